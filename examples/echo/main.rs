@@ -1,0 +1,45 @@
+//! The smallest typed server, used for measuring: `cargo run --release --example echo`.
+
+use axum::Router;
+use axum::routing::get;
+use serde::{Deserialize, Serialize};
+use socketio::{EmitError, Hub, Socket, event, events};
+use std::borrow::Cow;
+
+#[event("echo")]
+#[derive(Serialize, Deserialize)]
+struct Message<'a> {
+    #[serde(borrow)]
+    t: Cow<'a, str>,
+    #[serde(borrow)]
+    user: Cow<'a, str>,
+    room: u32,
+    #[serde(borrow)]
+    text: Cow<'a, str>,
+}
+
+/// Emits the payload back.
+#[event]
+fn echo(socket: &Socket, message: Message<'_>) -> Result<(), EmitError> {
+    socket.emit(&message)
+}
+
+/// Answers with the payload.
+#[event("ack")]
+fn ack(message: Message<'_>) -> Message<'_> {
+    message
+}
+
+/// Emits the payload to everyone, the sender included.
+#[event("broadcast")]
+fn broadcast(hub: &Hub, message: Message<'_>) -> Result<(), EmitError> {
+    hub.broadcast(("broadcast", message))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let hub = Hub::builder().events(events![echo, ack, broadcast]).build()?;
+    let app = Router::new().route("/ws/{id}", get(hub.websocket()));
+    socketio_examples::serve("echo", app).await?;
+    Ok(())
+}

@@ -1,0 +1,41 @@
+//! Errors collected, so that all that is wrong with an item is reported at once.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use std::fmt::Display;
+
+#[derive(Default)]
+pub(crate) struct Errors(Option<syn::Error>);
+
+impl Errors {
+    /// Adds an error that underlines `tokens`. `help` is the form that is accepted.
+    pub(crate) fn push(&mut self, tokens: impl ToTokens, message: impl Display, help: impl Display) {
+        self.add(error(tokens, message, help));
+    }
+
+    pub(crate) fn add(&mut self, error: syn::Error) {
+        match &mut self.0 {
+            Some(errors) => errors.combine(error),
+            None => self.0 = Some(error),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    pub(crate) fn extend(&mut self, others: Self) {
+        if let Some(others) = others.0 {
+            self.add(others);
+        }
+    }
+
+    /// The errors as items to be emitted beside the user's own.
+    pub(crate) fn into_tokens(self) -> TokenStream {
+        self.0.map(|errors| errors.into_compile_error()).unwrap_or_default()
+    }
+}
+
+pub(crate) fn error(tokens: impl ToTokens, message: impl Display, help: impl Display) -> syn::Error {
+    syn::Error::new_spanned(tokens, format!("{message}\n\nhelp: {help}"))
+}

@@ -1,0 +1,59 @@
+//! The attribute macros of the [`socketio`](https://docs.rs/socketio) crate, which re-exports them: use that one.
+//!
+//! Each macro goes three steps: [`attribute`] and [`signature`] parse what the user wrote, checks collect everything that
+//! is wrong with it, and [`handler`], [`handlers`], [`payload`] or [`events`] render. Whatever is wrong, the user's item is
+//! emitted unchanged and with its companion, so that one mistake does not cause errors elsewhere.
+
+mod attribute;
+mod errors;
+mod events;
+mod handler;
+mod handlers;
+mod krate;
+mod payload;
+mod signature;
+
+use proc_macro::TokenStream;
+
+/// Marks a function as the handler of an event, or a type as the payload of one.
+///
+/// | written | on | is |
+/// | --- | --- | --- |
+/// | `#[event("name")]` | a function | the handler of the events of that name |
+/// | `#[event]` | a function | the same, with the name of its last parameter's payload type |
+/// | `#[event(connect)]` | a function | the handler of a lifecycle event: `connect`, `message`, `ping`, `pong`, `close`, `disconnecting`, `disconnect` or `error` |
+/// | `#[event(fallback)]` | a function | the handler of events that nobody else handles |
+/// | `#[event("name", concurrent)]` | an async function | a handler that later events do not wait for |
+/// | `#[event("name")]` | a struct or enum | a payload type: an event that can be emitted |
+///
+/// The item stays as it is. A handler is registered by naming it in [`events!`]. Its parameters, in any order, are
+/// what the `Argument` trait of the `socketio` crate lists; what it returns answers the event.
+#[proc_macro_attribute]
+pub fn event(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    handler::expand(attribute.into(), item.into()).into()
+}
+
+/// Makes the methods of an `impl` that have `#[event(…)]` handlers that share `self`.
+///
+/// ```ignore
+/// #[handlers]
+/// impl Chat {
+///     #[event("typing")]
+///     fn typing(&self, socket: &Socket, room: String) { … }
+/// }
+///
+/// Hub::builder().events(Chat::new())
+/// ```
+#[proc_macro_attribute]
+pub fn handlers(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    handlers::expand(attribute.into(), item.into()).into()
+}
+
+/// Gathers handlers into one table, at compile time: `events![joined, chat::message, ..admin::EVENTS]`.
+///
+/// An item is the path of a function with `#[event]`, or `..` and a constant of the type `Events`. Two handlers of the same
+/// event do not compile.
+#[proc_macro]
+pub fn events(items: TokenStream) -> TokenStream {
+    events::expand(items.into()).into()
+}

@@ -1,0 +1,141 @@
+//! What the macros' code calls. None of it is meant to be used by hand, and any of it may change at any time.
+
+use std::any::{TypeId, type_name};
+use std::marker::PhantomData;
+
+pub use crate::event::argument::{Arguments, argument, lifecycle_argument, receiver};
+pub use crate::event::context::lifecycle;
+pub use crate::event::reply::{FallibleKind, Outcome, Probe, ValueKind};
+pub use crate::event::table::{Call, Handler, Key, Lifecycle, Methods, Need, Part, Slot, Special, Table, count, slot_count};
+pub use crate::hub::builder::MountedEvents;
+
+use crate::event::ack::Ack;
+use crate::event::argument::{Argument, Checked, Context, Payload};
+use crate::event::message::Event;
+use crate::event::state::State;
+use crate::event::table::Events;
+
+/// What `#[event]` on a function adds beside it, under the same name.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event handler",
+    label = "a type, not a function with `#[event(…)]`",
+    note = "help: write `#[event(\"name\")]` above the function, and name the function here"
+)]
+pub trait Companion {
+    const HANDLER: &'static Handler;
+}
+
+/// The handler of a companion.
+pub const fn handler_of<C: Companion>() -> &'static Handler {
+    C::HANDLER
+}
+
+/// The name of a payload type's event.
+pub const fn name_of<E: Event>() -> &'static str {
+    E::NAME
+}
+
+/// The table of no handlers.
+pub const EMPTY: Events = {
+    static TABLE: Table<0, 1> = Table::build(&[]);
+    TABLE.events()
+};
+
+/// Mounts the handlers of a `#[handlers] impl` together with the value that they share.
+pub fn methods<T, const N: usize, const S: usize>(this: T) -> MountedEvents
+where
+    T: Methods<N, S> + Send + Sync + 'static,
+{
+    MountedEvents::shared(T::TABLE.events(), this)
+}
+
+/// A type, to be asked what is special about it. What it knows by itself comes before what [`Unnamed`] says of any type.
+#[derive(Debug)]
+pub struct Named<T: ?Sized>(PhantomData<T>);
+
+/// What is special about a type that nothing is known of: nothing.
+pub trait Unnamed {
+    const NEED: Option<Need> = None;
+    const IS_ACK: bool = false;
+    const IS_OPTION: bool = false;
+    const IS_VALUE: bool = true;
+}
+
+impl<T: ?Sized> Unnamed for Named<T> {}
+
+impl<T: 'static> Named<State<T>> {
+    pub const NEED: Option<Need> = Some(Need { id: TypeId::of::<T>(), name: type_name::<T> });
+}
+
+impl Named<Ack> {
+    pub const IS_ACK: bool = true;
+}
+
+impl<T> Named<Option<T>> {
+    pub const IS_OPTION: bool = true;
+}
+
+impl Named<()> {
+    pub const IS_VALUE: bool = false;
+}
+
+impl<E> Named<Result<(), E>> {
+    pub const IS_VALUE: bool = false;
+}
+
+/// The three kinds of parameters.
+pub trait Kind {
+    const IS_PAYLOAD: bool;
+}
+
+impl Kind for Payload {
+    const IS_PAYLOAD: bool = true;
+}
+
+impl Kind for Checked {
+    const IS_PAYLOAD: bool = false;
+}
+
+impl Kind for Context {
+    const IS_PAYLOAD: bool = false;
+}
+
+/// Whether a parameter is decoded from the payload.
+pub const fn is_payload<'a, T: Argument<'a, M>, M: Kind>() -> bool {
+    M::IS_PAYLOAD
+}
+
+const BEFORE: &str = "a second handler of the event `";
+const AFTER: &str = "`\n\nhelp: an event has one handler: leave it out of one of the tables, or give it another name";
+
+/// How long the message about a repeated event is.
+pub const fn repeated_length(name: &str) -> usize {
+    BEFORE.len() + name.len() + AFTER.len()
+}
+
+/// The message about a repeated event.
+pub const fn repeated_message<const N: usize>(name: &str) -> [u8; N] {
+    let mut message = [0; N];
+    let mut written = 0;
+    let parts = [BEFORE, name, AFTER];
+    let mut part = 0;
+    while part < parts.len() {
+        let bytes = parts[part].as_bytes();
+        let mut at = 0;
+        while at < bytes.len() {
+            message[written] = bytes[at];
+            written += 1;
+            at += 1;
+        }
+        part += 1;
+    }
+    message
+}
+
+/// The text of such a message.
+pub const fn text(message: &[u8]) -> &str {
+    match std::str::from_utf8(message) {
+        Ok(text) => text,
+        Err(_) => "a second handler of an event",
+    }
+}

@@ -1,0 +1,208 @@
+//! Runs a connection's events: one after the other, in the order received, except those of `concurrent` handlers.
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use std::collections::VecDeque;
+use std::task::{Context, Poll};
+
+use crate::event::dispatch::{self, Running, Start};
+use crate::event::error::EventError;
+use crate::event::incoming::Incoming;
+
+/// How many `concurrent` handlers of one connection run at a time.
+const MAX_CONCURRENT: usize = 32;
+/// How many waiting events run before the connection looks at everything else again.
+const BUDGET: usize = 256;
+
+/// Decides whether a connection is accepted.
+pub(crate) type Opening = BoxFuture<'static, Result<(), EventError>>;
+
+enum Task {
+    Opening(Opening),
+    Event(Running),
+    /// A `concurrent` handler that has to wait for another one to end.
+    Parked(Running),
+    Last(BoxFuture<'static, ()>),
+}
+
+#[derive(Default)]
+pub(crate) struct Executor {
+    task: Option<Task>,
+    queue: VecDeque<Incoming>,
+    /// How many bytes of what was received the queue holds on to.
+    queued_bytes: usize,
+    concurrent: Option<Box<FuturesUnordered<Running>>>,
+    /// What is to run when everything else is done.
+    last: Option<BoxFuture<'static, ()>>,
+    /// Whether `last` has run.
+    finished: bool,
+}
+
+/// How far the executor has come.
+pub(crate) enum Progress {
+    /// Nothing can go on now.
+    Waiting,
+    /// The budget is used up.
+    More,
+    Opened(Result<(), EventError>),
+}
+
+impl Executor {
+    /// Lets everything else wait for the decision whether the connection is accepted.
+    pub(crate) fn open(&mut self, opening: Opening) {
+        self.task = Some(Task::Opening(opening));
+    }
+
+    pub(crate) fn is_opening(&self) -> bool {
+        matches!(self.task, Some(Task::Opening(_)))
+    }
+
+    /// Runs an event now if nothing is before it, else later.
+    pub(crate) fn submit(&mut self, incoming: Incoming, context: &mut Context<'_>) {
+        if self.task.is_none() && self.queue.is_empty() {
+            self.begin(incoming, context);
+        } else {
+            self.queued_bytes += incoming.subject.size();
+            self.queue.push_back(incoming);
+        }
+    }
+
+    /// Runs an event before those that wait.
+    pub(crate) fn submit_first(&mut self, incoming: Incoming) {
+        self.queued_bytes += incoming.subject.size();
+        self.queue.push_front(incoming);
+    }
+
+    fn begin(&mut self, incoming: Incoming, context: &mut Context<'_>) {
+        match dispatch::start(incoming) {
+            Start::Done => {}
+            Start::Running(mut running) => {
+                if running.poll(context).is_pending() {
+                    self.task = Some(Task::Event(running));
+                }
+            }
+            Start::Concurrent(running) => self.begin_concurrent(running, context),
+        }
+    }
+
+    fn begin_concurrent(&mut self, running: Running, context: &mut Context<'_>) {
+        let others = self.concurrent.get_or_insert_default();
+        if others.len() >= MAX_CONCURRENT {
+            self.task = Some(Task::Parked(running));
+            return;
+        }
+        others.push(running);
+        self.poll_concurrent(context);
+    }
+
+    fn poll_concurrent(&mut self, context: &mut Context<'_>) {
+        if let Some(others) = &mut self.concurrent {
+            while let Poll::Ready(Some(())) = others.poll_next_unpin(context) {}
+            if others.is_empty() {
+                self.concurrent = None;
+            }
+        }
+    }
+
+    /// Goes on with everything.
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Progress {
+        self.poll_concurrent(context);
+        for _ in 0..BUDGET {
+            match self.task.take() {
+                Some(Task::Opening(mut opening)) => match opening.as_mut().poll(context) {
+                    Poll::Ready(decision) => return Progress::Opened(decision),
+                    Poll::Pending => {
+                        self.task = Some(Task::Opening(opening));
+                        return Progress::Waiting;
+                    }
+                },
+                Some(Task::Event(mut running)) => {
+                    if running.poll(context).is_pending() {
+                        self.task = Some(Task::Event(running));
+                        return Progress::Waiting;
+                    }
+                }
+                Some(Task::Parked(running)) => {
+                    self.begin_concurrent(running, context);
+                    if self.task.is_some() {
+                        return Progress::Waiting;
+                    }
+                }
+                Some(Task::Last(mut last)) => {
+                    if last.as_mut().poll(context).is_pending() {
+                        self.task = Some(Task::Last(last));
+                        return Progress::Waiting;
+                    }
+                    self.finished = true;
+                }
+                None => match self.queue.pop_front() {
+                    Some(incoming) => {
+                        self.queued_bytes -= incoming.subject.size();
+                        self.begin(incoming, context);
+                    }
+                    None if self.last.is_some() && self.concurrent.is_none() => {
+                        self.task = self.last.take().map(Task::Last);
+                    }
+                    None => {
+                        // A queue that was long once is no reason to keep its memory.
+                        if self.queue.capacity() > 0 {
+                            self.queue = VecDeque::new();
+                        }
+                        return Progress::Waiting;
+                    }
+                },
+            }
+        }
+        Progress::More
+    }
+
+    /// How many events wait or run beside others.
+    pub(crate) fn events(&self) -> usize {
+        self.queue.len() + self.concurrent.as_ref().map_or(0, |others| others.len())
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.queued_bytes
+    }
+
+    /// Forgets the events that wait.
+    pub(crate) fn drop_queued(&mut self) {
+        self.queue = VecDeque::new();
+        self.queued_bytes = 0;
+    }
+
+    /// Runs `last` when everything else is done.
+    pub(crate) fn finish_with(&mut self, last: impl Future<Output = ()> + Send + 'static) {
+        self.last = Some(Box::pin(last));
+    }
+
+    /// Drops everything that runs, except what is to run last.
+    pub(crate) fn abort(&mut self) {
+        self.drop_queued();
+        self.concurrent = None;
+        match self.task.take() {
+            Some(Task::Last(last)) => self.task = Some(Task::Last(last)),
+            _ => {}
+        }
+    }
+
+    /// Drops what runs last as well.
+    pub(crate) fn give_up(&mut self) {
+        self.abort();
+        self.task = None;
+        self.last = None;
+        self.finished = true;
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.finished && self.task.is_none() && self.queue.is_empty()
+    }
+}
+
+impl std::fmt::Debug for Executor {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Executor").field("events", &self.events()).finish_non_exhaustive()
+    }
+}
+

@@ -1,0 +1,122 @@
+//! The heartbeat: a ping after every interval, and some sign of life within the timeout.
+//!
+//! Hearing something costs a flag, not a look at the clock: times are only computed when a deadline has come.
+
+use std::time::Duration;
+use tokio::time::Instant;
+
+#[derive(Debug)]
+pub(crate) struct Heartbeat {
+    interval: Duration,
+    timeout: Duration,
+    /// When something is to be done.
+    at: Instant,
+    /// When the ping was sent that is still to be answered.
+    pinged: Option<Instant>,
+    heard: bool,
+    /// Whether this side has not been reading at some time since the ping.
+    was_deaf: bool,
+}
+
+/// What is to be done at a deadline.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Beat {
+    Ping,
+    /// It is not time yet, or the client has been heard.
+    Wait,
+    /// The client has been silent for too long.
+    Dead,
+}
+
+impl Heartbeat {
+    pub(crate) fn new(interval: Duration, timeout: Duration, now: Instant) -> Self {
+        Self { interval, timeout, at: now + interval, pinged: None, heard: false, was_deaf: false }
+    }
+
+    /// Something came from the client.
+    pub(crate) fn heard(&mut self) {
+        self.heard = true;
+    }
+
+    /// This side is not reading, so that it can't hear anything.
+    pub(crate) fn deaf(&mut self) {
+        self.was_deaf = true;
+    }
+
+    pub(crate) fn deadline(&self) -> Instant {
+        self.at
+    }
+
+    pub(crate) fn beat(&mut self, now: Instant) -> Beat {
+        if now < self.at {
+            return Beat::Wait;
+        }
+        match self.pinged {
+            None => {
+                self.pinged = Some(now);
+                self.heard = false;
+                self.was_deaf = false;
+                self.at = now + self.timeout;
+                Beat::Ping
+            }
+            Some(pinged) if self.heard => {
+                self.pinged = None;
+                self.at = (pinged + self.interval).max(now);
+                self.beat(now)
+            }
+            Some(_) if std::mem::take(&mut self.was_deaf) => {
+                self.at = now + self.timeout;
+                Beat::Wait
+            }
+            Some(_) => Beat::Dead,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn heartbeat() -> (Heartbeat, Instant) {
+        let now = Instant::now();
+        (Heartbeat::new(25 * SECOND, 20 * SECOND, now), now)
+    }
+
+    #[test]
+    fn the_first_ping_comes_after_an_interval() {
+        let (mut heartbeat, start) = heartbeat();
+        assert_eq!(heartbeat.beat(start), Beat::Wait);
+        assert_eq!(heartbeat.beat(start + 24 * SECOND), Beat::Wait);
+        assert_eq!(heartbeat.beat(start + 25 * SECOND), Beat::Ping);
+        assert_eq!(heartbeat.deadline(), start + 45 * SECOND);
+    }
+
+    #[test]
+    fn silence_after_a_ping_is_death() {
+        let (mut heartbeat, start) = heartbeat();
+        heartbeat.heard();
+        assert_eq!(heartbeat.beat(start + 25 * SECOND), Beat::Ping);
+        assert_eq!(heartbeat.beat(start + 45 * SECOND), Beat::Dead);
+    }
+
+    #[test]
+    fn pings_keep_their_interval_when_answered() {
+        let (mut heartbeat, start) = heartbeat();
+        assert_eq!(heartbeat.beat(start + 25 * SECOND), Beat::Ping);
+        heartbeat.heard();
+        assert_eq!(heartbeat.beat(start + 45 * SECOND), Beat::Wait);
+        assert_eq!(heartbeat.deadline(), start + 50 * SECOND);
+        assert_eq!(heartbeat.beat(start + 50 * SECOND), Beat::Ping);
+    }
+
+    #[test]
+    fn nobody_dies_while_this_side_does_not_read() {
+        let (mut heartbeat, start) = heartbeat();
+        assert_eq!(heartbeat.beat(start + 25 * SECOND), Beat::Ping);
+        heartbeat.deaf();
+        assert_eq!(heartbeat.beat(start + 45 * SECOND), Beat::Wait);
+        assert_eq!(heartbeat.beat(start + 65 * SECOND), Beat::Dead);
+    }
+}

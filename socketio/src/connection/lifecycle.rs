@@ -1,0 +1,87 @@
+//! How a socket begins and ends, as far as the application sees it.
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::executor::Opening;
+use crate::event::disconnect::Disconnect;
+use crate::event::dispatch::{self, Start};
+use crate::event::error::EventError;
+use crate::event::incoming::{Incoming, Subject};
+use crate::event::reply::Outcome;
+use crate::event::table::{Call, Lifecycle};
+use crate::socket::Socket;
+
+/// A callback of the route, for each new socket.
+pub(crate) type OnOpen = Arc<dyn Fn(Socket) -> Option<BoxFuture<'static, ()>> + Send + Sync>;
+
+/// What decides whether a socket is accepted; `None`: nothing does, it is.
+pub(crate) fn opening(socket: &Socket, on_open: Option<OnOpen>) -> Option<Opening> {
+    if on_open.is_none() && socket.space().lifecycle_handler(Lifecycle::Connect).is_none() {
+        return None;
+    }
+    let socket = socket.clone();
+    let opened = AssertUnwindSafe(open(socket.clone(), on_open)).catch_unwind();
+    Some(Box::pin(opened.map(move |opened| {
+        opened.unwrap_or_else(|_| {
+            tracing::error!(socket = %socket.id(), "a connect handler panicked");
+            Err(EventError::internal())
+        })
+    })))
+}
+
+async fn open(socket: Socket, on_open: Option<OnOpen>) -> Result<(), EventError> {
+    if let Some(rest) = on_open.and_then(|on_open| on_open(socket.clone())) {
+        rest.await;
+    }
+    let Some((handler, this)) = socket.space().lifecycle_handler(Lifecycle::Connect) else {
+        return Ok(());
+    };
+    let mut incoming = Incoming::new(socket, Subject::Connect);
+    incoming.this = this;
+    let outcome = match handler.call {
+        Call::Sync(call) => call(&incoming),
+        Call::Async(call) => call(incoming).await.1,
+    };
+    match outcome {
+        Outcome::Failed(error) => Err(error),
+        Outcome::Done | Outcome::Value(_) => Ok(()),
+    }
+}
+
+/// What an accepted socket's end sets off, in order. One that was never accepted only leaves.
+pub(crate) async fn farewell(socket: Socket, disconnect: Disconnect, on_purpose: bool) {
+    if !socket.is_connected() {
+        socket.depart();
+        return;
+    }
+    if on_purpose {
+        run(&socket, Subject::Close).await;
+    }
+    run(&socket, Subject::Disconnecting(disconnect.clone())).await;
+    if socket.depart().is_none() {
+        return;
+    }
+    tracing::debug!(socket = %socket.id(), %disconnect, "disconnected");
+    run(&socket, Subject::Disconnect(disconnect.clone())).await;
+    if !disconnect.is_clean() {
+        run(&socket, Subject::Error(EventError::from(&disconnect))).await;
+    }
+}
+
+async fn run(socket: &Socket, subject: Subject) {
+    match dispatch::start(Incoming::new(socket.clone(), subject)) {
+        Start::Done => {}
+        Start::Running(running) | Start::Concurrent(running) => running.await,
+    }
+}
+
+/// For a connection whose task is dropped before its time: `disconnect` fires all the same, as far as its handlers get
+/// without waiting.
+pub(crate) fn abandoned(socket: &Socket, disconnect: Disconnect) {
+    if socket.depart() == Some(true) {
+        let _ = catch_unwind(AssertUnwindSafe(|| run(socket, Subject::Disconnect(disconnect)).now_or_never()));
+    }
+}

@@ -1,0 +1,235 @@
+//! The WebSocket side of a connection: bytes in, messages out; frames in, bytes out.
+//!
+//! tungstenite reads: it is fed from memory, and knows no I/O here. What it sends of its own accord, pongs and closes, is
+//! put behind the frames that are being written. Everything else is written from the mailbox, in one write a wake-up.
+
+use std::cell::Cell;
+use std::io;
+use std::task::{Context, Poll};
+use tokio_tungstenite::tungstenite::error::Error;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
+pub(crate) use tokio_tungstenite::tungstenite::Message;
+
+use super::mailbox::Mailbox;
+use super::outbox::{Batch, Load};
+use super::stream::Stream;
+use crate::event::disconnect::{Disconnect, DisconnectReason};
+
+/// What tungstenite allocates per connection to read frames into.
+const CODEC_BUFFER: usize = 1024;
+/// What tungstenite may hold back of pongs when they can't go out.
+const CODEC_BACKLOG: usize = 1024;
+/// How far a batch may have grown for pongs still to be added to it.
+const BATCH_BACKLOG: usize = 64 * 1024;
+/// What is read from the kernel at once.
+const READ_SIZE: usize = 64 * 1024;
+
+thread_local! {
+    static READ_BUFFER: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
+}
+
+/// Received bytes on their way to the codec, in a buffer on loan from the thread: no connection has one of its own.
+pub(crate) struct Received {
+    bytes: Box<[u8]>,
+    start: usize,
+    end: usize,
+}
+
+impl Received {
+    pub(crate) fn take() -> Self {
+        let bytes = READ_BUFFER.take().unwrap_or_else(|| vec![0; READ_SIZE].into());
+        Self { bytes, start: 0, end: 0 }
+    }
+
+    fn unread(&self) -> &[u8] {
+        &self.bytes[self.start..self.end]
+    }
+}
+
+impl Drop for Received {
+    fn drop(&mut self) {
+        READ_BUFFER.set(Some(std::mem::take(&mut self.bytes)));
+    }
+}
+
+/// What the codec reads from and writes to.
+struct Memory<'a> {
+    received: &'a mut Received,
+    batch: &'a mut Batch,
+}
+
+impl io::Read for Memory<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let unread = self.received.unread();
+        let length = unread.len().min(out.len());
+        if length == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        out[..length].copy_from_slice(&unread[..length]);
+        self.received.start += length;
+        Ok(length)
+    }
+}
+
+impl io::Write for Memory<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.batch.load().bytes > BATCH_BACKLOG {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.batch.append(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The WebSocket of one client.
+pub(crate) struct Link {
+    stream: Stream,
+    codec: WebSocketContext,
+    batch: Batch,
+    /// What was received and not yet wanted.
+    unread: Vec<u8>,
+}
+
+impl Link {
+    /// `received`: what the HTTP server has read beyond the handshake.
+    pub(crate) fn new(stream: Stream, received: Vec<u8>, max_payload: usize) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(CODEC_BUFFER)
+            .write_buffer_size(0)
+            .max_write_buffer_size(CODEC_BACKLOG)
+            .max_message_size(Some(max_payload))
+            .max_frame_size(Some(max_payload));
+        Self {
+            stream,
+            codec: WebSocketContext::new(Role::Server, Some(config)),
+            batch: Batch::default(),
+            unread: received,
+        }
+    }
+
+    /// The next message. An error ends the connection.
+    pub(crate) fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+        received: &mut Received,
+    ) -> Poll<Result<Message, Disconnect>> {
+        loop {
+            if received.unread().is_empty() && !self.unread.is_empty() {
+                let length = self.unread.len().min(received.bytes.len());
+                received.bytes[..length].copy_from_slice(&self.unread[..length]);
+                (received.start, received.end) = (0, length);
+                self.unread.drain(..length);
+                self.unread.shrink_to_fit();
+            }
+            match self.codec.read(&mut Memory { received, batch: &mut self.batch }) {
+                Ok(message) => return Poll::Ready(Ok(message)),
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(cause(&error))),
+            }
+            match self.stream.poll_read(context, &mut received.bytes) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(0)) => {
+                    return Poll::Ready(Err(Disconnect::new(DisconnectReason::TransportError)
+                        .with_message("the connection was cut")));
+                }
+                Poll::Ready(Ok(length)) => (received.start, received.end) = (0, length),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(cause(&Error::Io(error)))),
+            }
+        }
+    }
+
+    /// Keeps what was received and is not wanted now for later.
+    pub(crate) fn keep(&mut self, received: &mut Received) {
+        if !received.unread().is_empty() {
+            self.unread.splice(..0, received.unread().iter().copied());
+            received.start = received.end;
+        }
+    }
+
+    /// Writes what the mailbox has, as far as the kernel takes it. `Ready`: all of it is written.
+    pub(crate) fn poll_write(&mut self, context: &mut Context<'_>, mailbox: &Mailbox) -> Poll<io::Result<()>> {
+        let mut wrote = false;
+        loop {
+            if self.batch.is_empty() {
+                mailbox.take_frames(&mut self.batch);
+                if self.batch.is_empty() {
+                    break;
+                }
+            }
+            let stream = &mut self.stream;
+            match self.batch.with_slices(|slices| stream.poll_write(context, slices)) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(length)) => self.batch.advance(length),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            }
+            wrote = true;
+        }
+        if wrote { self.stream.poll_flush(context) } else { Poll::Ready(Ok(())) }
+    }
+
+    /// What the kernel has not taken yet.
+    pub(crate) fn load(&self) -> Load {
+        self.batch.load()
+    }
+
+    /// Puts a ping behind what is being written.
+    pub(crate) fn ping(&mut self) {
+        self.batch.append(&[0x89, 0]);
+    }
+
+    /// Puts a close frame behind what is being written, unless there was one.
+    pub(crate) fn close(&mut self, code: u16, reason: &str) {
+        let code = CloseCode::from(code);
+        let code = if code.is_allowed() { code } else { CloseCode::Normal };
+        let frame = CloseFrame { code, reason: cut(reason, 123).into() };
+        let mut received = Received::take();
+        // An error here is that of a connection that is closed already.
+        let _ = self.codec.close(&mut Memory { received: &mut received, batch: &mut self.batch }, Some(frame));
+    }
+
+    /// Reads and forgets, for a client that does not keep to the protocol: were its bytes left unread, the kernel would
+    /// reset the connection, and the close frame might never arrive. `Ready`: the client has closed its side.
+    pub(crate) fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let mut received = Received::take();
+        loop {
+            match self.stream.poll_read(context, &mut received.bytes) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(()),
+                Poll::Ready(Ok(_)) => {}
+            }
+        }
+    }
+
+    pub(crate) fn shut(&mut self, context: &mut Context<'_>) {
+        self.stream.close(context);
+        self.batch = Batch::default();
+        self.unread = Vec::new();
+    }
+
+    /// Gives memory back that an idle connection has no use for.
+    pub(crate) fn shrink(&mut self) {
+        self.batch.shrink();
+    }
+}
+
+/// The part of `text` that fits into `length` bytes.
+fn cut(text: &str, length: usize) -> &str {
+    &text[..text.floor_char_boundary(length)]
+}
+
+fn cause(error: &Error) -> Disconnect {
+    let (reason, code) = match error {
+        Error::Capacity(_) => (DisconnectReason::TooLarge, 1009),
+        Error::Utf8(_) => (DisconnectReason::ParseError, 1007),
+        Error::Protocol(_) => (DisconnectReason::ParseError, 1002),
+        Error::ConnectionClosed | Error::AlreadyClosed => return Disconnect::new(DisconnectReason::TransportClose),
+        _ => return Disconnect::new(DisconnectReason::TransportError).with_message(error.to_string()),
+    };
+    Disconnect::new(reason).with_code(code).with_message(error.to_string())
+}

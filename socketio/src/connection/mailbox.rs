@@ -1,0 +1,206 @@
+//! What other tasks hand to a connection's own task: frames to write, events to run, the request to end.
+//!
+//! One lock and one waker for all of it. The lock is held for a few assignments, never across user code, an encode or a
+//! write.
+
+use parking_lot::Mutex;
+use std::task::Waker;
+use tokio::time::Instant;
+
+use super::outbox::{Batch, Bounds, Load, Outbox};
+use crate::event::disconnect::Disconnect;
+use crate::event::incoming::Subject;
+use crate::hub::config::OverflowPolicy;
+use crate::socket::Socket;
+use crate::wire::frame::Frame;
+
+/// What a connection's task is asked to do, apart from writing.
+#[derive(Debug)]
+pub(crate) enum Mail {
+    /// Run an event as if it had been received.
+    Run(Socket, Subject),
+    End(End),
+}
+
+/// How a connection is to end.
+#[derive(Clone, Debug)]
+pub(crate) struct End {
+    pub(crate) disconnect: Disconnect,
+    /// The close frame to send.
+    pub(crate) code: u16,
+    pub(crate) reason: String,
+    /// Whether this server ends it on purpose: then `close` fires, and events that wait are dropped.
+    pub(crate) on_purpose: bool,
+    /// Until when handlers may go on; without, for as long as they like.
+    pub(crate) handlers_until: Option<Instant>,
+}
+
+/// Why a frame was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rejected {
+    Closed,
+    /// `first` of its episode: the frames before it were taken.
+    Overflow { first: bool },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gate {
+    /// Frames wait until the connection is accepted.
+    Held,
+    Open,
+    /// No more frames are taken; those that wait still go out.
+    Shut,
+}
+
+#[derive(Debug)]
+struct State {
+    outbox: Outbox,
+    gate: Gate,
+    /// What the task has taken and not yet written.
+    in_flight: Load,
+    /// Whether the kernel takes no more bytes now.
+    blocked: bool,
+    /// Whether frames are being dropped.
+    overflowing: bool,
+    mail: Vec<Mail>,
+    waker: Option<Waker>,
+    /// Whether the task waits to be woken; while it runs, it looks here by itself before it goes to sleep.
+    asleep: bool,
+}
+
+impl State {
+    fn waker(&mut self) -> Option<Waker> {
+        if std::mem::take(&mut self.asleep) { self.waker.take() } else { None }
+    }
+}
+
+/// The mailbox of one connection.
+#[derive(Debug)]
+pub(crate) struct Mailbox {
+    state: Mutex<State>,
+    bounds: Bounds,
+    policy: OverflowPolicy,
+}
+
+impl Mailbox {
+    /// A mailbox that holds frames back until it is [released](Self::release).
+    pub(crate) fn new(bounds: Bounds, policy: OverflowPolicy) -> Self {
+        let state = State {
+            outbox: Outbox::default(),
+            gate: Gate::Held,
+            in_flight: Load::default(),
+            blocked: false,
+            overflowing: false,
+            mail: Vec::new(),
+            waker: None,
+            asleep: false,
+        };
+        Self { state: Mutex::new(state), bounds, policy }
+    }
+
+    /// Queues a frame. A volatile one is dropped without an error while the client takes nothing.
+    pub(crate) fn send(&self, frame: &Frame, volatile: bool) -> Result<(), Rejected> {
+        let mut state = self.state.lock();
+        if state.gate == Gate::Shut {
+            return Err(Rejected::Closed);
+        }
+        if volatile && state.blocked {
+            return Ok(());
+        }
+        let State { outbox, in_flight, .. } = &mut *state;
+        if outbox.push(frame, self.bounds, *in_flight).is_ok() {
+            // A blocked task is woken by the kernel, one that holds frames back by its release.
+            let waker = if state.blocked || state.gate == Gate::Held { None } else { state.waker() };
+            drop(state);
+            wake(waker);
+            return Ok(());
+        }
+        if volatile {
+            return Ok(());
+        }
+        let first = !std::mem::replace(&mut state.overflowing, true);
+        let mut waker = None;
+        if self.policy == OverflowPolicy::Disconnect {
+            state.gate = Gate::Shut;
+            state.mail.push(Mail::End(End::overflow()));
+            waker = state.waker();
+        }
+        drop(state);
+        wake(waker);
+        Err(Rejected::Overflow { first })
+    }
+
+    /// Asks the task to do something.
+    pub(crate) fn post(&self, mail: Mail) {
+        let mut state = self.state.lock();
+        if matches!(mail, Mail::End(_)) {
+            state.gate = Gate::Shut;
+        }
+        state.mail.push(mail);
+        let waker = state.waker();
+        drop(state);
+        wake(waker);
+    }
+
+    pub(crate) fn is_shut(&self) -> bool {
+        self.state.lock().gate == Gate::Shut
+    }
+
+    /// Lets the frames go that were held back.
+    pub(crate) fn release(&self) {
+        let mut state = self.state.lock();
+        if state.gate == Gate::Held {
+            state.gate = Gate::Open;
+        }
+    }
+
+    /// Takes no more frames; those that wait still go out.
+    pub(crate) fn shut(&self) {
+        self.state.lock().gate = Gate::Shut;
+    }
+
+    /// Takes no more frames and drops those that wait.
+    pub(crate) fn discard(&self) {
+        let mut state = self.state.lock();
+        state.gate = Gate::Shut;
+        state.outbox.clear();
+    }
+
+    /// For the task, when it begins to run: what it was asked to do.
+    pub(crate) fn take_mail(&self) -> Vec<Mail> {
+        let mut state = self.state.lock();
+        state.asleep = false;
+        std::mem::take(&mut state.mail)
+    }
+
+    /// For the task: moves the frames that wait into an empty batch.
+    pub(crate) fn take_frames(&self, batch: &mut Batch) {
+        let mut state = self.state.lock();
+        if state.gate != Gate::Held && !state.outbox.is_empty() {
+            batch.take(&mut state.outbox);
+            state.in_flight = batch.load();
+            state.overflowing = false;
+        }
+    }
+
+    /// For the task, before it waits: `false` if there is something to do. `in_flight` is what the kernel has not taken.
+    pub(crate) fn sleep(&self, waker: &Waker, in_flight: Load) -> bool {
+        let mut state = self.state.lock();
+        state.in_flight = in_flight;
+        state.blocked = in_flight != Load::default();
+        if !state.mail.is_empty() || !(state.blocked || state.gate == Gate::Held || state.outbox.is_empty()) {
+            return false;
+        }
+        if !state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            state.waker = Some(waker.clone());
+        }
+        state.asleep = true;
+        true
+    }
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}

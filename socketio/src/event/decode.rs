@@ -1,0 +1,201 @@
+//! Arguments of an event, decoded one after the other straight from the received text.
+
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, Visitor};
+use serde::forward_to_deserialize_any;
+
+use super::error::PayloadError;
+use crate::wire::envelope::Args;
+
+/// What is left of an event's arguments.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Remaining<'a> {
+    args: Args<'a>,
+    taken: usize,
+}
+
+impl<'a> Remaining<'a> {
+    pub(crate) fn new(args: Args<'a>) -> Self {
+        Self { args, taken: 0 }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.args == Args::Many("")
+    }
+
+    /// Decodes the next argument. One that is missing is an error, unless `T` is an `Option`.
+    pub(crate) fn next<T: Deserialize<'a>>(&mut self) -> Result<T, PayloadError> {
+        let argument = self.taken;
+        self.taken += 1;
+        let failed = |path, message| PayloadError { argument, path, message };
+        match std::mem::replace(&mut self.args, Args::Many("")) {
+            Args::One(text) => serde_json::from_str(text).map_err(|_| {
+                let (path, message) = explain::<T>(text);
+                failed(path, message)
+            }),
+            Args::Many("") => T::deserialize(Missing).map_err(|error| failed(None, describe(&error))),
+            Args::Many(list) => {
+                let mut values = serde_json::Deserializer::from_str(list).into_iter::<T>();
+                let decoded = values.next();
+                if let Some(Ok(value)) = decoded {
+                    self.args = Args::Many(after(list, values.byte_offset()));
+                    return Ok(value);
+                }
+                let end = end_of_first(list);
+                self.args = Args::Many(after(list, end));
+                let (path, message) = explain::<T>(&list[..end]);
+                Err(failed(path, message))
+            }
+        }
+    }
+}
+
+/// The arguments after the one that ends at `end`.
+fn after(list: &str, end: usize) -> &str {
+    let space = [' ', '\t', '\n', '\r'];
+    let rest = list[end..].trim_start_matches(space);
+    rest.strip_prefix(',').unwrap_or(rest).trim_start_matches(space)
+}
+
+/// Where the first of several values ends.
+fn end_of_first(list: &str) -> usize {
+    let mut values = serde_json::Deserializer::from_str(list).into_iter::<IgnoredAny>();
+    match values.next() {
+        Some(Ok(_)) => values.byte_offset(),
+        _ => list.len(),
+    }
+}
+
+/// Decodes once more, this time keeping track of the path, to say where it fails and why.
+fn explain<'a, T: Deserialize<'a>>(text: &'a str) -> (Option<String>, String) {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+        Err(error) => {
+            let path = error.path().to_string();
+            (Some(path).filter(|path| path != "."), describe(error.inner()))
+        }
+        Ok(_) => (None, "invalid value".to_owned()),
+    }
+}
+
+/// serde's message, without positions, which mean nothing to a client, and without the names of Rust types, which are
+/// none of its business.
+fn describe(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let message = message.rsplit_once(" at line ").map_or(&*message, |(message, _)| message);
+    let mut out = String::with_capacity(message.len());
+    let mut rest = message;
+    while let Some(at) = rest.find("expected ") {
+        let (before, expected) = rest.split_at(at + "expected ".len());
+        out.push_str(before);
+        rest = expected;
+        for (rust, json) in [
+            ("struct variant ", "an object"),
+            ("tuple variant ", "an array"),
+            ("unit variant ", "a variant without data"),
+            ("newtype variant ", "a variant"),
+            ("tuple struct ", "an array"),
+            ("newtype struct ", "a value"),
+            ("unit struct ", "null"),
+            ("struct ", "an object"),
+            ("enum ", "a variant"),
+        ] {
+            if let Some(name) = expected.strip_prefix(rust) {
+                out.push_str(json);
+                rest = name.trim_start_matches(|c: char| c.is_alphanumeric() || matches!(c, '_' | ':' | '<' | '>'));
+                break;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// What a missing argument is decoded from: only an `Option` accepts it.
+struct Missing;
+
+impl<'de> Deserializer<'de> for Missing {
+    type Error = serde_json::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Self::Error> {
+        Err(serde_json::Error::custom("missing argument"))
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        visitor.visit_none()
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::borrow::Cow;
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct User<'a> {
+        #[serde(borrow)]
+        name: Cow<'a, str>,
+        age: u8,
+    }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Profile<'a> {
+        #[serde(borrow)]
+        users: Vec<User<'a>>,
+    }
+
+    fn many(list: &str) -> Remaining<'_> {
+        Remaining::new(Args::Many(list))
+    }
+
+    #[test]
+    fn arguments_come_in_order_whatever_their_kind() {
+        let mut args = many(r#"1 , "two",true,null, {"name":"x","age":3} ,[4],-5.5"#);
+        assert_eq!(args.next::<i32>().unwrap(), 1);
+        assert_eq!(args.next::<&str>().unwrap(), "two");
+        assert!(args.next::<bool>().unwrap());
+        assert_eq!(args.next::<Option<i32>>().unwrap(), None);
+        assert_eq!(args.next::<User<'_>>().unwrap(), User { name: "x".into(), age: 3 });
+        assert_eq!(args.next::<Vec<u8>>().unwrap(), [4]);
+        assert_eq!(args.next::<f64>().unwrap(), -5.5);
+        assert_eq!(args.next::<Option<i32>>().unwrap(), None);
+        assert_eq!(args.next::<i32>().unwrap_err().message, "missing argument");
+    }
+
+    #[test]
+    fn a_string_without_escapes_is_borrowed() {
+        let user: User<'_> = Remaining::new(Args::One(r#"{"name":"x","age":3}"#)).next().unwrap();
+        assert!(matches!(user.name, Cow::Borrowed("x")));
+    }
+
+    #[test]
+    fn a_bad_argument_is_named_and_the_next_still_decodes() {
+        let mut args = many(r#"{"users":[{"name":"x","age":3},{"name":"y","age":300}]}, 7"#);
+        let error = args.next::<Profile<'_>>().unwrap_err();
+        assert_eq!((error.argument, error.path()), (0, Some("users[1].age")));
+        assert_eq!(error.message, "invalid value: integer `300`, expected u8");
+        assert_eq!(args.next::<i32>().unwrap(), 7);
+        assert_eq!(args.next::<i32>().unwrap_err().argument, 2);
+    }
+
+    #[test]
+    fn messages_name_no_rust_types() {
+        let message = |text| Remaining::new(Args::One(text)).next::<User<'_>>().unwrap_err().message;
+        assert_eq!(message("5"), "invalid type: integer `5`, expected an object");
+        assert_eq!(message("[\"x\"]"), "invalid length 1, expected an object with 2 elements");
+        assert_eq!(message("{\"name\":\"x\"}"), "missing field `age`");
+        let error = Remaining::new(Args::One("{\"name\":\"x\"}")).next::<Result<u8, ()>>().unwrap_err();
+        assert!(error.message.contains("unknown variant"), "{}", error.message);
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
+        let error = Remaining::new(Args::One(&deep)).next::<serde_json::Value>().unwrap_err();
+        assert_eq!(error.message, "recursion limit exceeded");
+    }
+}

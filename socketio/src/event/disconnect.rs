@@ -1,0 +1,136 @@
+//! [`Disconnect`]: how a connection ended.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// How a connection ended: the parameter of `disconnecting` and `disconnect` handlers.
+///
+/// ```
+/// use socketio::{Disconnect, Socket, event};
+///
+/// #[event(disconnect)]
+/// fn left(socket: &Socket, end: Disconnect) {
+///     println!("{} left: {end}", socket.id());
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disconnect {
+    reason: DisconnectReason,
+    code: Option<u16>,
+    message: Option<Cow<'static, str>>,
+}
+
+impl Disconnect {
+    pub(crate) fn new(reason: DisconnectReason) -> Self {
+        Self { reason, code: None, message: None }
+    }
+
+    pub(crate) fn with_code(self, code: u16) -> Self {
+        Self { code: Some(code), ..self }
+    }
+
+    pub(crate) fn with_message(self, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { message: Some(message.into()), ..self }
+    }
+
+    /// Who or what ended it.
+    pub fn reason(&self) -> DisconnectReason {
+        self.reason
+    }
+
+    /// The WebSocket close code: the client's, where it sent one, else the one that was sent to it. A close frame
+    /// without a code counts as 1005, a connection cut without a close frame has none.
+    pub fn code(&self) -> Option<u16> {
+        self.code
+    }
+
+    /// What else is known: the reason in the close frame, or the error of the transport.
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
+    /// Whether it ended as a connection should: closed by the client with 1000, 1001 or without a code, or by this
+    /// server on purpose.
+    pub fn is_clean(&self) -> bool {
+        match self.reason {
+            DisconnectReason::TransportClose => matches!(self.code, Some(1000 | 1001 | 1005)),
+            DisconnectReason::ServerClose
+            | DisconnectReason::ServerDisconnect
+            | DisconnectReason::ClientDisconnect
+            | DisconnectReason::Shutdown => true,
+            DisconnectReason::TransportError
+            | DisconnectReason::PingTimeout
+            | DisconnectReason::ParseError
+            | DisconnectReason::TooLarge
+            | DisconnectReason::Overflow
+            | DisconnectReason::Aborted => false,
+        }
+    }
+}
+
+impl fmt::Display for Disconnect {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.reason.as_str())?;
+        if let Some(code) = self.code {
+            write!(formatter, " ({code})")?;
+        }
+        match self.message() {
+            Some(message) if !message.is_empty() => write!(formatter, ": {message}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Who or what ended a connection. [`as_str`](Self::as_str) gives the names that Socket.IO servers use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DisconnectReason {
+    /// The client closed the connection.
+    TransportClose,
+    /// The connection broke, without a close frame.
+    TransportError,
+    /// The client was silent for longer than the heartbeat allows.
+    PingTimeout,
+    /// The client broke the protocol.
+    ParseError,
+    /// The client sent a message larger than the payload limit.
+    TooLarge,
+    /// The client left the namespace.
+    ClientDisconnect,
+    /// This server called [`Socket::disconnect`](crate::Socket::disconnect).
+    ServerDisconnect,
+    /// This server called [`Socket::close`](crate::Socket::close) or
+    /// [`close_with`](crate::Socket::close_with).
+    ServerClose,
+    /// The client took its messages too slowly, and its outbox was full.
+    Overflow,
+    /// This server shut down.
+    Shutdown,
+    /// The connection's task ended before its time: the runtime dropped it.
+    Aborted,
+}
+
+impl DisconnectReason {
+    /// The reason's name, as Socket.IO servers have it where they know the same reason.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TransportClose => "transport close",
+            Self::TransportError => "transport error",
+            Self::PingTimeout => "ping timeout",
+            Self::ParseError => "parse error",
+            Self::TooLarge => "payload too large",
+            Self::ClientDisconnect => "client namespace disconnect",
+            Self::ServerDisconnect => "server namespace disconnect",
+            Self::ServerClose => "forced close",
+            Self::Overflow => "overflow",
+            Self::Shutdown => "server shutting down",
+            Self::Aborted => "aborted",
+        }
+    }
+}
+
+impl fmt::Display for DisconnectReason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}

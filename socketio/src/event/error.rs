@@ -1,0 +1,332 @@
+//! What can go wrong with an event: [`EventError`], which the client is told, and the errors it is made from.
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::event::disconnect::Disconnect;
+use crate::selection::EmitError;
+use crate::socket::SocketId;
+
+/// An error of one event: what a client that asked for an answer is told, and what `error` handlers receive.
+///
+/// On the wire it is `{"code": …, "message": …}`, with `path` and `data` where there are any. These are the codes of the
+/// framework itself; a handler's own errors carry the code they were made with:
+///
+/// | code | when |
+/// | --- | --- |
+/// | `invalid_payload` | an argument is missing or is not what the handler takes; `path` is the offending field |
+/// | `unknown_event` | nobody handles an event of that name |
+/// | `reserved_event` | the name is one that clients can't send |
+/// | `unanswered` | the handler dropped its [`Ack`](crate::Ack) without using it |
+/// | `handler_error` | the handler returned an error without a code of its own |
+/// | `internal` | the handler panicked; no detail leaves the server |
+/// | `rate_limited`, `overloaded` | the server takes no more events now |
+///
+/// Give your own error type a `From` conversion, and handlers can return it:
+///
+/// ```
+/// use socketio::EventError;
+///
+/// enum ChatError {
+///     NoSuchUser,
+///     Muted { minutes: u32 },
+/// }
+///
+/// impl From<ChatError> for EventError {
+///     fn from(error: ChatError) -> Self {
+///         match error {
+///             ChatError::NoSuchUser => EventError::new("no_such_user", "nobody has that name"),
+///             ChatError::Muted { minutes } => EventError::new("muted", "you are muted").with_data(minutes),
+///         }
+///     }
+/// }
+/// ```
+///
+/// Plain strings convert too, with the code `handler_error`.
+#[derive(Clone)]
+pub struct EventError(Arc<Details>);
+
+#[derive(Clone)]
+struct Details {
+    code: Cow<'static, str>,
+    message: Cow<'static, str>,
+    path: Option<String>,
+    data: Option<Value>,
+    event: Option<String>,
+    target: Option<SocketId>,
+}
+
+impl EventError {
+    /// An error with a code for programs and a message for people. Both reach the client.
+    pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Arc::new(Details {
+            code: code.into(),
+            message: message.into(),
+            path: None,
+            data: None,
+            event: None,
+            target: None,
+        }))
+    }
+
+    /// Adds data for the client. Data that does not serialize is left out.
+    #[must_use]
+    pub fn with_data(self, data: impl Serialize) -> Self {
+        self.change(|details| details.data = serde_json::to_value(data).ok())
+    }
+
+    /// Adds the path of the field that the error is about, like `user.age`.
+    #[must_use]
+    pub fn with_path(self, path: impl Into<String>) -> Self {
+        self.change(|details| details.path = Some(path.into()))
+    }
+
+    pub(crate) fn with_event(self, event: &str) -> Self {
+        self.change(|details| details.event = Some(event.to_owned()))
+    }
+
+    pub(crate) fn with_target(self, target: SocketId) -> Self {
+        self.change(|details| details.target = Some(target))
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut Details)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+
+    pub(crate) fn unknown_event(name: &str) -> Self {
+        Self::new("unknown_event", format!("there is no event `{}`", shortened(name)))
+    }
+
+    pub(crate) fn reserved_event(name: &str) -> Self {
+        Self::new("reserved_event", format!("`{name}` can't be sent by clients"))
+    }
+
+    pub(crate) fn unanswered() -> Self {
+        Self::new("unanswered", "the event was not answered")
+    }
+
+    pub(crate) fn internal() -> Self {
+        Self::new("internal", "internal error")
+    }
+
+    /// The code, for programs.
+    pub fn code(&self) -> &str {
+        &self.0.code
+    }
+
+    /// The message, for people.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The path of the offending field, where the error is about one.
+    pub fn path(&self) -> Option<&str> {
+        self.0.path.as_deref()
+    }
+
+    /// The data added with [`with_data`](Self::with_data).
+    pub fn data(&self) -> Option<&Value> {
+        self.0.data.as_ref()
+    }
+
+    /// The event that failed, where the error comes from one.
+    pub fn event(&self) -> Option<&str> {
+        self.0.event.as_deref()
+    }
+
+    /// The socket that could not be reached, after a failed `emit_to`.
+    pub fn target(&self) -> Option<&SocketId> {
+        self.0.target.as_ref()
+    }
+}
+
+/// A name as long as an error message can bear.
+fn shortened(name: &str) -> &str {
+    match name.char_indices().nth(64) {
+        Some((end, _)) => &name[..end],
+        None => name,
+    }
+}
+
+impl fmt::Display for EventError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.message())?;
+        match self.path() {
+            Some(path) => write!(formatter, " (at `{path}`)"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for EventError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = formatter.debug_struct("EventError");
+        debug.field("code", &self.code()).field("message", &self.message());
+        if let Some(path) = self.path() {
+            debug.field("path", &path);
+        }
+        if let Some(event) = self.event() {
+            debug.field("event", &event);
+        }
+        if let Some(target) = self.target() {
+            debug.field("target", &target);
+        }
+        debug.finish_non_exhaustive()
+    }
+}
+
+impl std::error::Error for EventError {}
+
+/// The form in which clients receive it.
+impl Serialize for EventError {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("code", self.code())?;
+        map.serialize_entry("message", self.message())?;
+        if let Some(path) = self.path() {
+            map.serialize_entry("path", path)?;
+        }
+        if let Some(data) = self.data() {
+            map.serialize_entry("data", data)?;
+        }
+        map.end()
+    }
+}
+
+impl From<&'static str> for EventError {
+    fn from(message: &'static str) -> Self {
+        Self::new("handler_error", message)
+    }
+}
+
+impl From<String> for EventError {
+    fn from(message: String) -> Self {
+        Self::new("handler_error", message)
+    }
+}
+
+impl From<Infallible> for EventError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+impl From<EmitError> for EventError {
+    fn from(error: EmitError) -> Self {
+        let code = match &error {
+            // Why a value of the server's own does not serialize is nothing for a client to know.
+            EmitError::Encode(_) => return Self::internal(),
+            EmitError::NotFound(_) | EmitError::Closed | EmitError::Overflow | EmitError::InvalidName(_) => {
+                "handler_error"
+            }
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<PayloadError> for EventError {
+    fn from(error: PayloadError) -> Self {
+        let converted = Self::new("invalid_payload", error.message);
+        match error.path {
+            Some(path) => converted.with_path(path),
+            None => converted,
+        }
+    }
+}
+
+impl From<Refusal> for EventError {
+    fn from(refusal: Refusal) -> Self {
+        let converted = Self::new("refused", refusal.message);
+        match refusal.data {
+            Some(data) => converted.with_data(data),
+            None => converted,
+        }
+    }
+}
+
+impl From<&Disconnect> for EventError {
+    fn from(disconnect: &Disconnect) -> Self {
+        Self::new(disconnect.reason().as_str(), disconnect.to_string())
+    }
+}
+
+/// Why an argument of an event did not decode.
+///
+/// Without further ado it becomes the answer `invalid_payload`; a handler that takes `Result<T, PayloadError>` deals
+/// with it itself.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct PayloadError {
+    pub(crate) argument: usize,
+    pub(crate) path: Option<String>,
+    pub(crate) message: String,
+}
+
+impl PayloadError {
+    /// Which argument it is, counted from 0.
+    pub fn argument(&self) -> usize {
+        self.argument
+    }
+
+    /// The path of the offending field inside the argument, like `user.age`; `None` if it is the whole argument.
+    pub fn path(&self) -> Option<&str> {
+        self.path.as_deref()
+    }
+
+    /// What is wrong with it.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+/// The answer of a `connect` handler that does not want the connection.
+///
+/// A plain WebSocket client is closed with code 1008 and the message, cut to the 123 bytes that a close frame can hold.
+///
+/// ```
+/// use socketio::{Handshake, Refusal, event};
+///
+/// #[event(connect)]
+/// fn check(handshake: Handshake<'_>) -> Result<(), Refusal> {
+///     match handshake.query("token") {
+///         Some(_) => Ok(()),
+///         None => Err(Refusal::new("a token is needed")),
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    message: Cow<'static, str>,
+    data: Option<Value>,
+}
+
+impl Refusal {
+    /// A refusal with a message for the client.
+    pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
+        Self { message: message.into(), data: None }
+    }
+
+    /// Adds data for the client, where its protocol can carry it. Data that does not serialize is left out.
+    #[must_use]
+    pub fn with_data(self, data: impl Serialize) -> Self {
+        Self { data: serde_json::to_value(data).ok(), ..self }
+    }
+}
+
+impl From<&'static str> for Refusal {
+    fn from(message: &'static str) -> Self {
+        Self::new(message)
+    }
+}
+
+impl From<String> for Refusal {
+    fn from(message: String) -> Self {
+        Self::new(message)
+    }
+}

@@ -1,0 +1,283 @@
+//! One event on its way to handlers and listeners.
+
+use bytes::Bytes;
+use std::any::Any;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use super::ack::{Ack, AckState};
+use super::context::Frame;
+use super::disconnect::Disconnect;
+use super::error::EventError;
+use super::reply::Outcome;
+use super::table::Lifecycle;
+use crate::socket::Socket;
+use crate::wire::envelope::Args;
+use crate::wire::payload::Payload;
+
+/// One event on its way to handlers and listeners, together with everything they can ask of it.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Incoming {
+    pub(crate) socket: Socket,
+    pub(crate) subject: Subject,
+    /// What the handlers of the table that the event was found in share as `&self`.
+    pub this: Option<Arc<dyn Any + Send + Sync>>,
+    /// Whether it was answered directly; once there is an `ack`, that one knows.
+    answered: AtomicBool,
+    /// Made when somebody besides the handler's return value may answer.
+    ack: OnceLock<Arc<AckState>>,
+    /// Whether the handler has the `Ack`, so that what it returns is no answer.
+    ack_taken: AtomicBool,
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub(crate) enum Subject {
+    /// An event by name, sent by the client or by `fire`.
+    Event(ReceivedEvent),
+    /// A raw message. `is_event`: it is an envelope of an event named `message` as well, and listeners hear that one.
+    Message { message: Message, is_event: bool },
+    Ping(Bytes),
+    Pong(Bytes),
+    Connect,
+    Close,
+    Disconnecting(Disconnect),
+    Disconnect(Disconnect),
+    Error(EventError),
+}
+
+impl Subject {
+    /// The lifecycle event that it is; `None` for events by name.
+    pub(crate) fn lifecycle(&self) -> Option<Lifecycle> {
+        Some(match self {
+            Self::Event(_) => return None,
+            Self::Message { .. } => Lifecycle::Message,
+            Self::Ping(_) => Lifecycle::Ping,
+            Self::Pong(_) => Lifecycle::Pong,
+            Self::Connect => Lifecycle::Connect,
+            Self::Close => Lifecycle::Close,
+            Self::Disconnecting(_) => Lifecycle::Disconnecting,
+            Self::Disconnect(_) => Lifecycle::Disconnect,
+            Self::Error(_) => Lifecycle::Error,
+        })
+    }
+
+    /// How many bytes of what was received it holds on to.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Event(event) => event.text.len(),
+            Self::Message { message: Message::Text(text), .. } => text.len(),
+            Self::Message { message: Message::Binary(bytes), .. } | Self::Ping(bytes) | Self::Pong(bytes) => bytes.len(),
+            _ => 0,
+        }
+    }
+}
+
+/// A raw message.
+#[derive(Clone, Debug)]
+pub(crate) enum Message {
+    Text(Utf8Bytes),
+    Binary(Bytes),
+}
+
+impl Message {
+    pub(crate) fn frame(&self) -> Frame<'_> {
+        match self {
+            Self::Text(text) => Frame::Text(text),
+            Self::Binary(bytes) => Frame::Binary(bytes),
+        }
+    }
+}
+
+/// An event by name: the text it came in, and where its parts stand there.
+#[derive(Clone, Debug)]
+pub(crate) struct ReceivedEvent {
+    text: Utf8Bytes,
+    name: Name,
+    args: Place,
+    /// The JSON text of the id to answer under.
+    id: Option<Range<usize>>,
+    /// Whether a client sent it; otherwise the server fired it.
+    pub(crate) from_client: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Name {
+    In(Range<usize>),
+    Apart(Arc<str>),
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    One(Range<usize>),
+    Many(Range<usize>),
+}
+
+impl ReceivedEvent {
+    /// An event that a client sent. All parts are slices of `text`, except a name that had to be unescaped.
+    pub(crate) fn received(text: &Utf8Bytes, name: &str, args: Args<'_>, id: Option<&str>) -> Self {
+        let place = match args {
+            Args::One(part) => range(text, part).map(Place::One),
+            Args::Many(part) => range(text, part).map(Place::Many),
+        };
+        Self {
+            name: range(text, name).map_or_else(|| Name::Apart(name.into()), Name::In),
+            args: place.unwrap_or(Place::Many(0..0)),
+            id: id.and_then(|id| range(text, id)),
+            text: text.clone(),
+            from_client: true,
+        }
+    }
+
+    /// An event that the server fired, with `text` as its one argument.
+    pub(crate) fn fired(name: Arc<str>, text: Utf8Bytes) -> Self {
+        Self { args: Place::One(0..text.len()), text, name: Name::Apart(name), id: None, from_client: false }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        match &self.name {
+            Name::In(range) => &self.text[range.clone()],
+            Name::Apart(name) => name,
+        }
+    }
+
+    pub(crate) fn args(&self) -> Args<'_> {
+        match &self.args {
+            Place::One(range) => Args::One(&self.text[range.clone()]),
+            Place::Many(range) => Args::Many(&self.text[range.clone()]),
+        }
+    }
+
+    pub(crate) fn text(&self) -> &Utf8Bytes {
+        &self.text
+    }
+
+    pub(crate) fn id(&self) -> Option<&str> {
+        self.id.as_ref().map(|range| &self.text[range.clone()])
+    }
+}
+
+/// Where `part` stands in `whole`; `None` if it is no slice of it.
+fn range(whole: &str, part: &str) -> Option<Range<usize>> {
+    let start = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
+    let end = start.checked_add(part.len())?;
+    (end <= whole.len()).then_some(start..end)
+}
+
+impl Incoming {
+    pub(crate) fn new(socket: Socket, subject: Subject) -> Self {
+        Self {
+            socket,
+            subject,
+            this: None,
+            answered: AtomicBool::new(false),
+            ack: OnceLock::new(),
+            ack_taken: AtomicBool::new(false),
+        }
+    }
+
+    /// The same event once more, with one answer for both.
+    pub(crate) fn twin(&self) -> Self {
+        let twin = Self::new(self.socket.clone(), self.subject.clone());
+        if let Some(state) = self.ack_state() {
+            let _ = twin.ack.set(state);
+        }
+        twin
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        match &self.subject {
+            Subject::Event(event) => event.name(),
+            lifecycle => lifecycle.lifecycle().map_or("", Lifecycle::as_str),
+        }
+    }
+
+    pub(crate) fn args(&self) -> Args<'_> {
+        match &self.subject {
+            Subject::Event(event) => event.args(),
+            _ => Args::Many(""),
+        }
+    }
+
+    pub(crate) fn id(&self) -> Option<&str> {
+        match &self.subject {
+            Subject::Event(event) => event.id(),
+            _ => None,
+        }
+    }
+
+    /// Whether the client asked for an answer.
+    pub(crate) fn wants_answer(&self) -> bool {
+        self.id().is_some()
+    }
+
+    /// A handle to answer with, shared with all others of this event.
+    pub(crate) fn ack(&self) -> Ack {
+        Ack::new(self.ack_state())
+    }
+
+    /// The same for the handler, whose return value is no answer then.
+    pub(crate) fn take_ack(&self) -> Ack {
+        self.ack_taken.store(true, Ordering::Relaxed);
+        self.ack()
+    }
+
+    fn ack_state(&self) -> Option<Arc<AckState>> {
+        let id = self.id()?;
+        Some(Arc::clone(self.ack.get_or_init(|| Arc::new(AckState::new(self.socket.clone(), id)))))
+    }
+
+    /// Gives up answering.
+    pub(crate) fn forget(&self) {
+        self.answered.store(true, Ordering::Relaxed);
+    }
+
+    /// Answers with what the handler returned, and reports its error.
+    pub(crate) fn finish(&self, outcome: Outcome) {
+        match outcome {
+            // A handler that took the `Ack` answers with that.
+            Outcome::Done if self.ack_taken.load(Ordering::Relaxed) => {}
+            Outcome::Done => self.answer(Ok(&Payload::new())),
+            Outcome::Value(payload) => self.answer(Ok(&payload)),
+            Outcome::Failed(error) => {
+                self.answer(Err(&error));
+                self.report(error);
+            }
+        }
+    }
+
+    /// Sends the answer, if one was asked for and none was sent.
+    pub(crate) fn answer(&self, answer: Result<&Payload, &EventError>) {
+        let Some(id) = self.id() else { return };
+        match self.ack.get() {
+            Some(state) => state.answer(answer),
+            None if self.answered.swap(true, Ordering::Relaxed) => {}
+            None => self.socket.answer(id, answer),
+        }
+    }
+
+    /// Makes an error of this event known: as an `error` event, except that errors of `error` handlers are only traced.
+    pub(crate) fn report(&self, error: EventError) {
+        if matches!(self.subject, Subject::Error(_)) {
+            tracing::warn!(socket = %self.socket.id(), %error, "an error handler failed");
+        } else {
+            self.socket.report(error.with_event(self.name()));
+        }
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        if !self.wants_answer() {
+            return;
+        }
+        if std::thread::panicking() {
+            self.answer(Err(&EventError::internal()));
+        } else if self.ack.get().is_none() && !*self.answered.get_mut() {
+            self.answer(Err(&EventError::unanswered()));
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! Listeners: closures registered under a name at run time.
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use parking_lot::RwLock;
+use serde::de::DeserializeOwned;
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+
+use super::ack::Ack;
+use super::context::RawArgs;
+use super::decode::Remaining;
+use super::error::{EventError, PayloadError};
+use super::incoming::{Incoming, Message, Subject};
+use crate::socket::attributes::SocketAttributes;
+use crate::socket::{Socket, SocketId};
+use crate::wire::envelope::Args;
+
+/// What a listener is called with.
+///
+/// ```
+/// use socketio::{EventPayload, Hub};
+///
+/// let hub = Hub::builder().build()?;
+/// hub.on("greet", |payload: EventPayload| async move {
+///     let name: String = payload.json().unwrap_or_default();
+///     let _ = payload.socket.emit(format!("hello {name}"));
+/// });
+/// # Ok::<(), socketio::BuildError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct EventPayload {
+    /// The socket that the event came from.
+    pub socket: Socket,
+    /// The event's name.
+    pub name: Arc<str>,
+    /// The socket's id.
+    pub socket_id: SocketId,
+    /// The socket's attributes as they were when the event was handled.
+    pub attributes: SocketAttributes,
+    /// What went wrong, in `error`, and in `disconnect` after an abnormal end.
+    pub error: Option<EventError>,
+    /// The raw message; or of an event's first argument the contents, if it is a string, else its JSON text.
+    pub data: Bytes,
+    args: Bytes,
+    single: bool,
+    from_client: bool,
+    ack: Ack,
+}
+
+impl EventPayload {
+    fn new(incoming: &Incoming) -> Self {
+        let socket = incoming.socket.clone();
+        let mut payload = Self {
+            name: incoming.name().into(),
+            socket_id: socket.id(),
+            attributes: socket.attributes(),
+            error: None,
+            data: Bytes::new(),
+            args: Bytes::new(),
+            single: false,
+            from_client: false,
+            ack: incoming.ack(),
+            socket,
+        };
+        match &incoming.subject {
+            Subject::Event(event) => {
+                let text: &Bytes = event.text().as_ref();
+                let (Args::One(args) | Args::Many(args)) = event.args();
+                payload.args = text.slice_ref(args.as_bytes());
+                payload.single = matches!(event.args(), Args::One(_));
+                payload.from_client = event.from_client;
+                payload.data = payload.first_contents();
+            }
+            Subject::Message { message: Message::Text(text), .. } => payload.data = text.clone().into(),
+            Subject::Message { message: Message::Binary(bytes), .. } | Subject::Ping(bytes) | Subject::Pong(bytes) => {
+                payload.data = bytes.clone();
+            }
+            Subject::Disconnecting(disconnect) | Subject::Disconnect(disconnect) => {
+                payload.error = (!disconnect.is_clean()).then(|| disconnect.into());
+                payload.data = disconnect.reason().as_str().into();
+            }
+            Subject::Error(error) => {
+                if let Some(target) = error.target() {
+                    payload.data = Bytes::copy_from_slice(target.as_bytes());
+                }
+                payload.error = Some(error.clone());
+            }
+            Subject::Connect | Subject::Close => {}
+        }
+        payload
+    }
+
+    /// The first argument's contents: a string's characters, anything else as JSON.
+    fn first_contents(&self) -> Bytes {
+        let Ok(first) = self.raw().first::<&serde_json::value::RawValue>() else {
+            return Bytes::new();
+        };
+        let json = first.get();
+        if !json.starts_with('"') {
+            return self.args.slice_ref(json.as_bytes());
+        }
+        match serde_json::from_str::<&str>(json) {
+            Ok(contents) => self.args.slice_ref(contents.as_bytes()),
+            Err(_) => serde_json::from_str::<String>(json).map_or_else(|_| Bytes::new(), Bytes::from),
+        }
+    }
+
+    fn raw(&self) -> RawArgs<'_> {
+        let text = std::str::from_utf8(&self.args).unwrap_or_default();
+        RawArgs::new(if self.single { Args::One(text) } else { Args::Many(text) })
+    }
+
+    /// Decodes the event's first argument; of a raw message, its JSON.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or it is not what `T` is decoded from.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
+        if self.args.is_empty() && !self.data.is_empty() {
+            let text = std::str::from_utf8(&self.data).unwrap_or_default();
+            return Remaining::new(Args::One(text)).next();
+        }
+        self.raw().first()
+    }
+
+    /// All arguments of the event as JSON text.
+    pub fn args(&self) -> RawArgs<'_> {
+        self.raw()
+    }
+
+    /// The answer to the event. A handler's return value goes first; of listeners the first that uses it counts.
+    pub fn ack(&self) -> Ack {
+        self.ack.clone()
+    }
+
+    /// Whether a client sent an event of this name. Lifecycle events, raw messages among them, and what the server
+    /// itself [fired](Socket::fire) say `false`.
+    pub fn from_client(&self) -> bool {
+        self.from_client
+    }
+}
+
+/// What a listener returns: `()`, or a future of it.
+#[diagnostic::on_unimplemented(
+    message = "a listener can't return `{Self}`",
+    label = "neither `()` nor a future of it",
+    note = "help: end the closure without a value, or with an `async` block, and deal with errors inside"
+)]
+pub trait Listening<M>: Send + 'static {
+    #[doc(hidden)]
+    fn into_future(self) -> Option<BoxFuture<'static, ()>>;
+}
+
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Now {}
+
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Later {}
+
+impl Listening<Now> for () {
+    fn into_future(self) -> Option<BoxFuture<'static, ()>> {
+        None
+    }
+}
+
+impl<F: Future<Output = ()> + Send + 'static> Listening<Later> for F {
+    fn into_future(self) -> Option<BoxFuture<'static, ()>> {
+        Some(Box::pin(self))
+    }
+}
+
+type Call = Box<dyn Fn(EventPayload) -> Option<BoxFuture<'static, ()>> + Send + Sync>;
+
+/// A registered listener.
+pub(crate) struct Listener {
+    number: u64,
+    /// For `once`: whether the call is still to come.
+    pending: Option<AtomicBool>,
+    call: Call,
+}
+
+impl Listener {
+    /// Calls it, unless it was for once and has been called. What is left to do comes back as a future.
+    pub(crate) fn call(&self, incoming: &Incoming) -> Option<BoxFuture<'static, ()>> {
+        if let Some(pending) = &self.pending
+            && !pending.swap(false, Ordering::Relaxed)
+        {
+            return None;
+        }
+        (self.call)(EventPayload::new(incoming))
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Listener").field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
+/// The listeners of a namespace or of a socket, by name, in order of registration.
+#[derive(Debug, Default)]
+pub(crate) struct Listeners {
+    by_name: RwLock<HashMap<Box<str>, Arc<[Arc<Listener>]>>>,
+    /// How many names have listeners: while there are none, looking one up takes no lock.
+    names: AtomicUsize,
+    next: AtomicU64,
+}
+
+impl Listeners {
+    pub(crate) fn add<F, R, M>(self: &Arc<Self>, name: &str, once: bool, listener: F) -> ListenerHandle
+    where
+        F: Fn(EventPayload) -> R + Send + Sync + 'static,
+        R: Listening<M>,
+    {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let listener = Arc::new(Listener {
+            number,
+            pending: once.then(|| AtomicBool::new(true)),
+            call: Box::new(move |payload| listener(payload).into_future()),
+        });
+        let mut by_name = self.by_name.write();
+        let registered = by_name.entry(name.into()).or_insert_with(|| Arc::new([]));
+        *registered = registered.iter().cloned().chain([listener]).collect();
+        self.names.store(by_name.len(), Ordering::Release);
+        ListenerHandle { listeners: Arc::downgrade(self), name: name.into(), number }
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<Arc<[Arc<Listener>]>> {
+        if self.names.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        self.by_name.read().get(name).cloned()
+    }
+
+    pub(crate) fn remove_all(&self, name: &str) {
+        let mut by_name = self.by_name.write();
+        by_name.remove(name);
+        self.names.store(by_name.len(), Ordering::Release);
+    }
+
+    fn remove(&self, name: &str, number: u64) {
+        let mut by_name = self.by_name.write();
+        if let Some(registered) = by_name.get_mut(name) {
+            *registered = registered.iter().filter(|listener| listener.number != number).cloned().collect();
+            if registered.is_empty() {
+                by_name.remove(name);
+            }
+        }
+        self.names.store(by_name.len(), Ordering::Release);
+    }
+
+    /// Forgets listeners that were for once and have been called.
+    pub(crate) fn forget_spent(&self, name: &str, listeners: &[Arc<Listener>]) {
+        for listener in listeners {
+            if listener.pending.as_ref().is_some_and(|pending| !pending.load(Ordering::Relaxed)) {
+                self.remove(name, listener.number);
+            }
+        }
+    }
+}
+
+/// A registered listener, to take it back with. Dropping it leaves the listener where it is.
+#[derive(Clone, Debug)]
+pub struct ListenerHandle {
+    listeners: Weak<Listeners>,
+    name: Box<str>,
+    number: u64,
+}
+
+impl ListenerHandle {
+    /// Removes the listener. An event that is being handled may still reach it.
+    pub fn off(&self) {
+        if let Some(listeners) = self.listeners.upgrade() {
+            listeners.remove(&self.name, self.number);
+        }
+    }
+}

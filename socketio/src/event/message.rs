@@ -1,0 +1,144 @@
+//! What can be emitted: payload types, names with values, texts and bytes.
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::table;
+use crate::selection::EmitError;
+use crate::wire::packet::Packet;
+use crate::wire::payload::Payload;
+
+/// A payload type: a struct or enum that says which event it is. Implemented by `#[event("name")]` on the type.
+///
+/// ```
+/// use socketio::{Event, event};
+///
+/// #[event("moved")]
+/// #[derive(serde::Serialize)]
+/// struct Moved {
+///     x: f64,
+///     y: f64,
+/// }
+///
+/// assert_eq!(Moved::NAME, "moved");
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a payload type",
+    label = "no event has this payload",
+    note = "help: write `#[event(\"name\")]` above the definition of the type, or name the event with `(\"name\", value)`"
+)]
+pub trait Event {
+    /// The event's name.
+    const NAME: &'static str;
+    /// The type's doc comment.
+    #[doc(hidden)]
+    const DOC: &'static str = "";
+}
+
+/// What can be emitted.
+///
+/// | value | is |
+/// | --- | --- |
+/// | `&payload`, of a type with `#[event("name")]` | that event, with the payload as its one argument |
+/// | `("name", value)` | an event with one argument |
+/// | `("name", a, b, …)` | an event with up to eight arguments; with `("name",)` none |
+/// | `&str`, `String` | a text message |
+/// | `&[u8]`, `Vec<u8>`, `Bytes` | a binary message |
+///
+/// On the wire of a plain WebSocket events are JSON envelopes, messages are frames of their own kind.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be emitted",
+    label = "not an event, and not a text or binary message",
+    note = "help: emit `&payload` of a type with `#[event(\"name\")]` and `#[derive(serde::Serialize)]`, `(\"name\", value)`, \
+            a string or bytes"
+)]
+pub trait IntoMessage {
+    #[doc(hidden)]
+    fn into_packet(self) -> Result<Packet, EmitError>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Event + Serialize> IntoMessage for &E {
+    fn into_packet(self) -> Result<Packet, EmitError> {
+        Ok(Packet::event(E::NAME, Payload::of(self)?))
+    }
+}
+
+impl IntoMessage for &str {
+    fn into_packet(self) -> Result<Packet, EmitError> {
+        Ok(Packet::text(self))
+    }
+}
+
+impl IntoMessage for String {
+    fn into_packet(self) -> Result<Packet, EmitError> {
+        Ok(Packet::text(&self))
+    }
+}
+
+impl IntoMessage for &String {
+    fn into_packet(self) -> Result<Packet, EmitError> {
+        Ok(Packet::text(self))
+    }
+}
+
+impl IntoMessage for &[u8] {
+    fn into_packet(self) -> Result<Packet, EmitError> {
+        Ok(Packet::binary(Bytes::copy_from_slice(self)))
+    }
+}
+
+impl<const N: usize> IntoMessage for &[u8; N] {
+    fn into_packet(self) -> Result<Packet, EmitError> {
+        self.as_slice().into_packet()
+    }
+}
+
+impl IntoMessage for Vec<u8> {
+    fn into_packet(self) -> Result<Packet, EmitError> {
+        Ok(Packet::binary(self.into()))
+    }
+}
+
+impl IntoMessage for Bytes {
+    fn into_packet(self) -> Result<Packet, EmitError> {
+        Ok(Packet::binary(self))
+    }
+}
+
+macro_rules! named_values {
+    ($(($($value:ident),*))*) => {$(
+        impl<Name: AsRef<str>, $($value: Serialize),*> IntoMessage for (Name, $($value,)*) {
+            fn into_packet(self) -> Result<Packet, EmitError> {
+                #[allow(non_snake_case, reason = "one name serves as type and as variable")]
+                let (name, $($value,)*) = self;
+                let name = name.as_ref();
+                check_name(name)?;
+                #[allow(unused_mut, reason = "a name alone has no arguments to add")]
+                let mut payload = Payload::new();
+                $(payload.push(&$value)?;)*
+                Ok(Packet::event(name, payload))
+            }
+        }
+    )*};
+}
+
+named_values! {
+    ()
+    (A)
+    (A, B)
+    (A, B, C)
+    (A, B, C, D)
+    (A, B, C, D, E)
+    (A, B, C, D, E, F)
+    (A, B, C, D, E, F, G)
+    (A, B, C, D, E, F, G, H)
+}
+
+/// A name that is only known at run time: not empty, and not one of those that clients take for the framework's own.
+pub(crate) fn check_name(name: &str) -> Result<(), EmitError> {
+    if name.is_empty() || table::is_reserved(name) {
+        return Err(EmitError::InvalidName(name.to_owned()));
+    }
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! [`State`]: values that handlers share.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// A value that the hub was given with [`state`](crate::Builder::state), as a handler parameter.
+///
+/// It dereferences to the value. A handler that asks for a type the hub was not given is an error of
+/// [`build`](crate::Builder::build), which names the event and the type; it can't happen later.
+///
+/// ```
+/// use socketio::{Hub, State, event, events};
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// #[derive(Default)]
+/// struct Visits(AtomicU64);
+///
+/// #[event("visit")]
+/// fn visit(visits: State<Visits>) -> u64 {
+///     visits.0.fetch_add(1, Ordering::Relaxed) + 1
+/// }
+///
+/// let hub = Hub::builder().state(Visits::default()).events(events![visit]).build()?;
+/// # Ok::<(), socketio::BuildError>(())
+/// ```
+pub struct State<T: ?Sized>(pub Arc<T>);
+
+impl<T: ?Sized> Clone for State<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T: ?Sized> Deref for State<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: fmt::Debug + ?Sized> fmt::Debug for State<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// The values of a hub, one of each type.
+#[derive(Default)]
+pub(crate) struct States(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
+
+impl States {
+    pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: Arc<T>) {
+        self.0.insert(TypeId::of::<T>(), value);
+    }
+
+    pub(crate) fn contains(&self, id: TypeId) -> bool {
+        self.0.contains_key(&id)
+    }
+
+    pub(crate) fn get<T: Send + Sync + 'static>(&self) -> Option<State<T>> {
+        let value = Arc::clone(self.0.get(&TypeId::of::<T>())?);
+        Some(State(value.downcast().expect("values are stored under their own type")))
+    }
+}

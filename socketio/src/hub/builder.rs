@@ -1,0 +1,340 @@
+//! [`Builder`]: what a hub is made from.
+
+use http::HeaderName;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::config::{Config, OverflowPolicy};
+use super::{Core, Hub};
+use crate::adapter::{Adapter, LocalAdapter};
+use crate::connection::outbox::Bounds;
+use crate::event::state::States;
+use crate::event::table::{Events, Handler, Key};
+use crate::namespace::space::{MakeAdapter, Mounted, Space};
+
+/// Something that handlers come from: a table made with [`events!`](crate::events), or a value whose type has
+/// [`#[handlers]`](crate::handlers).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no event handlers",
+    label = "neither a table of handlers nor a type with `#[handlers]`",
+    note = "help: give `events![a, b, …]`, or a value of a type with a `#[handlers] impl`"
+)]
+pub trait EventSource {
+    #[doc(hidden)]
+    fn into_mounted(self) -> MountedEvents;
+}
+
+/// A table of handlers on its way into a hub.
+#[doc(hidden)]
+pub struct MountedEvents(Mounted);
+
+impl fmt::Debug for MountedEvents {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.events.fmt(formatter)
+    }
+}
+
+impl MountedEvents {
+    pub fn shared<T: Send + Sync + 'static>(events: Events, this: T) -> Self {
+        Self(Mounted { events, this: Some(Arc::new(this)) })
+    }
+}
+
+impl EventSource for Events {
+    fn into_mounted(self) -> MountedEvents {
+        MountedEvents(Mounted { events: self, this: None })
+    }
+}
+
+/// Why a hub could not be built.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Two tables have a handler for the same event.
+    #[error("two handlers for the event `{event}` in the namespace `{namespace}`: leave it out of one of the tables")]
+    DuplicateEvent {
+        /// The event's name, or the lifecycle event's identifier.
+        event: &'static str,
+        /// The namespace.
+        namespace: String,
+    },
+    /// A handler takes a state that the hub was not given.
+    #[error("the handler of `{event}` takes `State<{state}>`, but the hub was not given one: add `.state(…)`")]
+    MissingState {
+        /// The event's name, or the lifecycle event's identifier.
+        event: &'static str,
+        /// The type's name.
+        state: &'static str,
+    },
+}
+
+/// What a hub is made from: handlers, what they share, limits and times.
+///
+/// | limit | default | beyond it |
+/// | --- | --- | --- |
+/// | [`max_payload`](Self::max_payload) | 1,000,000 bytes | the connection closes with 1009 |
+/// | [`max_connections`](Self::max_connections) | 100,000 | new ones get the status 503 |
+/// | [`inbox`](Self::inbox) | 256 events, 64 KiB | reading pauses |
+/// | [`outbox`](Self::outbox) | 16,384 messages, 8 MiB | [`OverflowPolicy`] |
+/// | [`max_rooms`](Self::max_rooms) | 1,000 per socket | `join` fails |
+/// | [`max_event_name`](Self::max_event_name) | 256 bytes | the answer is `unknown_event` |
+/// | [`max_pending_acks`](Self::max_pending_acks) | 1,000 per socket | `emit_with_ack` fails |
+/// | nesting of payloads | 128 levels | the answer is `invalid_payload` |
+///
+/// | time | default |
+/// | --- | --- |
+/// | [`ping_interval`](Self::ping_interval), [`ping_timeout`](Self::ping_timeout) | 25 s, 20 s |
+/// | [`upgrade_timeout`](Self::upgrade_timeout): until the connection is a WebSocket | 10 s |
+/// | [`connect_timeout`](Self::connect_timeout): for `on_open` and the `connect` handler | 10 s |
+/// | [`close_timeout`](Self::close_timeout): for a closing client to take what is queued and to answer | 5 s |
+/// | [`ack_timeout`](Self::ack_timeout): for a client to answer | 30 s |
+#[derive(Default)]
+#[must_use = "a hub is made with `build()`"]
+pub struct Builder {
+    config: Config,
+    states: States,
+    mounted: BTreeMap<String, Vec<Mounted>>,
+    adapter: Option<Box<MakeAdapter>>,
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Builder").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// What one namespace is made from. See [`Builder::namespace`].
+#[derive(Default)]
+#[must_use = "give it back to the builder"]
+pub struct NamespaceBuilder {
+    mounted: Vec<Mounted>,
+}
+
+impl fmt::Debug for NamespaceBuilder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(self.mounted.iter().map(|mounted| mounted.events)).finish()
+    }
+}
+
+impl NamespaceBuilder {
+    /// Adds handlers. Several calls add up.
+    pub fn events(mut self, events: impl EventSource) -> Self {
+        self.mounted.push(events.into_mounted().0);
+        self
+    }
+}
+
+impl Builder {
+    /// Adds handlers to the namespace `/`. Several calls add up; that two of them handle the same event is an error of
+    /// [`build`](Self::build).
+    pub fn events(self, events: impl EventSource) -> Self {
+        self.namespace("/", |namespace| namespace.events(events))
+    }
+
+    /// Adds handlers to a namespace.
+    ///
+    /// ```
+    /// # use socketio::{Hub, event, events};
+    /// #[event("restart")]
+    /// fn restart() {}
+    ///
+    /// let hub = Hub::builder().namespace("/admin", |admin| admin.events(events![restart])).build()?;
+    /// # Ok::<(), socketio::BuildError>(())
+    /// ```
+    pub fn namespace(
+        mut self,
+        path: impl AsRef<str>,
+        fill: impl FnOnce(NamespaceBuilder) -> NamespaceBuilder,
+    ) -> Self {
+        let filled = fill(NamespaceBuilder::default());
+        self.mounted.entry(normal_path(path.as_ref())).or_default().extend(filled.mounted);
+        self
+    }
+
+    /// Gives handlers a value that they can take as [`State<T>`](crate::State); of each type the last one counts.
+    pub fn state<T: Send + Sync + 'static>(self, value: T) -> Self {
+        self.shared_state(Arc::new(value))
+    }
+
+    /// The same for a value that is shared with others.
+    pub fn shared_state<T: Send + Sync + 'static>(mut self, value: Arc<T>) -> Self {
+        self.states.insert(value);
+        self
+    }
+
+    /// Puts an adapter of the application's own around the local one, for each namespace.
+    pub fn adapter<A: Adapter>(mut self, make: impl Fn(LocalAdapter) -> A + Send + Sync + 'static) -> Self {
+        self.adapter = Some(Box::new(move |local| Arc::new(make(local))));
+        self
+    }
+
+    /// The largest message that is received, in bytes. Default: 1,000,000.
+    pub fn max_payload(mut self, bytes: usize) -> Self {
+        self.config.max_payload = bytes;
+        self
+    }
+
+    /// How many connections there may be at once. Default: 100,000.
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.config.max_connections = connections;
+        self
+    }
+
+    /// How many rooms one socket may be in. Default: 1,000.
+    pub fn max_rooms(mut self, rooms: usize) -> Self {
+        self.config.max_rooms = rooms;
+        self
+    }
+
+    /// How long an event's name may be, in bytes. Default: 256.
+    pub fn max_event_name(mut self, bytes: usize) -> Self {
+        self.config.max_event_name = bytes;
+        self
+    }
+
+    /// How many answers of one client may be waited for at once. Default: 1,000.
+    pub fn max_pending_acks(mut self, acks: usize) -> Self {
+        self.config.max_pending_acks = acks;
+        self
+    }
+
+    /// How many received events of one client may wait for a handler, and how many bytes of them, before reading pauses.
+    /// Default: 256 and 64 KiB.
+    pub fn inbox(mut self, events: usize, bytes: usize) -> Self {
+        self.config.inbox = Bounds { messages: events, bytes };
+        self
+    }
+
+    /// How many messages may wait for one client, and how many bytes of them. Default: 16,384 and 8 MiB. A single message
+    /// may be larger when nothing else waits.
+    pub fn outbox(mut self, messages: usize, bytes: usize) -> Self {
+        self.config.outbox = Bounds { messages, bytes };
+        self
+    }
+
+    /// What happens when an outbox is full. Default: the client is disconnected.
+    pub fn overflow(mut self, policy: OverflowPolicy) -> Self {
+        self.config.overflow = policy;
+        self
+    }
+
+    /// Whether an event that nobody handles is answered with the error `unknown_event`, if the client asked for an
+    /// answer. Default: yes. Socket.IO's reference server stays silent.
+    pub fn answer_unknown_events(mut self, answer: bool) -> Self {
+        self.config.answer_unknown_events = answer;
+        self
+    }
+
+    /// How often a client is pinged. Default: 25 s.
+    pub fn ping_interval(mut self, interval: Duration) -> Self {
+        self.config.ping_interval = interval;
+        self
+    }
+
+    /// How long a client may stay silent after a ping. Default: 20 s.
+    pub fn ping_timeout(mut self, timeout: Duration) -> Self {
+        self.config.ping_timeout = timeout;
+        self
+    }
+
+    /// How long the upgrade from HTTP to a WebSocket may take. Default: 10 s.
+    pub fn upgrade_timeout(mut self, timeout: Duration) -> Self {
+        self.config.upgrade_timeout = timeout;
+        self
+    }
+
+    /// How long `on_open` and the `connect` handler may take together. Default: 10 s.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.config.connect_timeout = timeout;
+        self
+    }
+
+    /// How long a connection that closes waits for the client to take what is queued and to answer. Default: 5 s.
+    pub fn close_timeout(mut self, timeout: Duration) -> Self {
+        self.config.close_timeout = timeout;
+        self
+    }
+
+    /// How long [`emit_with_ack`](crate::Socket::emit_with_ack) waits. Default: 30 s.
+    pub fn ack_timeout(mut self, timeout: Duration) -> Self {
+        self.config.ack_timeout = timeout;
+        self
+    }
+
+    /// Web pages of other origins that may connect, such as `https://example.org`; `*` allows all. Default: pages whose
+    /// host and port are those of the request, and clients that send no `Origin`.
+    pub fn allow_origins<I>(mut self, origins: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        self.config.origins.allow(origins);
+        self
+    }
+
+    /// The names of the headers that [`Handshake`](crate::Handshake) keeps. Default: all. A shorter list saves memory on
+    /// every connection. Names that no header can have are ignored.
+    pub fn keep_headers<I>(mut self, names: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        let names = names.into_iter().filter_map(|name| HeaderName::from_bytes(name.as_ref().as_bytes()).ok());
+        self.config.keep_headers = Some(names.collect());
+        self
+    }
+
+    /// Makes the hub.
+    ///
+    /// # Errors
+    ///
+    /// Two tables handle the same event, or a handler takes a state that was not given.
+    pub fn build(self) -> Result<Hub, BuildError> {
+        for (path, mounted) in &self.mounted {
+            self.check(path, mounted)?;
+        }
+        let make = self.adapter.as_deref();
+        let spaces: HashMap<Box<str>, Arc<Space>> = self
+            .mounted
+            .into_iter()
+            .map(|(path, mounted)| (path.as_str().into(), Arc::new(Space::new(&path, mounted, make))))
+            .collect();
+        Ok(Hub::new(Core::new(self.config, self.states, spaces, self.adapter)))
+    }
+
+    fn check(&self, path: &str, mounted: &[Mounted]) -> Result<(), BuildError> {
+        let mut seen: Vec<Key> = Vec::new();
+        let handlers = mounted.iter().flat_map(|mounted| mounted.events.handlers());
+        let mut names = std::collections::HashSet::new();
+        for handler in handlers {
+            let repeated = match handler.key {
+                Key::Name(name) => !names.insert(name),
+                special if seen.contains(&special) => true,
+                special => {
+                    seen.push(special);
+                    false
+                }
+            };
+            if repeated {
+                let event = handler.key.as_str();
+                return Err(BuildError::DuplicateEvent { event, namespace: path.to_owned() });
+            }
+            self.check_states(handler)?;
+        }
+        Ok(())
+    }
+
+    fn check_states(&self, handler: &Handler) -> Result<(), BuildError> {
+        match handler.needs.iter().flatten().find(|need| !self.states.contains(need.id)) {
+            Some(need) => Err(BuildError::MissingState { event: handler.key.as_str(), state: (need.name)() }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A namespace's path always begins with a slash.
+pub(super) fn normal_path(path: &str) -> String {
+    if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
+}

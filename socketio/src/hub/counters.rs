@@ -1,0 +1,39 @@
+//! Figures for operators.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What a hub has seen since it was built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// How many connections there are, those in their handshake included.
+    pub connections: usize,
+    /// How many events came that nobody handles.
+    pub unknown_events: u64,
+    /// How often a client's outbox was full.
+    pub overflows: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    unknown_events: AtomicU64,
+    overflows: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn unknown_event(&self) {
+        self.unknown_events.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn overflow(&self) {
+        self.overflows.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn stats(&self, connections: usize) -> Stats {
+        Stats {
+            connections,
+            unknown_events: self.unknown_events.load(Ordering::Relaxed),
+            overflows: self.overflows.load(Ordering::Relaxed),
+        }
+    }
+}

@@ -1,0 +1,42 @@
+#![doc = include_str!("docs/lib.md")]
+
+// The macros name the crate from outside, also where they are used inside it: in its doctests and unit tests.
+#[allow(unused_extern_crates)]
+extern crate self as socketio;
+
+pub mod adapter;
+mod connection;
+mod event;
+mod hub;
+mod namespace;
+#[doc(hidden)]
+pub mod __private;
+mod selection;
+mod socket;
+mod transport;
+mod wire;
+
+pub use event::ack::{Ack, Args};
+pub use event::argument::{Argument, Arguments, LifecycleArgument};
+pub use event::context::{EventName, Frame, RawArgs};
+pub use event::disconnect::{Disconnect, DisconnectReason};
+pub use event::error::{EventError, PayloadError, Refusal};
+pub use event::listener::{EventPayload, ListenerHandle, Listening};
+pub use event::message::{Event, IntoMessage};
+pub use event::reply::{Encode, Reply, ReplyError};
+pub use event::state::State;
+pub use event::table::Events;
+pub use hub::Hub;
+pub use hub::builder::{BuildError, Builder, EventSource, NamespaceBuilder};
+pub use hub::config::OverflowPolicy;
+pub use hub::counters::Stats;
+pub use namespace::Namespace;
+pub use selection::{Audience, EmitError, Selection};
+pub use socket::attributes::SocketAttributes;
+pub use socket::handshake::Handshake;
+pub use socket::requests::{AckError, AckFuture, Timed};
+pub use socket::{JoinError, SetIdError, Socket, SocketId};
+pub use socketio_macros::{event, events, handlers};
+pub use transport::upgrade::{Upgrade, UpgradeRejection};
+pub use transport::websocket::WebSocketRoute;
+pub use wire::binary::Binary;

@@ -1,0 +1,183 @@
+//! [`Namespace`]: a separate event space, with the verbs that hubs share.
+
+pub(crate) mod registry;
+pub(crate) mod rooms;
+pub(crate) mod space;
+
+use serde::Serialize;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::event::listener::{EventPayload, ListenerHandle, Listening};
+use crate::event::message::IntoMessage;
+use crate::hub::{Core, Hub};
+use crate::selection::{EmitError, Selection};
+use crate::socket::{Socket, fired};
+use crate::transport::websocket::WebSocketRoute;
+use space::Space;
+
+/// A separate event space: its sockets, rooms, handlers and listeners are its own. A cheap handle.
+///
+/// A [`Hub`] dereferences to its namespace `/`; [`Hub::of`] gives the others.
+#[derive(Clone)]
+pub struct Namespace {
+    core: Arc<Core>,
+    space: Arc<Space>,
+}
+
+impl Namespace {
+    pub(crate) fn new(core: Arc<Core>, space: Arc<Space>) -> Self {
+        Self { core, space }
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    /// The namespace's path.
+    pub fn path(&self) -> &str {
+        self.space.path()
+    }
+
+    /// The route for plain WebSocket clients, to be mounted in an axum router.
+    pub fn websocket(&self) -> WebSocketRoute {
+        WebSocketRoute::new(Hub::from_core(&self.core), Arc::clone(&self.space))
+    }
+
+    /// Calls `listener` for events of this name, after the table's handler and the socket's own listeners, in order of
+    /// registration. It may be sync or async; a sync one runs on the connection's task and must not block.
+    ///
+    /// ```
+    /// # let hub = socketio::Hub::builder().build()?;
+    /// use socketio::EventPayload;
+    ///
+    /// hub.on("note", |payload: EventPayload| println!("{}", payload.socket_id));
+    /// let handle = hub.on("task", |payload: EventPayload| async move {
+    ///     let _ = payload.ack().send("done");
+    /// });
+    /// handle.off();
+    /// # Ok::<(), socketio::BuildError>(())
+    /// ```
+    ///
+    /// A listener that keeps something of its own clones it for each call: `move |payload| { let db = db.clone(); async
+    /// move { … } }`.
+    pub fn on<F, R, M>(&self, event: impl AsRef<str>, listener: F) -> ListenerHandle
+    where
+        F: Fn(EventPayload) -> R + Send + Sync + 'static,
+        R: Listening<M>,
+    {
+        self.space.listeners().add(event.as_ref(), false, listener)
+    }
+
+    /// Emits to the socket with this id.
+    ///
+    /// # Errors
+    ///
+    /// There is none, its client takes no message now, or the payload does not serialize.
+    pub fn emit_to(&self, id: impl AsRef<str>, message: impl IntoMessage) -> Result<(), EmitError> {
+        self.space.adapter().emit_to(&message.into_packet()?, id.as_ref())
+    }
+
+    /// Emits to several sockets. One that can't be reached is no error.
+    ///
+    /// # Errors
+    ///
+    /// The payload does not serialize.
+    pub fn emit_to_list<I>(&self, ids: I, message: impl IntoMessage) -> Result<(), EmitError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        let packet = message.into_packet()?;
+        for id in ids {
+            let _ = self.space.adapter().emit_to(&packet, id.as_ref());
+        }
+        Ok(())
+    }
+
+    /// Emits to everyone.
+    ///
+    /// # Errors
+    ///
+    /// The payload does not serialize.
+    pub fn broadcast(&self, message: impl IntoMessage) -> Result<(), EmitError> {
+        self.everyone().emit(message)
+    }
+
+    /// The same as [`broadcast`](Self::broadcast), under the name that Socket.IO has for it.
+    ///
+    /// # Errors
+    ///
+    /// The payload does not serialize.
+    pub fn emit(&self, message: impl IntoMessage) -> Result<(), EmitError> {
+        self.broadcast(message)
+    }
+
+    /// Queues an event on every connected socket as if its client had sent it. See [`Socket::fire`].
+    ///
+    /// # Errors
+    ///
+    /// `data` does not serialize.
+    pub fn fire(&self, event: impl AsRef<str>, data: impl Serialize) -> Result<(), EmitError> {
+        let (name, text) = fired(event.as_ref(), &data)?;
+        for socket in self.space.registry().all().iter().filter(|socket| socket.is_connected()) {
+            let _ = socket.fire_encoded(&name, &text);
+        }
+        Ok(())
+    }
+
+    fn everyone(&self) -> Selection<'_> {
+        Selection::all(&self.space, None)
+    }
+
+    /// Selects the members of a room.
+    pub fn to(&self, room: impl AsRef<str>) -> Selection<'_> {
+        self.everyone().to(room)
+    }
+
+    /// The same as [`to`](Self::to): a namespace has no self to leave out.
+    pub fn within(&self, room: impl AsRef<str>) -> Selection<'_> {
+        self.everyone().within(room)
+    }
+
+    /// Selects everyone but the members of a room.
+    pub fn except(&self, room: impl AsRef<str>) -> Selection<'_> {
+        self.everyone().except(room)
+    }
+
+    /// Selects everyone on this server.
+    pub fn local(&self) -> Selection<'_> {
+        self.everyone().local()
+    }
+
+    /// Selects everyone; what is emitted is dropped for clients that can't take it now.
+    pub fn volatile(&self) -> Selection<'_> {
+        self.everyone().volatile()
+    }
+
+    /// The connected socket with this id.
+    pub fn socket(&self, id: impl AsRef<str>) -> Option<Socket> {
+        self.space.registry().get(id.as_ref()).filter(Socket::is_connected)
+    }
+
+    /// The sockets that are connected now.
+    pub fn sockets(&self) -> Vec<Socket> {
+        self.everyone().sockets()
+    }
+
+    /// How many sockets are connected.
+    pub fn len(&self) -> usize {
+        self.space.registry().len()
+    }
+
+    /// Whether no socket is connected.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl fmt::Debug for Namespace {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Namespace").field("path", &self.path()).field("len", &self.len()).finish()
+    }
+}

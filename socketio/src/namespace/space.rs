@@ -1,0 +1,80 @@
+//! What one namespace consists of, behind all handles to it.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use super::registry::Registry;
+use crate::adapter::{Adapter, LocalAdapter};
+use crate::event::listener::Listeners;
+use crate::event::table::{self, Events, Handler, Lifecycle};
+
+/// A table of handlers, with what they share as `&self`.
+#[derive(Clone)]
+pub(crate) struct Mounted {
+    pub(crate) events: Events,
+    pub(crate) this: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+/// Makes the adapter of a namespace from the local one.
+pub(crate) type MakeAdapter = dyn Fn(LocalAdapter) -> Arc<dyn Adapter> + Send + Sync;
+
+pub(crate) struct Space {
+    path: Box<str>,
+    mounted: Box<[Mounted]>,
+    listeners: Arc<Listeners>,
+    registry: Arc<Registry>,
+    adapter: Arc<dyn Adapter>,
+}
+
+type Found = Option<(&'static Handler, Option<Arc<dyn Any + Send + Sync>>)>;
+
+impl Space {
+    pub(crate) fn new(path: &str, mounted: Vec<Mounted>, make_adapter: Option<&MakeAdapter>) -> Self {
+        let registry = Arc::new(Registry::default());
+        let local = LocalAdapter::new(Arc::clone(&registry));
+        let adapter = match make_adapter {
+            Some(make) => make(local),
+            None => Arc::new(local),
+        };
+        Self { path: path.into(), mounted: mounted.into(), listeners: Arc::default(), registry, adapter }
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub(crate) fn listeners(&self) -> &Arc<Listeners> {
+        &self.listeners
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    pub(crate) fn adapter(&self) -> &dyn Adapter {
+        &*self.adapter
+    }
+
+    pub(crate) fn handler(&self, name: &str) -> Found {
+        let hash = table::hash(name);
+        self.find(|events| events.find(name, hash))
+    }
+
+    pub(crate) fn lifecycle_handler(&self, lifecycle: Lifecycle) -> Found {
+        self.find(|events| events.lifecycle(lifecycle))
+    }
+
+    pub(crate) fn fallback(&self) -> Found {
+        self.find(Events::fallback)
+    }
+
+    fn find(&self, find: impl Fn(&Events) -> Option<&'static Handler>) -> Found {
+        self.mounted.iter().find_map(|mounted| Some((find(&mounted.events)?, mounted.this.clone())))
+    }
+}
+
+impl std::fmt::Debug for Space {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Space").field("path", &self.path).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,173 @@
+//! Selections: whom a message goes to, and how.
+
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+use crate::event::message::IntoMessage;
+use crate::namespace::space::Space;
+use crate::socket::{Socket, SocketId};
+
+/// Why a message was not sent.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EmitError {
+    /// No socket has this id.
+    #[error("no socket has the id `{0}`")]
+    NotFound(String),
+    /// The socket takes no more messages: it is closing or gone.
+    #[error("the socket is closed")]
+    Closed,
+    /// The client takes its messages too slowly, and its outbox is full.
+    #[error("the outbox is full")]
+    Overflow,
+    /// The payload does not serialize.
+    #[error("the payload does not serialize: {0}")]
+    Encode(#[from] serde_json::Error),
+    /// No event can have this name: it is empty, or reserved by the framework.
+    #[error("no event can be named `{0}`")]
+    InvalidName(String),
+}
+
+/// Whom a message goes to: everyone in the rooms, or without rooms everyone in the namespace, some left out.
+#[derive(Clone, Debug, Default)]
+pub struct Audience {
+    rooms: SmallVec<[Arc<str>; 2]>,
+    except_rooms: SmallVec<[Arc<str>; 2]>,
+    except: Option<Socket>,
+    local: bool,
+}
+
+impl Audience {
+    pub(crate) fn except(socket: Option<&Socket>) -> Self {
+        Self { except: socket.cloned(), ..Self::default() }
+    }
+
+    /// The rooms; empty for the whole namespace.
+    pub fn rooms(&self) -> &[Arc<str>] {
+        &self.rooms
+    }
+
+    /// The rooms whose members are left out.
+    pub fn except_rooms(&self) -> &[Arc<str>] {
+        &self.except_rooms
+    }
+
+    /// The socket that is left out: the sender, usually.
+    pub fn except_id(&self) -> Option<SocketId> {
+        self.except.as_ref().map(Socket::id)
+    }
+
+    pub(crate) fn except_socket(&self) -> Option<&Socket> {
+        self.except.as_ref()
+    }
+
+    /// Whether only sockets of this server are meant.
+    pub fn is_local(&self) -> bool {
+        self.local
+    }
+}
+
+/// Some of a namespace's sockets, to be narrowed down further and emitted to.
+///
+/// ```
+/// # fn example(hub: &socketio::Hub, socket: &socketio::Socket) -> Result<(), socketio::EmitError> {
+/// hub.to("lobby").to("hall").except("muted").emit(("news", "the doors are open"))?;
+/// socket.to("lobby").volatile().emit(("cursor", 3, 4))?; // all of the room but the sender
+/// socket.within("lobby").emit(("joined", socket.id()))?; // the sender too
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a selection does nothing until something is emitted to it"]
+pub struct Selection<'a> {
+    space: &'a Space,
+    /// The one socket that is meant, as long as no room is named.
+    own: Option<&'a Socket>,
+    audience: Audience,
+    volatile: bool,
+}
+
+impl<'a> Selection<'a> {
+    /// Everyone, or everyone but one.
+    pub(crate) fn all(space: &'a Space, except: Option<&Socket>) -> Self {
+        Self { space, own: None, audience: Audience::except(except), volatile: false }
+    }
+
+    /// One socket alone.
+    pub(crate) fn own(socket: &'a Socket) -> Self {
+        Self { own: Some(socket), ..Self::all(socket.space(), None) }
+    }
+
+    /// Turns the one socket that was meant into everyone but that one.
+    fn others(mut self) -> Self {
+        if let Some(own) = self.own.take() {
+            self.audience.except = Some(own.clone());
+        }
+        self
+    }
+
+    /// Adds the members of a room. A socket in several of the rooms is reached once; one that selects is left out.
+    pub fn to(self, room: impl AsRef<str>) -> Self {
+        let mut others = self.others();
+        others.audience.rooms.push(room.as_ref().into());
+        others
+    }
+
+    /// Adds the members of a room, the socket that selects included.
+    pub fn within(mut self, room: impl AsRef<str>) -> Self {
+        self.own = None;
+        self.audience.except = None;
+        self.audience.rooms.push(room.as_ref().into());
+        self
+    }
+
+    /// Leaves the members of a room out.
+    pub fn except(self, room: impl AsRef<str>) -> Self {
+        let mut others = self.others();
+        others.audience.except_rooms.push(room.as_ref().into());
+        others
+    }
+
+    /// Only the sockets of this server.
+    pub fn local(self) -> Self {
+        let mut others = self.others();
+        others.audience.local = true;
+        others
+    }
+
+    /// What is emitted is dropped for clients that can't take it now, because earlier messages still wait.
+    pub fn volatile(self) -> Self {
+        Self { volatile: true, ..self }
+    }
+
+    /// Emits to all that are selected.
+    ///
+    /// # Errors
+    ///
+    /// The payload does not serialize. That a client's outbox overflows or that nobody is selected is none, except when
+    /// one single socket is meant.
+    pub fn emit(self, message: impl IntoMessage) -> Result<(), EmitError> {
+        let packet = message.into_packet()?.with_volatile(self.volatile);
+        match self.own {
+            Some(socket) => self.space.adapter().emit_to_socket(&packet, socket),
+            None => {
+                self.space.adapter().emit(&packet, &self.audience);
+                Ok(())
+            }
+        }
+    }
+
+    /// The selected sockets of this server that are connected.
+    pub fn sockets(self) -> Vec<Socket> {
+        if let Some(socket) = self.own {
+            return vec![socket.clone()];
+        }
+        let mut sockets = Vec::new();
+        self.space.registry().for_each(&self.audience, |socket| {
+            if socket.is_connected() {
+                sockets.push(socket.clone());
+            }
+        });
+        sockets
+    }
+}

@@ -1,0 +1,191 @@
+//! Asking clients: emits that wait for an answer.
+
+use futures_util::future::BoxFuture;
+use serde::de::DeserializeOwned;
+use std::collections::HashMap;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+use super::Socket;
+use crate::event::decode::Remaining;
+use crate::event::error::PayloadError;
+use crate::event::message::IntoMessage;
+use crate::selection::EmitError;
+use crate::wire::envelope::Args;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AckError {
+    /// The message was not sent.
+    #[error(transparent)]
+    Emit(#[from] EmitError),
+    /// The answer did not come in time. One that comes later is ignored.
+    #[error("the client did not answer in time")]
+    Timeout,
+    /// The socket closed before the answer came.
+    #[error("the socket closed before the client answered")]
+    Closed,
+    /// More answers are waited for than [`max_pending_acks`](crate::Builder::max_pending_acks) allows.
+    #[error("too many answers are being waited for")]
+    TooMany,
+    /// The client answered with an error: its JSON.
+    #[error("the client answered with an error: {0}")]
+    Failed(serde_json::Value),
+    /// The answer is not what was expected.
+    #[error("unexpected answer: {0}")]
+    Payload(#[from] PayloadError),
+}
+
+/// An answer, apart from the text that it came in.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    One(String),
+    Many(String),
+    Failed(String),
+}
+
+/// The answers that a socket waits for.
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
+    next: u64,
+    waiting: HashMap<u64, oneshot::Sender<Answer>>,
+}
+
+impl Requests {
+    /// Lets everyone who waits know that nothing will come.
+    pub(crate) fn abandon(&mut self) {
+        self.waiting = HashMap::new();
+    }
+}
+
+/// A socket whose client is to be asked, with a timeout of its own.
+///
+/// ```
+/// # async fn example(socket: &socketio::Socket) -> Result<(), socketio::AckError> {
+/// use std::time::Duration;
+///
+/// let age: u8 = socket.timeout(Duration::from_secs(5)).emit_with_ack(("age?",)).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[must_use = "nothing is sent before `emit_with_ack`"]
+pub struct Timed<'a> {
+    socket: &'a Socket,
+    timeout: Duration,
+}
+
+impl<'a> Timed<'a> {
+    pub(crate) fn new(socket: &'a Socket, timeout: Duration) -> Self {
+        Self { socket, timeout }
+    }
+
+    /// Emits to the socket's client and waits for its answer, decoded as a `T`. The message is sent at once.
+    ///
+    /// # Errors
+    ///
+    /// The message was not sent, the answer did not come in time or before the socket closed, it was an error, or it is no
+    /// `T`.
+    pub fn emit_with_ack<T: DeserializeOwned + 'static>(self, message: impl IntoMessage) -> AckFuture<T> {
+        let asked = self.socket.ask(message);
+        let timeout = self.timeout;
+        AckFuture(Box::pin(async move {
+            let mut asked = asked?;
+            match tokio::time::timeout(timeout, &mut asked.answer).await {
+                Ok(Ok(answer)) => decode(&answer),
+                Ok(Err(_)) => Err(AckError::Closed),
+                Err(_) => Err(AckError::Timeout),
+            }
+        }))
+    }
+}
+
+/// Waits for a client's answer. Dropping it forgets the question.
+#[must_use = "the question has been asked, but the answer is only decoded for one who awaits it"]
+pub struct AckFuture<T>(BoxFuture<'static, Result<T, AckError>>);
+
+impl<T> Future for AckFuture<T> {
+    type Output = Result<T, AckError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(context)
+    }
+}
+
+impl<T> fmt::Debug for AckFuture<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("AckFuture").finish_non_exhaustive()
+    }
+}
+
+fn decode<T: DeserializeOwned>(answer: &Answer) -> Result<T, AckError> {
+    let args = match answer {
+        Answer::One(text) => Args::One(text),
+        Answer::Many(text) => Args::Many(text),
+        Answer::Failed(error) => return Err(AckError::Failed(serde_json::from_str(error).unwrap_or_default())),
+    };
+    // An answer without arguments is what a handler of `()` gives.
+    if args == Args::Many("")
+        && let Ok(nothing) = serde_json::from_str("null")
+    {
+        return Ok(nothing);
+    }
+    Ok(Remaining::new(args).next()?)
+}
+
+/// A question that was sent. Dropping it forgets it.
+struct Asked {
+    socket: Socket,
+    id: u64,
+    answer: oneshot::Receiver<Answer>,
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.socket.with_side(|side| side.requests.waiting.remove(&self.id));
+        self.socket.peer().awaited.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Socket {
+    fn ask(&self, message: impl IntoMessage) -> Result<Asked, AckError> {
+        let packet = message.into_packet()?;
+        if packet.name().is_none() {
+            return Err(EmitError::InvalidName(String::new()).into());
+        }
+        let limit = self.hub().config().max_pending_acks;
+        let (sender, answer) = oneshot::channel();
+        let id = self.with_side(|side| {
+            let requests = &mut side.requests;
+            if self.is_gone() {
+                return Err(AckError::Closed);
+            }
+            if requests.waiting.len() >= limit {
+                return Err(AckError::TooMany);
+            }
+            let id = requests.next;
+            requests.next += 1;
+            requests.waiting.insert(id, sender);
+            Ok(id)
+        })?;
+        self.peer().awaited.fetch_add(1, Ordering::Relaxed);
+        let asked = Asked { socket: self.clone(), id, answer };
+        let frame = packet.asking_frame(id);
+        self.peer().mailbox.send(&frame, false).map_err(|rejected| self.rejected(rejected))?;
+        Ok(asked)
+    }
+
+    /// Hands an answer to whoever waits for it. `false`: nobody does.
+    pub(crate) fn answered(&self, id: u64, answer: Answer) -> bool {
+        let Some(waiting) = self.0.side.lock().as_mut().and_then(|side| side.requests.waiting.remove(&id)) else {
+            return false;
+        };
+        let _ = waiting.send(answer);
+        true
+    }
+}

@@ -1,0 +1,192 @@
+//! [`Upgrade`]: a request that asks to become a WebSocket.
+
+use axum::extract::{FromRequestParts, MatchedPath, OriginalUri, RawPathParams};
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use http::header::{
+    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use http::request::Parts;
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto::upgrade::downcast;
+use std::net::SocketAddr;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use crate::connection::stream::Stream;
+use crate::socket::handshake::Request;
+
+/// A request that asks to become a WebSocket, as an axum extractor.
+///
+/// With it a handler of your own goes first, with whatever other extractors it likes, and decides which status a client
+/// gets that is not welcome:
+///
+/// ```
+/// use axum::{extract::State, http::StatusCode, response::{IntoResponse, Response}};
+/// use socketio::{Hub, Upgrade};
+///
+/// async fn ws(State(hub): State<Hub>, headers: axum::http::HeaderMap, upgrade: Upgrade) -> Response {
+///     if !headers.contains_key("authorization") {
+///         return StatusCode::UNAUTHORIZED.into_response();
+///     }
+///     hub.websocket().accept(upgrade.with_extension("a user"))
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Upgrade {
+    parts: Parts,
+    on_upgrade: OnUpgrade,
+    params: Vec<(String, String)>,
+}
+
+/// Why a request can't become a WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UpgradeRejection {
+    /// It does not ask for it. Status 426.
+    #[error("this is a WebSocket endpoint: connect with a WebSocket client")]
+    NotRequested,
+    /// It speaks another version of the WebSocket protocol than 13. Status 426.
+    #[error("the version of the WebSocket protocol must be 13")]
+    Version,
+    /// The WebSocket key is missing. Status 400.
+    #[error("the header `Sec-WebSocket-Key` is missing")]
+    Key,
+    /// The method is not GET. Status 405.
+    #[error("a WebSocket begins with a GET request")]
+    Method,
+    /// The HTTP connection can't be upgraded. Status 426.
+    #[error("this HTTP connection can't be upgraded: WebSockets need HTTP/1.1")]
+    Impossible,
+}
+
+impl IntoResponse for UpgradeRejection {
+    fn into_response(self) -> Response {
+        let status = match self {
+            Self::NotRequested | Self::Version | Self::Impossible => StatusCode::UPGRADE_REQUIRED,
+            Self::Key => StatusCode::BAD_REQUEST,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+        };
+        let mut response = (status, self.to_string()).into_response();
+        let headers = response.headers_mut();
+        if status == StatusCode::UPGRADE_REQUIRED {
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+            headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        }
+        response
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
+    type Rejection = UpgradeRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, UpgradeRejection> {
+        Self::from_parts(parts)
+    }
+}
+
+impl Upgrade {
+    pub(crate) fn from_parts(parts: &mut Parts) -> Result<Self, UpgradeRejection> {
+        if parts.method != Method::GET {
+            return Err(UpgradeRejection::Method);
+        }
+        if !has_token(&parts.headers, &CONNECTION, "upgrade") || !has_token(&parts.headers, &UPGRADE, "websocket") {
+            return Err(UpgradeRejection::NotRequested);
+        }
+        if parts.headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+            return Err(UpgradeRejection::Version);
+        }
+        if !parts.headers.contains_key(SEC_WEBSOCKET_KEY) {
+            return Err(UpgradeRejection::Key);
+        }
+        let on_upgrade = parts.extensions.remove::<OnUpgrade>().ok_or(UpgradeRejection::Impossible)?;
+        // A route without parameters is no error here. The extractor never waits.
+        let params = RawPathParams::from_request_parts(parts, &()).now_or_never().and_then(Result::ok);
+        let params = params.iter().flatten().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Ok(Self { parts: parts.clone(), on_upgrade, params })
+    }
+
+    /// Keeps a value for the socket: see [`Socket::extension`](crate::Socket::extension).
+    #[must_use]
+    pub fn with_extension<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.parts.extensions.insert(value);
+        self
+    }
+
+    /// The request's headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.parts.headers
+    }
+
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// The response that makes the connection a WebSocket.
+    pub(crate) fn response(&self, protocol: Option<HeaderValue>) -> Response {
+        let key = self.parts.headers.get(SEC_WEBSOCKET_KEY).map_or(&[][..], HeaderValue::as_bytes);
+        let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        if let Ok(accept) = HeaderValue::from_str(&derive_accept_key(key)) {
+            headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+        }
+        if let Some(protocol) = protocol {
+            headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+        }
+        response
+    }
+
+    /// The first of `protocols` that the client offers.
+    pub(crate) fn choose_protocol(&self, protocols: &[HeaderValue]) -> Option<HeaderValue> {
+        let offered = |protocol: &&HeaderValue| {
+            let protocol = protocol.to_str().unwrap_or_default();
+            tokens(&self.parts.headers, &SEC_WEBSOCKET_PROTOCOL).any(|offer| offer == protocol)
+        };
+        protocols.iter().find(offered).cloned()
+    }
+
+    /// What is kept of the request, and the promise of its stream.
+    pub(crate) fn into_parts(self, keep_headers: Option<&[HeaderName]>) -> (OnUpgrade, Request, Extensions) {
+        let mut extensions = self.parts.extensions.clone();
+        let peer = extensions.remove::<axum::extract::ConnectInfo<SocketAddr>>().map(|info| info.0);
+        let params = self.params.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let request = Request::new(&self.parts, params, peer, keep_headers);
+        // What axum itself leaves in the extensions is of no use here, and would keep hyper's read buffer in memory.
+        extensions.remove::<OriginalUri>();
+        extensions.remove::<MatchedPath>();
+        let by_axum = usize::from(!self.params.is_empty());
+        if extensions.len() <= by_axum {
+            extensions = Extensions::new();
+        }
+        (self.on_upgrade, request, extensions)
+    }
+}
+
+/// Waits for the upgrade, and takes the TCP socket out of it where there is one. With it come the bytes that were read
+/// beyond the handshake.
+pub(crate) async fn upgraded(on_upgrade: OnUpgrade) -> hyper::Result<(Stream, Vec<u8>)> {
+    Ok(match downcast::<TokioIo<TcpStream>>(on_upgrade.await?) {
+        Ok(parts) => {
+            let stream = parts.io.into_inner();
+            // Without it, small messages would wait for the acknowledgement of those before them.
+            let _ = stream.set_nodelay(true);
+            (Stream::Tcp(stream), parts.read_buf.to_vec())
+        }
+        Err(upgraded) => (Stream::Other(Box::new(TokioIo::new(upgraded))), Vec::new()),
+    })
+}
+
+/// The comma-separated values of a header.
+fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim)
+}
+
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    tokens(headers, name).any(|found| found.eq_ignore_ascii_case(token))
+}

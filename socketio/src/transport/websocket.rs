@@ -1,0 +1,155 @@
+//! [`WebSocketRoute`]: where plain WebSocket clients connect.
+
+use axum::extract::Request as HttpRequest;
+use axum::handler::Handler;
+use axum::response::{IntoResponse, Response};
+use futures_util::future::{Ready, ready};
+use http::request::Parts;
+use http::{HeaderValue, Request, StatusCode};
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::upgrade::{Upgrade, upgraded};
+use crate::connection::Connection;
+use crate::connection::lifecycle::OnOpen;
+use crate::connection::link::Link;
+use crate::connection::mailbox::Mailbox;
+use crate::connection::peer::Peer;
+use crate::event::listener::Listening;
+use crate::hub::{Admission, Hub};
+use crate::namespace::space::Space;
+use crate::socket::Socket;
+
+/// The route for plain WebSocket clients: an axum handler, and a tower service for any other server over hyper.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use socketio::Hub;
+///
+/// let hub = Hub::builder().build()?;
+/// let app: Router = Router::new().route("/ws/{id}", get(hub.websocket()));
+/// # Ok::<(), socketio::BuildError>(())
+/// ```
+///
+/// A request that does not ask for a WebSocket is answered with the status 426, one from a web page of another origin with
+/// 403 (see [`allow_origins`](crate::Builder::allow_origins)), one that is too many, or comes while the hub shuts down, with
+/// 503.
+#[derive(Clone)]
+pub struct WebSocketRoute {
+    hub: Hub,
+    space: Arc<Space>,
+    envelopes: bool,
+    protocols: Arc<[HeaderValue]>,
+    on_open: Option<OnOpen>,
+}
+
+impl WebSocketRoute {
+    pub(crate) fn new(hub: Hub, space: Arc<Space>) -> Self {
+        Self { hub, space, envelopes: true, protocols: Arc::new([]), on_open: None }
+    }
+
+    /// Takes no message for an event: every text and binary message is a `message`, and nothing else.
+    #[must_use]
+    pub fn messages_only(self) -> Self {
+        Self { envelopes: false, ..self }
+    }
+
+    /// The subprotocols that the server speaks, the preferred one first. The first that a client offers is chosen; a client
+    /// that offers none of them is accepted without one. Names that can't be in a header are ignored.
+    #[must_use]
+    pub fn protocols<I>(self, protocols: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        let protocols = protocols.into_iter().filter_map(|name| HeaderValue::from_str(name.as_ref()).ok());
+        Self { protocols: protocols.collect(), ..self }
+    }
+
+    /// Calls `callback` for each new socket, before the `connect` handler. It may be sync or async. What it emits arrives
+    /// once the connection is accepted.
+    #[must_use]
+    pub fn on_open<F, R, M>(self, callback: F) -> Self
+    where
+        F: Fn(Socket) -> R + Send + Sync + 'static,
+        R: Listening<M>,
+    {
+        Self { on_open: Some(Arc::new(move |socket| callback(socket).into_future())), ..self }
+    }
+
+    /// Makes a request that asks for it a connection of the hub. For handlers that take an [`Upgrade`].
+    pub fn accept(&self, upgrade: Upgrade) -> Response {
+        let config = self.hub.config();
+        let parts = upgrade.parts();
+        if !config.origins.permit(&parts.headers, &parts.uri) {
+            tracing::debug!(origin = ?parts.headers.get("origin"), "refused a page of another origin");
+            return (StatusCode::FORBIDDEN, "this origin is not allowed to connect").into_response();
+        }
+        let Some(admission) = self.hub.admit() else {
+            tracing::warn!("refused a connection: too many, or the hub is shutting down");
+            return (StatusCode::SERVICE_UNAVAILABLE, "no more connections are accepted").into_response();
+        };
+        let protocol = upgrade.choose_protocol(&self.protocols);
+        let response = upgrade.response(protocol);
+        tokio::spawn(self.clone().connect(upgrade, admission));
+        response
+    }
+
+    /// Waits for the stream, then leaves the connection to a task of its own: this one holds on to what hyper has read.
+    async fn connect(self, upgrade: Upgrade, admission: Admission) {
+        let config = self.hub.config();
+        let (on_upgrade, mut request, extensions) = upgrade.into_parts(config.keep_headers.as_deref());
+        let (stream, received) = match tokio::time::timeout(config.upgrade_timeout, upgraded(on_upgrade)).await {
+            Ok(Ok(upgraded)) => upgraded,
+            Ok(Err(error)) => return tracing::debug!(%error, "the upgrade failed"),
+            Err(_) => return tracing::debug!("the upgrade took too long"),
+        };
+        request.set_peer(&stream);
+        let link = Link::new(stream, received, config.max_payload);
+        let peer = Peer::new(Mailbox::new(config.outbox, config.overflow), request);
+        let socket = Socket::register(self.hub.clone(), self.space, Arc::new(peer), extensions);
+        tokio::spawn(Connection::new(link, socket, self.envelopes, admission).run(self.on_open));
+    }
+
+    fn respond(&self, mut parts: Parts) -> Response {
+        match Upgrade::from_parts(&mut parts) {
+            Ok(upgrade) => self.accept(upgrade),
+            Err(rejection) => rejection.into_response(),
+        }
+    }
+}
+
+impl<S> Handler<((),), S> for WebSocketRoute {
+    type Future = Ready<Response>;
+
+    fn call(self, request: HttpRequest, _state: S) -> Self::Future {
+        ready(self.respond(request.into_parts().0))
+    }
+}
+
+impl<B> tower_service::Service<Request<B>> for WebSocketRoute {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Ready<Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        ready(Ok(self.respond(request.into_parts().0)))
+    }
+}
+
+impl fmt::Debug for WebSocketRoute {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("WebSocketRoute")
+            .field("namespace", &self.space.path())
+            .field("envelopes", &self.envelopes)
+            .field("protocols", &self.protocols)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,111 @@
+//! [`Binary`], the payload type for bytes.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+use std::cell::RefCell;
+use std::fmt;
+use std::ops::Deref;
+
+thread_local! {
+    /// The bytes of the [`Binary`] that is being serialized: [`super::payload`] picks them up and shares them instead
+    /// of copying. Any other serializer only sees the byte slice.
+    static PASSING: RefCell<Option<Bytes>> = const { RefCell::new(None) };
+}
+
+/// Binary data in a payload: as a whole argument or as a field at any depth.
+///
+/// In the JSON envelopes of plain WebSocket clients it is a string of standard base64 in both directions. Cloning is
+/// cheap, the bytes are shared.
+///
+/// ```
+/// use socketio::{Binary, event};
+///
+/// #[event("picture")]
+/// #[derive(serde::Serialize)]
+/// struct Picture {
+///     name: String,
+///     bytes: Binary,
+/// }
+///
+/// let picture = Picture { name: "dot.png".into(), bytes: Binary::from(vec![0x89, 0x50]) };
+/// assert_eq!(picture.bytes.len(), 2);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Binary(pub Bytes);
+
+impl Deref for Binary {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl<T: Into<Bytes>> From<T> for Binary {
+    fn from(bytes: T) -> Self {
+        Self(bytes.into())
+    }
+}
+
+impl Serialize for Binary {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        PASSING.set(Some(self.0.clone()));
+        let result = serializer.serialize_bytes(&self.0);
+        PASSING.take();
+        result
+    }
+}
+
+/// The [`Binary`] that is being serialized right now on this thread, if there is one.
+pub(super) fn passing() -> Option<Bytes> {
+    PASSING.take()
+}
+
+impl<'de> Deserialize<'de> for Binary {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(BinaryVisitor)
+    }
+}
+
+struct BinaryVisitor;
+
+impl<'de> Visitor<'de> for BinaryVisitor {
+    type Value = Binary;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("binary data as a base64 string")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Binary, E> {
+        STANDARD.decode(text).map(Binary::from).map_err(|error| E::custom(format_args!("invalid base64: {error}")))
+    }
+
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Binary, E> {
+        Ok(Binary(Bytes::copy_from_slice(bytes)))
+    }
+
+    fn visit_byte_buf<E: de::Error>(self, bytes: Vec<u8>) -> Result<Binary, E> {
+        Ok(Binary(bytes.into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Binary, A::Error> {
+        let mut bytes = Vec::with_capacity(seq.size_hint().unwrap_or(0).min(4096));
+        while let Some(byte) = seq.next_element::<u8>()? {
+            bytes.push(byte);
+        }
+        Ok(Binary(bytes.into()))
+    }
+}
+
+/// Appends `bytes` as a JSON string of standard base64.
+pub(super) fn write_base64(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.push(b'"');
+    let start = out.len();
+    let length = base64::encoded_len(bytes.len(), true).expect("an attachment is far smaller than the address space");
+    out.resize(start + length, 0);
+    STANDARD.encode_slice(bytes, &mut out[start..]).expect("the room was measured for it");
+    out.push(b'"');
+}

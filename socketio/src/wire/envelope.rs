@@ -1,0 +1,358 @@
+//! The JSON envelopes that plain WebSocket clients speak.
+//!
+//! | text | is |
+//! | --- | --- |
+//! | `{"event": "name", "data": …}` | an event with one argument |
+//! | `{"event": "name", "args": […]}` | an event with several; without `data` and `args` it has none |
+//! | the same with `"id": …`, a number or a string | an event that asks for an answer |
+//! | `{"id": …, "data": …}` or `{"id": …, "args": […]}` | an answer |
+//! | `{"id": …, "error": {"code": …, "message": …}}` | an answer that says what went wrong |
+//!
+//! Other keys are ignored; of a key that occurs twice the last one counts, as in JavaScript.
+
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+
+use super::payload::Payload;
+
+/// What a text message says, borrowed from it.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Envelope<'a> {
+    /// An event. `id` is the JSON text of the id to answer under.
+    Event { name: Cow<'a, str>, args: Args<'a>, id: Option<&'a str> },
+    /// An answer to an event that this side sent.
+    Answer { id: u64, answer: Result<Args<'a>, &'a str> },
+}
+
+/// The JSON text of an event's arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Args<'a> {
+    /// One argument.
+    One(&'a str),
+    /// Any number, as they stand between the brackets of an array.
+    Many(&'a str),
+}
+
+/// Reads an envelope. `None`: the text is an ordinary message.
+pub(crate) fn read(text: &str) -> Option<Envelope<'_>> {
+    // Nothing but an object can be one; most texts that are not are told apart here, without an error being built.
+    if !text.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{') {
+        return None;
+    }
+    let fields: Fields<'_> = serde_json::from_str(text).ok()?;
+    let args = match (fields.data, fields.args) {
+        (Some(data), _) => Args::One(data),
+        (None, Some(list)) => Args::Many(between_brackets(list)?),
+        (None, None) => Args::Many(""),
+    };
+    match fields.event {
+        Some(name) if !name.is_empty() => {
+            let id = fields.id.filter(|id| id.starts_with(['"', '-']) || id.starts_with(|c: char| c.is_ascii_digit()));
+            Some(Envelope::Event { name, args, id })
+        }
+        _ => {
+            let id = fields.id?.parse().ok()?;
+            Some(Envelope::Answer { id, answer: fields.error.map_or(Ok(args), Err) })
+        }
+    }
+}
+
+/// What stands inside a JSON array; `None` for any other value.
+fn between_brackets(json: &str) -> Option<&str> {
+    Some(json.strip_prefix('[')?.strip_suffix(']')?.trim_matches([' ', '\t', '\n', '\r']))
+}
+
+#[derive(Default)]
+struct Fields<'a> {
+    event: Option<Cow<'a, str>>,
+    data: Option<&'a str>,
+    args: Option<&'a str>,
+    id: Option<&'a str>,
+    error: Option<&'a str>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+        let mut fields = Fields::default();
+        while let Some(Text(key)) = map.next_key()? {
+            match &*key {
+                "event" => fields.event = map.next_value::<Option<Text<'de>>>()?.map(|Text(name)| name),
+                "data" => fields.data = Some(map.next_value::<&RawValue>()?.get()),
+                "args" => fields.args = Some(map.next_value::<&RawValue>()?.get()),
+                "id" => fields.id = Some(map.next_value::<&RawValue>()?.get()),
+                "error" => fields.error = Some(map.next_value::<&RawValue>()?.get()),
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(fields)
+    }
+}
+
+/// A string, borrowed where it has no escapes.
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+/// Appends an event. With `ack` the client is asked to answer under that id.
+pub(crate) fn write_event(out: &mut Vec<u8>, name: &[u8], payload: &Payload, ack: Option<u64>) {
+    out.extend_from_slice(b"{\"event\":");
+    write_string(out, std::str::from_utf8(name).unwrap_or_default());
+    write_arguments(out, payload);
+    if let Some(id) = ack {
+        out.extend_from_slice(b",\"id\":");
+        write_value(out, &id);
+    }
+    out.push(b'}');
+}
+
+/// Appends an answer. `id` is JSON text, as it was received.
+pub(crate) fn write_answer(out: &mut Vec<u8>, id: &str, payload: &Payload) {
+    out.extend_from_slice(b"{\"id\":");
+    out.extend_from_slice(id.as_bytes());
+    write_arguments(out, payload);
+    out.push(b'}');
+}
+
+/// Appends an answer that says what went wrong.
+pub(crate) fn write_error(out: &mut Vec<u8>, id: &str, error: &impl Serialize) {
+    out.extend_from_slice(b"{\"id\":");
+    out.extend_from_slice(id.as_bytes());
+    out.extend_from_slice(b",\"error\":");
+    write_value(out, error);
+    out.push(b'}');
+}
+
+fn write_arguments(out: &mut Vec<u8>, payload: &Payload) {
+    match payload.count() {
+        0 => {}
+        1 => {
+            out.extend_from_slice(b",\"data\":");
+            payload.write_json(out);
+        }
+        _ => {
+            out.extend_from_slice(b",\"args\":[");
+            payload.write_json(out);
+            out.push(b']');
+        }
+    }
+}
+
+fn write_string(out: &mut Vec<u8>, text: &str) {
+    write_value(out, text);
+}
+
+/// Appends a value of ours, none of which can fail to serialize.
+fn write_value(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+    let start = out.len();
+    if serde_json::to_writer(&mut *out, value).is_err() {
+        out.truncate(start);
+        out.extend_from_slice(b"null");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    fn event<'a>(name: &'a str, args: Args<'a>, id: Option<&'a str>) -> Option<Envelope<'a>> {
+        Some(Envelope::Event { name: name.into(), args, id })
+    }
+
+    #[test]
+    fn events_with_and_without_arguments() {
+        assert_eq!(read(r#"{"event":"a"}"#), event("a", Args::Many(""), None));
+        assert_eq!(read(r#"{"event":"a","data":null}"#), event("a", Args::One("null"), None));
+        assert_eq!(read(r#" { "event" : "a" , "data" : [1, 2] } "#), event("a", Args::One("[1, 2]"), None));
+        assert_eq!(read(r#"{"event":"a","args":[ 1, [2] ]}"#), event("a", Args::Many("1, [2]"), None));
+        assert_eq!(read(r#"{"data":1,"event":"a"}"#), event("a", Args::One("1"), None));
+        assert_eq!(read(r#"{"event":"a","args":[1],"data":2}"#), event("a", Args::One("2"), None));
+    }
+
+    #[test]
+    fn ids_are_numbers_or_strings_and_kept_as_they_came() {
+        for id in ["0", "7", "-1", "1.50", "1e400", r#""x\"y""#, "123456789012345678901234567890"] {
+            assert_eq!(read(&format!(r#"{{"event":"a","id":{id}}}"#)), event("a", Args::Many(""), Some(id)));
+        }
+        for id in ["null", "true", "{}", "[1]"] {
+            assert_eq!(read(&format!(r#"{{"event":"a","id":{id}}}"#)), event("a", Args::Many(""), None));
+        }
+    }
+
+    #[test]
+    fn names_with_escapes_are_unescaped() {
+        assert_eq!(read(r#"{"event":"caf\u00e9 \"x\""}"#), event("café \"x\"", Args::Many(""), None));
+        assert_eq!(read(r#"{"ev\u0065nt":"a"}"#), event("a", Args::Many(""), None));
+    }
+
+    #[test]
+    fn of_duplicate_keys_the_last_counts() {
+        let text = r#"{"event":"a","data":1,"event":"b","data":2}"#;
+        assert_eq!(read(text), event("b", Args::One("2"), None));
+    }
+
+    #[test]
+    fn answers_are_told_from_events() {
+        assert_eq!(read(r#"{"id":3,"data":4}"#), Some(Envelope::Answer { id: 3, answer: Ok(Args::One("4")) }));
+        assert_eq!(read(r#"{"id":3}"#), Some(Envelope::Answer { id: 3, answer: Ok(Args::Many("")) }));
+        let failed = Some(Envelope::Answer { id: 3, answer: Err(r#"{"code":"x"}"#) });
+        assert_eq!(read(r#"{"id":3,"error":{"code":"x"}}"#), failed);
+        assert_eq!(read(r#"{"id":"three"}"#), None);
+    }
+
+    #[test]
+    fn everything_else_is_an_ordinary_message() {
+        for text in [
+            "",
+            " ",
+            "hello",
+            "1",
+            "null",
+            "[]",
+            r#"["event","a"]"#,
+            "{}",
+            r#"{"event":""}"#,
+            r#"{"event":1}"#,
+            r#"{"event":null}"#,
+            r#"{"event":"a"} x"#,
+            r#"{"event":"a",}"#,
+            r#"{"event":"a","data":[1,}"#,
+            r#"{"event":"a","data":01}"#,
+            r#"{"event":"a","args":{}}"#,
+            r#"{"event":"\ud800"}"#,
+            r#"{"event":"a""#,
+            "{\"event\":\"a\u{1}\"}",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn lone_surrogates_in_arguments_are_left_to_the_arguments() {
+        assert_eq!(read(r#"{"event":"a","data":"\ud800"}"#), event("a", Args::One(r#""\ud800""#), None));
+    }
+
+    #[test]
+    fn deep_nesting_is_scanned_without_recursion() {
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        let text = format!(r#"{{"event":"a","data":{deep}}}"#);
+        assert_eq!(read(&text), event("a", Args::One(&deep), None));
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<i32>().prop_map(|n| Value::from(f64::from(n) / 8.0)),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::hash_map(any::<String>(), inner, 0..6)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(
+            name in any::<String>().prop_filter("names are not empty", |name| !name.is_empty()),
+            args in prop::collection::vec(value(), 0..4),
+            ack in any::<Option<u64>>(),
+        ) {
+            let mut payload = Payload::new();
+            for argument in &args {
+                payload.push(argument).expect("a JSON value serializes");
+            }
+            let mut text = Vec::new();
+            write_event(&mut text, name.as_bytes(), &payload, ack);
+            let text = String::from_utf8(text).expect("JSON is UTF-8");
+            let Some(Envelope::Event { name: read_name, args: read_args, id }) = read(&text) else {
+                panic!("not an event: {text}");
+            };
+            prop_assert_eq!(read_name.as_ref(), name);
+            prop_assert_eq!(id, ack.map(|id| id.to_string()).as_deref());
+            let read_args: Vec<Value> = match read_args {
+                Args::One(argument) => vec![serde_json::from_str(argument).expect("valid JSON")],
+                Args::Many(list) => serde_json::from_str(&format!("[{list}]")).expect("valid JSON"),
+            };
+            prop_assert_eq!(read_args, args);
+        }
+
+        #[test]
+        fn answers_are_read_back(id in any::<u64>(), argument in value()) {
+            let payload = Payload::of(&argument).expect("a JSON value serializes");
+            let mut text = Vec::new();
+            write_answer(&mut text, &id.to_string(), &payload);
+            let text = String::from_utf8(text).expect("JSON is UTF-8");
+            let Some(Envelope::Answer { id: read_id, answer: Ok(Args::One(read)) }) = read(&text) else {
+                panic!("not an answer: {text}");
+            };
+            prop_assert_eq!(read_id, id);
+            prop_assert_eq!(serde_json::from_str::<Value>(read).expect("valid JSON"), argument);
+        }
+
+        #[test]
+        fn no_text_makes_reading_panic(text in any::<String>()) {
+            let _ = read(&text);
+        }
+
+        #[test]
+        fn whatever_is_read_is_valid_json(text in r#"\{("event":"[a\\"]{0,3}",?)?("data":[\[\]{}",:0-9a]{0,8})?,?("id":1)?\}"#) {
+            if read(&text).is_some() {
+                prop_assert!(serde_json::from_str::<Value>(&text).is_ok() || text.contains('\\'));
+            }
+        }
+
+        #[test]
+        fn an_error_answer_is_valid_json(id in any::<u64>(), message in any::<String>()) {
+            let mut text = Vec::new();
+            write_error(&mut text, &id.to_string(), &json!({ "code": "x", "message": message }));
+            let read: Value = serde_json::from_slice(&text).expect("valid JSON");
+            prop_assert_eq!(&read["error"]["message"], &Value::from(message));
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Finished WebSocket frames, unmasked as servers send them ([RFC 6455, section 5.2]).
+//!
+//! [RFC 6455, section 5.2]: https://www.rfc-editor.org/rfc/rfc6455#section-5.2
+
+use bytes::Bytes;
+
+use super::scratch::Scratch;
+
+/// The longest header an unmasked frame can have: two bytes and a 64-bit length.
+const HEADER_ROOM: usize = 10;
+/// Frames from this size on are shared between recipients instead of copied into each outbox.
+pub(crate) const SHARE_FROM: usize = 4 * 1024;
+
+/// The kind of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Opcode {
+    Text = 0x1,
+    Binary = 0x2,
+    Ping = 0x9,
+}
+
+/// A payload being written, with room for the header before it.
+pub(crate) struct FrameWriter(Scratch);
+
+impl FrameWriter {
+    pub(crate) fn new() -> Self {
+        let mut buffer = Scratch::take();
+        buffer.extend_from_slice(&[0; HEADER_ROOM]);
+        Self(buffer)
+    }
+
+    pub(crate) fn payload(&mut self) -> &mut Vec<u8> {
+        &mut self.0
+    }
+
+    pub(crate) fn finish(mut self, opcode: Opcode) -> Frame {
+        let length = self.0.len() - HEADER_ROOM;
+        let (header, size) = header(opcode, length);
+        let start = HEADER_ROOM - size;
+        self.0[start..HEADER_ROOM].copy_from_slice(&header[..size]);
+        if length < SHARE_FROM {
+            Frame::Small { buffer: self.0, start }
+        } else {
+            Frame::Shared(Bytes::from(self.0.into_vec()).slice(start..))
+        }
+    }
+}
+
+fn header(opcode: Opcode, length: usize) -> ([u8; HEADER_ROOM], usize) {
+    let mut header = [0; HEADER_ROOM];
+    header[0] = 0x80 | opcode as u8;
+    let size = match length {
+        0..=125 => {
+            header[1] = length as u8;
+            2
+        }
+        126..=0xffff => {
+            header[1] = 126;
+            header[2..4].copy_from_slice(&(length as u16).to_be_bytes());
+            4
+        }
+        _ => {
+            header[1] = 127;
+            header[2..10].copy_from_slice(&(length as u64).to_be_bytes());
+            10
+        }
+    };
+    (header, size)
+}
+
+/// One frame, header and payload, as it goes out; the same bytes for every recipient.
+#[derive(Debug)]
+pub(crate) enum Frame {
+    /// Small enough to be copied into each outbox.
+    Small { buffer: Scratch, start: usize },
+    /// Shared between the recipients, because copying would cost more.
+    Shared(Bytes),
+}
+
+impl Frame {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Small { buffer, start } => buffer.len() - start,
+            Self::Shared(bytes) => bytes.len(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio_tungstenite::tungstenite::protocol::frame::{Frame as Parsed, FrameSocket};
+
+    fn bytes(frame: &Frame) -> &[u8] {
+        match frame {
+            Frame::Small { buffer, start } => &buffer[*start..],
+            Frame::Shared(bytes) => bytes,
+        }
+    }
+
+    fn parsed(frame: &Frame) -> Parsed {
+        FrameSocket::new(bytes(frame)).read(None).expect("a valid frame").expect("a whole frame")
+    }
+
+    #[test]
+    fn every_length_form_is_read_back_by_tungstenite() {
+        for length in [0, 1, 125, 126, 127, 65_535, 65_536, 200_000] {
+            let mut writer = FrameWriter::new();
+            writer.payload().extend(std::iter::repeat_n(b'x', length));
+            let frame = writer.finish(Opcode::Text);
+            assert_eq!(bytes(&frame).len(), frame.len());
+            let parsed = parsed(&frame);
+            assert_eq!(parsed.payload().len(), length);
+            assert!(parsed.header().is_final);
+            assert_eq!(u8::from(parsed.header().opcode), Opcode::Text as u8);
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The neutral form of arguments: JSON text, comma separated, plus attachments for binary data.
+//!
+//! Every wire form is made from it, so that a payload is serialized once however many kinds of clients receive it.
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::ser::{CompactFormatter, Formatter, Serializer};
+use std::cell::Cell;
+use std::io;
+
+use super::binary;
+use super::scratch::Scratch;
+
+/// Encoded arguments.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Payload {
+    json: Scratch,
+    count: usize,
+    attachments: Vec<Attachment>,
+}
+
+/// Binary data taken out of the JSON text, where a placeholder stands for it.
+#[derive(Debug)]
+struct Attachment {
+    /// Where the placeholder stands in the JSON text.
+    start: usize,
+    end: usize,
+    bytes: Bytes,
+}
+
+impl Payload {
+    /// No arguments.
+    pub(crate) fn new() -> Self {
+        Self { json: Scratch::take(), count: 0, attachments: Vec::new() }
+    }
+
+    /// One argument.
+    pub(crate) fn of(value: &(impl Serialize + ?Sized)) -> serde_json::Result<Self> {
+        let mut payload = Self::new();
+        payload.push(value)?;
+        Ok(payload)
+    }
+
+    /// Appends an argument. After an error the payload is of no more use.
+    pub(crate) fn push(&mut self, value: &(impl Serialize + ?Sized)) -> serde_json::Result<()> {
+        if self.count > 0 {
+            self.json.push(b',');
+        }
+        let position = Cell::new(self.json.len());
+        let writer = Positioned { out: &mut self.json, position: &position };
+        let formatter = Extract { position: &position, attachments: &mut self.attachments };
+        value.serialize(&mut Serializer::with_formatter(writer, formatter))?;
+        self.count += 1;
+        Ok(())
+    }
+
+    /// How many arguments there are.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The arguments as plain JSON, comma separated, binary data as base64 strings.
+    pub(crate) fn write_json(&self, out: &mut Vec<u8>) {
+        let mut written = 0;
+        for attachment in &self.attachments {
+            out.extend_from_slice(&self.json[written..attachment.start]);
+            binary::write_base64(out, &attachment.bytes);
+            written = attachment.end;
+        }
+        out.extend_from_slice(&self.json[written..]);
+    }
+}
+
+/// A writer that tells the formatter how far it has come.
+struct Positioned<'p> {
+    out: &'p mut Vec<u8>,
+    position: &'p Cell<usize>,
+}
+
+impl io::Write for Positioned<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.out.extend_from_slice(bytes);
+        self.position.set(self.out.len());
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Compact JSON, except that each [`Binary`](crate::Binary) becomes an attachment and leaves a placeholder.
+struct Extract<'p> {
+    position: &'p Cell<usize>,
+    attachments: &'p mut Vec<Attachment>,
+}
+
+impl Formatter for Extract<'_> {
+    fn write_byte_array<W: ?Sized + io::Write>(&mut self, writer: &mut W, bytes: &[u8]) -> io::Result<()> {
+        let Some(bytes) = binary::passing() else {
+            return CompactFormatter.write_byte_array(writer, bytes);
+        };
+        let start = self.position.get();
+        write!(writer, "{{\"_placeholder\":true,\"num\":{}}}", self.attachments.len())?;
+        self.attachments.push(Attachment { start, end: self.position.get(), bytes });
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Binary;
+    use serde_json::json;
+
+    fn json(payload: &Payload) -> String {
+        let mut out = Vec::new();
+        payload.write_json(&mut out);
+        String::from_utf8(out).expect("JSON is UTF-8")
+    }
+
+    #[test]
+    fn arguments_are_separated_by_commas() {
+        let mut payload = Payload::new();
+        assert_eq!((json(&payload).as_str(), payload.count()), ("", 0));
+        payload.push(&1).unwrap();
+        payload.push("two").unwrap();
+        payload.push(&json!({"three": [4]})).unwrap();
+        assert_eq!((json(&payload).as_str(), payload.count()), (r#"1,"two",{"three":[4]}"#, 3));
+    }
+
+    #[test]
+    fn binary_becomes_base64_wherever_it_stands() {
+        #[derive(Serialize)]
+        struct Upload {
+            name: &'static str,
+            parts: Vec<Binary>,
+        }
+        let parts = vec![Binary::from(vec![1, 2, 3]), Binary::default()];
+        let payload = Payload::of(&Upload { name: "a", parts }).unwrap();
+        assert_eq!(json(&payload), r#"{"name":"a","parts":["AQID",""]}"#);
+        assert_eq!(&payload.json[..], br#"{"name":"a","parts":[{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]}"#);
+    }
+
+    #[test]
+    fn what_only_looks_like_a_placeholder_stays() {
+        let lookalike = json!({"_placeholder": true, "num": 0});
+        let payload = Payload::of(&(lookalike, Binary::from(vec![255]))).unwrap();
+        assert_eq!(json(&payload), r#"[{"_placeholder":true,"num":0},"/w=="]"#);
+    }
+
+    #[test]
+    fn other_bytes_are_arrays_as_serde_json_writes_them() {
+        struct Raw;
+        impl Serialize for Raw {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_bytes(&[1, 2])
+            }
+        }
+        assert_eq!(json(&Payload::of(&Raw).unwrap()), "[1,2]");
+        assert_eq!(serde_json::to_string(&Binary::from(vec![7])).unwrap(), "[7]");
+        assert_eq!(json(&Payload::of(&Raw).unwrap()), "[1,2]");
+    }
+
+    #[test]
+    fn binary_is_read_from_base64_and_from_arrays() {
+        assert_eq!(serde_json::from_str::<Binary>(r#""AQID""#).unwrap(), Binary::from(vec![1, 2, 3]));
+        assert_eq!(serde_json::from_str::<Binary>("[1,2,3]").unwrap(), Binary::from(vec![1, 2, 3]));
+        assert!(serde_json::from_str::<Binary>(r#""?""#).is_err());
+        assert!(serde_json::from_str::<Binary>("1").is_err());
+    }
+}
