@@ -193,6 +193,13 @@ impl Link {
         let _ = self.codec.close(&mut Memory { received: &mut received, batch: &mut self.batch }, Some(frame));
     }
 
+    /// Puts the answer to the client's close frame behind what is being written.
+    pub(crate) fn answer_close(&mut self) {
+        let mut received = Received::take();
+        // The codec says by an error that nothing comes after it.
+        let _ = self.codec.flush(&mut Memory { received: &mut received, batch: &mut self.batch });
+    }
+
     /// Reads and forgets, for a client that does not keep to the protocol: were its bytes left unread, the kernel would
     /// reset the connection, and the close frame might never arrive. `Ready`: the client has closed its side.
     pub(crate) fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<()> {

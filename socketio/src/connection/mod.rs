@@ -322,6 +322,7 @@ impl Connection {
             self.conclude(disconnect, false);
         }
         self.socket.peer().mailbox.discard();
+        self.link.answer_close();
         self.phase = Phase::Lingering { by, how: Linger::Answering };
     }
 
