@@ -6,7 +6,9 @@ use std::marker::PhantomData;
 pub use crate::event::argument::{Arguments, argument, lifecycle_argument, receiver};
 pub use crate::event::context::lifecycle;
 pub use crate::event::reply::{FallibleKind, Outcome, Probe, ValueKind};
-pub use crate::event::table::{Call, Handler, Key, Lifecycle, Methods, Need, Part, Slot, Special, Table, count, slot_count};
+pub use crate::event::table::{
+    Call, Handler, Key, Lifecycle, Methods, Need, Part, Slot, Special, Table, count, slot_count,
+};
 pub use crate::hub::builder::MountedEvents;
 
 use crate::event::ack::Ack;

@@ -4,13 +4,13 @@
 #[allow(unused_extern_crates)]
 extern crate self as socketio;
 
+#[doc(hidden)]
+pub mod __private;
 pub mod adapter;
 mod connection;
 mod event;
 mod hub;
 mod namespace;
-#[doc(hidden)]
-pub mod __private;
 mod selection;
 mod socket;
 mod transport;

@@ -205,4 +205,3 @@ impl std::fmt::Debug for Executor {
         formatter.debug_struct("Executor").field("events", &self.events()).finish_non_exhaustive()
     }
 }
-

@@ -6,10 +6,10 @@
 use std::cell::Cell;
 use std::io;
 use std::task::{Context, Poll};
+pub(crate) use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::error::Error;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
-pub(crate) use tokio_tungstenite::tungstenite::Message;
 
 use super::mailbox::Mailbox;
 use super::outbox::{Batch, Load};
@@ -134,8 +134,9 @@ impl Link {
             match self.stream.poll_read(context, &mut received.bytes) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(0)) => {
-                    return Poll::Ready(Err(Disconnect::new(DisconnectReason::TransportError)
-                        .with_message("the connection was cut")));
+                    return Poll::Ready(Err(
+                        Disconnect::new(DisconnectReason::TransportError).with_message("the connection was cut")
+                    ));
                 }
                 Poll::Ready(Ok(length)) => (received.start, received.end) = (0, length),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(cause(&Error::Io(error)))),

@@ -40,7 +40,9 @@ pub(crate) struct End {
 pub(crate) enum Rejected {
     Closed,
     /// `first` of its episode: the frames before it were taken.
-    Overflow { first: bool },
+    Overflow {
+        first: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -57,9 +57,16 @@ pub(crate) struct Connection {
 enum Phase {
     Open,
     /// What is queued still goes out, then the close frame.
-    Closing { by: Instant, code: u16, reason: String },
+    Closing {
+        by: Instant,
+        code: u16,
+        reason: String,
+    },
     /// The close frame is on its way, or the client's answer to it.
-    Lingering { by: Instant, how: Linger },
+    Lingering {
+        by: Instant,
+        how: Linger,
+    },
     Closed,
 }
 

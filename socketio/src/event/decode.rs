@@ -133,6 +133,7 @@ impl<'de> Deserializer<'de> for Missing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde::Deserialize;
     use std::borrow::Cow;
 
     #[derive(Debug, Deserialize, PartialEq)]

@@ -39,7 +39,10 @@ pub(crate) enum Subject {
     /// An event by name, sent by the client or by `fire`.
     Event(ReceivedEvent),
     /// A raw message. `is_event`: it is an envelope of an event named `message` as well, and listeners hear that one.
-    Message { message: Message, is_event: bool },
+    Message {
+        message: Message,
+        is_event: bool,
+    },
     Ping(Bytes),
     Pong(Bytes),
     Connect,
@@ -70,7 +73,9 @@ impl Subject {
         match self {
             Self::Event(event) => event.text.len(),
             Self::Message { message: Message::Text(text), .. } => text.len(),
-            Self::Message { message: Message::Binary(bytes), .. } | Self::Ping(bytes) | Self::Pong(bytes) => bytes.len(),
+            Self::Message { message: Message::Binary(bytes), .. } | Self::Ping(bytes) | Self::Pong(bytes) => {
+                bytes.len()
+            }
             _ => 0,
         }
     }

@@ -265,13 +265,8 @@ pub struct Table<const N: usize, const S: usize> {
 
 impl<const N: usize, const S: usize> Table<N, S> {
     pub const fn build(parts: &[Part]) -> Self {
-        static NONE: Handler = Handler {
-            key: Key::Fallback,
-            doc: "",
-            call: Call::Sync(|_| Outcome::Done),
-            concurrent: false,
-            needs: &[],
-        };
+        static NONE: Handler =
+            Handler { key: Key::Fallback, doc: "", call: Call::Sync(|_| Outcome::Done), concurrent: false, needs: &[] };
         assert!(S.is_power_of_two() && S > N, "a table has more slots than handlers");
         let mut table = Self {
             handlers: [&NONE; N],

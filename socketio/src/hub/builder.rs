@@ -143,11 +143,7 @@ impl Builder {
     /// let hub = Hub::builder().namespace("/admin", |admin| admin.events(events![restart])).build()?;
     /// # Ok::<(), socketio::BuildError>(())
     /// ```
-    pub fn namespace(
-        mut self,
-        path: impl AsRef<str>,
-        fill: impl FnOnce(NamespaceBuilder) -> NamespaceBuilder,
-    ) -> Self {
+    pub fn namespace(mut self, path: impl AsRef<str>, fill: impl FnOnce(NamespaceBuilder) -> NamespaceBuilder) -> Self {
         let filled = fill(NamespaceBuilder::default());
         self.mounted.entry(normal_path(path.as_ref())).or_default().extend(filled.mounted);
         self

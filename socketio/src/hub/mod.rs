@@ -139,7 +139,8 @@ impl Hub {
         core.shutting_down.store(true, Ordering::SeqCst);
         let by = Instant::now() + deadline;
         tracing::info!(connections = core.connections.load(Ordering::Relaxed), "shutting down");
-        let sockets: Vec<_> = self.spaces().iter().flat_map(|space| space.registry().all().iter().cloned().collect::<Vec<_>>()).collect();
+        let sockets: Vec<_> =
+            self.spaces().iter().flat_map(|space| space.registry().all().iter().cloned().collect::<Vec<_>>()).collect();
         // A few at a time: a pause after each group, all pauses together at most half of the deadline.
         let groups = sockets.len().div_ceil(SHUTDOWN_GROUP).max(1);
         let pause = (deadline / 2 / groups as u32).min(SHUTDOWN_PAUSE);

@@ -91,7 +91,8 @@ mod tests {
 
     #[test]
     fn other_pages_do_not() {
-        for origin in ["http://evil.org", "http://example.org:81", "http://example.org.evil.org", "null", "", "file://"] {
+        for origin in ["http://evil.org", "http://example.org:81", "http://example.org.evil.org", "null", "", "file://"]
+        {
             assert!(!permit(&[], Some(origin), "example.org"), "{origin}");
         }
         assert!(!permit(&[], Some("http://example.org"), "example.org:3000"));

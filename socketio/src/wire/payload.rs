@@ -145,7 +145,10 @@ mod tests {
         let parts = vec![Binary::from(vec![1, 2, 3]), Binary::default()];
         let payload = Payload::of(&Upload { name: "a", parts }).unwrap();
         assert_eq!(json(&payload), r#"{"name":"a","parts":["AQID",""]}"#);
-        assert_eq!(&payload.json[..], br#"{"name":"a","parts":[{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]}"#);
+        assert_eq!(
+            &payload.json[..],
+            br#"{"name":"a","parts":[{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]}"#
+        );
     }
 
     #[test]
