@@ -1,5 +1,7 @@
 //! What the tests have in common: servers on a free port, and clients that are tungstenite's.
 
+pub mod raw;
+
 use axum::Router;
 use axum::routing::get;
 use futures_util::{SinkExt, StreamExt};

@@ -314,7 +314,8 @@ mod tests {
                 panic!("not an event: {text}");
             };
             prop_assert_eq!(read_name.as_ref(), name);
-            prop_assert_eq!(id, ack.map(|id| id.to_string()).as_deref());
+            let ack = ack.map(|id| id.to_string());
+            prop_assert_eq!(id, ack.as_deref());
             let read_args: Vec<Value> = match read_args {
                 Args::One(argument) => vec![serde_json::from_str(argument).expect("valid JSON")],
                 Args::Many(list) => serde_json::from_str(&format!("[{list}]")).expect("valid JSON"),

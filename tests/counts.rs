@@ -1,0 +1,174 @@
+//! What a message costs, in allocations and system calls; what a connection costs, in bytes. Counts, not times: they are the
+//! same on every machine. A change that makes one of them worse fails here, and says which.
+
+use serde::{Deserialize, Serialize};
+use socketio::{EmitError, Hub, Socket, event, events};
+use socketio_tests::raw::{RawClient, text_frame};
+use socketio_tests::serve;
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use std::alloc::System;
+use std::borrow::Cow;
+use std::net::SocketAddr;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+#[event("echo")]
+#[derive(Deserialize, Serialize)]
+struct Message<'a> {
+    #[serde(borrow)]
+    t: Cow<'a, str>,
+    #[serde(borrow)]
+    user: Cow<'a, str>,
+    room: u32,
+    #[serde(borrow)]
+    text: Cow<'a, str>,
+}
+
+#[event]
+fn echo(socket: &Socket, message: Message<'_>) -> Result<(), EmitError> {
+    socket.emit(&message)
+}
+
+#[event("ack")]
+fn ack(message: Message<'_>) -> Message<'_> {
+    message
+}
+
+#[event("ack_async")]
+async fn ack_async(message: Message<'_>) -> Message<'_> {
+    message
+}
+
+#[event("ack_later")]
+async fn ack_later(message: Message<'_>) -> Message<'_> {
+    tokio::task::yield_now().await;
+    message
+}
+
+#[event("take")]
+fn take(message: Message<'_>) {
+    assert_eq!(message.room, 1);
+}
+
+#[event("broadcast")]
+fn broadcast(hub: &Hub, message: Message<'_>) -> Result<(), EmitError> {
+    hub.broadcast(&message)
+}
+
+const PAYLOAD: &str = r#"{"t":"1700000000000","user":"user-1","room":1,"text":"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}"#;
+
+fn frame(event: &str, id: Option<u32>) -> Vec<u8> {
+    let id = id.map(|id| format!(r#","id":{id}"#)).unwrap_or_default();
+    text_frame(&format!(r#"{{"event":"{event}","data":{PAYLOAD}{id}}}"#))
+}
+
+/// Sends bursts of 16 and waits for the answers. What is measured before that fills pools and buffers.
+fn exchange(client: &mut RawClient, burst: &[u8], answers: usize, bursts: usize) {
+    for _ in 0..bursts {
+        client.send(burst).expect("the server takes it");
+        client.receive(answers, |payload| assert!(payload.ends_with(b"}"))).expect("all answers");
+    }
+}
+
+const BURST: usize = 16;
+const BURSTS: usize = 200;
+
+struct Counts(Vec<String>);
+
+impl Counts {
+    /// Compares a count with what it may be at most.
+    fn check(&mut self, what: &str, count: f64, limit: f64) {
+        println!("{what}: {count:.3} (at most {limit})");
+        if count > limit {
+            self.0.push(format!("{what}: {count:.3}, but it was at most {limit}"));
+        }
+    }
+}
+
+fn allocations_per_message(address: SocketAddr, event: &str, id: Option<u32>) -> f64 {
+    let mut client = RawClient::connect(address, "/ws/1").expect("a connection");
+    let burst = frame(event, id).repeat(BURST);
+    exchange(&mut client, &burst, BURST, BURSTS);
+    let region = Region::new(ALLOCATOR);
+    exchange(&mut client, &burst, BURST, BURSTS);
+    let stats = region.change();
+    (stats.allocations + stats.reallocations) as f64 / (BURST * BURSTS) as f64
+}
+
+fn allocations_per_recipient(address: SocketAddr) -> f64 {
+    const RECIPIENTS: usize = 100;
+    let mut clients: Vec<_> =
+        (0..RECIPIENTS).map(|_| RawClient::connect(address, "/ws/1").expect("a connection")).collect();
+    let burst = frame("broadcast", None).repeat(BURST);
+    let mut round = |rounds| {
+        for _ in 0..rounds {
+            clients[0].send(&burst).expect("the server takes it");
+            for client in &mut clients {
+                client.receive(BURST, |payload| assert!(payload.ends_with(b"}"))).expect("all broadcasts");
+            }
+        }
+    };
+    round(20);
+    let region = Region::new(ALLOCATOR);
+    round(20);
+    let stats = region.change();
+    (stats.allocations + stats.reallocations) as f64 / (20 * BURST * RECIPIENTS) as f64
+}
+
+fn bytes_per_connection(hub: &Hub, address: SocketAddr, talk: bool) -> f64 {
+    const CONNECTIONS: usize = 1000;
+    let connect = || {
+        let mut client = RawClient::connect(address, "/ws/1").expect("a connection");
+        if talk {
+            exchange(&mut client, &frame("ack", Some(1)), 1, 1);
+        }
+        client.into_stream()
+    };
+    let wait_for = |connections| {
+        while hub.len() != connections {
+            std::thread::yield_now();
+        }
+    };
+    // What grows once: tables, pools, the runtime's own.
+    let first: Vec<_> = (0..CONNECTIONS).map(|_| connect()).collect();
+    wait_for(CONNECTIONS);
+    drop(first);
+    wait_for(0);
+    let mut held = Vec::with_capacity(CONNECTIONS);
+    let region = Region::new(ALLOCATOR);
+    for _ in 0..CONNECTIONS {
+        held.push(connect());
+    }
+    wait_for(CONNECTIONS);
+    let stats = region.change();
+    let bytes = stats.bytes_allocated as f64 - stats.bytes_deallocated as f64;
+    drop(held);
+    wait_for(0);
+    bytes / CONNECTIONS as f64
+}
+
+#[test]
+fn counts() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let hub = Hub::builder()
+        .events(events![echo, ack, ack_async, ack_later, take, broadcast])
+        .build()
+        .expect("a hub");
+    let server = runtime.block_on(serve(hub.clone()));
+    let address = server.address;
+    let mut counts = Counts(Vec::new());
+
+    counts.check("allocations per acked event, sync", allocations_per_message(address, "ack", Some(1)), 0.2);
+    counts.check("allocations per acked event, async", allocations_per_message(address, "ack_async", Some(1)), 1.2);
+    counts.check("allocations per acked event, waiting", allocations_per_message(address, "ack_later", Some(1)), 1.7);
+    counts.check("allocations per event with a typed emit", allocations_per_message(address, "echo", None), 0.2);
+    counts.check("allocations per recipient of a broadcast", allocations_per_recipient(address), 0.02);
+    while !hub.is_empty() {
+        std::thread::yield_now();
+    }
+    counts.check("bytes per new connection", bytes_per_connection(&hub, address, false), 4000.0);
+    counts.check("bytes per connection that has talked", bytes_per_connection(&hub, address, true), 4000.0);
+
+    assert!(counts.0.is_empty(), "it got worse:\n{}", counts.0.join("\n"));
+}
