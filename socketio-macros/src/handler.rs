@@ -105,7 +105,11 @@ impl<'a> Rendering<'a> {
                 _ => None,
             };
             if let Some(message) = message {
-                errors.push(concurrent, message, "leave `concurrent` out, or make an `async fn` for a named event of it");
+                errors.push(
+                    concurrent,
+                    message,
+                    "leave `concurrent` out, or make an `async fn` for a named event of it",
+                );
             }
         }
         if matches!(attribute.subject, Subject::Inferred) && handler.parameters.is_empty() {
@@ -183,11 +187,11 @@ impl<'a> Rendering<'a> {
     fn call(&self, callee: &TokenStream, this: Option<&TokenStream>) -> TokenStream {
         let krate = &self.krate;
         let Handler { parameters, is_async, receiver, output, .. } = self.handler;
-        let names: Vec<_> = (0..parameters.len())
-            .map(|at| format_ident!("argument_{at}", span = Span::mixed_site()))
-            .collect();
+        let names: Vec<_> =
+            (0..parameters.len()).map(|at| format_ident!("argument_{at}", span = Span::mixed_site())).collect();
         let takes = parameters.iter().map(|parameter| self.take(parameter));
-        let this = receiver.then(|| quote_spanned!(Span::mixed_site()=> #krate::__private::receiver::<#this>(&incoming.this),));
+        let this = receiver
+            .then(|| quote_spanned!(Span::mixed_site()=> #krate::__private::receiver::<#this>(&incoming.this),));
         let (start, end) = match output {
             Output::Type(ty) => ends(ty),
             Output::Nothing => (Span::call_site(), Span::call_site()),

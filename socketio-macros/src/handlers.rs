@@ -29,7 +29,11 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
         errors.push(&arguments, "`#[handlers]` has no arguments", "write `#[handlers]`");
     }
     if let Some((path, _)) = &block.trait_ {
-        errors.push(path, "the handlers of a type stand in an `impl` of its own", "write `#[handlers] impl Chat { … }`");
+        errors.push(
+            path,
+            "the handlers of a type stand in an `impl` of its own",
+            "write `#[handlers] impl Chat { … }`",
+        );
     }
     let mut methods = Vec::new();
     for item in &mut block.items {

@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::visit_mut::VisitMut;
-use syn::{Attribute, Expr, ExprLit, FnArg, GenericParam, Lit, Lifetime, Meta, ReturnType, Signature, Type};
+use syn::{Attribute, Expr, ExprLit, FnArg, GenericParam, Lifetime, Lit, Meta, ReturnType, Signature, Type};
 
 use crate::errors::Errors;
 
