@@ -5,7 +5,6 @@
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
-use std::cell::Cell;
 use std::io;
 
 use super::binary;
@@ -15,19 +14,14 @@ use super::scratch::Scratch;
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Payload {
+    /// JSON text, with a [`HOLE`] where each attachment belongs.
     json: Scratch,
     count: usize,
-    attachments: Vec<Attachment>,
+    attachments: Vec<Bytes>,
 }
 
-/// Binary data taken out of the JSON text, where a placeholder stands for it.
-#[derive(Debug)]
-struct Attachment {
-    /// Where the placeholder stands in the JSON text.
-    start: usize,
-    end: usize,
-    bytes: Bytes,
-}
+/// The place of an attachment: a byte that UTF-8 text can't contain.
+const HOLE: u8 = 0xff;
 
 impl Payload {
     /// No arguments.
@@ -47,10 +41,8 @@ impl Payload {
         if self.count > 0 {
             self.json.push(b',');
         }
-        let position = Cell::new(self.json.len());
-        let writer = Positioned { out: &mut self.json, position: &position };
-        let formatter = Extract { position: &position, attachments: &mut self.attachments };
-        value.serialize(&mut Serializer::with_formatter(writer, formatter))?;
+        let formatter = Extract { attachments: &mut self.attachments };
+        value.serialize(&mut Serializer::with_formatter(&mut *self.json, formatter))?;
         self.count += 1;
         Ok(())
     }
@@ -62,43 +54,25 @@ impl Payload {
 
     /// The arguments as plain JSON, comma separated, binary data as base64 strings.
     pub(crate) fn write_json(&self, out: &mut Vec<u8>) {
-        let mut written = 0;
-        for attachment in &self.attachments {
-            out.extend_from_slice(&self.json[written..attachment.start]);
-            binary::write_base64(out, &attachment.bytes);
-            written = attachment.end;
+        if self.attachments.is_empty() {
+            out.extend_from_slice(&self.json);
+            return;
         }
-        out.extend_from_slice(&self.json[written..]);
+        let mut attachments = self.attachments.iter();
+        for (at, text) in self.json.split(|byte| *byte == HOLE).enumerate() {
+            if at > 0
+                && let Some(attachment) = attachments.next()
+            {
+                binary::write_base64(out, attachment);
+            }
+            out.extend_from_slice(text);
+        }
     }
 }
 
-/// A writer that tells the formatter how far it has come.
-struct Positioned<'p> {
-    out: &'p mut Vec<u8>,
-    position: &'p Cell<usize>,
-}
-
-impl io::Write for Positioned<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_all(bytes)?;
-        Ok(bytes.len())
-    }
-
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.out.extend_from_slice(bytes);
-        self.position.set(self.out.len());
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Compact JSON, except that each [`Binary`](crate::Binary) becomes an attachment and leaves a placeholder.
+/// Compact JSON, except that each [`Binary`](crate::Binary) becomes an attachment and leaves a hole.
 struct Extract<'p> {
-    position: &'p Cell<usize>,
-    attachments: &'p mut Vec<Attachment>,
+    attachments: &'p mut Vec<Bytes>,
 }
 
 impl Formatter for Extract<'_> {
@@ -106,10 +80,8 @@ impl Formatter for Extract<'_> {
         let Some(bytes) = binary::passing() else {
             return CompactFormatter.write_byte_array(writer, bytes);
         };
-        let start = self.position.get();
-        write!(writer, "{{\"_placeholder\":true,\"num\":{}}}", self.attachments.len())?;
-        self.attachments.push(Attachment { start, end: self.position.get(), bytes });
-        Ok(())
+        self.attachments.push(bytes);
+        writer.write_all(&[HOLE])
     }
 }
 
@@ -145,10 +117,7 @@ mod tests {
         let parts = vec![Binary::from(vec![1, 2, 3]), Binary::default()];
         let payload = Payload::of(&Upload { name: "a", parts }).unwrap();
         assert_eq!(json(&payload), r#"{"name":"a","parts":["AQID",""]}"#);
-        assert_eq!(
-            &payload.json[..],
-            br#"{"name":"a","parts":[{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]}"#
-        );
+        assert_eq!(&payload.json[..], b"{\"name\":\"a\",\"parts\":[\xff,\xff]}");
     }
 
     #[test]
