@@ -9,6 +9,8 @@ pub mod __private;
 pub mod adapter;
 mod connection;
 mod event;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod hub;
 mod namespace;
 mod selection;
