@@ -74,7 +74,20 @@ impl Executor {
         self.queue.push_front(incoming);
     }
 
-    fn begin(&mut self, incoming: Incoming, context: &mut Context<'_>) {
+    fn begin(&mut self, mut incoming: Incoming, context: &mut Context<'_>) {
+        if incoming.came_in() && incoming.socket.peer().mailbox.is_ending() {
+            return;
+        }
+        if let Some(message) = incoming.raw_message() {
+            self.begin_alone(message, context);
+            if self.task.is_some() {
+                return self.submit_first(incoming);
+            }
+        }
+        self.begin_alone(incoming, context);
+    }
+
+    fn begin_alone(&mut self, incoming: Incoming, context: &mut Context<'_>) {
         match dispatch::start(incoming) {
             Start::Done => {}
             Start::Running(mut running) => {
@@ -181,10 +194,7 @@ impl Executor {
     pub(crate) fn abort(&mut self) {
         self.drop_queued();
         self.concurrent = None;
-        match self.task.take() {
-            Some(Task::Last(last)) => self.task = Some(Task::Last(last)),
-            _ => {}
-        }
+        self.task.take_if(|task| !matches!(task, Task::Last(_)));
     }
 
     /// Drops what runs last as well.

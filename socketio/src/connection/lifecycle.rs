@@ -27,6 +27,7 @@ pub(crate) fn opening(socket: &Socket, on_open: Option<OnOpen>) -> Option<Openin
     Some(Box::pin(opened.map(move |opened| {
         opened.unwrap_or_else(|_| {
             tracing::error!(socket = %socket.id(), "a connect handler panicked");
+            socket.report(EventError::internal().with_event(Lifecycle::Connect.as_str()));
             Err(EventError::internal())
         })
     })))
@@ -78,10 +79,12 @@ async fn run(socket: &Socket, subject: Subject) {
     }
 }
 
-/// For a connection whose task is dropped before its time: `disconnect` fires all the same, as far as its handlers get
-/// without waiting.
-pub(crate) fn abandoned(socket: &Socket, disconnect: Disconnect) {
+/// For a connection whose task is dropped before its time: `disconnect` and `error` fire all the same, as far as their
+/// handlers get without waiting.
+pub(crate) fn abandoned(socket: &Socket, disconnect: &Disconnect) {
     if socket.depart() == Some(true) {
-        let _ = catch_unwind(AssertUnwindSafe(|| run(socket, Subject::Disconnect(disconnect)).now_or_never()));
+        for subject in [Subject::Disconnect(disconnect.clone()), Subject::Error(disconnect.into())] {
+            let _ = catch_unwind(AssertUnwindSafe(|| run(socket, subject).now_or_never()));
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! write.
 
 use parking_lot::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 use tokio::time::Instant;
 
@@ -45,19 +46,15 @@ pub(crate) enum Rejected {
     },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Gate {
-    /// Frames wait until the connection is accepted.
-    Held,
-    Open,
-    /// No more frames are taken; those that wait still go out.
-    Shut,
-}
-
 #[derive(Debug)]
 struct State {
     outbox: Outbox,
-    gate: Gate,
+    /// Frames wait until the connection is accepted.
+    held: bool,
+    /// No more frames are taken; those that wait still go out.
+    shut: bool,
+    /// The task is gone: nothing is taken any more.
+    abandoned: bool,
     /// What the task has taken and not yet written.
     in_flight: Load,
     /// Whether the kernel takes no more bytes now.
@@ -80,6 +77,8 @@ impl State {
 #[derive(Debug)]
 pub(crate) struct Mailbox {
     state: Mutex<State>,
+    /// Whether this side has asked for the end: what waits to be handled is dropped then.
+    ending: AtomicBool,
     bounds: Bounds,
     policy: OverflowPolicy,
 }
@@ -89,7 +88,9 @@ impl Mailbox {
     pub(crate) fn new(bounds: Bounds, policy: OverflowPolicy) -> Self {
         let state = State {
             outbox: Outbox::default(),
-            gate: Gate::Held,
+            held: true,
+            shut: false,
+            abandoned: false,
             in_flight: Load::default(),
             blocked: false,
             overflowing: false,
@@ -97,13 +98,13 @@ impl Mailbox {
             waker: None,
             asleep: false,
         };
-        Self { state: Mutex::new(state), bounds, policy }
+        Self { state: Mutex::new(state), ending: AtomicBool::new(false), bounds, policy }
     }
 
     /// Queues a frame. A volatile one is dropped without an error while the client takes nothing.
     pub(crate) fn send(&self, frame: &Frame, volatile: bool) -> Result<(), Rejected> {
         let mut state = self.state.lock();
-        if state.gate == Gate::Shut {
+        if state.shut {
             return Err(Rejected::Closed);
         }
         if volatile && state.blocked {
@@ -112,7 +113,7 @@ impl Mailbox {
         let State { outbox, in_flight, .. } = &mut *state;
         if outbox.push(frame, self.bounds, *in_flight).is_ok() {
             // A blocked task is woken by the kernel, one that holds frames back by its release.
-            let waker = if state.blocked || state.gate == Gate::Held { None } else { state.waker() };
+            let waker = if state.blocked || state.held { None } else { state.waker() };
             drop(state);
             wake(waker);
             return Ok(());
@@ -123,7 +124,8 @@ impl Mailbox {
         let first = !std::mem::replace(&mut state.overflowing, true);
         let mut waker = None;
         if self.policy == OverflowPolicy::Disconnect {
-            state.gate = Gate::Shut;
+            state.shut = true;
+            self.ending.store(true, Ordering::Release);
             state.mail.push(Mail::End(End::overflow()));
             waker = state.waker();
         }
@@ -132,40 +134,64 @@ impl Mailbox {
         Err(Rejected::Overflow { first })
     }
 
-    /// Asks the task to do something.
-    pub(crate) fn post(&self, mail: Mail) {
+    /// Asks the task to do something. `false`: it is gone.
+    pub(crate) fn post(&self, mail: Mail) -> bool {
         let mut state = self.state.lock();
+        if state.abandoned {
+            return false;
+        }
         if matches!(mail, Mail::End(_)) {
-            state.gate = Gate::Shut;
+            state.shut = true;
+            self.ending.store(true, Ordering::Release);
         }
         state.mail.push(mail);
         let waker = state.waker();
         drop(state);
         wake(waker);
+        true
     }
 
     pub(crate) fn is_shut(&self) -> bool {
-        self.state.lock().gate == Gate::Shut
+        self.state.lock().shut
+    }
+
+    /// Whether this side has asked for the end.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Acquire)
     }
 
     /// Lets the frames go that were held back.
     pub(crate) fn release(&self) {
-        let mut state = self.state.lock();
-        if state.gate == Gate::Held {
-            state.gate = Gate::Open;
-        }
+        self.state.lock().held = false;
     }
 
     /// Takes no more frames; those that wait still go out.
     pub(crate) fn shut(&self) {
-        self.state.lock().gate = Gate::Shut;
+        self.state.lock().shut = true;
     }
 
     /// Takes no more frames and drops those that wait.
     pub(crate) fn discard(&self) {
         let mut state = self.state.lock();
-        state.gate = Gate::Shut;
+        state.shut = true;
         state.outbox.clear();
+    }
+
+    /// For the task, when it is done: takes nothing any more. What it was asked to do meanwhile, and its waker, would keep
+    /// it and its sockets in memory for as long as somebody has one of them.
+    pub(crate) fn abandon(&self) {
+        let mut state = self.state.lock();
+        state.abandoned = true;
+        state.shut = true;
+        state.outbox.clear();
+        let left = (std::mem::take(&mut state.mail), state.waker.take());
+        drop(state);
+        drop(left);
+    }
+
+    /// Whether the task was asked to do something.
+    pub(crate) fn has_mail(&self) -> bool {
+        !self.state.lock().mail.is_empty()
     }
 
     /// For the task, when it begins to run: what it was asked to do.
@@ -178,7 +204,7 @@ impl Mailbox {
     /// For the task: moves the frames that wait into an empty batch.
     pub(crate) fn take_frames(&self, batch: &mut Batch) {
         let mut state = self.state.lock();
-        if state.gate != Gate::Held && !state.outbox.is_empty() {
+        if !state.held && !state.outbox.is_empty() {
             batch.take(&mut state.outbox);
             state.in_flight = batch.load();
             state.overflowing = false;
@@ -190,7 +216,7 @@ impl Mailbox {
         let mut state = self.state.lock();
         state.in_flight = in_flight;
         state.blocked = in_flight != Load::default();
-        if !state.mail.is_empty() || !(state.blocked || state.gate == Gate::Held || state.outbox.is_empty()) {
+        if !state.mail.is_empty() || !(state.blocked || state.held || state.outbox.is_empty()) {
             return false;
         }
         if !state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {

@@ -19,10 +19,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::event::disconnect::{Disconnect, DisconnectReason};
-use crate::event::dispatch::is_heard;
 use crate::event::error::EventError;
 use crate::event::incoming::{Incoming, Message as RawMessage, ReceivedEvent, Subject};
-use crate::event::table::{Lifecycle, is_reserved};
+use crate::event::table::is_reserved;
 use crate::hub::Admission;
 use crate::hub::config::Config;
 use crate::socket::Socket;
@@ -126,7 +125,11 @@ impl Connection {
             self.write(context);
             more |= self.keep_time(context, timer.as_mut());
             if matches!(self.phase, Phase::Closed) && self.executor.is_finished() {
-                return Poll::Ready(());
+                if !self.socket.peer().mailbox.has_mail() {
+                    return Poll::Ready(());
+                }
+                // The last handlers have failed, and somebody wants to know.
+                more = true;
             }
             if !more && self.socket.peer().mailbox.sleep(context.waker(), self.link.load()) {
                 return Poll::Pending;
@@ -158,9 +161,7 @@ impl Connection {
             Progress::More => true,
             Progress::Opened(Ok(())) => {
                 self.accept();
-                if self.is_open() {
-                    self.executor.submit_first(Incoming::new(self.socket.clone(), Subject::Connect));
-                }
+                self.executor.submit_first(Incoming::new(self.socket.clone(), Subject::Connect));
                 true
             }
             Progress::Opened(Err(refusal)) => {
@@ -211,6 +212,7 @@ impl Connection {
     /// Sets off what the socket's end brings about, behind the events that run.
     fn conclude(&mut self, disconnect: Disconnect, on_purpose: bool) {
         self.socket.peer().mailbox.shut();
+        self.socket.tell_waiting();
         self.executor.finish_with(lifecycle::farewell(self.socket.clone(), disconnect, on_purpose));
     }
 
@@ -231,7 +233,8 @@ impl Connection {
                 }
                 return false;
             }
-            Phase::Closed => return false,
+            // Nothing comes after the client's close frame.
+            Phase::Lingering { how: Linger::Answering, .. } | Phase::Closed => return false,
             _ => {}
         }
         let mut received = Received::take();
@@ -247,6 +250,10 @@ impl Connection {
                     more = false;
                     break;
                 }
+                Poll::Ready(Ok(Message::Close(frame))) => {
+                    self.closed_by_client(frame);
+                    break;
+                }
                 Poll::Ready(Ok(message)) => self.receive(message, context),
                 Poll::Ready(Err(cause)) => {
                     self.broken(cause, context);
@@ -260,24 +267,18 @@ impl Connection {
 
     fn receive(&mut self, message: Message, context: &mut Context<'_>) {
         self.heartbeat.heard();
+        if !self.is_open() {
+            return;
+        }
         let subject = match message {
-            Message::Close(frame) => return self.closed_by_client(frame),
-            _ if !self.is_open() => return,
             Message::Text(text) => return self.receive_text(text, context),
             Message::Binary(bytes) => Subject::Message { message: RawMessage::Binary(bytes), is_event: false },
             Message::Ping(payload) => Subject::Ping(payload),
             Message::Pong(payload) => Subject::Pong(payload),
-            // Only ever written, never read.
-            Message::Frame(_) => return,
+            // The one is dealt with where it is read, the other only ever written.
+            Message::Close(_) | Message::Frame(_) => return,
         };
-        self.submit_if_heard(subject, context);
-    }
-
-    /// Submits a lifecycle event, unless nobody would hear it.
-    fn submit_if_heard(&mut self, subject: Subject, context: &mut Context<'_>) {
-        if subject.lifecycle().is_some_and(|lifecycle| is_heard(&self.socket, lifecycle)) {
-            self.submit(subject, context);
-        }
+        self.submit(subject, context);
     }
 
     fn submit(&mut self, subject: Subject, context: &mut Context<'_>) {
@@ -286,27 +287,18 @@ impl Connection {
 
     fn receive_text(&mut self, text: Utf8Bytes, context: &mut Context<'_>) {
         let envelope = if self.envelopes { envelope::read(&text) } else { None };
-        let raw = |is_event| Subject::Message { message: RawMessage::Text(text.clone()), is_event };
         match envelope {
             Some(Envelope::Event { name, args, id }) => {
-                if is_heard(&self.socket, Lifecycle::Message) {
-                    let is_event = name == Lifecycle::Message.as_str();
-                    self.submit(raw(is_event), context);
-                }
                 let refused = self.refused_name(&name);
                 let event = Subject::Event(ReceivedEvent::received(&text, &name, args, id));
-                match refused {
-                    None => self.submit(event, context),
-                    Some(error) => {
-                        let incoming = Incoming::new(self.socket.clone(), event);
-                        incoming.answer(Err(&error));
-                        incoming.report(error);
-                    }
-                }
+                let Some(error) = refused else { return self.submit(event, context) };
+                self.submit(Subject::text_message(text), context);
+                let incoming = Incoming::new(self.socket.clone(), event);
+                incoming.answer(Err(&error));
+                incoming.report(error);
             }
-            Some(Envelope::Answer { id, answer })
-                if self.socket.peer().is_awaited() && self.socket.answered(id, owned(answer)) => {}
-            _ => self.submit_if_heard(raw(false), context),
+            Some(Envelope::Answer { id, answer }) if self.socket.answered(id, owned(answer)) => {}
+            _ => self.submit(Subject::text_message(text), context),
         }
     }
 
@@ -452,7 +444,8 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        lifecycle::abandoned(&self.socket, Disconnect::new(DisconnectReason::Aborted));
+        lifecycle::abandoned(&self.socket, &Disconnect::new(DisconnectReason::Aborted));
+        self.socket.peer().mailbox.abandon();
     }
 }
 

@@ -74,7 +74,10 @@ impl Ack {
         let Some(state) = self.0.as_ref().filter(|_| self.is_wanted()) else {
             return Ok(());
         };
-        state.answer(Ok(&Payload::of(&value)?));
+        let payload = Payload::of(&value)?;
+        // As a handler's `()` does, it answers without arguments.
+        let is_unit = size_of_val(&value) == 0 && payload.is_null();
+        state.answer(Ok(&if is_unit { Payload::new() } else { payload }));
         Ok(())
     }
 

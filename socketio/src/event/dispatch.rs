@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::error::EventError;
-use super::incoming::{Incoming, Subject};
+use super::incoming::{Incoming, ReceivedEvent, Subject};
 use super::listener::Listener;
 use super::reply::Outcome;
 use super::table::{Call, Handler, Lifecycle};
@@ -48,8 +48,10 @@ pub(crate) fn start(mut incoming: Incoming) -> Start {
     let found = handler(&space, &incoming);
     if own.is_some() || shared.is_some() {
         let socket = incoming.socket.clone();
+        let concurrent = found.as_ref().is_some_and(|(handler, _)| handler.concurrent);
         let state = State::Chain(Box::pin(chain(incoming, found, own, shared)));
-        return Start::Running(Running { state, socket, event: "listener" });
+        let running = Running { state, socket, event: "listener" };
+        return if concurrent { Start::Concurrent(running) } else { Start::Running(running) };
     }
     let Some((handler, this)) = found.or_else(|| fallback(&space, &incoming)) else {
         unheard(&incoming);
@@ -79,8 +81,7 @@ pub(crate) fn is_heard(socket: &Socket, lifecycle: Lifecycle) -> bool {
 
 fn handler(space: &Space, incoming: &Incoming) -> Option<(&'static Handler, Shared)> {
     match &incoming.subject {
-        // What the server fires under a lifecycle event's name is for listeners only.
-        Subject::Event(event) if !event.from_client && Lifecycle::named(event.name()).is_some() => None,
+        Subject::Event(event) if is_for_listeners(event) => None,
         Subject::Event(event) => space.handler(event.name()),
         // Its handler has decided that the connection is accepted; now it is the listeners' turn.
         Subject::Connect => None,
@@ -89,7 +90,15 @@ fn handler(space: &Space, incoming: &Incoming) -> Option<(&'static Handler, Shar
 }
 
 fn fallback(space: &Space, incoming: &Incoming) -> Option<(&'static Handler, Shared)> {
-    matches!(incoming.subject, Subject::Event(_)).then(|| space.fallback())?
+    match &incoming.subject {
+        Subject::Event(event) if !is_for_listeners(event) => space.fallback(),
+        _ => None,
+    }
+}
+
+/// Whether the server has fired it under a lifecycle event's name.
+fn is_for_listeners(event: &ReceivedEvent) -> bool {
+    !event.from_client && Lifecycle::named(event.name()).is_some()
 }
 
 fn listeners(space: &Space, incoming: &Incoming) -> (ListenerList, ListenerList) {

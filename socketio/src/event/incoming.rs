@@ -10,6 +10,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use super::ack::{Ack, AckState};
 use super::context::Frame;
 use super::disconnect::Disconnect;
+use super::dispatch::is_heard;
 use super::error::EventError;
 use super::reply::Outcome;
 use super::table::Lifecycle;
@@ -53,6 +54,11 @@ pub(crate) enum Subject {
 }
 
 impl Subject {
+    /// A text that is no event.
+    pub(crate) fn text_message(text: Utf8Bytes) -> Self {
+        Self::Message { message: Message::Text(text), is_event: false }
+    }
+
     /// The lifecycle event that it is; `None` for events by name.
     pub(crate) fn lifecycle(&self) -> Option<Lifecycle> {
         Some(match self {
@@ -107,6 +113,8 @@ pub(crate) struct ReceivedEvent {
     id: Option<Range<usize>>,
     /// Whether a client sent it; otherwise the server fired it.
     pub(crate) from_client: bool,
+    /// Whether the text that it came in is still to be heard as a raw message.
+    is_message: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -134,12 +142,14 @@ impl ReceivedEvent {
             id: id.and_then(|id| range(text, id)),
             text: text.clone(),
             from_client: true,
+            is_message: true,
         }
     }
 
     /// An event that the server fired, with `text` as its one argument.
     pub(crate) fn fired(name: Arc<str>, text: Utf8Bytes) -> Self {
-        Self { args: Place::One(0..text.len()), text, name: Name::Apart(name), id: None, from_client: false }
+        let args = Place::One(0..text.len());
+        Self { args, text, name: Name::Apart(name), id: None, from_client: false, is_message: false }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -182,6 +192,22 @@ impl Incoming {
             ack: OnceLock::new(),
             ack_taken: AtomicBool::new(false),
         }
+    }
+
+    /// Whether it was received, and not brought about by this side or by the connection's beginning and end.
+    pub(crate) fn came_in(&self) -> bool {
+        matches!(self.subject, Subject::Event(_) | Subject::Message { .. } | Subject::Ping(_) | Subject::Pong(_))
+    }
+
+    /// The raw message that the event came in, to be heard before it; once, and only if somebody would hear it.
+    pub(crate) fn raw_message(&mut self) -> Option<Self> {
+        let Subject::Event(event) = &mut self.subject else { return None };
+        if !std::mem::take(&mut event.is_message) || !is_heard(&self.socket, Lifecycle::Message) {
+            return None;
+        }
+        let is_event = event.name() == Lifecycle::Message.as_str();
+        let message = Message::Text(event.text.clone());
+        Some(Self::new(self.socket.clone(), Subject::Message { message, is_event }))
     }
 
     /// The same event once more, with one answer for both.

@@ -22,6 +22,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::connection::mailbox::{End, Mail, Rejected};
 use crate::connection::peer::Peer;
@@ -60,7 +61,8 @@ struct Inner {
     side: Mutex<Option<Box<Side>>>,
     /// Whether `side` has listeners: those are looked up for every event.
     has_listeners: AtomicBool,
-    gone: Notify,
+    /// Told when the connection has begun to end.
+    ended: Notify,
 }
 
 #[derive(Default)]
@@ -115,7 +117,7 @@ impl Socket {
             rooms: Mutex::default(),
             side: Mutex::new(side),
             has_listeners: AtomicBool::new(false),
-            gone: Notify::new(),
+            ended: Notify::new(),
         }));
         while !socket.space().registry().add(socket.id(), &socket) {
             *socket.0.id.write() = SocketId::random();
@@ -143,11 +145,15 @@ impl Socket {
         let id = self.0.id.read();
         self.space().registry().remove(&id, self, before == CONNECTED);
         drop(id);
-        if let Some(side) = &mut *self.0.side.lock() {
-            side.requests.abandon();
-        }
-        self.0.gone.notify_waiters();
+        self.tell_waiting();
         Some(before == CONNECTED)
+    }
+
+    /// Lets everyone know who waits for the client's answers or for the end that the end has begun.
+    pub(crate) fn tell_waiting(&self) {
+        let abandoned = self.0.side.lock().as_mut().map(|side| side.requests.abandon());
+        drop(abandoned);
+        self.0.ended.notify_waiters();
     }
 
     fn is_gone(&self) -> bool {
@@ -211,12 +217,13 @@ impl Socket {
         !self.is_gone() && !self.peer().mailbox.is_shut()
     }
 
-    /// Waits until the socket has left the hub: for handlers to notice that the client went.
+    /// Waits until the connection has begun to end, whoever ended it: for handlers to notice that nobody waits for them
+    /// any more. They are never cancelled; `disconnecting` and `disconnect` fire when they are done.
     pub async fn closed(&self) {
-        let notified = self.0.gone.notified();
+        let notified = self.0.ended.notified();
         tokio::pin!(notified);
         notified.as_mut().enable();
-        if !self.is_gone() {
+        if self.is_alive() {
             notified.await;
         }
     }
@@ -454,17 +461,22 @@ impl Socket {
         if self.is_gone() {
             return Err(EmitError::Closed);
         }
-        self.post(Subject::Event(ReceivedEvent::fired(Arc::clone(name), text.clone())));
-        Ok(())
+        match self.post(Subject::Event(ReceivedEvent::fired(Arc::clone(name), text.clone()))) {
+            true => Ok(()),
+            false => Err(EmitError::Closed),
+        }
     }
 
     /// Fires `error`, unless nobody would hear it: then it is only traced.
     pub(crate) fn report(&self, error: EventError) {
-        self.post(Subject::Error(error));
+        let told = error.clone();
+        if !self.post(Subject::Error(told)) {
+            tracing::warn!(socket = %self.id(), %error, event = error.event(), "error after the end of a connection");
+        }
     }
 
-    fn post(&self, subject: Subject) {
-        self.peer().mailbox.post(Mail::Run(self.clone(), subject));
+    fn post(&self, subject: Subject) -> bool {
+        self.peer().mailbox.post(Mail::Run(self.clone(), subject))
     }
 }
 
@@ -591,6 +603,7 @@ impl Socket {
     }
 
     fn end(&self, reason: DisconnectReason, code: u16, text: String) {
+        let code = if CloseCode::from(code).is_allowed() { code } else { 1000 };
         self.peer().mailbox.post(Mail::End(End::on_purpose(reason, code, text)));
     }
 

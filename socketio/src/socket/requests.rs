@@ -57,9 +57,10 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    /// Lets everyone who waits know that nothing will come.
-    pub(crate) fn abandon(&mut self) {
-        self.waiting = HashMap::new();
+    /// Forgets everyone who waits; dropping what comes back tells them.
+    #[must_use]
+    pub(crate) fn abandon(&mut self) -> impl Sized + use<> {
+        std::mem::take(&mut self.waiting)
     }
 }
 
@@ -175,17 +176,23 @@ impl Socket {
         })?;
         self.peer().awaited.fetch_add(1, Ordering::Relaxed);
         let asked = Asked { socket: self.clone(), id, answer };
-        let frame = packet.asking_frame(id);
-        self.peer().mailbox.send(&frame, false).map_err(|rejected| self.rejected(rejected))?;
-        Ok(asked)
+        match self.space().adapter().emit_to_socket(&packet.asking(id), self) {
+            Ok(()) => Ok(asked),
+            Err(EmitError::Closed) => Err(AckError::Closed),
+            Err(error) => Err(error.into()),
+        }
     }
 
-    /// Hands an answer to whoever waits for it. `false`: nobody does.
+    /// Hands an answer to whoever waits for it, if somebody still does. `false`: nobody ever has.
     pub(crate) fn answered(&self, id: u64, answer: Answer) -> bool {
-        let Some(waiting) = self.0.side.lock().as_mut().and_then(|side| side.requests.waiting.remove(&id)) else {
-            return false;
-        };
-        let _ = waiting.send(answer);
-        true
+        let mut side = self.0.side.lock();
+        let Some(requests) = side.as_mut().map(|side| &mut side.requests) else { return false };
+        let waiting = requests.waiting.remove(&id);
+        let asked = id < requests.next;
+        drop(side);
+        if let Some(waiting) = waiting {
+            let _ = waiting.send(answer);
+        }
+        asked
     }
 }

@@ -16,6 +16,8 @@ use super::scratch::Scratch;
 pub struct Packet {
     content: Content,
     volatile: bool,
+    /// Under which id the client is asked to answer.
+    ack: Option<u64>,
     websocket: OnceCell<Frame>,
 }
 
@@ -44,11 +46,16 @@ impl Packet {
     }
 
     fn new(content: Content) -> Self {
-        Self { content, volatile: false, websocket: OnceCell::new() }
+        Self { content, volatile: false, ack: None, websocket: OnceCell::new() }
     }
 
     pub(crate) fn with_volatile(self, volatile: bool) -> Self {
         Self { volatile, ..self }
+    }
+
+    /// Asks the client to answer under this id.
+    pub(crate) fn asking(self, ack: u64) -> Self {
+        Self { ack: Some(ack), ..self }
     }
 
     /// The event's name; `None` for raw messages.
@@ -66,19 +73,14 @@ impl Packet {
 
     /// The frame that plain WebSocket clients receive.
     pub(crate) fn websocket_frame(&self) -> &Frame {
-        self.websocket.get_or_init(|| self.frame(None))
+        self.websocket.get_or_init(|| self.frame())
     }
 
-    /// The same, for an event that the client is asked to answer under this id.
-    pub(crate) fn asking_frame(&self, id: u64) -> Frame {
-        self.frame(Some(id))
-    }
-
-    fn frame(&self, ack: Option<u64>) -> Frame {
+    fn frame(&self) -> Frame {
         let mut writer = FrameWriter::new();
         let opcode = match &self.content {
             Content::Event { name, payload } => {
-                envelope::write_event(writer.payload(), name, payload, ack);
+                envelope::write_event(writer.payload(), name, payload, self.ack);
                 Opcode::Text
             }
             Content::Text(text) => {

@@ -52,6 +52,11 @@ impl Payload {
         self.count
     }
 
+    /// Whether it is one argument, `null`.
+    pub(crate) fn is_null(&self) -> bool {
+        self.json[..] == *b"null"
+    }
+
     /// The arguments as plain JSON, comma separated, binary data as base64 strings.
     pub(crate) fn write_json(&self, out: &mut Vec<u8>) {
         if self.attachments.is_empty() {

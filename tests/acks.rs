@@ -1,0 +1,259 @@
+//! Answers, in both directions: what clients get for their events, and what they answer to the server's.
+
+#![allow(clippy::needless_pass_by_value, reason = "handlers own their parameters")]
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use socketio::{Ack, AckError, Args, EmitError, Events, EventError, Hub, Socket, State, event, events};
+use socketio_tests::{Gate, Log, Seen, Server, log, serve, soon};
+use std::sync::Mutex;
+use std::time::Duration;
+
+/// Keeps an `Ack` for later.
+#[derive(Default)]
+struct Kept(Mutex<Option<Ack>>);
+
+impl Kept {
+    fn put(&self, ack: Option<Ack>) -> Option<Ack> {
+        std::mem::replace(&mut *self.0.lock().expect("no panic"), ack)
+    }
+}
+
+#[event("keep")]
+fn keep(ack: Ack, kept: State<Kept>) {
+    kept.put(Some(ack));
+}
+
+#[event("release")]
+fn release(kept: State<Kept>, how: &str) {
+    let ack = kept.put(None).expect("an ack");
+    assert!(ack.is_wanted());
+    match how {
+        "send" => ack.send("later").expect("sent"),
+        "args" => ack.send_args(Args((1, "two"))).expect("sent"),
+        "unit" => ack.send(()).expect("sent"),
+        "fail" => ack.fail(EventError::new("late", "too late")),
+        "forget" => ack.forget(),
+        _ => drop(ack),
+    }
+}
+
+#[event("twice")]
+async fn twice(ack: Ack, log: State<Log>) -> Result<(), &'static str> {
+    let second = ack.clone();
+    ack.send(1).expect("sent");
+    log.note(second.is_wanted());
+    second.send(2).expect("nothing is sent");
+    second.fail("three");
+    Err("four")
+}
+
+#[event("ack or error")]
+fn ack_or_error(ack: Ack) -> Result<(), EventError> {
+    assert!(ack.is_wanted());
+    Err(EventError::new("broken", "it broke"))
+}
+
+#[event("unused")]
+fn unused(_ack: Ack) {}
+
+#[event("forgotten")]
+fn forgotten(ack: Ack) {
+    ack.forget();
+}
+
+#[event("unwanted")]
+fn unwanted(ack: Ack, log: State<Log>) {
+    log.note(format_args!("wanted: {}", ack.is_wanted()));
+    ack.send("nobody hears it").expect("nothing is sent");
+}
+
+const EVENTS: Events = events![keep, release, twice, ack_or_error, unused, forgotten, unwanted];
+
+async fn server() -> (Server, Seen) {
+    let (log, seen) = log();
+    let hub = Hub::builder().state(log).state(Kept::default()).events(EVENTS).build().expect("a hub");
+    hub.on("error", |payload| {
+        let log = payload.socket.hub().of("/").sockets().len();
+        assert_eq!(log, 1, "errors come from a connected socket");
+    });
+    (serve(hub).await, seen)
+}
+
+#[tokio::test]
+async fn an_ack_can_be_used_later() {
+    let (server, _seen) = server().await;
+    let mut client = server.connect("ann").await;
+    for (how, answer) in [
+        ("send", json!({ "id": 1, "data": "later" })),
+        ("args", json!({ "id": 1, "args": [1, "two"] })),
+        ("fail", json!({ "id": 1, "error": { "code": "late", "message": "too late" } })),
+        ("drop", json!({ "id": 1, "error": { "code": "unanswered", "message": "the event was not answered" } })),
+    ] {
+        client.send(json!({ "event": "keep", "id": 1 }).to_string()).await;
+        client.emit("release", how).await;
+        assert_eq!(client.json().await, answer, "{how}");
+    }
+    client.send(json!({ "event": "keep", "id": 1 }).to_string()).await;
+    client.emit("release", "unit").await;
+    assert_eq!(client.json().await, json!({ "id": 1 }));
+    client.send(json!({ "event": "keep", "id": 1 }).to_string()).await;
+    assert_eq!(client.ask("release", "forget").await, json!({ "id": "ask" }));
+}
+
+#[tokio::test]
+async fn the_first_answer_counts() {
+    let (server, mut seen) = server().await;
+    let mut client = server.connect("ann").await;
+    client.send(json!({ "event": "twice", "id": 1 }).to_string()).await;
+    assert_eq!(client.json().await, json!({ "id": 1, "data": 1 }));
+    client.settle().await;
+    seen.expect(&["false"]).await;
+    let broken = json!({ "code": "broken", "message": "it broke" });
+    assert_eq!(client.ask("ack or error", 1).await["error"], broken);
+}
+
+#[tokio::test]
+async fn an_ack_that_is_not_used() {
+    let (server, mut seen) = server().await;
+    let mut client = server.connect("ann").await;
+    assert_eq!(client.ask("unused", 1).await["error"]["code"], "unanswered");
+    client.send(json!({ "event": "forgotten", "id": 1 }).to_string()).await;
+    client.emit("unwanted", 1).await;
+    client.emit("unused", 1).await;
+    client.settle().await;
+    seen.expect(&["wanted: false"]).await;
+}
+
+#[tokio::test]
+async fn of_a_handler_and_listeners_the_first_answer_counts() {
+    let (log, mut seen) = log();
+    let hub = Hub::builder().state(log.clone()).state(Kept::default()).events(EVENTS).build().expect("a hub");
+    for event in ["forgotten", "unused", "nobody", "answered by a listener"] {
+        let log = log.clone();
+        hub.on(event, move |payload| log.note(format_args!("{}: {}", payload.name, payload.ack().is_wanted())));
+    }
+    hub.on("answered by a listener", |payload| async move {
+        tokio::task::yield_now().await;
+        payload.ack().send_args(Args((1, 2))).expect("sent");
+    });
+    hub.on("answered by a listener", |payload| payload.ack().fail("too late"));
+    let server = serve(hub).await;
+    let mut client = server.connect("ann").await;
+    assert_eq!(client.ask("nobody", 1).await["error"]["code"], "unanswered");
+    assert_eq!(client.ask("unused", 1).await["error"]["code"], "unanswered");
+    assert_eq!(client.ask("answered by a listener", 1).await["args"], json!([1, 2]));
+    client.send(json!({ "event": "forgotten", "id": 1 }).to_string()).await;
+    client.settle().await;
+    let lines = ["nobody: true", "unused: true", "answered by a listener: true", "forgotten: false"];
+    seen.expect(&lines).await;
+}
+
+#[derive(Debug, Deserialize, PartialEq)]
+struct Answer {
+    yes: bool,
+}
+
+#[tokio::test]
+async fn a_client_is_asked_and_answers() {
+    let (server, _seen) = server().await;
+    let mut client = server.connect("ann").await;
+    client.settle().await;
+    let socket = server.hub.sockets().remove(0);
+
+    let asked = socket.emit_with_ack::<Answer>(("really?", 1, "two"));
+    let question = client.json().await;
+    assert_eq!((&question["event"], &question["args"]), (&json!("really?"), &json!([1, "two"])));
+    client.send(json!({ "id": question["id"], "data": { "yes": true } }).to_string()).await;
+    assert_eq!(asked.await.expect("an answer"), Answer { yes: true });
+
+    let asked = socket.emit_with_ack::<()>(("nothing?",));
+    let question = client.json().await;
+    client.send(json!({ "id": question["id"] }).to_string()).await;
+    asked.await.expect("an answer");
+
+    let asked = socket.emit_with_ack::<u8>(("several?",));
+    let question = client.json().await;
+    client.send(json!({ "id": question["id"], "args": [3, 4] }).to_string()).await;
+    assert_eq!(asked.await.expect("an answer"), 3);
+
+    let asked = socket.emit_with_ack::<u8>(("wrong?",));
+    let question = client.json().await;
+    client.send(json!({ "id": question["id"], "data": "three" }).to_string()).await;
+    assert!(matches!(asked.await, Err(AckError::Payload(_))));
+
+    let asked = socket.emit_with_ack::<u8>(("failing?",));
+    let question = client.json().await;
+    client.send(json!({ "id": question["id"], "error": { "code": "no" } }).to_string()).await;
+    assert!(matches!(asked.await, Err(AckError::Failed(error)) if error == json!({ "code": "no" })));
+
+    assert!(matches!(socket.emit_with_ack::<()>("a text").await, Err(AckError::Emit(EmitError::InvalidName(_)))));
+    assert!(matches!(socket.emit_with_ack::<()>(("connect", 1)).await, Err(AckError::Emit(EmitError::InvalidName(_)))));
+}
+
+#[tokio::test]
+async fn answers_find_their_questions_in_any_order() {
+    let (server, _seen) = server().await;
+    let mut client = server.connect("ann").await;
+    client.settle().await;
+    let socket = server.hub.sockets().remove(0);
+    let asked: Vec<_> = (0..10).map(|number| socket.emit_with_ack::<u64>(("double", number))).collect();
+    let mut questions = Vec::new();
+    for _ in 0..10 {
+        questions.push(client.json().await);
+    }
+    for question in questions.iter().rev() {
+        let double = question["data"].as_u64().expect("a number") * 2;
+        client.send(json!({ "id": question["id"], "data": double }).to_string()).await;
+    }
+    for (number, asked) in (0..10).zip(asked) {
+        assert_eq!(asked.await.expect("an answer"), number * 2);
+    }
+}
+
+#[tokio::test]
+async fn a_question_that_stays_unanswered() {
+    let (log, mut seen) = log();
+    let hub = Hub::builder().ack_timeout(Duration::from_millis(20)).max_pending_acks(2).build().expect("a hub");
+    hub.on("message", move |payload| log.note(String::from_utf8_lossy(&payload.data)));
+    let server = serve(hub).await;
+    let mut client = server.connect("ann").await;
+    client.settle().await;
+    seen.next().await;
+    let socket = server.hub.sockets().remove(0);
+
+    assert!(matches!(socket.emit_with_ack::<Value>(("hello?",)).await, Err(AckError::Timeout)));
+    let late = client.json().await;
+    client.send(json!({ "id": late["id"], "data": 1 }).to_string()).await;
+    client.send("after the late answer").await;
+    seen.expect(&["after the late answer"]).await;
+
+    let long = Duration::from_secs(600);
+    let first = socket.timeout(long).emit_with_ack::<Value>(("one",));
+    let second = socket.timeout(long).emit_with_ack::<Value>(("two",));
+    assert!(matches!(socket.emit_with_ack::<Value>(("three",)).await, Err(AckError::TooMany)));
+    drop(second);
+    let third = socket.timeout(long).emit_with_ack::<Value>(("three",));
+    client.close(1000, "").await;
+    assert!(matches!(soon("end", first).await, Err(AckError::Closed)));
+    assert!(matches!(soon("end", third).await, Err(AckError::Closed)));
+    assert!(matches!(socket.emit_with_ack::<Value>(("four",)).await, Err(AckError::Closed)));
+}
+
+#[event("ask and wait")]
+async fn ask_and_wait(socket: &Socket, log: State<Log>) {
+    let answer = socket.emit_with_ack::<Value>(("question",)).await;
+    log.note(answer.map_or_else(|error| error.to_string(), |value| value.to_string()));
+}
+
+#[tokio::test]
+async fn a_question_ends_with_the_connection_even_inside_a_handler() {
+    let ((log, mut seen), gate) = (log(), Gate::default());
+    let hub = Hub::builder().state(log).state(gate).events(events![ask_and_wait]).build().expect("a hub");
+    let server = serve(hub).await;
+    let mut client = server.connect("ann").await;
+    client.emit("ask and wait", 1).await;
+    client.json().await;
+    client.close(1000, "").await;
+    seen.expect(&["the socket closed before the client answered"]).await;
+}

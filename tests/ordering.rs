@@ -1,0 +1,243 @@
+//! Events of one client run one after the other, and hold back nothing else; `concurrent` handlers run side by side.
+
+#![allow(clippy::needless_pass_by_value, reason = "handlers own their parameters")]
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::json;
+use socketio::{AckError, Disconnect, Hub, Socket, State, event, events};
+use socketio_tests::{Client, Gate, Log, Seen, Server, log, serve, soon};
+use std::time::Duration;
+use tokio_tungstenite::tungstenite::{Bytes, Message};
+
+#[event("wait")]
+async fn wait(number: u32, log: State<Log>, gate: State<Gate>) -> u32 {
+    log.note(format_args!("begin {number}"));
+    gate.pass().await;
+    log.note(format_args!("end {number}"));
+    number
+}
+
+#[event("beside", concurrent)]
+async fn beside(number: u32, log: State<Log>, gate: State<Gate>) -> u32 {
+    log.note(format_args!("begin {number}"));
+    gate.pass().await;
+    log.note(format_args!("end {number}"));
+    number
+}
+
+#[event("quick beside", concurrent)]
+async fn quick_beside(number: u32) -> u32 {
+    number
+}
+
+#[event("quick")]
+fn quick(number: u32, log: State<Log>) -> u32 {
+    log.note(format_args!("quick {number}"));
+    number
+}
+
+#[event("ask back")]
+async fn ask_back(socket: &Socket) -> Result<u32, String> {
+    socket.emit_with_ack(("question", 1)).await.map_err(|error: AckError| error.to_string())
+}
+
+#[event("until closed")]
+async fn until_closed(socket: &Socket, log: State<Log>) {
+    log.note("waiting");
+    socket.closed().await;
+    log.note(format_args!("closed, alive: {}", socket.is_alive()));
+}
+
+#[event(disconnect)]
+fn left(socket: &Socket, end: Disconnect, log: State<Log>) {
+    log.note(format_args!("{} left: {}", socket.params("id").unwrap_or_default(), end.reason()));
+}
+
+fn hub() -> (socketio::Builder, Gate, Seen) {
+    let ((log, seen), gate) = (log(), Gate::default());
+    let table = events![wait, beside, quick_beside, quick, ask_back, until_closed, left];
+    (Hub::builder().state(log).state(gate.clone()).events(table), gate, seen)
+}
+
+async fn server() -> (Server, Gate, Seen) {
+    let (builder, gate, seen) = hub();
+    (serve(builder.build().expect("a hub")).await, gate, seen)
+}
+
+/// Sends a ping and waits for its pong: everything sent before has been read by then.
+async fn pinged(client: &mut Client) {
+    client.0.send(Message::Ping(Bytes::from_static(b"?"))).await.expect("the server takes it");
+    let pong = soon("pong", client.0.next()).await.expect("a message").expect("a message");
+    assert_eq!(pong, Message::Pong(Bytes::from_static(b"?")));
+}
+
+#[tokio::test]
+async fn a_waiting_handler_holds_back_its_own_clients_events_only() {
+    let (server, gate, mut seen) = server().await;
+    let (mut ann, mut bob) = (server.connect("ann").await, server.connect("bob").await);
+    ann.send(json!({ "event": "wait", "data": 1, "id": 1 }).to_string()).await;
+    ann.send(json!({ "event": "quick", "data": 2, "id": 2 }).to_string()).await;
+    seen.expect(&["begin 1"]).await;
+    pinged(&mut ann).await;
+    assert_eq!(bob.ask("quick", 3).await["data"], 3);
+    seen.expect(&["quick 3"]).await;
+    server.hub.broadcast(("news", 4)).expect("sent");
+    assert_eq!(ann.json().await, json!({ "event": "news", "data": 4 }));
+    gate.open();
+    assert_eq!(ann.json().await, json!({ "id": 1, "data": 1 }));
+    assert_eq!(ann.json().await, json!({ "id": 2, "data": 2 }));
+    seen.expect(&["end 1", "quick 2"]).await;
+}
+
+#[tokio::test]
+async fn thousands_of_events_keep_their_order() {
+    let (server, _gate, mut seen) = server().await;
+    let mut client = server.connect("ann").await;
+    for number in 0..5_000 {
+        client.0.feed(Message::text(json!({ "event": "quick", "data": number }).to_string())).await.expect("sent");
+    }
+    client.0.flush().await.expect("sent");
+    for number in 0..5_000 {
+        assert_eq!(seen.next().await, format!("quick {number}"));
+    }
+}
+
+#[tokio::test]
+async fn concurrent_handlers_start_in_order_and_their_acks_overtake() {
+    let (server, gate, mut seen) = server().await;
+    let mut client = server.connect("ann").await;
+    client.send(json!({ "event": "beside", "data": 1, "id": 1 }).to_string()).await;
+    client.send(json!({ "event": "beside", "data": 2, "id": 2 }).to_string()).await;
+    client.send(json!({ "event": "quick beside", "data": 3, "id": 3 }).to_string()).await;
+    client.send(json!({ "event": "quick", "data": 4, "id": 4 }).to_string()).await;
+    assert_eq!(client.json().await, json!({ "id": 3, "data": 3 }));
+    assert_eq!(client.json().await, json!({ "id": 4, "data": 4 }));
+    gate.open_for(2);
+    assert_eq!(client.json().await, json!({ "id": 1, "data": 1 }));
+    assert_eq!(client.json().await, json!({ "id": 2, "data": 2 }));
+    seen.expect(&["begin 1", "begin 2", "quick 4", "end 1", "end 2"]).await;
+}
+
+#[tokio::test]
+async fn at_most_32_handlers_run_side_by_side() {
+    let (server, gate, mut seen) = server().await;
+    let mut client = server.connect("ann").await;
+    for number in 0..40 {
+        client.emit("beside", number).await;
+    }
+    client.send(json!({ "event": "quick", "data": 99 }).to_string()).await;
+    for number in 0..32 {
+        assert_eq!(seen.next().await, format!("begin {number}"));
+    }
+    pinged(&mut client).await;
+    seen.expect_nothing();
+    for number in 32..40 {
+        gate.open();
+        let mut lines = [seen.next().await, seen.next().await];
+        lines.sort();
+        assert_eq!(lines, [format!("begin {number}"), format!("end {}", number - 32)]);
+    }
+    seen.expect(&["quick 99"]).await;
+    gate.open_for(32);
+    for number in 8..40 {
+        assert_eq!(seen.next().await, format!("end {number}"));
+    }
+}
+
+#[tokio::test]
+async fn a_listener_does_not_make_a_concurrent_handler_wait() {
+    let (server, gate, mut seen) = server().await;
+    server.hub.on("beside", |_payload| ());
+    let mut client = server.connect("ann").await;
+    client.emit("beside", 1).await;
+    client.emit("beside", 2).await;
+    assert_eq!(client.ask("quick", 3).await["data"], 3);
+    seen.expect(&["begin 1", "begin 2", "quick 3"]).await;
+    gate.open_for(2);
+    seen.expect(&["end 1", "end 2"]).await;
+}
+
+#[tokio::test]
+async fn a_handler_that_asks_its_own_client_gets_the_answer_past_waiting_events() {
+    let (builder, _gate, _seen) = hub();
+    let server = serve(builder.inbox(4, 256).build().expect("a hub")).await;
+    let mut client = server.connect("ann").await;
+    client.send(json!({ "event": "ask back", "id": "asked" }).to_string()).await;
+    let question = client.json().await;
+    for number in 0..100 {
+        client.emit("quick", number).await;
+    }
+    client.send(json!({ "id": question["id"], "data": 42 }).to_string()).await;
+    assert_eq!(client.json().await, json!({ "id": "asked", "data": 42 }));
+}
+
+#[tokio::test]
+async fn nobody_is_declared_dead_because_the_server_is_busy() {
+    let (builder, gate, mut seen) = hub();
+    let beat = Duration::from_millis(100);
+    let builder = builder.inbox(2, 64).ping_interval(beat).ping_timeout(beat);
+    let server = serve(builder.build().expect("a hub")).await;
+    let mut busy = server.connect("busy").await;
+    for number in 0..50 {
+        busy.emit("wait", number).await;
+    }
+    seen.expect(&["begin 0"]).await;
+    for _ in 0..3 {
+        // One that is silent dies of it, so that much time has gone by.
+        let silent = server.connect("silent").await;
+        seen.expect(&["silent left: ping timeout"]).await;
+        drop(silent);
+    }
+    gate.open_for(50);
+    assert_eq!(busy.ask("quick", 50).await["data"], 50);
+    busy.close(1000, "").await;
+}
+
+#[tokio::test]
+async fn a_handler_can_notice_that_its_client_went() {
+    let (server, _gate, mut seen) = server().await;
+    let mut client = server.connect("ann").await;
+    client.emit("until closed", 1).await;
+    seen.expect(&["waiting"]).await;
+    client.close(1000, "").await;
+    seen.expect(&["closed, alive: false", "ann left: transport close"]).await;
+    let mut client = server.connect("bob").await;
+    client.emit("until closed", 1).await;
+    seen.expect(&["waiting"]).await;
+    server.hub.sockets()[0].close();
+    seen.expect(&["closed, alive: false", "bob left: forced close"]).await;
+    assert_eq!(client.closed().await, Some((1000, String::new())));
+}
+
+#[tokio::test]
+async fn handlers_go_on_when_the_client_has_gone_and_what_came_before_is_handled() {
+    let (server, gate, mut seen) = server().await;
+    let mut client = server.connect("ann").await;
+    client.emit("wait", 1).await;
+    client.emit("wait", 2).await;
+    client.emit("quick", 3).await;
+    client.close(1000, "").await;
+    assert_eq!(client.closed().await, Some((1000, String::new())));
+    gate.open_for(2);
+    let lines = ["begin 1", "end 1", "begin 2", "end 2", "quick 3", "ann left: transport close"];
+    seen.expect(&lines).await;
+}
+
+#[tokio::test]
+async fn what_waits_is_dropped_when_the_server_closes() {
+    let (server, gate, mut seen) = server().await;
+    server.hub.on("bye", |payload| payload.socket.close());
+    let mut client = server.connect("ann").await;
+    client.emit("wait", 1).await;
+    client.emit("quick", 2).await;
+    pinged(&mut client).await;
+    server.hub.sockets()[0].close();
+    gate.open();
+    seen.expect(&["begin 1", "end 1", "ann left: forced close"]).await;
+    let mut client = server.connect("bob").await;
+    for event in ["quick", "bye", "quick", "quick"] {
+        client.0.feed(Message::text(json!({ "event": event, "data": 3 }).to_string())).await.expect("sent");
+    }
+    client.0.flush().await.expect("sent");
+    seen.expect(&["quick 3", "bob left: forced close"]).await;
+}
