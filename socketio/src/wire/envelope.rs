@@ -48,16 +48,23 @@ pub(crate) fn read(text: &str) -> Option<Envelope<'_>> {
         (None, Some(list)) => Args::Many(between_brackets(list)?),
         (None, None) => Args::Many(""),
     };
-    match fields.event {
-        Some(name) if !name.is_empty() => {
+    match fields.event.map(unquoted) {
+        Some(name) => {
+            let name = name.filter(|name| !name.is_empty())?;
             let id = fields.id.filter(|id| id.starts_with(['"', '-']) || id.starts_with(|c: char| c.is_ascii_digit()));
             Some(Envelope::Event { name, args, id })
         }
-        _ => {
+        None => {
             let id = fields.id?.parse().ok()?;
             Some(Envelope::Answer { id, answer: fields.error.map_or(Ok(args), Err) })
         }
     }
+}
+
+/// The contents of a JSON string; `None` for any other value.
+fn unquoted(json: &str) -> Option<Cow<'_, str>> {
+    let inside = json.strip_prefix('"')?.strip_suffix('"')?;
+    if inside.contains('\\') { serde_json::from_str(json).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inside)) }
 }
 
 /// What stands inside a JSON array; `None` for any other value.
@@ -67,7 +74,7 @@ fn between_brackets(json: &str) -> Option<&str> {
 
 #[derive(Default)]
 struct Fields<'a> {
-    event: Option<Cow<'a, str>>,
+    event: Option<&'a str>,
     data: Option<&'a str>,
     args: Option<&'a str>,
     id: Option<&'a str>,
@@ -93,7 +100,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
         let mut fields = Fields::default();
         while let Some(Text(key)) = map.next_key()? {
             match &*key {
-                "event" => fields.event = map.next_value::<Option<Text<'de>>>()?.map(|Text(name)| name),
+                "event" => fields.event = Some(map.next_value::<&RawValue>()?.get()),
                 "data" => fields.data = Some(map.next_value::<&RawValue>()?.get()),
                 "args" => fields.args = Some(map.next_value::<&RawValue>()?.get()),
                 "id" => fields.id = Some(map.next_value::<&RawValue>()?.get()),
@@ -229,6 +236,8 @@ mod tests {
     fn of_duplicate_keys_the_last_counts() {
         let text = r#"{"event":"a","data":1,"event":"b","data":2}"#;
         assert_eq!(read(text), event("b", Args::One("2"), None));
+        assert_eq!(read(r#"{"event":1,"event":"b"}"#), event("b", Args::Many(""), None));
+        assert_eq!(read(r#"{"event":"b","event":1}"#), None);
     }
 
     #[test]
