@@ -1,10 +1,11 @@
-//! What the examples have in common: where they listen.
+//! What the examples have in common: where they listen, and until when.
 
 use axum::Router;
 use std::io::{self, Write};
 use tokio::net::TcpListener;
 
 /// Serves an application on `127.0.0.1`, port 3000 or what the environment variable `PORT` says, and prints the address.
+/// Returns on Ctrl-C; connections that are open then are the hub's to [shut down](socketio::Hub::shutdown).
 ///
 /// # Errors
 ///
@@ -16,5 +17,8 @@ pub async fn serve(name: &str, app: Router) -> io::Result<()> {
     };
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     writeln!(io::stdout(), "{name} listens on http://{}", listener.local_addr()?)?;
-    axum::serve(listener, app).await
+    tokio::select! {
+        served = axum::serve(listener, app) => served,
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+    }
 }

@@ -1,2 +1,54 @@
-//! placeholder
-fn main() {}
+//! A chat with rooms and direct messages, and the page for it: `cargo run --example chat`, then open
+//! <http://127.0.0.1:3000> in two tabs.
+//!
+//! The page is a plain WebSocket client. It connects to `/ws?name=…` and sends and receives envelopes,
+//! `{"event": "say", "data": {"room": "lobby", "text": "hello"}, "id": 7}`; the answer is `{"id": 7, "data": {"at": …}}`.
+//!
+//! | clients send | with | and are answered |
+//! | --- | --- | --- |
+//! | `join` | a room's name | who is there and what was said |
+//! | `part` | a room's name | – |
+//! | `say` | [`Say`](rooms::Say): a room and a text | when it was said |
+//! | `typing` | a room's name | – |
+//! | `tell` | [`Tell`](people::Tell): a person and a text | when it was delivered to that person's page |
+//!
+//! | clients receive | when |
+//! | --- | --- |
+//! | `welcome` | they are let in; it says who is there |
+//! | `arrived`, `left` | somebody comes or goes |
+//! | `joined`, `parted`, `said`, `typing` | something happens in one of their rooms |
+//! | `told` | somebody tells them something; the page answers, and that is what "delivered" means |
+//!
+//! [`people`] has free handlers with [`State`](socketio::State), [`rooms`] has handlers that share `self`: both ways do the
+//! same, and go together. [`names`] shows payloads that can't be wrong, [`error`] errors that clients understand.
+
+#![allow(clippy::needless_pass_by_value, reason = "an event gives its handler everything by value")]
+
+mod error;
+mod names;
+mod page;
+mod people;
+mod rooms;
+
+use axum::routing::get;
+use socketio::Hub;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let hub = Hub::builder()
+        .state(people::People::default())
+        .events(people::EVENTS)
+        .events(rooms::Rooms::default())
+        .max_rooms(20)
+        .build()?;
+    let app = page::router().route("/ws", get(hub.websocket()));
+    socketio_examples::serve("chat", app).await?;
+    hub.shutdown(Duration::from_secs(5)).await;
+    Ok(())
+}
+
+/// The time in milliseconds since 1970, as browsers count it.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}

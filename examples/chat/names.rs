@@ -1,0 +1,83 @@
+//! Strings that are checked once, where they come in: whoever has one of these types need not look again.
+
+use serde::{Deserialize, Serialize};
+use socketio::{Argument, Arguments, EventError};
+use std::borrow::Borrow;
+use std::fmt;
+
+/// What somebody is called. As a handler parameter: the one whom the event came from.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(crate) struct Name(String);
+
+/// What a room is called, without the `#` that the page shows.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct RoomName(String);
+
+/// What somebody says. A text that is not fit to be said is an `invalid_payload`: no handler ever sees it.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Text(String);
+
+impl Name {
+    pub(crate) fn parse(name: &str) -> Result<Self, String> {
+        checked("a name", name, 24, |char| !char.is_control()).map(Self)
+    }
+}
+
+/// Taken from where the `connect` handler has put it.
+impl<'a> Argument<'a> for Name {
+    fn from_event(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {
+        arguments.socket().extension().ok_or_else(|| EventError::new("nameless", "connect with a name first"))
+    }
+}
+
+impl Borrow<str> for Name {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for RoomName {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        let name = checked("a room's name", &name, 24, |char| char.is_alphanumeric() || "-_".contains(char))?;
+        Ok(Self(name.to_lowercase()))
+    }
+}
+
+impl AsRef<str> for RoomName {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RoomName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "#{}", self.0)
+    }
+}
+
+impl TryFrom<String> for Text {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        checked("a message", &text, 2000, |char| char == '\n' || !char.is_control()).map(Self)
+    }
+}
+
+/// The trimmed text, or what is wrong with it.
+fn checked(what: &str, text: &str, longest: usize, allowed: impl Fn(char) -> bool) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(format!("{what} can't be empty"));
+    }
+    if text.chars().count() > longest {
+        return Err(format!("{what} can't be longer than {longest} characters"));
+    }
+    match text.chars().find(|&char| !allowed(char)) {
+        Some(char) => Err(format!("{what} can't contain {char:?}")),
+        None => Ok(text.to_owned()),
+    }
+}

@@ -1,0 +1,278 @@
+// The chat's page: what the server says changes what the page knows (model.js), and that is drawn (view.js).
+
+import { Connection } from './connection.js';
+import { Conversation, Presence } from './model.js';
+import { $, drawEntry, drawList, drawLog, drawMessage, enumerate, paintAvatar } from './view.js';
+
+// What survives a reload. With the key this tab gets its name back when its connection was lost.
+const session = { key: crypto.randomUUID(), rooms: ['lobby'], ...JSON.parse(sessionStorage.getItem('chat')) };
+const people = new Presence();
+const conversations = new Map();
+let connection;
+let current;
+// When the others in the room were last told that something is being written.
+let lastTyped = 0;
+
+function remember(changes) {
+  sessionStorage.setItem('chat', JSON.stringify(Object.assign(session, changes)));
+}
+
+// What the server says.
+const events = {
+  welcome({ name, people: names }) {
+    remember({ name, entered: true });
+    people.listed(names);
+    say('connected');
+    for (const room of session.rooms) join(room, { show: !current && (session.current ?? room) === room });
+    showPage('chat');
+    draw();
+  },
+  arrived({ name }) {
+    people.heard(name, true);
+    draw();
+  },
+  left({ name }) {
+    people.heard(name, false);
+    for (const { here } of conversations.values()) here.heard(name, false);
+    draw();
+  },
+  joined({ room, name }) {
+    const conversation = find(true, room);
+    conversation.here.heard(name, true);
+    add(conversation, { text: `${name} joined`, isNote: true });
+  },
+  parted({ room, name }) {
+    const conversation = find(true, room);
+    conversation.here.heard(name, false);
+    conversation.stopped(name);
+    add(conversation, { text: `${name} left`, isNote: true });
+  },
+  said({ room, ...message }) {
+    const conversation = find(true, room);
+    conversation.stopped(message.from);
+    add(conversation, message);
+  },
+  // That this returns is the answer by which the sender knows that the message was delivered.
+  told(message) {
+    add(find(false, message.from), message);
+  },
+  typing({ room, name }) {
+    find(true, room).typed(name, draw);
+    draw();
+  },
+};
+
+function enter(name) {
+  connection?.close();
+  const query = new URLSearchParams({ name, key: session.key });
+  const url = `${location.origin.replace('http', 'ws')}/ws?${query}`;
+  connection = new Connection(url, {
+    events,
+    lost() {
+      people.forget();
+      for (const { here } of conversations.values()) here.forget();
+      say('reconnecting…');
+      draw();
+    },
+    ended(reason) {
+      remember({ entered: false });
+      people.forget();
+      conversations.clear();
+      current = undefined;
+      $('refused').textContent = reason;
+      showPage('gate');
+    },
+  });
+}
+
+async function join(name, { show: isToBeShown = true } = {}) {
+  try {
+    const { room, members, said } = await connection.ask('join', name);
+    const conversation = find(true, room);
+    conversation.here.listed(members);
+    for (const message of said) {
+      const isNew = conversation.add({ ...message, mark: message.from === session.name ? 'sent' : undefined });
+      if (isNew) drawMessage(conversation.messages.find(({ at, isNote }) => at === message.at && !isNote), session.name);
+    }
+    if (!session.rooms.includes(room)) remember({ rooms: [...session.rooms, room] });
+    if (isToBeShown) show(conversation);
+    draw();
+  } catch (error) {
+    complain(error);
+  }
+}
+
+async function part(conversation) {
+  try {
+    await connection.ask('part', conversation.name);
+    remember({ rooms: session.rooms.filter((room) => room !== conversation.name) });
+    conversations.delete(conversation.title);
+    show([...conversations.values()][0]);
+  } catch (error) {
+    complain(error);
+  }
+}
+
+async function send(conversation, text) {
+  const { isRoom, name } = conversation;
+  lastTyped = 0;
+  // The server says what is wrong with a text; one that is empty is not worth showing.
+  const message = { from: session.name, text: text.trim(), mark: 'sending' };
+  if (message.text) add(conversation, message);
+  try {
+    const asked = isRoom ? connection.ask('say', { room: name, text }) : connection.ask('tell', { to: name, text });
+    Object.assign(message, await asked, { mark: isRoom ? 'sent' : 'delivered' });
+  } catch (error) {
+    if (!message.text) return complain(error);
+    Object.assign(message, { mark: 'failed', problem: `not ${isRoom ? 'sent' : 'delivered'}: ${error.message}` });
+  }
+  drawMessage(message, session.name);
+  conversation.sort();
+  draw();
+}
+
+function find(isRoom, name) {
+  const made = new Conversation(isRoom, name);
+  if (!conversations.has(made.title)) conversations.set(made.title, made);
+  return conversations.get(made.title);
+}
+
+function add(conversation, message) {
+  if (!conversation.add(message)) return;
+  drawMessage(message, session.name);
+  const isSeen = conversation === current && !document.hidden;
+  if (!isSeen && !message.isNote) conversation.unread += 1;
+  draw();
+}
+
+function showPage(id) {
+  const wasHidden = $(id).hidden;
+  for (const page of ['gate', 'chat']) $(page).hidden = page !== id;
+  if (!wasHidden) return;
+  $('name').value = session.name ?? '';
+  $(id === 'gate' ? 'name' : 'text').focus();
+}
+
+function show(conversation) {
+  if (current) current.draft = $('text').value;
+  current = conversation;
+  if (!current) return draw();
+  current.unread = 0;
+  lastTyped = 0;
+  if (current.isRoom) remember({ current: current.name });
+  $('log').replaceChildren();
+  $('text').value = current.draft;
+  $('text').focus();
+  complain({ message: '' });
+  draw();
+}
+
+// Rooms, then everyone who is there, then those who have gone but with whom one has talked.
+function listed() {
+  const rooms = [...conversations.values()].filter(({ isRoom }) => isRoom);
+  const names = new Set(people.names);
+  for (const { isRoom, name } of conversations.values()) if (!isRoom) names.add(name);
+  names.delete(session.name);
+  return { rooms, names: [...names] };
+}
+
+function draw() {
+  const { rooms, names } = listed();
+  const entry = (isRoom, name) => {
+    const conversation = conversations.get(isRoom ? `#${name}` : name);
+    return drawEntry({
+      label: isRoom ? `#${name}` : name,
+      person: isRoom ? undefined : name,
+      isCurrent: conversation !== undefined && conversation === current,
+      isAway: !isRoom && !people.has(name),
+      unread: conversation?.unread,
+      open: () => show(find(isRoom, name)),
+    });
+  };
+  drawList($('rooms'), rooms.map(({ name }) => entry(true, name)));
+  drawList($('people'), names.map((name) => entry(false, name)));
+  $('count').textContent = people.names.length || '';
+  paintAvatar($('me').querySelector('.avatar'), session.name ?? '');
+  $('me').querySelector('strong').textContent = session.name ?? '';
+  drawCurrent();
+  const unread = [...conversations.values()].reduce((sum, conversation) => sum + conversation.unread, 0);
+  document.title = unread ? `(${unread}) Chat` : 'Chat';
+}
+
+function drawCurrent() {
+  $('composer').hidden = $('part').hidden = !current;
+  $('title').textContent = current?.title ?? 'Join a room, or choose somebody';
+  $('members').textContent = $('typing').textContent = '';
+  if (!current) return $('log').replaceChildren();
+  const { isRoom, here, name, typing, messages } = current;
+  $('part').hidden = !isRoom;
+  $('log').classList.toggle('dialogue', !isRoom);
+  $('text').placeholder = isRoom ? `Say something in #${name}` : `Tell ${name} something`;
+  if (isRoom) $('members').textContent = enumerate(here.names.map((name) => (name === session.name ? 'you' : name)));
+  else $('members').textContent = people.has(name) ? 'is here' : 'is not here';
+  if (typing.length) $('typing').textContent = `${enumerate(typing)} ${typing.length > 1 ? 'are' : 'is'} typing`;
+  drawLog(messages);
+}
+
+function say(status) {
+  $('status').textContent = status;
+  $('chat').classList.toggle('offline', status !== 'connected');
+}
+
+function complain({ message }) {
+  $('problem').textContent = message;
+}
+
+$('enter').onsubmit = (event) => {
+  event.preventDefault();
+  $('refused').textContent = '';
+  enter($('name').value);
+};
+
+$('exit').onclick = () => connection.close();
+
+$('join').onsubmit = (event) => {
+  event.preventDefault();
+  join($('room').value.replace(/^#/, ''));
+  $('room').value = '';
+};
+
+$('part').onclick = () => part(current);
+
+$('composer').onsubmit = (event) => {
+  event.preventDefault();
+  send(current, $('text').value);
+  $('text').value = '';
+  $('text').focus();
+};
+
+$('text').onkeydown = (event) => {
+  if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  $('composer').requestSubmit();
+};
+
+$('text').oninput = () => {
+  complain({ message: '' });
+  if (!current.isRoom || !$('text').value || Date.now() - lastTyped < 2_000) return;
+  lastTyped = Date.now();
+  connection.emit('typing', current.name);
+};
+
+document.onkeydown = (event) => {
+  const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+  if (!event.altKey || !step || $('chat').hidden) return;
+  event.preventDefault();
+  const entries = [...document.querySelectorAll('nav .entry')];
+  const at = entries.findIndex(({ ariaCurrent }) => ariaCurrent === 'true');
+  entries.at((at + step + entries.length) % entries.length)?.click();
+};
+
+document.onvisibilitychange = () => {
+  if (document.hidden || !current) return;
+  current.unread = 0;
+  draw();
+};
+
+if (session.entered) enter(session.name);
+else showPage('gate');

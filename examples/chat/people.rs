@@ -1,0 +1,133 @@
+//! Who is there, and what they tell each other: free handlers that share the state [`People`].
+
+use serde::{Deserialize, Serialize};
+use socketio::{EmitError, Events, Handshake, Refusal, Socket, State, event, events};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::error::ChatError;
+use crate::names::{Name, Text};
+use crate::now;
+
+pub(crate) const EVENTS: Events = events![enter, leave, tell];
+
+/// How long a receiver's page has to confirm a message.
+const DELIVERED_WITHIN: Duration = Duration::from_secs(10);
+
+/// Everybody who is there. A name belongs to one socket.
+#[derive(Default)]
+pub(crate) struct People(Mutex<BTreeMap<Name, Person>>);
+
+struct Person {
+    socket: Socket,
+    /// A secret of the page's own: whoever knows it is the same person, on a new connection.
+    key: Option<String>,
+}
+
+impl People {
+    /// Gives a name to a socket. A socket that had it, and has been lost or reloaded, comes back.
+    fn enter(&self, name: &Name, key: Option<&str>, socket: &Socket) -> Result<Option<Socket>, Refusal> {
+        let mut people = self.lock();
+        if let Some(person) = people.get(name)
+            && (key.is_none() || person.key.as_deref() != key)
+        {
+            return Err("this name is taken".into());
+        }
+        let person = Person { socket: socket.clone(), key: key.map(str::to_owned) };
+        Ok(people.insert(name.clone(), person).map(|earlier| earlier.socket))
+    }
+
+    /// Frees a name. `false`: it is another socket's by now.
+    fn leave(&self, name: &Name, socket: &Socket) -> bool {
+        let mut people = self.lock();
+        people.get(name).is_some_and(|person| person.socket == *socket) && people.remove(name).is_some()
+    }
+
+    fn find(&self, name: &str) -> Option<Socket> {
+        self.lock().get(name).map(|person| person.socket.clone())
+    }
+
+    fn names(&self) -> Vec<Name> {
+        self.lock().keys().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Name, Person>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[event("welcome")]
+#[derive(Serialize)]
+struct Welcome<'a> {
+    name: &'a Name,
+    people: Vec<Name>,
+}
+
+#[event("arrived")]
+#[derive(Serialize)]
+struct Arrived<'a> {
+    name: &'a Name,
+}
+
+#[event("left")]
+#[derive(Serialize)]
+struct Left<'a> {
+    name: &'a Name,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Tell {
+    to: String,
+    text: Text,
+}
+
+#[event("told")]
+#[derive(Serialize)]
+struct Told {
+    from: Name,
+    text: Text,
+    at: u64,
+}
+
+#[derive(Serialize)]
+struct Delivered {
+    at: u64,
+}
+
+/// Somebody connects to `/ws?name=…&key=…`. An error refuses the connection.
+#[event(connect)]
+async fn enter(socket: &Socket, handshake: Handshake<'_>, people: State<People>) -> Result<(), Refusal> {
+    let name = Name::parse(&handshake.query("name").unwrap_or_default())?;
+    let earlier = people.enter(&name, handshake.query("key").as_deref(), socket)?;
+    // From here on nothing may fail: a socket that was refused has no `disconnect`, in which the name would become free.
+    socket.insert_extension(name.clone());
+    if let Some(earlier) = earlier {
+        earlier.close_with(4001, "you are connected from elsewhere");
+        earlier.closed().await;
+    } else {
+        let _ = socket.broadcast(&Arrived { name: &name }, true);
+    }
+    let _ = socket.emit(&Welcome { name: &name, people: people.names() });
+    Ok(())
+}
+
+#[event(disconnect)]
+fn leave(socket: &Socket, name: Name, people: State<People>) -> Result<(), EmitError> {
+    if people.leave(&name, socket) {
+        socket.broadcast(&Left { name: &name }, true)?;
+    }
+    Ok(())
+}
+
+/// Passes a message on, and answers once the receiver's page has. Others of the sender's events do not wait for that.
+#[event("tell", concurrent)]
+async fn tell(from: Name, Tell { to, text }: Tell, people: State<People>) -> Result<Delivered, ChatError> {
+    let Some(receiver) = people.find(&to) else {
+        return Err(ChatError::NobodyThere(to));
+    };
+    let at = now();
+    let answer = receiver.timeout(DELIVERED_WITHIN).emit_with_ack::<()>(&Told { from, text, at });
+    answer.await.map_err(|_| ChatError::NotDelivered(to))?;
+    Ok(Delivered { at })
+}

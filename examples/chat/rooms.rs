@@ -1,0 +1,133 @@
+//! The rooms and what is said in them: handlers that share `self`.
+
+use serde::{Deserialize, Serialize};
+use socketio::{EmitError, Socket, event, handlers};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::error::ChatError;
+use crate::names::{Name, RoomName, Text};
+use crate::now;
+
+/// How much of what was said in a room those who come later are told.
+const REMEMBERED: usize = 50;
+
+/// What was last said in each room where somebody is.
+#[derive(Default)]
+pub(crate) struct Rooms(Mutex<HashMap<RoomName, VecDeque<Said>>>);
+
+#[derive(Deserialize)]
+pub(crate) struct Say {
+    room: RoomName,
+    text: Text,
+}
+
+#[event("said")]
+#[derive(Clone, Serialize)]
+struct Said {
+    room: RoomName,
+    from: Name,
+    text: Text,
+    /// No two messages of a room have the same time: clients tell by it which ones they know.
+    at: u64,
+}
+
+#[event("joined")]
+#[derive(Serialize)]
+struct Joined<'a> {
+    room: &'a RoomName,
+    name: &'a Name,
+}
+
+#[event("parted")]
+#[derive(Serialize)]
+struct Parted<'a> {
+    room: &'a RoomName,
+    name: &'a Name,
+}
+
+#[event("typing")]
+#[derive(Serialize)]
+struct Typing<'a> {
+    room: &'a RoomName,
+    name: &'a Name,
+}
+
+/// What somebody is told who joins a room.
+#[derive(Serialize)]
+struct Scene {
+    room: RoomName,
+    members: Vec<Name>,
+    said: Vec<Said>,
+}
+
+#[derive(Serialize)]
+struct Receipt {
+    at: u64,
+}
+
+#[handlers]
+impl Rooms {
+    #[event("join")]
+    fn join(&self, socket: &Socket, name: Name, room: RoomName) -> Result<Scene, ChatError> {
+        socket.join(&room)?;
+        socket.to(&room).emit(&Joined { room: &room, name: &name })?;
+        let said = self.lock().entry(room.clone()).or_default().iter().cloned().collect();
+        Ok(Scene { members: members(socket, &room), room, said })
+    }
+
+    #[event("part")]
+    fn part(&self, socket: &Socket, name: Name, room: RoomName) -> Result<(), EmitError> {
+        socket.leave(&room);
+        if members(socket, &room).is_empty() {
+            self.lock().remove(&room);
+        }
+        socket.to(&room).emit(&Parted { room: &room, name: &name })
+    }
+
+    #[event("say")]
+    fn say(&self, socket: &Socket, from: Name, Say { room, text }: Say) -> Result<Receipt, ChatError> {
+        if !socket.rooms().iter().any(|joined| joined == room.as_ref()) {
+            return Err(ChatError::NotInRoom(room));
+        }
+        let said = self.remember(Said { room, from, text, at: now() });
+        socket.to(&said.room).emit(&said)?;
+        Ok(Receipt { at: said.at })
+    }
+
+    /// Worth so little a moment later that it may be dropped on its way.
+    #[event("typing")]
+    fn typing(&self, socket: &Socket, name: Name, room: RoomName) -> Result<(), EmitError> {
+        socket.to(&room).volatile().emit(&Typing { room: &room, name: &name })
+    }
+
+    /// Somebody is about to go: the last moment at which it is known in which rooms they were.
+    #[event(disconnecting)]
+    fn part_from_all(&self, socket: &Socket, name: Name) -> Result<(), EmitError> {
+        let rooms = socket.rooms().into_iter().flat_map(RoomName::try_from);
+        rooms.into_iter().try_for_each(|room| self.part(socket, name.clone(), room))
+    }
+}
+
+impl Rooms {
+    fn remember(&self, mut said: Said) -> Said {
+        let mut rooms = self.lock();
+        let history = rooms.entry(said.room.clone()).or_default();
+        said.at = said.at.max(history.back().map_or(0, |last| last.at + 1));
+        if history.len() == REMEMBERED {
+            history.pop_front();
+        }
+        history.push_back(said.clone());
+        said
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<RoomName, VecDeque<Said>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The names of those who are in a room.
+fn members(socket: &Socket, room: &RoomName) -> Vec<Name> {
+    let sockets = socket.within(room).sockets();
+    sockets.iter().filter_map(Socket::extension).collect()
+}

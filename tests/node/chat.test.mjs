@@ -1,0 +1,222 @@
+// The `chat` example and its page, in a real browser: two pages that talk to each other.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { chromium } from 'playwright-core';
+import { Client, LIMIT, get, refusal, run } from './lib.mjs';
+
+const FLAGS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+// A browser for as long as a test lasts; `open` gives a page of its own, whose faults fail the test.
+async function browse(test, example) {
+  const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+  const browser = await chromium.launch({ executablePath, args: FLAGS, timeout: 2 * LIMIT });
+  test.after(() => browser.close());
+  const faults = [];
+  const open = async (name) => {
+    const context = await browser.newContext();
+    context.setDefaultTimeout(LIMIT);
+    const page = await context.newPage();
+    page.on('pageerror', (error) => faults.push(error));
+    await page.goto(example.http);
+    if (name) await enter(page, name);
+    return page;
+  };
+  return { open, faults };
+}
+
+async function enter(page, name) {
+  await page.getByLabel('Your name').fill(name);
+  await page.getByRole('button', { name: 'Enter' }).click();
+}
+
+async function say(page, text) {
+  const composer = page.getByLabel('Message', { exact: true });
+  await composer.fill(text);
+  await composer.press('Enter');
+}
+
+const message = (page, text) => page.locator('.message', { hasText: text });
+const mark = (page, text, mark) => message(page, text).getByRole('img', { name: mark, exact: true }).waitFor();
+const entry = (page, name) => page.getByRole('navigation').getByRole('button', { name });
+
+// Waits until an element has this text.
+async function shows(page, selector, text) {
+  await page.waitForFunction(
+    ([selector, text]) => document.querySelector(selector).textContent === text,
+    [selector, text],
+    { timeout: LIMIT },
+  );
+}
+
+test('two pages find each other, talk in a room, and see what arrived', async (t) => {
+  const { open, faults } = await browse(t, await run(t, 'chat'));
+  const alice = await open('Alice');
+  await shows(alice, '#status', 'connected');
+  await shows(alice, '#members', 'you');
+  const bob = await open('Bob');
+  await shows(alice, '#members', 'you and Bob');
+  await shows(bob, '#members', 'Alice and you');
+  await entry(alice, 'Bob').waitFor();
+
+  await bob.getByLabel('Message', { exact: true }).pressSequentially('hel');
+  await shows(alice, '#typing', 'Bob is typing');
+
+  const text = '<img src=x onerror=alert(1)> & "quotes"\nin two lines';
+  await say(alice, text);
+  await mark(alice, 'quotes', 'sent');
+  await message(bob, 'quotes').waitFor();
+  assert.equal(await message(bob, 'quotes').locator('.text').textContent(), text);
+  assert.equal(await bob.locator('#log img').count(), 0);
+  assert.equal(await message(bob, 'quotes').getByRole('img').count(), 0, 'only what one said oneself has a mark');
+
+  await alice.getByRole('textbox', { name: 'Join a room' }).fill('Rust');
+  await alice.getByRole('textbox', { name: 'Join a room' }).press('Enter');
+  await shows(alice, '#title', '#rust');
+  await say(alice, 'nobody hears this');
+  await mark(alice, 'nobody hears', 'sent');
+  await alice.keyboard.press('Alt+ArrowUp');
+  await shows(alice, '#title', '#lobby');
+  await say(alice, 'back again');
+  await message(bob, 'back again').waitFor();
+  assert.equal(await message(bob, 'nobody hears').count(), 0);
+  assert.deepEqual(faults, []);
+});
+
+test('a direct message is delivered when the other page has it', async (t) => {
+  const { open, faults } = await browse(t, await run(t, 'chat'));
+  const alice = await open('Alice');
+  const bob = await open('Bob');
+  const carol = await open('Carol');
+  await entry(alice, 'Bob').click();
+  await say(alice, 'just for you');
+  await mark(alice, 'just for you', 'delivered');
+  await entry(bob, 'Alice').getByText('1', { exact: true }).waitFor();
+  await entry(bob, 'Alice').click();
+  await message(bob, 'just for you').waitFor();
+  await say(bob, 'thank you');
+  await mark(bob, 'thank you', 'delivered');
+  await message(alice, 'thank you').waitFor();
+  assert.equal(await carol.locator('.message').count(), 0);
+
+  await bob.close();
+  await shows(alice, '#members', 'is not here');
+  await say(alice, 'are you there?');
+  await message(alice, 'are you there?').getByText('not delivered: Bob is not here').waitFor();
+  await mark(alice, 'are you there?', 'failed');
+  assert.deepEqual(faults, []);
+});
+
+test('the page shows what the server objects to', async (t) => {
+  const { open, faults } = await browse(t, await run(t, 'chat'));
+  const alice = await open('Alice');
+  await shows(alice, '#status', 'connected');
+  await say(alice, '   ');
+  await shows(alice, '#problem', "a message can't be empty");
+  assert.equal(await alice.locator('.message').count(), 0);
+  await alice.getByRole('textbox', { name: 'Join a room' }).fill('a room');
+  await alice.getByRole('textbox', { name: 'Join a room' }).press('Enter');
+  await shows(alice, '#problem', "a room's name can't contain ' '");
+
+  const other = await open('Alice');
+  await shows(other, '#refused', 'this name is taken');
+  await enter(other, '');
+  await shows(other, '#refused', "a name can't be empty");
+  await enter(other, 'Bob');
+  await shows(other, '#status', 'connected');
+  await shows(alice, '#members', 'you and Bob');
+  await other.getByRole('button', { name: 'Leave the chat' }).click();
+  await shows(alice, '#members', 'you');
+  await other.getByLabel('Your name').waitFor();
+  assert.deepEqual(faults, []);
+});
+
+test('a page that is reloaded keeps its name, and is told what was said', async (t) => {
+  const { open, faults } = await browse(t, await run(t, 'chat'));
+  const alice = await open('Alice');
+  const bob = await open('Bob');
+  await say(alice, 'before');
+  await mark(alice, 'before', 'sent');
+  await alice.reload();
+  await shows(alice, '#status', 'connected');
+  await shows(alice, '#members', 'you and Bob');
+  await shows(bob, '#members', 'Alice and you');
+  await mark(alice, 'before', 'sent');
+  await say(bob, 'after');
+  await message(alice, 'after').waitFor();
+  assert.equal(await alice.locator('.message').count(), 2);
+  assert.deepEqual(faults, []);
+});
+
+test('pages come back when the server does', async (t) => {
+  const first = await run(t, 'chat');
+  const { open, faults } = await browse(t, first);
+  const alice = await open('Alice');
+  const bob = await open('Bob');
+  await shows(alice, '#members', 'you and Bob');
+  assert.equal(await first.stop(), 0);
+  await shows(alice, '#status', 'reconnecting…');
+  await say(alice, 'too early');
+  await message(alice, 'too early').getByText('not sent: there is no connection').waitFor();
+
+  await run(t, 'chat', first.port);
+  await shows(alice, '#status', 'connected');
+  await shows(bob, '#status', 'connected');
+  await shows(alice, '#members', 'you and Bob');
+  await say(alice, 'here again');
+  await mark(alice, 'here again', 'sent');
+  await message(bob, 'here again').waitFor();
+  assert.deepEqual(faults, []);
+});
+
+test('other clients speak the same envelopes', async (t) => {
+  const chat = await run(t, 'chat');
+  const alice = await Client.connect(t, `${chat.ws}/ws?name=Alice&key=secret`);
+  assert.deepEqual(await alice.nextJson(), { event: 'welcome', data: { name: 'Alice', people: ['Alice'] } });
+  assert.deepEqual(await alice.ask('join', 'Lobby'), { data: { room: 'lobby', members: ['Alice'], said: [] } });
+
+  assert.deepEqual(await alice.ask('say', { room: 'lobby', text: '' }), {
+    error: { code: 'invalid_payload', message: "a message can't be empty", path: 'text' },
+  });
+  assert.deepEqual(await alice.ask('say', { room: 'attic', text: 'hello' }), {
+    error: { code: 'not_in_room', message: 'join #attic first' },
+  });
+  assert.deepEqual(await alice.ask('tell', { to: 'Bob', text: 'hello' }), {
+    error: { code: 'nobody_there', message: 'Bob is not here' },
+  });
+
+  const stranger = await Client.connect(t, `${chat.ws}/ws?name=Alice&key=guess`);
+  assert.deepEqual(await stranger.end(), { code: 1008, reason: 'this name is taken' });
+
+  const bob = await Client.connect(t, `${chat.ws}/ws?name=Bob`);
+  assert.deepEqual((await bob.nextJson()).data.people, ['Alice', 'Bob']);
+  assert.deepEqual(await alice.nextJson(), { event: 'arrived', data: { name: 'Bob' } });
+  bob.sendJson({ event: 'tell', data: { to: 'Alice', text: 'hello' }, id: 'a' });
+  const told = await alice.nextJson();
+  assert.deepEqual([told.event, told.data.from, told.data.text], ['told', 'Bob', 'hello']);
+  alice.sendJson({ id: told.id });
+  assert.deepEqual(await bob.nextJson(), { id: 'a', data: { at: told.data.at } });
+
+  const again = await Client.connect(t, `${chat.ws}/ws?name=Alice&key=secret`);
+  assert.deepEqual(await alice.end(), { code: 4001, reason: 'you are connected from elsewhere' });
+  assert.deepEqual((await again.nextJson()).data.people, ['Alice', 'Bob']);
+  bob.socket.close();
+  assert.deepEqual(await again.nextJson(), { event: 'left', data: { name: 'Bob' } });
+});
+
+test('the page needs nothing from elsewhere, and pages from elsewhere can not connect', async (t) => {
+  const chat = await run(t, 'chat');
+  const response = await get(chat.http);
+  assert.equal(response.statusCode, 200);
+  assert.match(response.headers['content-security-policy'], /^default-src 'self';/);
+  assert.equal(await refusal(`${chat.ws}/ws?name=Eve`, { origin: 'http://example.org' }), 403);
+});
