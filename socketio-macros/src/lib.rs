@@ -1,7 +1,7 @@
 //! The attribute macros of the [`socketio`](https://docs.rs/socketio) crate, which re-exports them: use that one.
 //!
-//! Each macro goes three steps: [`attribute`] and [`signature`] parse what the user wrote, checks collect everything that
-//! is wrong with it, and [`handler`], [`handlers`], [`payload`] or [`events`] render. Whatever is wrong, the user's item is
+//! Each macro goes three steps: `attribute` and `signature` parse what the user wrote, checks collect everything that
+//! is wrong with it, and `handler`, `handlers`, `payload` or `events` render. Whatever is wrong, the user's item is
 //! emitted unchanged and with its companion, so that one mistake does not cause errors elsewhere.
 
 mod attribute;
@@ -39,7 +39,7 @@ pub fn event(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// #[handlers]
 /// impl Chat {
 ///     #[event("typing")]
-///     fn typing(&self, socket: &Socket, room: String) { … }
+///     fn typing(&self, socket: &Socket, room: String) {}
 /// }
 ///
 /// Hub::builder().events(Chat::new())

@@ -26,11 +26,20 @@ use std::sync::Arc;
 /// let hub = Hub::builder().state(Visits::default()).events(events![visit]).build()?;
 /// # Ok::<(), socketio::BuildError>(())
 /// ```
-pub struct State<T: ?Sized>(pub Arc<T>);
+pub struct State<T: ?Sized> {
+    value: Arc<T>,
+}
+
+impl<T: ?Sized> State<T> {
+    /// The value as the hub shares it: to keep it for longer than the event.
+    pub fn into_inner(self) -> Arc<T> {
+        self.value
+    }
+}
 
 impl<T: ?Sized> Clone for State<T> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self { value: Arc::clone(&self.value) }
     }
 }
 
@@ -38,13 +47,13 @@ impl<T: ?Sized> Deref for State<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.0
+        &self.value
     }
 }
 
 impl<T: fmt::Debug + ?Sized> fmt::Debug for State<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
+        self.value.fmt(formatter)
     }
 }
 
@@ -63,6 +72,6 @@ impl States {
 
     pub(crate) fn get<T: Send + Sync + 'static>(&self) -> Option<State<T>> {
         let value = Arc::clone(self.0.get(&TypeId::of::<T>())?);
-        Some(State(value.downcast().expect("values are stored under their own type")))
+        Some(State { value: value.downcast().expect("values are stored under their own type") })
     }
 }
