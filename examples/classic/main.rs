@@ -9,14 +9,14 @@ use socketio::{EventPayload, Hub, Socket};
 use std::collections::HashMap;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-/// What clients send.
-#[derive(Deserialize)]
+/// What clients send. As in Go, what is missing is empty; nobody looks at `from`.
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct MessageObject {
     to: String,
-    #[serde(default)]
     event: String,
-    #[serde(default)]
     data: serde_json::Value,
 }
 
@@ -59,6 +59,7 @@ fn listen(hub: &Hub, clients: &Clients) {
         say(format_args!("Disconnection event - User: {user}"));
     });
 
+    // Before `disconnect`, where this server ends the connection.
     let known = Arc::clone(clients);
     hub.on("close", move |payload| {
         let user = user(&payload);
@@ -66,6 +67,7 @@ fn listen(hub: &Hub, clients: &Clients) {
         say(format_args!("Close event - User: {user}"));
     });
 
+    // Besides what went wrong with a message: a connection that ended abnormally, after its `disconnect`.
     hub.on("error", |payload| say(format_args!("Error event - User: {}", user(&payload))));
 }
 
@@ -85,5 +87,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     listen(&hub, &clients);
     let route = hub.websocket().messages_only().on_open(move |socket| welcome(&socket, &clients));
     socketio_examples::serve("classic", Router::new().route("/ws/{id}", get(route))).await?;
+    hub.shutdown(Duration::from_secs(5)).await;
     Ok(())
 }

@@ -103,9 +103,10 @@ class Example {
     return this.#output.items;
   }
 
-  // Waits until it has printed a line like this.
-  line(pattern) {
-    return this.#output.until((lines) => lines.find((line) => pattern.test(line)), `waiting for the line ${pattern}`);
+  // Waits until it has printed a line like this, or that many of them.
+  line(pattern, count = 1) {
+    const last = (lines) => lines.filter((line) => pattern.test(line))[count - 1];
+    return this.#output.until(last, `waiting for ${count} of the line ${pattern}`);
   }
 
   // Asks it to end, as Ctrl-C does, or with another signal kills it, and waits until it is gone.
@@ -193,4 +194,26 @@ export async function get(url) {
   const [response] = await within(once(http.get(url, { agent: false }), 'response'), `waiting for ${url}`);
   response.resume();
   return response;
+}
+
+// A handshake without a client behind it: its answer, and the stream to write frames to.
+export async function upgrade(url, headers) {
+  const request = http.get(url, {
+    agent: false,
+    headers: {
+      connection: 'Upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+      ...headers,
+    },
+  });
+  const [response, socket] = await within(once(request, 'upgrade'), `waiting for the upgrade of ${url}`);
+  return { response, socket };
+}
+
+// The first that comes from the other side.
+export async function answer(socket) {
+  const [chunk] = await within(once(socket, 'data'), 'waiting for an answer');
+  return chunk;
 }

@@ -1,0 +1,196 @@
+// The `echo` example: envelopes, answers and the WebSocket protocol around them.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Client, answer, get, refusal, run, upgrade } from './lib.mjs';
+
+const payload = { t: '1', user: 'ann', room: 7, text: 'hello' };
+
+const connect = (test, echo, ...options) => Client.connect(test, `${echo.ws}/ws/1`, ...options);
+
+test('an event comes back', async (t) => {
+  const echo = await run(t, 'echo');
+  const client = await connect(t, echo);
+  for (const text of ['hello', '', 'üñí 🎉', '"quoted" \\ \n\t\u0000\u2028 </script>', 'x'.repeat(100_000)]) {
+    client.sendJson({ event: 'echo', data: { ...payload, text } });
+    assert.deepEqual(await client.nextJson(), { event: 'echo', data: { ...payload, text } });
+  }
+  client.sendJson({ data: payload, more: [1], event: 'echo' });
+  assert.deepEqual(await client.nextJson(), { event: 'echo', data: payload });
+  client.sendJson({ event: 'echo', args: [payload, 'surplus'] });
+  assert.deepEqual(await client.nextJson(), { event: 'echo', data: payload });
+  client.send('{"event":"e\\u0063ho","data":{"t":"1","user":"ann","room":7,"text":"h\\u0065llo"}}');
+  assert.deepEqual(await client.nextJson(), { event: 'echo', data: payload });
+});
+
+test('an event with an id is answered under it, after what its handler emits', async (t) => {
+  const echo = await run(t, 'echo');
+  const client = await connect(t, echo);
+  for (const id of [0, 1, -1, 1.5, Number.MAX_SAFE_INTEGER, '1', 'an id', '', 'ü"\n']) {
+    assert.deepEqual(await client.ask('ack', payload, id), { data: payload });
+  }
+  client.sendJson({ event: 'echo', data: payload, id: 1 });
+  assert.deepEqual(await client.nextJson(), { event: 'echo', data: payload });
+  assert.deepEqual(await client.nextJson(), { id: 1 });
+});
+
+test('many events are handled in order', async (t) => {
+  const echo = await run(t, 'echo');
+  const client = await connect(t, echo);
+  for (let id = 0; id < 2000; id += 1) client.sendJson({ event: id % 2 ? 'ack' : 'echo', data: { ...payload, room: id }, id });
+  for (let id = 0; id < 2000; id += 1) {
+    if (id % 2 === 0) assert.equal((await client.nextJson()).data.room, id);
+    assert.equal((await client.nextJson()).id, id);
+  }
+});
+
+test('a broadcast reaches everyone, its sender included', async (t) => {
+  const echo = await run(t, 'echo');
+  const clients = [await connect(t, echo), await connect(t, echo), await connect(t, echo)];
+  // Those who have been answered are connected.
+  for (const client of clients) await client.ask('ack', payload);
+  clients[0].sendJson({ event: 'broadcast', data: payload, id: 'b' });
+  for (const client of clients) assert.deepEqual(await client.nextJson(), { event: 'broadcast', data: payload });
+  assert.deepEqual(await clients[0].nextJson(), { id: 'b' });
+});
+
+test('a payload that does not fit is answered with what is wrong, and where', async (t) => {
+  const echo = await run(t, 'echo');
+  const client = await connect(t, echo);
+  const wrong = [
+    [{ ...payload, room: 'seven' }, 'room'],
+    [{ ...payload, room: -1 }, 'room'],
+    [{ ...payload, room: 2 ** 32 }, 'room'],
+    [{ ...payload, text: null }, 'text'],
+    [{ ...payload, user: { name: 'ann' } }, 'user'],
+    [{ t: '1', user: 'ann', room: 7 }, undefined, /text/],
+    ['hello', undefined],
+    [null, undefined],
+  ];
+  for (const [data, path, message = /./] of wrong) {
+    for (const event of ['ack', 'echo', 'broadcast']) {
+      const { error } = await client.ask(event, data);
+      assert.deepEqual([error.code, error.path], ['invalid_payload', path], JSON.stringify(data));
+      assert.match(error.message, message);
+    }
+  }
+  const { error } = await client.ask('ack', undefined);
+  assert.equal(error.code, 'invalid_payload');
+  client.sendJson({ event: 'ack', data: { room: 'no answer wanted' } });
+  assert.deepEqual(await client.ask('ack', payload), { data: payload });
+});
+
+test('names that nobody handles, or that are reserved, are answered with an error', async (t) => {
+  const echo = await run(t, 'echo');
+  const client = await connect(t, echo);
+  assert.equal((await client.ask('nothing', payload)).error.code, 'unknown_event');
+  assert.equal((await client.ask('Echo', payload)).error.code, 'unknown_event');
+  for (const name of ['connect', 'connect_error', 'disconnect', 'disconnecting', 'newListener', 'removeListener']) {
+    assert.equal((await client.ask(name, payload)).error.code, 'reserved_event');
+  }
+  assert.deepEqual(await client.ask('ack', payload), { data: payload });
+});
+
+test('whatever is no envelope is ignored without harm', async (t) => {
+  const echo = await run(t, 'echo');
+  const client = await connect(t, echo);
+  for (const text of ['', 'hello', '{', '[]', '{}', 'null', '{"event":1}', '{"event":""}', '{"id":1,"data":2}', '{"event":"echo"']) client.send(text);
+  client.send(Buffer.from(JSON.stringify({ event: 'echo', data: payload })));
+  client.send(Buffer.from([0xff, 0x00]));
+  client.send(Buffer.alloc(0));
+  assert.deepEqual(await client.ask('ack', payload), { data: payload });
+});
+
+test('a ping is answered with its payload', async (t) => {
+  const echo = await run(t, 'echo');
+  const client = await connect(t, echo);
+  for (const data of [Buffer.alloc(0), Buffer.from('hello'), Buffer.alloc(125, 0xff)]) {
+    client.socket.ping(data);
+    assert.deepEqual(await client.next('pong'), data);
+  }
+});
+
+test('a close is answered with its code', async (t) => {
+  const echo = await run(t, 'echo');
+  for (const code of [1000, 1001, 1011, 3000, 4999]) {
+    const client = await connect(t, echo);
+    client.socket.close(code, 'a reason');
+    assert.equal((await client.end()).code, code);
+  }
+  const client = await connect(t, echo);
+  client.socket.close();
+  assert.equal((await client.end()).code, 1005);
+});
+
+test('what was sent before a close is still handled', async (t) => {
+  const echo = await run(t, 'echo');
+  const client = await connect(t, echo);
+  const other = await connect(t, echo);
+  await other.ask('ack', payload);
+  for (let room = 0; room < 500; room += 1) client.sendJson({ event: 'broadcast', data: { ...payload, room } });
+  client.socket.close(1000);
+  for (let room = 0; room < 500; room += 1) assert.equal((await other.nextJson()).data.room, room);
+  assert.equal((await client.end()).code, 1000);
+});
+
+test('a client that breaks the protocol is told how', async (t) => {
+  const echo = await run(t, 'echo');
+  const client = await connect(t, echo);
+  client.send('x'.repeat(1_000_001));
+  assert.equal((await client.end()).code, 1009);
+
+  // Each with the mask 0.
+  const frames = [
+    [1007, [0x81, 0x81, 0, 0, 0, 0, 0xff]],
+    [1002, [0x83, 0x80, 0, 0, 0, 0]],
+    [1002, [0x81, 0x00]],
+    [1002, [0xc1, 0x80, 0, 0, 0, 0]],
+    [1002, [0x80, 0x80, 0, 0, 0, 0]],
+  ];
+  for (const [code, frame] of frames) {
+    const { socket } = await upgrade(`${echo.http}/ws/1`);
+    t.after(() => socket.destroy());
+    socket.write(Buffer.from(frame));
+    const received = await answer(socket);
+    assert.equal(received[0], 0x88, 'a close frame');
+    assert.equal(received.readUInt16BE(2), code);
+  }
+});
+
+test('a server that goes says so', async (t) => {
+  const echo = await run(t, 'echo');
+  const client = await connect(t, echo);
+  await client.ask('ack', payload);
+  assert.equal(await echo.stop(), 0);
+  assert.equal((await client.end()).code, 1001);
+});
+
+test('no subprotocol is spoken', async (t) => {
+  const echo = await run(t, 'echo');
+  assert.equal((await connect(t, echo)).socket.protocol, '');
+  const { response, socket } = await upgrade(`${echo.http}/ws/1`, { 'sec-websocket-protocol': 'chat, superchat' });
+  socket.destroy();
+  assert.equal(response.statusCode, 101);
+  // The example of RFC 6455.
+  assert.equal(response.headers['sec-websocket-accept'], 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=');
+  assert.equal(response.headers['sec-websocket-protocol'], undefined);
+  assert.equal(response.headers['sec-websocket-extensions'], undefined);
+});
+
+test('pages of the same origin connect, others do not', async (t) => {
+  const echo = await run(t, 'echo');
+  const client = await connect(t, echo, { origin: echo.http });
+  assert.deepEqual(await client.ask('ack', payload), { data: payload });
+  const port = echo.port;
+  for (const origin of ['http://example.org', 'http://127.0.0.1', `http://localhost:${port}`, `http://127.0.0.1:${port}.example.org`, 'null']) {
+    assert.equal(await refusal(`${echo.ws}/ws/1`, { origin }), 403, origin);
+  }
+});
+
+test('a request without an upgrade is answered with 426', async (t) => {
+  const echo = await run(t, 'echo');
+  const response = await get(`${echo.http}/ws/1`);
+  assert.equal(response.statusCode, 426);
+  assert.equal(response.headers.upgrade, 'websocket');
+  assert.equal((await get(echo.http)).statusCode, 404);
+});
