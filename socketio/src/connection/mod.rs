@@ -19,8 +19,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::event::disconnect::{Disconnect, DisconnectReason};
+use crate::event::dispatch::is_heard;
 use crate::event::error::EventError;
 use crate::event::incoming::{Incoming, Message as RawMessage, ReceivedEvent, Subject};
+use crate::event::table::Lifecycle;
 use crate::event::table::is_reserved;
 use crate::hub::Admission;
 use crate::hub::config::Config;
@@ -97,20 +99,17 @@ impl Connection {
     }
 
     /// Runs the connection to its end.
-    pub(crate) async fn run(mut self, on_open: Option<OnOpen>) {
+    ///
+    /// Not an `async fn`: that would keep its arguments twice, for as long as the connection lives.
+    pub(crate) fn run(mut self, on_open: Option<OnOpen>) -> impl Future<Output = ()> + Send {
         match lifecycle::opening(&self.socket, on_open) {
             Some(opening) => self.executor.open(opening),
             None => self.accept(),
         }
-        let mut timer = pin!(sleep_until(self.deadline()));
-        let mut accepted = self.open_by.is_none();
-        poll_fn(|context| {
-            if std::mem::take(&mut accepted) {
-                self.executor.submit(Incoming::new(self.socket.clone(), Subject::Connect), context);
-            }
-            self.poll(context, timer.as_mut())
-        })
-        .await;
+        async move {
+            let mut timer = pin!(sleep_until(self.deadline()));
+            poll_fn(|context| self.poll(context, timer.as_mut())).await;
+        }
     }
 
     fn config(&self) -> &Config {
@@ -176,6 +175,9 @@ impl Connection {
         self.socket.connected();
         self.socket.peer().mailbox.release();
         tracing::debug!(socket = %self.socket.id(), namespace = self.socket.namespace(), "connected");
+        if self.is_open() && is_heard(&self.socket, Lifecycle::Connect) {
+            self.executor.submit_first(Incoming::new(self.socket.clone(), Subject::Connect));
+        }
     }
 
     /// The client is told that it is not wanted, and nothing of what was queued for it.
