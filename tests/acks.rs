@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use socketio::{Ack, AckError, Args, EmitError, Events, EventError, Hub, Socket, State, event, events};
+use socketio::{Ack, AckError, Args, EmitError, EventError, Events, Hub, Socket, State, event, events};
 use socketio_tests::{Gate, Log, Seen, Server, log, serve, soon};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -147,6 +147,32 @@ async fn of_a_handler_and_listeners_the_first_answer_counts() {
     client.settle().await;
     let lines = ["nobody: true", "unused: true", "answered by a listener: true", "forgotten: false"];
     seen.expect(&lines).await;
+}
+
+#[event("fine")]
+fn fine() -> u8 {
+    1
+}
+
+#[event("fine later")]
+async fn fine_later() -> u8 {
+    2
+}
+
+#[tokio::test]
+async fn an_event_has_one_answer_whoever_else_hears_it() {
+    let hub = Hub::builder().events(events![fine, fine_later]).build().expect("a hub");
+    for event in ["fine", "fine later"] {
+        hub.on(event, |payload| payload.ack().send("too late").expect("nothing is sent"));
+    }
+    let server = serve(hub).await;
+    let mut client = server.connect("ann").await;
+    client.send(r#"{"event":"fine","id":1}"#).await;
+    client.send(r#"{"event":"fine later","id":2}"#).await;
+    client.send(r#"{"event":"unknown","id":3}"#).await;
+    assert_eq!(client.json().await, json!({ "id": 1, "data": 1 }));
+    assert_eq!(client.json().await, json!({ "id": 2, "data": 2 }));
+    assert_eq!(client.json().await["id"], 3);
 }
 
 #[derive(Debug, Deserialize, PartialEq)]

@@ -5,8 +5,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use socketio::{
-    Args, Argument, Arguments, Binary, EventError, EventName, Handshake, Hub, PayloadError, RawArgs, Socket, State, event,
-    events, handlers,
+    Args, Argument, Arguments, Binary, EventError, EventName, Handshake, Hub, PayloadError, RawArgs, Socket, State,
+    event, events, handlers,
 };
 use socketio_tests::{Log, log, serve};
 use std::borrow::Cow;
@@ -132,7 +132,18 @@ fn fallback(name: EventName<'_>, args: RawArgs<'_>) -> Result<String, PayloadErr
 async fn server() -> (socketio_tests::Server, socketio_tests::Seen) {
     let (log, seen) = log();
     let table = events![
-        greet, greet_later, context, move_to, maybe, checked, binary, nothing, fails, fallible, fallible_args, quoted
+        greet,
+        greet_later,
+        context,
+        move_to,
+        maybe,
+        checked,
+        binary,
+        nothing,
+        fails,
+        fallible,
+        fallible_args,
+        quoted
     ];
     let hub = Hub::builder().state(log).events(table).build().expect("a hub");
     (serve(hub).await, seen)
@@ -244,10 +255,7 @@ async fn events_that_nobody_handles_get_an_answer_if_one_is_wanted() {
     let (server, _seen) = server().await;
     let mut client = server.connect("ann").await;
     let answer = client.ask("no such event", 1).await;
-    assert_eq!(
-        answer["error"],
-        json!({ "code": "unknown_event", "message": "there is no event `no such event`" })
-    );
+    assert_eq!(answer["error"], json!({ "code": "unknown_event", "message": "there is no event `no such event`" }));
     client.emit("no such event", 1).await;
     client.settle().await;
     assert_eq!(server.hub.stats().unknown_events, 3);

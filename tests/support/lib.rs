@@ -88,6 +88,11 @@ impl Client {
         self.0.send(Message::text(text.into())).await.expect("the server takes it");
     }
 
+    /// Sends a binary message.
+    pub async fn send_binary(&mut self, bytes: Vec<u8>) {
+        self.0.send(Message::binary(bytes)).await.expect("the server takes it");
+    }
+
     /// Sends an event with one argument.
     pub async fn emit(&mut self, event: &str, data: impl Into<Value>) {
         self.send(json!({ "event": event, "data": data.into() }).to_string()).await;

@@ -13,6 +13,8 @@ pub(crate) struct Heartbeat {
     at: Instant,
     /// When the ping was sent that is still to be answered.
     pinged: Option<Instant>,
+    /// When silence after that ping means death.
+    dead_by: Instant,
     heard: bool,
     /// Whether this side has not been reading at some time since the ping.
     was_deaf: bool,
@@ -30,7 +32,7 @@ pub(crate) enum Beat {
 
 impl Heartbeat {
     pub(crate) fn new(interval: Duration, timeout: Duration, now: Instant) -> Self {
-        Self { interval, timeout, at: now + interval, pinged: None, heard: false, was_deaf: false }
+        Self { interval, timeout, at: now + interval, pinged: None, dead_by: now, heard: false, was_deaf: false }
     }
 
     /// Something came from the client.
@@ -56,7 +58,8 @@ impl Heartbeat {
                 self.pinged = Some(now);
                 self.heard = false;
                 self.was_deaf = false;
-                self.at = now + self.timeout;
+                self.dead_by = now + self.timeout;
+                self.at = now + self.timeout.min(self.interval);
                 Beat::Ping
             }
             Some(pinged) if self.heard => {
@@ -64,8 +67,13 @@ impl Heartbeat {
                 self.at = (pinged + self.interval).max(now);
                 self.beat(now)
             }
+            Some(_) if now < self.dead_by => {
+                self.at = self.dead_by;
+                Beat::Wait
+            }
             Some(_) if std::mem::take(&mut self.was_deaf) => {
-                self.at = now + self.timeout;
+                self.dead_by = now + self.timeout;
+                self.at = self.dead_by;
                 Beat::Wait
             }
             Some(_) => Beat::Dead,
@@ -109,6 +117,18 @@ mod tests {
         assert_eq!(heartbeat.beat(start + 45 * SECOND), Beat::Wait);
         assert_eq!(heartbeat.deadline(), start + 50 * SECOND);
         assert_eq!(heartbeat.beat(start + 50 * SECOND), Beat::Ping);
+    }
+
+    #[test]
+    fn an_interval_shorter_than_the_timeout_is_kept() {
+        let start = Instant::now();
+        let mut heartbeat = Heartbeat::new(5 * SECOND, 20 * SECOND, start);
+        assert_eq!(heartbeat.beat(start + 5 * SECOND), Beat::Ping);
+        heartbeat.heard();
+        assert_eq!(heartbeat.beat(start + 10 * SECOND), Beat::Ping);
+        assert_eq!(heartbeat.beat(start + 15 * SECOND), Beat::Wait);
+        assert_eq!(heartbeat.deadline(), start + 30 * SECOND);
+        assert_eq!(heartbeat.beat(start + 30 * SECOND), Beat::Dead);
     }
 
     #[test]

@@ -214,6 +214,11 @@ impl Link {
         }
     }
 
+    /// Tells the client that nothing more comes, so that it closes its side.
+    pub(crate) fn finish(&mut self, context: &mut Context<'_>) {
+        self.stream.finish(context);
+    }
+
     pub(crate) fn shut(&mut self, context: &mut Context<'_>) {
         self.stream.close(context);
         self.batch = Batch::default();

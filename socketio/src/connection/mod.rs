@@ -77,7 +77,9 @@ enum Linger {
     Expecting,
     /// The client has sent a close frame; the answer is to be written.
     Answering,
-    /// The client broke the protocol: whatever else it sends means nothing.
+    /// The client broke the protocol: whatever else it sends means nothing. The close frame is to be written.
+    Rejecting,
+    /// It is written, and the client is to close its side.
     Discarding,
 }
 
@@ -229,7 +231,7 @@ impl Connection {
 
     fn read(&mut self, context: &mut Context<'_>) -> bool {
         match self.phase {
-            Phase::Lingering { how: Linger::Discarding, .. } => {
+            Phase::Lingering { how: Linger::Rejecting | Linger::Discarding, .. } => {
                 if self.link.poll_discard(context).is_ready() {
                     self.close(context);
                 }
@@ -337,7 +339,7 @@ impl Connection {
                 self.conclude(cause, false);
                 self.socket.peer().mailbox.discard();
                 self.link.close(code, "");
-                self.phase = Phase::Lingering { by, how: Linger::Discarding };
+                self.phase = Phase::Lingering { by, how: Linger::Rejecting };
             }
             _ => {
                 if self.is_open() {
@@ -377,6 +379,10 @@ impl Connection {
                     self.phase = Phase::Lingering { by, how: Linger::Expecting };
                 }
                 Phase::Lingering { how: Linger::Answering, .. } => return self.close(context),
+                Phase::Lingering { by, how: Linger::Rejecting } => {
+                    self.phase = Phase::Lingering { by: *by, how: Linger::Discarding };
+                    return self.link.finish(context);
+                }
                 _ => return,
             }
         }

@@ -42,11 +42,16 @@ impl Stream {
         self.duplex()?.poll_flush(context)
     }
 
-    /// Ends the stream. Over TLS this sends its closing alert, as far as the peer takes it now.
-    pub(crate) fn close(&mut self, context: &mut Context<'_>) {
+    /// Tells the peer that nothing more comes. Over TLS this sends its closing alert, as far as the peer takes it now.
+    pub(crate) fn finish(&mut self, context: &mut Context<'_>) {
         if let Ok(stream) = self.duplex() {
             let _ = stream.poll_shutdown(context);
         }
+    }
+
+    /// Ends the stream in both directions.
+    pub(crate) fn close(&mut self, context: &mut Context<'_>) {
+        self.finish(context);
         *self = Self::Closed;
     }
 }

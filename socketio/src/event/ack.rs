@@ -38,8 +38,9 @@ pub(crate) struct AckState {
 }
 
 impl AckState {
-    pub(crate) fn new(socket: Socket, id: &str) -> Self {
-        Self { socket, id: id.into(), done: AtomicBool::new(false) }
+    /// `done`: whether the event was answered already.
+    pub(crate) fn new(socket: Socket, id: &str, done: bool) -> Self {
+        Self { socket, id: id.into(), done: AtomicBool::new(done) }
     }
 
     pub(crate) fn answer(&self, answer: Result<&Payload, &EventError>) {

@@ -258,7 +258,8 @@ impl Incoming {
 
     fn ack_state(&self) -> Option<Arc<AckState>> {
         let id = self.id()?;
-        Some(Arc::clone(self.ack.get_or_init(|| Arc::new(AckState::new(self.socket.clone(), id)))))
+        let answered = self.answered.load(Ordering::Relaxed);
+        Some(Arc::clone(self.ack.get_or_init(|| Arc::new(AckState::new(self.socket.clone(), id, answered)))))
     }
 
     /// Gives up answering.

@@ -1,0 +1,325 @@
+//! How connections end, whoever ends them: which events fire, in which order, and what the client is told.
+
+#![allow(clippy::needless_pass_by_value, reason = "handlers own their parameters")]
+
+use futures_util::SinkExt;
+use serde_json::json;
+use socketio::{Builder, Disconnect, EventError, Frame, Hub, Socket, State, event, events};
+use socketio_tests::{Log, Seen, Server, log, masked_frame, serve, soon};
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio_tungstenite::tungstenite::Message;
+
+#[event(connect)]
+fn connect(socket: &Socket, log: State<Log>) {
+    socket.join("room").expect("joined");
+    log.note("connect");
+}
+
+#[event(message)]
+fn message(frame: Frame<'_>, log: State<Log>) {
+    if let Frame::Text(text) = frame {
+        log.note(format_args!("message {text}"));
+    }
+}
+
+#[event("quick")]
+fn quick(log: State<Log>) {
+    log.note("quick");
+}
+
+#[event(close)]
+fn close(socket: &Socket, log: State<Log>) {
+    log.note(format_args!("close, rooms: {:?}", socket.rooms()));
+}
+
+#[event(disconnecting)]
+async fn disconnecting(socket: &Socket, end: Disconnect, log: State<Log>) {
+    tokio::task::yield_now().await;
+    let (found, members) = (socket.hub().socket(socket.id()), socket.hub().to("room").sockets());
+    assert!(found.as_ref() == Some(socket) && members.contains(socket) && socket.hub().len() == 1);
+    assert!(!socket.is_alive());
+    log.note(format_args!("disconnecting: {}", end.reason()));
+}
+
+#[event(disconnect)]
+async fn disconnect(socket: &Socket, end: Disconnect, log: State<Log>) {
+    tokio::task::yield_now().await;
+    assert!(socket.hub().socket(socket.id()).is_none() && socket.hub().to("room").sockets().is_empty());
+    assert!(socket.hub().sockets().is_empty() && socket.hub().is_empty() && socket.rooms().is_empty());
+    assert!(socket.join("room").is_err() && socket.set_id("x").is_err() && socket.emit("x").is_err());
+    socket.closed().await;
+    let code = end.code().map_or("no code".to_owned(), |code| code.to_string());
+    log.note(format_args!("disconnect: {}, {code}, {:?}", end.reason(), end.message().unwrap_or_default()));
+}
+
+#[event(error)]
+fn error(error: EventError, log: State<Log>) {
+    log.note(format_args!("error: {}", error.code()));
+}
+
+fn hub() -> (Builder, Log, Seen) {
+    let (log, seen) = log();
+    let table = events![connect, message, quick, close, disconnecting, disconnect, error];
+    (Hub::builder().state(log.clone()).events(table), log, seen)
+}
+
+async fn server_of(builder: Builder, log: Log) -> Server {
+    let hub = builder.build().expect("a hub");
+    hub.on("disconnect", move |payload| {
+        let error = payload.error.as_ref().map_or("none", EventError::code).to_owned();
+        log.note(format_args!("heard: {}, {error}", String::from_utf8_lossy(&payload.data)));
+    });
+    serve(hub).await
+}
+
+async fn server() -> (Server, Seen) {
+    let (builder, log, seen) = hub();
+    (server_of(builder, log).await, seen)
+}
+
+/// Nothing else fires for a socket that has gone, as another one that comes and goes shows.
+async fn expect_no_more(server: &Server, seen: &mut Seen) {
+    let mut other = server.connect("other").await;
+    other.close(1000, "").await;
+    let lines = [
+        "connect",
+        "disconnecting: transport close",
+        "disconnect: transport close, 1000, \"\"",
+        "heard: transport close, none",
+    ];
+    seen.expect(&lines).await;
+    server.hub.shutdown(Duration::from_secs(5)).await;
+    seen.expect_nothing();
+}
+
+#[tokio::test]
+async fn closed_by_the_client_cleanly() {
+    for code in [1000, 1001] {
+        let (server, mut seen) = server().await;
+        let mut client = server.connect("ann").await;
+        client.close(code, "bye").await;
+        assert_eq!(client.closed().await, Some((code, "bye".to_owned())));
+        let disconnect = format!("disconnect: transport close, {code}, \"bye\"");
+        let lines = ["connect", "disconnecting: transport close", &disconnect, "heard: transport close, none"];
+        seen.expect(&lines).await;
+        expect_no_more(&server, &mut seen).await;
+    }
+}
+
+#[tokio::test]
+async fn closed_by_the_client_without_a_code() {
+    let (server, mut seen) = server().await;
+    let mut client = server.connect("ann").await;
+    client.0.close(None).await.expect("sent");
+    assert_eq!(client.closed().await, None);
+    let disconnect = "disconnect: transport close, 1005, \"\"";
+    let lines = ["connect", "disconnecting: transport close", disconnect, "heard: transport close, none"];
+    seen.expect(&lines).await;
+    expect_no_more(&server, &mut seen).await;
+}
+
+#[tokio::test]
+async fn closed_by_the_client_with_a_code_of_its_own() {
+    let (server, mut seen) = server().await;
+    let mut client = server.connect("ann").await;
+    client.close(4001, "tired").await;
+    assert_eq!(client.closed().await, Some((4001, "tired".to_owned())));
+    let disconnect = "disconnect: transport close, 4001, \"tired\"";
+    seen.expect(&["connect", "disconnecting: transport close", disconnect]).await;
+    seen.expect(&["heard: transport close, transport close", "error: transport close"]).await;
+    expect_no_more(&server, &mut seen).await;
+}
+
+#[tokio::test]
+async fn cut_without_a_close_frame() {
+    let (server, mut seen) = server().await;
+    let mut client = server.connect("ann").await;
+    client.send("last").await;
+    drop(client);
+    seen.expect(&["connect", "message last", "disconnecting: transport error"]).await;
+    seen.expect(&["disconnect: transport error, no code, \"the connection was cut\""]).await;
+    seen.expect(&["heard: transport error, transport error", "error: transport error"]).await;
+    expect_no_more(&server, &mut seen).await;
+}
+
+#[tokio::test]
+async fn closed_by_this_server() {
+    for (how, reason, code, text) in [
+        ("close", "forced close", 1000, ""),
+        ("close with", "forced close", 4002, "enough"),
+        ("disconnect", "server namespace disconnect", 1000, ""),
+        ("not allowed", "forced close", 1000, ""),
+    ] {
+        let (server, mut seen) = server().await;
+        let mut client = server.connect("ann").await;
+        client.send("hello").await;
+        seen.expect(&["connect", "message hello"]).await;
+        let socket = server.hub.sockets().remove(0);
+        for number in 0..100 {
+            socket.emit(("queued", number)).expect("queued");
+        }
+        match how {
+            "close" => socket.close(),
+            "close with" => socket.close_with(4002, "enough"),
+            "not allowed" => socket.close_with(1006, ""),
+            _ => socket.disconnect(),
+        }
+        assert!(!socket.is_alive() && socket.emit("too late").is_err());
+        socket.close();
+        for number in 0..100 {
+            assert_eq!(client.json().await, json!({ "event": "queued", "data": number }));
+        }
+        assert_eq!(client.closed().await, Some((code, text.to_owned())), "{how}");
+        let (disconnecting, heard) = (format!("disconnecting: {reason}"), format!("heard: {reason}, none"));
+        let disconnect = format!("disconnect: {reason}, {code}, {text:?}");
+        seen.expect(&["close, rooms: [\"room\"]", &disconnecting, &disconnect, &heard]).await;
+        expect_no_more(&server, &mut seen).await;
+    }
+}
+
+#[tokio::test]
+async fn a_long_reason_is_cut() {
+    let (server, mut seen) = server().await;
+    let mut client = server.connect("ann").await;
+    seen.expect(&["connect"]).await;
+    server.hub.sockets()[0].close_with(4000, "ä".repeat(100));
+    assert_eq!(client.closed().await, Some((4000, "ä".repeat(61))));
+}
+
+#[tokio::test]
+async fn everything_queued_arrives_even_if_it_is_more_than_the_kernel_takes_at_once() {
+    let (server, mut seen) = server().await;
+    let mut client = server.connect("ann").await;
+    seen.expect(&["connect"]).await;
+    let socket = server.hub.sockets().remove(0);
+    let large = "x".repeat(50_000);
+    for number in 0..100 {
+        socket.emit(("large", number, &large)).expect("queued");
+    }
+    socket.close();
+    for number in 0..100 {
+        let message = client.json().await;
+        assert_eq!((&message["args"][0], message["args"][1].as_str()), (&json!(number), Some(&*large)));
+    }
+    assert_eq!(client.closed().await, Some((1000, String::new())));
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_large() {
+    let (builder, log, mut seen) = hub();
+    let server = server_of(builder.max_payload(1000), log).await;
+    for fragments in [false, true] {
+        let mut client = server.connect("ann").await;
+        client.send("x".repeat(1000)).await;
+        seen.expect(&["connect", &format!("message {}", "x".repeat(1000))]).await;
+        if fragments {
+            for first_byte in [0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x80] {
+                let frame = masked_frame(first_byte, &[b'x'; 120]);
+                client.stream().write_all(&frame).await.expect("sent");
+            }
+        } else {
+            client.send("x".repeat(1001)).await;
+        }
+        assert_eq!(client.closed().await.map(|(code, _)| code), Some(1009));
+        seen.expect(&["disconnecting: payload too large"]).await;
+        assert!(seen.next().await.starts_with("disconnect: payload too large, 1009, "));
+        seen.expect(&["heard: payload too large, payload too large", "error: payload too large"]).await;
+    }
+    expect_no_more(&server, &mut seen).await;
+}
+
+#[tokio::test]
+async fn bytes_that_break_the_protocol() {
+    let text = |payload: &[u8]| masked_frame(0x81, payload);
+    let (server, mut seen) = server().await;
+    for (bytes, code) in [
+        (text(b"\xff\xfe"), 1007),
+        (text(b"\xed\xa0\x80"), 1007),
+        ([masked_frame(0x01, b"\xe2\x82"), masked_frame(0x80, b"x")].concat(), 1007),
+        (masked_frame(0x83, b"reserved opcode"), 1002),
+        (masked_frame(0xc1, b"reserved bit"), 1002),
+        (masked_frame(0x80, b"nothing to continue"), 1002),
+        (masked_frame(0x09, b"a fragmented ping"), 1002),
+        (b"\x81\x05plain".to_vec(), 1002),
+        (masked_frame(0x88, b"\x03"), 1002),
+    ] {
+        let mut client = server.connect("ann").await;
+        client.stream().write_all(&bytes).await.expect("sent");
+        assert_eq!(client.closed().await.map(|(code, _)| code), Some(code), "{bytes:?}");
+        seen.expect(&["connect", "disconnecting: parse error"]).await;
+        let line = seen.next().await;
+        assert!(line.starts_with(&format!("disconnect: parse error, {code}, ")), "{line}");
+        seen.expect(&["heard: parse error, parse error", "error: parse error"]).await;
+    }
+    expect_no_more(&server, &mut seen).await;
+}
+
+#[tokio::test]
+async fn a_client_that_stays_silent() {
+    let (builder, log, mut seen) = hub();
+    let beat = Duration::from_millis(50);
+    let server = server_of(builder.ping_interval(beat).ping_timeout(beat), log).await;
+    // It is never read from, so that it answers no ping.
+    let _client = server.connect("ann").await;
+    seen.expect(&["connect", "disconnecting: ping timeout"]).await;
+    seen.expect(&["disconnect: ping timeout, no code, \"\"", "heard: ping timeout, ping timeout"]).await;
+    seen.expect(&["error: ping timeout"]).await;
+}
+
+#[tokio::test]
+async fn a_client_that_answers_pings_stays() {
+    let (builder, log, mut seen) = hub();
+    let interval = Duration::from_millis(20);
+    let builder = builder.ping_interval(interval).ping_timeout(Duration::from_secs(5));
+    let server = server_of(builder, log).await;
+    let mut client = server.connect("ann").await;
+    for _ in 0..5 {
+        let ping = soon("ping", futures_util::StreamExt::next(&mut client.0)).await.expect("a ping");
+        assert_eq!(ping.expect("a ping"), Message::Ping(Default::default()));
+    }
+    client.send("still here").await;
+    seen.expect(&["connect", "message still here"]).await;
+}
+
+#[tokio::test]
+async fn what_came_before_a_clients_close_is_handled() {
+    let (server, mut seen) = server().await;
+    let mut client = server.connect("ann").await;
+    for _ in 0..20 {
+        client.0.feed(Message::text(r#"{"event":"quick"}"#)).await.expect("sent");
+    }
+    client.close(1000, "").await;
+    seen.expect(&["connect"]).await;
+    for _ in 0..20 {
+        seen.expect(&[r#"message {"event":"quick"}"#, "quick"]).await;
+    }
+    seen.expect(&["disconnecting: transport close"]).await;
+}
+
+#[test]
+fn a_runtime_that_drops_the_connection_still_fires_disconnect() {
+    let (log, mut seen) = log();
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let (serving, watching) = (runtime(), runtime());
+    let hub = Hub::builder().build().expect("a hub");
+    for event in ["disconnect", "error"] {
+        let log = log.clone();
+        hub.on(event, move |payload| {
+            let code = payload.error.as_ref().map_or("none", EventError::code).to_owned();
+            log.note(format_args!("{}: {code}, {} left", payload.name, payload.socket.hub().len()));
+        });
+    }
+    let (server, client) = serving.block_on(async {
+        let server = serve(hub).await;
+        let mut client = server.connect("ann").await;
+        client.settle().await;
+        (server, client)
+    });
+    assert_eq!(server.hub.len(), 1);
+    drop(serving);
+    watching.block_on(seen.expect(&["disconnect: aborted, 0 left", "error: aborted, 0 left"]));
+    seen.expect_nothing();
+    assert_eq!(server.hub.stats().connections, 0);
+    drop(client);
+}
