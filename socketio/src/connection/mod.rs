@@ -162,7 +162,6 @@ impl Connection {
             Progress::More => true,
             Progress::Opened(Ok(())) => {
                 self.accept();
-                self.executor.submit_first(Incoming::new(self.socket.clone(), Subject::Connect));
                 true
             }
             Progress::Opened(Err(refusal)) => {
@@ -177,7 +176,7 @@ impl Connection {
         self.socket.connected();
         self.socket.peer().mailbox.release();
         tracing::debug!(socket = %self.socket.id(), namespace = self.socket.namespace(), "connected");
-        if self.is_open() && is_heard(&self.socket, Lifecycle::Connect) {
+        if is_heard(&self.socket, Lifecycle::Connect) {
             self.executor.submit_first(Incoming::new(self.socket.clone(), Subject::Connect));
         }
     }
