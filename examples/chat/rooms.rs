@@ -79,7 +79,7 @@ impl Rooms {
     #[event("part")]
     fn part(&self, socket: &Socket, name: Name, room: RoomName) -> Result<(), EmitError> {
         socket.leave(&room);
-        if members(socket, &room).is_empty() {
+        if socket.within(&room).sockets().is_empty() {
             self.lock().remove(&room);
         }
         socket.to(&room).emit(&Parted { room: &room, name: &name })
@@ -104,8 +104,10 @@ impl Rooms {
     /// Somebody is about to go: the last moment at which it is known in which rooms they were.
     #[event(disconnecting)]
     fn part_from_all(&self, socket: &Socket, name: Name) -> Result<(), EmitError> {
-        let rooms = socket.rooms().into_iter().flat_map(RoomName::try_from);
-        rooms.into_iter().try_for_each(|room| self.part(socket, name.clone(), room))
+        for room in socket.rooms().into_iter().flat_map(RoomName::try_from) {
+            self.part(socket, name.clone(), room)?;
+        }
+        Ok(())
     }
 }
 

@@ -22,8 +22,8 @@ const events = {
   welcome({ name, people: names }) {
     remember({ name, entered: true });
     people.listed(names);
-    say('connected');
-    for (const room of session.rooms) join(room, { show: !current && (session.current ?? room) === room });
+    report('connected');
+    for (const room of session.rooms) join(room, !current && (session.current ?? room) === room);
     showPage('chat');
     draw();
   },
@@ -64,6 +64,7 @@ const events = {
 
 function enter(name) {
   connection?.close();
+  report('connecting…');
   const query = new URLSearchParams({ name, key: session.key });
   const url = `${location.origin.replace('http', 'ws')}/ws?${query}`;
   connection = new Connection(url, {
@@ -71,10 +72,12 @@ function enter(name) {
     lost() {
       people.forget();
       for (const { here } of conversations.values()) here.forget();
-      say('reconnecting…');
+      report('reconnecting…');
+      $('refused').textContent = 'no connection, trying again…';
       draw();
     },
     ended(reason) {
+      connection = undefined;
       remember({ entered: false });
       people.forget();
       conversations.clear();
@@ -85,14 +88,14 @@ function enter(name) {
   });
 }
 
-async function join(name, { show: isToBeShown = true } = {}) {
+async function join(name, isToBeShown = true) {
   try {
     const { room, members, said } = await connection.ask('join', name);
     const conversation = find(true, room);
     conversation.here.listed(members);
     for (const message of said) {
-      const isNew = conversation.add({ ...message, mark: message.from === session.name ? 'sent' : undefined });
-      if (isNew) drawMessage(conversation.messages.find(({ at, isNote }) => at === message.at && !isNote), session.name);
+      if (message.from === session.name) message.mark = 'sent';
+      if (conversation.add(message)) drawMessage(message, session.name);
     }
     if (!session.rooms.includes(room)) remember({ rooms: [...session.rooms, room] });
     if (isToBeShown) show(conversation);
@@ -105,8 +108,8 @@ async function join(name, { show: isToBeShown = true } = {}) {
 async function part(conversation) {
   try {
     await connection.ask('part', conversation.name);
-    remember({ rooms: session.rooms.filter((room) => room !== conversation.name) });
-    conversations.delete(conversation.title);
+    remember({ rooms: session.rooms.filter((room) => room !== conversation.name), current: undefined });
+    conversations.delete(conversation.key);
     show([...conversations.values()][0]);
   } catch (error) {
     complain(error);
@@ -132,9 +135,9 @@ async function send(conversation, text) {
 }
 
 function find(isRoom, name) {
-  const made = new Conversation(isRoom, name);
-  if (!conversations.has(made.title)) conversations.set(made.title, made);
-  return conversations.get(made.title);
+  const key = Conversation.key(isRoom, name);
+  if (!conversations.has(key)) conversations.set(key, new Conversation(isRoom, name));
+  return conversations.get(key);
 }
 
 function add(conversation, message) {
@@ -179,7 +182,7 @@ function listed() {
 function draw() {
   const { rooms, names } = listed();
   const entry = (isRoom, name) => {
-    const conversation = conversations.get(isRoom ? `#${name}` : name);
+    const conversation = conversations.get(Conversation.key(isRoom, name));
     return drawEntry({
       label: isRoom ? `#${name}` : name,
       person: isRoom ? undefined : name,
@@ -214,7 +217,7 @@ function drawCurrent() {
   drawLog(messages);
 }
 
-function say(status) {
+function report(status) {
   $('status').textContent = status;
   $('chat').classList.toggle('offline', status !== 'connected');
 }
@@ -274,5 +277,5 @@ document.onvisibilitychange = () => {
   draw();
 };
 
+showPage(session.entered ? 'chat' : 'gate');
 if (session.entered) enter(session.name);
-else showPage('gate');

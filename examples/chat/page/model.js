@@ -42,6 +42,12 @@ export class Conversation {
     this.isRoom = isRoom;
     this.name = name;
     this.title = isRoom ? `#${name}` : name;
+    this.key = Conversation.key(isRoom, name);
+  }
+
+  // People may be called like a room, a `#` included.
+  static key(isRoom, name) {
+    return `${isRoom ? 'room' : 'person'} ${name}`;
   }
 
   // Adds a message, unless it is known: in a room no two have the same time.
