@@ -10,13 +10,11 @@
 //!
 //! Other keys are ignored; of a key that occurs twice the last one counts, as in JavaScript.
 
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde::Serialize;
 use std::borrow::Cow;
-use std::fmt;
 
 use super::payload::Payload;
+use super::scan::Scanner;
 
 /// What a text message says, borrowed from it.
 #[derive(Debug, PartialEq)]
@@ -38,11 +36,7 @@ pub(crate) enum Args<'a> {
 
 /// Reads an envelope. `None`: the text is an ordinary message.
 pub(crate) fn read(text: &str) -> Option<Envelope<'_>> {
-    // Nothing but an object can be one; most texts that are not are told apart here, without an error being built.
-    if !text.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{') {
-        return None;
-    }
-    let fields: Fields<'_> = serde_json::from_str(text).ok()?;
+    let fields = Fields::read(text)?;
     let args = match (fields.data, fields.args) {
         (Some(data), _) => Args::One(data),
         (None, Some(list)) => Args::Many(between_brackets(list)?),
@@ -72,6 +66,7 @@ fn between_brackets(json: &str) -> Option<&str> {
     Some(json.strip_prefix('[')?.strip_suffix(']')?.trim_matches([' ', '\t', '\n', '\r']))
 }
 
+/// The JSON texts of an envelope's fields.
 #[derive(Default)]
 struct Fields<'a> {
     event: Option<&'a str>,
@@ -81,61 +76,44 @@ struct Fields<'a> {
     error: Option<&'a str>,
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(FieldsVisitor)
-    }
-}
-
-struct FieldsVisitor;
-
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields<'de>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-        let mut fields = Fields::default();
-        while let Some(Text(key)) = map.next_key()? {
-            match &*key {
-                "event" => fields.event = Some(map.next_value::<&RawValue>()?.get()),
-                "data" => fields.data = Some(map.next_value::<&RawValue>()?.get()),
-                "args" => fields.args = Some(map.next_value::<&RawValue>()?.get()),
-                "id" => fields.id = Some(map.next_value::<&RawValue>()?.get()),
-                "error" => fields.error = Some(map.next_value::<&RawValue>()?.get()),
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
+impl<'a> Fields<'a> {
+    /// `None`: the text is no JSON object.
+    fn read(text: &'a str) -> Option<Self> {
+        let mut fields = Self::default();
+        let mut scanner = Scanner::new(text);
+        if !scanner.take(b'{') {
+            return None;
+        }
+        if !scanner.take(b'}') {
+            loop {
+                let key = scanner.string()?;
+                if !scanner.take(b':') {
+                    return None;
+                }
+                let value = scanner.value()?;
+                if let Some(field) = unquoted(key).and_then(|key| fields.field(&key)) {
+                    *field = Some(value);
+                }
+                if !scanner.take(b',') {
+                    break;
                 }
             }
+            if !scanner.take(b'}') {
+                return None;
+            }
         }
-        Ok(fields)
+        scanner.is_at_end().then_some(fields)
     }
-}
 
-/// A string, borrowed where it has no escapes.
-struct Text<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(TextVisitor)
+    fn field(&mut self, key: &str) -> Option<&mut Option<&'a str>> {
+        Some(match key {
+            "event" => &mut self.event,
+            "data" => &mut self.data,
+            "args" => &mut self.args,
+            "id" => &mut self.id,
+            "error" => &mut self.error,
+            _ => return None,
+        })
     }
 }
 

@@ -1,0 +1,332 @@
+//! A pass over JSON text that finds where values end, and checks that they are well-formed: nothing is decoded, nothing
+//! allocated (up to 64 levels of nesting), and no level recurses.
+//!
+//! It accepts what [RFC 8259] does. Strings are not unescaped, so a lone surrogate passes here; who decodes it refuses it.
+//!
+//! [RFC 8259]: https://www.rfc-editor.org/rfc/rfc8259
+
+/// A place in JSON text.
+#[derive(Clone, Debug)]
+pub(crate) struct Scanner<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Scanner<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn skip_space(&mut self) {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    /// Takes this byte, after any white space.
+    pub(crate) fn take(&mut self, byte: u8) -> bool {
+        self.skip_space();
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Whether only white space is left.
+    pub(crate) fn is_at_end(&mut self) -> bool {
+        self.skip_space();
+        self.at == self.text.len()
+    }
+
+    /// Takes a string, after any white space, and gives its JSON text. `None`: there is none.
+    pub(crate) fn string(&mut self) -> Option<&'a str> {
+        self.skip_space();
+        let start = self.at;
+        self.skip_string()?;
+        Some(&self.text[start..self.at])
+    }
+
+    /// Takes any value, after any white space, and gives its JSON text. `None`: there is none.
+    pub(crate) fn value(&mut self) -> Option<&'a str> {
+        self.skip_space();
+        let start = self.at;
+        let mut open = Open::default();
+        loop {
+            // A value is due here.
+            self.skip_space();
+            match self.peek()? {
+                b'"' => self.skip_string()?,
+                b'{' => {
+                    self.at += 1;
+                    if !self.take(b'}') {
+                        open.push(true);
+                        self.skip_key()?;
+                        continue;
+                    }
+                }
+                b'[' => {
+                    self.at += 1;
+                    if !self.take(b']') {
+                        open.push(false);
+                        continue;
+                    }
+                }
+                b't' => self.skip_word("true")?,
+                b'f' => self.skip_word("false")?,
+                b'n' => self.skip_word("null")?,
+                _ => self.skip_number()?,
+            }
+            // A value has ended: what it was in goes on, or ends too.
+            loop {
+                let Some(is_object) = open.last() else {
+                    return Some(&self.text[start..self.at]);
+                };
+                if self.take(b',') {
+                    if is_object {
+                        self.skip_key()?;
+                    }
+                    break;
+                }
+                if !self.take(if is_object { b'}' } else { b']' }) {
+                    return None;
+                }
+                open.pop();
+            }
+        }
+    }
+
+    fn skip_key(&mut self) -> Option<()> {
+        self.skip_space();
+        self.skip_string()?;
+        self.take(b':').then_some(())
+    }
+
+    fn skip_word(&mut self, word: &str) -> Option<()> {
+        self.text.as_bytes()[self.at..].starts_with(word.as_bytes()).then(|| self.at += word.len())
+    }
+
+    fn skip_string(&mut self) -> Option<()> {
+        if self.peek()? != b'"' {
+            return None;
+        }
+        self.at += 1;
+        loop {
+            self.skip_plain();
+            match self.peek()? {
+                b'"' => {
+                    self.at += 1;
+                    return Some(());
+                }
+                b'\\' => self.skip_escape()?,
+                // A control character, which a string can only have escaped.
+                0..=0x1f => return None,
+                _ => self.at += 1,
+            }
+        }
+    }
+
+    /// Skips characters of a string that mean themselves, eight bytes at a time; what is left of them, fewer than eight, is
+    /// the caller's.
+    fn skip_plain(&mut self) {
+        const ONES: u64 = 0x0101_0101_0101_0101;
+        const HIGHS: u64 = 0x8080_8080_8080_8080;
+        while let Some(chunk) = self.text.as_bytes()[self.at..].first_chunk::<8>() {
+            let word = u64::from_le_bytes(*chunk);
+            let quote = word ^ (ONES * b'"' as u64);
+            let backslash = word ^ (ONES * b'\\' as u64);
+            // The lowest of these bits that is set belongs to the first byte that is a quote, a backslash or below 0x20.
+            let special = ((quote.wrapping_sub(ONES) & !quote)
+                | (backslash.wrapping_sub(ONES) & !backslash)
+                | (word.wrapping_sub(ONES * 0x20) & !word))
+                & HIGHS;
+            if special != 0 {
+                self.at += special.trailing_zeros() as usize / 8;
+                return;
+            }
+            self.at += 8;
+        }
+    }
+
+    fn skip_escape(&mut self) -> Option<()> {
+        let rest = &self.text.as_bytes()[self.at + 1..];
+        match rest.first()? {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 2,
+            b'u' if rest.get(1..5)?.iter().all(u8::is_ascii_hexdigit) => self.at += 6,
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn skip_number(&mut self) -> Option<()> {
+        self.at += usize::from(self.peek() == Some(b'-'));
+        match self.peek()? {
+            b'0' => self.at += 1,
+            b'1'..=b'9' => self.skip_digits()?,
+            _ => return None,
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.skip_digits()?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            self.at += usize::from(matches!(self.peek(), Some(b'+' | b'-')));
+            self.skip_digits()?;
+        }
+        Some(())
+    }
+
+    fn skip_digits(&mut self) -> Option<()> {
+        let start = self.at;
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+        (self.at > start).then_some(())
+    }
+}
+
+/// The arrays and objects that are open, a bit each: one for an object.
+#[derive(Default)]
+struct Open {
+    bits: u64,
+    depth: usize,
+    /// The bits of outer levels, 64 at a time.
+    outer: Vec<u64>,
+}
+
+impl Open {
+    fn push(&mut self, is_object: bool) {
+        if self.depth > 0 && self.depth.is_multiple_of(64) {
+            self.outer.push(self.bits);
+        }
+        self.bits = self.bits << 1 | u64::from(is_object);
+        self.depth += 1;
+    }
+
+    fn pop(&mut self) {
+        self.depth -= 1;
+        self.bits >>= 1;
+        if self.depth > 0 && self.depth.is_multiple_of(64) {
+            self.bits = self.outer.pop().unwrap_or_default();
+        }
+    }
+
+    fn last(&self) -> Option<bool> {
+        (self.depth > 0).then_some(self.bits & 1 == 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde::de::IgnoredAny;
+
+    fn is_json(text: &str) -> bool {
+        let mut scanner = Scanner::new(text);
+        scanner.value().is_some() && scanner.is_at_end()
+    }
+
+    #[test]
+    fn what_json_is_and_is_not() {
+        for text in [
+            "null",
+            " true ",
+            "false",
+            "0",
+            "-0",
+            "12.50",
+            "1e9",
+            "-1.5E-3",
+            r#""""#,
+            r#""a\"b\\cé\u00e9\ud800""#,
+            "[]",
+            "[ ]",
+            "{ }",
+            r#"[1,"a",[{}]]"#,
+            r#"{"a":{"b":[1,2]},"c":null}"#,
+            r#""exactly eight bytes, and then some""#,
+        ] {
+            assert!(is_json(text), "{text}");
+        }
+        for text in [
+            "",
+            " ",
+            "nul",
+            "True",
+            "01",
+            "-",
+            "1.",
+            ".5",
+            "1e",
+            "+1",
+            "\"",
+            r#""\x""#,
+            r#""\u12g4""#,
+            r#""\u12"#,
+            "\"\n\"",
+            "[1,]",
+            "[,1]",
+            "[1",
+            "]",
+            "[1}",
+            r#"{"a"}"#,
+            r#"{"a":}"#,
+            r#"{"a":1,}"#,
+            "{a:1}",
+            "{1:2}",
+            "[1 2]",
+            "1 2",
+        ] {
+            assert!(!is_json(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn values_are_found_where_they_stand() {
+        let mut scanner = Scanner::new(r#" {"a" : [1, {"b": "]"}] , "c":2}"#);
+        assert!(scanner.take(b'{'));
+        assert_eq!(scanner.string(), Some(r#""a""#));
+        assert!(scanner.take(b':'));
+        assert_eq!(scanner.value(), Some(r#"[1, {"b": "]"}]"#));
+        assert!(scanner.take(b','));
+        assert_eq!(scanner.string(), Some(r#""c""#));
+        assert!(scanner.take(b':'));
+        assert_eq!(scanner.value(), Some("2"));
+        assert!(scanner.take(b'}'));
+        assert!(scanner.is_at_end());
+    }
+
+    #[test]
+    fn any_depth_is_followed() {
+        for depth in [1, 63, 64, 65, 127, 128, 129, 1000, 100_000] {
+            let nested = format!("{}1{}", r#"[{"a":"#.repeat(depth), "}]".repeat(depth));
+            assert!(is_json(&nested), "{depth}");
+            assert!(!is_json(&nested[..nested.len() - 1]), "{depth}");
+            let crossed = format!("{}1{}", r#"[{"a":"#.repeat(depth), "]}".repeat(depth));
+            assert!(!is_json(&crossed), "{depth}");
+        }
+    }
+
+    proptest! {
+        /// It takes for JSON exactly what serde_json does.
+        #[test]
+        fn it_agrees_with_serde_json(text in r#"[\[\]{}",:0-9a-z\\ \n.eE+\-é]{0,24}"#) {
+            prop_assert_eq!(is_json(&text), serde_json::from_str::<IgnoredAny>(&text).is_ok());
+        }
+
+        #[test]
+        fn it_agrees_with_serde_json_on_strings(inside in any::<String>(), cut in 0..8usize) {
+            let text = serde_json::to_string(&inside).expect("a string serializes");
+            prop_assert!(is_json(&text));
+            let mut end = text.len().saturating_sub(cut);
+            while !text.is_char_boundary(end) {
+                end -= 1;
+            }
+            prop_assert_eq!(is_json(&text[..end]), serde_json::from_str::<IgnoredAny>(&text[..end]).is_ok());
+        }
+    }
+}
