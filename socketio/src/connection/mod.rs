@@ -21,7 +21,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use crate::event::disconnect::{Disconnect, DisconnectReason};
 use crate::event::dispatch::is_heard;
 use crate::event::error::EventError;
-use crate::event::incoming::{Incoming, Message as RawMessage, ReceivedEvent, Subject};
+use crate::event::incoming::{Incoming, Message as RawMessage, Parts, ReceivedEvent, Subject};
 use crate::event::table::Lifecycle;
 use crate::event::table::is_reserved;
 use crate::hub::Admission;
@@ -290,19 +290,19 @@ impl Connection {
 
     fn receive_text(&mut self, text: Utf8Bytes, context: &mut Context<'_>) {
         let envelope = if self.envelopes { envelope::read(&text) } else { None };
-        match envelope {
-            Some(Envelope::Event { name, args, id }) => {
-                let refused = self.refused_name(&name);
-                let event = Subject::Event(ReceivedEvent::received(&text, &name, args, id));
-                let Some(error) = refused else { return self.submit(event, context) };
-                self.submit(Subject::text_message(text), context);
-                let incoming = Incoming::new(self.socket.clone(), event);
-                incoming.answer(Err(&error));
-                incoming.report(error);
-            }
-            Some(Envelope::Answer { id, answer }) if self.socket.answered(id, owned(answer)) => {}
-            _ => self.submit(Subject::text_message(text), context),
-        }
+        let (parts, refused) = match envelope {
+            Some(Envelope::Event { name, args, id }) => (Parts::of(&text, &name, args, id), self.refused_name(&name)),
+            Some(Envelope::Answer { id, answer }) if self.socket.answered(id, owned(answer)) => return,
+            _ => return self.submit(Subject::text_message(text), context),
+        };
+        let Some(error) = refused else {
+            return self.submit(Subject::Event(ReceivedEvent::received(text, parts)), context);
+        };
+        self.submit(Subject::text_message(text.clone()), context);
+        let event = Subject::Event(ReceivedEvent::received(text, parts));
+        let incoming = Incoming::new(self.socket.clone(), event);
+        incoming.answer(Err(&error));
+        incoming.report(error);
     }
 
     /// Why no event can have this name, if that is so.

@@ -43,9 +43,9 @@ type ListenerList = Option<Arc<[Arc<Listener>]>>;
 
 /// Runs an event as far as it goes without waiting.
 pub(crate) fn start(mut incoming: Incoming) -> Start {
-    let space = Arc::clone(incoming.socket.space());
-    let (own, shared) = listeners(&space, &incoming);
-    let found = handler(&space, &incoming);
+    let space = incoming.socket.space();
+    let (own, shared) = listeners(space, &incoming);
+    let found = handler(space, &incoming);
     if own.is_some() || shared.is_some() {
         let socket = incoming.socket.clone();
         let concurrent = found.as_ref().is_some_and(|(handler, _)| handler.concurrent);
@@ -53,7 +53,7 @@ pub(crate) fn start(mut incoming: Incoming) -> Start {
         let running = Running { state, socket, event: "listener" };
         return if concurrent { Start::Concurrent(running) } else { Start::Running(running) };
     }
-    let Some((handler, this)) = found.or_else(|| fallback(&space, &incoming)) else {
+    let Some((handler, this)) = found.or_else(|| fallback(incoming.socket.space(), &incoming)) else {
         unheard(&incoming);
         return Start::Done;
     };

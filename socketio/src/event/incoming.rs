@@ -129,9 +129,17 @@ enum Place {
     Many(Range<usize>),
 }
 
-impl ReceivedEvent {
-    /// An event that a client sent. All parts are slices of `text`, except a name that had to be unescaped.
-    pub(crate) fn received(text: &Utf8Bytes, name: &str, args: Args<'_>, id: Option<&str>) -> Self {
+/// Where the parts of an event stand in its text.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    name: Name,
+    args: Place,
+    id: Option<Range<usize>>,
+}
+
+impl Parts {
+    /// All parts are slices of `text`, except a name that had to be unescaped.
+    pub(crate) fn of(text: &str, name: &str, args: Args<'_>, id: Option<&str>) -> Self {
         let place = match args {
             Args::One(part) => range(text, part).map(Place::One),
             Args::Many(part) => range(text, part).map(Place::Many),
@@ -140,10 +148,15 @@ impl ReceivedEvent {
             name: range(text, name).map_or_else(|| Name::Apart(name.into()), Name::In),
             args: place.unwrap_or(Place::Many(0..0)),
             id: id.and_then(|id| range(text, id)),
-            text: text.clone(),
-            from_client: true,
-            is_message: true,
         }
+    }
+}
+
+impl ReceivedEvent {
+    /// An event that a client sent.
+    pub(crate) fn received(text: Utf8Bytes, parts: Parts) -> Self {
+        let Parts { name, args, id } = parts;
+        Self { text, name, args, id, from_client: true, is_message: true }
     }
 
     /// An event that the server fired, with `text` as its one argument.
