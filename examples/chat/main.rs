@@ -8,9 +8,9 @@
 //! | --- | --- | --- |
 //! | `join` | a room's name | who is there and what was said |
 //! | `part` | a room's name | – |
-//! | `say` | [`Say`](rooms::Say): a room and a text | when it was said |
+//! | `say` | `Say`: a room and a text | when it was said |
 //! | `typing` | a room's name | – |
-//! | `tell` | [`Tell`](people::Tell): a person and a text | when it was delivered to that person's page |
+//! | `tell` | `Tell`: a person and a text | when it was delivered to that person's page |
 //!
 //! | clients receive | when |
 //! | --- | --- |
@@ -19,8 +19,9 @@
 //! | `joined`, `parted`, `said`, `typing` | something happens in one of their rooms |
 //! | `told` | somebody tells them something; the page answers, and that is what "delivered" means |
 //!
-//! [`people`] has free handlers with [`State`](socketio::State), [`rooms`] has handlers that share `self`: both ways do the
-//! same, and go together. [`names`] shows payloads that can't be wrong, [`error`] errors that clients understand.
+//! `people.rs` has free handlers with [`State`](socketio::State), `rooms.rs` has handlers that share `self`: both ways do
+//! the same, and go together. `names.rs` shows payloads that can't be wrong, `error.rs` errors that clients understand,
+//! and `page/connection.js` all that a client needs.
 
 #![allow(clippy::needless_pass_by_value, reason = "an event gives its handler everything by value")]
 

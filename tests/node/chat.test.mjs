@@ -157,6 +157,20 @@ test('a page that is reloaded keeps its name, and is told what was said', async 
   assert.deepEqual(faults, []);
 });
 
+test('a tab that is duplicated takes over, and the first one says so', async (t) => {
+  const { open, faults } = await browse(t, await run(t, 'chat'));
+  const alice = await open('Alice');
+  await shows(alice, '#members', 'you');
+  const session = await alice.evaluate(() => sessionStorage.getItem('chat'));
+  const copy = await open();
+  await copy.evaluate((session) => sessionStorage.setItem('chat', session), session);
+  await copy.reload();
+  await shows(copy, '#members', 'you');
+  await shows(alice, '#refused', 'you are connected from elsewhere');
+  await alice.getByLabel('Your name').waitFor();
+  assert.deepEqual(faults, []);
+});
+
 test('pages come back when the server does', async (t) => {
   const first = await run(t, 'chat');
   const { open, faults } = await browse(t, first);
@@ -203,13 +217,20 @@ test('other clients speak the same envelopes', async (t) => {
   bob.sendJson({ event: 'tell', data: { to: 'Alice', text: 'hello' }, id: 'a' });
   const told = await alice.nextJson();
   assert.deepEqual([told.event, told.data.from, told.data.text], ['told', 'Bob', 'hello']);
+  // While that message is on its way, its sender is free to do something else.
+  assert.deepEqual((await bob.ask('join', 'lobby')).data.members.sort(), ['Alice', 'Bob']);
+  assert.deepEqual(await alice.nextJson(), { event: 'joined', data: { room: 'lobby', name: 'Bob' } });
   alice.sendJson({ id: told.id });
   assert.deepEqual(await bob.nextJson(), { id: 'a', data: { at: told.data.at } });
 
   const again = await Client.connect(t, `${chat.ws}/ws?name=Alice&key=secret`);
   assert.deepEqual(await alice.end(), { code: 4001, reason: 'you are connected from elsewhere' });
   assert.deepEqual((await again.nextJson()).data.people, ['Alice', 'Bob']);
+  assert.deepEqual(await bob.nextJson(), { event: 'parted', data: { room: 'lobby', name: 'Alice' } });
+  assert.deepEqual((await again.ask('join', 'lobby')).data.members.sort(), ['Alice', 'Bob']);
+  assert.deepEqual(await bob.nextJson(), { event: 'joined', data: { room: 'lobby', name: 'Alice' } });
   bob.socket.close();
+  assert.deepEqual(await again.nextJson(), { event: 'parted', data: { room: 'lobby', name: 'Bob' } });
   assert.deepEqual(await again.nextJson(), { event: 'left', data: { name: 'Bob' } });
 });
 
