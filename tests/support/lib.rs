@@ -1,5 +1,7 @@
 //! What the tests have in common: servers on a free port, clients that are tungstenite's, and a log of what handlers saw.
 
+pub mod raw;
+
 use axum::Router;
 use axum::routing::get;
 use futures_util::{SinkExt, StreamExt};

@@ -1,0 +1,79 @@
+//! How many system calls the `echo` example makes per message, when messages come in pipelined bursts: it reads what has
+//! arrived, handles it, and writes once.
+
+use socketio_tests::raw::{RawClient, text_frame};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+
+const BURST: usize = 16;
+const BURSTS: usize = 1000;
+/// A read, a write and a wait for the burst, and now and then something of the runtime's.
+const LIMIT: f64 = 0.22;
+
+/// The example under `strace`, which writes its summary when the example ends.
+struct Traced {
+    strace: Child,
+    address: SocketAddr,
+}
+
+impl Traced {
+    fn start(summary: &std::path::Path) -> Self {
+        let own = std::env::current_exe().expect("the test's own path");
+        let built = own.parent().and_then(|deps| deps.parent()).expect("`deps` lies in the directory of the profile");
+        let mut strace = Command::new("strace")
+            .args(["-f", "-c", "-U", "calls,name", "-o"])
+            .arg(summary)
+            .arg(built.join("examples/echo"))
+            .env("PORT", "0")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("strace, and the echo example beside this test");
+        let mut line = String::new();
+        let output = strace.stdout.take().expect("its output is piped");
+        BufReader::new(output).read_line(&mut line).expect("the example says where it listens");
+        let address = line.trim().rsplit('/').next().and_then(|address| address.parse().ok()).expect("an address");
+        Self { strace, address }
+    }
+
+    fn stop(mut self) {
+        let id = self.strace.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).expect("strace's children");
+        let example = children.split_whitespace().next().expect("the example is strace's child").to_owned();
+        let killed = Command::new("kill").args(["-INT", &example]).status().expect("kill");
+        assert!(killed.success());
+        self.strace.wait().expect("strace ends with the example");
+    }
+}
+
+fn total(summary: &std::path::Path) -> f64 {
+    let summary = std::fs::read_to_string(summary).expect("strace's summary");
+    println!("{summary}");
+    let last = summary.lines().rev().find(|line| line.ends_with("total")).expect("a line with the total");
+    last.split_whitespace().next().and_then(|calls| calls.parse().ok()).expect("a number of calls")
+}
+
+/// All calls of a run with so many bursts, those of starting and ending included.
+fn calls(bursts: usize) -> f64 {
+    let summary = std::env::temp_dir().join(format!("socketio-syscalls-{}-{bursts}", std::process::id()));
+    let example = Traced::start(&summary);
+    let payload = r#"{"t":"1700000000000","user":"user-1","room":1,"text":"0123456789abcdef"}"#;
+    let burst = text_frame(&format!(r#"{{"event":"echo","data":{payload}}}"#)).repeat(BURST);
+    let mut client = RawClient::connect(example.address, "/ws/1").expect("a connection");
+    for _ in 0..bursts {
+        client.send(&burst).expect("the server takes it");
+        client.receive(BURST, |echo| assert!(echo.ends_with(b"}"))).expect("all echoes");
+    }
+    drop(client);
+    example.stop();
+    let total = total(&summary);
+    std::fs::remove_file(&summary).expect("the summary was there");
+    total
+}
+
+#[test]
+fn system_calls_per_message() {
+    let per_message = (calls(2 * BURSTS) - calls(BURSTS)) / (BURST * BURSTS) as f64;
+    println!("system calls per message in a burst of {BURST}: {per_message:.3} (at most {LIMIT})");
+    assert!(per_message <= LIMIT, "it got worse: {per_message:.3} system calls per message, it was at most {LIMIT}");
+}
