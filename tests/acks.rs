@@ -1,7 +1,5 @@
 //! Answers, in both directions: what clients get for their events, and what they answer to the server's.
 
-#![allow(clippy::needless_pass_by_value, reason = "handlers own their parameters")]
-
 use serde::Deserialize;
 use serde_json::{Value, json};
 use socketio::{Ack, AckError, Args, EmitError, EventError, Events, Hub, Socket, State, event, events};

@@ -1,7 +1,5 @@
 //! How events find their handlers, what handlers can take, and what becomes of what they return.
 
-#![allow(clippy::needless_pass_by_value, reason = "handlers own their parameters")]
-
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use socketio::{

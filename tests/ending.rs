@@ -1,7 +1,5 @@
 //! How connections end, whoever ends them: which events fire, in which order, and what the client is told.
 
-#![allow(clippy::needless_pass_by_value, reason = "handlers own their parameters")]
-
 use futures_util::SinkExt;
 use serde_json::json;
 use socketio::{Builder, Disconnect, EventError, Frame, Hub, Socket, State, event, events};

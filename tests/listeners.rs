@@ -1,7 +1,5 @@
 //! Listeners by name, on the hub and on sockets: who is called when, and with what.
 
-#![allow(clippy::needless_pass_by_value, reason = "handlers own their parameters")]
-
 use serde_json::{Value, json};
 use socketio::{EventPayload, Frame, Hub, Socket, State, event, events};
 use socketio_tests::{Log, log, serve, serve_route};

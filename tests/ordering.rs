@@ -1,7 +1,5 @@
 //! Events of one client run one after the other, and hold back nothing else; `concurrent` handlers run side by side.
 
-#![allow(clippy::needless_pass_by_value, reason = "handlers own their parameters")]
-
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use socketio::{AckError, Disconnect, Hub, Socket, State, event, events};

@@ -1,7 +1,5 @@
 //! Panics of user code: the client hears `internal` and nothing else, `error` fires, and the connection lives.
 
-#![allow(clippy::needless_pass_by_value, reason = "handlers own their parameters")]
-
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::json;
 use socketio::{Ack, EventError, Hub, Socket, State, event, events};

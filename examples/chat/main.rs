@@ -23,8 +23,6 @@
 //! the same, and go together. `names.rs` shows payloads that can't be wrong, `error.rs` errors that clients understand,
 //! and `page/connection.js` all that a client needs.
 
-#![allow(clippy::needless_pass_by_value, reason = "an event gives its handler everything by value")]
-
 mod error;
 mod names;
 mod page;

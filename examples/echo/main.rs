@@ -1,7 +1,5 @@
 //! The smallest typed server, used for measuring: `cargo run --release --example echo`.
 
-#![allow(clippy::needless_pass_by_value, reason = "an event gives its handler everything by value")]
-
 use axum::Router;
 use axum::routing::get;
 use serde::{Deserialize, Serialize};

@@ -79,6 +79,8 @@ pub(crate) struct Mailbox {
     state: Mutex<State>,
     /// Whether this side has asked for the end: what waits to be handled is dropped then.
     ending: AtomicBool,
+    /// Whether there is mail: looked at after every message, so without the lock.
+    posted: AtomicBool,
     bounds: Bounds,
     policy: OverflowPolicy,
 }
@@ -98,7 +100,13 @@ impl Mailbox {
             waker: None,
             asleep: false,
         };
-        Self { state: Mutex::new(state), ending: AtomicBool::new(false), bounds, policy }
+        Self {
+            state: Mutex::new(state),
+            ending: AtomicBool::new(false),
+            posted: AtomicBool::new(false),
+            bounds,
+            policy,
+        }
     }
 
     /// Queues a frame. A volatile one is dropped without an error while the client takes nothing.
@@ -127,6 +135,7 @@ impl Mailbox {
             state.shut = true;
             self.ending.store(true, Ordering::Release);
             state.mail.push(Mail::End(End::overflow()));
+            self.posted.store(true, Ordering::Release);
             waker = state.waker();
         }
         drop(state);
@@ -145,6 +154,7 @@ impl Mailbox {
             self.ending.store(true, Ordering::Release);
         }
         state.mail.push(mail);
+        self.posted.store(true, Ordering::Release);
         let waker = state.waker();
         drop(state);
         wake(waker);
@@ -191,13 +201,14 @@ impl Mailbox {
 
     /// Whether the task was asked to do something.
     pub(crate) fn has_mail(&self) -> bool {
-        !self.state.lock().mail.is_empty()
+        self.posted.load(Ordering::Acquire)
     }
 
     /// For the task, when it begins to run: what it was asked to do.
     pub(crate) fn take_mail(&self) -> Vec<Mail> {
         let mut state = self.state.lock();
         state.asleep = false;
+        self.posted.store(false, Ordering::Release);
         std::mem::take(&mut state.mail)
     }
 

@@ -242,6 +242,7 @@ impl Connection {
         }
         let mut received = Received::take();
         let mut more = true;
+        let mut had_mail = false;
         for _ in 0..READ_BUDGET {
             if self.is_open() && !self.has_room() {
                 self.heartbeat.deaf();
@@ -257,7 +258,14 @@ impl Connection {
                     self.closed_by_client(frame);
                     break;
                 }
-                Poll::Ready(Ok(message)) => self.receive(message, context),
+                Poll::Ready(Ok(message)) => {
+                    self.receive(message, context);
+                    // What its handler fired comes before what is read next, and what it ended is over.
+                    if self.socket.peer().mailbox.has_mail() {
+                        self.read_mail(context);
+                        had_mail = true;
+                    }
+                }
                 Poll::Ready(Err(cause)) => {
                     self.broken(cause, context);
                     break;
@@ -265,7 +273,7 @@ impl Connection {
             }
         }
         self.link.keep(&mut received);
-        more
+        more || had_mail
     }
 
     fn receive(&mut self, message: Message, context: &mut Context<'_>) {

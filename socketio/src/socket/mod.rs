@@ -399,6 +399,11 @@ impl Socket {
         }
     }
 
+    /// Whether the socket has joined a room.
+    pub fn is_in(&self, room: impl AsRef<str>) -> bool {
+        self.0.rooms.lock().contains(room.as_ref())
+    }
+
     /// The rooms that the socket has joined. The room of its own id, in which it always is, is not among them.
     pub fn rooms(&self) -> Vec<String> {
         self.0.rooms.lock().iter().map(ToString::to_string).collect()
