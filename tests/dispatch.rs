@@ -39,6 +39,7 @@ async fn greet_later(user: User<'_>, log: State<Log>) -> String {
     format!("{} is {}", user.name, user.age)
 }
 
+#[allow(clippy::too_many_arguments, reason = "one of each kind")]
 #[event("context")]
 async fn context(
     by_reference: &Socket,

@@ -229,7 +229,7 @@ async fn json_of_a_raw_message_is_its_text() {
     let (log, mut seen) = log();
     let hub = Hub::builder().build().expect("a hub");
     hub.on("message", move |payload| {
-        log.note(payload.json::<Value>().map_or_else(|e| e.to_string(), |v| v.to_string()))
+        log.note(payload.json::<Value>().map_or_else(|e| e.to_string(), |v| v.to_string()));
     });
     let server = serve(hub).await;
     let mut client = server.connect("ann").await;

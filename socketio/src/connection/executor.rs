@@ -205,6 +205,11 @@ impl Executor {
         self.finished = true;
     }
 
+    /// Whether nothing runs and nothing waits.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.task.is_none() && self.queue.is_empty() && self.concurrent.is_none()
+    }
+
     pub(crate) fn is_finished(&self) -> bool {
         self.finished && self.task.is_none() && self.queue.is_empty()
     }

@@ -149,8 +149,9 @@ impl Mailbox {
         if state.abandoned {
             return false;
         }
-        if matches!(mail, Mail::End(_)) {
-            state.shut = true;
+        if let Mail::End(end) = &mail {
+            // When the hub shuts down, handlers that run may still answer.
+            state.shut |= end.handlers_until.is_none();
             self.ending.store(true, Ordering::Release);
         }
         state.mail.push(mail);

@@ -15,6 +15,7 @@ pub(crate) mod stream;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -40,6 +41,9 @@ const READ_BUDGET: usize = 256;
 /// How often the task goes round before it lets others run.
 const ROUNDS: usize = 8;
 
+/// How long a client has at least to take the close frame when handlers have used up a shutdown's time.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+
 pub(crate) struct Connection {
     link: Link,
     socket: Socket,
@@ -50,6 +54,8 @@ pub(crate) struct Connection {
     open_by: Option<Instant>,
     /// Until when handlers may run, once the hub shuts down.
     handlers_until: Option<Instant>,
+    /// How the connection is to end when they are done.
+    end_after: Option<Box<End>>,
     /// Whether texts can be events.
     envelopes: bool,
     _admission: Admission,
@@ -94,6 +100,7 @@ impl Connection {
             phase: Phase::Open,
             open_by: Some(now + config.connect_timeout),
             handlers_until: None,
+            end_after: None,
             envelopes,
             socket,
             _admission: admission,
@@ -121,6 +128,7 @@ impl Connection {
     fn poll(&mut self, context: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<()> {
         for _ in 0..ROUNDS {
             self.read_mail(context);
+            self.end_if_done();
             let mut more = self.run_events(context);
             more |= self.read(context);
             self.write(context);
@@ -132,6 +140,7 @@ impl Connection {
                 // The last handlers have failed, and somebody wants to know.
                 more = true;
             }
+            more |= self.is_done();
             if !more && self.socket.peer().mailbox.sleep(context.waker(), self.link.load()) {
                 return Poll::Pending;
             }
@@ -206,14 +215,38 @@ impl Connection {
             return;
         }
         self.executor.drop_queued();
+        if end.handlers_until.is_some() {
+            self.socket.tell_ending();
+            self.end_after = Some(Box::new(end));
+        } else {
+            self.end_now(end);
+        }
+    }
+
+    /// Whether the handlers are done that the end waits for.
+    fn is_done(&self) -> bool {
+        self.end_after.is_some() && self.executor.is_idle()
+    }
+
+    fn end_if_done(&mut self) {
+        if self.is_done()
+            && let Some(end) = self.end_after.take()
+        {
+            self.end_now(*end);
+        }
+    }
+
+    fn end_now(&mut self, end: End) {
         self.conclude(end.disconnect, end.on_purpose);
-        let by = Instant::now() + self.config().close_timeout;
-        let by = end.handlers_until.map_or(by, |until| until.min(by));
+        let now = Instant::now();
+        let by = now + self.config().close_timeout;
+        let by = end.handlers_until.map_or(by, |until| until.min(by).max(now + LAST_WORDS));
         self.phase = Phase::Closing { by, code: end.code, reason: end.reason };
     }
 
     /// Sets off what the socket's end brings about, behind the events that run.
     fn conclude(&mut self, disconnect: Disconnect, on_purpose: bool) {
+        self.end_after = None;
         self.socket.peer().mailbox.shut();
         self.socket.tell_waiting();
         self.executor.finish_with(lifecycle::farewell(self.socket.clone(), disconnect, on_purpose));
@@ -432,6 +465,7 @@ impl Connection {
         if self.handlers_until.is_some_and(|until| until <= now) {
             self.handlers_until = None;
             self.executor.abort();
+            self.end_if_done();
             self.executor.poll(context);
             if !self.executor.is_finished() {
                 self.executor.give_up();
@@ -466,7 +500,7 @@ impl Drop for Connection {
 
 /// A deadline that never comes.
 fn far_away() -> Instant {
-    Instant::now() + std::time::Duration::from_secs(86_400 * 365)
+    Instant::now() + Duration::from_secs(86_400 * 365)
 }
 
 fn owned(answer: Result<Args<'_>, &str>) -> Answer {

@@ -82,6 +82,12 @@ fn explain<'a, T: Deserialize<'a>>(text: &'a str) -> (Option<String>, String) {
 fn describe(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let message = message.rsplit_once(" at line ").map_or(&*message, |(message, _)| message);
+    if message.starts_with("data did not match any variant of untagged enum ") {
+        return "data did not match any variant".to_owned();
+    }
+    if message.starts_with("no variant of enum ") {
+        return "no variant found".to_owned();
+    }
     let mut out = String::with_capacity(message.len());
     let mut rest = message;
     while let Some(at) = rest.find("expected ") {
@@ -89,6 +95,8 @@ fn describe(error: &serde_json::Error) -> String {
         out.push_str(before);
         rest = expected;
         for (rust, json) in [
+            ("internally tagged enum ", "an object"),
+            ("adjacently tagged enum ", "an object"),
             ("struct variant ", "an object"),
             ("tuple variant ", "an array"),
             ("unit variant ", "a variant without data"),

@@ -153,6 +153,11 @@ impl Socket {
     pub(crate) fn tell_waiting(&self) {
         let abandoned = self.0.side.lock().as_mut().map(|side| side.requests.abandon());
         drop(abandoned);
+        self.tell_ending();
+    }
+
+    /// Lets everyone know who waits for the end that it has begun.
+    pub(crate) fn tell_ending(&self) {
         self.0.ended.notify_waiters();
     }
 
@@ -223,7 +228,7 @@ impl Socket {
         let notified = self.0.ended.notified();
         tokio::pin!(notified);
         notified.as_mut().enable();
-        if self.is_alive() {
+        if self.is_alive() && !self.peer().mailbox.is_ending() {
             notified.await;
         }
     }
@@ -474,9 +479,9 @@ impl Socket {
 
     /// Fires `error`, unless nobody would hear it: then it is only traced.
     pub(crate) fn report(&self, error: EventError) {
-        let told = error.clone();
-        if !self.post(Subject::Error(told)) {
-            tracing::warn!(socket = %self.id(), %error, event = error.event(), "error after the end of a connection");
+        let kept = error.clone();
+        if !self.post(Subject::Error(error)) {
+            tracing::warn!(socket = %self.id(), error = %kept, event = kept.event(), "error after a connection's end");
         }
     }
 

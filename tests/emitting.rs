@@ -1,0 +1,191 @@
+//! What can be emitted, in which form it arrives, and what is said when it can't.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use socketio::{Binary, EmitError, EventError, Hub, Socket, SocketId, event, events};
+use socketio_tests::{Client, Seen, Server, log, serve};
+use tokio_tungstenite::tungstenite::{Bytes, Message};
+
+#[event("delivered")]
+#[derive(Serialize)]
+struct Delivered<'a> {
+    from: &'a str,
+    picture: Binary,
+}
+
+#[event("changed")]
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Changed {
+    Name(String),
+    Nothing,
+}
+
+async fn connected(server: &Server, name: &str) -> (Client, Socket) {
+    let mut client = server.connect(name).await;
+    client.settle().await;
+    let found = server.hub.sockets().into_iter().find(|socket| socket.params("id") == Some(name));
+    (client, found.expect("a connected socket"))
+}
+
+/// A server whose `error` events are written down.
+async fn server() -> (Server, Seen) {
+    let (log, seen) = log();
+    let hub = Hub::builder().build().expect("a hub");
+    hub.on("error", move |payload| {
+        let error = payload.error.as_ref().expect("an error");
+        let (target, data) = (error.target().map(SocketId::as_str), String::from_utf8_lossy(&payload.data));
+        log.note(format_args!("{} {} {target:?} {data}", error.code(), error.message()));
+    });
+    (serve(hub).await, seen)
+}
+
+#[tokio::test]
+async fn every_form_of_message_arrives_as_it_should() {
+    let (server, _seen) = server().await;
+    let (mut client, socket) = connected(&server, "ann").await;
+    let picture = Binary::from(vec![255, 254]);
+    socket.emit(&Delivered { from: "bob", picture: picture.clone() }).expect("sent");
+    socket.emit(&Changed::Name("x".into())).expect("sent");
+    socket.emit(&Changed::Nothing).expect("sent");
+    socket.emit(("none",)).expect("sent");
+    socket.emit(("one", 1)).expect("sent");
+    socket.emit(("list", [1, 2])).expect("sent");
+    socket.emit(("null", ())).expect("sent");
+    socket.emit((String::from("three"), 1, "two", picture)).expect("sent");
+    socket.emit(("eight", 1, 2, 3, 4, 5, 6, 7, 8)).expect("sent");
+    socket.emit(("quo\"ted \u{7}", "\"\\\n\u{1F600}")).expect("sent");
+    for expected in [
+        json!({ "event": "delivered", "data": { "from": "bob", "picture": "//4=" } }),
+        json!({ "event": "changed", "data": { "name": "x" } }),
+        json!({ "event": "changed", "data": "nothing" }),
+        json!({ "event": "none" }),
+        json!({ "event": "one", "data": 1 }),
+        json!({ "event": "list", "data": [1, 2] }),
+        json!({ "event": "null", "data": null }),
+        json!({ "event": "three", "args": [1, "two", "//4="] }),
+        json!({ "event": "eight", "args": [1, 2, 3, 4, 5, 6, 7, 8] }),
+        json!({ "event": "quo\"ted \u{7}", "data": "\"\\\n\u{1F600}" }),
+    ] {
+        assert_eq!(client.json().await, expected);
+    }
+    socket.emit("text").expect("sent");
+    socket.emit(String::from("string")).expect("sent");
+    let empty = String::new();
+    socket.emit(&empty).expect("sent");
+    for expected in ["text", "string", ""] {
+        assert_eq!(client.next().await, Some(Message::text(expected)));
+    }
+    socket.emit(&[1_u8, 2][..]).expect("sent");
+    socket.emit(vec![3]).expect("sent");
+    socket.emit(Bytes::from_static(&[4])).expect("sent");
+    socket.emit(&[5]).expect("sent");
+    for expected in [&[1, 2][..], &[3], &[4], &[5]] {
+        assert_eq!(client.next().await, Some(Message::binary(expected.to_vec())));
+    }
+}
+
+#[tokio::test]
+async fn messages_of_every_size_arrive_in_order() {
+    let (server, _seen) = server().await;
+    let (mut client, socket) = connected(&server, "ann").await;
+    let sizes = [0, 100, 125, 126, 4_000, 4_096, 5_000, 65_535, 65_536, 100, 300_000, 1];
+    for size in sizes {
+        socket.emit("x".repeat(size)).expect("sent");
+        socket.emit(vec![7; size]).expect("sent");
+    }
+    for size in sizes {
+        assert_eq!(client.next().await.expect("a message").len(), size);
+        assert_eq!(client.next().await, Some(Message::binary(vec![7; size])));
+    }
+}
+
+#[tokio::test]
+async fn emits_of_hub_and_socket_reach_whom_they_name() {
+    let (server, mut seen) = server().await;
+    let ((mut ann, a), (mut bob, b)) = (connected(&server, "ann").await, connected(&server, "bob").await);
+    let hub = &server.hub;
+    hub.emit_to(a.id(), ("hub", 1)).expect("sent");
+    hub.emit_to_list([&*a.id(), "nobody", &*b.id()], ("hub", 2)).expect("sent");
+    hub.broadcast(("hub", 3)).expect("sent");
+    hub.emit(("hub", 4)).expect("sent");
+    a.emit_to(b.id(), ("socket", 5)).expect("sent");
+    a.emit_to_list(vec![b.id(), a.id()], ("socket", 6)).expect("sent");
+    a.broadcast(("socket", 7), true).expect("sent");
+    a.broadcast(("socket", 8), false).expect("sent");
+    for (client, expected) in [(&mut ann, &[1, 2, 3, 4, 6, 8][..]), (&mut bob, &[2, 3, 4, 5, 6, 7, 8])] {
+        for number in expected {
+            assert_eq!(client.json().await["data"], *number);
+        }
+    }
+    seen.expect_nothing();
+}
+
+#[tokio::test]
+async fn an_id_that_nobody_has_is_an_error_and_fires_one_on_the_socket() {
+    let (server, mut seen) = server().await;
+    let (_client, socket) = connected(&server, "ann").await;
+    let missing = server.hub.emit_to("nobody", "x");
+    assert!(matches!(missing, Err(EmitError::NotFound(id)) if id == "nobody"));
+    let missing = socket.emit_to("nobody", "x");
+    assert!(matches!(missing, Err(EmitError::NotFound(id)) if id == "nobody"));
+    seen.expect(&["unreachable no socket has the id `nobody` Some(\"nobody\") nobody"]).await;
+    socket.emit_to_list(["nobody", "noone"], "x").expect("errors of single ones are ignored");
+    seen.expect(&["unreachable no socket has the id `nobody` Some(\"nobody\") nobody"]).await;
+    seen.expect(&["unreachable no socket has the id `noone` Some(\"noone\") noone"]).await;
+}
+
+#[tokio::test]
+async fn names_that_no_event_can_have_and_values_without_json() {
+    let (server, _seen) = server().await;
+    let (mut client, socket) = connected(&server, "ann").await;
+    for name in ["", "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"] {
+        assert!(matches!(socket.emit((name, 1)), Err(EmitError::InvalidName(refused)) if refused == name));
+        assert!(matches!(server.hub.broadcast((name, 1)), Err(EmitError::InvalidName(_))));
+    }
+    let unserializable = std::collections::HashMap::from([((1, 2), 3)]);
+    assert!(matches!(socket.emit(("map", &unserializable)), Err(EmitError::Encode(_))));
+    assert!(matches!(socket.broadcast(("map", &unserializable), false), Err(EmitError::Encode(_))));
+    assert!(matches!(server.hub.to("x").emit(("map", 1, &unserializable)), Err(EmitError::Encode(_))));
+    assert!(socket.fire("map", &unserializable).is_err());
+    socket.emit(("fine", f64::NAN)).expect("sent");
+    assert_eq!(client.json().await, json!({ "event": "fine", "data": null }));
+}
+
+#[event("flood")]
+async fn flood(socket: &Socket, hub: &Hub, count: u32) -> Result<u32, EventError> {
+    for number in 0..count {
+        match number % 4 {
+            0 => socket.emit(("flood", number))?,
+            1 => hub.broadcast(("flood", number))?,
+            2 => hub.emit_to(socket.id(), ("flood", number))?,
+            _ => socket.volatile().within(socket.id()).emit(("flood", number))?,
+        }
+        if number % 100 == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    Ok(count)
+}
+
+#[tokio::test]
+async fn one_tasks_messages_arrive_in_order_whatever_the_verb() {
+    let server = serve(Hub::builder().events(events![flood]).build().expect("a hub")).await;
+    let mut client = server.connect("ann").await;
+    client.send(json!({ "event": "flood", "data": 2_000, "id": 1 }).to_string()).await;
+    let mut next = 0;
+    loop {
+        let message: Value = client.json().await;
+        if message["id"] == 1 {
+            break;
+        }
+        let number = message["data"].as_u64().expect("a number");
+        // Only a volatile one may be left out.
+        while next != number {
+            assert_eq!(next % 4, 3, "{next} is missing");
+            next += 1;
+        }
+        next += 1;
+    }
+    assert!(next >= 1_999);
+}

@@ -1,0 +1,257 @@
+//! Rooms and selections, namespaces, and what an adapter sees of them.
+
+use serde_json::{Value, json};
+use socketio::adapter::{Adapter, LocalAdapter, Packet};
+use socketio::{Audience, EmitError, Hub, JoinError, Selection, Socket, event, events};
+use socketio_tests::{Client, Log, Server, log, serve, serve_router};
+use std::sync::Arc;
+
+/// Some clients, connected in this order under these names, and their sockets.
+async fn clients<const N: usize>(server: &Server, names: [&str; N]) -> ([Client; N], [Socket; N]) {
+    let mut clients = Vec::new();
+    for name in names {
+        let mut client = server.connect(name).await;
+        client.settle().await;
+        clients.push(client);
+    }
+    let sockets = names.map(|name| {
+        let found = server.hub.sockets().into_iter().find(|socket| socket.params("id") == Some(name));
+        found.expect("a connected socket")
+    });
+    (clients.try_into().expect("one client per name"), sockets)
+}
+
+async fn server() -> Server {
+    serve(Hub::builder().build().expect("a hub")).await
+}
+
+/// What each client has received when it hears `end`, which everyone does.
+async fn received<const N: usize>(hub: &Hub, clients: &mut [Client; N]) -> [Vec<Value>; N] {
+    hub.broadcast(("end",)).expect("sent");
+    let mut all = std::array::from_fn(|_| Vec::new());
+    for (client, received) in clients.iter_mut().zip(&mut all) {
+        loop {
+            let message = client.json().await;
+            if message["event"] == "end" {
+                break;
+            }
+            received.push(message["data"].clone());
+        }
+    }
+    all
+}
+
+fn ids(selection: Selection<'_>) -> Vec<String> {
+    let mut ids: Vec<_> =
+        selection.sockets().iter().map(|socket| socket.params("id").unwrap_or_default().to_owned()).collect();
+    ids.sort();
+    ids
+}
+
+#[tokio::test]
+async fn selections_reach_whom_they_name_and_each_once() {
+    let server = server().await;
+    let (mut clients, [a, b, c, d]) = clients(&server, ["a", "b", "c", "d"]).await;
+    let hub = &server.hub;
+    for (socket, rooms) in [(&a, &["x", "y"][..]), (&b, &["x"]), (&c, &["y", "z"])] {
+        for room in rooms {
+            socket.join(room).expect("joined");
+        }
+    }
+    let emit = |selection: Selection<'_>, data: u32| selection.emit(("to", data)).expect("sent");
+    emit(hub.to("x"), 1);
+    emit(hub.to("x").to("y"), 2);
+    emit(hub.to("x").to("y").within("x"), 3);
+    emit(hub.to("x").except("y"), 4);
+    emit(hub.except("x"), 5);
+    emit(hub.except("x").except("z"), 6);
+    emit(hub.local(), 7);
+    emit(hub.local().to("z"), 8);
+    emit(hub.volatile(), 9);
+    emit(hub.to("nobody is here"), 10);
+    emit(a.to("x"), 11);
+    emit(a.within("x"), 12);
+    emit(a.to("x").to("y"), 13);
+    emit(a.except("z"), 14);
+    emit(a.local(), 15);
+    emit(a.volatile(), 16);
+    emit(a.volatile().to("x"), 17);
+    emit(a.to("x").to("y").except("z"), 18);
+    emit(hub.to("x").to(d.id()), 19);
+    emit(hub.to(a.id()).to("x"), 20);
+    emit(hub.except(d.id()), 21);
+    emit(a.to(b.id()), 22);
+    emit(a.to(a.id()), 23);
+    emit(a.within(a.id()), 24);
+    assert_eq!(ids(hub.to("x").to("y")), ["a", "b", "c"]);
+    assert_eq!(ids(hub.except("x")), ["c", "d"]);
+    assert_eq!(ids(a.to("x")), ["b"]);
+    assert_eq!(ids(a.volatile()), ["a"]);
+    let [a, b, c, d] = received(hub, &mut clients).await;
+    assert_eq!(a, [1, 2, 3, 7, 9, 12, 16, 19, 20, 21, 24].map(Value::from));
+    assert_eq!(b, [1, 2, 3, 4, 7, 9, 11, 12, 13, 14, 15, 17, 18, 19, 20, 21, 22].map(Value::from));
+    assert_eq!(c, [2, 3, 5, 7, 8, 9, 13, 15, 21].map(Value::from));
+    assert_eq!(d, [5, 6, 7, 9, 14, 15, 19].map(Value::from));
+}
+
+#[tokio::test]
+async fn a_join_is_visible_to_every_emit_that_starts_after_it() {
+    let server = server().await;
+    let ([mut client], [socket]) = clients(&server, ["a"]).await;
+    for round in 0..200 {
+        socket.join("room").expect("joined");
+        server.hub.to("room").emit(("in", round)).expect("sent");
+        socket.leave("room");
+        server.hub.to("room").emit(("out", round)).expect("sent");
+    }
+    for round in 0..200 {
+        assert_eq!(client.json().await, json!({ "event": "in", "data": round }));
+    }
+    socket.leave("never joined");
+    assert!(socket.rooms().is_empty());
+}
+
+#[tokio::test]
+async fn rooms_end_with_their_members_and_are_limited() {
+    let hub = Hub::builder().max_rooms(2).build().expect("a hub");
+    let server = serve(hub).await;
+    let ([mut client, _other], [socket, _]) = clients(&server, ["a", "b"]).await;
+    socket.join("x").expect("joined");
+    socket.join("x").expect("joined already");
+    socket.join("y").expect("joined");
+    assert_eq!(socket.join("z"), Err(JoinError::TooManyRooms));
+    socket.join("y").expect("joined already");
+    socket.leave("x");
+    socket.join("z").expect("joined");
+    let mut rooms = socket.rooms();
+    rooms.sort();
+    assert_eq!(rooms, ["y", "z"]);
+    client.close(1000, "").await;
+    socket.closed().await;
+    assert_eq!(client.closed().await, Some((1000, String::new())));
+    assert_eq!(ids(server.hub.to("y")), [""; 0]);
+    assert_eq!(socket.join("y"), Err(JoinError::Closed));
+    assert_eq!(ids(server.hub.to("y")), [""; 0]);
+}
+
+#[event("where")]
+fn place(socket: &Socket) -> String {
+    socket.namespace().to_owned()
+}
+
+#[event("everyone")]
+fn everyone(socket: &Socket) -> Result<(), EmitError> {
+    socket.broadcast(("all", socket.namespace()), false)
+}
+
+#[tokio::test]
+async fn namespaces_are_worlds_of_their_own() {
+    let admin = events![place, everyone];
+    let hub = Hub::builder().events(events![place]).namespace("admin", |namespace| namespace.events(admin)).build();
+    let hub = hub.expect("a hub");
+    let (log, mut seen) = log();
+    let own = log.clone();
+    hub.of("/admin").on("said", move |payload| own.note(format_args!("admin {}", payload.socket.namespace())));
+    hub.on("said", move |payload| log.note(format_args!("root {}", payload.socket.namespace())));
+    let app = axum::Router::new()
+        .route("/ws/{id}", axum::routing::get(hub.websocket()))
+        .route("/admin/{id}", axum::routing::get(hub.of("/admin").websocket()));
+    let server = serve_router(hub, app).await;
+    let (mut root, mut admin) = (server.connect("a").await, server.connect_to("/admin/b").await);
+    assert_eq!(root.ask("where", 1).await["data"], "/");
+    assert_eq!(admin.ask("where", 1).await["data"], "/admin");
+    assert_eq!(root.ask("everyone", 1).await["error"]["code"], "unknown_event");
+    let (hub, admins) = (&server.hub, server.hub.of("admin"));
+    assert_eq!((hub.len(), admins.len(), hub.of("/other").len()), (1, 1, 0));
+    let (one, other) = (hub.sockets().remove(0), admins.sockets().remove(0));
+    one.set_id("same").expect("free");
+    other.set_id("same").expect("free in its own namespace");
+    one.join("room").expect("joined");
+    other.join("room").expect("joined");
+    hub.to("room").emit(("room", "/")).expect("sent");
+    admins.to("room").emit(("room", "/admin")).expect("sent");
+    admins.emit_to("same", ("same", "/admin")).expect("sent");
+    assert_eq!(root.json().await, json!({ "event": "room", "data": "/" }));
+    assert_eq!(admin.json().await, json!({ "event": "room", "data": "/admin" }));
+    assert_eq!(admin.json().await, json!({ "event": "same", "data": "/admin" }));
+    admin.emit("everyone", 1).await;
+    assert_eq!(admin.json().await, json!({ "event": "all", "data": "/admin" }));
+    root.emit("said", 1).await;
+    seen.expect(&["root /"]).await;
+    admin.emit("said", 1).await;
+    seen.expect(&["admin /admin"]).await;
+    root.settle().await;
+}
+
+/// Writes down what passes through it.
+#[derive(Debug)]
+struct Watching {
+    local: LocalAdapter,
+    log: Log,
+}
+
+impl Adapter for Watching {
+    fn emit(&self, packet: &Packet, audience: &Audience) {
+        let except = audience.except_id().is_some();
+        let (rooms, except_rooms) = (audience.rooms(), audience.except_rooms());
+        let flags = (audience.is_local(), packet.is_volatile());
+        self.log.note(format_args!("emit {:?} {rooms:?} {except_rooms:?} {except} {flags:?}", packet.name()));
+        self.local.emit(packet, audience);
+    }
+
+    fn emit_to(&self, packet: &Packet, id: &str) -> Result<(), EmitError> {
+        self.log.note(format_args!("emit_to {:?} {id}", packet.name()));
+        self.local.emit_to(packet, id)
+    }
+
+    fn emit_to_socket(&self, packet: &Packet, socket: &Socket) -> Result<(), EmitError> {
+        self.log.note(format_args!("emit_to_socket {:?}", packet.name()));
+        self.local.emit_to_socket(packet, socket)
+    }
+
+    fn join(&self, socket: &Socket, room: &str) -> Arc<str> {
+        self.log.note(format_args!("join {room}"));
+        self.local.join(socket, room)
+    }
+
+    fn leave(&self, socket: &Socket, room: &str) {
+        self.log.note(format_args!("leave {room}"));
+        self.local.leave(socket, room);
+    }
+}
+
+#[tokio::test]
+async fn an_adapter_sees_every_emit_and_every_change_of_a_room() {
+    let (log, mut seen) = log();
+    let hub = Hub::builder().adapter(move |local| Watching { local, log: log.clone() }).build().expect("a hub");
+    let server = serve(hub).await;
+    let ([mut client], [socket]) = clients(&server, ["a"]).await;
+    let hub = &server.hub;
+    seen.expect_nothing();
+    socket.join("x").expect("joined");
+    socket.join("x").expect("joined already");
+    seen.expect(&["join x"]).await;
+    hub.to("x").except("y").emit(("a", 1)).expect("sent");
+    seen.expect(&[r#"emit Some("a") ["x"] ["y"] false (false, false)"#]).await;
+    socket.volatile().local().emit("text").expect("sent");
+    seen.expect(&["emit None [] [] true (true, true)"]).await;
+    hub.broadcast(("b", 1)).expect("sent");
+    socket.broadcast(("c", 1), true).expect("sent");
+    seen.expect(&[r#"emit Some("b") [] [] false (false, false)"#, r#"emit Some("c") [] [] true (false, false)"#]).await;
+    socket.set_id("me").expect("free");
+    hub.emit_to("me", ("d", 1)).expect("sent");
+    hub.emit_to_list(["me", "nobody"], ("e", 1)).expect("sent");
+    socket.emit_to("me", ("f", 1)).expect("sent");
+    socket.emit_to_list(["me"], ("g", 1)).expect("sent");
+    seen.expect(&[r#"emit_to Some("d") me"#, r#"emit_to Some("e") me"#, r#"emit_to Some("e") nobody"#]).await;
+    seen.expect(&[r#"emit_to Some("f") me"#, r#"emit_to Some("g") me"#]).await;
+    socket.emit(vec![1]).expect("sent");
+    socket.volatile().emit(("h",)).expect("sent");
+    let _asked = socket.emit_with_ack::<()>(("i",));
+    let lines = ["emit_to_socket None", "emit_to_socket Some(\"h\")", "emit_to_socket Some(\"i\")"];
+    seen.expect(&lines).await;
+    socket.leave("x");
+    socket.join("y").expect("joined");
+    client.close(1000, "").await;
+    seen.expect(&["leave x", "join y", "leave y"]).await;
+}
