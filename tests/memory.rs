@@ -1,0 +1,80 @@
+//! What clients that have gone leave in memory: nothing.
+
+use serde_json::json;
+use socketio::{Hub, Socket, event, events};
+use socketio_tests::{Client, Server, serve, soon};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use std::alloc::System;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const CLIENTS: usize = 300;
+
+fn in_use() -> usize {
+    let stats = ALLOCATOR.stats();
+    stats.bytes_allocated - stats.bytes_deallocated
+}
+
+#[event("join")]
+async fn join(socket: &Socket, room: String) -> usize {
+    socket.join(&room).expect("joined");
+    socket.set_attribute("room", room.as_str());
+    socket.on("own", |_payload| ());
+    let _asked = socket.emit_with_ack::<()>(("question",));
+    tokio::task::yield_now().await;
+    room.len()
+}
+
+/// Clients come, do what there is to do, and go in different ways.
+async fn round(server: &Server) {
+    let mut clients: Vec<Client> = Vec::new();
+    for number in 0..CLIENTS {
+        let mut client = server.connect(&number.to_string()).await;
+        client.ask("join", json!(format!("room {}", number % 10))).await;
+        client.ask("join", json!(format!("room of {number}"))).await;
+        client.send("a raw message").await;
+        clients.push(client);
+    }
+    let sockets = server.hub.sockets();
+    assert_eq!(sockets.len(), CLIENTS);
+    server.hub.broadcast(("news", "x".repeat(10_000))).expect("sent");
+    server.hub.to("room 1").to("room 2").emit("text").expect("sent");
+    for (at, (client, socket)) in clients.iter_mut().zip(&sockets).enumerate() {
+        match at % 3 {
+            0 => client.close(1000, "").await,
+            1 => socket.close(),
+            _ => {}
+        }
+    }
+    drop(clients);
+    soon("end of all connections", async {
+        while server.hub.stats().connections > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    for socket in &sockets {
+        // What is done to sockets that have gone must not pile up.
+        socket.close();
+        assert!(socket.emit("x").is_err() && socket.emit_to("nobody", "x").is_err() && socket.fire("x", 1).is_err());
+    }
+}
+
+#[tokio::test]
+async fn memory_is_back_where_it_was_when_all_have_gone() {
+    let hub = Hub::builder().events(events![join]).build().expect("a hub");
+    hub.on("message", |_payload| ());
+    let server = serve(hub).await;
+    // What the first clients leave are tables and buffers that the next ones use.
+    for _ in 0..2 {
+        round(&server).await;
+    }
+    let before = in_use();
+    for _ in 0..3 {
+        round(&server).await;
+    }
+    let after = in_use();
+    assert!(after <= before + before / 20, "{after} bytes are in use, {before} were before");
+    assert!(server.hub.is_empty());
+}
