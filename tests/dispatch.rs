@@ -260,10 +260,12 @@ async fn events_that_nobody_handles_get_an_answer_if_one_is_wanted() {
     assert_eq!(server.hub.stats().unknown_events, 3);
     let long = "x".repeat(257);
     assert_eq!(client.ask(&long, 1).await["error"]["code"], "unknown_event");
+    assert_eq!(server.hub.stats().unknown_events, 4);
     let silent = Hub::builder().events(events![nothing]).answer_unknown_events(false).build().expect("a hub");
     let server = serve(silent).await;
     let mut client = server.connect("ann").await;
     client.send(r#"{"event":"no such event","id":1}"#).await;
+    client.send(json!({ "event": long, "id": 1 }).to_string()).await;
     assert_eq!(client.request(json!({ "event": "nothing", "id": 2 })).await, json!({ "id": 2 }));
 }
 

@@ -204,6 +204,24 @@ async fn everything_queued_arrives_even_if_it_is_more_than_the_kernel_takes_at_o
 }
 
 #[tokio::test]
+async fn a_client_that_does_not_answer_a_close_is_not_waited_for_long() {
+    let (builder, log, mut seen) = hub();
+    let server = server_of(builder.close_timeout(Duration::from_millis(50)), log).await;
+    let _silent = server.connect("ann").await;
+    seen.expect(&["connect"]).await;
+    let socket = server.hub.sockets().remove(0);
+    socket.emit("x".repeat(8_000_000)).expect("queued");
+    socket.close();
+    seen.expect(&["close, rooms: [\"room\"]", "disconnecting: forced close"]).await;
+    soon("end of the connection", async {
+        while server.hub.stats().connections > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_message_that_is_too_large() {
     let (builder, log, mut seen) = hub();
     let server = server_of(builder.max_payload(1000), log).await;

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 use socketio::{Args, Hub, Socket, event, events};
-use socketio_tests::{Client, Server, serve, soon};
+use socketio_tests::{Client, Server, log, serve, soon};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 const CLIENTS: usize = 1_000;
 const MESSAGES: u64 = 100;
@@ -47,6 +48,32 @@ async fn talk(mut client: Client) -> Client {
     }
     assert_eq!(halves, 1);
     client
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shutdown_reaches_every_client() {
+    let (log, mut seen) = log();
+    let hub = Hub::builder().build().expect("a hub");
+    hub.on("disconnect", move |payload| log.note(String::from_utf8_lossy(&payload.data)));
+    let server = serve(hub).await;
+    let mut clients = Vec::new();
+    for number in 0..350 {
+        let mut client = server.connect(&number.to_string()).await;
+        client.settle().await;
+        clients.push(client);
+    }
+    server.hub.broadcast("queued").expect("sent");
+    let hub = server.hub.clone();
+    let shutdown = tokio::spawn(async move { hub.shutdown(Duration::from_secs(10)).await });
+    for mut client in clients {
+        assert_eq!(client.text().await, "queued");
+        assert_eq!(client.closed().await, Some((1001, "server shutting down".to_owned())));
+    }
+    soon("end of the shutdown", shutdown).await.expect("no panic");
+    for _ in 0..350 {
+        seen.expect(&["server shutting down"]).await;
+    }
+    seen.expect_nothing();
 }
 
 async fn all_gone(server: &Server) {

@@ -222,6 +222,21 @@ async fn handlers_go_on_when_the_client_has_gone_and_what_came_before_is_handled
 }
 
 #[tokio::test]
+async fn the_end_waits_for_concurrent_handlers() {
+    let (server, gate, mut seen) = server().await;
+    let mut client = server.connect("ann").await;
+    client.emit("beside", 1).await;
+    client.emit("beside", 2).await;
+    client.emit("quick", 3).await;
+    client.close(1000, "").await;
+    assert_eq!(client.closed().await, Some((1000, String::new())));
+    seen.expect(&["begin 1", "begin 2", "quick 3"]).await;
+    seen.expect_nothing();
+    gate.open_for(2);
+    seen.expect(&["end 1", "end 2", "ann left: transport close"]).await;
+}
+
+#[tokio::test]
 async fn what_waits_is_dropped_when_the_server_closes() {
     let (server, gate, mut seen) = server().await;
     server.hub.on("bye", |payload| payload.socket.close());

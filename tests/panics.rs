@@ -191,6 +191,29 @@ async fn an_error_listener_that_panics_does_not_set_off_another_error() {
 }
 
 #[tokio::test]
+async fn an_error_handler_whose_own_emits_fail_does_not_go_round_in_circles() {
+    let (server, log, mut seen) = server().await;
+    server.hub.on("error", move |payload| {
+        let log = log.clone();
+        async move {
+            tokio::task::yield_now().await;
+            let sent = payload.socket.emit_to("the operator", "something is wrong");
+            log.note(format_args!("operator told: {}", sent.is_ok()));
+        }
+    });
+    let mut client = server.connect("ann").await;
+    client.emit("sync", 1).await;
+    seen.expect(&["internal in sync", "operator told: false"]).await;
+    lives(&mut client).await;
+    lives(&mut client).await;
+    seen.expect_nothing();
+    let handle = server.hub.on("fine", |_payload| -> () { panic!("a secret of the server") });
+    lives(&mut client).await;
+    seen.expect(&["internal in fine", "operator told: false"]).await;
+    handle.off();
+}
+
+#[tokio::test]
 async fn raw_messages_and_the_end_may_panic_too() {
     let (server, log, mut seen) = server().await;
     for event in ["message", "ping", "disconnecting", "disconnect"] {

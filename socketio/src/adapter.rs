@@ -14,7 +14,8 @@ pub use crate::wire::packet::Packet;
 /// Carries messages to the sockets of a namespace, and is told of every change of a room.
 ///
 /// Everything passes through it before it is encoded for a wire. Its methods are called on the tasks of connections:
-/// they must not block.
+/// they must not block. In [`join`](Self::join) and [`leave`](Self::leave) the socket's own list of rooms is locked, so
+/// that changes keep their order: there, ask the socket nothing about its rooms.
 pub trait Adapter: Debug + Send + Sync + 'static {
     /// Delivers to everyone in the audience, each once.
     fn emit(&self, packet: &Packet, audience: &Audience);

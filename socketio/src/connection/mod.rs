@@ -20,7 +20,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::event::disconnect::{Disconnect, DisconnectReason};
-use crate::event::dispatch::is_heard;
+use crate::event::dispatch::{is_heard, unheard};
 use crate::event::error::EventError;
 use crate::event::incoming::{Incoming, Message as RawMessage, Parts, ReceivedEvent, Subject};
 use crate::event::table::Lifecycle;
@@ -87,6 +87,12 @@ enum Linger {
     Rejecting,
     /// It is written, and the client is to close its side.
     Discarding,
+}
+
+/// Why no event can have a name.
+enum RefusedName {
+    Reserved,
+    TooLong,
 }
 
 impl Connection {
@@ -332,26 +338,32 @@ impl Connection {
     fn receive_text(&mut self, text: Utf8Bytes, context: &mut Context<'_>) {
         let envelope = if self.envelopes { envelope::read(&text) } else { None };
         let (parts, refused) = match envelope {
-            Some(Envelope::Event { name, args, id }) => (Parts::of(&text, &name, args, id), self.refused_name(&name)),
+            Some(Envelope::Event { name, args, id }) => (Parts::of(&text, &name, args, id), self.refusal_of(&name)),
             Some(Envelope::Answer { id, answer }) if self.socket.answered(id, owned(answer)) => return,
             _ => return self.submit(Subject::text_message(text), context),
         };
-        let Some(error) = refused else {
+        let Some(refused) = refused else {
             return self.submit(Subject::Event(ReceivedEvent::received(text, parts)), context);
         };
         self.submit(Subject::text_message(text.clone()), context);
         let event = Subject::Event(ReceivedEvent::received(text, parts));
         let incoming = Incoming::new(self.socket.clone(), event);
-        incoming.answer(Err(&error));
-        incoming.report(error);
+        match refused {
+            RefusedName::TooLong => unheard(&incoming),
+            RefusedName::Reserved => {
+                let error = EventError::reserved_event(incoming.name());
+                incoming.answer(Err(&error));
+                incoming.report(error);
+            }
+        }
     }
 
     /// Why no event can have this name, if that is so.
-    fn refused_name(&self, name: &str) -> Option<EventError> {
+    fn refusal_of(&self, name: &str) -> Option<RefusedName> {
         if is_reserved(name) {
-            return Some(EventError::reserved_event(name));
+            return Some(RefusedName::Reserved);
         }
-        (name.len() > self.config().max_event_name).then(|| EventError::unknown_event(name))
+        (name.len() > self.config().max_event_name).then_some(RefusedName::TooLong)
     }
 
     fn closed_by_client(&mut self, frame: Option<tokio_tungstenite::tungstenite::protocol::CloseFrame>) {

@@ -3,6 +3,7 @@
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::any::Any;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub(crate) struct Running {
     state: State,
     socket: Socket,
     event: &'static str,
+    /// Whether it is about an error.
+    reports: bool,
 }
 
 enum State {
@@ -41,8 +44,38 @@ pub(crate) enum Start {
 type Shared = Option<Arc<dyn Any + Send + Sync>>;
 type ListenerList = Option<Arc<[Arc<Listener>]>>;
 
+thread_local! {
+    /// The socket whose `error` handlers and listeners run on this thread now.
+    static REPORTING: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+/// As long as it lives, the socket's errors are those of its own `error` handlers.
+struct Reporting {
+    before: Option<usize>,
+}
+
+impl Reporting {
+    fn on(socket: &Socket) -> Self {
+        Self { before: REPORTING.replace(Some(socket.address())) }
+    }
+}
+
+impl Drop for Reporting {
+    fn drop(&mut self) {
+        REPORTING.set(self.before);
+    }
+}
+
+/// Whether an `error` handler or listener of this socket runs on this thread: were its errors to fire `error` as well,
+/// there would be no end to it.
+pub(crate) fn is_reporting(socket: &Socket) -> bool {
+    REPORTING.get() == Some(socket.address())
+}
+
 /// Runs an event as far as it goes without waiting.
 pub(crate) fn start(mut incoming: Incoming) -> Start {
+    let reports = matches!(incoming.subject, Subject::Error(_));
+    let _reporting = reports.then(|| Reporting::on(&incoming.socket));
     let space = incoming.socket.space();
     let (own, shared) = listeners(space, &incoming);
     let found = handler(space, &incoming);
@@ -50,7 +83,7 @@ pub(crate) fn start(mut incoming: Incoming) -> Start {
         let socket = incoming.socket.clone();
         let concurrent = found.as_ref().is_some_and(|(handler, _)| handler.concurrent);
         let state = State::Chain(Box::pin(chain(incoming, found, own, shared)));
-        let running = Running { state, socket, event: "listener" };
+        let running = Running { state, socket, event: "listener", reports };
         return if concurrent { Start::Concurrent(running) } else { Start::Running(running) };
     }
     let Some((handler, this)) = found.or_else(|| fallback(incoming.socket.space(), &incoming)) else {
@@ -65,7 +98,8 @@ pub(crate) fn start(mut incoming: Incoming) -> Start {
         }
         Call::Async(call) => {
             let socket = incoming.socket.clone();
-            let running = Running { state: State::Handler(call(incoming)), socket, event: handler.key.as_str() };
+            let event = handler.key.as_str();
+            let running = Running { state: State::Handler(call(incoming)), socket, event, reports };
             if handler.concurrent { Start::Concurrent(running) } else { Start::Running(running) }
         }
     }
@@ -161,7 +195,7 @@ async fn chain(
 }
 
 /// An event that nothing was registered for.
-fn unheard(incoming: &Incoming) {
+pub(crate) fn unheard(incoming: &Incoming) {
     match &incoming.subject {
         Subject::Event(event) if event.from_client => {
             let socket = &incoming.socket;
@@ -182,14 +216,13 @@ fn unheard(incoming: &Incoming) {
 
 fn panicked(socket: &Socket, event: &str) {
     tracing::error!(socket = %socket.id(), event, "a handler or listener panicked");
-    if event != Lifecycle::Error.as_str() {
-        socket.report(EventError::internal().with_event(event));
-    }
+    socket.report(EventError::internal().with_event(event));
 }
 
 impl Running {
     /// Goes on with it. A panic of user code ends it like a return.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let _reporting = self.reports.then(|| Reporting::on(&self.socket));
         let state = &mut self.state;
         let polled = catch_unwind(AssertUnwindSafe(|| match state {
             State::Handler(future) => {

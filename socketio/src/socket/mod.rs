@@ -27,6 +27,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use crate::connection::mailbox::{End, Mail, Rejected};
 use crate::connection::peer::Peer;
 use crate::event::disconnect::{Disconnect, DisconnectReason};
+use crate::event::dispatch;
 use crate::event::error::EventError;
 use crate::event::incoming::{ReceivedEvent, Subject};
 use crate::event::listener::{EventPayload, ListenerHandle, Listeners, Listening};
@@ -479,6 +480,9 @@ impl Socket {
 
     /// Fires `error`, unless nobody would hear it: then it is only traced.
     pub(crate) fn report(&self, error: EventError) {
+        if dispatch::is_reporting(self) {
+            return tracing::warn!(socket = %self.id(), %error, "an error handler failed");
+        }
         let kept = error.clone();
         if !self.post(Subject::Error(error)) {
             tracing::warn!(socket = %self.id(), error = %kept, event = kept.event(), "error after a connection's end");
@@ -631,6 +635,13 @@ impl Socket {
         if let Err(rejected) = self.peer().mailbox.send(&writer.finish(Opcode::Ping), false) {
             self.rejected(rejected);
         }
+    }
+}
+
+impl Socket {
+    /// Tells it from all other sockets that there are now.
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
     }
 }
 
