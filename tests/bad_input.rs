@@ -309,9 +309,57 @@ async fn ids_that_are_none_ask_for_no_answer() {
 #[tokio::test]
 async fn errors_without_an_ack_are_not_silent() {
     let (server, mut seen) = server().await;
+    let (log, mut data) = log();
+    server.hub.on("error", move |payload| log.note(String::from_utf8_lossy(&payload.data)));
     let mut client = server.connect("ann").await;
     client.emit("number", "x").await;
     client.emit("socket", "x").await;
     client.emit("disconnect", "x").await;
     seen.expect(&["invalid_payload in number", "invalid_payload in socket", "reserved_event in disconnect"]).await;
+    for event in ["number", "socket", "disconnect"] {
+        data.expect(&[&json!({ "event": event, "data": "x" }).to_string()]).await;
+    }
+}
+
+/// Numbers that look random and are always the same.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % limit
+    }
+}
+
+#[tokio::test]
+async fn mutilated_envelopes_end_no_connection() {
+    let (server, _seen) = server().await;
+    let mut client = server.connect("ann").await;
+    let seeds = [
+        json!({ "event": "profile", "data": { "name": "x", "age": 1, "picture": "AQID" }, "id": 1 }).to_string(),
+        json!({ "event": "text", "args": ["\u{1F600} \"x\"", [1.5e10, null]], "id": "a" }).to_string(),
+        json!({ "id": 0, "error": { "code": "x" }, "data": [true] }).to_string(),
+    ];
+    let alphabet: Vec<char> = "{}[]\",:\\0e-.ud8\u{0}é \u{1F600}".chars().collect();
+    let mut dice = Dice(1);
+    for round in 0..3_000 {
+        let mut text: Vec<char> = seeds[round % seeds.len()].chars().collect();
+        for _ in 0..=dice.below(4) {
+            if text.len() < 2 {
+                break;
+            }
+            let (at, with) = (dice.below(text.len()), alphabet[dice.below(alphabet.len())]);
+            match dice.below(4) {
+                0 => text[at] = with,
+                1 => text.insert(at, with),
+                2 => drop(text.remove(at)),
+                _ => text.truncate(at.max(1)),
+            }
+        }
+        client.send(text.into_iter().collect::<String>()).await;
+        if round % 100 == 0 {
+            assert_eq!(client.ask("text", "x").await["data"], 1);
+        }
+    }
+    assert_eq!(client.ask("text", "x").await["data"], 1);
 }

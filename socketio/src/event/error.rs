@@ -1,5 +1,6 @@
 //! What can go wrong with an event: [`EventError`], which the client is told, and the errors it is made from.
 
+use bytes::Bytes;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -59,6 +60,7 @@ struct Details {
     data: Option<Value>,
     event: Option<String>,
     target: Option<SocketId>,
+    received: Option<Bytes>,
 }
 
 impl EventError {
@@ -71,6 +73,7 @@ impl EventError {
             data: None,
             event: None,
             target: None,
+            received: None,
         }))
     }
 
@@ -88,6 +91,15 @@ impl EventError {
 
     pub(crate) fn with_event(self, event: &str) -> Self {
         self.change(|details| details.event = Some(event.to_owned()))
+    }
+
+    /// Adds the message that the event came in.
+    pub(crate) fn with_received(self, received: Option<Bytes>) -> Self {
+        self.change(|details| details.received = received)
+    }
+
+    pub(crate) fn received(&self) -> Option<&Bytes> {
+        self.0.received.as_ref()
     }
 
     pub(crate) fn with_target(self, target: SocketId) -> Self {

@@ -59,6 +59,18 @@ impl Subject {
         Self::Message { message: Message::Text(text), is_event: false }
     }
 
+    /// The message that it came in.
+    fn received(&self) -> Option<Bytes> {
+        match self {
+            Self::Event(event) => Some(event.text.clone().into()),
+            Self::Message { message: Message::Text(text), .. } => Some(text.clone().into()),
+            Self::Message { message: Message::Binary(bytes), .. } | Self::Ping(bytes) | Self::Pong(bytes) => {
+                Some(bytes.clone())
+            }
+            _ => None,
+        }
+    }
+
     /// The lifecycle event that it is; `None` for events by name.
     pub(crate) fn lifecycle(&self) -> Option<Lifecycle> {
         Some(match self {
@@ -309,7 +321,7 @@ impl Incoming {
         if matches!(self.subject, Subject::Error(_)) {
             tracing::warn!(socket = %self.socket.id(), %error, "an error handler failed");
         } else {
-            self.socket.report(error.with_event(self.name()));
+            self.socket.report(error.with_event(self.name()).with_received(self.subject.received()));
         }
     }
 }

@@ -43,7 +43,8 @@ pub struct EventPayload {
     pub attributes: SocketAttributes,
     /// What went wrong, in `error`, and in `disconnect` after an abnormal end.
     pub error: Option<EventError>,
-    /// The raw message; or of an event's first argument the contents, if it is a string, else its JSON text.
+    /// The raw message; or of an event's first argument the contents, if it is a string, else its JSON text. In `error`
+    /// the message that was at fault, or the id of the socket that could not be reached.
     pub data: Bytes,
     args: Bytes,
     single: bool,
@@ -84,9 +85,10 @@ impl EventPayload {
                 payload.data = disconnect.reason().as_str().into();
             }
             Subject::Error(error) => {
-                if let Some(target) = error.target() {
-                    payload.data = Bytes::copy_from_slice(target.as_bytes());
-                }
+                payload.data = match (error.target(), error.received()) {
+                    (Some(target), _) => Bytes::copy_from_slice(target.as_bytes()),
+                    (None, received) => received.cloned().unwrap_or_default(),
+                };
                 payload.error = Some(error.clone());
             }
             Subject::Connect | Subject::Close => {}

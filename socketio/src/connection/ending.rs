@@ -1,0 +1,145 @@
+//! How a connection ends: by this server, by its client, or by itself.
+
+use std::task::Context;
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+
+use super::mailbox::End;
+use super::{Connection, Linger, Phase, lifecycle};
+use crate::event::disconnect::{Disconnect, DisconnectReason};
+use crate::event::error::EventError;
+
+/// How long a client has at least to take the close frame when handlers have used up a shutdown's time.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+
+impl Connection {
+    /// The client is told that it is not wanted, and nothing of what was queued for it.
+    pub(super) fn refuse(&mut self, refusal: &EventError) {
+        tracing::debug!(socket = %self.socket.id(), %refusal, "connection refused");
+        self.open_by = None;
+        self.socket.peer().mailbox.discard();
+        self.executor.abort();
+        if self.is_open() {
+            let end = End {
+                disconnect: Disconnect::new(DisconnectReason::ServerDisconnect),
+                code: 1008,
+                reason: refusal.message().to_owned(),
+                on_purpose: false,
+                handlers_until: None,
+            };
+            self.end(end);
+        }
+    }
+
+    /// Begins the end that this side wants.
+    pub(super) fn end(&mut self, end: End) {
+        self.handlers_until = end.handlers_until.or(self.handlers_until);
+        if !self.is_open() {
+            return;
+        }
+        self.executor.drop_queued();
+        if end.handlers_until.is_some() {
+            self.socket.tell_ending();
+            self.end_after = Some(Box::new(end));
+        } else {
+            self.end_now(end);
+        }
+    }
+
+    /// Whether the handlers are done that the end waits for.
+    pub(super) fn is_done(&self) -> bool {
+        self.end_after.is_some() && self.executor.is_idle()
+    }
+
+    pub(super) fn end_if_done(&mut self) {
+        if self.is_done()
+            && let Some(end) = self.end_after.take()
+        {
+            self.end_now(*end);
+        }
+    }
+
+    pub(super) fn end_now(&mut self, end: End) {
+        self.conclude(end.disconnect, end.on_purpose);
+        let now = Instant::now();
+        let by = now + self.config().close_timeout;
+        let by = end.handlers_until.map_or(by, |until| until.min(by).max(now + LAST_WORDS));
+        self.phase = Phase::Closing { by, code: end.code, reason: end.reason };
+    }
+
+    /// Sets off what the socket's end brings about, behind the events that run.
+    pub(super) fn conclude(&mut self, disconnect: Disconnect, on_purpose: bool) {
+        self.end_after = None;
+        self.socket.peer().mailbox.shut();
+        self.socket.tell_waiting();
+        self.executor.finish_with(lifecycle::farewell(self.socket.clone(), disconnect, on_purpose));
+    }
+
+    pub(super) fn closed_by_client(&mut self, frame: Option<CloseFrame>) {
+        let by = Instant::now() + self.config().close_timeout;
+        if self.is_open() {
+            let mut disconnect = Disconnect::new(DisconnectReason::TransportClose);
+            disconnect = match frame {
+                Some(frame) => disconnect.with_code(frame.code.into()).with_message(frame.reason.to_string()),
+                None => disconnect.with_code(1005),
+            };
+            self.conclude(disconnect, false);
+        }
+        self.socket.peer().mailbox.discard();
+        self.link.answer_close();
+        self.phase = Phase::Lingering { by, how: Linger::Answering };
+    }
+
+    /// The connection broke, or the client broke its protocol.
+    pub(super) fn broken(&mut self, cause: Disconnect, context: &mut Context<'_>) {
+        match cause.code() {
+            Some(code) if self.is_open() => {
+                tracing::debug!(socket = %self.socket.id(), %cause, "the client broke the protocol");
+                let by = Instant::now() + self.config().close_timeout;
+                self.executor.drop_queued();
+                self.conclude(cause, false);
+                self.socket.peer().mailbox.discard();
+                self.link.close(code, "");
+                self.phase = Phase::Lingering { by, how: Linger::Rejecting };
+            }
+            _ => {
+                if self.is_open() {
+                    self.conclude(cause, false);
+                }
+                self.close(context);
+            }
+        }
+    }
+
+    /// The transport is done with.
+    pub(super) fn close(&mut self, context: &mut Context<'_>) {
+        self.socket.peer().mailbox.discard();
+        self.link.shut(context);
+        self.phase = Phase::Closed;
+    }
+}
+
+impl End {
+    /// The end of a client whose outbox is full.
+    pub(crate) fn overflow() -> Self {
+        Self {
+            disconnect: Disconnect::new(DisconnectReason::Overflow).with_code(1013),
+            code: 1013,
+            reason: "overflow".to_owned(),
+            on_purpose: false,
+            handlers_until: None,
+        }
+    }
+
+    /// The end of everyone when the server shuts down.
+    pub(crate) fn shutdown(handlers_until: Instant) -> Self {
+        Self {
+            disconnect: Disconnect::new(DisconnectReason::Shutdown).with_code(1001),
+            code: 1001,
+            reason: "server shutting down".to_owned(),
+            on_purpose: true,
+            handlers_until: Some(handlers_until),
+        }
+    }
+}
