@@ -12,7 +12,8 @@ use crate::event::listener::{EventPayload, ListenerHandle, Listening};
 use crate::event::message::IntoMessage;
 use crate::hub::{Core, Hub};
 use crate::selection::{EmitError, Selection};
-use crate::socket::{Socket, fired};
+use crate::socket::Socket;
+use crate::socket::events::fired;
 use crate::transport::websocket::WebSocketRoute;
 use space::Space;
 

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::Socket;
+
 /// A socket's attributes as they were at one moment. Taking and cloning one is cheap: it is shared until the socket's
 /// attributes change.
 ///
@@ -34,5 +36,60 @@ impl Deref for SocketAttributes {
 
     fn deref(&self) -> &BTreeMap<String, Value> {
         &self.0
+    }
+}
+
+/// What the application keeps with the socket.
+impl Socket {
+    /// Sets an attribute.
+    pub fn set_attribute(&self, key: impl Into<String>, value: impl Into<Value>) {
+        let (key, value) = (key.into(), value.into());
+        self.with_side(|side| side.attributes.set(key, value));
+    }
+
+    /// An attribute's value.
+    pub fn get_attribute(&self, key: &str) -> Option<Value> {
+        self.attributes().get(key).cloned()
+    }
+
+    /// An attribute, if it is there and a string.
+    pub fn get_string_attribute(&self, key: &str) -> Option<String> {
+        self.attributes().get(key)?.as_str().map(str::to_owned)
+    }
+
+    /// An attribute, if it is there and an integer.
+    pub fn get_int_attribute(&self, key: &str) -> Option<i64> {
+        self.attributes().get(key)?.as_i64()
+    }
+
+    /// An attribute, if it is there and a number.
+    pub fn get_float_attribute(&self, key: &str) -> Option<f64> {
+        self.attributes().get(key)?.as_f64()
+    }
+
+    /// An attribute, if it is there and a boolean.
+    pub fn get_bool_attribute(&self, key: &str) -> Option<bool> {
+        self.attributes().get(key)?.as_bool()
+    }
+
+    /// All attributes as they are now.
+    pub fn attributes(&self) -> SocketAttributes {
+        self.0.side.lock().as_ref().map(|side| side.attributes.clone()).unwrap_or_default()
+    }
+
+    /// Keeps a value with the socket, one of each type; gives back the one that was there before. Request extensions
+    /// that axum layers set before the upgrade are there from the beginning.
+    pub fn insert_extension<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
+        self.with_side(|side| side.extensions.insert(value))
+    }
+
+    /// The value of this type that is kept with the socket.
+    pub fn extension<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+        self.0.side.lock().as_ref()?.extensions.get::<T>().cloned()
+    }
+
+    /// Takes the value of this type away from the socket.
+    pub fn remove_extension<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+        self.0.side.lock().as_mut()?.extensions.remove::<T>()
     }
 }

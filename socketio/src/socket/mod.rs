@@ -1,16 +1,14 @@
 //! [`Socket`]: a connection within one namespace, as handlers and listeners hold it.
 
 pub(crate) mod attributes;
+mod emitting;
+pub(crate) mod events;
 pub(crate) mod handshake;
 pub(crate) mod id;
 pub(crate) mod requests;
 
-use bytes::Bytes;
 use http::Extensions;
 use parking_lot::{Mutex, RwLock};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
@@ -18,31 +16,21 @@ use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::connection::mailbox::{End, Mail, Rejected};
+use crate::connection::mailbox::{End, Mail};
 use crate::connection::peer::Peer;
 use crate::event::disconnect::{Disconnect, DisconnectReason};
-use crate::event::dispatch;
-use crate::event::error::EventError;
-use crate::event::incoming::{ReceivedEvent, Subject};
-use crate::event::listener::{EventPayload, ListenerHandle, Listeners, Listening};
-use crate::event::message::{IntoMessage, check_name};
+use crate::event::listener::Listeners;
 use crate::hub::Hub;
 use crate::namespace::space::Space;
-use crate::selection::{EmitError, Selection};
-use crate::wire::envelope;
 use crate::wire::frame::{FrameWriter, Opcode};
-use crate::wire::packet::Packet;
-use crate::wire::payload::Payload;
 use attributes::SocketAttributes;
 use handshake::Handshake;
 pub use id::SocketId;
-use requests::{AckFuture, Requests, Timed};
+use requests::Requests;
 
 /// A connection within one namespace: what handlers and listeners hold.
 ///
@@ -162,6 +150,10 @@ impl Socket {
         self.0.ended.notify_waiters();
     }
 
+    fn with_side<R>(&self, change: impl FnOnce(&mut Side) -> R) -> R {
+        change(self.0.side.lock().get_or_insert_default())
+    }
+
     fn is_gone(&self) -> bool {
         self.0.phase.load(Ordering::Acquire) == GONE
     }
@@ -235,145 +227,6 @@ impl Socket {
     }
 }
 
-/// Emitting.
-impl Socket {
-    /// Emits to this socket's client.
-    ///
-    /// # Errors
-    ///
-    /// The payload does not serialize, or the client takes no message now.
-    pub fn emit(&self, message: impl IntoMessage) -> Result<(), EmitError> {
-        self.space().adapter().emit_to_socket(&message.into_packet()?, self)
-    }
-
-    /// Emits to the socket of the namespace with this id.
-    ///
-    /// # Errors
-    ///
-    /// There is none, its client takes no message now, or the payload does not serialize. Each also fires `error` on this
-    /// socket, with the other's id.
-    pub fn emit_to(&self, id: impl AsRef<str>, message: impl IntoMessage) -> Result<(), EmitError> {
-        let packet = message.into_packet()?;
-        self.emit_packet_to(id.as_ref(), &packet)
-    }
-
-    /// Emits to several sockets. One that can't be reached is no error, but fires `error` on this socket.
-    ///
-    /// # Errors
-    ///
-    /// The payload does not serialize.
-    pub fn emit_to_list<I>(&self, ids: I, message: impl IntoMessage) -> Result<(), EmitError>
-    where
-        I: IntoIterator,
-        I::Item: AsRef<str>,
-    {
-        let packet = message.into_packet()?;
-        for id in ids {
-            let _ = self.emit_packet_to(id.as_ref(), &packet);
-        }
-        Ok(())
-    }
-
-    fn emit_packet_to(&self, id: &str, packet: &Packet) -> Result<(), EmitError> {
-        let sent = self.space().adapter().emit_to(packet, id);
-        if let Err(error) = &sent {
-            let error = EventError::new("unreachable", error.to_string());
-            self.report(error.with_target(id.into()));
-        }
-        sent
-    }
-
-    /// Emits to everyone in the namespace, this socket left out if `except_self`.
-    ///
-    /// # Errors
-    ///
-    /// The payload does not serialize.
-    pub fn broadcast(&self, message: impl IntoMessage, except_self: bool) -> Result<(), EmitError> {
-        Selection::all(self.space(), except_self.then_some(self)).emit(message)
-    }
-
-    /// Selects the members of a room, this socket left out.
-    pub fn to(&self, room: impl AsRef<str>) -> Selection<'_> {
-        Selection::own(self).to(room)
-    }
-
-    /// Selects the members of a room, this socket included.
-    pub fn within(&self, room: impl AsRef<str>) -> Selection<'_> {
-        Selection::own(self).within(room)
-    }
-
-    /// Selects everyone but this socket and the members of a room.
-    pub fn except(&self, room: impl AsRef<str>) -> Selection<'_> {
-        Selection::own(self).except(room)
-    }
-
-    /// Selects everyone on this server but this socket.
-    pub fn local(&self) -> Selection<'_> {
-        Selection::own(self).local()
-    }
-
-    /// Emits to this socket's client, or to those selected further on, what is dropped for a client that can't take it
-    /// now.
-    pub fn volatile(&self) -> Selection<'_> {
-        Selection::own(self).volatile()
-    }
-
-    /// Emits to this socket's client and waits for its answer, decoded as a `T`, for as long as the hub's
-    /// [`ack_timeout`](crate::Builder::ack_timeout) says. The message is sent at once, not only when the future is polled.
-    ///
-    /// # Errors
-    ///
-    /// The message was not sent, the answer did not come in time or before the socket closed, it was an error, or it is no
-    /// `T`.
-    pub fn emit_with_ack<T: DeserializeOwned + 'static>(&self, message: impl IntoMessage) -> AckFuture<T> {
-        self.timeout(self.hub().config().ack_timeout).emit_with_ack(message)
-    }
-
-    /// For [`emit_with_ack`](Timed::emit_with_ack) with another timeout than the hub's.
-    pub fn timeout(&self, timeout: Duration) -> Timed<'_> {
-        Timed::new(self, timeout)
-    }
-
-    /// Puts a message into the client's outbox.
-    pub(crate) fn deliver(&self, packet: &Packet) -> Result<(), EmitError> {
-        if self.is_gone() {
-            return Err(EmitError::Closed);
-        }
-        let sent = self.peer().mailbox.send(packet.websocket_frame(), packet.is_volatile());
-        sent.map_err(|rejected| self.rejected(rejected))
-    }
-
-    fn rejected(&self, rejected: Rejected) -> EmitError {
-        match rejected {
-            Rejected::Closed => EmitError::Closed,
-            Rejected::Overflow { first } => {
-                if first {
-                    self.hub().counters().overflow();
-                    tracing::warn!(socket = %self.id(), "outbox overflow");
-                    if self.is_alive() {
-                        self.report(EventError::new("overflow", "the outbox is full, messages are dropped"));
-                    }
-                }
-                EmitError::Overflow
-            }
-        }
-    }
-
-    /// Sends the answer to an event. `id`: the JSON text of the event's id.
-    pub(crate) fn answer(&self, id: &str, answer: Result<&Payload, &EventError>) {
-        let mut writer = FrameWriter::new();
-        match answer {
-            Ok(payload) => envelope::write_answer(writer.payload(), id, payload),
-            Err(error) => envelope::write_error(writer.payload(), id, error),
-        }
-        let sent = self.peer().mailbox.send(&writer.finish(Opcode::Text), false);
-        if let Err(rejected) = sent {
-            let error = self.rejected(rejected);
-            tracing::debug!(socket = %self.id(), %error, "an answer was not sent");
-        }
-    }
-}
-
 /// Rooms.
 impl Socket {
     /// Joins a room. Once this returns, emits to the room reach the socket.
@@ -413,154 +266,6 @@ impl Socket {
     /// The rooms that the socket has joined. The room of its own id, in which it always is, is not among them.
     pub fn rooms(&self) -> Vec<String> {
         self.0.rooms.lock().iter().map(ToString::to_string).collect()
-    }
-}
-
-/// Events and listeners of this socket.
-impl Socket {
-    /// Calls `listener` for events of this name that come from this socket, after the table's handler and before the
-    /// hub's listeners.
-    pub fn on<F, R, M>(&self, event: impl AsRef<str>, listener: F) -> ListenerHandle
-    where
-        F: Fn(EventPayload) -> R + Send + Sync + 'static,
-        R: Listening<M>,
-    {
-        self.own_listeners().add(event.as_ref(), false, listener)
-    }
-
-    /// The same for the next such event only.
-    pub fn once<F, R, M>(&self, event: impl AsRef<str>, listener: F) -> ListenerHandle
-    where
-        F: Fn(EventPayload) -> R + Send + Sync + 'static,
-        R: Listening<M>,
-    {
-        self.own_listeners().add(event.as_ref(), true, listener)
-    }
-
-    /// Removes all listeners that this socket has for events of this name.
-    pub fn off(&self, event: impl AsRef<str>) {
-        if let Some(listeners) = self.listeners() {
-            listeners.remove_all(event.as_ref());
-        }
-    }
-
-    fn own_listeners(&self) -> Arc<Listeners> {
-        let listeners = self.with_side(|side| Arc::clone(side.listeners.get_or_insert_default()));
-        self.0.has_listeners.store(true, Ordering::Release);
-        listeners
-    }
-
-    pub(crate) fn listeners(&self) -> Option<Arc<Listeners>> {
-        if !self.0.has_listeners.load(Ordering::Acquire) {
-            return None;
-        }
-        self.0.side.lock().as_ref()?.listeners.clone()
-    }
-
-    /// Queues an event as if the client had sent it, for handlers and listeners; nothing is sent. The name of a lifecycle
-    /// event reaches listeners only.
-    ///
-    /// # Errors
-    ///
-    /// `data`, the event's one argument, does not serialize, or the socket is gone.
-    pub fn fire(&self, event: impl AsRef<str>, data: impl Serialize) -> Result<(), EmitError> {
-        let (name, text) = fired(event.as_ref(), &data)?;
-        self.fire_encoded(&name, &text)
-    }
-
-    pub(crate) fn fire_encoded(&self, name: &Arc<str>, text: &Utf8Bytes) -> Result<(), EmitError> {
-        if self.is_gone() {
-            return Err(EmitError::Closed);
-        }
-        match self.post(Subject::Event(ReceivedEvent::fired(Arc::clone(name), text.clone()))) {
-            true => Ok(()),
-            false => Err(EmitError::Closed),
-        }
-    }
-
-    /// Fires `error`, unless nobody would hear it: then it is only traced.
-    pub(crate) fn report(&self, error: EventError) {
-        if dispatch::is_reporting(self) {
-            return tracing::warn!(socket = %self.id(), %error, "an error handler failed");
-        }
-        let kept = error.clone();
-        if !self.post(Subject::Error(error)) {
-            tracing::warn!(socket = %self.id(), error = %kept, event = kept.event(), "error after a connection's end");
-        }
-    }
-
-    fn post(&self, subject: Subject) -> bool {
-        self.peer().mailbox.post(Mail::Run(self.clone(), subject))
-    }
-}
-
-/// An event to be fired, encoded once for all sockets.
-pub(crate) fn fired(event: &str, data: &impl Serialize) -> Result<(Arc<str>, Utf8Bytes), EmitError> {
-    if event.is_empty() {
-        check_name(event)?;
-    }
-    let mut json = Vec::new();
-    Payload::of(data)?.write_json(&mut json);
-    let text = Utf8Bytes::try_from(Bytes::from(json)).map_err(serde::de::Error::custom);
-    Ok((event.into(), text.map_err(EmitError::Encode)?))
-}
-
-/// What the application keeps with the socket.
-impl Socket {
-    fn with_side<R>(&self, change: impl FnOnce(&mut Side) -> R) -> R {
-        change(self.0.side.lock().get_or_insert_default())
-    }
-
-    /// Sets an attribute.
-    pub fn set_attribute(&self, key: impl Into<String>, value: impl Into<Value>) {
-        let (key, value) = (key.into(), value.into());
-        self.with_side(|side| side.attributes.set(key, value));
-    }
-
-    /// An attribute's value.
-    pub fn get_attribute(&self, key: &str) -> Option<Value> {
-        self.attributes().get(key).cloned()
-    }
-
-    /// An attribute, if it is there and a string.
-    pub fn get_string_attribute(&self, key: &str) -> Option<String> {
-        self.attributes().get(key)?.as_str().map(str::to_owned)
-    }
-
-    /// An attribute, if it is there and an integer.
-    pub fn get_int_attribute(&self, key: &str) -> Option<i64> {
-        self.attributes().get(key)?.as_i64()
-    }
-
-    /// An attribute, if it is there and a number.
-    pub fn get_float_attribute(&self, key: &str) -> Option<f64> {
-        self.attributes().get(key)?.as_f64()
-    }
-
-    /// An attribute, if it is there and a boolean.
-    pub fn get_bool_attribute(&self, key: &str) -> Option<bool> {
-        self.attributes().get(key)?.as_bool()
-    }
-
-    /// All attributes as they are now.
-    pub fn attributes(&self) -> SocketAttributes {
-        self.0.side.lock().as_ref().map(|side| side.attributes.clone()).unwrap_or_default()
-    }
-
-    /// Keeps a value with the socket, one of each type; gives back the one that was there before. Request extensions
-    /// that axum layers set before the upgrade are there from the beginning.
-    pub fn insert_extension<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
-        self.with_side(|side| side.extensions.insert(value))
-    }
-
-    /// The value of this type that is kept with the socket.
-    pub fn extension<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        self.0.side.lock().as_ref()?.extensions.get::<T>().cloned()
-    }
-
-    /// Takes the value of this type away from the socket.
-    pub fn remove_extension<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        self.0.side.lock().as_mut()?.extensions.remove::<T>()
     }
 }
 

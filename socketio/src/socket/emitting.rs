@@ -1,0 +1,154 @@
+//! What sockets send, to their own client and to others.
+
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+
+use super::Socket;
+use super::requests::{AckFuture, Timed};
+use crate::connection::mailbox::Rejected;
+use crate::event::error::EventError;
+use crate::event::message::IntoMessage;
+use crate::selection::{EmitError, Selection};
+use crate::wire::envelope;
+use crate::wire::frame::{FrameWriter, Opcode};
+use crate::wire::packet::Packet;
+use crate::wire::payload::Payload;
+
+/// Emitting.
+impl Socket {
+    /// Emits to this socket's client.
+    ///
+    /// # Errors
+    ///
+    /// The payload does not serialize, or the client takes no message now.
+    pub fn emit(&self, message: impl IntoMessage) -> Result<(), EmitError> {
+        self.space().adapter().emit_to_socket(&message.into_packet()?, self)
+    }
+
+    /// Emits to the socket of the namespace with this id.
+    ///
+    /// # Errors
+    ///
+    /// There is none, its client takes no message now, or the payload does not serialize. Each also fires `error` on this
+    /// socket, with the other's id.
+    pub fn emit_to(&self, id: impl AsRef<str>, message: impl IntoMessage) -> Result<(), EmitError> {
+        let packet = message.into_packet()?;
+        self.emit_packet_to(id.as_ref(), &packet)
+    }
+
+    /// Emits to several sockets. One that can't be reached is no error, but fires `error` on this socket.
+    ///
+    /// # Errors
+    ///
+    /// The payload does not serialize.
+    pub fn emit_to_list<I>(&self, ids: I, message: impl IntoMessage) -> Result<(), EmitError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        let packet = message.into_packet()?;
+        for id in ids {
+            let _ = self.emit_packet_to(id.as_ref(), &packet);
+        }
+        Ok(())
+    }
+
+    fn emit_packet_to(&self, id: &str, packet: &Packet) -> Result<(), EmitError> {
+        let sent = self.space().adapter().emit_to(packet, id);
+        if let Err(error) = &sent {
+            let error = EventError::new("unreachable", error.to_string());
+            self.report(error.with_target(id.into()));
+        }
+        sent
+    }
+
+    /// Emits to everyone in the namespace, this socket left out if `except_self`.
+    ///
+    /// # Errors
+    ///
+    /// The payload does not serialize.
+    pub fn broadcast(&self, message: impl IntoMessage, except_self: bool) -> Result<(), EmitError> {
+        Selection::all(self.space(), except_self.then_some(self)).emit(message)
+    }
+
+    /// Selects the members of a room, this socket left out.
+    pub fn to(&self, room: impl AsRef<str>) -> Selection<'_> {
+        Selection::own(self).to(room)
+    }
+
+    /// Selects the members of a room, this socket included.
+    pub fn within(&self, room: impl AsRef<str>) -> Selection<'_> {
+        Selection::own(self).within(room)
+    }
+
+    /// Selects everyone but this socket and the members of a room.
+    pub fn except(&self, room: impl AsRef<str>) -> Selection<'_> {
+        Selection::own(self).except(room)
+    }
+
+    /// Selects everyone on this server but this socket.
+    pub fn local(&self) -> Selection<'_> {
+        Selection::own(self).local()
+    }
+
+    /// Emits to this socket's client, or to those selected further on, what is dropped for a client that can't take it
+    /// now.
+    pub fn volatile(&self) -> Selection<'_> {
+        Selection::own(self).volatile()
+    }
+
+    /// Emits to this socket's client and waits for its answer, decoded as a `T`, for as long as the hub's
+    /// [`ack_timeout`](crate::Builder::ack_timeout) says. The message is sent at once, not only when the future is polled.
+    ///
+    /// # Errors
+    ///
+    /// The message was not sent, the answer did not come in time or before the socket closed, it was an error, or it is no
+    /// `T`.
+    pub fn emit_with_ack<T: DeserializeOwned + 'static>(&self, message: impl IntoMessage) -> AckFuture<T> {
+        self.timeout(self.hub().config().ack_timeout).emit_with_ack(message)
+    }
+
+    /// For [`emit_with_ack`](Timed::emit_with_ack) with another timeout than the hub's.
+    pub fn timeout(&self, timeout: Duration) -> Timed<'_> {
+        Timed::new(self, timeout)
+    }
+
+    /// Puts a message into the client's outbox.
+    pub(crate) fn deliver(&self, packet: &Packet) -> Result<(), EmitError> {
+        if self.is_gone() {
+            return Err(EmitError::Closed);
+        }
+        let sent = self.peer().mailbox.send(packet.websocket_frame(), packet.is_volatile());
+        sent.map_err(|rejected| self.rejected(rejected))
+    }
+
+    pub(super) fn rejected(&self, rejected: Rejected) -> EmitError {
+        match rejected {
+            Rejected::Closed => EmitError::Closed,
+            Rejected::Overflow { first } => {
+                if first {
+                    self.hub().counters().overflow();
+                    tracing::warn!(socket = %self.id(), "outbox overflow");
+                    if self.is_alive() {
+                        self.report(EventError::new("overflow", "the outbox is full, messages are dropped"));
+                    }
+                }
+                EmitError::Overflow
+            }
+        }
+    }
+
+    /// Sends the answer to an event. `id`: the JSON text of the event's id.
+    pub(crate) fn answer(&self, id: &str, answer: Result<&Payload, &EventError>) {
+        let mut writer = FrameWriter::new();
+        match answer {
+            Ok(payload) => envelope::write_answer(writer.payload(), id, payload),
+            Err(error) => envelope::write_error(writer.payload(), id, error),
+        }
+        let sent = self.peer().mailbox.send(&writer.finish(Opcode::Text), false);
+        if let Err(rejected) = sent {
+            let error = self.rejected(rejected);
+            tracing::debug!(socket = %self.id(), %error, "an answer was not sent");
+        }
+    }
+}
