@@ -1,8 +1,7 @@
 //! What stands in the brackets of `#[event(…)]`.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
-use quote::ToTokens;
-use syn::{LitStr, Token};
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use syn::LitStr;
 
 use crate::errors::Errors;
 
@@ -28,11 +27,20 @@ const FORMS: &str = "write `#[event(\"name\")]`, `#[event(connect)]` or another 
 /// Which event it is about.
 pub(crate) enum Subject {
     Name(LitStr),
-    /// The variant's name, and where the user wrote it.
-    Lifecycle(Ident),
+    Lifecycle(Lifecycle),
     Fallback(Ident),
     /// None is named: it is the last parameter's.
     Inferred,
+    /// What is written is wrong, so that what was meant can't be known.
+    Unknown,
+}
+
+/// A lifecycle event.
+pub(crate) struct Lifecycle {
+    /// As the user wrote it.
+    pub(crate) word: Ident,
+    /// What its types are called.
+    pub(crate) variant: &'static str,
 }
 
 pub(crate) struct Attribute {
@@ -43,7 +51,7 @@ pub(crate) struct Attribute {
 /// Parses the arguments, each by itself, so that one that is wrong does not hide the others.
 pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Attribute {
     let mut attribute = Attribute { subject: Subject::Inferred, concurrent: None };
-    for argument in split_at_commas(tokens) {
+    for argument in split_at_commas(tokens, errors) {
         if let Ok(name) = syn::parse2::<LitStr>(argument.clone()) {
             check_name(&name, errors);
             set_subject(&mut attribute, Subject::Name(name), &argument, errors);
@@ -51,6 +59,7 @@ pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Attribute {
             parse_word(&mut attribute, word, &argument, errors);
         } else {
             errors.push(&argument, "this is no argument of `#[event]`", FORMS);
+            attribute.subject = Subject::Unknown;
         }
     }
     attribute
@@ -65,7 +74,7 @@ fn parse_word(attribute: &mut Attribute, word: Ident, argument: &TokenStream, er
     } else if text == "fallback" {
         set_subject(attribute, Subject::Fallback(word), argument, errors);
     } else if let Some((_, variant)) = LIFECYCLES.iter().find(|(name, _)| *name == text) {
-        set_subject(attribute, Subject::Lifecycle(Ident::new(variant, word.span())), argument, errors);
+        set_subject(attribute, Subject::Lifecycle(Lifecycle { word, variant }), argument, errors);
     } else {
         let names: Vec<_> = LIFECYCLES.iter().map(|(name, _)| format!("`{name}`")).collect();
         errors.push(
@@ -77,16 +86,15 @@ fn parse_word(attribute: &mut Attribute, word: Ident, argument: &TokenStream, er
                 names.join(", ")
             ),
         );
-        // What was meant can't be known; a name keeps the rest of the item going.
-        attribute.subject = Subject::Name(LitStr::new(&text, word.span()));
+        attribute.subject = Subject::Unknown;
     }
 }
 
 fn set_subject(attribute: &mut Attribute, subject: Subject, argument: &TokenStream, errors: &mut Errors) {
-    if matches!(attribute.subject, Subject::Inferred) {
-        attribute.subject = subject;
-    } else {
-        errors.push(argument, "a second event", "a handler or payload type has one event; write a function for each");
+    match attribute.subject {
+        Subject::Inferred => attribute.subject = subject,
+        Subject::Unknown => {}
+        _ => errors.push(argument, "a second event", "a handler or payload type has one event: write one for each"),
     }
 }
 
@@ -103,12 +111,15 @@ fn check_name(name: &LitStr, errors: &mut Errors) {
     }
 }
 
-fn split_at_commas(tokens: TokenStream) -> Vec<TokenStream> {
+fn split_at_commas(tokens: TokenStream, errors: &mut Errors) -> Vec<TokenStream> {
     let mut parts = Vec::new();
     let mut part = TokenStream::new();
     for token in tokens {
         match &token {
-            TokenTree::Punct(punct) if punct.as_char() == ',' => parts.push(std::mem::take(&mut part)),
+            TokenTree::Punct(comma) if comma.as_char() == ',' => match part.is_empty() {
+                true => errors.push(comma, "an argument is missing here", FORMS),
+                false => parts.push(std::mem::take(&mut part)),
+            },
             _ => part.extend([token]),
         }
     }
@@ -118,33 +129,77 @@ fn split_at_commas(tokens: TokenStream) -> Vec<TokenStream> {
     parts
 }
 
-/// What `#[event]` on a payload type says: just a name.
-pub(crate) fn parse_payload_name(tokens: TokenStream, errors: &mut Errors) -> LitStr {
+/// What `#[event]` on the payload type `ident` says: just a name.
+pub(crate) fn parse_payload_name(tokens: TokenStream, ident: &Ident, errors: &mut Errors) -> LitStr {
     let help = "write `#[event(\"name\")]`";
     let attribute = parse(tokens, errors);
     if let Some(concurrent) = attribute.concurrent {
         errors.push(concurrent, "a payload type can't be `concurrent`", help);
     }
     match attribute.subject {
-        Subject::Name(name) => name,
-        Subject::Lifecycle(word) | Subject::Fallback(word) => {
+        Subject::Name(name) => return name,
+        Subject::Lifecycle(Lifecycle { word, .. }) | Subject::Fallback(word) => {
             errors.push(&word, "a payload type has an event with a name", help);
-            LitStr::new("unnamed", word.span())
         }
-        Subject::Inferred => {
-            errors.push(Span::call_site().into_tokens(), "a payload type needs the name of its event", help);
-            LitStr::new("unnamed", Span::call_site())
+        Subject::Inferred => errors.push(ident, "a payload type needs the name of its event", help),
+        Subject::Unknown => {}
+    }
+    LitStr::new("unnamed", ident.span())
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::{format_ident, quote};
+
+    use super::*;
+
+    fn parsed(tokens: TokenStream) -> (Attribute, usize) {
+        let mut errors = Errors::default();
+        let attribute = parse(tokens, &mut errors);
+        (attribute, errors.len())
+    }
+
+    #[test]
+    fn names_lifecycles_and_options_in_any_order() {
+        let (attribute, errors) = parsed(quote!(concurrent, "name",));
+        assert!(matches!(&attribute.subject, Subject::Name(name) if name.value() == "name"));
+        assert!(attribute.concurrent.is_some());
+        assert_eq!(errors, 0);
+        for (name, variant) in LIFECYCLES {
+            let word = format_ident!("{name}");
+            let (attribute, errors) = parsed(quote!(#word));
+            assert!(matches!(attribute.subject, Subject::Lifecycle(lifecycle) if lifecycle.variant == variant));
+            assert_eq!(errors, 0);
+        }
+        assert!(matches!(parsed(quote!(fallback)).0.subject, Subject::Fallback(_)));
+        assert!(matches!(parsed(quote!()).0.subject, Subject::Inferred));
+    }
+
+    #[test]
+    fn each_wrong_argument_is_one_error() {
+        assert_eq!(parsed(quote!("", parallel, 3, concurrent, concurrent, x = "y",,)).1, 6);
+        assert_eq!(parsed(quote!("a", "b", connect)).1, 2);
+    }
+
+    #[test]
+    fn reserved_names_are_lifecycle_events_or_no_names_at_all() {
+        for name in RESERVED {
+            assert_eq!(parsed(quote!(#name)).1, 1, "{name}");
+        }
+        for name in ["message", "ping", "pong", "close", "error", "Connect", " "] {
+            assert_eq!(parsed(quote!(#name)).1, 0, "{name}");
         }
     }
-}
 
-/// An error that underlines the whole attribute.
-trait IntoTokens {
-    fn into_tokens(self) -> TokenStream;
-}
-
-impl IntoTokens for Span {
-    fn into_tokens(self) -> TokenStream {
-        Token![#](self).into_token_stream()
+    #[test]
+    fn a_payload_type_has_a_name_and_nothing_else() {
+        let ident = format_ident!("Said");
+        for (tokens, expected) in
+            [(quote!("said"), 0), (quote!(), 1), (quote!(connect), 1), (quote!(3), 1), (quote!("said", concurrent), 1)]
+        {
+            let mut errors = Errors::default();
+            parse_payload_name(tokens.clone(), &ident, &mut errors);
+            assert_eq!(errors.len(), expected, "{tokens}");
+        }
     }
 }

@@ -24,6 +24,11 @@ impl Errors {
         self.0.is_none()
     }
 
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.0.iter().flatten().count()
+    }
+
     pub(crate) fn extend(&mut self, others: Self) {
         if let Some(others) = others.0 {
             self.add(others);
@@ -32,7 +37,7 @@ impl Errors {
 
     /// The errors as items to be emitted beside the user's own.
     pub(crate) fn into_tokens(self) -> TokenStream {
-        self.0.map(|errors| errors.into_compile_error()).unwrap_or_default()
+        self.0.map(syn::Error::into_compile_error).unwrap_or_default()
     }
 }
 

@@ -1,15 +1,16 @@
 //! `events![…]`: one table of many handlers.
 
-use proc_macro2::{Span, TokenStream};
-use quote::quote;
-use syn::parse::{Parse, ParseStream};
-use syn::punctuated::Punctuated;
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote, quote_spanned};
+use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Expr, Path, Token};
 
-use crate::errors::error;
-use crate::handler::assertion;
+use crate::checks::require;
+use crate::errors::Errors;
+use crate::extent::Extent;
 use crate::krate;
-use crate::signature::spanned_path;
+
+const FORMS: &str = "write `events![handler, module::handler, ..module::EVENTS]`";
 
 enum Item {
     Handler(Path),
@@ -20,59 +21,157 @@ impl Parse for Item {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         if input.peek(Token![..]) {
             input.parse::<Token![..]>()?;
-            return Ok(Self::Table(input.parse()?));
+            return input.parse().map(Self::Table);
         }
-        let begin = input.fork();
-        input.parse().map(Self::Handler).map_err(|_| {
-            error(
-                begin.parse::<proc_macro2::TokenTree>().ok(),
-                "this is no handler and no table",
-                "write `events![handler, module::handler, ..module::EVENTS]`",
-            )
-        })
+        Path::parse_mod_style(input).map(Self::Handler)
     }
 }
 
-pub(crate) fn expand(items: TokenStream) -> TokenStream {
-    let krate = krate::path(Span::call_site());
-    let items = match syn::parse::Parser::parse2(Punctuated::<Item, Token![,]>::parse_terminated, items) {
-        Ok(items) => items,
-        Err(error) => {
-            let error = error.into_compile_error();
-            // An empty table keeps everything around it going.
-            return quote!({ #error; #krate::__private::EMPTY });
+impl ToTokens for Item {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        match self {
+            Self::Handler(path) => path.to_tokens(tokens),
+            Self::Table(table) => table.to_tokens(tokens),
         }
-    };
-    let parts = items.iter().map(|item| match item {
-        Item::Handler(path) => {
-            let handler = spanned_path(krate::path, "handler_of", path);
-            quote!(#krate::__private::Part::One(#handler::<#path>()))
+    }
+}
+
+/// Parses the items, each by itself: one that is wrong is left out of the table and does not hide the others.
+fn parse(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Vec<Item>> {
+    let mut items = Vec::new();
+    while !input.is_empty() {
+        let rest = input.fork();
+        match rest.parse::<Item>() {
+            Ok(item) if rest.is_empty() || rest.peek(Token![,]) => {
+                input.parse::<Item>()?;
+                items.push(item);
+            }
+            _ => {
+                let tokens = until_comma(input)?;
+                if tokens.is_empty() {
+                    errors.push(input.parse::<Token![,]>()?, "a handler or a table is missing here", FORMS);
+                    continue;
+                }
+                errors.push(tokens, "this is no handler and no table", FORMS);
+            }
         }
-        Item::Table(table) => quote!(#krate::__private::Part::All(#table)),
+        if !input.is_empty() {
+            input.parse::<Token![,]>()?;
+        }
+    }
+    Ok(items)
+}
+
+fn until_comma(input: ParseStream<'_>) -> syn::Result<TokenStream> {
+    let mut tokens = TokenStream::new();
+    while !input.is_empty() && !input.peek(Token![,]) {
+        tokens.extend([input.parse::<proc_macro2::TokenTree>()?]);
+    }
+    Ok(tokens)
+}
+
+pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let parsed = (|input: ParseStream<'_>| parse(input, &mut errors)).parse2(tokens);
+    let items = parsed.unwrap_or_else(|error| {
+        errors.add(error);
+        Vec::new()
     });
-    let checks = items.iter().enumerate().map(|(at, item)| {
-        let message = quote! {{
-            const REPEATED: &str = match TABLE.repeated_in(PARTS, #at) {
-                ::core::option::Option::Some(name) => name,
-                ::core::option::Option::None => "",
-            };
-            const MESSAGE: [u8; #krate::__private::repeated_length(REPEATED)] =
-                #krate::__private::repeated_message(REPEATED);
-            #krate::__private::text(&MESSAGE)
-        }};
-        let tokens = match item {
-            Item::Handler(path) => quote!(#path),
-            Item::Table(table) => quote!(#table),
-        };
-        let condition = quote!(TABLE.repeated_in(PARTS, #at).is_none());
-        assertion(tokens, condition, message)
-    });
+    let krate = krate::path();
+    let parts = items.iter().map(part);
+    let checks = items.iter().enumerate().map(|(at, item)| check(at, item));
+    let errors = errors.into_tokens();
     quote! {{
+        #errors
         const PARTS: &[#krate::__private::Part] = &[#(#parts),*];
         const COUNT: usize = #krate::__private::count(PARTS);
         static TABLE: #krate::__private::Table<COUNT, { #krate::__private::slot_count(COUNT) }> =
             #krate::__private::Table::build(PARTS);
-        #(const _: () = #checks)*
+        #(const _: () = #checks;)*
         TABLE.events()
     }}
+}
+
+fn part(item: &Item) -> TokenStream {
+    let krate = krate::path();
+    let path = match item {
+        Item::Handler(path) => path,
+        Item::Table(table) => {
+            return quote!({
+                const NESTED: #krate::Events = #table;
+                #krate::__private::Part::All(NESTED)
+            });
+        }
+    };
+    // A name alone may be that of a function's own item, of which only the type can be looked up without any ambiguity.
+    let found = |companion: TokenStream| {
+        quote! {{
+            #[allow(unused_imports)]
+            use #krate::__private::Unnamed as _;
+            #krate::__private::Part::found(#krate::__private::Named::<#companion>::HANDLER)
+        }}
+    };
+    if path.get_ident().is_some() {
+        return found(path.to_token_stream());
+    }
+    // A plain function has no companion, so that its path is no type. Importing it succeeds nevertheless, and leaves the type
+    // to the block around: there it is one without a handler, of which the check can say what is missing.
+    let Extent { end, .. } = Extent::of(path);
+    let import = quote_spanned!(end=> as __SocketioHandler);
+    let part = found(quote!(__SocketioHandler));
+    quote! {{
+        #[allow(dead_code)]
+        type __SocketioHandler = ();
+        {
+            #[allow(unused_imports)]
+            use #path #import;
+            #part
+        }
+    }}
+}
+
+/// The check that an item is a handler, and that its events have no other.
+fn check(at: usize, item: &Item) -> TokenStream {
+    let krate = krate::path();
+    let path = item.to_token_stream().to_string().replace(' ', "");
+    let missing = format!(
+        "`{path}` is not an event handler\n\nhelp: write `#[event(\"name\")]` above the function, and name that here"
+    );
+    let found = require(item, quote!(!PARTS[#at].is_missing()), quote!(#missing));
+    let message = quote! {{
+        const REPEATED: &str = match TABLE.repeated_in(PARTS, #at) {
+            ::core::option::Option::Some(name) => name,
+            ::core::option::Option::None => "",
+        };
+        const MESSAGE: [u8; #krate::__private::repeated_length(REPEATED)] =
+            #krate::__private::repeated_message(REPEATED);
+        #krate::__private::text(&MESSAGE)
+    }};
+    let single = require(item, quote!(TABLE.repeated_in(PARTS, #at).is_none()), message);
+    quote!({ #found; #single; })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many items and errors are found.
+    fn counts(tokens: TokenStream) -> (usize, usize) {
+        let mut errors = Errors::default();
+        let items = (|input: ParseStream<'_>| parse(input, &mut errors)).parse2(tokens).expect("errors are collected");
+        (items.len(), errors.len())
+    }
+
+    #[test]
+    fn items_are_paths_and_tables() {
+        assert_eq!(counts(quote!()), (0, 0));
+        assert_eq!(counts(quote!(a, b::c, ::d::e, ..f::EVENTS, ..G::<u8, u16>::EVENTS,)), (5, 0));
+    }
+
+    #[test]
+    fn each_wrong_item_is_one_error_and_hides_no_other() {
+        assert_eq!(counts(quote!(a, "b", c d, e(), ..f, |g| h, 7, ..)), (2, 6));
+        assert_eq!(counts(quote!(,)), (0, 1));
+        assert_eq!(counts(quote!(a,, b)), (2, 1));
+    }
 }

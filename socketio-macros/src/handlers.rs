@@ -1,28 +1,26 @@
 //! `#[handlers]` on an `impl`: the `impl` itself, its `#[event]` attributes taken out, and the table of its handlers.
 
-use proc_macro2::{Group, Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote};
+use proc_macro2::{Group, Ident, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
 use std::collections::HashSet;
-use syn::{Attribute, ImplItem, ImplItemFn, ItemImpl, Meta, Type};
+use syn::{Attribute, GenericParam, ImplItem, ImplItemFn, ItemImpl, Meta, Type};
 
-use crate::attribute::{self, Subject};
+use crate::attribute::{self, Lifecycle, Subject};
+use crate::checks::{self, Check, require};
 use crate::errors::{Errors, error};
-use crate::handler::Rendering;
-use crate::krate;
-use crate::signature::{Place, read};
+use crate::extent::Extent;
+use crate::signature::{self, Place, is_event};
+use crate::{call, handler, krate};
 
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    let mut block: ItemImpl = match syn::parse2(item.clone()) {
-        Ok(block) => block,
-        Err(_) => {
-            let error = error(
-                &item,
-                "`#[handlers]` stands above an `impl`",
-                "write `#[handlers] impl Chat { #[event(\"name\")] fn handler(&self, …) { … } }`",
-            )
-            .into_compile_error();
-            return quote!(#item #error);
-        }
+    let Ok(mut block) = syn::parse2::<ItemImpl>(item.clone()) else {
+        let error = error(
+            &item,
+            "`#[handlers]` stands above an `impl`",
+            "write `#[handlers] impl Chat { #[event(\"name\")] fn handler(&self, …) { … } }`",
+        )
+        .into_compile_error();
+        return quote!(#item #error);
     };
     let mut errors = Errors::default();
     if !arguments.is_empty() {
@@ -44,116 +42,200 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     if methods.is_empty() {
         errors.push(&block.self_ty, "no method here is a handler", "write `#[event(\"name\")]` above those that are");
     }
-    check_names(&methods, &mut errors);
+    check_names(&mut methods, &mut errors);
+    let table = table(&block, &methods);
+    let errors = errors.into_tokens();
+    quote!(#block #table #errors)
+}
+
+/// The `impl`s that make a value of the type a source of events.
+fn table(block: &ItemImpl, methods: &[Method]) -> TokenStream {
+    let krate = krate::path();
     let this = &block.self_ty;
     let (impl_generics, _, where_clause) = block.generics.split_for_impl();
     let predicates = where_clause.map(|clause| &clause.predicates);
-    let krate = krate::path(Span::call_site());
+    let Extent { start, .. } = Extent::of(this);
+    let shared = quote_spanned!(start=> Self: ::core::marker::Send + ::core::marker::Sync + 'static,);
+    // A type without parameters can be shared or not; saying so once is enough.
+    let shared_again = (!block.generics.params.is_empty()).then_some(&shared);
     let count = methods.len();
     let slots = (count * 2 + 1).next_power_of_two();
-    let conditions = methods.iter().map(|method| &method.conditions);
-    let values = methods.iter().map(|method| &method.value);
-    // In an `impl` with parameters the checks are made when its table is, else at once.
-    let is_generic = block.generics.type_params().next().is_some() || block.generics.const_params().next().is_some();
-    let checks = methods.iter().map(|Method { conditions, checks, .. }| quote!(#conditions { #checks }));
-    let checks = quote!(#(#checks)*);
-    let (inside, outside) = match is_generic {
-        true => (checks, TokenStream::new()),
-        false => (TokenStream::new(), with_self(checks, this)),
+    let entries = methods
+        .iter()
+        .map(|Method { conditions, entry, .. }| quote!(#conditions #krate::__private::Part::One(&#entry)));
+    let single: Vec<_> = (0..count).map(|at| single(methods, at, this, count, slots)).collect();
+    // What depends on the parameters of the `impl` is checked when its table is made, all else at once.
+    let names = names(block);
+    let (single, single_outside) = match names.is_empty() {
+        true => (None, Some(single)),
+        false => (Some(single), None),
     };
-    let errors = errors.into_tokens();
+    let (single, single_outside) = (single.into_iter().flatten(), single_outside.into_iter().flatten());
+    let (inside, outside): (Vec<_>, Vec<_>) = methods.iter().map(|method| method.checks(&names, this)).unzip();
+    let checked = quote_spanned!(start=> <Self as #krate::EventSource>::CHECKED);
     quote! {
-        #block
+        #[allow(deprecated)]
         const _: () = {
-            #outside
+            #[allow(unused_imports)]
+            use #krate::__private::Unnamed as _;
+            #(#outside)*
+            #(const _: () = { #single_outside };)*
             #[automatically_derived]
-            impl #impl_generics #krate::__private::Methods<#count, #slots> for #this
+            impl #impl_generics #krate::__private::Handlers<#count, #slots> for #this
             where
-                Self: ::core::marker::Send + ::core::marker::Sync + 'static,
+                #shared_again
                 #predicates
             {
-                const PARTS: &'static [#krate::__private::Part] = {
-                    #inside
-                    &[#(#conditions #krate::__private::Part::One(&#values)),*]
-                };
+                const PARTS: &'static [#krate::__private::Part] = &[#(#entries),*];
             }
             #[automatically_derived]
             impl #impl_generics #krate::EventSource for #this
             where
-                Self: ::core::marker::Send + ::core::marker::Sync + 'static,
+                #shared
                 #predicates
             {
+                const CHECKED: () = {
+                    #(#inside)*
+                    #(#single)*
+                };
+
                 fn into_mounted(self) -> #krate::__private::MountedEvents {
-                    #krate::__private::methods::<Self, #count, #slots>(self)
+                    let () = #checked;
+                    #krate::__private::MountedEvents::shared(
+                        <Self as #krate::__private::Handlers<#count, #slots>>::TABLE.events(),
+                        self,
+                    )
                 }
             }
         };
-        #errors
     }
+}
+
+/// The check that no method above handles the event of the one at `at`.
+fn single(methods: &[Method], at: usize, this: &Type, count: usize, slots: usize) -> TokenStream {
+    let krate = krate::path();
+    // The position in the table: methods that a `#[cfg]` takes away have none.
+    let before = methods[..at].iter().map(|Method { conditions, .. }| quote!(#conditions ()));
+    let Method { conditions, event, ident, .. } = &methods[at];
+    let event = match event {
+        Some((_, tokens)) => tokens.clone(),
+        None => ident.to_token_stream(),
+    };
+    let single = require(
+        event,
+        quote!(!<#this as #krate::__private::Handlers<#count, #slots>>::TABLE.is_repeated(AT)),
+        "a method above handles the same event\n\nhelp: an event has one handler: give one of them another name, or call \
+         both from one",
+    );
+    quote! {
+        #conditions
+        {
+            const BEFORE: &[()] = &[#(#before),*];
+            const AT: usize = BEFORE.len();
+            #single;
+        }
+    }
+}
+
+/// The names of the parameters of the `impl`.
+fn names(block: &ItemImpl) -> Vec<String> {
+    let names = block.generics.params.iter().filter_map(|parameter| match parameter {
+        GenericParam::Lifetime(_) => None,
+        GenericParam::Type(parameter) => Some(parameter.ident.to_string()),
+        GenericParam::Const(parameter) => Some(parameter.ident.to_string()),
+    });
+    names.collect()
 }
 
 /// A method that is a handler.
 struct Method {
     /// Its `#[cfg]` attributes.
     conditions: TokenStream,
-    value: TokenStream,
-    checks: TokenStream,
+    ident: Ident,
+    entry: TokenStream,
+    checks: Vec<Check>,
     /// The event, if it is written here.
     event: Option<(String, TokenStream)>,
+}
+
+impl Method {
+    /// The checks to be made when the table is, for they depend on the parameters of the `impl`, and those made at once.
+    fn checks(&self, names: &[String], this: &Type) -> (TokenStream, TokenStream) {
+        let mut inside = TokenStream::new();
+        let mut outside = TokenStream::new();
+        for check in &self.checks {
+            let types = with_self(check.types.clone(), this);
+            let tokens = &check.tokens;
+            match mentions(&types, names) {
+                true => inside.extend(quote!(#tokens;)),
+                false => outside.extend(with_self(quote!(#tokens;), this)),
+            }
+        }
+        let conditions = &self.conditions;
+        (quote!(#conditions { #inside }), quote!(#conditions const _: () = { #outside };))
+    }
 }
 
 /// Takes the `#[event]` off a method and renders it; `None` if it has none.
 fn method(function: &mut ImplItemFn, errors: &mut Errors) -> Option<Method> {
     let at = function.attrs.iter().position(is_event)?;
     let attribute = function.attrs.remove(at);
-    let arguments = match &attribute.meta {
-        Meta::List(list) => list.tokens.clone(),
-        Meta::Path(_) => TokenStream::new(),
-        Meta::NameValue(pair) => {
-            errors.push(pair, "this is no argument of `#[event]`", "write `#[event(\"name\")]`");
-            return None;
-        }
-    };
     let mut own = Errors::default();
-    let attribute = attribute::parse(arguments, &mut own);
-    let handler = read(&function.sig, &function.attrs, Place::Method, &mut own);
-    let rendering = Rendering::new(&attribute, &handler, &mut own);
-    let conditions = function.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
-    let conditions = conditions.map(ToTokens::to_token_stream).collect();
+    handler::second_attribute(&function.attrs, &mut own);
+    function.attrs.retain(|attribute| !is_event(attribute));
+    let attribute = attribute::parse(arguments(&attribute, &mut own), &mut own);
+    let handler = signature::read(&function.sig, &function.attrs, Place::Method, &mut own);
+    handler::check(&attribute, &handler, &mut own);
     let ident = &handler.ident;
-    let (value, checks) = if own.is_empty() {
-        (rendering.value(&quote!(Self::#ident), Some(&quote!(Self))), rendering.assertions())
-    } else {
-        (rendering.stub(), TokenStream::new())
+    let (entry, checks) = match own.is_empty() {
+        true => (
+            call::entry(&attribute, &handler, &quote!(Self::#ident), Some(&quote!(Self))),
+            checks::of_handler(&attribute, &handler),
+        ),
+        false => (call::stub(), Vec::new()),
     };
     errors.extend(own);
     let event = match &attribute.subject {
-        Subject::Name(name) => Some((name.value(), name.to_token_stream())),
-        Subject::Lifecycle(word) | Subject::Fallback(word) => Some((format!("#{word}"), word.to_token_stream())),
-        Subject::Inferred => None,
+        Subject::Name(name) if name.value().is_empty() => None,
+        Subject::Name(name) => Some((format!("{:?}", name.value()), name.to_token_stream())),
+        Subject::Lifecycle(Lifecycle { word, .. }) | Subject::Fallback(word) => {
+            Some((word.to_string(), word.to_token_stream()))
+        }
+        Subject::Inferred | Subject::Unknown => None,
     };
-    Some(Method { conditions, value, checks, event })
+    let conditions = signature::conditions(&function.attrs);
+    Some(Method { conditions, ident: handler.ident, entry, checks, event })
 }
 
-/// Notes events that two methods handle, as far as their names are written here and both are always there.
-fn check_names(methods: &[Method], errors: &mut Errors) {
-    let mut seen = HashSet::new();
-    for method in methods.iter().filter(|method| method.conditions.is_empty()) {
-        if let Some((name, tokens)) = &method.event
-            && !seen.insert(name)
-        {
-            let name = name.trim_start_matches('#');
-            errors.push(
-                tokens,
-                format_args!("a second handler of the event `{name}`"),
-                "an event has one handler: give one of them another name, or call both from one",
-            );
+/// What stands in the brackets of an attribute.
+fn arguments(attribute: &Attribute, errors: &mut Errors) -> TokenStream {
+    match &attribute.meta {
+        Meta::List(list) => list.tokens.clone(),
+        Meta::Path(_) => TokenStream::new(),
+        Meta::NameValue(pair) => {
+            errors.push(&pair.value, "this is no argument of `#[event]`", "write `#[event(\"name\")]`");
+            // Whatever was meant, it is not to be inferred.
+            quote!("unnamed")
         }
     }
 }
 
-fn is_event(attribute: &Attribute) -> bool {
-    attribute.path().segments.last().is_some_and(|last| last.ident == "event")
+/// Notes events that two methods handle, as far as their names are written here and both are always there.
+fn check_names(methods: &mut [Method], errors: &mut Errors) {
+    let mut seen = HashSet::new();
+    for method in methods.iter_mut().filter(|method| method.conditions.is_empty()) {
+        if let Some((name, tokens)) = &method.event
+            && !seen.insert(name.clone())
+        {
+            errors.push(
+                tokens,
+                format_args!("a second handler of the event `{}`", name.trim_matches('"')),
+                "an event has one handler: give one of them another name, or call both from one",
+            );
+            // Saying it once is enough.
+            method.entry = call::stub();
+        }
+    }
 }
 
 /// The tokens with `Self` spelled out, for where there is none.
@@ -168,4 +250,13 @@ fn with_self(tokens: TokenStream, this: &Type) -> TokenStream {
         token => token.into(),
     };
     tokens.into_iter().map(replace).collect()
+}
+
+/// Whether one of the names stands anywhere in the tokens.
+fn mentions(tokens: &TokenStream, names: &[String]) -> bool {
+    tokens.clone().into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => names.iter().any(|name| ident == name),
+        TokenTree::Group(group) => mentions(&group.stream(), names),
+        _ => false,
+    })
 }

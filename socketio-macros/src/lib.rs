@@ -5,8 +5,11 @@
 //! emitted unchanged and with its companion, so that one mistake does not cause errors elsewhere.
 
 mod attribute;
+mod call;
+mod checks;
 mod errors;
 mod events;
+mod extent;
 mod handler;
 mod handlers;
 mod krate;

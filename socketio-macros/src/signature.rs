@@ -1,9 +1,12 @@
 //! A handler's signature: what the macros know of a function. Its body stays as it is.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote, quote_spanned};
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::visit_mut::VisitMut;
-use syn::{Attribute, Expr, ExprLit, FnArg, GenericParam, Lifetime, Lit, Meta, ReturnType, Signature, Type};
+use syn::{
+    Attribute, Expr, ExprLit, FnArg, GenericArgument, GenericParam, Lifetime, Lit, Meta, PathArguments, ReturnType,
+    Signature, Type,
+};
 
 use crate::errors::Errors;
 
@@ -21,7 +24,12 @@ pub(crate) struct Handler {
 /// What a handler returns.
 pub(crate) enum Output {
     Nothing,
-    Type(Type),
+    Type {
+        /// With its lifetimes left to be inferred.
+        ty: Box<Type>,
+        /// Whether it is anything but `()` and `Result<(), E>`; `None` if only the compiler can say.
+        is_value: Option<bool>,
+    },
 }
 
 /// Where the function stands.
@@ -76,7 +84,11 @@ pub(crate) fn read(signature: &Signature, attributes: &[Attribute], place: Place
         }
     }
     let output = match &signature.output {
-        ReturnType::Type(_, ty) if !is_unit(ty) => Output::Type((**ty).clone()),
+        ReturnType::Type(_, ty) if !is_unit(ty) => {
+            // A type with `impl Trait` in it can't be named elsewhere, so what is written has to do.
+            let is_value = find_impl(ty).map(|_| !is_unit_result(ty));
+            Output::Type { ty: Box::new(without_lifetimes(ty)), is_value }
+        }
         _ => Output::Nothing,
     };
     Handler {
@@ -101,8 +113,19 @@ fn is_unit(ty: &Type) -> bool {
     matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty())
 }
 
+fn is_unit_result(ty: &Type) -> bool {
+    let Type::Path(path) = ty else { return false };
+    path.path.segments.last().is_some_and(|last| match &last.arguments {
+        PathArguments::AngleBracketed(arguments) => {
+            last.ident == "Result"
+                && matches!(arguments.args.first(), Some(GenericArgument::Type(first)) if is_unit(first))
+        }
+        _ => false,
+    })
+}
+
 /// The `impl` of an `impl Trait`, wherever it stands in the type.
-pub(crate) fn find_impl(ty: &Type) -> Option<TokenStream> {
+fn find_impl(ty: &Type) -> Option<TokenStream> {
     fn find(tokens: TokenStream) -> Option<TokenStream> {
         tokens.into_iter().find_map(|token| match token {
             TokenTree::Ident(ident) if ident == "impl" => Some(ident.into_token_stream()),
@@ -114,7 +137,7 @@ pub(crate) fn find_impl(ty: &Type) -> Option<TokenStream> {
 }
 
 /// The type with the function's own lifetimes left to be inferred: it is named outside the function.
-pub(crate) fn without_lifetimes(ty: &Type) -> Type {
+fn without_lifetimes(ty: &Type) -> Type {
     struct Erase;
     impl VisitMut for Erase {
         fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
@@ -141,19 +164,151 @@ pub(crate) fn doc(attributes: &[Attribute]) -> String {
     lines.join("\n")
 }
 
-/// `path::name`, underlining all of `tokens` in errors about it.
-pub(crate) fn spanned_path(krate: impl Fn(Span) -> TokenStream, name: &str, tokens: impl ToTokens) -> TokenStream {
-    let (start, end) = ends(tokens);
-    let krate = krate(start);
-    let end = Span::mixed_site().located_at(end);
-    let name = Ident::new(name, end);
-    let rest = quote_spanned!(end=> ::__private::#name);
-    quote!(#krate #rest)
+/// Whether an attribute is `#[event(…)]`, whatever the path to it.
+pub(crate) fn is_event(attribute: &Attribute) -> bool {
+    attribute.path().segments.last().is_some_and(|last| last.ident == "event")
 }
 
-/// The spans of the first and the last of `tokens`.
-pub(crate) fn ends(tokens: impl ToTokens) -> (Span, Span) {
-    let mut spans = tokens.into_token_stream().into_iter().map(|token| token.span());
-    let start = spans.next().unwrap_or_else(Span::call_site);
-    (start, spans.last().unwrap_or(start))
+/// The `#[cfg(…)]` attributes: what is generated of an item is there if the item is.
+pub(crate) fn conditions(attributes: &[Attribute]) -> TokenStream {
+    attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).map(ToTokens::to_token_stream).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+    use syn::{ItemFn, parse_quote};
+
+    use super::*;
+
+    /// The handler, and how many errors it has.
+    fn handler(function: &ItemFn, place: Place) -> (Handler, usize) {
+        let mut errors = Errors::default();
+        let handler = read(&function.sig, &function.attrs, place, &mut errors);
+        (handler, errors.len())
+    }
+
+    fn is_value(function: &ItemFn) -> Option<bool> {
+        match handler(function, Place::Free).0.output {
+            Output::Type { is_value, .. } => is_value,
+            Output::Nothing => Some(false),
+        }
+    }
+
+    #[test]
+    fn whatever_no_handler_can_have_is_an_error_of_its_own() {
+        let function = parse_quote!(
+            unsafe fn f<'a, T, const N: usize>(a: &'a T, b: impl Clone, c: Vec<impl Clone>) {}
+        );
+        assert_eq!(handler(&function, Place::Free).1, 5);
+        assert_eq!(
+            handler(
+                &parse_quote!(
+                    fn f<'a>(a: &'a str, b: u32) {}
+                ),
+                Place::Free
+            )
+            .1,
+            0
+        );
+    }
+
+    #[test]
+    fn handlers_share_self_in_their_impl_alone() {
+        let by_reference = parse_quote!(
+            fn f(&self) {}
+        );
+        assert_eq!(handler(&by_reference, Place::Method).1, 0);
+        assert_eq!(handler(&by_reference, Place::Free).1, 1);
+        assert_eq!(
+            handler(
+                &parse_quote!(
+                    fn f<'a>(&'a self) {}
+                ),
+                Place::Method
+            )
+            .1,
+            0
+        );
+        for function in [
+            parse_quote!(
+                fn f(self) {}
+            ),
+            parse_quote!(
+                fn f(mut self) {}
+            ),
+            parse_quote!(
+                fn f(&mut self) {}
+            ),
+            parse_quote!(
+                fn f(self: Arc<Self>) {}
+            ),
+        ] {
+            assert_eq!(handler(&function, Place::Method).1, 1, "{}", quote!(#function));
+        }
+    }
+
+    #[test]
+    fn lifetimes_are_left_to_be_inferred() {
+        let (handler, _) = handler(
+            &parse_quote!(
+                fn f<'a>(a: &'a str, b: (A<'a>, B<'static>)) {}
+            ),
+            Place::Free,
+        );
+        let parameters: Vec<_> = handler.parameters.iter().map(|ty| quote!(#ty).to_string()).collect();
+        assert_eq!(parameters, [quote!(&'_ str).to_string(), quote!((A<'_>, B<'static>)).to_string()]);
+    }
+
+    #[test]
+    fn what_a_hidden_type_is_can_be_read_off_it() {
+        assert_eq!(
+            is_value(&parse_quote!(
+                fn f() {}
+            )),
+            Some(false)
+        );
+        assert_eq!(
+            is_value(&parse_quote!(
+                fn f() -> () {}
+            )),
+            Some(false)
+        );
+        assert_eq!(
+            is_value(&parse_quote!(
+                fn f() -> Answer {}
+            )),
+            None
+        );
+        assert_eq!(
+            is_value(&parse_quote!(
+                fn f() -> impl Serialize {}
+            )),
+            Some(true)
+        );
+        assert_eq!(
+            is_value(&parse_quote!(
+                fn f() -> Result<impl Serialize, E> {}
+            )),
+            Some(true)
+        );
+        assert_eq!(
+            is_value(&parse_quote!(
+                fn f() -> Result<(), impl Into<EventError>> {}
+            )),
+            Some(false)
+        );
+    }
+
+    #[test]
+    fn doc_comments_lose_their_margin_only() {
+        let function: ItemFn = parse_quote! {
+            /// One.
+            ///
+            ///   Two.
+            #[inline]
+            fn f() {}
+        };
+        assert_eq!(doc(&function.attrs), "One.\n\n  Two.");
+    }
 }

@@ -3,38 +3,23 @@
 use std::any::{TypeId, type_name};
 use std::marker::PhantomData;
 
-pub use crate::event::argument::{Arguments, argument, lifecycle_argument, receiver};
-pub use crate::event::context::lifecycle;
+pub use crate::event::argument::receiver;
 pub use crate::event::reply::{FallibleKind, Outcome, Probe, ValueKind};
 pub use crate::event::table::{
-    Call, Handler, Key, Lifecycle, Methods, Need, Part, Slot, Special, Table, count, slot_count,
+    Call, Handler, Handlers, Key, Lifecycle, Need, Part, Slot, Special, Table, count, slot_count,
 };
 pub use crate::hub::builder::MountedEvents;
 
 use crate::event::ack::Ack;
-use crate::event::argument::{Argument, Checked, Context, Payload};
-use crate::event::message::Event;
+use crate::event::argument::Argument;
+use crate::event::error::PayloadError;
+use crate::event::marker::Context;
 use crate::event::state::State;
 use crate::event::table::Events;
 
 /// What `#[event]` on a function adds beside it, under the same name.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an event handler",
-    label = "a type, not a function with `#[event(…)]`",
-    note = "help: write `#[event(\"name\")]` above the function, and name the function here"
-)]
 pub trait Companion {
     const HANDLER: &'static Handler;
-}
-
-/// The handler of a companion.
-pub const fn handler_of<C: Companion>() -> &'static Handler {
-    C::HANDLER
-}
-
-/// The name of a payload type's event.
-pub const fn name_of<E: Event>() -> &'static str {
-    E::NAME
 }
 
 /// The table of no handlers.
@@ -43,27 +28,25 @@ pub const EMPTY: Events = {
     TABLE.events()
 };
 
-/// Mounts the handlers of a `#[handlers] impl` together with the value that they share.
-pub fn methods<T, const N: usize, const S: usize>(this: T) -> MountedEvents
-where
-    T: Methods<N, S> + Send + Sync + 'static,
-{
-    MountedEvents::shared(T::TABLE.events(), this)
-}
-
 /// A type, to be asked what is special about it. What it knows by itself comes before what [`Unnamed`] says of any type.
 #[derive(Debug)]
 pub struct Named<T: ?Sized>(PhantomData<T>);
 
 /// What is special about a type that nothing is known of: nothing.
 pub trait Unnamed {
+    const HANDLER: Option<&'static Handler> = None;
     const NEED: Option<Need> = None;
     const IS_ACK: bool = false;
     const IS_OPTION: bool = false;
+    const IS_REQUIRED: bool = true;
     const IS_VALUE: bool = true;
 }
 
 impl<T: ?Sized> Unnamed for Named<T> {}
+
+impl<C: Companion> Named<C> {
+    pub const HANDLER: Option<&'static Handler> = Some(C::HANDLER);
+}
 
 impl<T: 'static> Named<State<T>> {
     pub const NEED: Option<Need> = Some(Need { id: TypeId::of::<T>(), name: type_name::<T> });
@@ -75,6 +58,15 @@ impl Named<Ack> {
 
 impl<T> Named<Option<T>> {
     pub const IS_OPTION: bool = true;
+    pub const IS_REQUIRED: bool = false;
+}
+
+impl<T> Named<Result<T, PayloadError>> {
+    pub const IS_REQUIRED: bool = false;
+}
+
+impl<'a, T: Argument<'a, Context>> Named<T> {
+    pub const IS_REQUIRED: bool = false;
 }
 
 impl Named<()> {
@@ -85,26 +77,10 @@ impl<E> Named<Result<(), E>> {
     pub const IS_VALUE: bool = false;
 }
 
-/// The three kinds of parameters.
-pub trait Kind {
-    const IS_PAYLOAD: bool;
-}
-
-impl Kind for Payload {
-    const IS_PAYLOAD: bool = true;
-}
-
-impl Kind for Checked {
-    const IS_PAYLOAD: bool = false;
-}
-
-impl Kind for Context {
-    const IS_PAYLOAD: bool = false;
-}
-
-/// Whether a parameter is decoded from the payload.
-pub const fn is_payload<'a, T: Argument<'a, M>, M: Kind>() -> bool {
-    M::IS_PAYLOAD
+/// A check at compile time. That it is the caller who panics lets the error underline what the user wrote.
+#[track_caller]
+pub const fn require(holds: bool, message: &str) {
+    assert!(holds, "{}", message);
 }
 
 const BEFORE: &str = "a second handler of the event `";

@@ -24,8 +24,9 @@ pub use event::context::{EventName, Frame, RawArgs};
 pub use event::disconnect::{Disconnect, DisconnectReason};
 pub use event::error::{EventError, PayloadError, Refusal};
 pub use event::listener::{EventPayload, ListenerHandle, Listening};
+pub use event::marker;
 pub use event::message::{Event, IntoMessage};
-pub use event::reply::{Encode, Reply, ReplyError};
+pub use event::reply::{Answer, Encode, HandlerFuture, Reply, ReplyError};
 pub use event::state::State;
 pub use event::table::Events;
 pub use hub::Hub;
@@ -42,3 +43,17 @@ pub use socketio_macros::{event, events, handlers};
 pub use transport::upgrade::{Upgrade, UpgradeRejection};
 pub use transport::websocket::WebSocketRoute;
 pub use wire::binary::Binary;
+
+/// Pages on particular matters.
+#[cfg(any(doc, doctest))]
+pub mod guide {
+    #[doc = include_str!("docs/handlers.md")]
+    pub mod why_does_my_handler_not_compile {}
+    #[doc = include_str!("docs/blocking.md")]
+    pub mod blocking_work {}
+}
+
+/// The README's code is compiled, too.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -3,10 +3,10 @@
 use serde::Deserialize;
 use std::sync::Arc;
 
-use super::context::Lifecycles;
 use super::decode::Remaining;
 use super::error::{EventError, PayloadError};
 use super::incoming::Incoming;
+use super::marker::{Checked, Context, Lifecycle, Payload};
 use super::state::State;
 use crate::hub::Hub;
 use crate::socket::Socket;
@@ -43,7 +43,8 @@ use crate::socket::Socket;
     message = "`{Self}` can't be a parameter of an event handler",
     label = "not a payload, and nothing that an event can give",
     note = "help: derive `serde::Deserialize` for it to take it from the payload, or take one of `&Socket`, `&Hub`, \
-            `State<T>`, `Ack`, `Handshake<'_>`, `EventName<'_>`, `RawArgs<'_>`, `Option<T>`, `Result<T, PayloadError>`"
+            `State<T>`, `Ack`, `Handshake<'_>`, `EventName<'_>`, `RawArgs<'_>`, `Option<T>`, `Result<T, PayloadError>`; \
+            `Disconnect`, `EventError` and `Frame<'_>` belong to lifecycle events, such as `#[event(disconnect)]`"
 )]
 pub trait Argument<'a, M = Context>: Sized {
     /// Takes the parameter out of the event.
@@ -53,18 +54,6 @@ pub trait Argument<'a, M = Context>: Sized {
     /// An error is the event's answer, and the handler is not called.
     fn from_event(arguments: &mut Arguments<'a>) -> Result<Self, EventError>;
 }
-
-/// Marks parameters that are decoded from the payload. See [`Argument`].
-#[derive(Debug)]
-pub enum Payload {}
-
-/// Marks parameters that are `Result<T, PayloadError>`. See [`Argument`].
-#[derive(Debug)]
-pub enum Checked {}
-
-/// Marks parameters that tell where an event came from. See [`Argument`].
-#[derive(Debug)]
-pub enum Context {}
 
 /// An event that handler parameters are taken from: the payload's arguments one after the other, and everything around.
 #[derive(Debug)]
@@ -161,36 +150,21 @@ impl<'a, T: Send + Sync + 'static> Argument<'a> for State<T> {
     note = "help: lifecycle events have no payload: take `&Socket`, `&Hub`, `State<T>` or `Handshake<'_>`; `Disconnect` in \
             `disconnecting` and `disconnect`, `EventError` in `error`, `Frame<'_>` in `message`, `ping` and `pong`"
 )]
-pub trait LifecycleArgument<'a, L: Lifecycles, M>: Sized {
+pub trait LifecycleArgument<'a, L: Lifecycle>: Sized {
     #[doc(hidden)]
     fn from_lifecycle(arguments: &mut Arguments<'a>) -> Result<Self, EventError>;
 }
 
 #[diagnostic::do_not_recommend]
-impl<'a, L: Lifecycles, T: Argument<'a, Context>> LifecycleArgument<'a, L, Context> for T {
+impl<'a, L: Lifecycle, T: Argument<'a, Context>> LifecycleArgument<'a, L> for T {
     fn from_lifecycle(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {
         T::from_event(arguments)
     }
 }
 
-/// Takes one parameter of a handler of a named event; type and marker are inferred from the handler's call.
-#[doc(hidden)]
-pub fn argument<'a, T: Argument<'a, M>, M>(arguments: &mut Arguments<'a>) -> Result<T, EventError> {
-    T::from_event(arguments)
-}
-
-/// The same for a lifecycle handler.
-#[doc(hidden)]
-pub fn lifecycle_argument<'a, L: Lifecycles, T: LifecycleArgument<'a, L, M>, M>(
-    _event: L,
-    arguments: &mut Arguments<'a>,
-) -> Result<T, EventError> {
-    T::from_lifecycle(arguments)
-}
-
 /// The state that `self` handlers share, as their `&self`.
 #[doc(hidden)]
-pub fn receiver<T: Send + Sync + 'static>(this: &Option<Arc<dyn std::any::Any + Send + Sync>>) -> &T {
+pub fn receiver<T: 'static>(this: &Option<Arc<dyn std::any::Any + Send + Sync>>) -> &T {
     this.as_ref()
         .and_then(|this| this.downcast_ref())
         .expect("a table of `self` handlers is only mounted together with its value")

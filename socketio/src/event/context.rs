@@ -8,6 +8,7 @@ use super::argument::{Argument, Arguments, LifecycleArgument};
 use super::disconnect::Disconnect;
 use super::error::{EventError, PayloadError};
 use super::incoming::Subject;
+use super::marker;
 use crate::wire::envelope::Args;
 
 /// The name of the event, as a parameter of fallback handlers.
@@ -104,50 +105,59 @@ pub enum Frame<'a> {
     Binary(&'a Bytes),
 }
 
-/// The lifecycle events, as types that say which parameters their handlers can have.
-#[doc(hidden)]
-pub trait Lifecycles {}
+// The parameters that lifecycle events have of their own. Handlers are found by what happened, so it is always the right one
+// of the subjects; no macro writes these, for the compiler would tell of it wherever such a parameter stands in the wrong place.
 
-macro_rules! lifecycles {
-    ($($name:ident),*) => {$(
-        #[doc(hidden)]
-        #[derive(Debug)]
-        pub struct $name;
-        impl Lifecycles for $name {}
-    )*};
-}
-
-/// One type per lifecycle event.
-#[doc(hidden)]
-pub mod lifecycle {
-    use super::Lifecycles;
-    lifecycles!(Connect, Message, Ping, Pong, Close, Disconnecting, Disconnect, Error);
-}
-
-/// Marks the parameter that a lifecycle event has of its own.
-#[doc(hidden)]
-#[derive(Debug)]
-pub enum Own {}
-
-macro_rules! own_arguments {
-    ($($event:ident: $type:ty = $pattern:pat => $value:expr;)*) => {$(
-        impl<'a> LifecycleArgument<'a, lifecycle::$event, Own> for $type {
-            fn from_lifecycle(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {
-                match &arguments.incoming.subject {
-                    $pattern => Ok($value),
-                    // The table of lifecycle handlers is looked up by the subject, so it is always the right one.
-                    _ => Err(EventError::internal()),
-                }
-            }
+impl<'a> LifecycleArgument<'a, marker::Message> for Frame<'a> {
+    fn from_lifecycle(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {
+        match &arguments.incoming.subject {
+            Subject::Message { message, .. } => Ok(message.frame()),
+            _ => Err(EventError::internal()),
         }
-    )*};
+    }
 }
 
-own_arguments! {
-    Message: Frame<'a> = Subject::Message { message, .. } => message.frame();
-    Ping: Frame<'a> = Subject::Ping(payload) => Frame::Binary(payload);
-    Pong: Frame<'a> = Subject::Pong(payload) => Frame::Binary(payload);
-    Disconnecting: Disconnect = Subject::Disconnecting(disconnect) => disconnect.clone();
-    Disconnect: Disconnect = Subject::Disconnect(disconnect) => disconnect.clone();
-    Error: EventError = Subject::Error(error) => error.clone();
+impl<'a> LifecycleArgument<'a, marker::Ping> for Frame<'a> {
+    fn from_lifecycle(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {
+        match &arguments.incoming.subject {
+            Subject::Ping(payload) => Ok(Frame::Binary(payload)),
+            _ => Err(EventError::internal()),
+        }
+    }
+}
+
+impl<'a> LifecycleArgument<'a, marker::Pong> for Frame<'a> {
+    fn from_lifecycle(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {
+        match &arguments.incoming.subject {
+            Subject::Pong(payload) => Ok(Frame::Binary(payload)),
+            _ => Err(EventError::internal()),
+        }
+    }
+}
+
+impl<'a> LifecycleArgument<'a, marker::Disconnecting> for Disconnect {
+    fn from_lifecycle(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {
+        match &arguments.incoming.subject {
+            Subject::Disconnecting(disconnect) => Ok(disconnect.clone()),
+            _ => Err(EventError::internal()),
+        }
+    }
+}
+
+impl<'a> LifecycleArgument<'a, marker::Disconnect> for Disconnect {
+    fn from_lifecycle(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {
+        match &arguments.incoming.subject {
+            Subject::Disconnect(disconnect) => Ok(disconnect.clone()),
+            _ => Err(EventError::internal()),
+        }
+    }
+}
+
+impl<'a> LifecycleArgument<'a, marker::Error> for EventError {
+    fn from_lifecycle(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {
+        match &arguments.incoming.subject {
+            Subject::Error(error) => Ok(error.clone()),
+            _ => Err(EventError::internal()),
+        }
+    }
 }

@@ -15,6 +15,7 @@ use super::context::RawArgs;
 use super::decode::Remaining;
 use super::error::{EventError, PayloadError};
 use super::incoming::{Incoming, Message, Subject};
+use super::marker::{Later, Now};
 use crate::socket::attributes::SocketAttributes;
 use crate::socket::{Socket, SocketId};
 use crate::wire::envelope::Args;
@@ -156,14 +157,6 @@ pub trait Listening<M>: Send + 'static {
     #[doc(hidden)]
     fn into_future(self) -> Option<BoxFuture<'static, ()>>;
 }
-
-#[doc(hidden)]
-#[derive(Debug)]
-pub enum Now {}
-
-#[doc(hidden)]
-#[derive(Debug)]
-pub enum Later {}
 
 impl Listening<Now> for () {
     fn into_future(self) -> Option<BoxFuture<'static, ()>> {

@@ -25,7 +25,8 @@ use crate::wire::payload::Payload;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a payload type",
     label = "no event has this payload",
-    note = "help: write `#[event(\"name\")]` above the definition of the type, or name the event with `(\"name\", value)`"
+    note = "help: write `#[event(\"name\")]` above the definition of the type; or name the event where it is used, above the \
+            handler, or as `(\"name\", value)`"
 )]
 pub trait Event {
     /// The event's name.
@@ -48,7 +49,7 @@ pub trait Event {
 /// On the wire of a plain WebSocket events are JSON envelopes, messages are frames of their own kind.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be emitted",
-    label = "not an event, and not a text or binary message",
+    label = "neither an event that can be serialized, nor a text or binary message",
     note = "help: emit `&payload` of a type with `#[event(\"name\")]` and `#[derive(serde::Serialize)]`, `(\"name\", value)`, \
             a string or bytes"
 )]
@@ -57,7 +58,6 @@ pub trait IntoMessage {
     fn into_packet(self) -> Result<Packet, EmitError>;
 }
 
-#[diagnostic::do_not_recommend]
 impl<E: Event + Serialize> IntoMessage for &E {
     fn into_packet(self) -> Result<Packet, EmitError> {
         Ok(Packet::event(E::NAME, Payload::of(self)?))

@@ -12,6 +12,7 @@ pub(crate) mod dispatch;
 pub(crate) mod error;
 pub(crate) mod incoming;
 pub(crate) mod listener;
+pub mod marker;
 pub(crate) mod message;
 pub(crate) mod reply;
 pub(crate) mod state;

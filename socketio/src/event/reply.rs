@@ -1,14 +1,17 @@
 //! Return values: how what a handler returns becomes the answer.
 //!
-//! Which kind of value it is, is found out by method resolution on [`Probe`]: inherent methods come before trait methods,
-//! and those on the value before those on a reference to it. The bounds stand on `answer`, behind that choice: else a
-//! `Result` whose error happens to be `Serialize` would pass for a value and go out as `{"Err": …}`.
+//! Which kind of value it is, is found out by method resolution on [`Probe`]: inherent methods come before trait
+//! methods, and those on the value before those on a reference to it. The bounds stand on [`Answer::of`], behind that choice:
+//! else a `Result` whose error happens to be `Serialize` would pass for a value and go out as `{"Err": …}`.
 
 use serde::Serialize;
+use std::future::Future;
+use std::marker::PhantomData;
 
 use super::ack::Args;
 use super::error::EventError;
 use super::incoming::Incoming;
+use super::marker::{Fallible, Nothing, Several, Value};
 use crate::wire::payload::Payload;
 
 /// What came of a handler's call.
@@ -21,7 +24,25 @@ pub enum Outcome {
     Failed(EventError),
 }
 
-/// A type that a handler can return: everything that implements [`Serialize`].
+/// How a handler's return value becomes the answer.
+///
+/// A handler returns `()`, a [`Reply`], [`Args`], or a `Result` of one of these and a [`ReplyError`]. The marker `K` says
+/// which, and is inferred.
+#[derive(Debug)]
+pub struct Answer<K>(PhantomData<K>);
+
+/// The future of an async handler. It has to be `Send`, because connections move between threads.
+#[derive(Debug)]
+pub enum HandlerFuture {}
+
+impl HandlerFuture {
+    #[doc(hidden)]
+    pub fn of<F: Future + Send>(future: F) -> impl Future<Output = F::Output> + Send {
+        future
+    }
+}
+
+/// A type that can be the answer to an event: everything that implements [`Serialize`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be the reply of an event handler",
     label = "the answer to the event would be this",
@@ -89,111 +110,98 @@ encode_tuples! {
 #[derive(Debug)]
 pub struct Probe<'a, T>(pub &'a T);
 
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct Nothing;
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct NothingOr;
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct Several;
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct SeveralOr;
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct ValueOr;
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct Value;
-
 impl Probe<'_, ()> {
-    pub fn kind(&self) -> Nothing {
-        Nothing
+    pub fn kind(&self) -> Answer<Nothing> {
+        Answer(PhantomData)
     }
 }
 
 impl<E> Probe<'_, Result<(), E>> {
-    pub fn kind(&self) -> NothingOr {
-        NothingOr
+    pub fn kind(&self) -> Answer<Fallible<Nothing>> {
+        Answer(PhantomData)
     }
 }
 
 impl<T> Probe<'_, Args<T>> {
-    pub fn kind(&self) -> Several {
-        Several
+    pub fn kind(&self) -> Answer<Several> {
+        Answer(PhantomData)
     }
 }
 
 impl<T, E> Probe<'_, Result<Args<T>, E>> {
-    pub fn kind(&self) -> SeveralOr {
-        SeveralOr
+    pub fn kind(&self) -> Answer<Fallible<Several>> {
+        Answer(PhantomData)
     }
 }
 
 #[doc(hidden)]
 pub trait FallibleKind {
-    fn kind(&self) -> ValueOr;
+    fn kind(&self) -> Answer<Fallible<Value>>;
 }
 
 impl<T, E> FallibleKind for Probe<'_, Result<T, E>> {
-    fn kind(&self) -> ValueOr {
-        ValueOr
+    fn kind(&self) -> Answer<Fallible<Value>> {
+        Answer(PhantomData)
     }
 }
 
 #[doc(hidden)]
 pub trait ValueKind {
-    fn kind(&self) -> Value;
+    fn kind(&self) -> Answer<Value>;
 }
 
 impl<T> ValueKind for &Probe<'_, T> {
-    fn kind(&self) -> Value {
-        Value
+    fn kind(&self) -> Answer<Value> {
+        Answer(PhantomData)
     }
 }
 
-impl Nothing {
-    pub fn answer(self, (): (), _incoming: &Incoming) -> Outcome {
+impl Answer<Nothing> {
+    #[doc(hidden)]
+    pub fn of(self, (): (), _incoming: &Incoming) -> Outcome {
         Outcome::Done
     }
 }
 
-impl NothingOr {
-    pub fn answer<E: ReplyError>(self, result: Result<(), E>, _incoming: &Incoming) -> Outcome {
-        match result {
+impl Answer<Value> {
+    #[doc(hidden)]
+    pub fn of<T: Reply>(self, reply: T, incoming: &Incoming) -> Outcome {
+        encoded(incoming, |payload| payload.push(&reply))
+    }
+}
+
+impl Answer<Several> {
+    #[doc(hidden)]
+    pub fn of<T: Encode>(self, reply: Args<T>, incoming: &Incoming) -> Outcome {
+        encoded(incoming, |payload| reply.0.encode(payload))
+    }
+}
+
+impl Answer<Fallible<Nothing>> {
+    #[doc(hidden)]
+    pub fn of<E: ReplyError>(self, reply: Result<(), E>, _incoming: &Incoming) -> Outcome {
+        match reply {
             Ok(()) => Outcome::Done,
             Err(error) => Outcome::Failed(error.into_event_error()),
         }
     }
 }
 
-impl Value {
-    pub fn answer<T: Reply>(self, value: T, incoming: &Incoming) -> Outcome {
-        encoded(incoming, |payload| payload.push(&value))
-    }
-}
-
-impl ValueOr {
-    pub fn answer<T: Reply, E: ReplyError>(self, result: Result<T, E>, incoming: &Incoming) -> Outcome {
-        match result {
-            Ok(value) => Value.answer(value, incoming),
+impl Answer<Fallible<Value>> {
+    #[doc(hidden)]
+    pub fn of<T: Reply, E: ReplyError>(self, reply: Result<T, E>, incoming: &Incoming) -> Outcome {
+        match reply {
+            Ok(value) => Answer::<Value>(PhantomData).of(value, incoming),
             Err(error) => Outcome::Failed(error.into_event_error()),
         }
     }
 }
 
-impl Several {
-    pub fn answer<T: Encode>(self, Args(values): Args<T>, incoming: &Incoming) -> Outcome {
-        encoded(incoming, |payload| values.encode(payload))
-    }
-}
-
-impl SeveralOr {
-    pub fn answer<T: Encode, E: ReplyError>(self, result: Result<Args<T>, E>, incoming: &Incoming) -> Outcome {
-        match result {
-            Ok(values) => Several.answer(values, incoming),
+impl Answer<Fallible<Several>> {
+    #[doc(hidden)]
+    pub fn of<T: Encode, E: ReplyError>(self, reply: Result<Args<T>, E>, incoming: &Incoming) -> Outcome {
+        match reply {
+            Ok(values) => Answer::<Several>(PhantomData).of(values, incoming),
             Err(error) => Outcome::Failed(error.into_event_error()),
         }
     }

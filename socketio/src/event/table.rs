@@ -27,6 +27,8 @@ pub enum Key {
     Name(&'static str),
     Lifecycle(Lifecycle),
     Fallback,
+    /// Nothing: the handler does not compile. No table has it, so that there are no errors but its own.
+    Invalid,
 }
 
 impl Key {
@@ -36,6 +38,7 @@ impl Key {
             Self::Name(name) => name,
             Self::Lifecycle(lifecycle) => lifecycle.as_str(),
             Self::Fallback => "fallback",
+            Self::Invalid => "",
         }
     }
 }
@@ -169,7 +172,7 @@ impl Events {
     pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
         self.handlers.iter().filter_map(|handler| match handler.key {
             Key::Name(name) => Some(name),
-            Key::Lifecycle(_) | Key::Fallback => None,
+            Key::Lifecycle(_) | Key::Fallback | Key::Invalid => None,
         })
     }
 
@@ -214,13 +217,28 @@ impl std::fmt::Debug for Events {
 pub enum Part {
     One(&'static Handler),
     All(Events),
+    /// A path that leads to no handler.
+    Missing,
 }
 
 impl Part {
+    /// The handler that was found at a path.
+    pub const fn found(handler: Option<&'static Handler>) -> Self {
+        match handler {
+            Some(handler) => Self::One(handler),
+            None => Self::Missing,
+        }
+    }
+
+    pub const fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing)
+    }
+
     const fn len(&self) -> usize {
         match self {
             Self::One(_) => 1,
             Self::All(events) => events.handlers.len(),
+            Self::Missing => 0,
         }
     }
 
@@ -228,6 +246,7 @@ impl Part {
         match self {
             Self::One(handler) => handler,
             Self::All(events) => events.handlers[at],
+            Self::Missing => panic!("there is nothing in a part that is missing"),
         }
     }
 }
@@ -300,6 +319,7 @@ impl<const N: usize, const S: usize> Table<N, S> {
             Key::Name(name) => name,
             Key::Lifecycle(lifecycle) => return self.insert_special(position, lifecycle as usize),
             Key::Fallback => return self.insert_special(position, FALLBACK),
+            Key::Invalid => return,
         };
         let hash = hash(name);
         let mut at = hash as usize & (S - 1);
@@ -322,6 +342,11 @@ impl<const N: usize, const S: usize> Table<N, S> {
         }
     }
 
+    /// Whether the handler at `position` is one too many for its event.
+    pub const fn is_repeated(&self, position: usize) -> bool {
+        self.repeated[position]
+    }
+
     /// The first event of the part at `part` that an earlier handler of the table is registered for too.
     pub const fn repeated_in(&self, parts: &[Part], part: usize) -> Option<&'static str> {
         let mut position = count(parts.split_at(part).0);
@@ -336,9 +361,9 @@ impl<const N: usize, const S: usize> Table<N, S> {
     }
 }
 
-/// The handlers of a `#[handlers] impl`. `N` and `S`: how many they are at most, and the slots of their table.
+/// What `#[handlers]` implements. `N` and `S`: how many handlers there are at most, and the slots of their table.
 #[doc(hidden)]
-pub trait Methods<const N: usize, const S: usize>: Sized {
+pub trait Handlers<const N: usize, const S: usize>: Sized {
     const PARTS: &'static [Part];
     const TABLE: &'static Table<N, S> = &Table::build(Self::PARTS);
 }

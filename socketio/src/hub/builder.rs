@@ -22,6 +22,10 @@ use crate::namespace::space::{MakeAdapter, Mounted, Space};
     note = "help: give `events![a, b, …]`, or a value of a type with a `#[handlers] impl`"
 )]
 pub trait EventSource {
+    /// An error at compile time, if there is one that only the types can tell.
+    #[doc(hidden)]
+    const CHECKED: () = ();
+
     #[doc(hidden)]
     fn into_mounted(self) -> MountedEvents;
 }

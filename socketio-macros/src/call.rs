@@ -1,0 +1,143 @@
+//! A handler's entry in the table: what it is registered for, and how the function is called.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::Type;
+
+use crate::attribute::{Attribute, Subject};
+use crate::extent::Extent;
+use crate::krate;
+use crate::signature::{Handler, Output};
+
+/// The entry of a handler that can't be called because it has errors.
+pub(crate) fn stub() -> TokenStream {
+    let krate = krate::path();
+    quote! {
+        #krate::__private::Handler {
+            key: #krate::__private::Key::Invalid,
+            doc: "",
+            call: #krate::__private::Call::Sync(|_| #krate::__private::Outcome::Done),
+            concurrent: false,
+            needs: &[],
+        }
+    }
+}
+
+/// The entry of a handler. `callee` is the function's path; `this` the type that it takes as `self`.
+pub(crate) fn entry(
+    attribute: &Attribute,
+    handler: &Handler,
+    callee: &TokenStream,
+    this: Option<&TokenStream>,
+) -> TokenStream {
+    let krate = krate::path();
+    let key = key(attribute, handler);
+    let doc = &handler.doc;
+    let concurrent = attribute.concurrent.is_some();
+    let call = call(attribute, handler, callee, this);
+    let parameters = &handler.parameters;
+    quote! {
+        {
+            #[allow(unused_imports)]
+            use #krate::__private::Unnamed as _;
+            #krate::__private::Handler {
+                key: #key,
+                doc: #doc,
+                call: #call,
+                concurrent: #concurrent,
+                needs: &[#(#krate::__private::Named::<#parameters>::NEED),*],
+            }
+        }
+    }
+}
+
+fn key(attribute: &Attribute, handler: &Handler) -> TokenStream {
+    let krate = krate::path();
+    match &attribute.subject {
+        Subject::Name(name) => quote!(#krate::__private::Key::Name(#name)),
+        Subject::Lifecycle(lifecycle) => {
+            let variant = Ident::new(lifecycle.variant, Span::mixed_site());
+            quote!(#krate::__private::Key::Lifecycle(#krate::__private::Lifecycle::#variant))
+        }
+        Subject::Fallback(_) => quote!(#krate::__private::Key::Fallback),
+        Subject::Inferred | Subject::Unknown => match handler.parameters.last() {
+            Some(payload) => {
+                let name = Extent::of(payload).constant(payload, &quote!(#krate::Event), "NAME");
+                quote!(#krate::__private::Key::Name(#name))
+            }
+            // An error has been noted: which event it is can't be known.
+            None => quote!(#krate::__private::Key::Invalid),
+        },
+    }
+}
+
+/// How the function is called: its arguments are taken from the event one by one. Their types are not named, but inferred
+/// from the call.
+///
+/// The names in it are the macro's own, so that a handler may be called like any of them.
+fn call(attribute: &Attribute, handler: &Handler, callee: &TokenStream, this: Option<&TokenStream>) -> TokenStream {
+    let krate = krate::path();
+    let Handler { ident, parameters, is_async, receiver, output, .. } = handler;
+    let local = Span::mixed_site();
+    let names: Vec<_> = (0..parameters.len()).map(|at| format_ident!("argument_{at}", span = local)).collect();
+    let takes = parameters.iter().map(|parameter| take(attribute, parameter));
+    let this = receiver.then(|| quote_spanned!(local=> #krate::__private::receiver::<#this>(&incoming.this),));
+    let mut called = quote!(#callee(#this #(#names),*));
+    if *is_async {
+        let at = Extent::of(ident);
+        let future = at.call(at.path(quote!(#krate::HandlerFuture::of)), quote_spanned!(at.end=> future));
+        called = quote_spanned!(at.end=> { let future = #called; #future.await });
+    }
+    // The reply's type is what may be wrong with it, so that is where errors about it point.
+    let answer = match output {
+        Output::Type { ty, .. } => Extent::of(ty),
+        Output::Nothing => Extent::of(ident),
+    };
+    let reply = answer.field("returned");
+    let of = answer.call(answer.path(quote!(of)), quote_spanned!(local=> #reply, &incoming));
+    let body = quote_spanned! {local=>
+        'handled: {
+            #[allow(unused_imports)]
+            use #krate::__private::{FallibleKind as _, ValueKind as _};
+            #[allow(unused_mut, unused_variables)]
+            let mut arguments = #krate::Arguments::new(&incoming);
+            #(
+                let #names = match #takes {
+                    ::core::result::Result::Ok(value) => value,
+                    ::core::result::Result::Err(error) => {
+                        break 'handled #krate::__private::Outcome::Failed(error);
+                    }
+                };
+            )*
+            let returned = (#called,);
+            (&#krate::__private::Probe(&returned.0)).kind().#of
+        }
+    };
+    if *is_async {
+        quote_spanned! {local=>
+            #krate::__private::Call::Async(|incoming| {
+                ::std::boxed::Box::pin(async move {
+                    let outcome = #body;
+                    (incoming, outcome)
+                })
+            })
+        }
+    } else {
+        quote_spanned!(local=> #krate::__private::Call::Sync(|incoming| #body))
+    }
+}
+
+fn take(attribute: &Attribute, parameter: &Type) -> TokenStream {
+    let krate = krate::path();
+    let at = Extent::of(parameter);
+    let local = Span::mixed_site();
+    match &attribute.subject {
+        Subject::Lifecycle(lifecycle) => {
+            let event = Ident::new(lifecycle.variant, Span::mixed_site());
+            let event = at.path(quote!(#krate::marker::#event));
+            let start = quote_spanned!(at.start=> #krate::LifecycleArgument::<'_, #event>);
+            at.call(quote_spanned!(at.end=> #start::from_lifecycle), quote_spanned!(local=> &mut arguments))
+        }
+        _ => at.call(at.path(quote!(#krate::Argument::from_event)), quote_spanned!(local=> &mut arguments)),
+    }
+}

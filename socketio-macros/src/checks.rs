@@ -1,0 +1,75 @@
+//! Checks that only the types can decide. They are made by the compiler, over what types say of themselves in constants.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::Type;
+
+use crate::attribute::{Attribute, Subject};
+use crate::extent::Extent;
+use crate::krate;
+use crate::signature::{Handler, Output};
+
+/// A check, and the types that it is about.
+pub(crate) struct Check {
+    pub(crate) tokens: TokenStream,
+    pub(crate) types: TokenStream,
+}
+
+/// The checks of one handler.
+pub(crate) fn of_handler(attribute: &Attribute, handler: &Handler) -> Vec<Check> {
+    let mut checks = Vec::new();
+    if let Output::Type { ty, is_value } = &handler.output {
+        checks.extend(handler.parameters.iter().map(|parameter| ack_or_value(parameter, ty, *is_value)));
+    }
+    // Handlers of lifecycle events have no arguments at all.
+    if !matches!(attribute.subject, Subject::Lifecycle(_)) {
+        let parameters = &handler.parameters;
+        checks.extend(
+            (1..parameters.len()).filter_map(|at| required_before_optional(&parameters[..at], &parameters[at])),
+        );
+    }
+    checks
+}
+
+/// A handler answers with its `Ack`, or with what it returns.
+fn ack_or_value(parameter: &Type, output: &Type, is_value: Option<bool>) -> Check {
+    let krate = krate::path();
+    let is_value = match is_value {
+        Some(known) => quote!(#known),
+        None => quote!(#krate::__private::Named::<#output>::IS_VALUE),
+    };
+    let tokens = require(
+        parameter,
+        quote!(!(#krate::__private::Named::<#parameter>::IS_ACK && #is_value)),
+        "a handler that takes an `Ack` answers with that, not with what it returns\n\nhelp: leave the `Ack` out, or return \
+         `()` or `Result<(), E>`",
+    );
+    Check { tokens, types: quote!(#parameter #output) }
+}
+
+/// A client could never leave out an optional argument that a required one follows.
+fn required_before_optional(before: &[Type], parameter: &Type) -> Option<Check> {
+    // An `Option` may go by another name, but it always has one.
+    let before: Vec<_> = before.iter().filter(|before| matches!(before, Type::Path(_) | Type::Macro(_))).collect();
+    if before.is_empty() {
+        return None;
+    }
+    let krate = krate::path();
+    let tokens = require(
+        parameter,
+        quote! {
+            !((#(#krate::__private::Named::<#before>::IS_OPTION)||*)
+                && #krate::__private::Named::<#parameter>::IS_REQUIRED)
+        },
+        "a required argument after an optional one: a client could never leave that one out\n\nhelp: put the `Option` \
+         arguments last, or make this one an `Option` too",
+    );
+    Some(Check { tokens, types: quote!(#(#before)* #parameter) })
+}
+
+/// A check that underlines `tokens`.
+pub(crate) fn require(tokens: impl ToTokens, condition: TokenStream, message: impl ToTokens) -> TokenStream {
+    let krate = krate::path();
+    let at = Extent::of(tokens);
+    at.call(at.path(quote!(#krate::__private::require)), quote!(#condition, #message))
+}
