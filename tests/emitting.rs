@@ -189,3 +189,37 @@ async fn one_tasks_messages_arrive_in_order_whatever_the_verb() {
     }
     assert!(next >= 1_999);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_tasks_may_emit_to_one_socket_and_each_keeps_its_order() {
+    let (server, mut seen) = server().await;
+    let (mut client, socket) = connected(&server, "ann").await;
+    let tasks: Vec<_> = (0..4)
+        .map(|task| {
+            let socket = socket.clone();
+            tokio::spawn(async move {
+                for number in 0..3_000_u64 {
+                    match number % 3 {
+                        0 => socket.emit(("n", task, number)).expect("sent"),
+                        1 => socket.hub().broadcast(("n", task, number)).expect("sent"),
+                        _ => socket.hub().emit_to(socket.id(), ("n", task, number)).expect("sent"),
+                    }
+                    if number % 64 == 0 {
+                        tokio::task::yield_now().await;
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut next = [0; 4];
+    for _ in 0..12_000 {
+        let message = client.json().await;
+        let task = usize::try_from(message["args"][0].as_u64().expect("a number")).expect("a small number");
+        assert_eq!(message["args"][1], next[task]);
+        next[task] += 1;
+    }
+    for task in tasks {
+        task.await.expect("no panic");
+    }
+    seen.expect_nothing();
+}

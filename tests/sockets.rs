@@ -132,6 +132,15 @@ async fn a_socket_remembers_its_request() {
     assert_eq!((socket.namespace(), socket.hub().path()), ("/", "/"));
 }
 
+#[tokio::test]
+async fn of_the_headers_only_those_are_kept_that_are_wanted() {
+    let hub = Hub::builder().keep_headers(["Host", "not a header"]).build().expect("a hub");
+    let server = serve(hub).await;
+    let (_client, socket) = connected(&server, "ann").await;
+    assert_eq!(socket.header("host"), Some(&*server.address.to_string()));
+    assert_eq!((socket.header("upgrade"), socket.handshake().headers().len()), (None, 1));
+}
+
 #[event("handled")]
 fn handled(text: &str) {
     assert_eq!(text, "fired");
