@@ -28,7 +28,10 @@ async fn a_unix_socket_serves_as_well() {
     // Small, and larger than every buffer on the way.
     for length in [1, 1_000, 400_000] {
         let text = "x".repeat(length);
-        client.send(Message::text(format!(r#"{{"event":"double","data":"{text}","id":1}}"#))).await.expect("it is taken");
+        client
+            .send(Message::text(format!(r#"{{"event":"double","data":"{text}","id":1}}"#)))
+            .await
+            .expect("it is taken");
         let answer = client.next().await.expect("an answer").expect("a message");
         assert_eq!(answer.to_text().expect("a text"), format!(r#"{{"id":1,"data":"{text}{text}"}}"#));
     }

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use super::error::EventError;
 use super::incoming::{Incoming, ReceivedEvent, Subject};
-use super::listener::Listener;
+use super::listener::List;
 use super::reply::Outcome;
 use super::table::{Call, Handler, Lifecycle};
 use crate::namespace::space::Space;
@@ -42,7 +42,6 @@ pub(crate) enum Start {
 }
 
 type Shared = Option<Arc<dyn Any + Send + Sync>>;
-type ListenerList = Option<Arc<[Arc<Listener>]>>;
 
 thread_local! {
     /// The socket whose `error` handlers and listeners run on this thread now.
@@ -135,7 +134,7 @@ fn is_for_listeners(event: &ReceivedEvent) -> bool {
     !event.from_client && Lifecycle::named(event.name()).is_some()
 }
 
-fn listeners(space: &Space, incoming: &Incoming) -> (ListenerList, ListenerList) {
+fn listeners(space: &Space, incoming: &Incoming) -> (Option<List>, Option<List>) {
     if let Subject::Message { is_event: true, .. } = incoming.subject {
         return (None, None);
     }
@@ -156,8 +155,8 @@ fn call_sync(call: fn(&Incoming) -> Outcome, incoming: &Incoming) {
 async fn chain(
     mut incoming: Incoming,
     handler: Option<(&'static Handler, Shared)>,
-    own: ListenerList,
-    shared: ListenerList,
+    own: Option<List>,
+    shared: Option<List>,
 ) {
     let socket = incoming.socket.clone();
     if let Some((handler, this)) = handler {

@@ -198,10 +198,13 @@ impl fmt::Debug for Listener {
     }
 }
 
+/// The listeners of one name.
+pub(crate) type List = Arc<[Arc<Listener>]>;
+
 /// The listeners of a namespace or of a socket, by name, in order of registration.
 #[derive(Debug, Default)]
 pub(crate) struct Listeners {
-    by_name: RwLock<HashMap<Box<str>, Arc<[Arc<Listener>]>>>,
+    by_name: RwLock<HashMap<Box<str>, List>>,
     /// How many names have listeners: while there are none, looking one up takes no lock.
     names: AtomicUsize,
     next: AtomicU64,
@@ -226,7 +229,7 @@ impl Listeners {
         ListenerHandle { listeners: Arc::downgrade(self), name: name.into(), number }
     }
 
-    pub(crate) fn find(&self, name: &str) -> Option<Arc<[Arc<Listener>]>> {
+    pub(crate) fn find(&self, name: &str) -> Option<List> {
         if self.names.load(Ordering::Acquire) == 0 {
             return None;
         }
