@@ -1,6 +1,8 @@
 //! What a message costs, in allocations and system calls; what a connection costs, in bytes. Counts, not times: they are the
 //! same on every machine. A change that makes one of them worse fails here, and says which.
 
+#![allow(clippy::print_stdout, reason = "the counts are for people to read")]
+
 use serde::{Deserialize, Serialize};
 use socketio::{EmitError, Hub, Socket, event, events};
 use socketio_tests::raw::{RawClient, text_frame};

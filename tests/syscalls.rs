@@ -1,6 +1,8 @@
 //! How many system calls the `echo` example makes per message, when messages come in pipelined bursts: it reads what has
 //! arrived, handles it, and writes once.
 
+#![allow(clippy::print_stdout, reason = "the counts are for people to read")]
+
 use socketio_tests::raw::{RawClient, text_frame};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
