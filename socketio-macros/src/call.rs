@@ -94,7 +94,7 @@ fn call(attribute: &Attribute, handler: &Handler, callee: &TokenStream, this: Op
         Output::Nothing => Extent::of(ident),
     };
     let reply = answer.field("returned");
-    let of = answer.call(answer.path(quote!(of)), quote_spanned!(local=> #reply, &incoming));
+    let of = answer.call(answer.path(quote!(of)), reply);
     let body = quote_spanned! {local=>
         'handled: {
             #[allow(unused_imports)]
@@ -110,7 +110,7 @@ fn call(attribute: &Attribute, handler: &Handler, callee: &TokenStream, this: Op
                 };
             )*
             let returned = (#called,);
-            (&#krate::__private::Probe(&returned.0)).kind().#of
+            (&#krate::__private::Probe(&returned.0, &incoming)).kind().#of
         }
     };
     if *is_async {

@@ -24,12 +24,18 @@ pub enum Outcome {
     Failed(EventError),
 }
 
-/// How a handler's return value becomes the answer.
+/// How a handler's return value becomes the answer to an event.
 ///
 /// A handler returns `()`, a [`Reply`], [`Args`], or a `Result` of one of these and a [`ReplyError`]. The marker `K` says
 /// which, and is inferred.
 #[derive(Debug)]
-pub struct Answer<K>(PhantomData<K>);
+pub struct Answer<'a, K> {
+    event: &'a Incoming,
+    kind: PhantomData<K>,
+}
+
+// The compiler shows these signatures to users whose types do not fit: they say no more than those need to know.
+type Answered = Outcome;
 
 /// The future of an async handler. It has to be `Send`, because connections move between threads.
 #[derive(Debug)]
@@ -105,81 +111,87 @@ encode_tuples! {
     (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7)
 }
 
-/// A handler's return value, to be asked which kind it is.
+/// A handler's return value, to be asked which kind it is, and the event that it answers.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Probe<'a, T>(pub &'a T);
+pub struct Probe<'t, 'a, T>(pub &'t T, pub &'a Incoming);
 
-impl Probe<'_, ()> {
-    pub fn kind(&self) -> Answer<Nothing> {
-        Answer(PhantomData)
+impl<'a> Probe<'_, 'a, ()> {
+    pub fn kind(&self) -> Answer<'a, Nothing> {
+        Answer::to(self.1)
     }
 }
 
-impl<E> Probe<'_, Result<(), E>> {
-    pub fn kind(&self) -> Answer<Fallible<Nothing>> {
-        Answer(PhantomData)
+impl<'a, E> Probe<'_, 'a, Result<(), E>> {
+    pub fn kind(&self) -> Answer<'a, Fallible<Nothing>> {
+        Answer::to(self.1)
     }
 }
 
-impl<T> Probe<'_, Args<T>> {
-    pub fn kind(&self) -> Answer<Several> {
-        Answer(PhantomData)
+impl<'a, T> Probe<'_, 'a, Args<T>> {
+    pub fn kind(&self) -> Answer<'a, Several> {
+        Answer::to(self.1)
     }
 }
 
-impl<T, E> Probe<'_, Result<Args<T>, E>> {
-    pub fn kind(&self) -> Answer<Fallible<Several>> {
-        Answer(PhantomData)
-    }
-}
-
-#[doc(hidden)]
-pub trait FallibleKind {
-    fn kind(&self) -> Answer<Fallible<Value>>;
-}
-
-impl<T, E> FallibleKind for Probe<'_, Result<T, E>> {
-    fn kind(&self) -> Answer<Fallible<Value>> {
-        Answer(PhantomData)
+impl<'a, T, E> Probe<'_, 'a, Result<Args<T>, E>> {
+    pub fn kind(&self) -> Answer<'a, Fallible<Several>> {
+        Answer::to(self.1)
     }
 }
 
 #[doc(hidden)]
-pub trait ValueKind {
-    fn kind(&self) -> Answer<Value>;
+pub trait FallibleKind<'a> {
+    fn kind(&self) -> Answer<'a, Fallible<Value>>;
 }
 
-impl<T> ValueKind for &Probe<'_, T> {
-    fn kind(&self) -> Answer<Value> {
-        Answer(PhantomData)
+impl<'a, T, E> FallibleKind<'a> for Probe<'_, 'a, Result<T, E>> {
+    fn kind(&self) -> Answer<'a, Fallible<Value>> {
+        Answer::to(self.1)
     }
 }
 
-impl Answer<Nothing> {
+#[doc(hidden)]
+pub trait ValueKind<'a> {
+    fn kind(&self) -> Answer<'a, Value>;
+}
+
+impl<'a, T> ValueKind<'a> for &Probe<'_, 'a, T> {
+    fn kind(&self) -> Answer<'a, Value> {
+        Answer::to(self.1)
+    }
+}
+
+impl<'a, K> Answer<'a, K> {
+    fn to(event: &'a Incoming) -> Self {
+        Self { event, kind: PhantomData }
+    }
+}
+
+impl Answer<'_, Nothing> {
     #[doc(hidden)]
-    pub fn of(self, (): (), _incoming: &Incoming) -> Outcome {
+    pub fn of(self, (): ()) -> Answered {
         Outcome::Done
     }
 }
 
-impl Answer<Value> {
+impl Answer<'_, Value> {
     #[doc(hidden)]
-    pub fn of<T: Reply>(self, reply: T, incoming: &Incoming) -> Outcome {
-        encoded(incoming, |payload| payload.push(&reply))
+    pub fn of<T: Reply>(self, reply: T) -> Answered {
+        encoded(self.event, |payload| payload.push(&reply))
     }
 }
 
-impl Answer<Several> {
+impl Answer<'_, Several> {
     #[doc(hidden)]
-    pub fn of<T: Encode>(self, reply: Args<T>, incoming: &Incoming) -> Outcome {
-        encoded(incoming, |payload| reply.0.encode(payload))
+    pub fn of<T: Encode>(self, reply: Args<T>) -> Answered {
+        encoded(self.event, |payload| reply.0.encode(payload))
     }
 }
 
-impl Answer<Fallible<Nothing>> {
+impl Answer<'_, Fallible<Nothing>> {
     #[doc(hidden)]
-    pub fn of<E: ReplyError>(self, reply: Result<(), E>, _incoming: &Incoming) -> Outcome {
+    pub fn of<E: ReplyError>(self, reply: Result<(), E>) -> Answered {
         match reply {
             Ok(()) => Outcome::Done,
             Err(error) => Outcome::Failed(error.into_event_error()),
@@ -187,36 +199,36 @@ impl Answer<Fallible<Nothing>> {
     }
 }
 
-impl Answer<Fallible<Value>> {
+impl<'a> Answer<'a, Fallible<Value>> {
     #[doc(hidden)]
-    pub fn of<T: Reply, E: ReplyError>(self, reply: Result<T, E>, incoming: &Incoming) -> Outcome {
+    pub fn of<T: Reply, E: ReplyError>(self, reply: Result<T, E>) -> Answered {
         match reply {
-            Ok(value) => Answer::<Value>(PhantomData).of(value, incoming),
+            Ok(value) => Answer::<'a, Value>::to(self.event).of(value),
             Err(error) => Outcome::Failed(error.into_event_error()),
         }
     }
 }
 
-impl Answer<Fallible<Several>> {
+impl<'a> Answer<'a, Fallible<Several>> {
     #[doc(hidden)]
-    pub fn of<T: Encode, E: ReplyError>(self, reply: Result<Args<T>, E>, incoming: &Incoming) -> Outcome {
+    pub fn of<T: Encode, E: ReplyError>(self, reply: Result<Args<T>, E>) -> Answered {
         match reply {
-            Ok(values) => Answer::<Several>(PhantomData).of(values, incoming),
+            Ok(values) => Answer::<'a, Several>::to(self.event).of(values),
             Err(error) => Outcome::Failed(error.into_event_error()),
         }
     }
 }
 
 /// Encodes an answer, unless nobody wants it.
-fn encoded(incoming: &Incoming, encode: impl FnOnce(&mut Payload) -> serde_json::Result<()>) -> Outcome {
-    if !incoming.wants_answer() {
+fn encoded(event: &Incoming, encode: impl FnOnce(&mut Payload) -> serde_json::Result<()>) -> Outcome {
+    if !event.wants_answer() {
         return Outcome::Done;
     }
     let mut payload = Payload::new();
     match encode(&mut payload) {
         Ok(()) => Outcome::Value(payload),
         Err(error) => {
-            tracing::error!(event = incoming.name(), %error, "a reply does not serialize");
+            tracing::error!(event = event.name(), %error, "a reply does not serialize");
             Outcome::Failed(EventError::internal())
         }
     }

@@ -1,0 +1,12 @@
+use socketio::{EventPayload, Hub, Socket};
+
+fn listen(hub: &Hub, socket: &Socket) {
+    hub.on("number", |_payload| 7);
+    hub.on("result", |payload: EventPayload| payload.socket.emit("hello"));
+    hub.on("later", |payload: EventPayload| async move { payload.socket.emit("hello") });
+    socket.on("async", async |_payload| String::new());
+}
+
+fn main() {
+    let _ = listen;
+}

@@ -1,0 +1,35 @@
+#![deny(warnings)]
+
+use serde::Serialize;
+use socketio::{EmitError, Hub, Socket, event, events};
+
+#[event("moved")]
+#[derive(Serialize)]
+struct Moved<'a, T> {
+    who: &'a str,
+    to: T,
+}
+
+#[event("emit")]
+fn emit(socket: &Socket, hub: &Hub) -> Result<(), EmitError> {
+    let id = socket.id();
+    let moved = Moved { who: &id, to: (1, 2) };
+    socket.emit(&moved)?;
+    socket.emit("text")?;
+    socket.emit(String::new())?;
+    socket.emit(&String::new())?;
+    socket.emit(&[1_u8, 2][..])?;
+    socket.emit(b"bytes")?;
+    socket.emit(vec![1_u8])?;
+    socket.emit(bytes::Bytes::new())?;
+    socket.emit(("name",))?;
+    socket.emit(("name", 1))?;
+    socket.emit((String::from("name"), 1, &moved, "three"))?;
+    socket.emit_to("other", &moved)?;
+    hub.broadcast(&Moved { who: "nobody", to: "nowhere" })?;
+    hub.to("room").emit(("name", [1, 2]))
+}
+
+fn main() {
+    assert_eq!(events![emit].names().count(), 1);
+}

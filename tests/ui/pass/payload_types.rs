@@ -1,0 +1,63 @@
+#![deny(warnings)]
+
+use serde::{Deserialize, Serialize};
+use socketio::{Event, event};
+use std::borrow::Cow;
+
+#[event("unit")]
+#[derive(Serialize)]
+struct Unit;
+
+#[event("tuple")]
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Tuple(u32, String);
+
+/// With a doc comment.
+#[derive(Serialize)]
+#[event("fields")]
+#[serde(rename_all = "camelCase")]
+struct Fields<'a> {
+    from: &'a str,
+    sent_at: u64,
+}
+
+#[event("choice")]
+#[derive(Serialize)]
+enum Choice<'a, T>
+where
+    T: Clone,
+{
+    One(Cow<'a, [T]>),
+    Two { value: T },
+}
+
+#[event("defaults")]
+#[derive(Serialize)]
+struct Defaults<T: Clone + 'static = u32, const N: usize = 2> {
+    value: T,
+    #[serde(skip)]
+    _rest: [u8; N],
+}
+
+/// Only received, never sent.
+#[event("received")]
+#[derive(Deserialize)]
+struct Received {
+    text: String,
+}
+
+mod inner {
+    #[socketio::event("inner")]
+    #[derive(serde::Serialize)]
+    pub struct Inner {
+        pub value: u32,
+    }
+}
+
+fn main() {
+    let _ = (Unit, Tuple(1, String::new()), Fields { from: "a", sent_at: 1 }, inner::Inner { value: 1 });
+    let _ = (Choice::One(Cow::Borrowed(&[1])), Choice::Two { value: 2 }, Defaults { value: 1, _rest: [0; 2] });
+    let _ = serde_json::from_str::<Received>("{}").map(|received| received.text);
+    assert_eq!([Unit::NAME, Tuple::NAME, Fields::NAME, inner::Inner::NAME], ["unit", "tuple", "fields", "inner"]);
+    assert_eq!([Choice::<'_, u8>::NAME, Defaults::<u8>::NAME, Received::NAME], ["choice", "defaults", "received"]);
+}
