@@ -9,7 +9,7 @@ use crate::attribute::{self, Lifecycle, Subject};
 use crate::checks::{self, Check, require};
 use crate::errors::{Errors, error};
 use crate::extent::Extent;
-use crate::signature::{self, Place, is_event};
+use crate::signature::{self, Place, is_event, without_lifetimes};
 use crate::{call, handler, krate};
 
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -48,72 +48,75 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     quote!(#block #table #errors)
 }
 
-/// The `impl`s that make a value of the type a source of events.
+/// The `impl` that makes a value of the type a source of events.
 fn table(block: &ItemImpl, methods: &[Method]) -> TokenStream {
     let krate = krate::path();
     let this = &block.self_ty;
     let (impl_generics, _, where_clause) = block.generics.split_for_impl();
     let predicates = where_clause.map(|clause| &clause.predicates);
-    let Extent { start, .. } = Extent::of(this);
-    let shared = quote_spanned!(start=> Self: ::core::marker::Send + ::core::marker::Sync + 'static,);
-    // A type without parameters can be shared or not; saying so once is enough.
-    let shared_again = (!block.generics.params.is_empty()).then_some(&shared);
     let count = methods.len();
     let slots = (count * 2 + 1).next_power_of_two();
     let entries = methods
         .iter()
         .map(|Method { conditions, entry, .. }| quote!(#conditions #krate::__private::Part::One(&#entry)));
-    let single: Vec<_> = (0..count).map(|at| single(methods, at, this, count, slots)).collect();
+    // What the compiler says of the type itself points to it.
+    let Extent { start, .. } = Extent::of(this);
+    let begin = quote_spanned!(start=> impl);
+    let threads = quote_spanned!(start=> Self: ::core::marker::Send + ::core::marker::Sync + 'static);
+    let checked = quote_spanned!(start=> <Self as #krate::EventSource>::CHECKED);
+    let table = quote!(#krate::__private::Shared::<#this, #count, #slots>::TABLE);
     // What depends on the parameters of the `impl` is checked when its table is made, all else at once.
     let names = names(block);
-    let (single, single_outside) = match names.is_empty() {
-        true => (None, Some(single)),
-        false => (Some(single), None),
-    };
-    let (single, single_outside) = (single.into_iter().flatten(), single_outside.into_iter().flatten());
     let (inside, outside): (Vec<_>, Vec<_>) = methods.iter().map(|method| method.checks(&names, this)).unzip();
-    let checked = quote_spanned!(start=> <Self as #krate::EventSource>::CHECKED);
+    let (single_inside, single_outside) = match names.is_empty() {
+        true => (TokenStream::new(), single_at_once(methods, this, slots)),
+        false => ((0..count).map(|at| single(methods, at, &table)).collect(), TokenStream::new()),
+    };
     quote! {
         #[allow(deprecated)]
         const _: () = {
             #[allow(unused_imports)]
             use #krate::__private::Unnamed as _;
             #(#outside)*
-            #(const _: () = { #single_outside };)*
+            #single_outside
             #[automatically_derived]
-            impl #impl_generics #krate::__private::Handlers<#count, #slots> for #this
+            #begin #impl_generics #krate::EventSource for #this
             where
-                #shared_again
+                #threads,
                 #predicates
             {
                 const PARTS: &'static [#krate::__private::Part] = &[#(#entries),*];
-            }
-            #[automatically_derived]
-            impl #impl_generics #krate::EventSource for #this
-            where
-                #shared
-                #predicates
-            {
+
                 const CHECKED: () = {
                     #(#inside)*
-                    #(#single)*
+                    #single_inside
                 };
 
                 fn into_mounted(self) -> #krate::__private::MountedEvents {
                     let () = #checked;
-                    #krate::__private::MountedEvents::shared(
-                        <Self as #krate::__private::Handlers<#count, #slots>>::TABLE.events(),
-                        self,
-                    )
+                    #krate::__private::MountedEvents::shared(#table.events(), self)
                 }
             }
         };
     }
 }
 
-/// The check that no method above handles the event of the one at `at`.
-fn single(methods: &[Method], at: usize, this: &Type, count: usize, slots: usize) -> TokenStream {
+/// The checks that no event is handled twice, over a table of their own.
+fn single_at_once(methods: &[Method], this: &Type, slots: usize) -> TokenStream {
     let krate = krate::path();
+    let count = methods.len();
+    let this = without_lifetimes(this);
+    let Extent { start, .. } = Extent::of(&this);
+    let parts = quote_spanned!(start=> <#this as #krate::EventSource>::PARTS);
+    let single = (0..count).map(|at| single(methods, at, &quote!(TABLE)));
+    quote! {
+        static TABLE: #krate::__private::Table<#count, #slots> = #krate::__private::Table::build(#parts);
+        #(const _: () = #single;)*
+    }
+}
+
+/// The check that no method above handles the event of the one at `at`.
+fn single(methods: &[Method], at: usize, table: &TokenStream) -> TokenStream {
     // The position in the table: methods that a `#[cfg]` takes away have none.
     let before = methods[..at].iter().map(|Method { conditions, .. }| quote!(#conditions ()));
     let Method { conditions, event, ident, .. } = &methods[at];
@@ -123,18 +126,18 @@ fn single(methods: &[Method], at: usize, this: &Type, count: usize, slots: usize
     };
     let single = require(
         event,
-        quote!(!<#this as #krate::__private::Handlers<#count, #slots>>::TABLE.is_repeated(AT)),
+        quote!(!#table.is_repeated(AT)),
         "a method above handles the same event\n\nhelp: an event has one handler: give one of them another name, or call \
          both from one",
     );
-    quote! {
+    quote! {{
         #conditions
         {
             const BEFORE: &[()] = &[#(#before),*];
             const AT: usize = BEFORE.len();
             #single;
         }
-    }
+    }}
 }
 
 /// The names of the parameters of the `impl`.
@@ -161,6 +164,7 @@ struct Method {
 impl Method {
     /// The checks to be made when the table is, for they depend on the parameters of the `impl`, and those made at once.
     fn checks(&self, names: &[String], this: &Type) -> (TokenStream, TokenStream) {
+        let this = &without_lifetimes(this);
         let mut inside = TokenStream::new();
         let mut outside = TokenStream::new();
         for check in &self.checks {
@@ -172,7 +176,8 @@ impl Method {
             }
         }
         let conditions = &self.conditions;
-        (quote!(#conditions { #inside }), quote!(#conditions const _: () = { #outside };))
+        let outside = (!outside.is_empty()).then(|| quote!(#conditions const _: () = { #outside };));
+        (quote!(#conditions { #inside }), outside.unwrap_or_default())
     }
 }
 

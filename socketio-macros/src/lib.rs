@@ -31,6 +31,9 @@ use proc_macro::TokenStream;
 ///
 /// The item stays as it is. A handler is registered by naming it in [`events!`]. Its parameters, in any order, are
 /// what the `Argument` trait of the `socketio` crate lists; what it returns answers the event.
+///
+/// Beside a function stands a hidden type of the same name, by which [`events!`] finds the handler. So no type and no
+/// module can have that name in the same place, and a function in an `impl` needs [`macro@handlers`] above the `impl`.
 #[proc_macro_attribute]
 pub fn event(attribute: TokenStream, item: TokenStream) -> TokenStream {
     handler::expand(attribute.into(), item.into()).into()
@@ -47,6 +50,8 @@ pub fn event(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// Hub::builder().events(Chat::new())
 /// ```
+///
+/// The `impl` may have parameters. A type has one such `impl`: methods of others can be called from there.
 #[proc_macro_attribute]
 pub fn handlers(attribute: TokenStream, item: TokenStream) -> TokenStream {
     handlers::expand(attribute.into(), item.into()).into()

@@ -136,8 +136,8 @@ fn find_impl(ty: &Type) -> Option<TokenStream> {
     find(ty.to_token_stream())
 }
 
-/// The type with the function's own lifetimes left to be inferred: it is named outside the function.
-fn without_lifetimes(ty: &Type) -> Type {
+/// The type with all lifetimes left to be inferred: it is named where they are not declared.
+pub(crate) fn without_lifetimes(ty: &Type) -> Type {
     struct Erase;
     impl VisitMut for Erase {
         fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 pub use crate::event::argument::receiver;
 pub use crate::event::reply::{FallibleKind, Outcome, Probe, ValueKind};
 pub use crate::event::table::{
-    Call, Handler, Handlers, Key, Lifecycle, Need, Part, Slot, Special, Table, count, slot_count,
+    Call, Handler, Key, Lifecycle, Need, Part, Shared, Slot, Special, Table, count, slot_count,
 };
 pub use crate::hub::builder::MountedEvents;
 

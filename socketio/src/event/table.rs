@@ -5,9 +5,11 @@
 
 use futures_util::future::BoxFuture;
 use std::any::TypeId;
+use std::marker::PhantomData;
 
 use super::incoming::Incoming;
 use super::reply::Outcome;
+use crate::hub::builder::EventSource;
 
 /// One handler, as `#[event]` describes it.
 #[doc(hidden)]
@@ -361,11 +363,13 @@ impl<const N: usize, const S: usize> Table<N, S> {
     }
 }
 
-/// What `#[handlers]` implements. `N` and `S`: how many handlers there are at most, and the slots of their table.
+/// The table of the handlers that a value is the `self` of. `N` and `S`: how many there are at most, and the slots.
 #[doc(hidden)]
-pub trait Handlers<const N: usize, const S: usize>: Sized {
-    const PARTS: &'static [Part];
-    const TABLE: &'static Table<N, S> = &Table::build(Self::PARTS);
+#[derive(Debug)]
+pub struct Shared<T, const N: usize, const S: usize>(PhantomData<T>);
+
+impl<T: EventSource, const N: usize, const S: usize> Shared<T, N, S> {
+    pub const TABLE: &'static Table<N, S> = &Table::build(T::PARTS);
 }
 
 /// The hash of an event's name. Names are short: eight bytes at a time, then the rest as one word with the length.

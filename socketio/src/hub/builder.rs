@@ -11,7 +11,7 @@ use super::{Core, Hub};
 use crate::adapter::{Adapter, LocalAdapter};
 use crate::connection::outbox::Bounds;
 use crate::event::state::States;
-use crate::event::table::{Events, Handler, Key};
+use crate::event::table::{Events, Handler, Key, Part};
 use crate::namespace::space::{MakeAdapter, Mounted, Space};
 
 /// Something that handlers come from: a table made with [`events!`](crate::events), or a value whose type has
@@ -22,6 +22,10 @@ use crate::namespace::space::{MakeAdapter, Mounted, Space};
     note = "help: give `events![a, b, …]`, or a value of a type with a `#[handlers] impl`"
 )]
 pub trait EventSource {
+    /// The methods with `#[event]`.
+    #[doc(hidden)]
+    const PARTS: &'static [Part] = &[];
+
     /// An error at compile time, if there is one that only the types can tell.
     #[doc(hidden)]
     const CHECKED: () = ();

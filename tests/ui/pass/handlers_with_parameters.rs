@@ -71,10 +71,26 @@ impl Dynamic<dyn Fn() -> u32 + Send + Sync> {
     }
 }
 
+struct Texts<'a>(&'a [&'a str]);
+
+#[handlers]
+impl<'a> Texts<'a> {
+    #[event("first")]
+    fn first(&self) -> Option<&'a str> {
+        self.0.first().copied()
+    }
+
+    #[event("last")]
+    async fn last(&self) -> Option<&'a str> {
+        self.0.last().copied()
+    }
+}
+
 fn main() {
     let chat = Chat { db: Memory };
     assert!(Hub::builder().state(Memory).events(chat).build().is_ok());
     assert!(Hub::builder().events(Chat { db: Memory }).build().is_err(), "a state is missing");
+    assert!(Hub::builder().events(Texts(&["first", "last"])).build().is_ok());
     assert!(Hub::builder().events(Sized::<String, 3>(PhantomData)).build().is_ok());
     assert!(Hub::builder().events(Dynamic(Arc::new(|| 1_u32) as Arc<dyn Fn() -> u32 + Send + Sync>)).build().is_ok());
 }
