@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::mailbox::End;
-use super::{Connection, Linger, Phase, lifecycle};
+use super::{Connection, Linger, Phase, after, lifecycle};
 use crate::event::disconnect::{Disconnect, DisconnectReason};
 use crate::event::error::EventError;
 
@@ -63,7 +63,7 @@ impl Connection {
     pub(super) fn end_now(&mut self, end: End) {
         self.conclude(end.disconnect, end.on_purpose);
         let now = Instant::now();
-        let by = now + self.config().close_timeout;
+        let by = after(now, self.config().close_timeout);
         let by = end.handlers_until.map_or(by, |until| until.min(by).max(now + LAST_WORDS));
         self.phase = Phase::Closing { by, code: end.code, reason: end.reason };
     }
@@ -73,11 +73,12 @@ impl Connection {
         self.end_after = None;
         self.socket.peer().mailbox.shut();
         self.socket.tell_waiting();
+        self.ended = Some(Box::new(disconnect.clone()));
         self.executor.finish_with(lifecycle::farewell(self.socket.clone(), disconnect, on_purpose));
     }
 
     pub(super) fn closed_by_client(&mut self, frame: Option<CloseFrame>) {
-        let by = Instant::now() + self.config().close_timeout;
+        let by = after(Instant::now(), self.config().close_timeout);
         if self.is_open() {
             let mut disconnect = Disconnect::new(DisconnectReason::TransportClose);
             disconnect = match frame {
@@ -96,7 +97,7 @@ impl Connection {
         match cause.code() {
             Some(code) if self.is_open() => {
                 tracing::debug!(socket = %self.socket.id(), %cause, "the client broke the protocol");
-                let by = Instant::now() + self.config().close_timeout;
+                let by = after(Instant::now(), self.config().close_timeout);
                 self.executor.drop_queued();
                 self.conclude(cause, false);
                 self.socket.peer().mailbox.discard();

@@ -205,6 +205,11 @@ impl Executor {
         self.finished = true;
     }
 
+    /// Whether something could go on at once: then the connection must not go to sleep.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.task.is_none() && (!self.queue.is_empty() || (self.last.is_some() && self.concurrent.is_none()))
+    }
+
     /// Whether nothing runs and nothing waits.
     pub(crate) fn is_idle(&self) -> bool {
         self.task.is_none() && self.queue.is_empty() && self.concurrent.is_none()

@@ -5,6 +5,8 @@
 use std::time::Duration;
 use tokio::time::Instant;
 
+use super::after;
+
 #[derive(Debug)]
 pub(crate) struct Heartbeat {
     interval: Duration,
@@ -32,7 +34,7 @@ pub(crate) enum Beat {
 
 impl Heartbeat {
     pub(crate) fn new(interval: Duration, timeout: Duration, now: Instant) -> Self {
-        Self { interval, timeout, at: now + interval, pinged: None, dead_by: now, heard: false, was_deaf: false }
+        Self { interval, timeout, at: after(now, interval), pinged: None, dead_by: now, heard: false, was_deaf: false }
     }
 
     /// Something came from the client.
@@ -58,13 +60,13 @@ impl Heartbeat {
                 self.pinged = Some(now);
                 self.heard = false;
                 self.was_deaf = false;
-                self.dead_by = now + self.timeout;
-                self.at = now + self.timeout.min(self.interval);
+                self.dead_by = after(now, self.timeout);
+                self.at = after(now, self.timeout.min(self.interval));
                 Beat::Ping
             }
             Some(pinged) if self.heard => {
                 self.pinged = None;
-                self.at = (pinged + self.interval).max(now);
+                self.at = after(pinged, self.interval).max(now);
                 self.beat(now)
             }
             Some(_) if now < self.dead_by => {
@@ -72,7 +74,7 @@ impl Heartbeat {
                 Beat::Wait
             }
             Some(_) if std::mem::take(&mut self.was_deaf) => {
-                self.dead_by = now + self.timeout;
+                self.dead_by = after(now, self.timeout);
                 self.at = self.dead_by;
                 Beat::Wait
             }

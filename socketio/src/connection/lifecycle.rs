@@ -79,11 +79,12 @@ async fn run(socket: &Socket, subject: Subject) {
     }
 }
 
-/// For a connection whose task is dropped before its time: `disconnect` and `error` fire all the same, as far as their
-/// handlers get without waiting.
+/// For a connection whose task is dropped before its time: `disconnect` and, unless the end was clean, `error` fire all the
+/// same, as far as their handlers get without waiting.
 pub(crate) fn abandoned(socket: &Socket, disconnect: &Disconnect) {
     if socket.depart() == Some(true) {
-        for subject in [Subject::Disconnect(disconnect.clone()), Subject::Error(disconnect.into())] {
+        let error = (!disconnect.is_clean()).then(|| Subject::Error(disconnect.into()));
+        for subject in [Subject::Disconnect(disconnect.clone())].into_iter().chain(error) {
             let _ = catch_unwind(AssertUnwindSafe(|| run(socket, subject).now_or_never()));
         }
     }

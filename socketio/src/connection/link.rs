@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 use std::io;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 pub(crate) use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::error::Error;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -57,6 +57,10 @@ impl Drop for Received {
 struct Memory<'a> {
     received: &'a mut Received,
     batch: &'a mut Batch,
+    /// How far the batch may have grown for more to be added to it.
+    limit: usize,
+    /// Noted when something was not added for that.
+    withheld: &'a mut bool,
 }
 
 impl io::Read for Memory<'_> {
@@ -74,7 +78,8 @@ impl io::Read for Memory<'_> {
 
 impl io::Write for Memory<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.batch.load().bytes > BATCH_BACKLOG {
+        if self.batch.load().bytes > self.limit {
+            *self.withheld = true;
             return Err(io::ErrorKind::WouldBlock.into());
         }
         self.batch.append(bytes);
@@ -91,6 +96,14 @@ pub(crate) struct Link {
     stream: Stream,
     codec: WebSocketContext,
     batch: Batch,
+    /// Whether the codec holds pongs back.
+    withheld: bool,
+    /// Whether what was written is still to be flushed.
+    unflushed: bool,
+    /// Whether the kernel took no more at the last try.
+    blocked: bool,
+    /// Whether the client has sent or taken bytes.
+    alive: bool,
     /// What was received and not yet wanted.
     unread: Vec<u8>,
 }
@@ -108,6 +121,10 @@ impl Link {
             stream,
             codec: WebSocketContext::new(Role::Server, Some(config)),
             batch: Batch::default(),
+            withheld: false,
+            unflushed: false,
+            blocked: false,
+            alive: false,
             unread: received,
         }
     }
@@ -126,7 +143,8 @@ impl Link {
                 self.unread.drain(..length);
                 self.unread.shrink_to_fit();
             }
-            match self.codec.read(&mut Memory { received, batch: &mut self.batch }) {
+            let withheld = &mut self.withheld;
+            match self.codec.read(&mut Memory { received, batch: &mut self.batch, limit: BATCH_BACKLOG, withheld }) {
                 Ok(message) => return Poll::Ready(Ok(message)),
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(cause(&error))),
@@ -138,7 +156,10 @@ impl Link {
                         Disconnect::new(DisconnectReason::TransportError).with_message("the connection was cut")
                     ));
                 }
-                Poll::Ready(Ok(length)) => (received.start, received.end) = (0, length),
+                Poll::Ready(Ok(length)) => {
+                    self.alive = true;
+                    (received.start, received.end) = (0, length);
+                }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(cause(&Error::Io(error)))),
             }
         }
@@ -154,8 +175,11 @@ impl Link {
 
     /// Writes what the mailbox has, as far as the kernel takes it. `Ready`: all of it is written.
     pub(crate) fn poll_write(&mut self, context: &mut Context<'_>, mailbox: &Mailbox) -> Poll<io::Result<()>> {
-        let mut wrote = false;
+        let blocked = std::mem::take(&mut self.blocked);
         loop {
+            if self.batch.is_empty() && self.withheld {
+                self.flush_codec();
+            }
             if self.batch.is_empty() {
                 mailbox.take_frames(&mut self.batch);
                 if self.batch.is_empty() {
@@ -164,19 +188,34 @@ impl Link {
             }
             let stream = &mut self.stream;
             match self.batch.with_slices(|slices| stream.poll_write(context, slices)) {
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    self.blocked = true;
+                    return Poll::Pending;
+                }
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(length)) => self.batch.advance(length),
+                Poll::Ready(Ok(length)) => {
+                    // The kernel had been full: the client has taken something.
+                    self.alive |= blocked;
+                    self.batch.advance(length);
+                }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
             }
-            wrote = true;
+            self.unflushed = true;
         }
-        if wrote { self.stream.poll_flush(context) } else { Poll::Ready(Ok(())) }
+        if self.unflushed {
+            ready!(self.stream.poll_flush(context))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// What the kernel has not taken yet.
     pub(crate) fn load(&self) -> Load {
-        self.batch.load()
+        match self.batch.load() {
+            // Over TLS something may wait that is not in the batch any more.
+            load if load == Load::default() && self.unflushed => Load { messages: 1, bytes: 0 },
+            load => load,
+        }
     }
 
     /// Puts a ping behind what is being written.
@@ -189,16 +228,40 @@ impl Link {
         let code = CloseCode::from(code);
         let code = if code.is_allowed() { code } else { CloseCode::Normal };
         let frame = CloseFrame { code, reason: cut(reason, 123).into() };
+        // Pongs that were held back go first, or there might be no room for the close frame.
+        self.flush_codec();
         let mut received = Received::take();
+        let withheld = &mut self.withheld;
+        let mut memory = Memory { received: &mut received, batch: &mut self.batch, limit: usize::MAX, withheld };
         // An error here is that of a connection that is closed already.
-        let _ = self.codec.close(&mut Memory { received: &mut received, batch: &mut self.batch }, Some(frame));
+        let _ = self.codec.close(&mut memory, Some(frame));
     }
 
     /// Puts the answer to the client's close frame behind what is being written.
     pub(crate) fn answer_close(&mut self) {
+        // Once for the pongs that were held back, once for the answer, if there was no room for both.
+        self.flush_codec();
+        self.flush_codec();
+    }
+
+    /// Puts everything that the codec holds back behind what is being written.
+    fn flush_codec(&mut self) {
+        self.withheld = false;
         let mut received = Received::take();
-        // The codec says by an error that nothing comes after it.
-        let _ = self.codec.flush(&mut Memory { received: &mut received, batch: &mut self.batch });
+        let withheld = &mut self.withheld;
+        // The codec says by an error that nothing comes after a close frame.
+        let _ = self.codec.flush(&mut Memory {
+            received: &mut received,
+            batch: &mut self.batch,
+            limit: usize::MAX,
+            withheld,
+        });
+    }
+
+    /// Whether the client has sent or taken bytes since the last time. That its heartbeat counts as well: a pong may wait
+    /// behind a large message on either side.
+    pub(crate) fn take_alive(&mut self) -> bool {
+        std::mem::take(&mut self.alive)
     }
 
     /// Reads and forgets, for a client that does not keep to the protocol: were its bytes left unread, the kernel would

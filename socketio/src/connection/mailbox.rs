@@ -223,6 +223,11 @@ impl Mailbox {
         }
     }
 
+    /// Gives the memory back that an idle connection has no use for.
+    pub(crate) fn shrink(&self) {
+        self.state.lock().outbox.shrink();
+    }
+
     /// For the task, before it waits: `false` if there is something to do. `in_flight` is what the kernel has not taken.
     pub(crate) fn sleep(&self, waker: &Waker, in_flight: Load) -> bool {
         let mut state = self.state.lock();

@@ -49,6 +49,8 @@ pub(crate) struct Connection {
     handlers_until: Option<Instant>,
     /// How the connection is to end when they are done.
     end_after: Option<Box<End>>,
+    /// How it ended, once it has: for a task that is dropped before everybody could be told.
+    ended: Option<Box<Disconnect>>,
     /// Whether texts can be events.
     envelopes: bool,
     _admission: Admission,
@@ -91,9 +93,10 @@ impl Connection {
             heartbeat: Heartbeat::new(config.ping_interval, config.ping_timeout, now),
             executor: Executor::default(),
             phase: Phase::Open,
-            open_by: Some(now + config.connect_timeout),
+            open_by: Some(after(now, config.connect_timeout)),
             handlers_until: None,
             end_after: None,
+            ended: None,
             envelopes,
             socket,
             _admission: admission,
@@ -125,6 +128,9 @@ impl Connection {
             let mut more = self.run_events(context);
             more |= self.read(context);
             self.write(context);
+            if self.link.take_alive() {
+                self.heartbeat.heard();
+            }
             more |= self.keep_time(context, timer.as_mut());
             if matches!(self.phase, Phase::Closed) && self.executor.is_finished() {
                 if !self.socket.peer().mailbox.has_mail() {
@@ -133,7 +139,7 @@ impl Connection {
                 // The last handlers have failed, and somebody wants to know.
                 more = true;
             }
-            more |= self.is_done();
+            more |= self.is_done() || self.executor.is_ready();
             if !more && self.socket.peer().mailbox.sleep(context.waker(), self.link.load()) {
                 return Poll::Pending;
             }
@@ -261,8 +267,9 @@ impl Connection {
             Phase::Open => match self.heartbeat.beat(now) {
                 Beat::Wait => {}
                 Beat::Ping => {
-                    self.link.ping();
                     self.link.shrink();
+                    self.socket.peer().mailbox.shrink();
+                    self.link.ping();
                 }
                 Beat::Dead => {
                     tracing::debug!(socket = %self.socket.id(), "heartbeat timeout");
@@ -279,12 +286,19 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        lifecycle::abandoned(&self.socket, &Disconnect::new(DisconnectReason::Aborted));
+        let ended = self.ended.take().map_or_else(|| Disconnect::new(DisconnectReason::Aborted), |ended| *ended);
+        lifecycle::abandoned(&self.socket, &ended);
         self.socket.peer().mailbox.abandon();
+        self.socket.forget_listeners();
     }
 }
 
 /// A deadline that never comes.
 fn far_away() -> Instant {
     Instant::now() + Duration::from_secs(86_400 * 365)
+}
+
+/// A time from now; one that is longer than a clock can tell never comes.
+pub(crate) fn after(now: Instant, time: Duration) -> Instant {
+    now.checked_add(time).unwrap_or_else(far_away)
 }

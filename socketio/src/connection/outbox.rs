@@ -53,6 +53,13 @@ impl Outbox {
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
+
+    /// Gives the memory back that an idle connection has no use for.
+    pub(crate) fn shrink(&mut self) {
+        if self.is_empty() {
+            self.clear();
+        }
+    }
 }
 
 /// How much waits.
@@ -72,6 +79,8 @@ pub(crate) struct Batch {
     shared_written: usize,
     /// How many bytes of the next shared frame are written.
     head_written: usize,
+    /// How many bytes in all are written.
+    written: usize,
 }
 
 /// How many slices one vectored write takes.
@@ -103,7 +112,10 @@ impl Batch {
         if self.is_empty() {
             return Load::default();
         }
-        Load { messages: self.contents.messages, bytes: self.contents.bytes }
+        let bytes = self.contents.bytes - self.written;
+        // Where frames end is not remembered.
+        let messages = (self.contents.messages * bytes).div_ceil(self.contents.bytes.max(1));
+        Load { messages, bytes }
     }
 
     /// Hands the unwritten bytes, as far as one write can take them, to `write`.
@@ -139,6 +151,7 @@ impl Batch {
 
     /// Notes that `written` more bytes have gone out. When all have, the buffer is made ready for the next ones.
     pub(crate) fn advance(&mut self, mut written: usize) {
+        self.written += written;
         while written > 0 {
             let next_shared = self.contents.shared.get(self.shared_written);
             let small_until = next_shared.map_or(self.contents.small.len(), |(at, _)| *at);
@@ -211,6 +224,31 @@ mod tests {
         assert_eq!(outbox.push(&frame(10, 1), bounds, Load::default()), Err(Full));
         outbox.clear();
         assert_eq!(outbox.push(&frame(10, 1), bounds, Load { messages: 1, bytes: 95 }), Err(Full));
+    }
+
+    #[test]
+    fn what_is_written_counts_no_more() {
+        let bounds = Bounds { messages: 10, bytes: 1000 };
+        let (mut outbox, mut batch) = (Outbox::default(), Batch::default());
+        for _ in 0..10 {
+            outbox.push(&frame(1, 1), bounds, batch.load()).expect("there is room for ten");
+        }
+        batch.take(&mut outbox);
+        assert_eq!(outbox.push(&frame(1, 1), bounds, batch.load()), Err(Full));
+        batch.advance(27);
+        assert_eq!(batch.load(), Load { messages: 1, bytes: 3 });
+        assert_eq!(outbox.push(&frame(1, 1), bounds, batch.load()), Ok(()));
+    }
+
+    #[test]
+    fn an_empty_batch_gives_its_buffer_back() {
+        let mut batch = Batch::default();
+        batch.append(&[0; 4096]);
+        batch.shrink();
+        batch.advance(4096);
+        assert!(batch.contents.small.capacity() > 0);
+        batch.shrink();
+        assert_eq!(batch.contents.small.capacity(), 0);
     }
 
     #[derive(Clone, Debug)]

@@ -28,7 +28,7 @@ impl Connection {
         let bounds = self.config().inbox;
         let (events, bytes) = (self.executor.events(), self.executor.bytes());
         (events < bounds.messages && bytes < bounds.bytes)
-            || (self.socket.peer().is_awaited() && bytes < self.config().max_payload)
+            || (self.socket.peer().is_awaited() && bytes + events * size_of::<Incoming>() < self.config().max_payload)
     }
 
     pub(super) fn read(&mut self, context: &mut Context<'_>) -> bool {

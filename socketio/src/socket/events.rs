@@ -44,6 +44,12 @@ impl Socket {
         }
     }
 
+    /// For the end: a listener that keeps its socket would keep it, and itself, for ever.
+    pub(crate) fn forget_listeners(&self) {
+        let listeners = self.0.side.lock().as_mut().and_then(|side| side.listeners.take());
+        drop(listeners);
+    }
+
     fn own_listeners(&self) -> Arc<Listeners> {
         let listeners = self.with_side(|side| Arc::clone(side.listeners.get_or_insert_default()));
         self.0.has_listeners.store(true, Ordering::Release);
