@@ -309,3 +309,73 @@ fn cause(error: &Error) -> Disconnect {
     };
     Disconnect::new(reason).with_code(code).with_message(error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::outbox::Bounds;
+    use crate::hub::config::OverflowPolicy;
+    use crate::wire::frame::{FrameWriter, Opcode};
+    use parking_lot::Mutex;
+    use std::pin::Pin;
+    use std::sync::Arc;
+    use std::task::Waker;
+    use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+    /// A stream that, like TLS, takes bytes into a buffer of its own and sends them when it is flushed.
+    #[derive(Clone, Default)]
+    struct Buffering(Arc<Mutex<State>>);
+
+    #[derive(Default)]
+    struct State {
+        buffered: usize,
+        sent: usize,
+        blocked: bool,
+    }
+
+    impl AsyncRead for Buffering {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Buffering {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            self.0.lock().buffered += bytes.len();
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            let mut state = self.0.lock();
+            if state.blocked {
+                return Poll::Pending;
+            }
+            state.sent += std::mem::take(&mut state.buffered);
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn a_flush_that_waits_is_gone_on_with() {
+        let stream = Buffering::default();
+        stream.0.lock().blocked = true;
+        let mut link = Link::new(Stream::Other(Box::new(stream.clone())), Vec::new(), 1000);
+        let mailbox = Mailbox::new(Bounds { messages: 100, bytes: 10_000 }, OverflowPolicy::Disconnect);
+        mailbox.release();
+        let mut writer = FrameWriter::new();
+        writer.payload().extend_from_slice(b"hello");
+        mailbox.send(&writer.finish(Opcode::Text), false).expect("there is room");
+
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(link.poll_write(&mut context, &mailbox).is_pending());
+        assert_ne!(link.load(), Load::default());
+        stream.0.lock().blocked = false;
+        assert!(link.poll_write(&mut context, &mailbox).is_ready());
+        assert_eq!(stream.0.lock().sent, 7);
+        assert_eq!(link.load(), Load::default());
+    }
+}
