@@ -32,11 +32,21 @@ impl Connection {
         }
     }
 
-    /// Begins the end that this side wants.
-    pub(super) fn end(&mut self, end: End) {
-        self.handlers_until = end.handlers_until.or(self.handlers_until);
-        if !self.is_open() {
-            return;
+    /// Begins the end that this side wants. One that has begun already is only hastened.
+    pub(super) fn end(&mut self, mut end: End) {
+        if let Some(until) = end.handlers_until {
+            let until = self.handlers_until.map_or(until, |known| known.min(until));
+            self.handlers_until = Some(until);
+            end.handlers_until = Some(until);
+        }
+        let hastened = self.close_by(end.handlers_until);
+        match &mut self.phase {
+            Phase::Open => {}
+            Phase::Closing { by, .. } | Phase::Lingering { by, .. } => {
+                *by = hastened;
+                return;
+            }
+            Phase::Closed => return,
         }
         self.executor.drop_queued();
         if end.handlers_until.is_some() {
@@ -62,10 +72,22 @@ impl Connection {
 
     pub(super) fn end_now(&mut self, end: End) {
         self.conclude(end.disconnect, end.on_purpose);
-        let now = Instant::now();
-        let by = after(now, self.config().close_timeout);
-        let by = end.handlers_until.map_or(by, |until| until.min(by).max(now + LAST_WORDS));
+        let by = self.close_by(end.handlers_until);
         self.phase = Phase::Closing { by, code: end.code, reason: end.reason };
+    }
+
+    /// Until when the connection may take to close. Neither a shutdown's deadline nor the time that a close has been given
+    /// already is put off by what happens later.
+    fn close_by(&self, handlers_until: Option<Instant>) -> Instant {
+        let now = Instant::now();
+        let mut by = after(now, self.config().close_timeout);
+        if let Some(until) = handlers_until.or(self.handlers_until) {
+            by = by.min(until.max(now + LAST_WORDS));
+        }
+        match &self.phase {
+            Phase::Closing { by: given, .. } | Phase::Lingering { by: given, .. } => by.min(*given),
+            Phase::Open | Phase::Closed => by,
+        }
     }
 
     /// Sets off what the socket's end brings about, behind the events that run.
@@ -78,7 +100,7 @@ impl Connection {
     }
 
     pub(super) fn closed_by_client(&mut self, frame: Option<CloseFrame>) {
-        let by = after(Instant::now(), self.config().close_timeout);
+        let by = self.close_by(None);
         if self.is_open() {
             let mut disconnect = Disconnect::new(DisconnectReason::TransportClose);
             disconnect = match frame {
@@ -97,7 +119,7 @@ impl Connection {
         match cause.code() {
             Some(code) if self.is_open() => {
                 tracing::debug!(socket = %self.socket.id(), %cause, "the client broke the protocol");
-                let by = after(Instant::now(), self.config().close_timeout);
+                let by = self.close_by(None);
                 self.executor.drop_queued();
                 self.conclude(cause, false);
                 self.socket.peer().mailbox.discard();

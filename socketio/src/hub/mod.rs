@@ -2,6 +2,7 @@
 
 pub(crate) mod builder;
 pub(crate) mod config;
+pub(crate) mod connections;
 pub(crate) mod counters;
 
 use parking_lot::RwLock;
@@ -9,16 +10,14 @@ use std::collections::HashMap;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::sync::Notify;
-use tokio::time::Instant;
 
 use crate::event::state::States;
 use crate::namespace::Namespace;
 use crate::namespace::space::{MakeAdapter, Space};
 use builder::Builder;
 use config::Config;
+use connections::Connections;
 use counters::{Counters, Stats};
 
 /// The server object: a cheap handle to all connections, and to everything they share.
@@ -60,10 +59,7 @@ pub(crate) struct Core {
     spaces: RwLock<HashMap<Box<str>, Arc<Space>>>,
     make_adapter: Option<Box<MakeAdapter>>,
     counters: Counters,
-    shutting_down: AtomicBool,
-    connections: AtomicUsize,
-    /// Told when the last connection is gone.
-    empty: Notify,
+    connections: Connections,
 }
 
 const ROOT: &str = "/";
@@ -84,9 +80,7 @@ impl Core {
             spaces: RwLock::new(spaces),
             make_adapter,
             counters: Counters::default(),
-            shutting_down: AtomicBool::new(false),
-            connections: AtomicUsize::new(0),
-            empty: Notify::new(),
+            connections: Connections::default(),
         }
     }
 }
@@ -125,51 +119,19 @@ impl Hub {
 
     /// Figures for operators.
     pub fn stats(&self) -> Stats {
-        self.core().counters.stats(self.core().connections.load(Ordering::Relaxed))
+        self.core().counters.stats(self.connections().len())
     }
 
     /// Ends all connections, and waits until they are gone.
     ///
-    /// New handshakes get the status 503 from now on. Handlers that run may go on until the deadline, then their futures are
-    /// dropped. Queued messages go out, plain WebSocket clients are closed with 1001, and `disconnect` has fired for every
-    /// socket when this returns. When there are many connections they are closed one after the other during the first
-    /// half of the deadline, so that not all clients reconnect elsewhere in the same moment.
+    /// New handshakes get the status 503 from now on, and those under way are given up. Handlers that run may go on until
+    /// the deadline, those of `disconnecting` and `disconnect` included, then their futures are dropped. Queued messages go
+    /// out, plain WebSocket clients are closed with 1001, and `disconnect` has fired for every socket when this returns:
+    /// at the deadline at the latest, or moments after it, unless a handler blocks its thread. When there are many
+    /// connections they are closed one after the other during the first half of the deadline, so that not all clients
+    /// reconnect elsewhere in the same moment. Of several calls the earliest deadline counts.
     pub async fn shutdown(&self, deadline: Duration) {
-        let core = self.core();
-        core.shutting_down.store(true, Ordering::SeqCst);
-        let by = Instant::now() + deadline;
-        tracing::info!(connections = core.connections.load(Ordering::Relaxed), "shutting down");
-        let sockets: Vec<_> =
-            self.spaces().iter().flat_map(|space| space.registry().all().iter().cloned().collect::<Vec<_>>()).collect();
-        // A few at a time: a pause after each group, all pauses together at most half of the deadline.
-        let groups = sockets.len().div_ceil(SHUTDOWN_GROUP).max(1);
-        let pause = (deadline / 2 / groups as u32).min(SHUTDOWN_PAUSE);
-        for group in sockets.chunks(SHUTDOWN_GROUP) {
-            for socket in group {
-                socket.shut_down(by);
-            }
-            if groups > 1 {
-                tokio::time::sleep(pause).await;
-            }
-        }
-        drop(sockets);
-        loop {
-            let empty = core.empty.notified();
-            tokio::pin!(empty);
-            empty.as_mut().enable();
-            if core.connections.load(Ordering::SeqCst) == 0 {
-                break;
-            }
-            // A handshake that began before may have registered a socket meanwhile.
-            for space in self.spaces() {
-                space.registry().all().iter().for_each(|socket| socket.shut_down(by));
-            }
-            let _ = tokio::time::timeout(SHUTDOWN_RECHECK, empty).await;
-        }
-    }
-
-    fn spaces(&self) -> Vec<Arc<Space>> {
-        self.core().spaces.read().values().cloned().collect()
+        self.connections().shut_down(deadline).await;
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -184,35 +146,8 @@ impl Hub {
         &self.core().counters
     }
 
-    /// Counts one more connection. `None`: there are too many, or the hub is shutting down.
-    pub(crate) fn admit(&self) -> Option<Admission> {
-        let core = self.core();
-        if core.connections.fetch_add(1, Ordering::SeqCst) >= core.config.max_connections {
-            leave(core);
-            return None;
-        }
-        let admission = Admission(self.clone());
-        (!core.shutting_down.load(Ordering::SeqCst)).then_some(admission)
-    }
-}
-
-/// How many connections are closed at once when a hub shuts down, and how long it waits after each group.
-const SHUTDOWN_GROUP: usize = 100;
-const SHUTDOWN_PAUSE: Duration = Duration::from_millis(20);
-const SHUTDOWN_RECHECK: Duration = Duration::from_millis(100);
-
-fn leave(core: &Core) {
-    if core.connections.fetch_sub(1, Ordering::SeqCst) == 1 {
-        core.empty.notify_waiters();
-    }
-}
-
-/// A connection's place among those that the hub allows, from the handshake to the end.
-pub(crate) struct Admission(Hub);
-
-impl Drop for Admission {
-    fn drop(&mut self) {
-        leave(self.0.core());
+    pub(crate) fn connections(&self) -> &Connections {
+        &self.core().connections
     }
 }
 

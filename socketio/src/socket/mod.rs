@@ -17,7 +17,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use tokio::sync::Notify;
-use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::connection::mailbox::{End, Mail};
@@ -324,11 +323,6 @@ impl Socket {
     fn end(&self, reason: DisconnectReason, code: u16, text: String) {
         let code = if CloseCode::from(code).is_allowed() { code } else { 1000 };
         self.peer().mailbox.post(Mail::End(End::on_purpose(reason, code, text)));
-    }
-
-    /// Ends the connection because the hub shuts down. Handlers may run until then.
-    pub(crate) fn shut_down(&self, handlers_until: Instant) {
-        self.peer().mailbox.post(Mail::End(End::shutdown(handlers_until)));
     }
 
     /// Sends a WebSocket ping with a payload of up to 125 bytes; a longer one is cut. The answer fires `pong`.

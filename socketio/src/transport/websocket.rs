@@ -3,11 +3,12 @@
 use axum::extract::Request as HttpRequest;
 use axum::handler::Handler;
 use axum::response::{IntoResponse, Response};
-use futures_util::future::{Ready, ready};
+use futures_util::future::{Either, Ready, ready, select};
 use http::request::Parts;
 use http::{HeaderValue, Request, StatusCode};
 use std::convert::Infallible;
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -18,7 +19,8 @@ use crate::connection::link::Link;
 use crate::connection::mailbox::Mailbox;
 use crate::connection::peer::Peer;
 use crate::event::listener::Listening;
-use crate::hub::{Admission, Hub};
+use crate::hub::Hub;
+use crate::hub::connections::Admission;
 use crate::namespace::space::Space;
 use crate::socket::Socket;
 
@@ -87,7 +89,7 @@ impl WebSocketRoute {
             tracing::debug!(origin = ?parts.headers.get("origin"), "refused a page of another origin");
             return (StatusCode::FORBIDDEN, "this origin is not allowed to connect").into_response();
         }
-        let Some(admission) = self.hub.admit() else {
+        let Some(admission) = Admission::to(&self.hub) else {
             tracing::warn!("refused a connection: too many, or the hub is shutting down");
             return (StatusCode::SERVICE_UNAVAILABLE, "no more connections are accepted").into_response();
         };
@@ -101,15 +103,18 @@ impl WebSocketRoute {
     async fn connect(self, upgrade: Upgrade, admission: Admission) {
         let config = self.hub.config();
         let (on_upgrade, mut request, extensions) = upgrade.into_parts(config.keep_headers.as_deref());
-        let (stream, received) = match tokio::time::timeout(config.upgrade_timeout, upgraded(on_upgrade)).await {
-            Ok(Ok(upgraded)) => upgraded,
-            Ok(Err(error)) => return tracing::debug!(%error, "the upgrade failed"),
-            Err(_) => return tracing::debug!("the upgrade took too long"),
+        let upgraded = pin!(tokio::time::timeout(config.upgrade_timeout, upgraded(on_upgrade)));
+        let (stream, received) = match select(upgraded, pin!(admission.ending())).await {
+            Either::Left((Ok(Ok(upgraded)), _)) => upgraded,
+            Either::Left((Ok(Err(error)), _)) => return tracing::debug!(%error, "the upgrade failed"),
+            Either::Left((Err(_), _)) => return tracing::debug!("the upgrade took too long"),
+            Either::Right(_) => return tracing::debug!("the hub shuts down before the upgrade is done"),
         };
         request.set_peer(&stream);
         let link = Link::new(stream, received, config.max_payload);
-        let peer = Peer::new(Mailbox::new(config.outbox, config.overflow), request);
-        let socket = Socket::register(self.hub.clone(), self.space, Arc::new(peer), extensions);
+        let peer = Arc::new(Peer::new(Mailbox::new(config.outbox, config.overflow), request));
+        let socket = Socket::register(self.hub.clone(), self.space, Arc::clone(&peer), extensions);
+        admission.fill(&peer);
         tokio::spawn(Connection::new(link, socket, self.envelopes, admission).run(self.on_open));
     }
 

@@ -1,0 +1,146 @@
+//! [`Connections`]: how many there are, and how each of them is reached when all are to end.
+//!
+//! They are counted from the handshake until their task is gone, which is longer than the hub knows their sockets: a
+//! shutdown has to reach those too that are not upgraded yet, and those whose last handlers run.
+
+use parking_lot::Mutex;
+use slab::Slab;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::Hub;
+use crate::connection::after;
+use crate::connection::mailbox::{End, Mail};
+use crate::connection::peer::Peer;
+
+/// How many connections are told at once that the hub shuts down, and how long it waits after each group.
+const SHUTDOWN_GROUP: usize = 100;
+const SHUTDOWN_PAUSE: Duration = Duration::from_millis(20);
+/// Places beyond which a list of none gives its memory back.
+const KEEP_PLACES: usize = 64;
+
+/// All connections of a hub.
+#[derive(Debug, Default)]
+pub(crate) struct Connections {
+    state: Mutex<State>,
+    /// Told when the hub begins to shut down.
+    ending: Notify,
+    /// Told when the last connection is gone.
+    empty: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// One for each connection; without a peer until it is a WebSocket.
+    places: Slab<Option<Arc<Peer>>>,
+    /// Until when handlers may run, once the hub shuts down.
+    handlers_until: Option<Instant>,
+}
+
+impl Connections {
+    pub(crate) fn len(&self) -> usize {
+        self.state.lock().places.len()
+    }
+
+    /// A place for one more. `None`: there are `max` of them, or the hub is shutting down.
+    fn take_place(&self, max: usize) -> Option<usize> {
+        let mut state = self.state.lock();
+        let is_open = state.handlers_until.is_none() && state.places.len() < max;
+        is_open.then(|| state.places.insert(None))
+    }
+
+    fn leave_place(&self, place: usize) {
+        let mut state = self.state.lock();
+        let left = state.places.remove(place);
+        let is_empty = state.places.is_empty();
+        if is_empty && state.places.capacity() > KEEP_PLACES {
+            state.places = Slab::new();
+        }
+        drop(state);
+        drop(left);
+        if is_empty {
+            self.empty.notify_waiters();
+        }
+    }
+
+    /// Ends all of them, and waits until they are gone.
+    pub(crate) async fn shut_down(&self, deadline: Duration) {
+        let until = after(Instant::now(), deadline);
+        let (peers, until) = {
+            let mut state = self.state.lock();
+            let until = state.handlers_until.map_or(until, |known| known.min(until));
+            state.handlers_until = Some(until);
+            let peers: Vec<_> = state.places.iter().filter_map(|(_, place)| place.clone()).collect();
+            tracing::info!(connections = state.places.len(), "shutting down");
+            (peers, until)
+        };
+        self.ending.notify_waiters();
+        // A few at a time: a pause after each group, all pauses together at most half of the deadline.
+        let groups = peers.len().div_ceil(SHUTDOWN_GROUP).max(1);
+        let pause = (deadline / 2 / groups as u32).min(SHUTDOWN_PAUSE);
+        for group in peers.chunks(SHUTDOWN_GROUP) {
+            for peer in group {
+                peer.mailbox.post(Mail::End(End::shutdown(until)));
+            }
+            if groups > 1 {
+                tokio::time::sleep(pause).await;
+            }
+        }
+        drop(peers);
+        loop {
+            let mut empty = pin!(self.empty.notified());
+            empty.as_mut().enable();
+            if self.len() == 0 {
+                return;
+            }
+            empty.await;
+        }
+    }
+
+    async fn ending(&self) {
+        let mut ending = pin!(self.ending.notified());
+        ending.as_mut().enable();
+        if self.state.lock().handlers_until.is_none() {
+            ending.await;
+        }
+    }
+}
+
+/// A connection's place among those that the hub allows, from the handshake to the end.
+pub(crate) struct Admission {
+    hub: Hub,
+    place: usize,
+}
+
+impl Admission {
+    /// `None`: there are too many connections, or the hub is shutting down.
+    pub(crate) fn to(hub: &Hub) -> Option<Self> {
+        let place = hub.connections().take_place(hub.config().max_connections)?;
+        Some(Self { hub: hub.clone(), place })
+    }
+
+    /// Makes the connection known, now that it is one. If the hub has begun to shut down meanwhile, it is to end at once.
+    pub(crate) fn fill(&self, peer: &Arc<Peer>) {
+        let mut state = self.hub.connections().state.lock();
+        state.places[self.place] = Some(Arc::clone(peer));
+        let ending = state.handlers_until;
+        drop(state);
+        if let Some(until) = ending {
+            peer.mailbox.post(Mail::End(End::shutdown(until)));
+        }
+    }
+
+    /// Waits until the hub begins to shut down.
+    pub(crate) async fn ending(&self) {
+        self.hub.connections().ending().await;
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.hub.connections().leave_place(self.place);
+    }
+}

@@ -1,0 +1,151 @@
+//! A shutdown ends every connection, however far it has come, and keeps to its deadline.
+
+use axum::Router;
+use axum::response::Response;
+use axum::routing::get;
+use futures_util::future::{join_all, pending};
+use socketio::{Builder, Disconnect, Hub, Socket, State, Upgrade, event, events};
+use socketio_tests::{Client, Gate, Log, Seen, Server, log, serve, serve_router, soon};
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+const HOUR: Duration = Duration::from_secs(3600);
+const MOMENT: Duration = Duration::from_millis(50);
+
+#[event("stuck")]
+async fn stuck(socket: &Socket, log: State<Log>) {
+    log.note("stuck");
+    socket.closed().await;
+    log.note("told");
+    pending::<()>().await;
+}
+
+#[event(disconnect)]
+async fn disconnect(end: Disconnect, log: State<Log>, gate: State<Gate>) {
+    log.note(format_args!("disconnect: {}", end.reason()));
+    gate.pass().await;
+}
+
+/// Without a shutdown, no connection would end here in the time that a test has.
+fn hub() -> (Builder, Gate, Seen) {
+    let ((log, seen), gate) = (log(), Gate::default());
+    let builder = Hub::builder().state(log).state(gate.clone()).events(events![stuck, disconnect]);
+    (builder.close_timeout(HOUR).upgrade_timeout(HOUR), gate, seen)
+}
+
+async fn server() -> (Server, Gate, Seen) {
+    let (builder, gate, seen) = hub();
+    (serve(builder.build().expect("a hub")).await, gate, seen)
+}
+
+async fn connected(server: &Server) -> (Client, Socket) {
+    let mut client = server.connect("ann").await;
+    client.settle().await;
+    (client, server.hub.sockets().remove(0))
+}
+
+async fn expect_shutdown(hub: &Hub, deadline: Duration) {
+    soon("end of the shutdown", hub.shutdown(deadline)).await;
+    assert_eq!((hub.len(), hub.stats().connections), (0, 0));
+}
+
+#[tokio::test]
+async fn a_close_that_the_client_does_not_answer_is_cut_short() {
+    let (server, gate, mut seen) = server().await;
+    gate.open();
+    let (_silent, socket) = connected(&server).await;
+    socket.close();
+    seen.expect(&["disconnect: forced close"]).await;
+    expect_shutdown(&server.hub, MOMENT).await;
+    seen.expect_nothing();
+}
+
+#[tokio::test]
+async fn a_disconnect_handler_that_waits_is_dropped_at_the_deadline() {
+    let (server, _gate, mut seen) = server().await;
+    let (client, _) = connected(&server).await;
+    drop(client);
+    seen.expect(&["disconnect: transport error"]).await;
+    assert!(server.hub.is_empty());
+    expect_shutdown(&server.hub, MOMENT).await;
+}
+
+#[tokio::test]
+async fn a_socket_that_is_closed_meanwhile_gets_no_more_time() {
+    let (server, gate, mut seen) = server().await;
+    gate.open();
+    let (mut client, socket) = connected(&server).await;
+    client.emit("stuck", 1).await;
+    seen.expect(&["stuck"]).await;
+    let hub = server.hub.clone();
+    let shutdown = tokio::spawn(async move { hub.shutdown(Duration::from_secs(1)).await });
+    seen.expect(&["told"]).await;
+    socket.close();
+    soon("end of the shutdown", shutdown).await.expect("no panic");
+    seen.expect(&["disconnect: forced close"]).await;
+}
+
+#[tokio::test]
+async fn the_earliest_of_several_deadlines_counts() {
+    let (server, gate, mut seen) = server().await;
+    gate.open();
+    let (mut client, _) = connected(&server).await;
+    client.emit("stuck", 1).await;
+    seen.expect(&["stuck"]).await;
+    let hub = server.hub.clone();
+    let patient = tokio::spawn(async move { hub.shutdown(Duration::MAX).await });
+    seen.expect(&["told"]).await;
+    expect_shutdown(&server.hub, MOMENT).await;
+    soon("end of the other shutdown", patient).await.expect("no panic");
+    seen.expect(&["disconnect: server shutting down"]).await;
+    expect_shutdown(&server.hub, HOUR).await;
+}
+
+#[tokio::test]
+async fn an_upgrade_under_way_is_given_up() {
+    let (builder, _gate, mut seen) = hub();
+    let hub = builder.build().expect("a hub");
+    let own = hub.clone();
+    // The response, without which there is no upgrade, never leaves.
+    let held = |upgrade: Upgrade| async move {
+        let _response = own.websocket().accept(upgrade);
+        pending::<Response>().await
+    };
+    let server = serve_router(hub, Router::new().route("/ws", get(held))).await;
+    let mut stream = TcpStream::connect(server.address).await.expect("connected");
+    let request = b"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    stream.write_all(request).await.expect("sent");
+    soon("connection", async {
+        while server.hub.stats().connections == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    expect_shutdown(&server.hub, HOUR).await;
+    seen.expect_nothing();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_come_in_between_are_ended_too() {
+    let (server, gate, _seen) = server().await;
+    gate.open_for(1000);
+    let address = server.address;
+    let clients = join_all((0..100).map(|number| async move {
+        let url = format!("ws://{address}/ws/{number}");
+        // Refused, given up, or accepted and closed.
+        if let Ok((stream, _)) = tokio_tungstenite::connect_async(url).await {
+            Client(stream).closed().await;
+        }
+    }));
+    let clients = tokio::spawn(clients);
+    soon("connection", async {
+        while server.hub.stats().connections == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    expect_shutdown(&server.hub, HOUR).await;
+    soon("end of all clients", clients).await.expect("no panic");
+}
