@@ -4,10 +4,10 @@ use std::any::{TypeId, type_name};
 use std::marker::PhantomData;
 
 pub use crate::event::argument::receiver;
+pub use crate::event::build::{Part, Shared, Table, count, slot_count};
+pub use crate::event::handler::{Call, Handler, Key, Lifecycle, Need};
 pub use crate::event::reply::{FallibleKind, Outcome, Probe, ValueKind};
-pub use crate::event::table::{
-    Call, Handler, Key, Lifecycle, Need, Part, Shared, Slot, Special, Table, count, slot_count,
-};
+pub use crate::event::table::{Slot, Special};
 pub use crate::hub::builder::MountedEvents;
 
 use crate::event::ack::Ack;

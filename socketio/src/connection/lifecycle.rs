@@ -9,9 +9,9 @@ use super::executor::Opening;
 use crate::event::disconnect::Disconnect;
 use crate::event::dispatch::{self, Start};
 use crate::event::error::EventError;
+use crate::event::handler::{Call, Lifecycle};
 use crate::event::incoming::{Incoming, Subject};
 use crate::event::reply::Outcome;
-use crate::event::table::{Call, Lifecycle};
 use crate::socket::Socket;
 
 /// A callback of the route, for each new socket.

@@ -7,8 +7,8 @@ use super::link::{Message, Received};
 use super::{Connection, Linger, Phase};
 use crate::event::dispatch::unheard;
 use crate::event::error::EventError;
+use crate::event::handler::is_reserved;
 use crate::event::incoming::{Incoming, Message as RawMessage, Parts, ReceivedEvent, Subject};
-use crate::event::table::is_reserved;
 use crate::socket::requests::Answer;
 use crate::wire::envelope::{self, Args, Envelope};
 

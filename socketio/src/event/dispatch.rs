@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::error::EventError;
+use super::handler::{Call, Handler, Lifecycle};
 use super::incoming::{Incoming, ReceivedEvent, Subject};
 use super::listener::List;
 use super::reply::Outcome;
-use super::table::{Call, Handler, Lifecycle};
 use crate::namespace::space::Space;
 use crate::socket::Socket;
 

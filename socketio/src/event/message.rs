@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::table;
+use super::handler;
 use crate::selection::EmitError;
 use crate::wire::packet::Packet;
 use crate::wire::payload::Payload;
@@ -137,7 +137,7 @@ named_values! {
 
 /// A name that is only known at run time: not empty, and not one of those that clients take for the framework's own.
 pub(crate) fn check_name(name: &str) -> Result<(), EmitError> {
-    if name.is_empty() || table::is_reserved(name) {
+    if name.is_empty() || handler::is_reserved(name) {
         return Err(EmitError::InvalidName(name.to_owned()));
     }
     Ok(())

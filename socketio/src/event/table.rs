@@ -3,125 +3,7 @@
 //! Names lie in an open-addressed hash table of twice as many slots as handlers. Handlers of lifecycle events are kept
 //! apart, so that no client can reach one by sending its name.
 
-use futures_util::future::BoxFuture;
-use std::any::TypeId;
-use std::marker::PhantomData;
-
-use super::incoming::Incoming;
-use super::reply::Outcome;
-use crate::hub::builder::EventSource;
-
-/// One handler, as `#[event]` describes it.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct Handler {
-    pub key: Key,
-    pub doc: &'static str,
-    pub call: Call,
-    pub concurrent: bool,
-    pub needs: &'static [Option<Need>],
-}
-
-/// What a handler is registered for.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Key {
-    Name(&'static str),
-    Lifecycle(Lifecycle),
-    Fallback,
-    /// Nothing: the handler does not compile. No table has it, so that there are no errors but its own.
-    Invalid,
-}
-
-impl Key {
-    /// The name, or the lifecycle event's identifier.
-    pub const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Name(name) => name,
-            Self::Lifecycle(lifecycle) => lifecycle.as_str(),
-            Self::Fallback => "fallback",
-            Self::Invalid => "",
-        }
-    }
-}
-
-/// The events that the framework itself brings about.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lifecycle {
-    Connect,
-    Message,
-    Ping,
-    Pong,
-    Close,
-    Disconnecting,
-    Disconnect,
-    Error,
-}
-
-impl Lifecycle {
-    const ALL: [Self; 8] = [
-        Self::Connect,
-        Self::Message,
-        Self::Ping,
-        Self::Pong,
-        Self::Close,
-        Self::Disconnecting,
-        Self::Disconnect,
-        Self::Error,
-    ];
-
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Connect => "connect",
-            Self::Message => "message",
-            Self::Ping => "ping",
-            Self::Pong => "pong",
-            Self::Close => "close",
-            Self::Disconnecting => "disconnecting",
-            Self::Disconnect => "disconnect",
-            Self::Error => "error",
-        }
-    }
-
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|lifecycle| lifecycle.as_str() == name)
-    }
-}
-
-/// Names that clients can't send: Socket.IO's reserved ones.
-pub(crate) const RESERVED: [&str; 6] =
-    ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
-
-/// Whether clients are forbidden to send an event of this name.
-pub(crate) fn is_reserved(name: &str) -> bool {
-    RESERVED.contains(&name)
-}
-
-/// How a handler is called. A sync one borrows the event; an async one keeps it until it is done.
-#[doc(hidden)]
-#[derive(Clone, Copy)]
-pub enum Call {
-    Sync(fn(&Incoming) -> Outcome),
-    Async(fn(Incoming) -> BoxFuture<'static, (Incoming, Outcome)>),
-}
-
-impl std::fmt::Debug for Call {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(match self {
-            Self::Sync(_) => "Sync",
-            Self::Async(_) => "Async",
-        })
-    }
-}
-
-/// A state that a handler needs the hub to have.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug)]
-pub struct Need {
-    pub id: TypeId,
-    pub name: fn() -> &'static str,
-}
+use super::handler::{Handler, Key, Lifecycle};
 
 /// A table of handlers, built at compile time by [`events!`](crate::events).
 ///
@@ -149,25 +31,25 @@ pub struct Need {
 /// ```
 #[derive(Clone, Copy)]
 pub struct Events {
-    handlers: &'static [&'static Handler],
-    slots: &'static [Slot],
-    special: Special,
+    pub(super) handlers: &'static [&'static Handler],
+    pub(super) slots: &'static [Slot],
+    pub(super) special: Special,
 }
 
 /// A slot of the hash table.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct Slot {
-    hash: u32,
+    pub(super) hash: u32,
     /// The handler's position, counted from 1; 0 in a free slot.
-    handler: u32,
+    pub(super) handler: u32,
 }
 
 /// The handlers without a name of their own: lifecycle events, then the fallback.
 #[doc(hidden)]
 pub type Special = [Option<&'static Handler>; 9];
 
-const FALLBACK: usize = 8;
+pub(super) const FALLBACK: usize = 8;
 
 impl Events {
     /// The names of the events that are handled, lifecycle events left out.
@@ -213,165 +95,6 @@ impl std::fmt::Debug for Events {
     }
 }
 
-/// One item of `events![…]`.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug)]
-pub enum Part {
-    One(&'static Handler),
-    All(Events),
-    /// A path that leads to no handler.
-    Missing,
-}
-
-impl Part {
-    /// The handler that was found at a path.
-    pub const fn found(handler: Option<&'static Handler>) -> Self {
-        match handler {
-            Some(handler) => Self::One(handler),
-            None => Self::Missing,
-        }
-    }
-
-    pub const fn is_missing(&self) -> bool {
-        matches!(self, Self::Missing)
-    }
-
-    const fn len(&self) -> usize {
-        match self {
-            Self::One(_) => 1,
-            Self::All(events) => events.handlers.len(),
-            Self::Missing => 0,
-        }
-    }
-
-    const fn get(&self, at: usize) -> &'static Handler {
-        match self {
-            Self::One(handler) => handler,
-            Self::All(events) => events.handlers[at],
-            Self::Missing => panic!("there is nothing in a part that is missing"),
-        }
-    }
-}
-
-/// How many handlers the parts have together.
-#[doc(hidden)]
-pub const fn count(parts: &[Part]) -> usize {
-    let mut total = 0;
-    let mut part = 0;
-    while part < parts.len() {
-        total += parts[part].len();
-        part += 1;
-    }
-    total
-}
-
-/// How many slots a table of `handlers` has: a power of two, at least half of them free.
-#[doc(hidden)]
-pub const fn slot_count(handlers: usize) -> usize {
-    (handlers * 2 + 1).next_power_of_two()
-}
-
-/// A table while it is being built.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct Table<const N: usize, const S: usize> {
-    handlers: [&'static Handler; N],
-    slots: [Slot; S],
-    special: Special,
-    /// How many handlers there are: some of the `N` may be left out by a `#[cfg]`.
-    len: usize,
-    /// Per handler: whether another one before it is registered for the same event.
-    repeated: [bool; N],
-}
-
-impl<const N: usize, const S: usize> Table<N, S> {
-    pub const fn build(parts: &[Part]) -> Self {
-        static NONE: Handler =
-            Handler { key: Key::Fallback, doc: "", call: Call::Sync(|_| Outcome::Done), concurrent: false, needs: &[] };
-        assert!(S.is_power_of_two() && S > N, "a table has more slots than handlers");
-        let mut table = Self {
-            handlers: [&NONE; N],
-            slots: [Slot { hash: 0, handler: 0 }; S],
-            special: [None; 9],
-            len: count(parts),
-            repeated: [false; N],
-        };
-        let mut part = 0;
-        let mut position = 0;
-        while part < parts.len() {
-            let mut at = 0;
-            while at < parts[part].len() {
-                table.insert(position, parts[part].get(at));
-                position += 1;
-                at += 1;
-            }
-            part += 1;
-        }
-        table
-    }
-
-    /// The finished table.
-    pub const fn events(&'static self) -> Events {
-        Events { handlers: self.handlers.split_at(self.len).0, slots: &self.slots, special: self.special }
-    }
-
-    const fn insert(&mut self, position: usize, handler: &'static Handler) {
-        self.handlers[position] = handler;
-        let name = match handler.key {
-            Key::Name(name) => name,
-            Key::Lifecycle(lifecycle) => return self.insert_special(position, lifecycle as usize),
-            Key::Fallback => return self.insert_special(position, FALLBACK),
-            Key::Invalid => return,
-        };
-        let hash = hash(name);
-        let mut at = hash as usize & (S - 1);
-        while self.slots[at].handler != 0 {
-            let other = self.handlers[self.slots[at].handler as usize - 1];
-            if self.slots[at].hash == hash && equal(name.as_bytes(), other.key.as_str().as_bytes()) {
-                self.repeated[position] = true;
-                return;
-            }
-            at = (at + 1) & (S - 1);
-        }
-        self.slots[at] = Slot { hash, handler: position as u32 + 1 };
-    }
-
-    const fn insert_special(&mut self, position: usize, at: usize) {
-        if self.special[at].is_some() {
-            self.repeated[position] = true;
-        } else {
-            self.special[at] = Some(self.handlers[position]);
-        }
-    }
-
-    /// Whether the handler at `position` is one too many for its event.
-    pub const fn is_repeated(&self, position: usize) -> bool {
-        self.repeated[position]
-    }
-
-    /// The first event of the part at `part` that an earlier handler of the table is registered for too.
-    pub const fn repeated_in(&self, parts: &[Part], part: usize) -> Option<&'static str> {
-        let mut position = count(parts.split_at(part).0);
-        let end = position + parts[part].len();
-        while position < end {
-            if self.repeated[position] {
-                return Some(self.handlers[position].key.as_str());
-            }
-            position += 1;
-        }
-        None
-    }
-}
-
-/// The table of the handlers that a value is the `self` of. `N` and `S`: how many there are at most, and the slots.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct Shared<T, const N: usize, const S: usize>(PhantomData<T>);
-
-impl<T: EventSource, const N: usize, const S: usize> Shared<T, N, S> {
-    pub const TABLE: &'static Table<N, S> = &Table::build(T::PARTS);
-}
-
 /// The hash of an event's name. Names are short: eight bytes at a time, then the rest as one word with the length.
 pub(crate) const fn hash(name: &str) -> u32 {
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -392,63 +115,9 @@ pub(crate) const fn hash(name: &str) -> u32 {
     (hash ^ (hash >> 32)) as u32
 }
 
-const fn equal(left: &[u8], right: &[u8]) -> bool {
-    if left.len() != right.len() {
-        return false;
-    }
-    let mut at = 0;
-    while at < left.len() {
-        if left[at] != right[at] {
-            return false;
-        }
-        at += 1;
-    }
-    true
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const fn handler(key: Key) -> Handler {
-        Handler { key, doc: "", call: Call::Sync(|_| Outcome::Done), concurrent: false, needs: &[] }
-    }
-
-    static A: Handler = handler(Key::Name("a"));
-    static B: Handler = handler(Key::Name("a name of more than eight bytes"));
-    static C: Handler = handler(Key::Lifecycle(Lifecycle::Connect));
-    const PARTS: &[Part] = &[Part::One(&A), Part::One(&B), Part::One(&C)];
-    static TABLE: Table<3, { slot_count(3) }> = Table::build(PARTS);
-    const EVENTS: Events = TABLE.events();
-
-    #[test]
-    fn what_is_in_the_table_is_found_and_nothing_else() {
-        for name in ["a", "a name of more than eight bytes"] {
-            assert_eq!(EVENTS.find(name, hash(name)).map(|found| found.key), Some(Key::Name(name)));
-        }
-        for name in ["", "b", "a ", "connect", "a name of more than eight byte"] {
-            assert!(EVENTS.find(name, hash(name)).is_none(), "{name}");
-        }
-        assert!(EVENTS.lifecycle(Lifecycle::Connect).is_some());
-        assert!(EVENTS.lifecycle(Lifecycle::Error).is_none());
-        assert!(EVENTS.fallback().is_none());
-    }
-
-    #[test]
-    fn repeated_events_are_found_however_nested() {
-        const NESTED: &[Part] = &[Part::One(&C), Part::One(&A), Part::All(EVENTS)];
-        const TABLE: Table<5, { slot_count(5) }> = Table::build(NESTED);
-        assert_eq!(TABLE.repeated_in(NESTED, 0), None);
-        assert_eq!(TABLE.repeated_in(NESTED, 1), None);
-        assert_eq!(TABLE.repeated_in(NESTED, 2), Some("a"));
-    }
-
-    #[test]
-    fn an_empty_table_finds_nothing() {
-        static TABLE: Table<0, { slot_count(0) }> = Table::build(&[]);
-        let events = TABLE.events();
-        assert!(events.find("a", hash("a")).is_none());
-    }
 
     #[test]
     fn ten_thousand_names_have_few_collisions() {

@@ -10,8 +10,10 @@ use super::config::{Config, OverflowPolicy};
 use super::{Core, Hub};
 use crate::adapter::{Adapter, LocalAdapter};
 use crate::connection::outbox::Bounds;
+use crate::event::build::Part;
+use crate::event::handler::{Handler, Key};
 use crate::event::state::States;
-use crate::event::table::{Events, Handler, Key, Part};
+use crate::event::table::Events;
 use crate::namespace::space::{MakeAdapter, Mounted, Space};
 
 /// Something that handlers come from: a table made with [`events!`](crate::events), or a value whose type has

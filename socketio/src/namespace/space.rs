@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::registry::Registry;
 use crate::adapter::{Adapter, LocalAdapter};
+use crate::event::handler::{Handler, Lifecycle};
 use crate::event::listener::Listeners;
-use crate::event::table::{self, Events, Handler, Lifecycle};
+use crate::event::table::{self, Events};
 
 /// A table of handlers, with what they share as `&self`.
 #[derive(Clone)]

@@ -1,0 +1,119 @@
+//! The description of a handler: what it is registered for, how it is called, and what it needs.
+
+use futures_util::future::BoxFuture;
+use std::any::TypeId;
+
+use super::incoming::Incoming;
+use super::reply::Outcome;
+
+/// One handler, as `#[event]` describes it.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Handler {
+    pub key: Key,
+    pub doc: &'static str,
+    pub call: Call,
+    pub concurrent: bool,
+    pub needs: &'static [Option<Need>],
+}
+
+/// What a handler is registered for.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    Name(&'static str),
+    Lifecycle(Lifecycle),
+    Fallback,
+    /// Nothing: the handler does not compile. No table has it, so that there are no errors but its own.
+    Invalid,
+}
+
+impl Key {
+    /// The name, or the lifecycle event's identifier.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Name(name) => name,
+            Self::Lifecycle(lifecycle) => lifecycle.as_str(),
+            Self::Fallback => "fallback",
+            Self::Invalid => "",
+        }
+    }
+}
+
+/// The events that the framework itself brings about.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifecycle {
+    Connect,
+    Message,
+    Ping,
+    Pong,
+    Close,
+    Disconnecting,
+    Disconnect,
+    Error,
+}
+
+impl Lifecycle {
+    const ALL: [Self; 8] = [
+        Self::Connect,
+        Self::Message,
+        Self::Ping,
+        Self::Pong,
+        Self::Close,
+        Self::Disconnecting,
+        Self::Disconnect,
+        Self::Error,
+    ];
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Message => "message",
+            Self::Ping => "ping",
+            Self::Pong => "pong",
+            Self::Close => "close",
+            Self::Disconnecting => "disconnecting",
+            Self::Disconnect => "disconnect",
+            Self::Error => "error",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|lifecycle| lifecycle.as_str() == name)
+    }
+}
+
+/// Names that clients can't send: Socket.IO's reserved ones.
+pub(crate) const RESERVED: [&str; 6] =
+    ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
+
+/// Whether clients are forbidden to send an event of this name.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
+}
+
+/// How a handler is called. A sync one borrows the event; an async one keeps it until it is done.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub enum Call {
+    Sync(fn(&Incoming) -> Outcome),
+    Async(fn(Incoming) -> BoxFuture<'static, (Incoming, Outcome)>),
+}
+
+impl std::fmt::Debug for Call {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Sync(_) => "Sync",
+            Self::Async(_) => "Async",
+        })
+    }
+}
+
+/// A state that a handler needs the hub to have.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Need {
+    pub id: TypeId,
+    pub name: fn() -> &'static str,
+}
