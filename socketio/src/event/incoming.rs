@@ -94,7 +94,7 @@ impl Subject {
             Self::Message { message: Message::Binary(bytes), .. } | Self::Ping(bytes) | Self::Pong(bytes) => {
                 bytes.len()
             }
-            Self::Error(error) => error.received().map_or(0, |received| received.len()),
+            Self::Error(error) => error.received().map_or(0, Bytes::len),
             _ => 0,
         }
     }
