@@ -18,6 +18,8 @@ use crate::event::disconnect::{Disconnect, DisconnectReason};
 
 /// What tungstenite allocates per connection to read frames into.
 const CODEC_BUFFER: usize = 1024;
+/// A message beyond this leaves the codec with a buffer that is worth giving back.
+const LARGE_MESSAGE: usize = 16 * 1024;
 /// What tungstenite may hold back of pongs when they can't go out.
 const CODEC_BACKLOG: usize = 1024;
 /// How far a batch may have grown for pongs still to be added to it.
@@ -56,6 +58,8 @@ impl Drop for Received {
 /// What the codec reads from and writes to.
 struct Memory<'a> {
     received: &'a mut Received,
+    /// Counts what the codec has taken.
+    taken: &'a mut usize,
     batch: &'a mut Batch,
     /// How far the batch may have grown for more to be added to it.
     limit: usize,
@@ -72,6 +76,7 @@ impl io::Read for Memory<'_> {
         }
         out[..length].copy_from_slice(&unread[..length]);
         self.received.start += length;
+        *self.taken += length;
         Ok(length)
     }
 }
@@ -95,6 +100,10 @@ impl io::Write for Memory<'_> {
 pub(crate) struct Link {
     stream: Stream,
     codec: WebSocketContext,
+    /// How many bytes the codec has taken that no message has been made of.
+    half_read: usize,
+    /// Whether there was a message for which the codec has made its buffer large.
+    had_large: bool,
     batch: Batch,
     /// Whether the codec holds pongs back.
     withheld: bool,
@@ -120,6 +129,8 @@ impl Link {
         Self {
             stream,
             codec: WebSocketContext::new(Role::Server, Some(config)),
+            half_read: 0,
+            had_large: false,
             batch: Batch::default(),
             withheld: false,
             unflushed: false,
@@ -143,9 +154,19 @@ impl Link {
                 self.unread.drain(..length);
                 self.unread.shrink_to_fit();
             }
-            let withheld = &mut self.withheld;
-            match self.codec.read(&mut Memory { received, batch: &mut self.batch, limit: BATCH_BACKLOG, withheld }) {
-                Ok(message) => return Poll::Ready(Ok(message)),
+            let memory = &mut Memory {
+                received,
+                taken: &mut self.half_read,
+                batch: &mut self.batch,
+                limit: BATCH_BACKLOG,
+                withheld: &mut self.withheld,
+            };
+            match self.codec.read(memory) {
+                Ok(message) => {
+                    self.half_read = self.half_read.saturating_sub(frame_length(message.len()));
+                    self.had_large |= message.len() > LARGE_MESSAGE;
+                    return Poll::Ready(Ok(message));
+                }
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(cause(&error))),
             }
@@ -230,9 +251,13 @@ impl Link {
         let frame = CloseFrame { code, reason: cut(reason, 123).into() };
         // Pongs that were held back go first, or there might be no room for the close frame.
         self.flush_codec();
-        let mut received = Received::take();
-        let withheld = &mut self.withheld;
-        let mut memory = Memory { received: &mut received, batch: &mut self.batch, limit: usize::MAX, withheld };
+        let mut memory = Memory {
+            received: &mut Received::take(),
+            taken: &mut self.half_read,
+            batch: &mut self.batch,
+            limit: usize::MAX,
+            withheld: &mut self.withheld,
+        };
         // An error here is that of a connection that is closed already.
         let _ = self.codec.close(&mut memory, Some(frame));
     }
@@ -247,15 +272,15 @@ impl Link {
     /// Puts everything that the codec holds back behind what is being written.
     fn flush_codec(&mut self) {
         self.withheld = false;
-        let mut received = Received::take();
-        let withheld = &mut self.withheld;
-        // The codec says by an error that nothing comes after a close frame.
-        let _ = self.codec.flush(&mut Memory {
-            received: &mut received,
+        let mut memory = Memory {
+            received: &mut Received::take(),
+            taken: &mut self.half_read,
             batch: &mut self.batch,
             limit: usize::MAX,
-            withheld,
-        });
+            withheld: &mut self.withheld,
+        };
+        // The codec says by an error that nothing comes after a close frame.
+        let _ = self.codec.flush(&mut memory);
     }
 
     /// Whether the client has sent or taken bytes since the last time. That its heartbeat counts as well: a pong may wait
@@ -291,7 +316,23 @@ impl Link {
     /// Gives memory back that an idle connection has no use for.
     pub(crate) fn shrink(&mut self) {
         self.batch.shrink();
+        // The codec keeps a buffer as large as the largest message. Between two messages another one can take its place.
+        if self.had_large && self.half_read == 0 && !self.withheld {
+            self.codec = WebSocketContext::new(Role::Server, Some(*self.codec.get_config()));
+            self.had_large = false;
+        }
     }
+}
+
+/// How long a client's frame with this much payload is, when its length is written in the shortest form. A message in several
+/// frames, or with a longer form, is longer.
+fn frame_length(payload: usize) -> usize {
+    let length = match payload {
+        0..=125 => 0,
+        126..=0xffff => 2,
+        _ => 8,
+    };
+    6 + length + payload
 }
 
 /// The part of `text` that fits into `length` bytes.
