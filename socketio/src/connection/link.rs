@@ -140,6 +140,12 @@ impl Link {
         }
     }
 
+    /// The codec, with what it reads from and writes to.
+    fn codec<'a>(&'a mut self, received: &'a mut Received, limit: usize) -> (&'a mut WebSocketContext, Memory<'a>) {
+        let Self { codec, half_read: taken, batch, withheld, .. } = self;
+        (codec, Memory { received, taken, batch, limit, withheld })
+    }
+
     /// The next message. An error ends the connection.
     pub(crate) fn poll_next(
         &mut self,
@@ -154,14 +160,8 @@ impl Link {
                 self.unread.drain(..length);
                 self.unread.shrink_to_fit();
             }
-            let memory = &mut Memory {
-                received,
-                taken: &mut self.half_read,
-                batch: &mut self.batch,
-                limit: BATCH_BACKLOG,
-                withheld: &mut self.withheld,
-            };
-            match self.codec.read(memory) {
+            let (codec, mut memory) = self.codec(received, BATCH_BACKLOG);
+            match codec.read(&mut memory) {
                 Ok(message) => {
                     self.half_read = self.half_read.saturating_sub(frame_length(message.len()));
                     self.had_large |= message.len() > LARGE_MESSAGE;
@@ -251,15 +251,10 @@ impl Link {
         let frame = CloseFrame { code, reason: cut(reason, 123).into() };
         // Pongs that were held back go first, or there might be no room for the close frame.
         self.flush_codec();
-        let mut memory = Memory {
-            received: &mut Received::take(),
-            taken: &mut self.half_read,
-            batch: &mut self.batch,
-            limit: usize::MAX,
-            withheld: &mut self.withheld,
-        };
+        let mut received = Received::take();
+        let (codec, mut memory) = self.codec(&mut received, usize::MAX);
         // An error here is that of a connection that is closed already.
-        let _ = self.codec.close(&mut memory, Some(frame));
+        let _ = codec.close(&mut memory, Some(frame));
     }
 
     /// Puts the answer to the client's close frame behind what is being written.
@@ -272,15 +267,10 @@ impl Link {
     /// Puts everything that the codec holds back behind what is being written.
     fn flush_codec(&mut self) {
         self.withheld = false;
-        let mut memory = Memory {
-            received: &mut Received::take(),
-            taken: &mut self.half_read,
-            batch: &mut self.batch,
-            limit: usize::MAX,
-            withheld: &mut self.withheld,
-        };
+        let mut received = Received::take();
+        let (codec, mut memory) = self.codec(&mut received, usize::MAX);
         // The codec says by an error that nothing comes after a close frame.
-        let _ = self.codec.flush(&mut memory);
+        let _ = codec.flush(&mut memory);
     }
 
     /// Whether the client has sent or taken bytes since the last time. That its heartbeat counts as well: a pong may wait
