@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 use socketio::{EventPayload, Frame, Hub, Socket, State, event, events};
-use socketio_tests::{Log, log, serve, serve_route};
+use socketio_tests::{Log, log, serve, serve_route, soon};
 use std::sync::{Arc, Mutex};
+use tokio::sync::oneshot;
 
 #[event("said")]
 async fn said(socket: &Socket, text: String, log: State<Log>) -> String {
@@ -272,4 +273,35 @@ async fn listeners_registered_by_an_earlier_event_hear_later_messages() {
     client.send(r#"{"event":"login"}"#).await;
     client.send("first").await;
     seen.expect(&[r#"message "first"  false"#]).await;
+}
+
+/// Registers and removes a listener when it is dropped.
+struct Asks(Socket);
+
+impl Drop for Asks {
+    fn drop(&mut self) {
+        self.0.on("hi", |_| {}).off();
+        self.0.hub().on("hi", |_| {}).off();
+        self.0.off("hi");
+    }
+}
+
+#[tokio::test]
+async fn what_a_listener_captured_may_use_its_socket_and_hub_when_it_is_dropped() {
+    let server = serve(Hub::builder().build().expect("a hub")).await;
+    let mut client = server.connect("ann").await;
+    client.settle().await;
+    let socket = server.hub.sockets().remove(0);
+    let (done, is_done) = oneshot::channel();
+    // A thread of its own: one that waits for itself is not waited for.
+    std::thread::spawn(move || {
+        let asks = || Asks(socket.clone());
+        let (by_hub, by_socket, by_name) = (asks(), asks(), asks());
+        socket.hub().on("hi", move |_| _ = &by_hub).off();
+        socket.on("hi", move |_| _ = &by_socket).off();
+        socket.on("hi", move |_| _ = &by_name);
+        socket.off("hi");
+        done.send(())
+    });
+    soon("end of the removal", is_done).await.expect("no panic");
 }

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 use socketio::adapter::{Adapter, LocalAdapter, Packet};
 use socketio::{Audience, EmitError, Hub, JoinError, Selection, Socket, event, events};
-use socketio_tests::{Client, Log, Server, log, serve, serve_router};
-use std::sync::Arc;
+use socketio_tests::{Client, Log, Server, log, serve, serve_router, soon};
+use std::sync::{Arc, OnceLock};
+use tokio::sync::oneshot;
 
 /// Some clients, connected in this order under these names, and their sockets.
 async fn clients<const N: usize>(server: &Server, names: [&str; N]) -> ([Client; N], [Socket; N]) {
@@ -254,4 +255,41 @@ async fn an_adapter_sees_every_emit_and_every_change_of_a_room() {
     socket.join("y").expect("joined");
     client.close(1000, "").await;
     seen.expect(&["leave x", "join y", "leave y"]).await;
+}
+
+#[tokio::test]
+async fn whoever_makes_an_adapter_may_ask_for_namespaces() {
+    let (log, mut seen) = log();
+    let known = Arc::new(OnceLock::<Hub>::new());
+    let asked = Arc::clone(&known);
+    let make = move |local| {
+        if let Some(hub) = asked.get() {
+            log.note(hub.of("/first").path());
+        }
+        Watching { local, log: log.clone() }
+    };
+    let hub = Hub::builder().adapter(make).namespace("/first", |first| first).build().expect("a hub");
+    known.set(hub.clone()).expect("set once");
+    let (done, is_done) = oneshot::channel();
+    // A thread of its own: one that waits for itself is not waited for.
+    std::thread::spawn(move || done.send(hub.of("/second").path().to_owned()));
+    assert_eq!(soon("namespace", is_done).await.expect("no panic"), "/second");
+    seen.expect(&["/first"]).await;
+}
+
+#[tokio::test]
+async fn an_adapter_shows_no_sockets() {
+    let (log, mut seen) = log();
+    let own = log.clone();
+    let make = move |local: LocalAdapter| {
+        own.note(format_args!("{local:?}"));
+        let _ = SHOWN.set(local.clone());
+        local
+    };
+    static SHOWN: OnceLock<LocalAdapter> = OnceLock::new();
+    let server = serve(Hub::builder().adapter(make).build().expect("a hub")).await;
+    let ([_client], [socket]) = clients(&server, ["a"]).await;
+    socket.join("room").expect("joined");
+    log.note(format_args!("{:?}", SHOWN.get().expect("made")));
+    seen.expect(&["LocalAdapter { sockets: 0, .. }", "LocalAdapter { sockets: 1, .. }"]).await;
 }

@@ -202,6 +202,8 @@ impl fmt::Debug for Listener {
 pub(crate) type List = Arc<[Arc<Listener>]>;
 
 /// The listeners of a namespace or of a socket, by name, in order of registration.
+///
+/// What a listener captured may do anything when it is dropped, also ask for listeners: no lock is held then.
 #[derive(Debug, Default)]
 pub(crate) struct Listeners {
     by_name: RwLock<HashMap<Box<str>, List>>,
@@ -238,19 +240,23 @@ impl Listeners {
 
     pub(crate) fn remove_all(&self, name: &str) {
         let mut by_name = self.by_name.write();
-        by_name.remove(name);
+        let removed = by_name.remove(name);
         self.names.store(by_name.len(), Ordering::Release);
+        drop(by_name);
+        drop(removed);
     }
 
     fn remove(&self, name: &str, number: u64) {
         let mut by_name = self.by_name.write();
-        if let Some(registered) = by_name.get_mut(name) {
-            *registered = registered.iter().filter(|listener| listener.number != number).cloned().collect();
-            if registered.is_empty() {
-                by_name.remove(name);
-            }
-        }
+        let Some(registered) = by_name.get_mut(name) else { return };
+        let left: List = registered.iter().filter(|listener| listener.number != number).cloned().collect();
+        let before = match left.is_empty() {
+            true => by_name.remove(name),
+            false => Some(std::mem::replace(registered, left)),
+        };
         self.names.store(by_name.len(), Ordering::Release);
+        drop(by_name);
+        drop(before);
     }
 
     /// Forgets listeners that were for once and have been called.

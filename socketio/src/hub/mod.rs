@@ -110,9 +110,13 @@ impl Hub {
         let path = builder::normal_path(path.as_ref());
         let known = core.spaces.read().get(&*path).cloned();
         let space = known.unwrap_or_else(|| {
+            // The application makes the adapter, and may ask for other namespaces meanwhile: no lock is held. Of two that
+            // are made at the same time the first is kept.
+            let new = Arc::new(Space::new(&path, Vec::new(), core.make_adapter.as_deref()));
             let mut spaces = core.spaces.write();
-            let new = || Arc::new(Space::new(&path, Vec::new(), core.make_adapter.as_deref()));
-            Arc::clone(spaces.entry(path.as_str().into()).or_insert_with(new))
+            let kept = Arc::clone(spaces.entry(path.as_str().into()).or_insert_with(|| Arc::clone(&new)));
+            drop(spaces);
+            kept
         });
         Namespace::new(Arc::clone(core), space)
     }

@@ -3,6 +3,7 @@
 use parking_lot::{Mutex, RwLock};
 use smallvec::SmallVec;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,7 +11,7 @@ use super::rooms::{Members, Rooms};
 use crate::selection::Audience;
 use crate::socket::{Socket, SocketId};
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Registry {
     by_id: RwLock<HashMap<SocketId, Socket>>,
     all: Mutex<Members>,
@@ -45,21 +46,11 @@ impl Room {
 impl Registry {
     /// Registers a socket under its id. `false`: the id is taken.
     pub(crate) fn add(&self, id: SocketId, socket: &Socket) -> bool {
-        if !self.insert_id(id, socket) {
+        if !insert_id(&mut self.by_id.write(), id, socket) {
             return false;
         }
         Arc::make_mut(&mut *self.all.lock()).insert(socket.clone());
         true
-    }
-
-    fn insert_id(&self, id: SocketId, socket: &Socket) -> bool {
-        match self.by_id.write().entry(id) {
-            std::collections::hash_map::Entry::Occupied(_) => false,
-            std::collections::hash_map::Entry::Vacant(vacant) => {
-                vacant.insert(socket.clone());
-                true
-            }
-        }
     }
 
     pub(crate) fn count_connected(&self) {
@@ -86,10 +77,11 @@ impl Registry {
 
     /// Moves a socket to another id. `false`: that one is taken, and nothing has changed.
     pub(crate) fn rename(&self, socket: &Socket, from: &str, to: &SocketId) -> bool {
-        if !self.insert_id(to.clone(), socket) {
+        let mut by_id = self.by_id.write();
+        if !insert_id(&mut by_id, to.clone(), socket) {
             return false;
         }
-        self.by_id.write().remove(from);
+        by_id.remove(from);
         true
     }
 
@@ -133,6 +125,16 @@ impl Registry {
 
     fn room(&self, name: &str) -> Room {
         Room { members: self.rooms.members(name), own: self.get(name) }
+    }
+}
+
+fn insert_id(by_id: &mut HashMap<SocketId, Socket>, id: SocketId, socket: &Socket) -> bool {
+    match by_id.entry(id) {
+        Entry::Occupied(_) => false,
+        Entry::Vacant(vacant) => {
+            vacant.insert(socket.clone());
+            true
+        }
     }
 }
 

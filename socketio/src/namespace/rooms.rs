@@ -18,7 +18,7 @@ pub(crate) type Members = Arc<IndexSet<Socket>>;
 const SHARDS: usize = 16;
 
 /// The rooms of a namespace.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Rooms {
     shards: [Mutex<HashMap<Arc<str>, Members>>; SHARDS],
     hasher: RandomState,

@@ -83,7 +83,8 @@ impl Socket {
         self.with_side(|side| side.extensions.insert(value))
     }
 
-    /// The value of this type that is kept with the socket.
+    /// The value of this type that is kept with the socket: a clone of it. What the socket keeps is locked meanwhile, so
+    /// the type's `Clone` must not ask the socket for anything; an `Arc` around what is large keeps it quick.
     pub fn extension<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
         self.0.side.lock().as_ref()?.extensions.get::<T>().cloned()
     }
