@@ -1,5 +1,6 @@
 //! Answers, in both directions: what clients get for their events, and what they answer to the server's.
 
+use futures_util::FutureExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use socketio::{Ack, AckError, Args, EmitError, EventError, Events, Hub, Socket, State, event, events};
@@ -233,6 +234,20 @@ async fn answers_find_their_questions_in_any_order() {
     for (number, asked) in (0..10).zip(asked) {
         assert_eq!(asked.await.expect("an answer"), number * 2);
     }
+}
+
+#[tokio::test]
+async fn the_time_for_an_answer_runs_from_the_question_on() {
+    let server = serve(Hub::builder().build().expect("a hub")).await;
+    let mut client = server.connect("ann").await;
+    client.settle().await;
+    let socket = server.hub.sockets().remove(0);
+    let asked = socket.timeout(Duration::from_secs(5)).emit_with_ack::<Value>(("hello?",));
+    let patient = socket.timeout(Duration::MAX).emit_with_ack::<Value>(("anybody?",));
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(6)).await;
+    assert!(matches!(asked.now_or_never(), Some(Err(AckError::Timeout))));
+    assert!(patient.now_or_never().is_none());
 }
 
 #[tokio::test]

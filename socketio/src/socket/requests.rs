@@ -9,8 +9,10 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::Socket;
+use crate::connection::after;
 use crate::event::decode::Remaining;
 use crate::event::error::PayloadError;
 use crate::event::message::IntoMessage;
@@ -86,7 +88,8 @@ impl<'a> Timed<'a> {
         Self { socket, timeout }
     }
 
-    /// Emits to the socket's client and waits for its answer, decoded as a `T`. The message is sent at once.
+    /// Emits to the socket's client and waits for its answer, decoded as a `T`. The message is sent at once, and the time
+    /// runs from then on.
     ///
     /// # Errors
     ///
@@ -94,10 +97,10 @@ impl<'a> Timed<'a> {
     /// `T`.
     pub fn emit_with_ack<T: DeserializeOwned + 'static>(self, message: impl IntoMessage) -> AckFuture<T> {
         let asked = self.socket.ask(message);
-        let timeout = self.timeout;
+        let until = after(Instant::now(), self.timeout);
         AckFuture(Box::pin(async move {
             let mut asked = asked?;
-            match tokio::time::timeout(timeout, &mut asked.answer).await {
+            match tokio::time::timeout_at(until, &mut asked.answer).await {
                 Ok(Ok(answer)) => decode(&answer),
                 Ok(Err(_)) => Err(AckError::Closed),
                 Err(_) => Err(AckError::Timeout),
