@@ -41,7 +41,12 @@ impl FrameWriter {
         if length < SHARE_FROM {
             Frame::Small { buffer: self.0, start }
         } else {
-            Frame::Shared(Bytes::from(self.0.into_vec()).slice(start..))
+            let mut bytes = self.0.into_vec();
+            // It may wait in outboxes for long, and should not take more memory there than it is worth.
+            if bytes.capacity() / 2 > bytes.len() {
+                bytes.shrink_to_fit();
+            }
+            Frame::Shared(Bytes::from(bytes).slice(start..))
         }
     }
 }
@@ -100,6 +105,16 @@ mod tests {
 
     fn parsed(frame: &Frame) -> Parsed {
         FrameSocket::new(bytes(frame)).read(None).expect("a valid frame").expect("a whole frame")
+    }
+
+    #[test]
+    fn a_shared_frame_keeps_no_more_memory_than_twice_its_size() {
+        let mut writer = FrameWriter::new();
+        writer.payload().reserve(64 * 1024);
+        writer.payload().extend([b'x'; SHARE_FROM]);
+        let Frame::Shared(bytes) = writer.finish(Opcode::Text) else { panic!("a frame of this size is shared") };
+        let bytes = bytes.try_into_mut().expect("nobody else has it");
+        assert!(bytes.capacity() <= 2 * bytes.len(), "{}", bytes.capacity());
     }
 
     #[test]
