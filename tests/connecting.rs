@@ -1,9 +1,10 @@
 //! How connections begin: the upgrade, `on_open` and `connect`, and what a client is told that is not wanted.
 
+use axum::Router;
 use axum::extract::State as AppState;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 use serde_json::json;
 use socketio::{Disconnect, Events, Handshake, Hub, Refusal, Socket, State, Upgrade, event, events};
 use socketio_tests::{Client, Gate, Log, Seen, Server, log, serve, serve_route, serve_router};
@@ -216,7 +217,7 @@ async fn an_extractor_of_the_applications_own_goes_first() {
         let user = payload.socket.extension::<&str>();
         log.note(format_args!("{user:?} as {:?}", payload.socket.params("id")));
     });
-    let app = axum::Router::new().route("/ws/{id}", get(ws)).with_state(hub.clone());
+    let app = Router::new().route("/ws/{id}", get(ws)).with_state(hub.clone());
     let server = serve_router(hub, app).await;
     assert_eq!(server.refusal("/ws/ann").await, 401);
     let mut request = format!("ws://{}/ws/ann", server.address).into_client_request().expect("a request");
@@ -252,4 +253,16 @@ async fn requests_that_are_no_handshakes() {
     ] {
         assert_eq!(status(&server, &request).await, expected, "{request}");
     }
+}
+
+#[tokio::test]
+async fn another_method_is_told_which_one_is_allowed() {
+    let hub = Hub::builder().build().expect("a hub");
+    let app = Router::new().route("/ws", any(hub.websocket()));
+    let server = serve_router(hub, app).await;
+    let mut stream = TcpStream::connect(server.address).await.expect("connected");
+    stream.write_all(b"POST /ws HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 405 ") && answer.contains("\r\nallow: GET\r\n"), "{answer}");
 }

@@ -4,7 +4,7 @@ use axum::extract::{FromRequestParts, MatchedPath, OriginalUri, RawPathParams};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use http::header::{
-    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+    ALLOW, CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -54,7 +54,7 @@ pub enum UpgradeRejection {
     /// The WebSocket key is missing. Status 400.
     #[error("the header `Sec-WebSocket-Key` is missing")]
     Key,
-    /// The method is not GET. Status 405.
+    /// The method is not GET. Status 405, with `Allow: GET`.
     #[error("a WebSocket begins with a GET request")]
     Method,
     /// The HTTP connection can't be upgraded. Status 426.
@@ -75,6 +75,9 @@ impl IntoResponse for UpgradeRejection {
             headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
             headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
             headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        }
+        if self == Self::Method {
+            headers.insert(ALLOW, HeaderValue::from_static("GET"));
         }
         response
     }
