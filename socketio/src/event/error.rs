@@ -26,7 +26,6 @@ use crate::socket::SocketId;
 /// | `unanswered` | the handler dropped its [`Ack`](crate::Ack) without using it |
 /// | `handler_error` | the handler returned an error without a code of its own |
 /// | `internal` | the handler panicked; no detail leaves the server |
-/// | `rate_limited`, `overloaded` | the server takes no more events now |
 ///
 /// Give your own error type a `From` conversion, and handlers can return it:
 ///

@@ -29,8 +29,8 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// There is none, its client takes no message now, or the payload does not serialize. Each also fires `error` on this
-    /// socket, with the other's id.
+    /// There is none, or its client takes no message now: both also fire `error` on this socket, with the other's id. Or
+    /// the payload does not serialize, which fires nothing: it is no matter of the other socket's.
     pub fn emit_to(&self, id: impl AsRef<str>, message: impl IntoMessage) -> Result<(), EmitError> {
         let packet = message.into_packet()?;
         self.emit_packet_to(id.as_ref(), &packet)
