@@ -137,7 +137,7 @@ async fn an_id_that_nobody_has_is_an_error_and_fires_one_on_the_socket() {
 
 #[tokio::test]
 async fn names_that_no_event_can_have_and_values_without_json() {
-    let (server, _seen) = server().await;
+    let (server, mut seen) = server().await;
     let (mut client, socket) = connected(&server, "ann").await;
     for name in ["", "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"] {
         assert!(matches!(socket.emit((name, 1)), Err(EmitError::InvalidName(refused)) if refused == name));
@@ -147,9 +147,12 @@ async fn names_that_no_event_can_have_and_values_without_json() {
     assert!(matches!(socket.emit(("map", &unserializable)), Err(EmitError::Encode(_))));
     assert!(matches!(socket.broadcast(("map", &unserializable), false), Err(EmitError::Encode(_))));
     assert!(matches!(server.hub.to("x").emit(("map", 1, &unserializable)), Err(EmitError::Encode(_))));
+    assert!(matches!(socket.emit_to(socket.id(), ("map", &unserializable)), Err(EmitError::Encode(_))));
     assert!(socket.fire("map", &unserializable).is_err());
     socket.emit(("fine", f64::NAN)).expect("sent");
     assert_eq!(client.json().await, json!({ "event": "fine", "data": null }));
+    client.settle().await;
+    seen.expect_nothing();
 }
 
 #[event("flood")]

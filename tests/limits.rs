@@ -5,8 +5,11 @@ use socketio::{
     BuildError, Builder, Disconnect, EmitError, EventError, Hub, OverflowPolicy, Socket, State, event, events,
 };
 use socketio_tests::{Client, Gate, Log, Seen, Server, log, serve, soon};
+use std::fmt::Debug;
 use std::time::Duration;
 use tokio_tungstenite::tungstenite::Message;
+use tracing::field::Field;
+use tracing::{Metadata, Subscriber, span};
 
 #[event("wait")]
 async fn wait(socket: &Socket, log: State<Log>, gate: State<Gate>) -> &'static str {
@@ -266,4 +269,44 @@ fn a_hub_that_lacks_something_is_not_built() {
         hub.namespace("/a", |a| a.events(events![second])).namespace("/b", |b| b.events(events![second]))
     };
     apart(Hub::builder()).build().expect("the same event in two namespaces");
+}
+
+/// Writes down which events the records of the log are about.
+struct Records(Log);
+
+impl Subscriber for Records {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event() && metadata.target().starts_with("socketio")
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        event.record(&mut |field: &Field, value: &dyn Debug| {
+            if field.name() == "event" {
+                self.0.note(format_args!("{value:?}"));
+            }
+        });
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+#[tokio::test]
+async fn records_of_the_log_do_not_grow_with_the_names_that_clients_send() {
+    let (log, mut seen) = log();
+    let _records = tracing::subscriber::set_default(Records(log));
+    let server = serve(Hub::builder().build().expect("a hub")).await;
+    let mut client = server.connect("ann").await;
+    client.emit("unknown", 1).await;
+    client.emit(&"x".repeat(100_000), 1).await;
+    seen.expect(&["\"unknown\"", &format!("{:?}", "x".repeat(64))]).await;
 }

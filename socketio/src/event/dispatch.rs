@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::error::EventError;
+use super::error::{EventError, shortened};
 use super::handler::{Call, Handler, Lifecycle};
 use super::incoming::{Incoming, ReceivedEvent, Subject};
 use super::listener::List;
@@ -199,7 +199,7 @@ pub(crate) fn unheard(incoming: &Incoming) {
         Subject::Event(event) if event.from_client => {
             let socket = &incoming.socket;
             socket.hub().counters().unknown_event();
-            tracing::debug!(socket = %socket.id(), event = event.name(), "nobody handles this event");
+            tracing::debug!(socket = %socket.id(), event = shortened(event.name()), "nobody handles this event");
             if socket.hub().config().answer_unknown_events && incoming.wants_answer() {
                 incoming.answer(Err(&EventError::unknown_event(event.name())));
             } else {
@@ -207,14 +207,15 @@ pub(crate) fn unheard(incoming: &Incoming) {
             }
         }
         Subject::Error(error) => {
-            tracing::warn!(socket = %incoming.socket.id(), %error, event = error.event(), "error on a connection");
+            let event = error.event().map(shortened);
+            tracing::warn!(socket = %incoming.socket.id(), %error, event, "error on a connection");
         }
         _ => {}
     }
 }
 
 fn panicked(socket: &Socket, event: &str) {
-    tracing::error!(socket = %socket.id(), event, "a handler or listener panicked");
+    tracing::error!(socket = %socket.id(), event = shortened(event), "a handler or listener panicked");
     socket.report(EventError::internal().with_event(event));
 }
 

@@ -157,8 +157,8 @@ impl EventError {
     }
 }
 
-/// A name as long as an error message can bear.
-fn shortened(name: &str) -> &str {
+/// A name as long as an error message or a record of a log can bear.
+pub(crate) fn shortened(name: &str) -> &str {
     match name.char_indices().nth(64) {
         Some((end, _)) => &name[..end],
         None => name,

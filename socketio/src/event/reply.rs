@@ -9,7 +9,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 
 use super::ack::Args;
-use super::error::EventError;
+use super::error::{EventError, shortened};
 use super::incoming::Incoming;
 use super::marker::{Fallible, Nothing, Several, Value};
 use crate::wire::payload::Payload;
@@ -228,7 +228,7 @@ fn encoded(event: &Incoming, encode: impl FnOnce(&mut Payload) -> serde_json::Re
     match encode(&mut payload) {
         Ok(()) => Outcome::Value(payload),
         Err(error) => {
-            tracing::error!(event = event.name(), %error, "a reply does not serialize");
+            tracing::error!(event = shortened(event.name()), %error, "a reply does not serialize");
             Outcome::Failed(EventError::internal())
         }
     }

@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use super::Socket;
 use crate::connection::mailbox::Mail;
 use crate::event::dispatch;
-use crate::event::error::EventError;
+use crate::event::error::{EventError, shortened};
 use crate::event::incoming::{ReceivedEvent, Subject};
 use crate::event::listener::{EventPayload, ListenerHandle, Listeners, Listening};
 use crate::event::message::check_name;
@@ -91,7 +91,8 @@ impl Socket {
         }
         let kept = error.clone();
         if !self.post(Subject::Error(error)) {
-            tracing::warn!(socket = %self.id(), error = %kept, event = kept.event(), "error after a connection's end");
+            let event = kept.event().map(shortened);
+            tracing::warn!(socket = %self.id(), error = %kept, event, "error after a connection's end");
         }
     }
 
