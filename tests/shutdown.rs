@@ -149,3 +149,24 @@ async fn clients_that_come_in_between_are_ended_too() {
     expect_shutdown(&server.hub, HOUR).await;
     soon("end of all clients", clients).await.expect("no panic");
 }
+
+#[event(disconnect)]
+fn failing() -> Result<(), &'static str> {
+    Err("no")
+}
+
+#[event(error)]
+async fn endless() {
+    pending::<()>().await;
+}
+
+#[tokio::test]
+async fn errors_of_the_last_handlers_do_not_hold_a_shutdown_up() {
+    let (log, mut seen) = log();
+    let hub = Hub::builder().state(log).events(events![stuck, failing, endless]).build().expect("a hub");
+    let server = serve(hub).await;
+    let (mut client, _) = connected(&server).await;
+    client.emit("stuck", 1).await;
+    seen.expect(&["stuck"]).await;
+    expect_shutdown(&server.hub, MOMENT).await;
+}

@@ -62,12 +62,18 @@ struct State {
     /// Whether frames are being dropped.
     overflowing: bool,
     mail: Vec<Mail>,
+    /// Until when handlers may run, once the hub shuts down; after that they are asked for nothing more.
+    handlers_until: Option<Instant>,
     waker: Option<Waker>,
     /// Whether the task waits to be woken; while it runs, it looks here by itself before it goes to sleep.
     asleep: bool,
 }
 
 impl State {
+    fn is_too_late(&self) -> bool {
+        self.handlers_until.is_some_and(|until| until <= Instant::now())
+    }
+
     fn waker(&mut self) -> Option<Waker> {
         if std::mem::take(&mut self.asleep) { self.waker.take() } else { None }
     }
@@ -97,6 +103,7 @@ impl Mailbox {
             blocked: false,
             overflowing: false,
             mail: Vec::new(),
+            handlers_until: None,
             waker: None,
             asleep: false,
         };
@@ -143,13 +150,14 @@ impl Mailbox {
         Err(Rejected::Overflow { first })
     }
 
-    /// Asks the task to do something. `false`: it is gone.
+    /// Asks the task to do something. `false`: it is gone, or its handlers must not run any more.
     pub(crate) fn post(&self, mail: Mail) -> bool {
         let mut state = self.state.lock();
-        if state.abandoned {
+        if state.abandoned || (matches!(mail, Mail::Run(..)) && state.is_too_late()) {
             return false;
         }
         if let Mail::End(end) = &mail {
+            state.handlers_until = state.handlers_until.into_iter().chain(end.handlers_until).min();
             // When the hub shuts down, handlers that run may still answer.
             state.shut |= end.handlers_until.is_none();
             self.ending.store(true, Ordering::Release);
@@ -210,7 +218,13 @@ impl Mailbox {
         let mut state = self.state.lock();
         state.asleep = false;
         self.posted.store(false, Ordering::Release);
-        std::mem::take(&mut state.mail)
+        let mut mail = std::mem::take(&mut state.mail);
+        let is_too_late = state.is_too_late();
+        drop(state);
+        if is_too_late {
+            mail.retain(|mail| matches!(mail, Mail::End(_)));
+        }
+        mail
     }
 
     /// For the task: moves the frames that wait into an empty batch.
