@@ -11,6 +11,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 #[global_allocator]
@@ -181,6 +182,35 @@ fn bytes_after_a_large_message(runtime: &tokio::runtime::Runtime) -> f64 {
     (stats.bytes_allocated as f64 - stats.bytes_deallocated as f64) / CONNECTIONS as f64
 }
 
+/// What is queued for a client that withholds an answer and sends frames of no bytes meanwhile.
+static QUEUED: AtomicUsize = AtomicUsize::new(0);
+
+#[event("wait")]
+async fn wait(socket: &Socket) {
+    let region = Region::new(ALLOCATOR);
+    let answer = socket.timeout(Duration::from_secs(1)).emit_with_ack::<()>(("question",)).await;
+    assert!(answer.is_err());
+    let stats = region.change();
+    QUEUED.store(stats.bytes_allocated.saturating_sub(stats.bytes_deallocated), Ordering::Release);
+}
+
+fn bytes_queued_while_an_answer_is_awaited(runtime: &tokio::runtime::Runtime) -> f64 {
+    let hub = Hub::builder().events(events![wait]).build().expect("a hub");
+    let address = runtime.block_on(serve(hub.clone())).address;
+    let mut client = RawClient::connect(address, "/ws/1").expect("a connection");
+    client.send(&text_frame(r#"{"event":"wait"}"#)).expect("the server takes it");
+    client.receive(1, |question| assert!(question.ends_with(b"}"))).expect("the question");
+    let pongs = [0x8a, 0x80, 0, 0, 0, 0].repeat(100_000);
+    // All of them are taken, though not before the handler has given up.
+    for _ in 0..30 {
+        client.send(&pongs).expect("the server takes them in the end");
+    }
+    while QUEUED.load(Ordering::Acquire) == 0 {
+        std::thread::yield_now();
+    }
+    QUEUED.load(Ordering::Acquire) as f64
+}
+
 #[test]
 fn counts() {
     let runtime =
@@ -201,6 +231,9 @@ fn counts() {
     counts.check("bytes per new connection", bytes_per_connection(&hub, address, false), 3300.0);
     counts.check("bytes per connection that has talked", bytes_per_connection(&hub, address, true), 3500.0);
     counts.check("bytes kept after a large message", bytes_after_a_large_message(&runtime), 500.0);
+
+    let queued = bytes_queued_while_an_answer_is_awaited(&runtime);
+    counts.check("bytes queued while an answer is awaited", queued, 4e6);
 
     assert!(counts.0.is_empty(), "it got worse:\n{}", counts.0.join("\n"));
 }

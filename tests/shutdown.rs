@@ -4,7 +4,7 @@ use axum::Router;
 use axum::response::Response;
 use axum::routing::get;
 use futures_util::future::{join_all, pending};
-use socketio::{Builder, Disconnect, Hub, Socket, State, Upgrade, event, events};
+use socketio::{Builder, Disconnect, EventError, Hub, Socket, State, Upgrade, event, events};
 use socketio_tests::{Client, Gate, Log, Seen, Server, log, serve, serve_router, soon};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -69,6 +69,39 @@ async fn a_disconnect_handler_that_waits_is_dropped_at_the_deadline() {
     seen.expect(&["disconnect: transport error"]).await;
     assert!(server.hub.is_empty());
     expect_shutdown(&server.hub, MOMENT).await;
+}
+
+#[event(disconnecting)]
+async fn leaving(log: State<Log>) {
+    tokio::task::yield_now().await;
+    log.note("leaving");
+}
+
+#[event(disconnect)]
+fn left(end: Disconnect, log: State<Log>) {
+    log.note(format_args!("left: {}", end.reason()));
+}
+
+#[event(error)]
+fn error(error: EventError, log: State<Log>) {
+    log.note(error.code());
+}
+
+#[tokio::test]
+async fn a_handler_that_never_ends_makes_no_error_of_a_shutdown() {
+    let (log, mut seen) = log();
+    let hub = Hub::builder().state(log).events(events![stuck, leaving, left, error]).build().expect("a hub");
+    let server = serve(hub).await;
+    let (mut client, _) = connected(&server).await;
+    client.emit("stuck", ()).await;
+    seen.expect(&["stuck"]).await;
+    expect_shutdown(&server.hub, MOMENT).await;
+    let mut lines = Vec::new();
+    while lines.last().is_none_or(|line: &String| !line.starts_with("left")) {
+        lines.push(seen.next().await);
+    }
+    assert_eq!(lines.last().map(String::as_str), Some("left: server shutting down"));
+    seen.expect_nothing();
 }
 
 #[tokio::test]

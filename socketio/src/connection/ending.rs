@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
-use super::mailbox::End;
+use super::end::End;
 use super::{Connection, Linger, Phase, after, lifecycle};
 use crate::event::disconnect::{Disconnect, DisconnectReason};
 use crate::event::error::EventError;
@@ -21,14 +21,7 @@ impl Connection {
         self.socket.peer().mailbox.discard();
         self.executor.abort();
         if self.is_open() {
-            let end = End {
-                disconnect: Disconnect::new(DisconnectReason::ServerDisconnect),
-                code: 1008,
-                reason: refusal.message().to_owned(),
-                on_purpose: false,
-                handlers_until: None,
-            };
-            self.end(end);
+            self.end(End::refusal(refusal.message()));
         }
     }
 
@@ -140,29 +133,5 @@ impl Connection {
         self.socket.peer().mailbox.discard();
         self.link.shut(context);
         self.phase = Phase::Closed;
-    }
-}
-
-impl End {
-    /// The end of a client whose outbox is full.
-    pub(crate) fn overflow() -> Self {
-        Self {
-            disconnect: Disconnect::new(DisconnectReason::Overflow).with_code(1013),
-            code: 1013,
-            reason: "overflow".to_owned(),
-            on_purpose: false,
-            handlers_until: None,
-        }
-    }
-
-    /// The end of everyone when the server shuts down.
-    pub(crate) fn shutdown(handlers_until: Instant) -> Self {
-        Self {
-            disconnect: Disconnect::new(DisconnectReason::Shutdown).with_code(1001),
-            code: 1001,
-            reason: "server shutting down".to_owned(),
-            on_purpose: true,
-            handlers_until: Some(handlers_until),
-        }
     }
 }

@@ -8,7 +8,6 @@ use std::io;
 use std::task::{Context, Poll, ready};
 pub(crate) use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::error::Error;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
 
 use super::mailbox::Mailbox;
@@ -246,9 +245,7 @@ impl Link {
 
     /// Puts a close frame behind what is being written, unless there was one.
     pub(crate) fn close(&mut self, code: u16, reason: &str) {
-        let code = CloseCode::from(code);
-        let code = if code.is_allowed() { code } else { CloseCode::Normal };
-        let frame = CloseFrame { code, reason: cut(reason, 123).into() };
+        let frame = CloseFrame { code: code.into(), reason: cut(reason, 123).into() };
         // Pongs that were held back go first, or there might be no room for the close frame.
         self.flush_codec();
         let mut received = Received::take();

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 use tokio::time::Instant;
 
+use super::end::End;
 use super::outbox::{Batch, Bounds, Load, Outbox};
-use crate::event::disconnect::Disconnect;
 use crate::event::incoming::Subject;
 use crate::hub::config::OverflowPolicy;
 use crate::socket::Socket;
@@ -21,19 +21,6 @@ pub(crate) enum Mail {
     /// Run an event as if it had been received.
     Run(Socket, Subject),
     End(End),
-}
-
-/// How a connection is to end.
-#[derive(Clone, Debug)]
-pub(crate) struct End {
-    pub(crate) disconnect: Disconnect,
-    /// The close frame to send.
-    pub(crate) code: u16,
-    pub(crate) reason: String,
-    /// Whether this server ends it on purpose: then `close` fires, and events that wait are dropped.
-    pub(crate) on_purpose: bool,
-    /// Until when handlers may go on; without, for as long as they like.
-    pub(crate) handlers_until: Option<Instant>,
 }
 
 /// Why a frame was not taken.

@@ -3,6 +3,7 @@
 //! Each time the task wakes up it reads all that has arrived, runs what it can, and then writes once. The [`link`] is the
 //! client's side of it, the [`executor`] the application's; the [`mailbox`] is what all other tasks see.
 
+pub(crate) mod end;
 mod ending;
 pub(crate) mod executor;
 pub(crate) mod heartbeat;
@@ -28,11 +29,12 @@ use crate::event::incoming::{Incoming, Subject};
 use crate::hub::config::Config;
 use crate::hub::connections::Admission;
 use crate::socket::Socket;
+use end::End;
 use executor::{Executor, Progress};
 use heartbeat::{Beat, Heartbeat};
 use lifecycle::OnOpen;
 use link::Link;
-use mailbox::{End, Mail};
+use mailbox::Mail;
 
 /// How often the task goes round before it lets others run.
 const ROUNDS: usize = 8;

@@ -13,7 +13,8 @@ use tokio::time::Instant;
 
 use super::Hub;
 use crate::connection::after;
-use crate::connection::mailbox::{End, Mail};
+use crate::connection::end::End;
+use crate::connection::mailbox::Mail;
 use crate::connection::peer::Peer;
 
 /// How many connections are told at once that the hub shuts down, and how long it waits after each group.

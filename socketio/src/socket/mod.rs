@@ -17,11 +17,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use tokio::sync::Notify;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::connection::mailbox::{End, Mail};
+use crate::connection::end::End;
+use crate::connection::mailbox::Mail;
 use crate::connection::peer::Peer;
-use crate::event::disconnect::{Disconnect, DisconnectReason};
+use crate::event::disconnect::DisconnectReason;
 use crate::event::listener::Listeners;
 use crate::hub::Hub;
 use crate::namespace::space::Space;
@@ -321,7 +321,6 @@ impl Socket {
     }
 
     fn end(&self, reason: DisconnectReason, code: u16, text: String) {
-        let code = if CloseCode::from(code).is_allowed() { code } else { 1000 };
         self.peer().mailbox.post(Mail::End(End::on_purpose(reason, code, text)));
     }
 
@@ -365,13 +364,5 @@ impl fmt::Debug for Socket {
             .field("id", &self.id())
             .field("namespace", &self.namespace())
             .finish_non_exhaustive()
-    }
-}
-
-impl End {
-    fn on_purpose(reason: DisconnectReason, code: u16, text: String) -> Self {
-        let disconnect = Disconnect::new(reason).with_code(code);
-        let disconnect = if text.is_empty() { disconnect } else { disconnect.with_message(text.clone()) };
-        Self { disconnect, code, reason: text, on_purpose: true, handlers_until: None }
     }
 }

@@ -1,0 +1,52 @@
+//! [`End`]: how a connection is to end when this side wants it.
+
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+use crate::event::disconnect::{Disconnect, DisconnectReason};
+
+/// How a connection is to end. What waits to be handled is dropped.
+#[derive(Clone, Debug)]
+pub(crate) struct End {
+    pub(crate) disconnect: Disconnect,
+    /// The close frame to send.
+    pub(crate) code: u16,
+    pub(crate) reason: String,
+    /// Whether this server ends it on purpose: then `close` fires.
+    pub(crate) on_purpose: bool,
+    /// Until when handlers may go on; without, for as long as they like.
+    pub(crate) handlers_until: Option<Instant>,
+}
+
+impl End {
+    fn new(reason: DisconnectReason, code: u16, text: &str) -> Self {
+        let disconnect = Disconnect::new(reason).with_code(code);
+        Self { disconnect, code, reason: text.to_owned(), on_purpose: false, handlers_until: None }
+    }
+
+    /// The end that the application asks for. A code that must not be sent becomes 1000.
+    pub(crate) fn on_purpose(reason: DisconnectReason, code: u16, text: String) -> Self {
+        let code = if CloseCode::from(code).is_allowed() { code } else { 1000 };
+        let mut end = Self { on_purpose: true, ..Self::new(reason, code, &text) };
+        if !text.is_empty() {
+            end.disconnect = end.disconnect.with_message(text);
+        }
+        end
+    }
+
+    /// The end of a client that is not accepted.
+    pub(crate) fn refusal(message: &str) -> Self {
+        Self::new(DisconnectReason::ServerDisconnect, 1008, message)
+    }
+
+    /// The end of a client whose outbox is full.
+    pub(crate) fn overflow() -> Self {
+        Self::new(DisconnectReason::Overflow, 1013, "overflow")
+    }
+
+    /// The end of everyone when the server shuts down.
+    pub(crate) fn shutdown(handlers_until: Instant) -> Self {
+        let end = Self::new(DisconnectReason::Shutdown, 1001, "server shutting down");
+        Self { on_purpose: true, handlers_until: Some(handlers_until), ..end }
+    }
+}
