@@ -43,6 +43,8 @@ pub use socketio_macros::{event, events, handlers};
 pub use transport::upgrade::{Upgrade, UpgradeRejection};
 pub use transport::websocket::WebSocketRoute;
 pub use wire::binary::Binary;
+pub use wire::msgpack::MsgpackParser;
+pub use wire::parser::{InvalidPacket, Parser, ParserMessage, ParserPacket};
 
 /// Pages on particular matters.
 #[cfg(any(doc, doctest))]

@@ -37,13 +37,18 @@ impl Outbox {
         if load.messages > 0 && (load.messages >= bounds.messages || load.bytes + frame.len() > bounds.bytes) {
             return Err(Full);
         }
-        match frame {
-            Frame::Small { buffer, start } => self.small.extend_from_slice(&buffer[*start..]),
-            Frame::Shared(bytes) => self.shared.push((self.small.len(), bytes.clone())),
-        }
+        self.append(frame);
         self.messages += 1;
         self.bytes += frame.len();
         Ok(())
+    }
+
+    fn append(&mut self, frame: &Frame) {
+        match frame {
+            Frame::Small { buffer, start } => self.small.extend_from_slice(&buffer[*start..]),
+            Frame::Shared(bytes) => self.shared.push((self.small.len(), bytes.clone())),
+            Frame::Several(frames) => frames.iter().for_each(|frame| self.append(frame)),
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -205,11 +210,10 @@ mod tests {
         writer.finish(Opcode::Binary)
     }
 
-    fn bytes(frame: &Frame) -> &[u8] {
-        match frame {
-            Frame::Small { buffer, start } => &buffer[*start..],
-            Frame::Shared(bytes) => bytes,
-        }
+    fn bytes(frame: &Frame) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        frame.append_to(&mut bytes);
+        bytes
     }
 
     #[test]
@@ -283,7 +287,7 @@ mod tests {
                     Step::Push(length, fill) => {
                         let frame = frame(length, fill);
                         outbox.push(&frame, WIDE, batch.load()).expect("the bounds are wide");
-                        in_outbox.extend_from_slice(bytes(&frame));
+                        in_outbox.extend(bytes(&frame));
                     }
                     Step::Take if batch.is_empty() => {
                         batch.take(&mut outbox);

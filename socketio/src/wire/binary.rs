@@ -3,22 +3,45 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use serde::de::{self, Deserializer, SeqAccess, Visitor};
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
+
+use super::socketio::PLACEHOLDER;
 
 thread_local! {
     /// The bytes of the [`Binary`] that is being serialized: [`super::payload`] picks them up and shares them instead
     /// of copying. Any other serializer only sees the byte slice.
     static PASSING: RefCell<Option<Bytes>> = const { RefCell::new(None) };
+    /// The attachments of the event whose arguments are being decoded.
+    static ATTACHMENTS: RefCell<Option<Attachments>> = const { RefCell::new(None) };
+}
+
+/// The binary data that came with an event.
+pub(crate) type Attachments = Arc<[Bytes]>;
+
+/// Decodes something whose placeholders stand for `attachments`.
+pub(crate) fn with_attachments<R>(attachments: Option<&Attachments>, decode: impl FnOnce() -> R) -> R {
+    /// Puts back what was there before, also if decoding panics.
+    struct Outer(Option<Attachments>);
+    impl Drop for Outer {
+        fn drop(&mut self) {
+            ATTACHMENTS.set(self.0.take());
+        }
+    }
+    let Some(attachments) = attachments else { return decode() };
+    let _outer = Outer(ATTACHMENTS.replace(Some(Arc::clone(attachments))));
+    decode()
 }
 
 /// Binary data in a payload: as a whole argument or as a field at any depth.
 ///
-/// In the JSON envelopes of plain WebSocket clients it is a string of standard base64 in both directions. Cloning is
-/// cheap, the bytes are shared.
+/// Socket.IO clients send and receive it as what it is (a `Buffer`, an `ArrayBuffer` or a `Blob`). In the JSON envelopes of
+/// plain WebSocket clients it is a string of standard base64 in both directions. Cloning is cheap, the bytes are shared.
 ///
 /// ```
 /// use socketio::{Binary, event};
@@ -76,7 +99,22 @@ impl<'de> Visitor<'de> for BinaryVisitor {
     type Value = Binary;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("binary data as a base64 string")
+        formatter.write_str("binary data, or a base64 string")
+    }
+
+    /// A placeholder for one of the attachments.
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Binary, A::Error> {
+        let (mut is_placeholder, mut number) = (false, None);
+        while let Some(key) = map.next_key::<Cow<'_, str>>()? {
+            match &*key {
+                "_placeholder" => is_placeholder = map.next_value()?,
+                "num" => number = Some(map.next_value::<usize>()?),
+                _ => return Err(de::Error::custom("expected binary data")),
+            }
+        }
+        let number = number.filter(|_| is_placeholder).ok_or_else(|| de::Error::custom("expected binary data"))?;
+        let attachment = ATTACHMENTS.with_borrow(|attachments| attachments.as_ref()?.get(number).cloned());
+        attachment.map(Binary).ok_or_else(|| de::Error::custom("there is no such attachment"))
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Binary, E> {
@@ -98,6 +136,13 @@ impl<'de> Visitor<'de> for BinaryVisitor {
         }
         Ok(Binary(bytes.into()))
     }
+}
+
+/// Appends what stands for an attachment in Socket.IO's JSON.
+pub(super) fn write_placeholder(out: &mut Vec<u8>, number: usize) {
+    out.extend_from_slice(PLACEHOLDER.as_bytes());
+    out.extend_from_slice(number.to_string().as_bytes());
+    out.push(b'}');
 }
 
 /// Appends `bytes` as a JSON string of standard base64.

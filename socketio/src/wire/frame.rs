@@ -73,22 +73,75 @@ fn header(opcode: Opcode, length: usize) -> ([u8; HEADER_ROOM], usize) {
     (header, size)
 }
 
-/// One frame, header and payload, as it goes out; the same bytes for every recipient.
+/// What goes out as one message: a frame, header and payload, the same bytes for every recipient.
 #[derive(Debug)]
 pub(crate) enum Frame {
     /// Small enough to be copied into each outbox.
     Small { buffer: Scratch, start: usize },
     /// Shared between the recipients, because copying would cost more.
     Shared(Bytes),
+    /// A message of several frames that must stay together, or the header of a shared payload and that payload.
+    Several(Vec<Frame>),
 }
 
 impl Frame {
+    /// A whole frame with these bytes. Large ones are not copied.
+    pub(crate) fn binary(bytes: &Bytes) -> Self {
+        let mut writer = FrameWriter::new();
+        if bytes.len() < SHARE_FROM {
+            writer.payload().extend_from_slice(bytes);
+            return writer.finish(Opcode::Binary);
+        }
+        let (header, size) = header(Opcode::Binary, bytes.len());
+        let mut buffer = Scratch::take();
+        buffer.extend_from_slice(&header[..size]);
+        Self::Several(vec![Self::Small { buffer, start: 0 }, Self::Shared(bytes.clone())])
+    }
+
+    /// A whole frame with this text.
+    pub(crate) fn text(text: &str) -> Self {
+        let mut writer = FrameWriter::new();
+        writer.payload().extend_from_slice(text.as_bytes());
+        writer.finish(Opcode::Text)
+    }
+
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Small { buffer, start } => buffer.len() - start,
             Self::Shared(bytes) => bytes.len(),
+            Self::Several(frames) => frames.iter().map(Self::len).sum(),
         }
     }
+
+    /// Copies all of it.
+    pub(crate) fn append_to(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Small { buffer, start } => out.extend_from_slice(&buffer[*start..]),
+            Self::Shared(bytes) => out.extend_from_slice(bytes),
+            Self::Several(frames) => frames.iter().for_each(|frame| frame.append_to(out)),
+        }
+    }
+}
+
+/// The data frames in bytes that this side has made itself: whether each is a text, and its payload. Control frames are left
+/// out.
+pub(crate) fn frames(mut bytes: &[u8]) -> impl Iterator<Item = (bool, &[u8])> {
+    std::iter::from_fn(move || {
+        let (first, length, rest) = match *bytes {
+            [first, 126, a, b, ref rest @ ..] => (first, usize::from(u16::from_be_bytes([a, b])), rest),
+            [first, 127, ref rest @ ..] => {
+                let (length, rest) = rest.split_first_chunk()?;
+                (first, usize::try_from(u64::from_be_bytes(*length)).ok()?, rest)
+            }
+            [first, length, ref rest @ ..] => (first, usize::from(length), rest),
+            _ => return None,
+        };
+        let (payload, rest) = rest.split_at_checked(length)?;
+        bytes = rest;
+        Some((first & 0x0f, payload))
+    })
+    .filter(|(opcode, _)| *opcode < 0x8)
+    .map(|(opcode, payload)| (opcode == Opcode::Text as u8, payload))
 }
 
 #[cfg(test)]
@@ -96,15 +149,26 @@ mod tests {
     use super::*;
     use tokio_tungstenite::tungstenite::protocol::frame::{Frame as Parsed, FrameSocket};
 
-    fn bytes(frame: &Frame) -> &[u8] {
-        match frame {
-            Frame::Small { buffer, start } => &buffer[*start..],
-            Frame::Shared(bytes) => bytes,
-        }
+    fn bytes(frame: &Frame) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        frame.append_to(&mut bytes);
+        bytes
     }
 
     fn parsed(frame: &Frame) -> Parsed {
-        FrameSocket::new(bytes(frame)).read(None).expect("a valid frame").expect("a whole frame")
+        FrameSocket::new(&*bytes(frame)).read(None).expect("a valid frame").expect("a whole frame")
+    }
+
+    #[test]
+    fn shared_payloads_are_framed_without_a_copy() {
+        for length in [0, 10, SHARE_FROM - 1, SHARE_FROM, 70_000] {
+            let payload = Bytes::from(vec![7; length]);
+            let frame = Frame::binary(&payload);
+            assert_eq!(parsed(&frame).payload(), &payload[..]);
+            assert_eq!(frame.len(), bytes(&frame).len());
+            let own = frames(&bytes(&frame)).map(|(is_text, payload)| (is_text, payload.len())).collect::<Vec<_>>();
+            assert_eq!(own, [(false, length)]);
+        }
     }
 
     #[test]

@@ -57,18 +57,30 @@ impl Payload {
         self.json[..] == *b"null"
     }
 
+    /// The binary data in it, in the order in which it stands there.
+    pub(crate) fn attachments(&self) -> &[Bytes] {
+        &self.attachments
+    }
+
     /// The arguments as plain JSON, comma separated, binary data as base64 strings.
     pub(crate) fn write_json(&self, out: &mut Vec<u8>) {
+        self.write_with(out, |out, at| binary::write_base64(out, &self.attachments[at]));
+    }
+
+    /// The arguments as JSON, comma separated, with Socket.IO's placeholders for binary data.
+    pub(crate) fn write_placeholders(&self, out: &mut Vec<u8>) {
+        self.write_with(out, binary::write_placeholder);
+    }
+
+    /// The arguments, with what is written for each attachment.
+    fn write_with(&self, out: &mut Vec<u8>, mut write_attachment: impl FnMut(&mut Vec<u8>, usize)) {
         if self.attachments.is_empty() {
             out.extend_from_slice(&self.json);
             return;
         }
-        let mut attachments = self.attachments.iter();
         for (at, text) in self.json.split(|byte| *byte == HOLE).enumerate() {
-            if at > 0
-                && let Some(attachment) = attachments.next()
-            {
-                binary::write_base64(out, attachment);
+            if let Some(attachment) = at.checked_sub(1) {
+                write_attachment(out, attachment);
             }
             out.extend_from_slice(text);
         }

@@ -35,6 +35,11 @@ impl<'a> Scanner<'a> {
         found
     }
 
+    /// What has not been looked at.
+    pub(crate) fn rest(&self) -> &'a str {
+        &self.text[self.at..]
+    }
+
     /// Whether only white space is left.
     pub(crate) fn is_at_end(&mut self) -> bool {
         self.skip_space();

@@ -1,0 +1,387 @@
+//! Socket.IO, protocol revision 5: packets in the default encoding.
+//!
+//! ```text
+//! <kind>[<attachments>-][<namespace>,][<id>][<JSON>]
+//! ```
+//!
+//! | first digit | packet | JSON |
+//! | --- | --- | --- |
+//! | `0` | CONNECT | the client's auth object, or the server's `{"sid": …}` |
+//! | `1` | DISCONNECT | none |
+//! | `2`, with attachments `5` | EVENT | `["name", …]` |
+//! | `3`, with attachments `6` | ACK | `[…]` |
+//! | `4` | CONNECT_ERROR | `{"message": …, "data": …}` |
+//!
+//! A namespace other than `/` ends with a comma, which a packet without anything behind it may leave out. Each attachment
+//! follows as a binary message of its own; in the JSON `{"_placeholder":true,"num":0}` stands for it. See the
+//! [protocol's page](https://github.com/socketio/socket.io-protocol).
+
+use bytes::Bytes;
+use serde::Serialize;
+use std::borrow::Cow;
+
+use super::payload::Payload;
+use super::scan::Scanner;
+use crate::event::handler::is_reserved;
+
+/// What kind of packet it is, attachments or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Connect,
+    Disconnect,
+    Event,
+    Ack,
+    ConnectError,
+}
+
+/// A packet as it was received, borrowed from its text. The JSON is well-formed and of the packet's kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Packet<'a> {
+    pub(crate) kind: Kind,
+    /// How many binary messages belong to it.
+    pub(crate) attachments: usize,
+    pub(crate) namespace: &'a str,
+    /// The digits of the id to answer under, or that is answered.
+    pub(crate) id: Option<&'a str>,
+    /// Empty where there is none.
+    pub(crate) json: &'a str,
+}
+
+/// A text that is no packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Invalid;
+
+/// Reads a packet that has at most `max_attachments`.
+pub(crate) fn read(text: &str, max_attachments: usize) -> Result<Packet<'_>, Invalid> {
+    let (kind, rest) = text.split_at_checked(1).ok_or(Invalid)?;
+    let (kind, is_binary) = match kind {
+        "0" => (Kind::Connect, false),
+        "1" => (Kind::Disconnect, false),
+        "2" => (Kind::Event, false),
+        "3" => (Kind::Ack, false),
+        "4" => (Kind::ConnectError, false),
+        "5" => (Kind::Event, true),
+        "6" => (Kind::Ack, true),
+        _ => return Err(Invalid),
+    };
+    let (attachments, rest) = match is_binary {
+        true => {
+            let (digits, rest) = split_digits(rest);
+            let attachments = digits.parse().ok().filter(|count| (1..=max_attachments).contains(count));
+            (attachments.ok_or(Invalid)?, rest.strip_prefix('-').ok_or(Invalid)?)
+        }
+        false => (0, rest),
+    };
+    let (namespace, rest) = match rest.starts_with('/') {
+        true => rest.split_once(',').unwrap_or((rest, "")),
+        false => ("/", rest),
+    };
+    let (id, json) = split_digits(rest);
+    let packet = Packet { kind, attachments, namespace, id: Some(id).filter(|id| !id.is_empty()), json };
+    if packet.is_valid() { Ok(packet) } else { Err(Invalid) }
+}
+
+fn split_digits(text: &str) -> (&str, &str) {
+    let end = text.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
+    text.split_at(end)
+}
+
+impl<'a> Packet<'a> {
+    fn is_valid(&self) -> bool {
+        match self.kind {
+            Kind::Connect => self.json.is_empty() || is_json(self.json, '{'),
+            Kind::Disconnect => self.json.is_empty(),
+            Kind::Event => self.event().is_some_and(|(name, _)| !is_reserved(&name)) && self.has_its_attachments(),
+            Kind::Ack => (self.json.is_empty() || self.args().is_some()) && self.has_its_attachments(),
+            Kind::ConnectError => is_json(self.json, '{') || is_json(self.json, '"'),
+        }
+    }
+
+    /// The event's name, and its arguments as they stand in the list, comma separated.
+    pub(crate) fn event(&self) -> Option<(Cow<'a, str>, &'a str)> {
+        let mut scanner = Scanner::new(self.json);
+        if !scanner.take(b'[') {
+            return None;
+        }
+        let name = scanner.value()?;
+        let name = match name.as_bytes()[0] {
+            b'"' if name.contains('\\') => Cow::Owned(serde_json::from_str(name).ok()?),
+            b'"' => Cow::Borrowed(&name[1..name.len() - 1]),
+            // The reference takes numbers for names, too.
+            b'-' | b'0'..=b'9' => Cow::Borrowed(name),
+            _ => return None,
+        };
+        if scanner.take(b',') {
+            return Some((name, list(scanner)?));
+        }
+        (scanner.take(b']') && scanner.is_at_end()).then_some((name, ""))
+    }
+
+    /// The arguments of an answer, comma separated.
+    pub(crate) fn args(&self) -> Option<&'a str> {
+        let mut scanner = Scanner::new(self.json);
+        if !scanner.take(b'[') {
+            return None;
+        }
+        if scanner.take(b']') {
+            return scanner.is_at_end().then_some("");
+        }
+        list(scanner)
+    }
+
+    /// Whether no placeholder stands for an attachment that the packet does not have. Those that are not written as all
+    /// encoders write them are left to whoever decodes the arguments.
+    fn has_its_attachments(&self) -> bool {
+        let mut numbers = self.json.match_indices(PLACEHOLDER).map(|(at, _)| &self.json[at + PLACEHOLDER.len()..]);
+        self.attachments == 0
+            || numbers.all(|rest| split_digits(rest).0.parse().is_ok_and(|number: usize| number < self.attachments))
+    }
+}
+
+/// The beginning of what stands for an attachment.
+pub(crate) const PLACEHOLDER: &str = r#"{"_placeholder":true,"num":"#;
+
+fn is_json(text: &str, first: char) -> bool {
+    let mut scanner = Scanner::new(text);
+    text.starts_with(first) && scanner.value().is_some() && scanner.is_at_end()
+}
+
+/// Everything up to the bracket at the end, which must be values.
+fn list(mut scanner: Scanner<'_>) -> Option<&str> {
+    let rest = scanner.rest();
+    loop {
+        scanner.value()?;
+        if !scanner.take(b',') {
+            break;
+        }
+    }
+    let length = rest.len() - scanner.rest().len();
+    (scanner.take(b']') && scanner.is_at_end()).then(|| rest[..length].trim_matches([' ', '\t', '\n', '\r']))
+}
+
+fn write_head(out: &mut Vec<u8>, plain: u8, with_attachments: u8, namespace: &str, attachments: usize) {
+    if attachments == 0 {
+        out.push(plain);
+    } else {
+        out.push(with_attachments);
+        write_number(out, attachments as u64);
+        out.push(b'-');
+    }
+    if namespace != "/" {
+        out.extend_from_slice(namespace.as_bytes());
+        out.push(b',');
+    }
+}
+
+/// Appends an EVENT. With `ack` the client is asked to answer under that id.
+pub(crate) fn write_event(out: &mut Vec<u8>, namespace: &str, name: &str, payload: &Payload, ack: Option<u64>) {
+    write_head(out, b'2', b'5', namespace, payload.attachments().len());
+    if let Some(id) = ack {
+        write_number(out, id);
+    }
+    out.push(b'[');
+    write_json(out, name);
+    if payload.count() > 0 {
+        out.push(b',');
+        payload.write_placeholders(out);
+    }
+    out.push(b']');
+}
+
+/// Appends an ACK. `id`: its digits, as they were received.
+pub(crate) fn write_ack(out: &mut Vec<u8>, namespace: &str, id: &str, payload: &Payload) {
+    write_head(out, b'3', b'6', namespace, payload.attachments().len());
+    out.extend_from_slice(id.as_bytes());
+    out.push(b'[');
+    payload.write_placeholders(out);
+    out.push(b']');
+}
+
+/// Appends a CONNECT.
+pub(crate) fn write_connect(out: &mut Vec<u8>, namespace: &str, sid: &str) {
+    write_head(out, b'0', b'0', namespace, 0);
+    out.extend_from_slice(b"{\"sid\":");
+    write_json(out, sid);
+    out.push(b'}');
+}
+
+/// Appends a CONNECT_ERROR.
+pub(crate) fn write_connect_error(out: &mut Vec<u8>, namespace: &str, error: &ConnectError<'_>) {
+    write_head(out, b'4', b'4', namespace, 0);
+    write_json(out, error);
+}
+
+/// Appends a DISCONNECT.
+pub(crate) fn write_disconnect(out: &mut Vec<u8>, namespace: &str) {
+    write_head(out, b'1', b'1', namespace, 0);
+}
+
+/// Why a client may not connect to a namespace.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct ConnectError<'a> {
+    pub(crate) message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) data: Option<&'a serde_json::Value>,
+}
+
+fn write_number(out: &mut Vec<u8>, number: u64) {
+    write_json(out, &number);
+}
+
+/// Appends a value of ours, none of which can fail to serialize.
+fn write_json(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+    let start = out.len();
+    if serde_json::to_writer(&mut *out, value).is_err() {
+        out.truncate(start);
+        out.extend_from_slice(b"null");
+    }
+}
+
+/// A packet that is being received: its text, and as many of its attachments as have come.
+#[derive(Debug)]
+pub(crate) struct Partial<T> {
+    pub(crate) text: T,
+    expected: usize,
+    attachments: Vec<Bytes>,
+}
+
+impl<T> Partial<T> {
+    pub(crate) fn new(text: T, expected: usize) -> Self {
+        Self { text, expected, attachments: Vec::with_capacity(expected) }
+    }
+
+    /// Takes an attachment. `true`: it was the last.
+    pub(crate) fn take(&mut self, attachment: Bytes) -> bool {
+        self.attachments.push(attachment);
+        self.attachments.len() == self.expected
+    }
+
+    /// How many bytes of attachments have come.
+    pub(crate) fn size(&self) -> usize {
+        self.attachments.iter().map(Bytes::len).sum()
+    }
+
+    pub(crate) fn into_parts(self) -> (T, Vec<Bytes>) {
+        (self.text, self.attachments)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Binary;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    fn packet<'a>(kind: Kind, namespace: &'a str, id: Option<&'a str>, json: &'a str) -> Result<Packet<'a>, Invalid> {
+        Ok(Packet { kind, attachments: 0, namespace, id, json })
+    }
+
+    #[test]
+    fn every_kind_of_packet() {
+        assert_eq!(read("0", 10), packet(Kind::Connect, "/", None, ""));
+        assert_eq!(read(r#"0{"token":1}"#, 10), packet(Kind::Connect, "/", None, r#"{"token":1}"#));
+        assert_eq!(read("0/admin", 10), packet(Kind::Connect, "/admin", None, ""));
+        assert_eq!(read("0/admin,{}", 10), packet(Kind::Connect, "/admin", None, "{}"));
+        assert_eq!(read("1", 10), packet(Kind::Disconnect, "/", None, ""));
+        assert_eq!(read("1/admin,", 10), packet(Kind::Disconnect, "/admin", None, ""));
+        assert_eq!(read(r#"2["a",1]"#, 10), packet(Kind::Event, "/", None, r#"["a",1]"#));
+        assert_eq!(read(r#"2/x,12["a"]"#, 10), packet(Kind::Event, "/x", Some("12"), r#"["a"]"#));
+        assert_eq!(read("312[]", 10), packet(Kind::Ack, "/", Some("12"), "[]"));
+        assert_eq!(read("312", 10), packet(Kind::Ack, "/", Some("12"), ""));
+        assert_eq!(read(r#"4{"message":"no"}"#, 10), packet(Kind::ConnectError, "/", None, r#"{"message":"no"}"#));
+        let binary = r#"51-/x,3["a",{"_placeholder":true,"num":0}]"#;
+        let read = read(binary, 10).expect("a packet");
+        assert_eq!((read.kind, read.attachments, read.namespace, read.id), (Kind::Event, 1, "/x", Some("3")));
+    }
+
+    #[test]
+    fn what_is_no_packet() {
+        for text in [
+            "", "7", "x", "é", "2", "2{}", "2[]", "2[null]", "2[{}]", "2[\"a\"", "2[\"a\",]", "2[\"a\"]x", "2abc[\"a\"]",
+            "2[\"connect\"]", "2[\"disconnecting\"]", "0[]", "0null", "0\"a\"", "0{", "1{}", "1x", "3{}", "3[", "31[1,]",
+            "4", "4[]", "5[\"a\"]", "50-[\"a\"]", "5-[\"a\"]", "511-[\"a\"]", "51[\"a\"]", "5x-[\"a\"]",
+            r#"51-["a",{"_placeholder":true,"num":1}]"#, r#"51-["a",{"_placeholder":true,"num":"x"}]"#,
+        ] {
+            assert_eq!(read(text, 10), Err(Invalid), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_and_arguments_of_events() {
+        let event = |text: &'static str| read(text, 10).expect("a packet").event().expect("an event");
+        assert_eq!(event(r#"2["a"]"#), ("a".into(), ""));
+        assert_eq!(event(r#"2[ "a" , 1 , [2] ] "#), ("a".into(), "1 , [2]"));
+        assert_eq!(event(r#"2["caf\u00e9",{"x":"]"}]"#), ("café".into(), r#"{"x":"]"}"#));
+        assert_eq!(event(r#"2[7,"x"]"#), ("7".into(), r#""x""#));
+    }
+
+    #[test]
+    fn what_servers_send() {
+        let text = |write: &dyn Fn(&mut Vec<u8>)| {
+            let mut out = Vec::new();
+            write(&mut out);
+            String::from_utf8(out).expect("text")
+        };
+        assert_eq!(text(&|out| write_connect(out, "/", "id")), r#"0{"sid":"id"}"#);
+        assert_eq!(text(&|out| write_disconnect(out, "/x")), "1/x,");
+        let error = ConnectError { message: "no", data: None };
+        assert_eq!(text(&|out| write_connect_error(out, "/x", &error)), r#"4/x,{"message":"no"}"#);
+        let data = json!([1]);
+        let error = ConnectError { message: "no", data: Some(&data) };
+        assert_eq!(text(&|out| write_connect_error(out, "/", &error)), r#"4{"message":"no","data":[1]}"#);
+        let payload = Payload::of(&json!({ "b": 1 })).expect("JSON");
+        assert_eq!(text(&|out| write_event(out, "/x", "a", &payload, Some(3))), r#"2/x,3["a",{"b":1}]"#);
+        assert_eq!(text(&|out| write_event(out, "/", "a", &Payload::new(), None)), r#"2["a"]"#);
+        assert_eq!(text(&|out| write_ack(out, "/", "3", &Payload::new())), "33[]");
+        let binary = Payload::of(&[Binary::from(vec![1]), Binary::from(vec![2])]).expect("JSON");
+        let expected = r#"52-["a",[{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]]"#;
+        assert_eq!(text(&|out| write_event(out, "/", "a", &binary, None)), expected);
+        assert!(text(&|out| write_ack(out, "/x", "3", &binary)).starts_with(r#"62-/x,3[[{"_"#));
+    }
+
+    proptest! {
+        #[test]
+        fn events_are_read_back(
+            name in any::<String>(),
+            namespace in "/[a-z]{0,5}",
+            id in any::<Option<u64>>(),
+            args in prop::collection::vec(any::<(String, i64)>(), 0..4),
+            bytes in prop::collection::vec(any::<u8>(), 0..4),
+        ) {
+            prop_assume!(!is_reserved(&name));
+            let mut payload = Payload::new();
+            for argument in &args {
+                payload.push(argument).expect("JSON");
+            }
+            for byte in &bytes {
+                payload.push(&Binary::from(vec![*byte])).expect("JSON");
+            }
+            let mut text = Vec::new();
+            write_event(&mut text, &namespace, &name, &payload, id);
+            let text = String::from_utf8(text).expect("text");
+            let packet = read(&text, 10).expect("a packet");
+            let (read_name, list) = packet.event().expect("an event");
+            prop_assert_eq!(read_name, name);
+            prop_assert_eq!((packet.namespace, packet.attachments), (&*namespace, bytes.len()));
+            prop_assert_eq!(packet.id.map(str::to_owned), id.map(|id| id.to_string()));
+            let list: Vec<Value> = serde_json::from_str(&format!("[{list}]")).expect("JSON");
+            prop_assert_eq!(list.len(), args.len() + bytes.len());
+            let expected: Vec<Value> = args.into_iter().map(|argument| json!(argument)).collect();
+            prop_assert_eq!(&list[..expected.len()], &expected[..]);
+        }
+
+        #[test]
+        fn no_text_makes_reading_panic(text in any::<String>()) {
+            let _ = read(&text, 10);
+        }
+
+        /// What is taken for a packet has JSON that is JSON.
+        #[test]
+        fn its_json_is_valid(text in r#"[0-6](1-)?(/a,)?[0-9]{0,2}[\[\]{}",:0-9a]{0,10}"#) {
+            if let Ok(packet) = read(&text, 10) {
+                prop_assert!(packet.json.is_empty() || serde_json::from_str::<Value>(packet.json).is_ok());
+            }
+        }
+    }
+}
