@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use super::link::{Message, Received};
 use super::{Connection, Linger, Phase};
 use crate::event::dispatch::unheard;
-use crate::event::error::EventError;
+use crate::event::error::{EventError, PayloadError};
 use crate::event::handler::is_reserved;
 use crate::event::incoming::{Incoming, Message as RawMessage, Parts, ReceivedEvent, Subject};
 use crate::socket::requests::Answer;
@@ -15,10 +15,14 @@ use crate::wire::envelope::{self, Args, Envelope};
 /// How many messages are read before what they brought about is written.
 const READ_BUDGET: usize = 256;
 
-/// Why no event can have a name.
-enum RefusedName {
+/// Why an event is not handled.
+enum Refused {
+    /// No event can have its name.
     Reserved,
+    /// No event has so long a name.
     TooLong,
+    /// Its payload is nested too deeply.
+    TooDeep,
 }
 
 impl Connection {
@@ -102,8 +106,12 @@ impl Connection {
     fn receive_text(&mut self, text: Utf8Bytes, context: &mut Context<'_>) {
         let envelope = if self.envelopes { envelope::read(&text) } else { None };
         let (parts, refused) = match envelope {
-            Some(Envelope::Event { name, args, id }) => (Parts::of(&text, &name, args, id), self.refusal_of(&name)),
-            Some(Envelope::Answer { id, answer }) if self.socket.answered(id, owned(answer)) => return,
+            Some(Envelope::Event { name, args, id, depth }) => {
+                (Parts::of(&text, &name, args, id), self.refusal_of(&name, depth))
+            }
+            Some(Envelope::Answer { id, answer, depth }) if self.socket.answered(id, self.owned(answer, depth)) => {
+                return;
+            }
             _ => return self.submit(Subject::text_message(text), context),
         };
         let Some(refused) = refused else {
@@ -112,29 +120,33 @@ impl Connection {
         self.submit(Subject::text_message(text.clone()), context);
         let event = Subject::Event(ReceivedEvent::received(text, parts));
         let incoming = Incoming::new(self.socket.clone(), event);
-        match refused {
-            RefusedName::TooLong => unheard(&incoming),
-            RefusedName::Reserved => {
-                let error = EventError::reserved_event(incoming.name());
-                incoming.answer(Err(&error));
-                incoming.report(error);
-            }
-        }
+        let error = match refused {
+            Refused::TooLong => return unheard(&incoming),
+            Refused::Reserved => EventError::reserved_event(incoming.name()),
+            Refused::TooDeep => PayloadError::too_deep().into(),
+        };
+        incoming.answer(Err(&error));
+        incoming.report(error);
     }
 
-    /// Why no event can have this name, if that is so.
-    fn refusal_of(&self, name: &str) -> Option<RefusedName> {
+    /// Why an event is not handled, if that is so.
+    fn refusal_of(&self, name: &str, depth: usize) -> Option<Refused> {
+        let config = self.config();
         if is_reserved(name) {
-            return Some(RefusedName::Reserved);
+            return Some(Refused::Reserved);
         }
-        (name.len() > self.config().max_event_name).then_some(RefusedName::TooLong)
+        if name.len() > config.max_event_name {
+            return Some(Refused::TooLong);
+        }
+        (depth > config.max_depth).then_some(Refused::TooDeep)
     }
-}
 
-fn owned(answer: Result<Args<'_>, &str>) -> Answer {
-    match answer {
-        Ok(Args::One(text)) => Answer::One(text.to_owned()),
-        Ok(Args::Many(text)) => Answer::Many(text.to_owned()),
-        Err(error) => Answer::Failed(error.to_owned()),
+    fn owned(&self, answer: Result<Args<'_>, &str>, depth: usize) -> Answer {
+        match answer {
+            _ if depth > self.config().max_depth => Answer::TooDeep,
+            Ok(Args::One(text)) => Answer::One(text.to_owned()),
+            Ok(Args::Many(text)) => Answer::Many(text.to_owned()),
+            Err(error) => Answer::Failed(error.to_owned()),
+        }
     }
 }

@@ -280,6 +280,10 @@ pub struct PayloadError {
 }
 
 impl PayloadError {
+    pub(crate) fn too_deep() -> Self {
+        Self { argument: 0, path: None, message: "nested too deeply".to_owned() }
+    }
+
     /// Which argument it is, counted from 0.
     pub fn argument(&self) -> usize {
         self.argument

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::config::{Config, OverflowPolicy};
+use super::config::{Config, MAX_DEPTH, OverflowPolicy};
 use super::{Core, Hub};
 use crate::adapter::{Adapter, LocalAdapter};
 use crate::connection::outbox::Bounds;
@@ -91,7 +91,7 @@ pub enum BuildError {
 /// | [`max_rooms`](Self::max_rooms) | 1,000 per socket | `join` fails |
 /// | [`max_event_name`](Self::max_event_name) | 256 bytes | the answer is `unknown_event` |
 /// | [`max_pending_acks`](Self::max_pending_acks) | 1,000 per socket | `emit_with_ack` fails |
-/// | nesting of payloads | 128 levels | the answer is `invalid_payload` |
+/// | [`max_depth`](Self::max_depth) | 128 levels | the answer is `invalid_payload` |
 ///
 /// | time | default |
 /// | --- | --- |
@@ -197,6 +197,13 @@ impl Builder {
     /// How long an event's name may be, in bytes. Default: 256.
     pub fn max_event_name(mut self, bytes: usize) -> Self {
         self.config.max_event_name = bytes;
+        self
+    }
+
+    /// How deeply the arguments of an event or of a client's answer may be nested. Their list is the first level, the arrays
+    /// and objects in it the second, and so on. Default: 128, which is the most; a larger number is taken for it.
+    pub fn max_depth(mut self, levels: usize) -> Self {
+        self.config.max_depth = levels.min(MAX_DEPTH);
         self
     }
 
