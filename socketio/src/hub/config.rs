@@ -4,6 +4,7 @@ use http::HeaderName;
 use std::time::Duration;
 
 use crate::connection::outbox::Bounds;
+use crate::event::rate::RateLimit;
 use crate::transport::origin::Origins;
 
 /// What happens when a client takes its messages too slowly and its outbox is full.
@@ -28,6 +29,7 @@ pub(crate) struct Config {
     pub(crate) max_event_name: usize,
     pub(crate) max_depth: usize,
     pub(crate) max_pending_acks: usize,
+    pub(crate) rate_limit: Option<RateLimit>,
     pub(crate) inbox: Bounds,
     pub(crate) outbox: Bounds,
     pub(crate) overflow: OverflowPolicy,
@@ -51,6 +53,7 @@ impl Default for Config {
             max_event_name: 256,
             max_depth: MAX_DEPTH,
             max_pending_acks: 1_000,
+            rate_limit: None,
             inbox: Bounds { messages: 256, bytes: 64 * 1024 },
             outbox: Bounds { messages: 16_384, bytes: 8 * 1024 * 1024 },
             overflow: OverflowPolicy::default(),
