@@ -26,6 +26,7 @@ pub use event::error::{EventError, PayloadError, Refusal};
 pub use event::listener::{EventPayload, ListenerHandle, Listening};
 pub use event::marker;
 pub use event::message::{Event, IntoMessage};
+pub use event::rate::RateLimit;
 pub use event::reply::{Answer, Encode, HandlerFuture, Reply, ReplyError};
 pub use event::state::State;
 pub use event::table::Events;

@@ -6,19 +6,26 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use super::link::{Message, Received};
 use super::{Connection, Linger, Phase};
 use crate::event::dispatch::unheard;
-use crate::event::error::EventError;
-use crate::event::handler::is_reserved;
+use crate::event::error::{EventError, PayloadError};
+use crate::event::handler::{Lifecycle, is_reserved};
 use crate::event::incoming::{Incoming, Message as RawMessage, Parts, ReceivedEvent, Subject};
+use crate::event::rate::Limited;
 use crate::socket::requests::Answer;
 use crate::wire::envelope::{self, Args, Envelope};
 
 /// How many messages are read before what they brought about is written.
 const READ_BUDGET: usize = 256;
 
-/// Why no event can have a name.
-enum RefusedName {
+/// Why an event is not handled.
+enum Refused {
+    /// It is one too many.
+    Limited(Limited),
+    /// No event can have its name.
     Reserved,
+    /// No event has so long a name.
     TooLong,
+    /// Its payload is nested too deeply.
+    TooDeep,
 }
 
 impl Connection {
@@ -86,7 +93,10 @@ impl Connection {
         }
         let subject = match message {
             Message::Text(text) => return self.receive_text(text, context),
-            Message::Binary(bytes) => Subject::Message { message: RawMessage::Binary(bytes), is_event: false },
+            Message::Binary(bytes) => {
+                let subject = Subject::Message { message: RawMessage::Binary(bytes), is_event: false };
+                return self.receive_raw(subject, context);
+            }
             Message::Ping(payload) => Subject::Ping(payload),
             Message::Pong(payload) => Subject::Pong(payload),
             // The one is dealt with where it is read, the other only ever written.
@@ -99,42 +109,77 @@ impl Connection {
         self.executor.submit(Incoming::new(self.socket.clone(), subject), context);
     }
 
+    /// A message that is no event.
+    fn receive_raw(&mut self, subject: Subject, context: &mut Context<'_>) {
+        match self.socket.admit(Lifecycle::Message.as_str()) {
+            Ok(()) => self.submit(subject, context),
+            Err(limited) => over_limit(&Incoming::new(self.socket.clone(), subject), limited),
+        }
+    }
+
     fn receive_text(&mut self, text: Utf8Bytes, context: &mut Context<'_>) {
         let envelope = if self.envelopes { envelope::read(&text) } else { None };
         let (parts, refused) = match envelope {
-            Some(Envelope::Event { name, args, id }) => (Parts::of(&text, &name, args, id), self.refusal_of(&name)),
-            Some(Envelope::Answer { id, answer }) if self.socket.answered(id, owned(answer)) => return,
-            _ => return self.submit(Subject::text_message(text), context),
+            Some(Envelope::Event { name, args, id, depth }) => {
+                (Parts::of(&text, &name, args, id), self.refusal_of(&name, depth))
+            }
+            Some(Envelope::Answer { id, answer, depth }) if self.socket.answered(id, self.owned(answer, depth)) => {
+                return;
+            }
+            _ => return self.receive_raw(Subject::text_message(text), context),
         };
         let Some(refused) = refused else {
             return self.submit(Subject::Event(ReceivedEvent::received(text, parts)), context);
         };
-        self.submit(Subject::text_message(text.clone()), context);
+        if !matches!(refused, Refused::Limited(_)) {
+            self.submit(Subject::text_message(text.clone()), context);
+        }
         let event = Subject::Event(ReceivedEvent::received(text, parts));
         let incoming = Incoming::new(self.socket.clone(), event);
-        match refused {
-            RefusedName::TooLong => unheard(&incoming),
-            RefusedName::Reserved => {
-                let error = EventError::reserved_event(incoming.name());
-                incoming.answer(Err(&error));
-                incoming.report(error);
-            }
-        }
+        let error = match refused {
+            Refused::Limited(limited) => return over_limit(&incoming, limited),
+            Refused::TooLong => return unheard(&incoming),
+            Refused::Reserved => EventError::reserved_event(incoming.name()),
+            Refused::TooDeep => PayloadError::too_deep().into(),
+        };
+        incoming.answer(Err(&error));
+        incoming.report(error);
     }
 
-    /// Why no event can have this name, if that is so.
-    fn refusal_of(&self, name: &str) -> Option<RefusedName> {
-        if is_reserved(name) {
-            return Some(RefusedName::Reserved);
+    /// Counts an event, and tells why it is not handled, if that is so.
+    fn refusal_of(&self, name: &str, depth: usize) -> Option<Refused> {
+        let config = self.config();
+        if let Err(limited) = self.socket.admit(name) {
+            return Some(Refused::Limited(limited));
         }
-        (name.len() > self.config().max_event_name).then_some(RefusedName::TooLong)
+        if is_reserved(name) {
+            return Some(Refused::Reserved);
+        }
+        if name.len() > config.max_event_name {
+            return Some(Refused::TooLong);
+        }
+        (depth > config.max_depth).then_some(Refused::TooDeep)
+    }
+
+    /// An answer, apart from the text that it came in.
+    fn owned(&self, answer: Result<Args<'_>, &str>, depth: usize) -> Answer {
+        match answer {
+            _ if depth > self.config().max_depth => Answer::TooDeep,
+            Ok(Args::One(text)) => Answer::One(text.to_owned()),
+            Ok(Args::Many(text)) => Answer::Many(text.to_owned()),
+            Err(error) => Answer::Failed(error.to_owned()),
+        }
     }
 }
 
-fn owned(answer: Result<Args<'_>, &str>) -> Answer {
-    match answer {
-        Ok(Args::One(text)) => Answer::One(text.to_owned()),
-        Ok(Args::Many(text)) => Answer::Many(text.to_owned()),
-        Err(error) => Answer::Failed(error.to_owned()),
+/// Drops an event that is one too many. Who asked for an answer is told each time, the application once an episode.
+fn over_limit(incoming: &Incoming, limited: Limited) {
+    incoming.socket.hub().counters().rate_limited();
+    if limited.is_first || incoming.wants_answer() {
+        let error = EventError::rate_limited(limited.retry_after);
+        incoming.answer(Err(&error));
+        if limited.is_first {
+            incoming.report(error);
+        }
     }
 }

@@ -3,11 +3,12 @@
 use bytes::Bytes;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::event::disconnect::Disconnect;
 use crate::selection::EmitError;
@@ -23,6 +24,7 @@ use crate::socket::SocketId;
 /// | `invalid_payload` | an argument is missing or is not what the handler takes; `path` is the offending field |
 /// | `unknown_event` | nobody handles an event of that name |
 /// | `reserved_event` | the name is one that clients can't send |
+/// | `rate_limited` | the client sends too many events; `data` is `{"retry_after_ms": …}` |
 /// | `unanswered` | the handler dropped its [`Ack`](crate::Ack) without using it |
 /// | `handler_error` | the handler returned an error without a code of its own |
 /// | `internal` | the handler panicked; no detail leaves the server |
@@ -116,6 +118,11 @@ impl EventError {
 
     pub(crate) fn reserved_event(name: &str) -> Self {
         Self::new("reserved_event", format!("`{name}` can't be sent by clients"))
+    }
+
+    pub(crate) fn rate_limited(retry_after: Duration) -> Self {
+        let wait = u64::try_from(retry_after.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX);
+        Self::new("rate_limited", "too many events").with_data(json!({ "retry_after_ms": wait }))
     }
 
     pub(crate) fn unanswered() -> Self {
@@ -280,6 +287,10 @@ pub struct PayloadError {
 }
 
 impl PayloadError {
+    pub(crate) fn too_deep() -> Self {
+        Self { argument: 0, path: None, message: "nested too deeply".to_owned() }
+    }
+
     /// Which argument it is, counted from 0.
     pub fn argument(&self) -> usize {
         self.argument

@@ -1,7 +1,8 @@
 //! Events: from the names on handlers and payload types to the call of a function and the answer that comes back.
 //!
 //! [`table`] finds a [`handler`], [`incoming`] is what it is called with, [`argument`] turns that into its parameters,
-//! [`reply`] its return value into an [`ack`]; [`listener`] is the string-keyed way, [`dispatch`] runs them all.
+//! [`reply`] its return value into an [`ack`]; [`listener`] is the string-keyed way, [`dispatch`] runs them all;
+//! [`rate`] counts them.
 
 pub(crate) mod ack;
 pub(crate) mod argument;
@@ -16,6 +17,7 @@ pub(crate) mod incoming;
 pub(crate) mod listener;
 pub mod marker;
 pub(crate) mod message;
+pub(crate) mod rate;
 pub(crate) mod reply;
 pub(crate) mod state;
 pub(crate) mod table;

@@ -6,15 +6,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::config::{Config, OverflowPolicy};
+use super::config::{Config, MAX_DEPTH, OverflowPolicy};
 use super::{Core, Hub};
 use crate::adapter::{Adapter, LocalAdapter};
 use crate::connection::outbox::Bounds;
 use crate::event::build::Part;
 use crate::event::handler::{Handler, Key};
+use crate::event::rate::RateLimit;
 use crate::event::state::States;
 use crate::event::table::Events;
-use crate::namespace::space::{MakeAdapter, Mounted, Space};
+use crate::namespace::space::{Contents, MakeAdapter, Mounted, Space};
 
 /// Something that handlers come from: a table made with [`events!`](crate::events), or a value whose type has
 /// [`#[handlers]`](crate::handlers).
@@ -91,7 +92,7 @@ pub enum BuildError {
 /// | [`max_rooms`](Self::max_rooms) | 1,000 per socket | `join` fails |
 /// | [`max_event_name`](Self::max_event_name) | 256 bytes | the answer is `unknown_event` |
 /// | [`max_pending_acks`](Self::max_pending_acks) | 1,000 per socket | `emit_with_ack` fails |
-/// | nesting of payloads | 128 levels | the answer is `invalid_payload` |
+/// | [`max_depth`](Self::max_depth) | 128 levels | the answer is `invalid_payload` |
 ///
 /// | time | default |
 /// | --- | --- |
@@ -105,7 +106,7 @@ pub enum BuildError {
 pub struct Builder {
     config: Config,
     states: States,
-    mounted: BTreeMap<String, Vec<Mounted>>,
+    namespaces: BTreeMap<String, NamespaceBuilder>,
     adapter: Option<Box<MakeAdapter>>,
 }
 
@@ -118,20 +119,25 @@ impl fmt::Debug for Builder {
 /// What one namespace is made from. See [`Builder::namespace`].
 #[derive(Default)]
 #[must_use = "give it back to the builder"]
-pub struct NamespaceBuilder {
-    mounted: Vec<Mounted>,
-}
+pub struct NamespaceBuilder(Contents);
 
 impl fmt::Debug for NamespaceBuilder {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_list().entries(self.mounted.iter().map(|mounted| mounted.events)).finish()
+        formatter.debug_list().entries(self.0.mounted.iter().map(|mounted| mounted.events)).finish()
     }
 }
 
 impl NamespaceBuilder {
     /// Adds handlers. Several calls add up.
     pub fn events(mut self, events: impl EventSource) -> Self {
-        self.mounted.push(events.into_mounted().0);
+        self.0.mounted.push(events.into_mounted().0);
+        self
+    }
+
+    /// Limits how many events of this name each client may send. Default: no limit. `message` stands for raw messages as well
+    /// as for the event of that name. See [`Builder::rate_limit`] for what happens beyond it.
+    pub fn rate_limit_event(mut self, event: impl AsRef<str>, limit: RateLimit) -> Self {
+        self.0.event_limits.set(event.as_ref(), limit);
         self
     }
 }
@@ -154,8 +160,10 @@ impl Builder {
     /// # Ok::<(), socketio::BuildError>(())
     /// ```
     pub fn namespace(mut self, path: impl AsRef<str>, fill: impl FnOnce(NamespaceBuilder) -> NamespaceBuilder) -> Self {
-        let filled = fill(NamespaceBuilder::default());
-        self.mounted.entry(normal_path(path.as_ref())).or_default().extend(filled.mounted);
+        let filled = fill(NamespaceBuilder::default()).0;
+        let contents = &mut self.namespaces.entry(normal_path(path.as_ref())).or_default().0;
+        contents.mounted.extend(filled.mounted);
+        contents.event_limits.add(filled.event_limits);
         self
     }
 
@@ -200,10 +208,47 @@ impl Builder {
         self
     }
 
+    /// How deeply the arguments of an event or of a client's answer may be nested. Their list is the first level, the arrays
+    /// and objects in it the second, and so on. Default: 128, which is the most; a larger number is taken for it.
+    pub fn max_depth(mut self, levels: usize) -> Self {
+        self.config.max_depth = levels.min(MAX_DEPTH);
+        self
+    }
+
     /// How many answers of one client may be waited for at once. Default: 1,000.
     pub fn max_pending_acks(mut self, acks: usize) -> Self {
         self.config.max_pending_acks = acks;
         self
+    }
+
+    /// Limits how many events each client may send, raw messages included. Default: no limit.
+    ///
+    /// Each socket is counted by itself, when an event is read. An event beyond the limit is dropped: no handler and no
+    /// listener hears it, nor the message that it came in. A client that asked for an answer gets the error `rate_limited`,
+    /// whose `data` says when to try again: `{"retry_after_ms": 20}`. [`Stats::rate_limited`](crate::Stats) counts what was
+    /// dropped, and `error` fires once an episode, which is over when nothing was dropped for twice the time in which a whole
+    /// burst comes back, and for a second at least. Answers, pings and heartbeats are not limited, and neither is what the
+    /// server [fires](crate::Socket::fire).
+    ///
+    /// A socket that has sent what is limited takes some 170 bytes more, and 64 for each event with a limit of its own that
+    /// it has sent. A hub without limits pays nothing.
+    ///
+    /// ```
+    /// use socketio::{Hub, RateLimit};
+    ///
+    /// let hub = Hub::builder().rate_limit(RateLimit::per_second(50).burst(100)).build()?;
+    /// # Ok::<(), socketio::BuildError>(())
+    /// ```
+    pub fn rate_limit(mut self, limit: RateLimit) -> Self {
+        self.config.rate_limit = Some(limit);
+        self
+    }
+
+    /// Limits how many events of this name each client may send in the namespace `/`; it comes on top of
+    /// [`rate_limit`](Self::rate_limit), and an event that it drops does not count there. Default: no limit. `message` stands
+    /// for raw messages as well as for the event of that name.
+    pub fn rate_limit_event(self, event: impl AsRef<str>, limit: RateLimit) -> Self {
+        self.namespace("/", |namespace| namespace.rate_limit_event(event, limit))
     }
 
     /// How many received events of one client may wait for a handler, and how many bytes of them, before reading pauses.
@@ -298,14 +343,14 @@ impl Builder {
     ///
     /// Two tables handle the same event, or a handler takes a state that was not given.
     pub fn build(self) -> Result<Hub, BuildError> {
-        for (path, mounted) in &self.mounted {
-            self.check(path, mounted)?;
+        for (path, namespace) in &self.namespaces {
+            self.check(path, &namespace.0.mounted)?;
         }
         let make = self.adapter.as_deref();
         let spaces: HashMap<Box<str>, Arc<Space>> = self
-            .mounted
+            .namespaces
             .into_iter()
-            .map(|(path, mounted)| (path.as_str().into(), Arc::new(Space::new(&path, mounted, make))))
+            .map(|(path, namespace)| (path.as_str().into(), Arc::new(Space::new(&path, namespace.0, make))))
             .collect();
         Ok(Hub::new(Core::new(self.config, self.states, spaces, self.adapter)))
     }

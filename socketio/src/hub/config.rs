@@ -4,6 +4,7 @@ use http::HeaderName;
 use std::time::Duration;
 
 use crate::connection::outbox::Bounds;
+use crate::event::rate::RateLimit;
 use crate::transport::origin::Origins;
 
 /// What happens when a client takes its messages too slowly and its outbox is full.
@@ -17,13 +18,18 @@ pub enum OverflowPolicy {
     DropNewest,
 }
 
+/// How many levels serde_json decodes, the list of arguments counted as one.
+pub(crate) const MAX_DEPTH: usize = 128;
+
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) max_payload: usize,
     pub(crate) max_connections: usize,
     pub(crate) max_rooms: usize,
     pub(crate) max_event_name: usize,
+    pub(crate) max_depth: usize,
     pub(crate) max_pending_acks: usize,
+    pub(crate) rate_limit: Option<RateLimit>,
     pub(crate) inbox: Bounds,
     pub(crate) outbox: Bounds,
     pub(crate) overflow: OverflowPolicy,
@@ -45,7 +51,9 @@ impl Default for Config {
             max_connections: 100_000,
             max_rooms: 1_000,
             max_event_name: 256,
+            max_depth: MAX_DEPTH,
             max_pending_acks: 1_000,
+            rate_limit: None,
             inbox: Bounds { messages: 256, bytes: 64 * 1024 },
             outbox: Bounds { messages: 16_384, bytes: 8 * 1024 * 1024 },
             overflow: OverflowPolicy::default(),
@@ -59,5 +67,18 @@ impl Default for Config {
             origins: Origins::default(),
             keep_headers: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_nested_as_deeply_as_may_be_is_decoded() {
+        // In a list of arguments, which is the first level.
+        let nested = |levels: usize| "[".repeat(levels - 1) + &"]".repeat(levels - 1);
+        serde_json::from_str::<serde_json::Value>(&nested(MAX_DEPTH)).expect("as deep as may be");
+        serde_json::from_str::<serde_json::Value>(&nested(MAX_DEPTH + 1)).expect_err("deeper");
     }
 }

@@ -12,12 +12,15 @@ pub struct Stats {
     pub unknown_events: u64,
     /// How often a client's outbox was full.
     pub overflows: u64,
+    /// How many events were dropped because of a [rate limit](crate::Builder::rate_limit).
+    pub rate_limited: u64,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     unknown_events: AtomicU64,
     overflows: AtomicU64,
+    rate_limited: AtomicU64,
 }
 
 impl Counters {
@@ -29,11 +32,16 @@ impl Counters {
         self.overflows.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn rate_limited(&self) {
+        self.rate_limited.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn stats(&self, connections: usize) -> Stats {
         Stats {
             connections,
             unknown_events: self.unknown_events.load(Ordering::Relaxed),
             overflows: self.overflows.load(Ordering::Relaxed),
+            rate_limited: self.rate_limited.load(Ordering::Relaxed),
         }
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::event::state::States;
 use crate::namespace::Namespace;
-use crate::namespace::space::{MakeAdapter, Space};
+use crate::namespace::space::{Contents, MakeAdapter, Space};
 use builder::Builder;
 use config::Config;
 use connections::Connections;
@@ -71,7 +71,7 @@ impl Core {
         mut spaces: HashMap<Box<str>, Arc<Space>>,
         make_adapter: Option<Box<MakeAdapter>>,
     ) -> Self {
-        let new_root = || Arc::new(Space::new(ROOT, Vec::new(), make_adapter.as_deref()));
+        let new_root = || Arc::new(Space::new(ROOT, Contents::default(), make_adapter.as_deref()));
         let root = Arc::clone(spaces.entry(ROOT.into()).or_insert_with(new_root));
         Self {
             config,
@@ -112,7 +112,7 @@ impl Hub {
         let space = known.unwrap_or_else(|| {
             // The application makes the adapter, and may ask for other namespaces meanwhile: no lock is held. Of two that
             // are made at the same time the first is kept.
-            let new = Arc::new(Space::new(&path, Vec::new(), core.make_adapter.as_deref()));
+            let new = Arc::new(Space::new(&path, Contents::default(), core.make_adapter.as_deref()));
             let mut spaces = core.spaces.write();
             let kept = Arc::clone(spaces.entry(path.as_str().into()).or_insert_with(|| Arc::clone(&new)));
             drop(spaces);

@@ -7,6 +7,7 @@ use super::registry::Registry;
 use crate::adapter::{Adapter, LocalAdapter};
 use crate::event::handler::{Handler, Lifecycle};
 use crate::event::listener::Listeners;
+use crate::event::rate::{EventLimit, EventLimits};
 use crate::event::table::{self, Events};
 
 /// A table of handlers, with what they share as `&self`.
@@ -16,12 +17,20 @@ pub(crate) struct Mounted {
     pub(crate) this: Option<Arc<dyn Any + Send + Sync>>,
 }
 
+/// What a namespace is made from.
+#[derive(Default)]
+pub(crate) struct Contents {
+    pub(crate) mounted: Vec<Mounted>,
+    pub(crate) event_limits: EventLimits,
+}
+
 /// Makes the adapter of a namespace from the local one.
 pub(crate) type MakeAdapter = dyn Fn(LocalAdapter) -> Arc<dyn Adapter> + Send + Sync;
 
 pub(crate) struct Space {
     path: Box<str>,
     mounted: Box<[Mounted]>,
+    event_limits: EventLimits,
     listeners: Arc<Listeners>,
     registry: Arc<Registry>,
     adapter: Arc<dyn Adapter>,
@@ -30,14 +39,16 @@ pub(crate) struct Space {
 type Found = Option<(&'static Handler, Option<Arc<dyn Any + Send + Sync>>)>;
 
 impl Space {
-    pub(crate) fn new(path: &str, mounted: Vec<Mounted>, make_adapter: Option<&MakeAdapter>) -> Self {
+    pub(crate) fn new(path: &str, contents: Contents, make_adapter: Option<&MakeAdapter>) -> Self {
         let registry = Arc::new(Registry::default());
         let local = LocalAdapter::new(Arc::clone(&registry));
         let adapter = match make_adapter {
             Some(make) => make(local),
             None => Arc::new(local),
         };
-        Self { path: path.into(), mounted: mounted.into(), listeners: Arc::default(), registry, adapter }
+        let Contents { mounted, event_limits } = contents;
+        let listeners = Arc::default();
+        Self { path: path.into(), mounted: mounted.into(), event_limits, listeners, registry, adapter }
     }
 
     pub(crate) fn path(&self) -> &str {
@@ -54,6 +65,11 @@ impl Space {
 
     pub(crate) fn adapter(&self) -> &dyn Adapter {
         &*self.adapter
+    }
+
+    /// The limit on an event that clients send, if there is one.
+    pub(crate) fn event_limit(&self, name: &str) -> Option<EventLimit> {
+        self.event_limits.find(name)
     }
 
     pub(crate) fn handler(&self, name: &str) -> Found {

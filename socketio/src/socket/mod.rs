@@ -5,6 +5,7 @@ mod emitting;
 pub(crate) mod events;
 pub(crate) mod handshake;
 pub(crate) mod id;
+mod rates;
 pub(crate) mod requests;
 
 use http::Extensions;
@@ -23,6 +24,7 @@ use crate::connection::mailbox::Mail;
 use crate::connection::peer::Peer;
 use crate::event::disconnect::DisconnectReason;
 use crate::event::listener::Listeners;
+use crate::event::rate::Buckets;
 use crate::hub::Hub;
 use crate::namespace::space::Space;
 use crate::wire::frame::{FrameWriter, Opcode};
@@ -59,6 +61,7 @@ struct Side {
     extensions: Extensions,
     listeners: Option<Arc<Listeners>>,
     requests: Requests,
+    buckets: Option<Box<Buckets>>,
 }
 
 const CONNECTING: u8 = 0;

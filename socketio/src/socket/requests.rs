@@ -49,6 +49,8 @@ pub(crate) enum Answer {
     One(String),
     Many(String),
     Failed(String),
+    /// One that is nested too deeply to be looked at.
+    TooDeep,
 }
 
 /// The answers that a socket waits for.
@@ -132,6 +134,7 @@ fn decode<T: DeserializeOwned>(answer: &Answer) -> Result<T, AckError> {
         Answer::One(text) => Args::One(text),
         Answer::Many(text) => Args::Many(text),
         Answer::Failed(error) => return Err(AckError::Failed(serde_json::from_str(error).unwrap_or_default())),
+        Answer::TooDeep => return Err(PayloadError::too_deep().into()),
     };
     // An answer without arguments is what a handler of `()` gives.
     if args == Args::Many("")

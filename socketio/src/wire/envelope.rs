@@ -19,10 +19,11 @@ use super::scan::Scanner;
 /// What a text message says, borrowed from it.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Envelope<'a> {
-    /// An event. `id` is the JSON text of the id to answer under.
-    Event { name: Cow<'a, str>, args: Args<'a>, id: Option<&'a str> },
+    /// An event. `id` is the JSON text of the id to answer under, `depth` how deeply the arguments are nested: their list,
+    /// written out or not, is the first level.
+    Event { name: Cow<'a, str>, args: Args<'a>, id: Option<&'a str>, depth: usize },
     /// An answer to an event that this side sent.
-    Answer { id: u64, answer: Result<Args<'a>, &'a str> },
+    Answer { id: u64, answer: Result<Args<'a>, &'a str>, depth: usize },
 }
 
 /// The JSON text of an event's arguments.
@@ -37,20 +38,22 @@ pub(crate) enum Args<'a> {
 /// Reads an envelope. `None`: the text is an ordinary message.
 pub(crate) fn read(text: &str) -> Option<Envelope<'_>> {
     let fields = Fields::read(text)?;
-    let args = match (fields.data, fields.args) {
-        (Some(data), _) => Args::One(data),
-        (None, Some(list)) => Args::Many(between_brackets(list)?),
-        (None, None) => Args::Many(""),
+    let (args, depth) = match (fields.data, fields.args) {
+        (Some(data), _) => (Args::One(data.text), data.depth + 1),
+        (None, Some(list)) => (Args::Many(between_brackets(list.text)?), list.depth),
+        (None, None) => (Args::Many(""), 1),
     };
-    match fields.event.map(unquoted) {
+    let id = fields.id.map(|id| id.text);
+    match fields.event.map(|event| unquoted(event.text)) {
         Some(name) => {
             let name = name.filter(|name| !name.is_empty())?;
-            let id = fields.id.filter(|id| id.starts_with(['"', '-']) || id.starts_with(|c: char| c.is_ascii_digit()));
-            Some(Envelope::Event { name, args, id })
+            let id = id.filter(|id| id.starts_with(['"', '-']) || id.starts_with(|c: char| c.is_ascii_digit()));
+            Some(Envelope::Event { name, args, id, depth })
         }
         None => {
-            let id = fields.id?.parse().ok()?;
-            Some(Envelope::Answer { id, answer: fields.error.map_or(Ok(args), Err) })
+            let id = id?.parse().ok()?;
+            let (answer, depth) = fields.error.map_or((Ok(args), depth), |error| (Err(error.text), error.depth + 1));
+            Some(Envelope::Answer { id, answer, depth })
         }
     }
 }
@@ -66,14 +69,21 @@ fn between_brackets(json: &str) -> Option<&str> {
     Some(json.strip_prefix('[')?.strip_suffix(']')?.trim_matches([' ', '\t', '\n', '\r']))
 }
 
-/// The JSON texts of an envelope's fields.
+/// The JSON text of a field, and how deeply it is nested.
+#[derive(Clone, Copy)]
+struct Field<'a> {
+    text: &'a str,
+    depth: usize,
+}
+
+/// An envelope's fields.
 #[derive(Default)]
 struct Fields<'a> {
-    event: Option<&'a str>,
-    data: Option<&'a str>,
-    args: Option<&'a str>,
-    id: Option<&'a str>,
-    error: Option<&'a str>,
+    event: Option<Field<'a>>,
+    data: Option<Field<'a>>,
+    args: Option<Field<'a>>,
+    id: Option<Field<'a>>,
+    error: Option<Field<'a>>,
 }
 
 impl<'a> Fields<'a> {
@@ -90,7 +100,8 @@ impl<'a> Fields<'a> {
                 if !scanner.take(b':') {
                     return None;
                 }
-                let value = scanner.value()?;
+                let text = scanner.value()?;
+                let value = Field { text, depth: scanner.depth() };
                 if let Some(field) = unquoted(key).and_then(|key| fields.field(&key)) {
                     *field = Some(value);
                 }
@@ -105,7 +116,7 @@ impl<'a> Fields<'a> {
         scanner.is_at_end().then_some(fields)
     }
 
-    fn field(&mut self, key: &str) -> Option<&mut Option<&'a str>> {
+    fn field(&mut self, key: &str) -> Option<&mut Option<Field<'a>>> {
         Some(match key {
             "event" => &mut self.event,
             "data" => &mut self.data,
@@ -181,15 +192,21 @@ mod tests {
     use serde_json::{Value, json};
 
     fn event<'a>(name: &'a str, args: Args<'a>, id: Option<&'a str>) -> Option<Envelope<'a>> {
-        Some(Envelope::Event { name: name.into(), args, id })
+        Some(Envelope::Event { name: name.into(), args, id, depth: 1 })
+    }
+
+    fn depth(text: &str) -> Option<usize> {
+        match read(text)? {
+            Envelope::Event { depth, .. } | Envelope::Answer { depth, .. } => Some(depth),
+        }
     }
 
     #[test]
     fn events_with_and_without_arguments() {
         assert_eq!(read(r#"{"event":"a"}"#), event("a", Args::Many(""), None));
         assert_eq!(read(r#"{"event":"a","data":null}"#), event("a", Args::One("null"), None));
-        assert_eq!(read(r#" { "event" : "a" , "data" : [1, 2] } "#), event("a", Args::One("[1, 2]"), None));
-        assert_eq!(read(r#"{"event":"a","args":[ 1, [2] ]}"#), event("a", Args::Many("1, [2]"), None));
+        assert_eq!(read(r#" { "event" : "a" , "data" : "1, 2" } "#), event("a", Args::One(r#""1, 2""#), None));
+        assert_eq!(read(r#"{"event":"a","args":[ 1, 2 ]}"#), event("a", Args::Many("1, 2"), None));
         assert_eq!(read(r#"{"data":1,"event":"a"}"#), event("a", Args::One("1"), None));
         assert_eq!(read(r#"{"event":"a","args":[1],"data":2}"#), event("a", Args::One("2"), None));
     }
@@ -220,10 +237,10 @@ mod tests {
 
     #[test]
     fn answers_are_told_from_events() {
-        assert_eq!(read(r#"{"id":3,"data":4}"#), Some(Envelope::Answer { id: 3, answer: Ok(Args::One("4")) }));
-        assert_eq!(read(r#"{"id":3}"#), Some(Envelope::Answer { id: 3, answer: Ok(Args::Many("")) }));
-        let failed = Some(Envelope::Answer { id: 3, answer: Err(r#"{"code":"x"}"#) });
-        assert_eq!(read(r#"{"id":3,"error":{"code":"x"}}"#), failed);
+        let answer = |answer, depth| Some(Envelope::Answer { id: 3, answer, depth });
+        assert_eq!(read(r#"{"id":3,"data":4}"#), answer(Ok(Args::One("4")), 1));
+        assert_eq!(read(r#"{"id":3}"#), answer(Ok(Args::Many("")), 1));
+        assert_eq!(read(r#"{"id":3,"error":{"code":"x"}}"#), answer(Err(r#"{"code":"x"}"#), 2));
         assert_eq!(read(r#"{"id":"three"}"#), None);
     }
 
@@ -263,7 +280,23 @@ mod tests {
     fn deep_nesting_is_scanned_without_recursion() {
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
         let text = format!(r#"{{"event":"a","data":{deep}}}"#);
-        assert_eq!(read(&text), event("a", Args::One(&deep), None));
+        assert_eq!(depth(&text), Some(100_001));
+    }
+
+    #[test]
+    fn the_list_of_arguments_is_the_first_level() {
+        for (text, expected) in [
+            (r#"{"event":"a"}"#, 1),
+            (r#"{"event":"a","data":1}"#, 1),
+            (r#"{"event":"a","args":[1]}"#, 1),
+            (r#"{"event":"a","data":[{}]}"#, 3),
+            (r#"{"event":"a","args":[[{}]],"other":[[[[]]]]}"#, 3),
+            (r#"{"event":"a","data":[[[]]],"data":1}"#, 1),
+            (r#"{"id":1,"data":[[]]}"#, 3),
+            (r#"{"id":1,"error":[[[]]]}"#, 4),
+        ] {
+            assert_eq!(depth(text), Some(expected), "{text}");
+        }
     }
 
     fn value() -> impl Strategy<Value = Value> {
@@ -297,7 +330,7 @@ mod tests {
             let mut text = Vec::new();
             write_event(&mut text, name.as_bytes(), &payload, ack);
             let text = String::from_utf8(text).expect("JSON is UTF-8");
-            let Some(Envelope::Event { name: read_name, args: read_args, id }) = read(&text) else {
+            let Some(Envelope::Event { name: read_name, args: read_args, id, .. }) = read(&text) else {
                 panic!("not an event: {text}");
             };
             prop_assert_eq!(read_name.as_ref(), name);
@@ -316,7 +349,7 @@ mod tests {
             let mut text = Vec::new();
             write_answer(&mut text, &id.to_string(), &payload);
             let text = String::from_utf8(text).expect("JSON is UTF-8");
-            let Some(Envelope::Answer { id: read_id, answer: Ok(Args::One(read)) }) = read(&text) else {
+            let Some(Envelope::Answer { id: read_id, answer: Ok(Args::One(read)), .. }) = read(&text) else {
                 panic!("not an answer: {text}");
             };
             prop_assert_eq!(read_id, id);

@@ -10,11 +10,13 @@
 pub(crate) struct Scanner<'a> {
     text: &'a str,
     at: usize,
+    /// How many arrays and objects were open at once in the last value.
+    depth: usize,
 }
 
 impl<'a> Scanner<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+        Self { text, at: 0, depth: 0 }
     }
 
     fn peek(&self) -> Option<u8> {
@@ -59,6 +61,7 @@ impl<'a> Scanner<'a> {
         self.skip_space();
         let start = self.at;
         let mut open = Open::default();
+        self.depth = 0;
         loop {
             // A value is due here.
             self.skip_space();
@@ -66,6 +69,7 @@ impl<'a> Scanner<'a> {
                 b'"' => self.skip_string()?,
                 b'{' => {
                     self.at += 1;
+                    self.depth = self.depth.max(open.depth + 1);
                     if !self.take(b'}') {
                         open.push(true);
                         self.skip_key()?;
@@ -74,6 +78,7 @@ impl<'a> Scanner<'a> {
                 }
                 b'[' => {
                     self.at += 1;
+                    self.depth = self.depth.max(open.depth + 1);
                     if !self.take(b']') {
                         open.push(false);
                         continue;
@@ -101,6 +106,11 @@ impl<'a> Scanner<'a> {
                 open.pop();
             }
         }
+    }
+
+    /// How deeply the value that was taken last is nested: 0 for a number, 1 for an array of numbers.
+    pub(crate) fn depth(&self) -> usize {
+        self.depth
     }
 
     fn skip_key(&mut self) -> Option<()> {
@@ -314,6 +324,26 @@ mod tests {
             let crossed = format!("{}1{}", r#"[{"a":"#.repeat(depth), "]}".repeat(depth));
             assert!(!is_json(&crossed), "{depth}");
         }
+    }
+
+    #[test]
+    fn depth_is_that_of_the_deepest_place() {
+        let depth = |text: &str| {
+            let mut scanner = Scanner::new(text);
+            scanner.value().expect("valid JSON");
+            scanner.depth()
+        };
+        for (text, expected) in
+            [("1", 0), (r#""[[""#, 0), ("[]", 1), ("{}", 1), ("[1,[2]]", 2), (r#"[[[]],{"a":{"b":[{}]}},[1]]"#, 5)]
+        {
+            assert_eq!(depth(text), expected, "{text}");
+        }
+        for levels in [63, 64, 65, 1000] {
+            assert_eq!(depth(&format!("{}{}", "[".repeat(levels), "]".repeat(levels))), levels);
+        }
+        let mut scanner = Scanner::new("[[1]] 2");
+        assert_eq!((scanner.value(), scanner.depth()), (Some("[[1]]"), 2));
+        assert_eq!((scanner.value(), scanner.depth()), (Some("2"), 0));
     }
 
     proptest! {

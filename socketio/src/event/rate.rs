@@ -1,0 +1,252 @@
+//! [`RateLimit`]: how many events a client may send, and the buckets that count them.
+//!
+//! A bucket belongs to one socket and is made when the first event comes that it is to count. Events are counted when they
+//! are read, before they wait for a handler.
+
+use governor::clock::{Clock, DefaultClock, Reference};
+use governor::middleware::NoOpMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+/// How many events a client may send: a rate, and how many of them may come at once.
+///
+/// It is counted for each socket by itself. A client that has sent nothing for a while may send a whole burst at once, and
+/// from then on as many as the rate allows, evenly spread: one every 20 ms at 50 a second. What comes beyond is dropped;
+/// see [`Builder::rate_limit`](crate::Builder::rate_limit).
+///
+/// ```
+/// use socketio::{Hub, RateLimit};
+///
+/// let hub = Hub::builder()
+///     .rate_limit(RateLimit::per_second(50).burst(100))
+///     .rate_limit_event("typing", RateLimit::per_second(5))
+///     .rate_limit_event("report", RateLimit::per_hour(10))
+///     .build()?;
+/// # Ok::<(), socketio::BuildError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit(Quota);
+
+impl RateLimit {
+    /// So many events a second, and as many at once.
+    ///
+    /// # Panics
+    ///
+    /// `events` is 0.
+    pub const fn per_second(events: u32) -> Self {
+        Self(Quota::per_second(positive(events)))
+    }
+
+    /// So many events a minute, and as many at once.
+    ///
+    /// # Panics
+    ///
+    /// `events` is 0.
+    pub const fn per_minute(events: u32) -> Self {
+        Self(Quota::per_minute(positive(events)))
+    }
+
+    /// So many events an hour, and as many at once.
+    ///
+    /// # Panics
+    ///
+    /// `events` is 0.
+    pub const fn per_hour(events: u32) -> Self {
+        Self(Quota::per_hour(positive(events)))
+    }
+
+    /// Lets so many events come at once, be it more or fewer than the rate's number.
+    ///
+    /// # Panics
+    ///
+    /// `events` is 0.
+    #[must_use]
+    pub const fn burst(self, events: u32) -> Self {
+        // A burst that takes centuries to come back is more than a clock can tell.
+        let most = i64::MAX as u128 / (self.0.replenish_interval().as_nanos() + 1);
+        let events = if events as u128 > most { most as u32 } else { events };
+        Self(self.0.allow_burst(positive(events)))
+    }
+}
+
+const fn positive(events: u32) -> NonZeroU32 {
+    NonZeroU32::new(events).expect("a rate limit lets at least one event through")
+}
+
+/// The limits on single events of a namespace.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct EventLimits(HashMap<Box<str>, EventLimit>);
+
+/// The limit on one event, with its place among those of its namespace.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EventLimit {
+    place: usize,
+    limit: RateLimit,
+}
+
+impl EventLimits {
+    pub(crate) fn set(&mut self, event: &str, limit: RateLimit) {
+        let place = self.0.get(event).map_or(self.0.len(), |known| known.place);
+        self.0.insert(event.into(), EventLimit { place, limit });
+    }
+
+    pub(crate) fn add(&mut self, others: Self) {
+        for (event, EventLimit { limit, .. }) in others.0 {
+            self.set(&event, limit);
+        }
+    }
+
+    pub(crate) fn find(&self, event: &str) -> Option<EventLimit> {
+        if self.0.is_empty() { None } else { self.0.get(event).copied() }
+    }
+}
+
+/// What a socket's client has sent lately, as far as that is limited.
+#[derive(Debug, Default)]
+pub(crate) struct Buckets {
+    all: Option<Bucket>,
+    /// Those of single events, each with the event's place.
+    events: Vec<(usize, Bucket)>,
+}
+
+/// An event was one too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limited {
+    /// How long the client has to wait.
+    pub(crate) retry_after: Duration,
+    /// Whether it is the first of an episode.
+    pub(crate) is_first: bool,
+}
+
+impl Buckets {
+    /// Counts an event. One that its own limit stops does not count for the others.
+    pub(crate) fn admit(&mut self, all: Option<RateLimit>, own: Option<EventLimit>) -> Result<(), Limited> {
+        if let Some(own) = own {
+            let known = self.events.iter().position(|(place, _)| *place == own.place);
+            let at = known.unwrap_or_else(|| {
+                self.events.reserve_exact(1);
+                self.events.push((own.place, Bucket::new(own.limit, DefaultClock::default())));
+                self.events.len() - 1
+            });
+            self.events[at].1.admit()?;
+        }
+        match all {
+            Some(limit) => self.all.get_or_insert_with(|| Bucket::new(limit, DefaultClock::default())).admit(),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Counts events against one limit.
+#[derive(Debug)]
+struct Bucket<C: Clock = DefaultClock> {
+    limiter: RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<C::Instant>>,
+    dropped_last: Option<C::Instant>,
+}
+
+impl<C: Clock> Bucket<C> {
+    fn new(limit: RateLimit, clock: C) -> Self {
+        Self { limiter: RateLimiter::direct_with_clock(limit.0, clock), dropped_last: None }
+    }
+
+    fn admit(&mut self) -> Result<(), Limited> {
+        let Err(not_until) = self.limiter.check() else { return Ok(()) };
+        let now = self.limiter.clock().now();
+        // A client that goes on at a rate slightly too high has an event dropped now and then: still the same episode.
+        let over_after = (not_until.quota().burst_size_replenished_in() * 2).max(Duration::from_secs(1));
+        let last = self.dropped_last.replace(now);
+        let is_first = last.is_none_or(|last| Duration::from(now.duration_since(last)) > over_after);
+        Err(Limited { retry_after: not_until.wait_time_from(now), is_first })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use governor::clock::FakeRelativeClock;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn bucket(limit: RateLimit) -> (Bucket<FakeRelativeClock>, FakeRelativeClock) {
+        let clock = FakeRelativeClock::default();
+        (Bucket::new(limit, clock.clone()), clock)
+    }
+
+    fn limited(after: u32, is_first: bool) -> Result<(), Limited> {
+        Err(Limited { retry_after: MS * after, is_first })
+    }
+
+    #[test]
+    fn a_burst_comes_at_once_and_the_rest_evenly_spread() {
+        let (mut bucket, clock) = bucket(RateLimit::per_second(10).burst(3));
+        for _ in 0..3 {
+            assert_eq!(bucket.admit(), Ok(()));
+        }
+        assert_eq!(bucket.admit(), limited(100, true));
+        clock.advance(MS * 60);
+        assert_eq!(bucket.admit(), limited(40, false));
+        clock.advance(MS * 40);
+        assert_eq!((bucket.admit(), bucket.admit()), (Ok(()), limited(100, false)));
+        clock.advance(MS * 10_000);
+        for _ in 0..3 {
+            assert_eq!(bucket.admit(), Ok(()));
+        }
+        assert_eq!(bucket.admit(), limited(100, true));
+    }
+
+    #[test]
+    fn an_episode_goes_on_for_a_client_that_sends_slightly_too_much() {
+        let (mut bucket, clock) = bucket(RateLimit::per_second(1));
+        let mut episodes = 0;
+        for _ in 0..100 {
+            episodes += usize::from(bucket.admit().is_err_and(|limited| limited.is_first));
+            clock.advance(MS * 990);
+        }
+        assert_eq!(episodes, 1);
+    }
+
+    #[test]
+    fn any_numbers_can_be_counted_with() {
+        for limit in [RateLimit::per_second(u32::MAX), RateLimit::per_minute(1), RateLimit::per_hour(1)] {
+            for burst in [1, 1_000, u32::MAX] {
+                let (mut bucket, clock) = bucket(limit.burst(burst));
+                for _ in 0..burst.min(1_000) {
+                    assert_eq!(bucket.admit(), Ok(()));
+                }
+                if burst == u32::MAX {
+                    continue;
+                }
+                assert!(bucket.admit().is_err());
+                clock.advance(Duration::from_secs(3_600));
+                assert_eq!(bucket.admit(), Ok(()));
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "at least one event")]
+    fn nothing_at_all_is_no_rate() {
+        let _ = RateLimit::per_second(0);
+    }
+
+    #[test]
+    fn what_one_limit_stops_does_not_count_for_the_others() {
+        let mut limits = EventLimits::default();
+        limits.set("a", RateLimit::per_hour(1));
+        limits.set("b", RateLimit::per_hour(1));
+        limits.set("a", RateLimit::per_hour(2));
+        let mut buckets = Buckets::default();
+        let mut admit = |event| buckets.admit(Some(RateLimit::per_hour(4)), limits.find(event)).is_ok();
+        let admitted = ["a", "a", "a", "a", "b", "b", "c", "c", "a"].map(&mut admit);
+        assert_eq!(admitted, [true, true, false, false, true, false, true, false, false]);
+    }
+
+    #[test]
+    fn buckets_are_small() {
+        let sizes = (size_of::<Buckets>(), size_of::<(usize, Bucket)>());
+        assert!(sizes.0 <= 80 && sizes.1 <= 64, "{sizes:?}");
+    }
+}
