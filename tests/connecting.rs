@@ -60,8 +60,13 @@ async fn server() -> (Server, Gate, Seen) {
     let own = log.clone();
     hub.on("connect", move |payload| {
         own.note(format_args!("connected, {} of {}", payload.from_client(), payload.socket.hub().len()));
-        payload.socket.emit("from the listener").expect("sent");
+        // The client may have gone.
+        let _ = payload.socket.emit("from the listener");
     });
+    for event in ["disconnecting", "error"] {
+        let own = log.clone();
+        hub.on(event, move |payload| own.note(payload.name));
+    }
     let route = hub.websocket().on_open(move |socket| {
         log.note("open");
         socket.set_id("known").expect("free");
@@ -104,6 +109,8 @@ async fn a_refused_client_hears_why_and_nothing_else() {
         client.send(json!({ "event": "said", "data": 1, "id": 1 }).to_string()).await;
         seen.expect(&["open", "opened", "connect ann"]).await;
         server.hub.emit_to("known", "never sent").expect("queued");
+        server.hub.to("room").emit("never sent").expect("queued");
+        server.hub.broadcast("never sent").expect("queued");
         gate.open();
         let frame = match client.next().await {
             Some(Message::Close(frame)) => frame.expect("a code"),
@@ -128,7 +135,8 @@ async fn a_connect_handler_has_a_deadline() {
     let hub = builder.connect_timeout(Duration::from_millis(50)).build().expect("a hub");
     let server = serve(hub).await;
     let mut client = server.connect("ann").await;
-    assert_eq!(client.closed().await.map(|(code, _)| code), Some(1008));
+    let Some(Message::Close(Some(frame))) = client.next().await else { panic!("not a close frame") };
+    assert_eq!(u16::from(frame.code), 1008);
     seen.expect(&["connect ann"]).await;
     gate.open();
     let mut client = server.connect("bob").await;
@@ -146,7 +154,7 @@ async fn a_client_that_leaves_while_connect_runs() {
     assert_eq!(client.closed().await, Some((1000, String::new())));
     gate.open();
     assert!(seen.next().await.starts_with("connected"));
-    seen.expect(&["said 1", "disconnect: transport close"]).await;
+    seen.expect(&["said 1", "disconnecting", "disconnect: transport close"]).await;
     let mut client = server.connect_to("/ws/bob?refuse=no").await;
     seen.expect(&["open", "opened", "connect bob"]).await;
     client.close(1000, "").await;

@@ -142,6 +142,22 @@ async fn cut_without_a_close_frame() {
 }
 
 #[tokio::test]
+async fn reset_by_the_client() {
+    let (server, mut seen) = server().await;
+    let mut client = server.connect("ann").await;
+    seen.expect(&["connect"]).await;
+    server.hub.broadcast("never read").expect("sent");
+    soon("message", client.stream().readable()).await.expect("a whole line");
+    // What is not read makes a reset of the end.
+    drop(client);
+    seen.expect(&["disconnecting: transport error"]).await;
+    let line = seen.next().await;
+    assert!(line.starts_with("disconnect: transport error, no code, \"") && line.contains("reset"), "{line}");
+    seen.expect(&["heard: transport error, transport error", "error: transport error"]).await;
+    expect_no_more(&server, &mut seen).await;
+}
+
+#[tokio::test]
 async fn closed_by_this_server() {
     for (how, reason, code, text) in [
         ("close", "forced close", 1000, ""),
@@ -174,6 +190,39 @@ async fn closed_by_this_server() {
         seen.expect(&["close, rooms: [\"room\"]", &disconnecting, &disconnect, &heard]).await;
         expect_no_more(&server, &mut seen).await;
     }
+}
+
+#[tokio::test]
+async fn closed_as_the_server_shuts_down() {
+    let (server, mut seen) = server().await;
+    let mut client = server.connect("ann").await;
+    seen.expect(&["connect"]).await;
+    server.hub.broadcast("queued").expect("queued");
+    let (_, (text, said)) = tokio::join!(server.hub.shutdown(Duration::from_secs(60)), async {
+        (client.text().await, client.closed().await)
+    });
+    assert_eq!((&*text, said), ("queued", Some((1001, "server shutting down".to_owned()))));
+    seen.expect(&["close, rooms: [\"room\"]", "disconnecting: server shutting down"]).await;
+    seen.expect(&["disconnect: server shutting down, 1001, \"\"", "heard: server shutting down, none"]).await;
+    seen.expect_nothing();
+}
+
+#[tokio::test]
+async fn a_client_whose_outbox_overflows() {
+    let (builder, log, mut seen) = hub();
+    let server = server_of(builder.outbox(10, usize::MAX), log).await;
+    let mut client = server.connect("ann").await;
+    seen.expect(&["connect"]).await;
+    let socket = server.hub.sockets().remove(0);
+    let taken = (0..100).take_while(|_| socket.emit("x").is_ok()).count();
+    assert_eq!((taken, socket.is_alive()), (10, false));
+    for _ in 0..10 {
+        assert_eq!(client.text().await, "x");
+    }
+    assert_eq!(client.closed().await, Some((1013, "overflow".to_owned())));
+    seen.expect(&["disconnecting: overflow", "disconnect: overflow, 1013, \"\""]).await;
+    seen.expect(&["heard: overflow, overflow", "error: overflow"]).await;
+    expect_no_more(&server, &mut seen).await;
 }
 
 #[tokio::test]

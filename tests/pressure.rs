@@ -168,6 +168,37 @@ async fn a_client_that_sends_slowly_is_alive() {
 }
 
 #[tokio::test]
+async fn what_the_client_has_taken_does_not_fill_its_outbox() {
+    let (log, mut seen) = log();
+    // What one event brings about fits a hundred times, but not what all those do that are read at once.
+    let hub = Hub::builder().outbox(300, 1_000_000).build().expect("a hub");
+    hub.on("flood", |payload: EventPayload| {
+        for number in 0..3 {
+            let _ = payload.socket.emit(("flooded", number));
+        }
+    });
+    hub.on("disconnect", move |payload: EventPayload| log.note(String::from_utf8_lossy(&payload.data)));
+    let server = serve(hub).await;
+    let client = server.connect("a").await;
+    let (mut sink, mut stream) = client.0.split();
+    let reading = tokio::spawn(async move {
+        for at in 0..1_200 {
+            match soon("message", stream.next()).await {
+                Some(Ok(Message::Text(_))) => {}
+                end => panic!("{end:?} after {at} messages"),
+            }
+        }
+        stream
+    });
+    for _ in 0..400 {
+        sink.feed(Message::text(r#"{"event":"flood"}"#)).await.expect("it is taken");
+    }
+    sink.flush().await.expect("it is taken");
+    let _stream = reading.await.expect("all of them");
+    seen.expect_nothing();
+}
+
+#[tokio::test]
 async fn times_may_be_as_long_as_they_like() {
     let forever = Duration::MAX;
     let builder = Hub::builder().ping_interval(forever).ping_timeout(forever).connect_timeout(forever);

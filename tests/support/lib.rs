@@ -234,6 +234,15 @@ impl Seen {
         }
     }
 
+    /// All further lines, to the last that anybody can write.
+    pub async fn rest(&mut self) -> Vec<String> {
+        let mut rest = Vec::new();
+        while let Some(line) = soon("line, or the end of the log", self.0.recv()).await {
+            rest.push(line);
+        }
+        rest
+    }
+
     /// Nothing more was written.
     pub fn expect_nothing(&mut self) {
         assert_eq!(self.0.try_recv().ok(), None);

@@ -48,6 +48,12 @@ pub(crate) enum Progress {
     Opened(Result<(), EventError>),
 }
 
+/// Whether what has been emitted is to be written before this event runs, or its own messages might find no room though
+/// the client takes all that it gets.
+fn is_crowded(incoming: &Incoming) -> bool {
+    incoming.socket.peer().mailbox.is_crowded()
+}
+
 impl Executor {
     /// Lets everything else wait for the decision whether the connection is accepted.
     pub(crate) fn open(&mut self, opening: Opening) {
@@ -60,7 +66,7 @@ impl Executor {
 
     /// Runs an event now if nothing is before it, else later.
     pub(crate) fn submit(&mut self, incoming: Incoming, context: &mut Context<'_>) {
-        if self.task.is_none() && self.queue.is_empty() {
+        if self.task.is_none() && self.queue.is_empty() && !is_crowded(&incoming) {
             self.begin(incoming, context);
         } else {
             self.queued_bytes += incoming.subject.size();
@@ -149,6 +155,7 @@ impl Executor {
                     }
                     self.finished = true;
                 }
+                None if self.queue.front().is_some_and(is_crowded) => return Progress::More,
                 None => match self.queue.pop_front() {
                     Some(incoming) => {
                         self.queued_bytes -= incoming.subject.size();

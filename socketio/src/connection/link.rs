@@ -210,6 +210,7 @@ impl Link {
             match self.batch.with_slices(|slices| stream.poll_write(context, slices)) {
                 Poll::Pending => {
                     self.blocked = true;
+                    mailbox.left_over(self.batch.load());
                     return Poll::Pending;
                 }
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),

@@ -74,6 +74,8 @@ pub(crate) struct Mailbox {
     ending: AtomicBool,
     /// Whether there is mail: looked at after every message, so without the lock.
     posted: AtomicBool,
+    /// Whether the outbox fills up although the kernel may take more: then it is time to write.
+    crowded: AtomicBool,
     bounds: Bounds,
     policy: OverflowPolicy,
 }
@@ -98,6 +100,7 @@ impl Mailbox {
             state: Mutex::new(state),
             ending: AtomicBool::new(false),
             posted: AtomicBool::new(false),
+            crowded: AtomicBool::new(false),
             bounds,
             policy,
         }
@@ -115,7 +118,11 @@ impl Mailbox {
         let State { outbox, in_flight, .. } = &mut *state;
         if outbox.push(frame, self.bounds, *in_flight).is_ok() {
             // A blocked task is woken by the kernel, one that holds frames back by its release.
-            let waker = if state.blocked || state.held { None } else { state.waker() };
+            let is_stuck = state.blocked || state.held;
+            if !is_stuck && state.outbox.is_half_full(self.bounds) {
+                self.crowded.store(true, Ordering::Release);
+            }
+            let waker = if is_stuck { None } else { state.waker() };
             drop(state);
             wake(waker);
             return Ok(());
@@ -181,6 +188,7 @@ impl Mailbox {
         let mut state = self.state.lock();
         state.shut = true;
         state.outbox.clear();
+        self.crowded.store(false, Ordering::Release);
     }
 
     /// For the task, when it is done: takes nothing any more. What it was asked to do meanwhile, and its waker, would keep
@@ -198,6 +206,11 @@ impl Mailbox {
     /// Whether the task was asked to do something.
     pub(crate) fn has_mail(&self) -> bool {
         self.posted.load(Ordering::Acquire)
+    }
+
+    /// Whether events are to wait until the task has written.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.crowded.load(Ordering::Acquire)
     }
 
     /// For the task, when it begins to run: what it was asked to do.
@@ -219,9 +232,19 @@ impl Mailbox {
         let mut state = self.state.lock();
         if !state.held && !state.outbox.is_empty() {
             batch.take(&mut state.outbox);
-            state.in_flight = batch.load();
             state.overflowing = false;
         }
+        state.in_flight = batch.load();
+        state.blocked = false;
+        self.crowded.store(false, Ordering::Release);
+    }
+
+    /// For the task, when the kernel takes no more: what is left.
+    pub(crate) fn left_over(&self, in_flight: Load) {
+        let mut state = self.state.lock();
+        state.in_flight = in_flight;
+        state.blocked = true;
+        self.crowded.store(false, Ordering::Release);
     }
 
     /// Gives the memory back that an idle connection has no use for.

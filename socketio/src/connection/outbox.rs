@@ -55,6 +55,11 @@ impl Outbox {
         self.messages == 0
     }
 
+    /// Whether half of what `bounds` allow waits.
+    pub(crate) fn is_half_full(&self, bounds: Bounds) -> bool {
+        self.messages > bounds.messages / 2 || self.bytes > bounds.bytes / 2
+    }
+
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }

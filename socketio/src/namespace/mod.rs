@@ -35,6 +35,11 @@ impl Namespace {
         &self.core
     }
 
+    #[cfg(test)]
+    fn space(&self) -> &Arc<Space> {
+        &self.space
+    }
+
     /// The namespace's path.
     pub fn path(&self) -> &str {
         self.space.path()

@@ -143,3 +143,233 @@ fn shrink_if_sparse(by_id: &mut HashMap<SocketId, Socket>) {
         by_id.shrink_to(by_id.len() * 2);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::mailbox::Mailbox;
+    use crate::connection::outbox::{Batch, Bounds};
+    use crate::connection::peer::Peer;
+    use crate::hub::Hub;
+    use crate::hub::config::OverflowPolicy;
+    use crate::selection::Selection;
+    use crate::socket::handshake::Request;
+    use crate::socket::{JoinError, SetIdError};
+    use http::Extensions;
+    use proptest::prelude::*;
+    use std::collections::{BTreeSet, HashSet};
+
+    /// What rooms and sockets are called: the same names for both, as every socket has the room of its own id.
+    const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+    const MAX_ROOMS: usize = 3;
+
+    type Name = &'static str;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Register,
+        Connect(usize),
+        Depart(usize),
+        Join(usize, Name),
+        Leave(usize, Name),
+        SetId(usize, Name),
+        EmitTo(Name),
+        Emit { from: Option<usize>, within: Vec<Name>, to: Vec<Name>, except: Vec<Name> },
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let name = || prop::sample::select(&NAMES[..]);
+        let names = move || prop::collection::vec(name(), 0..3);
+        let emit = (prop::option::of(any::<usize>()), names(), names(), names())
+            .prop_map(|(from, within, to, except)| Step::Emit { from, within, to, except });
+        prop_oneof![
+            3 => Just(Step::Register),
+            3 => any::<usize>().prop_map(Step::Connect),
+            1 => any::<usize>().prop_map(Step::Depart),
+            6 => (any::<usize>(), name()).prop_map(|(socket, room)| Step::Join(socket, room)),
+            2 => (any::<usize>(), name()).prop_map(|(socket, room)| Step::Leave(socket, room)),
+            4 => (any::<usize>(), name()).prop_map(|(socket, id)| Step::SetId(socket, id)),
+            2 => name().prop_map(Step::EmitTo),
+            8 => emit,
+        ]
+    }
+
+    #[derive(PartialEq)]
+    enum Phase {
+        Connecting,
+        Connected,
+        Gone,
+    }
+
+    /// What is known of a socket, by the simplest means.
+    struct Known {
+        socket: Socket,
+        id: String,
+        rooms: BTreeSet<Name>,
+        phase: Phase,
+    }
+
+    impl Known {
+        fn is_in(&self, rooms: &[Name]) -> bool {
+            rooms.iter().any(|room| self.rooms.contains(room) || self.id == *room)
+        }
+
+        /// How many messages it was sent since the last time.
+        fn received(&self) -> usize {
+            let mut batch = Batch::default();
+            self.socket.peer().mailbox.take_frames(&mut batch);
+            batch.load().messages
+        }
+    }
+
+    struct Model {
+        hub: Hub,
+        all: Vec<Known>,
+    }
+
+    impl Model {
+        fn register(&mut self) {
+            let mailbox = Mailbox::new(Bounds { messages: 100, bytes: 10_000 }, OverflowPolicy::Disconnect);
+            mailbox.release();
+            let peer = Arc::new(Peer::new(mailbox, Request::default()));
+            let space = Arc::clone(self.hub.space());
+            let socket = Socket::register(self.hub.clone(), space, peer, Extensions::new());
+            let id = socket.id().to_string();
+            self.all.push(Known { socket, id, rooms: BTreeSet::new(), phase: Phase::Connecting });
+        }
+
+        fn holder(&self, id: &str) -> Option<&Known> {
+            self.all.iter().find(|known| known.id == id && known.phase != Phase::Gone)
+        }
+
+        /// Takes a step, and tells whom it should have reached.
+        fn take(&mut self, step: &Step) -> Vec<bool> {
+            let count = self.all.len();
+            let mut reached = vec![false; count];
+            match step {
+                Step::Register => {
+                    self.register();
+                    reached.push(false);
+                }
+                Step::EmitTo(id) => {
+                    let holder = self.holder(id).map(|known| &known.socket);
+                    reached = self.all.iter().map(|known| holder == Some(&known.socket)).collect();
+                    assert_eq!(self.hub.emit_to(id, "x").is_ok(), holder.is_some());
+                }
+                Step::Emit { from, within, to, except } => {
+                    let from = from.filter(|_| count > 0).map(|from| from % count);
+                    reached = self.emit(from, within, to, except);
+                }
+                _ if count == 0 => {}
+                Step::Connect(socket) => {
+                    let known = &mut self.all[socket % count];
+                    known.socket.connected();
+                    if known.phase == Phase::Connecting {
+                        known.phase = Phase::Connected;
+                    }
+                }
+                Step::Depart(socket) => {
+                    let known = &mut self.all[socket % count];
+                    let connected = known.phase == Phase::Connected;
+                    assert_eq!(known.socket.depart(), (known.phase != Phase::Gone).then_some(connected));
+                    known.phase = Phase::Gone;
+                    known.rooms.clear();
+                }
+                Step::Join(socket, room) => {
+                    let known = &mut self.all[socket % count];
+                    let expected = if known.phase == Phase::Gone {
+                        Err(JoinError::Closed)
+                    } else if !known.rooms.contains(room) && known.rooms.len() == MAX_ROOMS {
+                        Err(JoinError::TooManyRooms)
+                    } else {
+                        known.rooms.insert(room);
+                        Ok(())
+                    };
+                    assert_eq!(known.socket.join(room), expected);
+                }
+                Step::Leave(socket, room) => {
+                    let known = &mut self.all[socket % count];
+                    known.rooms.remove(room);
+                    known.socket.leave(room);
+                }
+                Step::SetId(socket, id) => {
+                    let socket = self.all[socket % count].socket.clone();
+                    let taken = self.holder(id).is_some_and(|holder| holder.socket != socket);
+                    let known = self.all.iter_mut().find(|known| known.socket == socket).expect("it is known");
+                    let expected = if known.phase == Phase::Gone {
+                        Err(SetIdError::Closed)
+                    } else if taken {
+                        Err(SetIdError::Taken)
+                    } else {
+                        (*id).clone_into(&mut known.id);
+                        Ok(())
+                    };
+                    assert_eq!(socket.set_id(id), expected);
+                }
+            }
+            reached
+        }
+
+        /// Without a sender it is the hub that emits. A sender is left out, except by `within`, which comes last.
+        fn emit(&self, from: Option<usize>, within: &[Name], to: &[Name], except: &[Name]) -> Vec<bool> {
+            let sender = from.map(|from| &self.all[from].socket);
+            let selection = Selection::all(self.hub.space(), sender);
+            let selection = to.iter().fold(selection, |selection, room| selection.to(room));
+            let selection = except.iter().fold(selection, |selection, room| selection.except(room));
+            let selection = within.iter().fold(selection, |selection, room| selection.within(room));
+            selection.emit("x").expect("a text is always sent");
+            let left_out = sender.filter(|_| within.is_empty());
+            let rooms = [to, within].concat();
+            let is_reached = |known: &Known| {
+                known.phase != Phase::Gone
+                    && left_out != Some(&known.socket)
+                    && (rooms.is_empty() || known.is_in(&rooms))
+                    && !known.is_in(except)
+            };
+            self.all.iter().map(is_reached).collect()
+        }
+
+        /// What can be asked for is what is known.
+        fn check(&self) {
+            let connected: Vec<_> = self.all.iter().filter(|known| known.phase == Phase::Connected).collect();
+            let found = self.hub.sockets();
+            assert_eq!((self.hub.len(), found.len()), (connected.len(), connected.len()));
+            let found: HashSet<_> = found.iter().collect();
+            assert_eq!(found, connected.iter().map(|known| &known.socket).collect());
+            for name in NAMES {
+                let holder = connected.iter().find(|known| known.id == name).map(|known| known.socket.clone());
+                assert_eq!(self.hub.socket(name), holder);
+                let found = self.hub.to(name).sockets();
+                let members: HashSet<_> =
+                    connected.iter().filter(|known| known.is_in(&[name])).map(|known| &known.socket).collect();
+                assert_eq!((found.len(), found.iter().collect::<HashSet<_>>()), (members.len(), members));
+            }
+            for known in &self.all {
+                assert_eq!(*known.socket.id(), *known.id);
+                let rooms = known.socket.rooms();
+                assert_eq!(rooms.iter().map(|room| &**room).collect::<BTreeSet<_>>(), known.rooms);
+            }
+        }
+    }
+
+    proptest! {
+        /// Whatever the order in which sockets come, move and go: each message reaches whom it is meant for, once.
+        #[test]
+        fn messages_reach_whom_they_are_meant_for(steps in prop::collection::vec(step(), 0..80)) {
+            let hub = Hub::builder().max_rooms(MAX_ROOMS).build().expect("a hub");
+            let mut model = Model { hub, all: Vec::new() };
+            for step in &steps {
+                let reached = model.take(step);
+                let received: Vec<_> = model.all.iter().map(Known::received).collect();
+                prop_assert_eq!(received, reached.into_iter().map(usize::from).collect::<Vec<_>>());
+                model.check();
+            }
+            for known in &model.all {
+                known.socket.depart();
+            }
+            let registry = model.hub.space().registry();
+            prop_assert!(registry.by_id.read().is_empty() && registry.all().is_empty() && registry.len() == 0);
+            prop_assert!(NAMES.iter().all(|name| registry.rooms().members(name).is_none()));
+        }
+    }
+}
