@@ -1,24 +1,56 @@
-//! What the examples have in common: where they listen, and until when.
+//! What the examples have in common: where they listen, and how they end.
 
 use axum::Router;
+use socketio::Hub;
+use std::future::IntoFuture;
 use std::io::{self, Write};
+use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+/// How long what is under way may take after Ctrl-C.
+const DEADLINE: Duration = Duration::from_secs(5);
 
 /// Serves an application on `127.0.0.1`, port 3000 or what the environment variable `PORT` says, and prints the address.
-/// Returns on Ctrl-C; connections that are open then are the hub's to [shut down](socketio::Hub::shutdown).
+/// On Ctrl-C it accepts no more connections, shuts the hub down, waits for the requests under way, and returns.
 ///
 /// # Errors
 ///
 /// The port is taken, or `PORT` is no number of one.
-pub async fn serve(name: &str, app: Router) -> io::Result<()> {
+pub async fn serve(name: &str, app: Router, hub: Hub) -> io::Result<()> {
+    serve_on(name, "http", listener().await?, app, hub).await
+}
+
+/// Binds the port that [`serve`] listens on.
+///
+/// # Errors
+///
+/// The port is taken, or `PORT` is no number of one.
+pub async fn listener() -> io::Result<TcpListener> {
     let port = match std::env::var("PORT") {
         Ok(port) => port.parse().map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "PORT is no port number"))?,
         Err(_) => 3000,
     };
-    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
-    writeln!(io::stdout(), "{name} listens on http://{}", listener.local_addr()?)?;
-    tokio::select! {
-        served = axum::serve(listener, app) => served,
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-    }
+    TcpListener::bind(("127.0.0.1", port)).await
+}
+
+/// Does what [`serve`] does, on a listener of any kind.
+///
+/// # Errors
+///
+/// The listener does not know its address.
+pub async fn serve_on<L>(name: &str, scheme: &str, listener: L, app: Router, hub: Hub) -> io::Result<()>
+where
+    L: axum::serve::Listener<Addr = std::net::SocketAddr>,
+{
+    let address = listener.local_addr()?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = socketio::serve(listener, app).with_graceful_shutdown(async { _ = stopped.await });
+    let server = tokio::spawn(server.into_future());
+    writeln!(io::stdout(), "{name} listens on {scheme}://{address}")?;
+    tokio::signal::ctrl_c().await?;
+    drop(stop);
+    hub.shutdown(DEADLINE).await;
+    // A download that goes on even then is cut off.
+    tokio::time::timeout(DEADLINE, server).await.unwrap_or(Ok(Ok(())))?
 }

@@ -1,10 +1,18 @@
-//! Connections over something else than TCP: here a Unix socket, on which the HTTP server keeps its own stream.
+//! What a connection runs over: the TCP socket itself, whichever HTTP server it came through, or whatever stream that server
+//! keeps, here a Unix socket.
 
 use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use axum::middleware::map_request;
 use axum::routing::get;
 use futures_util::{SinkExt, StreamExt};
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use serde_json::Value;
 use socketio::{Hub, Socket, event, events};
-use tokio::net::{UnixListener, UnixStream};
+use std::net::SocketAddr;
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -41,5 +49,56 @@ async fn a_unix_socket_serves_as_well() {
     }
     while !hub.is_empty() {
         tokio::task::yield_now().await;
+    }
+}
+
+#[event("peer")]
+fn peer(socket: &Socket) -> Option<String> {
+    socket.peer_addr().map(|address| address.to_string())
+}
+
+/// Asks a server for the address that it sees the client at.
+async fn seen_address(server: SocketAddr) -> (Value, SocketAddr) {
+    let stream = TcpStream::connect(server).await.expect("connected");
+    let own = stream.local_addr().expect("an address");
+    let (mut client, _) = client_async("ws://localhost/ws", stream).await.expect("the server accepts");
+    client.send(Message::text(r#"{"event":"peer","id":1}"#)).await.expect("it is taken");
+    let answer = client.next().await.expect("an answer").expect("a message");
+    let mut answer: Value = serde_json::from_str(answer.to_text().expect("a text")).expect("JSON");
+    (answer["data"].take(), own)
+}
+
+/// What the HTTP server knows of the address is thrown away: what a socket knows of it then, it knows from its own stream.
+#[tokio::test]
+async fn the_tcp_stream_is_taken_out_of_every_http_server() {
+    async fn forget_the_address(mut request: Request) -> Request {
+        request.extensions_mut().remove::<ConnectInfo<SocketAddr>>();
+        request
+    }
+    let hub = Hub::builder().events(events![peer]).build().expect("a hub");
+    let app: Router = Router::new().route("/ws", get(hub.websocket())).layer(map_request(forget_the_address));
+    let listen = async || {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("a bound listener has an address");
+        (listener, address)
+    };
+
+    let (listener, axums) = listen().await;
+    let service = app.clone();
+    tokio::spawn(async move { axum::serve(listener, service).await });
+    let (listener, ours) = listen().await;
+    let service = app.clone();
+    tokio::spawn(async move { socketio::serve(listener, service).await });
+    let (listener, hypers) = listen().await;
+    let route = hub.websocket();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.expect("a client");
+        let service = TowerToHyperService::new(route);
+        http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades().await
+    });
+
+    for server in [axums, ours, hypers] {
+        let (seen, own) = seen_address(server).await;
+        assert_eq!(seen, own.to_string());
     }
 }

@@ -31,7 +31,7 @@ mod rooms;
 
 use axum::routing::get;
 use socketio::Hub;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -42,8 +42,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .max_rooms(20)
         .build()?;
     let app = page::router().route("/ws", get(hub.websocket()));
-    socketio_examples::serve("chat", app).await?;
-    hub.shutdown(Duration::from_secs(5)).await;
+    socketio_examples::serve("chat", app, hub).await?;
     Ok(())
 }
 

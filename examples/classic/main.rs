@@ -9,7 +9,6 @@ use socketio::{EventPayload, Hub, Socket};
 use std::collections::HashMap;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 /// What clients send. As in Go, what is missing is empty; nobody looks at `from`.
 #[derive(Default, Deserialize)]
@@ -86,7 +85,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let hub = Hub::builder().build()?;
     listen(&hub, &clients);
     let route = hub.websocket().messages_only().on_open(move |socket| welcome(&socket, &clients));
-    socketio_examples::serve("classic", Router::new().route("/ws/{id}", get(route))).await?;
-    hub.shutdown(Duration::from_secs(5)).await;
+    socketio_examples::serve("classic", Router::new().route("/ws/{id}", get(route)), hub).await?;
     Ok(())
 }

@@ -5,7 +5,6 @@ use axum::routing::get;
 use serde::{Deserialize, Serialize};
 use socketio::{EmitError, Hub, Socket, event, events};
 use std::borrow::Cow;
-use std::time::Duration;
 
 #[event("echo")]
 #[derive(Serialize, Deserialize)]
@@ -41,7 +40,6 @@ fn broadcast(hub: &Hub, message: Message<'_>) -> Result<(), EmitError> {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let hub = Hub::builder().events(events![echo, ack, broadcast]).build()?;
     let app = Router::new().route("/ws/{id}", get(hub.websocket()));
-    socketio_examples::serve("echo", app).await?;
-    hub.shutdown(Duration::from_secs(5)).await;
+    socketio_examples::serve("echo", app, hub).await?;
     Ok(())
 }

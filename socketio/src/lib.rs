@@ -41,6 +41,7 @@ pub use socket::handshake::Handshake;
 pub use socket::requests::{AckError, AckFuture, Timed};
 pub use socket::{JoinError, SetIdError, Socket, SocketId};
 pub use socketio_macros::{event, events, handlers};
+pub use transport::serve::{Serve, serve};
 pub use transport::upgrade::{Upgrade, UpgradeRejection};
 pub use transport::websocket::WebSocketRoute;
 pub use wire::binary::Binary;

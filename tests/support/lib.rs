@@ -10,6 +10,7 @@ use socketio::{Hub, WebSocketRoute};
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
@@ -251,18 +252,28 @@ impl Seen {
 
 /// Where handlers wait until the test lets them go on, each one by one.
 #[derive(Clone, Debug)]
-pub struct Gate(Arc<Semaphore>);
+pub struct Gate {
+    permits: Arc<Semaphore>,
+    waiting: Arc<AtomicUsize>,
+}
 
 impl Default for Gate {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(0)))
+        Self { permits: Arc::new(Semaphore::new(0)), waiting: Arc::default() }
     }
 }
 
 impl Gate {
     /// Waits to be let through.
     pub async fn pass(&self) {
-        self.0.acquire().await.expect("a gate is never closed").forget();
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        self.permits.acquire().await.expect("a gate is never closed").forget();
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// How many wait, or waited when they were dropped.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::SeqCst)
     }
 
     /// Lets one through.
@@ -272,6 +283,6 @@ impl Gate {
 
     /// Lets several through.
     pub fn open_for(&self, number: usize) {
-        self.0.add_permits(number);
+        self.permits.add_permits(number);
     }
 }

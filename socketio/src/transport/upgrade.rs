@@ -2,13 +2,14 @@
 
 use axum::extract::{FromRequestParts, MatchedPath, OriginalUri, RawPathParams};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use futures_util::FutureExt;
 use http::header::{
     ALLOW, CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use hyper::upgrade::OnUpgrade;
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::upgrade::downcast;
 use std::net::SocketAddr;
@@ -173,15 +174,24 @@ impl Upgrade {
 /// Waits for the upgrade, and takes the TCP socket out of it where there is one. With it come the bytes that were read
 /// beyond the handshake.
 pub(crate) async fn upgraded(on_upgrade: OnUpgrade) -> hyper::Result<(Stream, Vec<u8>)> {
-    Ok(match downcast::<TokioIo<TcpStream>>(on_upgrade.await?) {
-        Ok(parts) => {
-            let stream = parts.io.into_inner();
+    Ok(match tcp(on_upgrade.await?) {
+        Ok((stream, received)) => {
             // Without it, small messages would wait for the acknowledgement of those before them.
             let _ = stream.set_nodelay(true);
-            (Stream::Tcp(stream), parts.read_buf.to_vec())
+            (Stream::Tcp(stream), received.to_vec())
         }
         Err(upgraded) => (Stream::Other(Box::new(TokioIo::new(upgraded))), Vec::new()),
     })
+}
+
+/// `axum::serve` has its own wrapper about the stream, a server of HTTP/1.1 alone has none.
+fn tcp(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
+    let upgraded = match downcast::<TokioIo<TcpStream>>(upgraded) {
+        Ok(parts) => return Ok((parts.io.into_inner(), parts.read_buf)),
+        Err(upgraded) => upgraded,
+    };
+    let parts = upgraded.downcast::<TokioIo<TcpStream>>()?;
+    Ok((parts.io.into_inner(), parts.read_buf))
 }
 
 /// The comma-separated values of a header.

@@ -1,0 +1,179 @@
+//! [`serve`]: the HTTP server in front of the routes, with a deadline for those who never finish asking.
+
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::response::Response;
+use axum::serve::Listener;
+use futures_util::future::{Either, select};
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::any::Any;
+use std::convert::Infallible;
+use std::fmt;
+use std::future::{IntoFuture, Pending, pending, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tower_service::Service;
+
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// As good as for ever, and no more than a clock can tell.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(86_400 * 365);
+
+/// Serves an application, as [`axum::serve`] does, to clients that may be slow or hostile.
+///
+/// What it adds:
+///
+/// - A client has 10 seconds to send the head of a request, then its connection is ended: see
+///   [`handshake_timeout`](Serve::handshake_timeout). `axum::serve` waits for ever, and a client that sends a byte now and then
+///   holds a connection, its memory and its file descriptor, for as long as it likes.
+/// - [`ConnectInfo<SocketAddr>`](ConnectInfo) is there for extractors, and [`Socket::peer_addr`](crate::Socket::peer_addr) is
+///   known over TLS too, wherever the listener's addresses are of that type.
+/// - `TCP_NODELAY` is set where the stream is a [`TcpStream`].
+///
+/// It speaks HTTP/1.1 alone. The listener is any that axum takes: TCP, a Unix socket, TLS. The application is a
+/// [`Router`](axum::Router), or any other tower service over axum's requests. As with `axum::serve`, the future only ends after
+/// the signal of [`with_graceful_shutdown`](Serve::with_graceful_shutdown), and never with an error. Dropping it stops the server,
+/// too, without waiting for requests that are under way; they are still answered.
+///
+/// ```no_run
+/// use axum::{Router, routing::get};
+/// use socketio::Hub;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let hub = Hub::builder().build()?;
+/// let app = Router::new().route("/ws/{id}", get(hub.websocket()));
+/// socketio::serve(tokio::net::TcpListener::bind("127.0.0.1:3000").await?, app).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub fn serve<L, S>(listener: L, app: S) -> Serve<L, S>
+where
+    L: Listener,
+    S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    Serve { listener, app, handshake_timeout: HANDSHAKE_TIMEOUT, signal: pending() }
+}
+
+/// What [`serve`] returns: a server that runs when it is awaited.
+#[must_use = "a server does nothing until it is awaited"]
+pub struct Serve<L, S, F = Pending<()>> {
+    listener: L,
+    app: S,
+    handshake_timeout: Duration,
+    signal: F,
+}
+
+impl<L: Listener, S, F> Serve<L, S, F> {
+    /// How long a client may take for the head of a request, from the moment in which the server begins to wait for it: when the
+    /// connection is accepted, or the request before it has been answered. Default: 10 seconds. A connection that is kept alive
+    /// without a request ends after that time too. A WebSocket, once it is one, is no longer concerned.
+    pub fn handshake_timeout(self, timeout: Duration) -> Self {
+        Self { handshake_timeout: timeout, ..self }
+    }
+
+    /// Stops accepting connections at the signal. The server then ends when the requests that were under way are answered.
+    /// WebSockets are no requests any more: they are the hub's to [shut down](crate::Hub::shutdown).
+    pub fn with_graceful_shutdown<G>(self, signal: G) -> Serve<L, S, G>
+    where
+        G: Future<Output = ()> + Send + 'static,
+    {
+        Serve { listener: self.listener, app: self.app, handshake_timeout: self.handshake_timeout, signal }
+    }
+
+    /// The address that the listener is bound to.
+    ///
+    /// # Errors
+    ///
+    /// The listener does not know it.
+    pub fn local_addr(&self) -> io::Result<L::Addr> {
+        self.listener.local_addr()
+    }
+}
+
+impl<L, S, F> Serve<L, S, F>
+where
+    L: Listener,
+    S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+    F: Future<Output = ()> + Send + 'static,
+{
+    async fn run(self) {
+        let Self { mut listener, app, handshake_timeout, signal } = self;
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(handshake_timeout.min(LONGEST_TIMEOUT));
+        let (stop, stopping) = watch::channel(());
+        let mut signal = pin!(signal);
+        while let Either::Left(((io, address), _)) = select(pin!(listener.accept()), &mut signal).await {
+            if let Some(stream) = (&io as &dyn Any).downcast_ref::<TcpStream>() {
+                // Without it, an answer may wait for the acknowledgement of the one before it.
+                let _ = stream.set_nodelay(true);
+            }
+            let peer = (&address as &dyn Any).downcast_ref::<SocketAddr>().copied();
+            let app = app.clone();
+            let service = service_fn(move |request| answer(app.clone(), request, peer));
+            let connection = http.serve_connection(TokioIo::new(io), service).with_upgrades();
+            let mut stopping = stopping.clone();
+            tokio::spawn(async move {
+                let mut connection = pin!(connection);
+                let served = match select(connection.as_mut(), pin!(stopping.changed())).await {
+                    Either::Left((served, _)) => served,
+                    Either::Right(_) => {
+                        connection.as_mut().graceful_shutdown();
+                        connection.await
+                    }
+                };
+                if let Err(error) = served {
+                    tracing::debug!(?peer, %error, "an HTTP connection failed");
+                }
+            });
+        }
+        drop(listener);
+        drop(stopping);
+        stop.send_replace(());
+        stop.closed().await;
+    }
+}
+
+async fn answer<S>(mut app: S, request: Request<Incoming>, peer: Option<SocketAddr>) -> Result<Response, Infallible>
+where
+    S: Service<Request<Body>, Response = Response, Error = Infallible>,
+{
+    let mut request = request.map(Body::new);
+    if let Some(peer) = peer {
+        request.extensions_mut().insert(ConnectInfo(peer));
+    }
+    poll_fn(|context| app.poll_ready(context)).await?;
+    app.call(request).await
+}
+
+impl<L, S, F> IntoFuture for Serve<L, S, F>
+where
+    L: Listener,
+    S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+    F: Future<Output = ()> + Send + 'static,
+{
+    type Output = io::Result<()>;
+    type IntoFuture = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            self.run().await;
+            Ok(())
+        })
+    }
+}
+
+impl<L, S, F> fmt::Debug for Serve<L, S, F> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Serve").field("handshake_timeout", &self.handshake_timeout).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,174 @@
+//! `socketio::serve`: who does not finish asking has to go, who does is served, and at its signal the server ends in order.
+
+use axum::Router;
+use axum::routing::get;
+use socketio::{Hub, event, events};
+use socketio_tests::{Client, Gate, PATIENCE, log, soon};
+use std::future::IntoFuture;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::interval;
+use tokio_tungstenite::connect_async;
+
+const SHORT: Duration = Duration::from_millis(200);
+
+#[event("double")]
+fn double(text: String) -> String {
+    text.repeat(2)
+}
+
+async fn listener() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("a bound listener has an address");
+    (listener, address)
+}
+
+fn app(hub: &Hub) -> Router {
+    Router::new().route("/ws", get(hub.websocket())).route("/page", get(async || "a page"))
+}
+
+/// A server that does not wait long.
+async fn impatient() -> SocketAddr {
+    let hub = Hub::builder().events(events![double]).build().expect("a hub");
+    let (listener, address) = listener().await;
+    tokio::spawn(socketio::serve(listener, app(&hub)).handshake_timeout(SHORT).into_future());
+    address
+}
+
+async fn connect(address: SocketAddr) -> TcpStream {
+    TcpStream::connect(address).await.expect("connected")
+}
+
+async fn websocket(address: SocketAddr) -> Client {
+    Client(connect_async(format!("ws://{address}/ws")).await.expect("accepted").0)
+}
+
+/// Sends a byte of a header that never ends now and then, until the server has had enough.
+async fn dawdle(stream: TcpStream) {
+    let (mut read, mut write) = stream.into_split();
+    let writing = async {
+        let mut pace = interval(SHORT / 20);
+        while write.write_all(b"x").await.is_ok() {
+            pace.tick().await;
+        }
+    };
+    // The end, or a reset for what was sent and not read.
+    let mut answer = Vec::new();
+    tokio::select! {
+        _ = soon("end of the connection", read.read_to_end(&mut answer)) => {}
+        () = writing => {}
+    }
+}
+
+async fn page(stream: &mut TcpStream) {
+    stream.write_all(b"GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n").await.expect("sent");
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"a page") {
+        assert_ne!(stream.read_buf(&mut answer).await.expect("an answer"), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_header_that_never_ends_ends_the_connection() {
+    let address = impatient().await;
+    soon("end", dawdle(connect(address).await)).await;
+    let mut begun = connect(address).await;
+    begun.write_all(b"GET /ws HTTP/1.1\r\nHost: localhost\r\nx: ").await.expect("sent");
+    soon("end", dawdle(begun)).await;
+}
+
+#[tokio::test]
+async fn a_client_that_says_nothing_at_all_is_ended_too() {
+    let mut stream = connect(impatient().await).await;
+    let mut answer = Vec::new();
+    let _ = soon("end of the connection", stream.read_to_end(&mut answer)).await;
+}
+
+#[tokio::test]
+async fn a_second_request_that_never_ends_ends_the_connection() {
+    let mut stream = connect(impatient().await).await;
+    page(&mut stream).await;
+    page(&mut stream).await;
+    stream.write_all(b"GET /page HTTP/1.1\r\nHost: loc").await.expect("sent");
+    soon("end", dawdle(stream)).await;
+}
+
+#[tokio::test]
+async fn a_good_client_stays_for_as_long_as_it_likes() {
+    let address = impatient().await;
+    let mut client = websocket(address).await;
+    assert_eq!(client.ask("double", "x").await["data"], "xx");
+    // Two others come after it, and have had all the time that there is.
+    soon("end", dawdle(connect(address).await)).await;
+    soon("end", dawdle(connect(address).await)).await;
+    assert_eq!(client.ask("double", "x").await["data"], "xx");
+}
+
+#[tokio::test]
+async fn a_timeout_may_be_as_long_as_it_likes() {
+    let hub = Hub::builder().build().expect("a hub");
+    let (listener, address) = listener().await;
+    tokio::spawn(socketio::serve(listener, app(&hub)).handshake_timeout(Duration::MAX).into_future());
+    soon("page", page(&mut connect(address).await)).await;
+}
+
+/// A server with a page that takes until the gate is opened, what it says of itself, and what ends it.
+async fn stoppable(hub: &Hub, gate: &Gate) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<std::io::Result<()>>) {
+    let (listener, address) = listener().await;
+    let (stop, stopped) = oneshot::channel();
+    let gate = gate.clone();
+    let slow = async move || {
+        gate.pass().await;
+        "a page"
+    };
+    let app = app(hub).route("/slow", get(slow));
+    let server = socketio::serve(listener, app).with_graceful_shutdown(async {
+        let _ = stopped.await;
+    });
+    assert_eq!(server.local_addr().expect("an address"), address);
+    (address, stop, tokio::spawn(server.into_future()))
+}
+
+#[tokio::test]
+async fn at_the_signal_requests_are_finished_and_no_connection_is_accepted() {
+    let (log, mut seen) = log();
+    let hub = Hub::builder().events(events![double]).build().expect("a hub");
+    hub.on("disconnect", move |payload| log.note(String::from_utf8_lossy(&payload.data)));
+    let gate = Gate::default();
+    let (address, stop, server) = stoppable(&hub, &gate).await;
+
+    let mut client = websocket(address).await;
+    let mut idle = connect(address).await;
+    page(&mut idle).await;
+    let mut busy = connect(address).await;
+    busy.write_all(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n").await.expect("sent");
+    assert_eq!(client.ask("double", "x").await["data"], "xx");
+    soon("request under way", async {
+        while gate.waiting() == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+
+    stop.send(()).expect("the server waits for it");
+    let mut rest = Vec::new();
+    assert_eq!(soon("end of what is idle", idle.read_to_end(&mut rest)).await.ok(), Some(0));
+    // The listener was dropped before that.
+    assert!(TcpStream::connect(address).await.is_err());
+    assert_eq!(client.ask("double", "x").await["data"], "xx");
+    assert!(!server.is_finished());
+
+    gate.open();
+    let mut answer = String::new();
+    soon("answer", busy.read_to_string(&mut answer)).await.expect("an answer");
+    assert!(answer.ends_with("a page"), "{answer}");
+    soon("end of the server", server).await.expect("no panic").expect("no error");
+    // WebSockets are the hub's.
+    assert_eq!(client.ask("double", "x").await["data"], "xx");
+    tokio::join!(hub.shutdown(PATIENCE), client.closed());
+    seen.expect(&["server shutting down"]).await;
+}
