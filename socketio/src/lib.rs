@@ -20,7 +20,7 @@ mod wire;
 
 pub use event::ack::{Ack, Args};
 pub use event::argument::{Argument, Arguments, LifecycleArgument};
-pub use event::context::{EventName, Frame, RawArgs};
+pub use event::context::{Carrier, EventName, Frame, RawArgs};
 pub use event::disconnect::{Disconnect, DisconnectReason};
 pub use event::error::{EventError, PayloadError, Refusal};
 pub use event::listener::{EventPayload, ListenerHandle, Listening};
@@ -42,6 +42,7 @@ pub use socket::requests::{AckError, AckFuture, Timed};
 pub use socket::{JoinError, SetIdError, Socket, SocketId};
 pub use socketio_macros::{event, events, handlers};
 pub use transport::serve::{Serve, serve};
+pub use transport::engine::{EngineRoutes, Refused, Transport};
 pub use transport::upgrade::{Upgrade, UpgradeRejection};
 pub use transport::websocket::WebSocketRoute;
 pub use wire::binary::Binary;

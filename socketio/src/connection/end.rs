@@ -39,6 +39,11 @@ impl End {
         Self::new(DisconnectReason::ServerDisconnect, 1008, message)
     }
 
+    /// The end of a client that does what makes no sense, or nothing at all.
+    pub(crate) fn misused() -> Self {
+        Self::new(DisconnectReason::ServerClose, 1000, "")
+    }
+
     /// The end of a client whose outbox is full.
     pub(crate) fn overflow() -> Self {
         Self::new(DisconnectReason::Overflow, 1013, "overflow")

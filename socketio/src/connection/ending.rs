@@ -1,4 +1,4 @@
-//! How a connection ends: by this server, by its client, or by itself.
+//! How a connection ends: by this server, by its client, or by itself; and how a socket leaves one that goes on.
 
 use std::task::Context;
 use std::time::Duration;
@@ -6,23 +6,53 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::end::End;
-use super::{Connection, Linger, Phase, after, lifecycle};
+use super::{Connection, Linger, Phase, Protocol, Transport, after};
 use crate::event::disconnect::{Disconnect, DisconnectReason};
 use crate::event::error::EventError;
+use crate::socket::Socket;
+use crate::wire::socketio::ConnectError;
 
 /// How long a client has at least to take the close frame when handlers have used up a shutdown's time.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
 impl Connection {
-    /// The client is told that it is not wanted, and nothing of what was queued for it.
-    pub(super) fn refuse(&mut self, refusal: &EventError) {
-        tracing::debug!(socket = %self.socket.id(), %refusal, "connection refused");
-        self.open_by = None;
-        self.socket.peer().mailbox.discard();
-        self.executor.abort();
+    /// The client is told that it is not wanted, and nothing of what was queued for it. `true`: the socket is gone, and its
+    /// seat with it; else the connection ends.
+    pub(super) fn refuse(&mut self, at: usize, refusal: &EventError) -> bool {
+        let seat = &mut self.seats[at];
+        tracing::debug!(socket = %seat.socket.id(), %refusal, "connection refused");
+        seat.open_by = None;
+        seat.executor.abort();
+        let error = ConnectError { message: refusal.message(), data: refusal.data() };
+        if let Some(frame) = self.peer.encoding.connect_error(seat.socket.namespace(), &error) {
+            seat.socket.depart();
+            self.seats.remove(at);
+            // That nobody takes it any more is nobody's loss.
+            let _ = self.peer.mailbox.send(&frame, false);
+            return true;
+        }
+        self.peer.mailbox.discard();
         if self.is_open() {
             self.end(End::refusal(refusal.message()));
         }
+        false
+    }
+
+    /// A socket leaves; the connection, where it has others or may have, goes on.
+    pub(super) fn leave(&mut self, socket: &Socket, disconnect: Disconnect) {
+        let Some(at) = self.place_of(socket) else { return };
+        let seat = &mut self.seats[at];
+        if seat.executor.is_opening() {
+            seat.leave = Some(Box::new(disconnect));
+            return;
+        }
+        if !seat.is_concluded() {
+            seat.executor.drop_queued();
+            if let Some(frame) = self.peer.encoding.disconnect(socket.namespace()) {
+                let _ = self.peer.mailbox.send(&frame, false);
+            }
+        }
+        seat.conclude(&disconnect, true);
     }
 
     /// Begins the end that this side wants. One that has begun already is only hastened.
@@ -41,9 +71,9 @@ impl Connection {
             }
             Phase::Closed => return,
         }
-        self.executor.drop_queued();
+        self.seats.iter_mut().for_each(|seat| seat.executor.drop_queued());
         if end.handlers_until.is_some() {
-            self.socket.tell_ending();
+            self.seats.iter().for_each(|seat| seat.socket.tell_ending());
             self.end_after = Some(Box::new(end));
         } else {
             self.end_now(end);
@@ -52,7 +82,7 @@ impl Connection {
 
     /// Whether the handlers are done that the end waits for.
     pub(super) fn is_done(&self) -> bool {
-        self.end_after.is_some() && self.executor.is_idle()
+        self.end_after.is_some() && self.seats.iter().all(|seat| seat.executor.is_idle())
     }
 
     pub(super) fn end_if_done(&mut self) {
@@ -64,14 +94,14 @@ impl Connection {
     }
 
     pub(super) fn end_now(&mut self, end: End) {
-        self.conclude(end.disconnect, end.on_purpose);
+        self.conclude(&end.disconnect, end.on_purpose);
         let by = self.close_by(end.handlers_until);
         self.phase = Phase::Closing { by, code: end.code, reason: end.reason };
     }
 
     /// Until when the connection may take to close. Neither a shutdown's deadline nor the time that a close has been given
     /// already is put off by what happens later.
-    fn close_by(&self, handlers_until: Option<Instant>) -> Instant {
+    pub(super) fn close_by(&self, handlers_until: Option<Instant>) -> Instant {
         let now = Instant::now();
         let mut by = after(now, self.config().close_timeout);
         if let Some(until) = handlers_until.or(self.handlers_until) {
@@ -83,13 +113,11 @@ impl Connection {
         }
     }
 
-    /// Sets off what the socket's end brings about, behind the events that run.
-    pub(super) fn conclude(&mut self, disconnect: Disconnect, on_purpose: bool) {
+    /// Sets off what the end of all sockets brings about, behind the events that run.
+    pub(super) fn conclude(&mut self, disconnect: &Disconnect, on_purpose: bool) {
         self.end_after = None;
-        self.socket.peer().mailbox.shut();
-        self.socket.tell_waiting();
-        self.ended = Some(Box::new(disconnect.clone()));
-        self.executor.finish_with(lifecycle::farewell(self.socket.clone(), disconnect, on_purpose));
+        self.peer.mailbox.shut();
+        self.seats.iter_mut().for_each(|seat| seat.conclude(disconnect, on_purpose));
     }
 
     pub(super) fn closed_by_client(&mut self, frame: Option<CloseFrame>) {
@@ -100,28 +128,33 @@ impl Connection {
                 Some(frame) => disconnect.with_code(frame.code.into()).with_message(frame.reason.to_string()),
                 None => disconnect.with_code(1005),
             };
-            self.conclude(disconnect, false);
+            self.conclude(&disconnect, false);
         }
-        self.socket.peer().mailbox.discard();
-        self.link.answer_close();
+        self.peer.mailbox.discard();
+        if let Transport::WebSocket(link) = &mut self.transport {
+            link.answer_close();
+        }
         self.phase = Phase::Lingering { by, how: Linger::Answering };
     }
 
     /// The connection broke, or the client broke its protocol.
-    pub(super) fn broken(&mut self, cause: Disconnect, context: &mut Context<'_>) {
-        match cause.code() {
-            Some(code) if self.is_open() => {
-                tracing::debug!(socket = %self.socket.id(), %cause, "the client broke the protocol");
-                let by = self.close_by(None);
-                self.executor.drop_queued();
-                self.conclude(cause, false);
-                self.socket.peer().mailbox.discard();
-                self.link.close(code, "");
+    pub(super) fn broken(&mut self, mut cause: Disconnect, context: &mut Context<'_>) {
+        if matches!(self.protocol, Protocol::Engine(_)) {
+            cause = cause.as_engine();
+        }
+        let by = self.close_by(None);
+        match (cause.code(), &mut self.transport) {
+            (Some(code), Transport::WebSocket(link)) if matches!(self.phase, Phase::Open) => {
+                tracing::debug!(%cause, "the client broke the protocol");
+                link.close(code, "");
+                self.seats.iter_mut().for_each(|seat| seat.executor.drop_queued());
+                self.conclude(&cause, false);
+                self.peer.mailbox.discard();
                 self.phase = Phase::Lingering { by, how: Linger::Rejecting };
             }
             _ => {
                 if self.is_open() {
-                    self.conclude(cause, false);
+                    self.conclude(&cause, false);
                 }
                 self.close(context);
             }
@@ -130,8 +163,19 @@ impl Connection {
 
     /// The transport is done with.
     pub(super) fn close(&mut self, context: &mut Context<'_>) {
-        self.socket.peer().mailbox.discard();
-        self.link.shut(context);
+        self.peer.mailbox.discard();
+        self.transport.shut(context);
+        self.forget_session();
         self.phase = Phase::Closed;
+    }
+
+    /// Lets requests find the session no more, nor a WebSocket that was being tried go on.
+    pub(super) fn forget_session(&mut self) {
+        if let Some(session) = &self.peer.session {
+            session.forget();
+        }
+        if let Protocol::Engine(engine) = &mut self.protocol {
+            engine.forget_probe();
+        }
     }
 }

@@ -81,7 +81,7 @@ impl Executor {
     }
 
     fn begin(&mut self, mut incoming: Incoming, context: &mut Context<'_>) {
-        if incoming.came_in() && incoming.socket.peer().mailbox.is_ending() {
+        if incoming.came_in() && incoming.socket.is_ending() {
             return;
         }
         if let Some(message) = incoming.raw_message() {

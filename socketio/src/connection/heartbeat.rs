@@ -7,6 +7,9 @@ use tokio::time::Instant;
 
 use super::after;
 
+/// A ping that is sent later than this was late for other reasons than the clock's.
+const LATE: Duration = Duration::from_millis(50);
+
 #[derive(Debug)]
 pub(crate) struct Heartbeat {
     interval: Duration,
@@ -57,11 +60,13 @@ impl Heartbeat {
         }
         match self.pinged {
             None => {
-                self.pinged = Some(now);
+                // Clocks wake a task up moments too late: what comes later is not put off for that.
+                let due = if now - self.at < LATE { self.at } else { now };
+                self.pinged = Some(due);
                 self.heard = false;
                 self.was_deaf = false;
-                self.dead_by = after(now, self.timeout);
-                self.at = after(now, self.timeout.min(self.interval));
+                self.dead_by = after(due, self.timeout);
+                self.at = after(due, self.timeout.min(self.interval));
                 Beat::Ping
             }
             Some(pinged) if self.heard => {

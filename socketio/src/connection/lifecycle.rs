@@ -18,11 +18,13 @@ use crate::socket::Socket;
 pub(crate) type OnOpen = Arc<dyn Fn(Socket) -> Option<BoxFuture<'static, ()>> + Send + Sync>;
 
 /// What decides whether a socket is accepted; `None`: nothing does, it is.
-pub(crate) fn opening(socket: &Socket, on_open: Option<OnOpen>) -> Option<Opening> {
-    if on_open.is_none() && socket.space().lifecycle_handler(Lifecycle::Connect).is_none() {
+pub(crate) fn opening(socket: &Socket, on_open: Option<&OnOpen>) -> Option<Opening> {
+    let space = socket.space();
+    let is_decided = on_open.is_some() || space.has_middleware() || space.lifecycle_handler(Lifecycle::Connect).is_some();
+    if !is_decided {
         return None;
     }
-    let socket = socket.clone();
+    let (socket, on_open) = (socket.clone(), on_open.cloned());
     let opened = AssertUnwindSafe(open(socket.clone(), on_open)).catch_unwind();
     Some(Box::pin(opened.map(move |opened| {
         opened.unwrap_or_else(|_| {
@@ -36,6 +38,9 @@ pub(crate) fn opening(socket: &Socket, on_open: Option<OnOpen>) -> Option<Openin
 async fn open(socket: Socket, on_open: Option<OnOpen>) -> Result<(), EventError> {
     if let Some(rest) = on_open.and_then(|on_open| on_open(socket.clone())) {
         rest.await;
+    }
+    for middleware in socket.space().middleware() {
+        middleware(socket.clone()).await?;
     }
     let Some((handler, this)) = socket.space().lifecycle_handler(Lifecycle::Connect) else {
         return Ok(());

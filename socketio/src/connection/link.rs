@@ -95,6 +95,12 @@ impl io::Write for Memory<'_> {
     }
 }
 
+impl std::fmt::Debug for Link {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Link").finish_non_exhaustive()
+    }
+}
+
 /// The WebSocket of one client.
 pub(crate) struct Link {
     stream: Stream,
@@ -172,9 +178,7 @@ impl Link {
             match self.stream.poll_read(context, &mut received.bytes) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(0)) => {
-                    return Poll::Ready(Err(
-                        Disconnect::new(DisconnectReason::TransportError).with_message("the connection was cut")
-                    ));
+                    return Poll::Ready(Err(Disconnect::cut()));
                 }
                 Poll::Ready(Ok(length)) => {
                     self.alive = true;
@@ -193,15 +197,18 @@ impl Link {
         }
     }
 
-    /// Writes what the mailbox has, as far as the kernel takes it. `Ready`: all of it is written.
-    pub(crate) fn poll_write(&mut self, context: &mut Context<'_>, mailbox: &Mailbox) -> Poll<io::Result<()>> {
+    /// Writes what the mailbox has, as far as the kernel takes it, or without one only what is this side's own. `Ready`: all
+    /// of it is written.
+    pub(crate) fn poll_write(&mut self, context: &mut Context<'_>, mailbox: Option<&Mailbox>) -> Poll<io::Result<()>> {
         let blocked = std::mem::take(&mut self.blocked);
         loop {
             if self.batch.is_empty() && self.withheld {
                 self.flush_codec();
             }
             if self.batch.is_empty() {
-                mailbox.take_frames(&mut self.batch);
+                if let Some(mailbox) = mailbox {
+                    mailbox.take_frames(&mut self.batch);
+                }
                 if self.batch.is_empty() {
                     break;
                 }
@@ -210,7 +217,9 @@ impl Link {
             match self.batch.with_slices(|slices| stream.poll_write(context, slices)) {
                 Poll::Pending => {
                     self.blocked = true;
-                    mailbox.left_over(self.batch.load());
+                    if let Some(mailbox) = mailbox {
+                        mailbox.left_over(self.batch.load());
+                    }
                     return Poll::Pending;
                 }
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -239,9 +248,9 @@ impl Link {
         }
     }
 
-    /// Puts a ping behind what is being written.
-    pub(crate) fn ping(&mut self) {
-        self.batch.append(&[0x89, 0]);
+    /// Puts a frame of this side's own behind what is being written.
+    pub(crate) fn append(&mut self, frame: &[u8]) {
+        self.batch.append(frame);
     }
 
     /// Puts a close frame behind what is being written, unless there was one.
@@ -394,16 +403,15 @@ mod tests {
         stream.0.lock().blocked = true;
         let mut link = Link::new(Stream::Other(Box::new(stream.clone())), Vec::new(), 1000);
         let mailbox = Mailbox::new(Bounds { messages: 100, bytes: 10_000 }, OverflowPolicy::Disconnect);
-        mailbox.release();
         let mut writer = FrameWriter::new();
         writer.payload().extend_from_slice(b"hello");
         mailbox.send(&writer.finish(Opcode::Text), false).expect("there is room");
 
         let mut context = Context::from_waker(Waker::noop());
-        assert!(link.poll_write(&mut context, &mailbox).is_pending());
+        assert!(link.poll_write(&mut context, Some(&mailbox)).is_pending());
         assert_ne!(link.load(), Load::default());
         stream.0.lock().blocked = false;
-        assert!(link.poll_write(&mut context, &mailbox).is_ready());
+        assert!(link.poll_write(&mut context, Some(&mailbox)).is_ready());
         assert_eq!(stream.0.lock().sent, 7);
         assert_eq!(link.load(), Load::default());
     }

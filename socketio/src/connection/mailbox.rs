@@ -3,13 +3,16 @@
 //! One lock and one waker for all of it. The lock is held for a few assignments, never across user code, an encode or a
 //! write.
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 use tokio::time::Instant;
 
 use super::end::End;
+use super::link::Link;
 use super::outbox::{Batch, Bounds, Load, Outbox};
+use super::polling::Asked;
+use crate::event::disconnect::Disconnect;
 use crate::event::incoming::Subject;
 use crate::hub::config::OverflowPolicy;
 use crate::socket::Socket;
@@ -20,6 +23,12 @@ use crate::wire::frame::Frame;
 pub(crate) enum Mail {
     /// Run an event as if it had been received.
     Run(Socket, Subject),
+    /// A socket leaves, the connection stays.
+    Leave(Socket, Disconnect),
+    /// A request of a client that polls.
+    Asked(Asked),
+    /// The client tries a WebSocket.
+    Probe(Box<Link>),
     End(End),
 }
 
@@ -36,10 +45,10 @@ pub(crate) enum Rejected {
 #[derive(Debug)]
 struct State {
     outbox: Outbox,
-    /// Frames wait until the connection is accepted.
-    held: bool,
     /// No more frames are taken; those that wait still go out.
     shut: bool,
+    /// What waits is not wanted any more, nor what has been held back.
+    discarded: bool,
     /// The task is gone: nothing is taken any more.
     abandoned: bool,
     /// What the task has taken and not yet written.
@@ -81,12 +90,11 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
-    /// A mailbox that holds frames back until it is [released](Self::release).
     pub(crate) fn new(bounds: Bounds, policy: OverflowPolicy) -> Self {
         let state = State {
             outbox: Outbox::default(),
-            held: true,
             shut: false,
+            discarded: false,
             abandoned: false,
             in_flight: Load::default(),
             blocked: false,
@@ -117,12 +125,11 @@ impl Mailbox {
         }
         let State { outbox, in_flight, .. } = &mut *state;
         if outbox.push(frame, self.bounds, *in_flight).is_ok() {
-            // A blocked task is woken by the kernel, one that holds frames back by its release.
-            let is_stuck = state.blocked || state.held;
-            if !is_stuck && state.outbox.is_half_full(self.bounds) {
+            // A blocked task is woken by the kernel, or by the client's next poll.
+            if !state.blocked && state.outbox.is_half_full(self.bounds) {
                 self.crowded.store(true, Ordering::Release);
             }
-            let waker = if is_stuck { None } else { state.waker() };
+            let waker = if state.blocked { None } else { state.waker() };
             drop(state);
             wake(waker);
             return Ok(());
@@ -130,6 +137,10 @@ impl Mailbox {
         if volatile {
             return Ok(());
         }
+        Err(self.overflow(state))
+    }
+
+    fn overflow(&self, mut state: MutexGuard<'_, State>) -> Rejected {
         let first = !std::mem::replace(&mut state.overflowing, true);
         let mut waker = None;
         if self.policy == OverflowPolicy::Disconnect {
@@ -141,7 +152,28 @@ impl Mailbox {
         }
         drop(state);
         wake(waker);
-        Err(Rejected::Overflow { first })
+        Rejected::Overflow { first }
+    }
+
+    /// Puts a frame aside, for a socket that is not accepted yet.
+    pub(crate) fn hold(&self, held: &mut Outbox, frame: &Frame) -> Result<(), Rejected> {
+        let state = self.state.lock();
+        if state.shut {
+            return Err(Rejected::Closed);
+        }
+        held.push(frame, self.bounds, Load::default()).map_err(|_| self.overflow(state))
+    }
+
+    /// Queues what was put aside, now that the socket is accepted: also on a connection that is to be closed behind it.
+    pub(crate) fn send_held(&self, greeting: Option<&Frame>, held: Outbox) {
+        let mut state = self.state.lock();
+        if state.discarded {
+            return;
+        }
+        if let Some(greeting) = greeting {
+            state.outbox.append(greeting);
+        }
+        state.outbox.append_all(held);
     }
 
     /// Asks the task to do something. `false`: it is gone, or its handlers must not run any more.
@@ -173,11 +205,6 @@ impl Mailbox {
         self.ending.load(Ordering::Acquire)
     }
 
-    /// Lets the frames go that were held back.
-    pub(crate) fn release(&self) {
-        self.state.lock().held = false;
-    }
-
     /// Takes no more frames; those that wait still go out.
     pub(crate) fn shut(&self) {
         self.state.lock().shut = true;
@@ -187,6 +214,7 @@ impl Mailbox {
     pub(crate) fn discard(&self) {
         let mut state = self.state.lock();
         state.shut = true;
+        state.discarded = true;
         state.outbox.clear();
         self.crowded.store(false, Ordering::Release);
     }
@@ -196,6 +224,7 @@ impl Mailbox {
     pub(crate) fn abandon(&self) {
         let mut state = self.state.lock();
         state.abandoned = true;
+        state.discarded = true;
         state.shut = true;
         state.outbox.clear();
         let left = (std::mem::take(&mut state.mail), state.waker.take());
@@ -222,7 +251,7 @@ impl Mailbox {
         let is_too_late = state.is_too_late();
         drop(state);
         if is_too_late {
-            mail.retain(|mail| matches!(mail, Mail::End(_)));
+            mail.retain(|mail| !matches!(mail, Mail::Run(..)));
         }
         mail
     }
@@ -230,7 +259,7 @@ impl Mailbox {
     /// For the task: moves the frames that wait into an empty batch.
     pub(crate) fn take_frames(&self, batch: &mut Batch) {
         let mut state = self.state.lock();
-        if !state.held && !state.outbox.is_empty() {
+        if !state.outbox.is_empty() {
             batch.take(&mut state.outbox);
             state.overflowing = false;
         }
@@ -257,7 +286,7 @@ impl Mailbox {
         let mut state = self.state.lock();
         state.in_flight = in_flight;
         state.blocked = in_flight != Load::default();
-        if !state.mail.is_empty() || !(state.blocked || state.held || state.outbox.is_empty()) {
+        if !state.mail.is_empty() || !(state.blocked || state.outbox.is_empty()) {
             return false;
         }
         if !state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {

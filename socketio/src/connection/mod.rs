@@ -1,22 +1,33 @@
 //! One client's connection: one task that reads, runs events, writes and keeps time.
 //!
-//! Each time the task wakes up it reads all that has arrived, runs what it can, and then writes once. The [`link`] is the
-//! client's side of it, the [`executor`] the application's; the [`mailbox`] is what all other tasks see.
+//! Each time the task wakes up it reads all that has arrived, runs what it can, and then writes once. The [`transport`] is
+//! the client's side of it: a WebSocket [`link`], or [`polling`]. What is read becomes events in [`reading`], for Engine.IO
+//! clients by way of [`engine`] and [`packets`]. Each of the client's sockets has a [`seat`] with an [`executor`]; the
+//! [`mailbox`] is what all other tasks see.
 
 pub(crate) mod end;
 mod ending;
+pub(crate) mod engine;
 pub(crate) mod executor;
 pub(crate) mod heartbeat;
 pub(crate) mod lifecycle;
 pub(crate) mod link;
 pub(crate) mod mailbox;
 pub(crate) mod outbox;
+mod packets;
 pub(crate) mod peer;
+pub(crate) mod polling;
 mod reading;
+mod seat;
+pub(crate) mod session;
 pub(crate) mod stream;
+mod transport;
+mod upgrading;
 
+use smallvec::SmallVec;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -26,36 +37,56 @@ use crate::event::dispatch::is_heard;
 use crate::event::error::EventError;
 use crate::event::handler::Lifecycle;
 use crate::event::incoming::{Incoming, Subject};
+use crate::hub::Hub;
 use crate::hub::config::Config;
 use crate::hub::connections::Admission;
 use crate::socket::Socket;
 use end::End;
-use executor::{Executor, Progress};
+use engine::Engine;
+use executor::Progress;
 use heartbeat::{Beat, Heartbeat};
 use lifecycle::OnOpen;
 use link::Link;
 use mailbox::Mail;
+use peer::Peer;
+use polling::Polling;
+use seat::Seat;
+use transport::Transport;
 
 /// How often the task goes round before it lets others run.
 const ROUNDS: usize = 8;
 
 pub(crate) struct Connection {
-    link: Link,
-    socket: Socket,
-    executor: Executor,
+    hub: Hub,
+    peer: Arc<Peer>,
+    transport: Transport,
+    protocol: Protocol,
+    seats: SmallVec<[Seat; 1]>,
     heartbeat: Heartbeat,
     phase: Phase,
-    /// Until when the connection is to be accepted.
-    open_by: Option<Instant>,
     /// Until when handlers may run, once the hub shuts down.
     handlers_until: Option<Instant>,
     /// How the connection is to end when they are done.
     end_after: Option<Box<End>>,
-    /// How it ended, once it has: for a task that is dropped before everybody could be told.
-    ended: Option<Box<Disconnect>>,
-    /// Whether texts can be events.
-    envelopes: bool,
     _admission: Admission,
+}
+
+/// What the client speaks.
+enum Protocol {
+    /// Envelopes, if texts can be events, and messages as they are.
+    Plain { envelopes: bool },
+    /// Engine.IO, bare or with Socket.IO inside.
+    Engine(Box<Engine>),
+}
+
+impl Protocol {
+    /// How many bytes it holds on to of what is not received as a whole.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Plain { .. } => 0,
+            Self::Engine(engine) => engine.bytes(),
+        }
+    }
 }
 
 enum Phase {
@@ -87,32 +118,56 @@ enum Linger {
 }
 
 impl Connection {
-    pub(crate) fn new(link: Link, socket: Socket, envelopes: bool, admission: Admission) -> Self {
-        let config = socket.hub().config();
-        let now = Instant::now();
+    /// The connection of a plain WebSocket client, with its one socket.
+    pub(crate) fn plain(link: Link, socket: Socket, envelopes: bool, on_open: Option<&OnOpen>, place: Admission) -> Self {
+        let (hub, peer) = (socket.hub().clone(), Arc::clone(socket.peer()));
+        let mut connection =
+            Self::new(hub, peer, Transport::WebSocket(link), Protocol::Plain { envelopes }, place);
+        connection.seat(socket, on_open);
+        connection
+    }
+
+    /// The connection of an Engine.IO client. Without a link it polls.
+    pub(crate) fn engine(hub: Hub, peer: Arc<Peer>, link: Option<Link>, engine: Engine, place: Admission) -> Self {
+        let transport = link.map_or_else(|| Transport::Polling(Box::<Polling>::default()), Transport::WebSocket);
+        Self::new(hub, peer, transport, Protocol::Engine(Box::new(engine)), place)
+    }
+
+    fn new(hub: Hub, peer: Arc<Peer>, transport: Transport, protocol: Protocol, admission: Admission) -> Self {
+        let config = hub.config();
+        let heartbeat = Heartbeat::new(config.ping_interval, config.ping_timeout, Instant::now());
         Self {
-            link,
-            heartbeat: Heartbeat::new(config.ping_interval, config.ping_timeout, now),
-            executor: Executor::default(),
+            hub,
+            peer,
+            transport,
+            protocol,
+            seats: SmallVec::new(),
+            heartbeat,
             phase: Phase::Open,
-            open_by: Some(after(now, config.connect_timeout)),
             handlers_until: None,
             end_after: None,
-            ended: None,
-            envelopes,
-            socket,
             _admission: admission,
+        }
+    }
+
+    /// Gives a new socket its place, and lets the application decide whether it is accepted.
+    pub(crate) fn seat(&mut self, socket: Socket, on_open: Option<&OnOpen>) {
+        let mut seat = Seat::new(socket, after(Instant::now(), self.config().connect_timeout));
+        let opening = lifecycle::opening(&seat.socket, on_open);
+        let is_accepted = opening.is_none();
+        if let Some(opening) = opening {
+            seat.executor.open(opening);
+        }
+        self.seats.push(seat);
+        if is_accepted {
+            self.accept(self.seats.len() - 1);
         }
     }
 
     /// Runs the connection to its end.
     ///
     /// Not an `async fn`: that would keep its arguments twice, for as long as the connection lives.
-    pub(crate) fn run(mut self, on_open: Option<OnOpen>) -> impl Future<Output = ()> + Send {
-        match lifecycle::opening(&self.socket, on_open) {
-            Some(opening) => self.executor.open(opening),
-            None => self.accept(),
-        }
+    pub(crate) fn run(mut self) -> impl Future<Output = ()> + Send {
         async move {
             let mut timer = pin!(sleep_until(self.deadline()));
             poll_fn(|context| self.poll(context, timer.as_mut())).await;
@@ -120,29 +175,30 @@ impl Connection {
     }
 
     fn config(&self) -> &Config {
-        self.socket.hub().config()
+        self.hub.config()
     }
 
     fn poll(&mut self, context: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<()> {
         for _ in 0..ROUNDS {
+            self.keep_exact_time(context);
             self.read_mail(context);
             self.end_if_done();
             let mut more = self.run_events(context);
             more |= self.read(context);
             self.write(context);
-            if self.link.take_alive() {
+            if self.transport.take_alive() {
                 self.heartbeat.heard();
             }
             more |= self.keep_time(context, timer.as_mut());
-            if matches!(self.phase, Phase::Closed) && self.executor.is_finished() {
-                if !self.socket.peer().mailbox.has_mail() {
+            if matches!(self.phase, Phase::Closed) && self.seats.iter().all(|seat| seat.executor.is_finished()) {
+                if !self.peer.mailbox.has_mail() {
                     return Poll::Ready(());
                 }
                 // The last handlers have failed, and somebody wants to know.
                 more = true;
             }
-            more |= self.is_done() || self.executor.is_ready();
-            if !more && self.socket.peer().mailbox.sleep(context.waker(), self.link.load()) {
+            more |= self.is_done() || self.seats.iter().any(|seat| seat.executor.is_ready());
+            if !more && self.peer.mailbox.sleep(context.waker(), self.transport.load()) {
                 return Poll::Pending;
             }
         }
@@ -154,40 +210,64 @@ impl Connection {
         matches!(self.phase, Phase::Open)
     }
 
+    fn place_of(&self, socket: &Socket) -> Option<usize> {
+        self.seats.iter().position(|seat| seat.socket == *socket)
+    }
+
     fn read_mail(&mut self, context: &mut Context<'_>) {
-        for mail in self.socket.peer().mailbox.take_mail() {
+        for mail in self.peer.mailbox.take_mail() {
             match mail {
                 Mail::Run(socket, subject) if self.is_open() || matches!(subject, Subject::Error(_)) => {
-                    self.executor.submit(Incoming::new(socket, subject), context);
+                    if let Some(seat) = self.place_of(&socket) {
+                        self.seats[seat].executor.submit(Incoming::new(socket, subject), context);
+                    }
                 }
                 Mail::Run(..) => {}
+                Mail::Leave(socket, disconnect) => self.leave(&socket, disconnect),
+                Mail::Asked(asked) => self.asked(asked, context),
+                Mail::Probe(link) => self.probe(link, context),
                 Mail::End(end) => self.end(end),
             }
         }
     }
 
     fn run_events(&mut self, context: &mut Context<'_>) -> bool {
-        match self.executor.poll(context) {
-            Progress::Waiting => false,
-            Progress::More => true,
-            Progress::Opened(Ok(())) => {
-                self.accept();
-                true
+        let mut more = false;
+        let mut at = 0;
+        while at < self.seats.len() {
+            match self.seats[at].executor.poll(context) {
+                Progress::Waiting => {}
+                Progress::More => more = true,
+                Progress::Opened(decision) => {
+                    more = true;
+                    match decision {
+                        Ok(()) => self.accept(at),
+                        Err(refusal) if self.refuse(at, &refusal) => continue,
+                        Err(_) => {}
+                    }
+                }
             }
-            Progress::Opened(Err(refusal)) => {
-                self.refuse(&refusal);
-                true
+            // Where the connection outlives its sockets, their places become free.
+            if self.seats[at].executor.is_finished() && self.is_open() && !self.peer.mailbox.has_mail() {
+                self.seats.remove(at);
+            } else {
+                at += 1;
             }
         }
+        more
     }
 
-    fn accept(&mut self) {
-        self.open_by = None;
-        self.socket.connected();
-        self.socket.peer().mailbox.release();
-        tracing::debug!(socket = %self.socket.id(), namespace = self.socket.namespace(), "connected");
-        if is_heard(&self.socket, Lifecycle::Connect) {
-            self.executor.submit_first(Incoming::new(self.socket.clone(), Subject::Connect));
+    fn accept(&mut self, seat: usize) {
+        let seat = &mut self.seats[seat];
+        seat.open_by = None;
+        seat.socket.accepted();
+        tracing::debug!(socket = %seat.socket.id(), namespace = seat.socket.namespace(), "connected");
+        if is_heard(&seat.socket, Lifecycle::Connect) {
+            seat.executor.submit_first(Incoming::new(seat.socket.clone(), Subject::Connect));
+        }
+        if let Some(disconnect) = seat.leave.take() {
+            let socket = seat.socket.clone();
+            self.leave(&socket, *disconnect);
         }
     }
 
@@ -196,7 +276,9 @@ impl Connection {
             if matches!(self.phase, Phase::Closed) {
                 return;
             }
-            match self.link.poll_write(context, &self.socket.peer().mailbox) {
+            let is_opening = self.seats.iter().any(|seat| seat.executor.is_opening());
+            let last = matches!(self.phase, Phase::Closing { .. }) && !is_opening;
+            match self.transport.poll_write(context, &self.peer.mailbox, last) {
                 Poll::Pending => return,
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => {
@@ -204,18 +286,19 @@ impl Connection {
                     return self.broken(cause, context);
                 }
             }
-            match &self.phase {
+            match (&self.phase, &mut self.transport) {
                 // Everything that was queued has gone out, but what is held back must not.
-                Phase::Closing { .. } if self.executor.is_opening() => return,
-                Phase::Closing { by, code, reason } => {
+                (Phase::Closing { .. }, _) if is_opening => return,
+                (Phase::Closing { .. }, Transport::Polling(_)) => return self.close(context),
+                (Phase::Closing { by, code, reason }, Transport::WebSocket(link)) => {
                     let (by, code) = (*by, *code);
-                    self.link.close(code, reason);
+                    link.close(code, reason);
                     self.phase = Phase::Lingering { by, how: Linger::Expecting };
                 }
-                Phase::Lingering { how: Linger::Answering, .. } => return self.close(context),
-                Phase::Lingering { by, how: Linger::Rejecting } => {
+                (Phase::Lingering { how: Linger::Answering, .. }, _) => return self.close(context),
+                (Phase::Lingering { by, how: Linger::Rejecting }, Transport::WebSocket(link)) => {
                     self.phase = Phase::Lingering { by: *by, how: Linger::Discarding };
-                    return self.link.finish(context);
+                    return link.finish(context);
                 }
                 _ => return,
             }
@@ -228,8 +311,13 @@ impl Connection {
             Phase::Closing { by, .. } | Phase::Lingering { by, .. } => Some(*by),
             Phase::Closed => None,
         };
-        let deadlines = [phase, self.open_by, self.handlers_until];
-        deadlines.into_iter().flatten().min().unwrap_or_else(far_away)
+        let engine = match (&self.phase, &self.protocol) {
+            (Phase::Open, Protocol::Engine(engine)) => engine.deadline(),
+            _ => None,
+        };
+        let opening = self.seats.iter().filter_map(|seat| seat.open_by);
+        let deadlines = [phase, engine, self.handlers_until].into_iter().flatten().chain(opening);
+        deadlines.min().unwrap_or_else(far_away)
     }
 
     /// Does what is due. `true`: something was.
@@ -251,32 +339,45 @@ impl Connection {
         }
     }
 
+    /// Does what is due even if the clock has not woken the task yet: a poll that comes in time for the heartbeat must be
+    /// told from one that does not.
+    fn keep_exact_time(&mut self, context: &mut Context<'_>) {
+        if self.transport.polling().is_some() {
+            let now = Instant::now();
+            if self.deadline() <= now {
+                self.on_deadline(now, context);
+            }
+        }
+    }
+
     fn on_deadline(&mut self, now: Instant, context: &mut Context<'_>) {
-        if self.open_by.is_some_and(|by| by <= now) {
-            tracing::warn!(socket = %self.socket.id(), "the connect handler took too long");
-            self.refuse(&EventError::new("timeout", "the server took too long"));
+        while let Some(at) = self.seats.iter().position(|seat| seat.open_by.is_some_and(|by| by <= now)) {
+            tracing::warn!(socket = %self.seats[at].socket.id(), "the connect handler took too long");
+            self.refuse(at, &EventError::new("timeout", "the server took too long"));
         }
         if self.handlers_until.is_some_and(|until| until <= now) {
             self.handlers_until = None;
-            self.executor.abort();
+            self.seats.iter_mut().for_each(|seat| seat.executor.abort());
             self.end_if_done();
-            self.executor.poll(context);
-            if !self.executor.is_finished() {
-                self.executor.give_up();
+            for seat in &mut self.seats {
+                seat.executor.poll(context);
+                if !seat.executor.is_finished() {
+                    seat.executor.give_up();
+                }
             }
         }
         match &self.phase {
             Phase::Open => match self.heartbeat.beat(now) {
-                Beat::Wait => {}
+                Beat::Wait => self.engine_deadline(now, context),
                 Beat::Ping => {
-                    self.link.shrink();
-                    self.socket.peer().mailbox.shrink();
-                    self.link.ping();
+                    self.transport.shrink();
+                    self.peer.mailbox.shrink();
+                    self.transport.append(self.protocol.ping());
                 }
                 Beat::Dead => {
-                    tracing::debug!(socket = %self.socket.id(), "heartbeat timeout");
-                    self.executor.drop_queued();
-                    self.conclude(Disconnect::new(DisconnectReason::PingTimeout), false);
+                    tracing::debug!("heartbeat timeout");
+                    self.seats.iter_mut().for_each(|seat| seat.executor.drop_queued());
+                    self.conclude(&Disconnect::new(DisconnectReason::PingTimeout), false);
                     self.close(context);
                 }
             },
@@ -286,12 +387,22 @@ impl Connection {
     }
 }
 
+impl Protocol {
+    /// The frame that asks the client for a sign of life.
+    fn ping(&self) -> &'static [u8] {
+        match self {
+            Self::Plain { .. } => &[0x89, 0],
+            Self::Engine(_) => &[0x81, 1, b'2'],
+        }
+    }
+}
+
 impl Drop for Connection {
     fn drop(&mut self) {
-        let ended = self.ended.take().map_or_else(|| Disconnect::new(DisconnectReason::Aborted), |ended| *ended);
-        lifecycle::abandoned(&self.socket, &ended);
-        self.socket.peer().mailbox.abandon();
-        self.socket.forget_listeners();
+        // Whoever has not heard of the end hears of it while the mailbox still takes what they have to say.
+        self.seats.clear();
+        self.peer.mailbox.abandon();
+        self.forget_session();
     }
 }
 

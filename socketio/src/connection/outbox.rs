@@ -38,17 +38,31 @@ impl Outbox {
             return Err(Full);
         }
         self.append(frame);
-        self.messages += 1;
-        self.bytes += frame.len();
         Ok(())
     }
 
-    fn append(&mut self, frame: &Frame) {
+    fn copy(&mut self, frame: &Frame) {
         match frame {
             Frame::Small { buffer, start } => self.small.extend_from_slice(&buffer[*start..]),
             Frame::Shared(bytes) => self.shared.push((self.small.len(), bytes.clone())),
-            Frame::Several(frames) => frames.iter().for_each(|frame| self.append(frame)),
+            Frame::Several(frames) => frames.iter().for_each(|frame| self.copy(frame)),
         }
+    }
+
+    /// Takes a frame, room or not.
+    pub(crate) fn append(&mut self, frame: &Frame) {
+        self.copy(frame);
+        self.messages += 1;
+        self.bytes += frame.len();
+    }
+
+    /// Takes all frames of another outbox, room or not.
+    pub(crate) fn append_all(&mut self, other: Self) {
+        let before = self.small.len();
+        self.small.extend_from_slice(&other.small);
+        self.shared.extend(other.shared.into_iter().map(|(at, bytes)| (before + at, bytes)));
+        self.messages += other.messages;
+        self.bytes += other.bytes;
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -233,6 +247,18 @@ mod tests {
         assert_eq!(outbox.push(&frame(10, 1), bounds, Load::default()), Err(Full));
         outbox.clear();
         assert_eq!(outbox.push(&frame(10, 1), bounds, Load { messages: 1, bytes: 95 }), Err(Full));
+    }
+
+    #[test]
+    fn another_outbox_comes_behind_this_one() {
+        let (mut outbox, mut held, mut batch) = (Outbox::default(), Outbox::default(), Batch::default());
+        let frames = [frame(3, 1), frame(SHARE_FROM, 2), frame(5, 3), frame(SHARE_FROM, 4), frame(7, 5)];
+        frames[..2].iter().for_each(|frame| outbox.append(frame));
+        frames[2..].iter().for_each(|frame| held.append(frame));
+        outbox.append_all(held);
+        batch.take(&mut outbox);
+        let written = batch.with_slices(|slices| slices.iter().flat_map(|slice| slice.to_vec()).collect::<Vec<_>>());
+        assert_eq!(written, frames.iter().flat_map(bytes).collect::<Vec<_>>());
     }
 
     #[test]

@@ -3,20 +3,26 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::mailbox::Mailbox;
+use super::session::Session;
 use crate::socket::handshake::Request;
+use crate::wire::encoding::Encoding;
 
 /// One client, as its sockets see it.
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) mailbox: Mailbox,
     pub(crate) request: Request,
+    /// How its messages are written.
+    pub(crate) encoding: Encoding,
+    /// What it is to Engine.IO. A plain WebSocket client is nothing to it.
+    pub(crate) session: Option<Session>,
     /// How many answers from the client are being waited for: then its messages are read even when many wait.
     pub(crate) awaited: AtomicUsize,
 }
 
 impl Peer {
-    pub(crate) fn new(mailbox: Mailbox, request: Request) -> Self {
-        Self { mailbox, request, awaited: AtomicUsize::new(0) }
+    pub(crate) fn new(mailbox: Mailbox, request: Request, encoding: Encoding, session: Option<Session>) -> Self {
+        Self { mailbox, request, encoding, session, awaited: AtomicUsize::new(0) }
     }
 
     pub(crate) fn is_awaited(&self) -> bool {

@@ -1,15 +1,19 @@
-//! What a connection makes of what it reads: events, answers, raw messages.
+//! What a connection makes of what it reads: envelopes and raw messages of plain WebSocket clients, here; packets of others,
+//! in [`super::engine`].
 
+use bytes::Bytes;
 use std::task::{Context, Poll};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::link::{Message, Received};
-use super::{Connection, Linger, Phase};
+use super::{Connection, Linger, Phase, Protocol};
 use crate::event::dispatch::unheard;
 use crate::event::error::{EventError, PayloadError};
 use crate::event::handler::{Lifecycle, is_reserved};
 use crate::event::incoming::{Incoming, Message as RawMessage, Parts, ReceivedEvent, Subject};
 use crate::event::rate::Limited;
+use crate::hub::config::Config;
+use crate::socket::Socket;
 use crate::socket::requests::Answer;
 use crate::wire::envelope::{self, Args, Envelope};
 
@@ -17,7 +21,7 @@ use crate::wire::envelope::{self, Args, Envelope};
 const READ_BUDGET: usize = 256;
 
 /// Why an event is not handled.
-enum Refused {
+pub(super) enum Refused {
     /// It is one too many.
     Limited(Limited),
     /// No event can have its name.
@@ -33,15 +37,17 @@ impl Connection {
     /// handler waits for may be among what comes.
     fn has_room(&self) -> bool {
         let bounds = self.config().inbox;
-        let (events, bytes) = (self.executor.events(), self.executor.bytes());
+        let (events, bytes) = self.seats.iter().fold((0, self.protocol.bytes()), |(events, bytes), seat| {
+            (events + seat.executor.events(), bytes + seat.executor.bytes())
+        });
         (events < bounds.messages && bytes < bounds.bytes)
-            || (self.socket.peer().is_awaited() && bytes + events * size_of::<Incoming>() < self.config().max_payload)
+            || (self.peer.is_awaited() && bytes + events * size_of::<Incoming>() < self.config().max_payload)
     }
 
     pub(super) fn read(&mut self, context: &mut Context<'_>) -> bool {
         match self.phase {
             Phase::Lingering { how: Linger::Rejecting | Linger::Discarding, .. } => {
-                if self.link.poll_discard(context).is_ready() {
+                if self.transport.poll_discard(context).is_ready() {
                     self.close(context);
                 }
                 return false;
@@ -50,16 +56,16 @@ impl Connection {
             Phase::Lingering { how: Linger::Answering, .. } | Phase::Closed => return false,
             _ => {}
         }
+        let mut had_mail = self.read_probe(context);
         let mut received = Received::take();
         let mut more = true;
-        let mut had_mail = false;
         for _ in 0..READ_BUDGET {
             if self.is_open() && !self.has_room() {
                 self.heartbeat.deaf();
                 more = false;
                 break;
             }
-            match self.link.poll_next(context, &mut received) {
+            match self.transport.poll_next(context, &mut received) {
                 Poll::Pending => {
                     more = false;
                     break;
@@ -71,9 +77,15 @@ impl Connection {
                 Poll::Ready(Ok(message)) => {
                     self.receive(message, context);
                     // What its handler fired comes before what is read next, and what it ended is over.
-                    if self.socket.peer().mailbox.has_mail() {
+                    if self.peer.mailbox.has_mail() {
                         self.read_mail(context);
                         had_mail = true;
+                    }
+                    if !matches!(
+                        self.phase,
+                        Phase::Open | Phase::Closing { .. } | Phase::Lingering { how: Linger::Expecting, .. }
+                    ) {
+                        break;
                     }
                 }
                 Poll::Ready(Err(cause)) => {
@@ -82,7 +94,7 @@ impl Connection {
                 }
             }
         }
-        self.link.keep(&mut received);
+        self.transport.keep(&mut received);
         more || had_mail
     }
 
@@ -91,85 +103,95 @@ impl Connection {
         if !self.is_open() {
             return;
         }
-        let subject = match message {
-            Message::Text(text) => return self.receive_text(text, context),
-            Message::Binary(bytes) => {
-                let subject = Subject::Message { message: RawMessage::Binary(bytes), is_event: false };
-                return self.receive_raw(subject, context);
-            }
-            Message::Ping(payload) => Subject::Ping(payload),
-            Message::Pong(payload) => Subject::Pong(payload),
-            // The one is dealt with where it is read, the other only ever written.
-            Message::Close(_) | Message::Frame(_) => return,
-        };
-        self.submit(subject, context);
-    }
-
-    fn submit(&mut self, subject: Subject, context: &mut Context<'_>) {
-        self.executor.submit(Incoming::new(self.socket.clone(), subject), context);
-    }
-
-    /// A message that is no event.
-    fn receive_raw(&mut self, subject: Subject, context: &mut Context<'_>) {
-        match self.socket.admit(Lifecycle::Message.as_str()) {
-            Ok(()) => self.submit(subject, context),
-            Err(limited) => over_limit(&Incoming::new(self.socket.clone(), subject), limited),
+        match (&self.protocol, message) {
+            (Protocol::Plain { .. }, Message::Ping(payload)) => self.submit_to_all(&Subject::Ping(payload), context),
+            (Protocol::Plain { .. }, Message::Pong(payload)) => self.submit_to_all(&Subject::Pong(payload), context),
+            (Protocol::Plain { envelopes }, Message::Text(text)) => self.receive_text(text, *envelopes, context),
+            (Protocol::Plain { .. }, Message::Binary(bytes)) => self.receive_binary(bytes, context),
+            (Protocol::Engine(_), Message::Text(text)) => self.receive_packet(&text, context),
+            (Protocol::Engine(_), Message::Binary(bytes)) => self.receive_engine_binary(bytes, context),
+            // Close frames are dealt with where they are read, bare ones only ever written.
+            (_, Message::Close(_) | Message::Frame(_)) | (Protocol::Engine(_), Message::Ping(_) | Message::Pong(_)) => {}
         }
     }
 
-    fn receive_text(&mut self, text: Utf8Bytes, context: &mut Context<'_>) {
-        let envelope = if self.envelopes { envelope::read(&text) } else { None };
+    pub(super) fn submit(&mut self, seat: usize, subject: Subject, context: &mut Context<'_>) {
+        let request = self.transport.polling().and_then(|polling| polling.request()).cloned();
+        if let Some(seat) = self.seats.get_mut(seat) {
+            seat.executor.submit(Incoming::new(seat.socket.clone(), subject).with_request(request), context);
+        }
+    }
+
+    /// What concerns the connection rather than one of its sockets.
+    pub(super) fn submit_to_all(&mut self, subject: &Subject, context: &mut Context<'_>) {
+        for seat in 0..self.seats.len() {
+            self.submit(seat, subject.clone(), context);
+        }
+    }
+
+    pub(super) fn receive_binary(&mut self, bytes: Bytes, context: &mut Context<'_>) {
+        self.receive_raw(Subject::Message { message: RawMessage::Binary(bytes), is_event: false }, context);
+    }
+
+    /// A message that is no event. Who can send one has one seat.
+    fn receive_raw(&mut self, subject: Subject, context: &mut Context<'_>) {
+        let Some(socket) = self.seats.first().map(|seat| &seat.socket) else { return };
+        match socket.admit(Lifecycle::Message.as_str()) {
+            Ok(()) => self.submit(0, subject, context),
+            Err(limited) => over_limit(&Incoming::new(socket.clone(), subject), limited),
+        }
+    }
+
+    pub(super) fn receive_text(&mut self, text: Utf8Bytes, envelopes: bool, context: &mut Context<'_>) {
+        let Some(socket) = self.seats.first().map(|seat| &seat.socket) else { return };
+        let envelope = if envelopes { envelope::read(&text) } else { None };
         let (parts, refused) = match envelope {
             Some(Envelope::Event { name, args, id, depth }) => {
-                (Parts::of(&text, &name, args, id), self.refusal_of(&name, depth))
+                (Parts::of(&text, &name, args, id), refusal_of(socket, &name, depth))
             }
-            Some(Envelope::Answer { id, answer, depth }) if self.socket.answered(id, self.owned(answer, depth)) => {
+            Some(Envelope::Answer { id, answer, depth })
+                if socket.answered(id, owned(self.config(), answer, depth)) =>
+            {
                 return;
             }
             _ => return self.receive_raw(Subject::text_message(text), context),
         };
         let Some(refused) = refused else {
-            return self.submit(Subject::Event(ReceivedEvent::received(text, parts)), context);
+            return self.submit(0, Subject::Event(ReceivedEvent::envelope(text, parts)), context);
         };
+        let socket = socket.clone();
         if !matches!(refused, Refused::Limited(_)) {
-            self.submit(Subject::text_message(text.clone()), context);
+            self.submit(0, Subject::text_message(text.clone()), context);
         }
-        let event = Subject::Event(ReceivedEvent::received(text, parts));
-        let incoming = Incoming::new(self.socket.clone(), event);
-        let error = match refused {
-            Refused::Limited(limited) => return over_limit(&incoming, limited),
-            Refused::TooLong => return unheard(&incoming),
-            Refused::Reserved => EventError::reserved_event(incoming.name()),
-            Refused::TooDeep => PayloadError::too_deep().into(),
-        };
-        incoming.answer(Err(&error));
-        incoming.report(error);
+        refuse(&Incoming::new(socket, Subject::Event(ReceivedEvent::envelope(text, parts))), &refused);
     }
+}
 
-    /// Counts an event, and tells why it is not handled, if that is so.
-    fn refusal_of(&self, name: &str, depth: usize) -> Option<Refused> {
-        let config = self.config();
-        if let Err(limited) = self.socket.admit(name) {
-            return Some(Refused::Limited(limited));
-        }
-        if is_reserved(name) {
-            return Some(Refused::Reserved);
-        }
-        if name.len() > config.max_event_name {
-            return Some(Refused::TooLong);
-        }
-        (depth > config.max_depth).then_some(Refused::TooDeep)
+/// Counts an event, and tells why it is not handled, if that is so.
+pub(super) fn refusal_of(socket: &Socket, name: &str, depth: usize) -> Option<Refused> {
+    let config = socket.hub().config();
+    if let Err(limited) = socket.admit(name) {
+        return Some(Refused::Limited(limited));
     }
+    if is_reserved(name) {
+        return Some(Refused::Reserved);
+    }
+    if name.len() > config.max_event_name {
+        return Some(Refused::TooLong);
+    }
+    (depth > config.max_depth).then_some(Refused::TooDeep)
+}
 
-    /// An answer, apart from the text that it came in.
-    fn owned(&self, answer: Result<Args<'_>, &str>, depth: usize) -> Answer {
-        match answer {
-            _ if depth > self.config().max_depth => Answer::TooDeep,
-            Ok(Args::One(text)) => Answer::One(text.to_owned()),
-            Ok(Args::Many(text)) => Answer::Many(text.to_owned()),
-            Err(error) => Answer::Failed(error.to_owned()),
-        }
-    }
+/// Answers an event that is not handled.
+pub(super) fn refuse(incoming: &Incoming, refused: &Refused) {
+    let error = match refused {
+        Refused::Limited(limited) => return over_limit(incoming, *limited),
+        Refused::TooLong => return unheard(incoming),
+        Refused::Reserved => EventError::reserved_event(incoming.name()),
+        Refused::TooDeep => PayloadError::too_deep().into(),
+    };
+    incoming.answer(Err(&error));
+    incoming.report(error);
 }
 
 /// Drops an event that is one too many. Who asked for an answer is told each time, the application once an episode.
@@ -181,5 +203,15 @@ fn over_limit(incoming: &Incoming, limited: Limited) {
         if limited.is_first {
             incoming.report(error);
         }
+    }
+}
+
+/// An answer, apart from the text that it came in.
+fn owned(config: &Config, answer: Result<Args<'_>, &str>, depth: usize) -> Answer {
+    match answer {
+        _ if depth > config.max_depth => Answer::TooDeep,
+        Ok(Args::One(text)) => Answer::One(text.to_owned()),
+        Ok(Args::Many(text)) => Answer::Many(text.to_owned(), None),
+        Err(error) => Answer::Failed(error.to_owned()),
     }
 }

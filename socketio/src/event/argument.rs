@@ -65,7 +65,7 @@ pub struct Arguments<'a> {
 impl<'a> Arguments<'a> {
     #[doc(hidden)]
     pub fn new(incoming: &'a Incoming) -> Self {
-        Self { incoming, remaining: Remaining::new(incoming.args()) }
+        Self { incoming, remaining: Remaining::new(incoming.args()).with_attachments(incoming.attachments()) }
     }
 
     /// Decodes the payload's next argument.

@@ -5,10 +5,13 @@ use serde::Deserialize;
 use std::ops::Deref;
 
 use super::argument::{Argument, Arguments, LifecycleArgument};
+use super::decode::Remaining;
 use super::disconnect::Disconnect;
 use super::error::{EventError, PayloadError};
 use super::incoming::Subject;
 use super::marker;
+use crate::socket::handshake::Handshake;
+use crate::wire::binary::Attachments;
 use crate::wire::envelope::Args;
 
 /// The name of the event, as a parameter of fallback handlers.
@@ -40,18 +43,31 @@ impl<'a> Argument<'a> for EventName<'a> {
 
 /// All arguments of the event as JSON text, not decoded: for handlers that pass them on, such as fallback handlers.
 #[derive(Clone, Copy, Debug)]
-pub struct RawArgs<'a>(Args<'a>);
+pub struct RawArgs<'a> {
+    args: Args<'a>,
+    attachments: Option<&'a Attachments>,
+}
 
 impl<'a> RawArgs<'a> {
-    pub(crate) fn new(args: Args<'a>) -> Self {
-        Self(args)
+    pub(crate) fn new(args: Args<'a>, attachments: Option<&'a Attachments>) -> Self {
+        Self { args, attachments }
     }
 
-    /// The arguments' JSON text, comma separated, without brackets; empty if there are none.
+    /// The arguments' JSON text, comma separated, without brackets; empty if there are none. Where a Socket.IO client has
+    /// binary data, `{"_placeholder":true,"num":0}` stands for the first of the [`attachments`](Self::attachments).
     pub fn json(&self) -> &'a str {
-        match self.0 {
+        match self.args {
             Args::One(text) | Args::Many(text) => text,
         }
+    }
+
+    /// The binary data of a Socket.IO client, in the order of its placeholders' numbers.
+    pub fn attachments(&self) -> &'a [Bytes] {
+        self.attachments.map(|attachments| &**attachments).unwrap_or_default()
+    }
+
+    fn remaining(&self) -> Remaining<'a> {
+        Remaining::new(self.args).with_attachments(self.attachments)
     }
 
     /// Decodes the first argument.
@@ -60,7 +76,7 @@ impl<'a> RawArgs<'a> {
     ///
     /// It is missing, or not what `T` is decoded from.
     pub fn first<T: Deserialize<'a>>(&self) -> Result<T, PayloadError> {
-        super::decode::Remaining::new(self.0).next()
+        self.remaining().next()
     }
 
     /// Decodes all arguments, each as a `T`.
@@ -69,7 +85,7 @@ impl<'a> RawArgs<'a> {
     ///
     /// One of them is not what `T` is decoded from.
     pub fn all<T: Deserialize<'a>>(&self) -> Result<Vec<T>, PayloadError> {
-        let mut remaining = super::decode::Remaining::new(self.0);
+        let mut remaining = self.remaining();
         let mut all = Vec::new();
         while !remaining.is_empty() {
             all.push(remaining.next()?);
@@ -80,7 +96,36 @@ impl<'a> RawArgs<'a> {
 
 impl<'a> Argument<'a> for RawArgs<'a> {
     fn from_event(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {
-        Ok(Self(arguments.incoming.args()))
+        Ok(Self::new(arguments.incoming.args(), arguments.incoming.attachments()))
+    }
+}
+
+/// The HTTP request that brought the event, as a handler parameter: of a Socket.IO or Engine.IO client that polls the POST with
+/// the event in it, of all others the request that the connection began with. It dereferences to [`Handshake`].
+///
+/// ```
+/// use socketio::{Carrier, event};
+///
+/// #[event("whoami")]
+/// fn whoami(request: Carrier<'_>) -> Option<String> {
+///     request.header("user-agent").map(str::to_owned)
+/// }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Carrier<'a>(Handshake<'a>);
+
+impl<'a> Deref for Carrier<'a> {
+    type Target = Handshake<'a>;
+
+    fn deref(&self) -> &Handshake<'a> {
+        &self.0
+    }
+}
+
+impl<'a> Argument<'a> for Carrier<'a> {
+    fn from_event(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {
+        let incoming = arguments.incoming;
+        Ok(Self(Handshake::new(incoming.request(), incoming.socket.opening())))
     }
 }
 

@@ -4,18 +4,25 @@ use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::error::PayloadError;
+use crate::wire::binary::{Attachments, with_attachments};
 use crate::wire::envelope::Args;
 
 /// What is left of an event's arguments.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Remaining<'a> {
     args: Args<'a>,
+    /// The binary data that placeholders in the arguments stand for.
+    attachments: Option<&'a Attachments>,
     taken: usize,
 }
 
 impl<'a> Remaining<'a> {
     pub(crate) fn new(args: Args<'a>) -> Self {
-        Self { args, taken: 0 }
+        Self { args, attachments: None, taken: 0 }
+    }
+
+    pub(crate) fn with_attachments(self, attachments: Option<&'a Attachments>) -> Self {
+        Self { attachments, ..self }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -24,6 +31,10 @@ impl<'a> Remaining<'a> {
 
     /// Decodes the next argument. One that is missing is an error, unless `T` is an `Option`.
     pub(crate) fn next<T: Deserialize<'a>>(&mut self) -> Result<T, PayloadError> {
+        with_attachments(self.attachments, || self.decode_next())
+    }
+
+    fn decode_next<T: Deserialize<'a>>(&mut self) -> Result<T, PayloadError> {
         let argument = self.taken;
         self.taken += 1;
         let failed = |path, message| PayloadError { argument, path, message };

@@ -33,6 +33,16 @@ impl Disconnect {
         Self { message: Some(message.into()), ..self }
     }
 
+    /// The end of a stream without a word.
+    pub(crate) fn cut() -> Self {
+        Self::new(DisconnectReason::TransportError).with_message("the connection was cut")
+    }
+
+    /// The same in Engine.IO's terms, where a stream that ends is closed by the client.
+    pub(crate) fn as_engine(self) -> Self {
+        if self == Self::cut() { Self { reason: DisconnectReason::TransportClose, ..self } } else { self }
+    }
+
     /// Who or what ended it.
     pub fn reason(&self) -> DisconnectReason {
         self.reason

@@ -15,6 +15,8 @@ use super::error::EventError;
 use super::handler::Lifecycle;
 use super::reply::Outcome;
 use crate::socket::Socket;
+use crate::socket::handshake::Request;
+use crate::wire::binary::Attachments;
 use crate::wire::envelope::Args;
 use crate::wire::payload::Payload;
 
@@ -32,6 +34,8 @@ pub struct Incoming {
     ack: OnceLock<Arc<AckState>>,
     /// Whether the handler has the `Ack`, so that what it returns is no answer.
     ack_taken: AtomicBool,
+    /// The request that it came with, if that is another than the one the connection began with.
+    request: Option<Arc<Request>>,
 }
 
 /// What happened.
@@ -89,7 +93,10 @@ impl Subject {
     /// How many bytes of what was received it holds on to.
     pub(crate) fn size(&self) -> usize {
         match self {
-            Self::Event(event) => event.text.len(),
+            Self::Event(event) => {
+                let attachments = event.attachments.iter().flat_map(|attachments| attachments.iter());
+                event.text.len() + attachments.map(Bytes::len).sum::<usize>()
+            }
             Self::Message { message: Message::Text(text), .. } => text.len(),
             Self::Message { message: Message::Binary(bytes), .. } | Self::Ping(bytes) | Self::Pong(bytes) => {
                 bytes.len()
@@ -128,6 +135,8 @@ pub(crate) struct ReceivedEvent {
     pub(crate) from_client: bool,
     /// Whether the text that it came in is still to be heard as a raw message.
     is_message: bool,
+    /// The binary data that came with it, apart from the text.
+    attachments: Option<Attachments>,
 }
 
 #[derive(Clone, Debug)]
@@ -166,16 +175,22 @@ impl Parts {
 }
 
 impl ReceivedEvent {
-    /// An event that a client sent.
-    pub(crate) fn received(text: Utf8Bytes, parts: Parts) -> Self {
+    /// An event that a plain WebSocket client sent.
+    pub(crate) fn envelope(text: Utf8Bytes, parts: Parts) -> Self {
+        Self { is_message: true, ..Self::packet(text, parts, None) }
+    }
+
+    /// An event that a Socket.IO client sent.
+    pub(crate) fn packet(text: Utf8Bytes, parts: Parts, attachments: Option<Attachments>) -> Self {
         let Parts { name, args, id } = parts;
-        Self { text, name, args, id, from_client: true, is_message: true }
+        Self { text, name, args, id, from_client: true, is_message: false, attachments }
     }
 
     /// An event that the server fired, with `text` as its one argument.
     pub(crate) fn fired(name: Arc<str>, text: Utf8Bytes) -> Self {
         let args = Place::One(0..text.len());
-        Self { args, text, name: Name::Apart(name), id: None, from_client: false, is_message: false }
+        let name = Name::Apart(name);
+        Self { args, text, name, id: None, from_client: false, is_message: false, attachments: None }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -217,7 +232,23 @@ impl Incoming {
             answered: AtomicBool::new(false),
             ack: OnceLock::new(),
             ack_taken: AtomicBool::new(false),
+            request: None,
         }
+    }
+
+    pub(crate) fn with_request(mut self, request: Option<Arc<Request>>) -> Self {
+        self.request = request;
+        self
+    }
+
+    /// The request that it came with, if that is another than the connection's first.
+    pub(crate) fn own_request(&self) -> Option<&Arc<Request>> {
+        self.request.as_ref()
+    }
+
+    /// The request that it came with.
+    pub(crate) fn request(&self) -> &Request {
+        self.request.as_deref().unwrap_or_else(|| &self.socket.peer().request)
     }
 
     /// Whether it was received, and not brought about by this side or by the connection's beginning and end.
@@ -233,12 +264,13 @@ impl Incoming {
         }
         let is_event = event.name() == Lifecycle::Message.as_str();
         let message = Message::Text(event.text.clone());
-        Some(Self::new(self.socket.clone(), Subject::Message { message, is_event }))
+        let message = Self::new(self.socket.clone(), Subject::Message { message, is_event });
+        Some(message.with_request(self.request.clone()))
     }
 
     /// The same event once more, with one answer for both.
     pub(crate) fn twin(&self) -> Self {
-        let twin = Self::new(self.socket.clone(), self.subject.clone());
+        let twin = Self::new(self.socket.clone(), self.subject.clone()).with_request(self.request.clone());
         if let Some(state) = self.ack_state() {
             let _ = twin.ack.set(state);
         }
@@ -256,6 +288,13 @@ impl Incoming {
         match &self.subject {
             Subject::Event(event) => event.args(),
             _ => Args::Many(""),
+        }
+    }
+
+    pub(crate) fn attachments(&self) -> Option<&Attachments> {
+        match &self.subject {
+            Subject::Event(event) => event.attachments.as_ref(),
+            _ => None,
         }
     }
 

@@ -17,8 +17,11 @@ use super::error::{EventError, PayloadError};
 use super::incoming::{Incoming, Message, Subject};
 use super::marker::{Later, Now};
 use crate::socket::attributes::SocketAttributes;
+use crate::socket::handshake::{Handshake, Request};
 use crate::socket::{Socket, SocketId};
+use crate::wire::binary::{Attachments, Binary};
 use crate::wire::envelope::Args;
+use crate::wire::socketio::PLACEHOLDER;
 
 /// What a listener is called with.
 ///
@@ -44,11 +47,13 @@ pub struct EventPayload {
     pub attributes: SocketAttributes,
     /// What went wrong, in `error`, and in `disconnect` after an abnormal end.
     pub error: Option<EventError>,
-    /// The raw message; or of an event's first argument the contents, if it is a string, else its JSON text. In `error`
+    /// The raw message; or of an event's first argument the contents, if it is a string or binary, else its JSON text. In `error`
     /// the message that was at fault, or the id of the socket that could not be reached.
     pub data: Bytes,
     args: Bytes,
     single: bool,
+    attachments: Option<Attachments>,
+    request: Option<Arc<Request>>,
     from_client: bool,
     ack: Ack,
 }
@@ -64,6 +69,8 @@ impl EventPayload {
             data: Bytes::new(),
             args: Bytes::new(),
             single: false,
+            attachments: incoming.attachments().cloned(),
+            request: incoming.own_request().cloned(),
             from_client: false,
             ack: incoming.ack(),
             socket,
@@ -103,6 +110,11 @@ impl EventPayload {
             return Bytes::new();
         };
         let json = first.get();
+        if json.starts_with(PLACEHOLDER)
+            && let Ok(binary) = self.raw().first::<Binary>()
+        {
+            return binary.0;
+        }
         if !json.starts_with('"') {
             return self.args.slice_ref(json.as_bytes());
         }
@@ -114,7 +126,7 @@ impl EventPayload {
 
     fn raw(&self) -> RawArgs<'_> {
         let text = std::str::from_utf8(&self.args).unwrap_or_default();
-        RawArgs::new(if self.single { Args::One(text) } else { Args::Many(text) })
+        RawArgs::new(if self.single { Args::One(text) } else { Args::Many(text) }, self.attachments.as_ref())
     }
 
     /// Decodes the event's first argument; of a raw message, its JSON.
@@ -138,6 +150,13 @@ impl EventPayload {
     /// The answer to the event. A handler's return value goes first; of listeners the first that uses it counts.
     pub fn ack(&self) -> Ack {
         self.ack.clone()
+    }
+
+    /// The HTTP request that brought the event: of a client that polls the POST with the event in it, of all others the
+    /// request that the connection began with.
+    pub fn request(&self) -> Handshake<'_> {
+        let request = self.request.as_deref().unwrap_or_else(|| &self.socket.peer().request);
+        Handshake::new(request, self.socket.opening())
     }
 
     /// Whether a client sent an event of this name. Lifecycle events, raw messages among them, and what the server

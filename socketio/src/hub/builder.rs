@@ -13,9 +13,12 @@ use crate::connection::outbox::Bounds;
 use crate::event::build::Part;
 use crate::event::handler::{Handler, Key};
 use crate::event::rate::RateLimit;
+use crate::event::error::EventError;
 use crate::event::state::States;
 use crate::event::table::Events;
+use crate::namespace::pattern::Pattern;
 use crate::namespace::space::{Contents, MakeAdapter, Mounted, Space};
+use crate::socket::Socket;
 
 /// Something that handlers come from: a table made with [`events!`](crate::events), or a value whose type has
 /// [`#[handlers]`](crate::handlers).
@@ -134,6 +137,37 @@ impl NamespaceBuilder {
         self
     }
 
+    /// Calls `middleware` for each socket that connects, before its `connect` handler; several in the order in which they are
+    /// added. The first that gives an error refuses the socket, and the client is told the error's message and data.
+    ///
+    /// ```
+    /// use socketio::{Hub, Refusal, Socket};
+    ///
+    /// async fn only_admins(socket: Socket) -> Result<(), Refusal> {
+    ///     match socket.handshake().cookie("role") {
+    ///         Some("admin") => Ok(()),
+    ///         _ => Err(Refusal::new("admins only").with_data(serde_json::json!({ "sign_in": "/login" }))),
+    ///     }
+    /// }
+    ///
+    /// let hub = Hub::builder().namespace("/admin", |admin| admin.middleware(only_admins)).build()?;
+    /// # Ok::<(), socketio::BuildError>(())
+    /// ```
+    pub fn middleware<F, R, E>(mut self, middleware: F) -> Self
+    where
+        F: Fn(Socket) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<EventError>,
+    {
+        let middleware = Arc::new(middleware);
+        self.0.middleware.push(Arc::new(move |socket| {
+            let middleware = Arc::clone(&middleware);
+            // Called inside the future, where a panic refuses the socket.
+            Box::pin(async move { middleware(socket).await.map_err(Into::into) })
+        }));
+        self
+    }
+
     /// Limits how many events of this name each client may send. Default: no limit. `message` stands for raw messages as well
     /// as for the event of that name. See [`Builder::rate_limit`] for what happens beyond it.
     pub fn rate_limit_event(mut self, event: impl AsRef<str>, limit: RateLimit) -> Self {
@@ -151,6 +185,10 @@ impl Builder {
 
     /// Adds handlers to a namespace.
     ///
+    /// A path with parameters in braces, such as `/room-{id}`, stands for any number of namespaces: each begins to exist when
+    /// a Socket.IO client connects to it, and vanishes when the last has left. A parameter is one character or more, none of
+    /// them a slash; [`Socket::namespace`](crate::Socket::namespace) tells the whole path.
+    ///
     /// ```
     /// # use socketio::{Hub, event, events};
     /// #[event("restart")]
@@ -164,7 +202,18 @@ impl Builder {
         let contents = &mut self.namespaces.entry(normal_path(path.as_ref())).or_default().0;
         contents.mounted.extend(filled.mounted);
         contents.event_limits.add(filled.event_limits);
+        contents.middleware.extend(filled.middleware);
         self
+    }
+
+    /// Calls `middleware` for each socket that connects to the namespace `/`; see [`NamespaceBuilder::middleware`].
+    pub fn middleware<F, R, E>(self, middleware: F) -> Self
+    where
+        F: Fn(Socket) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<EventError>,
+    {
+        self.namespace("/", |namespace| namespace.middleware(middleware))
     }
 
     /// Gives handlers a value that they can take as [`State<T>`](crate::State); of each type the last one counts.
@@ -302,6 +351,24 @@ impl Builder {
         self
     }
 
+    /// How long a Socket.IO client may take until it is connected to its first namespace. Default: 45 s.
+    pub fn join_timeout(mut self, timeout: Duration) -> Self {
+        self.config.join_timeout = timeout;
+        self
+    }
+
+    /// How many pieces of binary data an event of a Socket.IO client may have. Default: 10, as the reference server has it.
+    pub fn max_attachments(mut self, attachments: usize) -> Self {
+        self.config.max_attachments = attachments;
+        self
+    }
+
+    /// How many packets a client that polls may send in one body. Default: 100,000.
+    pub fn max_packets(mut self, packets: usize) -> Self {
+        self.config.max_packets = packets;
+        self
+    }
+
     /// How long a connection that closes waits for the client to take what is queued and to answer. Default: 5 s.
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.config.close_timeout = timeout;
@@ -347,12 +414,15 @@ impl Builder {
             self.check(path, &namespace.0.mounted)?;
         }
         let make = self.adapter.as_deref();
-        let spaces: HashMap<Box<str>, Arc<Space>> = self
-            .namespaces
-            .into_iter()
-            .map(|(path, namespace)| (path.as_str().into(), Arc::new(Space::new(&path, namespace.0, make))))
-            .collect();
-        Ok(Hub::new(Core::new(self.config, self.states, spaces, self.adapter)))
+        let mut spaces: HashMap<Box<str>, Arc<Space>> = HashMap::new();
+        let mut patterns = Vec::new();
+        for (path, NamespaceBuilder(contents)) in self.namespaces {
+            match Pattern::of(&path) {
+                Some(pattern) => patterns.push((pattern, contents)),
+                None => drop(spaces.insert(path.as_str().into(), Arc::new(Space::new(&path, contents, make)))),
+            }
+        }
+        Ok(Hub::new(Core::new(self.config, self.states, spaces, patterns, self.adapter)))
     }
 
     fn check(&self, path: &str, mounted: &[Mounted]) -> Result<(), BuildError> {

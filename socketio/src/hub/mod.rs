@@ -12,9 +12,12 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::connection::engine::Flavour;
 use crate::event::state::States;
 use crate::namespace::Namespace;
+use crate::namespace::pattern::Pattern;
 use crate::namespace::space::{Contents, MakeAdapter, Space};
+use crate::transport::engine::EngineRoutes;
 use builder::Builder;
 use config::Config;
 use connections::Connections;
@@ -57,6 +60,8 @@ pub(crate) struct Core {
     states: States,
     root: Arc<Space>,
     spaces: RwLock<HashMap<Box<str>, Arc<Space>>>,
+    /// What namespaces are made from that exist only while somebody is in them.
+    patterns: Vec<(Pattern, Contents)>,
     make_adapter: Option<Box<MakeAdapter>>,
     counters: Counters,
     connections: Connections,
@@ -69,6 +74,7 @@ impl Core {
         config: Config,
         states: States,
         mut spaces: HashMap<Box<str>, Arc<Space>>,
+        patterns: Vec<(Pattern, Contents)>,
         make_adapter: Option<Box<MakeAdapter>>,
     ) -> Self {
         let new_root = || Arc::new(Space::new(ROOT, Contents::default(), make_adapter.as_deref()));
@@ -78,10 +84,21 @@ impl Core {
             states,
             root,
             spaces: RwLock::new(spaces),
+            patterns,
             make_adapter,
             counters: Counters::default(),
             connections: Connections::default(),
         }
+    }
+
+    /// What a namespace of this path would be made from, if it is one of those that come and go.
+    fn pattern(&self, path: &str) -> Option<&Contents> {
+        self.patterns.iter().find_map(|(pattern, contents)| pattern.matches(path).then_some(contents))
+    }
+
+    /// The application makes the adapter, and may ask for other namespaces meanwhile: no lock is held.
+    fn make_space(&self, path: &str, contents: Option<&Contents>) -> Space {
+        Space::new(path, contents.cloned().unwrap_or_default(), self.make_adapter.as_deref())
     }
 }
 
@@ -110,15 +127,46 @@ impl Hub {
         let path = builder::normal_path(path.as_ref());
         let known = core.spaces.read().get(&*path).cloned();
         let space = known.unwrap_or_else(|| {
-            // The application makes the adapter, and may ask for other namespaces meanwhile: no lock is held. Of two that
-            // are made at the same time the first is kept.
-            let new = Arc::new(Space::new(&path, Contents::default(), core.make_adapter.as_deref()));
+            let new = Arc::new(core.make_space(&path, core.pattern(&path)));
+            // Of two that are made at the same time the first is kept.
             let mut spaces = core.spaces.write();
             let kept = Arc::clone(spaces.entry(path.as_str().into()).or_insert_with(|| Arc::clone(&new)));
             drop(spaces);
             kept
         });
         Namespace::new(Arc::clone(core), space)
+    }
+
+    /// The namespace that a client asks for, if there is one. One that comes and goes has the client for a guest from now on,
+    /// and until the client's socket [departs](Self::vacate).
+    pub(crate) fn enter(&self, path: &str) -> Option<Arc<Space>> {
+        let core = self.core();
+        if let Some(known) = core.spaces.read().get(path) {
+            known.add_guest();
+            return Some(Arc::clone(known));
+        }
+        let new = Arc::new(core.make_space(path, Some(core.pattern(path)?)).vanishing());
+        let mut spaces = core.spaces.write();
+        let kept = Arc::clone(spaces.entry(path.into()).or_insert_with(|| Arc::clone(&new)));
+        kept.add_guest();
+        drop(spaces);
+        Some(kept)
+    }
+
+    /// A socket has left a namespace, which vanishes now if it is of that kind and the socket was the last.
+    pub(crate) fn vacate(&self, space: &Space) {
+        if !space.is_vanishing() {
+            return;
+        }
+        let mut spaces = self.core().spaces.write();
+        let vanished = if space.remove_guest() { spaces.remove(space.path()) } else { None };
+        drop(spaces);
+        drop(vanished);
+    }
+
+    /// The routes for Socket.IO clients, to be merged into an axum router. Clients connect to all namespaces by way of them.
+    pub fn socketio(&self) -> EngineRoutes {
+        EngineRoutes::new(self.clone(), Arc::clone(&self.core().root), Flavour::SocketIo, "/socket.io/")
     }
 
     /// Figures for operators.

@@ -1,5 +1,6 @@
 //! [`Namespace`]: a separate event space, with the verbs that hubs share.
 
+pub(crate) mod pattern;
 pub(crate) mod registry;
 pub(crate) mod rooms;
 pub(crate) mod space;
@@ -8,12 +9,14 @@ use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::connection::engine::Flavour;
 use crate::event::listener::{EventPayload, ListenerHandle, Listening};
 use crate::event::message::IntoMessage;
 use crate::hub::{Core, Hub};
 use crate::selection::{EmitError, Selection};
 use crate::socket::Socket;
 use crate::socket::events::fired;
+use crate::transport::engine::EngineRoutes;
 use crate::transport::websocket::WebSocketRoute;
 use space::Space;
 
@@ -48,6 +51,12 @@ impl Namespace {
     /// The route for plain WebSocket clients, to be mounted in an axum router.
     pub fn websocket(&self) -> WebSocketRoute {
         WebSocketRoute::new(Hub::from_core(&self.core), Arc::clone(&self.space))
+    }
+
+    /// The routes for Engine.IO clients without Socket.IO, at a path such as `/engine.io/`, to be merged into an axum router.
+    /// Each session is a socket of this namespace: its messages are `message` events, and `emit(text)` or `emit(bytes)` answers.
+    pub fn engine(&self, path: impl AsRef<str>) -> EngineRoutes {
+        EngineRoutes::new(Hub::from_core(&self.core), Arc::clone(&self.space), Flavour::Bare, path.as_ref())
     }
 
     /// Calls `listener` for events of this name, after the table's handler and the socket's own listeners, in order of

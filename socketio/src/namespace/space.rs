@@ -1,14 +1,18 @@
 //! What one namespace consists of, behind all handles to it.
 
+use futures_util::future::BoxFuture;
 use std::any::Any;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::registry::Registry;
 use crate::adapter::{Adapter, LocalAdapter};
+use crate::event::error::EventError;
 use crate::event::handler::{Handler, Lifecycle};
 use crate::event::listener::Listeners;
 use crate::event::rate::{EventLimit, EventLimits};
 use crate::event::table::{self, Events};
+use crate::socket::Socket;
 
 /// A table of handlers, with what they share as `&self`.
 #[derive(Clone)]
@@ -18,11 +22,15 @@ pub(crate) struct Mounted {
 }
 
 /// What a namespace is made from.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Contents {
     pub(crate) mounted: Vec<Mounted>,
     pub(crate) event_limits: EventLimits,
+    pub(crate) middleware: Vec<Middleware>,
 }
+
+/// Lets a new socket go on, or refuses it.
+pub(crate) type Middleware = Arc<dyn Fn(Socket) -> BoxFuture<'static, Result<(), EventError>> + Send + Sync>;
 
 /// Makes the adapter of a namespace from the local one.
 pub(crate) type MakeAdapter = dyn Fn(LocalAdapter) -> Arc<dyn Adapter> + Send + Sync;
@@ -31,9 +39,12 @@ pub(crate) struct Space {
     path: Box<str>,
     mounted: Box<[Mounted]>,
     event_limits: EventLimits,
+    middleware: Box<[Middleware]>,
     listeners: Arc<Listeners>,
     registry: Arc<Registry>,
     adapter: Arc<dyn Adapter>,
+    /// How many sockets there are or will be in a moment, in a namespace that vanishes when it is empty.
+    guests: Option<AtomicUsize>,
 }
 
 type Found = Option<(&'static Handler, Option<Arc<dyn Any + Send + Sync>>)>;
@@ -46,9 +57,37 @@ impl Space {
             Some(make) => make(local),
             None => Arc::new(local),
         };
-        let Contents { mounted, event_limits } = contents;
-        let listeners = Arc::default();
-        Self { path: path.into(), mounted: mounted.into(), event_limits, listeners, registry, adapter }
+        let Contents { mounted, event_limits, middleware } = contents;
+        Self {
+            path: path.into(),
+            mounted: mounted.into(),
+            event_limits,
+            middleware: middleware.into(),
+            listeners: Arc::default(),
+            registry,
+            adapter,
+            guests: None,
+        }
+    }
+
+    /// Makes it one that vanishes when it is empty.
+    pub(crate) fn vanishing(self) -> Self {
+        Self { guests: Some(AtomicUsize::new(0)), ..self }
+    }
+
+    pub(crate) fn is_vanishing(&self) -> bool {
+        self.guests.is_some()
+    }
+
+    pub(crate) fn add_guest(&self) {
+        if let Some(guests) = &self.guests {
+            guests.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// `true`: it was the last.
+    pub(crate) fn remove_guest(&self) -> bool {
+        self.guests.as_ref().is_some_and(|guests| guests.fetch_sub(1, Ordering::Relaxed) == 1)
     }
 
     pub(crate) fn path(&self) -> &str {
@@ -70,6 +109,14 @@ impl Space {
     /// The limit on an event that clients send, if there is one.
     pub(crate) fn event_limit(&self, name: &str) -> Option<EventLimit> {
         self.event_limits.find(name)
+    }
+
+    pub(crate) fn middleware(&self) -> &[Middleware] {
+        &self.middleware
+    }
+
+    pub(crate) fn has_middleware(&self) -> bool {
+        !self.middleware.is_empty()
     }
 
     pub(crate) fn handler(&self, name: &str) -> Found {

@@ -9,8 +9,7 @@ use crate::connection::mailbox::Rejected;
 use crate::event::error::EventError;
 use crate::event::message::IntoMessage;
 use crate::selection::{EmitError, Selection};
-use crate::wire::envelope;
-use crate::wire::frame::{FrameWriter, Opcode};
+use crate::wire::frame::Frame;
 use crate::wire::packet::Packet;
 use crate::wire::payload::Payload;
 
@@ -115,11 +114,25 @@ impl Socket {
 
     /// Puts a message into the client's outbox.
     pub(crate) fn deliver(&self, packet: &Packet) -> Result<(), EmitError> {
-        if self.is_gone() {
+        if self.is_leaving() {
             return Err(EmitError::Closed);
         }
-        let sent = self.peer().mailbox.send(packet.websocket_frame(), packet.is_volatile());
+        let send = |frame: &Frame| self.send(frame, packet.is_volatile());
+        let sent = packet.with_frame(&self.peer().encoding, self.namespace(), send);
         sent.map_err(|rejected| self.rejected(rejected))
+    }
+
+    /// Queues a frame for the client; until the socket is accepted it is put aside.
+    fn send(&self, frame: &Frame, volatile: bool) -> Result<(), Rejected> {
+        if self.is_connecting() {
+            let mut side = self.0.side.lock();
+            // It may have been accepted meanwhile, and then nothing is put aside any more.
+            if self.is_connecting() {
+                let held = &mut side.get_or_insert_default().held;
+                return self.peer().mailbox.hold(held.get_or_insert_default(), frame);
+            }
+        }
+        self.peer().mailbox.send(frame, volatile)
     }
 
     pub(super) fn rejected(&self, rejected: Rejected) -> EmitError {
@@ -140,12 +153,11 @@ impl Socket {
 
     /// Sends the answer to an event. `id`: the JSON text of the event's id.
     pub(crate) fn answer(&self, id: &str, answer: Result<&Payload, &EventError>) {
-        let mut writer = FrameWriter::new();
-        match answer {
-            Ok(payload) => envelope::write_answer(writer.payload(), id, payload),
-            Err(error) => envelope::write_error(writer.payload(), id, error),
-        }
-        let sent = self.peer().mailbox.send(&writer.finish(Opcode::Text), false);
+        let peer = self.peer();
+        let sent = match self.is_leaving() {
+            true => Err(Rejected::Closed),
+            false => peer.mailbox.send(&peer.encoding.answer(self.namespace(), id, answer), false),
+        };
         if let Err(rejected) = sent {
             let error = self.rejected(rejected);
             tracing::debug!(socket = %self.id(), %error, "an answer was not sent");

@@ -6,11 +6,15 @@
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 use std::borrow::Cow;
+use serde::Deserialize;
 use std::net::SocketAddr;
+use std::time::SystemTime;
 
 use crate::connection::stream::Stream;
 use crate::event::argument::{Argument, Arguments};
-use crate::event::error::EventError;
+use crate::event::decode::Remaining;
+use crate::event::error::{EventError, PayloadError};
+use crate::wire::envelope::Args;
 
 /// Entries one after the other: a byte for the kind, the lengths of key and value as two and four bytes, key, value.
 #[derive(Debug, Default)]
@@ -95,11 +99,75 @@ fn push(entries: &mut Vec<u8>, kind: Kind, key: &[u8], value: &[u8]) {
 /// }
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct Handshake<'a>(&'a Request);
+pub struct Handshake<'a> {
+    request: &'a Request,
+    /// What a Socket.IO client connected with.
+    opening: Option<&'a Opening>,
+}
+
+/// What a Socket.IO client sent when it connected to a namespace, and when that was.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    pub(crate) auth: Box<str>,
+    pub(crate) time: SystemTime,
+}
 
 impl<'a> Handshake<'a> {
-    pub(crate) fn new(request: &'a Request) -> Self {
-        Self(request)
+    pub(crate) fn new(request: &'a Request, opening: Option<&'a Opening>) -> Self {
+        Self { request, opening }
+    }
+
+    /// What a Socket.IO client connected with as `auth`, decoded. A client that gives none gives `{}`, and so does one of a
+    /// plain WebSocket.
+    ///
+    /// ```
+    /// use socketio::{Handshake, Refusal, event};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Auth {
+    ///     token: String,
+    /// }
+    ///
+    /// #[event(connect)]
+    /// fn check(handshake: Handshake<'_>) -> Result<(), Refusal> {
+    ///     let auth: Auth = handshake.auth().map_err(|_| "a token is needed")?;
+    ///     if auth.token == "secret" { Ok(()) } else { Err("the wrong token".into()) }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// It is not what `T` is decoded from.
+    pub fn auth<T: Deserialize<'a>>(&self) -> Result<T, PayloadError> {
+        Remaining::new(Args::One(self.auth_json())).next()
+    }
+
+    /// The JSON text of the same.
+    pub fn auth_json(&self) -> &'a str {
+        self.opening.map_or("{}", |opening| &opening.auth)
+    }
+
+    /// When the client connected to the namespace. `None` for a plain WebSocket client.
+    pub fn time(&self) -> Option<SystemTime> {
+        self.opening.map(|opening| opening.time)
+    }
+
+    /// The path and query string that were requested, as they were sent.
+    pub fn url(&self) -> String {
+        match (self.path(), self.query_string()) {
+            (path, "") => path.to_owned(),
+            (path, query) => format!("{path}?{query}"),
+        }
+    }
+
+    /// All parameters of the query string, decoded.
+    pub fn queries(&self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> {
+        form_urlencoded::parse(self.uri().1)
+    }
+
+    /// Whether a web page of another site may have connected: there is an `Origin`.
+    pub fn is_cross_domain(&self) -> bool {
+        self.header("origin").is_some()
     }
 
     /// A parameter of the route's path, percent-decoded: `id` in `/ws/{id}`.
@@ -131,7 +199,7 @@ impl<'a> Handshake<'a> {
 
     /// All headers that are kept.
     pub fn headers(&self) -> HeaderMap {
-        let parsed = self.0.entries(Kind::Header).filter_map(|(name, value)| {
+        let parsed = self.request.entries(Kind::Header).filter_map(|(name, value)| {
             Some((HeaderName::from_bytes(name.as_bytes()).ok()?, http::HeaderValue::from_bytes(value).ok()?))
         });
         let mut headers = HeaderMap::new();
@@ -143,22 +211,22 @@ impl<'a> Handshake<'a> {
 
     /// The value of a cookie, as it was sent.
     pub fn cookie(&self, name: &str) -> Option<&'a str> {
-        let cookies = self.0.entries(Kind::Header).filter(|(header, _)| *header == "cookie");
+        let cookies = self.request.entries(Kind::Header).filter(|(header, _)| *header == "cookie");
         let pairs = cookies.filter_map(|(_, value)| std::str::from_utf8(value).ok()).flat_map(|value| value.split(';'));
         pairs.filter_map(|pair| pair.trim().split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
     }
 
     /// The client's address; behind a proxy, the proxy's.
     pub fn peer_addr(&self) -> Option<SocketAddr> {
-        self.0.peer
+        self.request.peer
     }
 
     fn uri(&self) -> (&'a str, &'a [u8]) {
-        self.0.entries(Kind::Uri).next().unwrap_or_default()
+        self.request.entries(Kind::Uri).next().unwrap_or_default()
     }
 
     fn text(&self, kind: Kind, key: &str) -> Option<&'a str> {
-        let (_, value) = self.0.entries(kind).find(|(name, _)| *name == key)?;
+        let (_, value) = self.request.entries(kind).find(|(name, _)| *name == key)?;
         std::str::from_utf8(value).ok()
     }
 }
@@ -188,7 +256,7 @@ mod tests {
     #[test]
     fn everything_is_found_again() {
         let request = request(None);
-        let handshake = Handshake::new(&request);
+        let handshake = Handshake::new(&request, None);
         assert_eq!(handshake.param("id"), Some("a b"));
         assert_eq!(handshake.param("room"), None);
         assert_eq!(handshake.query("room").as_deref(), Some("x y"));
@@ -207,7 +275,7 @@ mod tests {
     #[test]
     fn only_the_headers_asked_for_are_kept() {
         let request = request(Some(&[HeaderName::from_static("x-raw")]));
-        let handshake = Handshake::new(&request);
+        let handshake = Handshake::new(&request, None);
         assert_eq!(handshake.cookie("a"), None);
         assert_eq!(handshake.headers().len(), 1);
     }

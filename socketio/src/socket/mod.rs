@@ -17,19 +17,22 @@ use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::SystemTime;
 use tokio::sync::Notify;
 
 use crate::connection::end::End;
 use crate::connection::mailbox::Mail;
+use crate::connection::outbox::Outbox;
 use crate::connection::peer::Peer;
-use crate::event::disconnect::DisconnectReason;
+use crate::connection::session::random_id;
+use crate::event::disconnect::{Disconnect, DisconnectReason};
 use crate::event::listener::Listeners;
 use crate::event::rate::Buckets;
 use crate::hub::Hub;
 use crate::namespace::space::Space;
 use crate::wire::frame::{FrameWriter, Opcode};
 use attributes::SocketAttributes;
-use handshake::Handshake;
+use handshake::{Handshake, Opening};
 pub use id::SocketId;
 use requests::Requests;
 
@@ -46,6 +49,7 @@ struct Inner {
     space: Arc<Space>,
     peer: Arc<Peer>,
     phase: AtomicU8,
+    opening: Option<Box<Opening>>,
     rooms: Mutex<HashSet<Arc<str>>>,
     /// What most sockets have none of.
     side: Mutex<Option<Box<Side>>>,
@@ -59,6 +63,8 @@ struct Inner {
 struct Side {
     attributes: SocketAttributes,
     extensions: Extensions,
+    /// What waits for the socket to be accepted.
+    held: Option<Box<Outbox>>,
     listeners: Option<Arc<Listeners>>,
     requests: Requests,
     buckets: Option<Box<Buckets>>,
@@ -66,7 +72,31 @@ struct Side {
 
 const CONNECTING: u8 = 0;
 const CONNECTED: u8 = 1;
-const GONE: u8 = 2;
+/// It takes no more messages, and still has its rooms.
+const LEAVING: u8 = 2;
+/// The same, and what waits to be handled is dropped: this side wants it to leave.
+const SENT_AWAY: u8 = 3;
+const GONE: u8 = 4;
+
+/// How a new socket is to be called, and what it is known of it.
+pub(crate) enum Identity<'a> {
+    /// A random UUID, until the application gives it another id.
+    Uuid,
+    /// The id of its Engine.IO session.
+    Session(&'a str),
+    /// An id in the form of the reference server, for a Socket.IO client that connects with this JSON text.
+    Generated { auth: &'a str },
+}
+
+impl Identity<'_> {
+    fn id(&self) -> SocketId {
+        match self {
+            Self::Uuid => SocketId::random(),
+            Self::Session(sid) => SocketId::from(*sid),
+            Self::Generated { .. } => SocketId::from(&*random_id()),
+        }
+    }
+}
 
 /// Why a socket did not join a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -93,14 +123,28 @@ pub enum SetIdError {
     /// An id is not empty.
     #[error("the id is empty")]
     Empty,
+    /// A Socket.IO client has been told its id, once it is connected.
+    #[error("the client knows its id already")]
+    Known,
 }
 
 impl Socket {
     /// A new socket, registered and able to be addressed, but not yet connected.
-    pub(crate) fn register(hub: Hub, space: Arc<Space>, peer: Arc<Peer>, extensions: Extensions) -> Self {
+    pub(crate) fn register(
+        hub: Hub,
+        space: Arc<Space>,
+        peer: Arc<Peer>,
+        extensions: Extensions,
+        identity: Identity<'_>,
+    ) -> Self {
         let side = (!extensions.is_empty()).then(|| Box::new(Side { extensions, ..Side::default() }));
+        let opening = match identity {
+            Identity::Generated { auth } => Some(Box::new(Opening { auth: auth.into(), time: SystemTime::now() })),
+            Identity::Uuid | Identity::Session(_) => None,
+        };
         let socket = Self(Arc::new(Inner {
-            id: RwLock::new(SocketId::random()),
+            id: RwLock::new(identity.id()),
+            opening,
             hub,
             space,
             peer,
@@ -111,16 +155,30 @@ impl Socket {
             ended: Notify::new(),
         }));
         while !socket.space().registry().add(socket.id(), &socket) {
-            *socket.0.id.write() = SocketId::random();
+            *socket.0.id.write() = identity.id();
         }
         socket
     }
 
-    /// Counts the socket as connected.
-    pub(crate) fn connected(&self) {
-        if self.0.phase.compare_exchange(CONNECTING, CONNECTED, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-            self.space().registry().count_connected();
+    /// Tells the client that it is connected, sends what was put aside, and counts the socket as connected.
+    pub(crate) fn accepted(&self) {
+        // Whoever emits meanwhile waits for the lock, and comes behind.
+        let mut side = self.0.side.lock();
+        let greeting = self.peer().encoding.connect(self.namespace(), &self.id());
+        if self.0.phase.compare_exchange(CONNECTING, CONNECTED, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            return;
         }
+        let held = side.as_mut().and_then(|side| side.held.take());
+        if greeting.is_some() || held.is_some() {
+            self.peer().mailbox.send_held(greeting.as_ref(), held.map_or_else(Outbox::default, |held| *held));
+        }
+        drop(side);
+        self.space().registry().count_connected();
+    }
+
+    /// Takes no more messages.
+    pub(crate) fn leaving(&self) {
+        let _ = self.0.phase.compare_exchange(CONNECTED, LEAVING, Ordering::AcqRel, Ordering::Acquire);
     }
 
     /// Leaves hub and rooms, once. `Some`: it was the first time, and whether the socket had been connected.
@@ -129,15 +187,18 @@ impl Socket {
         if before == GONE {
             return None;
         }
+        let held = self.0.side.lock().as_mut().and_then(|side| side.held.take());
+        drop(held);
         let rooms = std::mem::take(&mut *self.0.rooms.lock());
         for room in rooms {
             self.space().adapter().leave(self, &room);
         }
         let id = self.0.id.read();
-        self.space().registry().remove(&id, self, before == CONNECTED);
+        self.space().registry().remove(&id, self, before != CONNECTING);
         drop(id);
         self.tell_waiting();
-        Some(before == CONNECTED)
+        self.hub().vacate(self.space());
+        Some(before != CONNECTING)
     }
 
     /// Lets everyone know who waits for the client's answers or for the end that the end has begun.
@@ -160,8 +221,27 @@ impl Socket {
         self.0.phase.load(Ordering::Acquire) == GONE
     }
 
+    /// Whether it is accepted, and not gone yet.
     pub(crate) fn is_connected(&self) -> bool {
-        self.0.phase.load(Ordering::Acquire) == CONNECTED
+        !matches!(self.0.phase.load(Ordering::Acquire), CONNECTING | GONE)
+    }
+
+    fn is_connecting(&self) -> bool {
+        self.0.phase.load(Ordering::Acquire) == CONNECTING
+    }
+
+    /// Whether it takes no more messages.
+    fn is_leaving(&self) -> bool {
+        self.0.phase.load(Ordering::Acquire) >= LEAVING
+    }
+
+    /// Whether this side wants it to end, so that what waits to be handled is dropped.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.peer().mailbox.is_ending() || self.0.phase.load(Ordering::Acquire) == SENT_AWAY
+    }
+
+    pub(crate) fn opening(&self) -> Option<&Opening> {
+        self.0.opening.as_deref()
     }
 
     /// The socket's id.
@@ -185,6 +265,9 @@ impl Socket {
         }
         if **current == *id {
             return Ok(());
+        }
+        if self.0.opening.is_some() && !self.is_connecting() {
+            return Err(SetIdError::Known);
         }
         let id = SocketId::from(id);
         if !self.space().registry().rename(self, &current, &id) {
@@ -214,7 +297,7 @@ impl Socket {
 
     /// Whether messages can be emitted to the socket: it has not begun to close.
     pub fn is_alive(&self) -> bool {
-        !self.is_gone() && !self.peer().mailbox.is_shut()
+        !self.is_leaving() && !self.peer().mailbox.is_shut()
     }
 
     /// Waits until the connection has begun to end, whoever ended it: for handlers to notice that nobody waits for them
@@ -223,7 +306,7 @@ impl Socket {
         let notified = self.0.ended.notified();
         tokio::pin!(notified);
         notified.as_mut().enable();
-        if self.is_alive() && !self.peer().mailbox.is_ending() {
+        if self.is_alive() && !self.is_ending() {
             notified.await;
         }
     }
@@ -275,7 +358,7 @@ impl Socket {
 impl Socket {
     /// Everything that is known of it.
     pub fn handshake(&self) -> Handshake<'_> {
-        Handshake::new(&self.peer().request)
+        Handshake::new(&self.peer().request, self.opening())
     }
 
     /// A parameter of the route's path: `params("id")` for `/ws/{id}`.
@@ -318,9 +401,16 @@ impl Socket {
         self.end(DisconnectReason::ServerClose, code, reason.into());
     }
 
-    /// Leaves the namespace; as a plain WebSocket connection has only one, it is closed.
+    /// Leaves the namespace, after everything that is queued has been delivered. Events that wait are not handled any more. A
+    /// Socket.IO client's connection stays, with its sockets in other namespaces; that of a plain WebSocket client, which has
+    /// only one, is closed.
     pub fn disconnect(&self) {
-        self.end(DisconnectReason::ServerDisconnect, 1000, String::new());
+        if !self.peer().encoding.has_namespaces() {
+            return self.end(DisconnectReason::ServerDisconnect, 1000, String::new());
+        }
+        // One that is not accepted yet leaves as soon as it is.
+        let _ = self.0.phase.compare_exchange(CONNECTED, SENT_AWAY, Ordering::AcqRel, Ordering::Acquire);
+        self.peer().mailbox.post(Mail::Leave(self.clone(), Disconnect::new(DisconnectReason::ServerDisconnect)));
     }
 
     fn end(&self, reason: DisconnectReason, code: u16, text: String) {

@@ -17,6 +17,7 @@ use crate::event::decode::Remaining;
 use crate::event::error::PayloadError;
 use crate::event::message::IntoMessage;
 use crate::selection::EmitError;
+use crate::wire::binary::Attachments;
 use crate::wire::envelope::Args;
 
 /// Why there is no answer.
@@ -47,7 +48,7 @@ pub enum AckError {
 #[derive(Debug)]
 pub(crate) enum Answer {
     One(String),
-    Many(String),
+    Many(String, Option<Attachments>),
     Failed(String),
     /// One that is nested too deeply to be looked at.
     TooDeep,
@@ -130,9 +131,9 @@ impl<T> fmt::Debug for AckFuture<T> {
 }
 
 fn decode<T: DeserializeOwned>(answer: &Answer) -> Result<T, AckError> {
-    let args = match answer {
-        Answer::One(text) => Args::One(text),
-        Answer::Many(text) => Args::Many(text),
+    let (args, attachments) = match answer {
+        Answer::One(text) => (Args::One(text), None),
+        Answer::Many(text, attachments) => (Args::Many(text), attachments.as_ref()),
         Answer::Failed(error) => return Err(AckError::Failed(serde_json::from_str(error).unwrap_or_default())),
         Answer::TooDeep => return Err(PayloadError::too_deep().into()),
     };
@@ -142,7 +143,7 @@ fn decode<T: DeserializeOwned>(answer: &Answer) -> Result<T, AckError> {
     {
         return Ok(nothing);
     }
-    Ok(Remaining::new(args).next()?)
+    Ok(Remaining::new(args).with_attachments(attachments).next()?)
 }
 
 /// A question that was sent. Dropping it forgets it.

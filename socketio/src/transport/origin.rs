@@ -7,7 +7,7 @@
 
 use http::header::{HOST, ORIGIN};
 use http::uri::Authority;
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, HeaderValue, Uri};
 
 /// The origins that may connect, besides the server's own.
 #[derive(Clone, Debug, Default)]
@@ -30,16 +30,27 @@ impl Origins {
         }
     }
 
+    /// Whether any page of another origin may connect.
+    pub(crate) fn is_open(&self) -> bool {
+        self.any || !self.allowed.is_empty()
+    }
+
+    /// Whether pages of this origin may connect, be it the server's own or not.
+    pub(crate) fn allows(&self, origin: &HeaderValue) -> bool {
+        self.any || origin.to_str().is_ok_and(|origin| self.names(origin))
+    }
+
+    fn names(&self, origin: &str) -> bool {
+        self.allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
+    }
+
     /// Whether a request with these headers may connect. `uri`: the request's own, which names the host in HTTP/2.
     pub(crate) fn permit(&self, headers: &HeaderMap, uri: &Uri) -> bool {
         let Some(origin) = headers.get(ORIGIN) else { return true };
-        if self.any {
+        if self.allows(origin) {
             return true;
         }
         let Ok(origin) = origin.to_str() else { return false };
-        if self.allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin)) {
-            return true;
-        }
         let host = headers.get(HOST).and_then(|host| host.to_str().ok()).and_then(|host| host.parse().ok());
         let Some(host) = host.as_ref().or(uri.authority()) else { return false };
         is_same(origin, host)

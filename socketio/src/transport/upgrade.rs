@@ -1,9 +1,10 @@
 //! [`Upgrade`]: a request that asks to become a WebSocket.
 
-use axum::extract::{FromRequestParts, MatchedPath, OriginalUri, RawPathParams};
+use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, OriginalUri, RawPathParams};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::FutureExt;
+use futures_util::future::{Either, select};
 use http::header::{
     ALLOW, CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
@@ -13,6 +14,8 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::upgrade::downcast;
 use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -155,33 +158,52 @@ impl Upgrade {
     }
 
     /// What is kept of the request, and the promise of its stream.
-    pub(crate) fn into_parts(self, keep_headers: Option<&[HeaderName]>) -> (OnUpgrade, Request, Extensions) {
-        let mut extensions = self.parts.extensions.clone();
-        let peer = extensions.remove::<axum::extract::ConnectInfo<SocketAddr>>().map(|info| info.0);
+    pub(crate) fn into_parts(self, keep_headers: Option<&[HeaderName]>) -> (Upgrading, Request, Extensions) {
+        let peer = self.parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
         let params = self.params.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let request = Request::new(&self.parts, params, peer, keep_headers);
-        // What axum itself leaves in the extensions is of no use here, and would keep hyper's read buffer in memory.
-        extensions.remove::<OriginalUri>();
-        extensions.remove::<MatchedPath>();
         let by_axum = usize::from(!self.params.is_empty());
-        if extensions.len() <= by_axum {
-            extensions = Extensions::new();
-        }
-        (self.on_upgrade, request, extensions)
+        (Upgrading(self.on_upgrade), request, kept_extensions(&self.parts.extensions, by_axum))
     }
 }
 
-/// Waits for the upgrade, and takes the TCP socket out of it where there is one. With it come the bytes that were read
-/// beyond the handshake.
-pub(crate) async fn upgraded(on_upgrade: OnUpgrade) -> hyper::Result<(Stream, Vec<u8>)> {
-    Ok(match tcp(on_upgrade.await?) {
-        Ok((stream, received)) => {
-            // Without it, small messages would wait for the acknowledgement of those before them.
-            let _ = stream.set_nodelay(true);
-            (Stream::Tcp(stream), received.to_vec())
+/// What the application has put into a request's extensions. `by_axum`: how many of them are axum's and can't be named.
+pub(crate) fn kept_extensions(extensions: &Extensions, by_axum: usize) -> Extensions {
+    let mut extensions = extensions.clone();
+    extensions.remove::<ConnectInfo<SocketAddr>>();
+    // What axum itself leaves in the extensions is of no use here, and would keep hyper's read buffer in memory.
+    extensions.remove::<OriginalUri>();
+    extensions.remove::<MatchedPath>();
+    if extensions.len() <= by_axum { Extensions::new() } else { extensions }
+}
+
+/// The promise of a stream. With the stream come the bytes that were read beyond the handshake.
+pub(crate) struct Upgrading(OnUpgrade);
+
+impl Upgrading {
+    /// Waits for the upgrade, and takes the TCP socket out of it where there is one.
+    async fn stream(self) -> hyper::Result<(Stream, Vec<u8>)> {
+        Ok(match tcp(self.0.await?) {
+            Ok((stream, received)) => {
+                // Without it, small messages would wait for the acknowledgement of those before them.
+                let _ = stream.set_nodelay(true);
+                (Stream::Tcp(stream), received.to_vec())
+            }
+            Err(upgraded) => (Stream::Other(Box::new(TokioIo::new(upgraded))), Vec::new()),
+        })
+    }
+
+    /// The same, for no longer than `timeout`, nor than until the hub shuts down.
+    pub(crate) async fn wait(self, timeout: Duration, ending: impl Future<Output = ()>) -> Option<(Stream, Vec<u8>)> {
+        let upgraded = pin!(tokio::time::timeout(timeout, self.stream()));
+        match select(upgraded, pin!(ending)).await {
+            Either::Left((Ok(Ok(upgraded)), _)) => return Some(upgraded),
+            Either::Left((Ok(Err(error)), _)) => tracing::debug!(%error, "the upgrade failed"),
+            Either::Left((Err(_), _)) => tracing::debug!("the upgrade took too long"),
+            Either::Right(_) => tracing::debug!("the hub shuts down before the upgrade is done"),
         }
-        Err(upgraded) => (Stream::Other(Box::new(TokioIo::new(upgraded))), Vec::new()),
-    })
+        None
+    }
 }
 
 /// `axum::serve` has its own wrapper about the stream, a server of HTTP/1.1 alone has none.

@@ -3,16 +3,15 @@
 use axum::extract::Request as HttpRequest;
 use axum::handler::Handler;
 use axum::response::{IntoResponse, Response};
-use futures_util::future::{Either, Ready, ready, select};
+use futures_util::future::{Ready, ready};
 use http::request::Parts;
 use http::{HeaderValue, Request, StatusCode};
 use std::convert::Infallible;
 use std::fmt;
-use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::upgrade::{Upgrade, upgraded};
+use super::upgrade::Upgrade;
 use crate::connection::Connection;
 use crate::connection::lifecycle::OnOpen;
 use crate::connection::link::Link;
@@ -22,7 +21,8 @@ use crate::event::listener::Listening;
 use crate::hub::Hub;
 use crate::hub::connections::Admission;
 use crate::namespace::space::Space;
-use crate::socket::Socket;
+use crate::socket::{Identity, Socket};
+use crate::wire::encoding::Encoding;
 
 /// The route for plain WebSocket clients: an axum handler, and a tower service for any other server over hyper.
 ///
@@ -102,20 +102,16 @@ impl WebSocketRoute {
     /// Waits for the stream, then leaves the connection to a task of its own: this one holds on to what hyper has read.
     async fn connect(self, upgrade: Upgrade, admission: Admission) {
         let config = self.hub.config();
-        let (on_upgrade, mut request, extensions) = upgrade.into_parts(config.keep_headers.as_deref());
-        let upgraded = pin!(tokio::time::timeout(config.upgrade_timeout, upgraded(on_upgrade)));
-        let (stream, received) = match select(upgraded, pin!(admission.ending())).await {
-            Either::Left((Ok(Ok(upgraded)), _)) => upgraded,
-            Either::Left((Ok(Err(error)), _)) => return tracing::debug!(%error, "the upgrade failed"),
-            Either::Left((Err(_), _)) => return tracing::debug!("the upgrade took too long"),
-            Either::Right(_) => return tracing::debug!("the hub shuts down before the upgrade is done"),
-        };
+        let (upgrading, mut request, extensions) = upgrade.into_parts(config.keep_headers.as_deref());
+        let upgraded = upgrading.wait(config.upgrade_timeout, admission.ending());
+        let Some((stream, received)) = upgraded.await else { return };
         request.set_peer(&stream);
         let link = Link::new(stream, received, config.max_payload);
-        let peer = Arc::new(Peer::new(Mailbox::new(config.outbox, config.overflow), request));
-        let socket = Socket::register(self.hub.clone(), self.space, Arc::clone(&peer), extensions);
+        let mailbox = Mailbox::new(config.outbox, config.overflow);
+        let peer = Arc::new(Peer::new(mailbox, request, Encoding::Envelopes, None));
+        let socket = Socket::register(self.hub.clone(), self.space, Arc::clone(&peer), extensions, Identity::Uuid);
         admission.fill(&peer);
-        tokio::spawn(Connection::new(link, socket, self.envelopes, admission).run(self.on_open));
+        tokio::spawn(Connection::plain(link, socket, self.envelopes, self.on_open.as_ref(), admission).run());
     }
 
     fn respond(&self, mut parts: Parts) -> Response {

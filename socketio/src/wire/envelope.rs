@@ -129,9 +129,9 @@ impl<'a> Fields<'a> {
 }
 
 /// Appends an event. With `ack` the client is asked to answer under that id.
-pub(crate) fn write_event(out: &mut Vec<u8>, name: &[u8], payload: &Payload, ack: Option<u64>) {
+pub(crate) fn write_event(out: &mut Vec<u8>, name: &str, payload: &Payload, ack: Option<u64>) {
     out.extend_from_slice(b"{\"event\":");
-    write_string(out, std::str::from_utf8(name).unwrap_or_default());
+    write_value(out, name);
     write_arguments(out, payload);
     if let Some(id) = ack {
         out.extend_from_slice(b",\"id\":");
@@ -172,12 +172,8 @@ fn write_arguments(out: &mut Vec<u8>, payload: &Payload) {
     }
 }
 
-fn write_string(out: &mut Vec<u8>, text: &str) {
-    write_value(out, text);
-}
-
 /// Appends a value of ours, none of which can fail to serialize.
-fn write_value(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+pub(super) fn write_value(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
     let start = out.len();
     if serde_json::to_writer(&mut *out, value).is_err() {
         out.truncate(start);
@@ -328,7 +324,7 @@ mod tests {
                 payload.push(argument).expect("a JSON value serializes");
             }
             let mut text = Vec::new();
-            write_event(&mut text, name.as_bytes(), &payload, ack);
+            write_event(&mut text, &name, &payload, ack);
             let text = String::from_utf8(text).expect("JSON is UTF-8");
             let Some(Envelope::Event { name: read_name, args: read_args, id, .. }) = read(&text) else {
                 panic!("not an event: {text}");

@@ -85,6 +85,9 @@ pub(crate) enum Frame {
 }
 
 impl Frame {
+    /// No frame at all.
+    pub(crate) const NOTHING: Self = Self::Several(Vec::new());
+
     /// A whole frame with these bytes. Large ones are not copied.
     pub(crate) fn binary(bytes: &Bytes) -> Self {
         let mut writer = FrameWriter::new();

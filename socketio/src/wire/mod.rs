@@ -3,10 +3,11 @@
 //! [`payload`] is the neutral form of arguments that everything above speaks, [`packet`] one message on its way out,
 //! [`envelope`] the JSON envelopes of plain WebSocket clients, found in the text by [`scan`], [`frame`] finished WebSocket
 //! frames. Socket.IO clients have [`socketio`] packets, written by the default encoding or another [`parser`] such as
-//! [`msgpack`], inside [`engine`] packets. [`binary`] is the [`Binary`](crate::Binary) payload type, [`scratch`] the buffers
-//! that all of them are written into.
+//! [`msgpack`], inside [`engine`] packets. [`encoding`] chooses among all these for one client. [`binary`] is the
+//! [`Binary`](crate::Binary) payload type, [`scratch`] the buffers that all of them are written into.
 
 pub(crate) mod binary;
+pub(crate) mod encoding;
 pub(crate) mod engine;
 pub(crate) mod envelope;
 pub(crate) mod frame;

@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 use std::cell::OnceCell;
+use std::sync::Arc;
 
-use super::envelope;
-use super::frame::{Frame, FrameWriter, Opcode};
+use super::encoding::Encoding;
+use super::frame::Frame;
+use super::parser::Parser;
 use super::payload::Payload;
 use super::scratch::Scratch;
 
@@ -18,7 +20,11 @@ pub struct Packet {
     volatile: bool,
     /// Under which id the client is asked to answer.
     ack: Option<u64>,
-    websocket: OnceCell<Frame>,
+    envelope: OnceCell<Frame>,
+    engine: OnceCell<Frame>,
+    socketio: OnceCell<Frame>,
+    /// The form of the first parser that was asked for.
+    parsed: OnceCell<(Arc<dyn Parser>, Frame)>,
 }
 
 #[derive(Debug)]
@@ -46,7 +52,15 @@ impl Packet {
     }
 
     fn new(content: Content) -> Self {
-        Self { content, volatile: false, ack: None, websocket: OnceCell::new() }
+        Self {
+            content,
+            volatile: false,
+            ack: None,
+            envelope: OnceCell::new(),
+            engine: OnceCell::new(),
+            socketio: OnceCell::new(),
+            parsed: OnceCell::new(),
+        }
     }
 
     pub(crate) fn with_volatile(self, volatile: bool) -> Self {
@@ -71,27 +85,30 @@ impl Packet {
         self.volatile
     }
 
-    /// The frame that plain WebSocket clients receive.
-    pub(crate) fn websocket_frame(&self) -> &Frame {
-        self.websocket.get_or_init(|| self.frame())
+    /// What is sent to a client that reads this encoding. A packet stays within one namespace, so that each is made once.
+    pub(crate) fn with_frame<R>(&self, encoding: &Encoding, namespace: &str, send: impl FnOnce(&Frame) -> R) -> R {
+        let encode = || self.encode(encoding, namespace);
+        match encoding {
+            Encoding::Envelopes => send(self.envelope.get_or_init(encode)),
+            Encoding::Engine => send(self.engine.get_or_init(encode)),
+            Encoding::SocketIo => send(self.socketio.get_or_init(encode)),
+            Encoding::Parsed(parser) => {
+                let (known, frame) = self.parsed.get_or_init(|| (Arc::clone(parser), encode()));
+                if Arc::ptr_eq(known, parser) { send(frame) } else { send(&encode()) }
+            }
+        }
     }
 
-    fn frame(&self) -> Frame {
-        let mut writer = FrameWriter::new();
-        let opcode = match &self.content {
-            Content::Event { name, payload } => {
-                envelope::write_event(writer.payload(), name, payload, self.ack);
-                Opcode::Text
-            }
-            Content::Text(text) => {
-                writer.payload().extend_from_slice(text);
-                Opcode::Text
-            }
-            Content::Binary(bytes) => {
-                writer.payload().extend_from_slice(bytes);
-                Opcode::Binary
-            }
-        };
-        writer.finish(opcode)
+    fn encode(&self, encoding: &Encoding, namespace: &str) -> Frame {
+        match &self.content {
+            Content::Event { name, payload } => encoding.event(namespace, text(name), payload, self.ack),
+            Content::Text(message) => encoding.text(namespace, text(message)),
+            Content::Binary(bytes) => encoding.binary(namespace, bytes),
+        }
     }
+}
+
+/// What was text when it was stored.
+fn text(stored: &Scratch) -> &str {
+    std::str::from_utf8(stored).unwrap_or_default()
 }

@@ -8,7 +8,7 @@ use std::fmt;
 ///
 /// A parser translates between its own messages and the default encoding, so that nothing behind it needs to know of it.
 /// [`MsgpackParser`](crate::MsgpackParser) is one; give it to the routes with
-/// [`SocketIoRoutes::parser`](crate::SocketIoRoutes::parser).
+/// [`EngineRoutes::parser`](crate::EngineRoutes::parser).
 pub trait Parser: fmt::Debug + Send + Sync + 'static {
     /// Translates a packet that goes out into one or more messages.
     fn encode(&self, packet: &ParserPacket) -> Vec<ParserMessage>;

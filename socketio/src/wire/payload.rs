@@ -36,6 +36,13 @@ impl Payload {
         Ok(payload)
     }
 
+    /// One argument that is binary.
+    pub(crate) fn of_binary(bytes: Bytes) -> Self {
+        let mut json = Scratch::take();
+        json.push(HOLE);
+        Self { json, count: 1, attachments: vec![bytes] }
+    }
+
     /// Appends an argument. After an error the payload is of no more use.
     pub(crate) fn push(&mut self, value: &(impl Serialize + ?Sized)) -> serde_json::Result<()> {
         if self.count > 0 {

@@ -20,6 +20,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use std::borrow::Cow;
 
+use super::envelope::write_value;
 use super::payload::Payload;
 use super::scan::Scanner;
 use crate::event::handler::is_reserved;
@@ -45,6 +46,12 @@ pub(crate) struct Packet<'a> {
     pub(crate) id: Option<&'a str>,
     /// Empty where there is none.
     pub(crate) json: &'a str,
+    /// An event's name; empty in other packets.
+    pub(crate) name: Cow<'a, str>,
+    /// The arguments of an event or an answer as they stand in the list, comma separated.
+    pub(crate) args: &'a str,
+    /// How deeply they are nested, the list of them being the first level.
+    pub(crate) depth: usize,
 }
 
 /// A text that is no packet.
@@ -77,8 +84,10 @@ pub(crate) fn read(text: &str, max_attachments: usize) -> Result<Packet<'_>, Inv
         false => ("/", rest),
     };
     let (id, json) = split_digits(rest);
-    let packet = Packet { kind, attachments, namespace, id: Some(id).filter(|id| !id.is_empty()), json };
-    if packet.is_valid() { Ok(packet) } else { Err(Invalid) }
+    let id = Some(id).filter(|id| !id.is_empty());
+    let mut packet = Packet { kind, attachments, namespace, id, json, name: Cow::Borrowed(""), args: "", depth: 1 };
+    packet.read_json().filter(|()| packet.has_its_attachments()).ok_or(Invalid)?;
+    Ok(packet)
 }
 
 fn split_digits(text: &str) -> (&str, &str) {
@@ -87,46 +96,43 @@ fn split_digits(text: &str) -> (&str, &str) {
 }
 
 impl<'a> Packet<'a> {
-    fn is_valid(&self) -> bool {
-        match self.kind {
+    /// Finds the parts of the JSON. `None`: it is not what such a packet has.
+    fn read_json(&mut self) -> Option<()> {
+        let mut scanner = Scanner::new(self.json);
+        let is_valid = match self.kind {
             Kind::Connect => self.json.is_empty() || is_json(self.json, '{'),
             Kind::Disconnect => self.json.is_empty(),
-            Kind::Event => self.event().is_some_and(|(name, _)| !is_reserved(&name)) && self.has_its_attachments(),
-            Kind::Ack => (self.json.is_empty() || self.args().is_some()) && self.has_its_attachments(),
             Kind::ConnectError => is_json(self.json, '{') || is_json(self.json, '"'),
-        }
-    }
-
-    /// The event's name, and its arguments as they stand in the list, comma separated.
-    pub(crate) fn event(&self) -> Option<(Cow<'a, str>, &'a str)> {
-        let mut scanner = Scanner::new(self.json);
-        if !scanner.take(b'[') {
-            return None;
-        }
-        let name = scanner.value()?;
-        let name = match name.as_bytes()[0] {
-            b'"' if name.contains('\\') => Cow::Owned(serde_json::from_str(name).ok()?),
-            b'"' => Cow::Borrowed(&name[1..name.len() - 1]),
-            // The reference takes numbers for names, too.
-            b'-' | b'0'..=b'9' => Cow::Borrowed(name),
-            _ => return None,
+            Kind::Ack if self.json.is_empty() => true,
+            Kind::Ack => scanner.take(b'[') && (scanner.take(b']') && scanner.is_at_end() || self.read_args(scanner)),
+            Kind::Event => {
+                if !scanner.take(b'[') {
+                    return None;
+                }
+                self.name = name(scanner.value()?)?;
+                match scanner.take(b',') {
+                    true => self.read_args(scanner),
+                    false => scanner.take(b']') && scanner.is_at_end(),
+                }
+            }
         };
-        if scanner.take(b',') {
-            return Some((name, list(scanner)?));
-        }
-        (scanner.take(b']') && scanner.is_at_end()).then_some((name, ""))
+        is_valid.then_some(())
     }
 
-    /// The arguments of an answer, comma separated.
-    pub(crate) fn args(&self) -> Option<&'a str> {
-        let mut scanner = Scanner::new(self.json);
-        if !scanner.take(b'[') {
-            return None;
+    /// Finds the arguments, of which there is one at least, up to the end of the list.
+    fn read_args(&mut self, mut scanner: Scanner<'a>) -> bool {
+        let rest = scanner.rest();
+        loop {
+            if scanner.value().is_none() {
+                return false;
+            }
+            self.depth = self.depth.max(scanner.depth() + 1);
+            if !scanner.take(b',') {
+                break;
+            }
         }
-        if scanner.take(b']') {
-            return scanner.is_at_end().then_some("");
-        }
-        list(scanner)
+        self.args = rest[..rest.len() - scanner.rest().len()].trim_matches([' ', '\t', '\n', '\r']);
+        scanner.take(b']') && scanner.is_at_end()
     }
 
     /// Whether no placeholder stands for an attachment that the packet does not have. Those that are not written as all
@@ -146,17 +152,15 @@ fn is_json(text: &str, first: char) -> bool {
     text.starts_with(first) && scanner.value().is_some() && scanner.is_at_end()
 }
 
-/// Everything up to the bracket at the end, which must be values.
-fn list(mut scanner: Scanner<'_>) -> Option<&str> {
-    let rest = scanner.rest();
-    loop {
-        scanner.value()?;
-        if !scanner.take(b',') {
-            break;
-        }
-    }
-    let length = rest.len() - scanner.rest().len();
-    (scanner.take(b']') && scanner.is_at_end()).then(|| rest[..length].trim_matches([' ', '\t', '\n', '\r']))
+/// The name of an event. The reference takes numbers for names, too; no client can use a reserved one.
+fn name(json: &str) -> Option<Cow<'_, str>> {
+    let name = match json.as_bytes().first()? {
+        b'"' if json.contains('\\') => Cow::Owned(serde_json::from_str(json).ok()?),
+        b'"' => Cow::Borrowed(&json[1..json.len() - 1]),
+        b'-' | b'0'..=b'9' => Cow::Borrowed(json),
+        _ => return None,
+    };
+    (!is_reserved(&name)).then_some(name)
 }
 
 fn write_head(out: &mut Vec<u8>, plain: u8, with_attachments: u8, namespace: &str, attachments: usize) {
@@ -180,7 +184,7 @@ pub(crate) fn write_event(out: &mut Vec<u8>, namespace: &str, name: &str, payloa
         write_number(out, id);
     }
     out.push(b'[');
-    write_json(out, name);
+    write_value(out, name);
     if payload.count() > 0 {
         out.push(b',');
         payload.write_placeholders(out);
@@ -197,18 +201,27 @@ pub(crate) fn write_ack(out: &mut Vec<u8>, namespace: &str, id: &str, payload: &
     out.push(b']');
 }
 
+/// Appends an ACK that says what went wrong: its one argument is an object with `error`.
+pub(crate) fn write_error(out: &mut Vec<u8>, namespace: &str, id: &str, error: &impl Serialize) {
+    write_head(out, b'3', b'6', namespace, 0);
+    out.extend_from_slice(id.as_bytes());
+    out.extend_from_slice(b"[{\"error\":");
+    write_value(out, error);
+    out.extend_from_slice(b"}]");
+}
+
 /// Appends a CONNECT.
 pub(crate) fn write_connect(out: &mut Vec<u8>, namespace: &str, sid: &str) {
     write_head(out, b'0', b'0', namespace, 0);
     out.extend_from_slice(b"{\"sid\":");
-    write_json(out, sid);
+    write_value(out, sid);
     out.push(b'}');
 }
 
 /// Appends a CONNECT_ERROR.
 pub(crate) fn write_connect_error(out: &mut Vec<u8>, namespace: &str, error: &ConnectError<'_>) {
     write_head(out, b'4', b'4', namespace, 0);
-    write_json(out, error);
+    write_value(out, error);
 }
 
 /// Appends a DISCONNECT.
@@ -225,16 +238,7 @@ pub(crate) struct ConnectError<'a> {
 }
 
 fn write_number(out: &mut Vec<u8>, number: u64) {
-    write_json(out, &number);
-}
-
-/// Appends a value of ours, none of which can fail to serialize.
-fn write_json(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
-    let start = out.len();
-    if serde_json::to_writer(&mut *out, value).is_err() {
-        out.truncate(start);
-        out.extend_from_slice(b"null");
-    }
+    write_value(out, &number);
 }
 
 /// A packet that is being received: its text, and as many of its attachments as have come.
@@ -274,7 +278,11 @@ mod tests {
     use serde_json::{Value, json};
 
     fn packet<'a>(kind: Kind, namespace: &'a str, id: Option<&'a str>, json: &'a str) -> Result<Packet<'a>, Invalid> {
-        Ok(Packet { kind, attachments: 0, namespace, id, json })
+        read_as(Packet { kind, attachments: 0, namespace, id, json, name: "".into(), args: "", depth: 1 })
+    }
+
+    fn read_as(mut packet: Packet<'_>) -> Result<Packet<'_>, Invalid> {
+        packet.read_json().map(|()| packet).ok_or(Invalid)
     }
 
     #[test]
@@ -309,11 +317,14 @@ mod tests {
 
     #[test]
     fn names_and_arguments_of_events() {
-        let event = |text: &'static str| read(text, 10).expect("a packet").event().expect("an event");
-        assert_eq!(event(r#"2["a"]"#), ("a".into(), ""));
-        assert_eq!(event(r#"2[ "a" , 1 , [2] ] "#), ("a".into(), "1 , [2]"));
-        assert_eq!(event(r#"2["caf\u00e9",{"x":"]"}]"#), ("café".into(), r#"{"x":"]"}"#));
-        assert_eq!(event(r#"2[7,"x"]"#), ("7".into(), r#""x""#));
+        let event = |text: &'static str| {
+            let packet = read(text, 10).expect("a packet");
+            (packet.name, packet.args, packet.depth)
+        };
+        assert_eq!(event(r#"2["a"]"#), ("a".into(), "", 1));
+        assert_eq!(event(r#"2[ "a" , 1 , [2] ] "#), ("a".into(), "1 , [2]", 2));
+        assert_eq!(event(r#"2["caf\u00e9",{"x":"]"}]"#), ("café".into(), r#"{"x":"]"}"#, 2));
+        assert_eq!(event(r#"2[7,"x"]"#), ("7".into(), r#""x""#, 1));
     }
 
     #[test]
@@ -361,8 +372,8 @@ mod tests {
             write_event(&mut text, &namespace, &name, &payload, id);
             let text = String::from_utf8(text).expect("text");
             let packet = read(&text, 10).expect("a packet");
-            let (read_name, list) = packet.event().expect("an event");
-            prop_assert_eq!(read_name, name);
+            let list = packet.args;
+            prop_assert_eq!(&*packet.name, name);
             prop_assert_eq!((packet.namespace, packet.attachments), (&*namespace, bytes.len()));
             prop_assert_eq!(packet.id.map(str::to_owned), id.map(|id| id.to_string()));
             let list: Vec<Value> = serde_json::from_str(&format!("[{list}]")).expect("JSON");

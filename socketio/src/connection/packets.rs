@@ -1,0 +1,165 @@
+//! Socket.IO on a connection: packets, and the sockets that they are for.
+
+use bytes::Bytes;
+use std::sync::Arc;
+use std::task::Context;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use super::end::End;
+use super::reading::{refusal_of, refuse};
+use super::{Connection, Protocol};
+use crate::event::disconnect::{Disconnect, DisconnectReason};
+use crate::event::incoming::{Incoming, Parts, ReceivedEvent, Subject};
+use crate::socket::requests::Answer;
+use crate::socket::{Identity, Socket};
+use crate::wire::binary::Attachments;
+use crate::wire::encoding::Encoding;
+use crate::wire::envelope::Args;
+use crate::wire::parser::ParserMessage;
+use crate::wire::socketio::{self, ConnectError, Kind, Packet, Partial};
+
+/// Of how many namespaces a connection can have sockets.
+const MAX_NAMESPACES: usize = 100;
+
+impl Connection {
+    /// Deals with a text message.
+    pub(super) fn receive_socketio_text(&mut self, text: Utf8Bytes, context: &mut Context<'_>) {
+        if let Encoding::Parsed(_) = self.peer.encoding {
+            return self.receive_parsed(ParserMessage::Text(text.to_string()), context);
+        }
+        let max = self.config().max_attachments;
+        let Protocol::Engine(engine) = &mut self.protocol else { return };
+        match socketio::read(&text, max) {
+            // No other packet comes between a packet and its attachments.
+            Ok(_) if engine.partial.is_some() => self.parse_error(context),
+            Ok(Packet { attachments: expected @ 1.., .. }) => {
+                engine.partial = Some(Partial::new(text, expected));
+            }
+            Ok(packet) => self.receive_socketio(&text, &packet, None, context),
+            Err(socketio::Invalid) => self.parse_error(context),
+        }
+    }
+
+    /// Deals with a binary message: an attachment, or a packet in another encoding.
+    pub(super) fn receive_socketio_binary(&mut self, bytes: Bytes, context: &mut Context<'_>) {
+        if let Encoding::Parsed(_) = self.peer.encoding {
+            return self.receive_parsed(ParserMessage::Binary(bytes), context);
+        }
+        let max = self.config().max_payload;
+        let Protocol::Engine(engine) = &mut self.protocol else { return };
+        let Some(partial) = &mut engine.partial else { return self.parse_error(context) };
+        if partial.size() + bytes.len() > max {
+            return self.too_large(context);
+        }
+        if partial.take(bytes)
+            && let Some(partial) = engine.partial.take()
+        {
+            let (text, attachments) = partial.into_parts();
+            self.receive_whole(&text, attachments, context);
+        }
+    }
+
+    fn receive_parsed(&mut self, message: ParserMessage, context: &mut Context<'_>) {
+        let max = self.config().max_payload;
+        let (Protocol::Engine(engine), Encoding::Parsed(parser)) = (&mut self.protocol, &self.peer.encoding) else {
+            return;
+        };
+        engine.messages.push(message);
+        match parser.decode(&engine.messages) {
+            Ok(Some(packet)) => {
+                engine.messages = Vec::new();
+                self.receive_whole(&Utf8Bytes::from(packet.text), packet.attachments, context);
+            }
+            Ok(None) if engine.bytes() > max => self.too_large(context),
+            Ok(None) => {}
+            Err(_) => self.parse_error(context),
+        }
+    }
+
+    fn receive_whole(&mut self, text: &Utf8Bytes, attachments: Vec<Bytes>, context: &mut Context<'_>) {
+        let attachments = Some(attachments).filter(|attachments| !attachments.is_empty());
+        match socketio::read(text, usize::MAX) {
+            Ok(packet) => self.receive_socketio(text, &packet, attachments.map(Into::into), context),
+            Err(socketio::Invalid) => self.parse_error(context),
+        }
+    }
+
+    fn too_large(&mut self, context: &mut Context<'_>) {
+        self.broken(Disconnect::new(DisconnectReason::TooLarge).with_code(1009), context);
+    }
+
+    /// Deals with a packet and all that belongs to it.
+    fn receive_socketio(
+        &mut self,
+        text: &Utf8Bytes,
+        packet: &Packet<'_>,
+        attachments: Option<Attachments>,
+        context: &mut Context<'_>,
+    ) {
+        let namespace = packet.namespace;
+        let seat = self.seats.iter().position(|seat| !seat.is_concluded() && seat.socket.namespace() == namespace);
+        match (packet.kind, seat) {
+            (Kind::Connect, None) => self.connect(namespace, packet.json),
+            (Kind::Event, Some(seat)) => self.receive_event(seat, text, packet, attachments, context),
+            (Kind::Ack, Some(seat)) => self.receive_answer(seat, packet, attachments),
+            (Kind::Disconnect, Some(seat)) => {
+                self.seats[seat].conclude(&Disconnect::new(DisconnectReason::ClientDisconnect), false);
+            }
+            // Leaving may cross being sent away, and so may what was sent before.
+            (Kind::Disconnect | Kind::Event | Kind::Ack, None)
+                if self.seats.iter().any(|seat| seat.socket.namespace() == namespace) => {}
+            _ => {
+                tracing::debug!(kind = ?packet.kind, "a packet that does not fit");
+                self.end(End::misused());
+            }
+        }
+    }
+
+    fn receive_event(
+        &mut self,
+        seat: usize,
+        text: &Utf8Bytes,
+        packet: &Packet<'_>,
+        attachments: Option<Attachments>,
+        context: &mut Context<'_>,
+    ) {
+        let socket = &self.seats[seat].socket;
+        let parts = Parts::of(text, &packet.name, Args::Many(packet.args), packet.id);
+        let refused = refusal_of(socket, &packet.name, packet.depth);
+        let subject = Subject::Event(ReceivedEvent::packet(text.clone(), parts, attachments));
+        match refused {
+            None => self.submit(seat, subject, context),
+            Some(refused) => refuse(&Incoming::new(socket.clone(), subject), &refused),
+        }
+    }
+
+    fn receive_answer(&mut self, seat: usize, packet: &Packet<'_>, attachments: Option<Attachments>) {
+        let Some(id) = packet.id.and_then(|id| id.parse().ok()) else { return };
+        let answer = match packet.depth > self.config().max_depth {
+            true => Answer::TooDeep,
+            false => Answer::Many(packet.args.to_owned(), attachments),
+        };
+        // One to nothing that was asked means nothing.
+        self.seats[seat].socket.answered(id, answer);
+    }
+
+    /// A client wants to connect to a namespace.
+    fn connect(&mut self, namespace: &str, auth: &str) {
+        let Protocol::Engine(engine) = &self.protocol else { return };
+        let is_full = self.seats.len() >= MAX_NAMESPACES;
+        let refusal = match Some(()).filter(|()| !is_full).and_then(|()| self.hub.enter(namespace)) {
+            None if is_full => "Too many namespaces",
+            Some(space) => {
+                let identity = Identity::Generated { auth: if auth.is_empty() { "{}" } else { auth } };
+                let peer = Arc::clone(&self.peer);
+                let socket = Socket::register(self.hub.clone(), space, peer, engine.extensions.clone(), identity);
+                return self.seat(socket, None);
+            }
+            None => "Invalid namespace",
+        };
+        let error = ConnectError { message: refusal, data: None };
+        if let Some(frame) = self.peer.encoding.connect_error(namespace, &error) {
+            let _ = self.peer.mailbox.send(&frame, false);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Engine.IO sessions: what requests that belong together are told by.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use tokio::sync::Notify;
+
+use super::peer::Peer;
+
+/// The sessions of one Engine.IO endpoint, by their ids.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions(Mutex<HashMap<Arc<str>, Arc<Peer>>>);
+
+impl Sessions {
+    pub(crate) fn find(&self, sid: &str) -> Option<Arc<Peer>> {
+        self.0.lock().get(sid).cloned()
+    }
+
+    pub(crate) fn add(&self, peer: &Arc<Peer>) {
+        if let Some(session) = &peer.session {
+            self.0.lock().insert(Arc::clone(&session.sid), Arc::clone(peer));
+        }
+    }
+}
+
+/// What the tasks of a session's requests and that of its connection share.
+#[derive(Debug)]
+pub(crate) struct Session {
+    sid: Arc<str>,
+    sessions: Weak<Sessions>,
+    /// Whether it travels by long-polling, still.
+    polls: AtomicBool,
+    /// Whether a POST is under way.
+    posting: AtomicBool,
+    upgraded: Notify,
+}
+
+impl Session {
+    pub(crate) fn new(sessions: &Arc<Sessions>, polls: bool) -> Self {
+        Self {
+            sid: random_id().into(),
+            sessions: Arc::downgrade(sessions),
+            polls: AtomicBool::new(polls),
+            posting: AtomicBool::new(false),
+            upgraded: Notify::new(),
+        }
+    }
+
+    pub(crate) fn sid(&self) -> &str {
+        &self.sid
+    }
+
+    pub(crate) fn polls(&self) -> bool {
+        self.polls.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn upgraded(&self) {
+        self.polls.store(false, Ordering::Release);
+        self.upgraded.notify_waiters();
+    }
+
+    /// Waits until the session travels by WebSocket.
+    pub(crate) async fn upgrade(&self) {
+        let mut upgraded = std::pin::pin!(self.upgraded.notified());
+        upgraded.as_mut().enable();
+        if self.polls() {
+            upgraded.await;
+        }
+    }
+
+    /// Begins a POST. `false`: another one is under way.
+    pub(crate) fn begin_post(&self) -> bool {
+        !self.posting.swap(true, Ordering::AcqRel)
+    }
+
+    pub(crate) fn end_post(&self) {
+        self.posting.store(false, Ordering::Release);
+    }
+
+    /// Lets no request find the session any more.
+    pub(crate) fn forget(&self) {
+        if let Some(sessions) = self.sessions.upgrade() {
+            let forgotten = sessions.0.lock().remove(&*self.sid);
+            drop(forgotten);
+        }
+    }
+}
+
+/// An id that nobody can guess: 20 characters of base64url, made of 15 random bytes, as the reference server has them.
+pub(crate) fn random_id() -> String {
+    let (first, second) = (uuid::Uuid::new_v4(), uuid::Uuid::new_v4());
+    // Where a UUID says its version there is nothing random: those bytes are left out.
+    let (first, second) = (first.as_bytes(), second.as_bytes());
+    let bytes: [u8; 15] = std::array::from_fn(|at| if at < 6 { first[at] } else { second[(at + 4) % 16] });
+    URL_SAFE_NO_PAD.encode(bytes)
+}

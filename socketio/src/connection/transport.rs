@@ -1,0 +1,104 @@
+//! [`Transport`]: how a connection's bytes travel, by WebSocket or by HTTP long-polling.
+
+use std::io;
+use std::task::{Context, Poll};
+
+use super::link::{Link, Message, Received};
+use super::mailbox::Mailbox;
+use super::outbox::Load;
+use super::polling::Polling;
+use crate::event::disconnect::Disconnect;
+
+#[allow(clippy::large_enum_variant, reason = "nearly all connections have the large one")]
+pub(super) enum Transport {
+    WebSocket(Link),
+    Polling(Box<Polling>),
+}
+
+impl Transport {
+    pub(super) fn polling(&mut self) -> Option<&mut Polling> {
+        match self {
+            Self::Polling(polling) => Some(polling),
+            Self::WebSocket(_) => None,
+        }
+    }
+
+    /// The next message. An error ends the connection.
+    pub(super) fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+        received: &mut Received,
+    ) -> Poll<Result<Message, Disconnect>> {
+        match self {
+            Self::WebSocket(link) => link.poll_next(context, received),
+            Self::Polling(polling) => polling.poll_next(context),
+        }
+    }
+
+    /// Keeps what was received and is not wanted now for later.
+    pub(super) fn keep(&mut self, received: &mut Received) {
+        if let Self::WebSocket(link) = self {
+            link.keep(received);
+        }
+    }
+
+    /// Writes what the mailbox has, as far as the client takes it. `Ready`: all of it is written. `last`: nothing comes after
+    /// it.
+    pub(super) fn poll_write(
+        &mut self,
+        context: &mut Context<'_>,
+        mailbox: &Mailbox,
+        last: bool,
+    ) -> Poll<io::Result<()>> {
+        match self {
+            Self::WebSocket(link) => link.poll_write(context, Some(mailbox)),
+            Self::Polling(polling) => polling.poll_write(mailbox, last).map(Ok),
+        }
+    }
+
+    /// What the client has not taken yet.
+    pub(super) fn load(&self) -> Load {
+        match self {
+            Self::WebSocket(link) => link.load(),
+            Self::Polling(polling) => polling.load(),
+        }
+    }
+
+    /// Whether the client has shown signs of life that were no messages.
+    pub(super) fn take_alive(&mut self) -> bool {
+        match self {
+            Self::WebSocket(link) => link.take_alive(),
+            Self::Polling(_) => false,
+        }
+    }
+
+    /// Puts bytes behind what is being written: a frame of this side's own.
+    pub(super) fn append(&mut self, frame: &[u8]) {
+        match self {
+            Self::WebSocket(link) => link.append(frame),
+            Self::Polling(polling) => polling.append(frame),
+        }
+    }
+
+    /// Reads and forgets. `Ready`: the client has closed its side.
+    pub(super) fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::WebSocket(link) => link.poll_discard(context),
+            Self::Polling(_) => Poll::Ready(()),
+        }
+    }
+
+    /// Gives memory back that an idle connection has no use for.
+    pub(super) fn shrink(&mut self) {
+        if let Self::WebSocket(link) = self {
+            link.shrink();
+        }
+    }
+
+    pub(super) fn shut(&mut self, context: &mut Context<'_>) {
+        match self {
+            Self::WebSocket(link) => link.shut(context),
+            Self::Polling(polling) => polling.shut(),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The way from long-polling to a WebSocket: the client opens one beside its polls, tries it with a probe, and goes over.
+//!
+//! Nothing is lost or overtaken on the way: what waits for the client waits in the mailbox until the one transport or the
+//! other takes it, and what a POST has brought is read before anything that came by the WebSocket.
+
+use std::task::{Context, Poll};
+use tokio::time::Instant;
+
+use super::link::{Link, Message, Received};
+use super::polling::Asked;
+use super::{Connection, Phase, Protocol, Transport, after};
+use crate::wire::engine::{self, Packet};
+use crate::wire::frame::Frame;
+
+/// A WebSocket that a polling client tries.
+pub(super) struct Probe {
+    link: Box<Link>,
+    /// Until when the client is to have gone over.
+    pub(super) by: Instant,
+    /// Whether the client wants to go over, as soon as everything is read that it has sent before.
+    is_ready: bool,
+}
+
+impl super::engine::Engine {
+    pub(super) fn forget_probe(&mut self) {
+        self.probe = None;
+    }
+}
+
+impl Connection {
+    /// Deals with a request of a client that polls.
+    pub(super) fn asked(&mut self, asked: Asked, context: &mut Context<'_>) {
+        // A client that has gone over and polls all the same has gone over first.
+        self.read_probe(context);
+        if matches!(self.phase, Phase::Closed) {
+            return;
+        }
+        if let Some(polling) = self.transport.polling()
+            && let Err(cause) = polling.ask(asked)
+        {
+            self.broken(cause, context);
+        }
+    }
+
+    /// Lets a polling client try a WebSocket, one at a time.
+    pub(super) fn probe(&mut self, link: Box<Link>, context: &mut Context<'_>) {
+        let by = after(Instant::now(), self.config().upgrade_timeout);
+        match (&mut self.protocol, &self.transport) {
+            (Protocol::Engine(engine), Transport::Polling(_))
+                if engine.probe.is_none() && matches!(self.phase, Phase::Open) =>
+            {
+                engine.probe = Some(Box::new(Probe { link, by, is_ready: false }));
+            }
+            _ => close(link, context),
+        }
+    }
+
+    /// Reads what comes by the WebSocket that is being tried. `true`: the client has gone over to it.
+    pub(super) fn read_probe(&mut self, context: &mut Context<'_>) -> bool {
+        let (Protocol::Engine(engine), Some(polling)) = (&mut self.protocol, self.transport.polling()) else {
+            return false;
+        };
+        let Some(probe) = &mut engine.probe else { return false };
+        if !probe.is_ready {
+            let mut received = Received::take();
+            let is_usable = loop {
+                match probe.link.poll_next(context, &mut received) {
+                    Poll::Pending => break true,
+                    Poll::Ready(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                    Poll::Ready(Ok(Message::Text(text))) => match engine::read(&text) {
+                        Ok(Packet::Probe) => {
+                            let mut answer = Vec::new();
+                            Frame::text(engine::PROBE_PONG).append_to(&mut answer);
+                            probe.link.append(&answer);
+                            polling.hurry(true);
+                        }
+                        Ok(Packet::Upgrade) => {
+                            probe.is_ready = true;
+                            break true;
+                        }
+                        _ => break false,
+                    },
+                    Poll::Ready(_) => break false,
+                }
+            };
+            probe.link.keep(&mut received);
+            if !is_usable || matches!(probe.link.poll_write(context, None), Poll::Ready(Err(_))) {
+                self.give_up_probe(context);
+                return false;
+            }
+        }
+        self.go_over()
+    }
+
+    /// Takes the client's WebSocket for its transport, once it wants that and everything that it sent before is read.
+    fn go_over(&mut self) -> bool {
+        let (Protocol::Engine(engine), Transport::Polling(polling)) = (&mut self.protocol, &mut self.transport) else {
+            return false;
+        };
+        let Some(mut probe) = engine.probe.take_if(|probe| probe.is_ready && !polling.has_more()) else {
+            return false;
+        };
+        probe.link.append(&polling.hand_over());
+        self.transport = Transport::WebSocket(*probe.link);
+        if let Some(session) = &self.peer.session {
+            session.upgraded();
+        }
+        tracing::debug!("a client has upgraded to a WebSocket");
+        true
+    }
+
+    /// The client has not gone over: its polls go on.
+    pub(super) fn give_up_probe(&mut self, context: &mut Context<'_>) {
+        if let Protocol::Engine(engine) = &mut self.protocol
+            && let Some(probe) = engine.probe.take()
+        {
+            close(probe.link, context);
+        }
+        if let Some(polling) = self.transport.polling() {
+            polling.hurry(false);
+        }
+    }
+}
+
+/// Closes a WebSocket that is of no use, without waiting for anything.
+fn close(mut link: Box<Link>, context: &mut Context<'_>) {
+    link.close(1000, "");
+    let _ = link.poll_write(context, None);
+    link.shut(context);
+}

@@ -1,0 +1,60 @@
+//! [`Pattern`]: which namespaces exist only while somebody is in them.
+
+/// A path with parameters in it, such as `/room-{id}`: each stands for one character or more, none of them a slash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pattern(Vec<Box<str>>);
+
+impl Pattern {
+    /// `None`: the path has no parameters, it is a namespace of its own.
+    pub(crate) fn of(path: &str) -> Option<Self> {
+        let mut parts = Vec::new();
+        let mut rest = path;
+        while let Some((before, after)) = rest.split_once('{') {
+            parts.push(before.into());
+            (_, rest) = after.split_once('}')?;
+        }
+        parts.push(rest.into());
+        (parts.len() > 1).then_some(Self(parts))
+    }
+
+    pub(crate) fn matches(&self, path: &str) -> bool {
+        let [first, rest @ ..] = &self.0[..] else { return false };
+        path.strip_prefix(&**first).is_some_and(|path| follows(path, rest))
+    }
+}
+
+/// Whether a parameter and the first part stand at the beginning of `path`, and so on to its end.
+fn follows(path: &str, parts: &[Box<str>]) -> bool {
+    let Some((next, rest)) = parts.split_first() else { return path.is_empty() };
+    let longest = path.find('/').unwrap_or(path.len());
+    path.char_indices()
+        .map(|(at, character)| at + character.len_utf8())
+        .take_while(|end| *end <= longest)
+        .any(|end| path[end..].strip_prefix(&**next).is_some_and(|path| follows(path, rest)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(pattern: &str, path: &str) -> bool {
+        Pattern::of(pattern).expect("a pattern").matches(path)
+    }
+
+    #[test]
+    fn parameters_stand_for_what_is_no_slash() {
+        assert!(matches("/room-{id}", "/room-1") && matches("/room-{id}", "/room-é-2"));
+        assert!(matches("/{tenant}/chat", "/acme/chat") && matches("/{a}-{b}", "/1-2-3"));
+        for path in ["/room-", "/room-1/2", "/room", "/rooms-1", "/ROOM-1", "/x/room-1", ""] {
+            assert!(!matches("/room-{id}", path), "{path}");
+        }
+        assert!(!matches("/{tenant}/chat", "//chat") && !matches("/{tenant}/chat", "/acme/chat/x"));
+    }
+
+    #[test]
+    fn a_path_without_parameters_is_no_pattern() {
+        for path in ["/", "/admin", "/x}", "/{x"] {
+            assert_eq!(Pattern::of(path), None, "{path}");
+        }
+    }
+}

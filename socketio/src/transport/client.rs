@@ -1,0 +1,35 @@
+//! The JavaScript client's own files.
+
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use std::path::PathBuf;
+
+/// The files of the client's package that pages load, and their source maps.
+const FILES: [&str; 8] = [
+    "socket.io.js",
+    "socket.io.js.map",
+    "socket.io.min.js",
+    "socket.io.min.js.map",
+    "socket.io.esm.min.js",
+    "socket.io.esm.min.js.map",
+    "socket.io.msgpack.min.js",
+    "socket.io.msgpack.min.js.map",
+];
+
+/// Answers with a file, if it is one of the client's.
+pub(super) async fn file(path: PathBuf, name: &str) -> Response {
+    if !FILES.contains(&name) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let content_type = if name.ends_with(".map") { "application/json" } else { "text/javascript; charset=utf-8" };
+    match tokio::task::spawn_blocking(move || std::fs::read(path)).await {
+        Ok(Ok(contents)) => {
+            ([(CONTENT_TYPE, content_type), (CACHE_CONTROL, "no-cache")], contents).into_response()
+        }
+        _ => {
+            tracing::warn!(file = name, "a file of the client is missing: is its package installed?");
+            StatusCode::NOT_FOUND.into_response()
+        }
+    }
+}

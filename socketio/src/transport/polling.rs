@@ -1,0 +1,313 @@
+//! One request of an Engine.IO client: it begins a session, or belongs to one.
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use futures_util::future::pending;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ORIGIN, SET_COOKIE};
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, StatusCode};
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::engine::{EngineRoutes, Refusal, Transport};
+use super::upgrade::{Upgrade, kept_extensions};
+use crate::connection::engine::{Engine, Flavour};
+use crate::connection::link::Link;
+use crate::connection::mailbox::{Mail, Mailbox};
+use crate::connection::peer::Peer;
+use crate::connection::polling::{Asked, Post};
+use crate::connection::session::Session;
+use crate::connection::{Connection, after};
+use crate::hub::connections::Admission;
+use crate::socket::handshake::Request as Kept;
+use crate::socket::{Identity, Socket};
+use crate::wire::engine;
+use crate::wire::frame::Frame;
+
+/// What the query string says.
+#[derive(Default)]
+struct Query<'a> {
+    transport: Option<Cow<'a, str>>,
+    sid: Option<Cow<'a, str>>,
+    version: Option<Cow<'a, str>>,
+}
+
+impl<'a> Query<'a> {
+    fn of(parts: &'a Parts) -> Self {
+        let mut query = Self::default();
+        for (name, value) in form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()) {
+            match &*name {
+                "transport" => query.transport = Some(value),
+                "sid" => query.sid = Some(value),
+                "EIO" => query.version = Some(value),
+                _ => {}
+            }
+        }
+        query
+    }
+}
+
+/// What becomes of a request that is in order.
+enum Verified {
+    Begins(Transport),
+    Belongs(Arc<Peer>, Transport),
+}
+
+impl EngineRoutes {
+    pub(super) async fn respond(&self, request: Request<Body>) -> Response {
+        let (mut parts, body) = request.into_parts();
+        // Where there is one, hyper's promise of an upgrade is worth more than a clone of the request.
+        let upgrade = Upgrade::from_parts(&mut parts).ok();
+        let parts = Arc::new(parts);
+        match self.verify(&parts, upgrade.is_some()).await {
+            Err(refusal) => {
+                refusal.tell(self, &parts);
+                refusal.into_response()
+            }
+            Ok(verified) => {
+                let is_first = matches!(verified, Verified::Begins(_));
+                let mut response = match (verified, upgrade) {
+                    (Verified::Begins(_), Some(upgrade)) => self.begin_websocket(upgrade),
+                    (Verified::Begins(_), None) => self.begin_polling(&parts),
+                    (Verified::Belongs(peer, Transport::WebSocket), Some(upgrade)) => self.try_websocket(peer, upgrade),
+                    (Verified::Belongs(peer, _), _) if parts.method == Method::GET => poll(&peer).await,
+                    (Verified::Belongs(peer, _), _) => self.post(peer, &parts, body).await,
+                };
+                self.add_headers(&mut response, &parts, is_first);
+                response
+            }
+        }
+    }
+
+    /// Whether a request is in order: what the reference server looks at, in the same order.
+    async fn verify(&self, parts: &Arc<Parts>, is_upgrade: bool) -> Result<Verified, Refusal> {
+        let query = Query::of(parts);
+        let transport = query.transport.as_deref().and_then(Transport::named);
+        let transport =
+            transport.filter(|transport| self.transports.contains(transport)).ok_or(Refusal::UnknownTransport)?;
+        if !self.hub.config().origins.permit(&parts.headers, &parts.uri) {
+            tracing::debug!(origin = ?parts.headers.get(ORIGIN), "refused a page of another origin");
+            return Err(Refusal::Forbidden("Forbidden".to_owned()));
+        }
+        let is_current = query.version.as_deref() == Some("4");
+        if let Some(sid) = query.sid.as_deref().filter(|sid| !sid.is_empty()) {
+            let peer = self.sessions.find(sid).ok_or(Refusal::UnknownSession)?;
+            let polls = peer.session.as_ref().is_some_and(Session::polls);
+            let fits = match transport {
+                Transport::WebSocket => is_upgrade,
+                Transport::Polling => polls && !is_upgrade && matches!(parts.method, Method::GET | Method::POST),
+            };
+            return if fits && is_current { Ok(Verified::Belongs(peer, transport)) } else { Err(Refusal::BadRequest) };
+        }
+        if parts.method != Method::GET {
+            return Err(Refusal::HandshakeMethod);
+        }
+        if is_upgrade != (transport == Transport::WebSocket) {
+            return Err(Refusal::BadRequest);
+        }
+        if let Some(allow) = &self.allow_request {
+            allow(Arc::clone(parts)).await.map_err(|error| Refusal::Forbidden(error.message().to_owned()))?;
+        }
+        if is_current { Ok(Verified::Begins(transport)) } else { Err(Refusal::Version) }
+    }
+
+    fn add_headers(&self, response: &mut Response, parts: &Parts, is_first: bool) {
+        let headers = response.headers_mut();
+        if let Some(add) = self.first_headers.as_ref().filter(|_| is_first) {
+            add(headers, parts);
+        }
+        if let Some(add) = &self.headers {
+            add(headers, parts);
+        }
+    }
+
+    fn admit(&self) -> Result<Admission, Response> {
+        Admission::to(&self.hub).ok_or_else(|| {
+            tracing::warn!("refused a connection: too many, or the hub is shutting down");
+            (StatusCode::SERVICE_UNAVAILABLE, "no more connections are accepted").into_response()
+        })
+    }
+
+    fn kept(&self, parts: &Parts) -> Kept {
+        let peer = parts.extensions.get::<axum::extract::ConnectInfo<SocketAddr>>().map(|info| info.0);
+        Kept::new(parts, std::iter::empty(), peer, self.hub.config().keep_headers.as_deref())
+    }
+
+    /// A session that begins to poll: the answer to its first request is the packet that opens it.
+    fn begin_polling(&self, parts: &Parts) -> Response {
+        let admission = match self.admit() {
+            Ok(admission) => admission,
+            Err(response) => return response,
+        };
+        let session = Session::new(&self.sessions, true);
+        let sid = session.sid().to_owned();
+        let open = self.open_packet(&sid, Transport::Polling);
+        let peer = self.peer(session, self.kept(parts));
+        self.start(&peer, None, kept_extensions(&parts.extensions, 0), admission);
+        let mut response = polled(open.into());
+        if let Some(name) = &self.cookie
+            && let Ok(cookie) = HeaderValue::from_str(&format!("{name}={sid}; Path=/; HttpOnly; SameSite=Lax"))
+        {
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
+        response
+    }
+
+    /// A session that begins as a WebSocket.
+    fn begin_websocket(&self, upgrade: Upgrade) -> Response {
+        let admission = match self.admit() {
+            Ok(admission) => admission,
+            Err(response) => return response,
+        };
+        let response = upgrade.response(None);
+        let routes = self.clone();
+        tokio::spawn(async move {
+            let config = routes.hub.config();
+            let (upgrading, mut request, extensions) = upgrade.into_parts(config.keep_headers.as_deref());
+            let upgraded = upgrading.wait(config.upgrade_timeout, admission.ending());
+            let Some((stream, received)) = upgraded.await else { return };
+            request.set_peer(&stream);
+            let session = Session::new(&routes.sessions, false);
+            let open = routes.open_packet(session.sid(), Transport::WebSocket);
+            let peer = routes.peer(session, request);
+            // Nothing else is in the way yet.
+            let _ = peer.mailbox.send(&Frame::text(&open), false);
+            routes.start(&peer, Some(Link::new(stream, received, config.max_payload)), extensions, admission);
+        });
+        response
+    }
+
+    /// A WebSocket for a session that polls.
+    fn try_websocket(&self, peer: Arc<Peer>, upgrade: Upgrade) -> Response {
+        let response = upgrade.response(None);
+        let (hub, upgrades) = (self.hub.clone(), self.upgrades);
+        tokio::spawn(async move {
+            let config = hub.config();
+            let (upgrading, ..) = upgrade.into_parts(Some(&[]));
+            let upgraded = upgrading.wait(config.upgrade_timeout, pending());
+            let Some((stream, received)) = upgraded.await else { return };
+            if upgrades {
+                peer.mailbox.post(Mail::Probe(Box::new(Link::new(stream, received, config.max_payload))));
+            }
+        });
+        response
+    }
+
+    fn open_packet(&self, sid: &str, transport: Transport) -> String {
+        let config = self.hub.config();
+        let upgrades = transport == Transport::Polling && self.upgrades && self.transports.contains(&Transport::WebSocket);
+        let upgrades: &[_] = if upgrades { &[Transport::WebSocket.as_str()] } else { &[] };
+        engine::open(sid, upgrades, config.ping_interval, config.ping_timeout, config.max_payload)
+    }
+
+    fn peer(&self, session: Session, request: Kept) -> Arc<Peer> {
+        let config = self.hub.config();
+        let mailbox = Mailbox::new(config.outbox, config.overflow);
+        Arc::new(Peer::new(mailbox, request, self.encoding.clone(), Some(session)))
+    }
+
+    /// Sets a session's task going.
+    fn start(&self, peer: &Arc<Peer>, link: Option<Link>, extensions: http::Extensions, admission: Admission) {
+        let is_bare = self.flavour == Flavour::Bare;
+        let join_by = (!is_bare).then(|| after(Instant::now(), self.hub.config().join_timeout));
+        let engine = Engine::new(self.flavour, extensions.clone(), join_by);
+        self.sessions.add(peer);
+        admission.fill(peer);
+        let mut connection = Connection::engine(self.hub.clone(), Arc::clone(peer), link, engine, admission);
+        if is_bare {
+            let identity = Identity::Session(peer.session.as_ref().map_or("", Session::sid));
+            let (hub, space) = (self.hub.clone(), Arc::clone(&self.space));
+            let socket = Socket::register(hub, space, Arc::clone(peer), extensions, identity);
+            connection.seat(socket, self.on_open.as_ref());
+        }
+        tokio::spawn(connection.run());
+    }
+
+    /// A request that brings packets.
+    async fn post(&self, peer: Arc<Peer>, parts: &Parts, body: Body) -> Response {
+        let Some(mut posting) = Posting::begin(&peer) else {
+            peer.mailbox.post(Mail::Asked(Asked::Broken("two requests with data at once")));
+            return StatusCode::BAD_REQUEST.into_response();
+        };
+        if parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/octet-stream") {
+            return StatusCode::BAD_REQUEST.into_response();
+        }
+        let max = self.hub.config().max_payload;
+        let mut collected = BytesMut::new();
+        let mut body = body.into_data_stream();
+        while let Some(chunk) = body.next().await {
+            let Ok(chunk) = chunk else { return StatusCode::BAD_REQUEST.into_response() };
+            if collected.len() + chunk.len() > max {
+                posting.is_over = true;
+                return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+            }
+            collected.extend_from_slice(&chunk);
+        }
+        let body = engine::Body::new(collected.freeze()).ok();
+        let Some(body) = body.filter(|body| body.packets() <= self.hub.config().max_packets) else {
+            return StatusCode::BAD_REQUEST.into_response();
+        };
+        posting.is_over = true;
+        let (done, understood) = oneshot::channel();
+        let post = Post { body, request: Arc::new(self.kept(parts)), done };
+        if !peer.mailbox.post(Mail::Asked(Asked::Post(post))) {
+            return self.unknown(parts);
+        }
+        match understood.await {
+            Ok(true) => ([(CONTENT_TYPE, "text/html"), (CACHE_CONTROL, "no-store")], "ok").into_response(),
+            Ok(false) | Err(_) => StatusCode::BAD_REQUEST.into_response(),
+        }
+    }
+
+    fn unknown(&self, parts: &Parts) -> Response {
+        Refusal::UnknownSession.tell(self, parts);
+        Refusal::UnknownSession.into_response()
+    }
+}
+
+/// A request that waits for packets.
+async fn poll(peer: &Peer) -> Response {
+    let (waiting, body) = oneshot::channel();
+    let is_there = peer.mailbox.post(Mail::Asked(Asked::Poll(waiting)));
+    match body.await {
+        Ok(body) => polled(body),
+        // It was one too many, or the session was over.
+        Err(_) if is_there && peer.session.as_ref().is_some_and(|session| !session.polls()) => {
+            Refusal::BadRequest.into_response()
+        }
+        Err(_) => Refusal::UnknownSession.into_response(),
+    }
+}
+
+fn polled(body: Bytes) -> Response {
+    ([(CONTENT_TYPE, "text/plain; charset=UTF-8"), (CACHE_CONTROL, "no-store")], body).into_response()
+}
+
+/// A POST that is under way. One that ends before its time breaks the session.
+struct Posting<'a> {
+    peer: &'a Peer,
+    is_over: bool,
+}
+
+impl<'a> Posting<'a> {
+    /// `None`: there is one already.
+    fn begin(peer: &'a Peer) -> Option<Self> {
+        peer.session.as_ref()?.begin_post().then_some(Self { peer, is_over: false })
+    }
+}
+
+impl Drop for Posting<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.peer.mailbox.post(Mail::Asked(Asked::Broken("a request with data was cut")));
+        }
+        if let Some(session) = &self.peer.session {
+            session.end_post();
+        }
+    }
+}
