@@ -56,6 +56,8 @@ pub mod guide {
     pub mod why_does_my_handler_not_compile {}
     #[doc = include_str!("docs/blocking.md")]
     pub mod blocking_work {}
+    #[doc = include_str!("docs/delivery.md")]
+    pub mod delivery_order_and_limits {}
 }
 
 /// The README's code is compiled, too.

@@ -110,7 +110,7 @@ pub(crate) struct Link {
     /// Whether there was a message for which the codec has made its buffer large.
     had_large: bool,
     batch: Batch,
-    /// Whether the codec holds pongs back.
+    /// Whether the codec may hold pongs back.
     withheld: bool,
     /// Whether what was written is still to be flushed.
     unflushed: bool,
@@ -170,6 +170,8 @@ impl Link {
                 Ok(message) => {
                     self.half_read = self.half_read.saturating_sub(frame_length(message.len()));
                     self.had_large |= message.len() > LARGE_MESSAGE;
+                    // The codec answers a ping when it reads on, and that may be long after.
+                    self.withheld |= message.is_ping();
                     return Poll::Ready(Ok(message));
                 }
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {}

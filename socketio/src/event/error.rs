@@ -121,7 +121,8 @@ impl EventError {
     }
 
     pub(crate) fn rate_limited(retry_after: Duration) -> Self {
-        let wait = u64::try_from(retry_after.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX);
+        // Time has gone on since the event was counted: it may be up already, but to try at once is never right.
+        let wait = u64::try_from(retry_after.as_micros().div_ceil(1_000).max(1)).unwrap_or(u64::MAX);
         Self::new("rate_limited", "too many events").with_data(json!({ "retry_after_ms": wait }))
     }
 

@@ -166,6 +166,7 @@ impl<C: Clock> Bucket<C> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::error::EventError;
     use governor::clock::FakeRelativeClock;
 
     const MS: Duration = Duration::from_millis(1);
@@ -242,6 +243,14 @@ mod tests {
         let mut admit = |event| buckets.admit(Some(RateLimit::per_hour(4)), limits.find(event)).is_ok();
         let admitted = ["a", "a", "a", "a", "b", "b", "c", "c", "a"].map(&mut admit);
         assert_eq!(admitted, [true, true, false, false, true, false, true, false, false]);
+    }
+
+    #[test]
+    fn clients_wait_for_whole_milliseconds_and_for_one_at_least() {
+        for (micros, expected) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2), (50_000, 50)] {
+            let error = EventError::rate_limited(Duration::from_micros(micros));
+            assert_eq!(error.data(), Some(&serde_json::json!({ "retry_after_ms": expected })));
+        }
     }
 
     #[test]

@@ -86,24 +86,7 @@ pub enum BuildError {
 
 /// What a hub is made from: handlers, what they share, limits and times.
 ///
-/// | limit | default | beyond it |
-/// | --- | --- | --- |
-/// | [`max_payload`](Self::max_payload) | 1,000,000 bytes | the connection closes with 1009 |
-/// | [`max_connections`](Self::max_connections) | 100,000 | new ones get the status 503 |
-/// | [`inbox`](Self::inbox) | 256 events, 64 KiB | reading pauses |
-/// | [`outbox`](Self::outbox) | 16,384 messages, 8 MiB | [`OverflowPolicy`] |
-/// | [`max_rooms`](Self::max_rooms) | 1,000 per socket | `join` fails |
-/// | [`max_event_name`](Self::max_event_name) | 256 bytes | the answer is `unknown_event` |
-/// | [`max_pending_acks`](Self::max_pending_acks) | 1,000 per socket | `emit_with_ack` fails |
-/// | [`max_depth`](Self::max_depth) | 128 levels | the answer is `invalid_payload` |
-///
-/// | time | default |
-/// | --- | --- |
-/// | [`ping_interval`](Self::ping_interval), [`ping_timeout`](Self::ping_timeout) | 25 s, 20 s |
-/// | [`upgrade_timeout`](Self::upgrade_timeout): until the connection is a WebSocket | 10 s |
-/// | [`connect_timeout`](Self::connect_timeout): for `on_open` and the `connect` handler | 10 s |
-/// | [`close_timeout`](Self::close_timeout): for a closing client to take what is queued and to answer | 5 s |
-/// | [`ack_timeout`](Self::ack_timeout): for a client to answer | 30 s |
+#[doc = include_str!("../docs/limits.md")]
 #[derive(Default)]
 #[must_use = "a hub is made with `build()`"]
 pub struct Builder {

@@ -80,6 +80,55 @@ impl Default for Config {
 mod tests {
     use super::*;
 
+    const TABLE: &str = include_str!("../docs/limits.md");
+
+    /// The table without the targets of its links.
+    fn plain(table: &str) -> String {
+        let mut plain = String::new();
+        let mut rest = table;
+        while let Some((before, link)) = rest.split_once("](") {
+            plain.push_str(&before.replacen("[`", "`", 1));
+            rest = link.split_once(')').map_or("", |(_, rest)| rest);
+        }
+        plain + rest
+    }
+
+    #[test]
+    fn the_readme_has_the_same_table() {
+        assert!(include_str!("../../../README.md").contains(&plain(TABLE)), "{}", plain(TABLE));
+    }
+
+    #[test]
+    fn the_table_tells_the_defaults() {
+        let config = Config::default();
+        let thousands = |number: usize| match (number / 1_000_000, number / 1_000 % 1_000, number % 1_000) {
+            (0, 0, ones) => format!("{ones}"),
+            (0, thousands, ones) => format!("{thousands},{ones:03}"),
+            (millions, thousands, ones) => format!("{millions},{thousands:03},{ones:03}"),
+        };
+        let seconds = |time: Duration| format!("{} s", time.as_secs());
+        let rows = [
+            ("max_payload", format!("{} bytes", thousands(config.max_payload))),
+            ("max_depth", format!("{} levels", config.max_depth)),
+            ("max_event_name", format!("{} bytes", config.max_event_name)),
+            ("rate_limit", config.rate_limit.map_or("none".to_owned(), |limit| format!("{limit:?}"))),
+            ("inbox", format!("{}, {} KiB", config.inbox.messages, config.inbox.bytes >> 10)),
+            ("outbox", format!("{}, {} MiB", thousands(config.outbox.messages), config.outbox.bytes >> 20)),
+            ("max_rooms", thousands(config.max_rooms)),
+            ("max_pending_acks", thousands(config.max_pending_acks)),
+            ("ack_timeout", seconds(config.ack_timeout)),
+            ("max_connections", thousands(config.max_connections)),
+            ("upgrade_timeout", seconds(config.upgrade_timeout)),
+            ("connect_timeout", seconds(config.connect_timeout)),
+            ("ping_interval", format!("{}, {}", seconds(config.ping_interval), seconds(config.ping_timeout))),
+            ("close_timeout", seconds(config.close_timeout)),
+        ];
+        for (name, default) in rows {
+            let row = TABLE.lines().find(|row| row.starts_with(&format!("| [`{name}`]"))).expect(name);
+            assert_eq!(row.split('|').map(str::trim).nth(3), Some(&*default), "{name}");
+        }
+    }
+
     #[test]
     fn what_is_nested_as_deeply_as_may_be_is_decoded() {
         // In a list of arguments, which is the first level.
