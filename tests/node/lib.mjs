@@ -1,4 +1,4 @@
-// What the tests share: a running example, and a client for it.
+// What the tests share: a program that runs, and a client for it.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -15,10 +15,12 @@ export const LIMIT = 15_000;
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
+// Where cargo puts what it builds.
+export const built = path.join(path.resolve(root, process.env.CARGO_TARGET_DIR ?? 'target'), 'debug');
+
 // Where the built examples are: what `EXAMPLES_DIR` says, or where `cargo build --examples` puts them.
 function examplePath(name) {
-  const target = path.resolve(root, process.env.CARGO_TARGET_DIR ?? 'target');
-  const found = path.join(process.env.EXAMPLES_DIR ?? path.join(target, 'debug', 'examples'), name);
+  const found = path.join(process.env.EXAMPLES_DIR ?? path.join(built, 'examples'), name);
   assert.ok(existsSync(found), `${found} is missing: run \`cargo build --examples\``);
   return found;
 }
@@ -37,7 +39,7 @@ export async function within(promise, what) {
 }
 
 // A list that grows, and can be waited on.
-class Feed {
+export class Feed {
   items = [];
   #waiting = new Set();
   #end;
@@ -73,24 +75,25 @@ class Feed {
   }
 }
 
-// An example that runs in a process of its own.
-class Example {
+// A server that runs in a process of its own.
+class Program {
   #process;
   #output = new Feed();
   #exit;
 
-  constructor(name, port) {
-    this.#process = spawn(examplePath(name), { env: { ...process.env, PORT: String(port) }, stdio: ['ignore', 'pipe', 'inherit'] });
+  constructor(command, args, env) {
+    this.#process = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
     createInterface({ input: this.#process.stdout }).on('line', (line) => this.#output.push(line));
     // After `close` everything that it printed has been read.
     this.#exit = once(this.#process, 'close').then(([code, signal]) => {
-      this.#output.end(new Error(`${name} ended with ${signal ?? code}`));
+      this.#output.end(new Error(`${command} ended with ${signal ?? code}`));
       return signal ?? code;
     });
   }
 
-  async begin(name) {
-    const line = await this.line(new RegExp(`^${name} listens on http://`));
+  // Waits for the line that says where it listens.
+  async begin() {
+    const line = await this.line(/listen(s|ing) on http:\/\//);
     this.port = Number(new URL(line.split(' ').at(-1)).port);
     this.http = `http://127.0.0.1:${this.port}`;
     this.ws = `ws://127.0.0.1:${this.port}`;
@@ -112,15 +115,20 @@ class Example {
   // Asks it to end, as Ctrl-C does, or with another signal kills it, and waits until it is gone.
   async stop(signal = 'SIGINT') {
     this.#process.kill(signal);
-    return within(this.#exit, 'waiting for the example to end');
+    return within(this.#exit, 'waiting for the program to end');
   }
 }
 
+// Runs a program for as long as a test lasts.
+export async function start(test, command, args, env) {
+  const program = new Program(command, args, env);
+  test.after(() => program.stop('SIGKILL'));
+  return program.begin();
+}
+
 // Runs an example for as long as a test lasts, on a port that is free.
-export async function run(test, name, port = 0) {
-  const example = new Example(name, port);
-  test.after(() => example.stop('SIGKILL'));
-  return example.begin(name);
+export function run(test, name, port = 0) {
+  return start(test, examplePath(name), [], { PORT: String(port) });
 }
 
 // A WebSocket client that keeps everything it receives.

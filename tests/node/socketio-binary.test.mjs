@@ -1,0 +1,72 @@
+// Binary data in events and acks of the client from npm, in both directions.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LIMIT, ask, keep, matrix } from './conformance.mjs';
+
+const bytes = (length, first = 0) => Buffer.from(Array.from({ length }, (_, i) => (first + i) & 0xff));
+
+const ARGUMENTS = [
+  [Buffer.alloc(0)],
+  [bytes(1)],
+  [bytes(256)],
+  [bytes(70_000)],
+  [Buffer.from('ü 🎉 \u001e')],
+  [bytes(3), 'between', bytes(4, 7)],
+  ['first', { file: bytes(5), list: [bytes(6), { deep: [[bytes(7)]] }], text: 'b64' }, null],
+  [{ a: bytes(2) }, bytes(3), [bytes(4)], { b: { c: bytes(5) } }],
+  Array.from({ length: 10 }, (_, i) => bytes(i, 16 * i)),
+  [{ _placeholder: 'no', num: 'one' }, bytes(2)],
+];
+
+matrix(({ connect }) => {
+  test('binary data comes back from any place of an event', async (t) => {
+    const socket = await connect(t);
+    const echoed = keep(socket, 'echo');
+    for (const args of ARGUMENTS) {
+      assert.deepEqual(await ask(socket, 'echo', ...args), []);
+      assert.deepEqual(echoed.items.at(-1), args);
+    }
+    assert.equal(echoed.items.length, ARGUMENTS.length);
+  });
+
+  test('binary data comes back in an ack of the server', async (t) => {
+    const socket = await connect(t);
+    for (const args of ARGUMENTS) assert.deepEqual(await ask(socket, 'ack', ...args), args);
+  });
+
+  test('the client answers with binary data', async (t) => {
+    const socket = await connect(t);
+    socket.on('question', (value, answer) => answer(value));
+    for (const [value] of ARGUMENTS) assert.deepEqual(await ask(socket, 'ask', LIMIT, value), [{ answer: value }]);
+  });
+
+  test('binary events and others keep their order', async (t) => {
+    const socket = await connect(t);
+    const echoed = keep(socket, 'echo');
+    const sent = Array.from({ length: 100 }, (_, i) => (i % 2 ? [i] : [i, bytes(i), { more: bytes(2, i) }]));
+    for (const args of sent) socket.emit('echo', ...args);
+    await ask(socket, 'ack');
+    assert.deepEqual(echoed.items, sent);
+  });
+
+  test('binary data is broadcast', async (t) => {
+    const sockets = [await connect(t), await connect(t), await connect(t)];
+    const room = `binary ${sockets[0].id}`;
+    const received = sockets.map((socket) => keep(socket, 'file'));
+    for (const socket of sockets) await ask(socket, 'join', room);
+    await ask(sockets[0], 'select', { to: [room] }, 'file', 'name', { content: bytes(300) });
+    for (const feed of received) {
+      assert.deepEqual(await feed.until(([first]) => first, 'waiting for the file'), ['name', { content: bytes(300) }]);
+    }
+  });
+
+  test('typed arrays and array buffers arrive as bytes', async (t) => {
+    const socket = await connect(t);
+    const whole = new Uint8Array([1, 2, 3, 4]);
+    assert.deepEqual(await ask(socket, 'ack', Buffer.from(whole)), [Buffer.from([1, 2, 3, 4])]);
+    if (socket.io.opts.parser) return;
+    assert.deepEqual(await ask(socket, 'ack', whole), [Buffer.from([1, 2, 3, 4])]);
+    assert.deepEqual(await ask(socket, 'ack', whole.buffer), [Buffer.from([1, 2, 3, 4])]);
+  });
+});

@@ -1,0 +1,43 @@
+// Heartbeats between the client from npm and the server.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Watcher, ask, heard, keep, matrix } from './conformance.mjs';
+import { Line } from './line.mjs';
+
+matrix(
+  ({ combination, connect, shared }) => {
+    test('a client that has nothing to say stays', async (t) => {
+      const socket = await connect(t);
+      const { id } = socket;
+      const pings = keep(socket.io, 'ping');
+      await pings.until((all) => all[4], 'waiting for five pings');
+      assert.equal(socket.id, id);
+      assert.deepEqual(await ask(socket, 'ack', 1), [1]);
+    });
+
+    test('a line that falls silent is noticed on both sides', async (t) => {
+      const watcher = await Watcher.begin(t, shared.server, combination.settings.PARSER);
+      const line = await Line.begin(t, shared.server.port);
+      const socket = await combination.connect(t, line);
+      const { id } = socket;
+      const gone = heard(socket, 'disconnect');
+      line.silence();
+      assert.equal((await gone)[0], 'ping timeout');
+      assert.equal((await watcher.left(id)).reason, 'ping timeout');
+    });
+
+    test('a server that stops answering is noticed by the client, which comes back', async (t) => {
+      const first = await Line.begin(t, shared.server.port);
+      const socket = await combination.connect(t, first);
+      const gone = heard(socket, 'disconnect');
+      first.silence();
+      assert.equal((await gone)[0], 'ping timeout');
+      socket.io.uri = shared.server.http;
+      socket.connect();
+      await heard(socket, 'connect');
+      assert.deepEqual(await ask(socket, 'ack', 1), [1]);
+    });
+  },
+  { PING_INTERVAL: '200', PING_TIMEOUT: '1000' },
+);

@@ -1,0 +1,109 @@
+// Much at once with the client from npm: upgrades under load, large messages, many clients.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { ask, heard, keep, matrix } from './conformance.mjs';
+
+const MAX_PAYLOAD = 100_000;
+const count = (length) => Array.from({ length }, (_, i) => i);
+
+// The length of what a packet becomes on a transport.
+function encodedLength(encoded, transport) {
+  if (typeof encoded === 'string') return 1 + Buffer.byteLength(encoded);
+  return transport === 'polling' ? 1 + encoded.toString('base64').length : encoded.length;
+}
+
+// The largest length for which `fits` is true.
+function largest(fits) {
+  let length = MAX_PAYLOAD;
+  while (!fits(length)) length -= 1;
+  return length;
+}
+
+matrix(({ combination, connect, shared }) => {
+  test('a thousand messages in each direction around an upgrade keep their order', async (t) => {
+    const socket = combination.client(t, shared.server);
+    const ticks = keep(socket, 'tick');
+    let upgraded = combination.transport !== 'upgrade';
+    if (!upgraded) socket.io.engine.once('upgrade', () => (upgraded = true));
+    await heard(socket, 'connect');
+    let bursts = 0;
+    let sent = 0;
+    do {
+      bursts += 1;
+      const burst = ask(socket, 'burst', 1000);
+      for (let i = 0; i < 1000; i += 1) {
+        socket.emit('collect', sent++);
+        if (i % 10 === 0) await turn();
+      }
+      assert.deepEqual(await burst, [1000]);
+    } while (!upgraded);
+    const [collected] = await ask(socket, 'collected');
+    assert.deepEqual(collected, count(sent));
+    assert.deepEqual(ticks.items.flat(), Array.from({ length: bursts }, () => count(1000)).flat());
+    assert.deepEqual(await ask(socket, 'transport'), [combination.last]);
+  });
+
+  test('acks around an upgrade each come once', async (t) => {
+    const socket = combination.client(t, shared.server);
+    const answers = [];
+    let upgraded = combination.transport !== 'upgrade';
+    if (!upgraded) socket.io.engine.once('upgrade', () => (upgraded = true));
+    let asked = 0;
+    while (!upgraded || asked < 500) {
+      const i = asked++;
+      const answer = ask(socket, 'ack', i).then(([value]) => answers.push(value));
+      if (i % 50 === 49) await answer;
+    }
+    await ask(socket, 'ack');
+    assert.deepEqual(answers, count(asked));
+  });
+
+  test('a message as large as allowed arrives, a larger one ends the connection', async (t) => {
+    const socket = await connect(t);
+    const size = (length) => {
+      const packet = { type: 2, data: ['ack', 'x'.repeat(length)], options: { compress: true }, id: 0, nsp: '/' };
+      return encodedLength(socket.io.encoder.encode(packet)[0], combination.last);
+    };
+    const length = largest((length) => size(length) <= MAX_PAYLOAD);
+    assert.deepEqual(await ask(socket, 'ack', 'x'.repeat(length)), ['x'.repeat(length)]);
+
+    const gone = heard(socket, 'disconnect');
+    socket.emit('ack', 'x'.repeat(length + 10));
+    assert.equal((await gone)[0], combination.last === 'polling' ? 'transport error' : 'transport close');
+  });
+
+  test('binary data as large as allowed arrives, larger data ends the connection', async (t) => {
+    const socket = await connect(t);
+    const size = (length) => {
+      const packet = { type: 2, data: ['ack', Buffer.alloc(length)], options: { compress: true }, id: 0, nsp: '/' };
+      return Math.max(...socket.io.encoder.encode(packet).map((encoded) => encodedLength(encoded, combination.last)));
+    };
+    // On polling the packet and its attachments must fit into one body, or go in two.
+    const length = largest((length) => size(length) <= MAX_PAYLOAD);
+    assert.deepEqual(await ask(socket, 'ack', Buffer.alloc(length, 7)), [Buffer.alloc(length, 7)]);
+
+    const gone = heard(socket, 'disconnect');
+    socket.emit('ack', Buffer.alloc(length + 10));
+    await gone;
+  });
+
+  test('fifty clients at once', async (t) => {
+    const sockets = await Promise.all(count(50).map(() => connect(t)));
+    const news = sockets.map((socket) => keep(socket, 'news'));
+    await Promise.all(sockets.map((socket) => ask(socket, 'join', 'fifty')));
+    await Promise.all(
+      sockets.map(async (socket, i) => {
+        for (let n = 0; n < 10; n += 1) assert.deepEqual(await ask(socket, 'ack', i, n), [i, n]);
+        await ask(socket, 'select', { to: ['fifty'] }, 'news', i);
+      }),
+    );
+    for (const [i, socket] of sockets.entries()) {
+      await ask(socket, 'ack');
+      assert.deepEqual(news[i].items.flat().sort((a, b) => a - b), count(50));
+    }
+    // All have heard them in the same order.
+    for (const { items } of news) assert.deepEqual(items, news[0].items);
+  });
+}, { MAX_PAYLOAD: String(MAX_PAYLOAD) });

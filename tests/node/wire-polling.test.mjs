@@ -1,0 +1,184 @@
+// Long polling by hand: bodies, overlaps, endings, limits and heartbeats.
+
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Watcher, serve } from './conformance.mjs';
+import { within } from './lib.mjs';
+import { Polling, RS, answered, request } from './wire.mjs';
+
+test('a body has several packets, and so has the answer to a poll', async (t) => {
+  const session = await Polling.open(await serve(t));
+  const packets = ['4one', '4', '4ü 🎉', 'bAQID', 'b', 'bAQ==', '4{"a":1}', '4b', '4bAQID'];
+  assert.equal(await session.post(packets.join(RS)), 'ok');
+  assert.equal(await session.poll(), packets.join(RS));
+  assert.equal(await session.post('4alone'), 'ok');
+  assert.equal(await session.poll(), '4alone');
+});
+
+test('the answer to a POST is text', async (t) => {
+  const session = await Polling.open(await serve(t));
+  const { headers, body } = await request(session.url, { method: 'POST', body: '4' });
+  assert.equal(body, 'ok');
+  assert.equal(headers['content-type'], 'text/html');
+  assert.equal(headers['cache-control'], 'no-store');
+});
+
+test('a poll waits for something to answer with', async (t) => {
+  const session = await Polling.open(await serve(t));
+  for (let i = 0; i < 3; i += 1) {
+    const poll = session.poll();
+    await session.post(`4${i}`);
+    assert.equal(await poll, `4${i}`);
+  }
+});
+
+test('each message is answered with the headers of its request', async (t) => {
+  const session = await Polling.open(await serve(t));
+  for (const name of ['Ann', 'Bob']) {
+    await request(session.url, { method: 'POST', body: '4headers', headers: { 'X-Name': name } });
+    const headers = JSON.parse((await session.poll()).slice(1));
+    assert.equal(headers['x-name'], name);
+    assert.equal(headers.host, `127.0.0.1:${session.server.port}`);
+  }
+});
+
+test('a second poll ends the session', async (t) => {
+  const session = await Polling.open(await serve(t));
+  const polls = [session.get(), session.get()];
+  const answers = (await Promise.all(polls)).map(({ status, body }) => [status, body]);
+  // Either may be the first that the server sees.
+  assert.deepEqual(answers.sort(), [[200, '1'], [400, '']]);
+  await session.gone();
+});
+
+test('a second POST at a time ends the session', async (t) => {
+  const session = await Polling.open(await serve(t));
+  const poll = session.get();
+  const first = http.request(session.url, { method: 'POST', agent: false, headers: { 'content-length': '10', expect: '100-continue' } });
+  first.on('error', () => {});
+  t.after(() => first.destroy());
+  first.flushHeaders();
+  // Once it is asked to go on, the server has seen it.
+  await within(new Promise((resolve) => first.on('continue', resolve)), 'waiting for the first POST to be seen');
+  first.write('4par');
+  const { status, body } = await request(session.url, { method: 'POST', body: '4' });
+  assert.deepEqual([status, body], [400, '']);
+  assert.equal((await poll).body, '1');
+  await session.gone();
+});
+
+test('a body that is no packet ends the session', async (t) => {
+  const server = await serve(t);
+  for (const body of ['x', '', '7', '9', '!', RS, `4a${RS}x`, `4a${RS}`, 'ü', '{"a":1}']) {
+    const session = await Polling.open(server);
+    // What the request is answered with depends on how far it got.
+    await request(session.url, { method: 'POST', body }).catch(() => {});
+    await session.gone();
+  }
+});
+
+test('a poll that waits is answered when a bad body ends the session', async (t) => {
+  const session = await Polling.open(await serve(t));
+  const poll = session.poll();
+  await request(session.url, { method: 'POST', body: 'x' }).catch(() => {});
+  assert.equal(await poll, '1');
+  await session.gone();
+});
+
+test('a ping from the client ends the session', async (t) => {
+  const server = await serve(t);
+  for (const body of ['2', '2probe']) {
+    const session = await Polling.open(server);
+    await request(session.url, { method: 'POST', body }).catch(() => {});
+    await session.gone();
+  }
+});
+
+test('packets that mean nothing on polling do no harm', async (t) => {
+  const session = await Polling.open(await serve(t));
+  assert.equal(await session.post(['6', '3', '3probe', '5', '0', '0{}', '4a'].join(RS)), 'ok');
+  assert.equal(await session.poll(), '4a');
+});
+
+test('a body with a binary type is refused, and ends the session', async (t) => {
+  const session = await Polling.open(await serve(t));
+  const { status } = await request(session.url, { method: 'POST', body: '4a', headers: { 'content-type': 'application/octet-stream' } });
+  assert.equal(status, 400);
+  await session.gone();
+});
+
+test('a close packet answers the poll that waits, and ends the session', async (t) => {
+  const session = await Polling.open(await serve(t));
+  const poll = session.poll();
+  assert.equal(await session.post('1'), 'ok');
+  assert.equal(await poll, '6');
+  await session.gone();
+});
+
+test('what follows a close packet is ignored', async (t) => {
+  const session = await Polling.open(await serve(t));
+  assert.equal(await session.post(`1${RS}4late`), 'ok');
+  await session.gone();
+});
+
+test('a poll that is aborted ends the session', async (t) => {
+  const server = await serve(t);
+  const watcher = await Watcher.begin(t, server, 'default');
+  const session = await Polling.join(server);
+  const pending = http.get(session.url, { agent: false });
+  pending.on('error', () => {});
+  await within(new Promise((resolve) => pending.on('finish', resolve)), 'sending a poll');
+  // A POST that is answered has come later than the poll.
+  await session.post('3');
+  pending.destroy();
+  assert.equal((await watcher.left(session.id)).reason, 'transport error');
+  await session.gone();
+});
+
+const MAX_PAYLOAD = 1000;
+
+test('a body over the limit is refused without a word', async (t) => {
+  const server = await serve(t, { MAX_PAYLOAD: String(MAX_PAYLOAD) });
+  const text = (length) => `4${'x'.repeat(length - 1)}`;
+  for (const body of [text(MAX_PAYLOAD), `4${'ü'.repeat(499)}x`, `b${'A'.repeat(996)}`, [text(500), text(499)].join(RS)]) {
+    const session = await Polling.open(server);
+    assert.equal(await session.post(body), 'ok');
+    assert.equal(await session.poll(), body);
+  }
+  for (const body of [text(MAX_PAYLOAD + 1), `4${'ü'.repeat(500)}`, `b${'A'.repeat(1000)}`, [text(500), text(500)].join(RS), text(100_000)]) {
+    const session = await Polling.open(server);
+    const { status, body: answer } = await request(session.url, { method: 'POST', body });
+    assert.deepEqual([status, answer], [413, '']);
+    // The same without a length in advance.
+    const other = await Polling.open(server);
+    const outgoing = http.request(other.url, { method: 'POST', agent: false, headers: { 'transfer-encoding': 'chunked' } });
+    outgoing.on('error', () => {});
+    outgoing.write(body);
+    outgoing.end();
+    const refused = await answered(outgoing, 'POST in chunks');
+    assert.deepEqual([refused.status, refused.body], [413, '']);
+  }
+});
+
+test('heartbeats begin after an interval, and go on as long as they are answered', async (t) => {
+  const session = await Polling.open(await serve(t, { PING_INTERVAL: '100', PING_TIMEOUT: '1000' }));
+  const poll = session.poll();
+  await session.post('4first');
+  assert.equal(await poll, '4first', 'no ping at once');
+  for (let i = 0; i < 3; i += 1) {
+    assert.equal(await session.poll(), '2');
+    await session.post('3');
+  }
+  assert.equal(await session.poll(), '2');
+  assert.equal(await session.poll(), '1', 'a heartbeat without an answer ends the session');
+  await session.gone();
+});
+
+test('a session that nobody polls is gone after interval and timeout', async (t) => {
+  const server = await serve(t, { PING_INTERVAL: '200', PING_TIMEOUT: '200' });
+  const session = await Polling.open(server);
+  await sleep(410);
+  await session.gone();
+});
