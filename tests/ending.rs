@@ -28,7 +28,7 @@ fn quick(log: State<Log>) {
 
 #[event(close)]
 fn close(socket: &Socket, log: State<Log>) {
-    log.note(format_args!("close, rooms: {:?}", socket.rooms()));
+    log.note(format_args!("close, rooms: {:?}", &socket.rooms()[1..]));
 }
 
 #[event(disconnecting)]

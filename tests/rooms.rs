@@ -109,7 +109,7 @@ async fn a_join_is_visible_to_every_emit_that_starts_after_it() {
         assert_eq!(client.json().await, json!({ "event": "in", "data": round }));
     }
     socket.leave("never joined");
-    assert!(socket.rooms().is_empty());
+    assert_eq!(socket.rooms(), [socket.id().to_string()]);
 }
 
 #[tokio::test]
@@ -125,6 +125,7 @@ async fn rooms_end_with_their_members_and_are_limited() {
     socket.leave("x");
     socket.join("z").expect("joined");
     let mut rooms = socket.rooms();
+    assert_eq!(rooms.remove(0), *socket.id());
     rooms.sort();
     assert_eq!(rooms, ["y", "z"]);
     client.close(1000, "").await;

@@ -87,7 +87,7 @@ impl Rooms {
 
     #[event("say")]
     fn say(&self, socket: &Socket, from: Name, Say { room, text }: Say) -> Result<Receipt, ChatError> {
-        if !socket.rooms().iter().any(|joined| joined == room.as_ref()) {
+        if !socket.is_in(&room) {
             return Err(ChatError::NotInRoom(room));
         }
         let said = self.remember(Said { room, from, text, at: now() });
@@ -104,7 +104,8 @@ impl Rooms {
     /// Somebody is about to go: the last moment at which it is known in which rooms they were.
     #[event(disconnecting)]
     fn part_from_all(&self, socket: &Socket, name: Name) -> Result<(), EmitError> {
-        for room in socket.rooms().into_iter().flat_map(RoomName::try_from) {
+        // The first is that of the socket's own id.
+        for room in socket.rooms().into_iter().skip(1).flat_map(RoomName::try_from) {
             self.part(socket, name.clone(), room)?;
         }
         Ok(())

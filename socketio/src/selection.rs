@@ -1,10 +1,14 @@
 //! Selections: whom a message goes to, and how.
 
+use serde::de::DeserializeOwned;
 use smallvec::SmallVec;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::event::message::IntoMessage;
 use crate::namespace::space::Space;
+use crate::socket::remote::RemoteSocket;
+use crate::socket::requests::{AckFuture, Answers, ask_all};
 use crate::socket::{Socket, SocketId};
 
 /// Why a message was not sent.
@@ -85,12 +89,13 @@ pub struct Selection<'a> {
     own: Option<&'a Socket>,
     audience: Audience,
     volatile: bool,
+    timeout: Option<Duration>,
 }
 
 impl<'a> Selection<'a> {
     /// Everyone, or everyone but one.
     pub(crate) fn all(space: &'a Space, except: Option<&Socket>) -> Self {
-        Self { space, own: None, audience: Audience::except(except), volatile: false }
+        Self { space, own: None, audience: Audience::except(except), volatile: false, timeout: None }
     }
 
     /// One socket alone.
@@ -138,6 +143,86 @@ impl<'a> Selection<'a> {
     /// What is emitted is dropped for clients that can't take it now, because earlier messages still wait.
     pub fn volatile(self) -> Self {
         Self { volatile: true, ..self }
+    }
+
+    /// How long [`emit_with_ack`](Self::emit_with_ack) waits. Default: the hub's [`ack_timeout`](crate::Builder::ack_timeout).
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { timeout: Some(timeout), ..self }
+    }
+
+    /// Emits to all that are selected and connected to this server, and waits until each of them has answered, the time is over
+    /// or it has gone. The message is sent to all of them at once, not only when the future is polled.
+    ///
+    /// ```
+    /// # async fn example(hub: &socketio::Hub) -> Result<(), socketio::AckError> {
+    /// let answers = hub.to("jury").emit_with_ack::<u8>(("points?",)).await?;
+    /// for (id, points) in &answers.answers {
+    ///     println!("{id}: {points}");
+    /// }
+    /// println!("{} did not answer", answers.missing.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The payload does not serialize, or it is no event.
+    pub fn emit_with_ack<T>(self, message: impl IntoMessage) -> AckFuture<Answers<T>>
+    where
+        T: DeserializeOwned + Send + 'static,
+    {
+        let packet = match message.into_packet() {
+            Ok(packet) if packet.name().is_some() => packet.with_volatile(self.volatile),
+            Ok(_) => return AckFuture::failed(EmitError::InvalidName(String::new())),
+            Err(error) => return AckFuture::failed(error),
+        };
+        let timeout = self.timeout;
+        ask_all(&self.sockets(), packet, timeout)
+    }
+
+    /// Lets the selected sockets join rooms. Those that can't, because they are in too many or just leaving, do not.
+    pub fn sockets_join<I>(self, rooms: I)
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        let sockets = self.sockets();
+        for room in rooms {
+            for socket in &sockets {
+                if let Err(error) = socket.join(&room) {
+                    tracing::debug!(socket = %socket.id(), %error, "a socket did not join a room");
+                }
+            }
+        }
+    }
+
+    /// Lets the selected sockets leave rooms.
+    pub fn sockets_leave<I>(self, rooms: I)
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        let sockets = self.sockets();
+        for room in rooms {
+            sockets.iter().for_each(|socket| socket.leave(&room));
+        }
+    }
+
+    /// [Disconnects](Socket::disconnect) the selected sockets from their namespace.
+    pub fn disconnect_sockets(self) {
+        self.sockets().iter().for_each(Socket::disconnect);
+    }
+
+    /// [Closes](Socket::close) the connections of the selected sockets.
+    pub fn close_sockets(self) {
+        self.sockets().iter().for_each(Socket::close);
+    }
+
+    /// What is known of the selected sockets. Where an adapter connects several servers this is meant to know those of all; the
+    /// local one knows those of this.
+    pub fn fetch_sockets(self) -> impl Future<Output = Vec<RemoteSocket>> + Send + use<> {
+        let fetched = self.sockets().iter().map(RemoteSocket::of).collect();
+        std::future::ready(fetched)
     }
 
     /// Emits to all that are selected.

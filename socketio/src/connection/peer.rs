@@ -15,13 +15,14 @@ pub(crate) struct Peer {
     /// How its messages are written.
     pub(crate) encoding: Encoding,
     /// What it is to Engine.IO. A plain WebSocket client is nothing to it.
-    pub(crate) session: Option<Session>,
+    pub(crate) session: Option<Box<Session>>,
     /// How many answers from the client are being waited for: then its messages are read even when many wait.
     pub(crate) awaited: AtomicUsize,
 }
 
 impl Peer {
     pub(crate) fn new(mailbox: Mailbox, request: Request, encoding: Encoding, session: Option<Session>) -> Self {
+        let session = session.map(Box::new);
         Self { mailbox, request, encoding, session, awaited: AtomicUsize::new(0) }
     }
 

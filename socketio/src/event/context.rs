@@ -13,6 +13,7 @@ use super::marker;
 use crate::socket::handshake::Handshake;
 use crate::wire::binary::Attachments;
 use crate::wire::envelope::Args;
+use crate::wire::scan::Scanner;
 
 /// The name of the event, as a parameter of fallback handlers.
 ///
@@ -42,6 +43,9 @@ impl<'a> Argument<'a> for EventName<'a> {
 }
 
 /// All arguments of the event as JSON text, not decoded: for handlers that pass them on, such as fallback handlers.
+///
+/// They can be emitted under a name, `socket.emit(("name", args))`, and answered with, `ack.send_args(Args(args))`, binary
+/// data included.
 #[derive(Clone, Copy, Debug)]
 pub struct RawArgs<'a> {
     args: Args<'a>,
@@ -64,6 +68,18 @@ impl<'a> RawArgs<'a> {
     /// The binary data of a Socket.IO client, in the order of its placeholders' numbers.
     pub fn attachments(&self) -> &'a [Bytes] {
         self.attachments.map(|attachments| &**attachments).unwrap_or_default()
+    }
+
+    /// The arguments without the first few; none, where there are not so many.
+    #[must_use]
+    pub fn skip(self, count: usize) -> Self {
+        let mut scanner = Scanner::new(self.json());
+        let mut skipped = 0;
+        while skipped < count && scanner.value().is_some() && scanner.take(b',') {
+            skipped += 1;
+        }
+        let rest = if skipped == count { scanner.rest().trim_start() } else { "" };
+        Self { args: Args::Many(rest), ..self }
     }
 
     fn remaining(&self) -> Remaining<'a> {

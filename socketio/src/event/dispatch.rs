@@ -12,7 +12,8 @@ use std::task::{Context, Poll, ready};
 use super::error::{EventError, shortened};
 use super::handler::{Call, Handler, Lifecycle};
 use super::incoming::{Incoming, ReceivedEvent, Subject};
-use super::listener::List;
+use super::listener::{List, Listener};
+use super::middleware;
 use super::reply::Outcome;
 use crate::namespace::space::Space;
 use crate::socket::Socket;
@@ -72,16 +73,34 @@ pub(crate) fn is_reporting(socket: &Socket) -> bool {
 }
 
 /// Runs an event as far as it goes without waiting.
-pub(crate) fn start(mut incoming: Incoming) -> Start {
+pub(crate) fn start(incoming: Incoming) -> Start {
+    let Some(stack) = middleware::stack(&incoming) else { return start_past_middleware(incoming) };
+    let socket = incoming.socket.clone();
+    let concurrent = handler(socket.space(), &incoming).is_some_and(|(handler, _)| handler.concurrent);
+    let state = State::Chain(Box::pin(middleware::run(incoming, stack)));
+    let running = Running { state, socket, event: "middleware", reports: false };
+    if concurrent { Start::Concurrent(running) } else { Start::Running(running) }
+}
+
+/// Runs an event that middleware has let on.
+pub(super) async fn pass(incoming: Incoming) {
+    match start_past_middleware(incoming) {
+        Start::Done => {}
+        Start::Running(running) | Start::Concurrent(running) => running.await,
+    }
+}
+
+fn start_past_middleware(mut incoming: Incoming) -> Start {
     let reports = matches!(incoming.subject, Subject::Error(_));
     let _reporting = reports.then(|| Reporting::on(&incoming.socket));
     let space = incoming.socket.space();
-    let (own, shared) = listeners(space, &incoming);
+    let listening = Listening::to(space, &incoming);
     let found = handler(space, &incoming);
-    if own.is_some() || shared.is_some() {
+    if !listening.is_empty() {
         let socket = incoming.socket.clone();
+        let found = if listening.is_named() { found } else { found.or_else(|| fallback(space, &incoming)) };
         let concurrent = found.as_ref().is_some_and(|(handler, _)| handler.concurrent);
-        let state = State::Chain(Box::pin(chain(incoming, found, own, shared)));
+        let state = State::Chain(Box::pin(chain(incoming, found, listening)));
         let running = Running { state, socket, event: "listener", reports };
         return if concurrent { Start::Concurrent(running) } else { Start::Running(running) };
     }
@@ -134,13 +153,39 @@ fn is_for_listeners(event: &ReceivedEvent) -> bool {
     !event.from_client && Lifecycle::named(event.name()).is_some()
 }
 
-fn listeners(space: &Space, incoming: &Incoming) -> (Option<List>, Option<List>) {
-    if let Subject::Message { is_event: true, .. } = incoming.subject {
-        return (None, None);
+/// The listeners that hear an event.
+#[derive(Default)]
+struct Listening {
+    /// The socket's, to whatever its client sends.
+    any: Option<List>,
+    /// The socket's, to events of this name.
+    own: Option<List>,
+    /// The namespace's.
+    shared: Option<List>,
+}
+
+impl Listening {
+    fn to(space: &Space, incoming: &Incoming) -> Self {
+        if let Subject::Message { is_event: true, .. } = incoming.subject {
+            return Self::default();
+        }
+        let name = incoming.name();
+        let shared = space.listeners().find(name);
+        let Some(listeners) = incoming.socket.listeners() else {
+            return Self { shared, ..Self::default() };
+        };
+        let is_event = matches!(&incoming.subject, Subject::Event(event) if event.from_client);
+        Self { any: if is_event { listeners.any() } else { None }, own: listeners.find(name), shared }
     }
-    let name = incoming.name();
-    let own = incoming.socket.listeners().and_then(|listeners| listeners.find(name));
-    (own, space.listeners().find(name))
+
+    fn is_empty(&self) -> bool {
+        self.any.is_none() && !self.is_named()
+    }
+
+    /// Whether one of them knows the event by its name.
+    fn is_named(&self) -> bool {
+        self.own.is_some() || self.shared.is_some()
+    }
 }
 
 fn call_sync(call: fn(&Incoming) -> Outcome, incoming: &Incoming) {
@@ -152,13 +197,14 @@ fn call_sync(call: fn(&Incoming) -> Outcome, incoming: &Incoming) {
 }
 
 /// Everything that hears an event, one after the other. A panic ends only what panicked.
-async fn chain(
-    mut incoming: Incoming,
-    handler: Option<(&'static Handler, Shared)>,
-    own: Option<List>,
-    shared: Option<List>,
-) {
+async fn chain(mut incoming: Incoming, handler: Option<(&'static Handler, Shared)>, listening: Listening) {
     let socket = incoming.socket.clone();
+    if let Some(list) = &listening.any {
+        call_all(&incoming, list).await;
+    }
+    if handler.is_none() && !listening.is_named() {
+        return unheard(&incoming);
+    }
     if let Some((handler, this)) = handler {
         incoming.this = this;
         match handler.call {
@@ -175,21 +221,25 @@ async fn chain(
             }
         }
     }
-    for list in [&own, &shared].into_iter().flatten() {
-        for listener in list.iter() {
-            let called = catch_unwind(AssertUnwindSafe(|| listener.call(&incoming)));
-            let finished = match called {
-                Ok(Some(rest)) => AssertUnwindSafe(rest).catch_unwind().await,
-                Ok(None) => Ok(()),
-                Err(panic) => Err(panic),
-            };
-            if finished.is_err() {
-                panicked(&socket, incoming.name());
-            }
-        }
+    for list in [&listening.own, &listening.shared].into_iter().flatten() {
+        call_all(&incoming, list).await;
     }
-    if let (Some(list), Some(listeners)) = (&own, socket.listeners()) {
+    if let (Some(list), Some(listeners)) = (&listening.own, socket.listeners()) {
         listeners.forget_spent(incoming.name(), list);
+    }
+}
+
+async fn call_all(incoming: &Incoming, list: &[Arc<Listener>]) {
+    for listener in list {
+        let called = catch_unwind(AssertUnwindSafe(|| listener.call(incoming)));
+        let finished = match called {
+            Ok(Some(rest)) => AssertUnwindSafe(rest).catch_unwind().await,
+            Ok(None) => Ok(()),
+            Err(panic) => Err(panic),
+        };
+        if finished.is_err() {
+            panicked(&incoming.socket, incoming.name());
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::event::disconnect::Disconnect;
 use crate::selection::EmitError;
 use crate::socket::SocketId;
+use crate::socket::requests::AckError;
 
 /// An error of one event: what a client that asked for an answer is told, and what `error` handlers receive.
 ///
@@ -246,6 +247,16 @@ impl From<EmitError> for EventError {
             }
         };
         Self::new(code, error.to_string())
+    }
+}
+
+impl From<AckError> for EventError {
+    fn from(error: AckError) -> Self {
+        match error {
+            AckError::Emit(error) => error.into(),
+            AckError::Timeout => Self::new("timeout", error.to_string()),
+            AckError::Closed | AckError::TooMany | AckError::Failed(_) | AckError::Payload(_) => error.to_string().into(),
+        }
     }
 }
 

@@ -193,6 +193,22 @@ impl ReceivedEvent {
         Self { args, text, name, id: None, from_client: false, is_message: false, attachments: None }
     }
 
+    /// Gives it other arguments.
+    pub(crate) fn set_args(&mut self, args: &Payload) {
+        let mut json = Vec::new();
+        args.write_placeholders(&mut json);
+        // What is behind name and id is this event's own now.
+        let name = self.name().to_owned();
+        let id = self.id().unwrap_or_default().to_owned();
+        let text = [id.as_bytes(), &json].concat();
+        let Ok(text) = Utf8Bytes::try_from(Bytes::from(text)) else { return };
+        self.name = Name::Apart(name.into());
+        self.id = self.id.as_ref().map(|_| 0..id.len());
+        self.args = Place::Many(id.len()..text.len());
+        self.attachments = (!args.attachments().is_empty()).then(|| args.attachments().into());
+        self.text = text;
+    }
+
     pub(crate) fn name(&self) -> &str {
         match &self.name {
             Name::In(range) => &self.text[range.clone()],

@@ -55,6 +55,7 @@ pub struct EventPayload {
     attachments: Option<Attachments>,
     request: Option<Arc<Request>>,
     from_client: bool,
+    is_binary: bool,
     ack: Ack,
 }
 
@@ -72,6 +73,7 @@ impl EventPayload {
             attachments: incoming.attachments().cloned(),
             request: incoming.own_request().cloned(),
             from_client: false,
+            is_binary: false,
             ack: incoming.ack(),
             socket,
         };
@@ -85,9 +87,11 @@ impl EventPayload {
                 payload.data = payload.first_contents();
             }
             Subject::Message { message: Message::Text(text), .. } => payload.data = text.clone().into(),
-            Subject::Message { message: Message::Binary(bytes), .. } | Subject::Ping(bytes) | Subject::Pong(bytes) => {
+            Subject::Message { message: Message::Binary(bytes), .. } => {
                 payload.data = bytes.clone();
+                payload.is_binary = true;
             }
+            Subject::Ping(bytes) | Subject::Pong(bytes) => payload.data = bytes.clone(),
             Subject::Disconnecting(disconnect) | Subject::Disconnect(disconnect) => {
                 payload.error = (!disconnect.is_clean()).then(|| disconnect.into());
                 payload.data = disconnect.reason().as_str().into();
@@ -159,6 +163,11 @@ impl EventPayload {
         Handshake::new(request, self.socket.opening())
     }
 
+    /// Whether it is a binary message.
+    pub fn is_binary(&self) -> bool {
+        self.is_binary
+    }
+
     /// Whether a client sent an event of this name. Lifecycle events, raw messages among them, and what the server
     /// itself [fired](Socket::fire) say `false`.
     pub fn from_client(&self) -> bool {
@@ -226,6 +235,8 @@ pub(crate) type List = Arc<[Arc<Listener>]>;
 #[derive(Debug, Default)]
 pub(crate) struct Listeners {
     by_name: RwLock<HashMap<Box<str>, List>>,
+    /// Those of whatever name.
+    any: RwLock<Option<List>>,
     /// How many names have listeners: while there are none, looking one up takes no lock.
     names: AtomicUsize,
     next: AtomicU64,
@@ -247,7 +258,36 @@ impl Listeners {
         let registered = by_name.entry(name.into()).or_insert_with(|| Arc::new([]));
         *registered = registered.iter().cloned().chain([listener]).collect();
         self.names.store(by_name.len(), Ordering::Release);
-        ListenerHandle { listeners: Arc::downgrade(self), name: name.into(), number }
+        ListenerHandle { listeners: Arc::downgrade(self), name: Some(name.into()), number }
+    }
+
+    /// Adds one for events of whatever name.
+    pub(crate) fn add_any<F, R, M>(self: &Arc<Self>, listener: F) -> ListenerHandle
+    where
+        F: Fn(EventPayload) -> R + Send + Sync + 'static,
+        R: Listening<M>,
+    {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let call: Call = Box::new(move |payload| listener(payload).into_future());
+        let listener = Arc::new(Listener { number, pending: None, call });
+        let mut any = self.any.write();
+        let registered = any.take();
+        *any = Some(registered.iter().flat_map(|list| list.iter()).cloned().chain([listener]).collect());
+        ListenerHandle { listeners: Arc::downgrade(self), name: None, number }
+    }
+
+    pub(crate) fn any(&self) -> Option<List> {
+        self.any.read().clone()
+    }
+
+    fn remove_any(&self, number: u64) {
+        let mut any = self.any.write();
+        let before = any.take();
+        let left: List =
+            before.iter().flat_map(|list| list.iter()).filter(|listener| listener.number != number).cloned().collect();
+        *any = Some(left).filter(|left| !left.is_empty());
+        drop(any);
+        drop(before);
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<List> {
@@ -292,7 +332,8 @@ impl Listeners {
 #[derive(Clone, Debug)]
 pub struct ListenerHandle {
     listeners: Weak<Listeners>,
-    name: Box<str>,
+    /// `None`: it hears events of whatever name.
+    name: Option<Box<str>>,
     number: u64,
 }
 
@@ -300,7 +341,10 @@ impl ListenerHandle {
     /// Removes the listener. An event that is being handled may still reach it.
     pub fn off(&self) {
         if let Some(listeners) = self.listeners.upgrade() {
-            listeners.remove(&self.name, self.number);
+            match &self.name {
+                Some(name) => listeners.remove(name, self.number),
+                None => listeners.remove_any(self.number),
+            }
         }
     }
 }

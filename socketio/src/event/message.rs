@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use serde::Serialize;
 
+use super::context::RawArgs;
 use super::handler;
+use super::reply::Encode;
 use crate::selection::EmitError;
 use crate::wire::packet::Packet;
 use crate::wire::payload::Payload;
@@ -103,6 +105,17 @@ impl IntoMessage for Vec<u8> {
 impl IntoMessage for Bytes {
     fn into_packet(self) -> Result<Packet, EmitError> {
         Ok(Packet::binary(self))
+    }
+}
+
+impl<Name: AsRef<str>> IntoMessage for (Name, RawArgs<'_>) {
+    fn into_packet(self) -> Result<Packet, EmitError> {
+        let (name, args) = self;
+        let name = name.as_ref();
+        check_name(name)?;
+        let mut payload = Payload::new();
+        args.encode(&mut payload)?;
+        Ok(Packet::event(name, payload))
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) mod incoming;
 pub(crate) mod listener;
 pub mod marker;
 pub(crate) mod message;
+pub(crate) mod middleware;
 pub(crate) mod rate;
 pub(crate) mod reply;
 pub(crate) mod state;

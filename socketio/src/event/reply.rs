@@ -9,6 +9,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 
 use super::ack::Args;
+use super::context::RawArgs;
 use super::error::{EventError, shortened};
 use super::incoming::Incoming;
 use super::marker::{Fallible, Nothing, Several, Value};
@@ -109,6 +110,14 @@ encode_tuples! {
     (A 0, B 1, C 2, D 3, E 4, F 5)
     (A 0, B 1, C 2, D 3, E 4, F 5, G 6)
     (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7)
+}
+
+/// All arguments of another event, as they came.
+impl Encode for RawArgs<'_> {
+    fn encode(&self, payload: &mut Payload) -> serde_json::Result<()> {
+        payload.push_raw(self.json(), self.attachments());
+        Ok(())
+    }
 }
 
 /// A handler's return value, to be asked which kind it is, and the event that it answers.

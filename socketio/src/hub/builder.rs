@@ -14,6 +14,7 @@ use crate::event::build::Part;
 use crate::event::handler::{Handler, Key};
 use crate::event::rate::RateLimit;
 use crate::event::error::EventError;
+use crate::event::middleware::{IncomingEvent, Next, event_middleware};
 use crate::event::state::States;
 use crate::event::table::Events;
 use crate::namespace::pattern::Pattern;
@@ -151,6 +152,35 @@ impl NamespaceBuilder {
         self
     }
 
+    /// Calls `middleware` around each event that a client sends, before handlers and listeners; several in the order in which
+    /// they are added, then those of the socket ([`Socket::event_middleware`]). It can look at the event, change it, answer it,
+    /// or refuse it with an error, which becomes the answer. Raw messages and lifecycle events pass no middleware.
+    ///
+    /// ```
+    /// use socketio::{EventError, Hub, IncomingEvent, Next};
+    ///
+    /// async fn signed_in(event: IncomingEvent, next: Next) -> Result<(), EventError> {
+    ///     if event.name() != "sign in" && event.socket().get_attribute("user").is_none() {
+    ///         return Err(EventError::new("signed_out", "sign in first"));
+    ///     }
+    ///     next.run(event).await
+    /// }
+    ///
+    /// let hub = Hub::builder().event_middleware(signed_in).build()?;
+    /// # Ok::<(), socketio::BuildError>(())
+    /// ```
+    ///
+    /// With middleware, each event costs a few allocations more.
+    pub fn event_middleware<F, R, E>(mut self, middleware: F) -> Self
+    where
+        F: Fn(IncomingEvent, Next) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<EventError>,
+    {
+        self.0.event_middleware.push(event_middleware(middleware));
+        self
+    }
+
     /// Limits how many events of this name each client may send. Default: no limit. `message` stands for raw messages as well
     /// as for the event of that name. See [`Builder::rate_limit`] for what happens beyond it.
     pub fn rate_limit_event(mut self, event: impl AsRef<str>, limit: RateLimit) -> Self {
@@ -186,6 +216,7 @@ impl Builder {
         contents.mounted.extend(filled.mounted);
         contents.event_limits.add(filled.event_limits);
         contents.middleware.extend(filled.middleware);
+        contents.event_middleware.extend(filled.event_middleware);
         self
     }
 
@@ -197,6 +228,16 @@ impl Builder {
         E: Into<EventError>,
     {
         self.namespace("/", |namespace| namespace.middleware(middleware))
+    }
+
+    /// Calls `middleware` around each event of the namespace `/`; see [`NamespaceBuilder::event_middleware`].
+    pub fn event_middleware<F, R, E>(self, middleware: F) -> Self
+    where
+        F: Fn(IncomingEvent, Next) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<EventError>,
+    {
+        self.namespace("/", |namespace| namespace.event_middleware(middleware))
     }
 
     /// Gives handlers a value that they can take as [`State<T>`](crate::State); of each type the last one counts.

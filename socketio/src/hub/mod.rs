@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::connection::engine::Flavour;
@@ -17,6 +18,7 @@ use crate::event::state::States;
 use crate::namespace::Namespace;
 use crate::namespace::pattern::Pattern;
 use crate::namespace::space::{Contents, MakeAdapter, Space};
+use crate::socket::requests::SHARED_ACKS;
 use crate::transport::engine::EngineRoutes;
 use builder::Builder;
 use config::Config;
@@ -65,6 +67,8 @@ pub(crate) struct Core {
     make_adapter: Option<Box<MakeAdapter>>,
     counters: Counters,
     connections: Connections,
+    /// The id of the next question to several clients.
+    next_shared_ack: AtomicU64,
 }
 
 const ROOT: &str = "/";
@@ -88,6 +92,7 @@ impl Core {
             make_adapter,
             counters: Counters::default(),
             connections: Connections::default(),
+            next_shared_ack: AtomicU64::new(SHARED_ACKS),
         }
     }
 
@@ -137,6 +142,13 @@ impl Hub {
         Namespace::new(Arc::clone(core), space)
     }
 
+    /// The paths of all namespaces that exist now, sorted.
+    pub fn namespaces(&self) -> Vec<String> {
+        let mut paths: Vec<_> = self.core().spaces.read().keys().map(ToString::to_string).collect();
+        paths.sort();
+        paths
+    }
+
     /// The namespace that a client asks for, if there is one. One that comes and goes has the client for a guest from now on,
     /// and until the client's socket [departs](Self::vacate).
     pub(crate) fn enter(&self, path: &str) -> Option<Arc<Space>> {
@@ -184,6 +196,10 @@ impl Hub {
     /// reconnect elsewhere in the same moment. Of several calls the earliest deadline counts.
     pub async fn shutdown(&self, deadline: Duration) {
         self.connections().shut_down(deadline).await;
+    }
+
+    pub(crate) fn next_shared_ack(&self) -> u64 {
+        self.core().next_shared_ack.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(crate) fn config(&self) -> &Config {

@@ -6,8 +6,10 @@ pub(crate) mod rooms;
 pub(crate) mod space;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::connection::engine::Flavour;
 use crate::event::listener::{EventPayload, ListenerHandle, Listening};
@@ -15,6 +17,8 @@ use crate::event::message::IntoMessage;
 use crate::hub::{Core, Hub};
 use crate::selection::{EmitError, Selection};
 use crate::socket::Socket;
+use crate::socket::remote::RemoteSocket;
+use crate::socket::requests::{AckFuture, Answers};
 use crate::socket::events::fired;
 use crate::transport::engine::EngineRoutes;
 use crate::transport::websocket::WebSocketRoute;
@@ -168,6 +172,51 @@ impl Namespace {
     /// Selects everyone; what is emitted is dropped for clients that can't take it now.
     pub fn volatile(&self) -> Selection<'_> {
         self.everyone().volatile()
+    }
+
+    /// Selects everyone, for [`emit_with_ack`](Selection::emit_with_ack) with another timeout than the hub's.
+    pub fn timeout(&self, timeout: Duration) -> Selection<'_> {
+        self.everyone().timeout(timeout)
+    }
+
+    /// Emits to everyone on this server, and waits for all answers; see [`Selection::emit_with_ack`].
+    ///
+    /// # Errors
+    ///
+    /// The payload does not serialize, or it is no event.
+    pub fn emit_with_ack<T>(&self, message: impl IntoMessage) -> AckFuture<Answers<T>>
+    where
+        T: DeserializeOwned + Send + 'static,
+    {
+        self.everyone().emit_with_ack(message)
+    }
+
+    /// Lets everyone join rooms.
+    pub fn sockets_join<I>(&self, rooms: I)
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        self.everyone().sockets_join(rooms);
+    }
+
+    /// Lets everyone leave rooms.
+    pub fn sockets_leave<I>(&self, rooms: I)
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        self.everyone().sockets_leave(rooms);
+    }
+
+    /// [Disconnects](Socket::disconnect) everyone.
+    pub fn disconnect_sockets(&self) {
+        self.everyone().disconnect_sockets();
+    }
+
+    /// What is known of everyone; see [`Selection::fetch_sockets`].
+    pub fn fetch_sockets(&self) -> impl Future<Output = Vec<RemoteSocket>> + Send + use<> {
+        self.everyone().fetch_sockets()
     }
 
     /// The connected socket with this id.

@@ -10,6 +10,7 @@ use crate::adapter::{Adapter, LocalAdapter};
 use crate::event::error::EventError;
 use crate::event::handler::{Handler, Lifecycle};
 use crate::event::listener::Listeners;
+use crate::event::middleware::EventMiddleware;
 use crate::event::rate::{EventLimit, EventLimits};
 use crate::event::table::{self, Events};
 use crate::socket::Socket;
@@ -27,6 +28,7 @@ pub(crate) struct Contents {
     pub(crate) mounted: Vec<Mounted>,
     pub(crate) event_limits: EventLimits,
     pub(crate) middleware: Vec<Middleware>,
+    pub(crate) event_middleware: Vec<EventMiddleware>,
 }
 
 /// Lets a new socket go on, or refuses it.
@@ -40,6 +42,7 @@ pub(crate) struct Space {
     mounted: Box<[Mounted]>,
     event_limits: EventLimits,
     middleware: Box<[Middleware]>,
+    event_middleware: Arc<[EventMiddleware]>,
     listeners: Arc<Listeners>,
     registry: Arc<Registry>,
     adapter: Arc<dyn Adapter>,
@@ -57,12 +60,13 @@ impl Space {
             Some(make) => make(local),
             None => Arc::new(local),
         };
-        let Contents { mounted, event_limits, middleware } = contents;
+        let Contents { mounted, event_limits, middleware, event_middleware } = contents;
         Self {
             path: path.into(),
             mounted: mounted.into(),
             event_limits,
             middleware: middleware.into(),
+            event_middleware: event_middleware.into(),
             listeners: Arc::default(),
             registry,
             adapter,
@@ -113,6 +117,10 @@ impl Space {
 
     pub(crate) fn middleware(&self) -> &[Middleware] {
         &self.middleware
+    }
+
+    pub(crate) fn event_middleware(&self) -> &Arc<[EventMiddleware]> {
+        &self.event_middleware
     }
 
     pub(crate) fn has_middleware(&self) -> bool {

@@ -117,6 +117,7 @@ impl Socket {
         if self.is_leaving() {
             return Err(EmitError::Closed);
         }
+        self.tell_outgoing(packet);
         let send = |frame: &Frame| self.send(frame, packet.is_volatile());
         let sent = packet.with_frame(&self.peer().encoding, self.namespace(), send);
         sent.map_err(|rejected| self.rejected(rejected))

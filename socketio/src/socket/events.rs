@@ -2,19 +2,27 @@
 
 use bytes::Bytes;
 use serde::Serialize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::Socket;
 use crate::connection::mailbox::Mail;
+use crate::event::context::RawArgs;
 use crate::event::dispatch;
 use crate::event::error::{EventError, shortened};
 use crate::event::incoming::{ReceivedEvent, Subject};
 use crate::event::listener::{EventPayload, ListenerHandle, Listeners, Listening};
 use crate::event::message::check_name;
+use crate::event::middleware::{self, EventMiddleware, IncomingEvent, Next};
 use crate::selection::EmitError;
+use crate::wire::envelope::Args;
+use crate::wire::packet::Packet;
 use crate::wire::payload::Payload;
+
+/// Hears what is emitted to a socket.
+pub(super) type OutgoingListener = Arc<dyn Fn(&str, RawArgs<'_>) + Send + Sync>;
 
 /// Events and listeners of this socket.
 impl Socket {
@@ -37,6 +45,64 @@ impl Socket {
         self.own_listeners().add(event.as_ref(), true, listener)
     }
 
+    /// Calls `listener` for every event that this socket's client sends, whatever its name, before all others that hear it. An
+    /// event that nobody else hears still counts as unknown.
+    pub fn on_any<F, R, M>(&self, listener: F) -> ListenerHandle
+    where
+        F: Fn(EventPayload) -> R + Send + Sync + 'static,
+        R: Listening<M>,
+    {
+        self.own_listeners().add_any(listener)
+    }
+
+    /// Calls `listener` with name and arguments of everything that is emitted to this socket, by whatever verb; text and binary
+    /// messages have the name `message`. It is called on the task that emits, and must return at once.
+    pub fn on_any_outgoing(&self, listener: impl Fn(&str, RawArgs<'_>) + Send + Sync + 'static) {
+        let listener: OutgoingListener = Arc::new(listener);
+        self.with_side(|side| {
+            let known = side.outgoing.take();
+            side.outgoing = Some(known.iter().flat_map(|known| known.iter()).cloned().chain([listener]).collect());
+        });
+        self.0.has_outgoing.store(true, Ordering::Release);
+    }
+
+    /// Tells the listeners to what is sent.
+    pub(super) fn tell_outgoing(&self, packet: &Packet) {
+        if !self.0.has_outgoing.load(Ordering::Acquire) {
+            return;
+        }
+        let Some(listeners) = self.0.side.lock().as_ref().and_then(|side| side.outgoing.clone()) else { return };
+        let (json, attachments) = packet.args();
+        let args = RawArgs::new(Args::Many(&json), attachments.as_ref());
+        for listener in listeners.iter() {
+            let name = packet.name().unwrap_or("message");
+            if catch_unwind(AssertUnwindSafe(|| listener(name, args))).is_err() {
+                tracing::error!(socket = %self.id(), event = shortened(name), "a listener to outgoing events panicked");
+                self.report(EventError::internal().with_event(name));
+            }
+        }
+    }
+
+    /// Calls `middleware` around each event that this socket's client sends, after that of the namespace; see
+    /// [`NamespaceBuilder::event_middleware`](crate::NamespaceBuilder::event_middleware).
+    pub fn event_middleware<F, R, E>(&self, middleware: F)
+    where
+        F: Fn(IncomingEvent, Next) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<EventError>,
+    {
+        let middleware = middleware::event_middleware(middleware);
+        self.with_side(|side| side.event_middleware.push(middleware));
+        self.0.has_middleware.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn own_middleware(&self) -> Option<Vec<EventMiddleware>> {
+        if !self.0.has_middleware.load(Ordering::Acquire) {
+            return None;
+        }
+        self.0.side.lock().as_ref().map(|side| side.event_middleware.clone())
+    }
+
     /// Removes all listeners that this socket has for events of this name.
     pub fn off(&self, event: impl AsRef<str>) {
         if let Some(listeners) = self.listeners() {
@@ -46,8 +112,10 @@ impl Socket {
 
     /// For the end: a listener that keeps its socket would keep it, and itself, for ever.
     pub(crate) fn forget_listeners(&self) {
-        let listeners = self.0.side.lock().as_mut().and_then(|side| side.listeners.take());
-        drop(listeners);
+        let forgotten = self.0.side.lock().as_mut().map(|side| {
+            (side.listeners.take(), side.outgoing.take(), std::mem::take(&mut side.event_middleware))
+        });
+        drop(forgotten);
     }
 
     fn own_listeners(&self) -> Arc<Listeners> {

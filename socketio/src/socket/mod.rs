@@ -6,6 +6,7 @@ pub(crate) mod events;
 pub(crate) mod handshake;
 pub(crate) mod id;
 mod rates;
+pub(crate) mod remote;
 pub(crate) mod requests;
 
 use http::Extensions;
@@ -27,12 +28,15 @@ use crate::connection::peer::Peer;
 use crate::connection::session::random_id;
 use crate::event::disconnect::{Disconnect, DisconnectReason};
 use crate::event::listener::Listeners;
+use crate::event::middleware::EventMiddleware;
 use crate::event::rate::Buckets;
 use crate::hub::Hub;
 use crate::namespace::space::Space;
+use crate::transport::engine::Transport;
 use crate::wire::frame::{FrameWriter, Opcode};
 use attributes::SocketAttributes;
 use handshake::{Handshake, Opening};
+use events::OutgoingListener;
 pub use id::SocketId;
 use requests::Requests;
 
@@ -55,6 +59,10 @@ struct Inner {
     side: Mutex<Option<Box<Side>>>,
     /// Whether `side` has listeners: those are looked up for every event.
     has_listeners: AtomicBool,
+    /// Whether it has middleware, likewise.
+    has_middleware: AtomicBool,
+    /// Whether it has listeners to what is sent.
+    has_outgoing: AtomicBool,
     /// Told when the connection has begun to end.
     ended: Notify,
 }
@@ -66,6 +74,8 @@ struct Side {
     /// What waits for the socket to be accepted.
     held: Option<Box<Outbox>>,
     listeners: Option<Arc<Listeners>>,
+    event_middleware: Vec<EventMiddleware>,
+    outgoing: Option<Arc<[OutgoingListener]>>,
     requests: Requests,
     buckets: Option<Box<Buckets>>,
 }
@@ -152,6 +162,8 @@ impl Socket {
             rooms: Mutex::default(),
             side: Mutex::new(side),
             has_listeners: AtomicBool::new(false),
+            has_middleware: AtomicBool::new(false),
+            has_outgoing: AtomicBool::new(false),
             ended: Notify::new(),
         }));
         while !socket.space().registry().add(socket.id(), &socket) {
@@ -295,6 +307,26 @@ impl Socket {
         self.space().path()
     }
 
+    /// Whether the socket is connected: it has been accepted, and `disconnect` has not fired yet.
+    pub fn connected(&self) -> bool {
+        self.is_connected()
+    }
+
+    /// How the client's messages travel now.
+    pub fn transport(&self) -> Transport {
+        match &self.peer().session {
+            Some(session) if session.polls() => Transport::Polling,
+            _ => Transport::WebSocket,
+        }
+    }
+
+    /// Waits until the client has gone over from long-polling to a WebSocket; at once if it has one, forever if it never does.
+    pub async fn upgraded(&self) {
+        if let Some(session) = &self.peer().session {
+            session.upgrade().await;
+        }
+    }
+
     /// Whether messages can be emitted to the socket: it has not begun to close.
     pub fn is_alive(&self) -> bool {
         !self.is_leaving() && !self.peer().mailbox.is_shut()
@@ -343,14 +375,18 @@ impl Socket {
         }
     }
 
-    /// Whether the socket has joined a room.
+    /// Whether the socket is in a room.
     pub fn is_in(&self, room: impl AsRef<str>) -> bool {
-        self.0.rooms.lock().contains(room.as_ref())
+        let room = room.as_ref();
+        self.0.rooms.lock().contains(room) || (!self.is_gone() && self.id() == *room)
     }
 
-    /// The rooms that the socket has joined. The room of its own id, in which it always is, is not among them.
+    /// The rooms that the socket is in: first that of its own id, in which it always is, then those that it has joined. None
+    /// once it is gone.
     pub fn rooms(&self) -> Vec<String> {
-        self.0.rooms.lock().iter().map(ToString::to_string).collect()
+        let joined: Vec<_> = self.0.rooms.lock().iter().map(ToString::to_string).collect();
+        let own = (!self.is_gone()).then(|| self.id().to_string());
+        own.into_iter().chain(joined).collect()
     }
 }
 

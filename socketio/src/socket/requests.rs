@@ -1,6 +1,8 @@
 //! Asking clients: emits that wait for an answer.
 
+use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::fmt;
@@ -11,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::Socket;
+use super::{Socket, SocketId};
 use crate::connection::after;
 use crate::event::decode::Remaining;
 use crate::event::error::PayloadError;
@@ -19,6 +21,7 @@ use crate::event::message::IntoMessage;
 use crate::selection::EmitError;
 use crate::wire::binary::Attachments;
 use crate::wire::envelope::Args;
+use crate::wire::packet::Packet;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +56,9 @@ pub(crate) enum Answer {
     /// One that is nested too deeply to be looked at.
     TooDeep,
 }
+
+/// Where the ids of questions to several clients begin, so that they are none of a socket's own.
+pub(crate) const SHARED_ACKS: u64 = 1 << 32;
 
 /// The answers that a socket waits for.
 #[derive(Debug, Default)]
@@ -99,15 +105,11 @@ impl<'a> Timed<'a> {
     /// The message was not sent, the answer did not come in time or before the socket closed, it was an error, or it is no
     /// `T`.
     pub fn emit_with_ack<T: DeserializeOwned + 'static>(self, message: impl IntoMessage) -> AckFuture<T> {
-        let asked = self.socket.ask(message);
+        let asked = self.socket.ask_alone(message);
         let until = after(Instant::now(), self.timeout);
         AckFuture(Box::pin(async move {
             let mut asked = asked?;
-            match tokio::time::timeout_at(until, &mut asked.answer).await {
-                Ok(Ok(answer)) => decode(&answer),
-                Ok(Err(_)) => Err(AckError::Closed),
-                Err(_) => Err(AckError::Timeout),
-            }
+            asked.answer(until).await
         }))
     }
 }
@@ -115,6 +117,12 @@ impl<'a> Timed<'a> {
 /// Waits for a client's answer. Dropping it forgets the question.
 #[must_use = "the question has been asked, but the answer is only decoded for one who awaits it"]
 pub struct AckFuture<T>(BoxFuture<'static, Result<T, AckError>>);
+
+impl<T: Send + 'static> AckFuture<T> {
+    pub(crate) fn failed(error: EmitError) -> Self {
+        Self(Box::pin(std::future::ready(Err(error.into()))))
+    }
+}
 
 impl<T> Future for AckFuture<T> {
     type Output = Result<T, AckError>;
@@ -160,15 +168,85 @@ impl Drop for Asked {
     }
 }
 
-impl Socket {
-    fn ask(&self, message: impl IntoMessage) -> Result<Asked, AckError> {
-        let packet = message.into_packet()?;
-        if packet.name().is_none() {
-            return Err(EmitError::InvalidName(String::new()).into());
+impl Asked {
+    async fn answer<T: DeserializeOwned>(&mut self, until: Instant) -> Result<T, AckError> {
+        match tokio::time::timeout_at(until, &mut self.answer).await {
+            Ok(Ok(answer)) => decode(&answer),
+            Ok(Err(_)) => Err(AckError::Closed),
+            Err(_) => Err(AckError::Timeout),
         }
+    }
+}
+
+/// The answers of several clients to one question.
+#[derive(Debug)]
+pub struct Answers<T> {
+    /// Who answered what, in the order in which the answers came.
+    pub answers: Vec<(SocketId, T)>,
+    /// Who did not, or not what was expected, and why.
+    pub missing: Vec<(SocketId, AckError)>,
+}
+
+impl<T> Answers<T> {
+    /// Whether everyone who was asked has answered.
+    pub fn is_complete(&self) -> bool {
+        self.missing.is_empty()
+    }
+
+    /// The answers alone.
+    pub fn into_values(self) -> impl Iterator<Item = T> {
+        self.answers.into_iter().map(|(_, answer)| answer)
+    }
+}
+
+/// Asks several clients the same, all of them before the first answer is waited for.
+pub(crate) fn ask_all<T>(sockets: &[Socket], packet: Packet, timeout: Option<Duration>) -> AckFuture<Answers<T>>
+where
+    T: DeserializeOwned + Send + 'static,
+{
+    let mut answers = Answers { answers: Vec::new(), missing: Vec::new() };
+    let waiting = FuturesUnordered::new();
+    if let Some(first) = sockets.first() {
+        let packet = packet.asking(first.hub().next_shared_ack());
+        let until = after(Instant::now(), timeout.unwrap_or(first.hub().config().ack_timeout));
+        for socket in sockets {
+            let id = socket.id();
+            match socket.ask(&packet) {
+                Ok(mut asked) => waiting.push(async move { (id, asked.answer(until).await) }),
+                Err(error) => answers.missing.push((id, error)),
+            }
+        }
+    }
+    AckFuture(Box::pin(async move {
+        let mut waiting = waiting;
+        while let Some((id, answer)) = waiting.next().await {
+            match answer {
+                Ok(answer) => answers.answers.push((id, answer)),
+                Err(error) => answers.missing.push((id, error)),
+            }
+        }
+        Ok(answers)
+    }))
+}
+
+impl Socket {
+    /// Sends a question that has its id already, or gives it one.
+    fn ask_alone(&self, message: impl IntoMessage) -> Result<Asked, AckError> {
+        let packet = message.into_packet()?;
+        let id = self.with_side(|side| {
+            side.requests.next += 1;
+            side.requests.next - 1
+        });
+        self.ask(&packet.asking(id))
+    }
+
+    fn ask(&self, packet: &Packet) -> Result<Asked, AckError> {
+        let (Some(_), Some(id)) = (packet.name(), packet.ack()) else {
+            return Err(EmitError::InvalidName(String::new()).into());
+        };
         let limit = self.hub().config().max_pending_acks;
         let (sender, answer) = oneshot::channel();
-        let id = self.with_side(|side| {
+        self.with_side(|side| {
             let requests = &mut side.requests;
             if self.is_gone() {
                 return Err(AckError::Closed);
@@ -176,14 +254,12 @@ impl Socket {
             if requests.waiting.len() >= limit {
                 return Err(AckError::TooMany);
             }
-            let id = requests.next;
-            requests.next += 1;
             requests.waiting.insert(id, sender);
-            Ok(id)
+            Ok(())
         })?;
         self.peer().awaited.fetch_add(1, Ordering::Relaxed);
         let asked = Asked { socket: self.clone(), id, answer };
-        match self.space().adapter().emit_to_socket(&packet.asking(id), self) {
+        match self.space().adapter().emit_to_socket(packet, self) {
             Ok(()) => Ok(asked),
             Err(EmitError::Closed) => Err(AckError::Closed),
             Err(error) => Err(error.into()),
@@ -195,7 +271,7 @@ impl Socket {
         let mut side = self.0.side.lock();
         let Some(requests) = side.as_mut().map(|side| &mut side.requests) else { return false };
         let waiting = requests.waiting.remove(&id);
-        let asked = id < requests.next;
+        let asked = id < requests.next || (id >= SHARED_ACKS && waiting.is_some());
         drop(side);
         if let Some(waiting) = waiting {
             let _ = waiting.send(answer);

@@ -54,7 +54,7 @@ impl<'a> Query<'a> {
 
 /// What becomes of a request that is in order.
 enum Verified {
-    Begins(Transport),
+    Begins,
     Belongs(Arc<Peer>, Transport),
 }
 
@@ -70,10 +70,10 @@ impl EngineRoutes {
                 refusal.into_response()
             }
             Ok(verified) => {
-                let is_first = matches!(verified, Verified::Begins(_));
+                let is_first = matches!(verified, Verified::Begins);
                 let mut response = match (verified, upgrade) {
-                    (Verified::Begins(_), Some(upgrade)) => self.begin_websocket(upgrade),
-                    (Verified::Begins(_), None) => self.begin_polling(&parts),
+                    (Verified::Begins, Some(upgrade)) => self.begin_websocket(upgrade),
+                    (Verified::Begins, None) => self.begin_polling(&parts),
                     (Verified::Belongs(peer, Transport::WebSocket), Some(upgrade)) => self.try_websocket(peer, upgrade),
                     (Verified::Belongs(peer, _), _) if parts.method == Method::GET => poll(&peer).await,
                     (Verified::Belongs(peer, _), _) => self.post(peer, &parts, body).await,
@@ -97,7 +97,7 @@ impl EngineRoutes {
         let is_current = query.version.as_deref() == Some("4");
         if let Some(sid) = query.sid.as_deref().filter(|sid| !sid.is_empty()) {
             let peer = self.sessions.find(sid).ok_or(Refusal::UnknownSession)?;
-            let polls = peer.session.as_ref().is_some_and(Session::polls);
+            let polls = peer.session.as_ref().is_some_and(|session| session.polls());
             let fits = match transport {
                 Transport::WebSocket => is_upgrade,
                 Transport::Polling => polls && !is_upgrade && matches!(parts.method, Method::GET | Method::POST),
@@ -113,7 +113,7 @@ impl EngineRoutes {
         if let Some(allow) = &self.allow_request {
             allow(Arc::clone(parts)).await.map_err(|error| Refusal::Forbidden(error.message().to_owned()))?;
         }
-        if is_current { Ok(Verified::Begins(transport)) } else { Err(Refusal::Version) }
+        if is_current { Ok(Verified::Begins) } else { Err(Refusal::Version) }
     }
 
     fn add_headers(&self, response: &mut Response, parts: &Parts, is_first: bool) {
@@ -220,7 +220,7 @@ impl EngineRoutes {
         admission.fill(peer);
         let mut connection = Connection::engine(self.hub.clone(), Arc::clone(peer), link, engine, admission);
         if is_bare {
-            let identity = Identity::Session(peer.session.as_ref().map_or("", Session::sid));
+            let identity = Identity::Session(peer.session.as_ref().map_or("", |session| session.sid()));
             let (hub, space) = (self.hub.clone(), Arc::clone(&self.space));
             let socket = Socket::register(hub, space, Arc::clone(peer), extensions, identity);
             connection.seat(socket, self.on_open.as_ref());

@@ -28,8 +28,6 @@ const SEPARATOR: u8 = 0x1e;
 pub(crate) const NOOP: &str = "6";
 /// The packet that ends a session.
 pub(crate) const CLOSE: &str = "1";
-/// The heartbeat.
-pub(crate) const PING: &str = "2";
 /// The answer to a client that tries a new transport.
 pub(crate) const PROBE_PONG: &str = "3probe";
 

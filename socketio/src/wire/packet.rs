@@ -4,6 +4,7 @@ use bytes::Bytes;
 use std::cell::OnceCell;
 use std::sync::Arc;
 
+use super::binary::Attachments;
 use super::encoding::Encoding;
 use super::frame::Frame;
 use super::parser::Parser;
@@ -72,12 +73,37 @@ impl Packet {
         Self { ack: Some(ack), ..self }
     }
 
+    pub(crate) fn ack(&self) -> Option<u64> {
+        self.ack
+    }
+
     /// The event's name; `None` for raw messages.
     pub fn name(&self) -> Option<&str> {
         match &self.content {
             Content::Event { name, .. } => std::str::from_utf8(name).ok(),
             Content::Text(_) | Content::Binary(_) => None,
         }
+    }
+
+    /// The arguments as JSON, with the attachments that placeholders in it stand for. A raw message is one argument.
+    pub(crate) fn args(&self) -> (String, Option<Attachments>) {
+        let owned;
+        let payload = match &self.content {
+            Content::Event { payload, .. } => payload,
+            Content::Text(message) => {
+                // A string always serializes.
+                owned = Payload::of(text(message)).unwrap_or_else(|_| Payload::new());
+                &owned
+            }
+            Content::Binary(bytes) => {
+                owned = Payload::of_binary(bytes.clone());
+                &owned
+            }
+        };
+        let mut json = Vec::new();
+        payload.write_placeholders(&mut json);
+        let attachments = (!payload.attachments().is_empty()).then(|| payload.attachments().into());
+        (String::from_utf8(json).unwrap_or_default(), attachments)
     }
 
     /// Whether the message may be dropped for a client that can't take it now.

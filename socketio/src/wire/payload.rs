@@ -8,7 +8,9 @@ use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 use std::io;
 
 use super::binary;
+use super::scan::Scanner;
 use super::scratch::Scratch;
+use super::socketio::PLACEHOLDER;
 
 /// Encoded arguments.
 #[doc(hidden)]
@@ -52,6 +54,46 @@ impl Payload {
         value.serialize(&mut Serializer::with_formatter(&mut *self.json, formatter))?;
         self.count += 1;
         Ok(())
+    }
+
+    /// Appends arguments that are JSON already, comma separated, with placeholders for the attachments.
+    pub(crate) fn push_raw(&mut self, json: &str, attachments: &[Bytes]) {
+        let mut scanner = Scanner::new(json);
+        let mut added = 0;
+        while scanner.value().is_some() {
+            added += 1;
+            if !scanner.take(b',') {
+                break;
+            }
+        }
+        if added == 0 {
+            return;
+        }
+        if self.count > 0 {
+            self.json.push(b',');
+        }
+        self.count += added;
+        let mut rest = json;
+        while !attachments.is_empty()
+            && let Some(at) = rest.find(PLACEHOLDER)
+        {
+            let (before, placeholder) = rest.split_at(at);
+            self.json.extend_from_slice(before.as_bytes());
+            let number = &placeholder[PLACEHOLDER.len()..];
+            let end = number.find('}').unwrap_or(number.len());
+            match number[..end].parse().ok().and_then(|number: usize| attachments.get(number)) {
+                Some(attachment) => {
+                    self.attachments.push(attachment.clone());
+                    self.json.push(HOLE);
+                    rest = number.get(end + 1..).unwrap_or_default();
+                }
+                None => {
+                    self.json.extend_from_slice(PLACEHOLDER.as_bytes());
+                    rest = number;
+                }
+            }
+        }
+        self.json.extend_from_slice(rest.as_bytes());
     }
 
     /// How many arguments there are.
@@ -142,6 +184,16 @@ mod tests {
         let payload = Payload::of(&Upload { name: "a", parts }).unwrap();
         assert_eq!(json(&payload), r#"{"name":"a","parts":["AQID",""]}"#);
         assert_eq!(&payload.json[..], b"{\"name\":\"a\",\"parts\":[\xff,\xff]}");
+    }
+
+    #[test]
+    fn arguments_are_passed_on_with_their_attachments() {
+        let mut payload = Payload::of(&0).unwrap();
+        let json = r#"1,{"a":{"_placeholder":true,"num":1}},{"_placeholder":true,"num":0},{"_placeholder":true,"num":9}"#;
+        payload.push_raw(json, &[Bytes::from_static(&[1]), Bytes::from_static(&[2])]);
+        payload.push_raw("", &[]);
+        assert_eq!((payload.count(), payload.attachments().len()), (5, 2));
+        assert_eq!(self::json(&payload), r#"0,1,{"a":"Ag=="},"AQ==",{"_placeholder":true,"num":9}"#);
     }
 
     #[test]

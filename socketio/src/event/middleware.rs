@@ -1,0 +1,137 @@
+//! Event middleware: what stands around the handlers and listeners of an event.
+
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+
+use super::ack::{Ack, Args};
+use super::context::RawArgs;
+use super::dispatch;
+use super::error::{EventError, PayloadError};
+use super::incoming::{Incoming, Subject};
+use super::reply::Encode;
+use crate::selection::EmitError;
+use crate::socket::Socket;
+use crate::wire::payload::Payload;
+
+/// Sees an event before its handler does.
+pub(crate) type EventMiddleware =
+    Arc<dyn Fn(IncomingEvent, Next) -> BoxFuture<'static, Result<(), EventError>> + Send + Sync>;
+
+/// Wraps what the application gives.
+pub(crate) fn event_middleware<F, R, E>(middleware: F) -> EventMiddleware
+where
+    F: Fn(IncomingEvent, Next) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<(), E>> + Send + 'static,
+    E: Into<EventError>,
+{
+    let middleware = Arc::new(middleware);
+    Arc::new(move |event, next| {
+        let middleware = Arc::clone(&middleware);
+        Box::pin(async move { middleware(event, next).await.map_err(Into::into) })
+    })
+}
+
+/// An event on its way to its handler, as event middleware sees it. See
+/// [`NamespaceBuilder::event_middleware`](crate::NamespaceBuilder::event_middleware).
+#[derive(Debug)]
+pub struct IncomingEvent(Incoming);
+
+impl IncomingEvent {
+    /// The socket that it came from.
+    pub fn socket(&self) -> &Socket {
+        &self.0.socket
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    /// Its arguments.
+    pub fn args(&self) -> RawArgs<'_> {
+        RawArgs::new(self.0.args(), self.0.attachments())
+    }
+
+    /// Decodes its first argument.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or it is not what `T` is decoded from.
+    pub fn json<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, PayloadError> {
+        self.args().first()
+    }
+
+    /// Gives the event other arguments.
+    ///
+    /// # Errors
+    ///
+    /// They do not serialize; then it keeps those that it has.
+    pub fn set_args<T: Encode>(&mut self, Args(values): Args<T>) -> Result<(), EmitError> {
+        let mut payload = Payload::new();
+        values.encode(&mut payload)?;
+        if let Subject::Event(event) = &mut self.0.subject {
+            event.set_args(&payload);
+        }
+        Ok(())
+    }
+
+    /// Its answer. Once it is given, what the handler returns is none.
+    pub fn ack(&self) -> Ack {
+        self.0.ack()
+    }
+}
+
+/// The rest of an event's way: further middleware, then handlers and listeners.
+#[derive(Clone)]
+pub struct Next {
+    stack: Arc<[EventMiddleware]>,
+    at: usize,
+}
+
+impl Next {
+    /// Lets the event go on, and waits until it is handled. An event that is not let on is not handled; where the client asked
+    /// for an answer and nobody gave one, it gets the error `unanswered`.
+    ///
+    /// # Errors
+    ///
+    /// Middleware further on refused it. That a handler gave an error is none: it is answered by then.
+    pub async fn run(self, event: IncomingEvent) -> Result<(), EventError> {
+        match self.stack.get(self.at) {
+            Some(middleware) => middleware(event, Self { stack: Arc::clone(&self.stack), at: self.at + 1 }).await,
+            None => {
+                dispatch::pass(event.0).await;
+                Ok(())
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Next {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Next").field("left", &(self.stack.len() - self.at)).finish()
+    }
+}
+
+/// The middleware that an event passes, that of its namespace first. `None`: there is none.
+pub(super) fn stack(incoming: &Incoming) -> Option<Arc<[EventMiddleware]>> {
+    let Subject::Event(event) = &incoming.subject else { return None };
+    if !event.from_client {
+        return None;
+    }
+    let namespace = incoming.socket.space().event_middleware();
+    match (namespace.is_empty(), incoming.socket.own_middleware()) {
+        (true, None) => None,
+        (false, None) => Some(Arc::clone(namespace)),
+        (_, Some(own)) => Some(namespace.iter().cloned().chain(own).collect()),
+    }
+}
+
+/// Passes an event through middleware. What refuses it gives the answer.
+pub(super) async fn run(incoming: Incoming, stack: Arc<[EventMiddleware]>) {
+    let (socket, ack) = (incoming.socket.clone(), incoming.ack());
+    let event = incoming.name().to_owned();
+    if let Err(error) = (Next { stack, at: 0 }).run(IncomingEvent(incoming)).await {
+        ack.fail(error.clone());
+        socket.report(error.with_event(&event));
+    }
+}
