@@ -237,16 +237,22 @@ async fn the_end_waits_for_concurrent_handlers() {
 }
 
 #[tokio::test]
-async fn what_waits_is_dropped_when_the_server_closes() {
-    let (server, gate, mut seen) = server().await;
+async fn what_waits_is_dropped_when_the_server_closes_but_no_error() {
+    let ((builder, gate, mut seen), (log, mut errors)) = (hub(), log());
+    let server = serve(builder.build().expect("a hub")).await;
     server.hub.on("bye", |payload| payload.socket.close());
+    server.hub.on("error", move |payload| log.note(payload.error.as_ref().expect("an error").code()));
     let mut client = server.connect("ann").await;
     client.emit("wait", 1).await;
     client.emit("quick", 2).await;
     pinged(&mut client).await;
-    server.hub.sockets()[0].close();
+    let socket = server.hub.sockets().remove(0);
+    assert!(socket.emit_to("nobody", "x").is_err());
+    pinged(&mut client).await;
+    socket.close();
     gate.open();
     seen.expect(&["begin 1", "end 1", "ann left: forced close"]).await;
+    errors.expect(&["unreachable"]).await;
     let mut client = server.connect("bob").await;
     for event in ["quick", "bye", "quick", "quick"] {
         client.0.feed(Message::text(json!({ "event": event, "data": 3 }).to_string())).await.expect("sent");
