@@ -14,6 +14,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use tokio::sync::Notify;
@@ -128,7 +129,11 @@ impl Socket {
         }
         let rooms = std::mem::take(&mut *self.0.rooms.lock());
         for room in rooms {
-            self.space().adapter().leave(self, &room);
+            // The application may have made the adapter: whatever becomes of it, the socket goes.
+            if catch_unwind(AssertUnwindSafe(|| self.space().adapter().leave(self, &room))).is_err() {
+                tracing::error!(namespace = self.namespace(), "an adapter panicked as a socket left a room");
+                self.space().registry().rooms().leave(&room, self);
+            }
         }
         let id = self.0.id.read();
         self.space().registry().remove(&id, self, before == CONNECTED);
