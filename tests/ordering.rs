@@ -233,6 +233,21 @@ async fn a_sleeping_handler_holds_back_neither_messages_nor_answers_nor_the_hear
 }
 
 #[tokio::test]
+async fn pings_that_nobody_listens_to_take_no_room() {
+    let (server, gate, mut seen) = server().await;
+    let mut client = server.connect("ann").await;
+    client.emit("wait", 1).await;
+    seen.expect(&["begin 1"]).await;
+    for _ in 0..1_000 {
+        pinged(&mut client).await;
+    }
+    client.close(1000, "").await;
+    assert_eq!(client.closed().await, Some((1000, String::new())));
+    gate.open();
+    seen.expect(&["end 1", "ann left: transport close"]).await;
+}
+
+#[tokio::test]
 async fn nobody_is_declared_dead_because_the_server_is_busy() {
     let (builder, gate, mut seen) = hub();
     let beat = Duration::from_millis(100);

@@ -5,9 +5,9 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::link::{Message, Received};
 use super::{Connection, Linger, Phase};
-use crate::event::dispatch::unheard;
+use crate::event::dispatch::{is_heard, unheard};
 use crate::event::error::EventError;
-use crate::event::handler::is_reserved;
+use crate::event::handler::{Lifecycle, is_reserved};
 use crate::event::incoming::{Incoming, Message as RawMessage, Parts, ReceivedEvent, Subject};
 use crate::socket::requests::Answer;
 use crate::wire::envelope::{self, Args, Envelope};
@@ -87,12 +87,18 @@ impl Connection {
         let subject = match message {
             Message::Text(text) => return self.receive_text(text, context),
             Message::Binary(bytes) => Subject::Message { message: RawMessage::Binary(bytes), is_event: false },
-            Message::Ping(payload) => Subject::Ping(payload),
-            Message::Pong(payload) => Subject::Pong(payload),
-            // The one is dealt with where it is read, the other only ever written.
-            Message::Close(_) | Message::Frame(_) => return,
+            Message::Ping(payload) if self.has_listener(Lifecycle::Ping) => Subject::Ping(payload),
+            Message::Pong(payload) if self.has_listener(Lifecycle::Pong) => Subject::Pong(payload),
+            // The others are dealt with where they are read.
+            Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => return,
         };
         self.submit(subject, context);
+    }
+
+    /// Whether somebody hears of a control frame, or may soon. The others need no place among the events that wait: no
+    /// number of them makes reading pause.
+    fn has_listener(&self, lifecycle: Lifecycle) -> bool {
+        self.executor.is_opening() || is_heard(&self.socket, lifecycle)
     }
 
     fn submit(&mut self, subject: Subject, context: &mut Context<'_>) {
