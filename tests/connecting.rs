@@ -187,6 +187,27 @@ async fn closing_while_connect_runs_delivers_what_was_queued_or_nothing() {
 }
 
 #[tokio::test]
+async fn closing_in_on_open_delivers_what_was_queued() {
+    let (log, mut seen) = log();
+    let hub = Hub::builder().build().expect("a hub");
+    for event in ["connect", "close", "disconnecting", "disconnect", "error"] {
+        let log = log.clone();
+        hub.on(event, move |payload| log.note(payload.name));
+    }
+    let route = hub.websocket().on_open(|socket: Socket| {
+        socket.emit("hello").expect("queued");
+        socket.close_with(4000, "go away");
+    });
+    let server = serve_route(hub, route).await;
+    let mut client = server.connect("ann").await;
+    assert_eq!(client.text().await, "hello");
+    assert_eq!(client.closed().await, Some((4000, "go away".to_owned())));
+    seen.expect(&["connect", "close", "disconnecting", "disconnect"]).await;
+    server.hub.shutdown(Duration::from_secs(5)).await;
+    seen.expect_nothing();
+}
+
+#[tokio::test]
 async fn subprotocols_are_negotiated() {
     let hub = Hub::builder().build().expect("a hub");
     let route = hub.websocket().protocols(["chat.v2", "chat.v1", "not a\nheader"]);

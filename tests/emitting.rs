@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use socketio::{Binary, EmitError, EventError, Hub, Socket, SocketId, event, events};
-use socketio_tests::{Client, Seen, Server, log, serve};
+use socketio::{Binary, EmitError, EventError, Hub, Socket, SocketId, State, event, events};
+use socketio_tests::{Client, Gate, Log, Seen, Server, log, serve, soon};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
 #[event("delivered")]
@@ -31,13 +31,16 @@ async fn connected(server: &Server, name: &str) -> (Client, Socket) {
 /// A server whose `error` events are written down.
 async fn server() -> (Server, Seen) {
     let (log, seen) = log();
-    let hub = Hub::builder().build().expect("a hub");
+    (serve_noting_errors(Hub::builder().build().expect("a hub"), log).await, seen)
+}
+
+async fn serve_noting_errors(hub: Hub, log: Log) -> Server {
     hub.on("error", move |payload| {
         let error = payload.error.as_ref().expect("an error");
         let (target, data) = (error.target().map(SocketId::as_str), String::from_utf8_lossy(&payload.data));
         log.note(format_args!("{} {} {target:?} {data}", error.code(), error.message()));
     });
-    (serve(hub).await, seen)
+    serve(hub).await
 }
 
 #[tokio::test]
@@ -136,6 +139,40 @@ async fn an_id_that_nobody_has_is_an_error_and_fires_one_on_the_socket() {
 }
 
 #[tokio::test]
+async fn a_socket_that_goes_or_has_gone_can_not_be_reached() {
+    #[event(disconnecting)]
+    async fn disconnecting(gate: State<Gate>) {
+        gate.pass().await;
+    }
+
+    let ((log, mut seen), gate) = (log(), Gate::default());
+    let hub = Hub::builder().state(gate.clone()).events(events![disconnecting]).build().expect("a hub");
+    let server = serve_noting_errors(hub, log).await;
+    let ((_ann, a), (mut bob, b)) = (connected(&server, "ann").await, connected(&server, "bob").await);
+    b.set_id("bob").expect("free");
+    b.join("room").expect("joined");
+    b.close();
+    assert_eq!(bob.next().await.map(|message| message.is_close()), Some(true));
+    // Its rooms are still there, and so is its id.
+    assert!(matches!(server.hub.emit_to("bob", "x"), Err(EmitError::Closed)));
+    assert!(matches!(a.emit_to("bob", "x"), Err(EmitError::Closed)));
+    seen.expect(&["unreachable the socket is closed Some(\"bob\") bob"]).await;
+    server.hub.to("room").emit("x").expect("one that is closed is no error");
+    gate.open();
+    soon("end of the socket", async {
+        while server.hub.len() > 1 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(matches!(server.hub.emit_to("bob", "x"), Err(EmitError::NotFound(id)) if id == "bob"));
+    assert!(matches!(a.emit_to("bob", "x"), Err(EmitError::NotFound(id)) if id == "bob"));
+    seen.expect(&["unreachable no socket has the id `bob` Some(\"bob\") bob"]).await;
+    assert!(matches!(b.emit("x"), Err(EmitError::Closed)));
+    seen.expect_nothing();
+}
+
+#[tokio::test]
 async fn names_that_no_event_can_have_and_values_without_json() {
     let (server, mut seen) = server().await;
     let (mut client, socket) = connected(&server, "ann").await;
@@ -191,6 +228,32 @@ async fn one_tasks_messages_arrive_in_order_whatever_the_verb() {
         next += 1;
     }
     assert!(next >= 1_999);
+}
+
+#[tokio::test]
+async fn one_handler_may_emit_ten_thousand_messages_without_a_pause() {
+    #[event("burst")]
+    fn burst(socket: &Socket) -> Result<(), EmitError> {
+        (0..10_000).try_for_each(|number| socket.emit(("burst", number)))
+    }
+
+    #[event("burst later")]
+    async fn burst_later(socket: &Socket) -> Result<(), EmitError> {
+        (10_000..20_000).try_for_each(|number| socket.emit(("burst", number)))
+    }
+
+    let server = serve(Hub::builder().events(events![burst, burst_later]).build().expect("a hub")).await;
+    let mut client = server.connect("ann").await;
+    client.send(json!({ "event": "burst", "id": 1 }).to_string()).await;
+    client.send(json!({ "event": "burst later", "id": 2 }).to_string()).await;
+    for number in 0..10_000 {
+        assert_eq!(client.json().await["data"], number);
+    }
+    assert_eq!(client.json().await, json!({ "id": 1 }));
+    for number in 10_000..20_000 {
+        assert_eq!(client.json().await["data"], number);
+    }
+    assert_eq!(client.json().await, json!({ "id": 2 }));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

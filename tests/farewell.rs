@@ -1,10 +1,12 @@
 //! A socket's last events when something goes wrong in them: the application's own code fails, the runtime goes, or several
 //! ends come at once. `disconnect` fires once, and what comes after what failed is still done.
 
-use socketio::{Disconnect, EventError, Events, Hub, Socket, State, event, events};
+use socketio::adapter::{Adapter, LocalAdapter, Packet};
+use socketio::{Audience, Disconnect, EmitError, EventError, Events, Hub, Socket, State, event, events};
 use socketio_tests::{Client, Log, Seen, Server, log, serve, soon};
 use std::collections::HashMap;
 use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::{self, Runtime};
 use tokio::task::{JoinSet, yield_now};
@@ -248,4 +250,50 @@ async fn however_many_end_a_connection_disconnect_fires_once() {
     }
     seen.expect_nothing();
     assert!(times.len() == CLIENTS && times.values().all(|times| *times == 1), "{times:?}");
+}
+
+/// An adapter that fails where sockets leave their rooms.
+#[derive(Debug)]
+struct Failing(LocalAdapter);
+
+impl Adapter for Failing {
+    fn emit(&self, packet: &Packet, audience: &Audience) {
+        self.0.emit(packet, audience);
+    }
+
+    fn emit_to(&self, packet: &Packet, id: &str) -> Result<(), EmitError> {
+        self.0.emit_to(packet, id)
+    }
+
+    fn emit_to_socket(&self, packet: &Packet, socket: &Socket) -> Result<(), EmitError> {
+        self.0.emit_to_socket(packet, socket)
+    }
+
+    fn join(&self, socket: &Socket, room: &str) -> Arc<str> {
+        self.0.join(socket, room)
+    }
+
+    fn leave(&self, _socket: &Socket, _room: &str) {
+        panic!("the others can't be reached");
+    }
+}
+
+#[tokio::test]
+async fn an_adapter_that_panics_keeps_no_socket() {
+    let (log, mut seen) = log();
+    let builder = Hub::builder().state(log).events(at_once::EVENTS).adapter(Failing);
+    let server = serve(builder.build().expect("a hub")).await;
+    let (mut client, socket) = connected(&server, "ann").await;
+    socket.join("a").expect("joined");
+    socket.join("b").expect("joined");
+    let held = Arc::new(());
+    socket.insert_extension(Arc::clone(&held));
+    drop(socket);
+    client.close(1000, "").await;
+    assert_eq!(client.closed().await, Some((1000, String::new())));
+    seen.expect(&["disconnecting", "disconnect"]).await;
+    assert!(server.hub.is_empty() && server.hub.to("a").sockets().is_empty());
+    server.hub.shutdown(Duration::from_secs(60)).await;
+    seen.expect_nothing();
+    assert_eq!(Arc::strong_count(&held), 1, "no room keeps the socket in memory");
 }

@@ -131,6 +131,27 @@ async fn dropping_the_newest_keeps_the_connection_and_tells_once() {
 }
 
 #[tokio::test]
+async fn small_messages_are_bounded_by_their_number() {
+    let (builder, _gate, mut seen) = hub();
+    let builder = builder.outbox(100, usize::MAX).overflow(OverflowPolicy::DropNewest);
+    let server = serve(builder.build().expect("a hub")).await;
+    let (mut client, socket) = connected(&server, "slow").await;
+    // More than the kernel's buffers take.
+    socket.emit("x".repeat(7_000_000)).expect("queued");
+    let taken = (0..1_000).take_while(|number| socket.emit(("small", number)).is_ok()).count();
+    assert_eq!((taken, server.hub.stats().overflows), (99, 1));
+    seen.expect(&["error: overflow"]).await;
+    assert_eq!(client.text().await.len(), 7_000_000);
+    for number in 0..99 {
+        assert_eq!(client.json().await, json!({ "event": "small", "data": number }));
+    }
+    client.settle().await;
+    socket.emit("again").expect("there is room");
+    assert_eq!(client.text().await, "again");
+    seen.expect_nothing();
+}
+
+#[tokio::test]
 async fn volatile_messages_are_dropped_for_a_client_that_takes_nothing() {
     let (builder, _gate, mut seen) = hub();
     let server = serve(builder.build().expect("a hub")).await;

@@ -170,6 +170,84 @@ async fn a_handler_that_asks_its_own_client_gets_the_answer_past_waiting_events(
 }
 
 #[tokio::test]
+async fn a_handler_that_asks_its_own_client_behind_ten_thousand_events_is_answered_or_gives_up() {
+    for (max_payload, ack_timeout) in [(10_000_000, 60_000), (100_000, 50)] {
+        let (builder, _gate, mut seen) = hub();
+        let builder = builder.max_payload(max_payload).ack_timeout(Duration::from_millis(ack_timeout));
+        let server = serve(builder.build().expect("a hub")).await;
+        let mut client = server.connect("ann").await;
+        client.send(json!({ "event": "ask back", "id": "asked" }).to_string()).await;
+        let question = client.json().await;
+        for number in 0..10_000 {
+            client.0.feed(Message::text(json!({ "event": "quick", "data": number }).to_string())).await.expect("sent");
+        }
+        client.send(json!({ "id": question["id"], "data": 42 }).to_string()).await;
+        let (answer, late) = (client.json().await, "the client did not answer in time");
+        // As much as a message may hold is read past what waits, and no more.
+        match max_payload {
+            100_000 => assert_eq!(answer["error"]["message"], late),
+            _ => assert_eq!(answer, json!({ "id": "asked", "data": 42 })),
+        }
+        for number in 0..10_000 {
+            assert_eq!(seen.next().await, format!("quick {number}"));
+        }
+        assert_eq!(client.ask("quick", 10_000).await["data"], 10_000);
+    }
+}
+
+#[tokio::test]
+async fn a_sleeping_handler_holds_back_neither_messages_nor_answers_nor_the_heartbeat() {
+    let (builder, gate, mut seen) = hub();
+    let beat = Duration::from_millis(100);
+    let server = serve(builder.ping_interval(beat).ping_timeout(beat).build().expect("a hub")).await;
+    let mut client = server.connect("ann").await;
+    client.settle().await;
+    let socket = server.hub.sockets().remove(0);
+    client.send(json!({ "event": "wait", "data": 1, "id": "slept" }).to_string()).await;
+    seen.expect(&["begin 1"]).await;
+    let (received, mut receive) = tokio::sync::mpsc::unbounded_channel();
+    let reading = tokio::spawn(async move {
+        while let Some(Ok(message)) = client.0.next().await {
+            let Message::Text(text) = message else { continue };
+            let message: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+            if message["event"] == "question" {
+                client.send(json!({ "id": message["id"], "data": message["data"] }).to_string()).await;
+            } else {
+                received.send(message).expect("the test goes on");
+            }
+        }
+    });
+    for round in 0..3 {
+        // One that is silent dies of it, so that much time has gone by.
+        let silent = server.connect("silent").await;
+        seen.expect(&["silent left: ping timeout"]).await;
+        drop(silent);
+        socket.emit(("news", round)).expect("sent");
+        assert_eq!(soon("news", receive.recv()).await, Some(json!({ "event": "news", "data": round })));
+        assert_eq!(soon("answer", socket.emit_with_ack::<u32>(("question", round))).await.expect("an answer"), round);
+    }
+    gate.open();
+    assert_eq!(soon("answer", receive.recv()).await, Some(json!({ "id": "slept", "data": 1 })));
+    seen.expect(&["end 1"]).await;
+    reading.abort();
+}
+
+#[tokio::test]
+async fn pings_that_nobody_listens_to_take_no_room() {
+    let (server, gate, mut seen) = server().await;
+    let mut client = server.connect("ann").await;
+    client.emit("wait", 1).await;
+    seen.expect(&["begin 1"]).await;
+    for _ in 0..1_000 {
+        pinged(&mut client).await;
+    }
+    client.close(1000, "").await;
+    assert_eq!(client.closed().await, Some((1000, String::new())));
+    gate.open();
+    seen.expect(&["end 1", "ann left: transport close"]).await;
+}
+
+#[tokio::test]
 async fn nobody_is_declared_dead_because_the_server_is_busy() {
     let (builder, gate, mut seen) = hub();
     let beat = Duration::from_millis(100);
@@ -237,16 +315,22 @@ async fn the_end_waits_for_concurrent_handlers() {
 }
 
 #[tokio::test]
-async fn what_waits_is_dropped_when_the_server_closes() {
-    let (server, gate, mut seen) = server().await;
+async fn what_waits_is_dropped_when_the_server_closes_but_no_error() {
+    let ((builder, gate, mut seen), (log, mut errors)) = (hub(), log());
+    let server = serve(builder.build().expect("a hub")).await;
     server.hub.on("bye", |payload| payload.socket.close());
+    server.hub.on("error", move |payload| log.note(payload.error.as_ref().expect("an error").code()));
     let mut client = server.connect("ann").await;
     client.emit("wait", 1).await;
     client.emit("quick", 2).await;
     pinged(&mut client).await;
-    server.hub.sockets()[0].close();
+    let socket = server.hub.sockets().remove(0);
+    assert!(socket.emit_to("nobody", "x").is_err());
+    pinged(&mut client).await;
+    socket.close();
     gate.open();
     seen.expect(&["begin 1", "end 1", "ann left: forced close"]).await;
+    errors.expect(&["unreachable"]).await;
     let mut client = server.connect("bob").await;
     for event in ["quick", "bye", "quick", "quick"] {
         client.0.feed(Message::text(json!({ "event": event, "data": 3 }).to_string())).await.expect("sent");

@@ -231,6 +231,20 @@ async fn raw_messages_and_the_end_may_panic_too() {
 }
 
 #[tokio::test]
+async fn a_connect_listener_that_panics_refuses_nobody() {
+    let (server, log, mut seen) = server().await;
+    server.hub.on("connect", |_payload| -> () { panic!("a secret of the server") });
+    server.hub.on("connect", |_payload| async {
+        tokio::task::yield_now().await;
+        panic!("a secret of the server")
+    });
+    server.hub.on("connect", move |_payload| log.note("connected"));
+    let mut client = server.connect("ann").await;
+    seen.expect(&["connected", "internal in connect", "internal in connect"]).await;
+    lives(&mut client).await;
+}
+
+#[tokio::test]
 async fn a_panic_while_connecting_refuses_the_connection() {
     #[event(connect)]
     fn connect() {
@@ -246,6 +260,18 @@ async fn a_panic_while_connecting_refuses_the_connection() {
 
     let (hub, _log, mut seen) = self::hub();
     let route = hub.websocket().on_open(|socket| -> () {
+        let _ = socket.emit("never sent");
+        panic!("a secret of the server")
+    });
+    let server = serve_route(hub, route).await;
+    let mut client = server.connect("ann").await;
+    assert_eq!(client.closed().await, Some((1008, "internal error".to_owned())));
+    seen.expect(&["internal in connect"]).await;
+    assert!(server.hub.is_empty());
+
+    let (hub, _log, mut seen) = self::hub();
+    let route = hub.websocket().on_open(|socket| async move {
+        tokio::task::yield_now().await;
         let _ = socket.emit("never sent");
         panic!("a secret of the server")
     });

@@ -5,7 +5,7 @@ use socketio::adapter::{Adapter, LocalAdapter, Packet};
 use socketio::{Audience, EmitError, Hub, JoinError, Selection, Socket, event, events};
 use socketio_tests::{Client, Log, Server, log, serve, serve_router, soon};
 use std::sync::{Arc, OnceLock};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 /// Some clients, connected in this order under these names, and their sockets.
 async fn clients<const N: usize>(server: &Server, names: [&str; N]) -> ([Client; N], [Socket; N]) {
@@ -110,6 +110,47 @@ async fn a_join_is_visible_to_every_emit_that_starts_after_it() {
     }
     socket.leave("never joined");
     assert_eq!(socket.rooms(), [socket.id().to_string()]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_join_is_visible_to_whoever_hears_of_it_while_others_join_and_leave() {
+    const ROUNDS: u64 = 2_000;
+    let server = server().await;
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let (mut clients, sockets) = clients(&server, names).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for (at, socket) in sockets.into_iter().enumerate() {
+        let (joined, mut hears) = mpsc::channel(1);
+        let (emitted, mut is_emitted) = mpsc::channel(1);
+        let hub = server.hub.clone();
+        tasks.spawn(async move {
+            for round in 0..ROUNDS {
+                socket.join("room").expect("joined");
+                joined.send(round).await.expect("somebody emits");
+                is_emitted.recv().await.expect("it is emitted");
+                socket.leave("room");
+            }
+        });
+        tasks.spawn(async move {
+            while let Some(round) = hears.recv().await {
+                hub.to("room").emit(("to", at, round)).expect("sent");
+                emitted.send(()).await.expect("somebody joins");
+            }
+        });
+    }
+    let reading = clients.iter_mut().enumerate().map(|(at, client)| async move {
+        let mut next = [0; 6];
+        while next[at] < ROUNDS {
+            let message = client.json().await;
+            let [from, round] = [0, 1].map(|arg| message["args"][arg].as_u64().expect("a number"));
+            let known = &mut next[from as usize];
+            // What others emit comes while this one is in the room, what is emitted because it is, each time.
+            assert!(round >= *known && (from as usize != at || round == *known), "{from}: {round} after {known}");
+            *known = round + 1;
+        }
+    });
+    futures_util::future::join_all(reading).await;
+    soon("end of the tasks", tasks.join_all()).await;
 }
 
 #[tokio::test]

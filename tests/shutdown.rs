@@ -9,6 +9,7 @@ use socketio_tests::{Client, Gate, Log, Seen, Server, log, serve, serve_router, 
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const MOMENT: Duration = Duration::from_millis(50);
@@ -202,4 +203,65 @@ async fn errors_of_the_last_handlers_do_not_hold_a_shutdown_up() {
     client.emit("stuck", 1).await;
     seen.expect(&["stuck"]).await;
     expect_shutdown(&server.hub, MOMENT).await;
+}
+
+#[event(connect)]
+async fn connecting(log: State<Log>) {
+    log.note("connecting");
+    pending::<()>().await;
+}
+
+#[tokio::test]
+async fn a_client_that_is_not_accepted_yet_is_ended_too() {
+    let (log, mut seen) = log();
+    let builder = Hub::builder().state(log).events(events![connecting, leaving, left, error]);
+    let server = serve(builder.connect_timeout(HOUR).build().expect("a hub")).await;
+    let mut client = server.connect("ann").await;
+    seen.expect(&["connecting"]).await;
+    server.hub.broadcast("never sent").expect("queued");
+    expect_shutdown(&server.hub, MOMENT).await;
+    let said = match client.next().await {
+        Some(Message::Close(Some(frame))) => (u16::from(frame.code), frame.reason.to_string()),
+        other => panic!("not a close frame: {other:?}"),
+    };
+    assert_eq!(said, (1001, "server shutting down".to_owned()));
+    seen.expect_nothing();
+}
+
+#[event(disconnecting)]
+async fn leaving_for_ever(log: State<Log>) {
+    log.note("leaving");
+    pending::<()>().await;
+}
+
+#[tokio::test]
+async fn a_disconnecting_handler_that_never_ends_does_not_keep_disconnect_from_firing() {
+    let (log, mut seen) = log();
+    let hub = Hub::builder().state(log).events(events![leaving_for_ever, left, error]).build().expect("a hub");
+    let server = serve(hub).await;
+    let (mut client, _) = connected(&server).await;
+    let (_, told) = tokio::join!(expect_shutdown(&server.hub, Duration::from_millis(500)), client.closed());
+    assert_eq!(told, Some((1001, "server shutting down".to_owned())));
+    seen.expect(&["leaving", "left: server shutting down"]).await;
+    seen.expect_nothing();
+}
+
+#[event("shut down")]
+async fn shut_down(hub: &Hub, log: State<Log>) {
+    log.note("shutting down");
+    hub.shutdown(MOMENT).await;
+    log.note("its own handler is gone by then");
+}
+
+#[tokio::test]
+async fn a_handler_may_shut_down_the_hub() {
+    let (log, mut seen) = log();
+    let hub = Hub::builder().state(log).events(events![shut_down, left, error]).build().expect("a hub");
+    let server = serve(hub).await;
+    let (mut client, _) = connected(&server).await;
+    client.emit("shut down", ()).await;
+    assert_eq!(client.closed().await, Some((1001, "server shutting down".to_owned())));
+    seen.expect(&["shutting down", "left: server shutting down"]).await;
+    expect_shutdown(&server.hub, HOUR).await;
+    seen.expect_nothing();
 }

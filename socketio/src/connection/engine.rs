@@ -10,6 +10,7 @@ use super::end::End;
 use super::upgrading::Probe;
 use super::{Connection, Linger, Phase, Transport};
 use crate::event::disconnect::{Disconnect, DisconnectReason};
+use crate::event::handler::Lifecycle;
 use crate::event::incoming::Subject;
 use crate::wire::engine::{self, Packet};
 use crate::wire::parser::ParserMessage;
@@ -81,7 +82,7 @@ impl Connection {
                 Flavour::SocketIo => self.receive_socketio_text(text, context),
             },
             Ok(Packet::Binary(bytes)) => self.receive_engine_binary(bytes, context),
-            Ok(Packet::Pong) => self.submit_to_all(&Subject::Pong(Bytes::new()), context),
+            Ok(Packet::Pong) => self.receive_control(Lifecycle::Pong, &Subject::Pong(Bytes::new()), context),
             Ok(Packet::Close) => self.closed_by_packet(context),
             Ok(Packet::Upgrade | Packet::Ignored) => {}
             Ok(Packet::Ping | Packet::Probe) => {

@@ -186,10 +186,11 @@ impl Executor {
         self.queued_bytes
     }
 
-    /// Forgets the events that wait.
+    /// Forgets the events that were received and wait. What the connection itself brought about is not for the client's
+    /// sake, and stays: that it was accepted, or that something failed.
     pub(crate) fn drop_queued(&mut self) {
-        self.queue = VecDeque::new();
-        self.queued_bytes = 0;
+        self.queue.retain(|incoming| !incoming.came_in());
+        self.queued_bytes = self.queue.iter().map(|incoming| incoming.subject.size()).sum();
     }
 
     /// Runs `last` when everything else is done.
@@ -197,9 +198,10 @@ impl Executor {
         self.last = Some(Box::pin(last));
     }
 
-    /// Drops everything that runs, except what is to run last.
+    /// Drops everything that runs or waits, except what is to run last.
     pub(crate) fn abort(&mut self) {
-        self.drop_queued();
+        self.queue = VecDeque::new();
+        self.queued_bytes = 0;
         self.concurrent = None;
         self.task.take_if(|task| !matches!(task, Task::Last(_)));
     }

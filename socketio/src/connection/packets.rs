@@ -99,7 +99,7 @@ impl Connection {
         let namespace = packet.namespace;
         let seat = self.seats.iter().position(|seat| !seat.is_concluded() && seat.socket.namespace() == namespace);
         match (packet.kind, seat) {
-            (Kind::Connect, None) => self.connect(namespace, packet.json),
+            (Kind::Connect, None) => self.connect(namespace, packet.json, context),
             (Kind::Event, Some(seat)) => self.receive_event(seat, text, packet, attachments, context),
             (Kind::Ack, Some(seat)) => self.receive_answer(seat, packet, attachments),
             (Kind::Disconnect, Some(seat)) => {
@@ -144,7 +144,7 @@ impl Connection {
     }
 
     /// A client wants to connect to a namespace.
-    fn connect(&mut self, namespace: &str, auth: &str) {
+    fn connect(&mut self, namespace: &str, auth: &str, context: &mut Context<'_>) {
         let Protocol::Engine(engine) = &self.protocol else { return };
         let is_full = self.seats.len() >= MAX_NAMESPACES;
         let refusal = match Some(()).filter(|()| !is_full).and_then(|()| self.hub.enter(namespace)) {
@@ -153,7 +153,10 @@ impl Connection {
                 let identity = Identity::Generated { auth: if auth.is_empty() { "{}" } else { auth } };
                 let peer = Arc::clone(&self.peer);
                 let socket = Socket::register(self.hub.clone(), space, peer, engine.extensions.clone(), identity);
-                return self.seat(socket, None);
+                self.seat(socket, None);
+                // What decides about it goes as far as it can, and is woken from then on.
+                self.run_events(context);
+                return;
             }
             None => "Invalid namespace",
         };

@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::link::{Message, Received};
 use super::{Connection, Linger, Phase, Protocol};
-use crate::event::dispatch::unheard;
+use crate::event::dispatch::{is_heard, unheard};
 use crate::event::error::{EventError, PayloadError};
 use crate::event::handler::{Lifecycle, is_reserved};
 use crate::event::incoming::{Incoming, Message as RawMessage, Parts, ReceivedEvent, Subject};
@@ -104,8 +104,12 @@ impl Connection {
             return;
         }
         match (&self.protocol, message) {
-            (Protocol::Plain { .. }, Message::Ping(payload)) => self.submit_to_all(&Subject::Ping(payload), context),
-            (Protocol::Plain { .. }, Message::Pong(payload)) => self.submit_to_all(&Subject::Pong(payload), context),
+            (Protocol::Plain { .. }, Message::Ping(payload)) => {
+                self.receive_control(Lifecycle::Ping, &Subject::Ping(payload), context);
+            }
+            (Protocol::Plain { .. }, Message::Pong(payload)) => {
+                self.receive_control(Lifecycle::Pong, &Subject::Pong(payload), context);
+            }
             (Protocol::Plain { envelopes }, Message::Text(text)) => self.receive_text(text, *envelopes, context),
             (Protocol::Plain { .. }, Message::Binary(bytes)) => self.receive_binary(bytes, context),
             (Protocol::Engine(_), Message::Text(text)) => self.receive_packet(&text, context),
@@ -122,10 +126,14 @@ impl Connection {
         }
     }
 
-    /// What concerns the connection rather than one of its sockets.
-    pub(super) fn submit_to_all(&mut self, subject: &Subject, context: &mut Context<'_>) {
-        for seat in 0..self.seats.len() {
-            self.submit(seat, subject.clone(), context);
+    /// A control frame, for all of the client's sockets where somebody hears of it, or may soon. The others need no place
+    /// among the events that wait: no number of them makes reading pause.
+    pub(super) fn receive_control(&mut self, lifecycle: Lifecycle, subject: &Subject, context: &mut Context<'_>) {
+        for at in 0..self.seats.len() {
+            let seat = &self.seats[at];
+            if seat.executor.is_opening() || is_heard(&seat.socket, lifecycle) {
+                self.submit(at, subject.clone(), context);
+            }
         }
     }
 

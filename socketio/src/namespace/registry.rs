@@ -147,6 +147,8 @@ fn shrink_if_sparse(by_id: &mut HashMap<SocketId, Socket>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::socket::Identity;
+    use crate::wire::encoding::Encoding;
     use crate::connection::mailbox::Mailbox;
     use crate::connection::outbox::{Batch, Bounds};
     use crate::connection::peer::Peer;
@@ -157,7 +159,7 @@ mod tests {
     use crate::socket::{JoinError, SetIdError};
     use http::Extensions;
     use proptest::prelude::*;
-    use std::collections::{BTreeSet, HashSet};
+    use std::collections::BTreeSet;
 
     /// What rooms and sockets are called: the same names for both, as every socket has the room of its own id.
     const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
@@ -218,7 +220,9 @@ mod tests {
         fn received(&self) -> usize {
             let mut batch = Batch::default();
             self.socket.peer().mailbox.take_frames(&mut batch);
-            batch.load().messages
+            let mut held = Batch::default();
+            held.take(&mut self.socket.take_held());
+            batch.load().messages + held.load().messages
         }
     }
 
@@ -230,10 +234,9 @@ mod tests {
     impl Model {
         fn register(&mut self) {
             let mailbox = Mailbox::new(Bounds { messages: 100, bytes: 10_000 }, OverflowPolicy::Disconnect);
-            mailbox.release();
-            let peer = Arc::new(Peer::new(mailbox, Request::default()));
+            let peer = Arc::new(Peer::new(mailbox, Request::default(), Encoding::Envelopes, None));
             let space = Arc::clone(self.hub.space());
-            let socket = Socket::register(self.hub.clone(), space, peer, Extensions::new());
+            let socket = Socket::register(self.hub.clone(), space, peer, Extensions::new(), Identity::Uuid);
             let id = socket.id().to_string();
             self.all.push(Known { socket, id, rooms: BTreeSet::new(), phase: Phase::Connecting });
         }
@@ -263,7 +266,7 @@ mod tests {
                 _ if count == 0 => {}
                 Step::Connect(socket) => {
                     let known = &mut self.all[socket % count];
-                    known.socket.connected();
+                    known.socket.accepted();
                     if known.phase == Phase::Connecting {
                         known.phase = Phase::Connected;
                     }
@@ -314,9 +317,9 @@ mod tests {
         fn emit(&self, from: Option<usize>, within: &[Name], to: &[Name], except: &[Name]) -> Vec<bool> {
             let sender = from.map(|from| &self.all[from].socket);
             let selection = Selection::all(self.hub.space(), sender);
-            let selection = to.iter().fold(selection, |selection, room| selection.to(room));
-            let selection = except.iter().fold(selection, |selection, room| selection.except(room));
-            let selection = within.iter().fold(selection, |selection, room| selection.within(room));
+            let selection = to.iter().fold(selection, Selection::to);
+            let selection = except.iter().fold(selection, Selection::except);
+            let selection = within.iter().fold(selection, Selection::within);
             selection.emit("x").expect("a text is always sent");
             let left_out = sender.filter(|_| within.is_empty());
             let rooms = [to, within].concat();
@@ -332,17 +335,13 @@ mod tests {
         /// What can be asked for is what is known.
         fn check(&self) {
             let connected: Vec<_> = self.all.iter().filter(|known| known.phase == Phase::Connected).collect();
-            let found = self.hub.sockets();
-            assert_eq!((self.hub.len(), found.len()), (connected.len(), connected.len()));
-            let found: HashSet<_> = found.iter().collect();
-            assert_eq!(found, connected.iter().map(|known| &known.socket).collect());
+            assert_eq!(self.hub.len(), connected.len());
+            assert_same(&self.hub.sockets(), connected.iter().map(|known| &known.socket));
             for name in NAMES {
                 let holder = connected.iter().find(|known| known.id == name).map(|known| known.socket.clone());
                 assert_eq!(self.hub.socket(name), holder);
-                let found = self.hub.to(name).sockets();
-                let members: HashSet<_> =
-                    connected.iter().filter(|known| known.is_in(&[name])).map(|known| &known.socket).collect();
-                assert_eq!((found.len(), found.iter().collect::<HashSet<_>>()), (members.len(), members));
+                let members = connected.iter().filter(|known| known.is_in(&[name]));
+                assert_same(&self.hub.to(name).sockets(), members.map(|known| &known.socket));
             }
             for known in &self.all {
                 assert_eq!(*known.socket.id(), *known.id);
@@ -350,6 +349,13 @@ mod tests {
                 assert_eq!(rooms.iter().map(|room| &**room).collect::<BTreeSet<_>>(), known.rooms);
             }
         }
+    }
+
+    /// Each of them is found, and found once.
+    fn assert_same<'a>(found: &[Socket], expected: impl Iterator<Item = &'a Socket>) {
+        let addresses: BTreeSet<_> = found.iter().map(Socket::address).collect();
+        assert_eq!(addresses.len(), found.len());
+        assert_eq!(addresses, expected.map(Socket::address).collect());
     }
 
     proptest! {

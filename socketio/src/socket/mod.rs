@@ -16,6 +16,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::SystemTime;
@@ -188,6 +189,12 @@ impl Socket {
         self.space().registry().count_connected();
     }
 
+    /// What was put aside until the socket is accepted.
+    pub(crate) fn take_held(&self) -> Outbox {
+        let held = self.0.side.lock().as_mut().and_then(|side| side.held.take());
+        held.map_or_else(Outbox::default, |held| *held)
+    }
+
     /// Takes no more messages.
     pub(crate) fn leaving(&self) {
         let _ = self.0.phase.compare_exchange(CONNECTED, LEAVING, Ordering::AcqRel, Ordering::Acquire);
@@ -199,11 +206,14 @@ impl Socket {
         if before == GONE {
             return None;
         }
-        let held = self.0.side.lock().as_mut().and_then(|side| side.held.take());
-        drop(held);
+        drop(self.take_held());
         let rooms = std::mem::take(&mut *self.0.rooms.lock());
         for room in rooms {
-            self.space().adapter().leave(self, &room);
+            // The application may have made the adapter: whatever becomes of it, the socket goes.
+            if catch_unwind(AssertUnwindSafe(|| self.space().adapter().leave(self, &room))).is_err() {
+                tracing::error!(namespace = self.namespace(), "an adapter panicked as a socket left a room");
+                self.space().registry().rooms().leave(&room, self);
+            }
         }
         let id = self.0.id.read();
         self.space().registry().remove(&id, self, before != CONNECTING);
