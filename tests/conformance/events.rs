@@ -210,7 +210,7 @@ fn handshake(handshake: Handshake<'_>) -> Result<Value, EventError> {
     Ok(json!({
         "headers": headers,
         "address": handshake.peer_addr().map(|address| address.ip()),
-        "time": format!("{} ms after the beginning of 1970", issued.as_millis()),
+        "time": handshake.time().map(httpdate::fmt_http_date),
         "issued": issued.as_millis() as u64,
         "url": handshake.url(),
         "query": query,

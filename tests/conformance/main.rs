@@ -43,6 +43,10 @@ async fn may_administrate(socket: Socket) -> Result<(), Refusal> {
     }
 }
 
+fn is_room(path: &str) -> bool {
+    path.strip_prefix("/room-").is_some_and(|number| !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()))
+}
+
 fn with_events(namespace: NamespaceBuilder) -> NamespaceBuilder {
     namespace.events(events::EVENTS)
 }
@@ -95,7 +99,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .middleware(may_enter)
         .namespace("/", with_events)
         .namespace("/admin", |admin| with_events(admin.middleware(may_administrate)))
-        .namespace("/room-{number}", with_events)
+        .dynamic_namespace(is_room, with_events)
         .build()?;
     let bare = hub.of("/bare engine");
     bare.on("message", echo);

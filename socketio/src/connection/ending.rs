@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::end::End;
+use super::outbox::Outbox;
 use super::{Connection, Linger, Phase, Protocol, Transport, after};
 use crate::event::disconnect::{Disconnect, DisconnectReason};
 use crate::event::error::EventError;
@@ -93,10 +94,26 @@ impl Connection {
         }
     }
 
-    pub(super) fn end_now(&mut self, end: End) {
+    pub(super) fn end_now(&mut self, mut end: End) {
+        if end.disconnect.reason() == DisconnectReason::ServerClose && end.on_purpose {
+            self.send_away(&mut end);
+        }
         self.conclude(&end.disconnect, end.on_purpose);
         let by = self.close_by(end.handlers_until);
         self.phase = Phase::Closing { by, code: end.code, reason: end.reason };
+    }
+
+    /// Where there are namespaces, the client is told that it is disconnected from each, or it would come back at once.
+    fn send_away(&mut self, end: &mut End) {
+        for seat in &self.seats {
+            if let Some(frame) = self.peer.encoding.disconnect(seat.socket.namespace())
+                && seat.socket.connected()
+                && !seat.is_concluded()
+            {
+                self.peer.mailbox.send_held(Some(&frame), Outbox::default());
+                end.disconnect = Disconnect::new(DisconnectReason::ServerDisconnect);
+            }
+        }
     }
 
     /// Until when the connection may take to close. Neither a shutdown's deadline nor the time that a close has been given

@@ -268,6 +268,11 @@ impl Mailbox {
         self.crowded.store(false, Ordering::Release);
     }
 
+    /// For the task, when the client has another way to take messages, and that one is free.
+    pub(crate) fn unblock(&self) {
+        self.state.lock().blocked = false;
+    }
+
     /// For the task, when the kernel takes no more: what is left.
     pub(crate) fn left_over(&self, in_flight: Load) {
         let mut state = self.state.lock();

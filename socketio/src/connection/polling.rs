@@ -17,8 +17,8 @@ use crate::wire::engine::{self, Body};
 /// A request that has come in.
 #[derive(Debug)]
 pub(crate) enum Asked {
-    /// A GET. The body of its answer; none: the session is over.
-    Poll(oneshot::Sender<Bytes>),
+    /// A GET. The body of its answer; `None` if it is one too many.
+    Poll(oneshot::Sender<Option<Bytes>>),
     /// A POST. Whether all of it was understood.
     Post(Post),
     /// One that was cut, or came while another of its kind was under way.
@@ -36,7 +36,7 @@ pub(crate) struct Post {
 
 #[derive(Default)]
 pub(super) struct Polling {
-    poll: Option<oneshot::Sender<Bytes>>,
+    poll: Option<oneshot::Sender<Option<Bytes>>>,
     post: Option<Post>,
     batch: Batch,
     /// Whether polls are answered at once, so that the client can go on with its upgrade.
@@ -49,8 +49,11 @@ impl Polling {
     /// Takes a request. An error ends the session.
     pub(super) fn ask(&mut self, asked: Asked) -> Result<(), Disconnect> {
         match asked {
-            // The one that waits learns of the end, the second, dropped here, only that it was one too many.
-            Asked::Poll(_) if self.poll.is_some() => Err(broken("two polls at once")),
+            // The one that waits learns of the end.
+            Asked::Poll(second) if self.poll.is_some() => {
+                let _ = second.send(None);
+                Err(broken("two polls at once"))
+            }
             Asked::Poll(poll) => {
                 self.poll = Some(poll);
                 Ok(())
@@ -136,7 +139,7 @@ impl Polling {
     fn answer(&mut self, body: Bytes) {
         if let Some(poll) = self.poll.take() {
             // That it was cut shows when it is looked at next.
-            let _ = poll.send(body);
+            let _ = poll.send(Some(body));
         }
     }
 

@@ -102,6 +102,7 @@ impl Connection {
         };
         probe.link.append(&polling.hand_over());
         self.transport = Transport::WebSocket(*probe.link);
+        self.peer.mailbox.unblock();
         if let Some(session) = &self.peer.session {
             session.upgraded();
         }

@@ -17,7 +17,7 @@ use crate::event::error::EventError;
 use crate::event::middleware::{IncomingEvent, Next, event_middleware};
 use crate::event::state::States;
 use crate::event::table::Events;
-use crate::namespace::pattern::Pattern;
+use crate::namespace::pattern::{Matching, Pattern};
 use crate::namespace::space::{Contents, MakeAdapter, Mounted, Space};
 use crate::socket::Socket;
 
@@ -94,6 +94,7 @@ pub struct Builder {
     config: Config,
     states: States,
     namespaces: BTreeMap<String, NamespaceBuilder>,
+    dynamic: Vec<(Matching, NamespaceBuilder)>,
     adapter: Option<Box<MakeAdapter>>,
 }
 
@@ -217,6 +218,24 @@ impl Builder {
         contents.event_limits.add(filled.event_limits);
         contents.middleware.extend(filled.middleware);
         contents.event_middleware.extend(filled.event_middleware);
+        self
+    }
+
+    /// Adds handlers to all namespaces whose path, with the slash that it begins with, `matches` takes. Like those with
+    /// parameters in their [`namespace`](Self::namespace)'s path, which are asked first, they come and go with their sockets.
+    ///
+    /// ```
+    /// # use socketio::Hub;
+    /// let is_room = |path: &str| path.strip_prefix("/room-").is_some_and(|number| number.parse::<u32>().is_ok());
+    /// let hub = Hub::builder().dynamic_namespace(is_room, |room| room).build()?;
+    /// # Ok::<(), socketio::BuildError>(())
+    /// ```
+    pub fn dynamic_namespace(
+        mut self,
+        matches: impl Fn(&str) -> bool + Send + Sync + 'static,
+        fill: impl FnOnce(NamespaceBuilder) -> NamespaceBuilder,
+    ) -> Self {
+        self.dynamic.push((Matching::Function(Arc::new(matches)), fill(NamespaceBuilder::default())));
         self
     }
 
@@ -437,14 +456,20 @@ impl Builder {
         for (path, namespace) in &self.namespaces {
             self.check(path, &namespace.0.mounted)?;
         }
+        for (_, namespace) in &self.dynamic {
+            self.check("a dynamic one", &namespace.0.mounted)?;
+        }
         let make = self.adapter.as_deref();
         let mut spaces: HashMap<Box<str>, Arc<Space>> = HashMap::new();
-        let mut patterns = Vec::new();
+        let mut patterns: Vec<(Matching, Contents)> = Vec::new();
         for (path, NamespaceBuilder(contents)) in self.namespaces {
             match Pattern::of(&path) {
-                Some(pattern) => patterns.push((pattern, contents)),
+                Some(pattern) => patterns.push((Matching::Pattern(pattern), contents)),
                 None => drop(spaces.insert(path.as_str().into(), Arc::new(Space::new(&path, contents, make)))),
             }
+        }
+        for (matches, NamespaceBuilder(contents)) in self.dynamic {
+            patterns.push((matches, contents));
         }
         Ok(Hub::new(Core::new(self.config, self.states, spaces, patterns, self.adapter)))
     }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use crate::connection::engine::Flavour;
 use crate::event::state::States;
 use crate::namespace::Namespace;
-use crate::namespace::pattern::Pattern;
+use crate::namespace::pattern::Matching;
 use crate::namespace::space::{Contents, MakeAdapter, Space};
 use crate::socket::requests::SHARED_ACKS;
 use crate::transport::engine::EngineRoutes;
@@ -63,7 +63,7 @@ pub(crate) struct Core {
     root: Arc<Space>,
     spaces: RwLock<HashMap<Box<str>, Arc<Space>>>,
     /// What namespaces are made from that exist only while somebody is in them.
-    patterns: Vec<(Pattern, Contents)>,
+    patterns: Vec<(Matching, Contents)>,
     make_adapter: Option<Box<MakeAdapter>>,
     counters: Counters,
     connections: Connections,
@@ -78,7 +78,7 @@ impl Core {
         config: Config,
         states: States,
         mut spaces: HashMap<Box<str>, Arc<Space>>,
-        patterns: Vec<(Pattern, Contents)>,
+        patterns: Vec<(Matching, Contents)>,
         make_adapter: Option<Box<MakeAdapter>>,
     ) -> Self {
         let new_root = || Arc::new(Space::new(ROOT, Contents::default(), make_adapter.as_deref()));

@@ -1,5 +1,33 @@
 //! [`Pattern`]: which namespaces exist only while somebody is in them.
 
+use std::fmt;
+use std::sync::Arc;
+
+/// Tells whether a path is that of a namespace.
+#[derive(Clone)]
+pub(crate) enum Matching {
+    Pattern(Pattern),
+    Function(Arc<dyn Fn(&str) -> bool + Send + Sync>),
+}
+
+impl Matching {
+    pub(crate) fn matches(&self, path: &str) -> bool {
+        match self {
+            Self::Pattern(pattern) => pattern.matches(path),
+            Self::Function(matches) => matches(path),
+        }
+    }
+}
+
+impl fmt::Debug for Matching {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pattern(pattern) => pattern.fmt(formatter),
+            Self::Function(_) => formatter.write_str("Function"),
+        }
+    }
+}
+
 /// A path with parameters in it, such as `/room-{id}`: each stands for one character or more, none of them a slash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pattern(Vec<Box<str>>);

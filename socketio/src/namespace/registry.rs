@@ -345,7 +345,10 @@ mod tests {
             }
             for known in &self.all {
                 assert_eq!(*known.socket.id(), *known.id);
-                let rooms = known.socket.rooms();
+                let mut rooms = known.socket.rooms();
+                if known.phase != Phase::Gone {
+                    assert_eq!(rooms.remove(0), known.id);
+                }
                 assert_eq!(rooms.iter().map(|room| &**room).collect::<BTreeSet<_>>(), known.rooms);
             }
         }

@@ -436,7 +436,8 @@ impl Socket {
 /// Ending.
 impl Socket {
     /// Closes the connection with code 1000, after everything that is queued has been delivered. Events that wait are not
-    /// handled any more.
+    /// handled any more. A Socket.IO client is disconnected from all its namespaces first, so that it does not come back by
+    /// itself.
     pub fn close(&self) {
         self.close_with(1000, "");
     }

@@ -86,7 +86,8 @@ pub struct Refused<'a> {
 /// Web pages of other origins are let in by [`allow_origins`](crate::Builder::allow_origins), which opens both the handshake
 /// and, for polling, CORS, with credentials. Requests that are none of the protocol's are answered with the status 400 and the
 /// reference server's JSON, `{"code": 1, "message": "Session ID unknown"}`; with 403 where they are not allowed, and with 503
-/// where there are too many connections or the hub shuts down.
+/// where there are too many connections or the hub shuts down. To requests for a WebSocket the answer is always 400, and the
+/// message alone, as the reference server has it.
 #[derive(Clone)]
 #[must_use = "merge them into a router"]
 pub struct EngineRoutes {
@@ -155,8 +156,8 @@ impl EngineRoutes {
         }
     }
 
-    /// Sets a cookie of this name with the session's id in the answer to a client that begins to poll, for load balancers that
-    /// send all requests of a session to the same server. Default: none.
+    /// Sets a cookie of this name with the session's id in the answer that begins a session, for load balancers that send all
+    /// requests of a session to the same server. Default: none.
     pub fn cookie(self, name: impl AsRef<str>) -> Self {
         Self { cookie: Some(name.as_ref().into()), ..self }
     }
@@ -353,6 +354,12 @@ impl Refusal {
             Self::Forbidden(message) => message,
             Self::Version => "Unsupported protocol version",
         }
+    }
+
+    /// The answer to a request for a WebSocket: text alone, and no status but 400.
+    pub(super) fn of_upgrade(&self) -> Response {
+        let headers = [(http::header::CONTENT_TYPE, "text/html"), (http::header::CONNECTION, "close")];
+        (StatusCode::BAD_REQUEST, headers, self.message().to_owned()).into_response()
     }
 
     pub(super) fn tell(&self, routes: &EngineRoutes, request: &Parts) {

@@ -67,7 +67,7 @@ impl EngineRoutes {
         match self.verify(&parts, upgrade.is_some()).await {
             Err(refusal) => {
                 refusal.tell(self, &parts);
-                refusal.into_response()
+                if upgrade.is_some() { refusal.of_upgrade() } else { refusal.into_response() }
             }
             Ok(verified) => {
                 let is_first = matches!(verified, Verified::Begins);
@@ -150,12 +150,16 @@ impl EngineRoutes {
         let peer = self.peer(session, self.kept(parts));
         self.start(&peer, None, kept_extensions(&parts.extensions, 0), admission);
         let mut response = polled(open.into());
+        self.add_cookie(&mut response, &sid);
+        response
+    }
+
+    fn add_cookie(&self, response: &mut Response, sid: &str) {
         if let Some(name) = &self.cookie
             && let Ok(cookie) = HeaderValue::from_str(&format!("{name}={sid}; Path=/; HttpOnly; SameSite=Lax"))
         {
             response.headers_mut().append(SET_COOKIE, cookie);
         }
-        response
     }
 
     /// A session that begins as a WebSocket.
@@ -164,7 +168,9 @@ impl EngineRoutes {
             Ok(admission) => admission,
             Err(response) => return response,
         };
-        let response = upgrade.response(None);
+        let session = Session::new(&self.sessions, false);
+        let mut response = upgrade.response(None);
+        self.add_cookie(&mut response, session.sid());
         let routes = self.clone();
         tokio::spawn(async move {
             let config = routes.hub.config();
@@ -172,7 +178,6 @@ impl EngineRoutes {
             let upgraded = upgrading.wait(config.upgrade_timeout, admission.ending());
             let Some((stream, received)) = upgraded.await else { return };
             request.set_peer(&stream);
-            let session = Session::new(&routes.sessions, false);
             let open = routes.open_packet(session.sid(), Transport::WebSocket);
             let peer = routes.peer(session, request);
             // Nothing else is in the way yet.
@@ -275,8 +280,9 @@ async fn poll(peer: &Peer) -> Response {
     let (waiting, body) = oneshot::channel();
     let is_there = peer.mailbox.post(Mail::Asked(Asked::Poll(waiting)));
     match body.await {
-        Ok(body) => polled(body),
-        // It was one too many, or the session was over.
+        Ok(Some(body)) => polled(body),
+        Ok(None) => StatusCode::BAD_REQUEST.into_response(),
+        // The client has gone over to a WebSocket, or the session was over.
         Err(_) if is_there && peer.session.as_ref().is_some_and(|session| !session.polls()) => {
             Refusal::BadRequest.into_response()
         }
