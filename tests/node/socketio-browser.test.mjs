@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import { describe, test } from 'node:test';
 import { launch } from './browser.mjs';
-import { LIMIT, serve } from './conformance.mjs';
+import { LIMIT, serve, within } from './conformance.mjs';
 
 const TRANSPORTS = [['polling'], ['websocket'], ['polling', 'websocket']];
 const PARSERS = { default: 'socket.io.js', msgpack: 'socket.io.msgpack.min.js' };
@@ -30,20 +30,21 @@ async function open(t, parser) {
   page.on('pageerror', (error) => faults.push(error));
   const origin = `http://127.0.0.1:${pages.address().port}`;
   await page.goto(origin);
+  const evaluate = (...args) => within(page.evaluate(...args), 'waiting for the page');
   // What the tests do on the page. Binary data are array buffers there: the client's msgpack takes a typed array for an object.
-  await page.evaluate(() => {
+  await evaluate(() => {
     window.heard = (emitter, event) => new Promise((resolve) => emitter.once(event, (...args) => resolve(args)));
     window.ask = (...args) => new Promise((resolve) => window.socket.emit(...args, (...answer) => resolve(answer)));
     window.begin = (url, options) => {
       window.socket = io(url, { reconnectionDelay: 20, reconnectionDelayMax: 100, ...options });
     };
   });
-  return { page, origin, faults };
+  return { evaluate, origin, faults };
 }
 
 // Connects, and upgrades if that is how it goes; resolves with the transport that the server sees.
-async function connect(page, url, options) {
-  return page.evaluate(
+function connect(evaluate, url, options) {
+  return evaluate(
     async ([url, options]) => {
       begin(url, options);
       await heard(socket, 'connect');
@@ -60,13 +61,13 @@ for (const parser of Object.keys(PARSERS)) {
   for (const transports of TRANSPORTS) {
     describe(`${transports.join(' → ')}, ${parser}`, () => {
       test('events, acks and binary data go both ways, and the client comes back', async (t) => {
-        const { page, origin, faults } = await open(t, parser);
+        const { evaluate, origin, faults } = await open(t, parser);
         const settings = { PARSER: parser, CORS_ORIGIN: origin };
         const server = await serve(t, settings);
         const options = { transports, auth: { name: 'Ann' } };
-        assert.equal(await connect(page, server.http, options), transports.at(-1));
+        assert.equal(await connect(evaluate, server.http, options), transports.at(-1));
 
-        const { auth, value, echoed, bytes, answer } = await page.evaluate(async () => {
+        const { auth, value, echoed, bytes, answer } = await evaluate(async () => {
           const [{ auth }] = await ask('handshake');
           const value = await ask('ack', 'ü 🎉', 1.5, null, [{ a: true }]);
           const heardEcho = heard(socket, 'echo');
@@ -86,13 +87,12 @@ for (const parser of Object.keys(PARSERS)) {
         assert.deepEqual(bytes, expected);
         assert.deepEqual(answer, [3, 2, 1]);
 
-        const gone = page.evaluate(async () => {
-          await heard(socket, 'disconnect');
-          return heard(socket, 'connect').then(() => ask('ack', 'again'));
+        await evaluate(() => {
+          window.back = heard(socket, 'disconnect').then(() => heard(socket, 'connect'));
         });
         await server.stop('SIGKILL');
         await serve(t, { ...settings, PORT: String(server.port) });
-        assert.deepEqual(await gone, ['again']);
+        assert.deepEqual(await evaluate(() => back.then(() => ask('ack', 'again'))), ['again']);
         assert.deepEqual(faults, []);
       });
     });
@@ -100,10 +100,10 @@ for (const parser of Object.keys(PARSERS)) {
 }
 
 test('cookies of the server come back when credentials are allowed', async (t) => {
-  const { page, origin } = await open(t, 'default');
+  const { evaluate, origin } = await open(t, 'default');
   const server = await serve(t, { CORS_ORIGIN: origin });
-  await connect(page, server.http, { transports: ['polling'], withCredentials: true });
-  const cookies = await page.evaluate(async () => {
+  await connect(evaluate, server.http, { transports: ['polling'], withCredentials: true });
+  const cookies = await evaluate(async () => {
     socket.disconnect().connect();
     await heard(socket, 'connect');
     return (await ask('handshake'))[0].headers.cookie.split('; ').sort();
@@ -112,10 +112,10 @@ test('cookies of the server come back when credentials are allowed', async (t) =
 });
 
 test('pages of other origins can not poll', async (t) => {
-  const { page } = await open(t, 'default');
+  const { evaluate } = await open(t, 'default');
   for (const settings of [{}, { CORS_ORIGIN: 'http://other.example' }]) {
     const server = await serve(t, settings);
-    const message = await page.evaluate(async (url) => {
+    const message = await evaluate(async (url) => {
       begin(url, { transports: ['polling'], reconnection: false, forceNew: true });
       return (await heard(socket, 'connect_error'))[0].message;
     }, server.http);
