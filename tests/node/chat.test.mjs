@@ -2,25 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chromium } from 'playwright-core';
+import { launch } from './browser.mjs';
 import { Client, LIMIT, get, refusal, run } from './lib.mjs';
-
-const FLAGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 
 // A browser for as long as a test lasts; `open` gives a page of its own, whose faults fail the test.
 async function browse(test, example) {
-  const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-  const browser = await chromium.launch({ executablePath, args: FLAGS, timeout: 2 * LIMIT });
-  test.after(() => browser.close());
+  const browser = await launch(test);
   const faults = [];
   const open = async (name) => {
     const context = await browser.newContext();
