@@ -171,10 +171,10 @@ impl Link {
             }
             match self.stream.poll_read(context, &mut received.bytes) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(0)) => {
-                    return Poll::Ready(Err(
-                        Disconnect::new(DisconnectReason::TransportError).with_message("the connection was cut")
-                    ));
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(cut_off())),
+                // TLS tells an end without its closing alert from one with it.
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    return Poll::Ready(Err(cut_off()));
                 }
                 Poll::Ready(Ok(length)) => {
                     self.alive = true;
@@ -325,6 +325,10 @@ fn frame_length(payload: usize) -> usize {
 /// The part of `text` that fits into `length` bytes.
 fn cut(text: &str, length: usize) -> &str {
     &text[..text.floor_char_boundary(length)]
+}
+
+fn cut_off() -> Disconnect {
+    Disconnect::new(DisconnectReason::TransportError).with_message("the connection was cut")
 }
 
 fn cause(error: &Error) -> Disconnect {
