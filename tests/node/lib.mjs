@@ -90,7 +90,7 @@ class Example {
   }
 
   async begin(name) {
-    const line = await this.line(new RegExp(`^${name} listens on http://`));
+    const line = await this.line(new RegExp(`^${name} listens on https?://`));
     this.port = Number(new URL(line.split(' ').at(-1)).port);
     this.http = `http://127.0.0.1:${this.port}`;
     this.ws = `ws://127.0.0.1:${this.port}`;
