@@ -5,7 +5,7 @@ use axum::handler::Handler;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::{Either, Ready, ready, select};
 use http::request::Parts;
-use http::{HeaderValue, Request, StatusCode};
+use http::{Extensions, HeaderValue, Request, StatusCode};
 use std::convert::Infallible;
 use std::fmt;
 use std::pin::pin;
@@ -18,11 +18,13 @@ use crate::connection::lifecycle::OnOpen;
 use crate::connection::link::Link;
 use crate::connection::mailbox::Mailbox;
 use crate::connection::peer::Peer;
+use crate::connection::stream::Stream;
 use crate::event::listener::Listening;
 use crate::hub::Hub;
 use crate::hub::connections::Admission;
 use crate::namespace::space::Space;
 use crate::socket::Socket;
+use crate::socket::handshake::Request as ConnectionRequest;
 
 /// The route for plain WebSocket clients: an axum handler, and a tower service for any other server over hyper.
 ///
@@ -111,11 +113,24 @@ impl WebSocketRoute {
             Either::Right(_) => return tracing::debug!("the hub shuts down before the upgrade is done"),
         };
         request.set_peer(&stream);
+        tokio::spawn(self.begin(stream, received, request, extensions, admission));
+    }
+
+    /// The connection over a stream on which the handshake is done.
+    pub(crate) fn begin(
+        self,
+        stream: Stream,
+        received: Vec<u8>,
+        request: ConnectionRequest,
+        extensions: Extensions,
+        admission: Admission,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let config = self.hub.config();
         let link = Link::new(stream, received, config.max_payload);
         let peer = Arc::new(Peer::new(Mailbox::new(config.outbox, config.overflow), request));
         let socket = Socket::register(self.hub.clone(), self.space, Arc::clone(&peer), extensions);
         admission.fill(&peer);
-        tokio::spawn(Connection::new(link, socket, self.envelopes, admission).run(self.on_open));
+        Connection::new(link, socket, self.envelopes, admission).run(self.on_open)
     }
 
     fn respond(&self, mut parts: Parts) -> Response {
