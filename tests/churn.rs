@@ -147,41 +147,53 @@ impl Drop for Server {
     }
 }
 
-async fn upgraded(address: SocketAddr, id: &str) -> io::Result<TcpStream> {
-    let mut stream = TcpStream::connect(address).await?;
-    // A reset at the end, instead of a port that stays taken for a minute.
-    stream.set_zero_linger()?;
-    stream.set_nodelay(true)?;
-    let request = format!(
-        "GET /ws/{id} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::new();
-    while !answer.ends_with(b"\r\n\r\n") {
-        // Byte by byte at its end, so that no frame is taken for the answer's.
-        answer.push(stream.read_u8().await?);
+/// A connection, and what has come over it so far.
+struct Client {
+    stream: TcpStream,
+    received: Vec<u8>,
+}
+
+impl Client {
+    async fn connect(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        // A reset at the end, instead of a port that stays taken for a minute.
+        stream.set_zero_linger()?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, received: Vec::new() })
     }
-    assert!(answer.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&answer));
-    Ok(stream)
-}
 
-async fn rest(stream: &mut TcpStream) -> Vec<u8> {
-    let mut rest = Vec::new();
-    // A reset is an end as well.
-    let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut rest)).await.expect("the end of the connection");
-    rest
-}
+    async fn upgraded(address: SocketAddr, id: &str) -> io::Result<Self> {
+        let mut client = Self::connect(address).await?;
+        let request = format!(
+            "GET /ws/{id} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        client.send(request.as_bytes()).await?;
+        client.receive(b"\r\n\r\n").await?;
+        assert!(client.received.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&client.received));
+        Ok(client)
+    }
 
-/// Reads until this has come.
-async fn receive(stream: &mut TcpStream, expected: &[u8]) -> io::Result<()> {
-    let mut received = Vec::new();
-    while !received.windows(expected.len()).any(|part| part == expected) {
-        if stream.read_buf(&mut received).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+    async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes).await
+    }
+
+    /// Reads until this has come.
+    async fn receive(&mut self, expected: &[u8]) -> io::Result<()> {
+        while !self.received.windows(expected.len()).any(|part| part == expected) {
+            if self.stream.read_buf(&mut self.received).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
         }
+        Ok(())
     }
-    Ok(())
+
+    /// Reads to the end.
+    async fn rest(&mut self) {
+        let reading = self.stream.read_to_end(&mut self.received);
+        // A reset is an end as well.
+        let _ = tokio::time::timeout(PATIENCE, reading).await.expect("the end of the connection");
+    }
 }
 
 /// One connection; the number says of which kind.
@@ -190,24 +202,24 @@ async fn visit(address: SocketAddr, number: usize) -> io::Result<()> {
     match number % 5 {
         // It does all as it should.
         0 => {
-            let mut stream = upgraded(address, "good").await?;
-            stream.write_all(&work).await?;
-            receive(&mut stream, format!(r#"{{"id":1,"data":{number}}}"#).as_bytes()).await?;
-            stream.write_all(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]).await?;
-            assert!(rest(&mut stream).await.ends_with(&[0x88, 2, 0x03, 0xe8]));
+            let mut client = Client::upgraded(address, "good").await?;
+            client.send(&work).await?;
+            client.receive(format!(r#"{{"id":1,"data":{number}}}"#).as_bytes()).await?;
+            client.send(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]).await?;
+            client.rest().await;
+            assert!(client.received.ends_with(&[0x88, 2, 0x03, 0xe8]));
         }
         // It is cut in the middle of a frame.
         1 => {
-            let mut stream = upgraded(address, "cut").await?;
-            stream.write_all(&[&work, &work[..work.len() / 2]].concat()).await?;
+            let mut client = Client::upgraded(address, "cut").await?;
+            client.send(&[&work, &work[..work.len() / 2]].concat()).await?;
         }
         // It never gets beyond the head of its request; some stay until they are ended.
         2 => {
-            let mut stream = TcpStream::connect(address).await?;
-            stream.set_zero_linger()?;
-            stream.write_all(b"GET /ws/half HTTP/1.1\r\nHost: localhost\r\nUpg").await?;
+            let mut client = Client::connect(address).await?;
+            client.send(b"GET /ws/half HTTP/1.1\r\nHost: localhost\r\nUpg").await?;
             if number.is_multiple_of(100) {
-                rest(&mut stream).await;
+                client.rest().await;
             }
         }
         // It breaks the protocol.
@@ -219,18 +231,18 @@ async fn visit(address: SocketAddr, number: usize) -> io::Result<()> {
                 b"\x80\x80\0\0\0\0",
                 b"\x82\xff\0\0\0\0\0\0\0\xff\xff\0\0\0\0",
             ];
-            let mut stream = upgraded(address, "bad").await?;
-            stream.write_all(&[&work, frames[number / 5 % frames.len()]].concat()).await?;
-            // The last one only promises too much, in one frame in two; then it goes.
-            stream.shutdown().await?;
-            rest(&mut stream).await;
+            let mut client = Client::upgraded(address, "bad").await?;
+            client.send(&[&work, frames[number / 5 % frames.len()]].concat()).await?;
+            // The last of these begins a message, and then nothing more comes.
+            client.stream.shutdown().await?;
+            client.rest().await;
         }
         // It is not wanted.
         _ => {
-            let mut stream = upgraded(address, "refused").await?;
-            receive(&mut stream, b"\x03\xf0not you").await?;
-            stream.write_all(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xf0]).await?;
-            rest(&mut stream).await;
+            let mut client = Client::upgraded(address, "refused").await?;
+            client.receive(b"\x03\xf0not you").await?;
+            client.send(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xf0]).await?;
+            client.rest().await;
         }
     }
     Ok(())
