@@ -7,14 +7,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use serde_json::json;
 use socketio::{Disconnect, Events, Handshake, Hub, Refusal, Socket, State, Upgrade, event, events};
-use socketio_tests::{Client, Gate, Log, Seen, Server, log, serve, serve_route, serve_router};
+use socketio_tests::{Gate, Log, Seen, Server, log, serve, serve_route, serve_router};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::http::Request;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
 
 #[event(connect)]
 async fn connect(
@@ -215,18 +212,18 @@ async fn subprotocols_are_negotiated() {
     for (offer, chosen) in
         [("chat.v1", Some("chat.v1")), ("other, chat.v1, chat.v2", Some("chat.v2")), ("other", None), ("", None)]
     {
-        let mut request = format!("ws://{}/ws/ann", server.address).into_client_request().expect("a request");
+        let mut request = server.request("/ws/ann");
         if !offer.is_empty() {
             request.headers_mut().insert("sec-websocket-protocol", offer.parse().expect("a header"));
         }
-        let answer = connect_with(request).await;
+        let answer = chosen_protocol(&server, request).await;
         assert_eq!(answer.as_deref().ok(), chosen.or(Some("")).filter(|_| chosen.is_some() || offer.is_empty()));
     }
 }
 
 /// The subprotocol that the server chose; an error if the client does not accept the answer.
-async fn connect_with(request: Request<()>) -> Result<String, Box<dyn std::error::Error>> {
-    let (_stream, response) = connect_async(request).await?;
+async fn chosen_protocol(server: &Server, request: Request) -> Result<String, Box<dyn std::error::Error>> {
+    let (_client, response) = server.handshake(request).await?;
     let chosen = response.headers().get("sec-websocket-protocol");
     Ok(chosen.map(|chosen| chosen.to_str().map(str::to_owned)).transpose()?.unwrap_or_default())
 }
@@ -249,16 +246,16 @@ async fn an_extractor_of_the_applications_own_goes_first() {
     let app = Router::new().route("/ws/{id}", get(ws)).with_state(hub.clone());
     let server = serve_router(hub, app).await;
     assert_eq!(server.refusal("/ws/ann").await, 401);
-    let mut request = format!("ws://{}/ws/ann", server.address).into_client_request().expect("a request");
+    let mut request = server.request("/ws/ann");
     request.headers_mut().insert("authorization", "secret".parse().expect("a header"));
-    let mut client = Client(connect_async(request).await.expect("accepted").0);
+    let mut client = server.handshake(request).await.expect("accepted").0;
     client.settle().await;
     seen.expect(&["Some(\"a user\") as Some(\"ann\")"]).await;
 }
 
 /// The status line that a request of bare text is answered with.
 async fn status(server: &Server, request: &str) -> String {
-    let mut stream = TcpStream::connect(server.address).await.expect("connected");
+    let mut stream = server.open().await;
     let request = request.replace('\n', "\r\n") + "\r\n\r\n";
     stream.write_all(request.as_bytes()).await.expect("sent");
     let mut answer = vec![0; 12];
@@ -289,7 +286,7 @@ async fn another_method_is_told_which_one_is_allowed() {
     let hub = Hub::builder().build().expect("a hub");
     let app = Router::new().route("/ws", any(hub.websocket()));
     let server = serve_router(hub, app).await;
-    let mut stream = TcpStream::connect(server.address).await.expect("connected");
+    let mut stream = server.open().await;
     stream.write_all(b"POST /ws HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.expect("sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.expect("an answer");

@@ -162,7 +162,7 @@ fn bytes_after_a_large_message(runtime: &tokio::runtime::Runtime) -> f64 {
     const CONNECTIONS: usize = 50;
     let hub =
         Hub::builder().events(events![take_text]).ping_interval(Duration::from_millis(200)).build().expect("a hub");
-    let address = runtime.block_on(serve(hub.clone())).address;
+    let address = runtime.block_on(serve(hub.clone())).address();
     let large = text_frame(&format!(r#"{{"event":"text","data":"{}"}}"#, "x".repeat(900_000)));
     let mut clients: Vec<_> =
         (0..CONNECTIONS).map(|_| RawClient::connect(address, "/ws/1").expect("a connection")).collect();
@@ -196,7 +196,7 @@ async fn wait(socket: &Socket) {
 
 fn bytes_queued_while_an_answer_is_awaited(runtime: &tokio::runtime::Runtime) -> f64 {
     let hub = Hub::builder().events(events![wait]).build().expect("a hub");
-    let address = runtime.block_on(serve(hub.clone())).address;
+    let address = runtime.block_on(serve(hub.clone())).address();
     let mut client = RawClient::connect(address, "/ws/1").expect("a connection");
     client.send(&text_frame(r#"{"event":"wait"}"#)).expect("the server takes it");
     client.receive(1, |question| assert!(question.ends_with(b"}"))).expect("the question");
@@ -217,7 +217,7 @@ fn counts() {
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let hub = Hub::builder().events(events![echo, ack, ack_async, ack_later, take, broadcast]).build().expect("a hub");
     let server = runtime.block_on(serve(hub.clone()));
-    let address = server.address;
+    let address = server.address();
     let mut counts = Counts(Vec::new());
 
     counts.check("allocations per acked event, sync", allocations_per_message(address, "ack", Some(1)), 0.02);

@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::routing::get;
 use socketio::{Hub, event, events};
+use socketio_tests::stream::Stream;
 use socketio_tests::{Client, Gate, PATIENCE, log, soon};
 use std::future::IntoFuture;
 use std::net::SocketAddr;
@@ -12,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::interval;
-use tokio_tungstenite::connect_async;
+use tokio_tungstenite::client_async;
 
 const SHORT: Duration = Duration::from_millis(200);
 
@@ -44,7 +45,8 @@ async fn connect(address: SocketAddr) -> TcpStream {
 }
 
 async fn websocket(address: SocketAddr) -> Client {
-    Client(connect_async(format!("ws://{address}/ws")).await.expect("accepted").0)
+    let stream = Stream::Tcp(connect(address).await);
+    Client(client_async("ws://localhost/ws", stream).await.expect("accepted").0)
 }
 
 /// Sends a byte of a header that never ends now and then, until the server has had enough.

@@ -8,7 +8,6 @@ use socketio::{Builder, Disconnect, EventError, Hub, Socket, State, Upgrade, eve
 use socketio_tests::{Client, Gate, Log, Seen, Server, log, serve, serve_router, soon};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -147,7 +146,7 @@ async fn an_upgrade_under_way_is_given_up() {
         pending::<Response>().await
     };
     let server = serve_router(hub, Router::new().route("/ws", get(held))).await;
-    let mut stream = TcpStream::connect(server.address).await.expect("connected");
+    let mut stream = server.open().await;
     let request = b"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     stream.write_all(request).await.expect("sent");
@@ -165,15 +164,17 @@ async fn an_upgrade_under_way_is_given_up() {
 async fn clients_that_come_in_between_are_ended_too() {
     let (server, gate, _seen) = server().await;
     gate.open_for(1000);
-    let address = server.address;
-    let clients = join_all((0..100).map(|number| async move {
-        let url = format!("ws://{address}/ws/{number}");
-        // Refused, given up, or accepted and closed.
-        if let Ok((stream, _)) = tokio_tungstenite::connect_async(url).await {
-            Client(stream).closed().await;
+    let own = server.clone();
+    let clients = (0..100).map(move |number| {
+        let server = own.clone();
+        async move {
+            // Refused, given up, or accepted and closed.
+            if let Ok((mut client, _)) = server.handshake(server.request(&format!("/ws/{number}"))).await {
+                client.closed().await;
+            }
         }
-    }));
-    let clients = tokio::spawn(clients);
+    });
+    let clients = tokio::spawn(join_all(clients));
     soon("connection", async {
         while server.hub.stats().connections == 0 {
             tokio::task::yield_now().await;

@@ -93,7 +93,7 @@ class Program {
 
   // Waits for the line that says where it listens.
   async begin() {
-    const line = await this.line(/listen(s|ing) on http:\/\//);
+    const line = await this.line(/listen(s|ing) on https?:\/\//);
     this.port = Number(new URL(line.split(' ').at(-1)).port);
     this.http = `http://127.0.0.1:${this.port}`;
     this.ws = `ws://127.0.0.1:${this.port}`;

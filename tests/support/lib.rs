@@ -1,6 +1,7 @@
-//! What the tests have in common: servers on a free port, clients that are tungstenite's, and a log of what handlers saw.
+//! What the tests have in common: servers, clients that are tungstenite's, and a log of what handlers saw.
 
 pub mod raw;
+pub mod stream;
 
 use axum::Router;
 use axum::routing::get;
@@ -12,12 +13,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use stream::{Door, Stream};
 use tokio::sync::{Semaphore, mpsc};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::{Request, Response};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{WebSocketStream, client_async};
 
 /// How long a test waits for what must come, on a busy machine too.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -32,13 +35,12 @@ pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     waited.unwrap_or_else(|_| panic!("no {what} came"))
 }
 
-/// A server on a free port of 127.0.0.1.
-#[derive(Debug)]
+/// A server, reached as the [`stream`] of this run says.
+#[derive(Clone, Debug)]
 pub struct Server {
     /// Its hub.
     pub hub: Hub,
-    /// Where it listens.
-    pub address: SocketAddr,
+    door: Door,
 }
 
 /// Serves a hub's own route at `/ws/{id}`.
@@ -54,10 +56,7 @@ pub async fn serve_route(hub: Hub, route: WebSocketRoute) -> Server {
 
 /// Serves an application of the test's own.
 pub async fn serve_router(hub: Hub, app: Router) -> Server {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("a bound listener has an address");
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    Server { hub, address }
+    Server { hub, door: Door::serve(app).await }
 }
 
 impl Server {
@@ -68,13 +67,42 @@ impl Server {
 
     /// Connects a client to a path.
     pub async fn connect_to(&self, path: &str) -> Client {
-        let url = format!("ws://{}{path}", self.address);
-        Client(connect_async(url).await.expect("the server accepts").0)
+        self.handshake(self.request(path)).await.expect("the server accepts").0
+    }
+
+    /// A request for a WebSocket, for tests that change it.
+    pub fn request(&self, path: &str) -> Request {
+        format!("ws://{}{path}", self.host()).into_client_request().expect("a request")
+    }
+
+    /// Connects a client with a request.
+    ///
+    /// # Errors
+    ///
+    /// The server refuses, or the client does not accept the answer.
+    pub async fn handshake(&self, request: Request) -> Result<(Client, Response), Error> {
+        let (client, response) = client_async(request, self.open().await).await?;
+        Ok((Client(client), response))
+    }
+
+    /// A connection on which nothing has been said yet.
+    pub async fn open(&self) -> Stream {
+        self.door.open().await.expect("the server listens")
+    }
+
+    /// What clients of this server write into the header `Host`.
+    pub fn host(&self) -> String {
+        self.door.host()
+    }
+
+    /// Where the server listens, for clients that speak TCP alone.
+    pub fn address(&self) -> SocketAddr {
+        self.door.address().expect("this test is for TCP")
     }
 
     /// The status with which the server refuses a request for a WebSocket.
     pub async fn refusal(&self, path: &str) -> u16 {
-        match connect_async(format!("ws://{}{path}", self.address)).await {
+        match self.handshake(self.request(path)).await {
             Err(Error::Http(response)) => response.status().as_u16(),
             other => panic!("the server did not refuse: {other:?}"),
         }
@@ -84,7 +112,7 @@ impl Server {
     pub async fn refusal_soon(&self, path: &str) -> u16 {
         let refused = async {
             loop {
-                match connect_async(format!("ws://{}{path}", self.address)).await {
+                match self.handshake(self.request(path)).await {
                     Err(Error::Http(response)) => break response.status().as_u16(),
                     _ => tokio::task::yield_now().await,
                 }
@@ -96,7 +124,7 @@ impl Server {
 
 /// A client.
 #[derive(Debug)]
-pub struct Client(pub WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub struct Client(pub WebSocketStream<Stream>);
 
 impl Client {
     /// Sends a text message.
@@ -186,11 +214,8 @@ impl Client {
     }
 
     /// The stream under the WebSocket, for bytes that no WebSocket client would send.
-    pub fn stream(&mut self) -> &mut TcpStream {
-        match self.0.get_mut() {
-            MaybeTlsStream::Plain(stream) => stream,
-            other => panic!("not a plain stream: {other:?}"),
-        }
+    pub fn stream(&mut self) -> &mut Stream {
+        self.0.get_mut()
     }
 }
 

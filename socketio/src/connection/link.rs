@@ -179,7 +179,9 @@ impl Link {
             }
             match self.stream.poll_read(context, &mut received.bytes) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(0)) => {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(Disconnect::cut())),
+                // TLS tells an end without its closing alert from one with it.
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                     return Poll::Ready(Err(Disconnect::cut()));
                 }
                 Poll::Ready(Ok(length)) => {

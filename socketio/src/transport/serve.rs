@@ -26,7 +26,7 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// As good as for ever, and no more than a clock can tell.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(86_400 * 365);
 
-/// Serves an application, as [`axum::serve`] does, to clients that may be slow or hostile.
+/// Serves an application, as [`axum::serve()`] does, to clients that may be slow or hostile.
 ///
 /// What it adds:
 ///
@@ -36,6 +36,8 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(86_400 * 365);
 /// - [`ConnectInfo<SocketAddr>`](ConnectInfo) is there for extractors, and [`Socket::peer_addr`](crate::Socket::peer_addr) is
 ///   known over TLS too, wherever the listener's addresses are of that type.
 /// - `TCP_NODELAY` is set where the stream is a [`TcpStream`].
+///
+/// How long a request's body or the taking of an answer may last is not limited: that is for layers of the application.
 ///
 /// It speaks HTTP/1.1 alone. The listener is any that axum takes: TCP, a Unix socket, TLS. The application is a
 /// [`Router`](axum::Router), or any other tower service over axum's requests. As with `axum::serve`, the future only ends after

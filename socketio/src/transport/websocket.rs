@@ -5,7 +5,7 @@ use axum::handler::Handler;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::{Ready, ready};
 use http::request::Parts;
-use http::{HeaderValue, Request, StatusCode};
+use http::{Extensions, HeaderValue, Request, StatusCode};
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
@@ -17,10 +17,12 @@ use crate::connection::lifecycle::OnOpen;
 use crate::connection::link::Link;
 use crate::connection::mailbox::Mailbox;
 use crate::connection::peer::Peer;
+use crate::connection::stream::Stream;
 use crate::event::listener::Listening;
 use crate::hub::Hub;
 use crate::hub::connections::Admission;
 use crate::namespace::space::Space;
+use crate::socket::handshake::Request as ConnectionRequest;
 use crate::socket::{Identity, Socket};
 use crate::wire::encoding::Encoding;
 
@@ -106,12 +108,25 @@ impl WebSocketRoute {
         let upgraded = upgrading.wait(config.upgrade_timeout, admission.ending());
         let Some((stream, received)) = upgraded.await else { return };
         request.set_peer(&stream);
+        tokio::spawn(self.begin(stream, received, request, extensions, admission));
+    }
+
+    /// The connection over a stream on which the handshake is done.
+    pub(crate) fn begin(
+        self,
+        stream: Stream,
+        received: Vec<u8>,
+        request: ConnectionRequest,
+        extensions: Extensions,
+        admission: Admission,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let config = self.hub.config();
         let link = Link::new(stream, received, config.max_payload);
         let mailbox = Mailbox::new(config.outbox, config.overflow);
         let peer = Arc::new(Peer::new(mailbox, request, Encoding::Envelopes, None));
         let socket = Socket::register(self.hub.clone(), self.space, Arc::clone(&peer), extensions, Identity::Uuid);
         admission.fill(&peer);
-        tokio::spawn(Connection::plain(link, socket, self.envelopes, self.on_open.as_ref(), admission).run());
+        Connection::plain(link, socket, self.envelopes, self.on_open.as_ref(), admission).run()
     }
 
     fn respond(&self, mut parts: Parts) -> Response {

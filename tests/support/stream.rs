@@ -1,0 +1,237 @@
+//! What the clients and servers of a run of the tests talk over: TCP, where the server takes the socket itself out of the HTTP
+//! server; TLS; or memory, where it is a stream that the server knows nothing of. `STREAM=tls cargo test …` chooses.
+
+use axum::Router;
+use axum::serve::Listener;
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio_rustls::rustls::client::Resumption;
+use tokio_rustls::rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
+use tokio_rustls::rustls::server::NoServerSessionStorage;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
+
+/// How much of what is written in memory waits for its reader.
+const MEMORY: usize = 64 * 1024;
+
+/// What this run's connections are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Bare TCP.
+    Tcp,
+    /// TLS over TCP.
+    Tls,
+    /// A pair of buffers.
+    Memory,
+}
+
+/// What the environment variable `STREAM` says: `tcp`, `tls` or `memory`; without it, TCP.
+pub fn kind() -> Kind {
+    match std::env::var("STREAM").as_deref() {
+        Err(_) | Ok("tcp") => Kind::Tcp,
+        Ok("tls") => Kind::Tls,
+        Ok("memory") => Kind::Memory,
+        Ok(other) => panic!("STREAM is `tcp`, `tls` or `memory`, not `{other}`"),
+    }
+}
+
+/// Both sides of TLS with one certificate, made for this run.
+struct Tls {
+    acceptor: TlsAcceptor,
+    connector: TlsConnector,
+}
+
+static TLS: LazyLock<Tls> = LazyLock::new(|| {
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let key = PrivatePkcs8KeyDer::from(signing_key.serialize_der());
+    let mut trusted = RootCertStore::empty();
+    trusted.add(cert.der().clone()).expect("a certificate");
+    let server = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![cert.into()], key.into());
+    let mut server = server.expect("a key that fits");
+    let mut client = ClientConfig::builder().with_root_certificates(trusted).with_no_client_auth();
+    // Nothing is to be kept of connections that have gone.
+    server.session_storage = Arc::new(NoServerSessionStorage {});
+    server.send_tls13_tickets = 0;
+    client.resumption = Resumption::disabled();
+    Tls { acceptor: TlsAcceptor::from(Arc::new(server)), connector: TlsConnector::from(Arc::new(client)) }
+});
+
+/// A client's side of a connection.
+#[derive(Debug)]
+pub enum Stream {
+    /// Bare TCP.
+    Tcp(TcpStream),
+    /// TLS over TCP.
+    Tls(Box<client::TlsStream<TcpStream>>),
+    /// A pair of buffers.
+    Memory(DuplexStream),
+}
+
+impl Stream {
+    /// The address at which the server sees this client, if there are addresses.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.socket().and_then(|socket| socket.local_addr().ok())
+    }
+
+    /// Waits until the kernel has something for this client, and leaves it there. There is nothing to wait for in memory.
+    pub async fn arrived(&self) {
+        if let Some(socket) = self.socket() {
+            socket.readable().await.expect("a whole line");
+        }
+    }
+
+    /// Has the kernel end the connection with a reset, where it is the kernel's.
+    pub fn reset_on_drop(&self) {
+        if let Some(socket) = self.socket() {
+            socket.set_zero_linger().expect("an open socket");
+        }
+    }
+
+    fn socket(&self) -> Option<&TcpStream> {
+        match self {
+            Self::Tcp(stream) => Some(stream),
+            Self::Tls(stream) => Some(stream.get_ref().0),
+            Self::Memory(_) => None,
+        }
+    }
+
+    fn inner(&mut self) -> Pin<&mut dyn Duplex> {
+        match self {
+            Self::Tcp(stream) => Pin::new(stream),
+            Self::Tls(stream) => Pin::new(stream),
+            Self::Memory(stream) => Pin::new(stream),
+        }
+    }
+}
+
+trait Duplex: AsyncRead + AsyncWrite + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Unpin> Duplex for T {}
+
+impl AsyncRead for Stream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.inner().poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.inner().poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.inner().poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.inner().poll_shutdown(cx)
+    }
+}
+
+/// Where clients of a server come in.
+#[derive(Clone, Debug)]
+pub(crate) enum Door {
+    Tcp(SocketAddr),
+    Tls(SocketAddr),
+    Memory(mpsc::UnboundedSender<DuplexStream>),
+}
+
+impl Door {
+    /// Serves an application to this run's kind of connections.
+    pub(crate) async fn serve(app: Router) -> Self {
+        if kind() == Kind::Memory {
+            let (sender, incoming) = mpsc::unbounded_channel();
+            tokio::spawn(async move { socketio::serve(Memory(incoming), app).await });
+            return Self::Memory(sender);
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("a bound listener has an address");
+        if kind() == Kind::Tls {
+            tokio::spawn(async move { socketio::serve(Encrypted(listener), app).await });
+            return Self::Tls(address);
+        }
+        tokio::spawn(async move { socketio::serve(listener, app).await });
+        Self::Tcp(address)
+    }
+
+    /// Opens a connection.
+    pub(crate) async fn open(&self) -> io::Result<Stream> {
+        match self {
+            Self::Tcp(address) => Ok(Stream::Tcp(connect(*address).await?)),
+            Self::Tls(address) => {
+                let name = ServerName::try_from("localhost").expect("a name");
+                Ok(Stream::Tls(Box::new(TLS.connector.connect(name, connect(*address).await?).await?)))
+            }
+            Self::Memory(sender) => {
+                let (ours, theirs) = duplex(MEMORY);
+                sender.send(theirs).map_err(|_| io::ErrorKind::ConnectionRefused)?;
+                Ok(Stream::Memory(ours))
+            }
+        }
+    }
+
+    pub(crate) fn host(&self) -> String {
+        self.address().map_or_else(|| "localhost".to_owned(), |address| address.to_string())
+    }
+
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(address) | Self::Tls(address) => Some(*address),
+            Self::Memory(_) => None,
+        }
+    }
+}
+
+async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+struct Encrypted(TcpListener);
+
+impl Listener for Encrypted {
+    type Io = server::TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, SocketAddr) {
+        loop {
+            // The clients of tests do not linger.
+            let (stream, address) = Listener::accept(&mut self.0).await;
+            stream.set_nodelay(true).expect("an open socket");
+            if let Ok(stream) = TLS.acceptor.accept(stream).await {
+                return (stream, address);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+struct Memory(mpsc::UnboundedReceiver<DuplexStream>);
+
+impl Listener for Memory {
+    type Io = DuplexStream;
+    type Addr = ();
+
+    async fn accept(&mut self) -> (DuplexStream, ()) {
+        match self.0.recv().await {
+            Some(stream) => (stream, ()),
+            // The test has dropped its server, and nobody comes any more.
+            None => std::future::pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
