@@ -19,12 +19,15 @@ export const DIFFERENCES = REFERENCE
       invalidPacket: 'forced close',
       // A DISCONNECT and a CONNECT in one polling body end the connection.
       refusesHaste: true,
+      totalOrder: true,
       // The reference writes several headers of one name as one in the answer to a WebSocket handshake, and gives no sticky cookie there.
       webSocketCookies: { standard: ['one=1,two=2; Path=/,three=3; HttpOnly,four=4; SameSite=Lax'], sticky: false },
     }
   : {
       invalidPacket: 'parse error',
       refusesHaste: false,
+      // Handlers of several clients run side by side, so that what each of them emits has no place among what the others do.
+      totalOrder: false,
       webSocketCookies: { standard: ['one=1', 'two=2; Path=/', 'three=3; HttpOnly', 'four=4; SameSite=Lax'], sticky: true },
     };
 

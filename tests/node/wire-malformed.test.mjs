@@ -38,9 +38,9 @@ const MALFORMED = {
     `42["${name}",1]`,
   ]),
   ack: [['430{}'], ['430"x"'], ['430null'], ['430[1'], ['430[1] trailing'], ['43{}']],
-  CONNECT: [['40"auth"'], ['40[]'], ['40null'], ['401{}'], ['40true'], ['40{"a":1'], ['40/room-1,[]'], ['40/room-1,"x"']],
+  CONNECT: [['40"auth"'], ['40[]'], ['40null'], ['40true'], ['40{"a":1'], ['40/room-1,[]'], ['40/room-1,"x"']],
   DISCONNECT: [['41{}'], ['41[]'], ['41"x"'], ['41null']],
-  'CONNECT_ERROR from a client': [['44{}'], ['44{"message":"x"}'], ['44"x"'], ['44[]'], ['44/nobody,{"message":"x"}']],
+  CONNECT_ERROR: [['44[]'], ['44null'], ['441']],
   'binary event': [
     ['45["x"]'],
     ['45-["x"]'],
@@ -72,7 +72,8 @@ const MALFORMED = {
 
 // What is well formed, and may not come now.
 const OUT_OF_PLACE = {
-  'a second CONNECT': ['40', '40{}', '40{"again":true}'],
+  'a second CONNECT': ['40', '40{}', '40{"again":true}', '401{}'],
+  'CONNECT_ERROR from a client': ['44{}', '44{"message":"x"}', '44"x"', '44/nobody,{"message":"x"}'],
   'another namespace': ['42/admin,["ack"]', '42/room-1,0["ack"]', '43/room-1,0[]', '41/room-1', '42/nobody,["ack"]', '42/room-1["ack"]'],
 };
 

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::Extensions;
+use std::sync::Arc;
 use std::task::Context;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -12,6 +13,7 @@ use super::{Connection, Linger, Phase, Transport};
 use crate::event::disconnect::{Disconnect, DisconnectReason};
 use crate::event::handler::Lifecycle;
 use crate::event::incoming::Subject;
+use crate::socket::handshake::Request;
 use crate::wire::engine::{self, Packet};
 use crate::wire::parser::ParserMessage;
 use crate::wire::socketio::Partial;
@@ -32,6 +34,8 @@ pub(crate) struct Engine {
     pub(super) extensions: Extensions,
     /// Until when the client is to be connected to a namespace.
     pub(super) join_by: Option<Instant>,
+    /// The request of the WebSocket that the client has gone over to.
+    pub(super) request: Option<Arc<Request>>,
     /// A WebSocket that the client tries.
     pub(super) probe: Option<Box<Probe>>,
     /// A packet in the default encoding whose attachments have not all come.
@@ -42,7 +46,7 @@ pub(crate) struct Engine {
 
 impl Engine {
     pub(crate) fn new(flavour: Flavour, extensions: Extensions, join_by: Option<Instant>) -> Self {
-        Self { flavour, extensions, join_by, probe: None, partial: None, messages: Vec::new() }
+        Self { flavour, extensions, join_by, request: None, probe: None, partial: None, messages: Vec::new() }
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -4,6 +4,7 @@
 //! write.
 
 use parking_lot::{Mutex, MutexGuard};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 use tokio::time::Instant;
@@ -16,6 +17,7 @@ use crate::event::disconnect::Disconnect;
 use crate::event::incoming::Subject;
 use crate::hub::config::OverflowPolicy;
 use crate::socket::Socket;
+use crate::socket::handshake::Request;
 use crate::wire::frame::Frame;
 
 /// What a connection's task is asked to do, apart from writing.
@@ -28,7 +30,7 @@ pub(crate) enum Mail {
     /// A request of a client that polls.
     Asked(Asked),
     /// The client tries a WebSocket.
-    Probe(Box<Link>),
+    Probe(Box<Link>, Arc<Request>),
     End(End),
 }
 

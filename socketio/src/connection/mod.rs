@@ -225,7 +225,7 @@ impl Connection {
                 Mail::Run(..) => {}
                 Mail::Leave(socket, disconnect) => self.leave(&socket, disconnect),
                 Mail::Asked(asked) => self.asked(asked, context),
-                Mail::Probe(link) => self.probe(link, context),
+                Mail::Probe(link, request) => self.probe(link, request, context),
                 Mail::End(end) => self.end(end),
             }
         }
@@ -261,6 +261,9 @@ impl Connection {
         let seat = &mut self.seats[seat];
         seat.open_by = None;
         seat.socket.accepted();
+        if let Protocol::Engine(engine) = &mut self.protocol {
+            engine.join_by = None;
+        }
         tracing::debug!(socket = %seat.socket.id(), namespace = seat.socket.namespace(), "connected");
         if is_heard(&seat.socket, Lifecycle::Connect) {
             seat.executor.submit_first(Incoming::new(seat.socket.clone(), Subject::Connect));

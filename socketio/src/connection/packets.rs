@@ -9,6 +9,7 @@ use super::end::End;
 use super::reading::{refusal_of, refuse};
 use super::{Connection, Protocol};
 use crate::event::disconnect::{Disconnect, DisconnectReason};
+use crate::hub::config::MAX_DEPTH;
 use crate::event::incoming::{Incoming, Parts, ReceivedEvent, Subject};
 use crate::socket::requests::Answer;
 use crate::socket::{Identity, Socket};
@@ -18,6 +19,8 @@ use crate::wire::envelope::Args;
 use crate::wire::parser::ParserMessage;
 use crate::wire::socketio::{self, ConnectError, Kind, Packet, Partial};
 
+/// Deeper than any payload may be nested.
+const TOO_DEEP: usize = MAX_DEPTH + 1;
 /// Of how many namespaces a connection can have sockets.
 const MAX_NAMESPACES: usize = 100;
 
@@ -32,6 +35,8 @@ impl Connection {
         match socketio::read(&text, max) {
             // No other packet comes between a packet and its attachments.
             Ok(_) if engine.partial.is_some() => self.parse_error(context),
+            // What is nested too deeply for a decoder is too deep to be looked into for placeholders.
+            Ok(Packet { attachments: 1.., depth: TOO_DEEP.., .. }) => self.parse_error(context),
             Ok(Packet { attachments: expected @ 1.., .. }) => {
                 engine.partial = Some(Partial::new(text, expected));
             }
@@ -45,17 +50,21 @@ impl Connection {
         if let Encoding::Parsed(_) = self.peer.encoding {
             return self.receive_parsed(ParserMessage::Binary(bytes), context);
         }
-        let max = self.config().max_payload;
+        let (max, max_payload) = (self.config().max_attachments, self.config().max_payload);
         let Protocol::Engine(engine) = &mut self.protocol else { return };
         let Some(partial) = &mut engine.partial else { return self.parse_error(context) };
-        if partial.size() + bytes.len() > max {
+        if partial.size() + bytes.len() > max_payload {
             return self.too_large(context);
         }
         if partial.take(bytes)
             && let Some(partial) = engine.partial.take()
         {
             let (text, attachments) = partial.into_parts();
-            self.receive_whole(&text, attachments, context);
+            let packet = socketio::read(&text, max);
+            match packet.and_then(|packet| packet.with_placeholders(&text)) {
+                Ok(text) => self.receive_whole(&text.into(), attachments, context),
+                Err(socketio::Invalid) => self.parse_error(context),
+            }
         }
     }
 

@@ -114,13 +114,15 @@ impl Polling {
         self.flatten(&mut waiting);
         let mut body = Vec::new();
         engine::write_body(&mut body, &waiting);
-        if last {
-            engine::add_packet(&mut body, engine::CLOSE);
-        } else if body.is_empty() && self.hurried {
-            engine::add_packet(&mut body, engine::NOOP);
-        }
         if !body.is_empty() {
             self.answer(body.into());
+            // The end has a body of its own: clients look at it before they look at messages in the same one.
+            return if last { Poll::Pending } else { Poll::Ready(()) };
+        }
+        if last {
+            self.answer(Bytes::from_static(engine::CLOSE.as_bytes()));
+        } else if self.hurried {
+            self.answer(Bytes::from_static(engine::NOOP.as_bytes()));
         }
         Poll::Ready(())
     }

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::link::{Message, Received};
-use super::{Connection, Linger, Phase, Protocol};
+use super::{Connection, Linger, Phase, Protocol, Transport};
 use crate::event::dispatch::{is_heard, unheard};
 use crate::event::error::{EventError, PayloadError};
 use crate::event::handler::{Lifecycle, is_reserved};
@@ -120,7 +120,11 @@ impl Connection {
     }
 
     pub(super) fn submit(&mut self, seat: usize, subject: Subject, context: &mut Context<'_>) {
-        let request = self.transport.polling().and_then(|polling| polling.request()).cloned();
+        let request = match (&self.protocol, &self.transport) {
+            (Protocol::Plain { .. }, _) => None,
+            (Protocol::Engine(_), Transport::Polling(polling)) => polling.request().cloned(),
+            (Protocol::Engine(engine), Transport::WebSocket(_)) => engine.request.clone(),
+        };
         if let Some(seat) = self.seats.get_mut(seat) {
             seat.executor.submit(Incoming::new(seat.socket.clone(), subject).with_request(request), context);
         }

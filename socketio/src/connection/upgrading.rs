@@ -3,18 +3,22 @@
 //! Nothing is lost or overtaken on the way: what waits for the client waits in the mailbox until the one transport or the
 //! other takes it, and what a POST has brought is read before anything that came by the WebSocket.
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::time::Instant;
 
 use super::link::{Link, Message, Received};
 use super::polling::Asked;
 use super::{Connection, Phase, Protocol, Transport, after};
+use crate::socket::handshake::Request;
 use crate::wire::engine::{self, Packet};
 use crate::wire::frame::Frame;
 
 /// A WebSocket that a polling client tries.
 pub(super) struct Probe {
     link: Box<Link>,
+    /// The request that it began with.
+    request: Arc<Request>,
     /// Until when the client is to have gone over.
     pub(super) by: Instant,
     /// Whether the client wants to go over, as soon as everything is read that it has sent before.
@@ -43,13 +47,13 @@ impl Connection {
     }
 
     /// Lets a polling client try a WebSocket, one at a time.
-    pub(super) fn probe(&mut self, link: Box<Link>, context: &mut Context<'_>) {
+    pub(super) fn probe(&mut self, link: Box<Link>, request: Arc<Request>, context: &mut Context<'_>) {
         let by = after(Instant::now(), self.config().upgrade_timeout);
         match (&mut self.protocol, &self.transport) {
             (Protocol::Engine(engine), Transport::Polling(_))
                 if engine.probe.is_none() && matches!(self.phase, Phase::Open) =>
             {
-                engine.probe = Some(Box::new(Probe { link, by, is_ready: false }));
+                engine.probe = Some(Box::new(Probe { link, request, by, is_ready: false }));
             }
             _ => close(link, context),
         }
@@ -102,6 +106,7 @@ impl Connection {
         };
         probe.link.append(&polling.hand_over());
         self.transport = Transport::WebSocket(*probe.link);
+        engine.request = Some(probe.request);
         self.peer.mailbox.unblock();
         if let Some(session) = &self.peer.session {
             session.upgraded();

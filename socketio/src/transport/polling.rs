@@ -193,11 +193,12 @@ impl EngineRoutes {
         let (hub, upgrades) = (self.hub.clone(), self.upgrades);
         tokio::spawn(async move {
             let config = hub.config();
-            let (upgrading, ..) = upgrade.into_parts(Some(&[]));
+            let (upgrading, request, _) = upgrade.into_parts(config.keep_headers.as_deref());
             let upgraded = upgrading.wait(config.upgrade_timeout, pending());
             let Some((stream, received)) = upgraded.await else { return };
             if upgrades {
-                peer.mailbox.post(Mail::Probe(Box::new(Link::new(stream, received, config.max_payload))));
+                let link = Box::new(Link::new(stream, received, config.max_payload));
+                peer.mailbox.post(Mail::Probe(link, Arc::new(request)));
             }
         });
         response

@@ -105,14 +105,6 @@ impl Iterator for Body {
     }
 }
 
-/// Adds a packet to a body.
-pub(crate) fn add_packet(body: &mut Vec<u8>, packet: &str) {
-    if !body.is_empty() {
-        body.push(SEPARATOR);
-    }
-    body.extend_from_slice(packet.as_bytes());
-}
-
 /// The body of a poll's answer, made of finished WebSocket frames: whatever waits for a client waits in that form.
 pub(crate) fn write_body(out: &mut Vec<u8>, waiting: &[u8]) {
     for (is_text, payload) in frames(waiting) {

@@ -20,6 +20,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use std::borrow::Cow;
 
+use super::binary::write_placeholder;
 use super::envelope::write_value;
 use super::payload::Payload;
 use super::scan::Scanner;
@@ -86,7 +87,7 @@ pub(crate) fn read(text: &str, max_attachments: usize) -> Result<Packet<'_>, Inv
     let (id, json) = split_digits(rest);
     let id = Some(id).filter(|id| !id.is_empty());
     let mut packet = Packet { kind, attachments, namespace, id, json, name: Cow::Borrowed(""), args: "", depth: 1 };
-    packet.read_json().filter(|()| packet.has_its_attachments()).ok_or(Invalid)?;
+    packet.read_json().ok_or(Invalid)?;
     Ok(packet)
 }
 
@@ -103,7 +104,8 @@ impl<'a> Packet<'a> {
             Kind::Connect => self.json.is_empty() || is_json(self.json, '{'),
             Kind::Disconnect => self.json.is_empty(),
             Kind::ConnectError => is_json(self.json, '{') || is_json(self.json, '"'),
-            Kind::Ack if self.json.is_empty() => true,
+            // The reference does not mind that there is nothing.
+            Kind::Ack | Kind::Event if self.json.is_empty() => true,
             Kind::Ack => scanner.take(b'[') && (scanner.take(b']') && scanner.is_at_end() || self.read_args(scanner)),
             Kind::Event => {
                 if !scanner.take(b'[') {
@@ -135,13 +137,61 @@ impl<'a> Packet<'a> {
         scanner.take(b']') && scanner.is_at_end()
     }
 
-    /// Whether no placeholder stands for an attachment that the packet does not have. Those that are not written as all
-    /// encoders write them are left to whoever decodes the arguments.
-    fn has_its_attachments(&self) -> bool {
-        let mut numbers = self.json.match_indices(PLACEHOLDER).map(|(at, _)| &self.json[at + PLACEHOLDER.len()..]);
-        self.attachments == 0
-            || numbers.all(|rest| split_digits(rest).0.parse().is_ok_and(|number: usize| number < self.attachments))
+    /// The packet's text with all placeholders in the form that encoders give them, for one that has attachments.
+    ///
+    /// # Errors
+    ///
+    /// A placeholder stands for none of them.
+    pub(crate) fn with_placeholders(&self, text: &str) -> Result<String, Invalid> {
+        let mut out = Vec::with_capacity(text.len());
+        out.extend_from_slice(&text.as_bytes()[..text.len() - self.json.len()]);
+        write_value_with_placeholders(&mut Scanner::new(self.json), &mut out, self.attachments)?;
+        String::from_utf8(out).map_err(|_| Invalid)
     }
+}
+
+/// Copies the value that comes next. How deep it is, is known by now.
+fn write_value_with_placeholders(scanner: &mut Scanner<'_>, out: &mut Vec<u8>, attachments: usize) -> Result<(), Invalid> {
+    if scanner.take(b'[') {
+        out.push(b'[');
+        while !scanner.take(b']') {
+            write_value_with_placeholders(scanner, out, attachments)?;
+            if scanner.take(b',') {
+                out.push(b',');
+            }
+        }
+        out.push(b']');
+        return Ok(());
+    }
+    if !scanner.take(b'{') {
+        out.extend_from_slice(scanner.value().ok_or(Invalid)?.as_bytes());
+        return Ok(());
+    }
+    let start = out.len();
+    let (mut is_placeholder, mut number) = (false, None);
+    out.push(b'{');
+    while !scanner.take(b'}') {
+        let key = scanner.string().ok_or(Invalid)?;
+        out.extend_from_slice(key.as_bytes());
+        scanner.take(b':');
+        out.push(b':');
+        let value = out.len();
+        write_value_with_placeholders(scanner, out, attachments)?;
+        match key {
+            r#""_placeholder""# => is_placeholder = &out[value..] == b"true",
+            r#""num""# => number = std::str::from_utf8(&out[value..]).ok().and_then(|number| number.parse().ok()),
+            _ => {}
+        }
+        if scanner.take(b',') {
+            out.push(b',');
+        }
+    }
+    out.push(b'}');
+    if is_placeholder {
+        out.truncate(start);
+        write_placeholder(out, number.filter(|number| *number < attachments).ok_or(Invalid)?);
+    }
+    Ok(())
 }
 
 /// The beginning of what stands for an attachment.
@@ -306,13 +356,30 @@ mod tests {
     #[test]
     fn what_is_no_packet() {
         for text in [
-            "", "7", "x", "é", "2", "2{}", "2[]", "2[null]", "2[{}]", "2[\"a\"", "2[\"a\",]", "2[\"a\"]x", "2abc[\"a\"]",
+            "", "7", "x", "é", "2{}", "2[]", "2[null]", "2[{}]", "2[\"a\"", "2[\"a\",]", "2[\"a\"]x", "2abc[\"a\"]",
             "2[\"connect\"]", "2[\"disconnecting\"]", "0[]", "0null", "0\"a\"", "0{", "1{}", "1x", "3{}", "3[", "31[1,]",
             "4", "4[]", "5[\"a\"]", "50-[\"a\"]", "5-[\"a\"]", "511-[\"a\"]", "51[\"a\"]", "5x-[\"a\"]",
-            r#"51-["a",{"_placeholder":true,"num":1}]"#, r#"51-["a",{"_placeholder":true,"num":"x"}]"#,
         ] {
             assert_eq!(read(text, 10), Err(Invalid), "{text}");
         }
+    }
+
+    #[test]
+    fn placeholders_may_be_written_in_other_ways() {
+        let rewritten = |text: &str| read(text, 10).expect("a packet").with_placeholders(text);
+        let text = r#"52-/x,3["a", {"num" : 1, "_placeholder":true},[{"b":{"_placeholder":true,"num":0}, "c":1}],{}]"#;
+        let expected = r#"52-/x,3["a",{"_placeholder":true,"num":1},[{"b":{"_placeholder":true,"num":0},"c":1}],{}]"#;
+        assert_eq!(rewritten(text).as_deref(), Ok(expected));
+        for placeholder in [
+            r#"{"_placeholder":true,"num":2}"#,
+            r#"{"_placeholder":true,"num":-1}"#,
+            r#"{"_placeholder":true,"num":"0"}"#,
+            r#"{"_placeholder":true}"#,
+        ] {
+            assert_eq!(rewritten(&format!(r#"52-["a",{placeholder}]"#)), Err(Invalid), "{placeholder}");
+        }
+        let lookalike = r#"51-["a",{"_placeholder":false,"num":7},{"_placeholder":"true"}]"#;
+        assert_eq!(rewritten(lookalike).as_deref(), Ok(lookalike));
     }
 
     #[test]
