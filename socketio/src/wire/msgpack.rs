@@ -209,6 +209,9 @@ impl<'a> Reader<'a> {
         if !namespace.starts_with('/') || namespace.contains(',') || !id.iter().all(u8::is_ascii_digit) {
             return Err(InvalidPacket);
         }
+        if matches!(&*kind, b"2" | b"3") && data.is_empty() {
+            return Err(InvalidPacket);
+        }
         let (kind, attachments) = match (&*kind, self.attachments.len()) {
             (b"2", 1..) => ("5", format!("{}-", self.attachments.len())),
             (b"3", 1..) => ("6", format!("{}-", self.attachments.len())),
@@ -470,6 +473,7 @@ mod tests {
             b"\x93\x01\x02\x03",
             b"\x82\xa4type\x09\xa3nsp\xa1/",
             b"\x82\xa4type\x02\xa3nsp\xa1x",
+            b"\x82\xa4type\x02\xa3nsp\xa1/",
             b"\x82\xa4type\x02\xa3nsp\xa3/,x",
             b"\x82\xa4type\x01\xa3nsp\xa1/\0",
             b"\x83\xa4type\x02\xa3nsp\xa1/\xa2id\xa1x",
