@@ -17,7 +17,7 @@ export const DIFFERENCES = REFERENCE
   ? {
       // Why a socket goes whose client sent something that is not a packet.
       invalidPacket: 'forced close',
-      // A DISCONNECT and a CONNECT in one polling body end the connection.
+      // A DISCONNECT that a CONNECT follows at once ends the connection.
       refusesHaste: true,
       totalOrder: true,
       // The reference writes several headers of one name as one in the answer to a WebSocket handshake, and gives no sticky cookie there.

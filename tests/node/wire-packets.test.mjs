@@ -115,6 +115,23 @@ test('an ack counts once', async (t) => {
   await answers(client, '420["ack"]', '430[]');
 });
 
+test('an ack counts once among those of many', async (t) => {
+  const server = await serve(t);
+  const clients = [await join(t, server), await join(t, server)];
+  for (const client of clients) {
+    client.send('420["join","a"]');
+    assert.match(await client.next(), /^430\[/);
+  }
+  clients[0].send('421["poll",{"to":["a"]},10000,"well?"]');
+  const ids = [];
+  for (const client of clients) ids.push((await client.next()).match(/^42(\d+)\["question","well\?"\]$/)[1]);
+  clients[0].send(`43${ids[0]}["first"]`);
+  clients[0].send(`43${ids[0]}["second"]`);
+  await answers(clients[0], '422["ack"]', '432[]');
+  clients[1].send(`43${ids[1]}["other"]`);
+  assert.equal(await clients[0].next(), '431[{"answers":["first","other"],"complete":true}]');
+});
+
 test('binary events have their attachments after them', async (t) => {
   const client = await join(t, await serve(t));
   client.send('452-["echo",{"_placeholder":true,"num":0},{"deep":[{"_placeholder":true,"num":1}]}]');

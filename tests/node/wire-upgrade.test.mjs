@@ -6,6 +6,9 @@ import { serve } from './conformance.mjs';
 import { Client } from './lib.mjs';
 import { Polling, RS, open, refused, request } from './wire.mjs';
 
+// A server that gives no upgrade up for lack of time.
+const patient = (t) => serve(t, { UPGRADE_TIMEOUT: '600000' });
+
 // Checks that both directions of polling work.
 async function polls(session, text) {
   await session.post(`4${text}`);
@@ -21,7 +24,7 @@ async function pollPast(session) {
 }
 
 test('a probe releases the poll that waits, and every one that follows', async (t) => {
-  const session = await Polling.open(await serve(t));
+  const session = await Polling.open(await patient(t));
   const poll = session.poll();
   await session.probe(t);
   assert.equal(await poll, '6');
@@ -29,7 +32,7 @@ test('a probe releases the poll that waits, and every one that follows', async (
 });
 
 test('after the upgrade everything goes over the WebSocket', async (t) => {
-  const session = await Polling.open(await serve(t));
+  const session = await Polling.open(await patient(t));
   const client = await session.probe(t);
   client.send('5');
   client.send('4one');
@@ -39,20 +42,20 @@ test('after the upgrade everything goes over the WebSocket', async (t) => {
 });
 
 test('what is sent while the probe runs arrives, in order', async (t) => {
-  const session = await Polling.open(await serve(t));
+  const session = await Polling.open(await patient(t));
   await session.post('4before');
   const client = await session.probe(t);
   await session.post(['4during', 'bAQID'].join(RS));
   client.send('5');
-  client.send('4after');
   assert.equal(await client.next(), '4before');
   assert.equal(await client.next(), '4during');
   assert.deepEqual(await client.next('binary'), Buffer.from([1, 2, 3]));
+  client.send('4after');
   assert.equal(await client.next(), '4after');
 });
 
 test('a poll takes what is queued while the probe runs', async (t) => {
-  const session = await Polling.open(await serve(t));
+  const session = await Polling.open(await patient(t));
   const client = await session.probe(t);
   await session.post('4during');
   assert.equal(await pollPast(session), '4during');
@@ -62,7 +65,7 @@ test('a poll takes what is queued while the probe runs', async (t) => {
 });
 
 test('polling is over after the upgrade, and a second WebSocket is closed', async (t) => {
-  const session = await Polling.open(await serve(t));
+  const session = await Polling.open(await patient(t));
   const client = await session.probe(t);
   client.send('5');
   client.send('4seen');
@@ -78,7 +81,7 @@ test('polling is over after the upgrade, and a second WebSocket is closed', asyn
 });
 
 test('a second WebSocket while the probe runs is closed', async (t) => {
-  const session = await Polling.open(await serve(t));
+  const session = await Polling.open(await patient(t));
   const client = await session.probe(t);
   const second = await session.upgrade(t);
   await second.end();
@@ -88,7 +91,7 @@ test('a second WebSocket while the probe runs is closed', async (t) => {
 });
 
 test('a WebSocket of an unknown session is refused', async (t) => {
-  const server = await serve(t);
+  const server = await patient(t);
   const session = await Polling.open(server);
   await session.post('1');
   for (const sid of ['nobody', session.sid]) {
@@ -118,7 +121,7 @@ test('a WebSocket that says nothing is given up, polling goes on', async (t) => 
 });
 
 test('anything but a probe closes the WebSocket, polling goes on', async (t) => {
-  const server = await serve(t);
+  const server = await patient(t);
   for (const packet of ['4early', '2', '2other', '3probe', '6', '1', 'x', Buffer.from([1])]) {
     const session = await Polling.open(server);
     const client = await session.upgrade(t);
@@ -129,7 +132,7 @@ test('anything but a probe closes the WebSocket, polling goes on', async (t) => 
 });
 
 test('anything but an upgrade after the probe closes the WebSocket, polling goes on', async (t) => {
-  const server = await serve(t);
+  const server = await patient(t);
   for (const packet of ['4early', '2', '6', '1', 'x', Buffer.from([1])]) {
     const session = await Polling.open(server);
     const client = await session.probe(t);
@@ -140,7 +143,7 @@ test('anything but an upgrade after the probe closes the WebSocket, polling goes
 });
 
 test('a WebSocket that is lost while the probe runs does no harm', async (t) => {
-  const session = await Polling.open(await serve(t));
+  const session = await Polling.open(await patient(t));
   const client = await session.probe(t);
   client.socket.terminate();
   await client.end();
@@ -148,7 +151,7 @@ test('a WebSocket that is lost while the probe runs does no harm', async (t) => 
 });
 
 test('a session that ends while the probe runs takes the WebSocket along', async (t) => {
-  const session = await Polling.open(await serve(t));
+  const session = await Polling.open(await patient(t));
   const client = await session.probe(t);
   await session.post('1');
   await client.end();
@@ -156,7 +159,7 @@ test('a session that ends while the probe runs takes the WebSocket along', async
 });
 
 test('an upgraded session ends with its WebSocket', async (t) => {
-  const session = await Polling.open(await serve(t));
+  const session = await Polling.open(await patient(t));
   const client = await session.probe(t);
   client.send('5');
   client.send('4seen');
@@ -177,7 +180,7 @@ test('heartbeats go on over the WebSocket', async (t) => {
 });
 
 test('the messages of an upgraded session have the headers of its WebSocket', async (t) => {
-  const server = await serve(t);
+  const server = await patient(t);
   const session = await Polling.open(server);
   const url = `${server.ws}/engine.io/?EIO=4&transport=websocket&sid=${session.sid}`;
   const client = await Client.connect(t, url, { headers: { 'X-Name': 'Ann' } });
