@@ -119,10 +119,15 @@ enum Linger {
 
 impl Connection {
     /// The connection of a plain WebSocket client, with its one socket.
-    pub(crate) fn plain(link: Link, socket: Socket, envelopes: bool, on_open: Option<&OnOpen>, place: Admission) -> Self {
+    pub(crate) fn plain(
+        link: Link,
+        socket: Socket,
+        envelopes: bool,
+        on_open: Option<&OnOpen>,
+        place: Admission,
+    ) -> Self {
         let (hub, peer) = (socket.hub().clone(), Arc::clone(socket.peer()));
-        let mut connection =
-            Self::new(hub, peer, Transport::WebSocket(link), Protocol::Plain { envelopes }, place);
+        let mut connection = Self::new(hub, peer, Transport::WebSocket(link), Protocol::Plain { envelopes }, place);
         connection.seat(socket, on_open);
         connection
     }

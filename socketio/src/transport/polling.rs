@@ -206,7 +206,8 @@ impl EngineRoutes {
 
     fn open_packet(&self, sid: &str, transport: Transport) -> String {
         let config = self.hub.config();
-        let upgrades = transport == Transport::Polling && self.upgrades && self.transports.contains(&Transport::WebSocket);
+        let upgrades =
+            transport == Transport::Polling && self.upgrades && self.transports.contains(&Transport::WebSocket);
         let upgrades: &[_] = if upgrades { &[Transport::WebSocket.as_str()] } else { &[] };
         engine::open(sid, upgrades, config.ping_interval, config.ping_timeout, config.max_payload)
     }

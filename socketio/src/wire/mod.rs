@@ -15,6 +15,8 @@ pub(crate) mod msgpack;
 pub(crate) mod packet;
 pub(crate) mod parser;
 pub(crate) mod payload;
+#[cfg(test)]
+mod reference;
 pub(crate) mod scan;
 pub(crate) mod scratch;
 pub(crate) mod socketio;

@@ -151,7 +151,11 @@ impl<'a> Packet<'a> {
 }
 
 /// Copies the value that comes next. How deep it is, is known by now.
-fn write_value_with_placeholders(scanner: &mut Scanner<'_>, out: &mut Vec<u8>, attachments: usize) -> Result<(), Invalid> {
+fn write_value_with_placeholders(
+    scanner: &mut Scanner<'_>,
+    out: &mut Vec<u8>,
+    attachments: usize,
+) -> Result<(), Invalid> {
     if scanner.take(b'[') {
         out.push(b'[');
         while !scanner.take(b']') {
@@ -356,9 +360,37 @@ mod tests {
     #[test]
     fn what_is_no_packet() {
         for text in [
-            "", "7", "x", "é", "2{}", "2[]", "2[null]", "2[{}]", "2[\"a\"", "2[\"a\",]", "2[\"a\"]x", "2abc[\"a\"]",
-            "2[\"connect\"]", "2[\"disconnecting\"]", "0[]", "0null", "0\"a\"", "0{", "1{}", "1x", "3{}", "3[", "31[1,]",
-            "4", "4[]", "5[\"a\"]", "50-[\"a\"]", "5-[\"a\"]", "511-[\"a\"]", "51[\"a\"]", "5x-[\"a\"]",
+            "",
+            "7",
+            "x",
+            "é",
+            "2{}",
+            "2[]",
+            "2[null]",
+            "2[{}]",
+            "2[\"a\"",
+            "2[\"a\",]",
+            "2[\"a\"]x",
+            "2abc[\"a\"]",
+            "2[\"connect\"]",
+            "2[\"disconnecting\"]",
+            "0[]",
+            "0null",
+            "0\"a\"",
+            "0{",
+            "1{}",
+            "1x",
+            "3{}",
+            "3[",
+            "31[1,]",
+            "4",
+            "4[]",
+            "5[\"a\"]",
+            "50-[\"a\"]",
+            "5-[\"a\"]",
+            "511-[\"a\"]",
+            "51[\"a\"]",
+            "5x-[\"a\"]",
         ] {
             assert_eq!(read(text, 10), Err(Invalid), "{text}");
         }
