@@ -157,7 +157,7 @@ impl Connection {
     /// The connection broke, or the client broke its protocol.
     pub(super) fn broken(&mut self, mut cause: Disconnect, context: &mut Context<'_>) {
         if matches!(self.protocol, Protocol::Engine(_)) {
-            cause = cause.as_engine();
+            cause = cause.into_engine();
         }
         let by = self.close_by(None);
         match (cause.code(), &mut self.transport) {

@@ -170,8 +170,10 @@ impl Connection {
     }
 
     /// Runs the connection to its end.
-    ///
-    /// Not an `async fn`: that would keep its arguments twice, for as long as the connection lives.
+    #[allow(
+        clippy::manual_async_fn,
+        reason = "an `async fn` would keep its argument twice, as long as the connection lives"
+    )]
     pub(crate) fn run(mut self) -> impl Future<Output = ()> + Send {
         async move {
             let mut timer = pin!(sleep_until(self.deadline()));
