@@ -1,11 +1,7 @@
 //! The page, as files that are part of the program, twice: for a plain WebSocket and for Socket.IO.
 
 use axum::Router;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use axum::routing::{MethodRouter, get};
-
-/// The page loads nothing but what is served here.
-const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+use socketio_examples::file;
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
@@ -27,9 +23,4 @@ fn page(path: &str, connection: &'static str) -> Router {
     files.into_iter().fold(Router::new(), |router, (name, content_type, content)| {
         router.route(&format!("{path}/{name}"), file(content_type, content))
     })
-}
-
-fn file(content_type: &'static str, content: &'static str) -> MethodRouter {
-    let headers = [(CONTENT_TYPE, content_type), (CONTENT_SECURITY_POLICY, POLICY), (CACHE_CONTROL, "no-cache")];
-    get(move || async move { (headers, content) })
 }
