@@ -1,15 +1,34 @@
-//! What the examples have in common: where they listen, and how they end.
+//! What the examples have in common: where they listen, how they end, and what their pages are made of.
 
 use axum::Router;
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::routing::{MethodRouter, get};
 use socketio::Hub;
 use std::future::IntoFuture;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 /// How long what is under way may take after Ctrl-C.
 const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Pages load nothing but what is served here.
+const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// A file of a page.
+pub fn file(content_type: &'static str, content: &'static str) -> MethodRouter {
+    let headers = [(CONTENT_TYPE, content_type), (CONTENT_SECURITY_POLICY, POLICY), (CACHE_CONTROL, "no-cache")];
+    get(move || async move { (headers, content) })
+}
+
+/// Where `npm ci --prefix tests/node` has put the files of `socket.io-client`, or what the environment variable
+/// `SOCKET_IO_CLIENT` says.
+pub fn client_directory() -> PathBuf {
+    let installed = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/node/node_modules/socket.io-client/dist");
+    std::env::var_os("SOCKET_IO_CLIENT").map_or_else(|| installed.into(), PathBuf::from)
+}
 
 /// Serves an application on `127.0.0.1`, port 3000 or what the environment variable `PORT` says, and prints the address.
 /// On Ctrl-C it accepts no more connections, shuts the hub down, waits for the requests under way, and returns.

@@ -1,8 +1,10 @@
-//! A chat with rooms and direct messages, and the page for it: `cargo run --example chat`, then open
-//! <http://127.0.0.1:3000> in two tabs.
+//! A chat with rooms and direct messages, and two pages for it: `cargo run --example chat`, then open
+//! <http://127.0.0.1:3000> in one tab and <http://127.0.0.1:3000/socketio/> in another.
 //!
-//! The page is a plain WebSocket client. It connects to `/ws?name=…` and sends and receives envelopes,
+//! The first page is a plain WebSocket client. It connects to `/ws?name=…` and sends and receives envelopes,
 //! `{"event": "say", "data": {"room": "lobby", "text": "hello"}, "id": 7}`; the answer is `{"id": 7, "data": {"at": …}}`.
+//! The second one is a Socket.IO client, with `socket.io-client` from npm (`npm ci --prefix tests/node`):
+//! `io({ auth: { name: … } })`, `socket.emit("say", {…}, (answer) => …)`. The handlers are the same, and do not know which it is.
 //!
 //! | clients send | with | and are answered |
 //! | --- | --- | --- |
@@ -18,10 +20,11 @@
 //! | `arrived`, `left` | somebody comes or goes |
 //! | `joined`, `parted`, `said`, `typing` | something happens in one of their rooms |
 //! | `told` | somebody tells them something; the page answers, and that is what "delivered" means |
+//! | `farewell` | the server closes their connection, and says why |
 //!
 //! `people.rs` has free handlers with [`State`](socketio::State), `rooms.rs` has handlers that share `self`: both ways do
-//! the same, and go together. `names.rs` shows payloads that can't be wrong, `error.rs` errors that clients understand,
-//! and `page/connection.js` all that a client needs.
+//! the same, and go together. `names.rs` shows payloads that can't be wrong, `error.rs` errors that clients understand.
+//! `page/connection.js` is all that a plain client needs, `page/socketio.js` the same over `socket.io-client`.
 
 mod error;
 mod names;
@@ -41,7 +44,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .events(rooms::Rooms::default())
         .max_rooms(20)
         .build()?;
-    let app = page::router().route("/ws", get(hub.websocket()));
+    let app = page::router()
+        .route("/ws", get(hub.websocket()))
+        .merge(hub.socketio().serve_client(socketio_examples::client_directory()));
     socketio_examples::serve("chat", app, hub).await?;
     Ok(())
 }

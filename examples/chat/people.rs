@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use socketio::{EmitError, Events, Handshake, Refusal, Socket, State, event, events};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -90,20 +91,45 @@ struct Told {
     at: u64,
 }
 
+/// The last that a client hears: why the server closes its connection. A WebSocket's close says it too, Socket.IO's can't.
+#[event("farewell")]
+#[derive(Serialize)]
+struct Farewell<'a> {
+    reason: &'a str,
+}
+
 #[derive(Serialize)]
 struct Delivered {
     at: u64,
 }
 
-/// Somebody connects to `/ws?name=…&key=…`. An error refuses the connection.
+/// Who somebody says they are.
+#[derive(Deserialize)]
+struct Credentials {
+    name: String,
+    key: Option<String>,
+}
+
+impl Credentials {
+    /// A Socket.IO client gives them as `auth`, a plain WebSocket client in the query string.
+    fn of(handshake: Handshake<'_>) -> Self {
+        let query = |key| handshake.query(key).map(Cow::into_owned);
+        handshake.auth().unwrap_or_else(|_| Self { name: query("name").unwrap_or_default(), key: query("key") })
+    }
+}
+
+/// Somebody connects. An error refuses the connection.
 #[event(connect)]
 async fn enter(socket: &Socket, handshake: Handshake<'_>, people: State<People>) -> Result<(), Refusal> {
-    let name = Name::parse(&handshake.query("name").unwrap_or_default())?;
-    let earlier = people.enter(&name, handshake.query("key").as_deref(), socket)?;
+    let Credentials { name, key } = Credentials::of(handshake);
+    let name = Name::parse(&name)?;
+    let earlier = people.enter(&name, key.as_deref(), socket)?;
     // From here on nothing may fail: a socket that was refused has no `disconnect`, in which the name would become free.
     socket.insert_extension(name.clone());
     if let Some(earlier) = earlier {
-        earlier.close_with(4001, "you are connected from elsewhere");
+        let reason = "you are connected from elsewhere";
+        let _ = earlier.emit(&Farewell { reason });
+        earlier.close_with(4001, reason);
         earlier.closed().await;
     } else {
         let _ = socket.broadcast(&Arrived { name: &name }, true);

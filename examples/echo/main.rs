@@ -1,4 +1,5 @@
-//! The smallest typed server, used for measuring: `cargo run --release --example echo`.
+//! The smallest typed server, used for measuring: `cargo run --release --example echo`. Plain WebSocket clients connect to
+//! `/ws/{id}`, Socket.IO clients to `/socket.io/`.
 
 use axum::Router;
 use axum::routing::get;
@@ -39,7 +40,7 @@ fn broadcast(hub: &Hub, message: Message<'_>) -> Result<(), EmitError> {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let hub = Hub::builder().events(events![echo, ack, broadcast]).build()?;
-    let app = Router::new().route("/ws/{id}", get(hub.websocket()));
+    let app = Router::new().route("/ws/{id}", get(hub.websocket())).merge(hub.socketio());
     socketio_examples::serve("echo", app, hub).await?;
     Ok(())
 }

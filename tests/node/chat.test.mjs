@@ -1,20 +1,25 @@
-// The `chat` example and its page, in a real browser: two pages that talk to each other.
+// The `chat` example and its pages, in a real browser: two of them that talk to each other, by a plain WebSocket and by Socket.IO.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { launch } from './browser.mjs';
 import { Client, LIMIT, get, refusal, run } from './lib.mjs';
 
+// Where the two pages are.
+const PLAIN = '/';
+const SOCKET_IO = '/socketio/';
+const PAGES = Object.entries({ 'a plain WebSocket': PLAIN, 'Socket.IO': SOCKET_IO });
+
 // A browser for as long as a test lasts; `open` gives a page of its own, whose faults fail the test.
 async function browse(test, example) {
   const browser = await launch(test);
   const faults = [];
-  const open = async (name) => {
+  const open = async (name, path = PLAIN) => {
     const context = await browser.newContext();
     context.setDefaultTimeout(LIMIT);
     const page = await context.newPage();
     page.on('pageerror', (error) => faults.push(error));
-    await page.goto(example.http);
+    await page.goto(example.http + path);
     if (name) await enter(page, name);
     return page;
   };
@@ -103,66 +108,114 @@ test('a direct message is delivered when the other page has it', async (t) => {
   assert.deepEqual(faults, []);
 });
 
-test('the page shows what the server objects to', async (t) => {
+test('a plain WebSocket and a Socket.IO client are in the same rooms, and tell each other what arrived', async (t) => {
   const { open, faults } = await browse(t, await run(t, 'chat'));
   const alice = await open('Alice');
-  await shows(alice, '#status', 'connected');
-  await say(alice, '   ');
-  await shows(alice, '#problem', "a message can't be empty");
-  assert.equal(await alice.locator('.message').count(), 0);
-  await alice.getByRole('textbox', { name: 'Join a room' }).fill('a room');
-  await alice.getByRole('textbox', { name: 'Join a room' }).press('Enter');
-  await shows(alice, '#problem', "a room's name can't contain ' '");
-
-  const other = await open('Alice');
-  await shows(other, '#refused', 'this name is taken');
-  await enter(other, '');
-  await shows(other, '#refused', "a name can't be empty");
-  await enter(other, 'Bob');
-  await shows(other, '#status', 'connected');
-  await shows(alice, '#members', 'you and Bob');
-  await other.getByRole('button', { name: 'Leave the chat' }).click();
-  await shows(alice, '#members', 'you');
-  await other.getByLabel('Your name').waitFor();
-  assert.deepEqual(faults, []);
-});
-
-test('a page that is reloaded keeps its name, and is told what was said', async (t) => {
-  const { open, faults } = await browse(t, await run(t, 'chat'));
-  const alice = await open('Alice');
-  const bob = await open('Bob');
-  await say(alice, 'before');
-  await mark(alice, 'before', 'sent');
-  await alice.reload();
-  await shows(alice, '#status', 'connected');
+  const bob = await open('Bob', SOCKET_IO);
+  await shows(alice, 'footer .protocol', 'a plain WebSocket');
+  await shows(bob, 'footer .protocol', 'Socket.IO');
   await shows(alice, '#members', 'you and Bob');
   await shows(bob, '#members', 'Alice and you');
-  await mark(alice, 'before', 'sent');
-  await say(bob, 'after');
-  await message(alice, 'after').waitFor();
-  assert.equal(await alice.locator('.message').count(), 2);
+
+  for (const [from, to, name] of [[alice, bob, 'Alice'], [bob, alice, 'Bob']]) {
+    await from.getByLabel('Message', { exact: true }).pressSequentially('hel');
+    await shows(to, '#typing', `${name} is typing`);
+    await say(from, `hello from ${name}`);
+    await mark(from, `hello from ${name}`, 'sent');
+    await message(to, `hello from ${name}`).waitFor();
+  }
+  for (const [from, to, name] of [[alice, bob, 'Bob'], [bob, alice, 'Alice']]) {
+    await entry(from, name).click();
+    await say(from, `just for ${name}`);
+    await mark(from, `just for ${name}`, 'delivered');
+    await entry(to, name === 'Bob' ? 'Alice' : 'Bob').click();
+    await message(to, `just for ${name}`).waitFor();
+  }
+
+  await bob.close();
+  await shows(alice, '#members', 'is not here');
+  await say(alice, 'are you there?');
+  await message(alice, 'are you there?').getByText('not delivered: Bob is not here').waitFor();
   assert.deepEqual(faults, []);
 });
 
-test('a tab that is duplicated takes over, and the first one says so', async (t) => {
-  const { open, faults } = await browse(t, await run(t, 'chat'));
-  const alice = await open('Alice');
-  await shows(alice, '#members', 'you');
-  const session = await alice.evaluate(() => sessionStorage.getItem('chat'));
-  const copy = await open();
-  await copy.evaluate((session) => sessionStorage.setItem('chat', session), session);
-  await copy.reload();
-  await shows(copy, '#members', 'you');
-  await shows(alice, '#refused', 'you are connected from elsewhere');
-  await alice.getByLabel('Your name').waitFor();
+test('the Socket.IO page says how to install the client where it is not', async (t) => {
+  const { open, faults } = await browse(t, await run(t, 'chat', 0, { SOCKET_IO_CLIENT: '/nowhere' }));
+  const page = await open(undefined, SOCKET_IO);
+  await shows(page, '#refused', 'socket.io-client is not installed. Do that, and reload:\nnpm ci --prefix tests/node');
+  assert.ok(await page.getByRole('button', { name: 'Enter' }).isDisabled());
+  await page.getByRole('link', { name: 'Use a plain WebSocket instead' }).click();
+  await enter(page, 'Alice');
+  await shows(page, '#status', 'connected');
   assert.deepEqual(faults, []);
 });
+
+for (const [name, path] of PAGES) {
+  test(`the page shows what the server objects to, by ${name}`, async (t) => {
+    const { open, faults } = await browse(t, await run(t, 'chat'));
+    const alice = await open('Alice', path);
+    await shows(alice, '#status', 'connected');
+    await say(alice, '   ');
+    await shows(alice, '#problem', "a message can't be empty");
+    assert.equal(await alice.locator('.message').count(), 0);
+    await alice.getByRole('textbox', { name: 'Join a room' }).fill('a room');
+    await alice.getByRole('textbox', { name: 'Join a room' }).press('Enter');
+    await shows(alice, '#problem', "a room's name can't contain ' '");
+
+    const other = await open('Alice', path);
+    await shows(other, '#refused', 'this name is taken');
+    await enter(other, '');
+    await shows(other, '#refused', "a name can't be empty");
+    await enter(other, 'Bob');
+    await shows(other, '#status', 'connected');
+    await shows(alice, '#members', 'you and Bob');
+    await other.getByRole('button', { name: 'Leave the chat' }).click();
+    await shows(alice, '#members', 'you');
+    await other.getByLabel('Your name').waitFor();
+    assert.deepEqual(faults, []);
+  });
+}
+
+for (const [name, path] of PAGES) {
+  test(`a page that is reloaded keeps its name, and is told what was said, by ${name}`, async (t) => {
+    const { open, faults } = await browse(t, await run(t, 'chat'));
+    const alice = await open('Alice', path);
+    const bob = await open('Bob', path);
+    await say(alice, 'before');
+    await mark(alice, 'before', 'sent');
+    await alice.reload();
+    await shows(alice, '#status', 'connected');
+    await shows(alice, '#members', 'you and Bob');
+    await shows(bob, '#members', 'Alice and you');
+    await mark(alice, 'before', 'sent');
+    await say(bob, 'after');
+    await message(alice, 'after').waitFor();
+    assert.equal(await alice.locator('.message').count(), 2);
+    assert.deepEqual(faults, []);
+  });
+}
+
+for (const [name, path] of PAGES) {
+  test(`a tab that is duplicated takes over, and the first one says so, by ${name}`, async (t) => {
+    const { open, faults } = await browse(t, await run(t, 'chat'));
+    const alice = await open('Alice', path);
+    await shows(alice, '#members', 'you');
+    const session = await alice.evaluate(() => sessionStorage.getItem('chat'));
+    const copy = await open(undefined, path);
+    await copy.evaluate((session) => sessionStorage.setItem('chat', session), session);
+    await copy.reload();
+    await shows(copy, '#members', 'you');
+    await shows(alice, '#refused', 'you are connected from elsewhere');
+    await alice.getByLabel('Your name').waitFor();
+    assert.deepEqual(faults, []);
+  });
+}
 
 test('pages come back when the server does', async (t) => {
   const first = await run(t, 'chat');
   const { open, faults } = await browse(t, first);
   const alice = await open('Alice');
-  const bob = await open('Bob');
+  const bob = await open('Bob', SOCKET_IO);
   await shows(alice, '#members', 'you and Bob');
   assert.equal(await first.stop(), 0);
   await shows(alice, '#status', 'reconnecting…');

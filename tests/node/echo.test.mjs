@@ -1,8 +1,10 @@
-// The `echo` example: envelopes, answers and the WebSocket protocol around them.
+// The `echo` example: envelopes, answers and the WebSocket protocol around them; and the same handlers for Socket.IO clients.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { test } from 'node:test';
-import { Client, answer, get, refusal, run, upgrade } from './lib.mjs';
+import { io } from 'socket.io-client';
+import { Client, answer, get, refusal, run, upgrade, within } from './lib.mjs';
 
 const payload = { t: '1', user: 'ann', room: 7, text: 'hello' };
 
@@ -194,3 +196,42 @@ test('a request without an upgrade is answered with 426', async (t) => {
   assert.equal(response.headers.upgrade, 'websocket');
   assert.equal((await get(echo.http)).statusCode, 404);
 });
+
+for (const transports of [['polling'], ['websocket'], ['polling', 'websocket']]) {
+  const begin = async (test, echo) => {
+    const socket = io(echo.http, { transports, forceNew: true, reconnection: false });
+    test.after(() => socket.disconnect());
+    await within(once(socket, 'connect'), 'waiting for a Socket.IO client to connect');
+    return socket;
+  };
+
+  test(`Socket.IO clients are served by the same handlers, by ${transports.join(' and ')}`, async (t) => {
+    const socket = await begin(t, await run(t, 'echo'));
+    const ask = (...event) => within(socket.emitWithAck(...event), `waiting for the answer to ${event}`);
+    for (const text of ['hello', '', 'üñí 🎉', '"quoted" \\ \n\t\u0000\u2028 </script>', 'x'.repeat(100_000)]) {
+      const heard = once(socket, 'echo');
+      socket.emit('echo', { ...payload, text });
+      assert.deepEqual(await within(heard, 'waiting for an echo'), [{ ...payload, text }]);
+      assert.deepEqual(await ask('ack', { ...payload, text }), { ...payload, text });
+    }
+    const { error } = await ask('ack', { ...payload, room: 'seven' });
+    assert.deepEqual([error.code, error.path], ['invalid_payload', 'room']);
+    assert.equal((await ask('nothing', payload)).error.code, 'unknown_event');
+    const answers = await Promise.all(Array.from({ length: 500 }, (_, room) => ask('ack', { ...payload, room })));
+    assert.deepEqual(answers.map(({ room }) => room), answers.map((_, at) => at));
+  });
+
+  test(`a broadcast reaches clients of both kinds, by ${transports.join(' and ')}`, async (t) => {
+    const echo = await run(t, 'echo');
+    const plain = await connect(t, echo);
+    await plain.ask('ack', payload);
+    const socket = await begin(t, echo);
+    for (const from of ['plain', 'socket.io']) {
+      const heard = once(socket, 'broadcast');
+      if (from === 'plain') plain.sendJson({ event: 'broadcast', data: { ...payload, text: from } });
+      else socket.emit('broadcast', { ...payload, text: from });
+      assert.deepEqual(await plain.nextJson(), { event: 'broadcast', data: { ...payload, text: from } });
+      assert.deepEqual(await within(heard, 'waiting for a broadcast'), [{ ...payload, text: from }]);
+    }
+  });
+}

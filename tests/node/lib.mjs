@@ -127,8 +127,8 @@ export async function start(test, command, args, env) {
 }
 
 // Runs an example for as long as a test lasts, on a port that is free.
-export function run(test, name, port = 0) {
-  return start(test, examplePath(name), [], { PORT: String(port) });
+export function run(test, name, port = 0, env = {}) {
+  return start(test, examplePath(name), [], { PORT: String(port), ...env });
 }
 
 // A WebSocket client that keeps everything it receives.

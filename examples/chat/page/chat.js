@@ -1,6 +1,6 @@
 // The chat's page: what the server says changes what the page knows (model.js), and that is drawn (view.js).
 
-import { Connection } from './connection.js';
+import { Connection, protocol } from './connection.js';
 import { Conversation, Presence } from './model.js';
 import { $, drawEntry, drawList, drawLog, drawMessage, enumerate, paintAvatar } from './view.js';
 
@@ -65,9 +65,7 @@ const events = {
 function enter(name) {
   connection?.close();
   report('connecting…');
-  const query = new URLSearchParams({ name, key: session.key });
-  const url = `${location.origin.replace('http', 'ws')}/ws?${query}`;
-  connection = new Connection(url, {
+  connection = new Connection({ name, key: session.key }, {
     events,
     lost() {
       people.forget();
@@ -277,5 +275,14 @@ document.onvisibilitychange = () => {
   draw();
 };
 
-showPage(session.entered ? 'chat' : 'gate');
-if (session.entered) enter(session.name);
+for (const place of document.querySelectorAll('.protocol')) place.textContent = protocol.name;
+Object.assign($('other'), { textContent: `Use ${protocol.other.name} instead`, href: protocol.other.path });
+
+if (protocol.problem) {
+  showPage('gate');
+  $('refused').textContent = protocol.problem;
+  $('enter').querySelector('button').disabled = true;
+} else {
+  showPage(session.entered ? 'chat' : 'gate');
+  if (session.entered) enter(session.name);
+}

@@ -3,6 +3,9 @@
 //   {event, data}       an event            {id, data}    its answer
 //   {event, data, id}   the same, asking    {id, error}   what went wrong instead
 
+// How the page calls this way to connect, and where the other one is.
+export const protocol = { name: 'a plain WebSocket', other: { name: 'Socket.IO', path: '/socketio/' } };
+
 const ANSWER_WITHIN = 15_000;
 const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 8_000;
@@ -19,10 +22,10 @@ export class Connection {
   #asked = new Map();
   #lastId = 0;
 
-  // `handlers.events` has a function for each event; what it returns is the answer, if one is asked for.
-  // `handlers.lost()` is called when the connection is lost, `handlers.ended(reason)` when it will not come back.
-  constructor(url, handlers) {
-    this.#url = url;
+  // `credentials` say who connects. `handlers.events` has a function for each event; what it returns is the answer, if one is
+  // asked for. `handlers.lost()` is called when the connection is lost, `handlers.ended(reason)` when it will not come back.
+  constructor(credentials, handlers) {
+    this.#url = `${location.origin.replace('http', 'ws')}/ws?${new URLSearchParams(credentials)}`;
     this.#handlers = handlers;
     addEventListener('online', this.#hurry);
     this.#open();

@@ -1,0 +1,40 @@
+//! The namespace `/admin`: who may enter it, and what they may do.
+
+use serde::Deserialize;
+use socketio::{EmitError, Events, Hub, Refusal, Socket, SocketId, event, events};
+use std::sync::Arc;
+
+pub(crate) const EVENTS: Events = events![clients, announce, dismiss];
+
+/// What a client connects with: `io("/admin", { auth: { token } })`.
+#[derive(Deserialize)]
+struct Auth {
+    token: String,
+}
+
+/// Middleware that lets in who knows the token; without one it lets in nobody.
+pub(crate) async fn authorize(socket: Socket, token: Option<Arc<str>>) -> Result<(), Refusal> {
+    match socket.handshake().auth::<Auth>() {
+        Ok(auth) if token.as_deref() == Some(&*auth.token) => Ok(()),
+        Ok(_) => Err(Refusal::new("not authorized").with_data("wrong_token")),
+        Err(_) => Err(Refusal::new("not authorized").with_data("no_token")),
+    }
+}
+
+/// The ids of everyone in `/`.
+#[event("clients")]
+async fn clients(hub: &Hub) -> Vec<SocketId> {
+    hub.fetch_sockets().await.into_iter().map(|socket| socket.id).collect()
+}
+
+/// Tells everyone in `/` something.
+#[event("announce")]
+fn announce(hub: &Hub, text: String) -> Result<(), EmitError> {
+    hub.emit(("notice", text))
+}
+
+/// Ends a client's connection, with all its namespaces. Each socket is in the room of its own id.
+#[event("dismiss")]
+fn dismiss(hub: &Hub, client: String) {
+    hub.to(client).close_sockets();
+}

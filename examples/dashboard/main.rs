@@ -1,0 +1,46 @@
+//! Builds of projects, live, in several namespaces over one connection: `cargo run --example dashboard`, then with
+//! `socket.io-client`
+//!
+//! ```js
+//! const project = io("http://127.0.0.1:3000/project-7");
+//! project.on("built", ({ branch, passed }) => console.log(branch, passed ? "works" : "is broken"));
+//! await project.emitWithAck("watch", "main");
+//!
+//! const admin = io("http://127.0.0.1:3000/admin", { auth: { token: "…" } }); // the server's ADMIN_TOKEN
+//! ```
+//!
+//! | namespace | who is let in | clients send | and receive |
+//! | --- | --- | --- | --- |
+//! | `/` | everyone | `projects`, answered with those that somebody looks at | `notice` |
+//! | `/project-{id}` | everyone; each exists as long as somebody is in it | `watch` and `unwatch` a branch, `report` a build | `built`, for the branches that they watch |
+//! | `/admin` | who knows the token | `clients`, `announce`, `dismiss` | `visited` and `left`, for all projects |
+//!
+//! Each namespace has a file; branches are rooms of their project's namespace.
+
+mod admin;
+mod project;
+
+use axum::Router;
+use socketio::{Hub, event, events};
+use std::sync::Arc;
+
+/// The projects that somebody looks at.
+#[event("projects")]
+fn projects(hub: &Hub) -> Vec<String> {
+    hub.namespaces().iter().filter_map(|path| project::id_of(path)).map(str::to_owned).collect()
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let token: Option<Arc<str>> = std::env::var("ADMIN_TOKEN").ok().map(Into::into);
+    let hub = Hub::builder()
+        .events(events![projects])
+        .namespace("/project-{id}", |project| project.events(project::EVENTS))
+        .namespace("/admin", |admin| {
+            admin.middleware(move |socket| admin::authorize(socket, token.clone())).events(admin::EVENTS)
+        })
+        .build()?;
+    let app = Router::new().merge(hub.socketio());
+    socketio_examples::serve("dashboard", app, hub).await?;
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! One upload at a time for each client.
+
+use ring::digest::{Context, SHA256};
+use serde::{Deserialize, Serialize};
+use socketio::{Binary, EventError, Events, Socket, event, events};
+
+pub(crate) const EVENTS: Events = events![begin, chunk, finish];
+
+/// The largest file, in bytes.
+const LARGEST_FILE: u64 = 64 << 20;
+/// The largest chunk, in bytes. It has to be smaller than the hub's `max_payload`, and takes a moment to be digested.
+const LARGEST_CHUNK: usize = 64 << 10;
+
+#[derive(Clone, Deserialize)]
+struct File {
+    name: String,
+    size: u64,
+}
+
+#[derive(Serialize)]
+struct Begun {
+    largest_chunk: usize,
+}
+
+#[derive(Serialize)]
+struct Progress {
+    received: u64,
+}
+
+#[derive(Serialize)]
+struct Uploaded {
+    name: String,
+    size: u64,
+    sha256: String,
+}
+
+enum UploadError {
+    FileTooLarge,
+    ChunkTooLarge,
+    NotBegun,
+    /// There is more than was announced.
+    TooMuch,
+    /// There is less.
+    Incomplete,
+}
+
+impl From<UploadError> for EventError {
+    fn from(error: UploadError) -> Self {
+        match error {
+            UploadError::FileTooLarge => {
+                Self::new("file_too_large", format!("a file can't be larger than {LARGEST_FILE} bytes"))
+            }
+            UploadError::ChunkTooLarge => {
+                Self::new("chunk_too_large", format!("a chunk can't be larger than {LARGEST_CHUNK} bytes"))
+            }
+            UploadError::NotBegun => Self::new("not_begun", "begin an upload first"),
+            UploadError::TooMuch => Self::new("too_much", "the file is larger than announced"),
+            UploadError::Incomplete => Self::new("incomplete", "the file is smaller than announced"),
+        }
+    }
+}
+
+/// What is kept with the socket while it uploads, and gone when the socket is.
+#[derive(Clone)]
+struct Upload {
+    file: File,
+    received: u64,
+    digest: Context,
+}
+
+impl Upload {
+    /// A client's events are handled one after the other: what one of them takes away, the next can't miss.
+    fn take_from(socket: &Socket) -> Result<Self, UploadError> {
+        socket.remove_extension().ok_or(UploadError::NotBegun)
+    }
+}
+
+#[event("begin")]
+fn begin(socket: &Socket, file: File) -> Result<Begun, UploadError> {
+    if file.size > LARGEST_FILE {
+        return Err(UploadError::FileTooLarge);
+    }
+    socket.insert_extension(Upload { file, received: 0, digest: Context::new(&SHA256) });
+    Ok(Begun { largest_chunk: LARGEST_CHUNK })
+}
+
+/// The bytes are those that came from the network, not copied; a clone of them, which shares them, could go on to a file.
+#[event("chunk")]
+fn chunk(socket: &Socket, bytes: Binary) -> Result<Progress, UploadError> {
+    let mut upload = Upload::take_from(socket)?;
+    if bytes.len() > LARGEST_CHUNK {
+        return Err(UploadError::ChunkTooLarge);
+    }
+    upload.received += bytes.len() as u64;
+    if upload.received > upload.file.size {
+        return Err(UploadError::TooMuch);
+    }
+    upload.digest.update(&bytes);
+    let received = upload.received;
+    socket.insert_extension(upload);
+    Ok(Progress { received })
+}
+
+#[event("finish")]
+fn finish(socket: &Socket) -> Result<Uploaded, UploadError> {
+    let Upload { file: File { name, size }, received, digest } = Upload::take_from(socket)?;
+    if received < size {
+        return Err(UploadError::Incomplete);
+    }
+    let sha256 = digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Uploaded { name, size, sha256 })
+}

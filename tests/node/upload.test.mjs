@@ -1,0 +1,107 @@
+// The `upload` example: its page in a real browser, and clients that do not keep to the rules.
+
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { test } from 'node:test';
+import { io } from 'socket.io-client';
+import { launch } from './browser.mjs';
+import { LIMIT, run, within } from './lib.mjs';
+
+const CHUNK = 65_536;
+const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
+
+// The page, whose faults fail the test, and how far its progress bar has been.
+async function open(test, upload) {
+  const browser = await launch(test);
+  const page = await browser.newPage();
+  page.setDefaultTimeout(LIMIT);
+  const faults = [];
+  page.on('pageerror', (error) => faults.push(error));
+  await page.goto(upload.http);
+  await page.evaluate(() => {
+    window.seen = [];
+    new MutationObserver(() => seen.push(document.querySelector('progress').value)).observe(document.querySelector('progress'), { attributes: true });
+  });
+  const status = (pattern) => page.getByRole('status').filter({ hasText: pattern }).textContent();
+  const send = async (name, buffer) => {
+    await page.locator('#file:enabled').waitFor();
+    await page.evaluate(() => seen.splice(0));
+    await page.getByLabel('File').setInputFiles({ name, mimeType: 'application/octet-stream', buffer });
+  };
+  return { page, faults, status, send };
+}
+
+function connect(test, upload) {
+  const socket = io(upload.http, { forceNew: true, reconnection: false });
+  test.after(() => socket.disconnect());
+  return (...event) => within(socket.emitWithAck(...event), `waiting for the answer to ${event[0]}`);
+}
+
+test('a file arrives as it was sent, and the page sees how far it has got', async (t) => {
+  const { page, faults, status, send } = await open(t, await run(t, 'upload'));
+  for (const length of [0, 1, CHUNK, 40 * CHUNK + 1]) {
+    const bytes = randomBytes(length);
+    await send(`${length}.bin`, bytes);
+    assert.equal(await status(`${length}.bin has arrived`), `${length}.bin has arrived, ${length} bytes\nSHA-256 ${sha256(bytes)}`);
+    const seen = await page.evaluate(() => seen);
+    if (length > CHUNK) {
+      assert.ok(seen.length > 2, `the bar was seen at ${seen}`);
+      assert.deepEqual(seen, seen.toSorted((a, b) => a - b));
+    }
+    assert.equal(await page.locator('progress').evaluate(({ value }) => value), length ? 1 : 0);
+  }
+  assert.deepEqual(faults, []);
+});
+
+test('a file that is too large is not sent at all', async (t) => {
+  const { page, faults, status, send } = await open(t, await run(t, 'upload'));
+  // Too large to be handed over to the browser: only its size is.
+  await page.evaluate(() => {
+    const file = new File([new Blob(Array(65).fill(new Uint8Array(1 << 20)))], 'huge.bin');
+    const transfer = new DataTransfer();
+    transfer.items.add(file);
+    const input = document.querySelector('#file');
+    input.files = transfer.files;
+    input.dispatchEvent(new Event('change'));
+  });
+  assert.equal(await status('huge.bin was not uploaded'), "huge.bin was not uploaded: a file can't be larger than 67108864 bytes");
+  await send('small.bin', Buffer.from('hello'));
+  await status('small.bin has arrived');
+  assert.deepEqual(faults, []);
+});
+
+test('the server believes no client', async (t) => {
+  const upload = await run(t, 'upload');
+  const ask = connect(t, upload);
+  const code = async (...event) => (await ask(...event)).error?.code;
+  assert.equal(await code('chunk', Buffer.alloc(1)), 'not_begun');
+  assert.equal(await code('finish'), 'not_begun');
+  assert.equal(await code('begin', { name: 'x', size: 64 * 1024 * 1024 + 1 }), 'file_too_large');
+  assert.equal(await code('begin', { name: 'x', size: -1 }), 'invalid_payload');
+
+  assert.deepEqual(await ask('begin', { name: 'x', size: 10 }), { largest_chunk: CHUNK });
+  assert.deepEqual(await ask('chunk', Buffer.alloc(9)), { received: 9 });
+  assert.equal(await code('chunk', Buffer.alloc(2)), 'too_much');
+  assert.equal(await code('chunk', Buffer.alloc(1)), 'not_begun', 'what went wrong is over');
+
+  await ask('begin', { name: 'x', size: 10 * CHUNK });
+  assert.equal(await code('chunk', Buffer.alloc(CHUNK + 1)), 'chunk_too_large');
+  await ask('begin', { name: 'x', size: 2 });
+  await ask('chunk', Buffer.alloc(1));
+  assert.equal(await code('finish'), 'incomplete');
+
+  // Each client has an upload of its own.
+  const other = connect(t, upload);
+  await ask('begin', { name: 'one', size: 3 });
+  await other('begin', { name: 'other', size: 3 });
+  await ask('chunk', Buffer.from('one'));
+  await other('chunk', Buffer.from('two'));
+  assert.deepEqual(await ask('finish'), { name: 'one', size: 3, sha256: sha256('one') });
+  assert.deepEqual(await other('finish'), { name: 'other', size: 3, sha256: sha256('two') });
+});
+
+test('the page says how to install the client where it is not', async (t) => {
+  const { page, status } = await open(t, await run(t, 'upload', 0, { SOCKET_IO_CLIENT: '/nowhere' }));
+  assert.match(await status('not installed'), /npm ci --prefix tests\/node$/);
+  assert.ok(await page.getByLabel('File').isDisabled());
+});
