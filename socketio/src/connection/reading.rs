@@ -37,7 +37,7 @@ impl Connection {
     /// handler waits for may be among what comes.
     fn has_room(&self) -> bool {
         let bounds = self.config().inbox;
-        let (events, bytes) = self.seats.iter().fold((0, self.protocol.bytes()), |(events, bytes), seat| {
+        let (events, bytes) = self.seats.iter().fold((0, 0), |(events, bytes), seat| {
             (events + seat.executor.events(), bytes + seat.executor.bytes())
         });
         (events < bounds.messages && bytes < bounds.bytes)
