@@ -94,7 +94,10 @@ async fn middleware_changes_answers_and_refuses_events() {
     assert_eq!(client.ask_all("add", json!([4, 5])).await["data"], 18);
     seen.expect(&["add 8 10"]).await;
     assert_eq!(client.ask("cached", 1).await["data"], "from the cache");
-    assert_eq!(client.ask("forbidden", 1).await["error"], json!({ "code": "forbidden", "message": "not you", "data": 7 }));
+    assert_eq!(
+        client.ask("forbidden", 1).await["error"],
+        json!({ "code": "forbidden", "message": "not you", "data": 7 })
+    );
     seen.expect(&["error forbidden of Some(\"forbidden\")"]).await;
     assert_eq!(client.ask("swallowed", 1).await["error"]["code"], "unanswered");
     assert_eq!(client.ask("other", json!([1])).await["data"], "[1]");

@@ -45,7 +45,8 @@ async fn several_clients_are_asked_at_once() {
     let missing: Vec<_> = answers.missing.iter().map(|(id, error)| (id.clone(), error)).collect();
     assert_eq!(missing.len(), 2);
     for (id, error) in missing {
-        let expected = if id == a.id() { matches!(error, AckError::Payload(_)) } else { matches!(error, AckError::Closed) };
+        let expected =
+            if id == a.id() { matches!(error, AckError::Payload(_)) } else { matches!(error, AckError::Closed) };
         assert!(expected, "{id}: {error}");
     }
 }

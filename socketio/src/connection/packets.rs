@@ -21,8 +21,6 @@ use crate::wire::socketio::{self, ConnectError, Kind, Packet, Partial};
 
 /// Deeper than any payload may be nested.
 const TOO_DEEP: usize = MAX_DEPTH + 1;
-/// Of how many namespaces a connection can have sockets.
-const MAX_NAMESPACES: usize = 100;
 
 impl Connection {
     /// Deals with a text message.
@@ -155,7 +153,7 @@ impl Connection {
     /// A client wants to connect to a namespace.
     fn connect(&mut self, namespace: &str, auth: &str, context: &mut Context<'_>) {
         let Protocol::Engine(engine) = &self.protocol else { return };
-        let is_full = self.seats.len() >= MAX_NAMESPACES;
+        let is_full = self.seats.len() >= self.config().max_namespaces;
         let refusal = match Some(()).filter(|()| !is_full).and_then(|()| self.hub.enter(namespace)) {
             None if is_full => "Too many namespaces",
             Some(space) => {
