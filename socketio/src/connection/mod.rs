@@ -79,16 +79,6 @@ enum Protocol {
     Engine(Box<Engine>),
 }
 
-impl Protocol {
-    /// How many bytes it holds on to of what is not received as a whole.
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Plain { .. } => 0,
-            Self::Engine(engine) => engine.bytes(),
-        }
-    }
-}
-
 enum Phase {
     Open,
     /// What is queued still goes out, then the close frame.

@@ -1,0 +1,137 @@
+//! Engine.IO and Socket.IO clients that are slow, cut their requests or send what no client of these protocols would: nothing
+//! hangs, nothing grows without bound, and nothing is lost that was sent as the protocol has it.
+
+use axum::Router;
+use futures_util::SinkExt;
+use socketio::{Binary, EventPayload, Hub, OverflowPolicy, Socket, State, Upgrade, event, events};
+use socketio_tests::{Client, Gate, Log, Seen, Server, log, serve_router, soon};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+
+const SEPARATOR: &str = "\u{1e}";
+
+async fn serve(hub: Hub) -> Server {
+    let routes = Router::new().merge(hub.socketio()).merge(hub.engine("/engine.io/"));
+    serve_router(hub, routes).await
+}
+
+/// A client that connects over a WebSocket, up to the packet that opens the session.
+async fn websocket(server: &Server) -> Client {
+    let mut client = server.connect_to("/socket.io/?EIO=4&transport=websocket").await;
+    assert!(client.text().await.starts_with("0{"));
+    client
+}
+
+/// A client that polls.
+struct Poller<'a> {
+    server: &'a Server,
+    path: String,
+}
+
+/// A request whose answer is still to come.
+struct Pending(TcpStream);
+
+impl Pending {
+    /// Status and body of the answer.
+    async fn answer(mut self) -> (u16, String) {
+        let mut answer = String::new();
+        soon("answer", self.0.read_to_string(&mut answer)).await.expect("an answer");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("an answer of HTTP");
+        (head[9..12].parse().expect("a status"), body.to_owned())
+    }
+}
+
+impl<'a> Poller<'a> {
+    /// Begins a session below this path.
+    async fn begin(server: &'a Server, path: &str) -> Self {
+        let mut poller = Self { server, path: format!("{path}?EIO=4&transport=polling") };
+        let (status, open) = poller.get().await.answer().await;
+        assert_eq!(status, 200);
+        let (_, sid) = open.split_once(r#""sid":""#).expect("an id");
+        poller.path = format!("{}&sid={}", poller.path, &sid[..20]);
+        poller
+    }
+
+    /// Begins a session, and connects to the namespace `/`.
+    async fn connect(server: &'a Server) -> Self {
+        let poller = Self::begin(server, "/socket.io/").await;
+        assert_eq!(poller.post("40").await.answer().await, (200, "ok".to_owned()));
+        assert!(poller.get().await.answer().await.1.starts_with("40{"));
+        poller
+    }
+
+    async fn request(&self, request: String) -> Pending {
+        let mut stream = TcpStream::connect(self.server.address()).await.expect("the server listens");
+        stream.write_all(request.as_bytes()).await.expect("the server takes it");
+        Pending(stream)
+    }
+
+    async fn get(&self) -> Pending {
+        self.request(format!("GET {} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n", self.path)).await
+    }
+
+    async fn post(&self, body: &str) -> Pending {
+        let head = "HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length:";
+        self.request(format!("POST {} {head} {}\r\n\r\n{body}", self.path, body.len())).await
+    }
+
+    /// Tries a WebSocket, up to the answer.
+    async fn probe(&self) -> Client {
+        let path = self.path.replace("polling", "websocket");
+        let mut client = self.server.connect_to(&path).await;
+        client.send("2probe").await;
+        assert_eq!(client.text().await, "3probe");
+        client
+    }
+}
+
+/// Notes what becomes of the sockets.
+fn watched(hub: Hub) -> (Hub, Seen) {
+    let (log, seen) = log();
+    hub.on("disconnect", move |payload: EventPayload| {
+        log.note(format!("disconnect {}", String::from_utf8_lossy(&payload.data)));
+    });
+    (hub, seen)
+}
+
+#[event("wait")]
+async fn wait(gate: State<Gate>) {
+    gate.pass().await;
+}
+
+#[event("note")]
+fn note(log: State<Log>, text: String) {
+    log.note(text);
+}
+
+#[event("sizes")]
+fn sizes(parts: Vec<Binary>) -> Vec<usize> {
+    parts.iter().map(|part| part.len()).collect()
+}
+
+#[event("echo")]
+fn echo(parts: Vec<Binary>) -> Vec<Binary> {
+    parts
+}
+
+#[event("flood")]
+fn flood(socket: &Socket, _padding: String) {
+    for _ in 0..100 {
+        let _ = socket.emit("x");
+    }
+}
+
+/// A packet may be larger than what waits for handlers may be.
+#[tokio::test]
+async fn attachments_larger_than_the_inbox_are_read_on() {
+    let server = serve(Hub::builder().events(events![sizes]).build().expect("a hub")).await;
+    let mut client = websocket(&server).await;
+    client.send("40").await;
+    client.text().await;
+    client.send(r#"452-1["sizes",[{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]]"#).await;
+    client.send_binary(vec![0; 200_000]).await;
+    client.send_binary(vec![0; 300_000]).await;
+    assert_eq!(client.text().await, "431[[200000,300000]]");
+}
