@@ -8,7 +8,7 @@ use socketio_tests::{Client, Gate, Log, Seen, Server, log, serve_router, soon};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 const SEPARATOR: &str = "\u{1e}";
 
@@ -116,8 +116,13 @@ fn echo(parts: Vec<Binary>) -> Vec<Binary> {
     parts
 }
 
+#[event("once")]
+fn once(socket: &Socket) {
+    let _ = socket.emit("x");
+}
+
 #[event("flood")]
-fn flood(socket: &Socket, _padding: String) {
+fn flood(socket: &Socket) {
     for _ in 0..100 {
         let _ = socket.emit("x");
     }
@@ -134,4 +139,24 @@ async fn attachments_larger_than_the_inbox_are_read_on() {
     client.send_binary(vec![0; 200_000]).await;
     client.send_binary(vec![0; 300_000]).await;
     assert_eq!(client.text().await, "431[[200000,300000]]");
+}
+
+/// What handlers bring about for a client that does not poll fills its outbox, and then it is gone.
+#[tokio::test]
+async fn who_posts_and_never_polls_is_sent_away() {
+    let (hub, mut seen) =
+        watched(Hub::builder().outbox(2_000, 1 << 20).events(events![once, flood]).build().expect("a hub"));
+    let server = serve(hub).await;
+    let client = Poller::connect(&server).await;
+    let poll = client.get().await;
+    // The poll is known by the time that these are answered.
+    for _ in 0..3 {
+        client.post("3").await.answer().await;
+    }
+    // The first message takes the poll, before the others are read.
+    let body = [&[r#"42["once"]"#][..], &["3"; 300], &[r#"42["flood"]"#; 500]].concat().join(SEPARATOR);
+    let post = client.post(&body).await;
+    assert_eq!(poll.answer().await.0, 200);
+    seen.expect(&["disconnect overflow"]).await;
+    post.answer().await;
 }
