@@ -141,6 +141,28 @@ async fn attachments_larger_than_the_inbox_are_read_on() {
     assert_eq!(client.text().await, "431[[200000,300000]]");
 }
 
+/// It comes and goes, and takes nothing of what it is told.
+#[tokio::test]
+async fn who_connects_over_and_over_and_never_reads_is_sent_away() {
+    for policy in [OverflowPolicy::Disconnect, OverflowPolicy::DropNewest] {
+        let hub = Hub::builder().outbox(100, 10_000).overflow(policy).close_timeout(Duration::from_millis(10));
+        let hub = hub.build().expect("a hub");
+        let server = serve(hub).await;
+        let mut client = websocket(&server).await;
+        let sends = async {
+            while !server.hub.is_empty() || server.hub.stats().connections > 0 {
+                for _ in 0..1_000 {
+                    client.0.feed(Message::text("40")).await?;
+                    client.0.feed(Message::text("41")).await?;
+                }
+                client.0.flush().await?;
+            }
+            Ok(())
+        };
+        let _: Result<(), Error> = soon("end", sends).await;
+    }
+}
+
 /// What handlers bring about for a client that does not poll fills its outbox, and then it is gone.
 #[tokio::test]
 async fn who_posts_and_never_polls_is_sent_away() {

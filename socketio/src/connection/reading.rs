@@ -38,9 +38,10 @@ impl Connection {
     /// client, and has a limit of its own.
     fn has_room(&self) -> bool {
         let bounds = self.config().inbox;
-        let (events, bytes) = self.seats.iter().fold((0, 0), |(events, bytes), seat| {
-            (events + seat.executor.events(), bytes + seat.executor.bytes())
-        });
+        let (events, bytes) = self
+            .seats
+            .iter()
+            .fold((0, 0), |(events, bytes), seat| (events + seat.executor.events(), bytes + seat.executor.bytes()));
         (events < bounds.messages && bytes < bounds.bytes)
             || (self.peer.is_awaited() && bytes + events * size_of::<Incoming>() < self.config().max_payload)
     }
