@@ -34,7 +34,8 @@ pub(super) enum Refused {
 
 impl Connection {
     /// Whether another message may be read: not while many wait for their handlers, except that the answer which a
-    /// handler waits for may be among what comes.
+    /// handler waits for may be among what comes. A packet whose attachments have not all come waits for nobody but the
+    /// client, and has a limit of its own.
     fn has_room(&self) -> bool {
         let bounds = self.config().inbox;
         let (events, bytes) = self
