@@ -68,7 +68,7 @@ async fn a_hundred_megabytes_before_a_handler_that_sleeps() {
         let builder = Hub::builder().state(log).state(gate.clone()).state(Handled::default());
         let builder = builder.ping_interval(beat).ping_timeout(beat).events(events![take, left]);
         let server = serve(builder.build().expect("a hub")).await;
-        let address = server.address;
+        let address = server.address();
         let connecting = tokio::task::spawn_blocking(move || RawClient::connect(address, "/ws/ann"));
         let client = connecting.await.expect("no panic").expect("accepted");
         let peak = Arc::new(AtomicUsize::new(0));

@@ -4,13 +4,12 @@
 use futures_util::SinkExt;
 use serde_json::json;
 use socketio::{EmitError, Events, Handshake, Hub, Refusal, Socket, event, events};
-use socketio_tests::{Client, log, masked_frame, serve, soon};
+use socketio_tests::{Gate, Server, log, masked_frame, serve, soon};
 use std::collections::HashSet;
-use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
+use tokio::join;
 use tokio::task::{JoinSet, yield_now};
-use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
@@ -55,10 +54,9 @@ fn end(socket: &Socket, how: &str) -> Result<(), EmitError> {
 const EVENTS: Events = events![connect, slow, beside, end];
 
 /// Connects, sends a few events, and ends in one of many ways.
-async fn come_and_go(address: SocketAddr, number: usize) {
+async fn come_and_go(server: Server, number: usize, shutdown: Gate) {
     let begin = ["", "", "", "refused", "", "panic", "", "closed"][number % 8];
-    let url = format!("ws://{address}/ws/{number}?begin={begin}");
-    let mut client = Client(connect_async(url).await.expect("the server accepts").0);
+    let mut client = server.connect_to(&format!("/ws/{number}?begin={begin}")).await;
     let mut send = async |message| {
         // The server may have ended it already.
         let _ = client.0.send(message).await;
@@ -74,7 +72,7 @@ async fn come_and_go(address: SocketAddr, number: usize) {
         4 => drop(client.stream().write_all(&masked_frame(0x83, b"")).await),
         5 => return,
         // It neither reads nor says anything, until the shutdown.
-        6 => drop(soon("end", client.stream().peek(&mut [0])).await),
+        6 => shutdown.pass().await,
         at => {
             let how = ["panic", "close", "disconnect", "overflow"][at - 7];
             send(Message::text(json!({ "event": "end", "data": how }).to_string())).await;
@@ -97,15 +95,20 @@ async fn however_sockets_end_each_connect_is_followed_by_one_disconnect() {
             log.note(format_args!("{} {}", payload.name, payload.socket.params("id").unwrap_or_default()));
         });
     }
-    let mut clients: JoinSet<_> = (0..600).map(|number| come_and_go(server.address, number)).collect();
+    let shutdown = Gate::default();
+    let client = |number| come_and_go(server.clone(), number, shutdown.clone());
+    let mut clients: JoinSet<_> = (0..600).map(client).collect();
     // Those that say nothing are left.
     soon("end of the others", async {
         while clients.len() > 600 / 11 {
             clients.join_next().await.expect("there are more").expect("no panic");
         }
+        while shutdown.waiting() < clients.len() {
+            yield_now().await;
+        }
     })
     .await;
-    server.hub.shutdown(Duration::from_secs(1)).await;
+    join!(server.hub.shutdown(Duration::from_secs(1)), async { shutdown.open_for(clients.len()) });
     clients.join_all().await;
     assert!(server.hub.is_empty() && server.hub.to("room").sockets().is_empty());
     log.note("end");

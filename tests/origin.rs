@@ -3,7 +3,6 @@
 use socketio::{Builder, Hub};
 use socketio_tests::{Server, serve, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 const OPENS: u16 = 101;
 const FORBIDDEN: u16 = 403;
@@ -19,7 +18,7 @@ async fn status(server: &Server, host: &str, origin: Option<&str>, more: &str) -
         "GET /ws/ann HTTP/1.1\r\nHost: {host}\r\n{origin}{more}Connection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
-    let mut stream = TcpStream::connect(server.address).await.expect("connected");
+    let mut stream = server.open().await;
     stream.write_all(request.as_bytes()).await.expect("sent");
     let mut answer = [0; 12];
     soon("answer", stream.read_exact(&mut answer)).await.expect("an answer");
@@ -29,7 +28,7 @@ async fn status(server: &Server, host: &str, origin: Option<&str>, more: &str) -
 #[tokio::test]
 async fn pages_of_the_same_host_and_port_may_connect() {
     let server = server(|builder| builder).await;
-    let own = server.address.to_string();
+    let own = server.host();
     let own_origin = format!("http://{own}");
     for (host, origin, expected) in [
         // A page of the server's own, at whatever port it listens.
@@ -109,7 +108,7 @@ async fn several_calls_add_up_and_a_star_allows_everyone() {
 
 /// A proxy, which passes a handshake on to the server and its answer back.
 async fn through_proxy(server: &Server, public: &str, keeps_host: bool) -> u16 {
-    let inside = server.address.to_string();
+    let inside = server.host();
     let host = if keeps_host { public } else { &inside };
     // What proxies tell of the request that they got is no proof of anything: any client can send it.
     let forwarded = format!("X-Forwarded-Host: {public}\r\nX-Forwarded-Proto: https\r\nForwarded: host={public}\r\n");

@@ -1,13 +1,20 @@
 //! What fuzz targets need to see of the inside. Compiled for them alone.
 
+use bytes::Bytes;
 use http::{Extensions, Request as HttpRequest};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::connection::link::Link;
+use crate::connection::session::Session;
 use crate::connection::stream::Stream;
 use crate::hub::Hub;
 use crate::hub::connections::Admission;
 use crate::socket::handshake::Request;
+use crate::transport::engine::EngineRoutes;
+use crate::wire::engine::{self, Body};
 use crate::wire::envelope::{self, Args, Envelope};
+use crate::wire::frame::Frame;
+use crate::wire::socketio;
 
 /// What a text was read as.
 #[derive(Debug)]
@@ -45,8 +52,102 @@ pub fn connection<S>(hub: &Hub, stream: S) -> impl Future<Output = ()> + Send + 
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
+    let (request, admission) = beginning(hub);
+    hub.websocket().begin(Stream::Other(Box::new(stream)), Vec::new(), request, Extensions::new(), admission)
+}
+
+/// A Socket.IO connection of a hub, over a stream on which the handshake for its WebSocket is done. It has ended when the future
+/// does.
+///
+/// # Panics
+///
+/// The hub shuts down, or has as many connections as it may have.
+pub fn socketio_connection<S>(routes: &EngineRoutes, hub: &Hub, stream: S) -> impl Future<Output = ()> + Send + use<S>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let (request, admission) = beginning(hub);
+    let link = Link::new(Stream::Other(Box::new(stream)), Vec::new(), hub.config().max_payload);
+    let session = Session::new(routes.sessions(), false);
+    routes.opened(session, link, request, Extensions::new(), admission)
+}
+
+fn beginning(hub: &Hub) -> (Request, Admission) {
     let (parts, ()) = HttpRequest::new(()).into_parts();
     let request = Request::new(&parts, std::iter::empty(), None, None);
-    let admission = Admission::to(hub).expect("a place for the connection");
-    hub.websocket().begin(Stream::Other(Box::new(stream)), Vec::new(), request, Extensions::new(), admission)
+    (request, Admission::to(hub).expect("a place for the connection"))
+}
+
+/// An Engine.IO message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// A text message.
+    Text(String),
+    /// A binary message.
+    Binary(Bytes),
+}
+
+/// The messages in a body of long-polling; `None` if it is no body.
+pub fn read_body(body: &[u8]) -> Option<Vec<Message>> {
+    let body = Body::new(Bytes::copy_from_slice(body)).ok()?;
+    let mut messages = Vec::new();
+    for packet in body {
+        match engine::read(&packet).ok()? {
+            engine::Packet::Text(text) => messages.push(Message::Text(text.to_string())),
+            engine::Packet::Binary(bytes) => messages.push(Message::Binary(bytes)),
+            _ => {}
+        }
+    }
+    Some(messages)
+}
+
+/// A body with these messages.
+pub fn write_body(messages: &[Message]) -> Vec<u8> {
+    let mut waiting = Vec::new();
+    for message in messages {
+        match message {
+            Message::Text(text) => Frame::text(&format!("4{text}")).append_to(&mut waiting),
+            Message::Binary(bytes) => Frame::binary(bytes).append_to(&mut waiting),
+        }
+    }
+    let mut body = Vec::new();
+    engine::write_body(&mut body, &waiting);
+    body
+}
+
+/// A Socket.IO packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// How many attachments it has.
+    pub attachments: usize,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its id.
+    pub id: Option<String>,
+    /// Its JSON.
+    pub json: String,
+    /// An event's name.
+    pub name: String,
+    /// Its arguments, or an answer's.
+    pub args: String,
+    /// How deeply they are nested.
+    pub depth: usize,
+    /// Its text with all placeholders in the same form, if they can be.
+    pub rewritten: Option<String>,
+}
+
+/// Reads a text as a Socket.IO packet, as long as it is not too deep for whatever comes after.
+pub fn read_packet(text: &str) -> Option<Packet> {
+    let packet = socketio::read(text, 10).ok()?;
+    let rewritten = (packet.depth <= 128).then(|| packet.with_placeholders(text).ok()).flatten();
+    Some(Packet {
+        attachments: packet.attachments,
+        namespace: packet.namespace.to_owned(),
+        id: packet.id.map(str::to_owned),
+        json: packet.json.to_owned(),
+        name: packet.name.into_owned(),
+        args: packet.args.to_owned(),
+        depth: packet.depth,
+        rewritten,
+    })
 }

@@ -11,6 +11,7 @@ const ARGUMENTS = [
   [bytes(1)],
   [bytes(256)],
   [bytes(70_000)],
+  [bytes(100_000), [bytes(200_000)], { more: bytes(150_000) }],
   [Buffer.from('ü 🎉 \u001e')],
   [bytes(3), 'between', bytes(4, 7)],
   ['first', { file: bytes(5), list: [bytes(6), { deep: [[bytes(7)]] }], text: 'b64' }, null],

@@ -28,8 +28,7 @@ impl Connection {
         if let Some(frame) = self.peer.encoding.connect_error(seat.socket.namespace(), &error) {
             seat.socket.depart();
             self.seats.remove(at);
-            // That nobody takes it any more is nobody's loss.
-            let _ = self.peer.mailbox.send(&frame, false);
+            self.peer.mailbox.send_always(Some(&frame), Outbox::default());
             return true;
         }
         self.peer.mailbox.discard();
@@ -50,7 +49,7 @@ impl Connection {
         if !seat.is_concluded() {
             seat.executor.drop_queued();
             if let Some(frame) = self.peer.encoding.disconnect(socket.namespace()) {
-                let _ = self.peer.mailbox.send(&frame, false);
+                self.peer.mailbox.send_always(Some(&frame), Outbox::default());
             }
         }
         seat.conclude(&disconnect, true);
@@ -110,7 +109,7 @@ impl Connection {
                 && seat.socket.connected()
                 && !seat.is_concluded()
             {
-                self.peer.mailbox.send_held(Some(&frame), Outbox::default());
+                self.peer.mailbox.send_always(Some(&frame), Outbox::default());
                 end.disconnect = Disconnect::new(DisconnectReason::ServerDisconnect);
             }
         }
@@ -157,7 +156,7 @@ impl Connection {
     /// The connection broke, or the client broke its protocol.
     pub(super) fn broken(&mut self, mut cause: Disconnect, context: &mut Context<'_>) {
         if matches!(self.protocol, Protocol::Engine(_)) {
-            cause = cause.as_engine();
+            cause = cause.into_engine();
         }
         let by = self.close_by(None);
         match (cause.code(), &mut self.transport) {

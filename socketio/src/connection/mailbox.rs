@@ -144,17 +144,20 @@ impl Mailbox {
 
     fn overflow(&self, mut state: MutexGuard<'_, State>) -> Rejected {
         let first = !std::mem::replace(&mut state.overflowing, true);
-        let mut waker = None;
         if self.policy == OverflowPolicy::Disconnect {
-            state.shut = true;
-            self.ending.store(true, Ordering::Release);
-            state.mail.push(Mail::End(End::overflow()));
-            self.posted.store(true, Ordering::Release);
-            waker = state.waker();
+            self.end_for_overflow(state);
         }
+        Rejected::Overflow { first }
+    }
+
+    fn end_for_overflow(&self, mut state: MutexGuard<'_, State>) {
+        state.shut = true;
+        self.ending.store(true, Ordering::Release);
+        state.mail.push(Mail::End(End::overflow()));
+        self.posted.store(true, Ordering::Release);
+        let waker = state.waker();
         drop(state);
         wake(waker);
-        Rejected::Overflow { first }
     }
 
     /// Puts a frame aside, for a socket that is not accepted yet.
@@ -166,16 +169,25 @@ impl Mailbox {
         held.push(frame, self.bounds, Load::default()).map_err(|_| self.overflow(state))
     }
 
-    /// Queues what was put aside, now that the socket is accepted: also on a connection that is to be closed behind it.
-    pub(crate) fn send_held(&self, greeting: Option<&Frame>, held: Outbox) {
+    /// Queues what the client has to know, room or not, and what was put aside until it knows it: also on a connection that
+    /// is to be closed behind it. A client that makes this side say such things over and over and takes none of them has its
+    /// connection ended, whatever becomes of other messages.
+    pub(crate) fn send_always(&self, frame: Option<&Frame>, held: Outbox) {
         let mut state = self.state.lock();
         if state.discarded {
             return;
         }
-        if let Some(greeting) = greeting {
-            state.outbox.append(greeting);
+        let waits = state.outbox.load() + state.in_flight;
+        if !state.shut && (waits.messages / 2 > self.bounds.messages || waits.bytes / 2 > self.bounds.bytes) {
+            return self.end_for_overflow(state);
+        }
+        if let Some(frame) = frame {
+            state.outbox.append(frame);
         }
         state.outbox.append_all(held);
+        let waker = if state.blocked { None } else { state.waker() };
+        drop(state);
+        wake(waker);
     }
 
     /// Asks the task to do something. `false`: it is gone, or its handlers must not run any more.

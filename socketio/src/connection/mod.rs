@@ -79,16 +79,6 @@ enum Protocol {
     Engine(Box<Engine>),
 }
 
-impl Protocol {
-    /// How many bytes it holds on to of what is not received as a whole.
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Plain { .. } => 0,
-            Self::Engine(engine) => engine.bytes(),
-        }
-    }
-}
-
 enum Phase {
     Open,
     /// What is queued still goes out, then the close frame.
@@ -170,8 +160,10 @@ impl Connection {
     }
 
     /// Runs the connection to its end.
-    ///
-    /// Not an `async fn`: that would keep its arguments twice, for as long as the connection lives.
+    #[allow(
+        clippy::manual_async_fn,
+        reason = "an `async fn` would keep its argument twice, as long as the connection lives"
+    )]
     pub(crate) fn run(mut self) -> impl Future<Output = ()> + Send {
         async move {
             let mut timer = pin!(sleep_until(self.deadline()));

@@ -5,6 +5,7 @@
 
 use bytes::Bytes;
 use std::io::IoSlice;
+use std::ops::Add;
 
 use crate::wire::frame::Frame;
 
@@ -33,7 +34,7 @@ impl Outbox {
     /// Takes a frame, unless that would exceed `bounds` together with what is `in_flight`. The first frame of an empty
     /// outbox always finds room, however large it is.
     pub(crate) fn push(&mut self, frame: &Frame, bounds: Bounds, in_flight: Load) -> Result<(), Full> {
-        let load = Load { messages: self.messages + in_flight.messages, bytes: self.bytes + in_flight.bytes };
+        let load = self.load() + in_flight;
         if load.messages > 0 && (load.messages >= bounds.messages || load.bytes + frame.len() > bounds.bytes) {
             return Err(Full);
         }
@@ -69,6 +70,10 @@ impl Outbox {
         self.messages == 0
     }
 
+    pub(crate) fn load(&self) -> Load {
+        Load { messages: self.messages, bytes: self.bytes }
+    }
+
     /// Whether half of what `bounds` allow waits.
     pub(crate) fn is_half_full(&self, bounds: Bounds) -> bool {
         self.messages > bounds.messages / 2 || self.bytes > bounds.bytes / 2
@@ -91,6 +96,14 @@ impl Outbox {
 pub(crate) struct Load {
     pub(crate) messages: usize,
     pub(crate) bytes: usize,
+}
+
+impl Add for Load {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { messages: self.messages + other.messages, bytes: self.bytes + other.bytes }
+    }
 }
 
 /// What is being written: an outbox's former contents, and how far they have got.

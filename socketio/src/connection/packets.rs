@@ -6,6 +6,7 @@ use std::task::Context;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::end::End;
+use super::outbox::Outbox;
 use super::reading::{refusal_of, refuse};
 use super::{Connection, Protocol};
 use crate::event::disconnect::{Disconnect, DisconnectReason};
@@ -21,8 +22,6 @@ use crate::wire::socketio::{self, ConnectError, Kind, Packet, Partial};
 
 /// Deeper than any payload may be nested.
 const TOO_DEEP: usize = MAX_DEPTH + 1;
-/// Of how many namespaces a connection can have sockets.
-const MAX_NAMESPACES: usize = 100;
 
 impl Connection {
     /// Deals with a text message.
@@ -155,23 +154,24 @@ impl Connection {
     /// A client wants to connect to a namespace.
     fn connect(&mut self, namespace: &str, auth: &str, context: &mut Context<'_>) {
         let Protocol::Engine(engine) = &self.protocol else { return };
-        let is_full = self.seats.len() >= MAX_NAMESPACES;
-        let refusal = match Some(()).filter(|()| !is_full).and_then(|()| self.hub.enter(namespace)) {
-            None if is_full => "Too many namespaces",
-            Some(space) => {
-                let identity = Identity::Generated { auth: if auth.is_empty() { "{}" } else { auth } };
-                let peer = Arc::clone(&self.peer);
-                let socket = Socket::register(self.hub.clone(), space, peer, engine.extensions.clone(), identity);
-                self.seat(socket, None);
-                // What decides about it goes as far as it can, and is woken from then on.
-                self.run_events(context);
-                return;
-            }
-            None => "Invalid namespace",
+        if self.seats.len() >= self.config().max_namespaces {
+            return self.refuse_namespace(namespace, "Too many namespaces");
+        }
+        let Some(space) = self.hub.enter(namespace) else {
+            return self.refuse_namespace(namespace, "Invalid namespace");
         };
-        let error = ConnectError { message: refusal, data: None };
+        let identity = Identity::Generated { auth: if auth.is_empty() { "{}" } else { auth } };
+        let peer = Arc::clone(&self.peer);
+        let socket = Socket::register(self.hub.clone(), space, peer, engine.extensions.clone(), identity);
+        self.seat(socket, None);
+        // What decides about it goes as far as it can, and is woken from then on.
+        self.run_events(context);
+    }
+
+    fn refuse_namespace(&self, namespace: &str, message: &str) {
+        let error = ConnectError { message, data: None };
         if let Some(frame) = self.peer.encoding.connect_error(namespace, &error) {
-            let _ = self.peer.mailbox.send(&frame, false);
+            self.peer.mailbox.send_always(Some(&frame), Outbox::default());
         }
     }
 }

@@ -106,6 +106,8 @@ impl Polling {
     /// Answers the poll that waits, if there is something to say. `Ready`: all of it is said, and with `last` the end too.
     pub(super) fn poll_write(&mut self, mailbox: &Mailbox, last: bool) -> Poll<()> {
         if self.poll.is_none() {
+            // So that nobody waits for it to be written.
+            mailbox.left_over(self.load());
             return Poll::Pending;
         }
         let mut waiting = Vec::new();

@@ -34,12 +34,14 @@ pub(super) enum Refused {
 
 impl Connection {
     /// Whether another message may be read: not while many wait for their handlers, except that the answer which a
-    /// handler waits for may be among what comes.
+    /// handler waits for may be among what comes. A packet whose attachments have not all come waits for nobody but the
+    /// client, and has a limit of its own.
     fn has_room(&self) -> bool {
         let bounds = self.config().inbox;
-        let (events, bytes) = self.seats.iter().fold((0, self.protocol.bytes()), |(events, bytes), seat| {
-            (events + seat.executor.events(), bytes + seat.executor.bytes())
-        });
+        let (events, bytes) = self
+            .seats
+            .iter()
+            .fold((0, 0), |(events, bytes), seat| (events + seat.executor.events(), bytes + seat.executor.bytes()));
         (events < bounds.messages && bytes < bounds.bytes)
             || (self.peer.is_awaited() && bytes + events * size_of::<Incoming>() < self.config().max_payload)
     }

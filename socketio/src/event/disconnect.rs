@@ -39,7 +39,7 @@ impl Disconnect {
     }
 
     /// The same in Engine.IO's terms, where a stream that ends is closed by the client.
-    pub(crate) fn as_engine(self) -> Self {
+    pub(crate) fn into_engine(self) -> Self {
         if self == Self::cut() { Self { reason: DisconnectReason::TransportClose, ..self } } else { self }
     }
 

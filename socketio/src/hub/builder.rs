@@ -400,6 +400,12 @@ impl Builder {
         self
     }
 
+    /// To how many namespaces a Socket.IO client may be connected at once. Default: 100.
+    pub fn max_namespaces(mut self, namespaces: usize) -> Self {
+        self.config.max_namespaces = namespaces;
+        self
+    }
+
     /// How many pieces of binary data an event of a Socket.IO client may have. Default: 10, as the reference server has it.
     pub fn max_attachments(mut self, attachments: usize) -> Self {
         self.config.max_attachments = attachments;

@@ -165,3 +165,57 @@ impl Socket {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::mailbox::Mailbox;
+    use crate::connection::outbox::{Batch, Bounds};
+    use crate::connection::peer::Peer;
+    use crate::hub::Hub;
+    use crate::hub::config::OverflowPolicy;
+    use crate::namespace::space::{Contents, Space};
+    use crate::socket::Identity;
+    use crate::socket::handshake::Request;
+    use crate::wire::encoding::Encoding;
+    use crate::wire::frame::frames;
+    use http::Extensions;
+    use std::sync::Arc;
+
+    /// All text messages that wait for a client.
+    fn waiting(mailbox: &Mailbox) -> Vec<String> {
+        let mut batch = Batch::default();
+        mailbox.take_frames(&mut batch);
+        let bytes = batch.with_slices(|slices| slices.iter().flat_map(|slice| slice.to_vec()).collect::<Vec<_>>());
+        frames(&bytes).map(|(_, text)| String::from_utf8_lossy(text).into_owned()).collect()
+    }
+
+    #[test]
+    fn nothing_overtakes_what_waits_for_a_socket_to_be_accepted() {
+        let hub = Hub::builder().build().expect("a hub");
+        let space = Arc::new(Space::new("/", Contents::default(), None));
+        let expected: Vec<_> = (0..50).map(|number| format!(r#"42["message","{number}"]"#)).collect();
+        for _ in 0..1_000 {
+            let mailbox = Mailbox::new(Bounds { messages: 1_000, bytes: 100_000 }, OverflowPolicy::Disconnect);
+            let peer = Arc::new(Peer::new(mailbox, Request::default(), Encoding::SocketIo, None));
+            let identity = Identity::Generated { auth: "{}" };
+            let socket =
+                Socket::register(hub.clone(), Arc::clone(&space), Arc::clone(&peer), Extensions::new(), identity);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    for number in 0..expected.len() {
+                        socket.emit(number.to_string()).expect("there is room");
+                    }
+                });
+                while socket.0.side.lock().as_ref().is_none_or(|side| side.held.is_none()) {
+                    std::hint::spin_loop();
+                }
+                socket.accepted();
+            });
+            let waiting = waiting(&peer.mailbox);
+            assert!(waiting[0].starts_with("40{"), "{waiting:?}");
+            assert_eq!(waiting[1..], expected);
+            socket.depart();
+        }
+    }
+}

@@ -175,17 +175,21 @@ impl Socket {
 
     /// Tells the client that it is connected, sends what was put aside, and counts the socket as connected.
     pub(crate) fn accepted(&self) {
-        // Whoever emits meanwhile waits for the lock, and comes behind.
+        // The client is told the id that the socket has from now on.
+        let id = self.0.id.read();
+        // Whoever emits meanwhile waits for this lock, as long as the socket is not connected, and comes behind.
         let mut side = self.0.side.lock();
-        let greeting = self.peer().encoding.connect(self.namespace(), &self.id());
-        if self.0.phase.compare_exchange(CONNECTING, CONNECTED, Ordering::AcqRel, Ordering::Acquire).is_err() {
+        if !self.is_connecting() {
             return;
         }
+        let greeting = self.peer().encoding.connect(self.namespace(), &id);
         let held = side.as_mut().and_then(|side| side.held.take());
         if greeting.is_some() || held.is_some() {
-            self.peer().mailbox.send_held(greeting.as_ref(), held.map_or_else(Outbox::default, |held| *held));
+            self.peer().mailbox.send_always(greeting.as_ref(), held.map_or_else(Outbox::default, |held| *held));
         }
+        let _ = self.0.phase.compare_exchange(CONNECTING, CONNECTED, Ordering::AcqRel, Ordering::Acquire);
         drop(side);
+        drop(id);
         self.space().registry().count_connected();
     }
 

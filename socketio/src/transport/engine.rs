@@ -232,6 +232,12 @@ impl EngineRoutes {
         Self { client: Some(Arc::new(directory.into())), ..self }
     }
 
+    /// Its sessions, for fuzz targets.
+    #[cfg(fuzzing)]
+    pub(crate) fn sessions(&self) -> &Arc<Sessions> {
+        &self.sessions
+    }
+
     fn cors(&self) -> Option<CorsLayer> {
         let origins = self.hub.config().origins.clone();
         origins.is_open().then(|| {

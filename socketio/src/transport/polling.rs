@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use futures_util::future::pending;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ORIGIN, SET_COOKIE};
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{Extensions, HeaderValue, Method, Request, StatusCode};
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::engine::{EngineRoutes, Refusal, Transport};
+use super::too_many;
 use super::upgrade::{Upgrade, kept_extensions};
 use crate::connection::engine::{Engine, Flavour};
 use crate::connection::link::Link;
@@ -126,13 +127,6 @@ impl EngineRoutes {
         }
     }
 
-    fn admit(&self) -> Result<Admission, Response> {
-        Admission::to(&self.hub).ok_or_else(|| {
-            tracing::warn!("refused a connection: too many, or the hub is shutting down");
-            (StatusCode::SERVICE_UNAVAILABLE, "no more connections are accepted").into_response()
-        })
-    }
-
     fn kept(&self, parts: &Parts) -> Kept {
         let peer = parts.extensions.get::<axum::extract::ConnectInfo<SocketAddr>>().map(|info| info.0);
         Kept::new(parts, std::iter::empty(), peer, self.hub.config().keep_headers.as_deref())
@@ -140,15 +134,12 @@ impl EngineRoutes {
 
     /// A session that begins to poll: the answer to its first request is the packet that opens it.
     fn begin_polling(&self, parts: &Parts) -> Response {
-        let admission = match self.admit() {
-            Ok(admission) => admission,
-            Err(response) => return response,
-        };
+        let Some(admission) = Admission::to(&self.hub) else { return too_many() };
         let session = Session::new(&self.sessions, true);
         let sid = session.sid().to_owned();
         let open = self.open_packet(&sid, Transport::Polling);
         let peer = self.peer(session, self.kept(parts));
-        self.start(&peer, None, kept_extensions(&parts.extensions, 0), admission);
+        tokio::spawn(self.connection(&peer, None, kept_extensions(&parts.extensions, 0), admission));
         let mut response = polled(open.into());
         self.add_cookie(&mut response, &sid);
         response
@@ -164,10 +155,7 @@ impl EngineRoutes {
 
     /// A session that begins as a WebSocket.
     fn begin_websocket(&self, upgrade: Upgrade) -> Response {
-        let admission = match self.admit() {
-            Ok(admission) => admission,
-            Err(response) => return response,
-        };
+        let Some(admission) = Admission::to(&self.hub) else { return too_many() };
         let session = Session::new(&self.sessions, false);
         let mut response = upgrade.response(None);
         self.add_cookie(&mut response, session.sid());
@@ -178,13 +166,26 @@ impl EngineRoutes {
             let upgraded = upgrading.wait(config.upgrade_timeout, admission.ending());
             let Some((stream, received)) = upgraded.await else { return };
             request.set_peer(&stream);
-            let open = routes.open_packet(session.sid(), Transport::WebSocket);
-            let peer = routes.peer(session, request);
-            // Nothing else is in the way yet.
-            let _ = peer.mailbox.send(&Frame::text(&open), false);
-            routes.start(&peer, Some(Link::new(stream, received, config.max_payload)), extensions, admission);
+            let link = Link::new(stream, received, config.max_payload);
+            tokio::spawn(routes.opened(session, link, request, extensions, admission));
         });
         response
+    }
+
+    /// The connection of a session that begins as a WebSocket, over a stream on which the handshake is done.
+    pub(crate) fn opened(
+        &self,
+        session: Session,
+        link: Link,
+        request: Kept,
+        extensions: Extensions,
+        admission: Admission,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let open = self.open_packet(session.sid(), Transport::WebSocket);
+        let peer = self.peer(session, request);
+        // Nothing else is in the way yet.
+        let _ = peer.mailbox.send(&Frame::text(&open), false);
+        self.connection(&peer, Some(link), extensions, admission)
     }
 
     /// A WebSocket for a session that polls.
@@ -218,8 +219,14 @@ impl EngineRoutes {
         Arc::new(Peer::new(mailbox, request, self.encoding.clone(), Some(session)))
     }
 
-    /// Sets a session's task going.
-    fn start(&self, peer: &Arc<Peer>, link: Option<Link>, extensions: http::Extensions, admission: Admission) {
+    /// A session's connection. Requests find the session from now on.
+    fn connection(
+        &self,
+        peer: &Arc<Peer>,
+        link: Option<Link>,
+        extensions: Extensions,
+        admission: Admission,
+    ) -> impl Future<Output = ()> + Send + use<> {
         let is_bare = self.flavour == Flavour::Bare;
         let join_by = (!is_bare).then(|| after(Instant::now(), self.hub.config().join_timeout));
         let engine = Engine::new(self.flavour, extensions.clone(), join_by);
@@ -232,7 +239,7 @@ impl EngineRoutes {
             let socket = Socket::register(hub, space, Arc::clone(peer), extensions, identity);
             connection.seat(socket, self.on_open.as_ref());
         }
-        tokio::spawn(connection.run());
+        connection.run()
     }
 
     /// A request that brings packets.

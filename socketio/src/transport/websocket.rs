@@ -11,6 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use super::too_many;
 use super::upgrade::Upgrade;
 use crate::connection::Connection;
 use crate::connection::lifecycle::OnOpen;
@@ -91,10 +92,7 @@ impl WebSocketRoute {
             tracing::debug!(origin = ?parts.headers.get("origin"), "refused a page of another origin");
             return (StatusCode::FORBIDDEN, "this origin is not allowed to connect").into_response();
         }
-        let Some(admission) = Admission::to(&self.hub) else {
-            tracing::warn!("refused a connection: too many, or the hub is shutting down");
-            return (StatusCode::SERVICE_UNAVAILABLE, "no more connections are accepted").into_response();
-        };
+        let Some(admission) = Admission::to(&self.hub) else { return too_many() };
         let protocol = upgrade.choose_protocol(&self.protocols);
         let response = upgrade.response(protocol);
         tokio::spawn(self.clone().connect(upgrade, admission));

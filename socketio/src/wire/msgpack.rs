@@ -209,7 +209,11 @@ impl<'a> Reader<'a> {
         if !namespace.starts_with('/') || namespace.contains(',') || !id.iter().all(u8::is_ascii_digit) {
             return Err(InvalidPacket);
         }
-        if matches!(&*kind, b"2" | b"3") && data.is_empty() {
+        // What stands in the place of the JSON must not be taken for an id.
+        if !matches!(
+            (&*kind, data.first()),
+            (b"0", None | Some(b'{')) | (b"1", None) | (b"2" | b"3", Some(b'[')) | (b"4", Some(b'{' | b'"'))
+        ) {
             return Err(InvalidPacket);
         }
         let (kind, attachments) = match (&*kind, self.attachments.len()) {
@@ -477,6 +481,7 @@ mod tests {
             b"\x82\xa4type\x09\xa3nsp\xa1/",
             b"\x82\xa4type\x02\xa3nsp\xa1x",
             b"\x82\xa4type\x02\xa3nsp\xa1/",
+            b"\x83\xa4type\x02\xa3nsp\xa1/\xa4data\x07",
             b"\x82\xa4type\x02\xa3nsp\xa3/,x",
             b"\x82\xa4type\x01\xa3nsp\xa1/\0",
             b"\x83\xa4type\x02\xa3nsp\xa1/\xa2id\xa1x",

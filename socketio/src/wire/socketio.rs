@@ -305,7 +305,7 @@ pub(crate) struct Partial<T> {
 
 impl<T> Partial<T> {
     pub(crate) fn new(text: T, expected: usize) -> Self {
-        Self { text, expected, attachments: Vec::with_capacity(expected) }
+        Self { text, expected, attachments: Vec::new() }
     }
 
     /// Takes an attachment. `true`: it was the last.

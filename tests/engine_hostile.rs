@@ -1,0 +1,184 @@
+//! Engine.IO and Socket.IO clients that are slow, cut their requests or send what no client of these protocols would: nothing
+//! hangs, nothing grows without bound, and nothing is lost that was sent as the protocol has it.
+
+use axum::Router;
+use futures_util::SinkExt;
+use socketio::{Binary, EventPayload, Hub, OverflowPolicy, Socket, State, Upgrade, event, events};
+use socketio_tests::{Client, Gate, Log, Seen, Server, log, serve_router, soon};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+const SEPARATOR: &str = "\u{1e}";
+
+async fn serve(hub: Hub) -> Server {
+    let routes = Router::new().merge(hub.socketio()).merge(hub.engine("/engine.io/"));
+    serve_router(hub, routes).await
+}
+
+/// A client that connects over a WebSocket, up to the packet that opens the session.
+async fn websocket(server: &Server) -> Client {
+    let mut client = server.connect_to("/socket.io/?EIO=4&transport=websocket").await;
+    assert!(client.text().await.starts_with("0{"));
+    client
+}
+
+/// A client that polls.
+struct Poller<'a> {
+    server: &'a Server,
+    path: String,
+}
+
+/// A request whose answer is still to come.
+struct Pending(TcpStream);
+
+impl Pending {
+    /// Status and body of the answer.
+    async fn answer(mut self) -> (u16, String) {
+        let mut answer = String::new();
+        soon("answer", self.0.read_to_string(&mut answer)).await.expect("an answer");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("an answer of HTTP");
+        (head[9..12].parse().expect("a status"), body.to_owned())
+    }
+}
+
+impl<'a> Poller<'a> {
+    /// Begins a session below this path.
+    async fn begin(server: &'a Server, path: &str) -> Self {
+        let mut poller = Self { server, path: format!("{path}?EIO=4&transport=polling") };
+        let (status, open) = poller.get().await.answer().await;
+        assert_eq!(status, 200);
+        let (_, sid) = open.split_once(r#""sid":""#).expect("an id");
+        poller.path = format!("{}&sid={}", poller.path, &sid[..20]);
+        poller
+    }
+
+    /// Begins a session, and connects to the namespace `/`.
+    async fn connect(server: &'a Server) -> Self {
+        let poller = Self::begin(server, "/socket.io/").await;
+        assert_eq!(poller.post("40").await.answer().await, (200, "ok".to_owned()));
+        assert!(poller.get().await.answer().await.1.starts_with("40{"));
+        poller
+    }
+
+    async fn request(&self, request: String) -> Pending {
+        let mut stream = TcpStream::connect(self.server.address()).await.expect("the server listens");
+        stream.write_all(request.as_bytes()).await.expect("the server takes it");
+        Pending(stream)
+    }
+
+    async fn get(&self) -> Pending {
+        self.request(format!("GET {} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n", self.path)).await
+    }
+
+    async fn post(&self, body: &str) -> Pending {
+        let head = "HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length:";
+        self.request(format!("POST {} {head} {}\r\n\r\n{body}", self.path, body.len())).await
+    }
+
+    /// Tries a WebSocket, up to the answer.
+    async fn probe(&self) -> Client {
+        let path = self.path.replace("polling", "websocket");
+        let mut client = self.server.connect_to(&path).await;
+        client.send("2probe").await;
+        assert_eq!(client.text().await, "3probe");
+        client
+    }
+}
+
+/// Notes what becomes of the sockets.
+fn watched(hub: Hub) -> (Hub, Seen) {
+    let (log, seen) = log();
+    hub.on("disconnect", move |payload: EventPayload| {
+        log.note(format!("disconnect {}", String::from_utf8_lossy(&payload.data)));
+    });
+    (hub, seen)
+}
+
+#[event("wait")]
+async fn wait(gate: State<Gate>) {
+    gate.pass().await;
+}
+
+#[event("note")]
+fn note(log: State<Log>, text: String) {
+    log.note(text);
+}
+
+#[event("sizes")]
+fn sizes(parts: Vec<Binary>) -> Vec<usize> {
+    parts.iter().map(|part| part.len()).collect()
+}
+
+#[event("echo")]
+fn echo(parts: Vec<Binary>) -> Vec<Binary> {
+    parts
+}
+
+#[event("once")]
+fn once(socket: &Socket) {
+    let _ = socket.emit("x");
+}
+
+#[event("flood")]
+fn flood(socket: &Socket) {
+    for _ in 0..100 {
+        let _ = socket.emit("x");
+    }
+}
+
+/// A packet may be larger than what waits for handlers may be.
+#[tokio::test]
+async fn attachments_larger_than_the_inbox_are_read_on() {
+    let server = serve(Hub::builder().events(events![sizes]).build().expect("a hub")).await;
+    let mut client = websocket(&server).await;
+    client.send("40").await;
+    client.text().await;
+    client.send(r#"452-1["sizes",[{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]]"#).await;
+    client.send_binary(vec![0; 200_000]).await;
+    client.send_binary(vec![0; 300_000]).await;
+    assert_eq!(client.text().await, "431[[200000,300000]]");
+}
+
+/// It comes and goes, and takes nothing of what it is told.
+#[tokio::test]
+async fn who_connects_over_and_over_and_never_reads_is_sent_away() {
+    for policy in [OverflowPolicy::Disconnect, OverflowPolicy::DropNewest] {
+        let hub = Hub::builder().outbox(100, 10_000).overflow(policy).close_timeout(Duration::from_millis(10));
+        let hub = hub.build().expect("a hub");
+        let server = serve(hub).await;
+        let mut client = websocket(&server).await;
+        let sends = async {
+            while !server.hub.is_empty() || server.hub.stats().connections > 0 {
+                for _ in 0..1_000 {
+                    client.0.feed(Message::text("40")).await?;
+                    client.0.feed(Message::text("41")).await?;
+                }
+                client.0.flush().await?;
+            }
+            Ok(())
+        };
+        let _: Result<(), Error> = soon("end", sends).await;
+    }
+}
+
+/// What handlers bring about for a client that does not poll fills its outbox, and then it is gone.
+#[tokio::test]
+async fn who_posts_and_never_polls_is_sent_away() {
+    let (hub, mut seen) =
+        watched(Hub::builder().outbox(2_000, 1 << 20).events(events![once, flood]).build().expect("a hub"));
+    let server = serve(hub).await;
+    let client = Poller::connect(&server).await;
+    let poll = client.get().await;
+    // The poll is known by the time that these are answered.
+    for _ in 0..3 {
+        client.post("3").await.answer().await;
+    }
+    // The first message takes the poll, before the others are read.
+    let body = [&[r#"42["once"]"#][..], &["3"; 300], &[r#"42["flood"]"#; 500]].concat().join(SEPARATOR);
+    let post = client.post(&body).await;
+    assert_eq!(poll.answer().await.0, 200);
+    seen.expect(&["disconnect overflow"]).await;
+    post.answer().await;
+}
