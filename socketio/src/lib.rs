@@ -60,6 +60,8 @@ pub mod guide {
     pub mod blocking_work {}
     #[doc = include_str!("docs/delivery.md")]
     pub mod delivery_order_and_limits {}
+    #[doc = include_str!("docs/socketio.md")]
+    pub mod socketio_clients {}
 }
 
 /// The README's code is compiled, too.
