@@ -48,7 +48,14 @@ pub(super) struct Polling {
 
 impl Default for Polling {
     fn default() -> Self {
-        Self { poll: None, post: None, batch: Batch::default(), hurried: false, farewell: engine::CLOSE, last_post: None }
+        Self {
+            poll: None,
+            post: None,
+            batch: Batch::default(),
+            hurried: false,
+            farewell: engine::CLOSE,
+            last_post: None,
+        }
     }
 }
 
