@@ -72,6 +72,15 @@ impl<'a> Poller<'a> {
         self.request(format!("GET {} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n", self.path)).await
     }
 
+    /// A poll that waits by now: it came before requests that are answered already.
+    async fn waiting_poll(&self) -> Pending {
+        let poll = self.get().await;
+        for _ in 0..3 {
+            self.post("3").await.answer().await;
+        }
+        poll
+    }
+
     async fn post(&self, body: &str) -> Pending {
         let head = "HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length:";
         self.request(format!("POST {} {head} {}\r\n\r\n{body}", self.path, body.len())).await
@@ -85,6 +94,15 @@ impl<'a> Poller<'a> {
         assert_eq!(client.text().await, "3probe");
         client
     }
+}
+
+async fn handler_waits(gate: &Gate) {
+    let waits = async {
+        while gate.waiting() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("handler", waits).await;
 }
 
 /// Notes what becomes of the sockets.
@@ -170,15 +188,55 @@ async fn who_posts_and_never_polls_is_sent_away() {
         watched(Hub::builder().outbox(2_000, 1 << 20).events(events![once, flood]).build().expect("a hub"));
     let server = serve(hub).await;
     let client = Poller::connect(&server).await;
-    let poll = client.get().await;
-    // The poll is known by the time that these are answered.
-    for _ in 0..3 {
-        client.post("3").await.answer().await;
-    }
+    let poll = client.waiting_poll().await;
     // The first message takes the poll, before the others are read.
     let body = [&[r#"42["once"]"#][..], &["3"; 300], &[r#"42["flood"]"#; 500]].concat().join(SEPARATOR);
     let post = client.post(&body).await;
     assert_eq!(poll.answer().await.0, 200);
     seen.expect(&["disconnect overflow"]).await;
     post.answer().await;
+}
+
+/// A plain WebSocket client in a namespace that comes and goes counts like any other.
+#[tokio::test]
+async fn a_dynamic_namespace_stays_as_long_as_anybody_is_in_it() {
+    let hub = Hub::builder().namespace("/room-{id}", |room| room).build().expect("a hub");
+    let plain = hub.clone();
+    let ws = move |upgrade: Upgrade| async move { plain.of("/room-1").websocket().accept(upgrade) };
+    let app = Router::new().merge(hub.socketio()).route("/ws", axum::routing::get(ws));
+    let server = serve_router(hub.clone(), app).await;
+    let mut first = websocket(&server).await;
+    first.send("40/room-1,").await;
+    first.text().await;
+    let mut second = server.connect_to("/ws").await;
+    second.settle().await;
+    second.close(1000, "").await;
+    second.closed().await;
+    soon("end", async {
+        while hub.of("/room-1").len() > 1 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(hub.namespaces(), ["/", "/room-1"]);
+    hub.of("/room-1").emit("still here").expect("a text");
+    assert_eq!(first.text().await, r#"42/room-1,["message","still here"]"#);
+    first.send("41/room-1,").await;
+    soon("end", async {
+        while hub.namespaces().len() > 1 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+/// A path with many places where a parameter may end.
+#[tokio::test]
+async fn no_path_takes_long_to_compare() {
+    let hub = Hub::builder().namespace("/{a}-{b}-{c}", |room| room).build().expect("a hub");
+    let server = serve(hub).await;
+    let mut client = websocket(&server).await;
+    let path = format!("/{}/", "-".repeat(900_000));
+    client.send(format!("40{path},")).await;
+    assert!(client.text().await.contains("Invalid namespace"));
 }
