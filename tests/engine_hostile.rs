@@ -159,6 +159,20 @@ async fn attachments_larger_than_the_inbox_are_read_on() {
     assert_eq!(client.text().await, "431[[200000,300000]]");
 }
 
+/// Whoever refers to an attachment again and again would have it copied as often, to whomever it is passed on.
+#[tokio::test]
+async fn no_packet_stands_for_more_bytes_than_a_payload_may_have() {
+    let (hub, mut seen) = watched(Hub::builder().events(events![echo]).build().expect("a hub"));
+    let server = serve(hub).await;
+    let mut client = websocket(&server).await;
+    client.send("40").await;
+    client.text().await;
+    let placeholders = vec![r#"{"_placeholder":true,"num":0}"#; 12].join(",");
+    client.send(format!(r#"451-["echo",[{placeholders}]]"#)).await;
+    client.send_binary(vec![0; 100_000]).await;
+    seen.expect(&["disconnect parse error"]).await;
+}
+
 /// It comes and goes, and takes nothing of what it is told.
 #[tokio::test]
 async fn who_connects_over_and_over_and_never_reads_is_sent_away() {

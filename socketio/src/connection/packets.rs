@@ -62,7 +62,7 @@ impl Connection {
         {
             let (text, attachments) = partial.into_parts();
             let packet = socketio::read(&text, max);
-            match packet.and_then(|packet| packet.with_placeholders(&text)) {
+            match packet.and_then(|packet| packet.with_placeholders(&text, &attachments, max_payload)) {
                 Ok(text) => self.receive_whole(&text.into(), attachments, context),
                 Err(socketio::Invalid) => self.parse_error(context),
             }

@@ -141,12 +141,27 @@ impl<'a> Packet<'a> {
     ///
     /// # Errors
     ///
-    /// A placeholder stands for none of them.
-    pub(crate) fn with_placeholders(&self, text: &str) -> Result<String, Invalid> {
+    /// A placeholder stands for none of them, or all of them together for more than `max` bytes: whoever passes the packet on
+    /// passes on an attachment as often as a placeholder stands for it.
+    pub(crate) fn with_placeholders(&self, text: &str, attachments: &[Bytes], max: usize) -> Result<String, Invalid> {
         let mut out = Vec::with_capacity(text.len());
         out.extend_from_slice(&text.as_bytes()[..text.len() - self.json.len()]);
-        write_value_with_placeholders(&mut Scanner::new(self.json), &mut out, self.attachments)?;
+        let mut allowance = Allowance { attachments, left: max };
+        write_value_with_placeholders(&mut Scanner::new(self.json), &mut out, &mut allowance)?;
         String::from_utf8(out).map_err(|_| Invalid)
+    }
+}
+
+/// The attachments of a packet, and for how many more bytes placeholders may stand.
+struct Allowance<'a> {
+    attachments: &'a [Bytes],
+    left: usize,
+}
+
+impl Allowance<'_> {
+    fn spend(&mut self, number: usize) -> Option<()> {
+        self.left = self.left.checked_sub(self.attachments.get(number)?.len())?;
+        Some(())
     }
 }
 
@@ -154,12 +169,12 @@ impl<'a> Packet<'a> {
 fn write_value_with_placeholders(
     scanner: &mut Scanner<'_>,
     out: &mut Vec<u8>,
-    attachments: usize,
+    allowance: &mut Allowance<'_>,
 ) -> Result<(), Invalid> {
     if scanner.take(b'[') {
         out.push(b'[');
         while !scanner.take(b']') {
-            write_value_with_placeholders(scanner, out, attachments)?;
+            write_value_with_placeholders(scanner, out, allowance)?;
             if scanner.take(b',') {
                 out.push(b',');
             }
@@ -180,7 +195,7 @@ fn write_value_with_placeholders(
         scanner.take(b':');
         out.push(b':');
         let value = out.len();
-        write_value_with_placeholders(scanner, out, attachments)?;
+        write_value_with_placeholders(scanner, out, allowance)?;
         match key {
             r#""_placeholder""# => is_placeholder = &out[value..] == b"true",
             r#""num""# => number = std::str::from_utf8(&out[value..]).ok().and_then(|number| number.parse().ok()),
@@ -193,7 +208,9 @@ fn write_value_with_placeholders(
     out.push(b'}');
     if is_placeholder {
         out.truncate(start);
-        write_placeholder(out, number.filter(|number| *number < attachments).ok_or(Invalid)?);
+        let number = number.ok_or(Invalid)?;
+        allowance.spend(number).ok_or(Invalid)?;
+        write_placeholder(out, number);
     }
     Ok(())
 }
@@ -398,7 +415,11 @@ mod tests {
 
     #[test]
     fn placeholders_may_be_written_in_other_ways() {
-        let rewritten = |text: &str| read(text, 10).expect("a packet").with_placeholders(text);
+        let attachments = [Bytes::from_static(&[0; 60]), Bytes::from_static(&[0; 40])];
+        let rewritten = |text: &str| {
+            let packet = read(text, 10).expect("a packet");
+            packet.with_placeholders(text, &attachments[..packet.attachments], 100)
+        };
         let text = r#"52-/x,3["a", {"num" : 1, "_placeholder":true},[{"b":{"_placeholder":true,"num":0}, "c":1}],{}]"#;
         let expected = r#"52-/x,3["a",{"_placeholder":true,"num":1},[{"b":{"_placeholder":true,"num":0},"c":1}],{}]"#;
         assert_eq!(rewritten(text).as_deref(), Ok(expected));
@@ -407,6 +428,7 @@ mod tests {
             r#"{"_placeholder":true,"num":-1}"#,
             r#"{"_placeholder":true,"num":"0"}"#,
             r#"{"_placeholder":true}"#,
+            r#"{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}"#,
         ] {
             assert_eq!(rewritten(&format!(r#"52-["a",{placeholder}]"#)), Err(Invalid), "{placeholder}");
         }
