@@ -211,6 +211,63 @@ async fn who_posts_and_never_polls_is_sent_away() {
     post.answer().await;
 }
 
+/// The client goes over while a POST of its own is still being read.
+#[tokio::test]
+async fn an_upgrade_waits_for_what_was_posted_before() {
+    let (log, mut seen) = log();
+    let gate = Gate::default();
+    let hub = Hub::builder().inbox(1, 1 << 20).state(gate.clone()).state(log).events(events![wait, note]);
+    let server = serve(hub.build().expect("a hub")).await;
+    let client = Poller::connect(&server).await;
+    let events = [r#"42["wait"]"#, r#"42["note","1"]"#, r#"42["note","2"]"#].join(SEPARATOR);
+    let post = client.post(&events).await;
+    let mut upgraded = client.probe().await;
+    upgraded.send("5").await;
+    upgraded.send(r#"42["note","3"]"#).await;
+    handler_waits(&gate).await;
+    // The server has seen by then that the client wants to go over.
+    client.get().await.answer().await;
+    gate.open();
+    seen.expect(&["1", "2", "3"]).await;
+    assert_eq!(post.answer().await.0, 200);
+}
+
+/// What would be told by it is lost, whatever the server is busy with.
+#[tokio::test]
+async fn a_poll_that_is_cut_while_nothing_is_read_ends_the_session() {
+    let gate = Gate::default();
+    let hub = Hub::builder().inbox(1, 1 << 20).state(gate.clone()).events(events![wait]).build().expect("a hub");
+    let (hub, mut seen) = watched(hub);
+    let server = serve(hub).await;
+    let client = Poller::connect(&server).await;
+    let poll = client.waiting_poll().await;
+    let post = client.post(&[r#"42["wait"]"#, r#"42["x"]"#, r#"42["x"]"#].join(SEPARATOR)).await;
+    handler_waits(&gate).await;
+    let socket = server.hub.sockets().pop().expect("a socket");
+    drop(poll);
+    soon("end", socket.closed()).await;
+    gate.open();
+    seen.expect(&["disconnect transport error"]).await;
+    drop(post);
+}
+
+/// As browsers do it when a page is left.
+#[tokio::test]
+async fn what_was_posted_whole_is_handled_though_the_client_waits_for_no_answer() {
+    let (log, mut seen) = log();
+    let gate = Gate::default();
+    let hub = Hub::builder().inbox(1, 1 << 20).state(gate.clone()).state(log).events(events![wait, note]);
+    let server = serve(hub.build().expect("a hub")).await;
+    let client = Poller::connect(&server).await;
+    let post = client.post(&[r#"42["wait"]"#, r#"42["note","1"]"#, r#"42["note","2"]"#].join(SEPARATOR)).await;
+    handler_waits(&gate).await;
+    drop(post);
+    // The server notices.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    gate.open();
+    seen.expect(&["1", "2"]).await;
+}
+
 /// A plain WebSocket client in a namespace that comes and goes counts like any other.
 #[tokio::test]
 async fn a_dynamic_namespace_stays_as_long_as_anybody_is_in_it() {
