@@ -112,7 +112,8 @@ impl Connection {
             (Kind::Connect, None) => self.connect(namespace, packet.json, context),
             (Kind::Event, Some(seat)) => self.receive_event(seat, text, packet, attachments, context),
             (Kind::Ack, Some(seat)) => self.receive_answer(seat, packet, attachments),
-            (Kind::Disconnect, Some(seat)) => {
+            // Nobody leaves what it has not been let into.
+            (Kind::Disconnect, Some(seat)) if !self.seats[seat].executor.is_opening() => {
                 self.seats[seat].conclude(&Disconnect::new(DisconnectReason::ClientDisconnect), false);
             }
             // Leaving may cross being sent away, and so may what was sent before.
