@@ -72,6 +72,15 @@ impl<'a> Poller<'a> {
         self.request(format!("GET {} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n", self.path)).await
     }
 
+    /// A poll that waits by now: it came before requests that are answered already.
+    async fn waiting_poll(&self) -> Pending {
+        let poll = self.get().await;
+        for _ in 0..3 {
+            self.post("3").await.answer().await;
+        }
+        poll
+    }
+
     async fn post(&self, body: &str) -> Pending {
         let head = "HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length:";
         self.request(format!("POST {} {head} {}\r\n\r\n{body}", self.path, body.len())).await
@@ -85,6 +94,15 @@ impl<'a> Poller<'a> {
         assert_eq!(client.text().await, "3probe");
         client
     }
+}
+
+async fn handler_waits(gate: &Gate) {
+    let waits = async {
+        while gate.waiting() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("handler", waits).await;
 }
 
 /// Notes what becomes of the sockets.
@@ -141,6 +159,20 @@ async fn attachments_larger_than_the_inbox_are_read_on() {
     assert_eq!(client.text().await, "431[[200000,300000]]");
 }
 
+/// Whoever refers to an attachment again and again would have it copied as often, to whomever it is passed on.
+#[tokio::test]
+async fn no_packet_stands_for_more_bytes_than_a_payload_may_have() {
+    let (hub, mut seen) = watched(Hub::builder().events(events![echo]).build().expect("a hub"));
+    let server = serve(hub).await;
+    let mut client = websocket(&server).await;
+    client.send("40").await;
+    client.text().await;
+    let placeholders = vec![r#"{"_placeholder":true,"num":0}"#; 12].join(",");
+    client.send(format!(r#"451-["echo",[{placeholders}]]"#)).await;
+    client.send_binary(vec![0; 100_000]).await;
+    seen.expect(&["disconnect parse error"]).await;
+}
+
 /// It comes and goes, and takes nothing of what it is told.
 #[tokio::test]
 async fn who_connects_over_and_over_and_never_reads_is_sent_away() {
@@ -170,15 +202,112 @@ async fn who_posts_and_never_polls_is_sent_away() {
         watched(Hub::builder().outbox(2_000, 1 << 20).events(events![once, flood]).build().expect("a hub"));
     let server = serve(hub).await;
     let client = Poller::connect(&server).await;
-    let poll = client.get().await;
-    // The poll is known by the time that these are answered.
-    for _ in 0..3 {
-        client.post("3").await.answer().await;
-    }
+    let poll = client.waiting_poll().await;
     // The first message takes the poll, before the others are read.
     let body = [&[r#"42["once"]"#][..], &["3"; 300], &[r#"42["flood"]"#; 500]].concat().join(SEPARATOR);
     let post = client.post(&body).await;
     assert_eq!(poll.answer().await.0, 200);
     seen.expect(&["disconnect overflow"]).await;
     post.answer().await;
+}
+
+/// The client goes over while a POST of its own is still being read.
+#[tokio::test]
+async fn an_upgrade_waits_for_what_was_posted_before() {
+    let (log, mut seen) = log();
+    let gate = Gate::default();
+    let hub = Hub::builder().inbox(1, 1 << 20).state(gate.clone()).state(log).events(events![wait, note]);
+    let server = serve(hub.build().expect("a hub")).await;
+    let client = Poller::connect(&server).await;
+    let events = [r#"42["wait"]"#, r#"42["note","1"]"#, r#"42["note","2"]"#].join(SEPARATOR);
+    let post = client.post(&events).await;
+    let mut upgraded = client.probe().await;
+    upgraded.send("5").await;
+    upgraded.send(r#"42["note","3"]"#).await;
+    handler_waits(&gate).await;
+    // The server has seen by then that the client wants to go over.
+    client.get().await.answer().await;
+    gate.open();
+    seen.expect(&["1", "2", "3"]).await;
+    assert_eq!(post.answer().await.0, 200);
+}
+
+/// What would be told by it is lost, whatever the server is busy with.
+#[tokio::test]
+async fn a_poll_that_is_cut_while_nothing_is_read_ends_the_session() {
+    let gate = Gate::default();
+    let hub = Hub::builder().inbox(1, 1 << 20).state(gate.clone()).events(events![wait]).build().expect("a hub");
+    let (hub, mut seen) = watched(hub);
+    let server = serve(hub).await;
+    let client = Poller::connect(&server).await;
+    let poll = client.waiting_poll().await;
+    let post = client.post(&[r#"42["wait"]"#, r#"42["x"]"#, r#"42["x"]"#].join(SEPARATOR)).await;
+    handler_waits(&gate).await;
+    let socket = server.hub.sockets().pop().expect("a socket");
+    drop(poll);
+    soon("end", socket.closed()).await;
+    gate.open();
+    seen.expect(&["disconnect transport error"]).await;
+    drop(post);
+}
+
+/// As browsers do it when a page is left.
+#[tokio::test]
+async fn what_was_posted_whole_is_handled_though_the_client_waits_for_no_answer() {
+    let (log, mut seen) = log();
+    let gate = Gate::default();
+    let hub = Hub::builder().inbox(1, 1 << 20).state(gate.clone()).state(log).events(events![wait, note]);
+    let server = serve(hub.build().expect("a hub")).await;
+    let client = Poller::connect(&server).await;
+    let post = client.post(&[r#"42["wait"]"#, r#"42["note","1"]"#, r#"42["note","2"]"#].join(SEPARATOR)).await;
+    handler_waits(&gate).await;
+    drop(post);
+    // The server notices.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    gate.open();
+    seen.expect(&["1", "2"]).await;
+}
+
+/// A plain WebSocket client in a namespace that comes and goes counts like any other.
+#[tokio::test]
+async fn a_dynamic_namespace_stays_as_long_as_anybody_is_in_it() {
+    let hub = Hub::builder().namespace("/room-{id}", |room| room).build().expect("a hub");
+    let plain = hub.clone();
+    let ws = move |upgrade: Upgrade| async move { plain.of("/room-1").websocket().accept(upgrade) };
+    let app = Router::new().merge(hub.socketio()).route("/ws", axum::routing::get(ws));
+    let server = serve_router(hub.clone(), app).await;
+    let mut first = websocket(&server).await;
+    first.send("40/room-1,").await;
+    first.text().await;
+    let mut second = server.connect_to("/ws").await;
+    second.settle().await;
+    second.close(1000, "").await;
+    second.closed().await;
+    soon("end", async {
+        while hub.of("/room-1").len() > 1 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(hub.namespaces(), ["/", "/room-1"]);
+    hub.of("/room-1").emit("still here").expect("a text");
+    assert_eq!(first.text().await, r#"42/room-1,["message","still here"]"#);
+    first.send("41/room-1,").await;
+    soon("end", async {
+        while hub.namespaces().len() > 1 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+/// A path with many places where a parameter may end.
+#[tokio::test]
+async fn no_path_takes_long_to_compare() {
+    let hub = Hub::builder().namespace("/{a}-{b}-{c}", |room| room).build().expect("a hub");
+    let server = serve(hub).await;
+    let mut client = websocket(&server).await;
+    let path = format!("/{}/", "-".repeat(900_000));
+    client.send(format!("40{path},")).await;
+    assert!(client.text().await.contains("Invalid namespace"));
 }

@@ -139,7 +139,8 @@ pub struct Packet {
 /// Reads a text as a Socket.IO packet, as long as it is not too deep for whatever comes after.
 pub fn read_packet(text: &str) -> Option<Packet> {
     let packet = socketio::read(text, 10).ok()?;
-    let rewritten = (packet.depth <= 128).then(|| packet.with_placeholders(text).ok()).flatten();
+    let attachments = vec![Bytes::new(); packet.attachments];
+    let rewritten = (packet.depth <= 128).then(|| packet.with_placeholders(text, &attachments, 1000).ok()).flatten();
     Some(Packet {
         attachments: packet.attachments,
         namespace: packet.namespace.to_owned(),

@@ -62,7 +62,7 @@ impl Engine {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        [self.join_by, self.probe.as_ref().map(|probe| probe.by)].into_iter().flatten().min()
+        [self.join_by, self.probe.as_ref().and_then(|probe| probe.by)].into_iter().flatten().min()
     }
 }
 
@@ -70,7 +70,7 @@ impl Connection {
     /// Does what is due on the way to a namespace or to a WebSocket.
     pub(super) fn engine_deadline(&mut self, now: Instant, context: &mut Context<'_>) {
         let super::Protocol::Engine(engine) = &mut self.protocol else { return };
-        if engine.probe.as_ref().is_some_and(|probe| probe.by <= now) {
+        if engine.probe.as_ref().and_then(|probe| probe.by).is_some_and(|by| by <= now) {
             tracing::debug!("the client did not complete its upgrade");
             self.give_up_probe(context);
         }

@@ -33,7 +33,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::event::disconnect::{Disconnect, DisconnectReason};
-use crate::event::dispatch::is_heard;
+use crate::event::dispatch::{is_heard, unheard};
 use crate::event::error::EventError;
 use crate::event::handler::Lifecycle;
 use crate::event::incoming::{Incoming, Subject};
@@ -215,8 +215,12 @@ impl Connection {
         for mail in self.peer.mailbox.take_mail() {
             match mail {
                 Mail::Run(socket, subject) if self.is_open() || matches!(subject, Subject::Error(_)) => {
-                    if let Some(seat) = self.place_of(&socket) {
-                        self.seats[seat].executor.submit(Incoming::new(socket, subject), context);
+                    let seat = self.place_of(&socket);
+                    let incoming = Incoming::new(socket, subject);
+                    match seat {
+                        Some(seat) => self.seats[seat].executor.submit(incoming, context),
+                        // A socket that has left does not hear of it any more.
+                        None => unheard(&incoming),
                     }
                 }
                 Mail::Run(..) => {}

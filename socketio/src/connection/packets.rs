@@ -60,7 +60,7 @@ impl Connection {
         {
             let (text, attachments) = partial.into_parts();
             let packet = socketio::read(&text, max);
-            match packet.and_then(|packet| packet.with_placeholders(&text)) {
+            match packet.and_then(|packet| packet.with_placeholders(&text, &attachments, max_payload)) {
                 Ok(text) => self.receive_whole(&text.into(), attachments, context),
                 Err(socketio::Invalid) => self.parse_error(context),
             }
@@ -110,7 +110,8 @@ impl Connection {
             (Kind::Connect, None) => self.connect(namespace, packet.json, context),
             (Kind::Event, Some(seat)) => self.receive_event(seat, text, packet, attachments, context),
             (Kind::Ack, Some(seat)) => self.receive_answer(seat, packet, attachments),
-            (Kind::Disconnect, Some(seat)) => {
+            // Nobody leaves what it has not been let into.
+            (Kind::Disconnect, Some(seat)) if !self.seats[seat].executor.is_opening() => {
                 self.seats[seat].conclude(&Disconnect::new(DisconnectReason::ClientDisconnect), false);
             }
             // Leaving may cross being sent away, and so may what was sent before.

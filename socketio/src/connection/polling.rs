@@ -3,6 +3,7 @@
 //! The requests are answered by tasks of their own, which hand them over through the [mailbox](super::mailbox) and wait.
 
 use bytes::Bytes;
+use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::sync::oneshot;
@@ -82,17 +83,11 @@ impl Polling {
     }
 
     /// The next packet of the POST that is being read.
-    pub(super) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, Disconnect>> {
-        if self.poll.as_mut().is_some_and(|poll| poll.poll_closed(context).is_ready()) {
-            self.poll = None;
-            return Poll::Ready(Err(broken("the poll was cut")));
-        }
+    pub(super) fn poll_next(&mut self) -> Poll<Message> {
         let Some(post) = &mut self.post else { return Poll::Pending };
-        if post.done.poll_closed(context).is_ready() {
-            return Poll::Ready(Err(broken("the request with data was cut")));
-        }
+        // All of it has come, also where nobody waits for the answer any more.
         match post.body.next() {
-            Some(packet) => Poll::Ready(Ok(Message::Text(packet))),
+            Some(packet) => Poll::Ready(Message::Text(packet)),
             None => {
                 self.finish_post(true);
                 Poll::Pending
@@ -122,12 +117,21 @@ impl Polling {
         }
     }
 
-    /// Answers the poll that waits, if there is something to say. `Ready`: all of it is said, and with `last` the end too.
-    pub(super) fn poll_write(&mut self, mailbox: &Mailbox, last: bool) -> Poll<()> {
-        if self.poll.is_none() {
+    /// Answers the poll that waits, if there is something to say. `Ready`: all of it is said, and with `last` the end too. An
+    /// error: nobody waits for the answer any more.
+    pub(super) fn poll_write(
+        &mut self,
+        context: &mut Context<'_>,
+        mailbox: &Mailbox,
+        last: bool,
+    ) -> Poll<io::Result<()>> {
+        let Some(poll) = &mut self.poll else {
             // So that nobody waits for it to be written.
             mailbox.left_over(self.load());
             return Poll::Pending;
+        };
+        if poll.poll_closed(context).is_ready() {
+            return Poll::Ready(Err(cut()));
         }
         let mut waiting = Vec::new();
         self.flatten(&mut waiting);
@@ -136,16 +140,16 @@ impl Polling {
         let mut body = Vec::new();
         engine::write_body(&mut body, &waiting);
         if !body.is_empty() {
-            self.answer(body.into());
+            self.answer(body.into())?;
             // The end has a body of its own: clients look at it before they look at messages in the same one.
-            return if last { Poll::Pending } else { Poll::Ready(()) };
+            return if last { Poll::Pending } else { Poll::Ready(Ok(())) };
         }
         if last {
-            self.answer(Bytes::from_static(self.farewell.as_bytes()));
+            self.answer(Bytes::from_static(self.farewell.as_bytes()))?;
         } else if self.hurried {
-            self.answer(Bytes::from_static(engine::NOOP.as_bytes()));
+            self.answer(Bytes::from_static(engine::NOOP.as_bytes()))?;
         }
-        Poll::Ready(())
+        Poll::Ready(Ok(()))
     }
 
     /// Empties the batch.
@@ -159,10 +163,10 @@ impl Polling {
         }
     }
 
-    fn answer(&mut self, body: Bytes) {
-        if let Some(poll) = self.poll.take() {
-            // That it was cut shows when it is looked at next.
-            let _ = poll.send(Some(body));
+    fn answer(&mut self, body: Bytes) -> io::Result<()> {
+        match self.poll.take() {
+            Some(poll) => poll.send(Some(body)).map_err(|_| cut()),
+            None => Ok(()),
         }
     }
 
@@ -191,7 +195,8 @@ impl Polling {
 
     /// Ends the session: a poll that waits is told.
     pub(super) fn shut(&mut self) {
-        self.answer(Bytes::from_static(self.farewell.as_bytes()));
+        // Who is not there any more need not be told.
+        let _ = self.answer(Bytes::from_static(self.farewell.as_bytes()));
         self.finish_post(false);
         if let Some(done) = self.last_post.take() {
             let _ = done.send(true);
@@ -201,11 +206,16 @@ impl Polling {
     /// Ends this way of travelling, because the client has taken another: a poll that waits is let go, and what was put
     /// behind the last one goes the other way.
     pub(super) fn hand_over(&mut self) -> Vec<u8> {
-        self.answer(Bytes::from_static(engine::NOOP.as_bytes()));
+        // That a poll was cut is no loss now.
+        let _ = self.answer(Bytes::from_static(engine::NOOP.as_bytes()));
         let mut left = Vec::new();
         self.flatten(&mut left);
         left
     }
+}
+
+fn cut() -> io::Error {
+    io::Error::other("the poll was cut")
 }
 
 fn broken(why: &'static str) -> Disconnect {

@@ -97,7 +97,8 @@ impl Connection {
             }
         }
         self.transport.keep(&mut received);
-        more || had_mail
+        // A POST that has come to its end may be what an upgrade has waited for.
+        more || had_mail || self.go_over()
     }
 
     fn receive(&mut self, message: Message, context: &mut Context<'_>) {

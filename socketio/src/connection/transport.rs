@@ -31,7 +31,7 @@ impl Transport {
     ) -> Poll<Result<Message, Disconnect>> {
         match self {
             Self::WebSocket(link) => link.poll_next(context, received),
-            Self::Polling(polling) => polling.poll_next(context),
+            Self::Polling(polling) => polling.poll_next().map(Ok),
         }
     }
 
@@ -52,7 +52,7 @@ impl Transport {
     ) -> Poll<io::Result<()>> {
         match self {
             Self::WebSocket(link) => link.poll_write(context, Some(mailbox)),
-            Self::Polling(polling) => polling.poll_write(mailbox, last).map(Ok),
+            Self::Polling(polling) => polling.poll_write(context, mailbox, last),
         }
     }
 

@@ -14,13 +14,16 @@ use crate::socket::handshake::Request;
 use crate::wire::engine::{self, Packet};
 use crate::wire::frame::Frame;
 
+/// How many messages of a WebSocket that is being tried are read at once.
+const READ_BUDGET: usize = 16;
+
 /// A WebSocket that a polling client tries.
 pub(super) struct Probe {
     link: Box<Link>,
     /// The request that it began with.
     request: Arc<Request>,
-    /// Until when the client is to have gone over.
-    pub(super) by: Instant,
+    /// Until when the client is to have gone over. `None`: it has, and only waits for this side.
+    pub(super) by: Option<Instant>,
     /// Whether the client wants to go over, as soon as everything is read that it has sent before.
     is_ready: bool,
 }
@@ -48,7 +51,7 @@ impl Connection {
 
     /// Lets a polling client try a WebSocket, one at a time.
     pub(super) fn probe(&mut self, link: Box<Link>, request: Arc<Request>, context: &mut Context<'_>) {
-        let by = after(Instant::now(), self.config().upgrade_timeout);
+        let by = Some(after(Instant::now(), self.config().upgrade_timeout));
         match (&mut self.protocol, &self.transport) {
             (Protocol::Engine(engine), Transport::Polling(_))
                 if engine.probe.is_none() && matches!(self.phase, Phase::Open) =>
@@ -59,15 +62,22 @@ impl Connection {
         }
     }
 
-    /// Reads what comes by the WebSocket that is being tried. `true`: the client has gone over to it.
+    /// Reads what comes by the WebSocket that is being tried. `true`: the client has gone over to it, or there is more.
     pub(super) fn read_probe(&mut self, context: &mut Context<'_>) -> bool {
         let (Protocol::Engine(engine), Some(polling)) = (&mut self.protocol, self.transport.polling()) else {
             return false;
         };
         let Some(probe) = &mut engine.probe else { return false };
         if !probe.is_ready {
+            // Who does not take the answers is not heard.
+            let is_writable = probe.link.poll_write(context, None);
             let mut received = Received::take();
+            let mut budget = READ_BUDGET;
             let is_usable = loop {
+                if is_writable.is_pending() || budget == 0 {
+                    break true;
+                }
+                budget -= 1;
                 match probe.link.poll_next(context, &mut received) {
                     Poll::Pending => break true,
                     Poll::Ready(Ok(Message::Ping(_) | Message::Pong(_))) => {}
@@ -80,6 +90,7 @@ impl Connection {
                         }
                         Ok(Packet::Upgrade) => {
                             probe.is_ready = true;
+                            probe.by = None;
                             break true;
                         }
                         _ => break false,
@@ -92,12 +103,15 @@ impl Connection {
                 self.give_up_probe(context);
                 return false;
             }
+            if budget == 0 {
+                return true;
+            }
         }
         self.go_over()
     }
 
     /// Takes the client's WebSocket for its transport, once it wants that and everything that it sent before is read.
-    fn go_over(&mut self) -> bool {
+    pub(super) fn go_over(&mut self) -> bool {
         let (Protocol::Engine(engine), Transport::Polling(polling)) = (&mut self.protocol, &mut self.transport) else {
             return false;
         };

@@ -165,13 +165,25 @@ impl Hub {
         Some(kept)
     }
 
+    /// A guest comes who has the namespace already, and does not ask for it by its path. One that has vanished meanwhile is
+    /// found again, unless there is another in its place.
+    pub(crate) fn visit(&self, space: &Arc<Space>) {
+        if space.is_vanishing() {
+            let mut spaces = self.core().spaces.write();
+            space.add_guest();
+            spaces.entry(space.path().into()).or_insert_with(|| Arc::clone(space));
+        }
+    }
+
     /// A socket has left a namespace, which vanishes now if it is of that kind and the socket was the last.
-    pub(crate) fn vacate(&self, space: &Space) {
+    pub(crate) fn vacate(&self, space: &Arc<Space>) {
         if !space.is_vanishing() {
             return;
         }
         let mut spaces = self.core().spaces.write();
-        let vanished = if space.remove_guest() { spaces.remove(space.path()) } else { None };
+        let is_empty = space.remove_guest();
+        let is_known = spaces.get(space.path()).is_some_and(|known| Arc::ptr_eq(known, space));
+        let vanished = if is_empty && is_known { spaces.remove(space.path()) } else { None };
         drop(spaces);
         drop(vanished);
     }

@@ -1,6 +1,7 @@
 //! [`Pattern`]: which namespaces exist only while somebody is in them.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Tells whether a path is that of a namespace.
@@ -14,7 +15,11 @@ impl Matching {
     pub(crate) fn matches(&self, path: &str) -> bool {
         match self {
             Self::Pattern(pattern) => pattern.matches(path),
-            Self::Function(matches) => matches(path),
+            // The application's own: whatever becomes of it, the connection goes on.
+            Self::Function(matches) => catch_unwind(AssertUnwindSafe(|| matches(path))).unwrap_or_else(|_| {
+                tracing::error!("a function that tells namespaces panicked");
+                false
+            }),
         }
     }
 }
@@ -45,20 +50,27 @@ impl Pattern {
         (parts.len() > 1).then_some(Self(parts))
     }
 
+    /// Clients choose the path: it is gone through once for each parameter, whatever it is.
     pub(crate) fn matches(&self, path: &str) -> bool {
-        let [first, rest @ ..] = &self.0[..] else { return false };
-        path.strip_prefix(&**first).is_some_and(|path| follows(path, rest))
+        let [first, parts @ ..] = &self.0[..] else { return false };
+        let Some(path) = path.strip_prefix(&**first) else { return false };
+        // Where everything before the next parameter can have ended.
+        let mut ends = vec![false; path.len() + 1];
+        ends[0] = true;
+        for part in parts {
+            let mut next = vec![false; path.len() + 1];
+            let mut is_within = false;
+            for (at, character) in path.char_indices() {
+                is_within = (is_within || ends[at]) && character != '/';
+                let end = at + character.len_utf8();
+                if is_within && path[end..].starts_with(&**part) {
+                    next[end + part.len()] = true;
+                }
+            }
+            ends = next;
+        }
+        ends[path.len()]
     }
-}
-
-/// Whether a parameter and the first part stand at the beginning of `path`, and so on to its end.
-fn follows(path: &str, parts: &[Box<str>]) -> bool {
-    let Some((next, rest)) = parts.split_first() else { return path.is_empty() };
-    let longest = path.find('/').unwrap_or(path.len());
-    path.char_indices()
-        .map(|(at, character)| at + character.len_utf8())
-        .take_while(|end| *end <= longest)
-        .any(|end| path[end..].strip_prefix(&**next).is_some_and(|path| follows(path, rest)))
 }
 
 #[cfg(test)]

@@ -237,6 +237,7 @@ impl EngineRoutes {
         if is_bare {
             let identity = Identity::Session(peer.session.as_ref().map_or("", |session| session.sid()));
             let (hub, space) = (self.hub.clone(), Arc::clone(&self.space));
+            hub.visit(&space);
             let socket = Socket::register(hub, space, Arc::clone(peer), extensions, identity);
             connection.seat(socket, self.on_open.as_ref());
         }

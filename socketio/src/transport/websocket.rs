@@ -122,6 +122,7 @@ impl WebSocketRoute {
         let link = Link::new(stream, received, config.max_payload);
         let mailbox = Mailbox::new(config.outbox, config.overflow);
         let peer = Arc::new(Peer::new(mailbox, request, Encoding::Envelopes, None));
+        self.hub.visit(&self.space);
         let socket = Socket::register(self.hub.clone(), self.space, Arc::clone(&peer), extensions, Identity::Uuid);
         admission.fill(&peer);
         Connection::plain(link, socket, self.envelopes, self.on_open.as_ref(), admission).run()

@@ -101,7 +101,8 @@ impl Iterator for Body {
         let Some(end) = rest.bytes().position(|byte| byte == SEPARATOR) else { return Some(rest) };
         let bytes: &Bytes = rest.as_ref();
         self.0 = Some(slice(bytes, &bytes[end + 1..]));
-        Some(slice(bytes, &bytes[..end]))
+        // A copy: what waits for long must not keep a whole body in memory, of which it may be the smallest part.
+        Some(rest.as_str()[..end].into())
     }
 }
 

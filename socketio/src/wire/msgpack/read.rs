@@ -83,7 +83,12 @@ impl<'a> Reader<'a> {
         };
         let text = [kind.as_bytes(), attachments.as_bytes(), namespace.as_bytes(), b",", &id, &data].concat();
         let text = String::from_utf8(text).map_err(|_| InvalidPacket)?;
-        Ok(ParserPacket { text, attachments: std::mem::take(&mut self.attachments) })
+        let mut attachments = std::mem::take(&mut self.attachments);
+        // What waits for long must not keep a message in memory of which it is the smallest part.
+        if attachments.iter().map(Bytes::len).sum::<usize>() < self.whole.len() / 2 {
+            attachments.iter_mut().for_each(|attachment| *attachment = Bytes::copy_from_slice(attachment));
+        }
+        Ok(ParserPacket { text, attachments })
     }
 
     fn marker(&mut self) -> Read<Marker> {

@@ -24,6 +24,7 @@ use std::borrow::Cow;
 
 use super::scan::Scanner;
 use crate::event::handler::is_reserved;
+use placeholder::Allowance;
 pub(crate) use placeholder::PLACEHOLDER;
 pub(crate) use write::{
     ConnectError, write_ack, write_connect, write_connect_error, write_disconnect, write_error, write_event,
@@ -144,11 +145,12 @@ impl<'a> Packet<'a> {
     ///
     /// # Errors
     ///
-    /// A placeholder stands for none of them.
-    pub(crate) fn with_placeholders(&self, text: &str) -> Result<String, Invalid> {
+    /// A placeholder stands for none of them, or all of them together for more than `max` bytes: whoever passes the packet on
+    /// passes on an attachment as often as a placeholder stands for it.
+    pub(crate) fn with_placeholders(&self, text: &str, attachments: &[Bytes], max: usize) -> Result<String, Invalid> {
         let mut out = Vec::with_capacity(text.len());
         out.extend_from_slice(&text.as_bytes()[..text.len() - self.json.len()]);
-        placeholder::rewrite(&mut Scanner::new(self.json), &mut out, self.attachments)?;
+        placeholder::rewrite(&mut Scanner::new(self.json), &mut out, &mut Allowance::new(attachments, max))?;
         String::from_utf8(out).map_err(|_| Invalid)
     }
 }
@@ -273,7 +275,11 @@ mod tests {
 
     #[test]
     fn placeholders_may_be_written_in_other_ways() {
-        let rewritten = |text: &str| read(text, 10).expect("a packet").with_placeholders(text);
+        let attachments = [Bytes::from_static(&[0; 60]), Bytes::from_static(&[0; 40])];
+        let rewritten = |text: &str| {
+            let packet = read(text, 10).expect("a packet");
+            packet.with_placeholders(text, &attachments[..packet.attachments], 100)
+        };
         let text = r#"52-/x,3["a", {"num" : 1, "_placeholder":true},[{"b":{"_placeholder":true,"num":0}, "c":1}],{}]"#;
         let expected = r#"52-/x,3["a",{"_placeholder":true,"num":1},[{"b":{"_placeholder":true,"num":0},"c":1}],{}]"#;
         assert_eq!(rewritten(text).as_deref(), Ok(expected));
@@ -282,6 +288,7 @@ mod tests {
             r#"{"_placeholder":true,"num":-1}"#,
             r#"{"_placeholder":true,"num":"0"}"#,
             r#"{"_placeholder":true}"#,
+            r#"{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}"#,
         ] {
             assert_eq!(rewritten(&format!(r#"52-["a",{placeholder}]"#)), Err(Invalid), "{placeholder}");
         }

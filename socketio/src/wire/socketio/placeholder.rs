@@ -1,5 +1,7 @@
 //! What stands for binary data in the JSON of a packet.
 
+use bytes::Bytes;
+
 use super::Invalid;
 use crate::wire::scan::Scanner;
 
@@ -13,12 +15,33 @@ pub(crate) fn write(out: &mut Vec<u8>, number: usize) {
     out.push(b'}');
 }
 
+/// The attachments of a packet, and for how many more bytes placeholders may stand.
+pub(super) struct Allowance<'a> {
+    attachments: &'a [Bytes],
+    left: usize,
+}
+
+impl<'a> Allowance<'a> {
+    pub(super) fn new(attachments: &'a [Bytes], max: usize) -> Self {
+        Self { attachments, left: max }
+    }
+
+    fn spend(&mut self, number: usize) -> Option<()> {
+        self.left = self.left.checked_sub(self.attachments.get(number)?.len())?;
+        Some(())
+    }
+}
+
 /// Copies the value that comes next. How deep it is, is known by now.
-pub(super) fn rewrite(scanner: &mut Scanner<'_>, out: &mut Vec<u8>, attachments: usize) -> Result<(), Invalid> {
+pub(super) fn rewrite(
+    scanner: &mut Scanner<'_>,
+    out: &mut Vec<u8>,
+    allowance: &mut Allowance<'_>,
+) -> Result<(), Invalid> {
     if scanner.take(b'[') {
         out.push(b'[');
         while !scanner.take(b']') {
-            rewrite(scanner, out, attachments)?;
+            rewrite(scanner, out, allowance)?;
             if scanner.take(b',') {
                 out.push(b',');
             }
@@ -39,7 +62,7 @@ pub(super) fn rewrite(scanner: &mut Scanner<'_>, out: &mut Vec<u8>, attachments:
         scanner.take(b':');
         out.push(b':');
         let value = out.len();
-        rewrite(scanner, out, attachments)?;
+        rewrite(scanner, out, allowance)?;
         match key {
             r#""_placeholder""# => is_placeholder = &out[value..] == b"true",
             r#""num""# => number = std::str::from_utf8(&out[value..]).ok().and_then(|number| number.parse().ok()),
@@ -52,7 +75,9 @@ pub(super) fn rewrite(scanner: &mut Scanner<'_>, out: &mut Vec<u8>, attachments:
     out.push(b'}');
     if is_placeholder {
         out.truncate(start);
-        write(out, number.filter(|number| *number < attachments).ok_or(Invalid)?);
+        let number = number.ok_or(Invalid)?;
+        allowance.spend(number).ok_or(Invalid)?;
+        write(out, number);
     }
     Ok(())
 }
