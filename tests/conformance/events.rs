@@ -35,8 +35,8 @@ impl Chosen {
             Some("socket") => socket.except(""),
             _ => namespace.except(""),
         };
-        let selected = self.to.iter().fold(all, |selected, room| selected.to(room));
-        let selected = self.except.iter().fold(selected, |selected, room| selected.except(room));
+        let selected = self.to.iter().fold(all, Selection::to);
+        let selected = self.except.iter().fold(selected, Selection::except);
         act(if self.volatile { selected.volatile() } else { selected })
     }
 }
@@ -139,6 +139,7 @@ async fn poll(socket: &Socket, chosen: Chosen, time: u64, args: RawArgs<'_>) -> 
 }
 
 #[event("fetch")]
+#[allow(clippy::redundant_closure_for_method_calls, reason = "the method itself is one of a single lifetime")]
 async fn fetch(socket: &Socket, chosen: Chosen) -> Value {
     let mut fetched = chosen.select(socket, |selection| selection.fetch_sockets()).await;
     fetched.sort_by(|one, other| one.id.cmp(&other.id));

@@ -195,3 +195,24 @@ test('the messages of an upgraded session have the headers of its WebSocket', as
   direct.send('4headers');
   assert.equal(JSON.parse((await direct.next()).slice(1))['x-name'], 'Bob');
 });
+
+test('what a client does on one connection after another is seen in that order', async (t) => {
+  const server = await patient(t);
+  for (let i = 0; i < 100; i += 1) {
+    const session = await Polling.open(server);
+    const client = await session.upgrade(t);
+    // Without a look at the answer to the probe.
+    client.send('2probe');
+    client.send('5');
+    assert.equal((await session.get()).status, 400, `upgrade ${i}`);
+    client.send('4still here');
+    assert.equal(await client.next(), '3probe');
+    assert.equal(await client.next(), '4still here');
+  }
+  for (let i = 0; i < 100; i += 1) {
+    const session = await Polling.open(server);
+    const [poll, post] = await Promise.all([session.poll(), session.post('1')]);
+    assert.deepEqual([poll, post], ['6', 'ok'], `close ${i}`);
+    await session.gone();
+  }
+});

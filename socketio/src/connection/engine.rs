@@ -4,12 +4,13 @@ use bytes::Bytes;
 use http::Extensions;
 use std::sync::Arc;
 use std::task::Context;
+use std::time::Duration;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::end::End;
 use super::upgrading::Probe;
-use super::{Connection, Linger, Phase, Transport};
+use super::{Connection, Linger, Phase, Transport, after};
 use crate::event::disconnect::{Disconnect, DisconnectReason};
 use crate::event::handler::Lifecycle;
 use crate::event::incoming::Subject;
@@ -17,6 +18,9 @@ use crate::socket::handshake::Request;
 use crate::wire::engine::{self, Packet};
 use crate::wire::parser::ParserMessage;
 use crate::wire::socketio::Partial;
+
+/// How long a session that its client has closed waits for a poll which the client had sent before, on another connection.
+const STRAGGLERS: Duration = Duration::from_millis(50);
 
 /// What an Engine.IO session is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +128,14 @@ impl Connection {
         match &mut self.transport {
             Transport::Polling(polling) => {
                 polling.closed_by_client();
-                self.close(context);
+                self.peer.mailbox.discard();
+                match polling.is_polled() {
+                    true => self.close(context),
+                    false => {
+                        let by = by.min(after(Instant::now(), STRAGGLERS));
+                        self.phase = Phase::Closing { by, code: 1005, reason: String::new() };
+                    }
+                }
             }
             Transport::WebSocket(link) => {
                 link.close(1000, "");

@@ -34,7 +34,6 @@ pub(crate) struct Post {
     pub(crate) done: oneshot::Sender<bool>,
 }
 
-#[derive(Default)]
 pub(super) struct Polling {
     poll: Option<oneshot::Sender<Option<Bytes>>>,
     post: Option<Post>,
@@ -42,7 +41,22 @@ pub(super) struct Polling {
     /// Whether polls are answered at once, so that the client can go on with its upgrade.
     hurried: bool,
     /// What the last poll is answered with.
-    farewell: Option<&'static str>,
+    farewell: &'static str,
+    /// The POST with which the client has closed the session, to be answered at its end.
+    last_post: Option<oneshot::Sender<bool>>,
+}
+
+impl Default for Polling {
+    fn default() -> Self {
+        Self {
+            poll: None,
+            post: None,
+            batch: Batch::default(),
+            hurried: false,
+            farewell: engine::CLOSE,
+            last_post: None,
+        }
+    }
 }
 
 impl Polling {
@@ -86,6 +100,11 @@ impl Polling {
         }
     }
 
+    /// Whether a poll waits.
+    pub(super) fn is_polled(&self) -> bool {
+        self.poll.is_some()
+    }
+
     /// Whether a POST brings more than was wanted until now.
     pub(super) fn has_more(&self) -> bool {
         self.post.is_some()
@@ -122,7 +141,7 @@ impl Polling {
             return if last { Poll::Pending } else { Poll::Ready(()) };
         }
         if last {
-            self.answer(Bytes::from_static(engine::CLOSE.as_bytes()));
+            self.answer(Bytes::from_static(self.farewell.as_bytes()));
         } else if self.hurried {
             self.answer(Bytes::from_static(engine::NOOP.as_bytes()));
         }
@@ -164,16 +183,19 @@ impl Polling {
         self.hurried = hurried;
     }
 
-    /// The client has closed the session: its poll is let go without a word of it.
+    /// The client has closed the session: its poll is let go without a word of it. What follows in the body means nothing.
     pub(super) fn closed_by_client(&mut self) {
-        self.farewell = Some(engine::NOOP);
-        self.finish_post(true);
+        self.farewell = engine::NOOP;
+        self.last_post = self.post.take().map(|post| post.done);
     }
 
     /// Ends the session: a poll that waits is told.
     pub(super) fn shut(&mut self) {
-        self.answer(Bytes::from_static(self.farewell.unwrap_or(engine::CLOSE).as_bytes()));
+        self.answer(Bytes::from_static(self.farewell.as_bytes()));
         self.finish_post(false);
+        if let Some(done) = self.last_post.take() {
+            let _ = done.send(true);
+        }
     }
 
     /// Ends this way of travelling, because the client has taken another: a poll that waits is let go, and what was put

@@ -4,11 +4,15 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::peer::Peer;
+
+/// How long a WebSocket may take from its answer to the connection that it is for.
+const ARRIVAL: Duration = Duration::from_millis(100);
 
 /// The sessions of one Engine.IO endpoint, by their ids.
 #[derive(Debug, Default)]
@@ -36,6 +40,35 @@ pub(crate) struct Session {
     /// Whether a POST is under way.
     posting: AtomicBool,
     upgraded: Notify,
+    /// How many WebSockets are being opened for it that its connection does not have yet.
+    arriving: AtomicUsize,
+    arrived: Notify,
+}
+
+/// A WebSocket that is being opened for a session.
+pub(crate) struct Arrival(Arc<Peer>);
+
+impl Arrival {
+    pub(crate) fn of(peer: Arc<Peer>) -> Self {
+        if let Some(session) = &peer.session {
+            session.arriving.fetch_add(1, Ordering::AcqRel);
+        }
+        Self(peer)
+    }
+
+    pub(crate) fn peer(&self) -> &Peer {
+        &self.0
+    }
+}
+
+impl Drop for Arrival {
+    fn drop(&mut self) {
+        if let Some(session) = &self.0.session
+            && session.arriving.fetch_sub(1, Ordering::AcqRel) == 1
+        {
+            session.arrived.notify_waiters();
+        }
+    }
 }
 
 impl Session {
@@ -46,6 +79,19 @@ impl Session {
             polls: AtomicBool::new(polls),
             posting: AtomicBool::new(false),
             upgraded: Notify::new(),
+            arriving: AtomicUsize::new(0),
+            arrived: Notify::new(),
+        }
+    }
+
+    /// Waits until no WebSocket is being opened for the session any more, but not for long: what the client has sent by one
+    /// that it sees open counts before what it sends by another way.
+    pub(crate) async fn settled(&self) {
+        let mut arrived = std::pin::pin!(self.arrived.notified());
+        arrived.as_mut().enable();
+        if self.arriving.load(Ordering::Acquire) > 0 {
+            // One that takes longer is not open yet.
+            let _ = tokio::time::timeout(ARRIVAL, arrived).await;
         }
     }
 

@@ -22,7 +22,7 @@ use crate::connection::link::Link;
 use crate::connection::mailbox::{Mail, Mailbox};
 use crate::connection::peer::Peer;
 use crate::connection::polling::{Asked, Post};
-use crate::connection::session::Session;
+use crate::connection::session::{Arrival, Session};
 use crate::connection::{Connection, after};
 use crate::hub::connections::Admission;
 use crate::socket::handshake::Request as Kept;
@@ -192,6 +192,7 @@ impl EngineRoutes {
     fn try_websocket(&self, peer: Arc<Peer>, upgrade: Upgrade) -> Response {
         let response = upgrade.response(None);
         let (hub, upgrades) = (self.hub.clone(), self.upgrades);
+        let arrival = Arrival::of(peer);
         tokio::spawn(async move {
             let config = hub.config();
             let (upgrading, request, _) = upgrade.into_parts(config.keep_headers.as_deref());
@@ -199,7 +200,7 @@ impl EngineRoutes {
             let Some((stream, received)) = upgraded.await else { return };
             if upgrades {
                 let link = Box::new(Link::new(stream, received, config.max_payload));
-                peer.mailbox.post(Mail::Probe(link, Arc::new(request)));
+                arrival.peer().mailbox.post(Mail::Probe(link, Arc::new(request)));
             }
         });
         response
@@ -286,6 +287,9 @@ impl EngineRoutes {
 
 /// A request that waits for packets.
 async fn poll(peer: &Peer) -> Response {
+    if let Some(session) = &peer.session {
+        session.settled().await;
+    }
     let (waiting, body) = oneshot::channel();
     let is_there = peer.mailbox.post(Mail::Asked(Asked::Poll(waiting)));
     match body.await {

@@ -11,8 +11,6 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::socketio::PLACEHOLDER;
-
 thread_local! {
     /// The bytes of the [`Binary`] that is being serialized: [`super::payload`] picks them up and shares them instead
     /// of copying. Any other serializer only sees the byte slice.
@@ -136,13 +134,6 @@ impl<'de> Visitor<'de> for BinaryVisitor {
         }
         Ok(Binary(bytes.into()))
     }
-}
-
-/// Appends what stands for an attachment in Socket.IO's JSON.
-pub(super) fn write_placeholder(out: &mut Vec<u8>, number: usize) {
-    out.extend_from_slice(PLACEHOLDER.as_bytes());
-    out.extend_from_slice(number.to_string().as_bytes());
-    out.push(b'}');
 }
 
 /// Appends `bytes` as a JSON string of standard base64.

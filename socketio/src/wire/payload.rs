@@ -10,7 +10,7 @@ use std::io;
 use super::binary;
 use super::scan::Scanner;
 use super::scratch::Scratch;
-use super::socketio::PLACEHOLDER;
+use super::socketio::placeholder::{self, PLACEHOLDER};
 
 /// Encoded arguments.
 #[doc(hidden)]
@@ -118,7 +118,7 @@ impl Payload {
 
     /// The arguments as JSON, comma separated, with Socket.IO's placeholders for binary data.
     pub(crate) fn write_placeholders(&self, out: &mut Vec<u8>) {
-        self.write_with(out, binary::write_placeholder);
+        self.write_with(out, placeholder::write);
     }
 
     /// The arguments, with what is written for each attachment.

@@ -16,15 +16,18 @@
 //! follows as a binary message of its own; in the JSON `{"_placeholder":true,"num":0}` stands for it. See the
 //! [protocol's page](https://github.com/socketio/socket.io-protocol).
 
+pub(crate) mod placeholder;
+mod write;
+
 use bytes::Bytes;
-use serde::Serialize;
 use std::borrow::Cow;
 
-use super::binary::write_placeholder;
-use super::envelope::write_value;
-use super::payload::Payload;
 use super::scan::Scanner;
 use crate::event::handler::is_reserved;
+pub(crate) use placeholder::PLACEHOLDER;
+pub(crate) use write::{
+    ConnectError, write_ack, write_connect, write_connect_error, write_disconnect, write_error, write_event,
+};
 
 /// What kind of packet it is, attachments or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,61 +148,10 @@ impl<'a> Packet<'a> {
     pub(crate) fn with_placeholders(&self, text: &str) -> Result<String, Invalid> {
         let mut out = Vec::with_capacity(text.len());
         out.extend_from_slice(&text.as_bytes()[..text.len() - self.json.len()]);
-        write_value_with_placeholders(&mut Scanner::new(self.json), &mut out, self.attachments)?;
+        placeholder::rewrite(&mut Scanner::new(self.json), &mut out, self.attachments)?;
         String::from_utf8(out).map_err(|_| Invalid)
     }
 }
-
-/// Copies the value that comes next. How deep it is, is known by now.
-fn write_value_with_placeholders(
-    scanner: &mut Scanner<'_>,
-    out: &mut Vec<u8>,
-    attachments: usize,
-) -> Result<(), Invalid> {
-    if scanner.take(b'[') {
-        out.push(b'[');
-        while !scanner.take(b']') {
-            write_value_with_placeholders(scanner, out, attachments)?;
-            if scanner.take(b',') {
-                out.push(b',');
-            }
-        }
-        out.push(b']');
-        return Ok(());
-    }
-    if !scanner.take(b'{') {
-        out.extend_from_slice(scanner.value().ok_or(Invalid)?.as_bytes());
-        return Ok(());
-    }
-    let start = out.len();
-    let (mut is_placeholder, mut number) = (false, None);
-    out.push(b'{');
-    while !scanner.take(b'}') {
-        let key = scanner.string().ok_or(Invalid)?;
-        out.extend_from_slice(key.as_bytes());
-        scanner.take(b':');
-        out.push(b':');
-        let value = out.len();
-        write_value_with_placeholders(scanner, out, attachments)?;
-        match key {
-            r#""_placeholder""# => is_placeholder = &out[value..] == b"true",
-            r#""num""# => number = std::str::from_utf8(&out[value..]).ok().and_then(|number| number.parse().ok()),
-            _ => {}
-        }
-        if scanner.take(b',') {
-            out.push(b',');
-        }
-    }
-    out.push(b'}');
-    if is_placeholder {
-        out.truncate(start);
-        write_placeholder(out, number.filter(|number| *number < attachments).ok_or(Invalid)?);
-    }
-    Ok(())
-}
-
-/// The beginning of what stands for an attachment.
-pub(crate) const PLACEHOLDER: &str = r#"{"_placeholder":true,"num":"#;
 
 fn is_json(text: &str, first: char) -> bool {
     let mut scanner = Scanner::new(text);
@@ -215,84 +167,6 @@ fn name(json: &str) -> Option<Cow<'_, str>> {
         _ => return None,
     };
     (!is_reserved(&name)).then_some(name)
-}
-
-fn write_head(out: &mut Vec<u8>, plain: u8, with_attachments: u8, namespace: &str, attachments: usize) {
-    if attachments == 0 {
-        out.push(plain);
-    } else {
-        out.push(with_attachments);
-        write_number(out, attachments as u64);
-        out.push(b'-');
-    }
-    if namespace != "/" {
-        out.extend_from_slice(namespace.as_bytes());
-        out.push(b',');
-    }
-}
-
-/// Appends an EVENT. With `ack` the client is asked to answer under that id.
-pub(crate) fn write_event(out: &mut Vec<u8>, namespace: &str, name: &str, payload: &Payload, ack: Option<u64>) {
-    write_head(out, b'2', b'5', namespace, payload.attachments().len());
-    if let Some(id) = ack {
-        write_number(out, id);
-    }
-    out.push(b'[');
-    write_value(out, name);
-    if payload.count() > 0 {
-        out.push(b',');
-        payload.write_placeholders(out);
-    }
-    out.push(b']');
-}
-
-/// Appends an ACK. `id`: its digits, as they were received.
-pub(crate) fn write_ack(out: &mut Vec<u8>, namespace: &str, id: &str, payload: &Payload) {
-    write_head(out, b'3', b'6', namespace, payload.attachments().len());
-    out.extend_from_slice(id.as_bytes());
-    out.push(b'[');
-    payload.write_placeholders(out);
-    out.push(b']');
-}
-
-/// Appends an ACK that says what went wrong: its one argument is an object with `error`.
-pub(crate) fn write_error(out: &mut Vec<u8>, namespace: &str, id: &str, error: &impl Serialize) {
-    write_head(out, b'3', b'6', namespace, 0);
-    out.extend_from_slice(id.as_bytes());
-    out.extend_from_slice(b"[{\"error\":");
-    write_value(out, error);
-    out.extend_from_slice(b"}]");
-}
-
-/// Appends a CONNECT.
-pub(crate) fn write_connect(out: &mut Vec<u8>, namespace: &str, sid: &str) {
-    write_head(out, b'0', b'0', namespace, 0);
-    out.extend_from_slice(b"{\"sid\":");
-    write_value(out, sid);
-    out.push(b'}');
-}
-
-/// Appends a CONNECT_ERROR.
-pub(crate) fn write_connect_error(out: &mut Vec<u8>, namespace: &str, error: &ConnectError<'_>) {
-    write_head(out, b'4', b'4', namespace, 0);
-    write_value(out, error);
-}
-
-/// Appends a DISCONNECT.
-pub(crate) fn write_disconnect(out: &mut Vec<u8>, namespace: &str) {
-    write_head(out, b'1', b'1', namespace, 0);
-}
-
-/// Why a client may not connect to a namespace.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub(crate) struct ConnectError<'a> {
-    pub(crate) message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) data: Option<&'a serde_json::Value>,
-}
-
-fn write_number(out: &mut Vec<u8>, number: u64) {
-    write_value(out, &number);
 }
 
 /// A packet that is being received: its text, and as many of its attachments as have come.
@@ -328,6 +202,7 @@ impl<T> Partial<T> {
 mod tests {
     use super::*;
     use crate::Binary;
+    use crate::wire::payload::Payload;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 

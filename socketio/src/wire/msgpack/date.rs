@@ -1,0 +1,45 @@
+//! Dates, which MessagePack knows and JSON does not.
+
+/// A point in time, in milliseconds since 1970, as JavaScript's `toJSON` writes it. `None`: there is no such date.
+pub(super) fn date(millis: i64) -> Option<String> {
+    let (days, of_day) = (millis.div_euclid(86_400_000), millis.rem_euclid(86_400_000));
+    // Days of the civil calendar, counted in eras of 400 years from the first of March of the year 0.
+    let days = days.checked_add(719_468)?;
+    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    let (hour, minute) = (of_day / 3_600_000, of_day / 60_000 % 60);
+    let (second, milli) = (of_day / 1000 % 60, of_day % 1000);
+    // JavaScript's dates end 100,000,000 days from 1970.
+    (millis.unsigned_abs() <= 8_640_000_000_000_000).then(|| {
+        let year = match year {
+            0..=9999 => format!("{year:04}"),
+            _ => format!("{year:+07}"),
+        };
+        format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        for (millis, text) in [
+            (951_782_400_000, Some("2000-02-29T00:00:00.000Z")),
+            (-1, Some("1969-12-31T23:59:59.999Z")),
+            (1_700_000_000_123, Some("2023-11-14T22:13:20.123Z")),
+            (-62_198_755_200_000, Some("-000001-01-01T00:00:00.000Z")),
+            (253_402_300_800_000, Some("+010000-01-01T00:00:00.000Z")),
+            (i64::MAX, None),
+            (i64::MIN, None),
+        ] {
+            assert_eq!(date(millis).as_deref(), text, "{millis}");
+        }
+    }
+}

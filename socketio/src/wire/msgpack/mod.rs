@@ -1,0 +1,167 @@
+//! [`MsgpackParser`]: Socket.IO packets as MessagePack, as `socket.io-msgpack-parser` has them.
+//!
+//! A packet is one binary message, a map with the keys `type`, `nsp`, `data` and `id`. Binary data stands inside it as it is.
+
+mod date;
+mod read;
+mod write;
+
+use super::parser::{InvalidPacket, Parser, ParserMessage, ParserPacket};
+use super::scan::Scanner;
+use super::socketio::{self, Kind};
+use read::Reader;
+use write::Writer;
+
+/// The encoding of `socket.io-msgpack-parser`: give the client that as its `parser`, and this one to the routes.
+///
+/// ```
+/// use socketio::{Hub, MsgpackParser};
+///
+/// let hub = Hub::builder().build()?;
+/// let app: axum::Router = axum::Router::new().merge(hub.socketio().parser(MsgpackParser));
+/// # Ok::<(), socketio::BuildError>(())
+/// ```
+///
+/// MessagePack knows dates and `undefined`, JSON does not: handlers get a date as a string in the form that JavaScript's
+/// `toJSON` has, and `undefined` as `null`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MsgpackParser;
+
+impl Parser for MsgpackParser {
+    fn encode(&self, packet: &ParserPacket) -> Vec<ParserMessage> {
+        // What this side has written is a packet.
+        let Ok(read) = socketio::read(&packet.text, usize::MAX) else { return Vec::new() };
+        let kind = match read.kind {
+            Kind::Connect => 0,
+            Kind::Disconnect => 1,
+            Kind::Event => 2,
+            Kind::Ack => 3,
+            Kind::ConnectError => 4,
+        };
+        let id = read.id.and_then(|id| id.parse::<u64>().ok());
+        let fields = 2 + usize::from(!read.json.is_empty()) + usize::from(id.is_some());
+        let mut writer = Writer { out: Vec::with_capacity(packet.text.len()), attachments: &packet.attachments };
+        writer.map(fields);
+        writer.string("type");
+        writer.out.push(kind);
+        writer.string("nsp");
+        writer.string(read.namespace);
+        if !read.json.is_empty() {
+            writer.string("data");
+            writer.json(&mut Scanner::new(read.json));
+        }
+        if let Some(id) = id {
+            writer.string("id");
+            writer.unsigned(id);
+        }
+        vec![ParserMessage::Binary(writer.out.into())]
+    }
+
+    fn decode(&self, received: &[ParserMessage]) -> Result<Option<ParserPacket>, InvalidPacket> {
+        let [ParserMessage::Binary(message)] = received else { return Err(InvalidPacket) };
+        Reader::new(message).packet().map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    fn encoded(text: &str, attachments: Vec<Bytes>) -> Vec<ParserMessage> {
+        MsgpackParser.encode(&ParserPacket { text: text.to_owned(), attachments })
+    }
+
+    fn decoded(bytes: &[u8]) -> Result<Option<ParserPacket>, InvalidPacket> {
+        MsgpackParser.decode(&[ParserMessage::Binary(Bytes::copy_from_slice(bytes))])
+    }
+
+    #[test]
+    fn packets_are_read_back() {
+        for text in
+            ["0/,", "1/a,", "2/,[\"a\",1,-1,1.5,null,true,{\"b\":[]},\"é\\n\"]", "3/x,12[]", "4/,{\"message\":\"no\"}"]
+        {
+            let packet = MsgpackParser.decode(&encoded(text, Vec::new())).expect("a packet").expect("all of it");
+            assert_eq!(packet, ParserPacket { text: text.to_owned(), attachments: Vec::new() });
+        }
+    }
+
+    #[test]
+    fn binary_stands_inside() {
+        let text = r#"52-/,3["a",{"_placeholder":true,"num":1},{"b":{"_placeholder":true,"num":0}}]"#;
+        let attachments = vec![Bytes::from_static(&[1]), Bytes::from_static(&[2, 3])];
+        let packet = MsgpackParser.decode(&encoded(text, attachments)).expect("a packet").expect("all of it");
+        let expected = r#"52-/,3["a",{"_placeholder":true,"num":0},{"b":{"_placeholder":true,"num":1}}]"#;
+        assert_eq!(packet.text, expected);
+        assert_eq!(packet.attachments, [Bytes::from_static(&[2, 3]), Bytes::from_static(&[1])]);
+    }
+
+    #[test]
+    fn what_javascript_has_besides() {
+        // {type: 2, nsp: "/", data: ["a", undefined, new Date(0), new ArrayBuffer(1)], id: undefined}
+        let message =
+            b"\x84\xa4type\x02\xa3nsp\xa1/\xa4data\x94\xa1a\xd4\0\0\xd7\0\0\0\0\0\0\0\0\0\xc7\x01\0\x07\xa2id\xd4\0\0";
+        let packet = decoded(message).expect("a packet").expect("all of it");
+        let expected = r#"51-/,["a",null,"1970-01-01T00:00:00.000Z",{"_placeholder":true,"num":0}]"#;
+        assert_eq!(packet.text, expected);
+        assert_eq!(packet.attachments, [Bytes::from_static(&[7])]);
+    }
+
+    #[test]
+    fn what_is_no_packet() {
+        for bytes in [
+            &b""[..],
+            b"\x80",
+            b"\x93\x01\x02\x03",
+            b"\x82\xa4type\x09\xa3nsp\xa1/",
+            b"\x82\xa4type\x02\xa3nsp\xa1x",
+            b"\x82\xa4type\x02\xa3nsp\xa1/",
+            b"\x83\xa4type\x02\xa3nsp\xa1/\xa4data\x07",
+            b"\x82\xa4type\x02\xa3nsp\xa3/,x",
+            b"\x82\xa4type\x01\xa3nsp\xa1/\0",
+            b"\x83\xa4type\x02\xa3nsp\xa1/\xa2id\xa1x",
+            b"\x83\xa4type\x02\xa3nsp\xa1/\xa4data\xdd\xff\xff\xff\xff",
+        ] {
+            assert_eq!(decoded(bytes), Err(InvalidPacket), "{bytes:?}");
+        }
+        let deep = [&b"\x83\xa4type\x02\xa3nsp\xa1/\xa4data"[..], &[0x91; 100_000]].concat();
+        assert_eq!(decoded(&deep), Err(InvalidPacket));
+        assert!(MsgpackParser.decode(&[ParserMessage::Text("2".into())]).is_err());
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<i32>().prop_map(|n| Value::from(f64::from(n) / 8.0)),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 64, 40, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..40).prop_map(Value::from),
+                prop::collection::hash_map(any::<String>(), inner, 0..20)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn values_are_read_back(value in value()) {
+            let text = format!("2/,{}", json!(["a", value]));
+            let packet = MsgpackParser.decode(&encoded(&text, Vec::new())).expect("a packet").expect("all of it");
+            let read: Value = serde_json::from_str(&packet.text[3..]).expect("JSON");
+            prop_assert_eq!(read, json!(["a", value]));
+        }
+
+        #[test]
+        fn no_bytes_make_reading_panic(bytes in any::<Vec<u8>>()) {
+            let _ = decoded(&bytes);
+            let _ = decoded(&[b"\x83\xa4type\x02\xa3nsp\xa1/\xa4data\x92\xa1a", &bytes[..]].concat());
+        }
+    }
+}

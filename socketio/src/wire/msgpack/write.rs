@@ -1,0 +1,105 @@
+//! From JSON to MessagePack.
+
+use bytes::Bytes;
+use rmp::encode as write;
+use std::borrow::Cow;
+
+use crate::wire::scan::Scanner;
+use crate::wire::socketio::PLACEHOLDER;
+
+/// Writes JSON as MessagePack. Writing into memory never fails.
+pub(super) struct Writer<'a> {
+    pub(super) out: Vec<u8>,
+    pub(super) attachments: &'a [Bytes],
+}
+
+impl Writer<'_> {
+    pub(super) fn map(&mut self, length: usize) {
+        let _ = write::write_map_len(&mut self.out, length as u32);
+    }
+
+    pub(super) fn string(&mut self, text: &str) {
+        let _ = write::write_str(&mut self.out, text);
+    }
+
+    pub(super) fn unsigned(&mut self, number: u64) {
+        let _ = write::write_uint(&mut self.out, number);
+    }
+
+    /// Writes the value that comes next.
+    pub(super) fn json(&mut self, scanner: &mut Scanner<'_>) {
+        if let Some(attachment) = self.attachment(scanner) {
+            let _ = write::write_bin(&mut self.out, &attachment);
+        } else if scanner.take(b'[') {
+            let _ = write::write_array_len(&mut self.out, elements(scanner.clone(), b']') as u32);
+            while !scanner.take(b']') {
+                self.json(scanner);
+                scanner.take(b',');
+            }
+        } else if scanner.take(b'{') {
+            self.map(elements(scanner.clone(), b'}'));
+            while !scanner.take(b'}') {
+                self.leaf(scanner.string().unwrap_or_default());
+                scanner.take(b':');
+                self.json(scanner);
+                scanner.take(b',');
+            }
+        } else {
+            self.leaf(scanner.value().unwrap_or("null"));
+        }
+    }
+
+    /// The attachment that a placeholder stands for which comes next.
+    fn attachment(&self, scanner: &mut Scanner<'_>) -> Option<Bytes> {
+        if self.attachments.is_empty() || !scanner.rest().starts_with(PLACEHOLDER) {
+            return None;
+        }
+        let value = scanner.clone().value()?;
+        let number: usize = value.strip_prefix(PLACEHOLDER)?.strip_suffix('}')?.parse().ok()?;
+        let attachment = self.attachments.get(number)?.clone();
+        scanner.value();
+        Some(attachment)
+    }
+
+    /// Writes a string, a number or a word.
+    fn leaf(&mut self, json: &str) {
+        if json.starts_with('"') {
+            match serde_json::from_str::<Cow<'_, str>>(json) {
+                Ok(text) => self.string(&text),
+                Err(_) => self.string(""),
+            }
+            return;
+        }
+        let _ = match json {
+            "true" => write::write_bool(&mut self.out, true),
+            "false" => write::write_bool(&mut self.out, false),
+            "null" => write::write_nil(&mut self.out),
+            number => {
+                if let Ok(number) = number.parse() {
+                    self.unsigned(number);
+                } else if let Ok(number) = number.parse() {
+                    let _ = write::write_sint(&mut self.out, number);
+                } else {
+                    let _ = write::write_f64(&mut self.out, number.parse().unwrap_or_default());
+                }
+                Ok(())
+            }
+        };
+    }
+}
+
+/// How many elements follow before the bracket that ends them.
+fn elements(mut scanner: Scanner<'_>, end: u8) -> usize {
+    let mut count = 0;
+    while !scanner.take(end) {
+        if end == b'}' && (scanner.string().is_none() || !scanner.take(b':')) {
+            break;
+        }
+        if scanner.value().is_none() {
+            break;
+        }
+        scanner.take(b',');
+        count += 1;
+    }
+    count
+}
