@@ -23,12 +23,14 @@ async function open(test, upload) {
     new MutationObserver(() => seen.push(document.querySelector('progress').value)).observe(document.querySelector('progress'), { attributes: true });
   });
   const status = (pattern) => page.getByRole('status').filter({ hasText: pattern }).textContent();
+  // The page has what it needs.
+  const ready = () => page.locator('#file:enabled').waitFor();
   const send = async (name, buffer) => {
-    await page.locator('#file:enabled').waitFor();
+    await ready();
     await page.evaluate(() => seen.splice(0));
     await page.getByLabel('File').setInputFiles({ name, mimeType: 'application/octet-stream', buffer });
   };
-  return { page, faults, status, send };
+  return { page, faults, status, ready, send };
 }
 
 function connect(test, upload) {
@@ -54,7 +56,8 @@ test('a file arrives as it was sent, and the page sees how far it has got', asyn
 });
 
 test('a file that is too large is not sent at all', async (t) => {
-  const { page, faults, status, send } = await open(t, await run(t, 'upload'));
+  const { page, faults, status, ready, send } = await open(t, await run(t, 'upload'));
+  await ready();
   // Too large to be handed over to the browser: only its size is.
   await page.evaluate(() => {
     const file = new File([new Blob(Array(65).fill(new Uint8Array(1 << 20)))], 'huge.bin');

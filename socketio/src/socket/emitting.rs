@@ -152,12 +152,12 @@ impl Socket {
         }
     }
 
-    /// Sends the answer to an event. `id`: the JSON text of the event's id.
+    /// Sends the answer to an event, which may come before the socket is accepted: one that is not handled is answered at once.
+    /// `id`: the JSON text of the event's id.
     pub(crate) fn answer(&self, id: &str, answer: Result<&Payload, &EventError>) {
-        let peer = self.peer();
         let sent = match self.is_leaving() {
             true => Err(Rejected::Closed),
-            false => peer.mailbox.send(&peer.encoding.answer(self.namespace(), id, answer), false),
+            false => self.send(&self.peer().encoding.answer(self.namespace(), id, answer), false),
         };
         if let Err(rejected) = sent {
             let error = self.rejected(rejected);
