@@ -8,7 +8,7 @@ pub use crate::event::build::{Part, Shared, Table, count, slot_count};
 pub use crate::event::handler::{Call, Handler, Key, Lifecycle, Need};
 pub use crate::event::reply::{FallibleKind, Outcome, Probe, ValueKind};
 pub use crate::event::table::{Slot, Special};
-pub use crate::hub::builder::MountedEvents;
+pub use crate::hub::source::MountedEvents;
 
 use crate::event::ack::Ack;
 use crate::event::argument::Argument;

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use super::handler::{Call, Handler, Key};
 use super::reply::Outcome;
 use super::table::{Events, FALLBACK, Slot, Special, hash};
-use crate::hub::builder::EventSource;
+use crate::hub::source::EventSource;
 
 /// One item of `events![…]`.
 #[doc(hidden)]

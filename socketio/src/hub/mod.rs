@@ -4,6 +4,8 @@ pub(crate) mod builder;
 pub(crate) mod config;
 pub(crate) mod connections;
 pub(crate) mod counters;
+pub(crate) mod namespace_builder;
+pub(crate) mod source;
 
 use parking_lot::RwLock;
 use std::collections::HashMap;

@@ -1,0 +1,54 @@
+//! [`EventSource`]: what handlers come from.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::event::build::Part;
+use crate::event::table::Events;
+use crate::namespace::space::Mounted;
+
+/// Something that handlers come from: a table made with [`events!`](crate::events), or a value whose type has
+/// [`#[handlers]`](crate::handlers).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no event handlers",
+    label = "neither a table of handlers nor a type with `#[handlers]`",
+    note = "help: give `events![a, b, …]`, or a value of a type with a `#[handlers] impl`"
+)]
+pub trait EventSource {
+    /// The methods with `#[event]`.
+    #[doc(hidden)]
+    const PARTS: &'static [Part] = &[];
+
+    /// An error at compile time, if there is one that only the types can tell.
+    #[doc(hidden)]
+    const CHECKED: () = ();
+
+    #[doc(hidden)]
+    fn into_mounted(self) -> MountedEvents;
+}
+
+/// A table of handlers on its way into a hub.
+#[doc(hidden)]
+pub struct MountedEvents(Mounted);
+
+impl fmt::Debug for MountedEvents {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.events.fmt(formatter)
+    }
+}
+
+impl MountedEvents {
+    pub(super) fn into_inner(self) -> Mounted {
+        self.0
+    }
+
+    pub fn shared<T: Send + Sync + 'static>(events: Events, this: T) -> Self {
+        Self(Mounted { events, this: Some(Arc::new(this)) })
+    }
+}
+
+impl EventSource for Events {
+    fn into_mounted(self) -> MountedEvents {
+        MountedEvents(Mounted { events: self, this: None })
+    }
+}
