@@ -167,7 +167,7 @@ async fn no_packet_stands_for_more_bytes_than_a_payload_may_have() {
     let mut client = websocket(&server).await;
     client.send("40").await;
     client.text().await;
-    let placeholders = vec![r#"{"_placeholder":true,"num":0}"#; 12].join(",");
+    let placeholders = [r#"{"_placeholder":true,"num":0}"#; 12].join(",");
     client.send(format!(r#"451-["echo",[{placeholders}]]"#)).await;
     client.send_binary(vec![0; 100_000]).await;
     seen.expect(&["disconnect parse error"]).await;
@@ -249,6 +249,29 @@ async fn a_poll_that_is_cut_while_nothing_is_read_ends_the_session() {
     gate.open();
     seen.expect(&["disconnect transport error"]).await;
     drop(post);
+}
+
+/// However soon it is cut.
+#[tokio::test]
+async fn a_poll_that_is_cut_at_once_ends_the_session() {
+    let (hub, mut seen) = watched(Hub::builder().build().expect("a hub"));
+    let server = serve(hub).await;
+    for _ in 0..50 {
+        let client = Poller::connect(&server).await;
+        drop(client.get().await);
+        seen.expect(&["disconnect transport error"]).await;
+    }
+}
+
+/// Nor does its body wait for ever.
+#[tokio::test]
+async fn a_post_that_never_ends_is_given_up() {
+    let hub = Hub::builder().ping_interval(Duration::from_millis(100)).ping_timeout(Duration::from_millis(100));
+    let server = serve(hub.build().expect("a hub")).await;
+    let client = Poller::begin(&server, "/socket.io/").await;
+    let head =
+        format!("POST {} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 9\r\n\r\n4", client.path);
+    assert_eq!(client.request(head).await.answer().await.0, 400);
 }
 
 /// As browsers do it when a page is left.

@@ -194,7 +194,7 @@ impl EngineRoutes {
         Self { first_headers: Some(Arc::new(add)), ..self }
     }
 
-    /// Adds headers to every answer.
+    /// Adds headers to every answer to a request that is not refused.
     ///
     /// ```
     /// # use socketio::Hub;

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::engine::{EngineRoutes, Refusal, Transport};
 use super::too_many;
@@ -253,10 +253,14 @@ impl EngineRoutes {
         if parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/octet-stream") {
             return StatusCode::BAD_REQUEST.into_response();
         }
-        let max = self.hub.config().max_payload;
+        let config = self.hub.config();
+        let max = config.max_payload;
+        // By then the session has ended anyway: its heartbeat can't be answered while this request is under way.
+        let by = after(Instant::now(), config.ping_interval.saturating_add(config.ping_timeout));
         let mut collected = BytesMut::new();
         let mut body = body.into_data_stream();
-        while let Some(chunk) = body.next().await {
+        while let Some(chunk) = timeout_at(by, body.next()).await.transpose() {
+            let Ok(chunk) = chunk else { return StatusCode::BAD_REQUEST.into_response() };
             let Ok(chunk) = chunk else { return StatusCode::BAD_REQUEST.into_response() };
             if collected.len() + chunk.len() > max {
                 posting.is_over = true;
