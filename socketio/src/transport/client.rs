@@ -24,9 +24,7 @@ pub(super) async fn file(path: PathBuf, name: &str) -> Response {
     }
     let content_type = if name.ends_with(".map") { "application/json" } else { "text/javascript; charset=utf-8" };
     match tokio::task::spawn_blocking(move || std::fs::read(path)).await {
-        Ok(Ok(contents)) => {
-            ([(CONTENT_TYPE, content_type), (CACHE_CONTROL, "no-cache")], contents).into_response()
-        }
+        Ok(Ok(contents)) => ([(CONTENT_TYPE, content_type), (CACHE_CONTROL, "no-cache")], contents).into_response(),
         _ => {
             tracing::warn!(file = name, "a file of the client is missing: is its package installed?");
             StatusCode::NOT_FOUND.into_response()
