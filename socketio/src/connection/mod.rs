@@ -242,8 +242,7 @@ impl Connection {
                     more = true;
                     match decision {
                         Ok(()) => self.accept(at),
-                        Err(refusal) if self.refuse(at, &refusal) => continue,
-                        Err(_) => {}
+                        Err(refusal) => self.refuse(at, &refusal),
                     }
                 }
             }
