@@ -119,10 +119,15 @@ enum Linger {
 
 impl Connection {
     /// The connection of a plain WebSocket client, with its one socket.
-    pub(crate) fn plain(link: Link, socket: Socket, envelopes: bool, on_open: Option<&OnOpen>, place: Admission) -> Self {
+    pub(crate) fn plain(
+        link: Link,
+        socket: Socket,
+        envelopes: bool,
+        on_open: Option<&OnOpen>,
+        place: Admission,
+    ) -> Self {
         let (hub, peer) = (socket.hub().clone(), Arc::clone(socket.peer()));
-        let mut connection =
-            Self::new(hub, peer, Transport::WebSocket(link), Protocol::Plain { envelopes }, place);
+        let mut connection = Self::new(hub, peer, Transport::WebSocket(link), Protocol::Plain { envelopes }, place);
         connection.seat(socket, on_open);
         connection
     }
@@ -198,7 +203,8 @@ impl Connection {
                 more = true;
             }
             more |= self.is_done() || self.seats.iter().any(|seat| seat.executor.is_ready());
-            if !more && self.peer.mailbox.sleep(context.waker(), self.transport.load()) {
+            let (in_flight, can_take) = (self.transport.load(), self.transport.can_take());
+            if !more && self.peer.mailbox.sleep(context.waker(), in_flight, can_take) {
                 return Poll::Pending;
             }
         }

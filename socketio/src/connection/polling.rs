@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::link::Message;
 use super::mailbox::Mailbox;
-use super::outbox::{Batch, Load};
+use super::outbox::Batch;
 use crate::event::disconnect::{Disconnect, DisconnectReason};
 use crate::socket::handshake::Request;
 use crate::wire::engine::{self, Body};
@@ -143,12 +143,9 @@ impl Polling {
         }
     }
 
-    /// Without a poll the client can't take anything.
-    pub(super) fn load(&self) -> Load {
-        match self.poll {
-            Some(_) => Load::default(),
-            None => Load { messages: 1, bytes: 0 },
-        }
+    /// Whether a poll waits: without one the client can't take anything.
+    pub(super) fn is_polled(&self) -> bool {
+        self.poll.is_some()
     }
 
     pub(super) fn append(&mut self, frame: &[u8]) {
