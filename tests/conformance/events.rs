@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 use socketio::{
-    Ack, AckError, Args, Disconnect, EmitError, EventError, Events, Handshake, RawArgs, Selection, Socket, event, events,
+    Ack, AckError, Args, Disconnect, EmitError, EventError, Events, Handshake, RawArgs, Selection, Socket, event,
+    events,
 };
 use std::collections::HashMap;
 use std::time::{Duration, UNIX_EPOCH};

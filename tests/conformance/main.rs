@@ -44,7 +44,8 @@ async fn may_administrate(socket: Socket) -> Result<(), Refusal> {
 }
 
 fn is_room(path: &str) -> bool {
-    path.strip_prefix("/room-").is_some_and(|number| !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()))
+    path.strip_prefix("/room-")
+        .is_some_and(|number| !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()))
 }
 
 fn with_events(namespace: NamespaceBuilder) -> NamespaceBuilder {
