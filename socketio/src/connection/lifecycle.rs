@@ -20,7 +20,8 @@ pub(crate) type OnOpen = Arc<dyn Fn(Socket) -> Option<BoxFuture<'static, ()>> + 
 /// What decides whether a socket is accepted; `None`: nothing does, it is.
 pub(crate) fn opening(socket: &Socket, on_open: Option<&OnOpen>) -> Option<Opening> {
     let space = socket.space();
-    let is_decided = on_open.is_some() || space.has_middleware() || space.lifecycle_handler(Lifecycle::Connect).is_some();
+    let is_decided =
+        on_open.is_some() || space.has_middleware() || space.lifecycle_handler(Lifecycle::Connect).is_some();
     if !is_decided {
         return None;
     }

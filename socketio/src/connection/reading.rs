@@ -115,7 +115,8 @@ impl Connection {
             (Protocol::Engine(_), Message::Text(text)) => self.receive_packet(&text, context),
             (Protocol::Engine(_), Message::Binary(bytes)) => self.receive_engine_binary(bytes, context),
             // Close frames are dealt with where they are read, bare ones only ever written.
-            (_, Message::Close(_) | Message::Frame(_)) | (Protocol::Engine(_), Message::Ping(_) | Message::Pong(_)) => {}
+            (_, Message::Close(_) | Message::Frame(_)) | (Protocol::Engine(_), Message::Ping(_) | Message::Pong(_)) => {
+            }
         }
     }
 

@@ -255,7 +255,9 @@ impl From<AckError> for EventError {
         match error {
             AckError::Emit(error) => error.into(),
             AckError::Timeout => Self::new("timeout", error.to_string()),
-            AckError::Closed | AckError::TooMany | AckError::Failed(_) | AckError::Payload(_) => error.to_string().into(),
+            AckError::Closed | AckError::TooMany | AckError::Failed(_) | AckError::Payload(_) => {
+                error.to_string().into()
+            }
         }
     }
 }

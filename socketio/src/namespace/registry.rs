@@ -147,16 +147,16 @@ fn shrink_if_sparse(by_id: &mut HashMap<SocketId, Socket>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::socket::Identity;
-    use crate::wire::encoding::Encoding;
     use crate::connection::mailbox::Mailbox;
     use crate::connection::outbox::{Batch, Bounds};
     use crate::connection::peer::Peer;
     use crate::hub::Hub;
     use crate::hub::config::OverflowPolicy;
     use crate::selection::Selection;
+    use crate::socket::Identity;
     use crate::socket::handshake::Request;
     use crate::socket::{JoinError, SetIdError};
+    use crate::wire::encoding::Encoding;
     use http::Extensions;
     use proptest::prelude::*;
     use std::collections::BTreeSet;

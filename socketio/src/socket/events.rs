@@ -112,9 +112,12 @@ impl Socket {
 
     /// For the end: a listener that keeps its socket would keep it, and itself, for ever.
     pub(crate) fn forget_listeners(&self) {
-        let forgotten = self.0.side.lock().as_mut().map(|side| {
-            (side.listeners.take(), side.outgoing.take(), std::mem::take(&mut side.event_middleware))
-        });
+        let forgotten = self
+            .0
+            .side
+            .lock()
+            .as_mut()
+            .map(|side| (side.listeners.take(), side.outgoing.take(), std::mem::take(&mut side.event_middleware)));
         drop(forgotten);
     }
 

@@ -5,8 +5,8 @@
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
-use std::borrow::Cow;
 use serde::Deserialize;
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::SystemTime;
 

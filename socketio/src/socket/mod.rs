@@ -36,8 +36,8 @@ use crate::namespace::space::Space;
 use crate::transport::engine::Transport;
 use crate::wire::frame::{FrameWriter, Opcode};
 use attributes::SocketAttributes;
-use handshake::{Handshake, Opening};
 use events::OutgoingListener;
+use handshake::{Handshake, Opening};
 pub use id::SocketId;
 use requests::Requests;
 

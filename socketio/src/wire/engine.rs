@@ -146,8 +146,7 @@ struct Open<'a> {
 /// The packet that opens a session.
 pub(crate) fn open(sid: &str, upgrades: &[&'static str], interval: Duration, timeout: Duration, max: usize) -> String {
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    let open =
-        Open { sid, upgrades, ping_interval: millis(interval), ping_timeout: millis(timeout), max_payload: max };
+    let open = Open { sid, upgrades, ping_interval: millis(interval), ping_timeout: millis(timeout), max_payload: max };
     // Strings and numbers always serialize.
     format!("0{}", serde_json::to_string(&open).unwrap_or_default())
 }
@@ -196,7 +195,8 @@ mod tests {
     fn a_session_opens() {
         let second = Duration::from_secs(1);
         let text = open("abc", &["websocket"], 25 * second, 20 * second, 1_000_000);
-        let expected = r#"0{"sid":"abc","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
+        let expected =
+            r#"0{"sid":"abc","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
         assert_eq!(text, expected);
     }
 

@@ -421,7 +421,9 @@ mod tests {
 
     #[test]
     fn packets_are_read_back() {
-        for text in ["0/,", "1/a,", "2/,[\"a\",1,-1,1.5,null,true,{\"b\":[]},\"é\\n\"]", "3/x,12[]", "4/,{\"message\":\"no\"}"] {
+        for text in
+            ["0/,", "1/a,", "2/,[\"a\",1,-1,1.5,null,true,{\"b\":[]},\"é\\n\"]", "3/x,12[]", "4/,{\"message\":\"no\"}"]
+        {
             let packet = MsgpackParser.decode(&encoded(text, Vec::new())).expect("a packet").expect("all of it");
             assert_eq!(packet, ParserPacket { text: text.to_owned(), attachments: Vec::new() });
         }
@@ -440,7 +442,8 @@ mod tests {
     #[test]
     fn what_javascript_has_besides() {
         // {type: 2, nsp: "/", data: ["a", undefined, new Date(0), new ArrayBuffer(1)], id: undefined}
-        let message = b"\x84\xa4type\x02\xa3nsp\xa1/\xa4data\x94\xa1a\xd4\0\0\xd7\0\0\0\0\0\0\0\0\0\xc7\x01\0\x07\xa2id\xd4\0\0";
+        let message =
+            b"\x84\xa4type\x02\xa3nsp\xa1/\xa4data\x94\xa1a\xd4\0\0\xd7\0\0\0\0\0\0\0\0\0\xc7\x01\0\x07\xa2id\xd4\0\0";
         let packet = decoded(message).expect("a packet").expect("all of it");
         let expected = r#"51-/,["a",null,"1970-01-01T00:00:00.000Z",{"_placeholder":true,"num":0}]"#;
         assert_eq!(packet.text, expected);

@@ -189,7 +189,8 @@ mod tests {
     #[test]
     fn arguments_are_passed_on_with_their_attachments() {
         let mut payload = Payload::of(&0).unwrap();
-        let json = r#"1,{"a":{"_placeholder":true,"num":1}},{"_placeholder":true,"num":0},{"_placeholder":true,"num":9}"#;
+        let json =
+            r#"1,{"a":{"_placeholder":true,"num":1}},{"_placeholder":true,"num":0},{"_placeholder":true,"num":9}"#;
         payload.push_raw(json, &[Bytes::from_static(&[1]), Bytes::from_static(&[2])]);
         payload.push_raw("", &[]);
         assert_eq!((payload.count(), payload.attachments().len()), (5, 2));
