@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use serde_json::json;
 use socketio::{Disconnect, Events, Handshake, Hub, Refusal, Socket, State, Upgrade, event, events};
-use socketio_tests::{Gate, Log, Seen, Server, log, serve, serve_route, serve_router};
+use socketio_tests::{Gate, Log, Seen, Server, flavour, log, serve, serve_route, serve_router};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::Message;
@@ -176,9 +176,11 @@ async fn closing_while_connect_runs_delivers_what_was_queued_or_nothing() {
     let server = serve(hub).await;
     let mut client = server.connect("ann").await;
     assert_eq!(client.text().await, "hello");
-    assert_eq!(client.closed().await, Some((4000, "go away".to_owned())));
+    assert_eq!(client.closed().await, flavour().told(4000, "go away"));
     let mut client = server.connect_to("/ws/ann?refuse=yes").await;
-    client.ping(b"?").await;
+    if flavour().is_plain() {
+        client.ping(b"?").await;
+    }
     gate.open();
     assert!(client.next().await.is_none_or(|message| message.is_close()));
 }
@@ -265,6 +267,10 @@ async fn status(server: &Server, request: &str) -> String {
 
 #[tokio::test]
 async fn requests_that_are_no_handshakes() {
+    // What others answer is the reference server's.
+    if !flavour().is_plain() {
+        return;
+    }
     let server = serve(Hub::builder().build().expect("a hub")).await;
     let upgrade = "connection: keep-alive, Upgrade\nupgrade: WebSocket";
     let key = "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==";

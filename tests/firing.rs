@@ -1,9 +1,9 @@
 //! `fire` and `close` in a handler count before what the client had already sent behind the handler's event.
 
+use futures_util::SinkExt;
 use socketio::{Hub, Socket, State, event, events};
-use socketio_tests::raw::text_frame;
 use socketio_tests::{Log, log, serve};
-use tokio::io::AsyncWriteExt;
+use tokio_tungstenite::tungstenite::Message;
 
 #[event("first")]
 fn first(socket: &Socket, log: State<Log>) {
@@ -39,8 +39,9 @@ async fn what_a_handler_brings_about_comes_before_what_was_sent_behind_its_event
     let server = serve(hub).await;
     let mut client = server.connect("1").await;
     let names = ["first", "second", "end", "second"];
-    let burst: Vec<u8> = names.iter().flat_map(|name| text_frame(&format!(r#"{{"event":"{name}"}}"#))).collect();
-    client.stream().write_all(&burst).await.expect("the server takes it");
-    client.stream().flush().await.expect("the server takes it");
+    for name in names {
+        client.0.feed(Message::text(format!(r#"{{"event":"{name}"}}"#))).await.expect("the server takes it");
+    }
+    client.0.flush().await.expect("the server takes it");
     seen.expect(&["first", "fired", "second", "end", "gone"]).await;
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use socketio::{
     BuildError, Builder, Disconnect, EmitError, EventError, Hub, OverflowPolicy, Socket, State, event, events,
 };
-use socketio_tests::{Client, Gate, Log, Seen, Server, log, serve, soon};
+use socketio_tests::{Client, Gate, Log, Seen, Server, flavour, log, serve, soon};
 use std::time::Duration;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -98,7 +98,7 @@ async fn a_slow_client_that_takes_what_waits_is_told_why() {
     for number in 0..taken {
         assert_eq!(client.json().await["args"][0], number);
     }
-    assert_eq!(client.closed().await, Some((1013, "overflow".to_owned())));
+    assert_eq!(client.closed().await, flavour().told(1013, "overflow"));
     seen.expect(&["disconnect: overflow 1013 false", "error: overflow"]).await;
 }
 
@@ -125,7 +125,7 @@ async fn dropping_the_newest_keeps_the_connection_and_tells_once() {
     }
     seen.expect_nothing();
     client.close(1000, "").await;
-    seen.expect(&["disconnect: transport close 1000 true"]).await;
+    seen.expect(&[&format!("disconnect: transport close {} true", flavour().left(1000, "").0)]).await;
 }
 
 #[tokio::test]
@@ -180,7 +180,7 @@ async fn only_so_many_connections_are_admitted() {
     let ((mut ann, _), (_bob, _)) = (connected(&server, "ann").await, connected(&server, "bob").await);
     assert_eq!(server.refusal("/ws/carl").await, 503);
     ann.close(1000, "").await;
-    seen.expect(&["disconnect: transport close 1000 true"]).await;
+    seen.expect(&[&format!("disconnect: transport close {} true", flavour().left(1000, "").0)]).await;
     assert!(ann.closed().await.is_some());
     soon("place", async {
         while server.hub.stats().connections == 2 {
@@ -197,7 +197,7 @@ async fn reading_pauses_when_too_much_waits_and_nothing_is_lost() {
     let server = serve(builder.inbox(4, 1_000).build().expect("a hub")).await;
     let (client, _socket) = connected(&server, "ann").await;
     let (mut sink, mut stream) = futures_util::StreamExt::split(client.0);
-    let large = json!({ "event": "wait", "note": "x".repeat(100_000), "id": 1 }).to_string();
+    let large = json!({ "event": "wait", "data": "x".repeat(100_000), "id": 1 }).to_string();
     let sending = tokio::spawn(async move {
         for _ in 0..200 {
             SinkExt::send(&mut sink, Message::text(large.clone())).await.expect("sent");
@@ -206,7 +206,8 @@ async fn reading_pauses_when_too_much_waits_and_nothing_is_lost() {
     });
     seen.expect(&["waiting"]).await;
     // All of it together is more than the kernel's buffers take: the client can't be done before the handler is.
-    assert!(!sending.is_finished());
+    // Who polls sends what it has to as it can, and does not wait itself.
+    assert!(flavour().polls() || !sending.is_finished());
     gate.open_for(200);
     for _ in 0..200 {
         let mut message = String::new();
@@ -233,7 +234,7 @@ async fn a_shutdown_ends_everything() {
     let hub = server.hub.clone();
     let shutdown = tokio::spawn(async move { hub.shutdown(Duration::from_millis(500)).await });
     assert_eq!(idle.text().await, "queued before");
-    assert_eq!(idle.closed().await, Some((1001, "server shutting down".to_owned())));
+    assert_eq!(idle.closed().await, flavour().told(1001, "server shutting down"));
     seen.expect(&["close", "disconnect: server shutting down 1001 true"]).await;
     assert_eq!(server.refusal("/ws/late").await, 503);
     gate.open();
@@ -244,7 +245,7 @@ async fn a_shutdown_ends_everything() {
     soon("end of the shutdown", shutdown).await.expect("no panic");
     assert_eq!((server.hub.len(), server.hub.stats().connections), (0, 0));
     seen.expect_nothing();
-    let told = Some((1001, "server shutting down".to_owned()));
+    let told = flavour().told(1001, "server shutting down");
     assert_eq!(reading.await.expect("no panic"), (told.clone(), told));
 }
 
@@ -265,7 +266,7 @@ async fn what_running_handlers_answer_during_a_shutdown_arrives() {
     gate.open_for(2);
     assert_eq!(client.text().await, "from the handler");
     assert_eq!(client.json().await, json!({ "id": 1, "data": "done" }));
-    assert_eq!(client.closed().await, Some((1001, "server shutting down".to_owned())));
+    assert_eq!(client.closed().await, flavour().told(1001, "server shutting down"));
     seen.expect(&["waited, alive: true", "close", "disconnect: server shutting down 1001 true"]).await;
     soon("end of the shutdown", shutdown).await.expect("no panic");
     seen.expect_nothing();

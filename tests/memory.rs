@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use socketio::{Hub, Socket, event, events};
-use socketio_tests::{Client, Server, serve, soon};
+use socketio_tests::{Client, Server, flavour, serve, soon};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use std::alloc::System;
 
@@ -44,6 +44,8 @@ async fn round(server: &Server) {
         match at % 3 {
             0 => client.close(1000, "").await,
             1 => socket.close(),
+            // That one who polls has gone shows when the time for the heartbeat is up.
+            _ if flavour().polls() => client.close(1000, "").await,
             _ => {}
         }
     }

@@ -3,9 +3,9 @@
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use socketio::{AckError, Disconnect, Hub, Socket, State, event, events};
-use socketio_tests::{Client, Gate, Log, Seen, Server, log, serve, soon};
+use socketio_tests::{Gate, Log, Seen, Server, flavour, log, serve, soon};
 use std::time::Duration;
-use tokio_tungstenite::tungstenite::{Bytes, Message};
+use tokio_tungstenite::tungstenite::Message;
 
 #[event("wait")]
 async fn wait(number: u32, log: State<Log>, gate: State<Gate>) -> u32 {
@@ -62,13 +62,6 @@ async fn server() -> (Server, Gate, Seen) {
     (serve(builder.build().expect("a hub")).await, gate, seen)
 }
 
-/// Sends a ping and waits for its pong: everything sent before has been read by then.
-async fn pinged(client: &mut Client) {
-    client.0.send(Message::Ping(Bytes::from_static(b"?"))).await.expect("the server takes it");
-    let pong = soon("pong", client.0.next()).await.expect("a message").expect("a message");
-    assert_eq!(pong, Message::Pong(Bytes::from_static(b"?")));
-}
-
 #[tokio::test]
 async fn a_waiting_handler_holds_back_its_own_clients_events_only() {
     let (server, gate, mut seen) = server().await;
@@ -76,7 +69,7 @@ async fn a_waiting_handler_holds_back_its_own_clients_events_only() {
     ann.send(json!({ "event": "wait", "data": 1, "id": 1 }).to_string()).await;
     ann.send(json!({ "event": "quick", "data": 2, "id": 2 }).to_string()).await;
     seen.expect(&["begin 1"]).await;
-    pinged(&mut ann).await;
+    ann.heard().await;
     assert_eq!(bob.ask("quick", 3).await["data"], 3);
     seen.expect(&["quick 3"]).await;
     server.hub.broadcast(("news", 4)).expect("sent");
@@ -127,7 +120,7 @@ async fn at_most_32_handlers_run_side_by_side() {
     for number in 0..32 {
         assert_eq!(seen.next().await, format!("begin {number}"));
     }
-    pinged(&mut client).await;
+    client.heard().await;
     seen.expect_nothing();
     for number in 32..40 {
         gate.open();
@@ -239,7 +232,7 @@ async fn pings_that_nobody_listens_to_take_no_room() {
     client.emit("wait", 1).await;
     seen.expect(&["begin 1"]).await;
     for _ in 0..1_000 {
-        pinged(&mut client).await;
+        client.heard().await;
     }
     client.close(1000, "").await;
     assert_eq!(client.closed().await, Some((1000, String::new())));
@@ -281,7 +274,7 @@ async fn a_handler_can_notice_that_its_client_went() {
     client.emit("until closed", 1).await;
     seen.expect(&["waiting"]).await;
     server.hub.sockets()[0].close();
-    seen.expect(&["closed, alive: false", "bob left: forced close"]).await;
+    seen.expect(&["closed, alive: false", &format!("bob left: {}", flavour().closed())]).await;
     assert_eq!(client.closed().await, Some((1000, String::new())));
 }
 
@@ -323,18 +316,18 @@ async fn what_waits_is_dropped_when_the_server_closes_but_no_error() {
     let mut client = server.connect("ann").await;
     client.emit("wait", 1).await;
     client.emit("quick", 2).await;
-    pinged(&mut client).await;
+    client.heard().await;
     let socket = server.hub.sockets().remove(0);
     assert!(socket.emit_to("nobody", "x").is_err());
-    pinged(&mut client).await;
+    client.heard().await;
     socket.close();
     gate.open();
-    seen.expect(&["begin 1", "end 1", "ann left: forced close"]).await;
+    seen.expect(&["begin 1", "end 1", &format!("ann left: {}", flavour().closed())]).await;
     errors.expect(&["unreachable"]).await;
     let mut client = server.connect("bob").await;
     for event in ["quick", "bye", "quick", "quick"] {
         client.0.feed(Message::text(json!({ "event": event, "data": 3 }).to_string())).await.expect("sent");
     }
     client.0.flush().await.expect("sent");
-    seen.expect(&["quick 3", "bob left: forced close"]).await;
+    seen.expect(&["quick 3", &format!("bob left: {}", flavour().closed())]).await;
 }

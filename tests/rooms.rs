@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use socketio::adapter::{Adapter, LocalAdapter, Packet};
 use socketio::{Audience, EmitError, Hub, JoinError, Selection, Socket, event, events};
-use socketio_tests::{Client, Log, Server, log, serve, serve_router, soon};
+use socketio_tests::{Client, Log, Server, flavour, log, serve, serve_router, soon};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{mpsc, oneshot};
 
@@ -88,11 +88,17 @@ async fn selections_reach_whom_they_name_and_each_once() {
     assert_eq!(ids(hub.except("x")), ["c", "d"]);
     assert_eq!(ids(a.to("x")), ["b"]);
     assert_eq!(ids(a.volatile()), ["a"]);
-    let [a, b, c, d] = received(hub, &mut clients).await;
-    assert_eq!(a, [1, 2, 3, 7, 9, 12, 16, 19, 20, 21, 24].map(Value::from));
-    assert_eq!(b, [1, 2, 3, 4, 7, 9, 11, 12, 13, 14, 15, 17, 18, 19, 20, 21, 22].map(Value::from));
-    assert_eq!(c, [2, 3, 5, 7, 8, 9, 13, 15, 21].map(Value::from));
-    assert_eq!(d, [5, 6, 7, 9, 14, 15, 19].map(Value::from));
+    // By long-polling, a volatile message is dropped for who has no poll waiting at that moment.
+    let is_certain = |number: &Value| !flavour().polls() || ![9, 16, 17].map(Value::from).contains(number);
+    let mut received = received(hub, &mut clients).await;
+    received.iter_mut().for_each(|received| received.retain(is_certain));
+    let [a, b, c, d] = received;
+    let expected =
+        |numbers: &[u32]| -> Vec<_> { numbers.iter().copied().map(Value::from).filter(is_certain).collect() };
+    assert_eq!(a, expected(&[1, 2, 3, 7, 9, 12, 16, 19, 20, 21, 24]));
+    assert_eq!(b, expected(&[1, 2, 3, 4, 7, 9, 11, 12, 13, 14, 15, 17, 18, 19, 20, 21, 22]));
+    assert_eq!(c, expected(&[2, 3, 5, 7, 8, 9, 13, 15, 21]));
+    assert_eq!(d, expected(&[5, 6, 7, 9, 14, 15, 19]));
 }
 
 #[tokio::test]
@@ -281,13 +287,14 @@ async fn an_adapter_sees_every_emit_and_every_change_of_a_room() {
     hub.broadcast(("b", 1)).expect("sent");
     socket.broadcast(("c", 1), true).expect("sent");
     seen.expect(&[r#"emit Some("b") [] [] false (false, false)"#, r#"emit Some("c") [] [] true (false, false)"#]).await;
-    socket.set_id("me").expect("free");
-    hub.emit_to("me", ("d", 1)).expect("sent");
-    hub.emit_to_list(["me", "nobody"], ("e", 1)).expect("sent");
-    socket.emit_to("me", ("f", 1)).expect("sent");
-    socket.emit_to_list(["me"], ("g", 1)).expect("sent");
-    seen.expect(&[r#"emit_to Some("d") me"#, r#"emit_to Some("e") me"#, r#"emit_to Some("e") nobody"#]).await;
-    seen.expect(&[r#"emit_to Some("f") me"#, r#"emit_to Some("g") me"#]).await;
+    let id = socket.id();
+    hub.emit_to(&id, ("d", 1)).expect("sent");
+    hub.emit_to_list([&*id, "nobody"], ("e", 1)).expect("sent");
+    socket.emit_to(&id, ("f", 1)).expect("sent");
+    socket.emit_to_list([&id], ("g", 1)).expect("sent");
+    for (event, id) in [("d", &*id), ("e", &*id), ("e", "nobody"), ("f", &*id), ("g", &*id)] {
+        seen.expect(&[&format!("emit_to Some({event:?}) {id}")]).await;
+    }
     socket.emit(vec![1]).expect("sent");
     socket.volatile().emit(("h",)).expect("sent");
     let _asked = socket.emit_with_ack::<()>(("i",));

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::routing::get;
 use socketio::{Hub, event, events};
 use socketio_tests::stream::Stream;
-use socketio_tests::{Client, Gate, PATIENCE, log, soon};
+use socketio_tests::{Channel, Client, Gate, PATIENCE, log, soon};
 use std::future::IntoFuture;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -46,7 +46,7 @@ async fn connect(address: SocketAddr) -> TcpStream {
 
 async fn websocket(address: SocketAddr) -> Client {
     let stream = Stream::Tcp(connect(address).await);
-    Client(client_async("ws://localhost/ws", stream).await.expect("accepted").0)
+    Client(Channel::plain(client_async("ws://localhost/ws", stream).await.expect("accepted").0))
 }
 
 /// Sends a byte of a header that never ends now and then, until the server has had enough.

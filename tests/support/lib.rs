@@ -1,13 +1,18 @@
-//! What the tests have in common: servers, clients that are tungstenite's, and a log of what handlers saw.
+//! What the tests have in common: servers, clients, and a log of what handlers saw.
 
+mod client;
+mod flavour;
 pub mod raw;
+mod socketio;
 pub mod stream;
 
+use ::socketio::{Hub, MsgpackParser, WebSocketRoute};
 use axum::Router;
 use axum::routing::get;
-use futures_util::{SinkExt, StreamExt};
-use serde_json::{Value, json};
-use socketio::{Hub, WebSocketRoute};
+pub use client::{Channel, Client};
+pub use flavour::{Flavour, flavour};
+use http::Uri;
+use socketio::polling::Polling;
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,12 +20,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use stream::{Door, Stream};
 use tokio::sync::{Semaphore, mpsc};
+use tokio_tungstenite::client_async;
+use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::{Request, Response};
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
-use tokio_tungstenite::{WebSocketStream, client_async};
 
 /// How long a test waits for what must come, on a busy machine too.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -41,22 +44,29 @@ pub struct Server {
     /// Its hub.
     pub hub: Hub,
     door: Door,
+    /// What its clients are.
+    flavour: Flavour,
 }
 
-/// Serves a hub's own route at `/ws/{id}`.
+/// Serves a hub's own route at `/ws/{id}`, to clients of this run's [`flavour`].
 pub async fn serve(hub: Hub) -> Server {
-    let route = hub.websocket();
-    serve_route(hub, route).await
+    let routes = hub.socketio().path("/ws/{id}");
+    let app = match flavour() {
+        Flavour::Plain => Router::new().route("/ws/{id}", get(hub.websocket())),
+        Flavour::Polling | Flavour::SocketIo => routes.into(),
+        Flavour::Msgpack => routes.parser(MsgpackParser).into(),
+    };
+    Server { flavour: flavour(), ..serve_router(hub, app).await }
 }
 
-/// Serves a route at `/ws/{id}`.
+/// Serves a route at `/ws/{id}`, to plain WebSocket clients in every run.
 pub async fn serve_route(hub: Hub, route: WebSocketRoute) -> Server {
     serve_router(hub, Router::new().route("/ws/{id}", get(route))).await
 }
 
-/// Serves an application of the test's own.
+/// Serves an application of the test's own, to plain WebSocket clients in every run.
 pub async fn serve_router(hub: Hub, app: Router) -> Server {
-    Server { hub, door: Door::serve(app).await }
+    Server { hub, door: Door::serve(app).await, flavour: Flavour::Plain }
 }
 
 impl Server {
@@ -80,9 +90,29 @@ impl Server {
     /// # Errors
     ///
     /// The server refuses, or the client does not accept the answer.
-    pub async fn handshake(&self, request: Request) -> Result<(Client, Response), Error> {
-        let (client, response) = client_async(request, self.open().await).await?;
-        Ok((Client(client), response))
+    pub async fn handshake(&self, mut request: Request) -> Result<(Client, Response), Error> {
+        let stream = self.open().await;
+        let (channel, response) = match self.flavour {
+            Flavour::Plain => {
+                let (socket, response) = client_async(request, stream).await?;
+                (Channel::plain(socket), response)
+            }
+            Flavour::Polling => {
+                *request.uri_mut() = session_uri(request.uri(), "polling");
+                // What asks for a WebSocket.
+                for name in ["connection", "upgrade", "sec-websocket-version", "sec-websocket-key"] {
+                    request.headers_mut().remove(name);
+                }
+                let (session, response) = Polling::begin(request, stream, self.open().await).await?;
+                (Channel::polling(session).await?, response)
+            }
+            Flavour::SocketIo | Flavour::Msgpack => {
+                *request.uri_mut() = session_uri(request.uri(), "websocket");
+                let (socket, response) = client_async(request, stream).await?;
+                (Channel::over_websocket(socket, self.flavour == Flavour::Msgpack).await?, response)
+            }
+        };
+        Ok((Client(channel), response))
     }
 
     /// A connection on which nothing has been said yet.
@@ -122,101 +152,10 @@ impl Server {
     }
 }
 
-/// A client.
-#[derive(Debug)]
-pub struct Client(pub WebSocketStream<Stream>);
-
-impl Client {
-    /// Sends a text message.
-    pub async fn send(&mut self, text: impl Into<String>) {
-        self.0.send(Message::text(text.into())).await.expect("the server takes it");
-    }
-
-    /// Sends a binary message.
-    pub async fn send_binary(&mut self, bytes: Vec<u8>) {
-        self.0.send(Message::binary(bytes)).await.expect("the server takes it");
-    }
-
-    /// Sends a ping.
-    pub async fn ping(&mut self, payload: &'static [u8]) {
-        self.0.send(Message::Ping(Bytes::from_static(payload))).await.expect("the server takes it");
-    }
-
-    /// Sends an event with one argument.
-    pub async fn emit(&mut self, event: &str, data: impl Into<Value>) {
-        self.send(json!({ "event": event, "data": data.into() }).to_string()).await;
-    }
-
-    /// The next message that is not a ping or pong; `None` when the connection has ended.
-    pub async fn next(&mut self) -> Option<Message> {
-        loop {
-            match soon("message", self.0.next()).await {
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                Some(Ok(message)) => return Some(message),
-                Some(Err(_)) | None => return None,
-            }
-        }
-    }
-
-    /// The next message, a text.
-    pub async fn text(&mut self) -> String {
-        let message = self.next().await.expect("a message");
-        assert!(message.is_text(), "{message:?}");
-        message.to_text().expect("a text message").to_owned()
-    }
-
-    /// The next message, as JSON.
-    pub async fn json(&mut self) -> Value {
-        serde_json::from_str(&self.text().await).expect("JSON")
-    }
-
-    /// Sends an event with one argument and waits for the answer, other messages left aside.
-    pub async fn ask(&mut self, event: &str, data: impl Into<Value>) -> Value {
-        self.request(json!({ "event": event, "data": data.into(), "id": "ask" })).await
-    }
-
-    /// Sends an event with several arguments and waits for the answer, other messages left aside.
-    pub async fn ask_all(&mut self, event: &str, args: impl Into<Value>) -> Value {
-        self.request(json!({ "event": event, "args": args.into(), "id": "ask" })).await
-    }
-
-    /// Sends an envelope and waits for the answer under its id, other messages left aside.
-    pub async fn request(&mut self, envelope: Value) -> Value {
-        self.send(envelope.to_string()).await;
-        loop {
-            let answer = self.json().await;
-            if answer["id"] == envelope["id"] && answer.get("event").is_none() {
-                return answer;
-            }
-        }
-    }
-
-    /// Waits until the server has handled everything that was sent before.
-    pub async fn settle(&mut self) {
-        self.request(json!({ "event": "nobody handles this", "id": "settle" })).await;
-    }
-
-    /// Sends a close frame.
-    pub async fn close(&mut self, code: u16, reason: &'static str) {
-        let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
-        self.0.close(Some(frame)).await.expect("the server takes it");
-    }
-
-    /// Reads to the end of the connection: what the close frame says, if there is one.
-    pub async fn closed(&mut self) -> Option<(u16, String)> {
-        let mut said = None;
-        while let Some(message) = self.next().await {
-            if let Message::Close(frame) = message {
-                said = frame.map(|frame| (frame.code.into(), frame.reason.to_string()));
-            }
-        }
-        said
-    }
-
-    /// The stream under the WebSocket, for bytes that no WebSocket client would send.
-    pub fn stream(&mut self) -> &mut Stream {
-        self.0.get_mut()
-    }
+/// Where a session of Engine.IO begins.
+fn session_uri(uri: &Uri, transport: &str) -> Uri {
+    let mark = if uri.query().is_some() { '&' } else { '?' };
+    format!("{uri}{mark}EIO=4&transport={transport}").parse().expect("a URI")
 }
 
 /// A frame as clients send it, masked with zeros.

@@ -17,9 +17,9 @@ use crate::wire::socketio::ConnectError;
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
 impl Connection {
-    /// The client is told that it is not wanted, and nothing of what was queued for it. `true`: the socket is gone, and its
-    /// seat with it; else the connection ends.
-    pub(super) fn refuse(&mut self, at: usize, refusal: &EventError) -> bool {
+    /// The client is told that it is not wanted, and nothing of what was queued for it. Where there are namespaces, the
+    /// connection goes on; the seat stays until it is known what went wrong.
+    pub(super) fn refuse(&mut self, at: usize, refusal: &EventError) {
         let seat = &mut self.seats[at];
         tracing::debug!(socket = %seat.socket.id(), %refusal, "connection refused");
         seat.open_by = None;
@@ -27,15 +27,14 @@ impl Connection {
         let error = ConnectError { message: refusal.message(), data: refusal.data() };
         if let Some(frame) = self.peer.encoding.connect_error(seat.socket.namespace(), &error) {
             seat.socket.depart();
-            self.seats.remove(at);
+            seat.conclude(&End::refusal(refusal.message()).disconnect, false);
             self.peer.mailbox.send_always(Some(&frame), Outbox::default());
-            return true;
+            return;
         }
         self.peer.mailbox.discard();
         if self.is_open() {
             self.end(End::refusal(refusal.message()));
         }
-        false
     }
 
     /// A socket leaves; the connection, where it has others or may have, goes on.

@@ -300,11 +300,12 @@ impl Mailbox {
         self.state.lock().outbox.shrink();
     }
 
-    /// For the task, before it waits: `false` if there is something to do. `in_flight` is what the kernel has not taken.
-    pub(crate) fn sleep(&self, waker: &Waker, in_flight: Load) -> bool {
+    /// For the task, before it waits: `false` if there is something to do. `in_flight` is what the kernel has not taken; even
+    /// if that is nothing, the client may not be able to take more.
+    pub(crate) fn sleep(&self, waker: &Waker, in_flight: Load, can_take: bool) -> bool {
         let mut state = self.state.lock();
         state.in_flight = in_flight;
-        state.blocked = in_flight != Load::default();
+        state.blocked = !can_take || in_flight != Load::default();
         if !state.mail.is_empty() || !(state.blocked || state.outbox.is_empty()) {
             return false;
         }

@@ -195,7 +195,8 @@ impl Connection {
                 more = true;
             }
             more |= self.is_done() || self.seats.iter().any(|seat| seat.executor.is_ready());
-            if !more && self.peer.mailbox.sleep(context.waker(), self.transport.load()) {
+            let (in_flight, can_take) = (self.transport.load(), self.transport.can_take());
+            if !more && self.peer.mailbox.sleep(context.waker(), in_flight, can_take) {
                 return Poll::Pending;
             }
         }
@@ -243,8 +244,7 @@ impl Connection {
                     more = true;
                     match decision {
                         Ok(()) => self.accept(at),
-                        Err(refusal) if self.refuse(at, &refusal) => continue,
-                        Err(_) => {}
+                        Err(refusal) => self.refuse(at, &refusal),
                     }
                 }
             }

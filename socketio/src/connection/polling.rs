@@ -95,11 +95,6 @@ impl Polling {
         }
     }
 
-    /// Whether a poll waits.
-    pub(super) fn is_polled(&self) -> bool {
-        self.poll.is_some()
-    }
-
     /// Whether a POST brings more than was wanted until now.
     pub(super) fn has_more(&self) -> bool {
         self.post.is_some()
@@ -127,7 +122,7 @@ impl Polling {
     ) -> Poll<io::Result<()>> {
         let Some(poll) = &mut self.poll else {
             // So that nobody waits for it to be written.
-            mailbox.left_over(self.load());
+            mailbox.left_over(Load::default());
             return Poll::Pending;
         };
         if poll.poll_closed(context).is_ready() {
@@ -170,12 +165,9 @@ impl Polling {
         }
     }
 
-    /// Without a poll the client can't take anything.
-    pub(super) fn load(&self) -> Load {
-        match self.poll {
-            Some(_) => Load::default(),
-            None => Load { messages: 1, bytes: 0 },
-        }
+    /// Whether a poll waits: without one the client can't take anything.
+    pub(super) fn is_polled(&self) -> bool {
+        self.poll.is_some()
     }
 
     pub(super) fn append(&mut self, frame: &[u8]) {

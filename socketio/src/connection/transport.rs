@@ -60,7 +60,16 @@ impl Transport {
     pub(super) fn load(&self) -> Load {
         match self {
             Self::WebSocket(link) => link.load(),
-            Self::Polling(polling) => polling.load(),
+            // What is taken out of the mailbox goes into the answer of a poll.
+            Self::Polling(_) => Load::default(),
+        }
+    }
+
+    /// Whether the client could take something now, if nothing were in its way.
+    pub(super) fn can_take(&self) -> bool {
+        match self {
+            Self::WebSocket(_) => true,
+            Self::Polling(polling) => polling.is_polled(),
         }
     }
 

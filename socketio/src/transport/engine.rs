@@ -133,7 +133,8 @@ impl EngineRoutes {
         }
     }
 
-    /// The path. With and without a slash at its end it is the same. Default: `/socket.io/`.
+    /// The path. With and without a slash at its end it is the same. It may have parameters, as in `/chat/{room}`, for
+    /// [`params`](crate::Socket::params). Default: `/socket.io/`.
     pub fn path(self, path: impl Into<String>) -> Self {
         Self { path: path.into(), ..self }
     }

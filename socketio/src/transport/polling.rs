@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::engine::{EngineRoutes, Refusal, Transport};
 use super::too_many;
-use super::upgrade::{Upgrade, kept_extensions};
+use super::upgrade::{PathParams, Upgrade, kept_extensions, path_params};
 use crate::connection::engine::{Engine, Flavour};
 use crate::connection::link::Link;
 use crate::connection::mailbox::{Mail, Mailbox};
@@ -64,6 +64,7 @@ impl EngineRoutes {
         let (mut parts, body) = request.into_parts();
         // Where there is one, hyper's promise of an upgrade is worth more than a clone of the request.
         let upgrade = Upgrade::from_parts(&mut parts).ok();
+        let params = if upgrade.is_none() { path_params(&mut parts) } else { Vec::new() };
         let parts = Arc::new(parts);
         match self.verify(&parts, upgrade.is_some()).await {
             Err(refusal) => {
@@ -74,10 +75,10 @@ impl EngineRoutes {
                 let is_first = matches!(verified, Verified::Begins);
                 let mut response = match (verified, upgrade) {
                     (Verified::Begins, Some(upgrade)) => self.begin_websocket(upgrade),
-                    (Verified::Begins, None) => self.begin_polling(&parts),
+                    (Verified::Begins, None) => self.begin_polling(&parts, &params),
                     (Verified::Belongs(peer, Transport::WebSocket), Some(upgrade)) => self.try_websocket(peer, upgrade),
                     (Verified::Belongs(peer, _), _) if parts.method == Method::GET => poll(&peer).await,
-                    (Verified::Belongs(peer, _), _) => self.post(peer, &parts, body).await,
+                    (Verified::Belongs(peer, _), _) => self.post(peer, &parts, &params, body).await,
                 };
                 self.add_headers(&mut response, &parts, is_first);
                 response
@@ -127,19 +128,21 @@ impl EngineRoutes {
         }
     }
 
-    fn kept(&self, parts: &Parts) -> Kept {
+    fn kept(&self, parts: &Parts, params: &PathParams) -> Kept {
+        let params = params.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let peer = parts.extensions.get::<axum::extract::ConnectInfo<SocketAddr>>().map(|info| info.0);
-        Kept::new(parts, std::iter::empty(), peer, self.hub.config().keep_headers.as_deref())
+        Kept::new(parts, params, peer, self.hub.config().keep_headers.as_deref())
     }
 
     /// A session that begins to poll: the answer to its first request is the packet that opens it.
-    fn begin_polling(&self, parts: &Parts) -> Response {
+    fn begin_polling(&self, parts: &Parts, params: &PathParams) -> Response {
         let Some(admission) = Admission::to(&self.hub) else { return too_many() };
         let session = Session::new(&self.sessions, true);
         let sid = session.sid().to_owned();
         let open = self.open_packet(&sid, Transport::Polling);
-        let peer = self.peer(session, self.kept(parts));
-        tokio::spawn(self.connection(&peer, None, kept_extensions(&parts.extensions, 0), admission));
+        let peer = self.peer(session, self.kept(parts, params));
+        let extensions = kept_extensions(&parts.extensions, usize::from(!params.is_empty()));
+        tokio::spawn(self.connection(&peer, None, extensions, admission));
         let mut response = polled(open.into());
         self.add_cookie(&mut response, &sid);
         response
@@ -245,7 +248,7 @@ impl EngineRoutes {
     }
 
     /// A request that brings packets.
-    async fn post(&self, peer: Arc<Peer>, parts: &Parts, body: Body) -> Response {
+    async fn post(&self, peer: Arc<Peer>, parts: &Parts, params: &PathParams, body: Body) -> Response {
         let Some(mut posting) = Posting::begin(&peer) else {
             peer.mailbox.post(Mail::Asked(Asked::Broken("two requests with data at once")));
             return StatusCode::BAD_REQUEST.into_response();
@@ -274,7 +277,7 @@ impl EngineRoutes {
         };
         posting.is_over = true;
         let (done, understood) = oneshot::channel();
-        let post = Post { body, request: Arc::new(self.kept(parts)), done };
+        let post = Post { body, request: Arc::new(self.kept(parts, params)), done };
         if !peer.mailbox.post(Mail::Asked(Asked::Post(post))) {
             return self.unknown(parts);
         }

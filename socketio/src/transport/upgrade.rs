@@ -110,9 +110,7 @@ impl Upgrade {
             return Err(UpgradeRejection::Key);
         }
         let on_upgrade = parts.extensions.remove::<OnUpgrade>().ok_or(UpgradeRejection::Impossible)?;
-        // A route without parameters is no error here. The extractor never waits.
-        let params = RawPathParams::from_request_parts(parts, &()).now_or_never().and_then(Result::ok);
-        let params = params.iter().flatten().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let params = path_params(parts);
         Ok(Self { parts: parts.clone(), on_upgrade, params })
     }
 
@@ -165,6 +163,16 @@ impl Upgrade {
         let by_axum = usize::from(!self.params.is_empty());
         (Upgrading(self.on_upgrade), request, kept_extensions(&self.parts.extensions, by_axum))
     }
+}
+
+/// The parameters of a route's path, by name.
+pub(super) type PathParams = [(String, String)];
+
+/// Those of a request. A route without any is no error.
+pub(super) fn path_params(parts: &mut Parts) -> Vec<(String, String)> {
+    // The extractor never waits.
+    let params = RawPathParams::from_request_parts(parts, &()).now_or_never().and_then(Result::ok);
+    params.iter().flatten().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// What the application has put into a request's extensions. `by_axum`: how many of them are axum's and can't be named.

@@ -1,0 +1,160 @@
+//! Socket.IO for tests that write and expect what a plain WebSocket client would: every message is translated, in both
+//! directions.
+//!
+//! | the test | the server |
+//! | --- | --- |
+//! | `{"event", "data" or "args", "id"}` | EVENT, the id a number |
+//! | `{"id", "data" or "args" or "error"}` | ACK; an error is an object with `error` |
+//! | another text, or a binary message | EVENT `message` |
+//! | a close frame | CONNECT_ERROR or DISCONNECT, whose connection is closed then, or the end of the session |
+
+pub(crate) mod http;
+mod msgpack;
+mod packet;
+pub(crate) mod polling;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Bytes, Message};
+
+use packet::{ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, Envelope, Packet};
+
+/// What a client has to remember.
+#[derive(Debug, Default)]
+pub(crate) struct Translator {
+    msgpack: bool,
+    /// The ids under which the test waits for answers, by those that the server answers to.
+    asked: HashMap<u64, String>,
+    next_id: u64,
+    /// What the server wants to be answered.
+    questions: HashSet<u64>,
+    /// A packet, and how many attachments are to come.
+    partial: Option<(Packet, usize)>,
+    /// What has come.
+    received: VecDeque<Message>,
+    /// What goes out unasked.
+    unasked: VecDeque<Message>,
+    is_closed: bool,
+}
+
+impl Translator {
+    /// A client that connects to `/`.
+    pub(crate) fn new(msgpack: bool) -> Self {
+        let mut new = Self { msgpack, ..Self::default() };
+        new.unasked = new.messages(&Packet { kind: CONNECT, ..Packet::default() }).into();
+        new
+    }
+
+    /// The next message for the test.
+    pub(crate) fn received(&mut self) -> Option<Message> {
+        self.received.pop_front()
+    }
+
+    /// The next message that goes out unasked.
+    pub(crate) fn unasked(&mut self) -> Option<Message> {
+        self.unasked.pop_front()
+    }
+
+    /// What goes out for a message of the test's.
+    pub(crate) fn send(&mut self, message: Message) -> Vec<Message> {
+        match message {
+            Message::Text(text) => {
+                let packet = Envelope::read(&text).and_then(|envelope| self.packet(&envelope));
+                self.messages(&packet.unwrap_or_else(|| {
+                    let json = serde_json::json!(["message", text.as_str()]).to_string();
+                    Packet { kind: EVENT, json, ..Packet::default() }
+                }))
+            }
+            Message::Binary(bytes) => {
+                let json = r#"["message",{"_placeholder":true,"num":0}]"#.to_owned();
+                self.messages(&Packet { kind: EVENT, json, attachments: vec![bytes], ..Packet::default() })
+            }
+            other => vec![other],
+        }
+    }
+
+    /// `None`: it is no envelope for the server, which did not ask.
+    fn packet(&mut self, envelope: &Envelope<'_>) -> Option<Packet> {
+        let (kind, id) = match (envelope.event, envelope.id) {
+            (Some(_), None) => (EVENT, None),
+            (Some(_), Some(id)) => {
+                self.next_id += 1;
+                self.asked.insert(self.next_id, id.get().to_owned());
+                (EVENT, Some(self.next_id))
+            }
+            (None, id) => (ACK, Some(id?.get().parse().ok().filter(|id| self.questions.remove(id))?)),
+        };
+        Some(Packet { kind, id, json: envelope.list(), attachments: Vec::new() })
+    }
+
+    fn messages(&self, packet: &Packet) -> Vec<Message> {
+        if self.msgpack {
+            return vec![Message::Binary(msgpack::write(packet))];
+        }
+        let attachments = packet.attachments.iter().cloned().map(Message::Binary);
+        std::iter::once(Message::text(packet.text())).chain(attachments).collect()
+    }
+
+    /// Takes what has come.
+    pub(crate) fn receive(&mut self, message: Message) {
+        match message {
+            _ if self.is_closed => {}
+            Message::Text(text) => match text.split_at(1) {
+                ("0" | "6", _) => {}
+                ("2", _) => self.unasked.push_back(Message::text("3")),
+                ("4", packet) => {
+                    let (packet, attachments) = Packet::read(packet);
+                    self.partial = Some((packet, attachments));
+                    self.take_whole();
+                }
+                other => panic!("an unknown packet: {other:?}"),
+            },
+            Message::Binary(bytes) if self.msgpack => self.take(&msgpack::read(&bytes)),
+            Message::Binary(bytes) => self.attach(bytes),
+            other => self.received.push_back(other),
+        }
+    }
+
+    fn attach(&mut self, bytes: Bytes) {
+        let (packet, missing) = self.partial.as_mut().expect("a packet that has attachments");
+        packet.attachments.push(bytes);
+        *missing -= 1;
+        self.take_whole();
+    }
+
+    fn take_whole(&mut self) {
+        if let Some((packet, _)) = self.partial.take_if(|(_, missing)| *missing == 0) {
+            self.take(&packet);
+        }
+    }
+
+    fn take(&mut self, packet: &Packet) {
+        let message = match packet.kind {
+            CONNECT => return,
+            DISCONNECT => self.closed(CloseCode::Normal, ""),
+            CONNECT_ERROR => {
+                let error: serde_json::Value = serde_json::from_str(&packet.json).expect("JSON");
+                self.closed(CloseCode::Policy, error["message"].as_str().expect("a message"))
+            }
+            EVENT => {
+                self.questions.extend(packet.id);
+                packet.message().unwrap_or_else(|| Message::text(packet::event(packet.id, &packet.args())))
+            }
+            ACK => {
+                let id =
+                    packet.id.and_then(|id| self.asked.remove(&id)).expect("nothing is answered twice, or unasked");
+                Message::text(packet::answer(&id, &packet.args()))
+            }
+            other => panic!("an unknown kind of packet: {other}"),
+        };
+        self.received.push_back(message);
+    }
+
+    /// The client has no other namespace, and closes the connection.
+    fn closed(&mut self, code: CloseCode, reason: &str) -> Message {
+        self.is_closed = true;
+        self.unasked.push_back(Message::Close(None));
+        Message::Close(Some(CloseFrame { code, reason: reason.into() }))
+    }
+}

@@ -1,0 +1,78 @@
+//! Packets as `socket.io-msgpack-parser` writes them.
+
+use rmpv::Value as Pack;
+use serde_json::{Value, from_str, json};
+use tokio_tungstenite::tungstenite::Bytes;
+
+use super::packet::Packet;
+
+/// The message that a packet is.
+pub(super) fn write(packet: &Packet) -> Bytes {
+    let mut fields = vec![(Pack::from("type"), Pack::from(packet.kind)), (Pack::from("nsp"), Pack::from("/"))];
+    if !packet.json.is_empty() {
+        let data = from_str(&packet.json).expect("JSON");
+        fields.push((Pack::from("data"), pack(&data, &packet.attachments)));
+    }
+    if let Some(id) = packet.id {
+        fields.push((Pack::from("id"), Pack::from(id)));
+    }
+    let mut bytes = Vec::new();
+    rmpv::encode::write_value(&mut bytes, &Pack::Map(fields)).expect("there is memory");
+    bytes.into()
+}
+
+fn pack(value: &Value, attachments: &[Bytes]) -> Pack {
+    match value {
+        Value::Null => Pack::Nil,
+        Value::Bool(value) => Pack::from(*value),
+        Value::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
+            (Some(number), ..) => Pack::from(number),
+            (None, Some(number), _) => Pack::from(number),
+            (None, None, number) => Pack::from(number.expect("a number")),
+        },
+        Value::String(text) => Pack::from(&**text),
+        Value::Array(values) => Pack::Array(values.iter().map(|value| pack(value, attachments)).collect()),
+        Value::Object(values) => match values.get("num").and_then(Value::as_u64) {
+            Some(number) if values.contains_key("_placeholder") => Pack::from(&attachments[number as usize][..]),
+            _ => Pack::Map(values.iter().map(|(key, value)| (Pack::from(&**key), pack(value, attachments))).collect()),
+        },
+    }
+}
+
+/// The packet that a message is.
+pub(super) fn read(mut message: &[u8]) -> Packet {
+    let Ok(Pack::Map(fields)) = rmpv::decode::read_value(&mut message) else { panic!("not a packet") };
+    assert!(message.is_empty(), "more than a packet");
+    let mut packet = Packet::default();
+    for (key, value) in fields {
+        match key.as_str().expect("a key") {
+            "type" => packet.kind = value.as_u64().and_then(|kind| kind.try_into().ok()).expect("a kind of packet"),
+            "nsp" => assert_eq!(value.as_str(), Some("/")),
+            "id" => packet.id = value.as_u64(),
+            "data" => packet.json = unpack(value, &mut packet.attachments).to_string(),
+            other => panic!("an unknown key: {other}"),
+        }
+    }
+    packet
+}
+
+fn unpack(value: Pack, attachments: &mut Vec<Bytes>) -> Value {
+    match value {
+        Pack::Nil => Value::Null,
+        Pack::Boolean(value) => value.into(),
+        Pack::Integer(number) => number.as_u64().map_or_else(|| number.as_i64().into(), Value::from),
+        Pack::F32(number) => number.into(),
+        Pack::F64(number) => number.into(),
+        Pack::String(text) => text.into_str().expect("UTF-8").into(),
+        Pack::Binary(bytes) => {
+            attachments.push(bytes.into());
+            json!({ "_placeholder": true, "num": attachments.len() - 1 })
+        }
+        Pack::Array(values) => values.into_iter().map(|value| unpack(value, attachments)).collect(),
+        Pack::Map(values) => {
+            let key = |key: Pack| key.as_str().expect("a key").to_owned();
+            values.into_iter().map(|(name, value)| (key(name), unpack(value, attachments))).collect()
+        }
+        Pack::Ext(..) => panic!("an extension"),
+    }
+}
