@@ -334,3 +334,37 @@ async fn no_path_takes_long_to_compare() {
     client.send(format!("40{path},")).await;
     assert!(client.text().await.contains("Invalid namespace"));
 }
+
+#[tokio::test]
+async fn who_asks_for_a_dynamic_namespace_does_not_make_it() {
+    let hub = Hub::builder().namespace("/room-{number}", |room| room).build().expect("a hub");
+    let server = serve(hub).await;
+    server.hub.of("/room-1").broadcast("to nobody").expect("sent");
+    assert_eq!(server.hub.namespaces(), ["/"]);
+    let mut client = websocket(&server).await;
+    client.send("40/room-1,").await;
+    assert!(client.text().await.starts_with("40/room-1,"));
+    server.hub.of("/room-1").broadcast("to somebody").expect("sent");
+    assert_eq!(client.text().await, r#"42/room-1,["message","to somebody"]"#);
+    client.send(format!("40/room-{},", "x".repeat(1020))).await;
+    assert!(client.text().await.ends_with(r#",{"message":"Invalid namespace"}"#));
+}
+
+#[tokio::test]
+async fn who_waits_for_an_upgrade_learns_that_there_is_none_to_come() {
+    let server = serve(Hub::builder().build().expect("a hub")).await;
+    let poller = Poller::connect(&server).await;
+    let polling = server.hub.sockets().remove(0);
+    let upgraded = tokio::spawn({
+        let polling = polling.clone();
+        async move { polling.upgraded().await }
+    });
+    let waiting = poller.waiting_poll().await;
+    assert_eq!(poller.post("1").await.answer().await, (200, "ok".to_owned()));
+    assert_eq!(waiting.answer().await, (200, "6".to_owned()));
+    assert!(!soon("end of the session", upgraded).await.expect("no panic") && !polling.upgraded().await);
+    let mut client = websocket(&server).await;
+    client.send("40").await;
+    client.text().await;
+    assert!(soon("upgrade", server.hub.sockets().remove(0).upgraded()).await);
+}

@@ -68,8 +68,8 @@ where
 {
     let (request, admission) = beginning(hub);
     let link = Link::new(Stream::Other(Box::new(stream)), Vec::new(), hub.config().max_payload);
-    let session = Session::new(routes.sessions(), false);
-    routes.opened(session, link, request, Extensions::new(), admission)
+    let session = Session::new(&routes.options().sessions, false);
+    routes.options().opened(session, link, request, Extensions::new(), admission)
 }
 
 fn beginning(hub: &Hub) -> (Request, Admission) {

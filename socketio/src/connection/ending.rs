@@ -167,8 +167,11 @@ impl Connection {
                 self.peer.mailbox.discard();
                 self.phase = Phase::Lingering { by, how: Linger::Rejecting };
             }
-            _ => {
+            (code, _) => {
                 if self.is_open() {
+                    if code.is_some() {
+                        self.seats.iter_mut().for_each(|seat| seat.executor.drop_queued());
+                    }
                     self.conclude(&cause, false);
                 }
                 self.close(context);

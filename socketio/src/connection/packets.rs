@@ -20,6 +20,8 @@ use crate::wire::envelope::Args;
 use crate::wire::parser::ParserMessage;
 use crate::wire::socketio::{self, ConnectError, Kind, Packet, Partial};
 
+/// How long the name of a namespace may be, in bytes.
+const MAX_NAMESPACE: usize = 1024;
 /// Deeper than any payload may be nested.
 const TOO_DEEP: usize = MAX_DEPTH + 1;
 
@@ -78,6 +80,8 @@ impl Connection {
                 engine.messages = Vec::new();
                 self.receive_whole(&Utf8Bytes::from(packet.text), packet.attachments, context);
             }
+            // No packet has more messages than attachments, and one for itself.
+            Ok(None) if engine.messages.len() > self.hub.config().max_attachments => self.parse_error(context),
             Ok(None) if engine.bytes() > max => self.too_large(context),
             Ok(None) => {}
             Err(_) => self.parse_error(context),
@@ -158,7 +162,8 @@ impl Connection {
         if self.seats.len() >= self.config().max_namespaces {
             return self.refuse_namespace(namespace, "Too many namespaces");
         }
-        let Some(space) = self.hub.enter(namespace) else {
+        let known = if namespace.len() > MAX_NAMESPACE { None } else { self.hub.enter(namespace) };
+        let Some(space) = known else {
             return self.refuse_namespace(namespace, "Invalid namespace");
         };
         let identity = Identity::Generated { auth: if auth.is_empty() { "{}" } else { auth } };

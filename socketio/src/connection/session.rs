@@ -39,7 +39,10 @@ pub(crate) struct Session {
     polls: AtomicBool,
     /// Whether a POST is under way.
     posting: AtomicBool,
-    upgraded: Notify,
+    /// Whether it is over.
+    over: AtomicBool,
+    /// Told when it has gone over to a WebSocket, and when it is over.
+    changed: Notify,
     /// How many WebSockets are being opened for it that its connection does not have yet.
     arriving: AtomicUsize,
     arrived: Notify,
@@ -78,7 +81,8 @@ impl Session {
             sessions: Arc::downgrade(sessions),
             polls: AtomicBool::new(polls),
             posting: AtomicBool::new(false),
-            upgraded: Notify::new(),
+            over: AtomicBool::new(false),
+            changed: Notify::new(),
             arriving: AtomicUsize::new(0),
             arrived: Notify::new(),
         }
@@ -105,16 +109,17 @@ impl Session {
 
     pub(crate) fn upgraded(&self) {
         self.polls.store(false, Ordering::Release);
-        self.upgraded.notify_waiters();
+        self.changed.notify_waiters();
     }
 
-    /// Waits until the session travels by WebSocket.
-    pub(crate) async fn upgrade(&self) {
-        let mut upgraded = std::pin::pin!(self.upgraded.notified());
-        upgraded.as_mut().enable();
-        if self.polls() {
-            upgraded.await;
+    /// Waits until the session travels by WebSocket. `false`: it is over, and never has.
+    pub(crate) async fn upgrade(&self) -> bool {
+        let mut changed = std::pin::pin!(self.changed.notified());
+        changed.as_mut().enable();
+        if self.polls() && !self.over.load(Ordering::Acquire) {
+            changed.await;
         }
+        !self.polls()
     }
 
     /// Begins a POST. `false`: another one is under way.
@@ -128,6 +133,8 @@ impl Session {
 
     /// Lets no request find the session any more.
     pub(crate) fn forget(&self) {
+        self.over.store(true, Ordering::Release);
+        self.changed.notify_waiters();
         if let Some(sessions) = self.sessions.upgrade() {
             let forgotten = sessions.0.lock().remove(&*self.sid);
             drop(forgotten);

@@ -128,13 +128,18 @@ impl Hub {
         self.root.core()
     }
 
-    /// A namespace, by its path. It is made if it does not exist.
+    /// A namespace, by its path. It is made if it does not exist; but one of those that come and go
+    /// ([`dynamic_namespace`](Builder::dynamic_namespace)) is not there for that: what is emitted to it reaches nobody, and who
+    /// connects to it finds nothing of what was registered there before.
     pub fn of(&self, path: impl AsRef<str>) -> Namespace {
         let core = self.core();
         let path = builder::normal_path(path.as_ref());
         let known = core.spaces.read().get(&*path).cloned();
         let space = known.unwrap_or_else(|| {
-            let new = Arc::new(core.make_space(&path, core.pattern(&path)));
+            if let Some(contents) = core.pattern(&path) {
+                return Arc::new(core.make_space(&path, Some(contents)).vanishing());
+            }
+            let new = Arc::new(core.make_space(&path, None));
             // Of two that are made at the same time the first is kept.
             let mut spaces = core.spaces.write();
             let kept = Arc::clone(spaces.entry(path.as_str().into()).or_insert_with(|| Arc::clone(&new)));

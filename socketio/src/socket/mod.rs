@@ -334,10 +334,12 @@ impl Socket {
         }
     }
 
-    /// Waits until the client has gone over from long-polling to a WebSocket; at once if it has one, forever if it never does.
-    pub async fn upgraded(&self) {
-        if let Some(session) = &self.peer().session {
-            session.upgrade().await;
+    /// Waits until the client has gone over from long-polling to a WebSocket, and is `true`; at once if it has one. `false`: the
+    /// connection has ended before.
+    pub async fn upgraded(&self) -> bool {
+        match &self.peer().session {
+            Some(session) => session.upgrade().await,
+            None => true,
         }
     }
 

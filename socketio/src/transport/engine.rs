@@ -90,12 +90,16 @@ pub struct Refused<'a> {
 /// message alone, as the reference server has it.
 #[derive(Clone)]
 #[must_use = "merge them into a router"]
-pub struct EngineRoutes {
+pub struct EngineRoutes(Arc<Options>);
+
+/// What requests are answered by.
+#[derive(Clone)]
+pub(crate) struct Options {
     pub(super) hub: Hub,
     pub(super) space: Arc<Space>,
     pub(super) flavour: Flavour,
     pub(super) encoding: Encoding,
-    pub(super) sessions: Arc<Sessions>,
+    pub(crate) sessions: Arc<Sessions>,
     pub(super) transports: Vec<Transport>,
     pub(super) upgrades: bool,
     pub(super) cookie: Option<Arc<str>>,
@@ -105,7 +109,7 @@ pub struct EngineRoutes {
     pub(super) on_refused: Option<OnRefused>,
     pub(super) on_open: Option<OnOpen>,
     path: String,
-    client: Option<Arc<PathBuf>>,
+    client: Option<PathBuf>,
 }
 
 impl EngineRoutes {
@@ -114,7 +118,7 @@ impl EngineRoutes {
             Flavour::Bare => Encoding::Engine,
             Flavour::SocketIo => Encoding::SocketIo,
         };
-        Self {
+        Self(Arc::new(Options {
             hub,
             space,
             flavour,
@@ -130,29 +134,34 @@ impl EngineRoutes {
             on_open: None,
             path: path.to_owned(),
             client: None,
-        }
+        }))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
     }
 
     /// The path. With and without a slash at its end it is the same. It may have parameters, as in `/chat/{room}`, for
     /// [`params`](crate::Socket::params). Default: `/socket.io/`.
     pub fn path(self, path: impl Into<String>) -> Self {
-        Self { path: path.into(), ..self }
+        self.with(|options| options.path = path.into())
     }
 
     /// The transports that clients may begin with. Default: both.
     pub fn transports(self, transports: impl IntoIterator<Item = Transport>) -> Self {
-        Self { transports: transports.into_iter().collect(), ..self }
+        self.with(|options| options.transports = transports.into_iter().collect())
     }
 
     /// Whether a client that polls may go over to a WebSocket. Default: yes.
     pub fn upgrades(self, upgrades: bool) -> Self {
-        Self { upgrades, ..self }
+        self.with(|options| options.upgrades = upgrades)
     }
 
     /// Another encoding of Socket.IO packets than the default one; the clients must have the same.
     pub fn parser(self, parser: impl Parser) -> Self {
-        match self.flavour {
-            Flavour::SocketIo => Self { encoding: Encoding::Parsed(Arc::new(parser)), ..self },
+        match self.0.flavour {
+            Flavour::SocketIo => self.with(|options| options.encoding = Encoding::Parsed(Arc::new(parser))),
             Flavour::Bare => self,
         }
     }
@@ -160,7 +169,7 @@ impl EngineRoutes {
     /// Sets a cookie of this name with the session's id in the answer that begins a session, for load balancers that send all
     /// requests of a session to the same server. Default: none.
     pub fn cookie(self, name: impl AsRef<str>) -> Self {
-        Self { cookie: Some(name.as_ref().into()), ..self }
+        self.with(|options| options.cookie = Some(name.as_ref().into()))
     }
 
     /// Decides whether a request may begin a session. An `Err` answers it with the status 403 and the error's message.
@@ -187,12 +196,12 @@ impl EngineRoutes {
             let decide = Arc::clone(&decide);
             Box::pin(async move { decide(parts).await.map_err(Into::into) })
         });
-        Self { allow_request: Some(allow), ..self }
+        self.with(|options| options.allow_request = Some(allow))
     }
 
     /// Adds headers to the answer that begins a session.
     pub fn initial_headers(self, add: impl Fn(&mut HeaderMap, &Parts) + Send + Sync + 'static) -> Self {
-        Self { first_headers: Some(Arc::new(add)), ..self }
+        self.with(|options| options.first_headers = Some(Arc::new(add)))
     }
 
     /// Adds headers to every answer to a request that is not refused.
@@ -208,12 +217,12 @@ impl EngineRoutes {
     /// # Ok::<(), socketio::BuildError>(())
     /// ```
     pub fn headers(self, add: impl Fn(&mut HeaderMap, &Parts) + Send + Sync + 'static) -> Self {
-        Self { headers: Some(Arc::new(add)), ..self }
+        self.with(|options| options.headers = Some(Arc::new(add)))
     }
 
     /// Calls `listener` for each request that is refused.
     pub fn on_refused(self, listener: impl Fn(Refused<'_>) + Send + Sync + 'static) -> Self {
-        Self { on_refused: Some(Arc::new(listener)), ..self }
+        self.with(|options| options.on_refused = Some(Arc::new(listener)))
     }
 
     /// Calls `callback` for the socket of each new session of an Engine.IO client, before the `connect` handler. It may be sync
@@ -224,23 +233,23 @@ impl EngineRoutes {
         F: Fn(Socket) -> R + Send + Sync + 'static,
         R: Listening<M>,
     {
-        Self { on_open: Some(Arc::new(move |socket| callback(socket).into_future())), ..self }
+        let on_open: OnOpen = Arc::new(move |socket| callback(socket).into_future());
+        self.with(|options| options.on_open = Some(on_open))
     }
 
     /// Serves the client's own files, such as `socket.io.min.js`, below the path: those in this directory, which is
     /// `node_modules/socket.io-client/dist` where npm has installed it. Default: no files.
     pub fn serve_client(self, directory: impl Into<PathBuf>) -> Self {
-        Self { client: Some(Arc::new(directory.into())), ..self }
+        self.with(|options| options.client = Some(directory.into()))
     }
 
-    /// Its sessions, for fuzz targets.
     #[cfg(fuzzing)]
-    pub(crate) fn sessions(&self) -> &Arc<Sessions> {
-        &self.sessions
+    pub(crate) fn options(&self) -> &Options {
+        &self.0
     }
 
     fn cors(&self) -> Option<CorsLayer> {
-        let origins = self.hub.config().origins.clone();
+        let origins = self.0.hub.config().origins.clone();
         origins.is_open().then(|| {
             CorsLayer::new()
                 .allow_origin(AllowOrigin::predicate(move |origin, _| origins.allows(origin)))
@@ -252,25 +261,25 @@ impl EngineRoutes {
 
     async fn answer(self, request: Request<Body>) -> Response {
         let file = request.uri().path().rsplit('/').next().filter(|name| name.starts_with("socket.io"));
-        match (&self.client, file) {
+        match (&self.0.client, file) {
             (Some(directory), Some(file)) if request.uri().query().is_none() => {
                 client::file(directory.join(file), file).await
             }
-            _ => self.respond(request).await,
+            _ => self.0.respond(request).await,
         }
     }
 }
 
 impl<S: Clone + Send + Sync + 'static> From<EngineRoutes> for Router<S> {
     fn from(routes: EngineRoutes) -> Self {
-        let path = routes.path.trim_matches('/').to_owned();
+        let path = routes.0.path.trim_matches('/').to_owned();
         let mut router = match &*path {
             "" => Self::new().route_service("/", routes.clone()),
             path => Self::new()
                 .route_service(&format!("/{path}"), routes.clone())
                 .route_service(&format!("/{path}/"), routes.clone()),
         };
-        if routes.client.is_some() {
+        if routes.0.client.is_some() {
             router = router.route_service(&format!("/{path}/{{file}}"), routes);
         }
         router
@@ -322,9 +331,9 @@ impl fmt::Debug for EngineRoutes {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("EngineRoutes")
-            .field("path", &self.path)
-            .field("flavour", &self.flavour)
-            .field("transports", &self.transports)
+            .field("path", &self.0.path)
+            .field("flavour", &self.0.flavour)
+            .field("transports", &self.0.transports)
             .finish_non_exhaustive()
     }
 }
@@ -369,7 +378,7 @@ impl Refusal {
         (StatusCode::BAD_REQUEST, headers, self.message().to_owned()).into_response()
     }
 
-    pub(super) fn tell(&self, routes: &EngineRoutes, request: &Parts) {
+    pub(super) fn tell(&self, routes: &Options, request: &Parts) {
         tracing::debug!(refusal = self.message(), "refused a request");
         if let Some(listener) = &routes.on_refused {
             listener(Refused { request, code: self.code(), message: self.message() });

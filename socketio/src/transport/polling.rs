@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use super::engine::{EngineRoutes, Refusal, Transport};
+use super::engine::{Options, Refusal, Transport};
 use super::too_many;
 use super::upgrade::{PathParams, Upgrade, kept_extensions, path_params};
 use crate::connection::engine::{Engine, Flavour};
@@ -59,8 +59,8 @@ enum Verified {
     Belongs(Arc<Peer>, Transport),
 }
 
-impl EngineRoutes {
-    pub(super) async fn respond(&self, request: Request<Body>) -> Response {
+impl Options {
+    pub(super) async fn respond(self: &Arc<Self>, request: Request<Body>) -> Response {
         let (mut parts, body) = request.into_parts();
         // Where there is one, hyper's promise of an upgrade is worth more than a clone of the request.
         let upgrade = Upgrade::from_parts(&mut parts).ok();
@@ -157,12 +157,12 @@ impl EngineRoutes {
     }
 
     /// A session that begins as a WebSocket.
-    fn begin_websocket(&self, upgrade: Upgrade) -> Response {
+    fn begin_websocket(self: &Arc<Self>, upgrade: Upgrade) -> Response {
         let Some(admission) = Admission::to(&self.hub) else { return too_many() };
         let session = Session::new(&self.sessions, false);
         let mut response = upgrade.response(None);
         self.add_cookie(&mut response, session.sid());
-        let routes = self.clone();
+        let routes = Arc::clone(self);
         tokio::spawn(async move {
             let config = routes.hub.config();
             let (upgrading, mut request, extensions) = upgrade.into_parts(config.keep_headers.as_deref());

@@ -23,7 +23,7 @@ use write::Writer;
 /// ```
 ///
 /// MessagePack knows dates and `undefined`, JSON does not: handlers get a date as a string in the form that JavaScript's
-/// `toJSON` has, and `undefined` as `null`.
+/// `toJSON` has, and `undefined` as `null`. A packet may have up to 1,000 pieces of binary data.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MsgpackParser;
 

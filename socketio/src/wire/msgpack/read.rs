@@ -10,6 +10,8 @@ use crate::wire::socketio::placeholder;
 
 /// How deep values may be nested.
 const MAX_DEPTH: usize = 128;
+/// How many pieces of binary data a packet may have: each takes more room here than a message needs for an empty one.
+const MAX_ATTACHMENTS: usize = 1_000;
 
 /// Reads MessagePack, and writes JSON.
 pub(super) struct Reader<'a> {
@@ -173,6 +175,9 @@ impl<'a> Reader<'a> {
     fn binary(&mut self, out: &mut Vec<u8>, length: usize) -> Read<()> {
         placeholder::write(out, self.attachments.len());
         let bytes = self.take(length)?;
+        if self.attachments.len() >= MAX_ATTACHMENTS {
+            return Err(InvalidPacket);
+        }
         self.attachments.push(self.whole.slice_ref(bytes));
         Ok(())
     }
