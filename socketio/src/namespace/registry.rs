@@ -154,8 +154,9 @@ mod tests {
     use crate::hub::config::OverflowPolicy;
     use crate::selection::Selection;
     use crate::socket::Identity;
+    use crate::socket::SetIdError;
     use crate::socket::handshake::Request;
-    use crate::socket::{JoinError, SetIdError};
+    use crate::socket::rooms::JoinError;
     use crate::wire::encoding::Encoding;
     use http::Extensions;
     use proptest::prelude::*;

@@ -2,42 +2,39 @@
 
 pub(crate) mod attributes;
 mod emitting;
+mod ending;
 pub(crate) mod events;
 pub(crate) mod handshake;
 pub(crate) mod id;
 mod rates;
 pub(crate) mod remote;
+mod request;
 pub(crate) mod requests;
+pub(crate) mod rooms;
 
 use http::Extensions;
 use parking_lot::{Mutex, RwLock};
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::SystemTime;
 use tokio::sync::Notify;
 
-use crate::connection::end::End;
-use crate::connection::mailbox::Mail;
 use crate::connection::outbox::Outbox;
 use crate::connection::peer::Peer;
 use crate::connection::session::random_id;
-use crate::event::disconnect::{Disconnect, DisconnectReason};
 use crate::event::listener::Listeners;
 use crate::event::middleware::EventMiddleware;
 use crate::event::rate::Buckets;
 use crate::hub::Hub;
 use crate::namespace::space::Space;
 use crate::transport::engine::Transport;
-use crate::wire::frame::{FrameWriter, Opcode};
 use attributes::SocketAttributes;
 use events::OutgoingListener;
-use handshake::{Handshake, Opening};
+use handshake::Opening;
 pub use id::SocketId;
 use requests::Requests;
 
@@ -107,18 +104,6 @@ impl Identity<'_> {
             Self::Generated { .. } => SocketId::from(&*random_id()),
         }
     }
-}
-
-/// Why a socket did not join a room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum JoinError {
-    /// The socket is gone.
-    #[error("the socket is closed")]
-    Closed,
-    /// The socket is in as many rooms as it may be in.
-    #[error("the socket is in too many rooms")]
-    TooManyRooms,
 }
 
 /// Why a socket did not get another id.
@@ -356,128 +341,6 @@ impl Socket {
         notified.as_mut().enable();
         if self.is_alive() && !self.is_ending() {
             notified.await;
-        }
-    }
-}
-
-/// Rooms.
-impl Socket {
-    /// Joins a room. Once this returns, emits to the room reach the socket.
-    ///
-    /// # Errors
-    ///
-    /// The socket is gone, or in as many rooms as [`max_rooms`](crate::Builder::max_rooms) allows.
-    pub fn join(&self, room: impl AsRef<str>) -> Result<(), JoinError> {
-        let room = room.as_ref();
-        let mut rooms = self.0.rooms.lock();
-        if self.is_gone() {
-            return Err(JoinError::Closed);
-        }
-        if rooms.contains(room) {
-            return Ok(());
-        }
-        if rooms.len() >= self.hub().config().max_rooms {
-            return Err(JoinError::TooManyRooms);
-        }
-        rooms.insert(self.space().adapter().join(self, room));
-        Ok(())
-    }
-
-    /// Leaves a room. To leave one that the socket is not in does nothing.
-    pub fn leave(&self, room: impl AsRef<str>) {
-        let mut rooms = self.0.rooms.lock();
-        if rooms.remove(room.as_ref()) {
-            self.space().adapter().leave(self, room.as_ref());
-        }
-    }
-
-    /// Whether the socket is in a room.
-    pub fn is_in(&self, room: impl AsRef<str>) -> bool {
-        let room = room.as_ref();
-        self.0.rooms.lock().contains(room) || (!self.is_gone() && self.id() == *room)
-    }
-
-    /// The rooms that the socket is in: first that of its own id, in which it always is, then those that it has joined. None
-    /// once it is gone.
-    pub fn rooms(&self) -> Vec<String> {
-        let joined: Vec<_> = self.0.rooms.lock().iter().map(ToString::to_string).collect();
-        let own = (!self.is_gone()).then(|| self.id().to_string());
-        own.into_iter().chain(joined).collect()
-    }
-}
-
-/// The request that the connection began with.
-impl Socket {
-    /// Everything that is known of it.
-    pub fn handshake(&self) -> Handshake<'_> {
-        Handshake::new(&self.peer().request, self.opening())
-    }
-
-    /// A parameter of the route's path: `params("id")` for `/ws/{id}`.
-    pub fn params(&self, key: &str) -> Option<&str> {
-        self.handshake().param(key)
-    }
-
-    /// A parameter of the query string, decoded.
-    pub fn query(&self, key: &str) -> Option<Cow<'_, str>> {
-        self.handshake().query(key)
-    }
-
-    /// The value of a cookie.
-    pub fn cookie(&self, name: &str) -> Option<&str> {
-        self.handshake().cookie(name)
-    }
-
-    /// The value of a header, its name in lower case.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.handshake().header(name)
-    }
-
-    /// The client's address; behind a proxy, the proxy's.
-    pub fn peer_addr(&self) -> Option<SocketAddr> {
-        self.handshake().peer_addr()
-    }
-}
-
-/// Ending.
-impl Socket {
-    /// Closes the connection with code 1000, after everything that is queued has been delivered. Events that wait are not
-    /// handled any more. A Socket.IO client is disconnected from all its namespaces first, so that it does not come back by
-    /// itself.
-    pub fn close(&self) {
-        self.close_with(1000, "");
-    }
-
-    /// Closes the connection with a code and a reason, after everything that is queued has been delivered. The reason is
-    /// cut to the 123 bytes that a close frame can hold; a code that must not be sent becomes 1000.
-    pub fn close_with(&self, code: u16, reason: impl Into<String>) {
-        self.end(DisconnectReason::ServerClose, code, reason.into());
-    }
-
-    /// Leaves the namespace, after everything that is queued has been delivered. Events that wait are not handled any more. A
-    /// Socket.IO client's connection stays, with its sockets in other namespaces; that of a plain WebSocket client, which has
-    /// only one, is closed.
-    pub fn disconnect(&self) {
-        if !self.peer().encoding.has_namespaces() {
-            return self.end(DisconnectReason::ServerDisconnect, 1000, String::new());
-        }
-        // One that is not accepted yet leaves as soon as it is.
-        let _ = self.0.phase.compare_exchange(CONNECTED, SENT_AWAY, Ordering::AcqRel, Ordering::Acquire);
-        self.peer().mailbox.post(Mail::Leave(self.clone(), Disconnect::new(DisconnectReason::ServerDisconnect)));
-    }
-
-    fn end(&self, reason: DisconnectReason, code: u16, text: String) {
-        self.peer().mailbox.post(Mail::End(End::on_purpose(reason, code, text)));
-    }
-
-    /// Sends a WebSocket ping with a payload of up to 125 bytes; a longer one is cut. The answer fires `pong`.
-    pub fn ping(&self, payload: impl AsRef<[u8]>) {
-        let payload = payload.as_ref();
-        let payload = &payload[..payload.len().min(125)];
-        let mut writer = FrameWriter::new();
-        writer.payload().extend_from_slice(payload);
-        if let Err(rejected) = self.peer().mailbox.send(&writer.finish(Opcode::Ping), false) {
-            self.rejected(rejected);
         }
     }
 }
