@@ -3,7 +3,6 @@
 //! tungstenite reads: it is fed from memory, and knows no I/O here. What it sends of its own accord, pongs and closes, is
 //! put behind the frames that are being written. Everything else is written from the mailbox, in one write a wake-up.
 
-use std::cell::Cell;
 use std::io;
 use std::task::{Context, Poll, ready};
 pub(crate) use tokio_tungstenite::tungstenite::Message;
@@ -12,6 +11,8 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 
 use super::mailbox::Mailbox;
 use super::outbox::{Batch, Load};
+use super::received::Memory;
+pub(crate) use super::received::Received;
 use super::stream::Stream;
 use crate::event::disconnect::{Disconnect, DisconnectReason};
 
@@ -23,78 +24,6 @@ const LARGE_MESSAGE: usize = 16 * 1024;
 const CODEC_BACKLOG: usize = 1024;
 /// How far a batch may have grown for pongs still to be added to it.
 const BATCH_BACKLOG: usize = 64 * 1024;
-/// What is read from the kernel at once.
-const READ_SIZE: usize = 64 * 1024;
-
-thread_local! {
-    static READ_BUFFER: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
-}
-
-/// Received bytes on their way to the codec, in a buffer on loan from the thread: no connection has one of its own.
-pub(crate) struct Received {
-    bytes: Box<[u8]>,
-    start: usize,
-    end: usize,
-}
-
-impl Received {
-    pub(crate) fn take() -> Self {
-        let bytes = READ_BUFFER.take().unwrap_or_else(|| vec![0; READ_SIZE].into());
-        Self { bytes, start: 0, end: 0 }
-    }
-
-    fn unread(&self) -> &[u8] {
-        &self.bytes[self.start..self.end]
-    }
-}
-
-impl Drop for Received {
-    fn drop(&mut self) {
-        READ_BUFFER.set(Some(std::mem::take(&mut self.bytes)));
-    }
-}
-
-/// What the codec reads from and writes to.
-struct Memory<'a> {
-    received: &'a mut Received,
-    /// Counts what the codec has taken.
-    taken: &'a mut usize,
-    batch: &'a mut Batch,
-    /// How far the batch may have grown for more to be added to it.
-    limit: usize,
-    /// Noted when something was not added for that.
-    withheld: &'a mut bool,
-}
-
-impl io::Read for Memory<'_> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let unread = self.received.unread();
-        let length = unread.len().min(out.len());
-        if length == 0 {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        out[..length].copy_from_slice(&unread[..length]);
-        self.received.start += length;
-        *self.taken += length;
-        Ok(length)
-    }
-}
-
-impl io::Write for Memory<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.batch.load().bytes > self.limit {
-            *self.withheld = true;
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        self.batch.append(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 impl std::fmt::Debug for Link {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Link").finish_non_exhaustive()

@@ -18,6 +18,7 @@ mod packets;
 pub(crate) mod peer;
 pub(crate) mod polling;
 mod reading;
+mod received;
 mod seat;
 pub(crate) mod session;
 pub(crate) mod stream;
