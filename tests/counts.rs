@@ -3,10 +3,12 @@
 
 #![allow(clippy::print_stdout, reason = "the counts are for people to read")]
 
+use axum::Router;
+use axum::routing::get;
 use serde::{Deserialize, Serialize};
 use socketio::{EmitError, Hub, Socket, event, events};
 use socketio_tests::raw::{RawClient, text_frame};
-use socketio_tests::serve;
+use socketio_tests::{serve, serve_router};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 use std::borrow::Cow;
@@ -67,18 +69,56 @@ fn broadcast(hub: &Hub, message: Message<'_>) -> Result<(), EmitError> {
 
 const PAYLOAD: &str = r#"{"t":"1700000000000","user":"user-1","room":1,"text":"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}"#;
 
-fn frame(event: &str, id: Option<u32>) -> Vec<u8> {
-    let id = id.map(|id| format!(r#","id":{id}"#)).unwrap_or_default();
-    text_frame(&format!(r#"{{"event":"{event}","data":{PAYLOAD}{id}}}"#))
+/// What the clients speak, over a WebSocket.
+#[derive(Clone, Copy)]
+enum Speaks {
+    Envelopes,
+    SocketIo,
+}
+
+impl Speaks {
+    /// An event, in a frame.
+    fn frame(self, event: &str, id: Option<u32>) -> Vec<u8> {
+        let digits = id.map(|id| id.to_string()).unwrap_or_default();
+        match self {
+            Self::Envelopes => {
+                let id = id.map(|id| format!(r#","id":{id}"#)).unwrap_or_default();
+                text_frame(&format!(r#"{{"event":"{event}","data":{PAYLOAD}{id}}}"#))
+            }
+            Self::SocketIo => text_frame(&format!(r#"42{digits}["{event}",{PAYLOAD}]"#)),
+        }
+    }
+
+    /// A client that is connected.
+    fn connect(self, address: SocketAddr) -> RawClient {
+        match self {
+            Self::Envelopes => RawClient::connect(address, "/ws/1").expect("a connection"),
+            Self::SocketIo => {
+                let path = "/socket.io/?EIO=4&transport=websocket";
+                let mut client = RawClient::connect(address, path).expect("a connection");
+                client.send(&text_frame("40")).expect("the server takes it");
+                client.receive(2, |packet| assert!(packet.ends_with(b"}"))).expect("a session, and a socket");
+                client
+            }
+        }
+    }
+}
+
+/// What ends every answer, and every event that comes back.
+fn expect_end(payload: &[u8]) {
+    assert!(payload.ends_with(b"}") || payload.ends_with(b"}]"));
 }
 
 /// Sends bursts of 16 and waits for the answers. What is measured before that fills pools and buffers.
 fn exchange(client: &mut RawClient, burst: &[u8], answers: usize, bursts: usize) {
     for _ in 0..bursts {
         client.send(burst).expect("the server takes it");
-        client.receive(answers, |payload| assert!(payload.ends_with(b"}"))).expect("all answers");
+        client.receive(answers, expect_end).expect("all answers");
     }
 }
+
+/// What a connection of a Socket.IO client takes at most, a new one and one that has talked.
+const SOCKETIO_BYTES: [f64; 2] = [4600.0, 4800.0];
 
 const BURST: usize = 16;
 const BURSTS: usize = 200;
@@ -95,9 +135,9 @@ impl Counts {
     }
 }
 
-fn allocations_per_message(address: SocketAddr, event: &str, id: Option<u32>) -> f64 {
-    let mut client = RawClient::connect(address, "/ws/1").expect("a connection");
-    let burst = frame(event, id).repeat(BURST);
+fn allocations_per_message(address: SocketAddr, speaks: Speaks, event: &str, id: Option<u32>) -> f64 {
+    let mut client = speaks.connect(address);
+    let burst = speaks.frame(event, id).repeat(BURST);
     exchange(&mut client, &burst, BURST, BURSTS);
     let region = Region::new(ALLOCATOR);
     exchange(&mut client, &burst, BURST, BURSTS);
@@ -105,16 +145,15 @@ fn allocations_per_message(address: SocketAddr, event: &str, id: Option<u32>) ->
     (stats.allocations + stats.reallocations) as f64 / (BURST * BURSTS) as f64
 }
 
-fn allocations_per_recipient(address: SocketAddr) -> f64 {
+fn allocations_per_recipient(address: SocketAddr, speaks: Speaks) -> f64 {
     const RECIPIENTS: usize = 100;
-    let mut clients: Vec<_> =
-        (0..RECIPIENTS).map(|_| RawClient::connect(address, "/ws/1").expect("a connection")).collect();
-    let burst = frame("broadcast", None).repeat(BURST);
+    let mut clients: Vec<_> = (0..RECIPIENTS).map(|_| speaks.connect(address)).collect();
+    let burst = speaks.frame("broadcast", None).repeat(BURST);
     let mut round = |rounds| {
         for _ in 0..rounds {
             clients[0].send(&burst).expect("the server takes it");
             for client in &mut clients {
-                client.receive(BURST, |payload| assert!(payload.ends_with(b"}"))).expect("all broadcasts");
+                client.receive(BURST, expect_end).expect("all broadcasts");
             }
         }
     };
@@ -125,12 +164,12 @@ fn allocations_per_recipient(address: SocketAddr) -> f64 {
     (stats.allocations + stats.reallocations) as f64 / (20 * BURST * RECIPIENTS) as f64
 }
 
-fn bytes_per_connection(hub: &Hub, address: SocketAddr, talk: bool) -> f64 {
+fn bytes_per_connection(hub: &Hub, address: SocketAddr, speaks: Speaks, talk: bool) -> f64 {
     const CONNECTIONS: usize = 1000;
     let connect = || {
-        let mut client = RawClient::connect(address, "/ws/1").expect("a connection");
+        let mut client = speaks.connect(address);
         if talk {
-            exchange(&mut client, &frame("ack", Some(1)), 1, 1);
+            exchange(&mut client, &speaks.frame("ack", Some(1)), 1, 1);
         }
         client.into_stream()
     };
@@ -216,20 +255,28 @@ fn counts() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let hub = Hub::builder().events(events![echo, ack, ack_async, ack_later, take, broadcast]).build().expect("a hub");
-    let server = runtime.block_on(serve(hub.clone()));
+    let app = Router::new().route("/ws/{id}", get(hub.websocket())).merge(hub.socketio());
+    let server = runtime.block_on(serve_router(hub.clone(), app));
     let address = server.address();
     let mut counts = Counts(Vec::new());
 
-    counts.check("allocations per acked event, sync", allocations_per_message(address, "ack", Some(1)), 0.02);
-    counts.check("allocations per acked event, async", allocations_per_message(address, "ack_async", Some(1)), 1.02);
-    counts.check("allocations per acked event, waiting", allocations_per_message(address, "ack_later", Some(1)), 1.7);
-    counts.check("allocations per event with a typed emit", allocations_per_message(address, "echo", None), 0.02);
-    counts.check("allocations per recipient of a broadcast", allocations_per_recipient(address), 0.002);
-    while !hub.is_empty() {
-        std::thread::yield_now();
+    for (speaks, to, bytes) in
+        [(Speaks::Envelopes, "", [3300.0, 3500.0]), (Speaks::SocketIo, "Socket.IO, ", SOCKETIO_BYTES)]
+    {
+        let mut check = |what, count, limit| counts.check(&format!("{to}{what}"), count, limit);
+        let per_message = |event, id| allocations_per_message(address, speaks, event, id);
+        check("allocations per acked event, sync", per_message("ack", Some(1)), 0.02);
+        check("allocations per acked event, async", per_message("ack_async", Some(1)), 1.02);
+        check("allocations per acked event, waiting", per_message("ack_later", Some(1)), 1.7);
+        check("allocations per event with a typed emit", per_message("echo", None), 0.02);
+        check("allocations per recipient of a broadcast", allocations_per_recipient(address, speaks), 0.002);
+        while !hub.is_empty() {
+            std::thread::yield_now();
+        }
+        let [new, talked] = bytes;
+        check("bytes per new connection", bytes_per_connection(&hub, address, speaks, false), new);
+        check("bytes per connection that has talked", bytes_per_connection(&hub, address, speaks, true), talked);
     }
-    counts.check("bytes per new connection", bytes_per_connection(&hub, address, false), 3300.0);
-    counts.check("bytes per connection that has talked", bytes_per_connection(&hub, address, true), 3500.0);
     counts.check("bytes kept after a large message", bytes_after_a_large_message(&runtime), 500.0);
 
     let queued = bytes_queued_while_an_answer_is_awaited(&runtime);
