@@ -1,5 +1,6 @@
 //! What clients that have gone leave in memory: nothing.
 
+use futures_util::future::join_all;
 use serde_json::json;
 use socketio::{Hub, Socket, event, events};
 use socketio_tests::{Client, Flavour, Server, flavour, serve, soon};
@@ -41,7 +42,7 @@ async fn round(server: &Server) {
     assert_eq!(sockets.len(), CLIENTS);
     server.hub.broadcast(("news", "x".repeat(10_000))).expect("sent");
     server.hub.to("room 1").to("room 2").emit("text").expect("sent");
-    for (at, (client, socket)) in clients.iter_mut().zip(&sockets).enumerate() {
+    let ends = clients.iter_mut().zip(&sockets).enumerate().map(|(at, (client, socket))| async move {
         match at % 3 {
             0 => client.close(1000, "").await,
             1 => socket.close(),
@@ -49,7 +50,8 @@ async fn round(server: &Server) {
             _ if flavour().polls() => client.close(1000, "").await,
             _ => {}
         }
-    }
+    });
+    join_all(ends).await;
     drop(clients);
     soon("end of all connections", async {
         while server.hub.stats().connections > 0 {
