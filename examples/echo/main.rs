@@ -39,7 +39,7 @@ fn broadcast(hub: &Hub, message: Message<'_>) -> Result<(), EmitError> {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let hub = Hub::builder().events(events![echo, ack, broadcast]).build()?;
-    let app = Router::new().route("/ws/{id}", get(hub.websocket()));
+    let app = Router::new().route("/ws/{id}", get(hub.websocket())).merge(hub.socketio());
     socketio_examples::serve("echo", app, hub).await?;
     Ok(())
 }
