@@ -6,7 +6,7 @@ use socketio::{
     Args, Argument, Arguments, Binary, EventError, EventName, Handshake, Hub, PayloadError, RawArgs, Socket, State,
     event, events, handlers,
 };
-use socketio_tests::{Log, flavour, log, serve, soon};
+use socketio_tests::{Log, flavour, log, serve};
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU32, Ordering};
 
