@@ -8,6 +8,7 @@ use axum::routing::get;
 use serde::{Deserialize, Serialize};
 use socketio::{EmitError, Hub, Socket, event, events};
 use socketio_tests::raw::{RawClient, text_frame};
+use socketio_tests::raw_polling::RawPolling;
 use socketio_tests::{serve, serve_router};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
@@ -145,6 +146,24 @@ fn allocations_per_message(address: SocketAddr, speaks: Speaks, event: &str, id:
     (stats.allocations + stats.reallocations) as f64 / (BURST * BURSTS) as f64
 }
 
+/// The requests, HTTP and all, included: one brings a burst of events, and one or two take the answers.
+fn allocations_per_polled_message(address: SocketAddr) -> f64 {
+    let mut client = RawPolling::connect(address).expect("a session");
+    let event = format!(r#"421["ack",{PAYLOAD}]"#);
+    let burst = client.post(&[event.as_str(); BURST].join("\u{1e}"));
+    let mut exchange = |bursts| {
+        for _ in 0..bursts {
+            client.send(&burst).expect("the server takes it");
+            client.receive(BURST).expect("all answers");
+        }
+    };
+    exchange(BURSTS);
+    let region = Region::new(ALLOCATOR);
+    exchange(BURSTS);
+    let stats = region.change();
+    (stats.allocations + stats.reallocations) as f64 / (BURST * BURSTS) as f64
+}
+
 fn allocations_per_recipient(address: SocketAddr, speaks: Speaks) -> f64 {
     const RECIPIENTS: usize = 100;
     let mut clients: Vec<_> = (0..RECIPIENTS).map(|_| speaks.connect(address)).collect();
@@ -277,6 +296,8 @@ fn counts() {
         check("bytes per new connection", bytes_per_connection(&hub, address, speaks, false), new);
         check("bytes per connection that has talked", bytes_per_connection(&hub, address, speaks, true), talked);
     }
+    let polled = allocations_per_polled_message(address);
+    counts.check("long-polling, allocations per acked event of 16 in a request", polled, 5.5);
     counts.check("bytes kept after a large message", bytes_after_a_large_message(&runtime), 500.0);
 
     let queued = bytes_queued_while_an_answer_is_awaited(&runtime);

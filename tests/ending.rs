@@ -401,30 +401,3 @@ async fn what_came_before_a_clients_close_is_handled() {
     }
     seen.expect(&["disconnecting: transport close"]).await;
 }
-
-#[test]
-fn a_runtime_that_drops_the_connection_still_fires_disconnect() {
-    let (log, mut seen) = log();
-    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let (serving, watching) = (runtime(), runtime());
-    let hub = Hub::builder().build().expect("a hub");
-    for event in ["disconnect", "error"] {
-        let log = log.clone();
-        hub.on(event, move |payload| {
-            let code = payload.error.as_ref().map_or("none", EventError::code).to_owned();
-            log.note(format_args!("{}: {code}, {} left", payload.name, payload.socket.hub().len()));
-        });
-    }
-    let (server, client) = serving.block_on(async {
-        let server = serve(hub).await;
-        let mut client = server.connect("ann").await;
-        client.settle().await;
-        (server, client)
-    });
-    assert_eq!(server.hub.len(), 1);
-    drop(serving);
-    watching.block_on(seen.expect(&["disconnect: aborted, 0 left", "error: aborted, 0 left"]));
-    seen.expect_nothing();
-    assert_eq!(server.hub.stats().connections, 0);
-    drop(client);
-}

@@ -212,6 +212,32 @@ fn a_runtime_may_go_at_any_time() {
     assert_eq!(written_when_the_runtime_goes("wait-in-connect", &["begin connect"]), [""; 0]);
 }
 
+#[test]
+fn a_runtime_that_drops_the_connection_still_fires_disconnect() {
+    let (log, mut seen) = log();
+    let (serving, watching) = (new_runtime(), new_runtime());
+    let hub = Hub::builder().build().expect("a hub");
+    for event in ["disconnect", "error"] {
+        let log = log.clone();
+        hub.on(event, move |payload| {
+            let code = payload.error.as_ref().map_or("none", EventError::code).to_owned();
+            log.note(format_args!("{}: {code}, {} left", payload.name, payload.socket.hub().len()));
+        });
+    }
+    let (server, client) = serving.block_on(async {
+        let server = serve(hub).await;
+        let mut client = server.connect("ann").await;
+        client.settle().await;
+        (server, client)
+    });
+    assert_eq!(server.hub.len(), 1);
+    drop(serving);
+    watching.block_on(seen.expect(&["disconnect: aborted, 0 left", "error: aborted, 0 left"]));
+    seen.expect_nothing();
+    assert_eq!(server.hub.stats().connections, 0);
+    drop(client);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn however_many_end_a_connection_disconnect_fires_once() {
     #[event(disconnect)]

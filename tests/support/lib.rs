@@ -3,6 +3,7 @@
 mod client;
 mod flavour;
 pub mod raw;
+pub mod raw_polling;
 mod socketio;
 pub mod stream;
 

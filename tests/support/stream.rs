@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
 use tokio_rustls::rustls::server::NoServerSessionStorage;
@@ -154,7 +155,7 @@ impl Door {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
         if kind() == Kind::Tls {
-            tokio::spawn(async move { socketio::serve(Encrypted(listener), app).await });
+            tokio::spawn(async move { socketio::serve(Encrypted { listener, handshakes: JoinSet::new() }, app).await });
             return Self::Tls(address);
         }
         tokio::spawn(async move { socketio::serve(listener, app).await });
@@ -195,7 +196,11 @@ async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-struct Encrypted(TcpListener);
+/// Many clients may come at once: each handshake is a task of its own.
+struct Encrypted {
+    listener: TcpListener,
+    handshakes: JoinSet<io::Result<(server::TlsStream<TcpStream>, SocketAddr)>>,
+}
 
 impl Listener for Encrypted {
     type Io = server::TlsStream<TcpStream>;
@@ -203,17 +208,24 @@ impl Listener for Encrypted {
 
     async fn accept(&mut self) -> (Self::Io, SocketAddr) {
         loop {
-            // The clients of tests do not linger.
-            let (stream, address) = Listener::accept(&mut self.0).await;
-            stream.set_nodelay(true).expect("an open socket");
-            if let Ok(stream) = TLS.acceptor.accept(stream).await {
-                return (stream, address);
+            tokio::select! {
+                (stream, address) = Listener::accept(&mut self.listener) => {
+                    self.handshakes.spawn(async move {
+                        stream.set_nodelay(true)?;
+                        Ok((TLS.acceptor.accept(stream).await?, address))
+                    });
+                }
+                Some(done) = self.handshakes.join_next() => {
+                    if let Ok(accepted) = done.expect("no panic") {
+                        return accepted;
+                    }
+                }
             }
         }
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        self.listener.local_addr()
     }
 }
 
