@@ -8,12 +8,24 @@ use axum::extract::ws::{Message as Frame, Utf8Bytes, WebSocket, WebSocketUpgrade
 use axum::routing::any;
 use axum::serve::ListenerExt;
 use serde::{Deserialize, Serialize};
-use shared::{Message, listen};
+use shared::listen;
+use std::borrow::Cow;
 use std::io;
 use tokio::sync::broadcast;
 
 /// How many broadcast messages may wait for a slow client.
 const WAITING: usize = 1024;
+
+#[derive(Serialize, Deserialize)]
+struct Message<'a> {
+    #[serde(borrow)]
+    t: Cow<'a, str>,
+    #[serde(borrow)]
+    user: Cow<'a, str>,
+    room: u32,
+    #[serde(borrow)]
+    text: Cow<'a, str>,
+}
 
 #[derive(Deserialize)]
 struct Envelope<'a> {

@@ -105,8 +105,8 @@ async fn write(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
 }
 
 async fn talk(stream: &TcpStream, everyone: &Everyone) -> io::Result<()> {
-    // Nothing is held while nothing is under way.
-    let (mut read, mut used) = (Vec::new(), 0);
+    // Nothing is held before the first message.
+    let (mut read, mut used) = (Vec::new(), 0_usize);
     let (mut own, mut all) = (Vec::new(), Vec::new());
     loop {
         stream.readable().await?;

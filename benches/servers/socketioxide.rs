@@ -4,23 +4,33 @@ mod shared;
 
 use axum::Router;
 use axum::serve::ListenerExt;
-use shared::{Message, listen};
+use serde::{Deserialize, Serialize};
+use shared::listen;
 use socketioxide::SocketIo;
 use socketioxide::extract::{AckSender, Data, SocketRef};
 use std::io;
+
+/// Without borrowing, which its handlers cannot.
+#[derive(Serialize, Deserialize)]
+struct Message {
+    t: String,
+    user: String,
+    room: u32,
+    text: String,
+}
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
     let (layer, io) = SocketIo::new_layer();
     let all = io.clone();
     io.ns("/", async move |socket: SocketRef| {
-        socket.on("echo", async |socket: SocketRef, Data(message): Data<Message<'static>>| {
+        socket.on("echo", async |socket: SocketRef, Data(message): Data<Message>| {
             _ = socket.emit("echo", &message);
         });
-        socket.on("ack", async |ack: AckSender, Data(message): Data<Message<'static>>| {
+        socket.on("ack", async |ack: AckSender, Data(message): Data<Message>| {
             _ = ack.send(&message);
         });
-        socket.on("broadcast", async move |Data(message): Data<Message<'static>>| {
+        socket.on("broadcast", async move |Data(message): Data<Message>| {
             _ = all.emit("broadcast", &message).await;
         });
     });

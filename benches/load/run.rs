@@ -1,0 +1,258 @@
+//! The one loop: opens the clients, keeps their messages in flight, and notes what comes back.
+
+use crate::client::{Client, Fault};
+use crate::link::BUFFER;
+use crate::messages::Messages;
+use crate::options::{Options, Work};
+use hdrhistogram::Histogram;
+use mio::event::Event;
+use mio::{Events, Interest, Poll, Token};
+use std::time::{Duration, Instant};
+
+/// A server that does nothing for so long has lost something.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Latencies beyond this, in nanoseconds, are noted as this.
+const LONGEST: u64 = 60_000_000_000;
+
+/// What of a client's burst has come back.
+#[derive(Clone, Copy)]
+struct Burst {
+    first: u32,
+    sent: Instant,
+    /// A bit for each message.
+    arrived: u64,
+    /// The number that comes next if nothing overtakes.
+    next: u32,
+}
+
+pub struct Run<'a> {
+    options: &'a Options,
+    poll: Poll,
+    events: Events,
+    buffer: Vec<u8>,
+    clients: Vec<Option<Client>>,
+    /// How many have been let in.
+    ready: usize,
+    messages: Messages,
+    bursts: Vec<Burst>,
+    /// No burst is followed by another once this is set.
+    ending: bool,
+    /// Bursts that are under way; a broadcast's is, for every client that has not got all of it.
+    under_way: usize,
+    pub received: u64,
+    /// Messages that arrived before one that was sent earlier.
+    pub overtaken: u64,
+    pub latency: Histogram<u64>,
+}
+
+impl<'a> Run<'a> {
+    pub fn new(options: &'a Options) -> Result<Self, Fault> {
+        let burst = Burst { first: 0, sent: Instant::now(), arrived: 0, next: 0 };
+        Ok(Self {
+            options,
+            poll: Poll::new()?,
+            events: Events::with_capacity(1024),
+            buffer: vec![0; BUFFER],
+            clients: Vec::new(),
+            ready: 0,
+            messages: Messages::new(options.flavour, options.work, options.payload, options.window),
+            bursts: vec![burst; options.clients.max(options.opening)],
+            ending: false,
+            under_way: 0,
+            received: 0,
+            overtaken: 0,
+            latency: Histogram::new_with_bounds(1, LONGEST, 3)?,
+        })
+    }
+
+    /// Opens clients until there are so many, some at a time.
+    pub fn open(&mut self, count: usize) -> Result<(), Fault> {
+        while self.ready < count {
+            while self.clients.len() < count && self.clients.len() - self.ready < self.options.opening {
+                self.connect()?;
+            }
+            self.turn()?;
+        }
+        Ok(())
+    }
+
+    fn connect(&mut self) -> Result<(), Fault> {
+        let reused = (self.options.work == Work::Open).then(|| self.clients.iter().position(Option::is_none));
+        let free = reused.flatten();
+        let number = free.unwrap_or(self.clients.len());
+        let mut client = Client::connect(self.options, number as u32)?;
+        for (stream, link) in client.streams().enumerate() {
+            self.poll.registry().register(link, Token(2 * number + stream), Interest::READABLE | Interest::WRITABLE)?;
+        }
+        match free {
+            Some(number) => self.clients[number] = Some(client),
+            None => self.clients.push(Some(client)),
+        }
+        Ok(())
+    }
+
+    /// Opens clients and closes them, over and over, with so many at a time; every connection counts as a message.
+    pub fn open_and_close(&mut self, duration: Duration) -> Result<(), Fault> {
+        let end = Instant::now() + duration;
+        loop {
+            let free = self.clients.iter().filter(|client| client.is_none()).count();
+            let open = self.clients.len() - free;
+            let going_on = Instant::now() < end;
+            if going_on && open < self.options.opening {
+                self.connect()?;
+            } else if going_on || open > 0 {
+                self.turn()?;
+            } else {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Lets time pass, and answers what must be answered.
+    pub fn hold(&mut self, duration: Duration) -> Result<(), Fault> {
+        let end = Instant::now() + duration;
+        while let Some(left) = end.checked_duration_since(Instant::now()) {
+            self.turn_within(left)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps messages in flight for so long, and then waits until all have come back.
+    pub fn work(&mut self, duration: Duration) -> Result<(), Fault> {
+        let end = Instant::now() + duration;
+        self.ending = false;
+        self.begin()?;
+        while self.under_way > 0 {
+            self.turn()?;
+            self.ending |= Instant::now() >= end;
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self) -> Result<(), Fault> {
+        if self.options.work == Work::Broadcast {
+            return self.broadcast();
+        }
+        for number in 0..self.clients.len() {
+            self.send(number)?;
+        }
+        Ok(())
+    }
+
+    /// The first client's burst goes to all.
+    fn broadcast(&mut self) -> Result<(), Fault> {
+        let sent = Instant::now();
+        for burst in &mut self.bursts {
+            burst.sent = sent;
+        }
+        self.under_way = self.clients.len();
+        let messages = self.messages.burst(0, self.bursts[0].first);
+        Ok(self.clients[0].as_mut().ok_or("the first client has gone")?.send(messages)?)
+    }
+
+    fn send(&mut self, number: usize) -> Result<(), Fault> {
+        let (client, burst) = (&mut self.clients[number], &mut self.bursts[number]);
+        burst.sent = Instant::now();
+        self.under_way += 1;
+        let messages = self.messages.burst(number as u32, burst.first);
+        Ok(client.as_mut().ok_or("a client has gone")?.send(messages)?)
+    }
+
+    /// Waits for readiness once, and handles it.
+    fn turn(&mut self) -> Result<(), Fault> {
+        if self.turn_within(PATIENCE)? {
+            return Ok(());
+        }
+        let open = self.clients.iter().flatten().filter(|client| !client.is_ready()).count();
+        Err(format!(
+            "nothing has come for {PATIENCE:?}: {} clients wait for messages, {open} to be let in",
+            self.under_way
+        )
+        .into())
+    }
+
+    fn turn_within(&mut self, timeout: Duration) -> Result<bool, Fault> {
+        self.poll.poll(&mut self.events, Some(timeout))?;
+        let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
+        for event in &events {
+            self.handle(event)?;
+        }
+        let any = !events.is_empty();
+        self.events = events;
+        Ok(any)
+    }
+
+    fn handle(&mut self, event: &Event) -> Result<(), Fault> {
+        let (number, stream) = (event.token().0 / 2, event.token().0 % 2);
+        let Some(client) = &mut self.clients[number] else { return Ok(()) };
+        if event.is_writable() {
+            client.writable(stream)?;
+        }
+        if !event.is_readable() {
+            return Ok(());
+        }
+        let (now, was_ready) = (Instant::now(), client.is_ready());
+        let burst = &mut self.bursts[number];
+        let sender = if self.options.work == Work::Broadcast { 0 } else { number };
+        let all = u64::MAX >> (64 - self.options.window);
+        let waited = burst.arrived != all;
+        let mut arrived = 0;
+        let open = client.readable(stream, &mut self.buffer, &mut |message| {
+            let serial = self.messages.check(message, sender as u32)?;
+            let bit = serial.checked_sub(burst.first).filter(|bit| *bit < self.options.window);
+            let Some(bit) = bit.filter(|bit| burst.arrived & 1 << bit == 0) else {
+                return Err(format!("client {number} got number {serial} a second time, or unasked").into());
+            };
+            burst.arrived |= 1 << bit;
+            self.overtaken += u64::from(serial < burst.next);
+            burst.next = burst.next.max(serial + 1);
+            arrived += 1;
+            Ok(())
+        })?;
+        if !open {
+            if self.options.work != Work::Open {
+                return Err(format!("the server has closed the connection of client {number}").into());
+            }
+            self.clients[number] = None;
+            return Ok(());
+        }
+        if client.is_ready() && !was_ready {
+            self.ready += 1;
+            if self.options.work == Work::Open {
+                self.received += 1;
+                client.close()?;
+            }
+        }
+        self.received += arrived;
+        if arrived > 0 {
+            self.latency.saturating_record_n((now - burst.sent).as_nanos() as u64, arrived);
+        }
+        if waited && burst.arrived == all {
+            self.arrived(number)?;
+        }
+        Ok(())
+    }
+
+    /// A client has got its whole burst.
+    fn arrived(&mut self, number: usize) -> Result<(), Fault> {
+        self.under_way -= 1;
+        let window = self.options.window;
+        let renew = |burst: &mut Burst| {
+            burst.first += window;
+            burst.arrived = 0;
+            burst.next = burst.first;
+        };
+        if self.options.work != Work::Broadcast {
+            renew(&mut self.bursts[number]);
+            return if self.ending { Ok(()) } else { self.send(number) };
+        }
+        if self.under_way == 0 {
+            self.bursts.iter_mut().for_each(renew);
+            if !self.ending {
+                self.broadcast()?;
+            }
+        }
+        Ok(())
+    }
+}
