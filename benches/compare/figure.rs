@@ -1,6 +1,6 @@
 //! The results as a picture: a panel for each figure, a bar for each server.
 
-use crate::results::{IDLE, Median, Results, rounded};
+use crate::results::{Median, Results, rounded};
 use crate::servers::{Contestant, FLOOR};
 use std::fmt::Write;
 
@@ -25,8 +25,8 @@ fn panels(results: &Results) -> Vec<Panel> {
     };
     let mut panels: Vec<_> =
         results.works().map(|work| panel(format!("{}: CPU, µs", work.title), work.key, "cpu_us", 1.0)).collect();
-    if results.works().any(|work| work.key == IDLE) {
-        panels.push(panel("idle connection: resident memory, KiB".into(), IDLE, "resident_each", 1.0 / 1024.0));
+    for work in results.works().filter(|work| work.idle) {
+        panels.push(panel(format!("{}: resident, KiB each", work.title), work.key, "resident_each", 1.0 / 1024.0));
     }
     panels
 }

@@ -6,7 +6,7 @@ mod results;
 mod servers;
 mod table;
 
-use results::{IDLE, Results, WORKS, Work};
+use results::{Results, Work, works};
 use servers::{CONTESTANTS, Contestant};
 use std::fs;
 use std::io::{self, Write};
@@ -19,8 +19,9 @@ usage: benches/run [options]
   --rounds N         how often each server does each work (default: 3)
   --seconds S        how long each time (default: 1.5)
   --quick            about a minute: one round, half a second, system calls of one work only
+  --curves           instead of the comparison: longer and longer messages, broadcasts to more and more, more and more connections
   --only TEXT        servers whose name contains this
-  --work KEY         one work: echo, ack, echo-1, broadcast-1, broadcast or idle
+  --work KEY         one work: echo, ack, echo-1, broadcast-1, broadcast or idle; or one of the curves'
   --payload BYTES    length of the text in each message (default: 64)
   --clients N, --window N    instead of the works' own
   --no-strace        do not count system calls";
@@ -29,6 +30,7 @@ struct Options {
     rounds: usize,
     seconds: String,
     quick: bool,
+    curves: bool,
     only: String,
     work: Option<String>,
     strace: bool,
@@ -42,6 +44,7 @@ impl Options {
             rounds: 3,
             seconds: "1.5".into(),
             quick: false,
+            curves: false,
             only: String::new(),
             work: None,
             strace: true,
@@ -51,6 +54,7 @@ impl Options {
             let mut value = || arguments.next().ok_or_else(|| format!("{name} needs a value\n\n{USAGE}"));
             match name.as_str() {
                 "--quick" => (options.quick, options.rounds, options.seconds) = (true, 1, "0.5".into()),
+                "--curves" => options.curves = true,
                 "--no-strace" => options.strace = false,
                 "--rounds" => options.rounds = value()?.parse()?,
                 "--seconds" => options.seconds = value()?,
@@ -67,7 +71,7 @@ impl Options {
     }
 
     fn works(&self) -> impl Iterator<Item = &'static Work> {
-        WORKS.iter().filter(|work| self.work.as_ref().is_none_or(|key| key == work.key))
+        works(self.curves).iter().filter(|work| self.work.as_ref().is_none_or(|key| key == work.key))
     }
 
     fn contestants(&self) -> impl Iterator<Item = &'static Contestant> {
@@ -90,15 +94,16 @@ fn main() -> Result<(), Fault> {
     let about = about::versions()?;
     let table = table::markdown(&results, &about);
     fs::create_dir_all("results")?;
-    fs::write("results/table.md", &table)?;
-    fs::write("results/figure.svg", figure::svg(&results))?;
-    fs::write("results/results.json", format!("{:#}\n", results.to_json(&about)))?;
+    let name = if options.curves { "curves" } else { "comparison" };
+    fs::write(format!("results/{name}.md"), &table)?;
+    fs::write(format!("results/{name}.svg"), figure::svg(&results))?;
+    fs::write(format!("results/{name}.json"), format!("{:#}\n", results.to_json(&about)))?;
     writeln!(io::stdout(), "{table}")?;
     Ok(())
 }
 
 fn measure(options: &Options) -> Result<Results, Fault> {
-    let mut results = Results::default();
+    let mut results = Results::new(works(options.curves));
     for round in 1..=options.rounds {
         for work in options.works() {
             // One after the other, so that what the machine does besides hits all alike.
@@ -109,7 +114,7 @@ fn measure(options: &Options) -> Result<Results, Fault> {
             }
         }
     }
-    let traced = options.works().filter(|work| work.key != IDLE && (!options.quick || work.key == "echo"));
+    let traced = options.works().filter(|work| !work.idle && (!options.quick || work.key == "echo"));
     for work in traced.filter(|_| options.strace) {
         for contestant in options.contestants() {
             eprintln!("system calls: {}: {}", work.title, contestant.name);

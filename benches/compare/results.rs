@@ -9,28 +9,58 @@ use std::fmt;
 pub struct Work {
     pub key: &'static str,
     pub title: &'static str,
+    /// Whether connections are opened and rest.
+    pub idle: bool,
     /// How the load generator is told of it.
     pub arguments: &'static [&'static str],
 }
 
-pub const IDLE: &str = "idle";
+impl Work {
+    const fn busy(key: &'static str, title: &'static str, arguments: &'static [&'static str]) -> Self {
+        Self { key, title, idle: false, arguments }
+    }
 
-pub const WORKS: [Work; 6] = [
-    Work { key: "echo", title: "echo, 50 clients, 16 in flight", arguments: &["--work", "echo"] },
-    Work { key: "ack", title: "ack, 50 clients, 16 in flight", arguments: &["--work", "ack"] },
-    Work { key: "echo-1", title: "echo, 50 clients, 1 in flight", arguments: &["--work", "echo", "--window", "1"] },
-    Work {
-        key: "broadcast-1",
-        title: "broadcast to 500, one at a time, per delivery",
-        arguments: &["--work", "broadcast", "--clients", "500", "--window", "1"],
-    },
-    Work {
-        key: "broadcast",
-        title: "broadcast to 500, bursts of 16, per delivery",
-        arguments: &["--work", "broadcast", "--clients", "500"],
-    },
-    Work { key: IDLE, title: "opening a connection", arguments: &["--work", "idle", "--clients", "2500"] },
+    const fn idle(key: &'static str, title: &'static str, arguments: &'static [&'static str]) -> Self {
+        Self { key, title, idle: true, arguments }
+    }
+}
+
+const WORKS: &[Work] = &[
+    Work::busy("echo", "echo, 50 clients, 16 in flight", &["--work", "echo"]),
+    Work::busy("ack", "ack, 50 clients, 16 in flight", &["--work", "ack"]),
+    Work::busy("echo-1", "echo, 50 clients, 1 in flight", &["--work", "echo", "--window", "1"]),
+    Work::busy(
+        "broadcast-1",
+        "broadcast to 500, one at a time, per delivery",
+        &["--work", "broadcast", "--clients", "500", "--window", "1"],
+    ),
+    Work::busy(
+        "broadcast",
+        "broadcast to 500, bursts of 16, per delivery",
+        &["--work", "broadcast", "--clients", "500"],
+    ),
+    Work::idle("idle", "opening a connection", &["--work", "idle", "--clients", "2500"]),
 ];
+
+/// The same with more and more of something.
+const CURVES: &[Work] = &[
+    Work::busy("16-B", "echo of 16 B, 4 in flight", &["--window", "4", "--payload", "16"]),
+    Work::busy("256-B", "of 256 B", &["--window", "4", "--payload", "256"]),
+    Work::busy("4-KiB", "of 4 KiB", &["--window", "4", "--payload", "4096"]),
+    Work::busy("64-KiB", "of 64 KiB", &["--window", "4", "--payload", "65536"]),
+    Work::busy("256-KiB", "of 256 KiB", &["--window", "4", "--payload", "262144"]),
+    Work::busy("to-10", "broadcast to 10, per delivery", &["--work", "broadcast", "--clients", "10"]),
+    Work::busy("to-100", "to 100", &["--work", "broadcast", "--clients", "100"]),
+    Work::busy("to-1000", "to 1,000", &["--work", "broadcast", "--clients", "1000"]),
+    Work::busy("to-9000", "to 9,000", &["--work", "broadcast", "--clients", "9000"]),
+    Work::idle("idle-1000", "opening 1,000 connections", &["--work", "idle", "--clients", "1000"]),
+    Work::idle("idle-5000", "5,000", &["--work", "idle", "--clients", "5000"]),
+    Work::idle("idle-9000", "9,000", &["--work", "idle", "--clients", "9000"]),
+];
+
+pub const fn works(curves: bool) -> &'static [Work] {
+    if curves { CURVES } else { WORKS }
+}
 
 /// A median with its spread.
 #[derive(Clone, Copy)]
@@ -73,13 +103,17 @@ impl fmt::Display for Median {
 }
 
 /// What the load generator said, by work and server, a value for each round.
-#[derive(Default)]
 pub struct Results {
+    works: &'static [Work],
     rounds: BTreeMap<(&'static str, &'static str), Vec<Value>>,
     traced: BTreeMap<(&'static str, &'static str), Value>,
 }
 
 impl Results {
+    pub fn new(works: &'static [Work]) -> Self {
+        Self { works, rounds: BTreeMap::new(), traced: BTreeMap::new() }
+    }
+
     pub fn add(&mut self, work: &Work, contestant: &Contestant, result: Value) {
         self.rounds.entry((work.key, contestant.name)).or_default().push(result);
     }
@@ -111,7 +145,7 @@ impl Results {
     }
 
     pub fn works(&self) -> impl Iterator<Item = &'static Work> {
-        WORKS.iter().filter(|work| self.rounds.keys().any(|(key, _)| *key == work.key))
+        self.works.iter().filter(|work| self.rounds.keys().any(|(key, _)| *key == work.key))
     }
 
     pub fn to_json(&self, about: &[(String, String)]) -> Value {

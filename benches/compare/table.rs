@@ -1,6 +1,6 @@
 //! The results as Markdown.
 
-use crate::results::{IDLE, Results, rounded};
+use crate::results::{Results, Work, rounded};
 use std::fmt::Write;
 
 const KIBIBYTE: f64 = 1024.0;
@@ -22,31 +22,29 @@ pub fn markdown(results: &Results, about: &[(String, String)]) -> String {
     out
 }
 
-fn header(out: &mut String, title: &str, results: &Results, last: &str) {
-    _ = write!(out, "### {title}\n\n| |");
-    for work in results.works() {
-        _ = write!(out, " {} |", work.title);
-    }
-    _ = writeln!(out, "{last}");
-    _ = writeln!(out, "| --- |{}", " ---: |".repeat(results.works().count() + usize::from(!last.is_empty())));
+/// What has a column: the works' CPU time, and the memory of those that rest.
+fn columns(results: &Results) -> impl Iterator<Item = (&'static Work, &'static str)> {
+    let idle = results.works().filter(|work| work.idle).map(|work| (work, "resident_each"));
+    results.works().map(|work| (work, "cpu_us")).chain(idle)
 }
 
-fn idle_only(results: &Results, last: &'static str) -> &'static str {
-    if results.works().any(|work| work.key == IDLE) { last } else { "" }
+fn header(out: &mut String, title: &str, results: &Results) {
+    _ = write!(out, "### {title}\n\n| |");
+    for (work, field) in columns(results) {
+        let memory = if field == "cpu_us" { "" } else { ": resident, each" };
+        _ = write!(out, " {}{memory} |", work.title);
+    }
+    _ = writeln!(out, "\n| --- |{}", " ---: |".repeat(columns(results).count()));
 }
 
 fn processor_time(out: &mut String, results: &Results) {
-    let title = "The server's CPU time, µs per message: median (least–most)";
-    let last = idle_only(results, " idle connection, KiB resident |");
-    header(out, title, results, last);
+    header(out, "The server's CPU time, µs per message, and memory, KiB: median (least–most)", results);
     for contestant in results.contestants() {
         _ = write!(out, "| {} |", contestant.name);
-        for work in results.works() {
-            _ = write!(out, " {} |", cell(results.median(work.key, contestant.name, "cpu_us")));
-        }
-        if !last.is_empty() {
-            let resident = results.median(IDLE, contestant.name, "resident_each");
-            _ = write!(out, " {} |", cell(resident.map(|median| median.scaled(1.0 / KIBIBYTE))));
+        for (work, field) in columns(results) {
+            let scale = if field == "cpu_us" { 1.0 } else { 1.0 / KIBIBYTE };
+            let median = results.median(work.key, contestant.name, field);
+            _ = write!(out, " {} |", cell(median.map(|median| median.scaled(scale))));
         }
         out.push('\n');
     }
@@ -54,19 +52,12 @@ fn processor_time(out: &mut String, results: &Results) {
 }
 
 fn ratios(out: &mut String, results: &Results) {
-    let title = "Times the floor's / times socketioxide's over the same transport";
-    let last = idle_only(results, " idle connection, resident |");
-    header(out, title, results, last);
-    let pair = |(floor, peer): (Option<f64>, Option<f64>)| {
-        format!("{} / {}", cell(floor.map(rounded)), cell(peer.map(rounded)))
-    };
+    header(out, "Times the floor's / times socketioxide's over the same transport", results);
     for contestant in results.contestants() {
         _ = write!(out, "| {} |", contestant.name);
-        for work in results.works() {
-            _ = write!(out, " {} |", pair(results.ratios(work.key, contestant, "cpu_us")));
-        }
-        if !last.is_empty() {
-            _ = write!(out, " {} |", pair(results.ratios(IDLE, contestant, "resident_each")));
+        for (work, field) in columns(results) {
+            let (floor, peer) = results.ratios(work.key, contestant, field);
+            _ = write!(out, " {} / {} |", cell(floor.map(rounded)), cell(peer.map(rounded)));
         }
         out.push('\n');
     }
@@ -77,13 +68,14 @@ fn details(out: &mut String, results: &Results) {
     for work in results.works() {
         _ = writeln!(
             out,
-            "### {}\n\n| | per second | p50, µs | p99, µs | p99.9, µs | system calls per message | resident after, MiB | overtaken | load generator's CPU |",
+            "### {}\n\n| | per second | p50, µs | p99, µs | p99.9, µs | system calls per message | resident after, MiB | overtaking | load generator's CPU |",
             work.title
         );
         _ = writeln!(out, "| --- |{}", " ---: |".repeat(8));
         for contestant in results.contestants() {
             let median = |field| results.median(work.key, contestant.name, field).map(|median| median.value);
-            let overtaken = median("overtaken").zip(median("messages")).map(|(overtaken, all)| 100.0 * overtaken / all);
+            let overtaking =
+                median("overtaking").zip(median("messages")).map(|(overtaking, all)| 100.0 * overtaking / all);
             _ = writeln!(
                 out,
                 "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
@@ -94,7 +86,7 @@ fn details(out: &mut String, results: &Results) {
                 cell(median("p999_us").map(rounded)),
                 cell(results.calls(work.key, contestant.name).map(rounded)),
                 cell(median("resident_after").map(|bytes| rounded(bytes / KIBIBYTE / KIBIBYTE))),
-                cell(overtaken.map(|share| format!("{share:.0} %"))),
+                cell(overtaking.map(|share| format!("{share:.0} %"))),
                 cell(median("load_cpu").map(|share| format!("{:.0} %", 100.0 * share))),
             );
         }

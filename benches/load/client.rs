@@ -183,10 +183,10 @@ impl Client {
     }
 
     fn polled(&mut self, bytes: &[u8], receive: &mut Receive<'_>) -> Result<Option<usize>, Fault> {
-        let Some(body) = http::response(bytes)? else { return Ok(Some(0)) };
         if self.closing {
             return Ok(None);
         }
+        let Some(body) = http::response(bytes)? else { return Ok(Some(0)) };
         let end = body.end;
         for packet in packets(&bytes[body]) {
             match packet {

@@ -65,7 +65,7 @@ fn busy(options: &Options, server: &str) -> Result<Value, Fault> {
     };
     go(&mut run, options.warm_up)?;
     let strace = options.strace.then(|| Strace::attach(options.pid)).transpose()?;
-    (run.received, run.overtaken) = (0, 0);
+    (run.received, run.overtaking) = (0, 0);
     run.latency.reset();
     let (before, cpu, own, begin) = (resident(server)?, cpu_time(server)?, cpu_time("self")?, Instant::now());
     go(&mut run, options.measured)?;
@@ -79,7 +79,7 @@ fn busy(options: &Options, server: &str) -> Result<Value, Fault> {
         "per_second": messages / took.as_secs_f64(),
         "cpu_us": cpu.as_secs_f64() * 1e6 / messages,
         "load_cpu": own.as_secs_f64() / took.as_secs_f64(),
-        "overtaken": run.overtaken,
+        "overtaking": run.overtaking,
         "p50_us": quantile(0.5),
         "p99_us": quantile(0.99),
         "p999_us": quantile(0.999),

@@ -22,8 +22,6 @@ struct Burst {
     sent: Instant,
     /// A bit for each message.
     arrived: u64,
-    /// The number that comes next if nothing overtakes.
-    next: u32,
 }
 
 pub struct Run<'a> {
@@ -42,13 +40,13 @@ pub struct Run<'a> {
     under_way: usize,
     pub received: u64,
     /// Messages that arrived before one that was sent earlier.
-    pub overtaken: u64,
+    pub overtaking: u64,
     pub latency: Histogram<u64>,
 }
 
 impl<'a> Run<'a> {
     pub fn new(options: &'a Options) -> Result<Self, Fault> {
-        let burst = Burst { first: 0, sent: Instant::now(), arrived: 0, next: 0 };
+        let burst = Burst { first: 0, sent: Instant::now(), arrived: 0 };
         Ok(Self {
             options,
             poll: Poll::new()?,
@@ -61,7 +59,7 @@ impl<'a> Run<'a> {
             ending: false,
             under_way: 0,
             received: 0,
-            overtaken: 0,
+            overtaking: 0,
             latency: Histogram::new_with_bounds(1, LONGEST, 3)?,
         })
     }
@@ -204,9 +202,9 @@ impl<'a> Run<'a> {
             let Some(bit) = bit.filter(|bit| burst.arrived & 1 << bit == 0) else {
                 return Err(format!("client {number} got number {serial} a second time, or unasked").into());
             };
+            let earlier = (1 << bit) - 1;
+            self.overtaking += u64::from(burst.arrived & earlier != earlier);
             burst.arrived |= 1 << bit;
-            self.overtaken += u64::from(serial < burst.next);
-            burst.next = burst.next.max(serial + 1);
             arrived += 1;
             Ok(())
         })?;
@@ -241,7 +239,6 @@ impl<'a> Run<'a> {
         let renew = |burst: &mut Burst| {
             burst.first += window;
             burst.arrived = 0;
-            burst.next = burst.first;
         };
         if self.options.work != Work::Broadcast {
             renew(&mut self.bursts[number]);
