@@ -25,8 +25,10 @@ fn panels(results: &Results) -> Vec<Panel> {
     };
     let mut panels: Vec<_> =
         results.works().map(|work| panel(format!("{}: CPU, µs", work.title), work.key, "cpu_us", 1.0)).collect();
-    for work in results.works().filter(|work| work.idle) {
-        panels.push(panel(format!("{}: resident, KiB each", work.title), work.key, "resident_each", 1.0 / 1024.0));
+    for work in results.works() {
+        if let Some(title) = work.idle {
+            panels.push(panel(format!("{title}: memory, KiB"), work.key, "resident_each", 1.0 / 1024.0));
+        }
     }
     panels
 }

@@ -114,7 +114,7 @@ fn measure(options: &Options) -> Result<Results, Fault> {
             }
         }
     }
-    let traced = options.works().filter(|work| !work.idle && (!options.quick || work.key == "echo"));
+    let traced = options.works().filter(|work| work.idle.is_none() && (!options.quick || work.key == "echo"));
     for work in traced.filter(|_| options.strace) {
         for contestant in options.contestants() {
             eprintln!("system calls: {}: {}", work.title, contestant.name);

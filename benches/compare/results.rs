@@ -9,19 +9,24 @@ use std::fmt;
 pub struct Work {
     pub key: &'static str,
     pub title: &'static str,
-    /// Whether connections are opened and rest.
-    pub idle: bool,
+    /// What the memory of each connection is called, where connections are opened and rest.
+    pub idle: Option<&'static str>,
     /// How the load generator is told of it.
     pub arguments: &'static [&'static str],
 }
 
 impl Work {
     const fn busy(key: &'static str, title: &'static str, arguments: &'static [&'static str]) -> Self {
-        Self { key, title, idle: false, arguments }
+        Self { key, title, idle: None, arguments }
     }
 
-    const fn idle(key: &'static str, title: &'static str, arguments: &'static [&'static str]) -> Self {
-        Self { key, title, idle: true, arguments }
+    const fn idle(
+        key: &'static str,
+        title: &'static str,
+        idle: &'static str,
+        arguments: &'static [&'static str],
+    ) -> Self {
+        Self { key, title, idle: Some(idle), arguments }
     }
 }
 
@@ -39,7 +44,7 @@ const WORKS: &[Work] = &[
         "broadcast to 500, bursts of 16, per delivery",
         &["--work", "broadcast", "--clients", "500"],
     ),
-    Work::idle("idle", "opening a connection", &["--work", "idle", "--clients", "2500"]),
+    Work::idle("idle", "opening a connection", "idle connection, resident", &["--work", "idle", "--clients", "2500"]),
 ];
 
 /// The same with more and more of something.
@@ -53,9 +58,24 @@ const CURVES: &[Work] = &[
     Work::busy("to-100", "to 100", &["--work", "broadcast", "--clients", "100"]),
     Work::busy("to-1000", "to 1,000", &["--work", "broadcast", "--clients", "1000"]),
     Work::busy("to-9000", "to 9,000", &["--work", "broadcast", "--clients", "9000"]),
-    Work::idle("idle-1000", "opening 1,000 connections", &["--work", "idle", "--clients", "1000"]),
-    Work::idle("idle-5000", "5,000", &["--work", "idle", "--clients", "5000"]),
-    Work::idle("idle-9000", "9,000", &["--work", "idle", "--clients", "9000"]),
+    Work::busy(
+        "all-read",
+        "broadcast to 500, one at a time, all read",
+        &["--work", "broadcast", "--clients", "500", "--window", "1"],
+    ),
+    Work::busy(
+        "one-deaf",
+        "and to one more that does not read",
+        &["--work", "broadcast", "--clients", "500", "--window", "1", "--deaf", "1"],
+    ),
+    Work::idle(
+        "idle-1000",
+        "opening 1,000 connections",
+        "1,000 idle, resident each",
+        &["--work", "idle", "--clients", "1000"],
+    ),
+    Work::idle("idle-5000", "5,000", "5,000 idle", &["--work", "idle", "--clients", "5000"]),
+    Work::idle("idle-9000", "9,000", "9,000 idle", &["--work", "idle", "--clients", "9000"]),
 ];
 
 pub const fn works(curves: bool) -> &'static [Work] {

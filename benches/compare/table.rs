@@ -22,17 +22,26 @@ pub fn markdown(results: &Results, about: &[(String, String)]) -> String {
     out
 }
 
-/// What has a column: the works' CPU time, and the memory of those that rest.
-fn columns(results: &Results) -> impl Iterator<Item = (&'static Work, &'static str)> {
-    let idle = results.works().filter(|work| work.idle).map(|work| (work, "resident_each"));
-    results.works().map(|work| (work, "cpu_us")).chain(idle)
+/// A column: the works' CPU time, then the memory of connections that rest.
+struct Column {
+    title: &'static str,
+    work: &'static Work,
+    field: &'static str,
+    scale: f64,
+}
+
+fn columns(results: &Results) -> impl Iterator<Item = Column> {
+    let busy = results.works().map(|work| Column { title: work.title, work, field: "cpu_us", scale: 1.0 });
+    let idle = results
+        .works()
+        .filter_map(|work| Some(Column { title: work.idle?, work, field: "resident_each", scale: 1.0 / KIBIBYTE }));
+    busy.chain(idle)
 }
 
 fn header(out: &mut String, title: &str, results: &Results) {
     _ = write!(out, "### {title}\n\n| |");
-    for (work, field) in columns(results) {
-        let memory = if field == "cpu_us" { "" } else { ": resident, each" };
-        _ = write!(out, " {}{memory} |", work.title);
+    for column in columns(results) {
+        _ = write!(out, " {} |", column.title);
     }
     _ = writeln!(out, "\n| --- |{}", " ---: |".repeat(columns(results).count()));
 }
@@ -41,8 +50,7 @@ fn processor_time(out: &mut String, results: &Results) {
     header(out, "The server's CPU time, µs per message, and memory, KiB: median (least–most)", results);
     for contestant in results.contestants() {
         _ = write!(out, "| {} |", contestant.name);
-        for (work, field) in columns(results) {
-            let scale = if field == "cpu_us" { 1.0 } else { 1.0 / KIBIBYTE };
+        for Column { work, field, scale, .. } in columns(results) {
             let median = results.median(work.key, contestant.name, field);
             _ = write!(out, " {} |", cell(median.map(|median| median.scaled(scale))));
         }
@@ -55,7 +63,7 @@ fn ratios(out: &mut String, results: &Results) {
     header(out, "Times the floor's / times socketioxide's over the same transport", results);
     for contestant in results.contestants() {
         _ = write!(out, "| {} |", contestant.name);
-        for (work, field) in columns(results) {
+        for Column { work, field, .. } in columns(results) {
             let (floor, peer) = results.ratios(work.key, contestant, field);
             _ = write!(out, " {} / {} |", cell(floor.map(rounded)), cell(peer.map(rounded)));
         }

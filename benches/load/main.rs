@@ -57,7 +57,7 @@ fn idle(options: &Options, server: &str) -> Result<Value, Fault> {
 fn busy(options: &Options, server: &str) -> Result<Value, Fault> {
     let mut run = Run::new(options)?;
     if options.work != Work::Open {
-        run.open(options.clients)?;
+        run.open(options.clients + options.deaf)?;
     }
     let go = |run: &mut Run<'_>, duration: Duration| match options.work {
         Work::Open => run.open_and_close(duration),

@@ -12,6 +12,7 @@ usage: load --address HOST:PORT --pid PID [options]
   --work echo|ack|broadcast|idle|open    what is done: events that come back, acks, one client's events to all, connections
                                          that are opened and held, connections that are opened and closed (default: echo)
   --clients N        connections (default: 50)
+  --deaf N           clients besides, which stop reading once they are let in (default: 0)
   --window N         messages in flight per client, 64 at most: so many are sent at once, the next when all have come back
                      (default: 16)
   --payload BYTES    length of the text in each message (default: 64)
@@ -43,6 +44,7 @@ pub struct Options {
     pub flavour: Flavour,
     pub work: Work,
     pub clients: usize,
+    pub deaf: usize,
     pub window: u32,
     pub payload: usize,
     pub measured: Duration,
@@ -64,6 +66,7 @@ impl Options {
             flavour: Flavour::Plain,
             work: Work::Echo,
             clients: 50,
+            deaf: 0,
             window: 16,
             payload: 64,
             measured: Duration::from_secs(2),
@@ -90,6 +93,7 @@ impl Options {
                 ("--work", "idle") => options.work = Work::Idle,
                 ("--work", "open") => options.work = Work::Open,
                 ("--clients", value) => options.clients = value.parse()?,
+                ("--deaf", value) => options.deaf = value.parse()?,
                 ("--window", value) => options.window = value.parse()?,
                 ("--payload", value) => options.payload = value.parse()?,
                 ("--seconds", value) => options.measured = seconds(value)?,

@@ -55,7 +55,7 @@ impl<'a> Run<'a> {
             clients: Vec::new(),
             ready: 0,
             messages: Messages::new(options.flavour, options.work, options.payload, options.window),
-            bursts: vec![burst; options.clients.max(options.opening)],
+            bursts: vec![burst; (options.clients + options.deaf).max(options.opening)],
             ending: false,
             under_way: 0,
             received: 0,
@@ -132,7 +132,7 @@ impl<'a> Run<'a> {
         if self.options.work == Work::Broadcast {
             return self.broadcast();
         }
-        for number in 0..self.clients.len() {
+        for number in 0..self.options.clients {
             self.send(number)?;
         }
         Ok(())
@@ -144,7 +144,7 @@ impl<'a> Run<'a> {
         for burst in &mut self.bursts {
             burst.sent = sent;
         }
-        self.under_way = self.clients.len();
+        self.under_way = self.options.clients;
         let messages = self.messages.burst(0, self.bursts[0].first);
         Ok(self.clients[0].as_mut().ok_or("the first client has gone")?.send(messages)?)
     }
@@ -191,6 +191,9 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         let (now, was_ready) = (Instant::now(), client.is_ready());
+        if was_ready && number >= self.options.clients && self.options.work != Work::Open {
+            return Ok(());
+        }
         let burst = &mut self.bursts[number];
         let sender = if self.options.work == Work::Broadcast { 0 } else { number };
         let all = u64::MAX >> (64 - self.options.window);

@@ -16,6 +16,9 @@ use tokio::sync::broadcast;
 /// How many broadcast messages may wait for a slow client.
 const WAITING: usize = 1024;
 
+/// What a connection reads at a time; it is allocated at once, and 128 KiB by default.
+const READ_BUFFER: usize = 4096;
+
 #[derive(Serialize, Deserialize)]
 struct Message<'a> {
     #[serde(borrow)]
@@ -93,7 +96,7 @@ async fn main() -> io::Result<()> {
     let everyone = Everyone::new(WAITING);
     let route = any(move |upgrade: WebSocketUpgrade| {
         let everyone = everyone.clone();
-        async move { upgrade.on_upgrade(move |socket| serve(socket, everyone)) }
+        async move { upgrade.read_buffer_size(READ_BUFFER).on_upgrade(move |socket| serve(socket, everyone)) }
     });
     let listener = listen("axum").await?.tap_io(|stream| _ = stream.set_nodelay(true));
     axum::serve(listener, Router::new().route("/ws/{id}", route)).await
