@@ -134,6 +134,9 @@ impl Client {
             let (end, more) = match link.read(buffer)? {
                 Arrived::Bytes { end, more } => (end, more),
                 Arrived::Nothing => return Ok(true),
+                // Servers end connections that have had no request for a while. None is reopened here: nothing is posted
+                // after a rest.
+                Arrived::End if stream == 1 && self.posts.as_ref().is_some_and(|posts| !posts.busy) => return Ok(true),
                 Arrived::End => return Ok(false),
             };
             let bytes = &buffer[..end];

@@ -3,6 +3,7 @@
 
 use crate::frames;
 use crate::options::{Flavour, Work};
+use std::ops::Range;
 
 const CLIENT: usize = 5;
 const NUMBER: usize = 10;
@@ -100,10 +101,12 @@ impl Messages {
         Self { flavour, text, burst, starts, expected }
     }
 
-    /// The next messages of a client, the first of them with this number.
-    pub fn burst(&mut self, client: u32, first: u32) -> &[u8] {
+    /// So many messages of a client, the first of them with this number.
+    pub fn burst(&mut self, client: u32, serials: Range<u32>) -> &[u8] {
         let masked = self.flavour != Flavour::Polling;
-        for (&start, serial) in self.starts.iter().zip(first..) {
+        let mut end = 0;
+        for (&start, serial) in self.starts.iter().zip(serials) {
+            end = start + self.text.bytes.len();
             let text = &mut self.burst[start..start + self.text.bytes.len()];
             let mut put = |at: usize, digits: &[u8]| {
                 for (at, digit) in (at..).zip(digits) {
@@ -116,7 +119,7 @@ impl Messages {
                 put(at, &digits::<NUMBER>(ID + serial));
             }
         }
-        &self.burst
+        &self.burst[..end]
     }
 
     /// The number of a message that came from this client, if all of it is as it must be.

@@ -15,6 +15,7 @@ usage: load --address HOST:PORT --pid PID [options]
   --deaf N           clients besides, which stop reading once they are let in (default: 0)
   --window N         messages in flight per client, 64 at most: so many are sent at once, the next when all have come back
                      (default: 16)
+  --sliding          for echo and ack: send a message for each that comes back, without waiting for the others
   --payload BYTES    length of the text in each message (default: 64)
   --seconds S        how long it is measured (default: 2)
   --warm-up S        how long it runs before (default: 0.5)
@@ -51,6 +52,7 @@ pub struct Options {
     pub warm_up: Duration,
     pub hold: Duration,
     pub opening: usize,
+    pub sliding: bool,
     pub strace: bool,
 }
 
@@ -73,34 +75,14 @@ impl Options {
             warm_up: Duration::from_millis(500),
             hold: Duration::from_secs(1),
             opening: 50,
+            sliding: false,
             strace: false,
         };
         while let Some(name) = arguments.next() {
-            if name == "--strace" {
-                options.strace = true;
-                continue;
-            }
-            let value = arguments.next().ok_or_else(|| format!("{name} needs a value\n\n{USAGE}"))?;
-            match (name.as_str(), value.as_str()) {
-                ("--address", value) => options.address = value.parse()?,
-                ("--pid", value) => options.pid = value.parse()?,
-                ("--flavour", "plain") => options.flavour = Flavour::Plain,
-                ("--flavour", "socketio") => options.flavour = Flavour::SocketIo,
-                ("--flavour", "polling") => options.flavour = Flavour::Polling,
-                ("--work", "echo") => options.work = Work::Echo,
-                ("--work", "ack") => options.work = Work::Ack,
-                ("--work", "broadcast") => options.work = Work::Broadcast,
-                ("--work", "idle") => options.work = Work::Idle,
-                ("--work", "open") => options.work = Work::Open,
-                ("--clients", value) => options.clients = value.parse()?,
-                ("--deaf", value) => options.deaf = value.parse()?,
-                ("--window", value) => options.window = value.parse()?,
-                ("--payload", value) => options.payload = value.parse()?,
-                ("--seconds", value) => options.measured = seconds(value)?,
-                ("--warm-up", value) => options.warm_up = seconds(value)?,
-                ("--hold", value) => options.hold = seconds(value)?,
-                ("--opening", value) => options.opening = value.parse()?,
-                _ => return Err(format!("{name} {value} is not known\n\n{USAGE}").into()),
+            match name.as_str() {
+                "--strace" => options.strace = true,
+                "--sliding" => options.sliding = true,
+                _ => options.set(&name, &arguments.next().ok_or_else(|| format!("{name} needs a value\n\n{USAGE}"))?)?,
             }
         }
         if options.pid == 0
@@ -111,5 +93,30 @@ impl Options {
             return Err(USAGE.into());
         }
         Ok(options)
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<(), Fault> {
+        match (name, value) {
+                ("--address", value) => self.address = value.parse()?,
+                ("--pid", value) => self.pid = value.parse()?,
+                ("--flavour", "plain") => self.flavour = Flavour::Plain,
+                ("--flavour", "socketio") => self.flavour = Flavour::SocketIo,
+                ("--flavour", "polling") => self.flavour = Flavour::Polling,
+                ("--work", "echo") => self.work = Work::Echo,
+                ("--work", "ack") => self.work = Work::Ack,
+                ("--work", "broadcast") => self.work = Work::Broadcast,
+                ("--work", "idle") => self.work = Work::Idle,
+                ("--work", "open") => self.work = Work::Open,
+                ("--clients", value) => self.clients = value.parse()?,
+                ("--deaf", value) => self.deaf = value.parse()?,
+                ("--window", value) => self.window = value.parse()?,
+                ("--payload", value) => self.payload = value.parse()?,
+                ("--seconds", value) => self.measured = seconds(value)?,
+                ("--warm-up", value) => self.warm_up = seconds(value)?,
+                ("--hold", value) => self.hold = seconds(value)?,
+                ("--opening", value) => self.opening = value.parse()?,
+                _ => return Err(format!("{name} {value} is not known\n\n{USAGE}").into()),
+        }
+        Ok(())
     }
 }

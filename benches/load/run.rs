@@ -15,13 +15,40 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Latencies beyond this, in nanoseconds, are noted as this.
 const LONGEST: u64 = 60_000_000_000;
 
-/// What of a client's burst has come back.
-#[derive(Clone, Copy)]
-struct Burst {
+/// As many as a window has at most.
+const WIDEST: usize = 64;
+
+/// What a client has in flight: the messages from `first` up to `next`.
+#[derive(Clone, Copy, Default)]
+struct Window {
     first: u32,
-    sent: Instant,
-    /// A bit for each message.
+    next: u32,
+    /// A bit for each that has come back, the lowest for the first.
     arrived: u64,
+}
+
+impl Window {
+    fn is_empty(self) -> bool {
+        self.first == self.next
+    }
+
+    /// Takes note of a message, and tells whether an earlier one is still missing; nothing, if it is not in flight.
+    fn note(&mut self, serial: u32) -> Option<bool> {
+        let bit = serial.checked_sub(self.first).filter(|_| serial < self.next)?;
+        if self.arrived & 1 << bit != 0 {
+            return None;
+        }
+        let earlier = (1 << bit) - 1;
+        self.arrived |= 1 << bit;
+        Some(self.arrived & earlier != earlier)
+    }
+
+    /// Moves on past all that has come back.
+    fn advance(&mut self) {
+        let done = self.arrived.trailing_ones();
+        self.first += done;
+        self.arrived = self.arrived.checked_shr(done).unwrap_or(0);
+    }
 }
 
 pub struct Run<'a> {
@@ -33,10 +60,12 @@ pub struct Run<'a> {
     /// How many have been let in.
     ready: usize,
     messages: Messages,
-    bursts: Vec<Burst>,
-    /// No burst is followed by another once this is set.
+    windows: Vec<Window>,
+    /// When each client's messages were sent, by the lowest bits of their numbers.
+    sent: Vec<[Instant; WIDEST]>,
+    /// Nothing more is sent once this is set.
     ending: bool,
-    /// Bursts that are under way; a broadcast's is, for every client that has not got all of it.
+    /// How many clients have something in flight; of a broadcast, how many have not got all of it.
     under_way: usize,
     pub received: u64,
     /// Messages that arrived before one that was sent earlier.
@@ -46,7 +75,7 @@ pub struct Run<'a> {
 
 impl<'a> Run<'a> {
     pub fn new(options: &'a Options) -> Result<Self, Fault> {
-        let burst = Burst { first: 0, sent: Instant::now(), arrived: 0 };
+        let most = (options.clients + options.deaf).max(options.opening);
         Ok(Self {
             options,
             poll: Poll::new()?,
@@ -55,7 +84,8 @@ impl<'a> Run<'a> {
             clients: Vec::new(),
             ready: 0,
             messages: Messages::new(options.flavour, options.work, options.payload, options.window),
-            bursts: vec![burst; (options.clients + options.deaf).max(options.opening)],
+            windows: vec![Window::default(); most],
+            sent: vec![[Instant::now(); WIDEST]; most],
             ending: false,
             under_way: 0,
             received: 0,
@@ -138,22 +168,29 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// The first client's burst goes to all.
+    /// The first client's messages go to all.
     fn broadcast(&mut self) -> Result<(), Fault> {
-        let sent = Instant::now();
-        for burst in &mut self.bursts {
-            burst.sent = sent;
+        self.under_way = self.options.clients - 1;
+        for window in &mut self.windows[1..self.options.clients] {
+            window.next += self.options.window;
         }
-        self.under_way = self.options.clients;
-        let messages = self.messages.burst(0, self.bursts[0].first);
-        Ok(self.clients[0].as_mut().ok_or("the first client has gone")?.send(messages)?)
+        self.send(0)
     }
 
+    /// Fills a client's window.
     fn send(&mut self, number: usize) -> Result<(), Fault> {
-        let (client, burst) = (&mut self.clients[number], &mut self.bursts[number]);
-        burst.sent = Instant::now();
-        self.under_way += 1;
-        let messages = self.messages.burst(number as u32, burst.first);
+        let (client, window) = (&mut self.clients[number], &mut self.windows[number]);
+        self.under_way += usize::from(window.is_empty());
+        let serials = window.next..window.first + self.options.window;
+        if serials.is_empty() {
+            return Ok(());
+        }
+        window.next = serials.end;
+        let now = Instant::now();
+        for serial in serials.clone() {
+            self.sent[number][serial as usize % WIDEST] = now;
+        }
+        let messages = self.messages.burst(number as u32, serials);
         Ok(client.as_mut().ok_or("a client has gone")?.send(messages)?)
     }
 
@@ -194,21 +231,18 @@ impl<'a> Run<'a> {
         if was_ready && number >= self.options.clients && self.options.work != Work::Open {
             return Ok(());
         }
-        let burst = &mut self.bursts[number];
         let sender = if self.options.work == Work::Broadcast { 0 } else { number };
-        let all = u64::MAX >> (64 - self.options.window);
-        let waited = burst.arrived != all;
-        let mut arrived = 0;
+        let window = &mut self.windows[number];
+        let before = self.received;
         let open = client.readable(stream, &mut self.buffer, &mut |message| {
             let serial = self.messages.check(message, sender as u32)?;
-            let bit = serial.checked_sub(burst.first).filter(|bit| *bit < self.options.window);
-            let Some(bit) = bit.filter(|bit| burst.arrived & 1 << bit == 0) else {
+            let Some(overtaking) = window.note(serial) else {
                 return Err(format!("client {number} got number {serial} a second time, or unasked").into());
             };
-            let earlier = (1 << bit) - 1;
-            self.overtaking += u64::from(burst.arrived & earlier != earlier);
-            burst.arrived |= 1 << bit;
-            arrived += 1;
+            let took = now - self.sent[sender][serial as usize % WIDEST];
+            self.latency.saturating_record(took.as_nanos() as u64);
+            self.overtaking += u64::from(overtaking);
+            self.received += 1;
             Ok(())
         })?;
         if !open {
@@ -225,34 +259,23 @@ impl<'a> Run<'a> {
                 client.close()?;
             }
         }
-        self.received += arrived;
-        if arrived > 0 {
-            self.latency.saturating_record_n((now - burst.sent).as_nanos() as u64, arrived);
-        }
-        if waited && burst.arrived == all {
-            self.arrived(number)?;
-        }
-        Ok(())
+        if self.received > before && self.options.work != Work::Open { self.arrived(number) } else { Ok(()) }
     }
 
-    /// A client has got its whole burst.
+    /// A client has got something.
     fn arrived(&mut self, number: usize) -> Result<(), Fault> {
-        self.under_way -= 1;
-        let window = self.options.window;
-        let renew = |burst: &mut Burst| {
-            burst.first += window;
-            burst.arrived = 0;
-        };
-        if self.options.work != Work::Broadcast {
-            renew(&mut self.bursts[number]);
-            return if self.ending { Ok(()) } else { self.send(number) };
+        let window = &mut self.windows[number];
+        window.advance();
+        let all = window.is_empty();
+        self.under_way -= usize::from(all);
+        if self.ending {
+            return Ok(());
         }
-        if self.under_way == 0 {
-            self.bursts.iter_mut().for_each(renew);
-            if !self.ending {
-                self.broadcast()?;
-            }
+        match self.options.work {
+            Work::Broadcast if self.under_way == 0 => self.broadcast(),
+            Work::Broadcast => Ok(()),
+            _ if all || self.options.sliding => self.send(number),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
