@@ -9,6 +9,7 @@ const PANEL: usize = WIDTH / 2;
 const BAR: usize = 20;
 const NAMES: usize = 170;
 const VALUES: usize = 70;
+const INK: &str = "#334155";
 
 struct Panel {
     title: String,
@@ -67,12 +68,12 @@ fn draw(out: &mut String, panel: &Panel, left: usize, top: usize) {
     for (number, (contestant, median)) in panel.bars.iter().enumerate() {
         let y = top + 10 + number * BAR;
         let (bar_left, width, middle) = (left + NAMES, (median.value.max(0.0) / most * room).max(1.0), y + 13);
-        let weight = if contestant.own { 600 } else { 400 };
+        let ink = if contestant.own { colour(contestant) } else { INK };
         _ = writeln!(
             out,
-            r##"<text x="{}" y="{middle}" text-anchor="end" font-weight="{weight}" fill="#334155">{}</text>
+            r##"<text x="{}" y="{middle}" text-anchor="end" fill="{ink}">{}</text>
 <rect x="{bar_left}" y="{}" width="{width:.1}" height="{}" rx="2" fill="{}"/>
-<text x="{:.1}" y="{middle}" fill="#334155">{}</text>"##,
+<text x="{:.1}" y="{middle}" fill="{INK}">{}</text>"##,
             bar_left - 8,
             contestant.name,
             y + 3,

@@ -82,7 +82,9 @@ impl Options {
             match name.as_str() {
                 "--strace" => options.strace = true,
                 "--sliding" => options.sliding = true,
-                _ => options.set(&name, &arguments.next().ok_or_else(|| format!("{name} needs a value\n\n{USAGE}"))?)?,
+                _ => {
+                    options.set(&name, &arguments.next().ok_or_else(|| format!("{name} needs a value\n\n{USAGE}"))?)?
+                }
             }
         }
         if options.pid == 0
@@ -97,25 +99,25 @@ impl Options {
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), Fault> {
         match (name, value) {
-                ("--address", value) => self.address = value.parse()?,
-                ("--pid", value) => self.pid = value.parse()?,
-                ("--flavour", "plain") => self.flavour = Flavour::Plain,
-                ("--flavour", "socketio") => self.flavour = Flavour::SocketIo,
-                ("--flavour", "polling") => self.flavour = Flavour::Polling,
-                ("--work", "echo") => self.work = Work::Echo,
-                ("--work", "ack") => self.work = Work::Ack,
-                ("--work", "broadcast") => self.work = Work::Broadcast,
-                ("--work", "idle") => self.work = Work::Idle,
-                ("--work", "open") => self.work = Work::Open,
-                ("--clients", value) => self.clients = value.parse()?,
-                ("--deaf", value) => self.deaf = value.parse()?,
-                ("--window", value) => self.window = value.parse()?,
-                ("--payload", value) => self.payload = value.parse()?,
-                ("--seconds", value) => self.measured = seconds(value)?,
-                ("--warm-up", value) => self.warm_up = seconds(value)?,
-                ("--hold", value) => self.hold = seconds(value)?,
-                ("--opening", value) => self.opening = value.parse()?,
-                _ => return Err(format!("{name} {value} is not known\n\n{USAGE}").into()),
+            ("--address", value) => self.address = value.parse()?,
+            ("--pid", value) => self.pid = value.parse()?,
+            ("--flavour", "plain") => self.flavour = Flavour::Plain,
+            ("--flavour", "socketio") => self.flavour = Flavour::SocketIo,
+            ("--flavour", "polling") => self.flavour = Flavour::Polling,
+            ("--work", "echo") => self.work = Work::Echo,
+            ("--work", "ack") => self.work = Work::Ack,
+            ("--work", "broadcast") => self.work = Work::Broadcast,
+            ("--work", "idle") => self.work = Work::Idle,
+            ("--work", "open") => self.work = Work::Open,
+            ("--clients", value) => self.clients = value.parse()?,
+            ("--deaf", value) => self.deaf = value.parse()?,
+            ("--window", value) => self.window = value.parse()?,
+            ("--payload", value) => self.payload = value.parse()?,
+            ("--seconds", value) => self.measured = seconds(value)?,
+            ("--warm-up", value) => self.warm_up = seconds(value)?,
+            ("--hold", value) => self.hold = seconds(value)?,
+            ("--opening", value) => self.opening = value.parse()?,
+            _ => return Err(format!("{name} {value} is not known\n\n{USAGE}").into()),
         }
         Ok(())
     }
