@@ -118,6 +118,10 @@ pub(crate) const fn hash(name: &str) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::build::{Part, Table, slot_count};
+    use crate::event::handler::Call;
+    use crate::event::reply::Outcome;
+    use std::hint::black_box;
 
     #[test]
     fn ten_thousand_names_have_few_collisions() {
@@ -125,5 +129,81 @@ mod tests {
         hashes.sort_unstable();
         hashes.dedup();
         assert!(hashes.len() > 9_990, "{}", hashes.len());
+    }
+
+    const MOST: usize = 1000;
+    const LENGTH: usize = "event:000".len();
+
+    /// `event:000` and so on, one after the other.
+    static NAMES: [u8; MOST * LENGTH] = {
+        let mut names = [0; MOST * LENGTH];
+        let mut at = 0;
+        while at < names.len() {
+            let (number, place) = (at / LENGTH, at % LENGTH);
+            names[at] = match place {
+                6 => b'0' + (number / 100) as u8,
+                7 => b'0' + (number / 10 % 10) as u8,
+                8 => b'0' + (number % 10) as u8,
+                _ => b"event:"[place],
+            };
+            at += 1;
+        }
+        names
+    };
+
+    const fn name(number: usize) -> &'static str {
+        match std::str::from_utf8(NAMES.split_at(number * LENGTH).1.split_at(LENGTH).0) {
+            Ok(name) => name,
+            Err(_) => panic!("digits are ASCII"),
+        }
+    }
+
+    static HANDLERS: [Handler; MOST] = {
+        let mut handlers = [const {
+            Handler { key: Key::Fallback, doc: "", call: Call::Sync(|_| Outcome::Done), concurrent: false, needs: &[] }
+        }; MOST];
+        let mut at = 0;
+        while at < MOST {
+            handlers[at].key = Key::Name(name(at));
+            at += 1;
+        }
+        handlers
+    };
+
+    const PARTS: [Part; MOST] = {
+        let mut parts = [Part::Missing; MOST];
+        let mut at = 0;
+        while at < MOST {
+            parts[at] = Part::One(&HANDLERS[at]);
+            at += 1;
+        }
+        parts
+    };
+
+    const fn table<const N: usize, const S: usize>() -> Table<N, S> {
+        Table::build(PARTS.split_at(N).0)
+    }
+
+    /// Run it alone and optimized: `cargo test --release -p socketio --lib look_ups -- --ignored --nocapture`.
+    #[test]
+    #[ignore = "a measurement"]
+    #[allow(clippy::print_stdout, reason = "the times are for people to read")]
+    fn look_ups_in_small_and_large_tables() {
+        static TEN: Table<10, { slot_count(10) }> = table();
+        static HUNDRED: Table<100, { slot_count(100) }> = table();
+        static THOUSAND: Table<MOST, { slot_count(MOST) }> = table();
+        for (count, events) in [(10, TEN.events()), (100, HUNDRED.events()), (MOST, THOUSAND.events())] {
+            // In an order that no branch predictor knows.
+            let names: Vec<String> = (0..100_000).map(|n: usize| name(n * 7919 % 104_729 % count).to_owned()).collect();
+            let best = (0..50).map(|_| {
+                let begin = std::time::Instant::now();
+                for name in &names {
+                    assert!(black_box(events.find(black_box(name), hash(name))).is_some());
+                }
+                begin.elapsed()
+            });
+            let best = best.min().expect("there are fifty rounds");
+            println!("{count} events: {:.1} ns a look-up", best.as_secs_f64() * 1e9 / names.len() as f64);
+        }
     }
 }

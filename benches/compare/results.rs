@@ -1,0 +1,181 @@
+//! What was measured: every round of every work and server, and the medians.
+
+use crate::servers::{CONTESTANTS, Contestant, FLOOR, PEER, POLLING_PEER};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// One thing that the servers do.
+pub struct Work {
+    pub key: &'static str,
+    pub title: &'static str,
+    /// What the memory of each connection is called, where connections are opened and rest.
+    pub idle: Option<&'static str>,
+    /// How the load generator is told of it.
+    pub arguments: &'static [&'static str],
+}
+
+impl Work {
+    const fn busy(key: &'static str, title: &'static str, arguments: &'static [&'static str]) -> Self {
+        Self { key, title, idle: None, arguments }
+    }
+
+    const fn idle(
+        key: &'static str,
+        title: &'static str,
+        idle: &'static str,
+        arguments: &'static [&'static str],
+    ) -> Self {
+        Self { key, title, idle: Some(idle), arguments }
+    }
+}
+
+const WORKS: &[Work] = &[
+    Work::busy("echo", "echo, 50 clients, 16 in flight", &["--work", "echo"]),
+    Work::busy("ack", "ack, 50 clients, 16 in flight", &["--work", "ack"]),
+    Work::busy("echo-1", "echo, 50 clients, 1 in flight", &["--work", "echo", "--window", "1"]),
+    Work::busy(
+        "broadcast-1",
+        "broadcast to 500, one at a time, per delivery",
+        &["--work", "broadcast", "--clients", "500", "--window", "1"],
+    ),
+    Work::busy(
+        "broadcast",
+        "broadcast to 500, bursts of 16, per delivery",
+        &["--work", "broadcast", "--clients", "500"],
+    ),
+    Work::idle("idle", "opening a connection", "idle connection, resident", &["--work", "idle", "--clients", "2500"]),
+];
+
+/// The same with more and more of something.
+const CURVES: &[Work] = &[
+    Work::busy("16-B", "echo of 16 B, 4 in flight", &["--window", "4", "--payload", "16"]),
+    Work::busy("256-B", "of 256 B", &["--window", "4", "--payload", "256"]),
+    Work::busy("4-KiB", "of 4 KiB", &["--window", "4", "--payload", "4096"]),
+    Work::busy("64-KiB", "of 64 KiB", &["--window", "4", "--payload", "65536"]),
+    Work::busy("256-KiB", "of 256 KiB", &["--window", "4", "--payload", "262144"]),
+    Work::busy("to-10", "broadcast to 10, per delivery", &["--work", "broadcast", "--clients", "10"]),
+    Work::busy("to-100", "to 100", &["--work", "broadcast", "--clients", "100"]),
+    Work::busy("to-1000", "to 1,000", &["--work", "broadcast", "--clients", "1000"]),
+    Work::busy("to-9000", "to 9,000", &["--work", "broadcast", "--clients", "9000"]),
+    Work::busy(
+        "all-read",
+        "broadcast to 500, one at a time, all read",
+        &["--work", "broadcast", "--clients", "500", "--window", "1"],
+    ),
+    Work::busy(
+        "one-deaf",
+        "and to one more that does not read",
+        &["--work", "broadcast", "--clients", "500", "--window", "1", "--deaf", "1"],
+    ),
+    Work::idle(
+        "idle-1000",
+        "opening 1,000 connections",
+        "1,000 idle, resident each",
+        &["--work", "idle", "--clients", "1000"],
+    ),
+    Work::idle("idle-5000", "5,000", "5,000 idle", &["--work", "idle", "--clients", "5000"]),
+    Work::idle("idle-9000", "9,000", "9,000 idle", &["--work", "idle", "--clients", "9000"]),
+];
+
+pub const fn works(curves: bool) -> &'static [Work] {
+    if curves { CURVES } else { WORKS }
+}
+
+/// A median with its spread.
+#[derive(Clone, Copy)]
+pub struct Median {
+    pub value: f64,
+    least: f64,
+    most: f64,
+}
+
+impl Median {
+    fn of(mut values: Vec<f64>) -> Option<Self> {
+        values.sort_by(f64::total_cmp);
+        let (&least, &most) = (values.first()?, values.last()?);
+        let middle = values.len() / 2;
+        let value =
+            if values.len() % 2 == 1 { values[middle] } else { f64::midpoint(values[middle - 1], values[middle]) };
+        Some(Self { value, least, most })
+    }
+
+    pub fn scaled(self, scale: f64) -> Self {
+        Self { value: self.value * scale, least: self.least * scale, most: self.most * scale }
+    }
+}
+
+/// With three digits, as far as they are before the point or behind it.
+pub fn rounded(value: f64) -> String {
+    match value.abs() {
+        0.0..9.995 => format!("{value:.2}"),
+        9.995..99.95 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    }
+}
+
+impl fmt::Display for Median {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { value, least, most } = *self;
+        write!(formatter, "{}", rounded(value))?;
+        if least < most { write!(formatter, " ({}–{})", rounded(least), rounded(most)) } else { Ok(()) }
+    }
+}
+
+/// What the load generator said, by work and server, a value for each round.
+pub struct Results {
+    works: &'static [Work],
+    rounds: BTreeMap<(&'static str, &'static str), Vec<Value>>,
+    traced: BTreeMap<(&'static str, &'static str), Value>,
+}
+
+impl Results {
+    pub fn new(works: &'static [Work]) -> Self {
+        Self { works, rounds: BTreeMap::new(), traced: BTreeMap::new() }
+    }
+
+    pub fn add(&mut self, work: &Work, contestant: &Contestant, result: Value) {
+        self.rounds.entry((work.key, contestant.name)).or_default().push(result);
+    }
+
+    pub fn add_traced(&mut self, work: &Work, contestant: &Contestant, result: Value) {
+        self.traced.insert((work.key, contestant.name), result);
+    }
+
+    pub fn median(&self, work: &str, name: &str, field: &str) -> Option<Median> {
+        let rounds = self.rounds.iter().find(|((key, of), _)| *key == work && *of == name)?.1;
+        Median::of(rounds.iter().filter_map(|round| round[field].as_f64()).collect())
+    }
+
+    /// System calls per message.
+    pub fn calls(&self, work: &str, name: &str) -> Option<f64> {
+        let traced = self.traced.iter().find(|((key, of), _)| *key == work && *of == name)?.1;
+        traced["calls"].as_f64()
+    }
+
+    /// How a figure compares to the floor's, and to that of the best peer over the same transport.
+    pub fn ratios(&self, work: &str, contestant: &Contestant, field: &str) -> (Option<f64>, Option<f64>) {
+        let own = self.median(work, contestant.name, field);
+        let against = |name| Some(own?.value / self.median(work, name, field)?.value);
+        (against(FLOOR), against(if contestant.is_polling() { POLLING_PEER } else { PEER }))
+    }
+
+    pub fn contestants(&self) -> impl Iterator<Item = &'static Contestant> {
+        CONTESTANTS.iter().filter(|contestant| self.rounds.keys().any(|(_, name)| *name == contestant.name))
+    }
+
+    pub fn works(&self) -> impl Iterator<Item = &'static Work> {
+        self.works.iter().filter(|work| self.rounds.keys().any(|(key, _)| *key == work.key))
+    }
+
+    pub fn to_json(&self, about: &[(String, String)]) -> Value {
+        let entries: Vec<Value> = self
+            .rounds
+            .iter()
+            .map(|(key @ (work, server), rounds)| {
+                json!({"work": work, "server": server, "rounds": rounds, "traced": self.traced.get(key)})
+            })
+            .collect();
+        json!({"about": about.iter().cloned().collect::<BTreeMap<_, _>>(), "results": entries})
+    }
+}

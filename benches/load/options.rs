@@ -1,0 +1,124 @@
+//! What the command line says.
+
+use crate::client::Fault;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+pub const USAGE: &str = "\
+usage: load --address HOST:PORT --pid PID [options]
+
+  --flavour plain|socketio|polling       how the server is spoken to: WebSocket envelopes, Socket.IO over WebSocket, Socket.IO
+                                         over polling (default: plain)
+  --work echo|ack|broadcast|idle|open    what is done: events that come back, acks, one client's events to all, connections
+                                         that are opened and held, connections that are opened and closed (default: echo)
+  --clients N        connections (default: 50)
+  --deaf N           clients besides, which stop reading once they are let in (default: 0)
+  --window N         messages in flight per client, 64 at most: so many are sent at once, the next when all have come back
+                     (default: 16)
+  --sliding          for echo and ack: send a message for each that comes back, without waiting for the others
+  --payload BYTES    length of the text in each message (default: 64)
+  --seconds S        how long it is measured (default: 2)
+  --warm-up S        how long it runs before (default: 0.5)
+  --hold S           how long idle connections rest before memory is read (default: 1)
+  --opening N        connections that are being opened at a time (default: 50)
+  --strace           count the server's system calls as well, which slows it down: do not read the times then";
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Flavour {
+    Plain,
+    SocketIo,
+    Polling,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    Echo,
+    Ack,
+    Broadcast,
+    Idle,
+    Open,
+}
+
+pub struct Options {
+    pub address: SocketAddr,
+    pub pid: u32,
+    pub flavour: Flavour,
+    pub work: Work,
+    pub clients: usize,
+    pub deaf: usize,
+    pub window: u32,
+    pub payload: usize,
+    pub measured: Duration,
+    pub warm_up: Duration,
+    pub hold: Duration,
+    pub opening: usize,
+    pub sliding: bool,
+    pub strace: bool,
+}
+
+fn seconds(text: &str) -> Result<Duration, Fault> {
+    Ok(Duration::try_from_secs_f64(text.parse()?)?)
+}
+
+impl Options {
+    pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, Fault> {
+        let mut options = Self {
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            pid: 0,
+            flavour: Flavour::Plain,
+            work: Work::Echo,
+            clients: 50,
+            deaf: 0,
+            window: 16,
+            payload: 64,
+            measured: Duration::from_secs(2),
+            warm_up: Duration::from_millis(500),
+            hold: Duration::from_secs(1),
+            opening: 50,
+            sliding: false,
+            strace: false,
+        };
+        while let Some(name) = arguments.next() {
+            match name.as_str() {
+                "--strace" => options.strace = true,
+                "--sliding" => options.sliding = true,
+                _ => {
+                    options.set(&name, &arguments.next().ok_or_else(|| format!("{name} needs a value\n\n{USAGE}"))?)?
+                }
+            }
+        }
+        if options.pid == 0
+            || options.address.port() == 0
+            || !(1..=64).contains(&options.window)
+            || options.clients == 0
+        {
+            return Err(USAGE.into());
+        }
+        Ok(options)
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<(), Fault> {
+        match (name, value) {
+            ("--address", value) => self.address = value.parse()?,
+            ("--pid", value) => self.pid = value.parse()?,
+            ("--flavour", "plain") => self.flavour = Flavour::Plain,
+            ("--flavour", "socketio") => self.flavour = Flavour::SocketIo,
+            ("--flavour", "polling") => self.flavour = Flavour::Polling,
+            ("--work", "echo") => self.work = Work::Echo,
+            ("--work", "ack") => self.work = Work::Ack,
+            ("--work", "broadcast") => self.work = Work::Broadcast,
+            ("--work", "idle") => self.work = Work::Idle,
+            ("--work", "open") => self.work = Work::Open,
+            ("--clients", value) => self.clients = value.parse()?,
+            ("--deaf", value) => self.deaf = value.parse()?,
+            ("--window", value) => self.window = value.parse()?,
+            ("--payload", value) => self.payload = value.parse()?,
+            ("--seconds", value) => self.measured = seconds(value)?,
+            ("--warm-up", value) => self.warm_up = seconds(value)?,
+            ("--hold", value) => self.hold = seconds(value)?,
+            ("--opening", value) => self.opening = value.parse()?,
+            _ => return Err(format!("{name} {value} is not known\n\n{USAGE}").into()),
+        }
+        Ok(())
+    }
+}
