@@ -297,7 +297,8 @@ fn counts() {
         check("bytes per connection that has talked", bytes_per_connection(&hub, address, speaks, true), talked);
     }
     let polled = allocations_per_polled_message(address);
-    counts.check("long-polling, allocations per acked event of 16 in a request", polled, 5.5);
+    // One of them is the event's own copy of its bytes: it must not keep the whole request's in memory.
+    counts.check("long-polling, allocations per acked event of 16 in a request", polled, 6.5);
     counts.check("bytes kept after a large message", bytes_after_a_large_message(&runtime), 500.0);
 
     let queued = bytes_queued_while_an_answer_is_awaited(&runtime);
