@@ -321,9 +321,10 @@ impl PayloadError {
     }
 }
 
-/// The answer of a `connect` handler that does not want the connection.
+/// The answer of a `connect` handler, or of a namespace's middleware, that does not want the connection.
 ///
-/// A plain WebSocket client is closed with code 1008 and the message, cut to the 123 bytes that a close frame can hold.
+/// A plain WebSocket client is closed with code 1008 and the message, cut to the 123 bytes that a close frame can hold. A
+/// Socket.IO client gets both message and data as its `connect_error`.
 ///
 /// ```
 /// use socketio::{Handshake, Refusal, event};

@@ -220,7 +220,8 @@ impl EngineRoutes {
         self.with(|options| options.headers = Some(Arc::new(add)))
     }
 
-    /// Calls `listener` for each request that is refused.
+    /// Calls `listener` for each request that is refused with one of the protocol's numbers. One client too many, or one that
+    /// comes while the hub shuts down, is answered with status 503 and has none.
     pub fn on_refused(self, listener: impl Fn(Refused<'_>) + Send + Sync + 'static) -> Self {
         self.with(|options| options.on_refused = Some(Arc::new(listener)))
     }
