@@ -170,7 +170,7 @@ mod tests {
         handlers
     };
 
-    const PARTS: [Part; MOST] = {
+    static PARTS: [Part; MOST] = {
         let mut parts = [Part::Missing; MOST];
         let mut at = 0;
         while at < MOST {
