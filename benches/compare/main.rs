@@ -109,8 +109,11 @@ fn measure(options: &Options) -> Result<Results, Fault> {
             // One after the other, so that what the machine does besides hits all alike.
             for contestant in options.contestants() {
                 eprintln!("round {round} of {}: {}: {}", options.rounds, work.title, contestant.name);
-                let result = contestant.measure(&options.arguments(work, &options.seconds))?;
-                results.add(work, contestant, result);
+                match contestant.measure(&options.arguments(work, &options.seconds)) {
+                    Ok(result) => results.add(work, contestant, result),
+                    // Whoever loses or garbles a message has no figure for this round, and is named.
+                    Err(fault) => results.failed(fault.to_string()),
+                }
             }
         }
     }

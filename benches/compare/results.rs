@@ -49,11 +49,11 @@ const WORKS: &[Work] = &[
 
 /// The same with more and more of something.
 const CURVES: &[Work] = &[
-    Work::busy("16-B", "echo of 16 B, 4 in flight", &["--window", "4", "--payload", "16"]),
-    Work::busy("256-B", "of 256 B", &["--window", "4", "--payload", "256"]),
-    Work::busy("4-KiB", "of 4 KiB", &["--window", "4", "--payload", "4096"]),
-    Work::busy("64-KiB", "of 64 KiB", &["--window", "4", "--payload", "65536"]),
-    Work::busy("256-KiB", "of 256 KiB", &["--window", "4", "--payload", "262144"]),
+    Work::busy("16-B", "echo of 16 B, 1 in flight", &["--window", "1", "--payload", "16"]),
+    Work::busy("256-B", "of 256 B", &["--window", "1", "--payload", "256"]),
+    Work::busy("4-KiB", "of 4 KiB", &["--window", "1", "--payload", "4096"]),
+    Work::busy("64-KiB", "of 64 KiB", &["--window", "1", "--payload", "65536"]),
+    Work::busy("256-KiB", "of 256 KiB", &["--window", "1", "--payload", "262144"]),
     Work::busy("to-10", "broadcast to 10, per delivery", &["--work", "broadcast", "--clients", "10"]),
     Work::busy("to-100", "to 100", &["--work", "broadcast", "--clients", "100"]),
     Work::busy("to-1000", "to 1,000", &["--work", "broadcast", "--clients", "1000"]),
@@ -127,15 +127,21 @@ pub struct Results {
     works: &'static [Work],
     rounds: BTreeMap<(&'static str, &'static str), Vec<Value>>,
     traced: BTreeMap<(&'static str, &'static str), Value>,
+    pub failures: Vec<String>,
 }
 
 impl Results {
     pub fn new(works: &'static [Work]) -> Self {
-        Self { works, rounds: BTreeMap::new(), traced: BTreeMap::new() }
+        Self { works, rounds: BTreeMap::new(), traced: BTreeMap::new(), failures: Vec::new() }
     }
 
     pub fn add(&mut self, work: &Work, contestant: &Contestant, result: Value) {
         self.rounds.entry((work.key, contestant.name)).or_default().push(result);
+    }
+
+    pub fn failed(&mut self, failure: String) {
+        eprintln!("{failure}");
+        self.failures.push(failure);
     }
 
     pub fn add_traced(&mut self, work: &Work, contestant: &Contestant, result: Value) {
@@ -176,6 +182,6 @@ impl Results {
                 json!({"work": work, "server": server, "rounds": rounds, "traced": self.traced.get(key)})
             })
             .collect();
-        json!({"about": about.iter().cloned().collect::<BTreeMap<_, _>>(), "results": entries})
+        json!({"about": about.iter().cloned().collect::<BTreeMap<_, _>>(), "results": entries, "failures": self.failures})
     }
 }

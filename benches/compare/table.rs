@@ -15,6 +15,13 @@ pub fn markdown(results: &Results, about: &[(String, String)]) -> String {
     processor_time(&mut out, results);
     ratios(&mut out, results);
     details(&mut out, results);
+    if !results.failures.is_empty() {
+        out.push_str("### Failed\n\n");
+        for failure in &results.failures {
+            _ = writeln!(out, "- {failure}");
+        }
+        out.push('\n');
+    }
     out.push_str("### Measured with\n\n");
     for (what, value) in about {
         _ = writeln!(out, "- {what}: {value}");

@@ -19,6 +19,7 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 const MICROSECOND: f64 = 1000.0;
+const SETTLING: Duration = Duration::from_millis(100);
 
 fn main() -> Result<(), Fault> {
     let options = Options::parse(std::env::args().skip(1))?;
@@ -58,6 +59,8 @@ fn busy(options: &Options, server: &str) -> Result<Value, Fault> {
     let mut run = Run::new(options)?;
     if options.work != Work::Open {
         run.open(options.clients + options.deaf)?;
+        // A server may let a client in before it has handlers for its events: socketioxide does.
+        run.hold(SETTLING)?;
     }
     let go = |run: &mut Run<'_>, duration: Duration| match options.work {
         Work::Open => run.open_and_close(duration),

@@ -83,7 +83,8 @@ impl Options {
                 "--strace" => options.strace = true,
                 "--sliding" => options.sliding = true,
                 _ => {
-                    options.set(&name, &arguments.next().ok_or_else(|| format!("{name} needs a value\n\n{USAGE}"))?)?
+                    let value = arguments.next().ok_or_else(|| format!("{name} needs a value\n\n{USAGE}"))?;
+                    options.set(&name, &value)?;
                 }
             }
         }

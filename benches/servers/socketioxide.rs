@@ -10,6 +10,9 @@ use socketioxide::SocketIo;
 use socketioxide::extract::{AckSender, Data, SocketRef};
 use std::io;
 
+/// As large as the others take.
+const MAX_PAYLOAD: u64 = 1_000_000;
+
 /// Without borrowing, which its handlers cannot.
 #[derive(Serialize, Deserialize)]
 struct Message {
@@ -21,7 +24,7 @@ struct Message {
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
-    let (layer, io) = SocketIo::new_layer();
+    let (layer, io) = SocketIo::builder().max_payload(MAX_PAYLOAD).build_layer();
     let all = io.clone();
     io.ns("/", async move |socket: SocketRef| {
         socket.on("echo", async |socket: SocketRef, Data(message): Data<Message>| {
