@@ -130,9 +130,9 @@ test('hooks add headers to the first answer, and to every one', async (t) => {
     assert.deepEqual(first.headers['set-cookie'], ['one=1', 'two=2; Path=/', 'three=3; HttpOnly', 'four=4; SameSite=Lax']);
     assert.equal(first.headers['x-served'], 'yes');
     const session = new Polling(server, path, opened(first.body).sid);
-    const poll = session.get();
+    const poll = await session.waiting();
     const post = await request(session.url, { method: 'POST', body: '1' });
-    for (const { status, headers } of [post, await poll]) {
+    for (const { status, headers } of [post, await poll.answer]) {
       assert.equal(status, 200);
       assert.equal(headers['x-served'], 'yes');
       assert.equal(headers['set-cookie'], undefined);

@@ -120,9 +120,9 @@ test('over polling they end the session, and the poll that waits', async (t) => 
   const server = await serve(t);
   for (const body of ['4abc', '42{}', '40', 'bAQ==', ['420["ack"', '421["ack"]'].join(RS)]) {
     const session = await Polling.join(server);
-    const poll = session.poll();
+    const poll = await session.waiting();
     await session.post(body).catch(() => {});
-    assert.equal(await poll, '1', body);
+    assert.equal((await poll.answer).body, '1', body);
     await session.gone();
   }
 });

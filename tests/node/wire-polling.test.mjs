@@ -55,7 +55,7 @@ test('a second poll ends the session', async (t) => {
 
 test('a second POST at a time ends the session', async (t) => {
   const session = await Polling.open(await serve(t));
-  const poll = session.get();
+  const poll = await session.waiting();
   const first = http.request(session.url, { method: 'POST', agent: false, headers: { 'content-length': '10', expect: '100-continue' } });
   first.on('error', () => {});
   t.after(() => first.destroy());
@@ -65,7 +65,7 @@ test('a second POST at a time ends the session', async (t) => {
   first.write('4par');
   const { status, body } = await request(session.url, { method: 'POST', body: '4' });
   assert.deepEqual([status, body], [400, '']);
-  assert.equal((await poll).body, '1');
+  assert.equal((await poll.answer).body, '1');
   await session.gone();
 });
 
@@ -81,9 +81,9 @@ test('a body that is no packet ends the session', async (t) => {
 
 test('a poll that waits is answered when a bad body ends the session', async (t) => {
   const session = await Polling.open(await serve(t));
-  const poll = session.poll();
+  const poll = await session.waiting();
   await request(session.url, { method: 'POST', body: 'x' }).catch(() => {});
-  assert.equal(await poll, '1');
+  assert.equal((await poll.answer).body, '1');
   await session.gone();
 });
 
@@ -111,9 +111,9 @@ test('a body with a binary type is refused, and ends the session', async (t) => 
 
 test('a close packet answers the poll that waits, and ends the session', async (t) => {
   const session = await Polling.open(await serve(t));
-  const poll = session.poll();
+  const poll = await session.waiting();
   assert.equal(await session.post('1'), 'ok');
-  assert.equal(await poll, '6');
+  assert.equal((await poll.answer).body, '6');
   await session.gone();
 });
 

@@ -70,6 +70,14 @@ export class Polling {
     return body;
   }
 
+  // A poll that the server has seen: it has answered requests that came later. For what must not reach it before.
+  async waiting() {
+    const answer = this.get();
+    answer.catch(() => {});
+    for (let i = 0; i < 2; i += 1) await request(this.server.http);
+    return { answer };
+  }
+
   // The body of the answer to packets.
   async post(body) {
     const { status, body: answer } = await request(this.url, { method: 'POST', body });
