@@ -244,6 +244,14 @@ async fn a_connect_listener_that_panics_refuses_nobody() {
     lives(&mut client).await;
 }
 
+/// A client is refused for a panic, of which it learns nothing but that.
+async fn assert_refused(server: &Server, seen: &mut Seen) {
+    let mut client = server.connect("ann").await;
+    assert_eq!(client.closed().await, Some((1008, "internal error".to_owned())));
+    seen.expect(&["internal in connect"]).await;
+    assert!(server.hub.is_empty());
+}
+
 #[tokio::test]
 async fn a_panic_while_connecting_refuses_the_connection() {
     #[event(connect)]
@@ -254,9 +262,7 @@ async fn a_panic_while_connecting_refuses_the_connection() {
     let (log, mut seen) = log();
     let hub = Hub::builder().state(log).events(events![connect, failed]).build().expect("a hub");
     let server = serve(hub).await;
-    let mut client = server.connect("ann").await;
-    assert_eq!(client.closed().await, Some((1008, "internal error".to_owned())));
-    seen.expect(&["internal in connect"]).await;
+    assert_refused(&server, &mut seen).await;
 
     let (hub, _log, mut seen) = self::hub();
     let route = hub.websocket().on_open(|socket| -> () {
@@ -264,10 +270,7 @@ async fn a_panic_while_connecting_refuses_the_connection() {
         panic!("a secret of the server")
     });
     let server = serve_route(hub, route).await;
-    let mut client = server.connect("ann").await;
-    assert_eq!(client.closed().await, Some((1008, "internal error".to_owned())));
-    seen.expect(&["internal in connect"]).await;
-    assert!(server.hub.is_empty());
+    assert_refused(&server, &mut seen).await;
 
     let (hub, _log, mut seen) = self::hub();
     let route = hub.websocket().on_open(|socket| async move {
@@ -276,8 +279,5 @@ async fn a_panic_while_connecting_refuses_the_connection() {
         panic!("a secret of the server")
     });
     let server = serve_route(hub, route).await;
-    let mut client = server.connect("ann").await;
-    assert_eq!(client.closed().await, Some((1008, "internal error".to_owned())));
-    seen.expect(&["internal in connect"]).await;
-    assert!(server.hub.is_empty());
+    assert_refused(&server, &mut seen).await;
 }

@@ -257,22 +257,20 @@ impl Options {
             return StatusCode::BAD_REQUEST.into_response();
         }
         let config = self.hub.config();
-        let max = config.max_payload;
         // By then the session has ended anyway: its heartbeat can't be answered while this request is under way.
         let by = after(Instant::now(), config.ping_interval.saturating_add(config.ping_timeout));
         let mut collected = BytesMut::new();
         let mut body = body.into_data_stream();
         while let Some(chunk) = timeout_at(by, body.next()).await.transpose() {
-            let Ok(chunk) = chunk else { return StatusCode::BAD_REQUEST.into_response() };
-            let Ok(chunk) = chunk else { return StatusCode::BAD_REQUEST.into_response() };
-            if collected.len() + chunk.len() > max {
+            let Ok(Ok(chunk)) = chunk else { return StatusCode::BAD_REQUEST.into_response() };
+            if collected.len() + chunk.len() > config.max_payload {
                 posting.is_over = true;
                 return StatusCode::PAYLOAD_TOO_LARGE.into_response();
             }
             collected.extend_from_slice(&chunk);
         }
         let body = engine::Body::new(collected.freeze()).ok();
-        let Some(body) = body.filter(|body| body.packets() <= self.hub.config().max_packets) else {
+        let Some(body) = body.filter(|body| body.packets() <= config.max_packets) else {
             return StatusCode::BAD_REQUEST.into_response();
         };
         posting.is_over = true;
