@@ -2,7 +2,7 @@
 //!
 //! [`payload`] is the neutral form of arguments that everything above speaks, [`packet`] one message on its way out,
 //! [`envelope`] the JSON envelopes of plain WebSocket clients, found in the text by [`scan`], [`frame`] finished WebSocket
-//! frames. Socket.IO clients have [`socketio`] packets, written by the default encoding or another [`parser`] such as
+//! frames, [`reader`] the way back from a client's frames to its messages. Socket.IO clients have [`socketio`] packets, written by the default encoding or another [`parser`] such as
 //! [`msgpack`], inside [`engine`] packets. [`encoding`] chooses among all these for one client. [`binary`] is the
 //! [`Binary`](crate::Binary) payload type, [`scratch`] the buffers that all of them are written into.
 
@@ -15,6 +15,7 @@ pub(crate) mod msgpack;
 pub(crate) mod packet;
 pub(crate) mod parser;
 pub(crate) mod payload;
+pub(crate) mod reader;
 #[cfg(test)]
 mod reference;
 pub(crate) mod scan;
