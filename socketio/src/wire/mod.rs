@@ -1,6 +1,6 @@
 //! What travels: pure functions over bytes, without I/O and without tokio.
 //!
-//! [`payload`] is the neutral form of arguments that everything above speaks, [`packet`] one message on its way out,
+//! [`payload`] is the neutral form of arguments that everything above speaks, written by [`json`], [`packet`] one message on its way out,
 //! [`envelope`] the JSON envelopes of plain WebSocket clients, found in the text by [`scan`], [`frame`] finished WebSocket
 //! frames, [`reader`] the way back from a client's frames to its messages. Socket.IO clients have [`socketio`] packets, written by the default encoding or another [`parser`] such as
 //! [`msgpack`], inside [`engine`] packets. [`encoding`] chooses among all these for one client. [`binary`] is the
@@ -11,6 +11,7 @@ pub(crate) mod encoding;
 pub(crate) mod engine;
 pub(crate) mod envelope;
 pub(crate) mod frame;
+mod json;
 pub(crate) mod msgpack;
 pub(crate) mod packet;
 pub(crate) mod parser;
