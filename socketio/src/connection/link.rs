@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use super::mailbox::Mailbox;
 use super::outbox::{Batch, Load};
 pub(crate) use super::received::Received;
-use super::stream::Stream;
+use super::stream::{Stream, Writer};
 use crate::event::disconnect::{Disconnect, DisconnectReason};
 use crate::wire::frame::{Opcode, control};
 use crate::wire::reader::Reader;
@@ -60,6 +60,17 @@ impl Link {
             alive: false,
             unread: received,
         }
+    }
+
+    /// What others can write to the client with, if they can.
+    pub(super) fn take_writer(&mut self) -> Option<Writer> {
+        self.stream.take_writer()
+    }
+
+    /// Goes on with what others have begun to write.
+    pub(super) fn go_on(&mut self, batch: Batch) {
+        debug_assert!(self.batch.is_empty(), "others write only while nothing is being written");
+        self.batch = batch;
     }
 
     /// The next message. An error ends the connection.
@@ -322,7 +333,7 @@ mod tests {
         let mailbox = Mailbox::new(Bounds { messages: 100, bytes: 10_000 }, OverflowPolicy::Disconnect);
         let mut writer = FrameWriter::new();
         writer.payload().extend_from_slice(b"hello");
-        mailbox.send(&writer.finish(Opcode::Text), false).expect("there is room");
+        mailbox.queue(&writer.finish(Opcode::Text), false).expect("there is room");
 
         let mut context = Context::from_waker(Waker::noop());
         assert!(link.poll_write(&mut context, Some(&mailbox)).is_pending());
