@@ -5,6 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::Type;
 
 use crate::attribute::{Attribute, Subject};
+use crate::checks::has_name;
 use crate::extent::Extent;
 use crate::krate;
 use crate::signature::{Handler, Output};
@@ -35,7 +36,7 @@ pub(crate) fn entry(
     let doc = &handler.doc;
     let concurrent = attribute.concurrent.is_some();
     let call = call(attribute, handler, callee, this);
-    let parameters = &handler.parameters;
+    let named = handler.parameters.iter().filter(|parameter| has_name(parameter));
     quote! {
         {
             #[allow(unused_imports)]
@@ -45,7 +46,7 @@ pub(crate) fn entry(
                 doc: #doc,
                 call: #call,
                 concurrent: #concurrent,
-                needs: &[#(#krate::__private::Named::<#parameters>::NEED),*],
+                needs: &[#(#krate::__private::Named::<#named>::NEED),*],
             }
         }
     }
@@ -116,7 +117,7 @@ fn call(attribute: &Attribute, handler: &Handler, callee: &TokenStream, this: Op
     if *is_async {
         quote_spanned! {local=>
             #krate::__private::Call::Async(|incoming| {
-                ::std::boxed::Box::pin(async move {
+                #krate::HandlerFuture::boxed(async move {
                     let outcome = #body;
                     (incoming, outcome)
                 })

@@ -4,7 +4,7 @@ use std::any::{TypeId, type_name};
 use std::marker::PhantomData;
 
 pub use crate::event::argument::receiver;
-pub use crate::event::build::{Part, Shared, Table, count, slot_count};
+pub use crate::event::build::{Part, Shared, Table, Verdict, count, slot_count};
 pub use crate::event::handler::{Call, Handler, Key, Lifecycle, Need};
 pub use crate::event::reply::{FallibleKind, Outcome, Probe, ValueKind};
 pub use crate::event::table::{Slot, Special};
@@ -83,24 +83,36 @@ pub const fn require(holds: bool, message: &str) {
     assert!(holds, "{}", message);
 }
 
-const BEFORE: &str = "a second handler of the event `";
-const AFTER: &str = "`\n\nhelp: an event has one handler: leave it out of one of the tables, or give it another name";
-
-/// How long the message about a repeated event is.
-pub const fn repeated_length(name: &str) -> usize {
-    BEFORE.len() + name.len() + AFTER.len()
+/// The check that an item of `events![…]` leads to handlers of events that have no other.
+#[track_caller]
+pub const fn require_single(verdict: &Verdict, missing: &str) {
+    match verdict {
+        Verdict::Single => {}
+        Verdict::Missing => panic!("{}", missing),
+        Verdict::Repeated(name) => {
+            let message = repeated(name);
+            match std::str::from_utf8(&message) {
+                Ok(message) => panic!("{}", message.trim_ascii_end()),
+                Err(_) => panic!("a second handler of an event"),
+            }
+        }
+    }
 }
 
-/// The message about a repeated event.
-pub const fn repeated_message<const N: usize>(name: &str) -> [u8; N] {
-    let mut message = [0; N];
+/// The message about a repeated event, and blanks. Of a name that is far too long it has the beginning.
+const fn repeated(name: &str) -> [u8; 1024] {
+    let parts = [
+        "a second handler of the event `",
+        name,
+        "`\n\nhelp: an event has one handler: leave it out of one of the tables, or give it another name",
+    ];
+    let mut message = [b' '; 1024];
     let mut written = 0;
-    let parts = [BEFORE, name, AFTER];
     let mut part = 0;
     while part < parts.len() {
         let bytes = parts[part].as_bytes();
         let mut at = 0;
-        while at < bytes.len() {
+        while at < bytes.len() && written < message.len() {
             message[written] = bytes[at];
             written += 1;
             at += 1;
@@ -108,12 +120,4 @@ pub const fn repeated_message<const N: usize>(name: &str) -> [u8; N] {
         part += 1;
     }
     message
-}
-
-/// The text of such a message.
-pub const fn text(message: &[u8]) -> &str {
-    match std::str::from_utf8(message) {
-        Ok(text) => text,
-        Err(_) => "a second handler of an event",
-    }
 }
