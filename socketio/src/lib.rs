@@ -15,6 +15,8 @@ mod hub;
 mod namespace;
 mod selection;
 mod socket;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod transport;
 mod wire;
 
