@@ -27,7 +27,7 @@ pub use event::disconnect::{Disconnect, DisconnectReason};
 pub use event::error::{EventError, PayloadError, Refusal};
 pub use event::listener::{EventPayload, ListenerHandle, Listening};
 pub use event::marker;
-pub use event::message::{Event, IntoMessage};
+pub use event::message::{Event, IntoMessage, Request};
 pub use event::middleware::{IncomingEvent, Next};
 pub use event::rate::RateLimit;
 pub use event::reply::{Answer, Encode, HandlerFuture, Reply, ReplyError};
