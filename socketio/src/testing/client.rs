@@ -15,7 +15,7 @@ use super::line::Line;
 use super::settle;
 use super::wire::{self, Answer, Contents};
 use crate::event::error::{EventError, PayloadError};
-use crate::event::message::IntoMessage;
+use crate::event::message::{IntoMessage, Request};
 use crate::selection::EmitError;
 use crate::socket::SocketId;
 use crate::wire::packet::Packet;
@@ -25,7 +25,7 @@ use crate::wire::packet::Packet;
 /// | to say | |
 /// | --- | --- |
 /// | [`emit`](Self::emit) | sends a message |
-/// | [`request`](Self::request), [`emit_with_ack`](Self::emit_with_ack) | sends an event, and waits for its answer |
+/// | [`request`](Self::request), [`emit_with_ack`](Self::emit_with_ack), [`ask`](Self::ask) | sends an event, and waits for its answer |
 /// | [`disconnect`](Self::disconnect), [`close_with`](Self::close_with) | ends the connection in due form |
 /// | [`freeze`](Self::freeze) | lets the client be as good as dead |
 /// | `drop` | cuts the connection |
@@ -35,6 +35,7 @@ use crate::wire::packet::Packet;
 /// | [`expect`](Self::expect) | the next message is an event of this payload type |
 /// | [`expect_exact`](Self::expect_exact) | the next message is this one |
 /// | [`expect_event`](Self::expect_event) | the next message is an event of this name; it can be answered |
+/// | [`answer`](Self::answer) | the next message is a question of this payload type; it is answered |
 /// | [`expect_text`](Self::expect_text), [`expect_binary`](Self::expect_binary) | the next message is a text, or binary |
 /// | [`wait_for`](Self::wait_for) | some message is an event of this payload type; those before it do not matter |
 /// | [`expect_end`](Self::expect_end) | the next thing is the end of the connection |
@@ -169,6 +170,47 @@ impl Client {
         let (id, answer) = self.inbox.ask(&name);
         self.send(&packet.asking(id))?;
         self.answered(&name, answer).await
+    }
+
+    /// Sends an event whose payload type says what it is answered with, and waits for that answer.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use socketio::{Hub, event, events};
+    /// #[event("question", ack = Answer)]
+    /// #[derive(Deserialize, Serialize)]
+    /// struct Question {
+    ///     number: u32,
+    /// }
+    ///
+    /// #[derive(Debug, Deserialize, PartialEq, Serialize)]
+    /// struct Answer {
+    ///     even: bool,
+    /// }
+    ///
+    /// #[event]
+    /// fn question(question: Question) -> Answer {
+    ///     Answer { even: question.number % 2 == 0 }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let hub = Hub::builder().events(events![question]).build()?;
+    /// let client = hub.test_client().connect().await?;
+    /// assert_eq!(client.ask(&Question { number: 3 }).await?, Answer { even: false });
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The answer is an error ([`TestError::Failed`]), does not come, or is not what it should be; or nothing can be sent.
+    pub async fn ask<Q>(&self, question: &Q) -> Result<Q::Answer, TestError>
+    where
+        Q: Request + Serialize,
+        Q::Answer: DeserializeOwned,
+    {
+        self.emit_with_ack(question).await
     }
 
     async fn answered<R: DeserializeOwned>(

@@ -1,6 +1,7 @@
 //! What a client is expected to hear.
 
 use bytes::Bytes;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use super::inbox::Verdict;
 use super::received::Received;
 use super::settle;
 use super::wire::{self, Item};
-use crate::event::message::{Event, IntoMessage};
+use crate::event::message::{Event, IntoMessage, Request};
 use crate::wire::binary::Binary;
 
 impl Client {
@@ -108,18 +109,70 @@ impl Client {
     ///
     /// It is another message; nothing comes within the client's [`patience`](super::ClientBuilder::patience), or the connection ends.
     pub async fn expect_event(&mut self, name: &str) -> Result<Received, TestError> {
-        let (line, namespace) = (&self.line, &self.namespace);
-        let judge = |item: &Arc<Item>| match &**item {
-            Item::Event { name: received, contents, ack } if **received == *name => Verdict::Accepted(Received {
+        let judge = |item: &Arc<Item>| self.received(item, name).map_or(Verdict::Other, Verdict::Accepted);
+        self.inbox.take(self.patience, &format!("the event `{name}`"), false, judge).await
+    }
+
+    /// Waits for the next message, which is to be a question of this payload type, and answers it.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use socketio::{AckError, Hub, Socket, event, events};
+    /// #[event("sure?", ack = bool)]
+    /// #[derive(Deserialize, Serialize)]
+    /// struct Sure {
+    ///     what: String,
+    /// }
+    ///
+    /// #[event("delete")]
+    /// async fn delete(socket: &Socket, what: String) -> Result<&'static str, AckError> {
+    ///     let sure: bool = socket.emit_with_ack(&Sure { what }).await?;
+    ///     Ok(if sure { "deleted" } else { "kept" })
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let hub = Hub::builder().events(events![delete]).build()?;
+    /// let mut client = hub.test_client().connect().await?;
+    /// client.emit(("delete", "all"))?;
+    /// client.answer(|question: Sure| question.what != "all").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// It is another message, its payload does not decode, or the server does not wait for an answer; nothing comes within the client's
+    /// [`patience`](super::ClientBuilder::patience), or the connection ends.
+    pub async fn answer<Q>(&mut self, answer: impl FnOnce(Q) -> Q::Answer) -> Result<(), TestError>
+    where
+        Q: Request + DeserializeOwned,
+        Q::Answer: Serialize,
+    {
+        let judge = |item: &Arc<Item>| match self.received(item, Q::NAME) {
+            Some(received) if !received.wants_answer() => Verdict::Wrong("it asks for no answer".to_owned()),
+            Some(received) => match received.json() {
+                Ok(question) => Verdict::Accepted((question, received)),
+                Err(error) => Verdict::Wrong(described(&error)),
+            },
+            None => Verdict::Other,
+        };
+        let wanted = format!("the event `{}`", Q::NAME);
+        let (question, received) = self.inbox.take(self.patience, &wanted, false, judge).await?;
+        received.answer(answer(question))
+    }
+
+    fn received(&self, item: &Item, name: &str) -> Option<Received> {
+        match item {
+            Item::Event { name: received, contents, ack } if **received == *name => Some(Received {
                 name: name.into(),
                 contents: contents.clone(),
                 ack: ack.clone(),
-                namespace: namespace.clone(),
-                line: Arc::clone(line),
+                namespace: self.namespace.clone(),
+                line: Arc::clone(&self.line),
             }),
-            _ => Verdict::Other,
-        };
-        self.inbox.take(self.patience, &format!("the event `{name}`"), false, judge).await
+            _ => None,
+        }
     }
 
     /// Waits for the next message, which is to be a text: what `socket.emit("text")` sends. To a Socket.IO client that is the event
