@@ -13,7 +13,8 @@ use socketio::{
 use socketio_tests::in_process::{both, kinds};
 use socketio_tests::{Log, Seen, log};
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
 
 #[event("message")]
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
@@ -295,8 +296,7 @@ async fn what_the_handshake_tells() -> Result<(), TestError> {
         let client = client.param("id", "a b/ü").query("room", "x&y").header("X-Token", "secret");
         client.cookie("a", 1.to_string()).cookie("b", "2").peer_addr(([10, 0, 0, 1], 80).into())
     });
-    socketio.auth(json!({ "token": 1 })).connect().await?;
-    plain.clone().connect().await?;
+    let _clients = [socketio.auth(json!({ "token": 1 })).connect().await?, plain.clone().connect().await?];
     for (path, auth) in [("/socket.io", json!({ "token": 1 })), ("/ws", json!({}))] {
         let line = format!(r#"{path}/a%20b%2F%C3%BC Some("a b/ü") Some("x&y") {auth}"#);
         seen.expect(&[&line, r#"Some("secret") Some("2")"#, "Some(10.0.0.1:80)"]).await;
@@ -324,7 +324,8 @@ async fn clients_that_are_refused() -> Result<(), TestError> {
     let client = hub.test_client().plain().through(mounted).path("/chat/lobby");
     let error = client.clone().header("origin", "https://elsewhere.example").connect().await.expect_err("refused");
     assert_eq!(error.refused().and_then(Refused::status), Some(StatusCode::FORBIDDEN));
-    client.clone().header("origin", "http://localhost").header("sec-websocket-protocol", "chat").connect().await?;
+    let own = client.clone().header("origin", "http://localhost").header("sec-websocket-protocol", "chat");
+    drop(own.connect().await?);
     let error = client.clone().path("/cat").connect().await.expect_err("refused");
     assert_eq!(error.refused().and_then(Refused::status), Some(StatusCode::NOT_FOUND));
 
@@ -334,5 +335,46 @@ async fn clients_that_are_refused() -> Result<(), TestError> {
     let error = client.connect().await.expect_err("one too many");
     assert_eq!(error.to_string(), "the server refused the client with status 503: no more connections are accepted");
     seen.expect_nothing();
+    Ok(())
+}
+
+#[event(connect)]
+async fn think_forever() {
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hub_that_never_decides() -> Result<(), TestError> {
+    let hub = Hub::builder().events(events![think_forever]).build().expect("a hub");
+    for (client, how) in kinds(&hub).into_iter().zip(["", " with close code 1008"]) {
+        let started = Instant::now();
+        let error = client.connect().await.expect_err("nobody lets it in");
+        assert_eq!(error.to_string(), format!("the server refused the client{how}: the server took too long"));
+        assert_eq!(started.elapsed().as_secs(), 10);
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_clients_in_tasks_of_their_own() -> Result<(), TestError> {
+    const CLIENTS: usize = 300;
+    let (hub, _seen) = hub();
+    let mut tasks = JoinSet::new();
+    for at in 0..CLIENTS {
+        let client = kinds(&hub)[at % 2].clone();
+        tasks.spawn(async move {
+            let mut client = client.connect().await?;
+            client.wait_for::<Delivered>().await?;
+            client.expect_nothing().await.map(|()| client)
+        });
+    }
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(hub.len(), CLIENTS);
+    let delivered = Delivered { from: "the hub".into(), text: "to all".into() };
+    hub.broadcast(&delivered).and_then(|()| hub.broadcast(&delivered)).expect("sent");
+    for result in tasks.join_all().await {
+        let error = result.expect_err("there is another one");
+        assert!(error.to_string().starts_with("expected nothing; the next that came is event `delivered`"), "{error}");
+    }
     Ok(())
 }

@@ -80,7 +80,7 @@ impl Namespace {
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let hub = Hub::builder().events(events![check]).build()?;
 /// let client = hub.test_client().auth(json!({ "token": "secret" })).query("room", "a b").cookie("theme", "dark");
-/// client.connect().await?;
+/// let client = client.connect().await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -116,8 +116,8 @@ impl ClientBuilder {
         Self { auth: Some(serde_json::to_string(&auth).map_err(|error| error.to_string())), ..self }
     }
 
-    /// The path that is requested. Where it has parameters, as in `/ws/{id}`, they are [filled in](Self::param). Default: `/ws` for
-    /// a plain client, `/socket.io/` for one of Socket.IO.
+    /// The path that is requested. Where it has parameters, as in `/ws/{id}`, they are [filled in](Self::param). Default:
+    /// `/ws` for a plain client, `/socket.io/` for one of Socket.IO.
     pub fn path(self, path: impl Into<String>) -> Self {
         Self { path: Some(path.into()), ..self }
     }
@@ -187,8 +187,8 @@ impl ClientBuilder {
         Self { app: Some(app.into()), ..self }
     }
 
-    /// How long the client waits for what the test expects, in tokio's time. Default: 5 seconds. Where time is paused, nobody ever
-    /// really waits.
+    /// How long the client waits for what the test expects, in tokio's time. Default: 5 seconds. Where time is paused, nobody
+    /// ever really waits.
     pub fn patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
@@ -197,8 +197,8 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// The server refuses: [`TestError::Refused`] says whether it was the HTTP request, the `connect` handler or a middleware, and
-    /// with which words. Or the client can't be as it is asked to be.
+    /// The server refuses: [`TestError::Refused`] says whether it was the HTTP request, the `connect` handler or a
+    /// middleware, and with which words. Or the client can't be as it is asked to be.
     pub async fn connect(self) -> Result<Client, TestError> {
         let auth = self.auth.clone().transpose().map_err(TestError::Impossible)?;
         if self.is_plain && auth.is_some() {
@@ -221,7 +221,7 @@ impl ClientBuilder {
         let (route, path) = self.route_and_path();
         let app = self.app.clone().unwrap_or_else(|| match self.is_plain {
             true => Router::new().route(&route, get(self.namespace.websocket())),
-            false => Hub::from_core(self.namespace.core()).socketio().path(route).into(),
+            false => self.hub().socketio().path(route).into(),
         });
         let request = self.request(&path)?;
         let (ours, theirs) = duplex(STREAM);
@@ -229,7 +229,7 @@ impl ClientBuilder {
         // The buffers are as large as what is read at once: a test may have thousands of clients.
         let config = WebSocketConfig::default().read_buffer_size(4096).max_message_size(None).max_frame_size(None);
         match client_async_with_config(request, ours, Some(config)).await {
-            Ok((stream, _)) => Ok(Line::new(stream, encoding)),
+            Ok((stream, _)) => Ok(Line::new(stream, encoding, self.admission())),
             Err(Error::Http(response)) => {
                 let body = response.body().as_deref().unwrap_or_default();
                 Err(Refused::by_status(response.status(), body).into())
@@ -276,9 +276,18 @@ impl ClientBuilder {
         Ok(request)
     }
 
+    fn hub(&self) -> Hub {
+        Hub::from_core(self.namespace.core())
+    }
+
+    /// How long the server may take to let the client in: for as long the hub itself waits, and then it says no.
+    fn admission(&self) -> Duration {
+        self.patience.saturating_add(self.hub().config().connect_timeout)
+    }
+
     /// Waits until the hub has let the client in, which nothing tells a plain client. The id of its socket.
     async fn admitted(&self, ticket: &Ticket, inbox: &Inbox) -> Result<SocketId, TestError> {
-        let hub = Hub::from_core(self.namespace.core());
+        let hub = self.hub();
         let searched = async {
             loop {
                 if let Some(id) = ticket.find(&hub) {
@@ -287,9 +296,7 @@ impl ClientBuilder {
                 tokio::time::sleep(MOMENT).await;
             }
         };
-        // As long as the hub itself waits.
-        let patience = self.patience.max(hub.config().connect_timeout);
-        match select(pin!(tokio::time::timeout(patience, searched)), pin!(inbox.over())).await {
+        match select(pin!(tokio::time::timeout(self.admission(), searched)), pin!(inbox.over())).await {
             Either::Left((Ok(id), _)) => Ok(id),
             Either::Left((Err(_), _)) => {
                 Err(TestError::Impossible("the client is connected, but this hub has no socket of it".to_owned()))

@@ -25,7 +25,7 @@ use crate::wire::packet::Packet;
 /// | to say | |
 /// | --- | --- |
 /// | [`emit`](Self::emit) | sends a message |
-/// | [`request`](Self::request), [`emit_with_ack`](Self::emit_with_ack), [`ask`](Self::ask) | sends an event, and waits for its answer |
+/// | [`request`](Self::request), [`ask`](Self::ask), [`emit_with_ack`](Self::emit_with_ack) | the same, and waits for the answer |
 /// | [`disconnect`](Self::disconnect), [`close_with`](Self::close_with) | ends the connection in due form |
 /// | [`freeze`](Self::freeze) | lets the client be as good as dead |
 /// | `drop` | cuts the connection |
@@ -41,9 +41,10 @@ use crate::wire::packet::Packet;
 /// | [`expect_end`](Self::expect_end) | the next thing is the end of the connection |
 /// | [`expect_nothing`](Self::expect_nothing) | nothing more comes |
 ///
-/// What a client has received waits, in that order, until it is expected. An expectation that is not met takes nothing away, and
-/// its error shows everything that the client has received. Answers to the client's own events go to those who asked, and are never
-/// in the way. Heartbeats are answered.
+/// What a client has received waits, in that order, until it is expected. An expectation that is not met takes nothing away,
+/// and its error shows everything that the client has received. Answers to the client's own events go to those who asked, and
+/// are never in the way. Heartbeats are answered.
+#[must_use = "its connection is cut when it is dropped"]
 pub struct Client {
     pub(super) line: Arc<Line>,
     pub(super) inbox: Arc<Inbox>,
@@ -68,11 +69,11 @@ impl Client {
             return Err(TestError::Impossible(format!("this connection has a client in `{namespace}` already")));
         };
         line.write(vec![wire::connect(namespace, auth)]);
-        let error = match inbox.opened(patience).await {
+        let error = match inbox.opened(line.admission).await {
             Ok(Ok(sid)) => return Ok(Self::new(line, inbox, namespace, SocketId::from(&*sid), patience)),
             Ok(Err(json)) => Refused::by_packet(&json).into(),
             Err(Some(ended)) => Refused::by_end(ended).into(),
-            Err(None) => inbox.unmet(&format!("to be let into `{namespace}`"), Instead::Nothing(patience)),
+            Err(None) => inbox.unmet(&format!("to be let into `{namespace}`"), Instead::Nothing(line.admission)),
         };
         line.forget(namespace);
         Err(error)
@@ -113,8 +114,8 @@ impl Client {
         self.id.clone()
     }
 
-    /// Sends a message: `&payload` of a payload type, `("name", a, b)`, a text or bytes. It returns at once; the server deals with it
-    /// when the test waits for something.
+    /// Sends a message: `&payload` of a payload type, `("name", a, b)`, a text or bytes. It returns at once; the server deals
+    /// with it when the test waits for something.
     ///
     /// # Errors
     ///
@@ -241,8 +242,8 @@ impl Client {
         Ok(())
     }
 
-    /// Disconnects as clients do, and waits until the server has dealt with it: a Socket.IO client leaves its namespace, and closes
-    /// the connection if it is in no other; a plain one closes it, with a close frame without a code.
+    /// Disconnects as clients do, and waits until the server has dealt with it: a Socket.IO client leaves its namespace, and
+    /// closes the connection if it is in no other; a plain one closes it, with a close frame without a code.
     pub async fn disconnect(self) {
         let is_last = self.line.leave(&self.namespace);
         self.finish(is_last).await;

@@ -180,8 +180,8 @@ impl Ended {
     }
 
     /// The reason, as `socket.io-client` has it: `io server disconnect` (the server disconnected the socket), `transport close`
-    /// (the connection was closed, or cut), `transport error` (it broke), `parse error` (the server has not kept to the protocol),
-    /// `io client disconnect`. A plain WebSocket knows of `transport close` and `transport error`.
+    /// (the connection was closed, or cut), `transport error` (it broke), `parse error` (the server has not kept to the
+    /// protocol). A plain WebSocket knows of `transport close` and `transport error`.
     pub fn reason(&self) -> &str {
         self.reason
     }

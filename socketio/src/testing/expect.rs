@@ -15,8 +15,8 @@ use crate::event::message::{Event, IntoMessage, Request};
 use crate::wire::binary::Binary;
 
 impl Client {
-    /// Waits for the next message, which is to be an event of this payload type. To decode it the type must own what it has; of one
-    /// that borrows, [`expect_exact`](Self::expect_exact) expects a value.
+    /// Waits for the next message, which is to be an event of this payload type. To decode it the type must own what it has;
+    /// of one that borrows, [`expect_exact`](Self::expect_exact) expects a value.
     ///
     /// # Errors
     ///
@@ -30,8 +30,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Its payload does not decode; none comes within the client's [`patience`](super::ClientBuilder::patience), or the connection
-    /// ends.
+    /// Its payload does not decode; none comes within the client's [`patience`](super::ClientBuilder::patience), or the
+    /// connection ends.
     pub async fn wait_for<E: Event + DeserializeOwned>(&mut self) -> Result<E, TestError> {
         self.take_event::<E>(true).await
     }
@@ -47,8 +47,8 @@ impl Client {
         self.inbox.take(self.patience, &format!("the event `{}`", E::NAME), skipping, judge).await
     }
 
-    /// Waits for the next message, which is to be what `message` is when the server emits it: `&payload` of a payload type, which may
-    /// borrow, `("name", a, b)`, a text or bytes.
+    /// Waits for the next message, which is to be what `message` is when the server emits it: `&payload` of a payload type,
+    /// which may borrow, `("name", a, b)`, a text or bytes.
     ///
     /// ```
     /// # use socketio::{Hub, event};
@@ -73,7 +73,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// It is another message; nothing comes within the client's [`patience`](super::ClientBuilder::patience), or the connection ends.
+    /// It is another message; nothing comes within the client's [`patience`](super::ClientBuilder::patience), or the
+    /// connection ends.
     pub async fn expect_exact(&mut self, message: impl IntoMessage) -> Result<(), TestError> {
         let Some(expected) = wire::item(&message.into_packet()?, &self.line.encoding) else {
             return Err(TestError::Impossible("no message is like that".to_owned()));
@@ -107,7 +108,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// It is another message; nothing comes within the client's [`patience`](super::ClientBuilder::patience), or the connection ends.
+    /// It is another message; nothing comes within the client's [`patience`](super::ClientBuilder::patience), or the
+    /// connection ends.
     pub async fn expect_event(&mut self, name: &str) -> Result<Received, TestError> {
         let judge = |item: &Arc<Item>| self.received(item, name).map_or(Verdict::Other, Verdict::Accepted);
         self.inbox.take(self.patience, &format!("the event `{name}`"), false, judge).await
@@ -142,8 +144,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// It is another message, its payload does not decode, or the server does not wait for an answer; nothing comes within the client's
-    /// [`patience`](super::ClientBuilder::patience), or the connection ends.
+    /// It is another message, its payload does not decode, or the server does not wait for an answer; nothing comes within
+    /// the client's [`patience`](super::ClientBuilder::patience), or the connection ends.
     pub async fn answer<Q>(&mut self, answer: impl FnOnce(Q) -> Q::Answer) -> Result<(), TestError>
     where
         Q: Request + DeserializeOwned,
@@ -175,12 +177,13 @@ impl Client {
         }
     }
 
-    /// Waits for the next message, which is to be a text: what `socket.emit("text")` sends. To a Socket.IO client that is the event
-    /// `message` with a string.
+    /// Waits for the next message, which is to be a text: what `socket.emit("text")` sends. To a Socket.IO client that is the
+    /// event `message` with a string.
     ///
     /// # Errors
     ///
-    /// It is another message; nothing comes within the client's [`patience`](super::ClientBuilder::patience), or the connection ends.
+    /// It is another message; nothing comes within the client's [`patience`](super::ClientBuilder::patience), or the
+    /// connection ends.
     pub async fn expect_text(&mut self) -> Result<String, TestError> {
         let is_plain = !self.line.encoding.has_namespaces();
         let judge = |item: &Arc<Item>| match &**item {
@@ -193,12 +196,13 @@ impl Client {
         self.inbox.take(self.patience, "a text", false, judge).await
     }
 
-    /// Waits for the next message, which is to be binary: what `socket.emit(bytes)` sends. To a Socket.IO client that is the event
-    /// `message` with binary data.
+    /// Waits for the next message, which is to be binary: what `socket.emit(bytes)` sends. To a Socket.IO client that is the
+    /// event `message` with binary data.
     ///
     /// # Errors
     ///
-    /// It is another message; nothing comes within the client's [`patience`](super::ClientBuilder::patience), or the connection ends.
+    /// It is another message; nothing comes within the client's [`patience`](super::ClientBuilder::patience), or the
+    /// connection ends.
     pub async fn expect_binary(&mut self) -> Result<Bytes, TestError> {
         let judge = |item: &Arc<Item>| match &**item {
             Item::Binary(bytes) => Verdict::Accepted(bytes.clone()),
@@ -235,8 +239,8 @@ impl Client {
         self.inbox.take_end(self.patience, "the end of the connection").await
     }
 
-    /// Waits until the server has done all that was caused ([`settle`]): nothing is to have come that was not expected, nor has the
-    /// connection ended.
+    /// Waits until the server has done all that was caused ([`settle`]): nothing is to have come that was not expected, nor
+    /// has the connection ended.
     ///
     /// # Errors
     ///

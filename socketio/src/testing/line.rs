@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender, WeakUnboundedSender};
 use tokio_tungstenite::WebSocketStream;
@@ -27,6 +28,8 @@ type Stream = WebSocketStream<DuplexStream>;
 pub(super) struct Line {
     commands: UnboundedSender<Command>,
     pub(super) encoding: Encoding,
+    /// How long the server may take to let the client into a namespace.
+    pub(super) admission: Duration,
     inboxes: Arc<Mutex<Inboxes>>,
 }
 
@@ -47,13 +50,13 @@ enum Command {
 }
 
 impl Line {
-    pub(super) fn new(stream: Stream, encoding: Encoding) -> Self {
+    pub(super) fn new(stream: Stream, encoding: Encoding, admission: Duration) -> Self {
         let (commands, receiver) = mpsc::unbounded_channel();
         let inboxes = Arc::<Mutex<Inboxes>>::default();
         let hearing =
             Hearing { reader: Reader::new(&encoding), inboxes: Arc::clone(&inboxes), commands: commands.downgrade() };
         tokio::spawn(hearing.run(stream, receiver));
-        Self { commands, encoding, inboxes }
+        Self { commands, encoding, admission, inboxes }
     }
 
     /// Where what comes from a namespace is filed from now on; `None` if there is such a place already.
@@ -96,7 +99,8 @@ impl Line {
 
     /// The client leaves a namespace, and with the last one the connection, which is then `true`.
     pub(super) fn leave(&self, namespace: &str) -> bool {
-        if let Some(frame) = self.encoding.disconnect(namespace) {
+        let is_there = self.inboxes.lock().by_namespace.contains_key(namespace);
+        if let Some(frame) = self.encoding.disconnect(namespace).filter(|_| is_there) {
             self.write_frame(&frame);
         }
         let is_last = self.forget(namespace);

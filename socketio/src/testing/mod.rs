@@ -67,8 +67,8 @@ const MOMENT: Duration = Duration::from_millis(1);
 /// Waits until the server has done all that was caused: until nothing but a later time could make it go on.
 ///
 /// It sleeps for 20 milliseconds of tokio's time. Where that is paused (`#[tokio::test(start_paused = true)]`) no time passes
-/// before every task waits, so that this is exact and takes no time; but a handler that itself waits for some time to pass, longer
-/// than these 20 milliseconds, is not done. Where time is not paused it is what it says.
+/// before every task waits, so that this is exact and takes no time; but a handler that itself waits for some time to pass,
+/// longer than these 20 milliseconds, is not done. Where time is not paused it is what it says.
 ///
 /// ```
 /// # use socketio::{Hub, testing};
