@@ -165,6 +165,10 @@ async fn messages_that_are_no_events() -> Result<(), TestError> {
     assert_eq!(plain.expect_text().await?, "you said hello");
     plain.emit(b"\0")?;
     assert_eq!(plain.expect_binary().await?, b"\0"[..]);
+    // What is not allowed can be said as a text.
+    plain.emit(r#"{"event": "disconnect", "id": "me"}"#)?;
+    let refused = r#"{"id":"me","error":{"code":"reserved_event","message":"`disconnect` can't be sent by clients"}}"#;
+    assert_eq!(plain.expect_text().await?, refused);
     hub.broadcast("to all")?;
     for client in [&mut plain, &mut socketio] {
         client.expect_exact("to all").await?;
@@ -194,7 +198,7 @@ async fn questions_of_the_server() -> Result<(), TestError> {
         client.emit(("guess",))?;
         let question = client.expect_event("which?").await?;
         assert!(question.wants_answer() && question.name() == "which?");
-        assert_eq!(question.args().all::<u8>().expect("numbers"), [1, 10]);
+        assert_eq!(question.args().all::<u8>()?, [1, 10]);
         question.answer(7)?;
         seen.expect(&["it is 7"]).await;
 
@@ -316,6 +320,9 @@ async fn clients_that_are_refused() -> Result<(), TestError> {
     assert_eq!(error.refused().and_then(Refused::data), Some(json!({ "retry": 7 })));
     let error = plain.query("refuse", "no room").connect().await.expect_err("refused");
     assert_eq!(error.to_string(), "the server refused the client with close code 1008: no room");
+
+    let error = hub.test_client().auth("no object").connect().await.expect_err("refused");
+    assert_eq!(error.to_string(), "the server refused the client with close code 1002");
 
     let routes = hub.socketio().allow_request(|_| async { Err("not today") });
     let error = hub.test_client().through(routes).connect().await.expect_err("refused");

@@ -10,7 +10,7 @@ async fn enter(hub: &Hub, name: &str, is_plain: bool) -> Result<Client, TestErro
     let client = hub.test_client().patience(Duration::from_secs(15));
     let client = if is_plain { client.plain().query("name", name) } else { client.auth(json!({ "name": name })) };
     let mut client = client.connect().await?;
-    let welcome: Value = client.expect_event("welcome").await?.json().expect("JSON");
+    let welcome: Value = client.expect_event("welcome").await?.json()?;
     assert_eq!(welcome["name"], name);
     Ok(client)
 }
@@ -49,7 +49,7 @@ async fn what_is_told_counts_as_delivered_once_the_page_says_so() -> Result<(), 
 
     let told = async {
         let told = ann.expect_event("told").await?;
-        assert_eq!(told.json::<Value>().expect("JSON")["text"], "psst");
+        assert_eq!(told.json::<Value>()?["text"], "psst");
         told.answer(())
     };
     let message = json!({ "to": "ann", "text": "psst" });

@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::wire::Shown;
-use crate::event::error::EventError;
+use crate::event::error::{EventError, PayloadError};
 use crate::selection::EmitError;
 
 /// Why a test client did not get what the test wants. Its `Debug` form is the same text as its `Display` form, which is what a
@@ -30,6 +30,9 @@ pub enum TestError {
     /// What was to be sent does not serialize, or is no event.
     #[error(transparent)]
     Emit(#[from] EmitError),
+    /// A payload is not what the test decodes it as.
+    #[error("the payload does not decode: {0}")]
+    Payload(#[from] PayloadError),
     /// What the test asks for is not possible.
     #[error("{0}")]
     Impossible(String),
