@@ -1,8 +1,8 @@
 //! The clients of `socketio::testing`: what a hub is to them, whichever kind they are, and what they are to the hub.
 
-use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
+use axum::{Extension, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use socketio::testing::{Refused, TestError, settle};
@@ -14,7 +14,7 @@ use socketio_tests::in_process::{both, kinds};
 use socketio_tests::{Log, Seen, log};
 use std::time::Duration;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 #[event("message")]
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
@@ -345,19 +345,20 @@ async fn clients_that_are_refused() -> Result<(), TestError> {
     Ok(())
 }
 
-#[event(connect)]
-async fn think_forever() {
-    std::future::pending::<()>().await;
-}
-
 #[tokio::test(start_paused = true)]
-async fn a_hub_that_never_decides() -> Result<(), TestError> {
-    let hub = Hub::builder().events(events![think_forever]).build().expect("a hub");
-    for (client, how) in kinds(&hub).into_iter().zip(["", " with close code 1008"]) {
-        let started = Instant::now();
-        let error = client.connect().await.expect_err("nobody lets it in");
-        assert_eq!(error.to_string(), format!("the server refused the client{how}: the server took too long"));
-        assert_eq!(started.elapsed().as_secs(), 10);
+async fn by_way_of_the_application() -> Result<(), TestError> {
+    let (hub, _seen) = hub();
+    let route = hub.websocket().on_open(|socket| {
+        let name = socket.query("name").expect("a name");
+        socket.set_id(name).expect("free");
+    });
+    let app = Router::new().route("/ws", get(route)).merge(hub.socketio().path("/io")).layer(Extension("a layer's"));
+    let plain = hub.test_client().plain().through(app.clone()).path("ws?name=a%20b").connect().await?;
+    assert_eq!(&*plain.id(), "a b");
+    let socketio = hub.test_client().through(app).path("/io/").connect().await?;
+    for client in [plain, socketio] {
+        let socket = hub.socket(client.id()).expect("it is connected");
+        assert_eq!(socket.extension::<&str>(), Some("a layer's"));
     }
     Ok(())
 }

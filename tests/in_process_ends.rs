@@ -1,11 +1,11 @@
 //! How the connections of `socketio::testing` end: by the server, by the client, at a limit, and where nobody says a word.
 
 use socketio::testing::{TestError, settle};
-use socketio::{Builder, Disconnect, EventError, Hub, Socket, State, event, events};
+use socketio::{AckError, Builder, Disconnect, EventError, Hub, Socket, State, event, events};
 use socketio_tests::in_process::{both, kinds};
 use socketio_tests::{Log, Seen, log};
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 #[event("join")]
 fn join(socket: &Socket, room: String) -> Result<(), EventError> {
@@ -147,6 +147,38 @@ async fn heartbeats() -> Result<(), TestError> {
         seen.expect(&["ping timeout"]).await;
         let error = client.request::<()>("join", "room").await.expect_err("it is as good as dead");
         assert!(error.to_string().starts_with("expected an answer to `join`; nothing came for 5s"), "{error}");
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_does_not_keep_the_connection() -> Result<(), TestError> {
+    let (hub, _seen) = hub();
+    for kind in kinds(&hub) {
+        let mut client = kind.connect().await?;
+        let asked = hub.socket(client.id()).expect("it is connected").emit_with_ack::<u8>(("which?",));
+        let question = client.expect_event("which?").await?;
+        drop(client);
+        assert!(matches!(asked.await, Err(AckError::Closed)));
+        let error = question.answer(7).expect_err("there is no client");
+        assert_eq!(error.to_string(), "the client that is to answer `which?` has been dropped");
+    }
+    Ok(())
+}
+
+#[event(connect)]
+async fn think_forever() {
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hub_that_never_decides() -> Result<(), TestError> {
+    let hub = Hub::builder().events(events![think_forever]).build().expect("a hub");
+    for (client, how) in kinds(&hub).into_iter().zip(["", " with close code 1008"]) {
+        let started = Instant::now();
+        let error = client.connect().await.expect_err("nobody lets it in");
+        assert_eq!(error.to_string(), format!("the server refused the client{how}: the server took too long"));
+        assert_eq!(started.elapsed().as_secs(), 10);
     }
     Ok(())
 }

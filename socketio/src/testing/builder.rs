@@ -14,6 +14,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{DuplexStream, duplex};
+use tokio::time::{sleep, timeout};
 use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -113,13 +114,17 @@ impl ClientBuilder {
 
     /// What a Socket.IO client connects to its namespace with, an object.
     pub fn auth(self, auth: impl Serialize) -> Self {
-        Self { auth: Some(serde_json::to_string(&auth).map_err(|error| error.to_string())), ..self }
+        let auth = serde_json::to_string(&auth).map_err(|error| format!("`auth` does not serialize: {error}"));
+        Self { auth: Some(auth), ..self }
     }
 
-    /// The path that is requested. Where it has parameters, as in `/ws/{id}`, they are [filled in](Self::param). Default:
-    /// `/ws` for a plain client, `/socket.io/` for one of Socket.IO.
-    pub fn path(self, path: impl Into<String>) -> Self {
-        Self { path: Some(path.into()), ..self }
+    /// The path that is requested; it may have a query string. Where it has parameters, as in `/ws/{id}`, they are
+    /// [filled in](Self::param). Default: `/ws` for a plain client, `/socket.io/` for one of Socket.IO.
+    pub fn path(mut self, path: impl AsRef<str>) -> Self {
+        let (path, query) = path.as_ref().split_once('?').unwrap_or((path.as_ref(), ""));
+        let query = form_urlencoded::parse(query.as_bytes());
+        self.query.extend(query.map(|(name, value)| (name.into_owned(), value.into_owned())));
+        Self { path: Some(format!("/{}", path.trim_start_matches('/'))), ..self }
     }
 
     /// A parameter of the path. One that the path does not name is put behind it.
@@ -228,13 +233,14 @@ impl ClientBuilder {
         tokio::spawn(serve(theirs, app, ticket.clone(), self.peer));
         // The buffers are as large as what is read at once: a test may have thousands of clients.
         let config = WebSocketConfig::default().read_buffer_size(4096).max_message_size(None).max_frame_size(None);
-        match client_async_with_config(request, ours, Some(config)).await {
-            Ok((stream, _)) => Ok(Line::new(stream, encoding, self.admission())),
-            Err(Error::Http(response)) => {
+        match timeout(self.admission(), client_async_with_config(request, ours, Some(config))).await {
+            Ok(Ok((stream, _))) => Ok(Line::new(stream, encoding, self.admission())),
+            Ok(Err(Error::Http(response))) => {
                 let body = response.body().as_deref().unwrap_or_default();
                 Err(Refused::by_status(response.status(), body).into())
             }
-            Err(error) => Err(TestError::Impossible(format!("the handshake fails: {error}"))),
+            Ok(Err(error)) => Err(TestError::Impossible(format!("the handshake fails: {error}"))),
+            Err(_) => Err(TestError::Impossible("the handshake is not answered".to_owned())),
         }
     }
 
@@ -280,7 +286,7 @@ impl ClientBuilder {
         Hub::from_core(self.namespace.core())
     }
 
-    /// How long the server may take to let the client in: for as long the hub itself waits, and then it says no.
+    /// How long the server may take to let the client in: as long as the hub itself waits, and then it says no.
     fn admission(&self) -> Duration {
         self.patience.saturating_add(self.hub().config().connect_timeout)
     }
@@ -293,10 +299,10 @@ impl ClientBuilder {
                 if let Some(id) = ticket.find(&hub) {
                     return id;
                 }
-                tokio::time::sleep(MOMENT).await;
+                sleep(MOMENT).await;
             }
         };
-        match select(pin!(tokio::time::timeout(self.admission(), searched)), pin!(inbox.over())).await {
+        match select(pin!(timeout(self.admission(), searched)), pin!(inbox.over())).await {
             Either::Left((Ok(id), _)) => Ok(id),
             Either::Left((Err(_), _)) => {
                 Err(TestError::Impossible("the client is connected, but this hub has no socket of it".to_owned()))
@@ -308,12 +314,9 @@ impl ClientBuilder {
 
 impl Ticket {
     fn find(&self, hub: &Hub) -> Option<SocketId> {
-        let sockets = hub.namespaces().into_iter().flat_map(|namespace| hub.of(namespace).sockets());
-        let is_own = |ticket: &Self| Arc::ptr_eq(&self.0, &ticket.0);
-        sockets
-            .filter(|socket| socket.extension::<Self>().as_ref().is_some_and(is_own))
-            .map(|socket| socket.id())
-            .next()
+        let mut sockets = hub.namespaces().into_iter().flat_map(|namespace| hub.of(namespace).sockets());
+        let is_own = |ticket: Self| Arc::ptr_eq(&self.0, &ticket.0);
+        sockets.find(|socket| socket.extension().is_some_and(is_own)).map(|socket| socket.id())
     }
 }
 
@@ -331,8 +334,8 @@ async fn serve(stream: DuplexStream, app: Router, ticket: Ticket, peer: Option<S
 
 /// A text as a segment of a path.
 fn encoded(text: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let encode = |byte: u8| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let encode = |byte: u8| if is_unreserved(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
     text.bytes().map(encode).collect()
 }
 

@@ -28,7 +28,7 @@ use crate::wire::packet::Packet;
 /// | [`request`](Self::request), [`ask`](Self::ask), [`emit_with_ack`](Self::emit_with_ack) | the same, and waits for the answer |
 /// | [`disconnect`](Self::disconnect), [`close_with`](Self::close_with) | ends the connection in due form |
 /// | [`freeze`](Self::freeze) | lets the client be as good as dead |
-/// | `drop` | cuts the connection |
+/// | `drop` | cuts the connection; what was emitted before still arrives |
 ///
 /// | to hear | |
 /// | --- | --- |
@@ -80,7 +80,7 @@ impl Client {
     }
 
     /// Connects to another namespace of the hub on the same connection, as Socket.IO clients do. `auth`: what it is connected to
-    /// with, an object, or `()`.
+    /// with, an object, or `()`. The connection is cut when the last of its clients is dropped.
     ///
     /// ```
     /// # use socketio::Hub;

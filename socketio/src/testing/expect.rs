@@ -171,7 +171,7 @@ impl Client {
                 contents: contents.clone(),
                 ack: ack.clone(),
                 namespace: self.namespace.clone(),
-                line: Arc::clone(&self.line),
+                line: Arc::downgrade(&self.line),
             }),
             _ => None,
         }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::sync::Arc;
+use std::sync::Weak;
 
 use super::error::TestError;
 use super::line::Line;
@@ -21,7 +21,8 @@ pub struct Received {
     pub(super) contents: Contents,
     pub(super) ack: Option<Box<str>>,
     pub(super) namespace: Box<str>,
-    pub(super) line: Arc<Line>,
+    /// A question that somebody keeps does not keep the connection.
+    pub(super) line: Weak<Line>,
 }
 
 impl Received {
@@ -53,7 +54,7 @@ impl Received {
     ///
     /// # Errors
     ///
-    /// The server does not wait for an answer, or the value does not serialize.
+    /// The server does not wait for an answer, the client has been dropped, or the value does not serialize.
     pub fn answer(self, value: impl Serialize) -> Result<(), TestError> {
         self.respond(Ok(&Payload::reply(&value).map_err(EmitError::from)?))
     }
@@ -82,7 +83,13 @@ impl Received {
         let Some(id) = &self.ack else {
             return Err(TestError::Impossible(format!("nobody waits for an answer to `{}`", self.name)));
         };
-        self.line.write_frame(&self.line.encoding.answer(&self.namespace, id, answer));
+        let Some(line) = self.line.upgrade() else {
+            return Err(TestError::Impossible(format!(
+                "the client that is to answer `{}` has been dropped",
+                self.name
+            )));
+        };
+        line.write_frame(&line.encoding.answer(&self.namespace, id, answer));
         Ok(())
     }
 }
