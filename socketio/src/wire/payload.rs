@@ -4,10 +4,9 @@
 
 use bytes::Bytes;
 use serde::Serialize;
-use serde_json::ser::{CompactFormatter, Formatter, Serializer};
-use std::io;
 
 use super::binary;
+use super::json::{self, HOLE};
 use super::scan::Scanner;
 use super::scratch::Scratch;
 use super::socketio::placeholder::{self, PLACEHOLDER};
@@ -21,9 +20,6 @@ pub struct Payload {
     count: usize,
     attachments: Vec<Bytes>,
 }
-
-/// The place of an attachment: a byte that UTF-8 text can't contain.
-const HOLE: u8 = 0xff;
 
 impl Payload {
     /// No arguments.
@@ -57,8 +53,7 @@ impl Payload {
         if self.count > 0 {
             self.json.push(b',');
         }
-        let formatter = Extract { attachments: &mut self.attachments };
-        value.serialize(&mut Serializer::with_formatter(&mut *self.json, formatter))?;
+        json::write(&mut self.json, &mut self.attachments, value)?;
         self.count += 1;
         Ok(())
     }
@@ -135,21 +130,6 @@ impl Payload {
             }
             out.extend_from_slice(text);
         }
-    }
-}
-
-/// Compact JSON, except that each [`Binary`](crate::Binary) becomes an attachment and leaves a hole.
-struct Extract<'p> {
-    attachments: &'p mut Vec<Bytes>,
-}
-
-impl Formatter for Extract<'_> {
-    fn write_byte_array<W: ?Sized + io::Write>(&mut self, writer: &mut W, bytes: &[u8]) -> io::Result<()> {
-        let Some(bytes) = binary::passing() else {
-            return CompactFormatter.write_byte_array(writer, bytes);
-        };
-        self.attachments.push(bytes);
-        writer.write_all(&[HOLE])
     }
 }
 
