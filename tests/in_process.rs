@@ -136,7 +136,7 @@ async fn answers_that_are_errors() -> Result<(), TestError> {
         ] {
             let error = client.request::<Value>(event, &payload).await.expect_err(event);
             let error = error.failed().expect("an answer");
-            assert_eq!((error.code(), error.path()), (code, path));
+            assert_eq!((error.code(), error.path(), error.event()), (code, path, Some(event)));
         }
     }
     Ok(())

@@ -108,6 +108,11 @@ async fn nothing_came() -> Result<(), TestError> {
                         all that the client has received, what was not expected yet with a `>`:\n  answer to `length` [4]";
         assert_eq!(error.to_string(), expected);
 
+        let error = client.request::<usize>("length", &json!({ "of": 4 })).await.expect_err("no text");
+        let expected =
+            "the answer to `length` is an error, invalid_payload: invalid type: map, expected a borrowed string";
+        assert_eq!(error.to_string(), expected);
+
         client.emit(("never",))?;
         let error = client.request::<usize>("length", "four").await.expect_err("the handler before it never ends");
         assert!(error.to_string().starts_with("expected an answer to `length`; nothing came for 1.5s\n"), "{error}");

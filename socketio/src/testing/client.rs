@@ -225,7 +225,7 @@ impl Client {
                 let instead = Instead::Differs { message: contents.to_string(), why: described(&error) };
                 self.inbox.unmet(&wanted, instead)
             }),
-            Ok(Ok(Err(json))) => Err(TestError::Failed(read_error(&json))),
+            Ok(Ok(Err(json))) => Err(TestError::Failed(read_error(&json).with_event(name))),
             Ok(Err(_)) => match self.inbox.ended() {
                 Some(ended) => Err(self.inbox.unmet(&wanted, Instead::End(ended))),
                 None => Err(self.inbox.unmet(&wanted, Instead::Nothing(self.patience))),

@@ -19,7 +19,7 @@ pub enum TestError {
     #[error(transparent)]
     Refused(#[from] Refused),
     /// The client's event was answered with an error.
-    #[error("the answer is an error, {code}: {0}", code = .0.code())]
+    #[error("the answer to `{}` is an error, {}: {_0}", _0.event().unwrap_or_default(), _0.code())]
     Failed(EventError),
     /// Something else came than what was expected, or nothing.
     #[error(transparent)]
