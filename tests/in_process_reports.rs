@@ -214,6 +214,23 @@ fn every_runtime_is_like_the_first() {
     }
 }
 
+#[event("block")]
+async fn block(socket: &Socket) -> Result<(), EmitError> {
+    let blocked = tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_millis(100)));
+    blocked.await.expect("it only sleeps");
+    socket.emit(("blocked",))
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_paused_clock_waits_for_blocking_tasks() -> Result<(), TestError> {
+    let hub = Hub::builder().events(events![block]).build().expect("a hub");
+    let mut client = hub.test_client().connect().await?;
+    client.emit(("block",))?;
+    client.expect_nothing().await.expect_err("it is done");
+    client.expect_event("blocked").await?;
+    client.expect_nothing().await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn time_need_not_be_paused() -> Result<(), TestError> {
     let (hub, _seen) = chat();

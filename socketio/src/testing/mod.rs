@@ -5,7 +5,7 @@
 //! layers, the connection's task, inbox and outbox, limits, heartbeats and codecs. Only the stream is a pair of buffers in
 //! memory instead of a socket of the kernel.
 //!
-//! This module exists with the cargo feature `testing`, which belongs into the `dev-dependencies`. The guide has
+//! This module exists with the cargo feature `testing`, which belongs in the `dev-dependencies`. The guide has
 //! [a page on it](crate::guide::tests_in_process).
 //!
 //! ```
