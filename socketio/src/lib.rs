@@ -39,10 +39,12 @@ pub use hub::namespace_builder::NamespaceBuilder;
 pub use hub::source::EventSource;
 pub use namespace::Namespace;
 pub use selection::{Audience, EmitError, Selection};
+pub use socket::answer::FromAnswer;
+pub use socket::answers::{AckStream, Answers};
 pub use socket::attributes::SocketAttributes;
 pub use socket::handshake::Handshake;
 pub use socket::remote::RemoteSocket;
-pub use socket::requests::{AckError, AckFuture, Answers, Timed};
+pub use socket::requests::{AckError, AckFuture, Timed};
 pub use socket::rooms::JoinError;
 pub use socket::{SetIdError, Socket, SocketId};
 pub use socketio_macros::{event, events, handlers};
@@ -65,6 +67,8 @@ pub mod guide {
     pub mod delivery_order_and_limits {}
     #[doc = include_str!("docs/socketio.md")]
     pub mod socketio_clients {}
+    #[doc = include_str!("docs/requests.md")]
+    pub mod requests_to_clients {}
 }
 
 /// The README's code is compiled, too.

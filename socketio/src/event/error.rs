@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt;
@@ -133,6 +133,30 @@ impl EventError {
 
     pub(crate) fn internal() -> Self {
         Self::new("internal", "internal error")
+    }
+
+    /// The error that a client answered with: its JSON text, in the form in which clients are told errors. Of any other form it is
+    /// an error without a code of its own.
+    pub(crate) fn from_client(json: &str) -> Self {
+        match serde_json::from_str(json) {
+            Ok(Value::Object(fields)) => Self::from_fields(fields),
+            Ok(Value::String(message)) => message.into(),
+            _ => json.to_owned().into(),
+        }
+    }
+
+    /// The same, of its fields.
+    pub(crate) fn from_fields(mut fields: Map<String, Value>) -> Self {
+        let data = fields.remove("data");
+        let mut text = |field| match fields.remove(field) {
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        };
+        let code = text("code").map_or(Cow::Borrowed("handler_error"), Cow::Owned);
+        Self::new(code, text("message").unwrap_or_default()).change(|details| {
+            details.path = text("path");
+            details.data = data;
+        })
     }
 
     /// The code, for programs.
