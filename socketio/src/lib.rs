@@ -31,6 +31,8 @@ pub use event::rate::RateLimit;
 pub use event::reply::{Answer, Encode, HandlerFuture, Reply, ReplyError};
 pub use event::state::State;
 pub use event::table::Events;
+#[cfg(feature = "garde")]
+pub use event::valid::Valid;
 pub use hub::Hub;
 pub use hub::builder::{BuildError, Builder};
 pub use hub::config::OverflowPolicy;
@@ -69,6 +71,9 @@ pub mod guide {
     pub mod socketio_clients {}
     #[doc = include_str!("docs/requests.md")]
     pub mod requests_to_clients {}
+    #[cfg(feature = "garde")]
+    #[doc = include_str!("docs/validation.md")]
+    pub mod validated_payloads {}
 }
 
 /// The README's code is compiled, too.

@@ -29,6 +29,12 @@ impl<'a> Remaining<'a> {
         self.args == Args::Many("")
     }
 
+    /// How many arguments have been decoded.
+    #[cfg(feature = "garde")]
+    pub(crate) fn taken(&self) -> usize {
+        self.taken
+    }
+
     /// Decodes the next argument. One that is missing is an error, unless `T` is an `Option`.
     pub(crate) fn next<T: Deserialize<'a>>(&mut self) -> Result<T, PayloadError> {
         with_attachments(self.attachments, || self.decode_next())
@@ -37,7 +43,7 @@ impl<'a> Remaining<'a> {
     fn decode_next<T: Deserialize<'a>>(&mut self) -> Result<T, PayloadError> {
         let argument = self.taken;
         self.taken += 1;
-        let failed = |path, message| PayloadError { argument, path, message };
+        let failed = |path, message| PayloadError { path, ..PayloadError::new(argument, message) };
         match std::mem::replace(&mut self.args, Args::Many("")) {
             Args::One(text) => serde_json::from_str(text).map_err(|_| {
                 let (path, message) = explain::<T>(text);

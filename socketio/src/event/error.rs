@@ -22,7 +22,7 @@ use crate::socket::requests::AckError;
 ///
 /// | code | when |
 /// | --- | --- |
-/// | `invalid_payload` | an argument is missing or is not what the handler takes; `path` is the offending field |
+/// | `invalid_payload` | an argument is missing, is not what the handler takes or breaks a rule; `path` is the offending field; where several break one, `data` is all of them: `[{"path": …, "message": …}, …]` |
 /// | `unknown_event` | nobody handles an event of that name |
 /// | `reserved_event` | the name is one that clients can't send |
 /// | `rate_limited` | the client sends too many events; `data` is `{"retry_after_ms": …}` |
@@ -288,11 +288,14 @@ impl From<AckError> for EventError {
 
 impl From<PayloadError> for EventError {
     fn from(error: PayloadError) -> Self {
-        let converted = Self::new("invalid_payload", error.message);
-        match error.path {
-            Some(path) => converted.with_path(path),
-            None => converted,
-        }
+        let data = (!error.others.is_empty()).then(|| {
+            let all = std::iter::once(&error).chain(&error.others);
+            all.map(|error| json!({ "path": error.path, "message": error.message })).collect()
+        });
+        Self::new("invalid_payload", error.message).change(|details| {
+            details.path = error.path;
+            details.data = data;
+        })
     }
 }
 
@@ -312,7 +315,7 @@ impl From<&Disconnect> for EventError {
     }
 }
 
-/// Why an argument of an event did not decode.
+/// Why an argument of an event did not decode, or which rule it breaks.
 ///
 /// Without further ado it becomes the answer `invalid_payload`; a handler that takes `Result<T, PayloadError>` deals
 /// with it itself.
@@ -322,11 +325,16 @@ pub struct PayloadError {
     pub(crate) argument: usize,
     pub(crate) path: Option<String>,
     pub(crate) message: String,
+    pub(crate) others: Vec<Self>,
 }
 
 impl PayloadError {
+    pub(crate) fn new(argument: usize, message: impl Into<String>) -> Self {
+        Self { argument, path: None, message: message.into(), others: Vec::new() }
+    }
+
     pub(crate) fn too_deep() -> Self {
-        Self { argument: 0, path: None, message: "nested too deeply".to_owned() }
+        Self::new(0, "nested too deeply")
     }
 
     /// Which argument it is, counted from 0.
@@ -342,6 +350,11 @@ impl PayloadError {
     /// What is wrong with it.
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// What else is wrong with the argument: the further rules of a `Valid<T>` that it breaks. Nothing, where it did not decode.
+    pub fn others(&self) -> &[Self] {
+        &self.others
     }
 }
 
