@@ -29,6 +29,20 @@ struct Profile<'a> {
     #[garde(length(max = 3))]
     #[serde(default)]
     picture: Option<Picture>,
+    #[garde(dive)]
+    #[serde(default)]
+    plans: Vec<Plan>,
+}
+
+#[derive(Debug, Deserialize, Serialize, Validate)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+enum Plan {
+    MoveTo {
+        #[garde(dive)]
+        new_place: Place,
+    },
+    Marry(#[garde(dive)] User),
+    Wait(#[garde(range(max = 10))] u8, #[garde(range(max = 59))] u8),
 }
 
 #[derive(Debug, Deserialize, Serialize, Validate)]
@@ -137,6 +151,23 @@ async fn the_answer_to_a_violation_is_that_to_a_payload_that_does_not_decode() {
         (json!({ "user": { "age": 300 } }), "user.age", "invalid value: integer `300`, expected u8"),
         (json!({ "user": { "age": 7 } }), "user.age", "lower than 18"),
         (json!({ "friends": [{ "age": 20 }, { "age": 7 }] }), "friends[1].age", "lower than 18"),
+        (
+            json!({ "plans": [{ "marry": { "age": 20 } }, { "marry": { "age": 7 } }] }),
+            "plans[1].marry.age",
+            "lower than 18",
+        ),
+        (
+            json!({ "plans": [{ "marry": { "age": 300 } }] }),
+            "plans[0].marry.age",
+            "invalid value: integer `300`, expected u8",
+        ),
+        (
+            json!({ "plans": [{ "moveTo": { "newPlace": { "town": "Köln" } } }] }),
+            "plans[0].moveTo.newPlace.town",
+            "not ascii",
+        ),
+        (json!({ "plans": [{ "wait": [1, 70] }] }), "plans[0].wait[1]", "greater than 59"),
+        (json!({ "plans": [{ "wait": [1, 300] }] }), "plans[0].wait[1]", "invalid value: integer `300`, expected u8"),
         (json!({ "nickName": "a" }), "nickName", "length is lower than 2"),
         (json!({ "town": "Köln" }), "town", "not ascii"),
         (json!({ "relatives": { "my_son": { "age": 7 } } }), "relatives.my_son.age", "lower than 18"),

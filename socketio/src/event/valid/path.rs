@@ -1,7 +1,7 @@
 //! Where a violation is: from the fields of a Rust type to those of the JSON that a client sent.
 //!
 //! Rules know fields by their names in Rust, a client by those that `serde` has for them. What was sent tells them apart, as far as the
-//! names differ by `rename_all`, and where fields are flattened or wrapped in a newtype.
+//! names differ by `rename_all`, and where fields are flattened, wrapped in a newtype, or those of an enum's variant.
 
 use serde_json::{Map, Value};
 
@@ -12,40 +12,42 @@ enum Step<'a> {
     Item(usize),
 }
 
-/// The path in what was sent. A field that is not there keeps its name in Rust.
+/// The path in what was sent. What is not there keeps its name in Rust.
 pub(super) fn as_sent(path: &str, sent: Option<&Value>) -> String {
     let mut out = String::new();
     let mut at = sent;
     let mut steps = steps(path).peekable();
     while let Some(step) = steps.next() {
-        match (step, at) {
-            (Step::Item(item), Some(Value::Array(items))) => {
-                out.push_str(&format!("[{item}]"));
-                at = items.get(item);
+        let mut found = at.and_then(|value| follow(value, step));
+        if let (Some(value), None) = (at, &found) {
+            let is_newtype = matches!(step, Step::Item(0)) && !value.is_array();
+            let is_flattened = steps.peek().is_some_and(|next| follow(value, *next).is_some());
+            if is_newtype || is_flattened {
+                continue;
             }
-            // The only field of a newtype.
-            (Step::Item(0), Some(_)) => {}
-            (Step::Item(item), _) => {
-                out.push_str(&format!("[{item}]"));
-                at = None;
-            }
-            (Step::Field(name), _) => {
-                let fields = at.and_then(Value::as_object);
-                let found = fields.and_then(|fields| find(fields, name));
-                let is_flattened = found.is_none()
-                    && matches!((steps.peek(), fields), (Some(Step::Field(next)), Some(fields)) if find(fields, next).is_some());
-                if is_flattened {
-                    continue;
+            if let Some((variant, inside)) = only_field(value) {
+                found = follow(inside, step);
+                if found.is_some() {
+                    push(&mut out, Step::Field(variant));
                 }
-                if !out.is_empty() {
-                    out.push('.');
-                }
-                out.push_str(found.map_or(name, |(key, _)| key));
-                at = found.map(|(_, value)| value);
             }
         }
+        push(&mut out, found.map_or(step, |(step, _)| step));
+        at = found.map(|(_, value)| value);
     }
     out
+}
+
+fn push(path: &mut String, step: Step<'_>) {
+    match step {
+        Step::Item(item) => path.push_str(&format!("[{item}]")),
+        Step::Field(name) => {
+            if !path.is_empty() {
+                path.push('.');
+            }
+            path.push_str(name);
+        }
+    }
 }
 
 /// A path like `users[1].age`, taken apart.
@@ -56,6 +58,17 @@ fn steps(path: &str) -> impl Iterator<Item = Step<'_>> {
     })
 }
 
+/// Where a step leads to, and what it is called there.
+fn follow<'v>(value: &'v Value, step: Step<'v>) -> Option<(Step<'v>, &'v Value)> {
+    match (step, value) {
+        (Step::Item(item), Value::Array(items)) => Some((step, items.get(item)?)),
+        (Step::Field(name), Value::Object(fields)) => {
+            find(fields, name).map(|(name, value)| (Step::Field(name), value))
+        }
+        _ => None,
+    }
+}
+
 /// The field that is called so, or else one that `rename_all` may have made of it.
 fn find<'v>(fields: &'v Map<String, Value>, name: &str) -> Option<(&'v str, &'v Value)> {
     let letters = |name: &str| name.replace(['_', '-'], "").to_lowercase();
@@ -64,6 +77,12 @@ fn find<'v>(fields: &'v Map<String, Value>, name: &str) -> Option<(&'v str, &'v 
         fields.iter().find(|(key, _)| letters(key) == wanted)
     });
     field.map(|(key, value)| (key.as_str(), value))
+}
+
+/// The only field of an object: how `serde` writes an enum's variant, unless it is told otherwise.
+fn only_field(value: &Value) -> Option<(&str, &Value)> {
+    let fields = value.as_object().filter(|fields| fields.len() == 1)?;
+    fields.iter().next().map(|(key, value)| (key.as_str(), value))
 }
 
 #[cfg(test)]
@@ -94,5 +113,9 @@ mod tests {
         }
         assert_eq!(as_sent("[1].x_y", Some(&json!([1, { "xY": 2 }]))), "[1].xY");
         assert_eq!(as_sent("[0].x_y", Some(&json!({ "xY": 2 }))), "xY");
+        assert_eq!(as_sent("x_y", Some(&json!({ "move": { "xY": 2 } }))), "move.xY");
+        assert_eq!(as_sent("to[0].x_y", Some(&json!({ "to": { "move": { "xY": 2 } } }))), "to.move.xY");
+        assert_eq!(as_sent("[1]", Some(&json!({ "move": [1, 2] }))), "move[1]");
+        assert_eq!(as_sent("x_y", Some(&json!({ "move": { "x": 2 } }))), "x_y");
     }
 }
