@@ -224,6 +224,23 @@ async fn the_time_runs_from_the_question_on_however_it_is_given() {
 }
 
 #[tokio::test]
+async fn a_question_is_forgotten_when_it_is_over_whoever_keeps_the_future() {
+    let server = serve(Hub::builder().max_pending_acks(1).build().expect("a hub")).await;
+    let (mut client, socket) = connect(&server, "ann").await;
+    let mut late = socket.request(&First).timeout(Duration::from_millis(10));
+    assert!(matches!((&mut late).await, Err(AckError::Timeout)));
+    client.json().await;
+    let mut answered = socket.request(&First);
+    answer(&mut client, json!({ "data": 1 })).await;
+    assert_eq!((&mut answered).await.expect("an answer"), 1);
+    let mut several = server.hub.request(&First).timeout(Duration::from_millis(10));
+    assert_eq!(several.next().await, None);
+    client.json().await;
+    assert_eq!(asked(&mut client, &socket, First, json!({ "data": 2 })).await.expect("an answer"), 2);
+    drop((late, answered, several));
+}
+
+#[tokio::test]
 async fn the_answers_of_a_selection_come_one_by_one_and_who_is_missing_is_known_at_the_end() {
     let server = server().await;
     let (mut ann, a) = connect(&server, "ann").await;

@@ -17,6 +17,8 @@ use crate::socket::requests::AckError;
 
 /// An error of one event: what a client that asked for an answer is told, and what `error` handlers receive.
 ///
+/// It is also what a client answers with that can't answer a [request](crate::AckError::Failed).
+///
 /// On the wire it is `{"code": …, "message": …}`, with `path` and `data` where there are any. These are the codes of the
 /// framework itself; a handler's own errors carry the code they were made with:
 ///

@@ -6,7 +6,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -108,7 +108,7 @@ impl Timed<'_> {
 /// The question was sent when this was made, and the time runs from then on.
 #[must_use = "the question has been asked, but the answer is only decoded for one who awaits it"]
 pub struct AckFuture<T> {
-    /// `Err`: why it was not asked, until that has been told.
+    /// `Err`: why it was not asked, until that has been told; and nothing any more when the question is over.
     asked: Result<Asked, Option<AckError>>,
     clock: Clock,
     answer: PhantomData<fn() -> T>,
@@ -135,10 +135,15 @@ impl<T: FromAnswer> Future for AckFuture<T> {
             Ok(asked) => asked,
             Err(error) => return Poll::Ready(Err(error.take().unwrap_or(AckError::Closed))),
         };
-        if let Poll::Ready(answer) = asked.poll_answer(context) {
-            return Poll::Ready(answer.and_then(|answer| answer.decode()));
-        }
-        this.clock.poll(context).map(|()| Err(AckError::Timeout))
+        let answer = match asked.poll_answer(context) {
+            Poll::Ready(answer) => answer.and_then(|answer| answer.decode()),
+            Poll::Pending => {
+                ready!(this.clock.poll(context));
+                Err(AckError::Timeout)
+            }
+        };
+        this.asked = Err(None);
+        Poll::Ready(answer)
     }
 }
 
