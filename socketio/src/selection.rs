@@ -146,7 +146,8 @@ impl<'a> Selection<'a> {
         Self { volatile: true, ..self }
     }
 
-    /// How long [`emit_with_ack`](Self::emit_with_ack) and [`request`](Self::request) wait. Default: the hub's [`ack_timeout`](crate::Builder::ack_timeout).
+    /// How long [`emit_with_ack`](Self::emit_with_ack) and [`request`](Self::request) wait. Default: the hub's
+    /// [`ack_timeout`](crate::Builder::ack_timeout).
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout: Some(timeout), ..self }
     }

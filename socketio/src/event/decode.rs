@@ -13,7 +13,8 @@ pub(crate) struct Remaining<'a> {
     args: Args<'a>,
     /// The binary data that placeholders in the arguments stand for.
     attachments: Option<&'a Attachments>,
-    taken: usize,
+    /// How many have been decoded.
+    pub(super) taken: usize,
 }
 
 impl<'a> Remaining<'a> {
@@ -27,12 +28,6 @@ impl<'a> Remaining<'a> {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.args == Args::Many("")
-    }
-
-    /// How many arguments have been decoded.
-    #[cfg(feature = "garde")]
-    pub(crate) fn taken(&self) -> usize {
-        self.taken
     }
 
     /// Decodes the next argument. One that is missing is an error, unless `T` is an `Option`.

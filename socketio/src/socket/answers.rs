@@ -90,8 +90,11 @@ impl<T> AckStream<T> {
             failed: None,
             clock: Clock::new(timeout),
         };
-        match (question, sockets.first()) {
-            (Ok(question), Some(first)) => {
+        let Some(first) = sockets.first() else {
+            return Self { failed: question.err(), ..stream };
+        };
+        match question {
+            Ok(question) => {
                 let question = question.asking(first.hub().next_shared_ack());
                 for socket in sockets {
                     match socket.ask(&question) {
@@ -100,10 +103,8 @@ impl<T> AckStream<T> {
                     }
                 }
             }
-            (Ok(_), None) => {}
-            (Err(error), _) => {
-                let failed = sockets.iter().map(|socket| (socket.id(), copy(&error).into()));
-                stream.missing.extend(failed);
+            Err(error) => {
+                stream.missing = sockets.iter().map(|socket| (socket.id(), copy(&error).into())).collect();
                 stream.failed = Some(error);
             }
         }

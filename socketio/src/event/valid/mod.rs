@@ -155,7 +155,7 @@ where
     let mut before = arguments.remaining;
     let checked =
         arguments.next_payload().and_then(|decoded| match value(&decoded).map(|value| value.validate_with(&context)) {
-            Some(Err(report)) => Err(violations(before.taken(), &report, before.next().ok().as_ref())),
+            Some(Err(report)) => Err(violations(before.taken, &report, before.next().ok().as_ref())),
             Some(Ok(())) | None => Ok(decoded),
         });
     Ok(checked)
