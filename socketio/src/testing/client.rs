@@ -1,7 +1,6 @@
 //! [`Client`]: a client that is connected, and what it says.
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +12,12 @@ use super::error::{Instead, Refused, TestError};
 use super::inbox::Inbox;
 use super::line::Line;
 use super::settle;
-use super::wire::{self, Answer, Contents};
-use crate::event::error::{EventError, PayloadError};
+use super::wire::{self, Answer};
+use crate::event::error::PayloadError;
 use crate::event::message::{IntoMessage, Request};
 use crate::selection::EmitError;
 use crate::socket::SocketId;
+use crate::socket::answer::FromAnswer;
 use crate::wire::packet::Packet;
 
 /// A client for tests, connected to one namespace of a hub.
@@ -153,7 +153,7 @@ impl Client {
     /// The answer is an error ([`TestError::Failed`]), does not come, or is no `R`; or nothing can be sent.
     pub async fn request<R>(&self, event: &str, payload: &(impl Serialize + ?Sized)) -> Result<R, TestError>
     where
-        R: DeserializeOwned,
+        R: FromAnswer,
     {
         self.emit_with_ack((event, payload)).await
     }
@@ -163,7 +163,7 @@ impl Client {
     /// # Errors
     ///
     /// The answer is an error ([`TestError::Failed`]), does not come, or is no `R`; or nothing can be sent.
-    pub async fn emit_with_ack<R: DeserializeOwned>(&self, message: impl IntoMessage) -> Result<R, TestError> {
+    pub async fn emit_with_ack<R: FromAnswer>(&self, message: impl IntoMessage) -> Result<R, TestError> {
         let packet = message.into_packet()?;
         let Some(name) = packet.name().map(str::to_owned) else {
             return Err(EmitError::InvalidName(String::new()).into());
@@ -208,24 +208,19 @@ impl Client {
     /// The answer is an error ([`TestError::Failed`]), does not come, or is not what it should be; or nothing can be sent.
     pub async fn ask<Q>(&self, question: &Q) -> Result<Q::Answer, TestError>
     where
-        Q: Request + Serialize,
-        Q::Answer: DeserializeOwned,
+        Q: Request<Answer: FromAnswer> + Serialize,
     {
         self.emit_with_ack(question).await
     }
 
-    async fn answered<R: DeserializeOwned>(
-        &self,
-        name: &str,
-        answer: oneshot::Receiver<Answer>,
-    ) -> Result<R, TestError> {
+    async fn answered<R: FromAnswer>(&self, name: &str, answer: oneshot::Receiver<Answer>) -> Result<R, TestError> {
         let wanted = format!("an answer to `{name}`");
         match timeout(self.patience, answer).await {
-            Ok(Ok(Ok(contents))) => decode_answer(&contents).map_err(|error| {
+            Ok(Ok(Ok(contents))) => R::from_answer(contents.raw()).map_err(|error| {
                 let instead = Instead::Differs { message: contents.to_string(), why: described(&error) };
                 self.inbox.unmet(&wanted, instead)
             }),
-            Ok(Ok(Err(json))) => Err(TestError::Failed(read_error(&json).with_event(name))),
+            Ok(Ok(Err(error))) => Err(TestError::Failed(error.with_event(name))),
             Ok(Err(_)) => match self.inbox.ended() {
                 Some(ended) => Err(self.inbox.unmet(&wanted, Instead::End(ended))),
                 None => Err(self.inbox.unmet(&wanted, Instead::Nothing(self.patience))),
@@ -292,39 +287,12 @@ impl Client {
     }
 }
 
-/// An answer without arguments is what a handler of `()` gives.
-fn decode_answer<R: DeserializeOwned>(contents: &Contents) -> Result<R, PayloadError> {
-    if contents.raw().json().is_empty()
-        && let Ok(nothing) = serde_json::from_str("null")
-    {
-        return Ok(nothing);
-    }
-    contents.raw().first()
-}
-
 /// What is wrong with a payload, and where.
 pub(super) fn described(error: &PayloadError) -> String {
     match error.path() {
         Some(path) => format!("{} at `{path}`", error.message()),
         None => error.message().to_owned(),
     }
-}
-
-/// An error as the client is told it.
-fn read_error(json: &str) -> EventError {
-    #[derive(serde::Deserialize)]
-    struct Told {
-        code: String,
-        message: String,
-        path: Option<String>,
-        data: Option<serde_json::Value>,
-    }
-    let Ok(Told { code, message, path, data }) = serde_json::from_str(json) else {
-        return EventError::new("", json.to_owned());
-    };
-    let error = EventError::new(code, message);
-    let error = data.into_iter().fold(error, EventError::with_data);
-    path.into_iter().fold(error, EventError::with_path)
 }
 
 impl fmt::Debug for Client {

@@ -128,8 +128,8 @@ impl Client {
     ///
     /// #[event("delete")]
     /// async fn delete(socket: &Socket, what: String) -> Result<&'static str, AckError> {
-    ///     let sure: bool = socket.emit_with_ack(&Sure { what }).await?;
-    ///     Ok(if sure { "deleted" } else { "kept" })
+    ///     let is_sure = socket.request(&Sure { what }).await?;
+    ///     Ok(if is_sure { "deleted" } else { "kept" })
     /// }
     ///
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]

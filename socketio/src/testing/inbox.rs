@@ -63,7 +63,7 @@ impl Inbox {
             let (name, waiting) = heard.waiting.remove(&id)?;
             heard.entries.push(Entry::Answer(match &answer {
                 Ok(contents) => format!("answer to `{name}` {contents}"),
-                Err(error) => format!("error as the answer to `{name}` {error}"),
+                Err(error) => format!("error as the answer to `{name}` {}", serde_json::json!(error)),
             }));
             Some(waiting)
         });

@@ -1,11 +1,12 @@
 //! What a client writes and reads, by the codecs of the server.
 
 use bytes::Bytes;
-use serde_json::value::RawValue;
 use std::fmt;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use crate::event::context::RawArgs;
+use crate::event::error::EventError;
+use crate::socket::answer::failure;
 use crate::wire::binary::Attachments;
 use crate::wire::encoding::Encoding;
 use crate::wire::engine;
@@ -38,8 +39,8 @@ pub(super) enum Item {
     Binary(Bytes),
 }
 
-/// An answer to an event that the client sent. `Err`: the JSON of the error.
-pub(super) type Answer = Result<Contents, Box<str>>;
+/// An answer to an event that the client sent.
+pub(super) type Answer = Result<Contents, EventError>;
 
 /// What a message from the server means.
 #[derive(Debug)]
@@ -139,7 +140,7 @@ fn read_plain(text: Utf8Bytes) -> Heard {
             Heard::Item { namespace, item }
         }
         Some(Envelope::Answer { id, answer, .. }) => {
-            Heard::Answer { namespace, id, answer: answer.map(contents).map_err(Into::into) }
+            Heard::Answer { namespace, id, answer: answer.map(contents).map_err(EventError::from_client) }
         }
         None => Heard::Item { namespace, item: Item::Text(text) },
     }
@@ -159,7 +160,7 @@ fn read_packet(text: &str, attachments: Option<Attachments>) -> Heard {
         }
         Kind::Ack => match packet.id.and_then(|id| id.parse().ok()) {
             Some(id) => {
-                let answer = contents.error().map_or(Ok(contents), Err);
+                let answer = failure(packet.args).map_or(Ok(contents), Err);
                 Heard::Answer { namespace, id, answer }
             }
             None => Heard::Unreadable,
@@ -181,15 +182,8 @@ impl Contents {
         RawArgs::new(Args::Many(&self.json), self.attachments.as_ref())
     }
 
-    /// What a Socket.IO answer says that went wrong: its one argument is an object with nothing but `error`.
-    fn error(&self) -> Option<Box<str>> {
-        #[derive(serde::Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Failed {
-            error: Box<RawValue>,
-        }
-        let failed: Failed = serde_json::from_str(&self.json).ok()?;
-        Some(failed.error.get().into())
+    fn list(&self) -> String {
+        format!("[{}]", self.json)
     }
 }
 
@@ -207,12 +201,6 @@ impl PartialEq for Item {
             (Self::Binary(bytes), Self::Binary(other)) => bytes == other,
             _ => false,
         }
-    }
-}
-
-impl Contents {
-    fn list(&self) -> String {
-        format!("[{}]", self.json)
     }
 }
 
