@@ -1,8 +1,9 @@
 //! What stands in the brackets of `#[event(…)]`.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
-use syn::LitStr;
+use syn::{LitStr, Type};
 
+use crate::ack::{self, Ack};
 use crate::errors::Errors;
 
 /// The lifecycle events, as users write them and as their types are called.
@@ -22,7 +23,7 @@ const RESERVED: [&str; 6] =
     ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 
 const FORMS: &str = "write `#[event(\"name\")]`, `#[event(connect)]` or another lifecycle event, `#[event(fallback)]`, \
-                     or `#[event(\"name\", concurrent)]`";
+                     `#[event(\"name\", concurrent)]`, or above a payload type `#[event(\"name\", ack = Answer)]`";
 
 /// Which event it is about.
 pub(crate) enum Subject {
@@ -46,15 +47,20 @@ pub(crate) struct Lifecycle {
 pub(crate) struct Attribute {
     pub(crate) subject: Subject,
     pub(crate) concurrent: Option<Ident>,
+    pub(crate) ack: Option<Ack>,
 }
 
 /// Parses the arguments, each by itself, so that one that is wrong does not hide the others.
 pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Attribute {
-    let mut attribute = Attribute { subject: Subject::Inferred, concurrent: None };
+    let mut attribute = Attribute { subject: Subject::Inferred, concurrent: None, ack: None };
     for argument in split_at_commas(tokens, errors) {
         if let Ok(name) = syn::parse2::<LitStr>(argument.clone()) {
             check_name(&name, errors);
             set_subject(&mut attribute, Subject::Name(name), &argument, errors);
+        } else if let Some(ack) = ack::parse(&argument, errors) {
+            if attribute.ack.replace(ack).is_some() {
+                errors.push(&argument, "`ack` is written twice", "an event has one answer: write it once");
+            }
         } else if let Ok(word) = syn::parse2::<Ident>(argument.clone()) {
             parse_word(&mut attribute, word, &argument, errors);
         } else {
@@ -81,8 +87,8 @@ fn parse_word(attribute: &mut Attribute, word: Ident, argument: &TokenStream, er
             argument,
             format_args!("there is no lifecycle event and no option `{text}`"),
             format_args!(
-                "an event's name is a string, `#[event(\"{text}\")]`; lifecycle events are {}; options are `fallback` and \
-                 `concurrent`",
+                "an event's name is a string, `#[event(\"{text}\")]`; lifecycle events are {}; options are `fallback`, \
+                 `concurrent`, and `ack = Answer` above a payload type",
                 names.join(", ")
             ),
         );
@@ -111,17 +117,32 @@ fn check_name(name: &LitStr, errors: &mut Errors) {
     }
 }
 
+/// Commas between the angle brackets of a type separate nothing.
 fn split_at_commas(tokens: TokenStream, errors: &mut Errors) -> Vec<TokenStream> {
     let mut parts = Vec::new();
     let mut part = TokenStream::new();
+    let mut open = 0_usize;
+    let mut after_dash = false;
     for token in tokens {
-        match &token {
-            TokenTree::Punct(comma) if comma.as_char() == ',' => match part.is_empty() {
-                true => errors.push(comma, "an argument is missing here", FORMS),
-                false => parts.push(std::mem::take(&mut part)),
-            },
-            _ => part.extend([token]),
+        let punct = match &token {
+            TokenTree::Punct(punct) => Some(punct.as_char()),
+            _ => None,
+        };
+        match punct {
+            Some(',') if open == 0 => {
+                match part.is_empty() {
+                    true => errors.push(&token, "an argument is missing here", FORMS),
+                    false => parts.push(std::mem::take(&mut part)),
+                }
+                continue;
+            }
+            Some('<') => open += 1,
+            // The other `>` is that of an arrow.
+            Some('>') if !after_dash => open = open.saturating_sub(1),
+            _ => {}
         }
+        after_dash = punct == Some('-');
+        part.extend([token]);
     }
     if !part.is_empty() {
         parts.push(part);
@@ -129,22 +150,23 @@ fn split_at_commas(tokens: TokenStream, errors: &mut Errors) -> Vec<TokenStream>
     parts
 }
 
-/// What `#[event]` on the payload type `ident` says: just a name.
-pub(crate) fn parse_payload_name(tokens: TokenStream, ident: &Ident, errors: &mut Errors) -> LitStr {
+/// What `#[event]` on the payload type `ident` says: a name and, if it asks for an answer, the type of that.
+pub(crate) fn parse_payload(tokens: TokenStream, ident: &Ident, errors: &mut Errors) -> (LitStr, Option<Type>) {
     let help = "write `#[event(\"name\")]`";
     let attribute = parse(tokens, errors);
     if let Some(concurrent) = attribute.concurrent {
         errors.push(concurrent, "a payload type can't be `concurrent`", help);
     }
+    let answer = attribute.ack.and_then(|ack| ack.answer);
     match attribute.subject {
-        Subject::Name(name) => return name,
+        Subject::Name(name) => return (name, answer),
         Subject::Lifecycle(Lifecycle { word, .. }) | Subject::Fallback(word) => {
             errors.push(&word, "a payload type has an event with a name", help);
         }
         Subject::Inferred => errors.push(ident, "a payload type needs the name of its event", help),
         Subject::Unknown => {}
     }
-    LitStr::new("unnamed", ident.span())
+    (LitStr::new("unnamed", ident.span()), answer)
 }
 
 #[cfg(test)]
@@ -182,6 +204,22 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_is_of_any_type() {
+        for answer in
+            [quote!(Heard), quote!(a::Heard<'a, [T; 2], u8>), quote!(Box<dyn Fn(u8, u8) -> u8>), quote!((A, B))]
+        {
+            let (attribute, errors) = parsed(quote!(ack = #answer, "said",));
+            assert!(matches!(attribute.subject, Subject::Name(_)), "{answer}");
+            let found = attribute.ack.and_then(|ack| ack.answer);
+            assert_eq!((found.map(|found| quote!(#found).to_string()), errors), (Some(answer.to_string()), 0));
+        }
+        for wrong in [quote!(ack), quote!(ack =), quote!(ack = 3), quote!(ack: Heard), quote!(ack(Heard))] {
+            assert_eq!(parsed(quote!("said", #wrong)).1, 1, "{wrong}");
+        }
+        assert_eq!(parsed(quote!("said", ack = A, ack = B, ack)).1, 3);
+    }
+
+    #[test]
     fn reserved_names_are_lifecycle_events_or_no_names_at_all() {
         for name in RESERVED {
             assert_eq!(parsed(quote!(#name)).1, 1, "{name}");
@@ -192,13 +230,19 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_type_has_a_name_and_nothing_else() {
+    fn a_payload_type_has_a_name_and_perhaps_an_answer() {
         let ident = format_ident!("Said");
-        for (tokens, expected) in
-            [(quote!("said"), 0), (quote!(), 1), (quote!(connect), 1), (quote!(3), 1), (quote!("said", concurrent), 1)]
-        {
+        for (tokens, expected) in [
+            (quote!("said"), 0),
+            (quote!("said", ack = Heard), 0),
+            (quote!(), 1),
+            (quote!(connect), 1),
+            (quote!(3), 1),
+            (quote!("said", concurrent), 1),
+            (quote!(ack = Heard), 1),
+        ] {
             let mut errors = Errors::default();
-            parse_payload_name(tokens.clone(), &ident, &mut errors);
+            parse_payload(tokens.clone(), &ident, &mut errors);
             assert_eq!(errors.len(), expected, "{tokens}");
         }
     }

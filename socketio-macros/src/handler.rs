@@ -5,6 +5,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Attribute as SynAttribute, Signature, Token, Visibility};
 
+use crate::ack::Ack;
 use crate::attribute::{self, Attribute, Subject};
 use crate::errors::{Errors, error};
 use crate::extent::Extent;
@@ -114,6 +115,13 @@ pub(crate) fn check(attribute: &Attribute, handler: &Handler, errors: &mut Error
                 "leave `concurrent` out, or make the handler an `async fn` for an event with a name",
             );
         }
+    }
+    if let Some(Ack { argument, answer: Some(_) }) = &attribute.ack {
+        errors.push(
+            argument,
+            "a handler answers with what it returns",
+            "leave `ack` out and return the answer, or write `#[event(\"name\", ack = Answer)]` above a payload type",
+        );
     }
     if matches!(attribute.subject, Subject::Inferred) && handler.parameters.is_empty() {
         errors.push(

@@ -4,6 +4,7 @@
 //! is wrong with it, and `handler`, `handlers`, `payload` or `events` render. Whatever is wrong, the user's item is
 //! emitted unchanged and with its companion, so that one mistake does not cause errors elsewhere.
 
+mod ack;
 mod attribute;
 mod call;
 mod checks;
@@ -28,6 +29,7 @@ use proc_macro::TokenStream;
 /// | `#[event(fallback)]` | a function | the handler of events that nobody else handles |
 /// | `#[event("name", concurrent)]` | an async function | a handler that later events do not wait for |
 /// | `#[event("name")]` | a struct or enum | a payload type: an event that can be emitted |
+/// | `#[event("name", ack = Answer)]` | a struct or enum | a payload type that asks for an answer of that type |
 ///
 /// The item stays as it is. A handler is registered by naming it in [`events!`]. Its parameters, in any order, are
 /// what the `Argument` trait of the `socketio` crate lists; what it returns answers the event.

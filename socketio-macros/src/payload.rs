@@ -1,4 +1,4 @@
-//! `#[event("name")]` on a type: the type itself, and that it is a payload type.
+//! `#[event("name")]` on a type: the type itself, and that it is a payload type, perhaps one that asks for an answer.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -14,7 +14,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let Ok(DeriveInput { ident, generics, attrs, .. }) = syn::parse2(item.clone()) else {
         return item;
     };
-    let name = attribute::parse_payload_name(arguments, &ident, &mut errors);
+    let (name, answer) = attribute::parse_payload(arguments, &ident, &mut errors);
     if second_attribute(&attrs, &mut errors) {
         let errors = errors.into_tokens();
         return quote!(#item #errors);
@@ -24,6 +24,15 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
     let krate = krate::path();
     let errors = errors.into_tokens();
+    let request = answer.map(|answer| {
+        quote! {
+            #conditions
+            #[automatically_derived]
+            impl #impl_generics #krate::Request for #ident #type_generics #where_clause {
+                type Answer = #answer;
+            }
+        }
+    });
     quote! {
         #item
         #conditions
@@ -32,6 +41,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
             const NAME: &'static str = #name;
             const DOC: &'static str = #doc;
         }
+        #request
         #errors
     }
 }

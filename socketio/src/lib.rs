@@ -1,4 +1,6 @@
 #![doc = include_str!("docs/lib.md")]
+#![cfg_attr(feature = "testing", doc = "\n# Tests\n")]
+#![cfg_attr(feature = "testing", doc = "A test talks to a hub [in its own process](guide::tests_in_process).")]
 
 // The macros name the crate from outside, also where they are used inside it: in its doctests and unit tests.
 #[allow(unused_extern_crates)]
@@ -15,6 +17,8 @@ mod hub;
 mod namespace;
 mod selection;
 mod socket;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod transport;
 mod wire;
 
@@ -25,12 +29,14 @@ pub use event::disconnect::{Disconnect, DisconnectReason};
 pub use event::error::{EventError, PayloadError, Refusal};
 pub use event::listener::{EventPayload, ListenerHandle, Listening};
 pub use event::marker;
-pub use event::message::{Event, IntoMessage};
+pub use event::message::{Event, IntoMessage, Request};
 pub use event::middleware::{IncomingEvent, Next};
 pub use event::rate::RateLimit;
 pub use event::reply::{Answer, Encode, HandlerFuture, Reply, ReplyError};
 pub use event::state::State;
 pub use event::table::Events;
+#[cfg(feature = "garde")]
+pub use event::valid::Valid;
 pub use hub::Hub;
 pub use hub::builder::{BuildError, Builder};
 pub use hub::config::OverflowPolicy;
@@ -39,10 +45,12 @@ pub use hub::namespace_builder::NamespaceBuilder;
 pub use hub::source::EventSource;
 pub use namespace::Namespace;
 pub use selection::{Audience, EmitError, Selection};
+pub use socket::answer::FromAnswer;
+pub use socket::answers::{AckStream, Answers};
 pub use socket::attributes::SocketAttributes;
 pub use socket::handshake::Handshake;
 pub use socket::remote::RemoteSocket;
-pub use socket::requests::{AckError, AckFuture, Answers, Timed};
+pub use socket::requests::{AckError, AckFuture, Timed};
 pub use socket::rooms::JoinError;
 pub use socket::{SetIdError, Socket, SocketId};
 pub use socketio_macros::{event, events, handlers};
@@ -65,9 +73,17 @@ pub mod guide {
     pub mod delivery_order_and_limits {}
     #[doc = include_str!("docs/socketio.md")]
     pub mod socketio_clients {}
+    #[doc = include_str!("docs/requests.md")]
+    pub mod requests_to_clients {}
+    #[cfg(feature = "garde")]
+    #[doc = include_str!("docs/validation.md")]
+    pub mod validated_payloads {}
+    #[cfg(feature = "testing")]
+    #[doc = include_str!("docs/testing.md")]
+    pub mod tests_in_process {}
 }
 
-/// The README's code is compiled, too.
-#[cfg(doctest)]
+/// The README's code is compiled, too, and its test is run.
+#[cfg(all(doctest, feature = "testing"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;

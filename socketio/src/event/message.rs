@@ -38,6 +38,34 @@ pub trait Event {
     const DOC: &'static str = "";
 }
 
+/// A payload type that asks for an answer. Implemented by `#[event("name", ack = Answer)]` on the type.
+/// [`Socket::request`](crate::Socket::request) asks, and so do selections and namespaces.
+///
+/// ```
+/// use socketio::event;
+///
+/// #[event("question", ack = Answer)]
+/// #[derive(serde::Serialize)]
+/// struct Question<'a> {
+///     text: &'a str,
+/// }
+///
+/// #[derive(serde::Deserialize)]
+/// struct Answer {
+///     yes: bool,
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` asks for no answer",
+    label = "not known what a client is to answer",
+    note = "help: write `#[event(\"name\", ack = Answer)]` above the definition of the type; or name the answer's type where it \
+            is asked for, `emit_with_ack::<Answer>(&payload)`"
+)]
+pub trait Request: Event {
+    /// What a client answers: a type that implements [`FromAnswer`](crate::FromAnswer).
+    type Answer;
+}
+
 /// What can be emitted.
 ///
 /// | value | is |

@@ -34,6 +34,13 @@ impl Payload {
         Ok(payload)
     }
 
+    /// A value as the answer to an event: one argument, of `()` none.
+    pub(crate) fn reply<T: Serialize>(value: &T) -> serde_json::Result<Self> {
+        let payload = Self::of(value)?;
+        let is_unit = size_of_val(value) == 0 && payload.json[..] == *b"null";
+        Ok(if is_unit { Self::new() } else { payload })
+    }
+
     /// One argument that is binary.
     pub(crate) fn of_binary(bytes: Bytes) -> Self {
         let mut json = Scratch::take();
@@ -94,11 +101,6 @@ impl Payload {
     /// How many arguments there are.
     pub(crate) fn count(&self) -> usize {
         self.count
-    }
-
-    /// Whether it is one argument, `null`.
-    pub(crate) fn is_null(&self) -> bool {
-        self.json[..] == *b"null"
     }
 
     /// The binary data in it, in the order in which it stands there.
