@@ -3,9 +3,12 @@
 use std::any::{TypeId, type_name};
 use std::marker::PhantomData;
 
+pub use crate::contract::infer::{
+    AnyErrors, Emits, FallibleReply, NoAnswer, NoErrors, Settled, ValueReply, emits, function,
+};
 pub use crate::event::argument::receiver;
 pub use crate::event::build::{Part, Shared, Table, count, slot_count};
-pub use crate::event::handler::{Call, Handler, Key, Lifecycle, Need};
+pub use crate::event::handler::{Call, Handler, Key, Lifecycle, Need, Source};
 pub use crate::event::reply::{FallibleKind, Outcome, Probe, ValueKind};
 pub use crate::event::table::{Slot, Special};
 pub use crate::hub::source::MountedEvents;
@@ -14,6 +17,7 @@ use crate::event::ack::Ack;
 use crate::event::argument::Argument;
 use crate::event::error::PayloadError;
 use crate::event::marker::Context;
+use crate::event::message::Event;
 use crate::event::state::State;
 use crate::event::table::Events;
 
@@ -35,6 +39,7 @@ pub struct Named<T: ?Sized>(PhantomData<T>);
 /// What is special about a type that nothing is known of: nothing.
 pub trait Unnamed {
     const HANDLER: Option<&'static Handler> = None;
+    const EVENT: Option<&'static str> = None;
     const NEED: Option<Need> = None;
     const IS_ACK: bool = false;
     const IS_OPTION: bool = false;
@@ -46,6 +51,10 @@ impl<T: ?Sized> Unnamed for Named<T> {}
 
 impl<C: Companion> Named<C> {
     pub const HANDLER: Option<&'static Handler> = Some(C::HANDLER);
+}
+
+impl<E: Event> Named<E> {
+    pub const EVENT: Option<&'static str> = Some(E::NAME);
 }
 
 impl<T: 'static> Named<State<T>> {
@@ -88,14 +97,29 @@ const AFTER: &str = "`\n\nhelp: an event has one handler: leave it out of one of
 
 /// How long the message about a repeated event is.
 pub const fn repeated_length(name: &str) -> usize {
-    BEFORE.len() + name.len() + AFTER.len()
+    joined_length(&[BEFORE, name, AFTER])
 }
 
 /// The message about a repeated event.
 pub const fn repeated_message<const N: usize>(name: &str) -> [u8; N] {
+    joined(&[BEFORE, name, AFTER])
+}
+
+/// How long several texts are together.
+pub const fn joined_length(parts: &[&str]) -> usize {
+    let mut length = 0;
+    let mut part = 0;
+    while part < parts.len() {
+        length += parts[part].len();
+        part += 1;
+    }
+    length
+}
+
+/// Several texts, one after the other.
+pub const fn joined<const N: usize>(parts: &[&str]) -> [u8; N] {
     let mut message = [0; N];
     let mut written = 0;
-    let parts = [BEFORE, name, AFTER];
     let mut part = 0;
     while part < parts.len() {
         let bytes = parts[part].as_bytes();

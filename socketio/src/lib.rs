@@ -8,6 +8,7 @@ extern crate self as socketio;
 pub mod __private;
 pub mod adapter;
 mod connection;
+mod contract;
 mod event;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -18,6 +19,7 @@ mod socket;
 mod transport;
 mod wire;
 
+pub use contract::{Contract, ContractViolation, Describe, DescribedArguments, Description, ErrorCodes};
 pub use event::ack::{Ack, Args};
 pub use event::argument::{Argument, Arguments, LifecycleArgument};
 pub use event::context::{Carrier, EventName, Frame, RawArgs};
@@ -45,7 +47,7 @@ pub use socket::remote::RemoteSocket;
 pub use socket::requests::{AckError, AckFuture, Answers, Timed};
 pub use socket::rooms::JoinError;
 pub use socket::{SetIdError, Socket, SocketId};
-pub use socketio_macros::{event, events, handlers};
+pub use socketio_macros::{contract, event, events, handlers};
 pub use transport::engine::{EngineRoutes, Refused, Transport};
 pub use transport::serve::{Serve, serve};
 pub use transport::upgrade::{Upgrade, UpgradeRejection};
