@@ -3,9 +3,7 @@
 use std::any::{TypeId, type_name};
 use std::marker::PhantomData;
 
-pub use crate::contract::infer::{
-    AnyErrors, Emits, FallibleReply, NoAnswer, NoErrors, Settled, ValueReply, emits, function,
-};
+pub use crate::contract::infer::{AnyErrors, NoAnswer, NoErrors, Settled};
 pub use crate::event::argument::receiver;
 pub use crate::event::build::{Part, Shared, Table, count, slot_count};
 pub use crate::event::handler::{Call, Handler, Key, Lifecycle, Need, Source};

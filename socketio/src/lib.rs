@@ -20,6 +20,11 @@ mod transport;
 mod wire;
 
 pub use contract::{Contract, ContractViolation, Describe, DescribedArguments, Description, ErrorCodes};
+#[doc(hidden)]
+pub use contract::{
+    DescribeReplies, DescribedFunction, Emits, Emitted, FallibleReply, Parameter, Parameters, Receiver, Returned,
+    ValueReply,
+};
 pub use event::ack::{Ack, Args};
 pub use event::argument::{Argument, Arguments, LifecycleArgument};
 pub use event::context::{Carrier, EventName, Frame, RawArgs};
@@ -61,6 +66,8 @@ pub use wire::parser::{InvalidPacket, Parser, ParserMessage, ParserPacket};
 pub mod guide {
     #[doc = include_str!("docs/handlers.md")]
     pub mod why_does_my_handler_not_compile {}
+    #[doc = include_str!("docs/contract.md")]
+    pub mod contract {}
     #[doc = include_str!("docs/blocking.md")]
     pub mod blocking_work {}
     #[doc = include_str!("docs/delivery.md")]

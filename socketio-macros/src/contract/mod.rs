@@ -34,14 +34,15 @@ pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
         impl #krate::Contract for #name {
             fn describe() -> #krate::Description {
                 use #krate::__private::{
-                    AnyErrors as _, FallibleReply as _, NoAnswer as _, NoErrors as _, Settled as _, Unnamed as _,
-                    ValueReply as _,
+                    AnyErrors as _, NoAnswer as _, NoErrors as _, Settled as _, Unnamed as _,
                 };
+                use #krate::{FallibleReply as _, ValueReply as _};
                 let mut #description = #krate::Description::new(#text, #doc);
                 #(#namespaces)*
                 #description
             }
         }
+        #krate::__contract_in_typescript!(#visibility #name);
         #errors
     }
 }
@@ -168,7 +169,7 @@ fn receive(before: &[Item<Handler>], item: &Item<Handler>, namespace: &Ident) ->
     let Item { conditions, value: Handler { path, .. } } = item;
     let position = position(before);
     let at = Extent::of(path);
-    let function = at.call(at.path(quote!(#krate::__private::function)), path.to_token_stream());
+    let function = at.call(at.path(quote!(#krate::DescribedArguments::of)), path.to_token_stream());
     let local = Span::mixed_site();
     let returned = Ident::new("returned", at.start);
     let reply = at.call(quote_spanned!(at.end=> (&#returned).reply), TokenStream::new());
@@ -190,16 +191,16 @@ fn emit(item: &Item<Type>, namespace: &Ident) -> TokenStream {
     let Item { conditions, value: ty } = item;
     let at = Extent::of(ty);
     let local = Span::mixed_site();
-    let start = quote_spanned!(at.start=> #krate::__private::emits::<);
-    let emits = at.call(quote_spanned!(at.end=> #start #ty >), TokenStream::new());
-    let emitted = Ident::new("emitted", at.start);
-    let answer = at.call(quote_spanned!(at.end=> (&#emitted).answer), TokenStream::new());
+    let start = quote_spanned!(at.start=> #krate::Emitted::of::<);
+    let emitted = at.call(quote_spanned!(at.end=> #start #ty >), TokenStream::new());
+    let asked = Ident::new("asked", at.start);
+    let answer = at.call(quote_spanned!(at.end=> (&#asked).answer), TokenStream::new());
     quote_spanned! {local=>
         #conditions
         {
-            let #emitted = #emits;
+            let (emitted, #asked) = #emitted;
             let answer = #answer;
-            #namespace.emits(#emitted.described(answer));
+            #namespace.emits(emitted, answer);
         }
     }
 }

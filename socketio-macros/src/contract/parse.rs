@@ -132,7 +132,7 @@ fn sections(input: ParseStream<'_>, namespace: &mut Namespace, errors: &mut Erro
             errors.push(&word, format_args!("`{text}` is here twice"), "write all in one pair of brackets");
         }
         let Some(list) = group(input, Delimiter::Bracket) else {
-            errors.push(&word, format_args!("what the namespace `{text}` stands in brackets"), help);
+            errors.push(&word, format_args!("what a namespace `{text}` stands in brackets"), help);
             // Some other kind of brackets, most likely.
             if let Some(TokenTree::Group(_)) = peek(input) {
                 input.parse::<TokenTree>()?;

@@ -6,10 +6,13 @@
 
 use serde::Deserialize;
 use std::any::{TypeId, type_name};
+use std::marker::PhantomData;
 
 use super::Describe;
+use super::infer::{DescribedFunction, Emits, Returned};
 use crate::event::decode::may_be_missing;
 use crate::event::handler::Source;
+use crate::event::message::Event;
 
 /// Everything that a [`contract!`](crate::contract!) says: its namespaces, and their events.
 #[derive(Clone, Debug)]
@@ -96,11 +99,18 @@ pub struct DescribedType {
     pub(crate) id: TypeId,
     /// Its name with its path.
     pub(crate) name: fn() -> &'static str,
+    #[cfg(feature = "typescript")]
+    pub(crate) typescript: super::typescript::TypeScript,
 }
 
 impl DescribedType {
     pub(crate) fn of<T: Describe + 'static>() -> Self {
-        Self { id: TypeId::of::<T>(), name: type_name::<T> }
+        Self {
+            id: TypeId::of::<T>(),
+            name: type_name::<T>,
+            #[cfg(feature = "typescript")]
+            typescript: super::typescript::TypeScript::of::<T>(),
+        }
     }
 }
 
@@ -121,6 +131,12 @@ pub struct DescribedArguments {
 }
 
 impl DescribedArguments {
+    /// A function's payload, and what it returns.
+    #[doc(hidden)]
+    pub fn of<F: DescribedFunction<P, M>, P, M>(_: F) -> (fn(&mut Self), Returned<F::Returned>) {
+        (F::describe, Returned(PhantomData))
+    }
+
     /// Adds the payload's next argument.
     pub fn argument<T: Deserialize<'static> + Describe + 'static>(&mut self) {
         self.arguments.push(DescribedArgument {
@@ -132,6 +148,14 @@ impl DescribedArguments {
 
     pub(super) fn next_parameter(&mut self) {
         self.names.next();
+    }
+}
+
+impl Emitted {
+    /// The event that a payload type is; and what may know of an answer to it.
+    pub fn of<E: Event + Describe + 'static>() -> (Self, Emits<E>) {
+        let payload = DescribedType::of::<E>();
+        (Self { name: E::NAME, doc: E::DOC, payload, answer: None }, Emits(PhantomData))
     }
 }
 

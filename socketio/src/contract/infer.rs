@@ -21,7 +21,7 @@ use crate::event::context::RawArgs;
 use crate::event::error::PayloadError;
 use crate::event::handler::{Handler, Key};
 use crate::event::marker::{Checked, Context, Payload};
-use crate::event::message::{Event, Request};
+use crate::event::message::Request;
 use crate::hub::source::EventSource;
 
 /// A function, as the list of its parameters `P` and what it returns.
@@ -50,7 +50,6 @@ macro_rules! functions {
             type Returned = Returned;
         }
 
-        #[diagnostic::do_not_recommend]
         impl<$($parameter: Parameter<$marker>, $marker),*> Parameters<($($marker,)*)> for ($($parameter,)*) {
             #[allow(unused_variables, reason = "a function without parameters")]
             fn describe(payload: &mut DescribedArguments) {
@@ -130,15 +129,17 @@ impl<T: EventSource> Parameter<Receiver> for &'static T {
 
 /// What a function returns, to be asked which kind of reply it is.
 #[derive(Debug)]
-pub struct Returned<R>(PhantomData<fn() -> R>);
+pub struct Returned<R>(pub(super) PhantomData<fn() -> R>);
 
-/// A function's payload, and what it returns.
-pub fn function<F, P, M>(_: F) -> (fn(&mut DescribedArguments), Returned<F::Returned>)
-where
-    F: Signature<P>,
-    P: Parameters<M>,
-{
-    (P::describe, Returned(PhantomData))
+/// A function that can be described. One name for all that it takes keeps the compiler's messages short.
+pub trait DescribedFunction<P, M>: Signature<P> {
+    fn describe(payload: &mut DescribedArguments);
+}
+
+impl<F: Signature<P>, P: Parameters<M>, M> DescribedFunction<P, M> for F {
+    fn describe(payload: &mut DescribedArguments) {
+        P::describe(payload);
+    }
 }
 
 impl<F: Future> Returned<F> {
@@ -292,17 +293,7 @@ impl<T> NoErrors for &Returned<T> {
 
 /// A payload type, to be asked whether it wants an answer.
 #[derive(Debug)]
-pub struct Emits<E>(PhantomData<fn() -> E>);
-
-pub fn emits<E: Event + Describe + 'static>() -> Emits<E> {
-    Emits(PhantomData)
-}
-
-impl<E: Event + Describe + 'static> Emits<E> {
-    pub fn described(&self, answer: Option<DescribedType>) -> Emitted {
-        Emitted { name: E::NAME, doc: E::DOC, payload: DescribedType::of::<E>(), answer }
-    }
-}
+pub struct Emits<E>(pub(super) PhantomData<fn() -> E>);
 
 impl<E: Request> Emits<E> {
     pub fn answer(&self) -> Option<DescribedType>
@@ -346,7 +337,7 @@ impl NamespaceDescription {
     }
 
     #[doc(hidden)]
-    pub fn emits(&mut self, emitted: Emitted) {
-        self.emits.push(emitted);
+    pub fn emits(&mut self, emitted: Emitted, answer: Option<DescribedType>) {
+        self.emits.push(Emitted { answer, ..emitted });
     }
 }

@@ -11,12 +11,14 @@ use crate::{
 };
 
 #[derive(Deserialize, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 struct Message<'a> {
     #[serde(borrow)]
     text: Cow<'a, str>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 struct Receipt {
     at: u64,
 }
@@ -132,16 +134,19 @@ impl<T: Send + Sync + 'static> Shelf<T> {
 /// Something was said.
 #[event("said")]
 #[derive(Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 struct Said<'a> {
     text: &'a str,
 }
 
 #[event("question", ack = bool)]
 #[derive(Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 struct Question;
 
 #[event("listed")]
 #[derive(Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 struct Listed<T>(Vec<T>);
 
 contract! {
