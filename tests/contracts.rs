@@ -173,6 +173,61 @@ fn a_stale_file_is_shown_with_what_differs() {
     std::fs::remove_dir_all(directory).unwrap();
 }
 
+/// What the README and the guide show of their contracts' TypeScript.
+mod shown {
+    use serde::{Deserialize, Serialize};
+    use socketio::{ErrorCodes, EventError, contract, event};
+    use ts_rs::TS;
+
+    #[derive(Deserialize, TS)]
+    pub(super) struct Message {
+        #[allow(dead_code)]
+        to: String,
+    }
+
+    #[event("delivered")]
+    #[derive(Serialize, TS)]
+    pub(super) struct Delivered<'a> {
+        text: &'a str,
+    }
+
+    #[derive(Serialize, TS)]
+    pub(super) struct Receipt {
+        length: usize,
+    }
+
+    /// Says something to somebody.
+    #[event("message")]
+    async fn message(_message: Message) -> Result<Receipt, ChatError> {
+        Err(ChatError)
+    }
+
+    pub(super) struct ChatError;
+
+    impl From<ChatError> for EventError {
+        fn from(_: ChatError) -> Self {
+            "".into()
+        }
+    }
+
+    impl ErrorCodes for ChatError {
+        const CODES: &'static [&'static str] = &["not_delivered"];
+    }
+
+    contract! {
+        pub(super) Chat { "/" { receives [message] emits [Delivered] } }
+    }
+}
+
+#[test]
+fn the_readme_shows_what_is_exported() {
+    let readme = include_str!("../README.md");
+    let shown = readme.split("```ts\n").find(|block| block.contains("interface ServerToClientEvents")).unwrap();
+    let shown = shown.split("```").next().unwrap();
+    let exported = shown::Chat::typescript();
+    assert!(exported.contains(shown), "{exported}");
+}
+
 mod clash {
     use serde::Serialize;
     use socketio::{contract, event};
