@@ -1,7 +1,7 @@
 //! Strings that are checked once, where they come in: whoever has one of these types need not look again.
 
 use serde::{Deserialize, Serialize};
-use socketio::{Argument, Arguments, EventError};
+use socketio::{Argument, Arguments, DescribedArguments, EventError};
 use std::borrow::Borrow;
 use std::fmt;
 use ts_rs::TS;
@@ -30,6 +30,10 @@ impl Name {
 impl<'a> Argument<'a> for Name {
     fn from_event(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {
         arguments.socket().extension().ok_or_else(|| EventError::new("nameless", "connect with a name first"))
+    }
+
+    fn describe(payload: &mut DescribedArguments) {
+        payload.error_code("nameless");
     }
 }
 

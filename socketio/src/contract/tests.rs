@@ -92,6 +92,7 @@ impl<'a> Argument<'a> for Two {
     fn describe(payload: &mut DescribedArguments) {
         payload.argument::<u8>();
         payload.argument::<Option<String>>();
+        payload.error_code("not_two");
     }
 }
 
@@ -207,7 +208,10 @@ fn what_handlers_take_and_return_is_inferred() {
     let message = received("message");
     assert_eq!(arguments(&message, &types![Message<'_>]), [("message", false)]);
     assert_eq!(replies(&message), Some(&types![Receipt][..]));
-    assert_eq!(message.errors, DescribedErrors::Codes(&["muted"]));
+    assert_eq!(
+        message.errors,
+        DescribedErrors::Codes { of: Some("ChatError"), codes: &["muted"], of_parameters: vec![] }
+    );
     assert_eq!(message.doc, "Says something.\n\nTo everyone.");
 
     let moved = received("move");
@@ -218,7 +222,10 @@ fn what_handlers_take_and_return_is_inferred() {
     let checked = received("checked");
     assert_eq!(arguments(&checked, &types![Cow<'_, str>, Message<'_>]), [("text", false), ("", false)]);
     assert_eq!(replies(&checked), Some(&[][..]));
-    assert_eq!(checked.errors, DescribedErrors::Codes(&["handler_error"]));
+    assert_eq!(
+        checked.errors,
+        DescribedErrors::Codes { of: Some("String"), codes: &["handler_error"], of_parameters: vec![] }
+    );
 
     let pair = received("pair");
     assert_eq!(replies(&pair), Some(&types![u8, String][..]));
@@ -233,6 +240,7 @@ fn what_no_signature_says_is_left_open() {
     assert!(received("raw").takes_any);
     let two = received("two");
     assert_eq!(arguments(&two, &types![u8, Option<String>]), [("two", false), ("two", true)]);
+    assert_eq!(two.errors, DescribedErrors::Codes { of: None, codes: &[], of_parameters: vec!["not_two"] });
 }
 
 #[test]

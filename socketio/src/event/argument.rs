@@ -55,7 +55,7 @@ pub trait Argument<'a, M = Context>: Sized {
     /// An error is the event's answer, and the handler is not called.
     fn from_event(arguments: &mut Arguments<'a>) -> Result<Self, EventError>;
 
-    /// Tells a [`contract!`](crate::contract!) which arguments it takes out of the payload. Default: none.
+    /// Tells a [`contract!`](crate::contract!) which arguments it takes out of the payload, and with which codes it fails. Default: none.
     fn describe(_payload: &mut DescribedArguments) {}
 }
 

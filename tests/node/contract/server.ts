@@ -19,6 +19,9 @@ export type File = {
   content: ArrayBuffer;
 };
 
+/** The codes with which handlers fail. */
+export type ChatError = "no_text" | "not_delivered";
+
 /** That it was said. */
 export type Receipt = {
   length: number;
@@ -30,6 +33,9 @@ export type Message = {
   to: string;
   text: string;
 };
+
+/** The codes with which handlers fail. */
+export type AckError = "handler_error" | "timeout";
 
 /** What the server emits. */
 export interface ServerToClientEvents {
@@ -43,10 +49,7 @@ export interface ServerToClientEvents {
 /** What clients send. */
 export interface ClientToServerEvents {
   /** Says something to somebody. */
-  message: (
-    message: Message,
-    ack: (answer: Receipt | Failed<"no_text" | "not_delivered">) => void,
-  ) => void;
+  message: (message: Message, ack: (answer: Receipt | Failed<ChatError>) => void) => void;
   /** Says something to oneself. */
   echo: (text: string, ack?: (failed?: Failed<"handler_error">) => void) => void;
   sum: (
@@ -58,10 +61,7 @@ export interface ClientToServerEvents {
   checked: (number: number, ack: (answer: boolean | Failed) => void) => void;
   later: (text: string, ack: (answer: any) => void) => void;
   /** Asks the client, and tells what it has answered. */
-  ask: (
-    text: string,
-    ack: (answer: Verdict | Failed<"handler_error" | "timeout">) => void,
-  ) => void;
+  ask: (text: string, ack: (answer: Verdict | Failed<AckError>) => void) => void;
   /** Sends the file back, and answers with its content. */
   upload: (
     file: Sendable<File>,

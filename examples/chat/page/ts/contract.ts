@@ -58,6 +58,9 @@ export type Farewell = {
   reason: string;
 };
 
+/** The codes with which handlers fail. */
+export type ChatError = "nobody_there" | "not_delivered" | "not_in_room" | "not_joined" | "handler_error";
+
 export type Delivered = {
   at: number;
 };
@@ -100,21 +103,12 @@ export interface ServerToClientEvents {
 /** What clients send. */
 export interface ClientToServerEvents {
   /** Passes a message on, and answers once the receiver's page has. Others of the sender's events do not wait for that. */
-  tell: (
-    tell: Tell,
-    ack: (answer: Delivered | Failed<"nobody_there" | "not_delivered" | "not_in_room" | "not_joined" | "handler_error">) => void,
-  ) => void;
-  join: (
-    room: RoomName,
-    ack: (answer: Scene | Failed<"nobody_there" | "not_delivered" | "not_in_room" | "not_joined" | "handler_error">) => void,
-  ) => void;
-  part: (room: RoomName, ack?: (failed?: Failed<"handler_error">) => void) => void;
-  say: (
-    say: Say,
-    ack: (answer: Receipt | Failed<"nobody_there" | "not_delivered" | "not_in_room" | "not_joined" | "handler_error">) => void,
-  ) => void;
+  tell: (tell: Tell, ack: (answer: Delivered | Failed<ChatError | "nameless">) => void) => void;
+  join: (room: RoomName, ack: (answer: Scene | Failed<ChatError | "nameless">) => void) => void;
+  part: (room: RoomName, ack?: (failed?: Failed<"handler_error" | "nameless">) => void) => void;
+  say: (say: Say, ack: (answer: Receipt | Failed<ChatError | "nameless">) => void) => void;
   /** Worth so little a moment later that it may be dropped on its way. */
-  typing: (room: RoomName, ack?: (failed?: Failed<"handler_error">) => void) => void;
+  typing: (room: RoomName, ack?: (failed?: Failed<"handler_error" | "nameless">) => void) => void;
 }
 
 /** The codes of errors that any event can be answered with. */
