@@ -84,6 +84,7 @@ pub(crate) struct Tell {
     text: Text,
 }
 
+/// The receiver's page answers that it has it.
 #[event("told", ack = ())]
 #[derive(Serialize, TS)]
 pub(crate) struct Told {
@@ -154,7 +155,7 @@ pub(crate) async fn tell(from: Name, Tell { to, text }: Tell, people: State<Peop
         return Err(ChatError::NobodyThere(to));
     };
     let at = now();
-    let answer = receiver.timeout(DELIVERED_WITHIN).emit_with_ack::<()>(&Told { from, text, at });
-    answer.await.map_err(|_| ChatError::NotDelivered(to))?;
+    let delivered = receiver.request(&Told { from, text, at }).timeout(DELIVERED_WITHIN);
+    delivered.await.map_err(|_| ChatError::NotDelivered(to))?;
     Ok(Delivered { at })
 }

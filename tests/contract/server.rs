@@ -110,7 +110,7 @@ fn later(ack: Ack, text: String) {
 /// Asks the client, and tells what it has answered.
 #[event("ask")]
 async fn ask(socket: &Socket, text: String) -> Result<Verdict, AckError> {
-    socket.emit_with_ack(&Question { text }).await
+    socket.request(&Question { text }).await
 }
 
 /// Sends the file back, and answers with its content.

@@ -260,3 +260,27 @@ fn payload_types_say_what_is_emitted() {
     assert_eq!(emitted("question").answer, Some(DescribedType::of::<bool>()));
     assert_eq!(emitted("listed").payload, DescribedType::of::<Listed<u8>>());
 }
+
+#[cfg(feature = "garde")]
+#[test]
+fn what_is_checked_is_an_argument_like_others() {
+    use crate::Valid;
+    use garde::Validate;
+
+    #[derive(Deserialize, Validate)]
+    #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+    struct Short(#[garde(length(max = 3))] String);
+
+    #[event("short")]
+    fn short(first: Valid<Short>, second: Result<Valid<Short>, PayloadError>, third: Option<Valid<Short>>) {
+        let _ = (first, second, third);
+    }
+
+    contract! {
+        Checked { "/" { receives [short] } }
+    }
+
+    let described = Checked::describe();
+    let names = arguments(&described.namespaces[0].receives[0], &types![Short, Short, Option<Short>]);
+    assert_eq!(names, [("first", false), ("second", false), ("third", true)]);
+}
