@@ -26,6 +26,7 @@
 //! the same, and go together. `names.rs` shows payloads that can't be wrong, `error.rs` errors that clients understand.
 //! `contract.rs` gathers all of it, and is exported to `page/ts/contract.ts`; with that, `page/ts/connection.ts` is all that a plain
 //! client needs, `page/ts/socketio.ts` the same over `socket.io-client`. The pages load what `node tests/node/bundle.mjs` makes of them.
+//! `tests.rs` talks to the hub as pages do, in the process of the tests.
 
 mod contract;
 mod error;
@@ -34,24 +35,31 @@ mod page;
 mod people;
 mod rooms;
 
+#[cfg(test)]
+mod tests;
+
 use axum::routing::get;
-use socketio::Hub;
+use socketio::{BuildError, Hub};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let hub = Hub::builder()
-        .state(people::People::default())
-        .events(people::EVENTS)
-        .events(rooms::Rooms::default())
-        .contract::<contract::Chat>()
-        .max_rooms(20)
-        .build()?;
+    let hub = hub()?;
     let app = page::router()
         .route("/ws", get(hub.websocket()))
         .merge(hub.socketio().serve_client(socketio_examples::client_directory()));
     socketio_examples::serve("chat", app, hub).await?;
     Ok(())
+}
+
+fn hub() -> Result<Hub, BuildError> {
+    Hub::builder()
+        .state(people::People::default())
+        .events(people::EVENTS)
+        .events(rooms::Rooms::default())
+        .contract::<contract::Chat>()
+        .max_rooms(20)
+        .build()
 }
 
 /// The time in milliseconds since 1970, as browsers count it.
