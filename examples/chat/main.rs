@@ -24,9 +24,11 @@
 //!
 //! `people.rs` has free handlers with [`State`](socketio::State), `rooms.rs` has handlers that share `self`: both ways do
 //! the same, and go together. `names.rs` shows payloads that can't be wrong, `error.rs` errors that clients understand.
-//! `page/connection.js` is all that a plain client needs, `page/socketio.js` the same over `socket.io-client`.
+//! `contract.rs` gathers all of it, and is exported to `page/ts/contract.ts`; with that, `page/ts/connection.ts` is all that a plain
+//! client needs, `page/ts/socketio.ts` the same over `socket.io-client`. The pages load what `node tests/node/bundle.mjs` makes of them.
 //! `tests.rs` talks to the hub as pages do, in the process of the tests.
 
+mod contract;
 mod error;
 mod names;
 mod page;
@@ -55,6 +57,7 @@ fn hub() -> Result<Hub, BuildError> {
         .state(people::People::default())
         .events(people::EVENTS)
         .events(rooms::Rooms::default())
+        .contract::<contract::Chat>()
         .max_rooms(20)
         .build()
 }

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use ts_rs::TS;
 
 use crate::error::ChatError;
 use crate::names::{Name, Text};
@@ -59,25 +60,25 @@ impl People {
 }
 
 #[event("welcome")]
-#[derive(Serialize)]
-struct Welcome<'a> {
+#[derive(Serialize, TS)]
+pub(crate) struct Welcome<'a> {
     name: &'a Name,
     people: Vec<Name>,
 }
 
 #[event("arrived")]
-#[derive(Serialize)]
-struct Arrived<'a> {
+#[derive(Serialize, TS)]
+pub(crate) struct Arrived<'a> {
     name: &'a Name,
 }
 
 #[event("left")]
-#[derive(Serialize)]
-struct Left<'a> {
+#[derive(Serialize, TS)]
+pub(crate) struct Left<'a> {
     name: &'a Name,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, TS)]
 pub(crate) struct Tell {
     to: String,
     text: Text,
@@ -85,8 +86,8 @@ pub(crate) struct Tell {
 
 /// The receiver's page answers that it has it.
 #[event("told", ack = ())]
-#[derive(Serialize)]
-struct Told {
+#[derive(Serialize, TS)]
+pub(crate) struct Told {
     from: Name,
     text: Text,
     at: u64,
@@ -94,13 +95,13 @@ struct Told {
 
 /// The last that a client hears: why the server closes its connection. A WebSocket's close says it too, Socket.IO's can't.
 #[event("farewell")]
-#[derive(Serialize)]
-struct Farewell<'a> {
+#[derive(Serialize, TS)]
+pub(crate) struct Farewell<'a> {
     reason: &'a str,
 }
 
-#[derive(Serialize)]
-struct Delivered {
+#[derive(Serialize, TS)]
+pub(crate) struct Delivered {
     at: u64,
 }
 
@@ -149,7 +150,7 @@ fn leave(socket: &Socket, name: Name, people: State<People>) -> Result<(), EmitE
 
 /// Passes a message on, and answers once the receiver's page has. Others of the sender's events do not wait for that.
 #[event("tell", concurrent)]
-async fn tell(from: Name, Tell { to, text }: Tell, people: State<People>) -> Result<Delivered, ChatError> {
+pub(crate) async fn tell(from: Name, Tell { to, text }: Tell, people: State<People>) -> Result<Delivered, ChatError> {
     let Some(receiver) = people.find(&to) else {
         return Err(ChatError::NobodyThere(to));
     };

@@ -1,8 +1,9 @@
 //! A handler's entry in the table: what it is registered for, and how the function is called.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::Type;
+use syn::ext::IdentExt;
 
 use crate::attribute::{Attribute, Subject};
 use crate::checks::has_name;
@@ -11,8 +12,9 @@ use crate::krate;
 use crate::signature::{Handler, Output};
 
 /// The entry of a handler that can't be called because it has errors.
-pub(crate) fn stub() -> TokenStream {
+pub(crate) fn stub(handler: &Handler, this: Option<&Type>) -> TokenStream {
     let krate = krate::path();
+    let source = source(handler, this);
     quote! {
         #krate::__private::Handler {
             key: #krate::__private::Key::Invalid,
@@ -20,22 +22,24 @@ pub(crate) fn stub() -> TokenStream {
             call: #krate::__private::Call::Sync(|_| #krate::__private::Outcome::Done),
             concurrent: false,
             needs: &[],
+            source: #source,
         }
     }
 }
 
-/// The entry of a handler. `callee` is the function's path; `this` the type that it takes as `self`.
+/// The entry of a handler. `callee` is the function's path; `this` the type that it is a method of.
 pub(crate) fn entry(
     attribute: &Attribute,
     handler: &Handler,
     callee: &TokenStream,
-    this: Option<&TokenStream>,
+    this: Option<&Type>,
 ) -> TokenStream {
     let krate = krate::path();
+    let source = source(handler, this);
     let key = key(attribute, handler);
     let doc = &handler.doc;
     let concurrent = attribute.concurrent.is_some();
-    let call = call(attribute, handler, callee, this);
+    let call = call(attribute, handler, callee);
     let named = handler.parameters.iter().filter(|parameter| has_name(parameter));
     quote! {
         {
@@ -47,7 +51,23 @@ pub(crate) fn entry(
                 call: #call,
                 concurrent: #concurrent,
                 needs: &[#(#krate::__private::Named::<#named>::NEED),*],
+                source: #source,
             }
+        }
+    }
+}
+
+/// Where the function is written.
+fn source(handler: &Handler, this: Option<&Type>) -> TokenStream {
+    let krate = krate::path();
+    let Handler { ident, names, .. } = handler;
+    let function = ident.unraw().to_string();
+    let scope = this.map(|this| format!("::<{}>", this.to_token_stream().to_string().replace(' ', "")));
+    quote! {
+        #krate::__private::Source {
+            scope: ::core::concat!(::core::module_path!(), #scope),
+            function: #function,
+            parameters: &[#(#names),*],
         }
     }
 }
@@ -76,13 +96,13 @@ fn key(attribute: &Attribute, handler: &Handler) -> TokenStream {
 /// from the call.
 ///
 /// The names in it are the macro's own, so that a handler may be called like any of them.
-fn call(attribute: &Attribute, handler: &Handler, callee: &TokenStream, this: Option<&TokenStream>) -> TokenStream {
+fn call(attribute: &Attribute, handler: &Handler, callee: &TokenStream) -> TokenStream {
     let krate = krate::path();
     let Handler { ident, parameters, is_async, receiver, output, .. } = handler;
     let local = Span::mixed_site();
     let names: Vec<_> = (0..parameters.len()).map(|at| format_ident!("argument_{at}", span = local)).collect();
     let takes = parameters.iter().map(|parameter| take(attribute, parameter));
-    let this = receiver.then(|| quote_spanned!(local=> #krate::__private::receiver::<#this>(&incoming.this),));
+    let this = receiver.then(|| quote_spanned!(local=> #krate::__private::receiver::<Self>(&incoming.this),));
     let mut called = quote!(#callee(#this #(#names),*));
     if *is_async {
         let at = Extent::of(ident);

@@ -61,7 +61,7 @@ fn parse(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Vec<Item>> 
     Ok(items)
 }
 
-fn until_comma(input: ParseStream<'_>) -> syn::Result<TokenStream> {
+pub(crate) fn until_comma(input: ParseStream<'_>) -> syn::Result<TokenStream> {
     let mut tokens = TokenStream::new();
     while !input.is_empty() && !input.peek(Token![,]) {
         tokens.extend([input.parse::<proc_macro2::TokenTree>()?]);
@@ -97,15 +97,18 @@ pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
 
 fn part(item: &Item) -> TokenStream {
     let krate = krate::path();
-    let path = match item {
-        Item::Handler(path) => path,
-        Item::Table(table) => {
-            return quote!({
-                const NESTED: #krate::Events = #table;
-                #krate::__private::Part::All(NESTED)
-            });
-        }
-    };
+    match item {
+        Item::Handler(path) => handler(path),
+        Item::Table(table) => quote!({
+            const NESTED: #krate::Events = #table;
+            #krate::__private::Part::All(NESTED)
+        }),
+    }
+}
+
+/// The part that is the handler at a path.
+pub(crate) fn handler(path: &Path) -> TokenStream {
+    let krate = krate::path();
     // A name alone may be that of a function's own item, of which only the type can be looked up without any ambiguity.
     let found = |companion: TokenStream| quote!(#krate::__private::Part::found(#krate::__private::Named::<#companion>::HANDLER));
     if path.get_ident().is_some() {
@@ -127,13 +130,18 @@ fn part(item: &Item) -> TokenStream {
     }}
 }
 
+/// What is wrong with an item that is no handler.
+pub(crate) fn missing(item: impl ToTokens) -> String {
+    let path = item.to_token_stream().to_string().replace(' ', "");
+    format!(
+        "`{path}` is not an event handler\n\nhelp: write `#[event(\"name\")]` above the function, and name that here"
+    )
+}
+
 /// The check that an item is a handler, and that its events have no other.
 fn check(at: usize, item: &Item) -> TokenStream {
     let krate = krate::path();
-    let path = item.to_token_stream().to_string().replace(' ', "");
-    let missing = format!(
-        "`{path}` is not an event handler\n\nhelp: write `#[event(\"name\")]` above the function, and name that here"
-    );
+    let missing = missing(item);
     let at_item = Extent::of(item);
     at_item.call(at_item.path(quote!(#krate::__private::require_single)), quote!(&VERDICTS[#at], #missing))
 }

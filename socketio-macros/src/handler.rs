@@ -62,7 +62,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
             let checks = checks::of_handler(&attribute, &handler).into_iter().map(|check| check.tokens);
             (call::entry(&attribute, &handler, &ident.to_token_stream(), None), quote!(#(#checks;)*))
         }
-        false => (call::stub(), TokenStream::new()),
+        false => (call::stub(&handler, None), TokenStream::new()),
     };
     let errors = errors.into_tokens();
     let at = Extent::of(ident).start;

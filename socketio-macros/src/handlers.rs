@@ -36,7 +36,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut methods = Vec::new();
     for item in &mut block.items {
         if let ImplItem::Fn(function) = item {
-            methods.extend(method(function, &mut errors));
+            methods.extend(method(function, &block.self_ty, &mut errors));
         }
     }
     if methods.is_empty() {
@@ -156,6 +156,8 @@ struct Method {
     conditions: TokenStream,
     ident: Ident,
     entry: TokenStream,
+    /// What takes the entry's place if the event is another's already.
+    stub: TokenStream,
     checks: Vec<Check>,
     /// The event, if it is written here.
     event: Option<(String, TokenStream)>,
@@ -182,7 +184,7 @@ impl Method {
 }
 
 /// Takes the `#[event]` off a method and renders it; `None` if it has none.
-fn method(function: &mut ImplItemFn, errors: &mut Errors) -> Option<Method> {
+fn method(function: &mut ImplItemFn, this: &Type, errors: &mut Errors) -> Option<Method> {
     let at = function.attrs.iter().position(is_event)?;
     let attribute = function.attrs.remove(at);
     let mut own = Errors::default();
@@ -192,12 +194,13 @@ fn method(function: &mut ImplItemFn, errors: &mut Errors) -> Option<Method> {
     let handler = signature::read(&function.sig, &function.attrs, Place::Method, &mut own);
     handler::check(&attribute, &handler, &mut own);
     let ident = &handler.ident;
+    let stub = call::stub(&handler, Some(this));
     let (entry, checks) = match own.is_empty() {
         true => (
-            call::entry(&attribute, &handler, &quote!(Self::#ident), Some(&quote!(Self))),
+            call::entry(&attribute, &handler, &quote!(Self::#ident), Some(this)),
             checks::of_handler(&attribute, &handler),
         ),
-        false => (call::stub(), Vec::new()),
+        false => (stub.clone(), Vec::new()),
     };
     errors.extend(own);
     let event = match &attribute.subject {
@@ -209,7 +212,7 @@ fn method(function: &mut ImplItemFn, errors: &mut Errors) -> Option<Method> {
         Subject::Inferred | Subject::Unknown => None,
     };
     let conditions = signature::conditions(&function.attrs);
-    Some(Method { conditions, ident: handler.ident, entry, checks, event })
+    Some(Method { conditions, ident: handler.ident, entry, stub, checks, event })
 }
 
 /// What stands in the brackets of an attribute.
@@ -238,7 +241,7 @@ fn check_names(methods: &mut [Method], errors: &mut Errors) {
                 "an event has one handler: give one of them another name, or call both from one",
             );
             // Saying it once is enough.
-            method.entry = call::stub();
+            method.entry.clone_from(&method.stub);
         }
     }
 }

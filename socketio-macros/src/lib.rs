@@ -8,6 +8,7 @@ mod ack;
 mod attribute;
 mod call;
 mod checks;
+mod contract;
 mod errors;
 mod events;
 mod extent;
@@ -66,4 +67,30 @@ pub fn handlers(attribute: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn events(items: TokenStream) -> TokenStream {
     events::expand(items.into()).into()
+}
+
+/// Gathers what a server receives and emits, per namespace: `contract! { pub Chat { "/" { receives […] emits […] } } }`.
+///
+/// `receives` names functions with `#[event("name")]`, and methods of types with [`macro@handlers`] as `Type::method`, or
+/// `<Type>::method` where the type's name has no capital letter. `emits` names payload types. A namespace's path is that of the
+/// hub, the parameters in braces of one that comes and goes included.
+///
+/// It makes a type of that name, a `Contract`, with functions of its own for what the crate's features make of it. What handlers take
+/// and return is inferred from the functions. The guide of the `socketio` crate has a page on contracts.
+///
+/// ```ignore
+/// contract! {
+///     /// A chat with rooms.
+///     pub Chat {
+///         "/" {
+///             receives [message, rooms::join, Person::typing]
+///             emits [Delivered, UserList]
+///         }
+///         "/admin" { receives [restart] }
+///     }
+/// }
+/// ```
+#[proc_macro]
+pub fn contract(tokens: TokenStream) -> TokenStream {
+    contract::expand(tokens.into()).into()
 }

@@ -2,10 +2,11 @@
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
+use syn::ext::IdentExt;
 use syn::visit_mut::VisitMut;
 use syn::{
-    Attribute, Expr, ExprLit, FnArg, GenericArgument, GenericParam, Lifetime, Lit, Meta, PathArguments, ReturnType,
-    Signature, Type,
+    Attribute, Expr, ExprLit, FnArg, GenericArgument, GenericParam, Lifetime, Lit, Meta, Pat, PathArguments,
+    ReturnType, Signature, Type,
 };
 
 use crate::errors::Errors;
@@ -15,6 +16,8 @@ pub(crate) struct Handler {
     pub(crate) ident: Ident,
     pub(crate) is_async: bool,
     pub(crate) parameters: Vec<Type>,
+    /// What each of them is called; empty where it is a pattern.
+    pub(crate) names: Vec<String>,
     /// Whether the function takes `&self`.
     pub(crate) receiver: bool,
     pub(crate) output: Output,
@@ -58,6 +61,7 @@ pub(crate) fn read(signature: &Signature, attributes: &[Attribute], place: Place
     }
     let mut receiver = false;
     let mut parameters = Vec::new();
+    let mut names = Vec::new();
     for input in &signature.inputs {
         match input {
             FnArg::Receiver(_) if place == Place::Free => errors.push(
@@ -80,6 +84,7 @@ pub(crate) fn read(signature: &Signature, attributes: &[Attribute], place: Place
                     );
                 }
                 parameters.push(without_lifetimes(&typed.ty));
+                names.push(name(&typed.pat));
             }
         }
     }
@@ -95,9 +100,18 @@ pub(crate) fn read(signature: &Signature, attributes: &[Attribute], place: Place
         ident: signature.ident.clone(),
         is_async: signature.asyncness.is_some(),
         parameters,
+        names,
         receiver,
         output,
         doc: doc(attributes),
+    }
+}
+
+/// What a parameter is called, the underscore of an unused one left out.
+fn name(pattern: &Pat) -> String {
+    match pattern {
+        Pat::Ident(pattern) => pattern.ident.unraw().to_string().trim_start_matches('_').to_owned(),
+        _ => String::new(),
     }
 }
 

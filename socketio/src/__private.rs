@@ -3,9 +3,10 @@
 use std::any::{TypeId, type_name};
 use std::marker::PhantomData;
 
+pub use crate::contract::infer::{AnyErrors, NoAnswer, NoErrors, Settled};
 pub use crate::event::argument::receiver;
 pub use crate::event::build::{Part, Shared, Table, Verdict, count, slot_count};
-pub use crate::event::handler::{Call, Handler, Key, Lifecycle, Need};
+pub use crate::event::handler::{Call, Handler, Key, Lifecycle, Need, Source};
 pub use crate::event::reply::{FallibleKind, Outcome, Probe, ValueKind};
 pub use crate::event::table::{Slot, Special};
 pub use crate::hub::source::MountedEvents;
@@ -14,6 +15,7 @@ use crate::event::ack::Ack;
 use crate::event::argument::Argument;
 use crate::event::error::PayloadError;
 use crate::event::marker::Context;
+use crate::event::message::Event;
 use crate::event::state::State;
 use crate::event::table::Events;
 
@@ -35,6 +37,7 @@ pub struct Named<T: ?Sized>(PhantomData<T>);
 /// What is special about a type that nothing is known of: nothing.
 pub trait Unnamed {
     const HANDLER: Option<&'static Handler> = None;
+    const EVENT: Option<&'static str> = None;
     const NEED: Option<Need> = None;
     const IS_ACK: bool = false;
     const IS_OPTION: bool = false;
@@ -46,6 +49,10 @@ impl<T: ?Sized> Unnamed for Named<T> {}
 
 impl<C: Companion> Named<C> {
     pub const HANDLER: Option<&'static Handler> = Some(C::HANDLER);
+}
+
+impl<E: Event> Named<E> {
+    pub const EVENT: Option<&'static str> = Some(E::NAME);
 }
 
 impl<T: 'static> Named<State<T>> {
@@ -86,11 +93,25 @@ pub const fn require(holds: bool, message: &str) {
 /// The check that an item of `events![…]` leads to handlers of events that have no other.
 #[track_caller]
 pub const fn require_single(verdict: &Verdict, missing: &str) {
+    let after = "`\n\nhelp: an event has one handler: leave it out of one of the tables, or give it another name";
+    require_unrepeated(verdict, missing, "a second handler of the event `", after);
+}
+
+/// The check that an item of a contract's list is an event that stands there once.
+#[track_caller]
+pub const fn require_once(verdict: &Verdict, missing: &str) {
+    let after =
+        "` is here twice\n\nhelp: an event has one entry in each list: leave it out, or give one of them another name";
+    require_unrepeated(verdict, missing, "the event `", after);
+}
+
+#[track_caller]
+const fn require_unrepeated(verdict: &Verdict, missing: &str, before: &str, after: &str) {
     match verdict {
         Verdict::Single => {}
         Verdict::Missing => panic!("{}", missing),
         Verdict::Repeated(name) => {
-            let message = repeated(name);
+            let message = joined([before, name, after]);
             match std::str::from_utf8(&message) {
                 Ok(message) => panic!("{}", message.trim_ascii_end()),
                 Err(_) => panic!("a second handler of an event"),
@@ -100,12 +121,7 @@ pub const fn require_single(verdict: &Verdict, missing: &str) {
 }
 
 /// The message about a repeated event, and blanks. Of a name that is far too long it has the beginning.
-const fn repeated(name: &str) -> [u8; 1024] {
-    let parts = [
-        "a second handler of the event `",
-        name,
-        "`\n\nhelp: an event has one handler: leave it out of one of the tables, or give it another name",
-    ];
+const fn joined(parts: [&str; 3]) -> [u8; 1024] {
     let mut message = [b' '; 1024];
     let mut written = 0;
     let mut part = 0;

@@ -10,6 +10,7 @@ extern crate self as socketio;
 pub mod __private;
 pub mod adapter;
 mod connection;
+mod contract;
 mod event;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -22,6 +23,12 @@ pub mod testing;
 mod transport;
 mod wire;
 
+pub use contract::{Contract, ContractViolation, Describe, DescribedArguments, Description, ErrorCodes};
+#[doc(hidden)]
+pub use contract::{
+    DescribeReplies, DescribedFunction, Emits, Emitted, FallibleReply, Parameter, Parameters, Receiver, Returned,
+    ValueReply,
+};
 pub use event::ack::{Ack, Args};
 pub use event::argument::{Argument, Arguments, LifecycleArgument};
 pub use event::context::{Carrier, EventName, Frame, RawArgs};
@@ -53,7 +60,7 @@ pub use socket::remote::RemoteSocket;
 pub use socket::requests::{AckError, AckFuture, Timed};
 pub use socket::rooms::JoinError;
 pub use socket::{SetIdError, Socket, SocketId};
-pub use socketio_macros::{event, events, handlers};
+pub use socketio_macros::{contract, event, events, handlers};
 pub use transport::engine::{EngineRoutes, Refused, Transport};
 pub use transport::serve::{Serve, serve};
 pub use transport::upgrade::{Upgrade, UpgradeRejection};
@@ -67,6 +74,8 @@ pub use wire::parser::{InvalidPacket, Parser, ParserMessage, ParserPacket};
 pub mod guide {
     #[doc = include_str!("docs/handlers.md")]
     pub mod why_does_my_handler_not_compile {}
+    #[doc = include_str!("docs/contract.md")]
+    pub mod contract {}
     #[doc = include_str!("docs/blocking.md")]
     pub mod blocking_work {}
     #[doc = include_str!("docs/delivery.md")]

@@ -8,6 +8,7 @@ use super::error::{EventError, PayloadError};
 use super::incoming::Incoming;
 use super::marker::{Checked, Context, Lifecycle, Payload};
 use super::state::State;
+use crate::contract::DescribedArguments;
 use crate::hub::Hub;
 use crate::socket::Socket;
 
@@ -55,6 +56,9 @@ pub trait Argument<'a, M = Context>: Sized {
     ///
     /// An error is the event's answer, and the handler is not called.
     fn from_event(arguments: &mut Arguments<'a>) -> Result<Self, EventError>;
+
+    /// Tells a [`contract!`](crate::contract!) which arguments it takes out of the payload, and with which codes it fails. Default: none.
+    fn describe(_payload: &mut DescribedArguments) {}
 }
 
 /// An event that handler parameters are taken from: the payload's arguments one after the other, and everything around.

@@ -2,8 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::handler::{Call, Handler, Key};
-use super::reply::Outcome;
+use super::handler::{Handler, Key};
 use super::table::{Events, FALLBACK, Slot, Special, hash};
 use crate::hub::source::EventSource;
 
@@ -23,6 +22,39 @@ impl Part {
         match handler {
             Some(handler) => Self::One(handler),
             None => Self::Missing,
+        }
+    }
+
+    /// The handler that is the method `function` of a type with these.
+    pub const fn method(parts: &[Self], function: &str) -> Self {
+        let mut part = 0;
+        while part < parts.len() {
+            let mut at = 0;
+            while at < parts[part].len() {
+                let handler = parts[part].get(at);
+                if equal(handler.source.function.as_bytes(), function.as_bytes()) {
+                    return Self::One(handler);
+                }
+                at += 1;
+            }
+            part += 1;
+        }
+        Self::Missing
+    }
+
+    /// The handler, if the part is one.
+    pub const fn handler(&self) -> Option<&'static Handler> {
+        match self {
+            Self::One(handler) => Some(handler),
+            Self::All(_) | Self::Missing => None,
+        }
+    }
+
+    /// Whether it is known that clients can't send this event, since it has no name.
+    pub const fn is_nameless(&self) -> bool {
+        match self {
+            Self::One(handler) => matches!(handler.key, Key::Lifecycle(_) | Key::Fallback),
+            Self::All(_) | Self::Missing => false,
         }
     }
 
@@ -88,8 +120,7 @@ pub struct Table<const N: usize, const S: usize> {
 
 impl<const N: usize, const S: usize> Table<N, S> {
     pub const fn build(parts: &[Part]) -> Self {
-        static NONE: Handler =
-            Handler { key: Key::Fallback, doc: "", call: Call::Sync(|_| Outcome::Done), concurrent: false, needs: &[] };
+        static NONE: Handler = Handler::placeholder(Key::Fallback);
         assert!(S.is_power_of_two() && S > N, "a table has more slots than handlers");
         let mut table = Self {
             handlers: [&NONE; N],
@@ -152,7 +183,7 @@ impl<const N: usize, const S: usize> Table<N, S> {
     }
 
     /// What is to be said of each part. All at once: to find a part's position takes a walk over those before it.
-    pub const fn verdicts<const P: usize>(&self, parts: &[Part; P]) -> [Verdict; P] {
+    pub const fn verdicts<const P: usize>(&self, parts: &[Part]) -> [Verdict; P] {
         let mut verdicts = [Verdict::Single; P];
         let mut part = 0;
         let mut position = 0;
@@ -202,7 +233,7 @@ mod tests {
     use crate::event::handler::Lifecycle;
 
     const fn handler(key: Key) -> Handler {
-        Handler { key, doc: "", call: Call::Sync(|_| Outcome::Done), concurrent: false, needs: &[] }
+        Handler::placeholder(key)
     }
 
     static A: Handler = handler(Key::Name("a"));
@@ -231,7 +262,7 @@ mod tests {
         const TABLE: Table<5, { slot_count(5) }> = Table::build(&NESTED);
         let [Verdict::Single, Verdict::Single, Verdict::Missing, Verdict::Repeated(name)] = TABLE.verdicts(&NESTED)
         else {
-            panic!("{:?}", TABLE.verdicts(&NESTED));
+            panic!("{:?}", TABLE.verdicts::<{ NESTED.len() }>(&NESTED));
         };
         assert_eq!(name, "a");
     }

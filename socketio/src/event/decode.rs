@@ -61,6 +61,11 @@ impl<'a> Remaining<'a> {
     }
 }
 
+/// Whether an argument of this type may be left out.
+pub(crate) fn may_be_missing<'a, T: Deserialize<'a>>() -> bool {
+    T::deserialize(Missing).is_ok()
+}
+
 /// The arguments after the one that ends at `end`.
 fn after(list: &str, end: usize) -> &str {
     let space = [' ', '\t', '\n', '\r'];

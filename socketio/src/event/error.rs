@@ -15,6 +15,10 @@ use crate::selection::EmitError;
 use crate::socket::SocketId;
 use crate::socket::requests::AckError;
 
+/// The codes of errors that any event can be answered with.
+pub(crate) const FRAMEWORK_CODES: [&str; 6] =
+    ["invalid_payload", "unknown_event", "reserved_event", "rate_limited", "unanswered", "internal"];
+
 /// An error of one event: what a client that asked for an answer is told, and what `error` handlers receive.
 ///
 /// It is also what a client answers with that can't answer a [request](crate::AckError::Failed).

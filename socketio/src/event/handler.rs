@@ -15,6 +15,41 @@ pub struct Handler {
     pub call: Call,
     pub concurrent: bool,
     pub needs: &'static [Option<Need>],
+    pub source: Source,
+}
+
+impl Handler {
+    /// What stands for an event that has no function.
+    pub const fn placeholder(key: Key) -> Self {
+        Self {
+            key,
+            doc: "",
+            call: Call::Sync(|_| Outcome::Done),
+            concurrent: false,
+            needs: &[],
+            source: Source::NOWHERE,
+        }
+    }
+}
+
+/// Where a handler's function is written, and what its parameters are called there.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The module; for a method the module and the type.
+    pub scope: &'static str,
+    pub function: &'static str,
+    /// One for each parameter but `self`; empty where it is a pattern.
+    pub parameters: &'static [&'static str],
+}
+
+impl Source {
+    pub const NOWHERE: Self = Self { scope: "", function: "", parameters: &[] };
+
+    /// What an error calls the function.
+    pub(crate) fn path(&self) -> String {
+        format!("{}::{}", self.scope, self.function)
+    }
 }
 
 /// What a handler is registered for.
@@ -29,6 +64,14 @@ pub enum Key {
 }
 
 impl Key {
+    /// The key of the event that a payload type is.
+    pub const fn of_payload(name: Option<&'static str>) -> Self {
+        match name {
+            Some(name) => Self::Name(name),
+            None => Self::Invalid,
+        }
+    }
+
     /// The name, or the lifecycle event's identifier.
     pub const fn as_str(&self) -> &'static str {
         match self {

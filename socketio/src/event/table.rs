@@ -119,8 +119,6 @@ pub(crate) const fn hash(name: &str) -> u32 {
 mod tests {
     use super::*;
     use crate::event::build::{Part, Table, slot_count};
-    use crate::event::handler::Call;
-    use crate::event::reply::Outcome;
     use std::hint::black_box;
 
     #[test]
@@ -159,9 +157,7 @@ mod tests {
     }
 
     static HANDLERS: [Handler; MOST] = {
-        let mut handlers = [const {
-            Handler { key: Key::Fallback, doc: "", call: Call::Sync(|_| Outcome::Done), concurrent: false, needs: &[] }
-        }; MOST];
+        let mut handlers = [const { Handler::placeholder(Key::Fallback) }; MOST];
         let mut at = 0;
         while at < MOST {
             handlers[at].key = Key::Name(name(at));

@@ -12,6 +12,8 @@ use super::source::EventSource;
 use super::{Core, Hub};
 use crate::adapter::{Adapter, LocalAdapter};
 use crate::connection::outbox::Bounds;
+use crate::contract::watch::Watch;
+use crate::contract::{Contract, Description, agreement};
 use crate::event::error::EventError;
 use crate::event::handler::{Handler, Key};
 use crate::event::middleware::{IncomingEvent, Next};
@@ -41,6 +43,42 @@ pub enum BuildError {
         /// The type's name.
         state: &'static str,
     },
+    /// A handler's event is not in the hub's contract.
+    #[error(
+        "`{handler}` handles the event `{event}` of the namespace `{namespace}`, which the contract lacks: add it to `receives`"
+    )]
+    NotInContract {
+        /// The event's name.
+        event: &'static str,
+        /// The namespace.
+        namespace: String,
+        /// The function's path.
+        handler: String,
+    },
+    /// The hub has another handler for an event than the one that its contract describes.
+    #[error(
+        "the event `{event}` of the namespace `{namespace}` is handled by `{handler}`, but the contract describes `{described}`"
+    )]
+    OtherHandler {
+        /// The event's name.
+        event: &'static str,
+        /// The namespace.
+        namespace: String,
+        /// The path of the hub's function.
+        handler: String,
+        /// The path of the contract's function.
+        described: String,
+    },
+    /// The hub's contract has an event that no handler of the hub takes.
+    #[error(
+        "the contract has the event `{event}` in the namespace `{namespace}`, but the hub has no handler for it: add `.events(…)`"
+    )]
+    NotHandled {
+        /// The event's name.
+        event: &'static str,
+        /// The namespace.
+        namespace: String,
+    },
 }
 
 /// What a hub is made from: handlers, what they share, limits and times.
@@ -54,6 +92,7 @@ pub struct Builder {
     namespaces: BTreeMap<String, NamespaceBuilder>,
     dynamic: Vec<(Matching, NamespaceBuilder)>,
     adapter: Option<Box<MakeAdapter>>,
+    contracts: Vec<Description>,
 }
 
 impl fmt::Debug for Builder {
@@ -144,7 +183,18 @@ impl Builder {
 
     /// Puts an adapter of the application's own around the local one, for each namespace.
     pub fn adapter<A: Adapter>(mut self, make: impl Fn(LocalAdapter) -> A + Send + Sync + 'static) -> Self {
-        self.adapter = Some(Box::new(move |local| Arc::new(make(local))));
+        self.adapter = Some(Box::new(move |_, local| Arc::new(make(local))));
+        self
+    }
+
+    /// Holds the hub to a contract: that it handles other events than those in the contract is an error of
+    /// [`build`](Self::build), and debug builds report what it emits and the contract lacks, see [`Hub::contract_violations`].
+    /// Several contracts add up, and their namespaces exist, with handlers or without.
+    ///
+    /// Namespaces that a [function tells](Self::dynamic_namespace) have no path, by which a contract could speak of their handlers;
+    /// listeners are not known when the hub is built.
+    pub fn contract<C: Contract>(mut self) -> Self {
+        self.contracts.push(C::describe());
         self
     }
 
@@ -329,13 +379,32 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// Two tables handle the same event, or a handler takes a state that was not given.
-    pub fn build(self) -> Result<Hub, BuildError> {
+    /// Two tables handle the same event, a handler takes a state that was not given, or the handlers are not those of the
+    /// [`contract`](Self::contract).
+    pub fn build(mut self) -> Result<Hub, BuildError> {
         for (path, namespace) in &self.namespaces {
             self.check(path, &namespace.0.mounted)?;
         }
         for (_, namespace) in &self.dynamic {
             self.check("a dynamic one", &namespace.0.mounted)?;
+        }
+        agreement::check(
+            &self.contracts,
+            self.namespaces.iter().map(|(path, namespace)| (&**path, namespace.handlers())),
+        )?;
+        for namespace in self.contracts.iter().flat_map(|contract| &contract.namespaces) {
+            self.namespaces.entry(namespace.path.to_owned()).or_default();
+        }
+        let watch = Watch::new(self.contracts);
+        if let Some(watch) = watch.clone() {
+            let make = self.adapter.take();
+            self.adapter = Some(Box::new(move |path, local| {
+                let adapter = match &make {
+                    Some(make) => make(path, local),
+                    None => Arc::new(local),
+                };
+                watch.over(path, adapter)
+            }));
         }
         let make = self.adapter.as_deref();
         let mut spaces: HashMap<Box<str>, Arc<Space>> = HashMap::new();
@@ -349,7 +418,7 @@ impl Builder {
         for (matches, NamespaceBuilder(contents)) in self.dynamic {
             patterns.push((matches, contents));
         }
-        Ok(Hub::new(Core::new(self.config, self.states, spaces, patterns, self.adapter)))
+        Ok(Hub::new(Core::new(self.config, self.states, spaces, patterns, self.adapter, watch)))
     }
 
     fn check(&self, path: &str, mounted: &[Mounted]) -> Result<(), BuildError> {

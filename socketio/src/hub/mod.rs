@@ -16,6 +16,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::connection::engine::Flavour;
+use crate::contract::ContractViolation;
+use crate::contract::watch::Watch;
 use crate::event::state::States;
 use crate::namespace::Namespace;
 use crate::namespace::pattern::Matching;
@@ -67,6 +69,8 @@ pub(crate) struct Core {
     /// What namespaces are made from that exist only while somebody is in them.
     patterns: Vec<(Matching, Contents)>,
     make_adapter: Option<Box<MakeAdapter>>,
+    /// Compares what is emitted with the hub's contracts, in debug builds.
+    watch: Option<Arc<Watch>>,
     counters: Counters,
     connections: Connections,
     /// The id of the next question to several clients.
@@ -82,6 +86,7 @@ impl Core {
         mut spaces: HashMap<Box<str>, Arc<Space>>,
         patterns: Vec<(Matching, Contents)>,
         make_adapter: Option<Box<MakeAdapter>>,
+        watch: Option<Arc<Watch>>,
     ) -> Self {
         let new_root = || Arc::new(Space::new(ROOT, Contents::default(), make_adapter.as_deref()));
         let root = Arc::clone(spaces.entry(ROOT.into()).or_insert_with(new_root));
@@ -92,6 +97,7 @@ impl Core {
             spaces: RwLock::new(spaces),
             patterns,
             make_adapter,
+            watch,
             counters: Counters::default(),
             connections: Connections::default(),
             next_shared_ack: AtomicU64::new(SHARED_ACKS),
@@ -198,6 +204,42 @@ impl Hub {
     /// The routes for Socket.IO clients, to be merged into an axum router. Clients connect to all namespaces by way of them.
     pub fn socketio(&self) -> EngineRoutes {
         EngineRoutes::new(self.clone(), Arc::clone(&self.core().root), Flavour::SocketIo, "/socket.io/")
+    }
+
+    /// What was emitted or answered although none of the hub's [contracts](Builder::contract) says so, each event once. It is logged,
+    /// too.
+    ///
+    /// Only debug builds look, so that others pay nothing; without a contract there is nothing to find.
+    ///
+    /// ```
+    /// use socketio::{Hub, contract, event};
+    ///
+    /// #[event("news")]
+    /// #[derive(serde::Serialize)]
+    /// # #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+    /// struct News {
+    ///     headline: String,
+    /// }
+    ///
+    /// contract! {
+    ///     Daily { "/" { emits [News] } }
+    /// }
+    ///
+    /// let hub = Hub::builder().contract::<Daily>().build()?;
+    /// hub.broadcast(&News { headline: "it works".into() })?;
+    /// assert_eq!(hub.contract_violations(), []);
+    ///
+    /// hub.broadcast(("weather", "fair"))?;
+    /// # #[cfg(debug_assertions)]
+    /// assert_eq!(hub.contract_violations()[0].event(), "weather");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn contract_violations(&self) -> Vec<ContractViolation> {
+        self.watch().map(Watch::found).unwrap_or_default()
+    }
+
+    pub(crate) fn watch(&self) -> Option<&Watch> {
+        self.core().watch.as_deref()
     }
 
     /// Figures for operators.

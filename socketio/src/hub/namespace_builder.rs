@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::source::EventSource;
 use crate::event::error::EventError;
+use crate::event::handler::Handler;
 use crate::event::middleware::{IncomingEvent, Next, event_middleware};
 use crate::event::rate::RateLimit;
 use crate::namespace::space::Contents;
@@ -22,6 +23,11 @@ impl fmt::Debug for NamespaceBuilder {
 }
 
 impl NamespaceBuilder {
+    /// The handlers of all tables.
+    pub(super) fn handlers(&self) -> Vec<&'static Handler> {
+        self.0.mounted.iter().flat_map(|mounted| mounted.events.handlers()).copied().collect()
+    }
+
     /// Adds handlers. Several calls add up.
     pub fn events(mut self, events: impl EventSource) -> Self {
         self.0.mounted.push(events.into_mounted().into_inner());

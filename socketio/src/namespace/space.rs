@@ -34,8 +34,8 @@ pub(crate) struct Contents {
 /// Lets a new socket go on, or refuses it.
 pub(crate) type Middleware = Arc<dyn Fn(Socket) -> BoxFuture<'static, Result<(), EventError>> + Send + Sync>;
 
-/// Makes the adapter of a namespace from the local one.
-pub(crate) type MakeAdapter = dyn Fn(LocalAdapter) -> Arc<dyn Adapter> + Send + Sync;
+/// Makes the adapter of a namespace, by its path, from the local one.
+pub(crate) type MakeAdapter = dyn Fn(&str, LocalAdapter) -> Arc<dyn Adapter> + Send + Sync;
 
 pub(crate) struct Space {
     path: Box<str>,
@@ -57,7 +57,7 @@ impl Space {
         let registry = Arc::new(Registry::default());
         let local = LocalAdapter::new(Arc::clone(&registry));
         let adapter = match make_adapter {
-            Some(make) => make(local),
+            Some(make) => make(path, local),
             None => Arc::new(local),
         };
         let Contents { mounted, event_limits, middleware, event_middleware } = contents;

@@ -26,6 +26,9 @@ pub struct Packet {
     socketio: OnceCell<Frame>,
     /// The form of the first parser that was asked for.
     parsed: OnceCell<(Arc<dyn Parser>, Frame)>,
+    /// The payload type that an event was made from, for debug builds to compare with a contract.
+    #[cfg(debug_assertions)]
+    payload_type: Option<&'static str>,
 }
 
 #[derive(Debug)]
@@ -78,7 +81,26 @@ impl Packet {
             engine: OnceCell::new(),
             socketio: OnceCell::new(),
             parsed: OnceCell::new(),
+            #[cfg(debug_assertions)]
+            payload_type: None,
         }
+    }
+
+    /// Notes the name of the type that an event was made from, in debug builds.
+    #[cfg_attr(not(debug_assertions), allow(unused_variables))]
+    pub(crate) fn made_from(self, name: fn() -> &'static str) -> Self {
+        #[cfg(debug_assertions)]
+        return Self { payload_type: Some(name()), ..self };
+        #[cfg(not(debug_assertions))]
+        return self;
+    }
+
+    /// The type that was noted, if one was.
+    pub(crate) fn payload_type(&self) -> Option<&'static str> {
+        #[cfg(debug_assertions)]
+        return self.payload_type;
+        #[cfg(not(debug_assertions))]
+        return None;
     }
 
     pub(crate) fn with_volatile(self, volatile: bool) -> Self {

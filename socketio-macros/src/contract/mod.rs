@@ -1,0 +1,188 @@
+//! `contract! { … }`: a type that knows what a server receives and emits.
+
+mod parse;
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::Type;
+
+use crate::checks::require;
+use crate::errors::Errors;
+use crate::extent::Extent;
+use crate::{events, krate, signature};
+use parse::{Contract, Handler, Item, Namespace};
+
+pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let Contract { attributes, visibility, name, namespaces } = parse::parse(tokens, &mut errors);
+    let errors = errors.into_tokens();
+    let Some(name) = name else { return errors };
+    let krate = krate::path();
+    let text = name.to_string();
+    let doc = signature::doc(&attributes);
+    let description = Ident::new("description", Span::mixed_site());
+    let namespaces = namespaces.iter().map(|namespace| render(namespace, &description));
+    quote! {
+        #(#attributes)*
+        #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
+        #visibility struct #name;
+
+        #[automatically_derived]
+        #[allow(deprecated, elided_lifetimes_in_paths, unused_imports, unused_qualifications)]
+        impl #krate::Contract for #name {
+            fn describe() -> #krate::Description {
+                use #krate::__private::{
+                    AnyErrors as _, NoAnswer as _, NoErrors as _, Settled as _, Unnamed as _,
+                };
+                use #krate::{FallibleReply as _, ValueReply as _};
+                let mut #description = #krate::Description::new(#text, #doc);
+                #(#namespaces)*
+                #description
+            }
+        }
+        #krate::__contract_in_typescript!(#visibility #name);
+        #errors
+    }
+}
+
+/// Adds a namespace to the description.
+fn render(namespace: &Namespace, description: &Ident) -> TokenStream {
+    let Namespace { doc, path, receives, emits } = namespace;
+    let namespace = Ident::new("namespace", Span::mixed_site());
+    let received = receives.iter().map(|item| with_conditions(item, part(&item.value)));
+    let emitted = emits.iter().map(|item| with_conditions(item, placeholder(&item.value)));
+    let receives_once = receives.iter().enumerate().map(|(at, item)| {
+        let named = require(
+            &item.value,
+            quote!(!PARTS[AT].is_nameless()),
+            "no client can send this event: its handler has no name\n\nhelp: leave it out: a contract has events of the form \
+             `#[event(\"name\")]`",
+        );
+        check(&receives[..at], item, &events::missing(&item.value.path), named)
+    });
+    let emits_once = emits.iter().enumerate().map(|(at, item)| check(&emits[..at], item, "", TokenStream::new()));
+    let receive = receives.iter().enumerate().map(|(at, item)| receive(&receives[..at], item, &namespace));
+    let emit = emits.iter().map(|item| emit(item, &namespace));
+    let (received, emitted) = (table(received), table(emitted));
+    quote! {
+        {
+            let #namespace = #description.namespace(#path, #doc);
+            {
+                #received
+                #(#receives_once)*
+                #(#receive)*
+            }
+            {
+                #emitted
+                #(#emits_once)*
+                #(#emit)*
+            }
+        }
+    }
+}
+
+/// A table of the events in a list, by which it is known whether one is there twice.
+fn table(parts: impl Iterator<Item = TokenStream>) -> TokenStream {
+    let krate = krate::path();
+    quote! {
+        const PARTS: &[#krate::__private::Part] = &[#(#parts),*];
+        const COUNT: usize = #krate::__private::count(PARTS);
+        static TABLE: #krate::__private::Table<COUNT, { #krate::__private::slot_count(COUNT) }> =
+            #krate::__private::Table::build(PARTS);
+        const VERDICTS: [#krate::__private::Verdict; PARTS.len()] = TABLE.verdicts(PARTS);
+    }
+}
+
+fn with_conditions<T>(item: &Item<T>, tokens: TokenStream) -> TokenStream {
+    let conditions = &item.conditions;
+    quote!(#conditions #tokens)
+}
+
+/// A handler's place in the table.
+fn part(handler: &Handler) -> TokenStream {
+    let krate = krate::path();
+    match &handler.method {
+        None => events::handler(&handler.path.path),
+        Some((ty, method)) => {
+            let parts = Extent::of(ty).constant(ty, &quote!(#krate::EventSource), "PARTS");
+            let method = method.to_string();
+            quote!(#krate::__private::Part::method(#parts, #method))
+        }
+    }
+}
+
+/// A payload type's place in the table.
+fn placeholder(ty: &Type) -> TokenStream {
+    let krate = krate::path();
+    quote! {{
+        const EVENT: #krate::__private::Handler =
+            #krate::__private::Handler::placeholder(#krate::__private::Key::of_payload(#krate::__private::Named::<#ty>::EVENT));
+        #krate::__private::Part::One(&EVENT)
+    }}
+}
+
+/// The check that an item is what it should be, and that no item before has the same event.
+fn check<T: ToTokens>(before: &[Item<T>], item: &Item<T>, missing: &str, more: TokenStream) -> TokenStream {
+    let krate = krate::path();
+    let Item { conditions, value } = item;
+    let position = position(before);
+    let at = Extent::of(value);
+    let once = at.call(at.path(quote!(#krate::__private::require_once)), quote!(&VERDICTS[AT], #missing));
+    quote! {
+        #conditions
+        const _: () = { #position #once; #more };
+    }
+}
+
+/// The constant `AT`: which of those in the table the next one is.
+fn position<T>(before: &[Item<T>]) -> TokenStream {
+    let before = before.iter().map(|Item { conditions, .. }| quote!(#conditions ()));
+    quote! {
+        const AT: usize = {
+            const BEFORE: &[()] = &[#(#before),*];
+            BEFORE.len()
+        };
+    }
+}
+
+/// Adds an event that clients send.
+fn receive(before: &[Item<Handler>], item: &Item<Handler>, namespace: &Ident) -> TokenStream {
+    let krate = krate::path();
+    let Item { conditions, value: Handler { path, .. } } = item;
+    let position = position(before);
+    let at = Extent::of(path);
+    let function = at.call(at.path(quote!(#krate::DescribedArguments::of)), path.to_token_stream());
+    let local = Span::mixed_site();
+    let returned = Ident::new("returned", at.start);
+    let reply = at.call(quote_spanned!(at.end=> (&#returned).reply), TokenStream::new());
+    quote_spanned! {local=>
+        #conditions
+        {
+            #position
+            let (payload, #returned) = #function;
+            let #returned = #returned.settled();
+            let reply = #reply;
+            #namespace.receives(PARTS[AT].handler(), payload, reply, (&#returned).errors());
+        }
+    }
+}
+
+/// Adds an event that the server emits.
+fn emit(item: &Item<Type>, namespace: &Ident) -> TokenStream {
+    let krate = krate::path();
+    let Item { conditions, value: ty } = item;
+    let at = Extent::of(ty);
+    let local = Span::mixed_site();
+    let start = quote_spanned!(at.start=> #krate::Emitted::of::<);
+    let emitted = at.call(quote_spanned!(at.end=> #start #ty >), TokenStream::new());
+    let asked = Ident::new("asked", at.start);
+    let answer = at.call(quote_spanned!(at.end=> (&#asked).answer), TokenStream::new());
+    quote_spanned! {local=>
+        #conditions
+        {
+            let (emitted, #asked) = #emitted;
+            let answer = #answer;
+            #namespace.emits(emitted, answer);
+        }
+    }
+}

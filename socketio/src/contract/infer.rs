@@ -1,0 +1,346 @@
+//! What handlers take and return, inferred from the functions themselves.
+//!
+//! `contract!` only has a function's path. Named as a value, the function implements `Fn(A1, …) -> R` for exactly its own
+//! parameters and return value, so that the compiler finds them; which of the parameters are payload, their markers tell, as they do
+//! where the handler is called. Lifetimes are inferred with them, as `'static`: it is only types that are asked.
+//!
+//! What is returned is looked at by method resolution, as in [`reply`](crate::event::reply): inherent methods come before trait
+//! methods, and those on the value before those on a reference to it.
+
+use serde::Deserialize;
+use std::any::{TypeId, type_name};
+use std::marker::PhantomData;
+
+use super::description::{
+    DescribedArguments, DescribedErrors, DescribedReply, DescribedType, Emitted, NamespaceDescription, Received,
+};
+use super::{Describe, ErrorCodes};
+use crate::event::ack::{Ack, Args};
+use crate::event::argument::Argument;
+use crate::event::context::RawArgs;
+use crate::event::error::PayloadError;
+use crate::event::handler::{Handler, Key};
+use crate::event::marker::{Checked, Context, Payload};
+use crate::event::message::Request;
+use crate::hub::source::EventSource;
+
+/// A function, as the list of its parameters `P` and what it returns.
+#[diagnostic::on_unimplemented(
+    message = "this function can't be described in a contract",
+    label = "not a function, or one with more than 16 parameters",
+    note = "help: name a function with `#[event(\"name\")]`, or a method of a type with `#[handlers]`"
+)]
+pub trait Signature<P> {
+    type Returned;
+}
+
+/// The parameters of a function. `M` are the markers of each.
+pub trait Parameters<M> {
+    /// Adds those that are payload.
+    fn describe(payload: &mut DescribedArguments);
+}
+
+macro_rules! functions {
+    ($(($($parameter:ident $marker:ident),*))*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<Function, Returned, $($parameter),*> Signature<($($parameter,)*)> for Function
+        where
+            Function: Fn($($parameter),*) -> Returned,
+        {
+            type Returned = Returned;
+        }
+
+        impl<$($parameter: Parameter<$marker>, $marker),*> Parameters<($($marker,)*)> for ($($parameter,)*) {
+            #[allow(unused_variables, reason = "a function without parameters")]
+            fn describe(payload: &mut DescribedArguments) {
+                $(<$parameter as Parameter<$marker>>::describe(payload);)*
+            }
+        }
+    )*};
+}
+
+functions! {
+    ()
+    (A1 M1)
+    (A1 M1, A2 M2)
+    (A1 M1, A2 M2, A3 M3)
+    (A1 M1, A2 M2, A3 M3, A4 M4)
+    (A1 M1, A2 M2, A3 M3, A4 M4, A5 M5)
+    (A1 M1, A2 M2, A3 M3, A4 M4, A5 M5, A6 M6)
+    (A1 M1, A2 M2, A3 M3, A4 M4, A5 M5, A6 M6, A7 M7)
+    (A1 M1, A2 M2, A3 M3, A4 M4, A5 M5, A6 M6, A7 M7, A8 M8)
+    (A1 M1, A2 M2, A3 M3, A4 M4, A5 M5, A6 M6, A7 M7, A8 M8, A9 M9)
+    (A1 M1, A2 M2, A3 M3, A4 M4, A5 M5, A6 M6, A7 M7, A8 M8, A9 M9, A10 M10)
+    (A1 M1, A2 M2, A3 M3, A4 M4, A5 M5, A6 M6, A7 M7, A8 M8, A9 M9, A10 M10, A11 M11)
+    (A1 M1, A2 M2, A3 M3, A4 M4, A5 M5, A6 M6, A7 M7, A8 M8, A9 M9, A10 M10, A11 M11, A12 M12)
+    (A1 M1, A2 M2, A3 M3, A4 M4, A5 M5, A6 M6, A7 M7, A8 M8, A9 M9, A10 M10, A11 M11, A12 M12, A13 M13)
+    (A1 M1, A2 M2, A3 M3, A4 M4, A5 M5, A6 M6, A7 M7, A8 M8, A9 M9, A10 M10, A11 M11, A12 M12, A13 M13, A14 M14)
+    (A1 M1, A2 M2, A3 M3, A4 M4, A5 M5, A6 M6, A7 M7, A8 M8, A9 M9, A10 M10, A11 M11, A12 M12, A13 M13, A14 M14, A15 M15)
+    (A1 M1, A2 M2, A3 M3, A4 M4, A5 M5, A6 M6, A7 M7, A8 M8, A9 M9, A10 M10, A11 M11, A12 M12, A13 M13, A14 M14, A15 M15,
+        A16 M16)
+}
+
+/// A parameter of a handler. The marker `M` is the one of its [`Argument`], inferred with it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be described in a contract",
+    label = "this handler takes it from the payload",
+    note = "help: derive for it what the exports are made from: `ts_rs::TS` for the feature `typescript`"
+)]
+pub trait Parameter<M> {
+    /// Adds it, if it is payload.
+    fn describe(payload: &mut DescribedArguments);
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Deserialize<'static> + Describe + 'static> Parameter<Payload> for T {
+    fn describe(payload: &mut DescribedArguments) {
+        payload.argument::<T>();
+        payload.next_parameter();
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Deserialize<'static> + Describe + 'static> Parameter<Checked> for Result<T, PayloadError> {
+    fn describe(payload: &mut DescribedArguments) {
+        payload.argument::<T>();
+        payload.next_parameter();
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Argument<'static> + 'static> Parameter<Context> for T {
+    fn describe(payload: &mut DescribedArguments) {
+        let id = TypeId::of::<T>();
+        payload.takes_ack |= id == TypeId::of::<Ack>();
+        payload.takes_any |= id == TypeId::of::<RawArgs<'static>>();
+        <T as Argument<'static>>::describe(payload);
+        payload.next_parameter();
+    }
+}
+
+/// The marker of the `&self` of handlers that share it.
+#[derive(Debug)]
+pub enum Receiver {}
+
+#[diagnostic::do_not_recommend]
+impl<T: EventSource> Parameter<Receiver> for &'static T {
+    fn describe(_: &mut DescribedArguments) {}
+}
+
+/// What a function returns, to be asked which kind of reply it is.
+#[derive(Debug)]
+pub struct Returned<R>(pub(super) PhantomData<fn() -> R>);
+
+/// A function that can be described. One name for all that it takes keeps the compiler's messages short.
+pub trait DescribedFunction<P, M>: Signature<P> {
+    fn describe(payload: &mut DescribedArguments);
+}
+
+impl<F: Signature<P>, P: Parameters<M>, M> DescribedFunction<P, M> for F {
+    fn describe(payload: &mut DescribedArguments) {
+        P::describe(payload);
+    }
+}
+
+impl<F: Future> Returned<F> {
+    /// What an async function returns in the end.
+    pub fn settled(&self) -> Returned<F::Output> {
+        Returned(PhantomData)
+    }
+}
+
+pub trait Settled {
+    type Value;
+
+    fn settled(&self) -> Returned<Self::Value>;
+}
+
+impl<T> Settled for Returned<T> {
+    type Value = T;
+
+    fn settled(&self) -> Returned<T> {
+        Returned(PhantomData)
+    }
+}
+
+/// Values that are several arguments of a reply.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be described in a contract",
+    label = "this is what the handler answers",
+    note = "help: name the types of what is answered: `Args<(A, B)>`"
+)]
+pub trait DescribeReplies {
+    fn describe() -> DescribedReply;
+}
+
+macro_rules! replies {
+    ($(($($value:ident),*))*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<$($value: Describe + 'static),*> DescribeReplies for ($($value,)*) {
+            fn describe() -> DescribedReply {
+                DescribedReply::Values(vec![$(DescribedType::of::<$value>()),*])
+            }
+        }
+    )*};
+}
+
+replies! {
+    (A)
+    (A, B)
+    (A, B, C)
+    (A, B, C, D)
+    (A, B, C, D, E)
+    (A, B, C, D, E, F)
+    (A, B, C, D, E, F, G)
+    (A, B, C, D, E, F, G, H)
+}
+
+impl DescribeReplies for RawArgs<'_> {
+    fn describe() -> DescribedReply {
+        DescribedReply::Unknown
+    }
+}
+
+fn nothing() -> DescribedReply {
+    DescribedReply::Values(Vec::new())
+}
+
+impl Returned<()> {
+    pub fn reply(&self) -> DescribedReply {
+        nothing()
+    }
+}
+
+impl<E> Returned<Result<(), E>> {
+    pub fn reply(&self) -> DescribedReply {
+        nothing()
+    }
+}
+
+impl<T> Returned<Args<T>> {
+    pub fn reply(&self) -> DescribedReply
+    where
+        T: DescribeReplies,
+    {
+        T::describe()
+    }
+}
+
+impl<T, E> Returned<Result<Args<T>, E>> {
+    pub fn reply(&self) -> DescribedReply
+    where
+        T: DescribeReplies,
+    {
+        T::describe()
+    }
+}
+
+pub trait FallibleReply<T> {
+    fn reply(&self) -> DescribedReply
+    where
+        T: Describe + 'static;
+}
+
+impl<T, E> FallibleReply<T> for Returned<Result<T, E>> {
+    fn reply(&self) -> DescribedReply
+    where
+        T: Describe + 'static,
+    {
+        DescribedReply::Values(vec![DescribedType::of::<T>()])
+    }
+}
+
+pub trait ValueReply<T> {
+    fn reply(&self) -> DescribedReply
+    where
+        T: Describe + 'static;
+}
+
+impl<T> ValueReply<T> for &Returned<T> {
+    fn reply(&self) -> DescribedReply
+    where
+        T: Describe + 'static,
+    {
+        DescribedReply::Values(vec![DescribedType::of::<T>()])
+    }
+}
+
+impl<T, E: ErrorCodes> Returned<Result<T, E>> {
+    pub fn errors(&self) -> DescribedErrors {
+        let path = type_name::<E>().split('<').next().unwrap_or_default();
+        let of = path.rsplit("::").next();
+        DescribedErrors::Codes { of, codes: E::CODES, of_parameters: Vec::new() }
+    }
+}
+
+pub trait AnyErrors {
+    fn errors(&self) -> DescribedErrors;
+}
+
+impl<T, E> AnyErrors for Returned<Result<T, E>> {
+    fn errors(&self) -> DescribedErrors {
+        DescribedErrors::Any
+    }
+}
+
+pub trait NoErrors {
+    fn errors(&self) -> DescribedErrors;
+}
+
+impl<T> NoErrors for &Returned<T> {
+    fn errors(&self) -> DescribedErrors {
+        DescribedErrors::None
+    }
+}
+
+/// A payload type, to be asked whether it wants an answer.
+#[derive(Debug)]
+pub struct Emits<E>(pub(super) PhantomData<fn() -> E>);
+
+impl<E: Request> Emits<E> {
+    pub fn answer(&self) -> Option<DescribedType>
+    where
+        E::Answer: Describe + 'static,
+    {
+        Some(DescribedType::of::<E::Answer>())
+    }
+}
+
+pub trait NoAnswer {
+    fn answer(&self) -> Option<DescribedType>;
+}
+
+impl<E> NoAnswer for &Emits<E> {
+    fn answer(&self) -> Option<DescribedType> {
+        None
+    }
+}
+
+impl NamespaceDescription {
+    #[doc(hidden)]
+    pub fn receives(
+        &mut self,
+        handler: Option<&'static Handler>,
+        describe: fn(&mut DescribedArguments),
+        reply: DescribedReply,
+        errors: DescribedErrors,
+    ) {
+        // What is no event with a name does not compile anyway.
+        let Some(&Handler { key: Key::Name(name), doc, source, .. }) = handler else { return };
+        let names = source.parameters.iter();
+        let mut payload =
+            DescribedArguments { names, arguments: Vec::new(), codes: Vec::new(), takes_ack: false, takes_any: false };
+        describe(&mut payload);
+        let DescribedArguments { arguments, codes, takes_ack, takes_any, .. } = payload;
+        let (reply, errors) = match takes_ack {
+            true => (DescribedReply::Unknown, DescribedErrors::Any),
+            false => (reply, errors.with(codes)),
+        };
+        self.receives.push(Received { name, doc, source, arguments, takes_any, reply, errors });
+    }
+
+    #[doc(hidden)]
+    pub fn emits(&mut self, emitted: Emitted, answer: Option<DescribedType>) {
+        self.emits.push(Emitted { answer, ..emitted });
+    }
+}

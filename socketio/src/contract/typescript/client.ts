@@ -1,0 +1,155 @@
+type InEnvelope<T> = T;
+
+/** The arguments with which an event is sent: those of its entry but the function for its answer. */
+type Arguments<F> = F extends (...args: infer A) => void ? WithoutAck<A> : never;
+type WithoutAck<A extends unknown[]> = number extends A["length"]
+  ? A
+  : A extends [infer First, ...infer Rest]
+    ? [First] extends [(...args: never) => void]
+      ? []
+      : undefined extends First ? [First?, ...WithoutAck<Rest>] : [First, ...WithoutAck<Rest>]
+    : A extends [(infer First)?, ...infer Rest]
+      ? A extends [] ? [] : [NonNullable<First>] extends [(...args: never) => void] ? [] : [First?, ...WithoutAck<Rest>]
+      : [];
+
+/** What an event is answered with when it does not fail. */
+type Answer<F> = F extends (...args: infer A) => void ? AnswerOf<A> : never;
+type AnswerOf<A extends unknown[]> = A extends [(infer First)?, ...infer Rest]
+  ? NonNullable<First> extends (...answer: infer R) => void
+    ? Settled<R>
+    : A extends [] ? void : AnswerOf<Rest>
+  : unknown;
+
+type Settled<R extends unknown[]> = [] extends R ? void : R extends [infer One] ? Exclude<One, Failed<string>> : R;
+
+/** An event that was sent was answered with an error. */
+export class RequestError extends Error {
+  readonly code: string;
+  readonly path: string | undefined;
+  readonly data: unknown;
+
+  constructor({ code, message, path, data }: EventError<string>) {
+    super(message);
+    this.name = "RequestError";
+    this.code = code;
+    this.path = path;
+    this.data = data;
+  }
+}
+
+export interface ConnectOptions {
+  /** The connection is there, or there again: what is sent now goes before what has waited. */
+  onOpen?: () => void;
+  /** The connection has ended. A new one is tried, unless this returns `false`, the server has refused the client, or it was closed. */
+  onClose?: (event: CloseEvent) => boolean | void;
+  /** How long an answer is waited for, in milliseconds. Default: 30,000. */
+  timeout?: number;
+}
+
+export interface Client<in out Listen, in out Emit> {
+  /** Listens to an event. A function that is passed last, if one is, takes the answer. Returns how to stop. */
+  on<E extends keyof Listen & string>(event: E, listener: InEnvelope<Listen[E]>): () => void;
+  /** Sends an event: at once, or when there is a connection. */
+  emit<E extends keyof Emit & string>(event: E, ...args: Arguments<InEnvelope<Emit[E]>>): void;
+  /** Sends an event and waits for its answer; fails with a `RequestError`. */
+  request<E extends keyof Emit & string>(
+    event: E,
+    ...args: Arguments<InEnvelope<Emit[E]>>
+  ): Promise<Answer<InEnvelope<Emit[E]>>>;
+  /** Ends the connection, for good. */
+  close(): void;
+}
+
+/** Connects to the server's route for plain WebSockets, again and again until `close()`. It needs nothing but a `WebSocket`. */
+export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEvents>(
+  url: string | URL,
+  options: ConnectOptions = {},
+): Client<Listen, Emit> {
+  type Message = { event?: string; id?: unknown; data?: unknown; args?: unknown[]; error?: EventError<string> };
+  type Waiting = { resolve: (answer: any) => void; reject: (error: RequestError) => void };
+  const listeners = new Map<string, Set<(...args: any[]) => void>>();
+  const waiting = new Map<unknown, Waiting>();
+  let queue: Message[] = [];
+  let socket: WebSocket;
+  let lastId = 0;
+  let attempts = 0;
+  let closed = false;
+
+  const body = (args: unknown[]) => (args.length === 1 ? { data: args[0] } : { args });
+  const send = (message: Message) => {
+    if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+    else if (!closed) queue.push(message);
+  };
+  const settle = ({ id, data, args, error }: Message) => {
+    const { resolve, reject } = waiting.get(id) ?? {};
+    waiting.delete(id);
+    if (error) reject?.(new RequestError(error));
+    else resolve?.(args ? (args.length > 0 ? args : undefined) : data);
+  };
+  const hear = ({ event = "", id, data, args }: Message) => {
+    const answer = (...values: any[]) =>
+      send(values[0]?.error ? { id, error: values[0].error } : { id, ...body(values) });
+    const passed = [...(args ?? [data]), ...(id === undefined ? [] : [answer])];
+    listeners.get(event)?.forEach((listener) => listener(...passed));
+  };
+
+  const open = () => {
+    socket = new WebSocket(url);
+    socket.onopen = () => {
+      attempts = 0;
+      options.onOpen?.();
+      queue.splice(0).forEach(send);
+    };
+    socket.onmessage = ({ data }) => {
+      let message: Message | null = null;
+      try {
+        message = JSON.parse(data);
+      } catch {
+        // A message of its own, and no envelope.
+      }
+      if (typeof message?.event === "string") hear(message);
+      else if (message && message.id !== undefined) settle(message);
+    };
+    socket.onclose = (event) => {
+      // 1008: the server has refused the client, and would again.
+      const isWanted = options.onClose?.(event) !== false;
+      closed ||= !isWanted || event.code === 1008;
+      if (closed) queue = [];
+      for (const id of [...waiting.keys()].filter((id) => !queue.some((message) => message.id === id))) {
+        settle({ id, error: { code: "closed", message: "the connection was lost" } });
+      }
+      const wait = Math.min(10_000, 250 * 2 ** attempts++) * (0.5 + Math.random() / 2);
+      if (!closed) setTimeout(() => closed || open(), wait);
+    };
+  };
+  open();
+
+  return {
+    on(event, listener) {
+      const heard = listeners.get(event) ?? new Set();
+      listeners.set(event, heard.add(listener as (...args: any[]) => void));
+      return () => void heard.delete(listener as (...args: any[]) => void);
+    },
+    emit(event, ...args) {
+      send({ event, ...body(args as unknown[]) });
+    },
+    request(event, ...args) {
+      const id = ++lastId;
+      return new Promise((resolve, reject) => {
+        const error = { code: "timeout", message: "the server did not answer in time" };
+        const timer = setTimeout(() => {
+          queue = queue.filter((message) => message.id !== id);
+          settle({ id, error });
+        }, options.timeout ?? 30_000);
+        const done = <T>(settled: (value: T) => void) => (value: T) => (clearTimeout(timer), settled(value));
+        waiting.set(id, { resolve: done(resolve), reject: done(reject) });
+        if (closed) settle({ id, error: { code: "closed", message: "the connection is closed" } });
+        else send({ event, id, ...body(args as unknown[]) });
+      });
+    },
+    close() {
+      closed = true;
+      socket.close(1000);
+    },
+  };
+}

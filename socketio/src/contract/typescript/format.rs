@@ -1,0 +1,259 @@
+//! Types as people write them: what `ts-rs` puts into one line, on several where it is long or has comments.
+
+/// How long a line may be.
+pub(super) const WIDTH: usize = 100;
+
+/// A type in one line.
+pub(super) fn inline(ty: &str) -> String {
+    let mut out = String::new();
+    for piece in pieces(ty) {
+        piece.write_inline(&mut out);
+    }
+    out.trim().to_owned()
+}
+
+/// `type Name = …`, with the members of an object and long alternatives on lines of their own.
+pub(super) fn declaration(declaration: &str) -> String {
+    let Some((head, ty)) = declaration.trim().trim_end_matches(';').split_once(" = ") else {
+        return declaration.to_owned();
+    };
+    let alternatives = split(ty, '|');
+    if let [single] = &alternatives[..] {
+        return format!("{head} = {}", written(single, 0, true));
+    }
+    let short = format!("{head} = {}", inline(ty));
+    if short.len() < WIDTH && !ty.contains("/**") {
+        return short;
+    }
+    let alternatives = alternatives.iter().map(|alternative| format!("\n  | {}", written(alternative, 4, false)));
+    format!("{head} ={}", alternatives.collect::<String>())
+}
+
+/// A type whose first line begins at `indent`. What is `open` has its members on lines of their own, however short they are.
+fn written(ty: &str, indent: usize, open: bool) -> String {
+    let mut out = String::new();
+    for piece in pieces(ty.trim()) {
+        match &piece {
+            Piece::Object(members) if !members.is_empty() && (open || !piece_fits(&piece, indent)) => {
+                out.push_str("{\n");
+                let inner = indent + 2;
+                let margin = " ".repeat(inner);
+                for Member { docs, text } in members {
+                    out.push_str(&tidy_docs(docs, inner));
+                    out.push_str(&format!("{margin}{};\n", written(&member(text), inner, false)));
+                }
+                out.push_str(&" ".repeat(indent));
+                out.push('}');
+            }
+            _ => piece.write_inline(&mut out),
+        }
+    }
+    out.trim().to_owned()
+}
+
+fn piece_fits(piece: &Piece, indent: usize) -> bool {
+    let mut out = String::new();
+    piece.write_inline(&mut out);
+    !piece.has_docs() && out.len() + indent < WIDTH - 20
+}
+
+/// What a type consists of, from left to right.
+enum Piece {
+    Text(String),
+    Object(Vec<Member>),
+}
+
+/// One member of an object.
+struct Member {
+    docs: String,
+    text: String,
+}
+
+impl Piece {
+    fn write_inline(&self, out: &mut String) {
+        match self {
+            Self::Text(text) => out.push_str(text),
+            Self::Object(members) if members.is_empty() => out.push_str("{}"),
+            Self::Object(members) => {
+                let members: Vec<_> = members.iter().map(|Member { text, .. }| inline(&member(text))).collect();
+                out.push_str(&format!("{{ {} }}", members.join("; ")));
+            }
+        }
+    }
+
+    fn has_docs(&self) -> bool {
+        match self {
+            Self::Text(_) => false,
+            Self::Object(members) => {
+                members.iter().any(|member| !member.docs.is_empty() || member.text.contains("/**"))
+            }
+        }
+    }
+}
+
+fn pieces(ty: &str) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut rest = ty;
+    while let Some(begin) = position(rest, |char, _| char == '{') {
+        pieces.push(Piece::Text(rest[..begin].to_owned()));
+        rest = &rest[begin + 1..];
+        let end = position(rest, |char, depth| char == '}' && depth == 0).unwrap_or(rest.len());
+        pieces.push(Piece::Object(members(&rest[..end])));
+        rest = rest.get(end + 1..).unwrap_or_default();
+    }
+    pieces.push(Piece::Text(rest.to_owned()));
+    pieces
+}
+
+fn members(object: &str) -> Vec<Member> {
+    let members = split(object, ',').into_iter().map(str::trim).filter(|member| !member.is_empty());
+    let members = members.map(|member| match member.split_once("*/") {
+        Some((docs, text)) if docs.starts_with("/**") => {
+            Member { docs: format!("{docs}*/"), text: text.trim().to_owned() }
+        }
+        _ => Member { docs: String::new(), text: member.to_owned() },
+    });
+    members.collect()
+}
+
+/// A member without quotes around its name, where it needs none.
+fn member(text: &str) -> String {
+    let unquoted = text.strip_prefix('"').and_then(|text| text.split_once('"'));
+    match unquoted {
+        Some((name, value)) if is_identifier(name) && value.starts_with([':', '?']) => format!("{name}{value}"),
+        _ => text.to_owned(),
+    }
+}
+
+/// A text as a doc comment.
+pub(super) fn docs(text: &str, indent: usize) -> String {
+    let margin = " ".repeat(indent);
+    let text = text.trim().replace("*/", "*\\/");
+    let lines: Vec<_> = text.lines().collect();
+    match &lines[..] {
+        [] => String::new(),
+        [line] => format!("{margin}/** {line} */\n"),
+        lines => {
+            let lines: String =
+                lines.iter().map(|line| format!("{}\n", format!("{margin} * {line}").trim_end())).collect();
+            format!("{margin}/**\n{lines}{margin} */\n")
+        }
+    }
+}
+
+/// A doc comment as `ts-rs` writes it, in one line if that is enough.
+pub(super) fn tidy_docs(comment: &str, indent: usize) -> String {
+    let lines = comment.trim().trim_start_matches("/**").trim_end_matches("*/").trim().lines();
+    let lines: Vec<_> = lines.map(|line| line.trim().trim_start_matches('*')).collect();
+    let lines: Vec<_> = lines.iter().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
+    docs(&lines.join("\n"), indent)
+}
+
+/// Whether it can stand as a name without quotes.
+pub(super) fn is_identifier(name: &str) -> bool {
+    let is_word = |char: char| char.is_ascii_alphanumeric() || char == '_' || char == '$';
+    name.chars().all(is_word) && name.starts_with(|first: char| !first.is_ascii_digit())
+}
+
+/// The parts of a text between separators that stand in no brackets.
+fn split(text: &str, separator: char) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some(at) = position(rest, |char, depth| char == separator && depth == 0) {
+        parts.push(&rest[..at]);
+        rest = &rest[at + 1..];
+    }
+    parts.push(rest);
+    parts
+}
+
+/// The first character that is wanted, comments and strings left out. It is asked with the number of brackets around it.
+fn position(text: &str, is_wanted: impl Fn(char, usize) -> bool) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut chars = text.char_indices();
+    let mut before = ' ';
+    while let Some((at, char)) = chars.next() {
+        if text[at..].starts_with("/*") {
+            let end = text[at..].find("*/").map_or(text.len(), |end| at + end + 2);
+            while chars.as_str().len() > text.len() - end {
+                chars.next();
+            }
+            continue;
+        }
+        if is_wanted(char, depth) {
+            return Some(at);
+        }
+        match char {
+            '"' => skip_string(&mut chars),
+            '{' | '[' | '(' | '<' => depth += 1,
+            '>' if before == '=' => {}
+            '}' | ']' | ')' | '>' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        before = char;
+    }
+    None
+}
+
+fn skip_string(chars: &mut std::str::CharIndices<'_>) {
+    while let Some((_, char)) = chars.next() {
+        match char {
+            '"' => return,
+            '\\' => drop(chars.next()),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_stand_on_lines_of_their_own() {
+        let ts = "type User = { \n/**\n * The name, of it.\n */\nname: string, age: number, map: { [key in string]: Array<Kind> }, };";
+        assert_eq!(
+            declaration(ts),
+            "type User = {\n  /** The name, of it. */\n  name: string;\n  age: number;\n  map: { [key in string]: Array<Kind> };\n}"
+        );
+    }
+
+    #[test]
+    fn alternatives_stay_on_one_line_while_they_are_short() {
+        assert_eq!(
+            declaration("type Kind = \"A\" | { \"B\": number } | { \"C-1\": { x: number, } };"),
+            "type Kind = \"A\" | { B: number } | { \"C-1\": { x: number } }"
+        );
+        let long =
+            format!("type Kind = {} | {{ \"B\": {{ \n/**\n * doc\n */\nx: number, }} }};", "\"A\" | ".repeat(20) + "0");
+        let written = declaration(&long);
+        assert!(written.starts_with("type Kind =\n  | \"A\"\n  | \"A\""), "{written}");
+        assert!(
+            written.ends_with("  | {\n      B: {\n        /** doc */\n        x: number;\n      };\n    }"),
+            "{written}"
+        );
+    }
+
+    #[test]
+    fn brackets_in_strings_and_arrows_are_no_brackets() {
+        assert_eq!(
+            declaration("type T = { \"}\": \"{,\", f: Record<A, B>, };"),
+            "type T = {\n  \"}\": \"{,\";\n  f: Record<A, B>;\n}"
+        );
+        assert_eq!(declaration("type T<A> = Array<A>;"), "type T<A> = Array<A>");
+        assert_eq!(declaration("type E = Record<symbol, never>"), "type E = Record<symbol, never>");
+    }
+
+    #[test]
+    fn comments_can_not_be_left_early() {
+        assert_eq!(docs("a */ b", 0), "/** a *\\/ b */\n");
+        assert_eq!(docs("One.\n\nTwo.", 2), "  /**\n   * One.\n   *\n   * Two.\n   */\n");
+    }
+
+    #[test]
+    fn comments_keep_their_text() {
+        assert_eq!(tidy_docs("/**\n * One.\n */\n", 0), "/** One. */\n");
+        assert_eq!(tidy_docs("/**\n * One.\n *\n * - two\n */", 2), "  /**\n   * One.\n   *\n   * - two\n   */\n");
+        assert_eq!(tidy_docs("", 0), "");
+    }
+}

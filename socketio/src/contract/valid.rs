@@ -1,0 +1,39 @@
+//! In a contract, [`Valid<T>`] is an argument like `T`: the rules say nothing of its form.
+
+use serde::Deserialize;
+
+use super::infer::Parameter;
+use super::{Describe, DescribedArguments};
+use crate::event::error::PayloadError;
+use crate::event::marker::Validated;
+use crate::event::valid::Valid;
+
+/// What a handler takes that wants rules to be kept.
+pub trait WithRules {
+    /// The argument itself.
+    type Argument;
+}
+
+impl<T> WithRules for Valid<T> {
+    type Argument = T;
+}
+
+impl<T> WithRules for Option<Valid<T>> {
+    type Argument = Option<T>;
+}
+
+impl<T> WithRules for Result<Valid<T>, PayloadError> {
+    type Argument = T;
+}
+
+impl<T> WithRules for Result<Option<Valid<T>>, PayloadError> {
+    type Argument = Option<T>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: WithRules<Argument: Deserialize<'static> + Describe + 'static>> Parameter<Validated> for T {
+    fn describe(payload: &mut DescribedArguments) {
+        payload.argument::<T::Argument>();
+        payload.next_parameter();
+    }
+}

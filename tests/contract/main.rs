@@ -1,0 +1,40 @@
+//! The server that clients written in TypeScript are tried on: `contract`; and the values of the type zoo: `contract zoo` writes
+//! them, `contract zoo-types` the TypeScript in which they are literals, `contract zoo-check` sees that what it reads is still them.
+
+mod server;
+mod zoo;
+
+use axum::Router;
+use axum::routing::get;
+use std::io::{self, Write};
+use tokio::net::TcpListener;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    match std::env::args().nth(1).as_deref() {
+        Some("zoo") => zoo::write(&mut io::stdout().lock())?,
+        Some("zoo-types") => zoo::write_typescript(&mut io::stdout().lock())?,
+        Some("zoo-check") => zoo::check(io::stdin().lines())?,
+        Some(other) => return Err(format!("there is no `{other}`").into()),
+        None => serve().await?,
+    }
+    Ok(())
+}
+
+async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+    let hub = server::hub()?;
+    let app = Router::new()
+        .route("/ws", get(hub.websocket()))
+        .route("/admin", get(hub.of("/admin").websocket()))
+        .merge(hub.socketio());
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?)?;
+    tokio::select! {
+        served = socketio::serve(listener, app) => served?,
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+    }
+    for violation in hub.contract_violations() {
+        writeln!(io::stdout(), "{violation}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! A server with a contract that has something of everything in it.
+
+use serde::{Deserialize, Serialize};
+use socketio::{
+    Ack, AckError, Args, Binary, BuildError, EmitError, ErrorCodes, EventError, Hub, PayloadError, Socket, contract,
+    event, events, handlers,
+};
+use std::borrow::Cow;
+use ts_rs::TS;
+
+/// What somebody says.
+#[derive(Deserialize, TS)]
+pub(crate) struct Message<'a> {
+    /// Whom it is for: the id of a socket.
+    #[serde(borrow)]
+    to: Cow<'a, str>,
+    text: String,
+}
+
+/// That it was said.
+#[derive(Serialize, TS)]
+pub(crate) struct Receipt {
+    length: u64,
+}
+
+/// Somebody has said something.
+#[event("delivered")]
+#[derive(Serialize, TS)]
+pub(crate) struct Delivered<'a> {
+    text: &'a str,
+}
+
+/// The client is to say whether it is so.
+#[event("question", ack = Verdict)]
+#[derive(Serialize, TS)]
+pub(crate) struct Question {
+    text: String,
+}
+
+#[derive(Deserialize, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Verdict {
+    Yes,
+    No { why: String },
+}
+
+#[event("file")]
+#[derive(Deserialize, Serialize, TS)]
+pub(crate) struct File {
+    name: String,
+    content: Binary,
+}
+
+pub(crate) enum ChatError {
+    NoText,
+    NotDelivered(EmitError),
+}
+
+impl ErrorCodes for ChatError {
+    const CODES: &'static [&'static str] = &["no_text", "not_delivered"];
+}
+
+impl From<ChatError> for EventError {
+    fn from(error: ChatError) -> Self {
+        match error {
+            ChatError::NoText => Self::new("no_text", "say something"),
+            ChatError::NotDelivered(error) => Self::new("not_delivered", error.to_string()),
+        }
+    }
+}
+
+/// Says something to somebody.
+#[event("message")]
+async fn message(socket: &Socket, message: Message<'_>) -> Result<Receipt, ChatError> {
+    if message.text.is_empty() {
+        return Err(ChatError::NoText);
+    }
+    let delivered = Delivered { text: &message.text };
+    socket.emit_to(&message.to, &delivered).map_err(ChatError::NotDelivered)?;
+    Ok(Receipt { length: message.text.len() as u64 })
+}
+
+/// Says something to oneself.
+#[event("echo")]
+fn echo(socket: &Socket, text: Cow<'_, str>) -> Result<(), EmitError> {
+    socket.emit(&Delivered { text: &text })
+}
+
+#[event("sum")]
+fn sum(first: i64, second: Option<i64>) -> i64 {
+    first + second.unwrap_or(0)
+}
+
+#[event("split")]
+fn split(text: String) -> Args<(String, usize)> {
+    let length = text.len();
+    Args((text, length))
+}
+
+#[event("checked")]
+fn checked(number: Result<u8, PayloadError>) -> bool {
+    number.is_ok()
+}
+
+#[event("later")]
+fn later(ack: Ack, text: String) {
+    let _ = ack.send(text);
+}
+
+/// Asks the client, and tells what it has answered.
+#[event("ask")]
+async fn ask(socket: &Socket, text: String) -> Result<Verdict, AckError> {
+    socket.request(&Question { text }).await
+}
+
+/// Sends the file back, and answers with its content.
+#[event("upload")]
+fn upload(socket: &Socket, file: File) -> Result<Binary, EmitError> {
+    socket.emit(&file)?;
+    Ok(file.content)
+}
+
+#[derive(Default)]
+struct Counter(std::sync::atomic::AtomicU32);
+
+#[handlers]
+impl Counter {
+    /// Counts, and tells how often that was done.
+    #[event("count")]
+    fn count(&self) -> u32 {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1
+    }
+}
+
+#[event("restart")]
+fn restart(in_seconds: u8) -> u8 {
+    in_seconds
+}
+
+contract! {
+    /// The server that the tests try TypeScript on.
+    pub(crate) Chat {
+        "/" {
+            receives [message, echo, sum, split, checked, later, ask, upload, Counter::count]
+            emits [Delivered, Question, File]
+        }
+        /// For those who may.
+        "/admin" { receives [restart] }
+    }
+}
+
+pub(crate) fn hub() -> Result<Hub, BuildError> {
+    Hub::builder()
+        .events(events![message, echo, sum, split, checked, later, ask, upload])
+        .events(Counter::default())
+        .namespace("/admin", |admin| admin.events(events![restart]))
+        .contract::<Chat>()
+        .build()
+}

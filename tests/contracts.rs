@@ -1,0 +1,331 @@
+//! Contracts against hubs: what is handled and emitted, and the file that is exported.
+
+#[path = "contract/server.rs"]
+mod server;
+
+use serde::Serialize;
+use socketio::{BuildError, ContractViolation, Hub, Socket, contract, event, events};
+use socketio_tests::serve;
+use std::path::Path;
+use ts_rs::TS;
+
+#[event("greet")]
+fn greet(name: String) -> String {
+    name
+}
+
+mod other {
+    use socketio::event;
+
+    #[event("greet")]
+    pub(super) fn greet(_name: String) {}
+}
+
+#[event("leave")]
+fn leave() {}
+
+#[event(connect)]
+fn joined() {}
+
+#[event("greeted")]
+#[derive(Serialize, TS)]
+struct Greeted {
+    name: String,
+}
+
+#[event("greeted")]
+#[derive(Serialize)]
+struct OtherGreeted;
+
+#[event("asked", ack = bool)]
+#[derive(Serialize, TS)]
+struct Asked;
+
+contract! {
+    Greetings {
+        "/" { receives [greet] emits [Greeted, Asked] }
+        "/room-{id}" { emits [Greeted] }
+    }
+}
+
+contract! {
+    Leaving { "/" { receives [leave] } }
+}
+
+#[test]
+fn a_hub_handles_what_its_contract_says() {
+    let build = |events| Hub::builder().events(events).contract::<Greetings>().build();
+    assert!(build(events![greet, joined]).is_ok(), "lifecycle events are nobody's business");
+    assert_eq!(
+        build(events![greet, leave]).err(),
+        Some(BuildError::NotInContract { event: "leave", namespace: "/".into(), handler: "contracts::leave".into() })
+    );
+    assert_eq!(build(events![]).err(), Some(BuildError::NotHandled { event: "greet", namespace: "/".into() }));
+    assert_eq!(
+        build(events![other::greet]).err(),
+        Some(BuildError::OtherHandler {
+            event: "greet",
+            namespace: "/".into(),
+            handler: "contracts::other::greet".into(),
+            described: "contracts::greet".into(),
+        })
+    );
+    let elsewhere = Hub::builder().events(events![greet]).namespace("/x", |x| x.events(events![leave]));
+    let built = elsewhere.contract::<Greetings>().build();
+    assert!(matches!(built, Err(BuildError::NotInContract { event: "leave", namespace, .. }) if namespace == "/x"));
+}
+
+#[test]
+fn contracts_add_up() {
+    let hub = Hub::builder().events(events![greet, leave]);
+    assert!(hub.contract::<Greetings>().contract::<Leaving>().build().is_ok());
+}
+
+#[test]
+fn without_a_contract_nothing_is_found() {
+    let hub = Hub::builder().events(events![leave]).build().unwrap();
+    hub.broadcast(("anything", 1)).unwrap();
+    assert_eq!(hub.contract_violations(), []);
+}
+
+/// Debug builds look.
+#[cfg(debug_assertions)]
+#[tokio::test]
+async fn what_is_emitted_and_not_in_the_contract_is_found_once() {
+    let hub = Hub::builder().events(events![greet]).contract::<Greetings>().build().unwrap();
+    let greeted = Greeted { name: "ann".into() };
+    hub.broadcast(&greeted).unwrap();
+    hub.broadcast(("greeted", 1)).unwrap();
+    hub.broadcast("a text").unwrap();
+    hub.of("/room-1").broadcast(&greeted).unwrap();
+    assert_eq!(hub.contract_violations(), []);
+
+    for _ in 0..2 {
+        hub.broadcast(&OtherGreeted).unwrap();
+        let _ = hub.emit_to_list(["nobody"], ("left", 1));
+        hub.of("/news").to("readers").emit(&greeted).unwrap();
+        hub.of("/room-1").broadcast(&Asked).unwrap();
+    }
+    let found = hub.contract_violations();
+    let found: Vec<_> = found.iter().map(|violation| (violation.event(), violation.namespace())).collect();
+    assert_eq!(found, [("greeted", "/"), ("left", "/"), ("greeted", "/news"), ("asked", "/room-1")]);
+    assert!(matches!(
+        &hub.contract_violations()[0],
+        ContractViolation::OtherPayload { emitted: "contracts::OtherGreeted", described: "contracts::Greeted", .. }
+    ));
+}
+
+#[cfg(debug_assertions)]
+#[tokio::test]
+async fn an_answer_that_no_client_knows_of_is_found() {
+    let hub = Hub::builder().events(events![greet]).contract::<Greetings>().build().unwrap();
+    let (sender, mut asked) = tokio::sync::mpsc::unbounded_channel();
+    hub.on("ask", move |payload: socketio::EventPayload| {
+        let sender = sender.clone();
+        async move {
+            let socket: Socket = payload.socket.clone();
+            let question = Asked;
+            drop(socket.emit_with_ack::<bool>(&question));
+            drop(socket.emit_with_ack::<bool>(&Greeted { name: String::new() }));
+            let _ = sender.send(());
+        }
+    });
+    let server = serve(hub.clone()).await;
+    let mut client = server.connect("1").await;
+    client.emit("ask", ()).await;
+    asked.recv().await.unwrap();
+    let expected = ContractViolation::NoAnswer { event: "greeted".into(), namespace: "/".into() };
+    assert_eq!(hub.contract_violations(), [expected]);
+}
+
+mod undeclared {
+    use socketio::{Argument, Arguments, DescribedArguments, ErrorCodes, EventError, contract, event};
+
+    pub(super) struct Failure(&'static str);
+
+    impl ErrorCodes for Failure {
+        const CODES: &'static [&'static str] = &["declared"];
+    }
+
+    impl From<Failure> for EventError {
+        fn from(Failure(code): Failure) -> Self {
+            Self::new(code, "")
+        }
+    }
+
+    pub(super) struct SignedIn;
+
+    impl<'a> Argument<'a> for SignedIn {
+        fn from_event(_: &mut Arguments<'a>) -> Result<Self, EventError> {
+            Err(EventError::new("signed_out", ""))
+        }
+
+        fn describe(payload: &mut DescribedArguments) {
+            payload.error_code("signed_out");
+        }
+    }
+
+    #[event("fail")]
+    pub(super) fn fail(is_declared: bool) -> Result<(), Failure> {
+        Err(Failure(if is_declared { "declared" } else { "undeclared" }))
+    }
+
+    #[event("enter")]
+    pub(super) fn enter(_user: SignedIn) {}
+
+    contract! {
+        pub(super) Failing { "/" { receives [fail, enter] } }
+    }
+}
+
+#[cfg(debug_assertions)]
+#[tokio::test]
+async fn a_code_that_the_contract_lacks_is_found() {
+    let events = events![undeclared::fail, undeclared::enter];
+    let hub = Hub::builder().events(events).contract::<undeclared::Failing>().build().unwrap();
+    let server = serve(hub.clone()).await;
+    let mut client = server.connect("1").await;
+    client.ask("fail", true).await;
+    client.ask("fail", "no bool").await;
+    client.ask("enter", ()).await;
+    client.ask("nothing", ()).await;
+    assert_eq!(hub.contract_violations(), []);
+    client.ask("fail", false).await;
+    let expected =
+        ContractViolation::UnknownCode { event: "fail".into(), namespace: "/".into(), code: "undeclared".into() };
+    assert_eq!(hub.contract_violations(), [expected]);
+}
+
+/// Where the clients of the tests with node find it.
+fn exported() -> &'static Path {
+    Path::new("node/contract/server.ts")
+}
+
+#[test]
+fn the_exported_file_is_fresh() {
+    server::Chat::assert_exported(exported());
+    assert!(server::hub().is_ok());
+}
+
+#[test]
+fn a_stale_file_is_shown_with_what_differs() {
+    if std::env::var_os("SOCKETIO_EXPORT").is_some() {
+        return; // then it is written
+    }
+    let directory = std::env::temp_dir().join(format!("socketio-contract-{}", std::process::id()));
+    let file = directory.join("deeper/chat.ts");
+    let failure = |file: &Path| {
+        let failed = std::panic::catch_unwind(|| Greetings::assert_exported(file)).unwrap_err();
+        failed.downcast_ref::<String>().unwrap().clone()
+    };
+    assert!(failure(&file).contains("can't be read"));
+    Greetings::export(&file).unwrap();
+    Greetings::assert_exported(&file);
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(text, Greetings::typescript());
+    std::fs::write(&file, text.replace("name: string;", "name: number;")).unwrap();
+    let failure = failure(&file);
+    assert!(failure.contains("-   name: number;\n+   name: string;\n"), "{failure}");
+    std::fs::write(&file, text.replace('\n', "\r\n")).unwrap();
+    Greetings::assert_exported(&file);
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+/// What the README and the guide show of their contracts' TypeScript.
+mod shown {
+    use serde::{Deserialize, Serialize};
+    use socketio::{ErrorCodes, EventError, contract, event};
+    use ts_rs::TS;
+
+    #[derive(Deserialize, TS)]
+    pub(super) struct Message {
+        #[allow(dead_code)]
+        to: String,
+    }
+
+    #[event("delivered")]
+    #[derive(Serialize, TS)]
+    pub(super) struct Delivered<'a> {
+        text: &'a str,
+    }
+
+    #[derive(Serialize, TS)]
+    pub(super) struct Receipt {
+        length: usize,
+    }
+
+    /// Says something to somebody.
+    #[event("message")]
+    async fn message(_message: Message) -> Result<Receipt, ChatError> {
+        Err(ChatError)
+    }
+
+    pub(super) struct ChatError;
+
+    impl From<ChatError> for EventError {
+        fn from(_: ChatError) -> Self {
+            "".into()
+        }
+    }
+
+    impl ErrorCodes for ChatError {
+        const CODES: &'static [&'static str] = &["not_delivered"];
+    }
+
+    contract! {
+        pub(super) Chat { "/" { receives [message] emits [Delivered] } }
+    }
+}
+
+#[test]
+fn the_readme_shows_what_is_exported() {
+    let readme = include_str!("../README.md");
+    let shown = readme.split("```ts\n").find(|block| block.contains("interface ServerToClientEvents")).unwrap();
+    let shown = shown.split("```").next().unwrap();
+    let exported = shown::Chat::typescript();
+    assert!(exported.contains(shown), "{exported}");
+}
+
+mod clash {
+    use serde::Serialize;
+    use socketio::{contract, event};
+    use ts_rs::TS;
+
+    #[event("one")]
+    #[derive(Serialize, TS)]
+    pub(super) struct Same(u8);
+
+    pub(super) mod other {
+        use serde::Serialize;
+        use socketio::event;
+        use ts_rs::TS;
+
+        #[event("two")]
+        #[derive(Serialize, TS)]
+        pub(in super::super) struct Same(String);
+
+        #[event("three")]
+        #[derive(Serialize, TS)]
+        pub(in super::super) struct Failed(String);
+    }
+
+    contract! {
+        pub(super) Clashing { "/" { emits [Same, other::Same] } }
+    }
+
+    contract! {
+        pub(super) Reserved { "/" { emits [other::Failed] } }
+    }
+}
+
+#[test]
+#[should_panic = "`contracts::clash::Same` and `contracts::clash::other::Same` are both called `Same` in TypeScript"]
+fn two_types_of_one_name_are_an_error() {
+    clash::Clashing::typescript();
+}
+
+#[test]
+#[should_panic = "`contracts::clash::other::Failed` is called `Failed` in TypeScript"]
+fn the_names_of_the_file_are_its_own() {
+    clash::Reserved::typescript();
+}

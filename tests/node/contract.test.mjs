@@ -1,0 +1,112 @@
+// The TypeScript of a contract: it compiles where it is used rightly, does not where it is not, works against the server, and says of
+// every type what serde makes of it.
+
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { build } from 'esbuild';
+import WebSocket from 'ws';
+import { bundle } from './bundle.mjs';
+import { built, start } from './lib.mjs';
+
+const here = fileURLToPath(new URL('contract', import.meta.url));
+const chat = fileURLToPath(new URL('../../examples/chat/page/ts', import.meta.url));
+const tsc = fileURLToPath(new URL('node_modules/typescript/bin/tsc', import.meta.url));
+const program = path.join(built, 'contract');
+
+// The errors of a TypeScript project, as `{ file, line, code }`.
+async function compile(project) {
+  const { stdout } = await promisify(execFile)(process.execPath, [tsc, '--pretty', 'false', '-p', project]).catch((error) => error);
+  const lines = stdout.matchAll(/^(.+)\((\d+),\d+\): error (TS\d+): .*$/gm);
+  const errors = [...lines].map(([text, file, line, code]) => ({ file: path.basename(file), line: Number(line), code, text }));
+  assert.ok(errors.length > 0 || stdout.trim() === '', stdout);
+  return errors;
+}
+
+// A directory for what is only made here, inside this one, so that packages are found.
+function scratch(t) {
+  const directory = mkdtempSync(path.join(here, 'scratch-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  return directory;
+}
+
+test('a program that uses every event rightly compiles', async () => {
+  assert.deepEqual(await compile(here), []);
+});
+
+test("the chat's pages compile, and load what is made of them", async () => {
+  assert.deepEqual(await compile(chat), []);
+  for (const { path, text } of await bundle()) assert.equal(readFileSync(path, 'utf8'), text, 'run `node tests/node/bundle.mjs`');
+});
+
+test('each wrong use is an error, where it is', async (t) => {
+  const directory = scratch(t);
+  const config = { extends: '../tsconfig.json', include: ['../wrong/*.ts'] };
+  writeFileSync(path.join(directory, 'tsconfig.json'), JSON.stringify(config));
+  const expected = readdirSync(path.join(here, 'wrong')).sort().map((file) => {
+    const lines = readFileSync(path.join(here, 'wrong', file), 'utf8').split('\n');
+    const at = lines.findIndex((line) => line.startsWith('// expected: '));
+    return `${file}:${at + 2} ${lines[at].slice('// expected: '.length)}`;
+  });
+  const found = (await compile(directory)).map(({ file, line, code }) => `${file}:${line} ${code}`);
+  assert.deepEqual(found.sort(), expected.sort());
+});
+
+// Bundles a program and loads it.
+async function load(t, name) {
+  const outfile = path.join(scratch(t), `${name}.mjs`);
+  const options = { bundle: true, format: 'esm', platform: 'node', packages: 'external', logLevel: 'error' };
+  await build({ entryPoints: [path.join(here, `${name}.ts`)], outfile, ...options });
+  return import(pathToFileURL(outfile));
+}
+
+test('it works with socket.io-client', async (t) => {
+  const server = await start(t, program, []);
+  await (await load(t, 'socketio')).run(server.http);
+  await server.stop();
+  assert.deepEqual(server.lines, [], 'nothing was emitted that the contract lacks');
+});
+
+test('it works with a plain WebSocket, over lost connections', async (t) => {
+  const server = await start(t, program, []);
+  const sockets = [];
+  globalThis.WebSocket = class extends WebSocket {
+    constructor(...args) {
+      super(...args);
+      sockets.push(this);
+    }
+  };
+  t.after(() => delete globalThis.WebSocket);
+  await (await load(t, 'plain')).run(server.ws, () => sockets.at(-1).terminate());
+  await server.stop();
+  assert.deepEqual(server.lines, [], 'nothing was emitted that the contract lacks');
+});
+
+// What the program prints, given `input`.
+async function output(argument, input = '') {
+  const child = spawn(program, [argument], { stdio: ['pipe', 'pipe', 'inherit'] });
+  child.stdin.end(input);
+  let text = '';
+  for await (const chunk of child.stdout.setEncoding('utf8')) text += chunk;
+  if (child.exitCode === null) await once(child, 'exit');
+  assert.equal(child.exitCode, 0, argument);
+  return text;
+}
+
+test('every value that serde writes has the type that the contract says', async (t) => {
+  const directory = scratch(t);
+  writeFileSync(path.join(directory, 'zoo.ts'), await output('zoo-types'));
+  writeFileSync(path.join(directory, 'tsconfig.json'), JSON.stringify({ extends: '../tsconfig.json', include: ['*.ts'] }));
+  assert.deepEqual((await compile(directory)).map(({ text }) => text), []);
+});
+
+test('values go through a program in JavaScript unchanged', async () => {
+  const lines = (await output('zoo')).trimEnd().split('\n');
+  assert.ok(lines.length > 500);
+  await output('zoo-check', lines.map((line) => JSON.stringify(JSON.parse(line))).join('\n'));
+});

@@ -1,0 +1,79 @@
+// Every event of the contract, with nothing but a WebSocket.
+
+import { expect, failure, heard } from "./expect";
+import {
+  type AdminClientToServerEvents, type AdminServerToClientEvents, type Client, type ClientToServerEvents, RequestError,
+  type ServerToClientEvents, connect,
+} from "./server";
+
+export async function run(url: string, cut: () => void): Promise<void> {
+  const opened: number[] = [];
+  let lost = 0;
+  let isClosed = false;
+  const client = connect(`${url}/ws`, {
+    onOpen: () => void opened.push(lost),
+    onClose: ({ code }) => void (code === 1000 ? (isClosed = true) : lost++),
+  });
+
+  // Sent before there is a connection.
+  const early = client.request("sum", 1, 2);
+  expect(await early, 3);
+  expect(await client.request("sum", 1), 1);
+  expect(await client.request("sum", 1, null), 1);
+
+  const error = await failure(client.request("message", { to: "nobody", text: "hello" }));
+  if (!(error instanceof RequestError)) throw error;
+  expect(error.code, "not_delivered");
+  const bad = await failure(client.request("message", { to: "nobody" } as { to: string; text: string }));
+  expect(bad instanceof RequestError && bad.code, "invalid_payload");
+
+  let stop = () => {};
+  const delivered = heard<string>((hear) => (stop = client.on("delivered", ({ text }) => hear(text))));
+  client.emit("echo", "hi");
+  expect(await delivered, "hi");
+  stop();
+  const nothing: void = await client.request("echo", "hi");
+  expect(nothing, undefined);
+  const split: [string, number] = await client.request("split", "abc");
+  expect(split, ["abc", 3]);
+  expect(await client.request("checked", 7), true);
+  expect(await client.request("later", "text"), "text");
+  const count: number = await client.request("count");
+
+  let verdict: "yes" | "no" | "busy" = "yes";
+  client.on("question", (_question, answer) => {
+    if (verdict === "busy") answer({ error: { code: "busy", message: "not now" } });
+    else answer(verdict === "yes" ? "yes" : { no: { why: "unsure" } });
+  });
+  expect(await client.request("ask", "sure?"), "yes");
+  verdict = "no";
+  expect(await client.request("ask", "sure?"), { no: { why: "unsure" } });
+  verdict = "busy";
+  expect((await failure(client.request("ask", "sure?"))) instanceof RequestError, true);
+
+  // Binary data is base64 here.
+  const file = heard<string>((hear) => client.on("file", ({ content }) => hear(content)));
+  const content: string = await client.request("upload", { name: "a", content: "AQID" });
+  expect([content, await file], ["AQID", "AQID"]);
+
+  // What waits for an answer fails when the connection is lost; what is sent then goes out over the next one.
+  cut();
+  const again = await Promise.allSettled([client.request("count"), heard<void>((hear) => setTimeout(hear, 50))]);
+  if (again[0].status === "rejected") expect((again[0].reason as RequestError).code, "closed");
+  expect((await client.request("count")) > count, true);
+  expect([lost, opened], [1, [0, 1]]);
+
+  const admin = connect<AdminServerToClientEvents, AdminClientToServerEvents>(`${url}/admin`);
+  expect(await admin.request("restart", 9), 9);
+  admin.close();
+  client.close();
+  await heard<void>((hear) => setTimeout(hear, 100));
+  expect([isClosed, lost], [true, 1]);
+  expect(await failure(client.request("count")).then((error) => (error as RequestError).code), "closed");
+}
+
+/** A client can be kept, and passed on. */
+export class Kept {
+  client: Client<ServerToClientEvents, ClientToServerEvents> = connect("ws://127.0.0.1/ws");
+  echo = (text: string): void => this.client.emit("echo", text);
+}

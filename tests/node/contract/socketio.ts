@@ -1,0 +1,65 @@
+// Every event of the contract, with `socket.io-client`.
+
+import { io, type Socket } from "socket.io-client";
+import { expect, heard } from "./expect";
+import type {
+  AdminClientToServerEvents, AdminServerToClientEvents, ClientToServerEvents, Delivered, ServerToClientEvents, Verdict,
+} from "./server";
+
+export async function run(url: string): Promise<void> {
+  const socket: Socket<ServerToClientEvents, ClientToServerEvents> = io(url, { transports: ["websocket"], forceNew: true });
+  await heard<void>((connected) => socket.on("connect", connected));
+  const id = socket.id ?? "";
+
+  const delivered = heard<Delivered>((hear) => socket.once("delivered", hear));
+  const receipt = await socket.emitWithAck("message", { to: id, text: "hello" });
+  if ("error" in receipt) throw new Error(receipt.error.message);
+  expect(receipt.length, 5);
+  expect(await delivered, { text: "hello" });
+
+  const failed = await heard<"no_text" | "not_delivered" | string>((hear) =>
+    socket.emit("message", { to: id, text: "" }, (answer) => {
+      if (!("error" in answer)) return hear(`${answer.length}`);
+      // Any other code than those of the handler and the framework's would not compile.
+      if (answer.error.code === "no_text" || answer.error.code === "not_delivered") hear(answer.error.code);
+      else if (answer.error.code === "invalid_payload") hear(answer.error.path ?? "");
+    }),
+  );
+  expect(failed, "no_text");
+
+  const echoed = heard<Delivered>((hear) => socket.once("delivered", hear));
+  socket.emit("echo", "hi");
+  expect(await echoed, { text: "hi" });
+  await heard<void>((hear) => socket.emit("echo", "hi", (failed) => {
+    expect(failed, undefined);
+    hear();
+  }));
+
+  expect(await socket.emitWithAck("sum", 1, 2), 3);
+  expect(await socket.emitWithAck("sum", 1, null), 1);
+  const split = await heard<string>((hear) =>
+    socket.emit("split", "abc", (...answer) => hear(answer.length === 2 ? `${answer[0]} ${answer[1]}` : "")),
+  );
+  expect(split, "abc 3");
+  expect(await socket.emitWithAck("checked", 7), true);
+  expect(await socket.emitWithAck("later", "text"), "text");
+  expect(await socket.timeout(5000).emitWithAck("count"), 1);
+
+  socket.once("question", (question, answer) => answer(question.text === "sure?" ? "yes" : { no: { why: "unsure" } }));
+  expect(await socket.emitWithAck("ask", "sure?"), "yes" satisfies Verdict);
+  socket.once("question", (_question, answer) => answer({ error: { code: "busy", message: "not now" } }));
+  const refused = await socket.emitWithAck("ask", "sure?");
+  expect(typeof refused === "object" && "error" in refused, true);
+
+  const content = new Uint8Array([1, 2, 3]);
+  const file = heard<number>((hear) => socket.once("file", ({ content }) => hear(content.byteLength)));
+  const answer = await socket.emitWithAck("upload", { name: "a", content });
+  if ("error" in answer) throw new Error(answer.error.message);
+  expect(answer.byteLength, 3);
+  expect(await file, 3);
+
+  const admin: Socket<AdminServerToClientEvents, AdminClientToServerEvents> = socket.io.socket("/admin");
+  expect(await admin.emitWithAck("restart", 9), 9);
+  socket.disconnect();
+  admin.disconnect();
+}

@@ -1,0 +1,8 @@
+import type { Socket } from "socket.io-client";
+import type { ClientToServerEvents, ServerToClientEvents } from "../server";
+
+declare const socket: Socket<ServerToClientEvents, ClientToServerEvents>;
+
+// expected: TS2322
+const receipt: { length: string } = await socket.emitWithAck("message", { to: "", text: "" });
+export { receipt };

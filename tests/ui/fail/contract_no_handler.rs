@@ -1,0 +1,33 @@
+use serde::Serialize;
+use socketio::{Contract, contract, event, handlers};
+use ts_rs::TS;
+
+mod chat {
+    pub fn say(_text: String) {}
+}
+
+struct Rooms;
+
+#[handlers]
+impl Rooms {
+    #[event("join")]
+    fn join(&self) {}
+
+    fn plain(&self) {}
+}
+
+#[event("said")]
+#[derive(Serialize, TS)]
+struct Said(String);
+
+contract! {
+    Chat {
+        "/" {
+            receives [Rooms::join, chat::say, Rooms::plain, Said]
+        }
+    }
+}
+
+fn main() {
+    Chat::describe();
+}

@@ -1,0 +1,19 @@
+use serde::Serialize;
+use socketio::{Contract, contract, event};
+use ts_rs::TS;
+
+#[event("join")]
+fn join(_room: String) {}
+
+#[derive(Serialize, TS)]
+struct Said(String);
+
+contract! {
+    Chat {
+        "/" { emits [Said, join] }
+    }
+}
+
+fn main() {
+    Chat::describe();
+}

@@ -1,0 +1,81 @@
+//! Contracts name functions, methods and payload types, whatever lifetimes, parameters and conditions they have.
+#![deny(warnings, rust_2018_idioms, unreachable_pub)]
+
+use serde::{Deserialize, Serialize};
+use socketio::{Hub, Socket, contract, event, events, handlers};
+use std::borrow::Cow;
+use ts_rs::TS;
+
+#[derive(Deserialize, TS)]
+pub struct Message<'a> {
+    #[serde(borrow)]
+    text: Cow<'a, str>,
+}
+
+mod chat {
+    use super::*;
+
+    #[event("message")]
+    pub(super) async fn message<'a>(socket: &'a Socket, message: Message<'a>) -> String {
+        format!("{}: {}", socket.id(), message.text)
+    }
+
+    #[event("payload")]
+    pub(super) fn payload(namespace: u8, description: u8) -> u8 {
+        namespace + description
+    }
+
+    #[event("said")]
+    #[derive(Serialize, TS)]
+    pub(super) struct Said<'a> {
+        pub(super) text: &'a str,
+    }
+}
+
+use chat::payload;
+
+#[allow(non_camel_case_types)]
+struct shelf<T>(T);
+
+#[handlers]
+impl<T: Send + Sync + 'static> shelf<T> {
+    #[event("put")]
+    fn put(&self, _at: u8) -> usize {
+        size_of::<T>()
+    }
+}
+
+#[event("page")]
+#[derive(Serialize, TS)]
+struct Page<T> {
+    items: Vec<T>,
+}
+
+contract! {
+    /// Everything.
+    #[derive(PartialEq)]
+    pub(crate) Chat {
+        /// For all.
+        "/" {
+            receives [
+                chat::message,
+                payload,
+                <shelf<u8>>::put,
+                #[cfg(any())]
+                nothing,
+            ]
+            emits [chat::Said, Page<u8>,]
+        }
+        "/empty" {}
+        "/room-{id}" { emits [Page<u8>] }
+    }
+}
+
+fn main() -> Result<(), socketio::BuildError> {
+    let hub = Hub::builder().events(events![chat::message, payload]).events(shelf(1u8)).contract::<Chat>().build()?;
+    let _ = hub.broadcast(&chat::Said { text: "hello" });
+    let _ = hub.broadcast(&Page { items: vec![1u8] });
+    assert_eq!(hub.contract_violations(), []);
+    assert!(Chat == Chat);
+    Ok(())
+}
