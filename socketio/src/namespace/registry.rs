@@ -387,7 +387,7 @@ mod tests {
         }
     }
 
-    /// Run it alone and optimized: `cargo test --release -p socketio --lib many_rooms -- --ignored --nocapture`.
+    /// Run it alone and optimized: `cargo test --release -p socketio --lib among_many_rooms -- --ignored --nocapture`.
     #[test]
     #[ignore = "a measurement"]
     #[allow(clippy::print_stdout, reason = "the times are for people to read")]
