@@ -3,6 +3,7 @@
 #[path = "contract/server.rs"]
 mod server;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use socketio::{BuildError, ContractViolation, Hub, Socket, contract, event, events};
 use socketio_tests::serve;
@@ -28,7 +29,7 @@ fn leave() {}
 fn joined() {}
 
 #[event("greeted")]
-#[derive(Serialize, TS)]
+#[derive(JsonSchema, Serialize, TS)]
 struct Greeted {
     name: String,
 }
@@ -38,7 +39,7 @@ struct Greeted {
 struct OtherGreeted;
 
 #[event("asked", ack = bool)]
-#[derive(Serialize, TS)]
+#[derive(JsonSchema, Serialize, TS)]
 struct Asked;
 
 contract! {
@@ -174,25 +175,27 @@ fn a_stale_file_is_shown_with_what_differs() {
 }
 
 mod clash {
+    use schemars::JsonSchema;
     use serde::Serialize;
     use socketio::{contract, event};
     use ts_rs::TS;
 
     #[event("one")]
-    #[derive(Serialize, TS)]
+    #[derive(JsonSchema, Serialize, TS)]
     pub(super) struct Same(u8);
 
     pub(super) mod other {
+        use schemars::JsonSchema;
         use serde::Serialize;
         use socketio::event;
         use ts_rs::TS;
 
         #[event("two")]
-        #[derive(Serialize, TS)]
+        #[derive(JsonSchema, Serialize, TS)]
         pub(in super::super) struct Same(String);
 
         #[event("three")]
-        #[derive(Serialize, TS)]
+        #[derive(JsonSchema, Serialize, TS)]
         pub(in super::super) struct Failed(String);
     }
 

@@ -19,6 +19,8 @@ mod socket;
 mod transport;
 mod wire;
 
+#[cfg(feature = "asyncapi")]
+pub use contract::{AsyncApiInfo, DocsRoutes};
 pub use contract::{Contract, ContractViolation, Describe, DescribedArguments, Description, ErrorCodes};
 #[doc(hidden)]
 pub use contract::{
@@ -68,6 +70,9 @@ pub mod guide {
     pub mod why_does_my_handler_not_compile {}
     #[doc = include_str!("docs/contract.md")]
     pub mod contract {}
+    #[cfg(feature = "asyncapi")]
+    #[doc = include_str!("docs/asyncapi.md")]
+    pub mod asyncapi {}
     #[doc = include_str!("docs/blocking.md")]
     pub mod blocking_work {}
     #[doc = include_str!("docs/delivery.md")]

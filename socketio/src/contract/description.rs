@@ -101,6 +101,8 @@ pub struct DescribedType {
     pub(crate) name: fn() -> &'static str,
     #[cfg(feature = "typescript")]
     pub(crate) typescript: super::typescript::TypeScript,
+    #[cfg(feature = "asyncapi")]
+    pub(crate) schema: super::asyncapi::SchemaSource,
 }
 
 impl DescribedType {
@@ -110,6 +112,8 @@ impl DescribedType {
             name: type_name::<T>,
             #[cfg(feature = "typescript")]
             typescript: super::typescript::TypeScript::of::<T>(),
+            #[cfg(feature = "asyncapi")]
+            schema: super::asyncapi::SchemaSource::of::<T>(),
         }
     }
 }
