@@ -210,9 +210,9 @@ async fn a_client_is_asked_and_answers() {
     let asked = socket.emit_with_ack::<u8>(("failing?",));
     let question = client.json().await;
     client.send(json!({ "id": question["id"], "error": { "code": "no" } }).to_string()).await;
-    // To Socket.IO, an answer is a list of arguments, whatever they say.
+    // To Socket.IO, an answer is a list of arguments, and what has no message is no error.
     match asked.await {
-        Err(AckError::Failed(error)) if flavour().is_plain() => assert_eq!(error, json!({ "code": "no" })),
+        Err(AckError::Failed(error)) if flavour().is_plain() => assert_eq!(error.code(), "no"),
         Err(AckError::Payload(error)) if !flavour().is_plain() => assert!(error.message().contains("map"), "{error}"),
         other => panic!("{other:?}"),
     }

@@ -139,6 +139,64 @@ async fn an_answer_that_no_client_knows_of_is_found() {
     assert_eq!(hub.contract_violations(), [expected]);
 }
 
+mod undeclared {
+    use socketio::{Argument, Arguments, DescribedArguments, ErrorCodes, EventError, contract, event};
+
+    pub(super) struct Failure(&'static str);
+
+    impl ErrorCodes for Failure {
+        const CODES: &'static [&'static str] = &["declared"];
+    }
+
+    impl From<Failure> for EventError {
+        fn from(Failure(code): Failure) -> Self {
+            Self::new(code, "")
+        }
+    }
+
+    pub(super) struct SignedIn;
+
+    impl<'a> Argument<'a> for SignedIn {
+        fn from_event(_: &mut Arguments<'a>) -> Result<Self, EventError> {
+            Err(EventError::new("signed_out", ""))
+        }
+
+        fn describe(payload: &mut DescribedArguments) {
+            payload.error_code("signed_out");
+        }
+    }
+
+    #[event("fail")]
+    pub(super) fn fail(is_declared: bool) -> Result<(), Failure> {
+        Err(Failure(if is_declared { "declared" } else { "undeclared" }))
+    }
+
+    #[event("enter")]
+    pub(super) fn enter(_user: SignedIn) {}
+
+    contract! {
+        pub(super) Failing { "/" { receives [fail, enter] } }
+    }
+}
+
+#[cfg(debug_assertions)]
+#[tokio::test]
+async fn a_code_that_the_contract_lacks_is_found() {
+    let events = events![undeclared::fail, undeclared::enter];
+    let hub = Hub::builder().events(events).contract::<undeclared::Failing>().build().unwrap();
+    let server = serve(hub.clone()).await;
+    let mut client = server.connect("1").await;
+    client.ask("fail", true).await;
+    client.ask("fail", "no bool").await;
+    client.ask("enter", ()).await;
+    client.ask("nothing", ()).await;
+    assert_eq!(hub.contract_violations(), []);
+    client.ask("fail", false).await;
+    let expected =
+        ContractViolation::UnknownCode { event: "fail".into(), namespace: "/".into(), code: "undeclared".into() };
+    assert_eq!(hub.contract_violations(), [expected]);
+}
+
 /// Where the clients of the tests with node find it.
 fn exported() -> &'static Path {
     Path::new("node/contract/server.ts")
@@ -172,6 +230,62 @@ fn a_stale_file_is_shown_with_what_differs() {
     std::fs::write(&file, text.replace('\n', "\r\n")).unwrap();
     Greetings::assert_exported(&file);
     std::fs::remove_dir_all(directory).unwrap();
+}
+
+/// What the README and the guide show of their contracts' TypeScript.
+mod shown {
+    use schemars::JsonSchema;
+    use serde::{Deserialize, Serialize};
+    use socketio::{ErrorCodes, EventError, contract, event};
+    use ts_rs::TS;
+
+    #[derive(Deserialize, JsonSchema, TS)]
+    pub(super) struct Message {
+        #[allow(dead_code)]
+        to: String,
+    }
+
+    #[event("delivered")]
+    #[derive(JsonSchema, Serialize, TS)]
+    pub(super) struct Delivered<'a> {
+        text: &'a str,
+    }
+
+    #[derive(JsonSchema, Serialize, TS)]
+    pub(super) struct Receipt {
+        length: usize,
+    }
+
+    /// Says something to somebody.
+    #[event("message")]
+    async fn message(_message: Message) -> Result<Receipt, ChatError> {
+        Err(ChatError)
+    }
+
+    pub(super) struct ChatError;
+
+    impl From<ChatError> for EventError {
+        fn from(_: ChatError) -> Self {
+            "".into()
+        }
+    }
+
+    impl ErrorCodes for ChatError {
+        const CODES: &'static [&'static str] = &["not_delivered"];
+    }
+
+    contract! {
+        pub(super) Chat { "/" { receives [message] emits [Delivered] } }
+    }
+}
+
+#[test]
+fn the_readme_shows_what_is_exported() {
+    let readme = include_str!("../README.md");
+    let shown = readme.split("```ts\n").find(|block| block.contains("interface ServerToClientEvents")).unwrap();
+    let shown = shown.split("```").next().unwrap();
+    let exported = shown::Chat::typescript();
+    assert!(exported.contains(shown), "{exported}");
 }
 
 mod clash {

@@ -1,6 +1,6 @@
 //! What can go wrong in the chat, and how clients are told.
 
-use socketio::{EmitError, EventError, JoinError};
+use socketio::{EmitError, ErrorCodes, EventError, JoinError};
 
 use crate::names::RoomName;
 
@@ -28,6 +28,11 @@ impl From<ChatError> for EventError {
             ChatError::Emit(error) => error.into(),
         }
     }
+}
+
+impl ErrorCodes for ChatError {
+    const CODES: &'static [&'static str] =
+        &["nobody_there", "not_delivered", "not_in_room", "not_joined", "handler_error"];
 }
 
 impl From<JoinError> for ChatError {

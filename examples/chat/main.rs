@@ -24,8 +24,11 @@
 //!
 //! `people.rs` has free handlers with [`State`](socketio::State), `rooms.rs` has handlers that share `self`: both ways do
 //! the same, and go together. `names.rs` shows payloads that can't be wrong, `error.rs` errors that clients understand.
-//! `page/connection.js` is all that a plain client needs, `page/socketio.js` the same over `socket.io-client`.
+//! `contract.rs` gathers all of it, and is exported to `page/ts/contract.ts`; with that, `page/ts/connection.ts` is all that a plain
+//! client needs, `page/ts/socketio.ts` the same over `socket.io-client`. The pages load what `node tests/node/bundle.mjs` makes of them.
+//! <http://127.0.0.1:3000/docs/> shows the contract, and sends its events.
 
+mod contract;
 mod error;
 mod names;
 mod page;
@@ -33,7 +36,7 @@ mod people;
 mod rooms;
 
 use axum::routing::get;
-use socketio::Hub;
+use socketio::{AsyncApiInfo, Hub};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 #[tokio::main]
@@ -42,11 +45,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .state(people::People::default())
         .events(people::EVENTS)
         .events(rooms::Rooms::default())
+        .contract::<contract::Chat>()
         .max_rooms(20)
         .build()?;
+    let info = AsyncApiInfo::new("Chat", env!("CARGO_PKG_VERSION"));
     let app = page::router()
         .route("/ws", get(hub.websocket()))
-        .merge(hub.socketio().serve_client(socketio_examples::client_directory()));
+        .merge(hub.socketio().serve_client(socketio_examples::client_directory()))
+        .merge(hub.docs::<contract::Chat>(info).websocket("/", "/ws?name=reader"));
     socketio_examples::serve("chat", app, hub).await?;
     Ok(())
 }

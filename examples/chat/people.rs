@@ -1,11 +1,13 @@
 //! Who is there, and what they tell each other: free handlers that share the state [`People`].
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use socketio::{EmitError, Events, Handshake, Refusal, Socket, State, event, events};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use ts_rs::TS;
 
 use crate::error::ChatError;
 use crate::names::{Name, Text};
@@ -59,33 +61,34 @@ impl People {
 }
 
 #[event("welcome")]
-#[derive(Serialize)]
-struct Welcome<'a> {
+#[derive(Serialize, JsonSchema, TS)]
+pub(crate) struct Welcome<'a> {
     name: &'a Name,
     people: Vec<Name>,
 }
 
 #[event("arrived")]
-#[derive(Serialize)]
-struct Arrived<'a> {
+#[derive(Serialize, JsonSchema, TS)]
+pub(crate) struct Arrived<'a> {
     name: &'a Name,
 }
 
 #[event("left")]
-#[derive(Serialize)]
-struct Left<'a> {
+#[derive(Serialize, JsonSchema, TS)]
+pub(crate) struct Left<'a> {
     name: &'a Name,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema, TS)]
 pub(crate) struct Tell {
     to: String,
     text: Text,
 }
 
-#[event("told")]
-#[derive(Serialize)]
-struct Told {
+/// The receiver's page answers that it has it.
+#[event("told", ack = ())]
+#[derive(Serialize, JsonSchema, TS)]
+pub(crate) struct Told {
     from: Name,
     text: Text,
     at: u64,
@@ -93,13 +96,13 @@ struct Told {
 
 /// The last that a client hears: why the server closes its connection. A WebSocket's close says it too, Socket.IO's can't.
 #[event("farewell")]
-#[derive(Serialize)]
-struct Farewell<'a> {
+#[derive(Serialize, JsonSchema, TS)]
+pub(crate) struct Farewell<'a> {
     reason: &'a str,
 }
 
-#[derive(Serialize)]
-struct Delivered {
+#[derive(Serialize, JsonSchema, TS)]
+pub(crate) struct Delivered {
     at: u64,
 }
 
@@ -148,12 +151,12 @@ fn leave(socket: &Socket, name: Name, people: State<People>) -> Result<(), EmitE
 
 /// Passes a message on, and answers once the receiver's page has. Others of the sender's events do not wait for that.
 #[event("tell", concurrent)]
-async fn tell(from: Name, Tell { to, text }: Tell, people: State<People>) -> Result<Delivered, ChatError> {
+pub(crate) async fn tell(from: Name, Tell { to, text }: Tell, people: State<People>) -> Result<Delivered, ChatError> {
     let Some(receiver) = people.find(&to) else {
         return Err(ChatError::NobodyThere(to));
     };
     let at = now();
-    let answer = receiver.timeout(DELIVERED_WITHIN).emit_with_ack::<()>(&Told { from, text, at });
-    answer.await.map_err(|_| ChatError::NotDelivered(to))?;
+    let delivered = receiver.request(&Told { from, text, at }).timeout(DELIVERED_WITHIN);
+    delivered.await.map_err(|_| ChatError::NotDelivered(to))?;
     Ok(Delivered { at })
 }

@@ -1,9 +1,11 @@
 //! The rooms and what is said in them: handlers that share `self`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use socketio::{EmitError, Socket, event, handlers};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use ts_rs::TS;
 
 use crate::error::ChatError;
 use crate::names::{Name, RoomName, Text};
@@ -16,15 +18,15 @@ const REMEMBERED: usize = 50;
 #[derive(Default)]
 pub(crate) struct Rooms(Mutex<HashMap<RoomName, VecDeque<Said>>>);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema, TS)]
 pub(crate) struct Say {
     room: RoomName,
     text: Text,
 }
 
 #[event("said")]
-#[derive(Clone, Serialize)]
-struct Said {
+#[derive(Clone, Serialize, JsonSchema, TS)]
+pub(crate) struct Said {
     room: RoomName,
     from: Name,
     text: Text,
@@ -33,43 +35,43 @@ struct Said {
 }
 
 #[event("joined")]
-#[derive(Serialize)]
-struct Joined<'a> {
+#[derive(Serialize, JsonSchema, TS)]
+pub(crate) struct Joined<'a> {
     room: &'a RoomName,
     name: &'a Name,
 }
 
 #[event("parted")]
-#[derive(Serialize)]
-struct Parted<'a> {
+#[derive(Serialize, JsonSchema, TS)]
+pub(crate) struct Parted<'a> {
     room: &'a RoomName,
     name: &'a Name,
 }
 
 #[event("typing")]
-#[derive(Serialize)]
-struct Typing<'a> {
+#[derive(Serialize, JsonSchema, TS)]
+pub(crate) struct Typing<'a> {
     room: &'a RoomName,
     name: &'a Name,
 }
 
 /// What somebody is told who joins a room.
-#[derive(Serialize)]
-struct Scene {
+#[derive(Serialize, JsonSchema, TS)]
+pub(crate) struct Scene {
     room: RoomName,
     members: Vec<Name>,
     said: Vec<Said>,
 }
 
-#[derive(Serialize)]
-struct Receipt {
+#[derive(Serialize, JsonSchema, TS)]
+pub(crate) struct Receipt {
     at: u64,
 }
 
 #[handlers]
 impl Rooms {
     #[event("join")]
-    fn join(&self, socket: &Socket, name: Name, room: RoomName) -> Result<Scene, ChatError> {
+    pub(crate) fn join(&self, socket: &Socket, name: Name, room: RoomName) -> Result<Scene, ChatError> {
         socket.join(&room)?;
         socket.to(&room).emit(&Joined { room: &room, name: &name })?;
         let said = self.lock().entry(room.clone()).or_default().iter().cloned().collect();
@@ -77,7 +79,7 @@ impl Rooms {
     }
 
     #[event("part")]
-    fn part(&self, socket: &Socket, name: Name, room: RoomName) -> Result<(), EmitError> {
+    pub(crate) fn part(&self, socket: &Socket, name: Name, room: RoomName) -> Result<(), EmitError> {
         socket.leave(&room);
         if socket.within(&room).sockets().is_empty() {
             self.lock().remove(&room);
@@ -86,7 +88,7 @@ impl Rooms {
     }
 
     #[event("say")]
-    fn say(&self, socket: &Socket, from: Name, Say { room, text }: Say) -> Result<Receipt, ChatError> {
+    pub(crate) fn say(&self, socket: &Socket, from: Name, Say { room, text }: Say) -> Result<Receipt, ChatError> {
         if !socket.is_in(&room) {
             return Err(ChatError::NotInRoom(room));
         }
@@ -97,7 +99,7 @@ impl Rooms {
 
     /// Worth so little a moment later that it may be dropped on its way.
     #[event("typing")]
-    fn typing(&self, socket: &Socket, name: Name, room: RoomName) -> Result<(), EmitError> {
+    pub(crate) fn typing(&self, socket: &Socket, name: Name, room: RoomName) -> Result<(), EmitError> {
         socket.to(&room).volatile().emit(&Typing { room: &room, name: &name })
     }
 

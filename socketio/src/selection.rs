@@ -1,14 +1,15 @@
 //! Selections: whom a message goes to, and how.
 
-use serde::de::DeserializeOwned;
+use serde::Serialize;
 use smallvec::SmallVec;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::event::message::IntoMessage;
+use crate::event::message::{IntoMessage, Request};
 use crate::namespace::space::Space;
+use crate::socket::answer::FromAnswer;
+use crate::socket::answers::AckStream;
 use crate::socket::remote::RemoteSocket;
-use crate::socket::requests::{AckFuture, Answers, ask_all};
 use crate::socket::{Socket, SocketId};
 
 /// Why a message was not sent.
@@ -145,7 +146,8 @@ impl<'a> Selection<'a> {
         Self { volatile: true, ..self }
     }
 
-    /// How long [`emit_with_ack`](Self::emit_with_ack) waits. Default: the hub's [`ack_timeout`](crate::Builder::ack_timeout).
+    /// How long [`emit_with_ack`](Self::emit_with_ack) and [`request`](Self::request) wait. Default: the hub's
+    /// [`ack_timeout`](crate::Builder::ack_timeout).
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout: Some(timeout), ..self }
     }
@@ -167,17 +169,27 @@ impl<'a> Selection<'a> {
     /// # Errors
     ///
     /// The payload does not serialize, or it is no event.
-    pub fn emit_with_ack<T>(self, message: impl IntoMessage) -> AckFuture<Answers<T>>
-    where
-        T: DeserializeOwned + Send + 'static,
-    {
+    pub fn emit_with_ack<T: FromAnswer>(self, message: impl IntoMessage) -> AckStream<T> {
         let packet = match message.into_packet() {
-            Ok(packet) if packet.name().is_some() => packet.with_volatile(self.volatile),
-            Ok(_) => return AckFuture::failed(EmitError::InvalidName(String::new())),
-            Err(error) => return AckFuture::failed(error),
+            Ok(packet) if packet.name().is_none() => Err(EmitError::InvalidName(String::new())),
+            Ok(packet) => Ok(packet.with_volatile(self.volatile)),
+            Err(error) => Err(error),
         };
         let timeout = self.timeout;
-        ask_all(&self.sockets(), packet, timeout)
+        AckStream::ask(&self.sockets(), packet, timeout)
+    }
+
+    /// Asks all that are selected and connected to this server, and waits for the answers that belong to the question:
+    /// [`emit_with_ack`](Self::emit_with_ack) for payload types that say what they are answered with. See [`AckStream`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`emit_with_ack`](Self::emit_with_ack).
+    pub fn request<Q>(self, question: &Q) -> AckStream<Q::Answer>
+    where
+        Q: Request<Answer: FromAnswer> + Serialize,
+    {
+        self.emit_with_ack(question)
     }
 
     /// Lets the selected sockets join rooms. Those that can't, because they are in too many or just leaving, do not.

@@ -10,15 +10,39 @@ use std::collections::HashMap;
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::any::Any;
+use crate::requests;
 
 pub(crate) const EVENTS: Events = events![
-    echo, ack, fail, never, ask, leaving, join, leave, rooms, select, poll, fetch, shift, kick, bye, volley, burst,
-    collect, collected, handshake, transport, namespaces, watch, going
+    echo,
+    ack,
+    fail,
+    never,
+    ask,
+    leaving,
+    join,
+    leave,
+    rooms,
+    select,
+    poll,
+    fetch,
+    shift,
+    kick,
+    bye,
+    volley,
+    burst,
+    collect,
+    collected,
+    handshake,
+    transport,
+    namespaces,
+    watch,
+    going,
+    ..requests::EVENTS
 ];
 
 /// Whom something is for.
 #[derive(Deserialize)]
-struct Chosen {
+pub(crate) struct Chosen {
     from: Option<String>,
     #[serde(default)]
     to: Vec<String>,
@@ -29,7 +53,7 @@ struct Chosen {
 }
 
 impl Chosen {
-    fn select<R>(&self, socket: &Socket, act: impl FnOnce(Selection<'_>) -> R) -> R {
+    pub(crate) fn select<R>(&self, socket: &Socket, act: impl FnOnce(Selection<'_>) -> R) -> R {
         let namespace = socket.hub().of(socket.namespace());
         let all = match self.from.as_deref() {
             Some("socket") => socket.except(""),

@@ -2,6 +2,7 @@
 
 mod any;
 mod events;
+mod requests;
 mod settings;
 
 use axum::Router;

@@ -7,6 +7,7 @@ mod zoo;
 
 use axum::Router;
 use axum::routing::get;
+use socketio::AsyncApiInfo;
 use std::io::{self, Write};
 use tokio::net::TcpListener;
 
@@ -14,7 +15,7 @@ use tokio::net::TcpListener;
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     match std::env::args().nth(1).as_deref() {
         Some("zoo") => zoo::write(&mut io::stdout().lock())?,
-        Some("asyncapi") => writeln!(io::stdout(), "{:#}", server::Chat::asyncapi(server::info()))?,
+        Some("asyncapi") => writeln!(io::stdout(), "{:#}", server::Chat::asyncapi(info()))?,
         Some("zoo-asyncapi") => zoo::write_asyncapi(&mut io::stdout().lock())?,
         Some("zoo-types") => zoo::write_typescript(&mut io::stdout().lock())?,
         Some("zoo-check") => zoo::check(io::stdin().lines())?,
@@ -24,13 +25,19 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
+fn info() -> AsyncApiInfo {
+    AsyncApiInfo::new("Chat <b>&amp;</b>", "1.2.3")
+        .server("production", "wss://chat.example.org/socket.io/")
+        .server("here", "ws://127.0.0.1:3000")
+}
+
 async fn serve() -> Result<(), Box<dyn std::error::Error>> {
     let hub = server::hub()?;
     let app = Router::new()
         .route("/ws", get(hub.websocket()))
         .route("/admin", get(hub.of("/admin").websocket()))
         .merge(hub.socketio())
-        .merge(hub.docs::<server::Chat>(server::info()).websocket("/", "/ws"));
+        .merge(hub.docs::<server::Chat>(info()).websocket("/", "/ws"));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?)?;
     tokio::select! {

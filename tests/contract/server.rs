@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use socketio::{
-    Ack, AckError, Args, AsyncApiInfo, Binary, BuildError, EmitError, ErrorCodes, EventError, Hub, PayloadError,
-    Socket, contract, event, events, handlers,
+    Ack, AckError, Args, Binary, BuildError, EmitError, ErrorCodes, EventError, Hub, PayloadError, Socket, contract,
+    event, events, handlers,
 };
 use std::borrow::Cow;
 use ts_rs::TS;
@@ -111,7 +111,7 @@ fn later(ack: Ack, text: String) {
 /// Asks the client, and tells what it has answered.
 #[event("ask")]
 async fn ask(socket: &Socket, text: String) -> Result<Verdict, AckError> {
-    socket.emit_with_ack(&Question { text }).await
+    socket.request(&Question { text }).await
 }
 
 /// Sends the file back, and answers with its content.
@@ -148,12 +148,6 @@ contract! {
         /// For those who may.
         "/admin" { receives [restart] }
     }
-}
-
-pub(crate) fn info() -> AsyncApiInfo {
-    AsyncApiInfo::new("Chat <b>&amp;</b>", "1.2.3")
-        .server("production", "wss://chat.example.org/socket.io/")
-        .server("here", "ws://127.0.0.1:3000")
 }
 
 pub(crate) fn hub() -> Result<Hub, BuildError> {

@@ -9,7 +9,7 @@ import { Parser } from '@asyncapi/parser';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { launch } from './browser.mjs';
-import { Client, built, start } from './lib.mjs';
+import { Client, built, run, start } from './lib.mjs';
 
 const program = path.join(built, 'contract');
 
@@ -37,17 +37,29 @@ function validators(document) {
   };
 }
 
+// What the parser has to say against a document.
+async function faultsOf(text) {
+  const { document, diagnostics } = await new Parser().parse(text);
+  // It is of version 3.0, and that there is a newer one is no fault.
+  const faults = diagnostics.filter(({ code }) => code !== 'asyncapi-latest-version');
+  assert.equal(document?.version() ?? '3.0.0', '3.0.0');
+  return faults.map(({ message, path }) => `${path.join('.')}: ${message}`);
+}
+
 const payload = (message, channel = 'root') => `/channels/${channel}/messages/${message}/payload`;
 
 for (const document of ['asyncapi', 'zoo-asyncapi']) {
   test(`the document that \`contract ${document}\` writes is valid`, async () => {
-    const { document: parsed, diagnostics } = await new Parser().parse(await output(document));
-    // It is of version 3.0, and that there is a newer one is no fault.
-    const faults = diagnostics.filter(({ code }) => code !== 'asyncapi-latest-version');
-    assert.deepEqual(faults.map(({ message, path }) => `${path.join('.')}: ${message}`), []);
-    assert.ok(parsed.version().startsWith('3.0.'));
+    assert.deepEqual(await faultsOf(await output(document)), []);
   });
 }
+
+test('so is that of the chat, which serves it beside the page', async (t) => {
+  const chat = await run(t, 'chat');
+  const response = await fetch(`${chat.http}/docs/asyncapi.json`);
+  assert.equal(response.headers.get('content-type'), 'application/json');
+  assert.deepEqual(await faultsOf(await response.text()), []);
+});
 
 test('it says everything that the contract says', async () => {
   const { document } = await new Parser().parse(await output('asyncapi'));

@@ -11,9 +11,11 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import WebSocket from 'ws';
+import { bundle } from './bundle.mjs';
 import { built, start } from './lib.mjs';
 
 const here = fileURLToPath(new URL('contract', import.meta.url));
+const chat = fileURLToPath(new URL('../../examples/chat/page/ts', import.meta.url));
 const tsc = fileURLToPath(new URL('node_modules/typescript/bin/tsc', import.meta.url));
 const program = path.join(built, 'contract');
 
@@ -35,6 +37,11 @@ function scratch(t) {
 
 test('a program that uses every event rightly compiles', async () => {
   assert.deepEqual(await compile(here), []);
+});
+
+test("the chat's pages compile, and load what is made of them", async () => {
+  assert.deepEqual(await compile(chat), []);
+  for (const { path, text } of await bundle()) assert.equal(readFileSync(path, 'utf8'), text, 'run `node tests/node/bundle.mjs`');
 });
 
 test('each wrong use is an error, where it is', async (t) => {

@@ -1,102 +1,152 @@
-// A WebSocket with events and answers, that comes back when it is lost.
-//
-//   {event, data}       an event            {id, data}    its answer
-//   {event, data, id}   the same, asking    {id, error}   what went wrong instead
+// Made of ts/connection.ts and the contract by tests/node/bundle.mjs.
 
-// How the page calls this way to connect, and where the other one is.
-export const protocol = { name: 'a plain WebSocket', other: { name: 'Socket.IO', path: '/socketio/' } };
-
-const ANSWER_WITHIN = 15_000;
-const FIRST_PAUSE = 250;
-const LONGEST_PAUSE = 8_000;
-
-// Codes after which there is no coming back: closed by this page, refused, taken over by another page.
-const FINAL = [1000, 1008, 4001];
-
-export class Connection {
-  #url;
-  #handlers;
-  #socket;
-  #timer;
-  #pause = FIRST_PAUSE;
-  #asked = new Map();
-  #lastId = 0;
-
-  // `credentials` say who connects. `handlers.events` has a function for each event; what it returns is the answer, if one is
-  // asked for. `handlers.lost()` is called when the connection is lost, `handlers.ended(reason)` when it will not come back.
-  constructor(credentials, handlers) {
-    this.#url = `${location.origin.replace('http', 'ws')}/ws?${new URLSearchParams(credentials)}`;
-    this.#handlers = handlers;
-    addEventListener('online', this.#hurry);
-    this.#open();
+// ts/contract.ts
+var RequestError = class extends Error {
+  code;
+  path;
+  data;
+  constructor({ code, message, path, data }) {
+    super(message);
+    this.name = "RequestError";
+    this.code = code;
+    this.path = path;
+    this.data = data;
   }
-
-  // Sends an event that wants no answer; while there is no connection, it is dropped.
-  emit(event, data) {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#send({ event, data });
-  }
-
-  // Sends an event and resolves to its answer.
-  ask(event, data) {
-    return new Promise((resolve, reject) => {
-      if (this.#socket.readyState !== WebSocket.OPEN) return reject(new Error('there is no connection'));
-      const id = ++this.#lastId;
-      const timer = setTimeout(() => this.#answered({ id, error: { message: 'no answer' } }), ANSWER_WITHIN);
-      this.#asked.set(id, { resolve, reject, timer });
-      this.#send({ event, data, id });
-    });
-  }
-
-  close() {
-    this.#socket.close(1000);
-    this.#ended('');
-  }
-
-  #open() {
-    this.#socket = new WebSocket(this.#url);
-    this.#socket.onmessage = ({ data }) => this.#received(JSON.parse(data));
-    this.#socket.onclose = ({ code, reason }) => this.#closed(code, reason);
-  }
-
-  #send(envelope) {
-    this.#socket.send(JSON.stringify(envelope));
-  }
-
-  #received({ event, data, id, error }) {
-    this.#pause = FIRST_PAUSE;
-    if (event === undefined) return this.#answered({ id, data, error });
-    const answer = this.#handlers.events[event]?.(data);
-    if (id !== undefined) this.#send({ id, data: answer });
-  }
-
-  #answered({ id, data, error }) {
-    const asked = this.#asked.get(id);
-    if (!asked) return;
-    this.#asked.delete(id);
-    clearTimeout(asked.timer);
-    if (error) asked.reject(new Error(error.message));
-    else asked.resolve(data);
-  }
-
-  #closed(code, reason) {
-    for (const id of [...this.#asked.keys()]) this.#answered({ id, error: { message: 'the connection was lost' } });
-    if (FINAL.includes(code)) return this.#ended(reason);
-    this.#handlers.lost();
-    // Not all pages at once, after a server has gone and come back.
-    this.#timer = setTimeout(() => this.#open(), this.#pause * (0.5 + Math.random() / 2));
-    this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
-  }
-
-  #ended(reason) {
-    this.#socket.onclose = null;
-    clearTimeout(this.#timer);
-    removeEventListener('online', this.#hurry);
-    this.#handlers.ended(reason);
-  }
-
-  #hurry = () => {
-    if (this.#socket.readyState !== WebSocket.CLOSED) return;
-    clearTimeout(this.#timer);
-    this.#open();
+};
+function connect(url, options = {}) {
+  const listeners = /* @__PURE__ */ new Map();
+  const waiting = /* @__PURE__ */ new Map();
+  let queue = [];
+  let socket;
+  let lastId = 0;
+  let attempts = 0;
+  let closed = false;
+  const body = (args) => args.length === 1 ? { data: args[0] } : { args };
+  const send = (message) => {
+    if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+    else if (!closed) queue.push(message);
+  };
+  const settle = ({ id, data, args, error }) => {
+    const { resolve, reject } = waiting.get(id) ?? {};
+    waiting.delete(id);
+    if (error) reject?.(new RequestError(error));
+    else resolve?.(args ? args.length > 0 ? args : void 0 : data);
+  };
+  const hear = ({ event = "", id, data, args }) => {
+    const answer = (...values) => send(values[0]?.error ? { id, error: values[0].error } : { id, ...body(values) });
+    const passed = [...args ?? [data], ...id === void 0 ? [] : [answer]];
+    listeners.get(event)?.forEach((listener) => listener(...passed));
+  };
+  const open = () => {
+    socket = new WebSocket(url);
+    socket.onopen = () => {
+      attempts = 0;
+      options.onOpen?.();
+      queue.splice(0).forEach(send);
+    };
+    socket.onmessage = ({ data }) => {
+      let message = null;
+      try {
+        message = JSON.parse(data);
+      } catch {
+      }
+      if (typeof message?.event === "string") hear(message);
+      else if (message && message.id !== void 0) settle(message);
+    };
+    socket.onclose = (event) => {
+      const isWanted = options.onClose?.(event) !== false;
+      closed ||= !isWanted || event.code === 1008;
+      if (closed) queue = [];
+      for (const id of [...waiting.keys()].filter((id2) => !queue.some((message) => message.id === id2))) {
+        settle({ id, error: { code: "closed", message: "the connection was lost" } });
+      }
+      const wait = Math.min(1e4, 250 * 2 ** attempts++) * (0.5 + Math.random() / 2);
+      if (!closed) setTimeout(() => closed || open(), wait);
+    };
+  };
+  open();
+  return {
+    on(event, listener) {
+      const heard = listeners.get(event) ?? /* @__PURE__ */ new Set();
+      listeners.set(event, heard.add(listener));
+      return () => void heard.delete(listener);
+    },
+    emit(event, ...args) {
+      send({ event, ...body(args) });
+    },
+    request(event, ...args) {
+      const id = ++lastId;
+      return new Promise((resolve, reject) => {
+        const error = { code: "timeout", message: "the server did not answer in time" };
+        const timer = setTimeout(() => {
+          queue = queue.filter((message) => message.id !== id);
+          settle({ id, error });
+        }, options.timeout ?? 3e4);
+        const done = (settled) => (value) => (clearTimeout(timer), settled(value));
+        waiting.set(id, { resolve: done(resolve), reject: done(reject) });
+        if (closed) settle({ id, error: { code: "closed", message: "the connection is closed" } });
+        else send({ event, id, ...body(args) });
+      });
+    },
+    close() {
+      closed = true;
+      socket.close(1e3);
+    }
   };
 }
+
+// ts/page.ts
+var ANSWER_WITHIN = 15e3;
+
+// ts/connection.ts
+var protocol = { name: "a plain WebSocket", other: { name: "Socket.IO", path: "/socketio/" } };
+var FINAL = [1e3, 1008, 4001];
+var Connection = class {
+  #client;
+  #isOpen = false;
+  #ended;
+  constructor(credentials, { events, lost, ended }) {
+    this.#ended = (reason) => {
+      this.#ended = () => {
+      };
+      ended(reason);
+    };
+    const url = `${location.origin.replace("http", "ws")}/ws?${new URLSearchParams({ ...credentials })}`;
+    this.#client = connect(url, {
+      timeout: ANSWER_WITHIN,
+      onOpen: () => {
+        this.#isOpen = true;
+      },
+      onClose: ({ code, reason }) => {
+        this.#isOpen = false;
+        if (!FINAL.includes(code)) return lost();
+        this.#ended(reason);
+        return false;
+      }
+    });
+    const listen = (event) => this.#client.on(event, events[event]);
+    Object.keys(events).filter((event) => event !== "told").forEach(listen);
+    this.#client.on("told", (told, answer) => {
+      events.told(told);
+      answer(null);
+    });
+  }
+  /** Sends an event that wants no answer; while there is no connection, it is dropped. */
+  emit(event, room) {
+    if (this.#isOpen) this.#client.emit(event, room);
+  }
+  /** Sends an event and resolves to its answer. */
+  async ask(event, payload) {
+    if (!this.#isOpen) throw new Error("there is no connection");
+    const ask = this.#client.request;
+    return ask(event, payload);
+  }
+  close() {
+    this.#client.close();
+    this.#ended("");
+  }
+};
+export {
+  Connection,
+  protocol
+};

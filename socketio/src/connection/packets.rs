@@ -12,7 +12,7 @@ use super::{Connection, Protocol};
 use crate::event::disconnect::{Disconnect, DisconnectReason};
 use crate::event::incoming::{Incoming, Parts, ReceivedEvent, Subject};
 use crate::hub::config::MAX_DEPTH;
-use crate::socket::requests::Answer;
+use crate::socket::answer::Answer;
 use crate::socket::{Identity, Socket};
 use crate::wire::binary::Attachments;
 use crate::wire::encoding::Encoding;

@@ -14,7 +14,7 @@ use crate::event::incoming::{Incoming, Message as RawMessage, Parts, ReceivedEve
 use crate::event::rate::Limited;
 use crate::hub::config::Config;
 use crate::socket::Socket;
-use crate::socket::requests::Answer;
+use crate::socket::answer::Answer;
 use crate::wire::envelope::{self, Args, Envelope};
 
 /// How many messages are read before what they brought about is written.

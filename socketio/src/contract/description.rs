@@ -77,7 +77,42 @@ pub enum DescribedErrors {
     None,
     /// Its error type does not say.
     Any,
-    Codes(&'static [&'static str]),
+    Codes {
+        /// What the error type is called, without its path.
+        of: Option<&'static str>,
+        /// Its codes.
+        codes: &'static [&'static str],
+        /// Those with which the parameters fail.
+        of_parameters: Vec<&'static str>,
+    },
+}
+
+impl DescribedErrors {
+    /// Adds codes that come from the parameters.
+    pub(super) fn with(self, of_parameters: Vec<&'static str>) -> Self {
+        match self {
+            Self::None if !of_parameters.is_empty() => Self::Codes { of: None, codes: &[], of_parameters },
+            Self::Codes { of, codes, .. } => Self::Codes { of, codes, of_parameters },
+            Self::None | Self::Any => self,
+        }
+    }
+
+    /// All codes, each once; `None` if it may be any.
+    pub(crate) fn codes(&self) -> Option<Vec<&'static str>> {
+        match self {
+            Self::None => Some(Vec::new()),
+            Self::Any => None,
+            Self::Codes { codes, of_parameters, .. } => {
+                let mut all = Vec::new();
+                for code in codes.iter().chain(of_parameters) {
+                    if !all.contains(code) {
+                        all.push(*code);
+                    }
+                }
+                Some(all)
+            }
+        }
+    }
 }
 
 /// An event that the server emits.
@@ -130,6 +165,7 @@ impl PartialEq for DescribedType {
 pub struct DescribedArguments {
     pub(super) names: std::slice::Iter<'static, &'static str>,
     pub(super) arguments: Vec<DescribedArgument>,
+    pub(super) codes: Vec<&'static str>,
     pub(super) takes_ack: bool,
     pub(super) takes_any: bool,
 }
@@ -148,6 +184,11 @@ impl DescribedArguments {
             ty: DescribedType::of::<T>(),
             optional: may_be_missing::<T>(),
         });
+    }
+
+    /// Adds a code of the errors with which the parameter fails, beside those of the framework's own.
+    pub fn error_code(&mut self, code: &'static str) {
+        self.codes.push(code);
     }
 
     pub(super) fn next_parameter(&mut self) {

@@ -8,7 +8,7 @@
 //! methods, and those on the value before those on a reference to it.
 
 use serde::Deserialize;
-use std::any::TypeId;
+use std::any::{TypeId, type_name};
 use std::marker::PhantomData;
 
 use super::description::{
@@ -268,7 +268,9 @@ impl<T> ValueReply<T> for &Returned<T> {
 
 impl<T, E: ErrorCodes> Returned<Result<T, E>> {
     pub fn errors(&self) -> DescribedErrors {
-        DescribedErrors::Codes(E::CODES)
+        let path = type_name::<E>().split('<').next().unwrap_or_default();
+        let of = path.rsplit("::").next();
+        DescribedErrors::Codes { of, codes: E::CODES, of_parameters: Vec::new() }
     }
 }
 
@@ -327,12 +329,13 @@ impl NamespaceDescription {
         // What is no event with a name does not compile anyway.
         let Some(&Handler { key: Key::Name(name), doc, source, .. }) = handler else { return };
         let names = source.parameters.iter();
-        let mut payload = DescribedArguments { names, arguments: Vec::new(), takes_ack: false, takes_any: false };
+        let mut payload =
+            DescribedArguments { names, arguments: Vec::new(), codes: Vec::new(), takes_ack: false, takes_any: false };
         describe(&mut payload);
-        let DescribedArguments { arguments, takes_ack, takes_any, .. } = payload;
+        let DescribedArguments { arguments, codes, takes_ack, takes_any, .. } = payload;
         let (reply, errors) = match takes_ack {
             true => (DescribedReply::Unknown, DescribedErrors::Any),
-            false => (reply, errors),
+            false => (reply, errors.with(codes)),
         };
         self.receives.push(Received { name, doc, source, arguments, takes_any, reply, errors });
     }

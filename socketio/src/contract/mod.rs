@@ -15,6 +15,8 @@ pub(crate) mod infer;
 mod tests;
 #[cfg(feature = "typescript")]
 pub(crate) mod typescript;
+#[cfg(feature = "garde")]
+mod valid;
 pub(crate) mod watch;
 
 #[cfg(feature = "typescript")]

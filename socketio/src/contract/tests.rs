@@ -94,6 +94,7 @@ impl<'a> Argument<'a> for Two {
     fn describe(payload: &mut DescribedArguments) {
         payload.argument::<u8>();
         payload.argument::<Option<String>>();
+        payload.error_code("not_two");
     }
 }
 
@@ -212,7 +213,10 @@ fn what_handlers_take_and_return_is_inferred() {
     let message = received("message");
     assert_eq!(arguments(&message, &types![Message<'_>]), [("message", false)]);
     assert_eq!(replies(&message), Some(&types![Receipt][..]));
-    assert_eq!(message.errors, DescribedErrors::Codes(&["muted"]));
+    assert_eq!(
+        message.errors,
+        DescribedErrors::Codes { of: Some("ChatError"), codes: &["muted"], of_parameters: vec![] }
+    );
     assert_eq!(message.doc, "Says something.\n\nTo everyone.");
 
     let moved = received("move");
@@ -223,7 +227,10 @@ fn what_handlers_take_and_return_is_inferred() {
     let checked = received("checked");
     assert_eq!(arguments(&checked, &types![Cow<'_, str>, Message<'_>]), [("text", false), ("", false)]);
     assert_eq!(replies(&checked), Some(&[][..]));
-    assert_eq!(checked.errors, DescribedErrors::Codes(&["handler_error"]));
+    assert_eq!(
+        checked.errors,
+        DescribedErrors::Codes { of: Some("String"), codes: &["handler_error"], of_parameters: vec![] }
+    );
 
     let pair = received("pair");
     assert_eq!(replies(&pair), Some(&types![u8, String][..]));
@@ -238,6 +245,7 @@ fn what_no_signature_says_is_left_open() {
     assert!(received("raw").takes_any);
     let two = received("two");
     assert_eq!(arguments(&two, &types![u8, Option<String>]), [("two", false), ("two", true)]);
+    assert_eq!(two.errors, DescribedErrors::Codes { of: None, codes: &[], of_parameters: vec!["not_two"] });
 }
 
 #[test]
@@ -256,4 +264,29 @@ fn payload_types_say_what_is_emitted() {
     assert_eq!((said.doc, said.payload, said.answer), ("Something was said.", DescribedType::of::<Said<'_>>(), None));
     assert_eq!(emitted("question").answer, Some(DescribedType::of::<bool>()));
     assert_eq!(emitted("listed").payload, DescribedType::of::<Listed<u8>>());
+}
+
+#[cfg(feature = "garde")]
+#[test]
+fn what_is_checked_is_an_argument_like_others() {
+    use crate::Valid;
+    use garde::Validate;
+
+    #[derive(Deserialize, Validate)]
+    #[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
+    #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+    struct Short(#[garde(length(max = 3))] String);
+
+    #[event("short")]
+    fn short(first: Valid<Short>, second: Result<Valid<Short>, PayloadError>, third: Option<Valid<Short>>) {
+        let _ = (first, second, third);
+    }
+
+    contract! {
+        Checked { "/" { receives [short] } }
+    }
+
+    let described = Checked::describe();
+    let names = arguments(&described.namespaces[0].receives[0], &types![Short, Short, Option<Short>]);
+    assert_eq!(names, [("first", false), ("second", false), ("third", true)]);
 }

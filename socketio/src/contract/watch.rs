@@ -1,4 +1,4 @@
-//! Whether what a hub emits is what its contracts say. Debug builds look; in others nothing is looked at.
+//! Whether what a hub emits and answers is what its contracts say. Debug builds look; in others nothing is looked at.
 
 use parking_lot::Mutex;
 use std::fmt::{self, Debug};
@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use super::description::{Description, Emitted, NamespaceDescription};
 use crate::adapter::{Adapter, Packet};
+use crate::event::error::{EventError, FRAMEWORK_CODES};
 use crate::namespace::pattern::Pattern;
 use crate::selection::{Audience, EmitError};
 use crate::socket::Socket;
 
-/// Something that a hub emitted although none of its contracts says so. See
+/// Something that a hub emitted or answered although none of its contracts says so. See
 /// [`Hub::contract_violations`](crate::Hub::contract_violations).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -39,6 +40,19 @@ pub enum ContractViolation {
         /// The type that the contract says.
         described: &'static str,
     },
+    /// An event was answered with an error of a code that its handler does not have in the contract.
+    #[error(
+        "the event `{event}` was answered with the error `{code}` in the namespace `{namespace}`; for the contract to know it, add it \
+         to the `ErrorCodes` of the handler's error"
+    )]
+    UnknownCode {
+        /// The event's name.
+        event: String,
+        /// The namespace.
+        namespace: String,
+        /// The code.
+        code: String,
+    },
     /// An answer was asked for, and the contract does not tell clients so.
     #[error(
         "an answer to `{event}` was asked for in the namespace `{namespace}`; for the contract to say so, its payload type needs \
@@ -56,7 +70,10 @@ impl ContractViolation {
     /// The event's name.
     pub fn event(&self) -> &str {
         match self {
-            Self::UnknownEvent { event, .. } | Self::OtherPayload { event, .. } | Self::NoAnswer { event, .. } => event,
+            Self::UnknownEvent { event, .. }
+            | Self::OtherPayload { event, .. }
+            | Self::UnknownCode { event, .. }
+            | Self::NoAnswer { event, .. } => event,
         }
     }
 
@@ -65,6 +82,7 @@ impl ContractViolation {
         match self {
             Self::UnknownEvent { namespace, .. }
             | Self::OtherPayload { namespace, .. }
+            | Self::UnknownCode { namespace, .. }
             | Self::NoAnswer { namespace, .. } => namespace,
         }
     }
@@ -90,13 +108,29 @@ impl Watch {
 
     /// Looks at everything that passes through the adapter of a namespace.
     pub(crate) fn over(self: &Arc<Self>, path: &str, adapter: Arc<dyn Adapter>) -> Arc<dyn Adapter> {
-        // One of those that come and go has the contract of its pattern.
-        let has_path = |namespace: &&NamespaceDescription| {
-            namespace.path == path || Pattern::of(namespace.path).is_some_and(|pattern| pattern.matches(path))
-        };
-        let namespaces = self.contracts.iter().flat_map(|contract| &contract.namespaces);
-        let emits = namespaces.filter(has_path).flat_map(|namespace| namespace.emits.iter().cloned()).collect();
+        let emits = self.namespaces(path).flat_map(|namespace| namespace.emits.iter().cloned()).collect();
         Arc::new(Watching { adapter, watch: Arc::clone(self), path: path.into(), emits })
+    }
+
+    /// Looks at the error that an event was answered with.
+    pub(crate) fn failed(&self, path: &str, event: &str, error: &EventError) {
+        let code = error.code();
+        let mut described = self.namespaces(path).flat_map(|namespace| &namespace.receives);
+        let Some(described) = described.find(|received| received.name == event) else { return };
+        let is_known =
+            FRAMEWORK_CODES.contains(&code) || described.errors.codes().is_none_or(|codes| codes.contains(&code));
+        if !is_known {
+            let (event, namespace, code) = (event.to_owned(), path.to_owned(), code.to_owned());
+            self.report(ContractViolation::UnknownCode { event, namespace, code });
+        }
+    }
+
+    /// What the contracts say of a namespace. One of those that come and go has the contract of its pattern.
+    fn namespaces(&self, path: &str) -> impl Iterator<Item = &NamespaceDescription> {
+        let namespaces = self.contracts.iter().flat_map(|contract| &contract.namespaces);
+        namespaces.filter(move |namespace| {
+            namespace.path == path || Pattern::of(namespace.path).is_some_and(|pattern| pattern.matches(path))
+        })
     }
 
     /// Each event of a namespace is reported once.

@@ -17,9 +17,10 @@ use crate::socket::Socket;
 /// Implemented for everything that implements [`Deserialize`]: such a parameter is the next argument of the event's
 /// payload, in order. Implemented as well for what tells where the event came from: [`&Socket`](Socket),
 /// [`&Hub`](Hub), [`State`], [`Ack`](crate::Ack), [`Handshake`](crate::Handshake), [`EventName`](crate::EventName),
-/// [`RawArgs`](crate::RawArgs), and for `Result<T, PayloadError>`, with which a handler deals with a bad payload itself.
+/// [`RawArgs`](crate::RawArgs), and for `Result<T, PayloadError>`, with which a handler deals with a bad payload itself. With
+/// the feature `garde` there is `Valid<T>`, a payload that is checked as well.
 ///
-/// Implement it to give handlers parameters of your own. The marker `M` says which of the three kinds a type is and is
+/// Implement it to give handlers parameters of your own. The marker `M` says which of the kinds a type is and is
 /// inferred; leave it at its default:
 ///
 /// ```
@@ -44,7 +45,8 @@ use crate::socket::Socket;
     message = "`{Self}` can't be a parameter of an event handler",
     label = "not a payload, and nothing that an event can give",
     note = "help: derive `serde::Deserialize` for it to take it from the payload, or take one of `&Socket`, `&Hub`, \
-            `State<T>`, `Ack`, `Handshake<'_>`, `EventName<'_>`, `RawArgs<'_>`, `Option<T>`, `Result<T, PayloadError>`; \
+            `State<T>`, `Ack`, `Handshake<'_>`, `EventName<'_>`, `RawArgs<'_>`, `Option<T>`, `Result<T, PayloadError>`, \
+            or `Valid<T>` if it derives `garde::Validate`, too; \
             `Disconnect`, `EventError` and `Frame<'_>` belong to lifecycle events, such as `#[event(disconnect)]`"
 )]
 pub trait Argument<'a, M = Context>: Sized {
@@ -55,7 +57,7 @@ pub trait Argument<'a, M = Context>: Sized {
     /// An error is the event's answer, and the handler is not called.
     fn from_event(arguments: &mut Arguments<'a>) -> Result<Self, EventError>;
 
-    /// Tells a [`contract!`](crate::contract!) which arguments it takes out of the payload. Default: none.
+    /// Tells a [`contract!`](crate::contract!) which arguments it takes out of the payload, and with which codes it fails. Default: none.
     fn describe(_payload: &mut DescribedArguments) {}
 }
 
@@ -63,7 +65,7 @@ pub trait Argument<'a, M = Context>: Sized {
 #[derive(Debug)]
 pub struct Arguments<'a> {
     pub(crate) incoming: &'a Incoming,
-    remaining: Remaining<'a>,
+    pub(super) remaining: Remaining<'a>,
 }
 
 impl<'a> Arguments<'a> {

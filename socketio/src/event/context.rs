@@ -82,7 +82,7 @@ impl<'a> RawArgs<'a> {
         Self { args: Args::Many(rest), ..self }
     }
 
-    fn remaining(&self) -> Remaining<'a> {
+    pub(crate) fn remaining(&self) -> Remaining<'a> {
         Remaining::new(self.args).with_attachments(self.attachments)
     }
 

@@ -13,7 +13,8 @@ pub(crate) struct Remaining<'a> {
     args: Args<'a>,
     /// The binary data that placeholders in the arguments stand for.
     attachments: Option<&'a Attachments>,
-    taken: usize,
+    /// How many have been decoded.
+    pub(super) taken: usize,
 }
 
 impl<'a> Remaining<'a> {
@@ -37,7 +38,7 @@ impl<'a> Remaining<'a> {
     fn decode_next<T: Deserialize<'a>>(&mut self) -> Result<T, PayloadError> {
         let argument = self.taken;
         self.taken += 1;
-        let failed = |path, message| PayloadError { argument, path, message };
+        let failed = |path, message| PayloadError { path, ..PayloadError::new(argument, message) };
         match std::mem::replace(&mut self.args, Args::Many("")) {
             Args::One(text) => serde_json::from_str(text).map_err(|_| {
                 let (path, message) = explain::<T>(text);

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt;
@@ -15,14 +15,20 @@ use crate::selection::EmitError;
 use crate::socket::SocketId;
 use crate::socket::requests::AckError;
 
+/// The codes of errors that any event can be answered with.
+pub(crate) const FRAMEWORK_CODES: [&str; 6] =
+    ["invalid_payload", "unknown_event", "reserved_event", "rate_limited", "unanswered", "internal"];
+
 /// An error of one event: what a client that asked for an answer is told, and what `error` handlers receive.
+///
+/// It is also what a client answers with that can't answer a [request](crate::AckError::Failed).
 ///
 /// On the wire it is `{"code": …, "message": …}`, with `path` and `data` where there are any. These are the codes of the
 /// framework itself; a handler's own errors carry the code they were made with:
 ///
 /// | code | when |
 /// | --- | --- |
-/// | `invalid_payload` | an argument is missing or is not what the handler takes; `path` is the offending field |
+/// | `invalid_payload` | an argument is missing, is not what the handler takes or breaks a rule; `path` is the offending field; where several break one, `data` is all of them: `[{"path": …, "message": …}, …]` |
 /// | `unknown_event` | nobody handles an event of that name |
 /// | `reserved_event` | the name is one that clients can't send |
 /// | `rate_limited` | the client sends too many events; `data` is `{"retry_after_ms": …}` |
@@ -133,6 +139,30 @@ impl EventError {
 
     pub(crate) fn internal() -> Self {
         Self::new("internal", "internal error")
+    }
+
+    /// The error that a client answered with: its JSON text, in the form in which clients are told errors. Of any other form it is
+    /// an error without a code of its own.
+    pub(crate) fn from_client(json: &str) -> Self {
+        match serde_json::from_str(json) {
+            Ok(Value::Object(fields)) => Self::from_fields(fields),
+            Ok(Value::String(message)) => message.into(),
+            _ => json.to_owned().into(),
+        }
+    }
+
+    /// The same, of its fields.
+    pub(crate) fn from_fields(mut fields: Map<String, Value>) -> Self {
+        let data = fields.remove("data");
+        let mut text = |field| match fields.remove(field) {
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        };
+        let code = text("code").map_or(Cow::Borrowed("handler_error"), Cow::Owned);
+        Self::new(code, text("message").unwrap_or_default()).change(|details| {
+            details.path = text("path");
+            details.data = data;
+        })
     }
 
     /// The code, for programs.
@@ -264,11 +294,14 @@ impl From<AckError> for EventError {
 
 impl From<PayloadError> for EventError {
     fn from(error: PayloadError) -> Self {
-        let converted = Self::new("invalid_payload", error.message);
-        match error.path {
-            Some(path) => converted.with_path(path),
-            None => converted,
-        }
+        let data = (!error.others.is_empty()).then(|| {
+            let all = std::iter::once(&error).chain(&error.others);
+            all.map(|error| json!({ "path": error.path, "message": error.message })).collect()
+        });
+        Self::new("invalid_payload", error.message).change(|details| {
+            details.path = error.path;
+            details.data = data;
+        })
     }
 }
 
@@ -288,7 +321,7 @@ impl From<&Disconnect> for EventError {
     }
 }
 
-/// Why an argument of an event did not decode.
+/// Why an argument of an event did not decode, or which rule it breaks.
 ///
 /// Without further ado it becomes the answer `invalid_payload`; a handler that takes `Result<T, PayloadError>` deals
 /// with it itself.
@@ -298,11 +331,16 @@ pub struct PayloadError {
     pub(crate) argument: usize,
     pub(crate) path: Option<String>,
     pub(crate) message: String,
+    pub(crate) others: Vec<Self>,
 }
 
 impl PayloadError {
+    pub(crate) fn new(argument: usize, message: impl Into<String>) -> Self {
+        Self { argument, path: None, message: message.into(), others: Vec::new() }
+    }
+
     pub(crate) fn too_deep() -> Self {
-        Self { argument: 0, path: None, message: "nested too deeply".to_owned() }
+        Self::new(0, "nested too deeply")
     }
 
     /// Which argument it is, counted from 0.
@@ -318,6 +356,11 @@ impl PayloadError {
     /// What is wrong with it.
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// What else is wrong with the argument: the further rules of a `Valid<T>` that it breaks. Nothing, where it did not decode.
+    pub fn others(&self) -> &[Self] {
+        &self.others
     }
 }
 

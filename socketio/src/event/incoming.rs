@@ -356,6 +356,9 @@ impl Incoming {
             Outcome::Done => self.answer(Ok(&Payload::new())),
             Outcome::Value(payload) => self.answer(Ok(&payload)),
             Outcome::Failed(error) => {
+                if let Some(watch) = self.socket.hub().watch() {
+                    watch.failed(self.socket.namespace(), self.name(), &error);
+                }
                 self.answer(Err(&error));
                 self.report(error);
             }

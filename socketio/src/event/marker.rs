@@ -10,6 +10,10 @@ pub enum Payload {}
 #[derive(Debug)]
 pub enum Checked {}
 
+/// A parameter that is decoded from the payload and then checked: `Valid<T>`. See [`Argument`](crate::Argument).
+#[derive(Debug)]
+pub enum Validated {}
+
 /// A parameter that tells where an event came from. See [`Argument`](crate::Argument).
 #[derive(Debug)]
 pub enum Context {}

@@ -39,6 +39,7 @@ pub trait Event {
 }
 
 /// A payload type that asks for an answer. Implemented by `#[event("name", ack = Answer)]` on the type.
+/// [`Socket::request`](crate::Socket::request) asks, and so do selections and namespaces.
 ///
 /// ```
 /// use socketio::event;
@@ -61,7 +62,7 @@ pub trait Event {
             is asked for, `emit_with_ack::<Answer>(&payload)`"
 )]
 pub trait Request: Event {
-    /// What a client answers.
+    /// What a client answers: a type that implements [`FromAnswer`](crate::FromAnswer).
     type Answer;
 }
 

@@ -22,3 +22,5 @@ pub(crate) mod rate;
 pub(crate) mod reply;
 pub(crate) mod state;
 pub(crate) mod table;
+#[cfg(feature = "garde")]
+pub(crate) mod valid;

@@ -58,8 +58,16 @@ impl<T: fmt::Debug + ?Sized> fmt::Debug for State<T> {
 }
 
 /// The values of a hub, one of each type.
-#[derive(Default)]
 pub(crate) struct States(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
+
+/// What needs nothing has it in every hub.
+impl Default for States {
+    fn default() -> Self {
+        let mut states = Self(HashMap::new());
+        states.insert(Arc::new(()));
+        states
+    }
+}
 
 impl States {
     pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: Arc<T>) {

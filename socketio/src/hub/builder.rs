@@ -346,7 +346,7 @@ impl Builder {
         self
     }
 
-    /// How long [`emit_with_ack`](crate::Socket::emit_with_ack) waits. Default: 30 s.
+    /// How long [`request`](crate::Socket::request) and [`emit_with_ack`](crate::Socket::emit_with_ack) wait. Default: 30 s.
     pub fn ack_timeout(mut self, timeout: Duration) -> Self {
         self.config.ack_timeout = timeout;
         self

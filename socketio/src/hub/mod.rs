@@ -206,7 +206,8 @@ impl Hub {
         EngineRoutes::new(self.clone(), Arc::clone(&self.core().root), Flavour::SocketIo, "/socket.io/")
     }
 
-    /// What was emitted although none of the hub's [contracts](Builder::contract) says so, each event once. It is logged, too.
+    /// What was emitted or answered although none of the hub's [contracts](Builder::contract) says so, each event once. It is logged,
+    /// too.
     ///
     /// Only debug builds look, so that others pay nothing; without a contract there is nothing to find.
     ///
@@ -235,7 +236,11 @@ impl Hub {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn contract_violations(&self) -> Vec<ContractViolation> {
-        self.core().watch.as_deref().map(Watch::found).unwrap_or_default()
+        self.watch().map(Watch::found).unwrap_or_default()
+    }
+
+    pub(crate) fn watch(&self) -> Option<&Watch> {
+        self.core().watch.as_deref()
     }
 
     /// Figures for operators.

@@ -6,20 +6,20 @@ pub(crate) mod rooms;
 pub(crate) mod space;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::connection::engine::Flavour;
 use crate::event::listener::{EventPayload, ListenerHandle, Listening};
-use crate::event::message::IntoMessage;
+use crate::event::message::{IntoMessage, Request};
 use crate::hub::{Core, Hub};
 use crate::selection::{EmitError, Selection};
 use crate::socket::Socket;
+use crate::socket::answer::FromAnswer;
+use crate::socket::answers::AckStream;
 use crate::socket::events::fired;
 use crate::socket::remote::RemoteSocket;
-use crate::socket::requests::{AckFuture, Answers};
 use crate::transport::engine::EngineRoutes;
 use crate::transport::websocket::WebSocketRoute;
 use space::Space;
@@ -174,7 +174,8 @@ impl Namespace {
         self.everyone().volatile()
     }
 
-    /// Selects everyone, for [`emit_with_ack`](Selection::emit_with_ack) with another timeout than the hub's.
+    /// Selects everyone, for [`emit_with_ack`](Selection::emit_with_ack) and [`request`](Selection::request) with another timeout
+    /// than the hub's.
     pub fn timeout(&self, timeout: Duration) -> Selection<'_> {
         self.everyone().timeout(timeout)
     }
@@ -184,11 +185,20 @@ impl Namespace {
     /// # Errors
     ///
     /// The payload does not serialize, or it is no event.
-    pub fn emit_with_ack<T>(&self, message: impl IntoMessage) -> AckFuture<Answers<T>>
-    where
-        T: DeserializeOwned + Send + 'static,
-    {
+    pub fn emit_with_ack<T: FromAnswer>(&self, message: impl IntoMessage) -> AckStream<T> {
         self.everyone().emit_with_ack(message)
+    }
+
+    /// Asks everyone on this server, and waits for the answers that belong to the question; see [`Selection::request`].
+    ///
+    /// # Errors
+    ///
+    /// The payload does not serialize.
+    pub fn request<Q>(&self, question: &Q) -> AckStream<Q::Answer>
+    where
+        Q: Request<Answer: FromAnswer> + Serialize,
+    {
+        self.everyone().request(question)
     }
 
     /// Lets everyone join rooms.

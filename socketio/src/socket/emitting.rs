@@ -1,10 +1,6 @@
 //! What sockets send, to their own client and to others.
 
-use serde::de::DeserializeOwned;
-use std::time::Duration;
-
 use super::Socket;
-use super::requests::{AckFuture, Timed};
 use crate::connection::mailbox::Rejected;
 use crate::event::error::EventError;
 use crate::event::message::IntoMessage;
@@ -94,22 +90,6 @@ impl Socket {
     /// now.
     pub fn volatile(&self) -> Selection<'_> {
         Selection::own(self).volatile()
-    }
-
-    /// Emits to this socket's client and waits for its answer, decoded as a `T`, for as long as the hub's
-    /// [`ack_timeout`](crate::Builder::ack_timeout) says. The message is sent at once, not only when the future is polled.
-    ///
-    /// # Errors
-    ///
-    /// The message was not sent, the answer did not come in time or before the socket closed, it was an error, or it is no
-    /// `T`.
-    pub fn emit_with_ack<T: DeserializeOwned + 'static>(&self, message: impl IntoMessage) -> AckFuture<T> {
-        self.timeout(self.hub().config().ack_timeout).emit_with_ack(message)
-    }
-
-    /// For [`emit_with_ack`](Timed::emit_with_ack) with another timeout than the hub's.
-    pub fn timeout(&self, timeout: Duration) -> Timed<'_> {
-        Timed::new(self, timeout)
     }
 
     /// Puts a message into the client's outbox.

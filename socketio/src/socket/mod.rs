@@ -1,5 +1,7 @@
 //! [`Socket`]: a connection within one namespace, as handlers and listeners hold it.
 
+pub(crate) mod answer;
+pub(crate) mod answers;
 pub(crate) mod attributes;
 mod emitting;
 mod ending;

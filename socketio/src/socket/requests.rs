@@ -1,26 +1,22 @@
-//! Asking clients: emits that wait for an answer.
+//! Asking a client: emits that wait for an answer.
 
-use futures_util::StreamExt;
-use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
-use serde::de::DeserializeOwned;
+use serde::Serialize;
 use std::collections::HashMap;
 use std::fmt;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::{Socket, SocketId};
+use super::Socket;
+use super::answer::{Answer, FromAnswer};
 use crate::connection::after;
-use crate::event::decode::Remaining;
-use crate::event::error::PayloadError;
-use crate::event::message::IntoMessage;
+use crate::event::error::{EventError, PayloadError};
+use crate::event::message::{IntoMessage, Request};
 use crate::selection::EmitError;
-use crate::wire::binary::Attachments;
-use crate::wire::envelope::Args;
 use crate::wire::packet::Packet;
 
 /// Why there is no answer.
@@ -39,22 +35,12 @@ pub enum AckError {
     /// More answers are waited for than [`max_pending_acks`](crate::Builder::max_pending_acks) allows.
     #[error("too many answers are being waited for")]
     TooMany,
-    /// The client answered with an error: its JSON.
-    #[error("the client answered with an error: {0}")]
-    Failed(serde_json::Value),
+    /// The client answered with an error: with its code and message, and its path and data where it has any.
+    #[error("the client answered with the error `{code}`: {0}", code = .0.code())]
+    Failed(EventError),
     /// The answer is not what was expected.
     #[error("unexpected answer: {0}")]
     Payload(#[from] PayloadError),
-}
-
-/// An answer, apart from the text that it came in.
-#[derive(Debug)]
-pub(crate) enum Answer {
-    One(String),
-    Many(String, Option<Attachments>),
-    Failed(String),
-    /// One that is nested too deeply to be looked at.
-    TooDeep,
 }
 
 /// Where the ids of questions to several clients begin, so that they are none of a socket's own.
@@ -86,49 +72,78 @@ impl Requests {
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug)]
-#[must_use = "nothing is sent before `emit_with_ack`"]
+#[must_use = "nothing is sent before `emit_with_ack` or `request`"]
 pub struct Timed<'a> {
     socket: &'a Socket,
     timeout: Duration,
 }
 
-impl<'a> Timed<'a> {
-    pub(crate) fn new(socket: &'a Socket, timeout: Duration) -> Self {
-        Self { socket, timeout }
-    }
-
+impl Timed<'_> {
     /// Emits to the socket's client and waits for its answer, decoded as a `T`. The message is sent at once, and the time
     /// runs from then on.
     ///
     /// # Errors
     ///
-    /// The message was not sent, the answer did not come in time or before the socket closed, it was an error, or it is no
-    /// `T`.
-    pub fn emit_with_ack<T: DeserializeOwned + 'static>(self, message: impl IntoMessage) -> AckFuture<T> {
-        let asked = self.socket.ask_alone(message);
-        let until = after(Instant::now(), self.timeout);
-        AckFuture(Box::pin(async move {
-            let mut asked = asked?;
-            asked.answer(until).await
-        }))
+    /// Those of [`Socket::emit_with_ack`].
+    pub fn emit_with_ack<T: FromAnswer>(self, message: impl IntoMessage) -> AckFuture<T> {
+        self.socket.emit_with_ack(message).timeout(self.timeout)
+    }
+
+    /// Asks the socket's client, and waits for the answer that belongs to the question. It is sent at once, and the time runs from
+    /// then on.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Socket::emit_with_ack`].
+    pub fn request<Q>(self, question: &Q) -> AckFuture<Q::Answer>
+    where
+        Q: Request<Answer: FromAnswer> + Serialize,
+    {
+        self.emit_with_ack(question)
     }
 }
 
 /// Waits for a client's answer. Dropping it forgets the question.
+///
+/// The question was sent when this was made, and the time runs from then on.
 #[must_use = "the question has been asked, but the answer is only decoded for one who awaits it"]
-pub struct AckFuture<T>(BoxFuture<'static, Result<T, AckError>>);
+pub struct AckFuture<T> {
+    /// `Err`: why it was not asked, until that has been told; and nothing any more when the question is over.
+    asked: Result<Asked, Option<AckError>>,
+    clock: Clock,
+    answer: PhantomData<fn() -> T>,
+}
 
-impl<T: Send + 'static> AckFuture<T> {
-    pub(crate) fn failed(error: EmitError) -> Self {
-        Self(Box::pin(std::future::ready(Err(error.into()))))
+impl<T> AckFuture<T> {
+    fn new(asked: Result<Asked, AckError>, timeout: Duration) -> Self {
+        Self { asked: asked.map_err(Some), clock: Clock::new(timeout), answer: PhantomData }
+    }
+
+    /// Waits as long as this for the answer, instead of the hub's [`ack_timeout`](crate::Builder::ack_timeout).
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.clock.set(timeout);
+        self
     }
 }
 
-impl<T> Future for AckFuture<T> {
+impl<T: FromAnswer> Future for AckFuture<T> {
     type Output = Result<T, AckError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(context)
+        let this = &mut *self;
+        let asked = match &mut this.asked {
+            Ok(asked) => asked,
+            Err(error) => return Poll::Ready(Err(error.take().unwrap_or(AckError::Closed))),
+        };
+        let answer = match asked.poll_answer(context) {
+            Poll::Ready(answer) => answer.and_then(|answer| answer.decode()),
+            Poll::Pending => {
+                ready!(this.clock.poll(context));
+                Err(AckError::Timeout)
+            }
+        };
+        this.asked = Err(None);
+        Poll::Ready(answer)
     }
 }
 
@@ -138,24 +153,34 @@ impl<T> fmt::Debug for AckFuture<T> {
     }
 }
 
-fn decode<T: DeserializeOwned>(answer: &Answer) -> Result<T, AckError> {
-    let (args, attachments) = match answer {
-        Answer::One(text) => (Args::One(text), None),
-        Answer::Many(text, attachments) => (Args::Many(text), attachments.as_ref()),
-        Answer::Failed(error) => return Err(AckError::Failed(serde_json::from_str(error).unwrap_or_default())),
-        Answer::TooDeep => return Err(PayloadError::too_deep().into()),
-    };
-    // An answer without arguments is what a handler of `()` gives.
-    if args == Args::Many("")
-        && let Ok(nothing) = serde_json::from_str("null")
-    {
-        return Ok(nothing);
+/// The time that answers have. The timer is made when somebody waits for it.
+pub(super) struct Clock {
+    start: Instant,
+    until: Instant,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Clock {
+    pub(super) fn new(timeout: Duration) -> Self {
+        let start = Instant::now();
+        Self { start, until: after(start, timeout), timer: None }
     }
-    Ok(Remaining::new(args).with_attachments(attachments).next()?)
+
+    /// Changes how long it is, from the beginning on.
+    pub(super) fn set(&mut self, timeout: Duration) {
+        self.until = after(self.start, timeout);
+        self.timer = None;
+    }
+
+    /// Ready when the time is over.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let until = self.until;
+        self.timer.get_or_insert_with(|| Box::pin(sleep_until(until))).as_mut().poll(context)
+    }
 }
 
 /// A question that was sent. Dropping it forgets it.
-struct Asked {
+pub(super) struct Asked {
     socket: Socket,
     id: u64,
     answer: oneshot::Receiver<Answer>,
@@ -169,68 +194,64 @@ impl Drop for Asked {
 }
 
 impl Asked {
-    async fn answer<T: DeserializeOwned>(&mut self, until: Instant) -> Result<T, AckError> {
-        match tokio::time::timeout_at(until, &mut self.answer).await {
-            Ok(Ok(answer)) => decode(&answer),
-            Ok(Err(_)) => Err(AckError::Closed),
-            Err(_) => Err(AckError::Timeout),
-        }
+    /// Ready when the client has answered, or never will.
+    pub(super) fn poll_answer(&mut self, context: &mut Context<'_>) -> Poll<Result<Answer, AckError>> {
+        Pin::new(&mut self.answer).poll(context).map_err(|_| AckError::Closed)
     }
-}
-
-/// The answers of several clients to one question.
-#[derive(Debug)]
-pub struct Answers<T> {
-    /// Who answered what, in the order in which the answers came.
-    pub answers: Vec<(SocketId, T)>,
-    /// Who did not, or not what was expected, and why.
-    pub missing: Vec<(SocketId, AckError)>,
-}
-
-impl<T> Answers<T> {
-    /// Whether everyone who was asked has answered.
-    pub fn is_complete(&self) -> bool {
-        self.missing.is_empty()
-    }
-
-    /// The answers alone.
-    pub fn into_values(self) -> impl Iterator<Item = T> {
-        self.answers.into_iter().map(|(_, answer)| answer)
-    }
-}
-
-/// Asks several clients the same, all of them before the first answer is waited for.
-pub(crate) fn ask_all<T>(sockets: &[Socket], packet: Packet, timeout: Option<Duration>) -> AckFuture<Answers<T>>
-where
-    T: DeserializeOwned + Send + 'static,
-{
-    let mut answers = Answers { answers: Vec::new(), missing: Vec::new() };
-    let waiting = FuturesUnordered::new();
-    if let Some(first) = sockets.first() {
-        let packet = packet.asking(first.hub().next_shared_ack());
-        let until = after(Instant::now(), timeout.unwrap_or(first.hub().config().ack_timeout));
-        for socket in sockets {
-            let id = socket.id();
-            match socket.ask(&packet) {
-                Ok(mut asked) => waiting.push(async move { (id, asked.answer(until).await) }),
-                Err(error) => answers.missing.push((id, error)),
-            }
-        }
-    }
-    AckFuture(Box::pin(async move {
-        let mut waiting = waiting;
-        while let Some((id, answer)) = waiting.next().await {
-            match answer {
-                Ok(answer) => answers.answers.push((id, answer)),
-                Err(error) => answers.missing.push((id, error)),
-            }
-        }
-        Ok(answers)
-    }))
 }
 
 impl Socket {
-    /// Sends a question that has its id already, or gives it one.
+    /// Emits to this socket's client and waits for its answer, decoded as a `T`, for as long as the hub's
+    /// [`ack_timeout`](crate::Builder::ack_timeout) says. The message is sent at once, not only when the future is polled.
+    ///
+    /// # Errors
+    ///
+    /// The message was not sent, the answer did not come in time or before the socket closed, it was an error, or it is no
+    /// `T`.
+    pub fn emit_with_ack<T: FromAnswer>(&self, message: impl IntoMessage) -> AckFuture<T> {
+        AckFuture::new(self.ask_alone(message), self.hub().config().ack_timeout)
+    }
+
+    /// Asks this socket's client, and waits for the answer that belongs to the question: [`emit_with_ack`](Self::emit_with_ack)
+    /// for payload types that say what they are answered with.
+    ///
+    /// ```
+    /// use socketio::{AckError, Socket, event};
+    /// use std::time::Duration;
+    ///
+    /// #[event("question", ack = Answer)]
+    /// #[derive(serde::Serialize)]
+    /// struct Question<'a> {
+    ///     text: &'a str,
+    /// }
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Answer {
+    ///     yes: bool,
+    /// }
+    ///
+    /// async fn is_ready(socket: &Socket) -> Result<bool, AckError> {
+    ///     let answer = socket.request(&Question { text: "ready?" }).timeout(Duration::from_secs(5)).await?;
+    ///     Ok(answer.yes)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`emit_with_ack`](Self::emit_with_ack).
+    pub fn request<Q>(&self, question: &Q) -> AckFuture<Q::Answer>
+    where
+        Q: Request<Answer: FromAnswer> + Serialize,
+    {
+        self.emit_with_ack(question)
+    }
+
+    /// For [`emit_with_ack`](Timed::emit_with_ack) and [`request`](Timed::request) with another timeout than the hub's.
+    pub fn timeout(&self, timeout: Duration) -> Timed<'_> {
+        Timed { socket: self, timeout }
+    }
+
+    /// Sends a question under an id of the socket's own.
     fn ask_alone(&self, message: impl IntoMessage) -> Result<Asked, AckError> {
         let packet = message.into_packet()?;
         let id = self.with_side(|side| {
@@ -240,7 +261,8 @@ impl Socket {
         self.ask(&packet.asking(id))
     }
 
-    fn ask(&self, packet: &Packet) -> Result<Asked, AckError> {
+    /// Sends a question that has its id.
+    pub(super) fn ask(&self, packet: &Packet) -> Result<Asked, AckError> {
         let (Some(_), Some(id)) = (packet.name(), packet.ack()) else {
             return Err(EmitError::InvalidName(String::new()).into());
         };

@@ -1,14 +1,18 @@
 // Every event of the contract, with nothing but a WebSocket.
 
 import { expect, failure, heard } from "./expect";
-import { type AdminClientToServerEvents, type AdminServerToClientEvents, RequestError, connect } from "./server";
+import {
+  type AdminClientToServerEvents, type AdminServerToClientEvents, type Client, type ClientToServerEvents, RequestError,
+  type ServerToClientEvents, connect,
+} from "./server";
 
 export async function run(url: string, cut: () => void): Promise<void> {
   const opened: number[] = [];
   let lost = 0;
+  let isClosed = false;
   const client = connect(`${url}/ws`, {
     onOpen: () => void opened.push(lost),
-    onClose: () => void lost++,
+    onClose: ({ code }) => void (code === 1000 ? (isClosed = true) : lost++),
   });
 
   // Sent before there is a connection.
@@ -63,5 +67,13 @@ export async function run(url: string, cut: () => void): Promise<void> {
   expect(await admin.request("restart", 9), 9);
   admin.close();
   client.close();
+  await heard<void>((hear) => setTimeout(hear, 100));
+  expect([isClosed, lost], [true, 1]);
   expect(await failure(client.request("count")).then((error) => (error as RequestError).code), "closed");
+}
+
+/** A client can be kept, and passed on. */
+export class Kept {
+  client: Client<ServerToClientEvents, ClientToServerEvents> = connect("ws://127.0.0.1/ws");
+  echo = (text: string): void => this.client.emit("echo", text);
 }

@@ -19,6 +19,9 @@ export type File = {
   content: ArrayBuffer;
 };
 
+/** The codes with which handlers fail. */
+export type ChatError = "no_text" | "not_delivered";
+
 /** That it was said. */
 export type Receipt = {
   length: number;
@@ -30,6 +33,9 @@ export type Message = {
   to: string;
   text: string;
 };
+
+/** The codes with which handlers fail. */
+export type AckError = "handler_error" | "timeout";
 
 /** What the server emits. */
 export interface ServerToClientEvents {
@@ -43,10 +49,7 @@ export interface ServerToClientEvents {
 /** What clients send. */
 export interface ClientToServerEvents {
   /** Says something to somebody. */
-  message: (
-    message: Message,
-    ack: (answer: Receipt | Failed<"no_text" | "not_delivered">) => void,
-  ) => void;
+  message: (message: Message, ack: (answer: Receipt | Failed<ChatError>) => void) => void;
   /** Says something to oneself. */
   echo: (text: string, ack?: (failed?: Failed<"handler_error">) => void) => void;
   sum: (
@@ -58,10 +61,7 @@ export interface ClientToServerEvents {
   checked: (number: number, ack: (answer: boolean | Failed) => void) => void;
   later: (text: string, ack: (answer: any) => void) => void;
   /** Asks the client, and tells what it has answered. */
-  ask: (
-    text: string,
-    ack: (answer: Verdict | Failed<"handler_error" | "timeout">) => void,
-  ) => void;
+  ask: (text: string, ack: (answer: Verdict | Failed<AckError>) => void) => void;
   /** Sends the file back, and answers with its content. */
   upload: (
     file: Sendable<File>,
@@ -165,13 +165,13 @@ export class RequestError extends Error {
 export interface ConnectOptions {
   /** The connection is there, or there again: what is sent now goes before what has waited. */
   onOpen?: () => void;
-  /** The connection is lost. A new one is tried, unless this returns `false` or the server has refused the client. */
+  /** The connection has ended. A new one is tried, unless this returns `false`, the server has refused the client, or it was closed. */
   onClose?: (event: CloseEvent) => boolean | void;
   /** How long an answer is waited for, in milliseconds. Default: 30,000. */
   timeout?: number;
 }
 
-export interface Client<Listen, Emit> {
+export interface Client<in out Listen, in out Emit> {
   /** Listens to an event. A function that is passed last, if one is, takes the answer. Returns how to stop. */
   on<E extends keyof Listen & string>(event: E, listener: InEnvelope<Listen[E]>): () => void;
   /** Sends an event: at once, or when there is a connection. */
@@ -237,7 +237,8 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
     };
     socket.onclose = (event) => {
       // 1008: the server has refused the client, and would again.
-      closed ||= options.onClose?.(event) === false || event.code === 1008;
+      const isWanted = options.onClose?.(event) !== false;
+      closed ||= !isWanted || event.code === 1008;
       if (closed) queue = [];
       for (const id of [...waiting.keys()].filter((id) => !queue.some((message) => message.id === id))) {
         settle({ id, error: { code: "closed", message: "the connection was lost" } });
@@ -273,7 +274,7 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
     },
     close() {
       closed = true;
-      socket.close();
+      socket.close(1000);
     },
   };
 }

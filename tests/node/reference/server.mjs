@@ -93,6 +93,21 @@ function split(args) {
   return typeof args.at(-1) === 'function' ? [args.slice(0, -1), args.at(-1)] : [args, () => {}];
 }
 
+// Asks a socket, and tells what became of it.
+async function riddle(socket, time, text) {
+  const [timeout, ...args] = await new Promise((resolve) => {
+    socket.timeout(time).emit('riddle', { text, picture: Buffer.from(text) }, (...answer) => resolve(answer));
+  });
+  if (timeout) return { missing: 'timeout' };
+  const [answer] = args;
+  const { code, message } = answer?.error ?? {};
+  const isError = args.length === 1 && Object.keys(answer ?? {}).join() === 'error';
+  if (isError && typeof code === 'string' && typeof message === 'string') return { failed: { code, message } };
+  if (typeof answer?.word !== 'string') return { missing: 'invalid' };
+  const { word, sketch } = answer;
+  return { solved: sketch ? { word, sketch } : { word } };
+}
+
 function serve(socket) {
   const on = (event, handle) =>
     socket.on(event, (...received) => {
@@ -144,6 +159,12 @@ function serve(socket) {
     } catch (error) {
       answer({ answers: error.responses, complete: false });
     }
+  });
+  on('request', async (answer, time, text) => answer(await riddle(socket, time, text)));
+  on('survey', async (answer, selection, time, text) => {
+    const found = (await select(socket, selection).fetchSockets()).sort((a, b) => (a.id < b.id ? -1 : 1));
+    const outcome = async ({ id }) => [id, await riddle(socket.nsp.sockets.get(id), time, text)];
+    answer(await Promise.all(found.map(outcome)));
   });
   on('fetch', async (answer, selection) => {
     const found = await select(socket, selection).fetchSockets();

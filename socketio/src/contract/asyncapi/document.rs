@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::info::AsyncApiInfo;
 use super::schemas::{Maker, Schemas, rename};
 use crate::contract::description::{
-    DescribedErrors, DescribedReply, DescribedType, Description, Emitted, NamespaceDescription, Received,
+    DescribedReply, DescribedType, Description, Emitted, NamespaceDescription, Received,
 };
 
 /// The codes of errors that any event can be answered with.
@@ -109,13 +109,9 @@ impl Events {
             DescribedReply::Unknown => reply["payload"] = json!({ "description": "Whatever the handler answers." }),
             DescribedReply::Values(values) => self.fill(&mut reply, &unnamed(values), Maker::Server),
         }
-        let codes = match event.errors {
-            DescribedErrors::Any => None,
-            DescribedErrors::None => Some(&[][..]),
-            DescribedErrors::Codes(codes) => Some(codes),
-        };
+        let codes = event.errors.codes();
         let reply = channel.message(&format!("{name}.reply"), reply);
-        let error = channel.message(&format!("{name}.error"), error_message(event.name, codes));
+        let error = channel.message(&format!("{name}.error"), error_message(event.name, codes.as_deref()));
         self.operation(channel, &name, "receive", event.doc, message, &[reply, error]);
     }
 

@@ -40,13 +40,13 @@ export class RequestError extends Error {
 export interface ConnectOptions {
   /** The connection is there, or there again: what is sent now goes before what has waited. */
   onOpen?: () => void;
-  /** The connection is lost. A new one is tried, unless this returns `false` or the server has refused the client. */
+  /** The connection has ended. A new one is tried, unless this returns `false`, the server has refused the client, or it was closed. */
   onClose?: (event: CloseEvent) => boolean | void;
   /** How long an answer is waited for, in milliseconds. Default: 30,000. */
   timeout?: number;
 }
 
-export interface Client<Listen, Emit> {
+export interface Client<in out Listen, in out Emit> {
   /** Listens to an event. A function that is passed last, if one is, takes the answer. Returns how to stop. */
   on<E extends keyof Listen & string>(event: E, listener: InEnvelope<Listen[E]>): () => void;
   /** Sends an event: at once, or when there is a connection. */
@@ -112,7 +112,8 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
     };
     socket.onclose = (event) => {
       // 1008: the server has refused the client, and would again.
-      closed ||= options.onClose?.(event) === false || event.code === 1008;
+      const isWanted = options.onClose?.(event) !== false;
+      closed ||= !isWanted || event.code === 1008;
       if (closed) queue = [];
       for (const id of [...waiting.keys()].filter((id) => !queue.some((message) => message.id === id))) {
         settle({ id, error: { code: "closed", message: "the connection was lost" } });
@@ -148,7 +149,7 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
     },
     close() {
       closed = true;
-      socket.close();
+      socket.close(1000);
     },
   };
 }

@@ -151,15 +151,7 @@ fn sent(event: &Received, types: &mut Declarations) -> Vec<String> {
 /// The function that is called with the answer. It may be left out where the answer only says that the event was handled; with
 /// any other, `socket.io-client` needs it to be there to find its type.
 fn ack(event: &Received, types: &mut Declarations) -> String {
-    let failed = match &event.errors {
-        DescribedErrors::None => "Failed".to_owned(),
-        DescribedErrors::Any => "Failed<string>".to_owned(),
-        DescribedErrors::Codes([]) => "Failed".to_owned(),
-        DescribedErrors::Codes(codes) => {
-            let codes: Vec<_> = codes.iter().map(|code| string(code)).collect();
-            format!("Failed<{}>", codes.join(" | "))
-        }
-    };
+    let failed = failed(&event.errors, types);
     match &event.reply {
         DescribedReply::Unknown => "ack: (answer: any) => void".to_owned(),
         DescribedReply::Values(values) => match &values[..] {
@@ -170,6 +162,24 @@ fn ack(event: &Received, types: &mut Declarations) -> String {
                 format!("ack: (...answer: [{}] | [{failed}]) => void", values.join(", "))
             }
         },
+    }
+}
+
+/// What an event is answered with when it fails.
+fn failed(errors: &DescribedErrors, types: &mut Declarations) -> String {
+    let codes = match errors {
+        DescribedErrors::None => Vec::new(),
+        DescribedErrors::Any => vec!["string".to_owned()],
+        DescribedErrors::Codes { of, codes, of_parameters } => {
+            let own: Vec<_> = codes.iter().map(|code| string(code)).collect();
+            let named = of.filter(|_| own.len() > 1).and_then(|name| types.codes(name, &own.join(" | ")));
+            let others = of_parameters.iter().filter(|code| !codes.contains(code)).map(|code| string(code));
+            named.map_or(own, |name| vec![name]).into_iter().chain(others).collect()
+        }
+    };
+    match &codes[..] {
+        [] => "Failed".to_owned(),
+        codes => format!("Failed<{}>", codes.join(" | ")),
     }
 }
 

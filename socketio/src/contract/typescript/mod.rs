@@ -112,3 +112,16 @@ fn client(prefixes: &[String], has_binary: bool) -> String {
             .replace("InEnvelope<Emit[E]>", "Emit[E]"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::error::FRAMEWORK_CODES;
+
+    #[test]
+    fn the_frameworks_codes_are_those_of_the_file() {
+        let union = FAILED.split(';').next().unwrap();
+        let listed: Vec<_> = union.lines().filter_map(|line| line.trim().strip_prefix("| ")).collect();
+        assert_eq!(listed, FRAMEWORK_CODES.map(|code| format!("{code:?}")));
+    }
+}

@@ -72,6 +72,24 @@ impl Declarations {
         format::inline(&(ty.name)(&self.config))
     }
 
+    /// Declares the codes of an error type under its name; `None` if that is another type's.
+    pub(super) fn codes(&mut self, name: &'static str, codes: &str) -> Option<String> {
+        if !format::is_identifier(name) {
+            return None;
+        }
+        let text = format::declaration(&format!("type {name} = {codes}"));
+        match self.names.get(name) {
+            Some(&at) if self.found[at].text != text => return None,
+            Some(_) => {}
+            None => {
+                self.names.insert(name.to_owned(), self.found.len());
+                let docs = "/** The codes with which handlers fail. */\n".to_owned();
+                self.found.push(Declaration { origin: name, docs, text });
+            }
+        }
+        Some(name.to_owned())
+    }
+
     /// Keeps a name for what is not a payload type.
     ///
     /// # Panics

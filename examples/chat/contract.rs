@@ -1,0 +1,22 @@
+//! What the chat and its pages agree on.
+
+use socketio::contract;
+
+use crate::people::{self, Arrived, Farewell, Left, Told, Welcome};
+use crate::rooms::{Joined, Parted, Rooms, Said, Typing};
+
+contract! {
+    /// A chat with rooms and direct messages.
+    pub(crate) Chat {
+        "/" {
+            receives [people::tell, Rooms::join, Rooms::part, Rooms::say, Rooms::typing]
+            emits [Welcome, Arrived, Left, Joined, Parted, Said, Typing, Told, Farewell]
+        }
+    }
+}
+
+/// With `SOCKETIO_EXPORT=1` this writes it.
+#[test]
+fn the_exported_contract_is_fresh() {
+    Chat::assert_exported("chat/page/ts/contract.ts");
+}

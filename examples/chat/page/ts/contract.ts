@@ -1,0 +1,289 @@
+// The contract `Chat`, written by the server's program from its Rust types. What is changed here is lost.
+//
+// A chat with rooms and direct messages.
+
+export type Welcome = {
+  name: Name;
+  people: Array<Name>;
+};
+
+/** What somebody is called. As a handler parameter: the one whom the event came from. */
+export type Name = string;
+
+export type Arrived = {
+  name: Name;
+};
+
+export type Left = {
+  name: Name;
+};
+
+export type Joined = {
+  room: RoomName;
+  name: Name;
+};
+
+/** What a room is called, without the `#` that the page shows. */
+export type RoomName = string;
+
+export type Parted = {
+  room: RoomName;
+  name: Name;
+};
+
+export type Said = {
+  room: RoomName;
+  from: Name;
+  text: Text;
+  /** No two messages of a room have the same time: clients tell by it which ones they know. */
+  at: number;
+};
+
+/** What somebody says. A text that is not fit to be said is an `invalid_payload`: no handler ever sees it. */
+export type Text = string;
+
+export type Typing = {
+  room: RoomName;
+  name: Name;
+};
+
+export type Told = {
+  from: Name;
+  text: Text;
+  at: number;
+};
+
+/** The last that a client hears: why the server closes its connection. A WebSocket's close says it too, Socket.IO's can't. */
+export type Farewell = {
+  reason: string;
+};
+
+/** The codes with which handlers fail. */
+export type ChatError = "nobody_there" | "not_delivered" | "not_in_room" | "not_joined" | "handler_error";
+
+export type Delivered = {
+  at: number;
+};
+
+export type Tell = {
+  to: string;
+  text: Text;
+};
+
+/** What somebody is told who joins a room. */
+export type Scene = {
+  room: RoomName;
+  members: Array<Name>;
+  said: Array<Said>;
+};
+
+export type Receipt = {
+  at: number;
+};
+
+export type Say = {
+  room: RoomName;
+  text: Text;
+};
+
+/** What the server emits. */
+export interface ServerToClientEvents {
+  welcome: (welcome: Welcome) => void;
+  arrived: (arrived: Arrived) => void;
+  left: (left: Left) => void;
+  joined: (joined: Joined) => void;
+  parted: (parted: Parted) => void;
+  said: (said: Said) => void;
+  typing: (typing: Typing) => void;
+  told: (told: Told, answer: (answer: null | Failed<string>) => void) => void;
+  /** The last that a client hears: why the server closes its connection. A WebSocket's close says it too, Socket.IO's can't. */
+  farewell: (farewell: Farewell) => void;
+}
+
+/** What clients send. */
+export interface ClientToServerEvents {
+  /** Passes a message on, and answers once the receiver's page has. Others of the sender's events do not wait for that. */
+  tell: (tell: Tell, ack: (answer: Delivered | Failed<ChatError | "nameless">) => void) => void;
+  join: (room: RoomName, ack: (answer: Scene | Failed<ChatError | "nameless">) => void) => void;
+  part: (room: RoomName, ack?: (failed?: Failed<"handler_error" | "nameless">) => void) => void;
+  say: (say: Say, ack: (answer: Receipt | Failed<ChatError | "nameless">) => void) => void;
+  /** Worth so little a moment later that it may be dropped on its way. */
+  typing: (room: RoomName, ack?: (failed?: Failed<"handler_error" | "nameless">) => void) => void;
+}
+
+/** The codes of errors that any event can be answered with. */
+export type FrameworkCode =
+  | "invalid_payload"
+  | "unknown_event"
+  | "reserved_event"
+  | "rate_limited"
+  | "unanswered"
+  | "internal";
+
+/** What went wrong with an event. `Code` are the codes of its handler. */
+export interface EventError<Code extends string = never> {
+  code: Code | FrameworkCode;
+  message: string;
+  /** The field of the payload that is at fault, such as `user.age`. */
+  path?: string;
+  data?: unknown;
+}
+
+/** An event is answered with this in the place of its reply when it fails. */
+export interface Failed<Code extends string = never> {
+  error: EventError<Code>;
+}
+
+/** The arguments with which an event is sent: those of its entry but the function for its answer. */
+type Arguments<F> = F extends (...args: infer A) => void ? WithoutAck<A> : never;
+type WithoutAck<A extends unknown[]> = number extends A["length"]
+  ? A
+  : A extends [infer First, ...infer Rest]
+    ? [First] extends [(...args: never) => void]
+      ? []
+      : undefined extends First ? [First?, ...WithoutAck<Rest>] : [First, ...WithoutAck<Rest>]
+    : A extends [(infer First)?, ...infer Rest]
+      ? A extends [] ? [] : [NonNullable<First>] extends [(...args: never) => void] ? [] : [First?, ...WithoutAck<Rest>]
+      : [];
+
+/** What an event is answered with when it does not fail. */
+type Answer<F> = F extends (...args: infer A) => void ? AnswerOf<A> : never;
+type AnswerOf<A extends unknown[]> = A extends [(infer First)?, ...infer Rest]
+  ? NonNullable<First> extends (...answer: infer R) => void
+    ? Settled<R>
+    : A extends [] ? void : AnswerOf<Rest>
+  : unknown;
+
+type Settled<R extends unknown[]> = [] extends R ? void : R extends [infer One] ? Exclude<One, Failed<string>> : R;
+
+/** An event that was sent was answered with an error. */
+export class RequestError extends Error {
+  readonly code: string;
+  readonly path: string | undefined;
+  readonly data: unknown;
+
+  constructor({ code, message, path, data }: EventError<string>) {
+    super(message);
+    this.name = "RequestError";
+    this.code = code;
+    this.path = path;
+    this.data = data;
+  }
+}
+
+export interface ConnectOptions {
+  /** The connection is there, or there again: what is sent now goes before what has waited. */
+  onOpen?: () => void;
+  /** The connection has ended. A new one is tried, unless this returns `false`, the server has refused the client, or it was closed. */
+  onClose?: (event: CloseEvent) => boolean | void;
+  /** How long an answer is waited for, in milliseconds. Default: 30,000. */
+  timeout?: number;
+}
+
+export interface Client<in out Listen, in out Emit> {
+  /** Listens to an event. A function that is passed last, if one is, takes the answer. Returns how to stop. */
+  on<E extends keyof Listen & string>(event: E, listener: Listen[E]): () => void;
+  /** Sends an event: at once, or when there is a connection. */
+  emit<E extends keyof Emit & string>(event: E, ...args: Arguments<Emit[E]>): void;
+  /** Sends an event and waits for its answer; fails with a `RequestError`. */
+  request<E extends keyof Emit & string>(
+    event: E,
+    ...args: Arguments<Emit[E]>
+  ): Promise<Answer<Emit[E]>>;
+  /** Ends the connection, for good. */
+  close(): void;
+}
+
+/** Connects to the server's route for plain WebSockets, again and again until `close()`. It needs nothing but a `WebSocket`. */
+export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEvents>(
+  url: string | URL,
+  options: ConnectOptions = {},
+): Client<Listen, Emit> {
+  type Message = { event?: string; id?: unknown; data?: unknown; args?: unknown[]; error?: EventError<string> };
+  type Waiting = { resolve: (answer: any) => void; reject: (error: RequestError) => void };
+  const listeners = new Map<string, Set<(...args: any[]) => void>>();
+  const waiting = new Map<unknown, Waiting>();
+  let queue: Message[] = [];
+  let socket: WebSocket;
+  let lastId = 0;
+  let attempts = 0;
+  let closed = false;
+
+  const body = (args: unknown[]) => (args.length === 1 ? { data: args[0] } : { args });
+  const send = (message: Message) => {
+    if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+    else if (!closed) queue.push(message);
+  };
+  const settle = ({ id, data, args, error }: Message) => {
+    const { resolve, reject } = waiting.get(id) ?? {};
+    waiting.delete(id);
+    if (error) reject?.(new RequestError(error));
+    else resolve?.(args ? (args.length > 0 ? args : undefined) : data);
+  };
+  const hear = ({ event = "", id, data, args }: Message) => {
+    const answer = (...values: any[]) =>
+      send(values[0]?.error ? { id, error: values[0].error } : { id, ...body(values) });
+    const passed = [...(args ?? [data]), ...(id === undefined ? [] : [answer])];
+    listeners.get(event)?.forEach((listener) => listener(...passed));
+  };
+
+  const open = () => {
+    socket = new WebSocket(url);
+    socket.onopen = () => {
+      attempts = 0;
+      options.onOpen?.();
+      queue.splice(0).forEach(send);
+    };
+    socket.onmessage = ({ data }) => {
+      let message: Message | null = null;
+      try {
+        message = JSON.parse(data);
+      } catch {
+        // A message of its own, and no envelope.
+      }
+      if (typeof message?.event === "string") hear(message);
+      else if (message && message.id !== undefined) settle(message);
+    };
+    socket.onclose = (event) => {
+      // 1008: the server has refused the client, and would again.
+      const isWanted = options.onClose?.(event) !== false;
+      closed ||= !isWanted || event.code === 1008;
+      if (closed) queue = [];
+      for (const id of [...waiting.keys()].filter((id) => !queue.some((message) => message.id === id))) {
+        settle({ id, error: { code: "closed", message: "the connection was lost" } });
+      }
+      const wait = Math.min(10_000, 250 * 2 ** attempts++) * (0.5 + Math.random() / 2);
+      if (!closed) setTimeout(() => closed || open(), wait);
+    };
+  };
+  open();
+
+  return {
+    on(event, listener) {
+      const heard = listeners.get(event) ?? new Set();
+      listeners.set(event, heard.add(listener as (...args: any[]) => void));
+      return () => void heard.delete(listener as (...args: any[]) => void);
+    },
+    emit(event, ...args) {
+      send({ event, ...body(args as unknown[]) });
+    },
+    request(event, ...args) {
+      const id = ++lastId;
+      return new Promise((resolve, reject) => {
+        const error = { code: "timeout", message: "the server did not answer in time" };
+        const timer = setTimeout(() => {
+          queue = queue.filter((message) => message.id !== id);
+          settle({ id, error });
+        }, options.timeout ?? 30_000);
+        const done = <T>(settled: (value: T) => void) => (value: T) => (clearTimeout(timer), settled(value));
+        waiting.set(id, { resolve: done(resolve), reject: done(reject) });
+        if (closed) settle({ id, error: { code: "closed", message: "the connection is closed" } });
+        else send({ event, id, ...body(args as unknown[]) });
+      });
+    },
+    close() {
+      closed = true;
+      socket.close(1000);
+    },
+  };
+}

@@ -1,0 +1,62 @@
+// The same as connection.ts over socket.io-client, which brings all of it along: answers, and coming back.
+
+import type { Socket } from 'socket.io-client';
+import type { ClientToServerEvents, Failed, ServerToClientEvents } from './contract';
+import { ANSWER_WITHIN, type Answer, type Credentials, type Handlers, type Payload, type Sent } from './page';
+
+// The client's own file, which the server has if npm has installed it.
+const path: string = '/socket.io/socket.io.esm.min.js';
+const client: typeof import('socket.io-client') | undefined = await import(path).catch(() => undefined);
+
+export const protocol = {
+  name: 'Socket.IO',
+  other: { name: 'a plain WebSocket', path: '/' },
+  problem: client ? '' : 'socket.io-client is not installed. Do that, and reload:\nnpm ci --prefix tests/node',
+};
+
+export class Connection {
+  #socket: Socket<ServerToClientEvents, ClientToServerEvents>;
+  #ended: Handlers['ended'];
+  #farewell = '';
+
+  constructor(credentials: Credentials, { events, lost, ended }: Handlers) {
+    if (!client) throw new Error(protocol.problem);
+    this.#ended = ended;
+    const socket: Socket<ServerToClientEvents, ClientToServerEvents> = client.io({ auth: credentials, forceNew: true });
+    this.#socket = socket;
+    socket.on('welcome', events.welcome);
+    socket.on('arrived', events.arrived);
+    socket.on('left', events.left);
+    socket.on('joined', events.joined);
+    socket.on('parted', events.parted);
+    socket.on('said', events.said);
+    socket.on('typing', events.typing);
+    // That the page has it is all that the sender wants to know.
+    socket.on('told', (told, answer) => {
+      events.told(told);
+      answer(null);
+    });
+    socket.on('farewell', ({ reason }) => void (this.#farewell = reason));
+    // `active`: the client tries again by itself.
+    socket.on('connect_error', ({ message }) => (socket.active ? lost() : ended(message)));
+    socket.on('disconnect', () => (socket.active ? lost() : ended(this.#farewell)));
+  }
+
+  emit(event: 'typing', room: string): void {
+    if (this.#socket.connected) this.#socket.emit(event, room);
+  }
+
+  async ask<E extends Sent>(event: E, payload: Payload<E>): Promise<Answer<E>> {
+    if (!this.#socket.connected) throw new Error('there is no connection');
+    const socket = this.#socket.timeout(ANSWER_WITHIN);
+    const ask = socket.emitWithAck.bind(socket) as (event: Sent, payload: unknown) => Promise<Answer<E> | Failed<string>>;
+    const answer = await ask(event, payload);
+    if (typeof answer === 'object' && answer && 'error' in answer) throw new Error(answer.error.message);
+    return answer as Answer<E>;
+  }
+
+  close(): void {
+    this.#socket.off().disconnect();
+    this.#ended('');
+  }
+}
