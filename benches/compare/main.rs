@@ -74,8 +74,9 @@ impl Options {
         works(self.curves).iter().filter(|work| self.work.as_ref().is_none_or(|key| key == work.key))
     }
 
-    fn contestants(&self) -> impl Iterator<Item = &'static Contestant> {
-        CONTESTANTS.iter().filter(|contestant| contestant.name.contains(&self.only))
+    fn contestants(&self, work: &Work) -> impl Iterator<Item = &'static Contestant> {
+        let own = work.own;
+        CONTESTANTS.iter().filter(move |contestant| contestant.name.contains(&self.only) && (contestant.own || !own))
     }
 
     fn arguments(&self, work: &Work, seconds: &str) -> Vec<String> {
@@ -107,7 +108,7 @@ fn measure(options: &Options) -> Result<Results, Fault> {
     for round in 1..=options.rounds {
         for work in options.works() {
             // One after the other, so that what the machine does besides hits all alike.
-            for contestant in options.contestants() {
+            for contestant in options.contestants(work) {
                 eprintln!("round {round} of {}: {}: {}", options.rounds, work.title, contestant.name);
                 match contestant.measure(&options.arguments(work, &options.seconds)) {
                     Ok(result) => results.add(work, contestant, result),
@@ -119,7 +120,7 @@ fn measure(options: &Options) -> Result<Results, Fault> {
     }
     let traced = options.works().filter(|work| work.idle.is_none() && (!options.quick || work.key == "echo"));
     for work in traced.filter(|_| options.strace) {
-        for contestant in options.contestants() {
+        for contestant in options.contestants(work) {
             eprintln!("system calls: {}: {}", work.title, contestant.name);
             let mut arguments = options.arguments(work, "0.3");
             arguments.push("--strace".into());

@@ -11,13 +11,19 @@ pub struct Work {
     pub title: &'static str,
     /// What the memory of each connection is called, where connections are opened and rest.
     pub idle: Option<&'static str>,
+    /// Whether only this crate's servers do it: the others have no rooms here.
+    pub own: bool,
     /// How the load generator is told of it.
     pub arguments: &'static [&'static str],
 }
 
 impl Work {
     const fn busy(key: &'static str, title: &'static str, arguments: &'static [&'static str]) -> Self {
-        Self { key, title, idle: None, arguments }
+        Self { key, title, idle: None, own: false, arguments }
+    }
+
+    const fn of_rooms(self) -> Self {
+        Self { own: true, ..self }
     }
 
     const fn idle(
@@ -26,19 +32,21 @@ impl Work {
         idle: &'static str,
         arguments: &'static [&'static str],
     ) -> Self {
-        Self { key, title, idle: Some(idle), arguments }
+        Self { key, title, idle: Some(idle), own: false, arguments }
     }
 }
+
+const BROADCAST_1: Work = Work::busy(
+    "broadcast-1",
+    "broadcast to 500, one at a time, per delivery",
+    &["--work", "broadcast", "--clients", "500", "--window", "1"],
+);
 
 const WORKS: &[Work] = &[
     Work::busy("echo", "echo, 50 clients, 16 in flight", &["--work", "echo"]),
     Work::busy("ack", "ack, 50 clients, 16 in flight", &["--work", "ack"]),
     Work::busy("echo-1", "echo, 50 clients, 1 in flight", &["--work", "echo", "--window", "1"]),
-    Work::busy(
-        "broadcast-1",
-        "broadcast to 500, one at a time, per delivery",
-        &["--work", "broadcast", "--clients", "500", "--window", "1"],
-    ),
+    BROADCAST_1,
     Work::busy(
         "broadcast",
         "broadcast to 500, bursts of 16, per delivery",
@@ -58,11 +66,11 @@ const CURVES: &[Work] = &[
     Work::busy("to-100", "to 100", &["--work", "broadcast", "--clients", "100"]),
     Work::busy("to-1000", "to 1,000", &["--work", "broadcast", "--clients", "1000"]),
     Work::busy("to-9000", "to 9,000", &["--work", "broadcast", "--clients", "9000"]),
-    Work::busy(
-        "all-read",
-        "broadcast to 500, one at a time, all read",
-        &["--work", "broadcast", "--clients", "500", "--window", "1"],
-    ),
+    Work::busy("room-10", "to a room of 10, per delivery", &["--work", "room", "--clients", "10"]).of_rooms(),
+    Work::busy("room-100", "of 100", &["--work", "room", "--clients", "100"]).of_rooms(),
+    Work::busy("room-1000", "of 1,000", &["--work", "room", "--clients", "1000"]).of_rooms(),
+    Work::busy("room-9000", "of 9,000", &["--work", "room", "--clients", "9000"]).of_rooms(),
+    BROADCAST_1,
     Work::busy(
         "one-deaf",
         "and to one more that does not read",
@@ -75,7 +83,14 @@ const CURVES: &[Work] = &[
         &["--work", "idle", "--clients", "1000"],
     ),
     Work::idle("idle-5000", "5,000", "5,000 idle", &["--work", "idle", "--clients", "5000"]),
-    Work::idle("idle-9000", "9,000", "9,000 idle", &["--work", "idle", "--clients", "9000"]),
+    Work::idle("idle-15000", "15,000", "15,000 idle", &["--work", "idle", "--clients", "15000"]),
+    Work::idle(
+        "idle-rooms",
+        "5,000, each in 3 rooms",
+        "5,000 idle in 3 rooms",
+        &["--work", "idle", "--clients", "5000", "--rooms", "3"],
+    )
+    .of_rooms(),
 ];
 
 pub const fn works(curves: bool) -> &'static [Work] {

@@ -4,7 +4,7 @@ use crate::frames;
 use crate::http;
 use crate::link::{Arrived, Link};
 use crate::messages::{SEPARATOR, packets};
-use crate::options::{Flavour, Options, Work};
+use crate::options::{Flavour, Options};
 use std::io;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -13,8 +13,10 @@ enum Stage {
     Upgrading,
     /// Engine.IO's open packet is to come.
     Opening,
-    /// Socket.IO's CONNECT is to come, or a plain client's greeting to come back.
+    /// Socket.IO's CONNECT is to come.
     Joining,
+    /// The client's greeting is to come back.
+    Greeting,
     Ready,
 }
 
@@ -35,8 +37,10 @@ pub struct Client {
     flavour: Flavour,
     host: String,
     stage: Stage,
-    /// A plain client must know that the server has taken it in: an upgrade does not say so.
+    /// Whether the client must know that the server has taken it in, and into its rooms: a plain client's upgrade does not
+    /// say so.
     greets: bool,
+    rooms: usize,
     closing: bool,
     posts: Option<Posts>,
     /// The request that is repeated.
@@ -49,7 +53,7 @@ pub type Fault = Box<dyn std::error::Error>;
 /// Takes the messages that arrive.
 pub type Receive<'a> = dyn FnMut(&[u8]) -> Result<(), Fault> + 'a;
 
-const GREETING: &[u8] = br#"{"event":"echo","data":{"t":"","user":"","room":1,"text":""}}"#;
+const GREETING: &str = r#"{"t":"","user":"","room":1,"text":""}"#;
 const POLLING: &str = "/socket.io/?EIO=4&transport=polling";
 
 impl Client {
@@ -73,8 +77,38 @@ impl Client {
             }),
             _ => None,
         };
-        let greets = flavour == Flavour::Plain && options.work == Work::Broadcast;
-        Ok(Self { link, flavour, host, stage, greets, closing: false, posts, get: Vec::new() })
+        let greets = flavour == Flavour::Plain && options.work.is_broadcast() || options.rooms > 0;
+        let rooms = options.rooms;
+        Ok(Self { link, flavour, host, stage, greets, rooms, closing: false, posts, get: Vec::new() })
+    }
+
+    /// The client is let in.
+    fn enter(&mut self) -> io::Result<()> {
+        if !self.greets {
+            self.stage = Stage::Ready;
+            return Ok(());
+        }
+        self.stage = Stage::Greeting;
+        for room in 1..=self.rooms {
+            self.send_packet(self.event("join", &room.to_string()).as_bytes())?;
+        }
+        self.send_packet(self.event("echo", GREETING).as_bytes())
+    }
+
+    fn event(&self, event: &str, data: &str) -> String {
+        match self.flavour {
+            Flavour::Plain => format!(r#"{{"event":"{event}","data":{data}}}"#),
+            _ => format!(r#"42["{event}",{data}]"#),
+        }
+    }
+
+    /// Something that the server says before the client is ready: only its greeting can come back.
+    fn greeted(&mut self, message: &[u8]) -> Result<(), Fault> {
+        if self.stage != Stage::Greeting || message != self.event("echo", GREETING).as_bytes() {
+            return Err(format!("a message out of place: {}", String::from_utf8_lossy(message)).into());
+        }
+        self.stage = Stage::Ready;
+        Ok(())
     }
 
     pub fn is_ready(&self) -> bool {
@@ -161,20 +195,16 @@ impl Client {
         if self.stage == Stage::Upgrading {
             let Some(end) = http::upgraded(bytes)? else { return Ok(Some(0)) };
             done = end;
-            self.stage = match self.flavour {
-                Flavour::Plain if self.greets => Stage::Joining,
-                Flavour::Plain => Stage::Ready,
-                _ => Stage::Opening,
-            };
-            if self.greets {
-                self.send_frame(frames::TEXT, GREETING)?;
+            match self.flavour {
+                Flavour::Plain => self.enter()?,
+                _ => self.stage = Stage::Opening,
             }
         }
         while let Some((opcode, payload)) = frames::first(&bytes[done..])? {
             let (payload, end) = (&bytes[done..][payload.clone()], done + payload.end);
             match opcode {
-                frames::TEXT if self.stage == Stage::Joining && payload == GREETING => self.stage = Stage::Ready,
-                frames::TEXT if self.flavour == Flavour::Plain => receive(payload)?,
+                frames::TEXT if self.flavour == Flavour::Plain && self.stage == Stage::Ready => receive(payload)?,
+                frames::TEXT if self.flavour == Flavour::Plain => self.greeted(payload)?,
                 frames::TEXT => self.packet(payload, receive)?,
                 frames::PING => {}
                 frames::CLOSE => return Ok(None),
@@ -218,10 +248,8 @@ impl Client {
                 }
                 Ok(self.send_packet(b"40")?)
             }
-            (Stage::Joining, [b'4', b'0', ..]) => {
-                self.stage = Stage::Ready;
-                Ok(())
-            }
+            (Stage::Joining, [b'4', b'0', ..]) => Ok(self.enter()?),
+            (Stage::Greeting, [b'4', ..]) => self.greeted(packet),
             _ => Err(format!("a packet out of place: {}", String::from_utf8_lossy(packet)).into()),
         }
     }

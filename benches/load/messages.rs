@@ -70,7 +70,11 @@ impl Messages {
         );
         let text: String = ('a'..='z').cycle().take(payload).collect();
         let data = format!(r#"{{"t":"{client}{serial}","user":"user-1","room":1,"text":"{text}"}}"#);
-        let event = if work == Work::Broadcast { "broadcast" } else { "echo" };
+        let event = match work {
+            Work::Broadcast => "broadcast",
+            Work::Room => "room",
+            _ => "echo",
+        };
         let (sent, expected) = match (flavour, work) {
             (Flavour::Plain, Work::Ack) => {
                 (format!(r#"{{"event":"ack","id":{id},"data":{data}}}"#), format!(r#"{{"id":{id},"data":{data}}}"#))

@@ -9,10 +9,12 @@ usage: load --address HOST:PORT --pid PID [options]
 
   --flavour plain|socketio|polling       how the server is spoken to: WebSocket envelopes, Socket.IO over WebSocket, Socket.IO
                                          over polling (default: plain)
-  --work echo|ack|broadcast|idle|open    what is done: events that come back, acks, one client's events to all, connections
-                                         that are opened and held, connections that are opened and closed (default: echo)
+  --work echo|ack|broadcast|room|idle|open    what is done: events that come back, acks, one client's events to all, the
+                                         same by way of a room, connections that are opened and held, connections that are
+                                         opened and closed (default: echo)
   --clients N        connections (default: 50)
   --deaf N           clients besides, which stop reading once they are let in (default: 0)
+  --rooms N          rooms that each client joins as soon as it is let in, all of them the same ones (default: 0; of `room`: 1)
   --window N         messages in flight per client, 64 at most: so many are sent at once, the next when all have come back
                      (default: 16)
   --sliding          for echo and ack: send a message for each that comes back, without waiting for the others
@@ -35,8 +37,17 @@ pub enum Work {
     Echo,
     Ack,
     Broadcast,
+    /// A broadcast to a room that all are in.
+    Room,
     Idle,
     Open,
+}
+
+impl Work {
+    /// Whether what one client sends goes to all.
+    pub fn is_broadcast(self) -> bool {
+        matches!(self, Self::Broadcast | Self::Room)
+    }
 }
 
 pub struct Options {
@@ -46,6 +57,7 @@ pub struct Options {
     pub work: Work,
     pub clients: usize,
     pub deaf: usize,
+    pub rooms: usize,
     pub window: u32,
     pub payload: usize,
     pub measured: Duration,
@@ -69,6 +81,7 @@ impl Options {
             work: Work::Echo,
             clients: 50,
             deaf: 0,
+            rooms: 0,
             window: 16,
             payload: 64,
             measured: Duration::from_secs(2),
@@ -108,10 +121,12 @@ impl Options {
             ("--work", "echo") => self.work = Work::Echo,
             ("--work", "ack") => self.work = Work::Ack,
             ("--work", "broadcast") => self.work = Work::Broadcast,
+            ("--work", "room") => (self.work, self.rooms) = (Work::Room, self.rooms.max(1)),
             ("--work", "idle") => self.work = Work::Idle,
             ("--work", "open") => self.work = Work::Open,
             ("--clients", value) => self.clients = value.parse()?,
             ("--deaf", value) => self.deaf = value.parse()?,
+            ("--rooms", value) => self.rooms = value.parse()?,
             ("--window", value) => self.window = value.parse()?,
             ("--payload", value) => self.payload = value.parse()?,
             ("--seconds", value) => self.measured = seconds(value)?,

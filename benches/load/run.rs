@@ -159,7 +159,7 @@ impl<'a> Run<'a> {
     }
 
     fn begin(&mut self) -> Result<(), Fault> {
-        if self.options.work == Work::Broadcast {
+        if self.options.work.is_broadcast() {
             return self.broadcast();
         }
         for number in 0..self.options.clients {
@@ -231,7 +231,7 @@ impl<'a> Run<'a> {
         if was_ready && number >= self.options.clients && self.options.work != Work::Open {
             return Ok(());
         }
-        let sender = if self.options.work == Work::Broadcast { 0 } else { number };
+        let sender = if self.options.work.is_broadcast() { 0 } else { number };
         let window = &mut self.windows[number];
         let before = self.received;
         let open = client.readable(stream, &mut self.buffer, &mut |message| {
@@ -272,8 +272,13 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         match self.options.work {
-            Work::Broadcast if self.under_way == 0 => self.broadcast(),
-            Work::Broadcast => Ok(()),
+            work if work.is_broadcast() => {
+                if self.under_way == 0 {
+                    self.broadcast()
+                } else {
+                    Ok(())
+                }
+            }
             _ if all || self.options.sliding => self.send(number),
             _ => Ok(()),
         }

@@ -27,6 +27,7 @@
 //! `contract.rs` gathers all of it, and is exported to `page/ts/contract.ts`; with that, `page/ts/connection.ts` is all that a plain
 //! client needs, `page/ts/socketio.ts` the same over `socket.io-client`. The pages load what `node tests/node/bundle.mjs` makes of them.
 //! <http://127.0.0.1:3000/docs/> shows the contract, and sends its events.
+//! `tests.rs` talks to the hub as pages do, in the process of the tests.
 
 mod contract;
 mod error;
@@ -35,19 +36,16 @@ mod page;
 mod people;
 mod rooms;
 
+#[cfg(test)]
+mod tests;
+
 use axum::routing::get;
-use socketio::{AsyncApiInfo, Hub};
+use socketio::{AsyncApiInfo, BuildError, Hub};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let hub = Hub::builder()
-        .state(people::People::default())
-        .events(people::EVENTS)
-        .events(rooms::Rooms::default())
-        .contract::<contract::Chat>()
-        .max_rooms(20)
-        .build()?;
+    let hub = hub()?;
     let info = AsyncApiInfo::new("Chat", env!("CARGO_PKG_VERSION"));
     let app = page::router()
         .route("/ws", get(hub.websocket()))
@@ -55,6 +53,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .merge(hub.docs::<contract::Chat>(info).websocket("/", "/ws?name=reader"));
     socketio_examples::serve("chat", app, hub).await?;
     Ok(())
+}
+
+fn hub() -> Result<Hub, BuildError> {
+    Hub::builder()
+        .state(people::People::default())
+        .events(people::EVENTS)
+        .events(rooms::Rooms::default())
+        .contract::<contract::Chat>()
+        .max_rooms(20)
+        .build()
 }
 
 /// The time in milliseconds since 1970, as browsers count it.

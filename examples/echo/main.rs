@@ -37,9 +37,21 @@ fn broadcast(hub: &Hub, message: Message<'_>) -> Result<(), EmitError> {
     hub.broadcast(("broadcast", message))
 }
 
+/// Takes the sender into a room.
+#[event("join")]
+fn join(socket: &Socket, room: u32) -> Result<(), String> {
+    socket.join(room.to_string()).map_err(|error| error.to_string())
+}
+
+/// Emits the payload to everyone in its room, the sender included.
+#[event("room")]
+fn room(socket: &Socket, message: Message<'_>) -> Result<(), EmitError> {
+    socket.within(message.room.to_string()).emit(("room", message))
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let hub = Hub::builder().events(events![echo, ack, broadcast]).build()?;
+    let hub = Hub::builder().events(events![echo, ack, broadcast, join, room]).build()?;
     let app = Router::new().route("/ws/{id}", get(hub.websocket())).merge(hub.socketio());
     socketio_examples::serve("echo", app, hub).await?;
     Ok(())

@@ -6,6 +6,7 @@ use syn::Type;
 use syn::ext::IdentExt;
 
 use crate::attribute::{Attribute, Subject};
+use crate::checks::has_name;
 use crate::extent::Extent;
 use crate::krate;
 use crate::signature::{Handler, Output};
@@ -39,7 +40,7 @@ pub(crate) fn entry(
     let doc = &handler.doc;
     let concurrent = attribute.concurrent.is_some();
     let call = call(attribute, handler, callee);
-    let parameters = &handler.parameters;
+    let named = handler.parameters.iter().filter(|parameter| has_name(parameter));
     quote! {
         {
             #[allow(unused_imports)]
@@ -49,7 +50,7 @@ pub(crate) fn entry(
                 doc: #doc,
                 call: #call,
                 concurrent: #concurrent,
-                needs: &[#(#krate::__private::Named::<#parameters>::NEED),*],
+                needs: &[#(#krate::__private::Named::<#named>::NEED),*],
                 source: #source,
             }
         }
@@ -136,7 +137,7 @@ fn call(attribute: &Attribute, handler: &Handler, callee: &TokenStream) -> Token
     if *is_async {
         quote_spanned! {local=>
             #krate::__private::Call::Async(|incoming| {
-                ::std::boxed::Box::pin(async move {
+                #krate::HandlerFuture::boxed(async move {
                     let outcome = #body;
                     (incoming, outcome)
                 })

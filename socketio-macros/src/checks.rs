@@ -19,7 +19,8 @@ pub(crate) struct Check {
 pub(crate) fn of_handler(attribute: &Attribute, handler: &Handler) -> Vec<Check> {
     let mut checks = Vec::new();
     if let Output::Type { ty, is_value } = &handler.output {
-        checks.extend(handler.parameters.iter().map(|parameter| ack_or_value(parameter, ty, *is_value)));
+        let named = handler.parameters.iter().filter(|parameter| has_name(parameter));
+        checks.extend(named.map(|parameter| ack_or_value(parameter, ty, *is_value)));
     }
     // Handlers of lifecycle events have no arguments at all.
     if !matches!(attribute.subject, Subject::Lifecycle(_)) {
@@ -49,8 +50,7 @@ fn ack_or_value(parameter: &Type, output: &Type, is_value: Option<bool>) -> Chec
 
 /// A client could never leave out an optional argument that a required one follows.
 fn required_before_optional(before: &[Type], parameter: &Type) -> Option<Check> {
-    // An `Option` may go by another name, but it always has one.
-    let before: Vec<_> = before.iter().filter(|before| matches!(before, Type::Path(_) | Type::Macro(_))).collect();
+    let before: Vec<_> = before.iter().filter(|before| has_name(before)).collect();
     if before.is_empty() {
         return None;
     }
@@ -65,6 +65,11 @@ fn required_before_optional(before: &[Type], parameter: &Type) -> Option<Check> 
          arguments last, or make this one an `Option` too",
     );
     Some(Check { tokens, types: quote!(#(#before)* #parameter) })
+}
+
+/// Whether the type may be one of those that the checks know. They may go by other names, but always have one.
+pub(crate) fn has_name(ty: &Type) -> bool {
+    matches!(ty, Type::Path(_) | Type::Macro(_) | Type::Paren(_) | Type::Group(_))
 }
 
 /// A check that underlines `tokens`.

@@ -5,7 +5,6 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Expr, Path, Token};
 
-use crate::checks::require;
 use crate::errors::Errors;
 use crate::extent::Extent;
 use crate::krate;
@@ -78,15 +77,19 @@ pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
         Vec::new()
     });
     let krate = krate::path();
+    let count = items.len();
     let parts = items.iter().map(part);
     let checks = items.iter().enumerate().map(|(at, item)| check(at, item));
     let errors = errors.into_tokens();
     quote! {{
         #errors
-        const PARTS: &[#krate::__private::Part] = &[#(#parts),*];
-        const COUNT: usize = #krate::__private::count(PARTS);
+        #[allow(unused_imports)]
+        use #krate::__private::Unnamed as _;
+        const PARTS: [#krate::__private::Part; #count] = [#(#parts),*];
+        const COUNT: usize = #krate::__private::count(&PARTS);
         static TABLE: #krate::__private::Table<COUNT, { #krate::__private::slot_count(COUNT) }> =
-            #krate::__private::Table::build(PARTS);
+            #krate::__private::Table::build(&PARTS);
+        const VERDICTS: [#krate::__private::Verdict; #count] = TABLE.verdicts(&PARTS);
         #(const _: () = #checks;)*
         TABLE.events()
     }}
@@ -107,13 +110,7 @@ fn part(item: &Item) -> TokenStream {
 pub(crate) fn handler(path: &Path) -> TokenStream {
     let krate = krate::path();
     // A name alone may be that of a function's own item, of which only the type can be looked up without any ambiguity.
-    let found = |companion: TokenStream| {
-        quote! {{
-            #[allow(unused_imports)]
-            use #krate::__private::Unnamed as _;
-            #krate::__private::Part::found(#krate::__private::Named::<#companion>::HANDLER)
-        }}
-    };
+    let found = |companion: TokenStream| quote!(#krate::__private::Part::found(#krate::__private::Named::<#companion>::HANDLER));
     if path.get_ident().is_some() {
         return found(path.to_token_stream());
     }
@@ -145,18 +142,8 @@ pub(crate) fn missing(item: impl ToTokens) -> String {
 fn check(at: usize, item: &Item) -> TokenStream {
     let krate = krate::path();
     let missing = missing(item);
-    let found = require(item, quote!(!PARTS[#at].is_missing()), quote!(#missing));
-    let message = quote! {{
-        const REPEATED: &str = match TABLE.repeated_in(PARTS, #at) {
-            ::core::option::Option::Some(name) => name,
-            ::core::option::Option::None => "",
-        };
-        const MESSAGE: [u8; #krate::__private::repeated_length(REPEATED)] =
-            #krate::__private::repeated_message(REPEATED);
-        #krate::__private::text(&MESSAGE)
-    }};
-    let single = require(item, quote!(TABLE.repeated_in(PARTS, #at).is_none()), message);
-    quote!({ #found; #single; })
+    let at_item = Extent::of(item);
+    at_item.call(at_item.path(quote!(#krate::__private::require_single)), quote!(&VERDICTS[#at], #missing))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 pub use crate::contract::infer::{AnyErrors, NoAnswer, NoErrors, Settled};
 pub use crate::event::argument::receiver;
-pub use crate::event::build::{Part, Shared, Table, count, slot_count};
+pub use crate::event::build::{Part, Shared, Table, Verdict, count, slot_count};
 pub use crate::event::handler::{Call, Handler, Key, Lifecycle, Need, Source};
 pub use crate::event::reply::{FallibleKind, Outcome, Probe, ValueKind};
 pub use crate::event::table::{Slot, Special};
@@ -92,39 +92,45 @@ pub const fn require(holds: bool, message: &str) {
     assert!(holds, "{}", message);
 }
 
-const BEFORE: &str = "a second handler of the event `";
-const AFTER: &str = "`\n\nhelp: an event has one handler: leave it out of one of the tables, or give it another name";
-
-/// How long the message about a repeated event is.
-pub const fn repeated_length(name: &str) -> usize {
-    joined_length(&[BEFORE, name, AFTER])
+/// The check that an item of `events![…]` leads to handlers of events that have no other.
+#[track_caller]
+pub const fn require_single(verdict: &Verdict, missing: &str) {
+    let after = "`\n\nhelp: an event has one handler: leave it out of one of the tables, or give it another name";
+    require_unrepeated(verdict, missing, "a second handler of the event `", after);
 }
 
-/// The message about a repeated event.
-pub const fn repeated_message<const N: usize>(name: &str) -> [u8; N] {
-    joined(&[BEFORE, name, AFTER])
+/// The check that an item of a contract's list is an event that stands there once.
+#[track_caller]
+pub const fn require_once(verdict: &Verdict, missing: &str) {
+    let after =
+        "` is here twice\n\nhelp: an event has one entry in each list: leave it out, or give one of them another name";
+    require_unrepeated(verdict, missing, "the event `", after);
 }
 
-/// How long several texts are together.
-pub const fn joined_length(parts: &[&str]) -> usize {
-    let mut length = 0;
-    let mut part = 0;
-    while part < parts.len() {
-        length += parts[part].len();
-        part += 1;
+#[track_caller]
+const fn require_unrepeated(verdict: &Verdict, missing: &str, before: &str, after: &str) {
+    match verdict {
+        Verdict::Single => {}
+        Verdict::Missing => panic!("{}", missing),
+        Verdict::Repeated(name) => {
+            let message = joined([before, name, after]);
+            match std::str::from_utf8(&message) {
+                Ok(message) => panic!("{}", message.trim_ascii_end()),
+                Err(_) => panic!("a second handler of an event"),
+            }
+        }
     }
-    length
 }
 
-/// Several texts, one after the other.
-pub const fn joined<const N: usize>(parts: &[&str]) -> [u8; N] {
-    let mut message = [0; N];
+/// The message about a repeated event, and blanks. Of a name that is far too long it has the beginning.
+const fn joined(parts: [&str; 3]) -> [u8; 1024] {
+    let mut message = [b' '; 1024];
     let mut written = 0;
     let mut part = 0;
     while part < parts.len() {
         let bytes = parts[part].as_bytes();
         let mut at = 0;
-        while at < bytes.len() {
+        while at < bytes.len() && written < message.len() {
             message[written] = bytes[at];
             written += 1;
             at += 1;
@@ -132,12 +138,4 @@ pub const fn joined<const N: usize>(parts: &[&str]) -> [u8; N] {
         part += 1;
     }
     message
-}
-
-/// The text of such a message.
-pub const fn text(message: &[u8]) -> &str {
-    match std::str::from_utf8(message) {
-        Ok(text) => text,
-        Err(_) => "a second handler of an event",
-    }
 }

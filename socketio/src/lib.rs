@@ -1,4 +1,6 @@
 #![doc = include_str!("docs/lib.md")]
+#![cfg_attr(feature = "testing", doc = "\n# Tests\n")]
+#![cfg_attr(feature = "testing", doc = "A test talks to a hub [in its own process](guide::tests_in_process).")]
 
 // The macros name the crate from outside, also where they are used inside it: in its doctests and unit tests.
 #[allow(unused_extern_crates)]
@@ -16,6 +18,8 @@ mod hub;
 mod namespace;
 mod selection;
 mod socket;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod transport;
 mod wire;
 
@@ -88,9 +92,13 @@ pub mod guide {
     #[cfg(feature = "garde")]
     #[doc = include_str!("docs/validation.md")]
     pub mod validated_payloads {}
+    #[cfg(feature = "testing")]
+    #[doc = include_str!("docs/testing.md")]
+    pub mod tests_in_process {}
 }
 
-/// The README's code is compiled, too: as it stands there it has no need of the feature `asyncapi`, which asks more of its types.
-#[cfg(all(doctest, not(feature = "asyncapi")))]
+/// The README's code is compiled, too, and its test is run. As it stands there it has no need of the feature `asyncapi`, which asks more of
+/// its types.
+#[cfg(all(doctest, feature = "testing", not(feature = "asyncapi")))]
 #[doc = include_str!("../../README.md")]
 struct Readme;

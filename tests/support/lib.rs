@@ -2,6 +2,7 @@
 
 mod client;
 mod flavour;
+pub mod in_process;
 pub mod raw;
 pub mod raw_polling;
 mod socketio;

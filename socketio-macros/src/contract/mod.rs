@@ -12,8 +12,6 @@ use crate::extent::Extent;
 use crate::{events, krate, signature};
 use parse::{Contract, Handler, Item, Namespace};
 
-const ONCE: &str = "\n\nhelp: an event has one entry in each list: leave it out, or give one of them another name";
-
 pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let Contract { attributes, visibility, name, namespaces } = parse::parse(tokens, &mut errors);
@@ -54,19 +52,16 @@ fn render(namespace: &Namespace, description: &Ident) -> TokenStream {
     let namespace = Ident::new("namespace", Span::mixed_site());
     let received = receives.iter().map(|item| with_conditions(item, part(&item.value)));
     let emitted = emits.iter().map(|item| with_conditions(item, placeholder(&item.value)));
-    let receives_once = checks(receives, |item| {
-        let missing = events::missing(&item.path);
-        vec![
-            (quote!(!PARTS[AT].is_missing()), missing),
-            (
-                quote!(!PARTS[AT].is_nameless()),
-                "no client can send this event: its handler has no name\n\nhelp: leave it out: a contract has events of \
-                 the form `#[event(\"name\")]`"
-                    .to_owned(),
-            ),
-        ]
+    let receives_once = receives.iter().enumerate().map(|(at, item)| {
+        let named = require(
+            &item.value,
+            quote!(!PARTS[AT].is_nameless()),
+            "no client can send this event: its handler has no name\n\nhelp: leave it out: a contract has events of the form \
+             `#[event(\"name\")]`",
+        );
+        check(&receives[..at], item, &events::missing(&item.value.path), named)
     });
-    let emits_once = checks(emits, |_| Vec::new());
+    let emits_once = emits.iter().enumerate().map(|(at, item)| check(&emits[..at], item, "", TokenStream::new()));
     let receive = receives.iter().enumerate().map(|(at, item)| receive(&receives[..at], item, &namespace));
     let emit = emits.iter().map(|item| emit(item, &namespace));
     let (received, emitted) = (table(received), table(emitted));
@@ -95,6 +90,7 @@ fn table(parts: impl Iterator<Item = TokenStream>) -> TokenStream {
         const COUNT: usize = #krate::__private::count(PARTS);
         static TABLE: #krate::__private::Table<COUNT, { #krate::__private::slot_count(COUNT) }> =
             #krate::__private::Table::build(PARTS);
+        const VERDICTS: [#krate::__private::Verdict; PARTS.len()] = TABLE.verdicts(PARTS);
     }
 }
 
@@ -126,31 +122,17 @@ fn placeholder(ty: &Type) -> TokenStream {
     }}
 }
 
-/// The checks of each item: `all` of them, and that no item before has the same event.
-fn checks<T: ToTokens>(
-    items: &[Item<T>],
-    all: impl Fn(&T) -> Vec<(TokenStream, String)>,
-) -> impl Iterator<Item = TokenStream> {
+/// The check that an item is what it should be, and that no item before has the same event.
+fn check<T: ToTokens>(before: &[Item<T>], item: &Item<T>, missing: &str, more: TokenStream) -> TokenStream {
     let krate = krate::path();
-    items.iter().enumerate().map(move |(at, item)| {
-        let checks = all(&item.value).into_iter().map(|(holds, message)| require(&item.value, holds, message));
-        let once = quote! {{
-            const REPEATED: &str = match TABLE.repeated_in(PARTS, AT) {
-                ::core::option::Option::Some(name) => name,
-                ::core::option::Option::None => "",
-            };
-            const MESSAGE: [u8; #krate::__private::joined_length(&["the event `", REPEATED, "` is here twice", #ONCE])] =
-                #krate::__private::joined(&["the event `", REPEATED, "` is here twice", #ONCE]);
-            #krate::__private::text(&MESSAGE)
-        }};
-        let once = require(&item.value, quote!(TABLE.repeated_in(PARTS, AT).is_none()), once);
-        let position = position(&items[..at]);
-        let conditions = &item.conditions;
-        quote! {
-            #conditions
-            const _: () = { #position #(#checks;)* #once; };
-        }
-    })
+    let Item { conditions, value } = item;
+    let position = position(before);
+    let at = Extent::of(value);
+    let once = at.call(at.path(quote!(#krate::__private::require_once)), quote!(&VERDICTS[AT], #missing));
+    quote! {
+        #conditions
+        const _: () = { #position #once; #more };
+    }
 }
 
 /// The constant `AT`: which of those in the table the next one is.

@@ -255,3 +255,58 @@ fn group(input: ParseStream<'_>, delimiter: Delimiter) -> Option<TokenStream> {
 fn skip(input: ParseStream<'_>) -> syn::Result<()> {
     input.parse::<TokenStream>().map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    use super::*;
+
+    /// How many namespaces, received and emitted events are found, and how many errors.
+    fn counts(tokens: TokenStream) -> (usize, usize, usize, usize) {
+        let mut errors = Errors::default();
+        let contract = parse(tokens, &mut errors);
+        let (mut receives, mut emits) = (0, 0);
+        for namespace in &contract.namespaces {
+            receives += namespace.receives.len();
+            emits += namespace.emits.len();
+        }
+        (contract.namespaces.len(), receives, emits, errors.len())
+    }
+
+    /// The type and the method that a path names, if it is one of a method.
+    fn method_of(path: TokenStream) -> Option<(String, String)> {
+        let handler = handler.parse2(path).expect("a path");
+        handler.method.map(|(ty, method)| (ty.to_string().replace(' ', ""), method.to_string()))
+    }
+
+    #[test]
+    fn namespaces_have_lists_in_any_order() {
+        assert_eq!(counts(quote!(Chat {})), (0, 0, 0, 0));
+        let both = quote!(pub(crate) Chat { "/" { emits [A, b::C<u8>,] receives [d, e::f] } "/x" {} });
+        assert_eq!(counts(both), (2, 2, 2, 0));
+        assert_eq!(counts(quote!(Chat { "/" { receives [#[cfg(test)] a, b] } })), (1, 2, 0, 0));
+    }
+
+    #[test]
+    fn each_wrong_item_is_one_error_and_hides_no_other() {
+        assert_eq!(counts(quote!(Chat { "/" { receives ["a", b, c(), ..D, , e] emits [3, F] } })), (1, 2, 1, 5));
+        assert_eq!(counts(quote!(Chat { "/" { sends [a] receives {b} emits [C] emits [D] } })), (1, 0, 2, 3));
+        assert_eq!(counts(quote!(Chat { "a" {} "/" {} "/" {} "/b" })), (4, 0, 0, 3));
+        for broken in [quote!(), quote!(pub), quote!(Chat), quote!(Chat { a }), quote!(Chat {} more), quote!("Chat" {})]
+        {
+            assert_eq!(counts(broken.clone()).3, 1, "{broken}");
+        }
+    }
+
+    #[test]
+    fn methods_are_known_by_their_types_capital_letter() {
+        let method = |ty: &str| Some((ty.to_owned(), "typing".to_owned()));
+        assert_eq!(method_of(quote!(typing)), None);
+        assert_eq!(method_of(quote!(chat::typing)), None);
+        assert_eq!(method_of(quote!(Chat::typing)), method("Chat"));
+        assert_eq!(method_of(quote!(::a::b::Chat::typing)), method("::a::b::Chat"));
+        assert_eq!(method_of(quote!(Shelf::<Book>::typing)), method("Shelf::<Book>"));
+        assert_eq!(method_of(quote!(<shelf<Book>>::typing)), method("shelf<Book>"));
+    }
+}

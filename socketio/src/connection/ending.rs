@@ -146,9 +146,6 @@ impl Connection {
             self.conclude(&disconnect, false);
         }
         self.peer.mailbox.discard();
-        if let Transport::WebSocket(link) = &mut self.transport {
-            link.answer_close();
-        }
         self.phase = Phase::Lingering { by, how: Linger::Answering };
     }
 

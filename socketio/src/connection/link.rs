@@ -1,46 +1,35 @@
 //! The WebSocket side of a connection: bytes in, messages out; frames in, bytes out.
 //!
-//! tungstenite reads: it is fed from memory, and knows no I/O here. What it sends of its own accord, pongs and closes, is
-//! put behind the frames that are being written. Everything else is written from the mailbox, in one write a wake-up.
+//! A [`Reader`] makes messages of what has arrived. What this side sends of its own accord, pongs and closes, is put behind
+//! the frames that are being written. Everything else is written from the mailbox, in one write a wake-up.
 
+use bytes::Bytes;
 use std::io;
 use std::task::{Context, Poll, ready};
 pub(crate) use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::error::Error;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::mailbox::Mailbox;
 use super::outbox::{Batch, Load};
-use super::received::Memory;
 pub(crate) use super::received::Received;
-use super::stream::Stream;
+use super::stream::{Stream, Writer};
 use crate::event::disconnect::{Disconnect, DisconnectReason};
+use crate::wire::frame::{Opcode, control};
+use crate::wire::reader::Reader;
 
-/// What tungstenite allocates per connection to read frames into.
-const CODEC_BUFFER: usize = 1024;
-/// A message beyond this leaves the codec with a buffer that is worth giving back.
-const LARGE_MESSAGE: usize = 16 * 1024;
-/// What tungstenite may hold back of pongs when they can't go out.
-const CODEC_BACKLOG: usize = 1024;
 /// How far a batch may have grown for pongs still to be added to it.
 const BATCH_BACKLOG: usize = 64 * 1024;
-impl std::fmt::Debug for Link {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Link").finish_non_exhaustive()
-    }
-}
 
 /// The WebSocket of one client.
 pub(crate) struct Link {
     stream: Stream,
-    codec: WebSocketContext,
-    /// How many bytes the codec has taken that no message has been made of.
-    half_read: usize,
-    /// Whether there was a message for which the codec has made its buffer large.
-    had_large: bool,
+    reader: Reader,
     batch: Batch,
-    /// Whether the codec may hold pongs back.
-    withheld: bool,
+    /// What the last ping had in it that found no room for its pong.
+    unanswered: Option<Bytes>,
+    /// Whether a close frame is written, or among what is to be written: nothing comes behind it.
+    has_closed: bool,
     /// Whether what was written is still to be flushed.
     unflushed: bool,
     /// Whether the kernel took no more at the last try.
@@ -51,22 +40,21 @@ pub(crate) struct Link {
     unread: Vec<u8>,
 }
 
+impl std::fmt::Debug for Link {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Link").finish_non_exhaustive()
+    }
+}
+
 impl Link {
     /// `received`: what the HTTP server has read beyond the handshake.
     pub(crate) fn new(stream: Stream, received: Vec<u8>, max_payload: usize) -> Self {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(CODEC_BUFFER)
-            .write_buffer_size(0)
-            .max_write_buffer_size(CODEC_BACKLOG)
-            .max_message_size(Some(max_payload))
-            .max_frame_size(Some(max_payload));
         Self {
             stream,
-            codec: WebSocketContext::new(Role::Server, Some(config)),
-            half_read: 0,
-            had_large: false,
+            reader: Reader::new(max_payload),
             batch: Batch::default(),
-            withheld: false,
+            unanswered: None,
+            has_closed: false,
             unflushed: false,
             blocked: false,
             alive: false,
@@ -74,10 +62,15 @@ impl Link {
         }
     }
 
-    /// The codec, with what it reads from and writes to.
-    fn codec<'a>(&'a mut self, received: &'a mut Received, limit: usize) -> (&'a mut WebSocketContext, Memory<'a>) {
-        let Self { codec, half_read: taken, batch, withheld, .. } = self;
-        (codec, Memory { received, taken, batch, limit, withheld })
+    /// What others can write to the client with, if they can.
+    pub(super) fn take_writer(&mut self) -> Option<Writer> {
+        self.stream.take_writer()
+    }
+
+    /// Goes on with what others have begun to write.
+    pub(super) fn go_on(&mut self, batch: Batch) {
+        debug_assert!(self.batch.is_empty(), "others write only while nothing is being written");
+        self.batch = batch;
     }
 
     /// The next message. An error ends the connection.
@@ -94,16 +87,19 @@ impl Link {
                 self.unread.drain(..length);
                 self.unread.shrink_to_fit();
             }
-            let (codec, mut memory) = self.codec(received, BATCH_BACKLOG);
-            match codec.read(&mut memory) {
-                Ok(message) => {
-                    self.half_read = self.half_read.saturating_sub(frame_length(message.len()));
-                    self.had_large |= message.len() > LARGE_MESSAGE;
-                    // The codec answers a ping when it reads on, and that may be long after.
-                    self.withheld |= message.is_ping();
+            let mut unread = received.unread();
+            let read = self.reader.read(&mut unread);
+            received.start = received.end - unread.len();
+            match read {
+                Ok(Some(message)) => {
+                    match &message {
+                        Message::Ping(payload) => self.pong(payload),
+                        Message::Close(frame) => self.answer_close(frame.as_ref()),
+                        _ => {}
+                    }
                     return Poll::Ready(Ok(message));
                 }
-                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Ok(None) => {}
                 Err(error) => return Poll::Ready(Err(cause(&error))),
             }
             match self.stream.poll_read(context, &mut received.bytes) {
@@ -122,6 +118,35 @@ impl Link {
         }
     }
 
+    /// Answers a ping, behind what is being written. Of those that come while there is no room the last one is answered.
+    fn pong(&mut self, payload: &Bytes) {
+        if self.has_closed {
+            return;
+        }
+        if self.batch.load().bytes > BATCH_BACKLOG {
+            self.unanswered = Some(payload.clone());
+        } else {
+            self.unanswered = None;
+            self.batch.append(&control(Opcode::Pong, payload));
+        }
+    }
+
+    /// Puts the pong that found no room behind what is being written.
+    fn pong_at_last(&mut self) {
+        if let Some(payload) = self.unanswered.take() {
+            self.batch.append(&control(Opcode::Pong, &payload));
+        }
+    }
+
+    /// Puts the answer to the client's close frame behind what is being written.
+    fn answer_close(&mut self, frame: Option<&CloseFrame>) {
+        match frame {
+            Some(frame) if frame.code.is_allowed() => self.close(frame.code.into(), &frame.reason),
+            Some(_) => self.close(1002, "Protocol violation"),
+            None => self.close_with(&[]),
+        }
+    }
+
     /// Keeps what was received and is not wanted now for later.
     pub(crate) fn keep(&mut self, received: &mut Received) {
         if !received.unread().is_empty() {
@@ -135,8 +160,8 @@ impl Link {
     pub(crate) fn poll_write(&mut self, context: &mut Context<'_>, mailbox: Option<&Mailbox>) -> Poll<io::Result<()>> {
         let blocked = std::mem::take(&mut self.blocked);
         loop {
-            if self.batch.is_empty() && self.withheld {
-                self.flush_codec();
+            if self.batch.is_empty() {
+                self.pong_at_last();
             }
             if self.batch.is_empty() {
                 if let Some(mailbox) = mailbox {
@@ -188,29 +213,15 @@ impl Link {
 
     /// Puts a close frame behind what is being written, unless there was one.
     pub(crate) fn close(&mut self, code: u16, reason: &str) {
-        let frame = CloseFrame { code: code.into(), reason: cut(reason, 123).into() };
-        // Pongs that were held back go first, or there might be no room for the close frame.
-        self.flush_codec();
-        let mut received = Received::take();
-        let (codec, mut memory) = self.codec(&mut received, usize::MAX);
-        // An error here is that of a connection that is closed already.
-        let _ = codec.close(&mut memory, Some(frame));
+        self.close_with(&[&code.to_be_bytes(), cut(reason, 123).as_bytes()].concat());
     }
 
-    /// Puts the answer to the client's close frame behind what is being written.
-    pub(crate) fn answer_close(&mut self) {
-        // Once for the pongs that were held back, once for the answer, if there was no room for both.
-        self.flush_codec();
-        self.flush_codec();
-    }
-
-    /// Puts everything that the codec holds back behind what is being written.
-    fn flush_codec(&mut self) {
-        self.withheld = false;
-        let mut received = Received::take();
-        let (codec, mut memory) = self.codec(&mut received, usize::MAX);
-        // The codec says by an error that nothing comes after a close frame.
-        let _ = codec.flush(&mut memory);
+    fn close_with(&mut self, payload: &[u8]) {
+        if !self.has_closed {
+            self.pong_at_last();
+            self.batch.append(&control(Opcode::Close, payload));
+            self.has_closed = true;
+        }
     }
 
     /// Whether the client has sent or taken bytes since the last time. That its heartbeat counts as well: a pong may wait
@@ -246,23 +257,7 @@ impl Link {
     /// Gives memory back that an idle connection has no use for.
     pub(crate) fn shrink(&mut self) {
         self.batch.shrink();
-        // The codec keeps a buffer as large as the largest message. Between two messages another one can take its place.
-        if self.had_large && self.half_read == 0 && !self.withheld {
-            self.codec = WebSocketContext::new(Role::Server, Some(*self.codec.get_config()));
-            self.had_large = false;
-        }
     }
-}
-
-/// How long a client's frame with this much payload is, when its length is written in the shortest form. A message in several
-/// frames, or with a longer form, is longer.
-fn frame_length(payload: usize) -> usize {
-    let length = match payload {
-        0..=125 => 0,
-        126..=0xffff => 2,
-        _ => 8,
-    };
-    6 + length + payload
 }
 
 /// The part of `text` that fits into `length` bytes.
@@ -338,7 +333,7 @@ mod tests {
         let mailbox = Mailbox::new(Bounds { messages: 100, bytes: 10_000 }, OverflowPolicy::Disconnect);
         let mut writer = FrameWriter::new();
         writer.payload().extend_from_slice(b"hello");
-        mailbox.send(&writer.finish(Opcode::Text), false).expect("there is room");
+        mailbox.queue(&writer.finish(Opcode::Text), false).expect("there is room");
 
         let mut context = Context::from_waker(Waker::noop());
         assert!(link.poll_write(&mut context, Some(&mailbox)).is_pending());

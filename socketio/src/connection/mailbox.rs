@@ -1,7 +1,7 @@
 //! What other tasks hand to a connection's own task: frames to write, events to run, the request to end.
 //!
-//! One lock and one waker for all of it. The lock is held for a few assignments, never across user code, an encode or a
-//! write.
+//! One lock and one waker for all of it. The lock is held for a few assignments, never across user code or an encode. While the
+//! task sleeps, what has been queued can be [flushed](Mailbox::flush) without waking it: then the lock is held for one write.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use super::end::End;
 use super::link::Link;
 use super::outbox::{Batch, Bounds, Load, Outbox};
 use super::polling::Asked;
+use super::stream::Writer;
 use crate::event::disconnect::Disconnect;
 use crate::event::incoming::Subject;
 use crate::hub::config::OverflowPolicy;
@@ -23,6 +24,8 @@ use crate::wire::frame::Frame;
 /// What a connection's task is asked to do, apart from writing.
 #[derive(Debug)]
 pub(crate) enum Mail {
+    /// Go on with what others have begun to write.
+    Write(Box<Batch>),
     /// Run an event as if it had been received.
     Run(Socket, Subject),
     /// A socket leaves, the connection stays.
@@ -65,6 +68,10 @@ struct State {
     waker: Option<Waker>,
     /// Whether the task waits to be woken; while it runs, it looks here by itself before it goes to sleep.
     asleep: bool,
+    /// Whether somebody is to flush what waits.
+    due: bool,
+    /// What others can write to the client with.
+    writer: Option<Writer>,
 }
 
 impl State {
@@ -105,6 +112,8 @@ impl Mailbox {
             handlers_until: None,
             waker: None,
             asleep: false,
+            due: false,
+            writer: None,
         };
         Self {
             state: Mutex::new(state),
@@ -116,14 +125,20 @@ impl Mailbox {
         }
     }
 
-    /// Queues a frame. A volatile one is dropped without an error while the client takes nothing.
-    pub(crate) fn send(&self, frame: &Frame, volatile: bool) -> Result<(), Rejected> {
+    /// Lets others write to the client while its task sleeps.
+    pub(crate) fn write_with(&self, writer: Option<Writer>) {
+        self.state.lock().writer = writer;
+    }
+
+    /// Queues a frame. A volatile one is dropped without an error while the client takes nothing. `true`: the task sleeps,
+    /// and the caller is to [wake](Self::wake) it or to [flush](Self::flush) what waits.
+    pub(crate) fn queue(&self, frame: &Frame, volatile: bool) -> Result<bool, Rejected> {
         let mut state = self.state.lock();
         if state.shut {
             return Err(Rejected::Closed);
         }
         if volatile && state.blocked {
-            return Ok(());
+            return Ok(false);
         }
         let State { outbox, in_flight, .. } = &mut *state;
         if outbox.push(frame, self.bounds, *in_flight).is_ok() {
@@ -131,15 +146,49 @@ impl Mailbox {
             if !state.blocked && state.outbox.is_half_full(self.bounds) {
                 self.crowded.store(true, Ordering::Release);
             }
-            let waker = if state.blocked { None } else { state.waker() };
-            drop(state);
-            wake(waker);
-            return Ok(());
+            return Ok(!state.blocked && state.asleep && !std::mem::replace(&mut state.due, true));
         }
         if volatile {
-            return Ok(());
+            return Ok(false);
         }
         Err(self.overflow(state))
+    }
+
+    /// Wakes the task, if it sleeps.
+    pub(crate) fn wake(&self) {
+        let mut state = self.state.lock();
+        state.due = false;
+        let waker = state.waker();
+        drop(state);
+        wake(waker);
+    }
+
+    /// Writes what waits, as far as the kernel takes it at once. Whatever that leaves is the task's, which is woken for it.
+    pub(crate) fn flush(&self) {
+        let mut state = self.state.lock();
+        state.due = false;
+        if !state.asleep || state.blocked || state.outbox.is_empty() {
+            return;
+        }
+        let State { outbox, writer, .. } = &mut *state;
+        if let Some(writer) = writer {
+            let mut batch = Batch::default();
+            batch.take(outbox);
+            if let Ok(written) = batch.with_slices(|slices| writer.write(slices)) {
+                batch.advance(written);
+            }
+            state.overflowing = false;
+            self.crowded.store(false, Ordering::Release);
+            if batch.is_empty() {
+                return batch.give_back(&mut state.outbox);
+            }
+            state.in_flight = batch.load();
+            state.mail.insert(0, Mail::Write(Box::new(batch)));
+            self.posted.store(true, Ordering::Release);
+        }
+        let waker = state.waker();
+        drop(state);
+        wake(waker);
     }
 
     fn overflow(&self, mut state: MutexGuard<'_, State>) -> Rejected {
@@ -229,6 +278,7 @@ impl Mailbox {
         let mut state = self.state.lock();
         state.shut = true;
         state.discarded = true;
+        state.writer = None;
         state.outbox.clear();
         self.crowded.store(false, Ordering::Release);
     }
@@ -240,6 +290,7 @@ impl Mailbox {
         state.abandoned = true;
         state.discarded = true;
         state.shut = true;
+        state.writer = None;
         state.outbox.clear();
         let left = (std::mem::take(&mut state.mail), state.waker.take());
         drop(state);
@@ -320,5 +371,105 @@ impl Mailbox {
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::stream::Stream;
+    use crate::wire::frame::{FrameWriter, Opcode};
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicUsize;
+    use std::task::Wake;
+    use tokio::io::AsyncReadExt;
+    use tokio::net::{TcpListener, TcpStream};
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn frame(length: usize) -> Frame {
+        let mut writer = FrameWriter::new();
+        writer.payload().extend(std::iter::repeat_n(b'x', length));
+        writer.finish(Opcode::Binary)
+    }
+
+    /// A mailbox whose task sleeps, the stream that it writes to, and the client's side of that.
+    async fn sleeping(woken: &Arc<Woken>) -> (Mailbox, Stream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let client = TcpStream::connect(listener.local_addr().expect("it is bound")).await.expect("a connection");
+        let mut stream = Stream::tcp(listener.accept().await.expect("a client").0);
+        let bounds = Bounds { messages: usize::MAX, bytes: usize::MAX };
+        let mailbox = Mailbox::new(bounds, OverflowPolicy::Disconnect);
+        mailbox.write_with(stream.take_writer());
+        assert!(mailbox.sleep(&Arc::clone(woken).into(), Load::default(), true));
+        (mailbox, stream, client)
+    }
+
+    #[tokio::test]
+    async fn what_the_kernel_takes_at_once_goes_out_while_the_task_sleeps() {
+        let woken = Arc::default();
+        let (mailbox, _stream, mut client) = sleeping(&woken).await;
+        assert_eq!(mailbox.queue(&frame(3), false), Ok(true));
+        assert_eq!(mailbox.queue(&frame(5), false), Ok(false), "it will be flushed already");
+        mailbox.flush();
+        let mut received = [0; 12];
+        client.read_exact(&mut received).await.expect("what was queued");
+        assert_eq!(received[..], *b"\x82\x03xxx\x82\x05xxxxx");
+        assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+        assert!(mailbox.take_mail().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_it_does_not_take_is_the_task_s_to_go_on_with() {
+        let woken = Arc::default();
+        let (mailbox, mut stream, mut client) = sleeping(&woken).await;
+        let (length, count) = (1_000_000, 20);
+        for _ in 0..count {
+            mailbox.queue(&frame(length), false).expect("there is room");
+        }
+        mailbox.flush();
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        let mut mail = mailbox.take_mail();
+        assert_eq!(mail.len(), 1);
+        let Some(Mail::Write(mut batch)) = mail.pop() else { panic!("not what is left") };
+        // The kernel has taken something, and cut a frame at a place that only the batch knows.
+        assert!(batch.load().bytes < count * length);
+        let reader = tokio::spawn(async move {
+            let mut received = Vec::new();
+            client.read_to_end(&mut received).await.expect("what was queued");
+            received
+        });
+        while !batch.is_empty() {
+            let written =
+                std::future::poll_fn(|context| batch.with_slices(|slices| stream.poll_write(context, slices)));
+            let written = written.await.expect("the client reads");
+            batch.advance(written);
+        }
+        mailbox.abandon();
+        drop(stream);
+        let received = reader.await.expect("it ends");
+        let mut expected = Vec::new();
+        frame(length).append_to(&mut expected);
+        assert!(received == expected.repeat(count));
+    }
+
+    #[tokio::test]
+    async fn a_task_that_runs_is_left_to_write() {
+        let woken = Arc::default();
+        let (mailbox, _stream, _client) = sleeping(&woken).await;
+        mailbox.queue(&frame(3), false).expect("there is room");
+        assert!(mailbox.take_mail().is_empty());
+        mailbox.flush();
+        let mut batch = Batch::default();
+        mailbox.take_frames(&mut batch);
+        assert_eq!(batch.load().messages, 1);
+        assert_eq!(woken.0.load(Ordering::Relaxed), 0);
     }
 }

@@ -3,7 +3,8 @@
 //! Each time the task wakes up it reads all that has arrived, runs what it can, and then writes once. The [`transport`] is
 //! the client's side of it: a WebSocket [`link`], or [`polling`]. What is read becomes events in [`reading`], for Engine.IO
 //! clients by way of [`engine`] and [`packets`]. Each of the client's sockets has a [`seat`] with an [`executor`]; the
-//! [`mailbox`] is what all other tasks see.
+//! [`mailbox`] is what all other tasks see. What they queue there for a client goes out at the end of their own [`turn`], or
+//! when its task runs.
 
 pub(crate) mod end;
 mod ending;
@@ -24,6 +25,7 @@ pub(crate) mod session;
 pub(crate) mod stream;
 mod timing;
 mod transport;
+mod turn;
 mod upgrading;
 
 use smallvec::SmallVec;
@@ -53,6 +55,7 @@ use polling::Polling;
 use seat::Seat;
 pub(crate) use timing::after;
 use transport::Transport;
+use turn::Turn;
 
 /// How often the task goes round before it lets others run.
 const ROUNDS: usize = 8;
@@ -129,7 +132,8 @@ impl Connection {
         Self::new(hub, peer, transport, Protocol::Engine(Box::new(engine)), place)
     }
 
-    fn new(hub: Hub, peer: Arc<Peer>, transport: Transport, protocol: Protocol, admission: Admission) -> Self {
+    fn new(hub: Hub, peer: Arc<Peer>, mut transport: Transport, protocol: Protocol, admission: Admission) -> Self {
+        peer.mailbox.write_with(transport.take_writer());
         let config = hub.config();
         let heartbeat = Heartbeat::new(config.ping_interval, config.ping_timeout, Instant::now());
         Self {
@@ -177,6 +181,7 @@ impl Connection {
     }
 
     fn poll(&mut self, context: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<()> {
+        let _turn = Turn::begin();
         for _ in 0..ROUNDS {
             self.keep_exact_time(context);
             self.read_mail(context);
@@ -226,6 +231,7 @@ impl Connection {
                     }
                 }
                 Mail::Run(..) => {}
+                Mail::Write(batch) => self.transport.go_on(*batch),
                 Mail::Leave(socket, disconnect) => self.leave(&socket, disconnect),
                 Mail::Asked(asked) => self.asked(asked, context),
                 Mail::Probe(link, request) => self.probe(link, request, context),

@@ -134,6 +134,12 @@ impl Batch {
         std::mem::swap(&mut self.contents, outbox);
     }
 
+    /// Hands the empty buffer of one that is written back to the outbox that it was taken from.
+    pub(crate) fn give_back(self, outbox: &mut Outbox) {
+        debug_assert!(self.is_empty() && outbox.is_empty(), "nothing waits on either side");
+        outbox.small = self.contents.small;
+    }
+
     /// Adds bytes behind everything else.
     pub(crate) fn append(&mut self, bytes: &[u8]) {
         self.contents.small.extend_from_slice(bytes);

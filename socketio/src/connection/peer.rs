@@ -1,11 +1,14 @@
 //! [`Peer`]: what all sockets of one connection share.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::mailbox::Mailbox;
+use super::mailbox::{Mailbox, Rejected};
 use super::session::Session;
+use super::turn;
 use crate::socket::handshake::Request;
 use crate::wire::encoding::Encoding;
+use crate::wire::frame::Frame;
 
 /// One client, as its sockets see it.
 #[derive(Debug)]
@@ -24,6 +27,14 @@ impl Peer {
     pub(crate) fn new(mailbox: Mailbox, request: Request, encoding: Encoding, session: Option<Session>) -> Self {
         let session = session.map(Box::new);
         Self { mailbox, request, encoding, session, awaited: AtomicUsize::new(0) }
+    }
+
+    /// Queues a frame. A volatile one is dropped without an error while the client takes nothing.
+    pub(crate) fn send(self: &Arc<Self>, frame: &Frame, volatile: bool) -> Result<(), Rejected> {
+        if self.mailbox.queue(frame, volatile)? && !turn::flush_later(self) {
+            self.mailbox.wake();
+        }
+        Ok(())
     }
 
     pub(crate) fn is_awaited(&self) -> bool {

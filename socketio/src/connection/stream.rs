@@ -1,51 +1,105 @@
 //! The byte stream under a connection: the TCP socket itself where it can be had, anything else behind a box.
+//!
+//! A TCP socket can be written to without the task that reads from it: its [`Writer`] is for those that have something for
+//! a client whose task sleeps.
 
+use socket2::SockRef;
 use std::io::{self, IoSlice};
+use std::net::Shutdown;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
 pub(crate) enum Stream {
-    Tcp(TcpStream),
+    Tcp(OwnedReadHalf, Option<Writer>),
     /// TLS, or whatever else the HTTP server runs over.
     Other(Box<dyn Duplex>),
     Closed,
 }
 
-impl Stream {
-    fn duplex(&mut self) -> io::Result<Pin<&mut dyn Duplex>> {
-        match self {
-            Self::Tcp(stream) => Ok(Pin::new(stream)),
-            Self::Other(stream) => Ok(Pin::new(&mut **stream)),
-            Self::Closed => Err(io::ErrorKind::NotConnected.into()),
+/// Writes to a TCP socket beside the task that it belongs to.
+#[derive(Debug)]
+pub(crate) struct Writer(Option<OwnedWriteHalf>);
+
+impl Writer {
+    /// Writes what the kernel takes at once.
+    pub(super) fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.as_ref().map_or(Ok(0), |half| write(half.as_ref(), slices))
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // Else nobody could write any more.
+        if let Some(half) = self.0.take() {
+            half.forget();
         }
+    }
+}
+
+impl Stream {
+    pub(crate) fn tcp(stream: TcpStream) -> Self {
+        let (read, write) = stream.into_split();
+        Self::Tcp(read, Some(Writer(Some(write))))
+    }
+
+    /// What others may write with. `None`: nobody may.
+    pub(super) fn take_writer(&mut self) -> Option<Writer> {
+        if let Self::Tcp(_, writer) = self { writer.take() } else { None }
     }
 
     pub(crate) fn poll_read(&mut self, context: &mut Context<'_>, bytes: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(bytes);
-        let polled = self.duplex()?.poll_read(context, &mut buffer);
+        let polled = match self {
+            Self::Tcp(stream, _) => Pin::new(stream).poll_read(context, &mut buffer),
+            Self::Other(stream) => Pin::new(stream).poll_read(context, &mut buffer),
+            Self::Closed => return closed(),
+        };
         polled.map_ok(|()| buffer.filled().len())
     }
 
     pub(crate) fn poll_write(&mut self, context: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        match slices {
-            [slice] => self.duplex()?.poll_write(context, slice),
-            slices => self.duplex()?.poll_write_vectored(context, slices),
+        match self {
+            Self::Tcp(stream, _) => loop {
+                let stream: &TcpStream = (*stream).as_ref();
+                ready!(stream.poll_write_ready(context))?;
+                match write(stream, slices) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    written => return Poll::Ready(written),
+                }
+            },
+            Self::Other(stream) => match slices {
+                [slice] => Pin::new(stream).poll_write(context, slice),
+                slices => Pin::new(stream).poll_write_vectored(context, slices),
+            },
+            Self::Closed => closed(),
         }
     }
 
     pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.duplex()?.poll_flush(context)
+        match self {
+            Self::Tcp(..) => Poll::Ready(Ok(())),
+            Self::Other(stream) => Pin::new(stream).poll_flush(context),
+            Self::Closed => closed(),
+        }
     }
 
     /// Tells the peer that nothing more comes. Over TLS this sends its closing alert, as far as the peer takes it now.
     pub(crate) fn finish(&mut self, context: &mut Context<'_>) {
-        if let Ok(stream) = self.duplex() {
-            let _ = stream.poll_shutdown(context);
+        match self {
+            Self::Tcp(stream, _) => {
+                let stream: &TcpStream = (*stream).as_ref();
+                let _ = SockRef::from(stream).shutdown(Shutdown::Write);
+            }
+            Self::Other(stream) => {
+                let _ = Pin::new(stream).poll_shutdown(context);
+            }
+            Self::Closed => {}
         }
     }
 
@@ -54,4 +108,16 @@ impl Stream {
         self.finish(context);
         *self = Self::Closed;
     }
+}
+
+/// One slice alone costs the kernel less than a list of them.
+fn write(stream: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    match slices {
+        [slice] => stream.try_write(slice),
+        slices => stream.try_write_vectored(slices),
+    }
+}
+
+fn closed<T>() -> Poll<io::Result<T>> {
+    Poll::Ready(Err(io::ErrorKind::NotConnected.into()))
 }

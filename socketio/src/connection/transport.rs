@@ -5,8 +5,9 @@ use std::task::{Context, Poll};
 
 use super::link::{Link, Message, Received};
 use super::mailbox::Mailbox;
-use super::outbox::Load;
+use super::outbox::{Batch, Load};
 use super::polling::Polling;
+use super::stream::Writer;
 use crate::event::disconnect::Disconnect;
 
 #[allow(clippy::large_enum_variant, reason = "nearly all connections have the large one")]
@@ -53,6 +54,21 @@ impl Transport {
         match self {
             Self::WebSocket(link) => link.poll_write(context, Some(mailbox)),
             Self::Polling(polling) => polling.poll_write(context, mailbox, last),
+        }
+    }
+
+    /// What others can write to the client with, if they can.
+    pub(super) fn take_writer(&mut self) -> Option<Writer> {
+        match self {
+            Self::WebSocket(link) => link.take_writer(),
+            Self::Polling(_) => None,
+        }
+    }
+
+    /// Goes on with what others have begun to write, while nothing else was being written.
+    pub(super) fn go_on(&mut self, batch: Batch) {
+        if let Self::WebSocket(link) = self {
+            link.go_on(batch);
         }
     }
 

@@ -120,6 +120,7 @@ impl Connection {
         };
         probe.link.append(&polling.hand_over());
         self.transport = Transport::WebSocket(*probe.link);
+        self.peer.mailbox.write_with(self.transport.take_writer());
         engine.request = Some(probe.request);
         self.peer.mailbox.unblock();
         if let Some(session) = &self.peer.session {

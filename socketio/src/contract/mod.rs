@@ -16,7 +16,8 @@ mod tests;
 #[cfg(feature = "typescript")]
 pub(crate) mod typescript;
 #[cfg(feature = "garde")]
-mod valid;
+#[doc(hidden)]
+pub(crate) mod valid;
 pub(crate) mod watch;
 
 #[cfg(feature = "typescript")]

@@ -8,24 +8,32 @@ use crate::event::error::PayloadError;
 use crate::event::marker::Validated;
 use crate::event::valid::Valid;
 
-macro_rules! valid_parameters {
-    ($($parameter:ty => $argument:ty)*) => {$(
-        #[diagnostic::do_not_recommend]
-        impl<T: Deserialize<'static> + Describe + 'static> Parameter<Validated> for $parameter
-        where
-            $argument: Describe,
-        {
-            fn describe(payload: &mut DescribedArguments) {
-                payload.argument::<$argument>();
-                payload.next_parameter();
-            }
-        }
-    )*};
+/// What a handler takes that wants rules to be kept.
+pub trait WithRules {
+    /// The argument itself.
+    type Argument;
 }
 
-valid_parameters! {
-    Valid<T> => T
-    Option<Valid<T>> => Option<T>
-    Result<Valid<T>, PayloadError> => T
-    Result<Option<Valid<T>>, PayloadError> => Option<T>
+impl<T> WithRules for Valid<T> {
+    type Argument = T;
+}
+
+impl<T> WithRules for Option<Valid<T>> {
+    type Argument = Option<T>;
+}
+
+impl<T> WithRules for Result<Valid<T>, PayloadError> {
+    type Argument = T;
+}
+
+impl<T> WithRules for Result<Option<Valid<T>>, PayloadError> {
+    type Argument = Option<T>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: WithRules<Argument: Deserialize<'static> + Describe + 'static>> Parameter<Validated> for T {
+    fn describe(payload: &mut DescribedArguments) {
+        payload.argument::<T::Argument>();
+        payload.next_parameter();
+    }
 }

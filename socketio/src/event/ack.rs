@@ -75,10 +75,8 @@ impl Ack {
         let Some(state) = self.0.as_ref().filter(|_| self.is_wanted()) else {
             return Ok(());
         };
-        let payload = Payload::of(&value)?;
         // As a handler's `()` does, it answers without arguments.
-        let is_unit = size_of_val(&value) == 0 && payload.is_null();
-        state.answer(Ok(&if is_unit { Payload::new() } else { payload }));
+        state.answer(Ok(&Payload::reply(&value)?));
         Ok(())
     }
 

@@ -58,10 +58,6 @@ impl Part {
         }
     }
 
-    pub const fn is_missing(&self) -> bool {
-        matches!(self, Self::Missing)
-    }
-
     const fn len(&self) -> usize {
         match self {
             Self::One(_) => 1,
@@ -77,6 +73,18 @@ impl Part {
             Self::Missing => panic!("there is nothing in a part that is missing"),
         }
     }
+}
+
+/// What is to be said of an item of `events![…]`.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Each of its events has one handler.
+    Single,
+    /// It leads to no handler.
+    Missing,
+    /// The first of its events that an earlier item has a handler of too.
+    Repeated(&'static str),
 }
 
 /// How many handlers the parts have together.
@@ -174,17 +182,25 @@ impl<const N: usize, const S: usize> Table<N, S> {
         self.repeated[position]
     }
 
-    /// The first event of the part at `part` that an earlier handler of the table is registered for too.
-    pub const fn repeated_in(&self, parts: &[Part], part: usize) -> Option<&'static str> {
-        let mut position = count(parts.split_at(part).0);
-        let end = position + parts[part].len();
-        while position < end {
-            if self.repeated[position] {
-                return Some(self.handlers[position].key.as_str());
+    /// What is to be said of each part. All at once: to find a part's position takes a walk over those before it.
+    pub const fn verdicts<const P: usize>(&self, parts: &[Part]) -> [Verdict; P] {
+        let mut verdicts = [Verdict::Single; P];
+        let mut part = 0;
+        let mut position = 0;
+        while part < P {
+            if let Part::Missing = parts[part] {
+                verdicts[part] = Verdict::Missing;
             }
-            position += 1;
+            let end = position + parts[part].len();
+            while position < end {
+                if let (Verdict::Single, true) = (verdicts[part], self.repeated[position]) {
+                    verdicts[part] = Verdict::Repeated(self.handlers[position].key.as_str());
+                }
+                position += 1;
+            }
+            part += 1;
         }
-        None
+        verdicts
     }
 }
 
@@ -242,11 +258,13 @@ mod tests {
 
     #[test]
     fn repeated_events_are_found_however_nested() {
-        const NESTED: &[Part] = &[Part::One(&C), Part::One(&A), Part::All(EVENTS)];
-        const TABLE: Table<5, { slot_count(5) }> = Table::build(NESTED);
-        assert_eq!(TABLE.repeated_in(NESTED, 0), None);
-        assert_eq!(TABLE.repeated_in(NESTED, 1), None);
-        assert_eq!(TABLE.repeated_in(NESTED, 2), Some("a"));
+        const NESTED: [Part; 4] = [Part::One(&C), Part::One(&A), Part::Missing, Part::All(EVENTS)];
+        const TABLE: Table<5, { slot_count(5) }> = Table::build(&NESTED);
+        let [Verdict::Single, Verdict::Single, Verdict::Missing, Verdict::Repeated(name)] = TABLE.verdicts(&NESTED)
+        else {
+            panic!("{:?}", TABLE.verdicts::<{ NESTED.len() }>(&NESTED));
+        };
+        assert_eq!(name, "a");
     }
 
     #[test]

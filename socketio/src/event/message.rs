@@ -90,7 +90,7 @@ pub trait IntoMessage {
 
 impl<E: Event + Serialize> IntoMessage for &E {
     fn into_packet(self) -> Result<Packet, EmitError> {
-        Ok(Packet::event(E::NAME, Payload::of(self)?).made_from::<E>())
+        Ok(Packet::known_event(E::NAME, Payload::of(self)?).made_from::<E>())
     }
 }
 

@@ -4,6 +4,7 @@
 //! methods, and those on the value before those on a reference to it. The bounds stand on [`Answer::of`], behind that choice:
 //! else a `Result` whose error happens to be `Serialize` would pass for a value and go out as `{"Err": …}`.
 
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -43,9 +44,17 @@ type Answered = Outcome;
 pub enum HandlerFuture {}
 
 impl HandlerFuture {
+    // That the type is hidden lets the compiler ask no more of it: what the future holds may be `Send` for one lifetime only.
     #[doc(hidden)]
     pub fn of<F: Future + Send>(future: F) -> impl Future<Output = F::Output> + Send {
         future
+    }
+
+    #[doc(hidden)]
+    pub fn boxed<F: Future<Output = (Incoming, Outcome)> + Send + 'static>(
+        future: F,
+    ) -> BoxFuture<'static, (Incoming, Outcome)> {
+        Box::pin(future)
     }
 }
 

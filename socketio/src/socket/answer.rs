@@ -38,7 +38,7 @@ impl Answer {
 
 /// The error in arguments that are one, as this crate writes it into the ack of a Socket.IO client:
 /// `{"error": {"code": …, "message": …}}`, and nothing beside `error`.
-fn failure(args: &str) -> Option<EventError> {
+pub(crate) fn failure(args: &str) -> Option<EventError> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Failure {

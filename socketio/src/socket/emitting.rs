@@ -113,7 +113,7 @@ impl Socket {
                 return self.peer().mailbox.hold(held.get_or_insert_default(), frame);
             }
         }
-        self.peer().mailbox.send(frame, volatile)
+        self.peer().send(frame, volatile)
     }
 
     pub(super) fn rejected(&self, rejected: Rejected) -> EmitError {

@@ -45,7 +45,7 @@ impl Socket {
         let payload = &payload[..payload.len().min(125)];
         let mut writer = FrameWriter::new();
         writer.payload().extend_from_slice(payload);
-        if let Err(rejected) = self.peer().mailbox.send(&writer.finish(Opcode::Ping), false) {
+        if let Err(rejected) = self.peer().send(&writer.finish(Opcode::Ping), false) {
             self.rejected(rejected);
         }
     }

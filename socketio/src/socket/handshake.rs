@@ -55,7 +55,7 @@ impl Request {
 
     /// Fills in the address, if the HTTP server did not tell it.
     pub(crate) fn set_peer(&mut self, stream: &Stream) {
-        if let (None, Stream::Tcp(stream)) = (self.peer, stream) {
+        if let (None, Stream::Tcp(stream, _)) = (self.peer, stream) {
             self.peer = stream.peer_addr().ok();
         }
     }

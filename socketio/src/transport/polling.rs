@@ -187,7 +187,7 @@ impl Options {
         let open = self.open_packet(session.sid(), Transport::WebSocket);
         let peer = self.peer(session, request);
         // Nothing else is in the way yet.
-        let _ = peer.mailbox.send(&Frame::text(&open), false);
+        let _ = peer.send(&Frame::text(&open), false);
         self.connection(&peer, Some(link), extensions, admission)
     }
 

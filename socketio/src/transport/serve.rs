@@ -144,7 +144,12 @@ where
     }
 }
 
-async fn answer<S>(mut app: S, request: Request<Incoming>, peer: Option<SocketAddr>) -> Result<Response, Infallible>
+/// Has the application answer one request.
+pub(crate) async fn answer<S>(
+    mut app: S,
+    request: Request<Incoming>,
+    peer: Option<SocketAddr>,
+) -> Result<Response, Infallible>
 where
     S: Service<Request<Body>, Response = Response, Error = Infallible>,
 {

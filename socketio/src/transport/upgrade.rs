@@ -195,7 +195,7 @@ impl Upgrading {
             Ok((stream, received)) => {
                 // Without it, small messages would wait for the acknowledgement of those before them.
                 let _ = stream.set_nodelay(true);
-                (Stream::Tcp(stream), received.to_vec())
+                (Stream::tcp(stream), received.to_vec())
             }
             Err(upgraded) => (Stream::Other(Box::new(TokioIo::new(upgraded))), Vec::new()),
         })

@@ -13,6 +13,7 @@
 use serde::Serialize;
 use std::borrow::Cow;
 
+use super::json;
 use super::payload::Payload;
 use super::scan::Scanner;
 
@@ -102,7 +103,7 @@ impl<'a> Fields<'a> {
                 }
                 let text = scanner.value()?;
                 let value = Field { text, depth: scanner.depth() };
-                if let Some(field) = unquoted(key).and_then(|key| fields.field(&key)) {
+                if let Some(field) = fields.field(key) {
                     *field = Some(value);
                 }
                 if !scanner.take(b',') {
@@ -116,14 +117,19 @@ impl<'a> Fields<'a> {
         scanner.is_at_end().then_some(fields)
     }
 
+    /// The field of this key, which is JSON text.
     fn field(&mut self, key: &str) -> Option<&mut Option<Field<'a>>> {
         Some(match key {
-            "event" => &mut self.event,
-            "data" => &mut self.data,
-            "args" => &mut self.args,
-            "id" => &mut self.id,
-            "error" => &mut self.error,
-            _ => return None,
+            r#""event""# => &mut self.event,
+            r#""data""# => &mut self.data,
+            r#""args""# => &mut self.args,
+            r#""id""# => &mut self.id,
+            r#""error""# => &mut self.error,
+            _ => {
+                let plain = unquoted(key).filter(|_| key.contains('\\'))?;
+                let plain = serde_json::to_string(&plain).ok()?;
+                return if plain == key { None } else { self.field(&plain) };
+            }
         })
     }
 }
@@ -131,7 +137,7 @@ impl<'a> Fields<'a> {
 /// Appends an event. With `ack` the client is asked to answer under that id.
 pub(crate) fn write_event(out: &mut Vec<u8>, name: &str, payload: &Payload, ack: Option<u64>) {
     out.extend_from_slice(b"{\"event\":");
-    write_value(out, name);
+    json::write_string(out, name);
     write_arguments(out, payload);
     if let Some(id) = ack {
         out.extend_from_slice(b",\"id\":");
@@ -221,6 +227,7 @@ mod tests {
     fn names_with_escapes_are_unescaped() {
         assert_eq!(read(r#"{"event":"caf\u00e9 \"x\""}"#), event("café \"x\"", Args::Many(""), None));
         assert_eq!(read(r#"{"ev\u0065nt":"a"}"#), event("a", Args::Many(""), None));
+        assert_eq!(read(r#"{"\"event\"":"b","event":"a","\\":1}"#), event("a", Args::Many(""), None));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! [RFC 6455, section 5.2]: https://www.rfc-editor.org/rfc/rfc6455#section-5.2
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::scratch::Scratch;
 
@@ -16,7 +17,9 @@ pub(crate) const SHARE_FROM: usize = 4 * 1024;
 pub(crate) enum Opcode {
     Text = 0x1,
     Binary = 0x2,
+    Close = 0x8,
     Ping = 0x9,
+    Pong = 0xa,
 }
 
 /// A payload being written, with room for the header before it.
@@ -71,6 +74,14 @@ fn header(opcode: Opcode, length: usize) -> ([u8; HEADER_ROOM], usize) {
         }
     };
     (header, size)
+}
+
+/// A whole control frame, with at most 125 bytes.
+pub(crate) fn control(opcode: Opcode, payload: &[u8]) -> SmallVec<[u8; 32]> {
+    let (header, size) = header(opcode, payload.len());
+    let mut frame = SmallVec::from_slice(&header[..size]);
+    frame.extend_from_slice(payload);
+    frame
 }
 
 /// What goes out as one message: a frame, header and payload, the same bytes for every recipient.

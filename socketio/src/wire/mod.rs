@@ -1,8 +1,8 @@
 //! What travels: pure functions over bytes, without I/O and without tokio.
 //!
-//! [`payload`] is the neutral form of arguments that everything above speaks, [`packet`] one message on its way out,
+//! [`payload`] is the neutral form of arguments that everything above speaks, written by [`json`], [`packet`] one message on its way out,
 //! [`envelope`] the JSON envelopes of plain WebSocket clients, found in the text by [`scan`], [`frame`] finished WebSocket
-//! frames. Socket.IO clients have [`socketio`] packets, written by the default encoding or another [`parser`] such as
+//! frames, [`reader`] the way back from a client's frames to its messages. Socket.IO clients have [`socketio`] packets, written by the default encoding or another [`parser`] such as
 //! [`msgpack`], inside [`engine`] packets. [`encoding`] chooses among all these for one client. [`binary`] is the
 //! [`Binary`](crate::Binary) payload type, [`scratch`] the buffers that all of them are written into.
 
@@ -11,10 +11,12 @@ pub(crate) mod encoding;
 pub(crate) mod engine;
 pub(crate) mod envelope;
 pub(crate) mod frame;
+mod json;
 pub(crate) mod msgpack;
 pub(crate) mod packet;
 pub(crate) mod parser;
 pub(crate) mod payload;
+pub(crate) mod reader;
 #[cfg(test)]
 mod reference;
 pub(crate) mod scan;

@@ -33,22 +33,39 @@ pub struct Packet {
 
 #[derive(Debug)]
 enum Content {
-    Event { name: Scratch, payload: Payload },
+    Event { name: Name, payload: Payload },
     Text(Scratch),
     Binary(Bytes),
 }
 
+#[derive(Debug)]
+enum Name {
+    /// A payload type's.
+    Known(&'static str),
+    Stored(Scratch),
+}
+
+impl Name {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Known(name) => name,
+            Self::Stored(name) => text(name),
+        }
+    }
+}
+
 impl Packet {
     pub(crate) fn event(name: &str, payload: Payload) -> Self {
-        let mut stored = Scratch::take();
-        stored.extend_from_slice(name.as_bytes());
-        Self::new(Content::Event { name: stored, payload })
+        Self::new(Content::Event { name: Name::Stored(stored(name)), payload })
+    }
+
+    /// An event whose name need not be kept.
+    pub(crate) fn known_event(name: &'static str, payload: Payload) -> Self {
+        Self::new(Content::Event { name: Name::Known(name), payload })
     }
 
     pub(crate) fn text(text: &str) -> Self {
-        let mut stored = Scratch::take();
-        stored.extend_from_slice(text.as_bytes());
-        Self::new(Content::Text(stored))
+        Self::new(Content::Text(stored(text)))
     }
 
     pub(crate) fn binary(bytes: Bytes) -> Self {
@@ -101,7 +118,7 @@ impl Packet {
     /// The event's name; `None` for raw messages.
     pub fn name(&self) -> Option<&str> {
         match &self.content {
-            Content::Event { name, .. } => std::str::from_utf8(name).ok(),
+            Content::Event { name, .. } => Some(name.as_str()),
             Content::Text(_) | Content::Binary(_) => None,
         }
     }
@@ -148,11 +165,17 @@ impl Packet {
 
     fn encode(&self, encoding: &Encoding, namespace: &str) -> Frame {
         match &self.content {
-            Content::Event { name, payload } => encoding.event(namespace, text(name), payload, self.ack),
+            Content::Event { name, payload } => encoding.event(namespace, name.as_str(), payload, self.ack),
             Content::Text(message) => encoding.text(namespace, text(message)),
             Content::Binary(bytes) => encoding.binary(namespace, bytes),
         }
     }
+}
+
+fn stored(text: &str) -> Scratch {
+    let mut stored = Scratch::take();
+    stored.extend_from_slice(text.as_bytes());
+    stored
 }
 
 /// What was text when it was stored.

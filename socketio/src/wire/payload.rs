@@ -4,10 +4,9 @@
 
 use bytes::Bytes;
 use serde::Serialize;
-use serde_json::ser::{CompactFormatter, Formatter, Serializer};
-use std::io;
 
 use super::binary;
+use super::json::{self, HOLE};
 use super::scan::Scanner;
 use super::scratch::Scratch;
 use super::socketio::placeholder::{self, PLACEHOLDER};
@@ -22,9 +21,6 @@ pub struct Payload {
     attachments: Vec<Bytes>,
 }
 
-/// The place of an attachment: a byte that UTF-8 text can't contain.
-const HOLE: u8 = 0xff;
-
 impl Payload {
     /// No arguments.
     pub(crate) fn new() -> Self {
@@ -36,6 +32,13 @@ impl Payload {
         let mut payload = Self::new();
         payload.push(value)?;
         Ok(payload)
+    }
+
+    /// A value as the answer to an event: one argument, of `()` none.
+    pub(crate) fn reply<T: Serialize>(value: &T) -> serde_json::Result<Self> {
+        let payload = Self::of(value)?;
+        let is_unit = size_of_val(value) == 0 && payload.json[..] == *b"null";
+        Ok(if is_unit { Self::new() } else { payload })
     }
 
     /// One argument that is binary.
@@ -50,8 +53,7 @@ impl Payload {
         if self.count > 0 {
             self.json.push(b',');
         }
-        let formatter = Extract { attachments: &mut self.attachments };
-        value.serialize(&mut Serializer::with_formatter(&mut *self.json, formatter))?;
+        json::write(&mut self.json, &mut self.attachments, value)?;
         self.count += 1;
         Ok(())
     }
@@ -101,11 +103,6 @@ impl Payload {
         self.count
     }
 
-    /// Whether it is one argument, `null`.
-    pub(crate) fn is_null(&self) -> bool {
-        self.json[..] == *b"null"
-    }
-
     /// The binary data in it, in the order in which it stands there.
     pub(crate) fn attachments(&self) -> &[Bytes] {
         &self.attachments
@@ -133,21 +130,6 @@ impl Payload {
             }
             out.extend_from_slice(text);
         }
-    }
-}
-
-/// Compact JSON, except that each [`Binary`](crate::Binary) becomes an attachment and leaves a hole.
-struct Extract<'p> {
-    attachments: &'p mut Vec<Bytes>,
-}
-
-impl Formatter for Extract<'_> {
-    fn write_byte_array<W: ?Sized + io::Write>(&mut self, writer: &mut W, bytes: &[u8]) -> io::Result<()> {
-        let Some(bytes) = binary::passing() else {
-            return CompactFormatter.write_byte_array(writer, bytes);
-        };
-        self.attachments.push(bytes);
-        writer.write_all(&[HOLE])
     }
 }
 

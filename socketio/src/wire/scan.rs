@@ -30,8 +30,11 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes this byte, after any white space.
+    #[inline]
     pub(crate) fn take(&mut self, byte: u8) -> bool {
-        self.skip_space();
+        if self.peek() != Some(byte) {
+            self.skip_space();
+        }
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
         found
@@ -129,7 +132,7 @@ impl<'a> Scanner<'a> {
         }
         self.at += 1;
         loop {
-            self.skip_plain();
+            self.at += plain_length(&self.text.as_bytes()[self.at..]);
             match self.peek()? {
                 b'"' => {
                     self.at += 1;
@@ -137,31 +140,8 @@ impl<'a> Scanner<'a> {
                 }
                 b'\\' => self.skip_escape()?,
                 // A control character, which a string can only have escaped.
-                0..=0x1f => return None,
-                _ => self.at += 1,
+                _ => return None,
             }
-        }
-    }
-
-    /// Skips characters of a string that mean themselves, eight bytes at a time; what is left of them, fewer than eight, is
-    /// the caller's.
-    fn skip_plain(&mut self) {
-        const ONES: u64 = 0x0101_0101_0101_0101;
-        const HIGHS: u64 = 0x8080_8080_8080_8080;
-        while let Some(chunk) = self.text.as_bytes()[self.at..].first_chunk::<8>() {
-            let word = u64::from_le_bytes(*chunk);
-            let quote = word ^ (ONES * b'"' as u64);
-            let backslash = word ^ (ONES * b'\\' as u64);
-            // The lowest of these bits that is set belongs to the first byte that is a quote, a backslash or below 0x20.
-            let special = ((quote.wrapping_sub(ONES) & !quote)
-                | (backslash.wrapping_sub(ONES) & !backslash)
-                | (word.wrapping_sub(ONES * 0x20) & !word))
-                & HIGHS;
-            if special != 0 {
-                self.at += special.trailing_zeros() as usize / 8;
-                return;
-            }
-            self.at += 8;
         }
     }
 
@@ -201,6 +181,59 @@ impl<'a> Scanner<'a> {
         }
         (self.at > start).then_some(())
     }
+}
+
+/// How many bytes at the front of a string's inside mean themselves: neither a quote, nor a backslash, nor a control character.
+#[inline]
+pub(super) fn plain_length(bytes: &[u8]) -> usize {
+    match bytes.split_first_chunk() {
+        Some((word, rest)) => special_in(word).unwrap_or_else(|| word.len() + long_plain_length(rest)),
+        None => short_plain_length(bytes),
+    }
+}
+
+#[inline]
+fn short_plain_length(bytes: &[u8]) -> usize {
+    bytes.iter().position(|byte| is_special(*byte)).unwrap_or(bytes.len())
+}
+
+/// The same for what is long, as most strings are not.
+#[inline(never)]
+fn long_plain_length(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    // The compiler makes a few instructions of this, which look at all bytes at once.
+    while let Some(block) = bytes[at..].first_chunk::<16>()
+        && !block.iter().fold(false, |found, byte| found | is_special(*byte))
+    {
+        at += block.len();
+    }
+    while let Some(word) = bytes[at..].first_chunk() {
+        match special_in(word) {
+            Some(within) => return at + within,
+            None => at += word.len(),
+        }
+    }
+    at + short_plain_length(&bytes[at..])
+}
+
+fn is_special(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+/// Where the first of eight bytes that is not plain stands.
+#[inline]
+fn special_in(bytes: &[u8; 8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    let word = u64::from_le_bytes(*bytes);
+    let quote = word ^ (ONES * b'"' as u64);
+    let backslash = word ^ (ONES * b'\\' as u64);
+    // The lowest of these bits that is set belongs to the first byte that is a quote, a backslash or below 0x20.
+    let special = ((quote.wrapping_sub(ONES) & !quote)
+        | (backslash.wrapping_sub(ONES) & !backslash)
+        | (word.wrapping_sub(ONES * 0x20) & !word))
+        & HIGHS;
+    (special != 0).then(|| special.trailing_zeros() as usize / 8)
 }
 
 /// The arrays and objects that are open, a bit each: one for an object.

@@ -47,6 +47,7 @@ export type Typing = {
   name: Name;
 };
 
+/** The receiver's page answers that it has it. */
 export type Told = {
   from: Name;
   text: Text;
@@ -95,6 +96,7 @@ export interface ServerToClientEvents {
   parted: (parted: Parted) => void;
   said: (said: Said) => void;
   typing: (typing: Typing) => void;
+  /** The receiver's page answers that it has it. */
   told: (told: Told, answer: (answer: null | Failed<string>) => void) => void;
   /** The last that a client hears: why the server closes its connection. A WebSocket's close says it too, Socket.IO's can't. */
   farewell: (farewell: Farewell) => void;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::wire::envelope::write_value;
+use crate::wire::json::write_string;
 use crate::wire::payload::Payload;
 
 fn write_head(out: &mut Vec<u8>, plain: u8, with_attachments: u8, namespace: &str, attachments: usize) {
@@ -26,7 +27,7 @@ pub(crate) fn write_event(out: &mut Vec<u8>, namespace: &str, name: &str, payloa
         write_number(out, id);
     }
     out.push(b'[');
-    write_value(out, name);
+    write_string(out, name);
     if payload.count() > 0 {
         out.push(b',');
         payload.write_placeholders(out);
@@ -56,7 +57,7 @@ pub(crate) fn write_error(out: &mut Vec<u8>, namespace: &str, id: &str, error: &
 pub(crate) fn write_connect(out: &mut Vec<u8>, namespace: &str, sid: &str) {
     write_head(out, b'0', b'0', namespace, 0);
     out.extend_from_slice(b"{\"sid\":");
-    write_value(out, sid);
+    write_string(out, sid);
     out.push(b'}');
 }
 

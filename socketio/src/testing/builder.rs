@@ -1,0 +1,350 @@
+//! [`ClientBuilder`]: a client that is about to connect.
+
+use axum::Router;
+use axum::routing::get;
+use futures_util::future::{Either, select};
+use http::{HeaderName, HeaderValue, Request};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use std::fmt;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{DuplexStream, duplex};
+use tokio::time::{sleep, timeout};
+use tokio_tungstenite::client_async_with_config;
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Request as ClientRequest;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+
+use super::MOMENT;
+use super::client::Client;
+use super::error::{Refused, TestError};
+use super::inbox::Inbox;
+use super::line::Line;
+use super::wire::ROOT;
+use crate::hub::Hub;
+use crate::namespace::Namespace;
+use crate::socket::SocketId;
+use crate::transport::serve::answer;
+use crate::wire::encoding::Encoding;
+
+/// How much of what one side has written waits for the other side.
+const STREAM: usize = 64 * 1024;
+
+/// How long a client waits for what is expected.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Whom the client says it wants to talk to.
+const HOST: &str = "localhost";
+
+impl Namespace {
+    /// A client for tests that is about to connect to this namespace: of Socket.IO, unless it is to be a
+    /// [plain](ClientBuilder::plain) WebSocket. See [`testing`](crate::testing).
+    pub fn test_client(&self) -> ClientBuilder {
+        ClientBuilder {
+            namespace: self.clone(),
+            app: None,
+            is_plain: false,
+            auth: None,
+            path: None,
+            params: Vec::new(),
+            query: Vec::new(),
+            headers: Vec::new(),
+            cookies: Vec::new(),
+            peer: None,
+            patience: PATIENCE,
+        }
+    }
+}
+
+/// A client that is about to connect. It is what its methods say when it [does](Self::connect).
+///
+/// ```
+/// use serde_json::json;
+/// use socketio::{Handshake, Hub, Refusal, event, events};
+///
+/// #[event(connect)]
+/// fn check(handshake: Handshake<'_>) -> Result<(), Refusal> {
+///     let auth: serde_json::Value = handshake.auth().map_err(|_| "who are you?")?;
+///     match (auth["token"].as_str(), handshake.query("room").as_deref(), handshake.cookie("theme")) {
+///         (Some("secret"), Some("a b"), Some("dark")) => Ok(()),
+///         _ => Err("no".into()),
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let hub = Hub::builder().events(events![check]).build()?;
+/// let client = hub.test_client().auth(json!({ "token": "secret" })).query("room", "a b").cookie("theme", "dark");
+/// let client = client.connect().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use = "it does nothing before `connect`"]
+pub struct ClientBuilder {
+    namespace: Namespace,
+    app: Option<Router>,
+    is_plain: bool,
+    auth: Option<Result<String, String>>,
+    path: Option<String>,
+    params: Vec<(String, String)>,
+    query: Vec<(String, String)>,
+    headers: Vec<(String, String)>,
+    cookies: Vec<String>,
+    peer: Option<SocketAddr>,
+    patience: Duration,
+}
+
+/// A mark on the request of one client, by which its socket is found.
+#[derive(Clone)]
+struct Ticket(Arc<()>);
+
+impl ClientBuilder {
+    /// A plain WebSocket client, which sends and receives JSON envelopes and messages. Default: a Socket.IO client, over a
+    /// WebSocket as well, in the default encoding.
+    pub fn plain(self) -> Self {
+        Self { is_plain: true, ..self }
+    }
+
+    /// What a Socket.IO client connects to its namespace with, an object.
+    pub fn auth(self, auth: impl Serialize) -> Self {
+        let auth = serde_json::to_string(&auth).map_err(|error| format!("`auth` does not serialize: {error}"));
+        Self { auth: Some(auth), ..self }
+    }
+
+    /// The path that is requested; it may have a query string. Where it has parameters, as in `/ws/{id}`, they are
+    /// [filled in](Self::param). Default: `/ws` for a plain client, `/socket.io/` for one of Socket.IO.
+    pub fn path(mut self, path: impl AsRef<str>) -> Self {
+        let (path, query) = path.as_ref().split_once('?').unwrap_or((path.as_ref(), ""));
+        let query = form_urlencoded::parse(query.as_bytes());
+        self.query.extend(query.map(|(name, value)| (name.into_owned(), value.into_owned())));
+        Self { path: Some(format!("/{}", path.trim_start_matches('/'))), ..self }
+    }
+
+    /// A parameter of the path. One that the path does not name is put behind it.
+    ///
+    /// ```
+    /// # use socketio::Hub;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let hub = Hub::builder().build()?;
+    /// let client = hub.test_client().param("id", "7 of 9").connect().await?;
+    /// let socket = hub.socket(client.id()).unwrap();
+    /// assert_eq!(socket.params("id").as_deref(), Some("7 of 9"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.params.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds a parameter to the query string.
+    pub fn query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.query.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds a header. The `Host` of every client is `localhost`, and none has an `Origin` of itself.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds a cookie.
+    pub fn cookie(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
+        self.cookies.push(format!("{}={}", name.as_ref(), value.as_ref()));
+        self
+    }
+
+    /// The address that the server sees. Default: none, as over a stream that has no addresses.
+    pub fn peer_addr(self, address: SocketAddr) -> Self {
+        Self { peer: Some(address), ..self }
+    }
+
+    /// Connects by way of an application, or of routes that are set up as in it: with its paths, its layers, its
+    /// [`allow_request`](crate::EngineRoutes::allow_request) and its [`on_open`](crate::WebSocketRoute::on_open). Default: the
+    /// namespace's own routes, as [`Hub::socketio`] and [`Namespace::websocket`] give them.
+    ///
+    /// ```
+    /// use axum::{Router, routing::get};
+    /// # use socketio::Hub;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let hub = Hub::builder().build()?;
+    /// let app = Router::new().route("/chat/{room}", get(hub.websocket())).merge(hub.socketio());
+    ///
+    /// let plain = hub.test_client().plain().through(app.clone()).path("/chat/lobby").connect().await?;
+    /// let socketio = hub.test_client().through(app.clone()).connect().await?;
+    ///
+    /// let error = hub.test_client().plain().through(app).path("/cat").connect().await.unwrap_err();
+    /// assert_eq!(error.refused().unwrap().status().unwrap(), 404);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn through(self, app: impl Into<Router>) -> Self {
+        Self { app: Some(app.into()), ..self }
+    }
+
+    /// How long the client waits for what the test expects, in tokio's time. Default: 5 seconds. Where time is paused, nobody
+    /// ever really waits.
+    pub fn patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Connects, and waits until the server has let the client in.
+    ///
+    /// # Errors
+    ///
+    /// The server refuses: [`TestError::Refused`] says whether it was the HTTP request, the `connect` handler or a
+    /// middleware, and with which words. Or the client can't be as it is asked to be.
+    pub async fn connect(self) -> Result<Client, TestError> {
+        let auth = self.auth.clone().transpose().map_err(TestError::Impossible)?;
+        if self.is_plain && auth.is_some() {
+            let why = "`auth` is what a Socket.IO client connects with, a plain one has `query`, `header` and `cookie`";
+            return Err(TestError::Impossible(why.to_owned()));
+        }
+        let encoding = if self.is_plain { Encoding::Envelopes } else { Encoding::SocketIo };
+        let ticket = Ticket(Arc::default());
+        let line = Arc::new(self.open(&ticket, encoding).await?);
+        if !self.is_plain {
+            return Client::enter(line, self.namespace.path(), auth.as_deref(), self.patience).await;
+        }
+        let inbox = line.enter(ROOT).unwrap_or_default();
+        let id = self.admitted(&ticket, &inbox).await?;
+        Ok(Client::new(line, inbox, ROOT, id, self.patience))
+    }
+
+    /// Makes the stream a WebSocket.
+    async fn open(&self, ticket: &Ticket, encoding: Encoding) -> Result<Line, TestError> {
+        let (route, path) = self.route_and_path();
+        let app = self.app.clone().unwrap_or_else(|| match self.is_plain {
+            true => Router::new().route(&route, get(self.namespace.websocket())),
+            false => self.hub().socketio().path(route).into(),
+        });
+        let request = self.request(&path)?;
+        let (ours, theirs) = duplex(STREAM);
+        tokio::spawn(serve(theirs, app, ticket.clone(), self.peer));
+        // The buffers are as large as what is read at once: a test may have thousands of clients.
+        let config = WebSocketConfig::default().read_buffer_size(4096).max_message_size(None).max_frame_size(None);
+        match timeout(self.admission(), client_async_with_config(request, ours, Some(config))).await {
+            Ok(Ok((stream, _))) => Ok(Line::new(stream, encoding, self.admission())),
+            Ok(Err(Error::Http(response))) => {
+                let body = response.body().as_deref().unwrap_or_default();
+                Err(Refused::by_status(response.status(), body).into())
+            }
+            Ok(Err(error)) => Err(TestError::Impossible(format!("the handshake fails: {error}"))),
+            Err(_) => Err(TestError::Impossible("the handshake is not answered".to_owned())),
+        }
+    }
+
+    /// What a router is to take the path for, and the path with the parameters filled in.
+    fn route_and_path(&self) -> (String, String) {
+        let default = if self.is_plain { "/ws" } else { "/socket.io/" };
+        let mut route = self.path.clone().unwrap_or_else(|| default.to_owned());
+        let placeholder = |name: &str| format!("{{{name}}}");
+        for (name, _) in &self.params {
+            if !route.contains(&placeholder(name)) {
+                route = format!("{}/{}", route.trim_end_matches('/'), placeholder(name));
+            }
+        }
+        let path = self
+            .params
+            .iter()
+            .fold(route.clone(), |path, (name, value)| path.replace(&placeholder(name), &encoded(value)));
+        (route, path)
+    }
+
+    fn request(&self, path: &str) -> Result<ClientRequest, TestError> {
+        let impossible =
+            |error: &dyn fmt::Display| TestError::Impossible(format!("no such request can be made: {error}"));
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(&self.query);
+        if !self.is_plain {
+            query.extend_pairs([("EIO", "4"), ("transport", "websocket")]);
+        }
+        let query = query.finish();
+        let mark = if query.is_empty() { "" } else { "?" };
+        let mut request =
+            format!("ws://{HOST}{path}{mark}{query}").into_client_request().map_err(|error| impossible(&error))?;
+        let cookies = (!self.cookies.is_empty()).then(|| ("cookie".to_owned(), self.cookies.join("; ")));
+        for (name, value) in self.headers.iter().cloned().chain(cookies) {
+            let name = HeaderName::try_from(name).map_err(|error| impossible(&error))?;
+            let value = HeaderValue::try_from(value).map_err(|error| impossible(&error))?;
+            request.headers_mut().append(name, value);
+        }
+        Ok(request)
+    }
+
+    fn hub(&self) -> Hub {
+        Hub::from_core(self.namespace.core())
+    }
+
+    /// How long the server may take to let the client in: as long as the hub itself waits, and then it says no.
+    fn admission(&self) -> Duration {
+        self.patience.saturating_add(self.hub().config().connect_timeout)
+    }
+
+    /// Waits until the hub has let the client in, which nothing tells a plain client. The id of its socket.
+    async fn admitted(&self, ticket: &Ticket, inbox: &Inbox) -> Result<SocketId, TestError> {
+        let hub = self.hub();
+        let searched = async {
+            loop {
+                if let Some(id) = ticket.find(&hub) {
+                    return id;
+                }
+                sleep(MOMENT).await;
+            }
+        };
+        match select(pin!(timeout(self.admission(), searched)), pin!(inbox.over())).await {
+            Either::Left((Ok(id), _)) => Ok(id),
+            Either::Left((Err(_), _)) => {
+                Err(TestError::Impossible("the client is connected, but this hub has no socket of it".to_owned()))
+            }
+            Either::Right((ended, _)) => Err(Refused::by_end(ended).into()),
+        }
+    }
+}
+
+impl Ticket {
+    fn find(&self, hub: &Hub) -> Option<SocketId> {
+        let mut sockets = hub.namespaces().into_iter().flat_map(|namespace| hub.of(namespace).sockets());
+        let is_own = |ticket: Self| Arc::ptr_eq(&self.0, &ticket.0);
+        sockets.find(|socket| socket.extension().is_some_and(is_own)).map(|socket| socket.id())
+    }
+}
+
+/// The server's end of a connection: HTTP, until it is a WebSocket.
+async fn serve(stream: DuplexStream, app: Router, ticket: Ticket, peer: Option<SocketAddr>) {
+    let service = service_fn(move |mut request: Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(ticket.clone());
+        answer(app.clone(), request, peer)
+    });
+    let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades().await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "an HTTP connection failed");
+    }
+}
+
+/// A text as a segment of a path.
+fn encoded(text: &str) -> String {
+    let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let encode = |byte: u8| if is_unreserved(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    text.bytes().map(encode).collect()
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ClientBuilder")
+            .field("namespace", &self.namespace.path())
+            .field("is_plain", &self.is_plain)
+            .finish_non_exhaustive()
+    }
+}

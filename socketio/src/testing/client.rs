@@ -1,0 +1,303 @@
+//! [`Client`]: a client that is connected, and what it says.
+
+use serde::Serialize;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+
+use super::error::{Instead, Refused, TestError};
+use super::inbox::Inbox;
+use super::line::Line;
+use super::settle;
+use super::wire::{self, Answer};
+use crate::event::error::PayloadError;
+use crate::event::message::{IntoMessage, Request};
+use crate::selection::EmitError;
+use crate::socket::SocketId;
+use crate::socket::answer::FromAnswer;
+use crate::wire::packet::Packet;
+
+/// A client for tests, connected to one namespace of a hub.
+///
+/// | to say | |
+/// | --- | --- |
+/// | [`emit`](Self::emit) | sends a message |
+/// | [`request`](Self::request), [`ask`](Self::ask), [`emit_with_ack`](Self::emit_with_ack) | the same, and waits for the answer |
+/// | [`disconnect`](Self::disconnect), [`close_with`](Self::close_with) | ends the connection in due form |
+/// | [`freeze`](Self::freeze) | lets the client be as good as dead |
+/// | `drop` | cuts the connection; what was emitted before still arrives |
+///
+/// | to hear | |
+/// | --- | --- |
+/// | [`expect`](Self::expect) | the next message is an event of this payload type |
+/// | [`expect_exact`](Self::expect_exact) | the next message is this one |
+/// | [`expect_event`](Self::expect_event) | the next message is an event of this name; it can be answered |
+/// | [`answer`](Self::answer) | the next message is a question of this payload type; it is answered |
+/// | [`expect_text`](Self::expect_text), [`expect_binary`](Self::expect_binary) | the next message is a text, or binary |
+/// | [`wait_for`](Self::wait_for) | some message is an event of this payload type; those before it do not matter |
+/// | [`expect_end`](Self::expect_end) | the next thing is the end of the connection |
+/// | [`expect_nothing`](Self::expect_nothing) | nothing more comes |
+///
+/// What a client has received waits, in that order, until it is expected. An expectation that is not met takes nothing away,
+/// and its error shows everything that the client has received. Answers to the client's own events go to those who asked, and
+/// are never in the way. Heartbeats are answered.
+#[must_use = "its connection is cut when it is dropped"]
+pub struct Client {
+    pub(super) line: Arc<Line>,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) namespace: Box<str>,
+    id: SocketId,
+    pub(super) patience: Duration,
+}
+
+impl Client {
+    pub(super) fn new(line: Arc<Line>, inbox: Arc<Inbox>, namespace: &str, id: SocketId, patience: Duration) -> Self {
+        Self { line, inbox, namespace: namespace.into(), id, patience }
+    }
+
+    /// A Socket.IO client asks to be let into a namespace.
+    pub(super) async fn enter(
+        line: Arc<Line>,
+        namespace: &str,
+        auth: Option<&str>,
+        patience: Duration,
+    ) -> Result<Self, TestError> {
+        let Some(inbox) = line.enter(namespace) else {
+            return Err(TestError::Impossible(format!("this connection has a client in `{namespace}` already")));
+        };
+        line.write(vec![wire::connect(namespace, auth)]);
+        let error = match inbox.opened(line.admission).await {
+            Ok(Ok(sid)) => return Ok(Self::new(line, inbox, namespace, SocketId::from(&*sid), patience)),
+            Ok(Err(json)) => Refused::by_packet(&json).into(),
+            Err(Some(ended)) => Refused::by_end(ended).into(),
+            Err(None) => inbox.unmet(&format!("to be let into `{namespace}`"), Instead::Nothing(line.admission)),
+        };
+        line.forget(namespace);
+        Err(error)
+    }
+
+    /// Connects to another namespace of the hub on the same connection, as Socket.IO clients do. `auth`: what it is connected to
+    /// with, an object, or `()`. The connection is cut when the last of its clients is dropped.
+    ///
+    /// ```
+    /// # use socketio::Hub;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let hub = Hub::builder().build()?;
+    /// let admin = hub.of("/admin");
+    /// let client = hub.test_client().connect().await?;
+    /// let mut in_admin = client.connect_to("/admin", ()).await?;
+    /// admin.broadcast("hello")?;
+    /// assert_eq!(in_admin.expect_text().await?, "hello");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The namespace refuses, or the client is a plain one or in that namespace already.
+    pub async fn connect_to(&self, namespace: &str, auth: impl Serialize) -> Result<Self, TestError> {
+        if !self.line.encoding.has_namespaces() {
+            let why = "a plain client has one namespace for each connection: `hub.of(…).test_client().plain()`";
+            return Err(TestError::Impossible(why.to_owned()));
+        }
+        let auth = serde_json::to_string(&auth).map_err(EmitError::from)?;
+        let auth = Some(&*auth).filter(|auth| *auth != "null");
+        Self::enter(Arc::clone(&self.line), namespace, auth, self.patience).await
+    }
+
+    /// The id of the client's socket when it was let in: `hub.socket(client.id())` is the server's side of it.
+    pub fn id(&self) -> SocketId {
+        self.id.clone()
+    }
+
+    /// Sends a message: `&payload` of a payload type, `("name", a, b)`, a text or bytes. It returns at once; the server deals
+    /// with it when the test waits for something.
+    ///
+    /// # Errors
+    ///
+    /// The connection has ended, or the payload does not serialize.
+    pub fn emit(&self, message: impl IntoMessage) -> Result<(), TestError> {
+        self.send(&message.into_packet()?)
+    }
+
+    /// Sends an event with one argument, and waits for its answer.
+    ///
+    /// ```
+    /// # use socketio::{EventError, Hub, event, events};
+    /// #[event("half")]
+    /// fn half(number: u32) -> Result<u32, EventError> {
+    ///     if number % 2 == 0 { Ok(number / 2) } else { Err(EventError::new("odd", "it is odd")) }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let hub = Hub::builder().events(events![half]).build()?;
+    /// let client = hub.test_client().connect().await?;
+    /// let answer: u32 = client.request("half", &4).await?;
+    /// assert_eq!(answer, 2);
+    ///
+    /// let error = client.request::<u32>("half", &3).await.unwrap_err();
+    /// assert_eq!(error.failed().unwrap().code(), "odd");
+    /// let error = client.request::<u32>("half", "three").await.unwrap_err();
+    /// assert_eq!(error.failed().unwrap().code(), "invalid_payload");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The answer is an error ([`TestError::Failed`]), does not come, or is no `R`; or nothing can be sent.
+    pub async fn request<R>(&self, event: &str, payload: &(impl Serialize + ?Sized)) -> Result<R, TestError>
+    where
+        R: FromAnswer,
+    {
+        self.emit_with_ack((event, payload)).await
+    }
+
+    /// Sends an event, and waits for its answer: [`request`](Self::request) for payload types and for several arguments.
+    ///
+    /// # Errors
+    ///
+    /// The answer is an error ([`TestError::Failed`]), does not come, or is no `R`; or nothing can be sent.
+    pub async fn emit_with_ack<R: FromAnswer>(&self, message: impl IntoMessage) -> Result<R, TestError> {
+        let packet = message.into_packet()?;
+        let Some(name) = packet.name().map(str::to_owned) else {
+            return Err(EmitError::InvalidName(String::new()).into());
+        };
+        let (id, answer) = self.inbox.ask(&name);
+        self.send(&packet.asking(id))?;
+        self.answered(&name, answer).await
+    }
+
+    /// Sends an event whose payload type says what it is answered with, and waits for that answer.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use socketio::{Hub, event, events};
+    /// #[event("question", ack = Answer)]
+    /// #[derive(Deserialize, Serialize)]
+    /// struct Question {
+    ///     number: u32,
+    /// }
+    ///
+    /// #[derive(Debug, Deserialize, PartialEq, Serialize)]
+    /// struct Answer {
+    ///     even: bool,
+    /// }
+    ///
+    /// #[event]
+    /// fn question(question: Question) -> Answer {
+    ///     Answer { even: question.number % 2 == 0 }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let hub = Hub::builder().events(events![question]).build()?;
+    /// let client = hub.test_client().connect().await?;
+    /// assert_eq!(client.ask(&Question { number: 3 }).await?, Answer { even: false });
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The answer is an error ([`TestError::Failed`]), does not come, or is not what it should be; or nothing can be sent.
+    pub async fn ask<Q>(&self, question: &Q) -> Result<Q::Answer, TestError>
+    where
+        Q: Request<Answer: FromAnswer> + Serialize,
+    {
+        self.emit_with_ack(question).await
+    }
+
+    async fn answered<R: FromAnswer>(&self, name: &str, answer: oneshot::Receiver<Answer>) -> Result<R, TestError> {
+        let wanted = format!("an answer to `{name}`");
+        match timeout(self.patience, answer).await {
+            Ok(Ok(Ok(contents))) => R::from_answer(contents.raw()).map_err(|error| {
+                let instead = Instead::Differs { message: contents.to_string(), why: described(&error) };
+                self.inbox.unmet(&wanted, instead)
+            }),
+            Ok(Ok(Err(error))) => Err(TestError::Failed(error.with_event(name))),
+            Ok(Err(_)) => match self.inbox.ended() {
+                Some(ended) => Err(self.inbox.unmet(&wanted, Instead::End(ended))),
+                None => Err(self.inbox.unmet(&wanted, Instead::Nothing(self.patience))),
+            },
+            Err(_) => Err(self.inbox.unmet(&wanted, Instead::Nothing(self.patience))),
+        }
+    }
+
+    fn send(&self, packet: &Packet) -> Result<(), TestError> {
+        if let Some(ended) = self.inbox.ended() {
+            return Err(TestError::Ended(ended));
+        }
+        packet.with_frame(&self.line.encoding, &self.namespace, |frame| self.line.write_frame(frame));
+        Ok(())
+    }
+
+    /// Disconnects as clients do, and waits until the server has dealt with it: a Socket.IO client leaves its namespace, and
+    /// closes the connection if it is in no other; a plain one closes it, with a close frame without a code.
+    pub async fn disconnect(self) {
+        let is_last = self.line.leave(&self.namespace);
+        self.finish(is_last).await;
+    }
+
+    /// Closes the connection with a close frame, and waits until the server has dealt with it.
+    pub async fn close_with(self, code: u16, reason: &str) {
+        self.line.close(Some(CloseFrame { code: code.into(), reason: reason.into() }));
+        self.finish(true).await;
+    }
+
+    async fn finish(self, is_closing: bool) {
+        if is_closing {
+            // A server that does not answer lets the client go on its own.
+            let _ = timeout(self.patience, self.line.ended()).await;
+        }
+        settle().await;
+    }
+
+    /// The client is as good as dead from now on: it reads nothing, writes nothing, and answers no heartbeat, but its connection
+    /// stays open.
+    ///
+    /// ```
+    /// # use socketio::{Hub, testing};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let hub = Hub::builder().build()?;
+    /// let client = hub.test_client().connect().await?;
+    /// client.freeze();
+    /// tokio::time::sleep(Duration::from_secs(44)).await;
+    /// assert_eq!(hub.len(), 1);
+    /// tokio::time::sleep(Duration::from_secs(2)).await;
+    /// assert_eq!(hub.len(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn freeze(&self) {
+        self.line.freeze();
+    }
+
+    /// All that the client has received, in that order, a line for each message, answer and end; empty if there was nothing.
+    pub fn record(&self) -> String {
+        self.inbox.record("", "")
+    }
+}
+
+/// What is wrong with a payload, and where.
+pub(super) fn described(error: &PayloadError) -> String {
+    match error.path() {
+        Some(path) => format!("{} at `{path}`", error.message()),
+        None => error.message().to_owned(),
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = formatter.debug_struct("Client");
+        debug.field("id", &self.id).field("namespace", &self.namespace).finish_non_exhaustive()
+    }
+}

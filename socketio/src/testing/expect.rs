@@ -1,0 +1,252 @@
+//! What a client is expected to hear.
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+
+use super::client::{Client, described};
+use super::error::{Ended, TestError};
+use super::inbox::Verdict;
+use super::received::Received;
+use super::settle;
+use super::wire::{self, Item};
+use crate::event::message::{Event, IntoMessage, Request};
+use crate::wire::binary::Binary;
+
+impl Client {
+    /// Waits for the next message, which is to be an event of this payload type. To decode it the type must own what it has;
+    /// of one that borrows, [`expect_exact`](Self::expect_exact) expects a value.
+    ///
+    /// # Errors
+    ///
+    /// It is another message, or its payload does not decode; nothing comes within the client's
+    /// [`patience`](super::ClientBuilder::patience), or the connection ends.
+    pub async fn expect<E: Event + DeserializeOwned>(&mut self) -> Result<E, TestError> {
+        self.take_event::<E>(false).await
+    }
+
+    /// Waits for an event of this payload type, whatever other messages come before it. Those are taken, too.
+    ///
+    /// # Errors
+    ///
+    /// Its payload does not decode; none comes within the client's [`patience`](super::ClientBuilder::patience), or the
+    /// connection ends.
+    pub async fn wait_for<E: Event + DeserializeOwned>(&mut self) -> Result<E, TestError> {
+        self.take_event::<E>(true).await
+    }
+
+    async fn take_event<E: Event + DeserializeOwned>(&mut self, skipping: bool) -> Result<E, TestError> {
+        let judge = |item: &Arc<Item>| match &**item {
+            Item::Event { name, contents, .. } if **name == *E::NAME => match contents.raw().first() {
+                Ok(payload) => Verdict::Accepted(payload),
+                Err(error) => Verdict::Wrong(described(&error)),
+            },
+            _ => Verdict::Other,
+        };
+        self.inbox.take(self.patience, &format!("the event `{}`", E::NAME), skipping, judge).await
+    }
+
+    /// Waits for the next message, which is to be what `message` is when the server emits it: `&payload` of a payload type,
+    /// which may borrow, `("name", a, b)`, a text or bytes.
+    ///
+    /// ```
+    /// # use socketio::{Hub, event};
+    /// #[event("moved")]
+    /// #[derive(serde::Serialize)]
+    /// struct Moved<'a> {
+    ///     who: &'a str,
+    ///     x: i32,
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let hub = Hub::builder().build()?;
+    /// let mut client = hub.test_client().connect().await?;
+    /// hub.broadcast(&Moved { who: "ann", x: 3 })?;
+    /// hub.broadcast(("stopped", "ann", 3))?;
+    /// client.expect_exact(&Moved { who: "ann", x: 3 }).await?;
+    /// client.expect_exact(("stopped", "ann", 3)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// It is another message; nothing comes within the client's [`patience`](super::ClientBuilder::patience), or the
+    /// connection ends.
+    pub async fn expect_exact(&mut self, message: impl IntoMessage) -> Result<(), TestError> {
+        let Some(expected) = wire::item(&message.into_packet()?, &self.line.encoding) else {
+            return Err(TestError::Impossible("no message is like that".to_owned()));
+        };
+        let judge = |item: &Arc<Item>| if **item == expected { Verdict::Accepted(()) } else { Verdict::Other };
+        self.inbox.take(self.patience, &format!("the {expected}"), false, judge).await
+    }
+
+    /// Waits for the next message, which is to be an event of this name.
+    ///
+    /// ```
+    /// # use socketio::{Hub, Socket, event, events};
+    /// #[event("guess")]
+    /// async fn guess(socket: &Socket) -> Result<bool, socketio::AckError> {
+    ///     let number: u8 = socket.emit_with_ack(("which?", 1, 10)).await?;
+    ///     Ok(number == 7)
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let hub = Hub::builder().events(events![guess]).build()?;
+    /// let mut client = hub.test_client().connect().await?;
+    /// client.emit(("guess",))?;
+    /// let question = client.expect_event("which?").await?;
+    /// assert_eq!(question.args().all::<u8>()?, [1, 10]);
+    /// question.answer(7)?;
+    /// client.expect_nothing().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// It is another message; nothing comes within the client's [`patience`](super::ClientBuilder::patience), or the
+    /// connection ends.
+    pub async fn expect_event(&mut self, name: &str) -> Result<Received, TestError> {
+        let judge = |item: &Arc<Item>| self.received(item, name).map_or(Verdict::Other, Verdict::Accepted);
+        self.inbox.take(self.patience, &format!("the event `{name}`"), false, judge).await
+    }
+
+    /// Waits for the next message, which is to be a question of this payload type, and answers it.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use socketio::{AckError, Hub, Socket, event, events};
+    /// #[event("sure?", ack = bool)]
+    /// #[derive(Deserialize, Serialize)]
+    /// struct Sure {
+    ///     what: String,
+    /// }
+    ///
+    /// #[event("delete")]
+    /// async fn delete(socket: &Socket, what: String) -> Result<&'static str, AckError> {
+    ///     let is_sure = socket.request(&Sure { what }).await?;
+    ///     Ok(if is_sure { "deleted" } else { "kept" })
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let hub = Hub::builder().events(events![delete]).build()?;
+    /// let mut client = hub.test_client().connect().await?;
+    /// client.emit(("delete", "all"))?;
+    /// client.answer(|question: Sure| question.what != "all").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// It is another message, its payload does not decode, or the server does not wait for an answer; nothing comes within
+    /// the client's [`patience`](super::ClientBuilder::patience), or the connection ends.
+    pub async fn answer<Q>(&mut self, answer: impl FnOnce(Q) -> Q::Answer) -> Result<(), TestError>
+    where
+        Q: Request + DeserializeOwned,
+        Q::Answer: Serialize,
+    {
+        let judge = |item: &Arc<Item>| match self.received(item, Q::NAME) {
+            Some(received) if !received.wants_answer() => Verdict::Wrong("it asks for no answer".to_owned()),
+            Some(received) => match received.json() {
+                Ok(question) => Verdict::Accepted((question, received)),
+                Err(error) => Verdict::Wrong(described(&error)),
+            },
+            None => Verdict::Other,
+        };
+        let wanted = format!("the event `{}`", Q::NAME);
+        let (question, received) = self.inbox.take(self.patience, &wanted, false, judge).await?;
+        received.answer(answer(question))
+    }
+
+    fn received(&self, item: &Item, name: &str) -> Option<Received> {
+        match item {
+            Item::Event { name: received, contents, ack } if **received == *name => Some(Received {
+                name: name.into(),
+                contents: contents.clone(),
+                ack: ack.clone(),
+                namespace: self.namespace.clone(),
+                line: Arc::downgrade(&self.line),
+            }),
+            _ => None,
+        }
+    }
+
+    /// Waits for the next message, which is to be a text: what `socket.emit("text")` sends. To a Socket.IO client that is the
+    /// event `message` with a string.
+    ///
+    /// # Errors
+    ///
+    /// It is another message; nothing comes within the client's [`patience`](super::ClientBuilder::patience), or the
+    /// connection ends.
+    pub async fn expect_text(&mut self) -> Result<String, TestError> {
+        let is_plain = !self.line.encoding.has_namespaces();
+        let judge = |item: &Arc<Item>| match &**item {
+            Item::Text(text) => Verdict::Accepted(text.to_string()),
+            Item::Event { name, contents, .. } if !is_plain && **name == *"message" => {
+                contents.raw().first().map_or(Verdict::Other, Verdict::Accepted)
+            }
+            _ => Verdict::Other,
+        };
+        self.inbox.take(self.patience, "a text", false, judge).await
+    }
+
+    /// Waits for the next message, which is to be binary: what `socket.emit(bytes)` sends. To a Socket.IO client that is the
+    /// event `message` with binary data.
+    ///
+    /// # Errors
+    ///
+    /// It is another message; nothing comes within the client's [`patience`](super::ClientBuilder::patience), or the
+    /// connection ends.
+    pub async fn expect_binary(&mut self) -> Result<Bytes, TestError> {
+        let judge = |item: &Arc<Item>| match &**item {
+            Item::Binary(bytes) => Verdict::Accepted(bytes.clone()),
+            Item::Event { name, contents, .. } if **name == *"message" && !contents.raw().attachments().is_empty() => {
+                contents.raw().first().map_or(Verdict::Other, |Binary(bytes)| Verdict::Accepted(bytes))
+            }
+            _ => Verdict::Other,
+        };
+        self.inbox.take(self.patience, "a binary message", false, judge).await
+    }
+
+    /// Waits for the end of the connection, or of a Socket.IO client's place in its namespace, which is to be the next thing.
+    ///
+    /// ```
+    /// # use socketio::Hub;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let hub = Hub::builder().build()?;
+    /// let mut socketio = hub.test_client().connect().await?;
+    /// let mut plain = hub.test_client().plain().connect().await?;
+    /// for socket in hub.sockets() {
+    ///     socket.close_with(4001, "go home");
+    /// }
+    /// assert_eq!(socketio.expect_end().await?.reason(), "io server disconnect");
+    /// assert_eq!(plain.expect_end().await?.to_string(), "transport close (4001): go home");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A message comes first, or nothing within the client's [`patience`](super::ClientBuilder::patience).
+    pub async fn expect_end(&mut self) -> Result<Ended, TestError> {
+        self.inbox.take_end(self.patience, "the end of the connection").await
+    }
+
+    /// Waits until the server has done all that was caused ([`settle`]): nothing is to have come that was not expected, nor
+    /// has the connection ended.
+    ///
+    /// # Errors
+    ///
+    /// Something has.
+    pub async fn expect_nothing(&mut self) -> Result<(), TestError> {
+        settle().await;
+        self.inbox.nothing()
+    }
+}

@@ -1,0 +1,95 @@
+//! [`Received`]: an event as it came to a client, to be looked at and answered.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::sync::Weak;
+
+use super::error::TestError;
+use super::line::Line;
+use super::wire::Contents;
+use crate::event::ack::Args;
+use crate::event::context::RawArgs;
+use crate::event::error::{EventError, PayloadError};
+use crate::event::reply::Encode;
+use crate::selection::EmitError;
+use crate::wire::payload::Payload;
+
+/// An event that a client has received. See [`Client::expect_event`](super::Client::expect_event).
+#[derive(Debug)]
+pub struct Received {
+    pub(super) name: Box<str>,
+    pub(super) contents: Contents,
+    pub(super) ack: Option<Box<str>>,
+    pub(super) namespace: Box<str>,
+    /// A question that somebody keeps does not keep the connection.
+    pub(super) line: Weak<Line>,
+}
+
+impl Received {
+    /// The event's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Decodes the first argument.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or it is not what `T` is decoded from.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
+        self.contents.raw().first()
+    }
+
+    /// All arguments.
+    pub fn args(&self) -> RawArgs<'_> {
+        self.contents.raw()
+    }
+
+    /// Whether the server waits for an answer.
+    pub fn wants_answer(&self) -> bool {
+        self.ack.is_some()
+    }
+
+    /// Answers with a value; with `()` without arguments.
+    ///
+    /// # Errors
+    ///
+    /// The server does not wait for an answer, the client has been dropped, or the value does not serialize.
+    pub fn answer(self, value: impl Serialize) -> Result<(), TestError> {
+        self.respond(Ok(&Payload::reply(&value).map_err(EmitError::from)?))
+    }
+
+    /// Answers with several arguments.
+    ///
+    /// # Errors
+    ///
+    /// The server does not wait for an answer, or one of them does not serialize.
+    pub fn answer_args<T: Encode>(self, Args(values): Args<T>) -> Result<(), TestError> {
+        let mut payload = Payload::new();
+        values.encode(&mut payload).map_err(EmitError::from)?;
+        self.respond(Ok(&payload))
+    }
+
+    /// Answers with an error.
+    ///
+    /// # Errors
+    ///
+    /// The server does not wait for an answer.
+    pub fn fail(self, error: impl Into<EventError>) -> Result<(), TestError> {
+        self.respond(Err(&error.into()))
+    }
+
+    fn respond(&self, answer: Result<&Payload, &EventError>) -> Result<(), TestError> {
+        let Some(id) = &self.ack else {
+            return Err(TestError::Impossible(format!("nobody waits for an answer to `{}`", self.name)));
+        };
+        let Some(line) = self.line.upgrade() else {
+            return Err(TestError::Impossible(format!(
+                "the client that is to answer `{}` has been dropped",
+                self.name
+            )));
+        };
+        line.write_frame(&line.encoding.answer(&self.namespace, id, answer));
+        Ok(())
+    }
+}

@@ -1,0 +1,279 @@
+//! What a client writes and reads, by the codecs of the server.
+
+use bytes::Bytes;
+use std::fmt;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+
+use crate::event::context::RawArgs;
+use crate::event::error::EventError;
+use crate::socket::answer::failure;
+use crate::wire::binary::Attachments;
+use crate::wire::encoding::Encoding;
+use crate::wire::engine;
+use crate::wire::envelope::{self, Args, Envelope};
+use crate::wire::frame::{Frame, frames};
+use crate::wire::packet::Packet;
+use crate::wire::socketio::{self, Kind, Partial};
+
+/// The longest text of a message that a record shows, in characters.
+const SHOWN: usize = 2_000;
+
+/// The arguments of an event or an answer.
+#[derive(Clone, Debug)]
+pub(super) struct Contents {
+    /// Comma separated.
+    json: Box<str>,
+    attachments: Option<Attachments>,
+}
+
+/// What a server tells a client that is no matter of the connection.
+#[derive(Clone, Debug)]
+pub(super) enum Item {
+    /// `ack`: the JSON text of the id to answer under.
+    Event {
+        name: Box<str>,
+        contents: Contents,
+        ack: Option<Box<str>>,
+    },
+    Text(Utf8Bytes),
+    Binary(Bytes),
+}
+
+/// An answer to an event that the client sent.
+pub(super) type Answer = Result<Contents, EventError>;
+
+/// What a message from the server means.
+#[derive(Debug)]
+pub(super) enum Heard {
+    Ping,
+    /// The namespace has let the client in, as a socket with this id.
+    Connected {
+        namespace: Box<str>,
+        sid: Box<str>,
+    },
+    /// It has not; the JSON of why.
+    Refused {
+        namespace: Box<str>,
+        json: Box<str>,
+    },
+    Disconnected {
+        namespace: Box<str>,
+    },
+    Item {
+        namespace: Box<str>,
+        item: Item,
+    },
+    Answer {
+        namespace: Box<str>,
+        id: u64,
+        answer: Answer,
+    },
+    /// Nothing yet, or nothing that matters.
+    Nothing,
+    /// It is none of the protocol's.
+    Unreadable,
+}
+
+/// Reads what comes by one connection.
+#[derive(Debug)]
+pub(super) struct Reader {
+    is_plain: bool,
+    /// The packet whose attachments have not all come.
+    partial: Option<Partial<Utf8Bytes>>,
+}
+
+/// The namespace that a plain client's messages are filed under.
+pub(super) const ROOT: &str = "/";
+
+impl Reader {
+    pub(super) fn new(encoding: &Encoding) -> Self {
+        Self { is_plain: !encoding.has_namespaces(), partial: None }
+    }
+
+    pub(super) fn read(&mut self, message: Message) -> Heard {
+        match (message, self.is_plain) {
+            (Message::Text(text), true) => read_plain(text),
+            (Message::Binary(bytes), true) => Heard::Item { namespace: ROOT.into(), item: Item::Binary(bytes) },
+            (Message::Text(text), false) => match engine::read(&text) {
+                Ok(engine::Packet::Ping) => Heard::Ping,
+                Ok(engine::Packet::Text(text)) => self.begin_packet(text),
+                Ok(engine::Packet::Ignored) => Heard::Nothing,
+                _ => Heard::Unreadable,
+            },
+            (Message::Binary(bytes), false) => match self.partial.take() {
+                Some(mut partial) => match partial.take(bytes) {
+                    true => {
+                        let (text, attachments) = partial.into_parts();
+                        read_packet(&text, Some(attachments.into()))
+                    }
+                    false => {
+                        self.partial = Some(partial);
+                        Heard::Nothing
+                    }
+                },
+                None => Heard::Unreadable,
+            },
+            _ => Heard::Nothing,
+        }
+    }
+
+    fn begin_packet(&mut self, text: Utf8Bytes) -> Heard {
+        match socketio::read(&text, usize::MAX) {
+            Ok(packet) if packet.attachments > 0 => {
+                self.partial = Some(Partial::new(text.clone(), packet.attachments));
+                Heard::Nothing
+            }
+            _ => read_packet(&text, None),
+        }
+    }
+}
+
+fn read_plain(text: Utf8Bytes) -> Heard {
+    let namespace = ROOT.into();
+    let contents = |args: Args<'_>| {
+        let (Args::One(json) | Args::Many(json)) = args;
+        Contents { json: json.into(), attachments: None }
+    };
+    match envelope::read(&text) {
+        Some(Envelope::Event { name, args, id, .. }) => {
+            let item = Item::Event { name: (*name).into(), contents: contents(args), ack: id.map(Into::into) };
+            Heard::Item { namespace, item }
+        }
+        Some(Envelope::Answer { id, answer, .. }) => {
+            Heard::Answer { namespace, id, answer: answer.map(contents).map_err(EventError::from_client) }
+        }
+        None => Heard::Item { namespace, item: Item::Text(text) },
+    }
+}
+
+fn read_packet(text: &str, attachments: Option<Attachments>) -> Heard {
+    let Ok(packet) = socketio::read(text, usize::MAX) else { return Heard::Unreadable };
+    let namespace = packet.namespace.into();
+    let contents = Contents { json: packet.args.into(), attachments };
+    match packet.kind {
+        Kind::Connect => Heard::Connected { namespace, sid: sid(packet.json).unwrap_or_default().into() },
+        Kind::ConnectError => Heard::Refused { namespace, json: packet.json.into() },
+        Kind::Disconnect => Heard::Disconnected { namespace },
+        Kind::Event => {
+            let item = Item::Event { name: (*packet.name).into(), contents, ack: packet.id.map(Into::into) };
+            Heard::Item { namespace, item }
+        }
+        Kind::Ack => match packet.id.and_then(|id| id.parse().ok()) {
+            Some(id) => {
+                let answer = failure(packet.args).map_or(Ok(contents), Err);
+                Heard::Answer { namespace, id, answer }
+            }
+            None => Heard::Unreadable,
+        },
+    }
+}
+
+/// The id in the answer to a CONNECT.
+fn sid(json: &str) -> Option<&str> {
+    #[derive(serde::Deserialize)]
+    struct Connected<'a> {
+        sid: &'a str,
+    }
+    serde_json::from_str::<Connected<'_>>(json).ok().map(|connected| connected.sid)
+}
+
+impl Contents {
+    pub(super) fn raw(&self) -> RawArgs<'_> {
+        RawArgs::new(Args::Many(&self.json), self.attachments.as_ref())
+    }
+
+    fn list(&self) -> String {
+        format!("[{}]", self.json)
+    }
+}
+
+/// Equal if a client could not tell them apart: the order of an object's fields does not matter.
+impl PartialEq for Item {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Event { name, contents, .. }, Self::Event { name: other_name, contents: other, .. }) => {
+                let value = |contents: &Contents| serde_json::from_str::<serde_json::Value>(&contents.list()).ok();
+                name == other_name
+                    && value(contents) == value(other)
+                    && contents.raw().attachments() == other.raw().attachments()
+            }
+            (Self::Text(text), Self::Text(other)) => text == other,
+            (Self::Binary(bytes), Self::Binary(other)) => bytes == other,
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Contents {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "[{}]", Shown(&self.json))?;
+        match self.raw().attachments() {
+            [] => Ok(()),
+            attachments => {
+                let lengths: Vec<_> = attachments.iter().map(|bytes| format!("{} bytes", bytes.len())).collect();
+                write!(formatter, " with {}", lengths.join(", "))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Item {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Event { name, contents, ack } => {
+                write!(formatter, "event `{name}` {contents}")?;
+                formatter.write_str(if ack.is_some() { " (asks for an answer)" } else { "" })
+            }
+            Self::Text(text) => write!(formatter, "text {:?}", Shown(text).to_string()),
+            Self::Binary(bytes) => write!(formatter, "binary message of {} bytes", bytes.len()),
+        }
+    }
+}
+
+/// A text, cut to what a reader can take in.
+pub(super) struct Shown<'a>(pub(super) &'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.char_indices().nth(SHOWN) {
+            Some((end, _)) => write!(formatter, "{}… ({} bytes)", &self.0[..end], self.0.len()),
+            None => formatter.write_str(self.0),
+        }
+    }
+}
+
+/// What a packet is to a client that reads this encoding.
+pub(super) fn item(packet: &Packet, encoding: &Encoding) -> Option<Item> {
+    let mut reader = Reader::new(encoding);
+    let heard = packet.with_frame(encoding, ROOT, messages).into_iter().map(|message| reader.read(message)).last();
+    match heard {
+        Some(Heard::Item { item, .. }) => Some(item),
+        _ => None,
+    }
+}
+
+/// The messages that finished frames are.
+pub(super) fn messages(frame: &Frame) -> Vec<Message> {
+    let mut bytes = Vec::with_capacity(frame.len());
+    frame.append_to(&mut bytes);
+    let message = |(is_text, payload): (bool, &[u8])| match is_text {
+        true => Message::text(String::from_utf8_lossy(payload).into_owned()),
+        false => Message::binary(payload.to_vec()),
+    };
+    frames(&bytes).map(message).collect()
+}
+
+/// The packet with which a client asks to be let into a namespace.
+pub(super) fn connect(namespace: &str, auth: Option<&str>) -> Message {
+    let mut text = "40".to_owned();
+    if namespace != ROOT {
+        text.extend([namespace, ","]);
+    }
+    text.push_str(auth.unwrap_or_default());
+    Message::text(text)
+}
+
+/// The answer to a ping.
+pub(super) fn pong() -> Message {
+    Message::text("3")
+}
