@@ -133,8 +133,53 @@ impl<S: Clone + Send + Sync + 'static> From<DocsRoutes> for Router<S> {
         // The page's files are found beside it, wherever the router is nested: so its path ends with a slash.
         if let Some((_, last)) = base.rsplit_once('/') {
             let page = format!("{last}/");
-            router = router.route(base, get(async move || Redirect::permanent(&page)));
+            router = router.route(base, get(async move || Redirect::temporary(&page)));
         }
         router
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Description;
+    use axum::body::{Body, to_bytes};
+    use http::{Request, StatusCode};
+    use tower_service::Service;
+
+    struct Quiet;
+
+    impl Contract for Quiet {
+        fn describe() -> Description {
+            Description::new("Quiet", "")
+        }
+    }
+
+    async fn get(router: &mut Router, path: &str) -> Result<(StatusCode, Response), Box<dyn std::error::Error>> {
+        let response = router.call(Request::get(path).body(Body::empty())?).await?;
+        Ok((response.status(), response))
+    }
+
+    #[tokio::test]
+    async fn the_page_is_found_wherever_it_is_nested() -> Result<(), Box<dyn std::error::Error>> {
+        let hub = Hub::builder().build()?;
+        let docs =
+            hub.docs::<Quiet>(AsyncApiInfo::new("Quiet", "1")).path("/reference/").websocket("/", "/ws?a='\"<&>");
+        let mut router: Router = Router::new().nest("/api", docs.into());
+        let (status, response) = get(&mut router, "/api/reference").await?;
+        assert_eq!((status, &response.headers()["location"]), (StatusCode::TEMPORARY_REDIRECT, &"reference/".parse()?));
+        for (name, content_type, _) in FILES {
+            let (status, response) = get(&mut router, &format!("/api/reference/{name}")).await?;
+            assert_eq!(status, StatusCode::OK);
+            assert_eq!(response.headers()["content-type"], content_type);
+        }
+        let (_, response) = get(&mut router, "/api/reference/").await?;
+        assert_eq!(response.headers()["content-security-policy"], POLICY);
+        let page = String::from_utf8(to_bytes(response.into_body(), 1 << 20).await?.to_vec())?;
+        assert!(page.contains("/ws?a=&#39;\\&quot;&lt;&amp;&gt;"), "{page}");
+        let (_, response) = get(&mut router, "/api/reference/asyncapi.json").await?;
+        let document: Value = serde_json::from_slice(&to_bytes(response.into_body(), 1 << 20).await?)?;
+        assert_eq!(document["info"]["title"], "Quiet");
+        Ok(())
     }
 }

@@ -74,8 +74,8 @@ impl Events {
     fn add(&mut self, namespace: &NamespaceDescription) {
         let words = key(&namespace.path.trim_matches('/').replace(['{', '}'], ""));
         let is_root = namespace.path == "/";
-        let prefix = if is_root { String::new() } else { format!("{words}.") };
         let key = unique(if is_root { "root".to_owned() } else { words }, &self.channels);
+        let prefix = if is_root { String::new() } else { format!("{key}.") };
         let mut channel = Channel { key, prefix, messages: Map::new() };
         // The operations of others must not take its name.
         self.channels.insert(channel.key.clone(), Value::Null);
@@ -259,4 +259,97 @@ pub(super) fn unique(name: String, taken: &Members) -> String {
     let numbered = (2..).map(|number| format!("{name}{number}"));
     let free = std::iter::once(name.clone()).chain(numbered).find(|name| !taken.contains_key(name));
     free.unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Contract;
+    use serde::{Deserialize, Serialize};
+    use socketio::{RawArgs, contract, event};
+
+    /// Has the name of a schema of the framework's own.
+    #[derive(Deserialize, Serialize, schemars::JsonSchema)]
+    #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+    #[event("said")]
+    struct EventError {
+        text: Option<String>,
+    }
+
+    /// Says something.
+    ///
+    /// To everybody.
+    #[event("said")]
+    fn said(first: u8, second: EventError, _: Option<bool>) -> Option<u8> {
+        second.text.map(|_| first)
+    }
+
+    #[event("any thing/~")]
+    fn any(arguments: RawArgs<'_>) {
+        let _ = arguments;
+    }
+
+    contract! {
+        /// Everything.
+        Everything {
+            /// One room.
+            "/room-{id}" { receives [said, any] emits [EventError] }
+            "/room-id" { receives [any] }
+            "/" {}
+        }
+    }
+
+    fn everything() -> Value {
+        document(&Everything::describe(), AsyncApiInfo::new("Everything", "1"))
+    }
+
+    #[test]
+    fn namespaces_are_channels() {
+        let document = everything();
+        assert_eq!(document["info"]["description"], "Everything.");
+        let channels = &document["channels"];
+        assert_eq!(channels["room-id"]["address"], "/room-{id}");
+        assert_eq!(channels["room-id"]["parameters"], json!({ "id": {} }));
+        assert_eq!(channels["room-id"]["summary"], "One room.");
+        assert_eq!(channels["room-id2"]["address"], "/room-id");
+        assert_eq!(channels["root"], json!({ "address": "/", "messages": {} }));
+    }
+
+    #[test]
+    fn events_are_operations_and_messages() {
+        let document = everything();
+        let operation = &document["operations"]["room-id.receive.said"];
+        assert_eq!(
+            (&operation["summary"], &operation["description"]),
+            (&"Says something.".into(), &"To everybody.".into())
+        );
+        assert_eq!(operation["messages"][0]["$ref"], "#/channels/room-id/messages/receive.said");
+        let payload = &document["channels"]["room-id"]["messages"]["receive.said"]["payload"];
+        assert_eq!((&payload["minItems"], &payload["maxItems"]), (&2.into(), &3.into()));
+        assert_eq!(payload["prefixItems"][1]["title"], "second");
+        assert_eq!(payload["prefixItems"][1]["allOf"][0]["$ref"], "#/components/schemas/EventErrorInput");
+        assert_eq!(document["operations"]["room-id.send.said"]["action"], "send");
+        assert!(document["operations"]["room-id.send.said"].get("reply").is_none());
+    }
+
+    #[test]
+    fn keys_are_what_references_can_hold() {
+        let document = everything();
+        assert_eq!(document["operations"]["room-id.receive.any_thing__"]["action"], "receive");
+        assert_eq!(document["operations"]["room-id2.receive.any_thing__"]["channel"]["$ref"], "#/channels/room-id2");
+        let message = &document["channels"]["room-id"]["messages"]["receive.any_thing__"];
+        assert_eq!((&message["name"], &message["payload"]["type"]), (&"any thing/~".into(), &"array".into()));
+    }
+
+    #[test]
+    fn the_framework_leaves_names_to_the_users_types() {
+        let document = everything();
+        let schemas = &document["components"]["schemas"];
+        assert_eq!(schemas["EventError"]["properties"]["text"]["type"], json!(["string", "null"]));
+        assert_eq!(schemas["EventError2"]["required"], json!(["code", "message"]));
+        let error =
+            &document["channels"]["room-id"]["messages"]["receive.said.error"]["payload"]["properties"]["error"];
+        assert_eq!(error["allOf"][0]["$ref"], "#/components/schemas/EventError2");
+        assert_eq!(error["properties"]["code"]["$ref"], "#/components/schemas/FrameworkCode");
+    }
 }

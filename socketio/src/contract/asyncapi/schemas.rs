@@ -253,6 +253,21 @@ mod tests {
         assert_eq!(schemas.len(), 3, "nobody needs two: {:?}", schemas.keys());
     }
 
+    #[cfg(feature = "garde")]
+    #[test]
+    fn the_rules_of_a_type_are_in_its_schema() {
+        #[derive(garde::Validate, JsonSchema)]
+        struct Short {
+            #[garde(length(max = 3))]
+            #[allow(dead_code, reason = "the schema is all that is made of it")]
+            text: String,
+        }
+
+        let mut schemas = Schemas::new();
+        let mut reference = schemas.of(SchemaSource::of::<Short>(), Maker::Client);
+        assert_eq!(schemas.finish(&mut reference)["Short"]["properties"]["text"]["maxLength"], 3);
+    }
+
     #[test]
     fn names_come_back_from_references() {
         for (reference, expected) in [("A", "A"), ("A%3CB%3E", "A<B>"), ("%C3%A9", "é"), ("a~1b~0", "a/b~")] {

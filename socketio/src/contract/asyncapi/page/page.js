@@ -135,6 +135,7 @@ function sendForm({ message }, link) {
     link.connection?.emit(message.name, args, (args) => {
       const failed = args.length === 1 && args[0]?.error?.code !== undefined;
       answer.className = `reply ${failed ? 'bad' : 'good'}`;
+      log(`← answer to ${message.name}`, compact(args));
       answer.textContent = args.length === 0 ? 'answered, without arguments' : compact(args);
     });
   };
