@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use serde::Serialize;
+use std::any::type_name;
 
 use super::context::RawArgs;
 use super::handler;
@@ -90,7 +91,7 @@ pub trait IntoMessage {
 
 impl<E: Event + Serialize> IntoMessage for &E {
     fn into_packet(self) -> Result<Packet, EmitError> {
-        Ok(Packet::known_event(E::NAME, Payload::of(self)?).made_from::<E>())
+        Ok(Packet::known_event(E::NAME, Payload::of(self)?).made_from(type_name::<E>))
     }
 }
 

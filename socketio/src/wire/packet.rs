@@ -86,10 +86,11 @@ impl Packet {
         }
     }
 
-    /// Notes the type that an event was made from, in debug builds.
-    pub(crate) fn made_from<E>(self) -> Self {
+    /// Notes the name of the type that an event was made from, in debug builds.
+    #[cfg_attr(not(debug_assertions), allow(unused_variables))]
+    pub(crate) fn made_from(self, name: fn() -> &'static str) -> Self {
         #[cfg(debug_assertions)]
-        return Self { payload_type: Some(std::any::type_name::<E>()), ..self };
+        return Self { payload_type: Some(name()), ..self };
         #[cfg(not(debug_assertions))]
         return self;
     }
