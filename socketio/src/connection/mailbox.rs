@@ -311,6 +311,7 @@ impl Mailbox {
     pub(crate) fn take_mail(&self) -> Vec<Mail> {
         let mut state = self.state.lock();
         state.asleep = false;
+        state.due = false;
         self.posted.store(false, Ordering::Release);
         let mut mail = std::mem::take(&mut state.mail);
         let is_too_late = state.is_too_late();

@@ -40,14 +40,23 @@ impl Drop for Turn {
         });
         // The first ones here, the others beside, by whichever thread has time.
         while peers.len() > GROUP {
-            let group = peers.split_off(peers.len() - GROUP);
-            tokio::spawn(async move { flush(&group) });
+            let group = Group(peers.split_off(peers.len() - GROUP));
+            tokio::spawn(async move { drop(group) });
         }
         flush(&peers);
         peers.clear();
         // The next turn has use for its memory.
         peers.shrink_to(GROUP);
         DUE.with_borrow_mut(|due| due.peers = peers);
+    }
+}
+
+/// Clients that are written to when it is dropped: also where a runtime that shuts down does not run its task any more.
+struct Group(Vec<Arc<Peer>>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        flush(&self.0);
     }
 }
 

@@ -161,6 +161,7 @@ mod tests {
     use http::Extensions;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
+    use std::time::{Duration, Instant};
 
     /// What rooms and sockets are called: the same names for both, as every socket has the room of its own id.
     const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
@@ -232,12 +233,15 @@ mod tests {
         all: Vec<Known>,
     }
 
+    fn register(hub: &Hub) -> Socket {
+        let mailbox = Mailbox::new(Bounds { messages: 100, bytes: 10_000 }, OverflowPolicy::Disconnect);
+        let peer = Arc::new(Peer::new(mailbox, Request::default(), Encoding::Envelopes, None));
+        Socket::register(hub.clone(), Arc::clone(hub.space()), peer, Extensions::new(), Identity::Uuid)
+    }
+
     impl Model {
         fn register(&mut self) {
-            let mailbox = Mailbox::new(Bounds { messages: 100, bytes: 10_000 }, OverflowPolicy::Disconnect);
-            let peer = Arc::new(Peer::new(mailbox, Request::default(), Encoding::Envelopes, None));
-            let space = Arc::clone(self.hub.space());
-            let socket = Socket::register(self.hub.clone(), space, peer, Extensions::new(), Identity::Uuid);
+            let socket = register(&self.hub);
             let id = socket.id().to_string();
             self.all.push(Known { socket, id, rooms: BTreeSet::new(), phase: Phase::Connecting });
         }
@@ -380,6 +384,52 @@ mod tests {
             let registry = model.hub.space().registry();
             prop_assert!(registry.by_id.read().is_empty() && registry.all().is_empty() && registry.len() == 0);
             prop_assert!(NAMES.iter().all(|name| registry.rooms().members(name).is_none()));
+        }
+    }
+
+    /// Run it alone and optimized: `cargo test --release -p socketio --lib many_rooms -- --ignored --nocapture`.
+    #[test]
+    #[ignore = "a measurement"]
+    #[allow(clippy::print_stdout, reason = "the times are for people to read")]
+    fn joining_and_leaving_among_many_rooms() {
+        const SOCKETS: usize = 100;
+        const EACH: usize = 10;
+        for count in [1_000, 10_000, 100_000] {
+            let hub = Hub::builder().max_rooms(count).build().expect("a hub");
+            let residents: Vec<Socket> = (0..SOCKETS).map(|_| register(&hub)).collect();
+            for room in 0..count {
+                residents[room % SOCKETS].join(format!("room-{room}")).expect("there is room");
+            }
+            let names: Vec<String> = (0..SOCKETS * EACH).map(|n| format!("another-{n}")).collect();
+            let each = |act: fn(&Socket, &str), guests: &[Socket]| {
+                let begin = Instant::now();
+                for (n, name) in names.iter().enumerate() {
+                    act(&guests[n % SOCKETS], name);
+                }
+                begin.elapsed()
+            };
+            let mut best = [Duration::MAX; 3];
+            for _ in 0..20 {
+                let guests: Vec<Socket> = (0..SOCKETS).map(|_| register(&hub)).collect();
+                let join = |socket: &Socket, name: &str| socket.join(name).expect("there is room");
+                let joined = each(join, &guests);
+                let left = each(|socket, name| socket.leave(name), &guests);
+                each(join, &guests);
+                let begin = Instant::now();
+                guests.iter().for_each(|socket| _ = socket.depart());
+                for (best, took) in best.iter_mut().zip([joined, left, begin.elapsed()]) {
+                    *best = took.min(*best);
+                }
+            }
+            let [join, leave, depart] = best.map(|took| took.as_secs_f64() * 1e9);
+            let (changes, sockets) = (names.len() as f64, SOCKETS as f64);
+            println!(
+                "{count} rooms: {:.0} ns a join, {:.0} ns a leave, {:.0} ns a disconnect from {EACH} rooms",
+                join / changes,
+                leave / changes,
+                depart / sockets
+            );
+            residents.iter().for_each(|socket| _ = socket.depart());
         }
     }
 }
