@@ -3,6 +3,7 @@
 #[path = "contract/server.rs"]
 mod server;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use socketio::{BuildError, ContractViolation, Hub, Socket, contract, event, events};
 use socketio_tests::serve;
@@ -28,7 +29,7 @@ fn leave() {}
 fn joined() {}
 
 #[event("greeted")]
-#[derive(Serialize, TS)]
+#[derive(JsonSchema, Serialize, TS)]
 struct Greeted {
     name: String,
 }
@@ -38,7 +39,7 @@ struct Greeted {
 struct OtherGreeted;
 
 #[event("asked", ack = bool)]
-#[derive(Serialize, TS)]
+#[derive(JsonSchema, Serialize, TS)]
 struct Asked;
 
 contract! {
@@ -233,23 +234,24 @@ fn a_stale_file_is_shown_with_what_differs() {
 
 /// What the README and the guide show of their contracts' TypeScript.
 mod shown {
+    use schemars::JsonSchema;
     use serde::{Deserialize, Serialize};
     use socketio::{ErrorCodes, EventError, contract, event};
     use ts_rs::TS;
 
-    #[derive(Deserialize, TS)]
+    #[derive(Deserialize, JsonSchema, TS)]
     pub(super) struct Message {
         #[allow(dead_code)]
         to: String,
     }
 
     #[event("delivered")]
-    #[derive(Serialize, TS)]
+    #[derive(JsonSchema, Serialize, TS)]
     pub(super) struct Delivered<'a> {
         text: &'a str,
     }
 
-    #[derive(Serialize, TS)]
+    #[derive(JsonSchema, Serialize, TS)]
     pub(super) struct Receipt {
         length: usize,
     }
@@ -287,25 +289,27 @@ fn the_readme_shows_what_is_exported() {
 }
 
 mod clash {
+    use schemars::JsonSchema;
     use serde::Serialize;
     use socketio::{contract, event};
     use ts_rs::TS;
 
     #[event("one")]
-    #[derive(Serialize, TS)]
+    #[derive(JsonSchema, Serialize, TS)]
     pub(super) struct Same(u8);
 
     pub(super) mod other {
+        use schemars::JsonSchema;
         use serde::Serialize;
         use socketio::event;
         use ts_rs::TS;
 
         #[event("two")]
-        #[derive(Serialize, TS)]
+        #[derive(JsonSchema, Serialize, TS)]
         pub(in super::super) struct Same(String);
 
         #[event("three")]
-        #[derive(Serialize, TS)]
+        #[derive(JsonSchema, Serialize, TS)]
         pub(in super::super) struct Failed(String);
     }
 

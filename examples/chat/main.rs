@@ -26,6 +26,7 @@
 //! the same, and go together. `names.rs` shows payloads that can't be wrong, `error.rs` errors that clients understand.
 //! `contract.rs` gathers all of it, and is exported to `page/ts/contract.ts`; with that, `page/ts/connection.ts` is all that a plain
 //! client needs, `page/ts/socketio.ts` the same over `socket.io-client`. The pages load what `node tests/node/bundle.mjs` makes of them.
+//! <http://127.0.0.1:3000/docs/> shows the contract, and sends its events.
 //! `tests.rs` talks to the hub as pages do, in the process of the tests.
 
 mod contract;
@@ -39,15 +40,17 @@ mod rooms;
 mod tests;
 
 use axum::routing::get;
-use socketio::{BuildError, Hub};
+use socketio::{AsyncApiInfo, BuildError, Hub};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let hub = hub()?;
+    let info = AsyncApiInfo::new("Chat", env!("CARGO_PKG_VERSION"));
     let app = page::router()
         .route("/ws", get(hub.websocket()))
-        .merge(hub.socketio().serve_client(socketio_examples::client_directory()));
+        .merge(hub.socketio().serve_client(socketio_examples::client_directory()))
+        .merge(hub.docs::<contract::Chat>(info).websocket("/", "/ws?name=reader"));
     socketio_examples::serve("chat", app, hub).await?;
     Ok(())
 }

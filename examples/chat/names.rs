@@ -1,5 +1,6 @@
 //! Strings that are checked once, where they come in: whoever has one of these types need not look again.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use socketio::{Argument, Arguments, DescribedArguments, EventError};
 use std::borrow::Borrow;
@@ -7,16 +8,16 @@ use std::fmt;
 use ts_rs::TS;
 
 /// What somebody is called. As a handler parameter: the one whom the event came from.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, TS)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema, TS)]
 pub(crate) struct Name(String);
 
 /// What a room is called, without the `#` that the page shows.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(try_from = "String")]
 pub(crate) struct RoomName(String);
 
 /// What somebody says. A text that is not fit to be said is an `invalid_payload`: no handler ever sees it.
-#[derive(Clone, Serialize, Deserialize, TS)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(try_from = "String")]
 pub(crate) struct Text(String);
 

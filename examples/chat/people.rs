@@ -1,5 +1,6 @@
 //! Who is there, and what they tell each other: free handlers that share the state [`People`].
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use socketio::{EmitError, Events, Handshake, Refusal, Socket, State, event, events};
 use std::borrow::Cow;
@@ -60,25 +61,25 @@ impl People {
 }
 
 #[event("welcome")]
-#[derive(Serialize, TS)]
+#[derive(Serialize, JsonSchema, TS)]
 pub(crate) struct Welcome<'a> {
     name: &'a Name,
     people: Vec<Name>,
 }
 
 #[event("arrived")]
-#[derive(Serialize, TS)]
+#[derive(Serialize, JsonSchema, TS)]
 pub(crate) struct Arrived<'a> {
     name: &'a Name,
 }
 
 #[event("left")]
-#[derive(Serialize, TS)]
+#[derive(Serialize, JsonSchema, TS)]
 pub(crate) struct Left<'a> {
     name: &'a Name,
 }
 
-#[derive(Deserialize, TS)]
+#[derive(Deserialize, JsonSchema, TS)]
 pub(crate) struct Tell {
     to: String,
     text: Text,
@@ -86,7 +87,7 @@ pub(crate) struct Tell {
 
 /// The receiver's page answers that it has it.
 #[event("told", ack = ())]
-#[derive(Serialize, TS)]
+#[derive(Serialize, JsonSchema, TS)]
 pub(crate) struct Told {
     from: Name,
     text: Text,
@@ -95,12 +96,12 @@ pub(crate) struct Told {
 
 /// The last that a client hears: why the server closes its connection. A WebSocket's close says it too, Socket.IO's can't.
 #[event("farewell")]
-#[derive(Serialize, TS)]
+#[derive(Serialize, JsonSchema, TS)]
 pub(crate) struct Farewell<'a> {
     reason: &'a str,
 }
 
-#[derive(Serialize, TS)]
+#[derive(Serialize, JsonSchema, TS)]
 pub(crate) struct Delivered {
     at: u64,
 }

@@ -1,5 +1,6 @@
 //! The rooms and what is said in them: handlers that share `self`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use socketio::{EmitError, Socket, event, handlers};
 use std::collections::{HashMap, VecDeque};
@@ -17,14 +18,14 @@ const REMEMBERED: usize = 50;
 #[derive(Default)]
 pub(crate) struct Rooms(Mutex<HashMap<RoomName, VecDeque<Said>>>);
 
-#[derive(Deserialize, TS)]
+#[derive(Deserialize, JsonSchema, TS)]
 pub(crate) struct Say {
     room: RoomName,
     text: Text,
 }
 
 #[event("said")]
-#[derive(Clone, Serialize, TS)]
+#[derive(Clone, Serialize, JsonSchema, TS)]
 pub(crate) struct Said {
     room: RoomName,
     from: Name,
@@ -34,35 +35,35 @@ pub(crate) struct Said {
 }
 
 #[event("joined")]
-#[derive(Serialize, TS)]
+#[derive(Serialize, JsonSchema, TS)]
 pub(crate) struct Joined<'a> {
     room: &'a RoomName,
     name: &'a Name,
 }
 
 #[event("parted")]
-#[derive(Serialize, TS)]
+#[derive(Serialize, JsonSchema, TS)]
 pub(crate) struct Parted<'a> {
     room: &'a RoomName,
     name: &'a Name,
 }
 
 #[event("typing")]
-#[derive(Serialize, TS)]
+#[derive(Serialize, JsonSchema, TS)]
 pub(crate) struct Typing<'a> {
     room: &'a RoomName,
     name: &'a Name,
 }
 
 /// What somebody is told who joins a room.
-#[derive(Serialize, TS)]
+#[derive(Serialize, JsonSchema, TS)]
 pub(crate) struct Scene {
     room: RoomName,
     members: Vec<Name>,
     said: Vec<Said>,
 }
 
-#[derive(Serialize, TS)]
+#[derive(Serialize, JsonSchema, TS)]
 pub(crate) struct Receipt {
     at: u64,
 }

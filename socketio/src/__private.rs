@@ -10,6 +10,8 @@ pub use crate::event::handler::{Call, Handler, Key, Lifecycle, Need, Source};
 pub use crate::event::reply::{FallibleKind, Outcome, Probe, ValueKind};
 pub use crate::event::table::{Slot, Special};
 pub use crate::hub::source::MountedEvents;
+#[cfg(feature = "asyncapi")]
+pub use serde_json::Value as Json;
 
 use crate::event::ack::Ack;
 use crate::event::argument::Argument;

@@ -1,5 +1,6 @@
 //! A server with a contract that has something of everything in it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use socketio::{
     Ack, AckError, Args, Binary, BuildError, EmitError, ErrorCodes, EventError, Hub, PayloadError, Socket, contract,
@@ -9,7 +10,7 @@ use std::borrow::Cow;
 use ts_rs::TS;
 
 /// What somebody says.
-#[derive(Deserialize, TS)]
+#[derive(Deserialize, JsonSchema, TS)]
 pub(crate) struct Message<'a> {
     /// Whom it is for: the id of a socket.
     #[serde(borrow)]
@@ -18,26 +19,26 @@ pub(crate) struct Message<'a> {
 }
 
 /// That it was said.
-#[derive(Serialize, TS)]
+#[derive(JsonSchema, Serialize, TS)]
 pub(crate) struct Receipt {
     length: u64,
 }
 
 /// Somebody has said something.
 #[event("delivered")]
-#[derive(Serialize, TS)]
+#[derive(JsonSchema, Serialize, TS)]
 pub(crate) struct Delivered<'a> {
     text: &'a str,
 }
 
 /// The client is to say whether it is so.
 #[event("question", ack = Verdict)]
-#[derive(Serialize, TS)]
+#[derive(JsonSchema, Serialize, TS)]
 pub(crate) struct Question {
     text: String,
 }
 
-#[derive(Deserialize, Serialize, TS)]
+#[derive(Deserialize, JsonSchema, Serialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Verdict {
     Yes,
@@ -45,7 +46,7 @@ pub(crate) enum Verdict {
 }
 
 #[event("file")]
-#[derive(Deserialize, Serialize, TS)]
+#[derive(Deserialize, JsonSchema, Serialize, TS)]
 pub(crate) struct File {
     name: String,
     content: Binary,

@@ -1,10 +1,13 @@
 //! One type of each kind, with many values.
 
+mod both;
+
 use arbitrary::{Arbitrary, Unstructured};
 use chrono::{DateTime, NaiveDate, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use socketio::{contract, event};
+use socketio::{AsyncApiInfo, contract, event};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Write};
 use ts_rs::TS;
@@ -19,7 +22,7 @@ macro_rules! zoo {
     ($($name:literal $item:item)*) => {
         $(
             #[event($name)]
-            #[derive(Arbitrary, Clone, Debug, Deserialize, PartialEq, Serialize, TS)]
+            #[derive(Arbitrary, Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize, TS)]
             $item
         )*
     };
@@ -29,7 +32,7 @@ macro_rules! zoo {
 macro_rules! parts {
     ($($item:item)*) => {
         $(
-            #[derive(Arbitrary, Clone, Debug, Deserialize, PartialEq, Serialize, TS)]
+            #[derive(Arbitrary, Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize, TS)]
             $item
         )*
     };
@@ -306,6 +309,11 @@ impl<W: Write> Visit for Lines<'_, W> {
         }
         Ok(())
     }
+}
+
+/// The AsyncAPI document of a contract that has the types in both directions.
+pub(crate) fn write_asyncapi(out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "{}", both::Both::asyncapi(AsyncApiInfo::new("The zoo", "1.0.0")))
 }
 
 /// The values as JSON, a line each.

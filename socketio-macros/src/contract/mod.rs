@@ -41,6 +41,7 @@ pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
             }
         }
         #krate::__contract_in_typescript!(#visibility #name);
+        #krate::__contract_in_asyncapi!(#visibility #name);
         #errors
     }
 }

@@ -2,16 +2,18 @@
 
 /// A type that a contract can describe: an argument, a reply or the payload of an event.
 ///
-/// That is every type, as long as no export asks for more: with the feature `typescript` it derives `ts_rs::TS`.
+/// That is every type, as long as no export asks for more: with the feature `typescript` it derives `ts_rs::TS`, with
+/// `asyncapi` `schemars::JsonSchema`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be described in a contract",
     label = "the contract has this type in it",
-    note = "help: derive for it what the exports are made from: `ts_rs::TS` for the feature `typescript`"
+    note = "help: derive for it what the exports are made from: `ts_rs::TS` for the feature `typescript`, \
+            `schemars::JsonSchema` for `asyncapi`"
 )]
-pub trait Describe: TypeScriptType {}
+pub trait Describe: TypeScriptType + SchemaType {}
 
 #[diagnostic::do_not_recommend]
-impl<T: TypeScriptType + ?Sized> Describe for T {}
+impl<T: TypeScriptType + SchemaType + ?Sized> Describe for T {}
 
 #[cfg(feature = "typescript")]
 mod typescript {
@@ -29,4 +31,21 @@ mod typescript {
     impl<T: ?Sized> TypeScriptType for T {}
 }
 
+#[cfg(feature = "asyncapi")]
+mod asyncapi {
+    #[doc(hidden)]
+    pub trait SchemaType: schemars::JsonSchema {}
+
+    impl<T: schemars::JsonSchema + ?Sized> SchemaType for T {}
+}
+
+#[cfg(not(feature = "asyncapi"))]
+mod asyncapi {
+    #[doc(hidden)]
+    pub trait SchemaType {}
+
+    impl<T: ?Sized> SchemaType for T {}
+}
+
+use asyncapi::SchemaType;
 use typescript::TypeScriptType;

@@ -1,8 +1,5 @@
 //! What a contract says, in a form that is neither TypeScript's nor AsyncAPI's: the exports are written from it.
-#![cfg_attr(
-    not(any(feature = "typescript", feature = "asyncapi")),
-    allow(dead_code, reason = "it is the exports that read all of it")
-)]
+#![cfg_attr(not(feature = "typescript"), allow(dead_code, reason = "it is the exports that read all of it"))]
 
 use serde::Deserialize;
 use std::any::{TypeId, type_name};
@@ -136,6 +133,8 @@ pub struct DescribedType {
     pub(crate) name: fn() -> &'static str,
     #[cfg(feature = "typescript")]
     pub(crate) typescript: super::typescript::TypeScript,
+    #[cfg(feature = "asyncapi")]
+    pub(crate) schema: super::asyncapi::SchemaSource,
 }
 
 impl DescribedType {
@@ -145,6 +144,8 @@ impl DescribedType {
             name: type_name::<T>,
             #[cfg(feature = "typescript")]
             typescript: super::typescript::TypeScript::of::<T>(),
+            #[cfg(feature = "asyncapi")]
+            schema: super::asyncapi::SchemaSource::of::<T>(),
         }
     }
 }

@@ -84,7 +84,8 @@ functions! {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be described in a contract",
     label = "this handler takes it from the payload",
-    note = "help: derive for it what the exports are made from: `ts_rs::TS` for the feature `typescript`"
+    note = "help: derive for it what the exports are made from: `ts_rs::TS` for the feature `typescript`, \
+            `schemars::JsonSchema` for `asyncapi`"
 )]
 pub trait Parameter<M> {
     /// Adds it, if it is payload.

@@ -5,6 +5,8 @@
 //! [`watch`] with what a hub emits.
 
 pub(crate) mod agreement;
+#[cfg(feature = "asyncapi")]
+pub(crate) mod asyncapi;
 mod describe;
 pub(crate) mod description;
 #[doc(hidden)]
@@ -21,6 +23,8 @@ pub(crate) mod watch;
 #[cfg(feature = "typescript")]
 use std::{io, path::Path};
 
+#[cfg(feature = "asyncapi")]
+pub use asyncapi::{AsyncApiInfo, DocsRoutes};
 pub use describe::Describe;
 pub use description::{DescribedArguments, Description, Emitted};
 pub use infer::{
@@ -69,6 +73,15 @@ pub trait Contract {
     fn assert_exported(path: impl AsRef<Path>) {
         typescript::assert_exported(path.as_ref(), &Self::typescript());
     }
+
+    /// The contract as an AsyncAPI document, of version 3.0: a channel for each namespace, an operation for each event, its message
+    /// with a JSON Schema, and the reply to it. The guide has [a page on it](crate::guide::asyncapi).
+    ///
+    /// `info` is what the contract does not know: how the document is called, which version it is, where the servers are.
+    #[cfg(feature = "asyncapi")]
+    fn asyncapi(info: AsyncApiInfo) -> serde_json::Value {
+        asyncapi::document(&Self::describe(), info)
+    }
 }
 
 /// Gives a contract's type the exports as functions of its own, so that nobody needs to import [`Contract`] for them.
@@ -102,6 +115,28 @@ macro_rules! __contract_in_typescript {
 #[macro_export]
 #[cfg(not(feature = "typescript"))]
 macro_rules! __contract_in_typescript {
+    ($visibility:vis $contract:ident) => {};
+}
+
+#[doc(hidden)]
+#[macro_export]
+#[cfg(feature = "asyncapi")]
+macro_rules! __contract_in_asyncapi {
+    ($visibility:vis $contract:ident) => {
+        #[allow(dead_code)]
+        impl $contract {
+            /// The contract as an AsyncAPI document.
+            $visibility fn asyncapi(info: $crate::AsyncApiInfo) -> $crate::__private::Json {
+                <Self as $crate::Contract>::asyncapi(info)
+            }
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+#[cfg(not(feature = "asyncapi"))]
+macro_rules! __contract_in_asyncapi {
     ($visibility:vis $contract:ident) => {};
 }
 

@@ -11,6 +11,7 @@ use crate::{
 };
 
 #[derive(Deserialize, Serialize)]
+#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 struct Message<'a> {
     #[serde(borrow)]
@@ -18,6 +19,7 @@ struct Message<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 struct Receipt {
     at: u64,
@@ -135,6 +137,7 @@ impl<T: Send + Sync + 'static> Shelf<T> {
 /// Something was said.
 #[event("said")]
 #[derive(Serialize)]
+#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 struct Said<'a> {
     text: &'a str,
@@ -142,11 +145,13 @@ struct Said<'a> {
 
 #[event("question", ack = bool)]
 #[derive(Serialize)]
+#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 struct Question;
 
 #[event("listed")]
 #[derive(Serialize)]
+#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 struct Listed<T>(Vec<T>);
 
@@ -268,6 +273,7 @@ fn what_is_checked_is_an_argument_like_others() {
     use garde::Validate;
 
     #[derive(Deserialize, Validate)]
+    #[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
     #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
     struct Short(#[garde(length(max = 3))] String);
 

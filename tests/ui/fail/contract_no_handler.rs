@@ -1,5 +1,6 @@
 use serde::Serialize;
 use socketio::{Contract, contract, event, handlers};
+use schemars::JsonSchema;
 use ts_rs::TS;
 
 mod chat {
@@ -17,7 +18,7 @@ impl Rooms {
 }
 
 #[event("said")]
-#[derive(Serialize, TS)]
+#[derive(JsonSchema, Serialize, TS)]
 struct Said(String);
 
 contract! {

@@ -1,11 +1,12 @@
 use serde::Serialize;
 use socketio::{Contract, contract, event};
+use schemars::JsonSchema;
 use ts_rs::TS;
 
 #[event("join")]
 fn join(_room: String) {}
 
-#[derive(Serialize, TS)]
+#[derive(JsonSchema, Serialize, TS)]
 struct Said(String);
 
 contract! {

@@ -1,5 +1,6 @@
 use serde::Serialize;
 use socketio::{Contract, contract, event, handlers};
+use schemars::JsonSchema;
 use ts_rs::TS;
 
 #[event("join")]
@@ -21,15 +22,15 @@ impl Rooms {
 }
 
 #[event("said")]
-#[derive(Serialize, TS)]
+#[derive(JsonSchema, Serialize, TS)]
 struct Said(String);
 
 #[event("said")]
-#[derive(Serialize, TS)]
+#[derive(JsonSchema, Serialize, TS)]
 struct Told(String);
 
 #[event("page")]
-#[derive(Serialize, TS)]
+#[derive(JsonSchema, Serialize, TS)]
 struct Page<T>(T);
 
 contract! {

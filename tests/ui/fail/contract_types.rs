@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
 use socketio::{Args, Contract, EventError, PayloadError, Socket, contract, event, handlers};
+use schemars::JsonSchema;
 use ts_rs::TS;
 
 #[derive(Deserialize)]
@@ -59,7 +60,7 @@ struct Said {
 }
 
 #[event("question", ack = Receipt)]
-#[derive(Serialize, TS)]
+#[derive(JsonSchema, Serialize, TS)]
 struct Question {
     text: String,
 }

@@ -4,9 +4,10 @@
 use serde::{Deserialize, Serialize};
 use socketio::{Hub, Socket, contract, event, events, handlers};
 use std::borrow::Cow;
+use schemars::JsonSchema;
 use ts_rs::TS;
 
-#[derive(Deserialize, TS)]
+#[derive(Deserialize, JsonSchema, TS)]
 pub struct Message<'a> {
     #[serde(borrow)]
     text: Cow<'a, str>,
@@ -26,7 +27,7 @@ mod chat {
     }
 
     #[event("said")]
-    #[derive(Serialize, TS)]
+    #[derive(JsonSchema, Serialize, TS)]
     pub(super) struct Said<'a> {
         pub(super) text: &'a str,
     }
@@ -46,7 +47,7 @@ impl<T: Send + Sync + 'static> shelf<T> {
 }
 
 #[event("page")]
-#[derive(Serialize, TS)]
+#[derive(JsonSchema, Serialize, TS)]
 struct Page<T> {
     items: Vec<T>,
 }

@@ -1,0 +1,185 @@
+//! [`DocsRoutes`]: the page that shows a contract and tries it.
+
+use axum::Router;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use serde_json::{Map, Value, json};
+
+use super::info::AsyncApiInfo;
+use crate::contract::Contract;
+use crate::hub::Hub;
+
+const PAGE: &str = include_str!("page/page.html");
+
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// What the page loads: names, types and contents.
+const FILES: [(&str, &str, &str); 5] = [
+    ("page.css", "text/css; charset=utf-8", include_str!("page/page.css")),
+    ("page.js", SCRIPT, include_str!("page/page.js")),
+    ("connection.js", SCRIPT, include_str!("page/connection.js")),
+    ("element.js", SCRIPT, include_str!("page/element.js")),
+    ("schema.js", SCRIPT, include_str!("page/schema.js")),
+];
+
+/// Nothing but this server is asked for anything, by no way.
+const POLICY: &str = "default-src 'none'; img-src data:; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; \
+                      form-action 'none'; frame-ancestors 'none'";
+
+/// The routes for the page that shows a contract ([`Hub::docs`]), and for its AsyncAPI document.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use socketio::{AsyncApiInfo, Hub, contract, event, events};
+///
+/// /// Greets.
+/// #[event("hello")]
+/// fn hello(name: String) -> String {
+///     format!("hello {name}")
+/// }
+///
+/// contract! {
+///     pub Greetings { "/" { receives [hello] } }
+/// }
+///
+/// let hub = Hub::builder().events(events![hello]).contract::<Greetings>().build()?;
+/// let info = AsyncApiInfo::new("Greetings", env!("CARGO_PKG_VERSION"));
+/// let app: Router = Router::new()
+///     .route("/ws", get(hub.websocket()))
+///     .merge(hub.socketio())
+///     .merge(hub.docs::<Greetings>(info).websocket("/", "/ws")); // open /docs/ in a browser
+/// # Ok::<(), socketio::BuildError>(())
+/// ```
+///
+/// The page tells everybody who can open it all that the contract says. Where that is not for everybody, mount it behind a layer
+/// that looks at who asks, or in debug builds alone.
+#[derive(Clone, Debug)]
+#[must_use = "merge them into a router"]
+pub struct DocsRoutes {
+    document: Value,
+    path: String,
+    socketio: String,
+    /// The route of each namespace.
+    websockets: Map<String, Value>,
+}
+
+impl Hub {
+    /// The routes for a page that shows a contract, and sends its events to this server to try them: at `/docs/`; the document
+    /// itself is at `/docs/asyncapi.json`.
+    pub fn docs<C: Contract>(&self, info: AsyncApiInfo) -> DocsRoutes {
+        DocsRoutes {
+            document: C::asyncapi(info),
+            path: "/docs".to_owned(),
+            socketio: "/socket.io/".to_owned(),
+            websockets: Map::new(),
+        }
+    }
+}
+
+impl DocsRoutes {
+    /// The path of the page. Default: `/docs`.
+    pub fn path(self, path: impl Into<String>) -> Self {
+        Self { path: path.into(), ..self }
+    }
+
+    /// Where the page finds the routes for [Socket.IO](Hub::socketio), with the path of the router that they are nested in. Default:
+    /// `/socket.io/`.
+    pub fn socketio(self, path: impl Into<String>) -> Self {
+        Self { socketio: path.into(), ..self }
+    }
+
+    /// Where the page finds a namespace's route for [plain WebSockets](crate::Namespace::websocket). With one it is what the page
+    /// proposes for this namespace; else that is Socket.IO.
+    pub fn websocket(mut self, namespace: impl Into<String>, path: impl Into<String>) -> Self {
+        self.websockets.insert(namespace.into(), path.into().into());
+        self
+    }
+
+    /// The page, which has in it what it can't find in the document.
+    fn page(&self) -> String {
+        let config = json!({ "socketio": self.socketio, "websockets": self.websockets });
+        PAGE.replace("{config}", &escaped(&config.to_string()))
+    }
+}
+
+/// Text as it stands in an attribute.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('"', "&quot;").replace('\'', "&#39;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+fn answer(content_type: &'static str, body: impl Into<String>) -> Response {
+    let headers = [
+        (CONTENT_TYPE, content_type),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (CACHE_CONTROL, "no-cache"),
+    ];
+    (headers, body.into()).into_response()
+}
+
+impl<S: Clone + Send + Sync + 'static> From<DocsRoutes> for Router<S> {
+    fn from(routes: DocsRoutes) -> Self {
+        let base = routes.path.trim_end_matches('/');
+        let own = [
+            ("", "text/html; charset=utf-8", routes.page()),
+            ("asyncapi.json", "application/json", format!("{:#}", routes.document)),
+        ];
+        let files = FILES.map(|(name, content_type, body)| (name, content_type, body.to_owned()));
+        let mut router = Router::new();
+        for (name, content_type, body) in own.into_iter().chain(files) {
+            router = router.route(&format!("{base}/{name}"), get(async move || answer(content_type, body)));
+        }
+        // The page's files are found beside it, wherever the router is nested: so its path ends with a slash.
+        if let Some((_, last)) = base.rsplit_once('/') {
+            let page = format!("{last}/");
+            router = router.route(base, get(async move || Redirect::temporary(&page)));
+        }
+        router
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Description;
+    use axum::body::{Body, to_bytes};
+    use http::{Request, StatusCode};
+    use tower_service::Service;
+
+    struct Quiet;
+
+    impl Contract for Quiet {
+        fn describe() -> Description {
+            Description::new("Quiet", "")
+        }
+    }
+
+    async fn get(router: &mut Router, path: &str) -> Result<(StatusCode, Response), Box<dyn std::error::Error>> {
+        let response = router.call(Request::get(path).body(Body::empty())?).await?;
+        Ok((response.status(), response))
+    }
+
+    #[tokio::test]
+    async fn the_page_is_found_wherever_it_is_nested() -> Result<(), Box<dyn std::error::Error>> {
+        let hub = Hub::builder().build()?;
+        let docs =
+            hub.docs::<Quiet>(AsyncApiInfo::new("Quiet", "1")).path("/reference/").websocket("/", "/ws?a='\"<&>");
+        let mut router: Router = Router::new().nest("/api", docs.into());
+        let (status, response) = get(&mut router, "/api/reference").await?;
+        assert_eq!((status, &response.headers()["location"]), (StatusCode::TEMPORARY_REDIRECT, &"reference/".parse()?));
+        for (name, content_type, _) in FILES {
+            let (status, response) = get(&mut router, &format!("/api/reference/{name}")).await?;
+            assert_eq!(status, StatusCode::OK);
+            assert_eq!(response.headers()["content-type"], content_type);
+        }
+        let (_, response) = get(&mut router, "/api/reference/").await?;
+        assert_eq!(response.headers()["content-security-policy"], POLICY);
+        let page = String::from_utf8(to_bytes(response.into_body(), 1 << 20).await?.to_vec())?;
+        assert!(page.contains("/ws?a=&#39;\\&quot;&lt;&amp;&gt;"), "{page}");
+        let (_, response) = get(&mut router, "/api/reference/asyncapi.json").await?;
+        let document: Value = serde_json::from_slice(&to_bytes(response.into_body(), 1 << 20).await?)?;
+        assert_eq!(document["info"]["title"], "Quiet");
+        Ok(())
+    }
+}

@@ -1,0 +1,355 @@
+//! The document: a channel for each namespace, an operation for each event, with its message and the reply to it.
+
+use serde_json::{Map, Value, json};
+
+use super::info::AsyncApiInfo;
+use super::schemas::{Maker, Schemas, rename};
+use crate::contract::description::{
+    DescribedReply, DescribedType, Description, Emitted, NamespaceDescription, Received,
+};
+
+/// The codes of errors that any event can be answered with.
+const FRAMEWORK_CODES: [&str; 6] =
+    ["invalid_payload", "unknown_event", "reserved_event", "rate_limited", "unanswered", "internal"];
+
+/// They stand for schemas of the framework's own until it is known which names are free.
+const ERROR: &str = "#/own/EventError";
+const FRAMEWORK_CODE: &str = "#/own/FrameworkCode";
+
+type Members = Map<String, Value>;
+
+/// The whole document.
+pub(crate) fn document(description: &Description, info: AsyncApiInfo) -> Value {
+    let (info, servers) = info.into_parts(description.doc);
+    let mut document = json!({ "asyncapi": "3.0.0", "info": info });
+    if !servers.is_empty() {
+        document["servers"] = servers.into();
+    }
+    document["defaultContentType"] = "application/json".into();
+    let mut events = Events { schemas: Schemas::new(), channels: Map::new(), operations: Map::new() };
+    description.namespaces.iter().for_each(|namespace| events.add(namespace));
+    let Events { schemas, channels, operations } = events;
+    document["channels"] = channels.into();
+    document["operations"] = operations.into();
+    let mut schemas = schemas.finish(&mut document);
+    for (reference, schema) in [(ERROR, error_schema()), (FRAMEWORK_CODE, framework_codes())] {
+        // A type of the contract may have the same name.
+        let name = unique(reference.trim_start_matches("#/own/").to_owned(), &schemas);
+        rename(&mut document, &|found| (found == reference).then(|| format!("#/components/schemas/{name}")));
+        schemas.insert(name, schema);
+    }
+    document["components"] = json!({ "schemas": schemas });
+    document
+}
+
+/// What the namespaces add to.
+struct Events {
+    schemas: Schemas,
+    channels: Members,
+    operations: Members,
+}
+
+/// A channel while it is filled.
+struct Channel {
+    key: String,
+    /// What the names of its operations begin with: nothing for the namespace `/`.
+    prefix: String,
+    messages: Members,
+}
+
+impl Channel {
+    fn reference(&self) -> Value {
+        json!({ "$ref": format!("#/channels/{}", self.key) })
+    }
+
+    /// Adds a message, and gives the reference to it.
+    fn message(&mut self, name: &str, message: Value) -> Value {
+        let name = unique(key(name), &self.messages);
+        self.messages.insert(name.clone(), message);
+        json!({ "$ref": format!("#/channels/{}/messages/{name}", self.key) })
+    }
+}
+
+impl Events {
+    fn add(&mut self, namespace: &NamespaceDescription) {
+        let words = key(&namespace.path.trim_matches('/').replace(['{', '}'], ""));
+        let is_root = namespace.path == "/";
+        let key = unique(if is_root { "root".to_owned() } else { words }, &self.channels);
+        let prefix = if is_root { String::new() } else { format!("{key}.") };
+        let mut channel = Channel { key, prefix, messages: Map::new() };
+        // The operations of others must not take its name.
+        self.channels.insert(channel.key.clone(), Value::Null);
+        namespace.receives.iter().for_each(|event| self.receive(&mut channel, event));
+        namespace.emits.iter().for_each(|event| self.send(&mut channel, event));
+        let mut entry = Map::new();
+        entry.insert("address".to_owned(), namespace.path.into());
+        add_docs(&mut entry, namespace.doc);
+        let parameters = parameters(namespace.path);
+        if !parameters.is_empty() {
+            entry.insert("parameters".to_owned(), parameters.into());
+        }
+        entry.insert("messages".to_owned(), channel.messages.into());
+        self.channels.insert(channel.key, entry.into());
+    }
+
+    /// Adds an event that clients send.
+    fn receive(&mut self, channel: &mut Channel, event: &Received) {
+        let name = format!("receive.{}", event.name);
+        let mut message = json!({ "name": event.name, "title": event.name });
+        if event.takes_any {
+            message["payload"] = json!({ "description": "Any arguments.", "type": "array" });
+        } else {
+            let arguments: Vec<_> =
+                event.arguments.iter().map(|argument| (argument.name, argument.ty, !argument.optional)).collect();
+            self.fill(&mut message, &arguments, Maker::Client);
+        }
+        let message = channel.message(&name, message);
+        let mut reply = json!({ "name": format!("{} reply", event.name), "title": "the reply" });
+        match &event.reply {
+            DescribedReply::Unknown => reply["payload"] = json!({ "description": "Whatever the handler answers." }),
+            DescribedReply::Values(values) => self.fill(&mut reply, &unnamed(values), Maker::Server),
+        }
+        let codes = event.errors.codes();
+        let reply = channel.message(&format!("{name}.reply"), reply);
+        let error = channel.message(&format!("{name}.error"), error_message(event.name, codes.as_deref()));
+        self.operation(channel, &name, "receive", event.doc, message, &[reply, error]);
+    }
+
+    /// Adds an event that the server emits.
+    fn send(&mut self, channel: &mut Channel, event: &Emitted) {
+        let name = format!("send.{}", event.name);
+        let mut message = json!({ "name": event.name, "title": event.name });
+        self.fill(&mut message, &unnamed(&[event.payload]), Maker::Server);
+        let message = channel.message(&name, message);
+        let mut replies = Vec::new();
+        if let Some(answer) = event.answer {
+            let mut reply = json!({ "name": format!("{} reply", event.name), "title": "the reply" });
+            self.fill(&mut reply, &unnamed(&[answer]), Maker::Client);
+            replies.push(channel.message(&format!("{name}.reply"), reply));
+            replies.push(channel.message(&format!("{name}.error"), error_message(event.name, None)));
+        }
+        self.operation(channel, &name, "send", event.doc, message, &replies);
+    }
+
+    fn operation(&mut self, channel: &Channel, name: &str, action: &str, doc: &str, message: Value, replies: &[Value]) {
+        let mut operation = Map::new();
+        operation.insert("action".to_owned(), action.into());
+        operation.insert("channel".to_owned(), channel.reference());
+        add_docs(&mut operation, doc);
+        operation.insert("messages".to_owned(), json!([message]));
+        if !replies.is_empty() {
+            operation.insert("reply".to_owned(), json!({ "channel": channel.reference(), "messages": replies }));
+        }
+        let name = unique(key(&format!("{}{name}", channel.prefix)), &self.operations);
+        self.operations.insert(name, operation.into());
+    }
+
+    /// The payload of a message: its one argument, or the array of them, if there are several or none. Which it is, and what they
+    /// are called, `x-arguments` says.
+    fn fill(&mut self, message: &mut Value, arguments: &[(&str, DescribedType, bool)], maker: Maker) {
+        let mut schemas: Vec<_> = arguments.iter().map(|(_, ty, _)| self.schemas.of(ty.schema, maker)).collect();
+        let payload = match &mut schemas[..] {
+            [] => json!({ "description": "No arguments.", "type": "array", "maxItems": 0 }),
+            [schema] => object(schema.take()),
+            schemas => {
+                let items = schemas.iter_mut().zip(arguments).map(|(schema, (name, ..))| titled(schema.take(), name));
+                let required = arguments.iter().rposition(|(.., required)| *required).map_or(0, |last| last + 1);
+                json!({
+                    "description": "Several arguments.",
+                    "type": "array",
+                    "prefixItems": items.collect::<Vec<_>>(),
+                    "minItems": required,
+                    "maxItems": arguments.len(),
+                })
+            }
+        };
+        message["payload"] = payload;
+        let arguments = arguments.iter().map(|(name, _, required)| match name.is_empty() {
+            true => json!({ "required": required }),
+            false => json!({ "name": name, "required": required }),
+        });
+        message["x-arguments"] = arguments.collect();
+    }
+}
+
+fn unnamed(types: &[DescribedType]) -> Vec<(&'static str, DescribedType, bool)> {
+    types.iter().map(|ty| ("", *ty, true)).collect()
+}
+
+/// A schema that is no boolean: AsyncAPI has none of those where a payload stands.
+fn object(schema: Value) -> Value {
+    match schema {
+        Value::Bool(true) => json!({}),
+        Value::Bool(false) => json!({ "not": {} }),
+        schema => schema,
+    }
+}
+
+fn titled(schema: Value, name: &str) -> Value {
+    let mut schema = object(schema);
+    if name.is_empty() || schema.get("title").is_some() {
+        return schema;
+    }
+    if schema.get("$ref").is_some() {
+        schema = json!({ "allOf": [schema] });
+    }
+    schema["title"] = name.into();
+    schema
+}
+
+/// What an event is answered with when it fails. `codes` are those that the handler has of its own, if that is known.
+fn error_message(event: &str, codes: Option<&[&str]>) -> Value {
+    let mut error = json!({ "$ref": ERROR });
+    if let Some(codes) = codes {
+        let any = json!({ "$ref": FRAMEWORK_CODE });
+        let code = if codes.is_empty() { any } else { json!({ "anyOf": [{ "enum": codes }, any] }) };
+        error = json!({ "type": "object", "allOf": [error], "properties": { "code": code } });
+    }
+    let payload = json!({ "type": "object", "properties": { "error": error }, "required": ["error"] });
+    json!({ "name": format!("{event} error"), "title": "an error", "payload": payload })
+}
+
+fn framework_codes() -> Value {
+    json!({
+        "description": "The codes of errors that any event can be answered with.",
+        "type": "string",
+        "enum": FRAMEWORK_CODES,
+    })
+}
+
+fn error_schema() -> Value {
+    json!({
+        "description": "What went wrong with an event.",
+        "type": "object",
+        "properties": {
+            "code": { "type": "string" },
+            "message": { "type": "string" },
+            "path": { "description": "The field of the payload that is at fault, such as `user.age`.", "type": "string" },
+            "data": { "description": "More about it." },
+        },
+        "required": ["code", "message"],
+    })
+}
+
+/// The first paragraph of a doc comment is the summary, the rest the description.
+fn add_docs(members: &mut Members, doc: &str) {
+    let (summary, description) = doc.trim().split_once("\n\n").unwrap_or((doc.trim(), ""));
+    let summary = summary.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    for (member, text) in [("summary", &*summary), ("description", description.trim())] {
+        if !text.is_empty() {
+            members.insert(member.to_owned(), text.into());
+        }
+    }
+}
+
+/// The parameters of a namespace's path.
+fn parameters(path: &str) -> Members {
+    let names = path.split('{').skip(1).filter_map(|part| part.split_once('}'));
+    names.map(|(name, _)| (name.to_owned(), json!({}))).collect()
+}
+
+/// A name as the keys of a document may be.
+pub(super) fn key(name: &str) -> String {
+    let allowed = |char: char| if char.is_ascii_alphanumeric() || "_.-".contains(char) { char } else { '_' };
+    name.chars().map(allowed).collect()
+}
+
+/// The name, with a number if it is taken.
+pub(super) fn unique(name: String, taken: &Members) -> String {
+    let numbered = (2..).map(|number| format!("{name}{number}"));
+    let free = std::iter::once(name.clone()).chain(numbered).find(|name| !taken.contains_key(name));
+    free.unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Contract;
+    use serde::{Deserialize, Serialize};
+    use socketio::{RawArgs, contract, event};
+
+    /// Has the name of a schema of the framework's own.
+    #[derive(Deserialize, Serialize, schemars::JsonSchema)]
+    #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+    #[event("said")]
+    struct EventError {
+        text: Option<String>,
+    }
+
+    /// Says something.
+    ///
+    /// To everybody.
+    #[event("said")]
+    fn said(first: u8, second: EventError, _: Option<bool>) -> Option<u8> {
+        second.text.map(|_| first)
+    }
+
+    #[event("any thing/~")]
+    fn any(arguments: RawArgs<'_>) {
+        let _ = arguments;
+    }
+
+    contract! {
+        /// Everything.
+        Everything {
+            /// One room.
+            "/room-{id}" { receives [said, any] emits [EventError] }
+            "/room-id" { receives [any] }
+            "/" {}
+        }
+    }
+
+    fn everything() -> Value {
+        document(&Everything::describe(), AsyncApiInfo::new("Everything", "1"))
+    }
+
+    #[test]
+    fn namespaces_are_channels() {
+        let document = everything();
+        assert_eq!(document["info"]["description"], "Everything.");
+        let channels = &document["channels"];
+        assert_eq!(channels["room-id"]["address"], "/room-{id}");
+        assert_eq!(channels["room-id"]["parameters"], json!({ "id": {} }));
+        assert_eq!(channels["room-id"]["summary"], "One room.");
+        assert_eq!(channels["room-id2"]["address"], "/room-id");
+        assert_eq!(channels["root"], json!({ "address": "/", "messages": {} }));
+    }
+
+    #[test]
+    fn events_are_operations_and_messages() {
+        let document = everything();
+        let operation = &document["operations"]["room-id.receive.said"];
+        assert_eq!(
+            (&operation["summary"], &operation["description"]),
+            (&"Says something.".into(), &"To everybody.".into())
+        );
+        assert_eq!(operation["messages"][0]["$ref"], "#/channels/room-id/messages/receive.said");
+        let payload = &document["channels"]["room-id"]["messages"]["receive.said"]["payload"];
+        assert_eq!((&payload["minItems"], &payload["maxItems"]), (&2.into(), &3.into()));
+        assert_eq!(payload["prefixItems"][1]["title"], "second");
+        assert_eq!(payload["prefixItems"][1]["allOf"][0]["$ref"], "#/components/schemas/EventErrorInput");
+        assert_eq!(document["operations"]["room-id.send.said"]["action"], "send");
+        assert!(document["operations"]["room-id.send.said"].get("reply").is_none());
+    }
+
+    #[test]
+    fn keys_are_what_references_can_hold() {
+        let document = everything();
+        assert_eq!(document["operations"]["room-id.receive.any_thing__"]["action"], "receive");
+        assert_eq!(document["operations"]["room-id2.receive.any_thing__"]["channel"]["$ref"], "#/channels/room-id2");
+        let message = &document["channels"]["room-id"]["messages"]["receive.any_thing__"];
+        assert_eq!((&message["name"], &message["payload"]["type"]), (&"any thing/~".into(), &"array".into()));
+    }
+
+    #[test]
+    fn the_framework_leaves_names_to_the_users_types() {
+        let document = everything();
+        let schemas = &document["components"]["schemas"];
+        assert_eq!(schemas["EventError"]["properties"]["text"]["type"], json!(["string", "null"]));
+        assert_eq!(schemas["EventError2"]["required"], json!(["code", "message"]));
+        let error =
+            &document["channels"]["room-id"]["messages"]["receive.said.error"]["payload"]["properties"]["error"];
+        assert_eq!(error["allOf"][0]["$ref"], "#/components/schemas/EventError2");
+        assert_eq!(error["properties"]["code"]["$ref"], "#/components/schemas/FrameworkCode");
+    }
+}

@@ -1,0 +1,211 @@
+// The page that shows an AsyncAPI document and sends its events to the server that it comes from.
+
+import { Plain, SocketIo } from './connection.js';
+import { element } from './element.js';
+import { anchor, example, line, resolve, shown, use } from './schema.js';
+
+const config = JSON.parse(document.body.dataset.config);
+const [nav, main, aside] = ['nav', 'main', 'aside'].map((name) => document.querySelector(name));
+
+const pretty = (value) => JSON.stringify(value, null, 2) ?? '';
+
+// Where a reference inside the document leads.
+const at = (document, reference) => reference.slice(2).split('/').reduce((place, key) => place[key], document);
+
+const messagesOf = (document, messages = []) => messages.map(({ $ref }) => at(document, $ref));
+
+// Whether a payload is the array of all arguments.
+const isArray = (message) => message['x-arguments']?.length !== 1;
+
+const argumentsOf = (message, payload) => (isArray(message) ? payload : [payload]);
+
+function log(title, value, ...more) {
+  aside.hidden = false;
+  const time = element('span.quiet', {}, ` ${new Date().toLocaleTimeString()}`);
+  aside.querySelector('ol').prepend(element('li', {}, element('strong', {}, title), time, element('pre', {}, value), ...more));
+}
+
+const compact = (args) => (args.length === 1 ? pretty(args[0]) : pretty(args));
+
+// The form that answers an event of the server.
+function answerForm(operation, answer) {
+  const [message] = operation?.replies ?? [];
+  const text = element('textarea', { value: pretty(message ? example(message.payload) : null), ariaLabel: 'answer' });
+  const problem = element('span.bad');
+  const button = element('button', { type: 'submit' }, 'Answer');
+  const form = element('form.answer', {}, text, button, problem);
+  form.onsubmit = (event) => {
+    event.preventDefault();
+    const value = parsed(text.value, problem);
+    if (value === undefined) return;
+    answer(value.json);
+    button.disabled = true;
+  };
+  return form;
+}
+
+function parsed(text, problem) {
+  problem.textContent = '';
+  try {
+    return { json: JSON.parse(text) };
+  } catch (error) {
+    problem.textContent = error.message;
+    return undefined;
+  }
+}
+
+// The form that connects to a namespace.
+function connectionForm(channel, operations) {
+  const { address: namespace } = channel;
+  const websocket = config.websockets[namespace];
+  const kind = element('select', { ariaLabel: 'protocol' },
+    element('option', { value: 'socketio' }, 'Socket.IO'), element('option', { value: 'plain' }, 'WebSocket'));
+  kind.value = websocket ? 'plain' : 'socketio';
+  const path = element('input.path', { size: 18, ariaLabel: 'path' });
+  const proposed = () => (kind.value === 'plain' ? (websocket ?? '/ws') : config.socketio);
+  path.value = proposed();
+  const name = element('input.namespace', { size: 12, value: namespace, ariaLabel: 'namespace', hidden: !namespace.includes('{') });
+  const auth = element('input.auth', { size: 18, placeholder: 'auth, as JSON', ariaLabel: 'auth' });
+  const button = element('button', { type: 'submit' }, 'Connect');
+  const status = element('output');
+  const update = () => { auth.hidden = kind.value === 'plain'; };
+  kind.onchange = () => { path.value = proposed(); update(); };
+  update();
+
+  const link = { connection: undefined, buttons: [] };
+  const show = (text, state) => {
+    status.className = state;
+    status.textContent = text;
+    button.textContent = link.connection ? 'Disconnect' : 'Connect';
+    for (const send of link.buttons) send.disabled = state !== 'good';
+  };
+  const form = element('form.connection', {}, kind, path, name, auth, button, status);
+  form.onsubmit = (event) => {
+    event.preventDefault();
+    if (link.connection) return link.connection.close();
+    const given = auth.value.trim() && !auth.hidden ? parsed(auth.value, status) : { json: undefined };
+    if (!given) return show(status.textContent, 'bad');
+    const options = { path: path.value, namespace: name.value, auth: given.json === undefined ? '' : JSON.stringify(given.json) };
+    let connection;
+    const on = {
+      open: (id) => show(id ? `connected as ${id}` : 'connected', 'good'),
+      closed: (reason) => {
+        if (link.connection !== connection) return;
+        link.connection = undefined;
+        show(reason, 'bad');
+      },
+      event: (event, args, answer) => {
+        const known = operations.find((operation) => operation.action === 'send' && operation.message.name === event);
+        log(`← ${event}`, compact(args), ...(answer ? [answerForm(known, answer)] : []));
+      },
+    };
+    try {
+      connection = kind.value === 'plain' ? new Plain(options, on) : new SocketIo(options, on);
+      link.connection = connection;
+      show('connecting', 'quiet');
+    } catch (error) {
+      show(error.message, 'bad');
+    }
+  };
+  return { form, link };
+}
+
+// The form that sends an event.
+function sendForm({ message }, link) {
+  const first = isArray(message) ? (example(message.payload) ?? []) : example(message.payload);
+  const rows = Math.min(12, pretty(first).split('\n').length + 1);
+  const text = element('textarea', { value: pretty(first), rows, ariaLabel: 'payload', spellcheck: false });
+  const button = element('button', { type: 'submit', disabled: true, title: 'connect first' }, 'Send');
+  link.buttons.push(button);
+  const problem = element('span.bad');
+  const answer = element('pre.reply');
+  const form = element('form.send', {}, message['x-arguments']?.length === 0 ? '' : text, button, problem);
+  form.onsubmit = (event) => {
+    event.preventDefault();
+    const value = parsed(text.value, problem);
+    if (value === undefined) return;
+    const args = argumentsOf(message, value.json);
+    if (!Array.isArray(args)) {
+      problem.textContent = 'several arguments are an array';
+      return;
+    }
+    answer.className = 'reply quiet';
+    answer.textContent = 'no answer yet';
+    log(`→ ${message.name}`, compact(args));
+    link.connection?.emit(message.name, args, (args) => {
+      const failed = args.length === 1 && args[0]?.error?.code !== undefined;
+      answer.className = `reply ${failed ? 'bad' : 'good'}`;
+      log(`← answer to ${message.name}`, compact(args));
+      answer.textContent = args.length === 0 ? 'answered, without arguments' : compact(args);
+    });
+  };
+  return [form, answer];
+}
+
+function payloadOf(message) {
+  if (message['x-arguments']?.length === 0) return [element('p.quiet', {}, 'No arguments.')];
+  const { $ref } = message.payload;
+  return $ref ? [element('p', {}, element('code', {}, line(message.payload))), shown(resolve(message.payload))] : shown(message.payload);
+}
+
+function card(operation, link) {
+  const { id, action, summary, description, message, replies } = operation;
+  const [reply, failed] = replies;
+  const codes = failed?.payload.properties.error.properties?.code;
+  return element('article', { id },
+    element('span.way', {}, action === 'receive' ? 'clients send' : 'the server emits'),
+    element('h3', {}, message.name),
+    summary ? element('p', {}, summary) : '',
+    description ? element('p', {}, description) : '',
+    element('h4', {}, 'Payload'), payloadOf(message),
+    reply ? [element('h4', {}, 'Reply'), payloadOf(reply)] : '',
+    failed && action === 'receive' ? [element('h4', {}, 'Error codes'),
+      codes ? element('p', {}, element('code', {}, line(codes))) : element('p.quiet', {}, 'Any.')] : '',
+    action === 'receive' ? [element('h4', {}, 'Try it'), sendForm(operation, link)] : '');
+}
+
+function list(title, entries) {
+  return [element('h2', {}, title),
+    element('ul', {}, entries.map(([id, text]) => element('li', {}, element('a', { href: `#${id}` }, text))))];
+}
+
+async function load() {
+  const response = await fetch('asyncapi.json');
+  if (!response.ok) throw new Error(`the document can't be loaded: ${response.status}`);
+  const api = await response.json();
+  const schemas = api.components?.schemas ?? {};
+  use(schemas);
+  document.title = api.info.title;
+  const servers = Object.entries(api.servers ?? {});
+  main.replaceChildren(
+    element('h1', {}, api.info.title, element('small', {}, ` ${api.info.version}`)),
+    api.info.description ? element('p', {}, api.info.description) : '',
+    ...servers.map(([name, { protocol, host, pathname }]) => element('p', {}, `${name}: `, element('code', {}, `${protocol}://${host}${pathname ?? ''}`))),
+    element('p', {}, element('a', { href: 'asyncapi.json' }, 'asyncapi.json')),
+  );
+  nav.replaceChildren();
+  for (const [key, channel] of Object.entries(api.channels)) {
+    const own = Object.entries(api.operations).filter(([, { channel: { $ref } }]) => $ref === `#/channels/${key}`);
+    const operations = own.map(([id, operation]) => ({
+      ...operation,
+      id,
+      message: messagesOf(api, operation.messages)[0],
+      replies: messagesOf(api, operation.reply?.messages),
+    }));
+    const { form, link } = connectionForm(channel, operations);
+    main.append(element('section', { id: `channel-${key}` }, element('h2', {}, channel.address),
+      channel.summary ? element('p', {}, channel.summary) : '',
+      channel.description ? element('p', {}, channel.description) : '',
+      form, operations.map((operation) => card(operation, link))));
+    nav.append(...list(channel.address, operations.map(({ id, action, message }) => [id, `${action === 'receive' ? '→' : '←'} ${message.name}`])));
+  }
+  const named = Object.entries(schemas);
+  main.append(element('section', {}, element('h2', {}, 'Schemas'),
+    named.map(([name, schema]) => element('article', { id: anchor(name) }, element('h3', {}, name), shown(schema)))));
+  nav.append(...list('Schemas', named.map(([name]) => [anchor(name), name])));
+  aside.querySelector('button').onclick = () => aside.querySelector('ol').replaceChildren();
+  // What the address names is only here now.
+  if (location.hash) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView();
+}
+
+load().catch((error) => main.replaceChildren(element('p.bad', {}, error.message)));

@@ -1,0 +1,133 @@
+// What the schemas of a document say, in words and by an example.
+
+import { element } from './element.js';
+
+let schemas = {};
+
+// From now on references lead into these.
+export function use(named) {
+  schemas = named;
+}
+
+const SCHEMAS = '#/components/schemas/';
+
+export const anchor = (name) => `schema-${name}`;
+
+// What a reference stands for.
+export function resolve(schema) {
+  return schema?.$ref?.startsWith(SCHEMAS) ? (schemas[schema.$ref.slice(SCHEMAS.length)] ?? {}) : (schema ?? {});
+}
+
+const types = (schema) => [schema.type ?? []].flat();
+
+const alternatives = (schema) => schema.oneOf ?? schema.anyOf;
+
+// What a schema allows, in the words of a line: names of other schemas are links.
+export function line(schema) {
+  if (typeof schema !== 'object') return [schema === false ? 'nothing' : 'anything'];
+  if (schema.$ref) {
+    const name = schema.$ref.slice(SCHEMAS.length);
+    return [element('a', { href: `#${anchor(name)}` }, name)];
+  }
+  const between = (parts, separator) => parts.flatMap((part, at) => (at ? [separator, ...part] : part));
+  if ('const' in schema) return [JSON.stringify(schema.const)];
+  if (schema.enum) return [schema.enum.map((value) => JSON.stringify(value)).join(' | ')];
+  if (alternatives(schema)) return between(alternatives(schema).map(line), ' | ');
+  if (schema.allOf && !schema.properties) return between(schema.allOf.map(line), ' & ');
+  if (schema.prefixItems) return ['[', ...between(schema.prefixItems.map(line), ', '), ']'];
+  const words = types(schema).map((type) => {
+    if (type === 'array') return schema.maxItems === 0 ? ['[]'] : ['array of ', ...line(schema.items ?? true)];
+    const values = schema.additionalProperties;
+    if (type === 'object' && !schema.properties && typeof values === 'object') return ['object of ', ...line(values)];
+    const detail = schema.contentEncoding ?? schema.format;
+    return [detail ? `${type} (${detail})` : type];
+  });
+  return words.length > 0 ? between(words, ' | ') : ['anything'];
+}
+
+// A schema with what it consists of.
+export function shown(schema, depth = 0) {
+  if (typeof schema !== 'object') return [element('code', {}, line(schema))];
+  const parts = [];
+  if (schema.description) parts.push(element('p.quiet', {}, schema.description));
+  if (schema.properties) {
+    const rows = Object.entries(schema.properties).map(([name, property]) => {
+      const required = schema.required?.includes(name);
+      const nested = depth < 4 && consists(property) ? shown(property, depth + 1) : [element('code', {}, line(property)), note(property)];
+      return element('tr', {}, element('td', {}, element('code', {}, name), element('span.quiet', {}, required ? '' : ' (optional)')),
+        element('td', {}, nested));
+    });
+    parts.push(element('table', {}, rows));
+  }
+  const several = schema.allOf ?? alternatives(schema) ?? schema.prefixItems;
+  if (several && depth < 4 && (schema.properties || several.some(consists) || schema.prefixItems)) {
+    const items = several.map((part) => element('li', {}, part.title ? element('code', {}, `${part.title}: `) : '',
+      consists(part) ? shown(part, depth + 1) : [element('code', {}, line(part)), note(part)]));
+    parts.push(element('ul.schema', {}, items));
+  }
+  if (parts.length === 0 || (!schema.properties && !several)) parts.unshift(element('code', {}, line(schema)));
+  return parts;
+}
+
+// Whether there is more to a schema than a line.
+const consists = (schema) => typeof schema === 'object' && !schema.$ref
+  && Boolean(schema.properties || (alternatives(schema) ?? schema.allOf ?? schema.prefixItems)?.some(consists));
+
+const note = (schema) => (schema?.description ? element('span.quiet', {}, ` ${schema.description}`) : '');
+
+const EXAMPLES = {
+  'date-time': '2030-01-31T12:00:00Z',
+  'partial-date-time': '2030-01-31T12:00:00',
+  date: '2030-01-31',
+  time: '12:00:00Z',
+  uuid: '00000000-0000-4000-8000-000000000000',
+  uri: 'https://example.org/',
+  email: 'someone@example.org',
+  ipv4: '127.0.0.1',
+  ipv6: '::1',
+  duration: 'PT1M',
+};
+
+// A value that a schema allows. What refers to itself ends as soon as it may.
+export function example(schema, depth = 0) {
+  if (typeof schema !== 'object' || schema === null) return null;
+  if (depth > 12) return null;
+  const inner = (part) => example(part, depth + 1);
+  if ('default' in schema) return schema.default;
+  if (schema.examples?.length) return schema.examples[0];
+  if ('const' in schema) return schema.const;
+  if (schema.enum) return schema.enum[0];
+  if (schema.$ref) return inner(resolve(schema));
+  const some = alternatives(schema);
+  // Behind a reference there may be the schema itself once more: `null` ends that.
+  const isNull = (part) => part.type === 'null';
+  const chosen = some && (depth > 4 && some.find(isNull) || some.find((part) => !isNull(part)) || some[0]);
+  const parts = [...(schema.allOf ?? []), ...(chosen ? [chosen] : [])].map(inner);
+  const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (schema.properties || parts.filter(isObject).length > 1) {
+    const properties = Object.entries(schema.properties ?? {}).filter(([name]) => depth < 4 || schema.required?.includes(name));
+    return Object.assign({}, ...parts.filter(isObject), Object.fromEntries(properties.map(([name, part]) => [name, inner(part)])));
+  }
+  if (parts.length > 0) return parts[0];
+  if (schema.prefixItems) return schema.prefixItems.map(inner);
+  switch (types(schema).find((type) => type !== 'null')) {
+    case 'string':
+      if (schema.contentEncoding === 'base64') return 'aGVsbG8=';
+      return EXAMPLES[schema.format] ?? 'text'.padEnd(schema.minLength ?? 0, '.').slice(0, schema.maxLength ?? 4);
+    case 'integer':
+    case 'number':
+      return Math.max(schema.minimum ?? 1, Math.min(1, schema.maximum ?? 1));
+    case 'boolean':
+      return true;
+    case 'array': {
+      const count = schema.minItems ?? (depth < 4 && schema.items && schema.maxItems !== 0 ? 1 : 0);
+      return Array.from({ length: count }, () => inner(schema.items ?? true));
+    }
+    case 'object': {
+      const values = schema.additionalProperties;
+      return typeof values === 'object' && depth < 4 ? { key: inner(values) } : {};
+    }
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,277 @@
+//! The JSON Schemas of what events carry, each with a name once.
+//!
+//! What is read and what is written of one type may differ: a field with a default may be missing in what is read, and is always
+//! there in what is written. So there are two schemas of each, which are one in the document where they say the same.
+
+use schemars::generate::{SchemaGenerator, SchemaSettings};
+use schemars::transform::{RemoveRefSiblings, Transform};
+use schemars::{JsonSchema, Schema};
+use serde_json::{Map, Value, json};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::document::{key, unique};
+use crate::wire::binary::Binary;
+
+/// Where the schemas of a document are.
+const SCHEMAS: &str = "#/components/schemas/";
+/// Where they are until it is known which of them differ.
+const READ: &str = "#/read/";
+const WRITTEN: &str = "#/written/";
+
+/// The schema of a Rust type.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SchemaSource(fn(&mut SchemaGenerator) -> Schema);
+
+impl SchemaSource {
+    pub(crate) fn of<T: JsonSchema + ?Sized>() -> Self {
+        Self(SchemaGenerator::subschema_for::<T>)
+    }
+}
+
+/// Who makes a value of a type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Maker {
+    Client,
+    Server,
+}
+
+/// The schemas that a document needs.
+pub(super) struct Schemas {
+    read: SchemaGenerator,
+    written: SchemaGenerator,
+}
+
+impl Schemas {
+    pub(super) fn new() -> Self {
+        let settings = |prefix: &'static str| {
+            let mut settings = SchemaSettings::draft2020_12();
+            settings.definitions_path = prefix.trim_start_matches('#').trim_end_matches('/').into();
+            settings
+        };
+        Self {
+            read: settings(READ).for_deserialize().into_generator(),
+            written: settings(WRITTEN).for_serialize().into_generator(),
+        }
+    }
+
+    /// A type's schema, or a reference to it that is good once the document is [finished](Self::finish).
+    pub(super) fn of(&mut self, ty: SchemaSource, maker: Maker) -> Value {
+        let generator = match maker {
+            Maker::Client => &mut self.read,
+            Maker::Server => &mut self.written,
+        };
+        simple(ty.0(generator))
+    }
+
+    /// All that have a name, under the names that they get; and their references in the rest of the document are made good.
+    pub(super) fn finish(mut self, document: &mut Value) -> Map<String, Value> {
+        let read = definitions(&mut self.read);
+        let written = definitions(&mut self.written);
+        let differing = differing(&read, &written);
+        let mut schemas = Map::new();
+        let mut insert = |name: &str, schema| {
+            let name = unique(key(name), &schemas);
+            schemas.insert(name.clone(), schema);
+            name
+        };
+        let mut written_names = BTreeMap::new();
+        for (name, schema) in written {
+            written_names.insert(name.clone(), insert(&name, schema));
+        }
+        let mut read_names = BTreeMap::new();
+        for (name, schema) in read {
+            let given = match written_names.get(&name) {
+                Some(_) if differing.contains(&name) => insert(&format!("{name}Input"), schema),
+                Some(known) => known.clone(),
+                None => insert(&name, schema),
+            };
+            read_names.insert(name, given);
+        }
+        let final_name = |reference: &str| {
+            let (names, name) = match reference.strip_prefix(READ) {
+                Some(name) => (&read_names, name),
+                None => (&written_names, reference.strip_prefix(WRITTEN)?),
+            };
+            Some(format!("{SCHEMAS}{}", names.get(&decoded(name))?))
+        };
+        schemas.values_mut().for_each(|schema| rename(schema, &final_name));
+        rename(document, &final_name);
+        schemas
+    }
+}
+
+/// Without what stands beside a reference: tools that know draft 7 alone don't see it there.
+fn simple(mut schema: Schema) -> Value {
+    RemoveRefSiblings::default().transform(&mut schema);
+    schema.to_value()
+}
+
+fn definitions(generator: &mut SchemaGenerator) -> Map<String, Value> {
+    let definitions = generator.take_definitions(false).into_iter();
+    let simple = |value: Value| Schema::try_from(value.clone()).map_or(value, simple);
+    definitions.map(|(name, schema)| (name, simple(schema))).collect()
+}
+
+/// The names of those that are not the same in both, or that refer to such.
+fn differing(read: &Map<String, Value>, written: &Map<String, Value>) -> BTreeSet<String> {
+    let neutral = |schema: &Value| {
+        let mut schema = schema.clone();
+        let name = |reference: &str| {
+            let name = reference.strip_prefix(READ).or_else(|| reference.strip_prefix(WRITTEN))?;
+            Some(format!("{SCHEMAS}{name}"))
+        };
+        rename(&mut schema, &name);
+        schema
+    };
+    let in_both = || read.iter().filter_map(|(name, schema)| Some((name, schema, written.get(name)?)));
+    let mut differing: BTreeSet<String> = in_both()
+        .filter(|(_, read, written)| neutral(read) != neutral(written))
+        .map(|(name, ..)| name.clone())
+        .collect();
+    loop {
+        let known = differing.len();
+        for (name, schema, _) in in_both() {
+            if references(schema).iter().any(|name| differing.contains(name)) {
+                differing.insert(name.clone());
+            }
+        }
+        if differing.len() == known {
+            return differing;
+        }
+    }
+}
+
+/// The names of what a schema that is read refers to.
+fn references(schema: &Value) -> Vec<String> {
+    match schema {
+        Value::Object(members) => {
+            let own = members.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix(READ));
+            own.map(decoded).into_iter().chain(members.values().flat_map(references)).collect()
+        }
+        Value::Array(items) => items.iter().flat_map(references).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Gives every reference the name that `name` has for it.
+pub(super) fn rename(schema: &mut Value, name: &dyn Fn(&str) -> Option<String>) {
+    match schema {
+        Value::Object(members) => {
+            for (member, value) in members {
+                match value {
+                    Value::String(reference) if member == "$ref" => {
+                        if let Some(new) = name(reference) {
+                            *reference = new;
+                        }
+                    }
+                    value => rename(value, name),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| rename(item, name)),
+        _ => {}
+    }
+}
+
+/// A name as it was before it became part of a reference.
+fn decoded(reference: &str) -> String {
+    let mut pieces = reference.split('%');
+    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
+    for piece in pieces {
+        let (digits, rest) = piece.split_at_checked(2).unwrap_or((piece, ""));
+        bytes.extend(u8::from_str_radix(digits, 16));
+        bytes.extend(rest.as_bytes());
+    }
+    String::from_utf8_lossy(&bytes).replace("~1", "/").replace("~0", "~")
+}
+
+impl JsonSchema for Binary {
+    fn schema_name() -> Cow<'static, str> {
+        "Binary".into()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        "socketio::Binary".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let schema = json!({
+            "description": "Binary data: on Socket.IO bytes as they are (a `Buffer`, an `ArrayBuffer` or a `Blob`), in the JSON of \
+                plain WebSockets a string of standard base64. Servers take such a string from either.",
+            "type": "string",
+            "contentEncoding": "base64",
+        });
+        Schema::try_from(schema).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Deserialize, JsonSchema, Serialize)]
+    struct Same {
+        a: u8,
+    }
+
+    #[derive(Deserialize, JsonSchema, Serialize)]
+    struct Defaulted {
+        #[serde(default)]
+        a: u8,
+        same: Same,
+    }
+
+    #[derive(Deserialize, JsonSchema, Serialize)]
+    #[schemars(rename = "Odd<{T}>")]
+    struct Refers<T> {
+        item: T,
+        again: Option<Box<Refers<T>>>,
+    }
+
+    fn finished(makers: &[Maker]) -> (Value, Map<String, Value>) {
+        let mut schemas = Schemas::new();
+        let all: Vec<_> =
+            makers.iter().map(|maker| schemas.of(SchemaSource::of::<Refers<Defaulted>>(), *maker)).collect();
+        let mut document = Value::from(all);
+        let schemas = schemas.finish(&mut document);
+        (document, schemas)
+    }
+
+    #[test]
+    fn what_is_read_and_written_alike_is_there_once() {
+        let (document, schemas) = finished(&[Maker::Server, Maker::Client]);
+        let mut names: Vec<_> = schemas.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["Defaulted", "DefaultedInput", "Odd_Defaulted_", "Odd_Defaulted_Input", "Same"]);
+        assert_eq!(document[0], json!({ "$ref": "#/components/schemas/Odd_Defaulted_" }));
+        assert_eq!(document[1], json!({ "$ref": "#/components/schemas/Odd_Defaulted_Input" }));
+        assert_eq!(schemas["DefaultedInput"]["required"], json!(["same"]));
+        assert_eq!(schemas["Odd_Defaulted_Input"]["properties"]["item"]["$ref"], "#/components/schemas/DefaultedInput");
+        let (_, schemas) = finished(&[Maker::Client]);
+        assert_eq!(schemas.len(), 3, "nobody needs two: {:?}", schemas.keys());
+    }
+
+    #[cfg(feature = "garde")]
+    #[test]
+    fn the_rules_of_a_type_are_in_its_schema() {
+        #[derive(garde::Validate, JsonSchema)]
+        struct Short {
+            #[garde(length(max = 3))]
+            #[allow(dead_code, reason = "the schema is all that is made of it")]
+            text: String,
+        }
+
+        let mut schemas = Schemas::new();
+        let mut reference = schemas.of(SchemaSource::of::<Short>(), Maker::Client);
+        assert_eq!(schemas.finish(&mut reference)["Short"]["properties"]["text"]["maxLength"], 3);
+    }
+
+    #[test]
+    fn names_come_back_from_references() {
+        for (reference, expected) in [("A", "A"), ("A%3CB%3E", "A<B>"), ("%C3%A9", "é"), ("a~1b~0", "a/b~")] {
+            assert_eq!(decoded(reference), expected);
+        }
+    }
+}

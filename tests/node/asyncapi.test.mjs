@@ -1,0 +1,247 @@
+// The AsyncAPI document of a contract: it is valid, its schemas say what serde reads and writes, and its page works in a browser.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { Parser } from '@asyncapi/parser';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import { launch } from './browser.mjs';
+import { Client, built, run, start } from './lib.mjs';
+
+const program = path.join(built, 'contract');
+
+async function output(argument) {
+  return (await promisify(execFile)(program, [argument], { maxBuffer: 1 << 26 })).stdout;
+}
+
+const documentOf = async (argument) => JSON.parse(await output(argument));
+
+// Compiles the schemas of a document, strictly.
+function validators(document) {
+  const ajv = new Ajv2020({ strict: true, strictTuples: false, allowUnionTypes: true });
+  addFormats(ajv);
+  for (const bits of ['', 8, 16, 32, 64]) {
+    ajv.addFormat(`int${bits}`, { type: 'number', validate: Number.isInteger });
+    ajv.addFormat(`uint${bits}`, { type: 'number', validate: (value) => Number.isInteger(value) && value >= 0 });
+  }
+  // The schemas are parts of what is no schema itself.
+  ajv.addVocabulary(Object.keys(document));
+  ajv.addSchema(document, 'document');
+  return (pointer) => {
+    const validate = ajv.getSchema(`document#${pointer}`);
+    assert.ok(validate, `there is nothing at ${pointer}`);
+    return (value) => assert.ok(validate(value), `${pointer}: ${JSON.stringify(value)}\n${JSON.stringify(validate.errors, null, 2)}`);
+  };
+}
+
+// What the parser has to say against a document.
+async function faultsOf(text) {
+  const { document, diagnostics } = await new Parser().parse(text);
+  // It is of version 3.0, and that there is a newer one is no fault.
+  const faults = diagnostics.filter(({ code }) => code !== 'asyncapi-latest-version');
+  assert.equal(document?.version() ?? '3.0.0', '3.0.0');
+  return faults.map(({ message, path }) => `${path.join('.')}: ${message}`);
+}
+
+const payload = (message, channel = 'root') => `/channels/${channel}/messages/${message}/payload`;
+
+for (const document of ['asyncapi', 'zoo-asyncapi']) {
+  test(`the document that \`contract ${document}\` writes is valid`, async () => {
+    assert.deepEqual(await faultsOf(await output(document)), []);
+  });
+}
+
+test('so is that of the chat, which serves it beside the page', async (t) => {
+  const chat = await run(t, 'chat');
+  const response = await fetch(`${chat.http}/docs/asyncapi.json`);
+  assert.equal(response.headers.get('content-type'), 'application/json');
+  assert.deepEqual(await faultsOf(await response.text()), []);
+});
+
+test('it says everything that the contract says', async () => {
+  const { document } = await new Parser().parse(await output('asyncapi'));
+  assert.deepEqual(document.servers().all().map((server) => server.url()), ['wss://chat.example.org/socket.io/', 'ws://127.0.0.1:3000/']);
+  assert.deepEqual(document.channels().all().map((channel) => channel.address()), ['/', '/admin']);
+  assert.equal(document.channels().get('admin').summary(), 'For those who may.');
+  const actions = document.operations().all().map((operation) => `${operation.id()} ${operation.action()}`);
+  for (const expected of ['receive.message receive', 'receive.count receive', 'send.delivered send', 'admin.receive.restart receive']) {
+    assert.ok(actions.includes(expected), expected);
+  }
+  const message = document.operations().get('receive.message');
+  assert.equal(message.summary(), 'Says something to somebody.');
+  assert.equal(message.messages().all()[0].payload().properties().to.description(), 'Whom it is for: the id of a socket.');
+  assert.deepEqual(message.reply().messages().all().map((reply) => reply.name()), ['message reply', 'message error']);
+  const question = document.operations().get('send.question');
+  assert.deepEqual(question.reply().messages().all().map((reply) => reply.name()), ['question reply', 'question error']);
+});
+
+test('what is said of arguments and replies is so', async () => {
+  const document = await documentOf('asyncapi');
+  const validator = validators(document);
+  const rejects = (message, value) => assert.throws(() => validator(payload(message))(value), { code: 'ERR_ASSERTION' });
+  validator(payload('receive.sum'))([1]);
+  validator(payload('receive.sum'))([1, null]);
+  validator(payload('receive.sum'))([1, 2]);
+  rejects('receive.sum', []);
+  rejects('receive.sum', [1, 2, 3]);
+  rejects('receive.sum', ['1']);
+  validator(payload('receive.split.reply'))(['text', 4]);
+  rejects('receive.split.reply', ['text']);
+  validator(payload('receive.echo.reply'))([]);
+  rejects('receive.echo.reply', [1]);
+  validator(payload('receive.later.reply'))({ any: 'thing' });
+  const failed = (code) => ({ error: { code, message: 'why' } });
+  validator(payload('receive.message.error'))(failed('no_text'));
+  validator(payload('receive.message.error'))(failed('invalid_payload'));
+  rejects('receive.message.error', failed('other'));
+  rejects('receive.count.error', failed('no_text'));
+  validator(payload('receive.later.error'))(failed('other'));
+  assert.deepEqual(document.channels.root.messages['receive.sum']['x-arguments'], [
+    { name: 'first', required: true },
+    { name: 'second', required: false },
+  ]);
+});
+
+test('what the server sends is what the document says', async (t) => {
+  const validator = validators(await documentOf('asyncapi'));
+  const server = await start(t, program, []);
+  const client = await Client.connect(t, `${server.ws}/ws`);
+  const [file, content] = [{ name: 'a', content: 'aGVsbG8=' }, 'aGVsbG8='];
+  validator(payload('receive.upload'))(file);
+  client.sendJson({ event: 'upload', data: file, id: 1 });
+  const emitted = await client.nextJson();
+  assert.deepEqual(emitted, { event: 'file', data: file });
+  validator(payload('send.file'))(emitted.data);
+  assert.deepEqual(await client.nextJson(), { id: 1, data: content });
+  validator(payload('receive.upload.reply'))(content);
+  const refused = await client.ask('message', { to: 'nobody', text: '' });
+  assert.equal(refused.error.code, 'no_text');
+  validator(payload('receive.message.error'))(refused);
+  const invalid = await client.ask('message', { to: 1 });
+  assert.equal(invalid.error.code, 'invalid_payload');
+  validator(payload('receive.message.error'))(invalid);
+  validator(payload('receive.count.reply'))((await client.ask('count')).data);
+});
+
+test('the schemas of every type take what serde writes', async () => {
+  const validator = validators(await documentOf('zoo-asyncapi'));
+  const literals = (await output('zoo-types')).matchAll(/^export const (\D\w*?)\d+: \w+ = (.*);$/gm);
+  const values = [...literals].map(([, name, json]) => [name.toLowerCase(), JSON.parse(json)]);
+  assert.ok(values.length > 500);
+  for (const [name, value] of values) {
+    validator(payload(`send.${name}`))(value);
+    // What is written can be read.
+    validator(payload(`receive.${name}`))(value);
+  }
+});
+
+test('the schemas of types refuse what is something else', async () => {
+  const validator = validators(await documentOf('zoo-asyncapi'));
+  const others = {
+    unit: 1, newtype: 1, tuple: [true, 'a', 'b'], empty: [], numbers: {}, options: { plain: '1' }, external: { Other: 1 },
+    internal: { type: 'Other' }, adjacent: { type: 'Newtype', content: 'x' }, untagged: true, renamed: { in_camel_case: 1 },
+    flattened: { before: 1, part: true }, skipped: { defaulted: 1 }, maps: { texts: {} }, generic: { page: {} },
+    arrays: { three: [1, 2], boxed: [], tree: { value: 1, children: [] } }, others: { id: 'no' },
+  };
+  for (const [name, value] of Object.entries(others)) {
+    for (const way of ['send', 'receive']) {
+      assert.throws(() => validator(payload(`${way}.${name}`))(value), { code: 'ERR_ASSERTION' }, `${way}.${name}`);
+    }
+  }
+  // A field that has a default may be missing where it is read.
+  validator(payload('receive.skipped'))({ kept: 1 });
+  assert.throws(() => validator(payload('send.skipped'))({ kept: 1 }), { code: 'ERR_ASSERTION' });
+});
+
+// Opens the page, and keeps what goes wrong on it and what it asks of whom.
+async function open(t, server) {
+  const page = await (await launch(t)).newPage();
+  const problems = [];
+  const asked = new Set();
+  page.on('pageerror', (error) => problems.push(error.message));
+  page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
+  page.on('request', (request) => asked.add(new URL(request.url()).host));
+  await page.goto(`${server.http}/docs`);
+  await page.locator('[id="receive.message"]').waitFor();
+  return { page, problems, asked };
+}
+
+test('the page shows the contract, sends events and shows what comes back', async (t) => {
+  const server = await start(t, program, []);
+  const { page, problems, asked } = await open(t, server);
+  assert.equal(page.url(), `${server.http}/docs/`);
+  assert.equal(await page.title(), 'Chat <b>&amp;</b>');
+  assert.equal(await page.locator('h1').textContent(), 'Chat <b>&amp;</b> 1.2.3', 'what is shown is text');
+  const operation = (id) => page.locator(`[id="${id}"]`);
+  assert.match(await operation('receive.message').textContent(), /Says something to somebody\..*Whom it is for.*Receipt.*"no_text" \| "not_delivered"/s);
+  assert.match(await operation('send.question').textContent(), /The client is to say whether it is so\..*Verdict/s);
+  assert.equal(await page.locator('[id="schema-Verdict"]').count(), 1);
+
+  for (const protocol of ['plain', 'socketio']) {
+    await page.locator('#channel-root select').selectOption(protocol);
+    await page.locator('#channel-root form.connection button').click();
+    const status = page.locator('#channel-root output.good');
+    await status.waitFor();
+    const send = async (id, value) => {
+      if (value !== undefined) await operation(id).locator('textarea').fill(JSON.stringify(value));
+      await operation(id).locator('form.send button').click();
+    };
+    const answered = (id, text, kind = 'good') => operation(id).locator(`.reply.${kind}`, { hasText: text }).waitFor();
+    const heard = (text) => page.locator('aside li', { hasText: text }).first();
+
+    // The proposed payload is one that the server understands.
+    await send('receive.message');
+    await answered('receive.message', 'not_delivered', 'bad');
+    await send('receive.message', { to: 1, text: '' });
+    await answered('receive.message', 'invalid_payload', 'bad');
+    await send('receive.sum', [1, 2]);
+    await answered('receive.sum', '3');
+    await send('receive.split', 'four');
+    await answered('receive.split', '"four",');
+    await send('receive.count');
+    await answered('receive.count', '');
+    await send('receive.echo', '<img src=x onerror=alert(1)>');
+    await answered('receive.echo', 'without arguments');
+    await heard('← delivered').waitFor();
+    assert.match(await heard('← delivered').textContent(), /<img src=x onerror=alert\(1\)>/);
+    await send('receive.upload');
+    await answered('receive.upload', '"aGVsbG8="');
+    assert.match(await heard('← file').textContent(), /aGVsbG8=/);
+    await send('receive.ask', 'is it?');
+    await heard('← question').locator('textarea').fill('{ "no": { "why": "it is not" } }');
+    await heard('← question').locator('form.answer button').click();
+    await answered('receive.ask', 'it is not');
+    await send('receive.sum', {});
+    await operation('receive.sum').locator('.bad', { hasText: 'an array' }).waitFor();
+
+    await page.locator('#channel-root form.connection button').click();
+    await page.locator('#channel-root output.bad').waitFor();
+    await page.reload();
+  }
+
+  await page.locator('#channel-admin form.connection button').click();
+  await page.locator('#channel-admin output.good').waitFor();
+  await operation('admin.receive.restart').locator('form.send button').click();
+  await operation('admin.receive.restart').locator('.reply.good').waitFor();
+  assert.deepEqual(problems, []);
+  assert.deepEqual([...asked], [new URL(server.http).host], 'nobody else is asked for anything');
+});
+
+test('every proposed payload is one that its schema takes', async (t) => {
+  const document = await documentOf('zoo-asyncapi');
+  const validator = validators(document);
+  const server = await start(t, program, []);
+  const { page, problems } = await open(t, server);
+  const examples = await page.evaluate(async (document) => {
+    const { example, use } = await import('./schema.js');
+    use(document.components.schemas);
+    const messages = Object.entries(document.channels.root.messages);
+    return messages.map(([name, { payload }]) => [name, example(payload)]);
+  }, document);
+  assert.ok(examples.length > 60);
+  for (const [name, example] of examples) validator(payload(name))(example);
+  assert.deepEqual(problems, []);
+});
