@@ -172,6 +172,16 @@ fn is_socketio(kind: u8) -> bool {
     kind >= 128
 }
 
+/// The JSON of a packet. What stands before it may have any characters but a comma in the name of its namespace.
+fn json_of(packet: &str) -> &str {
+    let is_head = |head: &str| head.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    let behind = match packet.split_once('/') {
+        Some((head, rest)) if is_head(head) => rest.split_once(',').map_or("", |(_, behind)| behind),
+        _ => packet,
+    };
+    &behind[behind.find(['[', '{']).unwrap_or(behind.len())..]
+}
+
 /// Checks that these are frames as servers send them, nothing behind the close frame, and text messages that are JSON.
 fn check(mut output: &[u8], input: &[u8], kind: u8) {
     let mut closed = false;
@@ -191,7 +201,7 @@ fn check(mut output: &[u8], input: &[u8], kind: u8) {
         match output[0] {
             0x81 => {
                 let text = std::str::from_utf8(payload).expect("UTF-8");
-                let json = if is_socketio(kind) { &text[text.find(['[', '{']).unwrap_or(text.len())..] } else { text };
+                let json = if is_socketio(kind) { json_of(text) } else { text };
                 if !json.is_empty() {
                     serde_json::from_str::<IgnoredAny>(json).expect("JSON");
                 }
