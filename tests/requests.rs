@@ -3,7 +3,7 @@
 use futures_util::{FutureExt, StreamExt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use socketio::{AckError, Args, Binary, EmitError, Hub, Request, Socket, State, event, events};
+use socketio::{AckError, Args, Binary, EmitError, Frame, Hub, Request, Socket, State, event, events};
 use socketio_tests::{Client, Log, Server, flavour, log, serve, soon};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -238,6 +238,33 @@ async fn a_question_is_forgotten_when_it_is_over_whoever_keeps_the_future() {
     client.json().await;
     assert_eq!(asked(&mut client, &socket, First, json!({ "data": 2 })).await.expect("an answer"), 2);
     drop((late, answered, several));
+}
+
+#[tokio::test]
+async fn a_late_answer_is_no_message() {
+    #[event(message)]
+    fn message(log: State<Log>, frame: Frame<'_>) {
+        // Events are heard as messages first.
+        if !matches!(frame, Frame::Text(text) if text.contains("event")) {
+            log.note(format_args!("{frame:?}"));
+        }
+    }
+    #[event("quit")]
+    fn quit(log: State<Log>) {
+        log.note("quit");
+    }
+    let (log, mut seen) = log();
+    let server = serve(Hub::builder().state(log).events(events![message, quit]).build().expect("a hub")).await;
+    let (mut client, socket) = connect(&server, "ann").await;
+    let late = socket.request(&First).timeout(Duration::from_millis(10));
+    assert!(matches!(late.await, Err(AckError::Timeout)));
+    let mut several = server.hub.request(&First).timeout(Duration::from_millis(10));
+    assert_eq!(several.next().await, None);
+    for _ in 0..2 {
+        answer(&mut client, json!({ "data": 1 })).await;
+    }
+    client.send(r#"{"event":"quit"}"#).await;
+    seen.expect(&["quit"]).await;
 }
 
 #[tokio::test]

@@ -333,7 +333,7 @@ mod tests {
         let mailbox = Mailbox::new(Bounds { messages: 100, bytes: 10_000 }, OverflowPolicy::Disconnect);
         let mut writer = FrameWriter::new();
         writer.payload().extend_from_slice(b"hello");
-        mailbox.queue(&writer.finish(Opcode::Text), false).expect("there is room");
+        mailbox.queue(&writer.finish(Opcode::Text), false, None).expect("there is room");
 
         let mut context = Context::from_waker(Waker::noop());
         assert!(link.poll_write(&mut context, Some(&mailbox)).is_pending());

@@ -14,6 +14,7 @@ use super::link::Link;
 use super::outbox::{Batch, Bounds, Load, Outbox};
 use super::polling::Asked;
 use super::stream::Writer;
+use super::turn;
 use crate::event::disconnect::Disconnect;
 use crate::event::incoming::Subject;
 use crate::hub::config::OverflowPolicy;
@@ -47,6 +48,19 @@ pub(crate) enum Rejected {
     },
 }
 
+/// What a frame that has been queued still needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Nothing: the task sees to it, or this turn does already.
+    Nothing,
+    /// To be flushed when the turn ends.
+    Later,
+    /// To be flushed at once, or there will be no room for more.
+    Flush,
+    /// That the task is woken.
+    Wake,
+}
+
 #[derive(Debug)]
 struct State {
     outbox: Outbox,
@@ -68,8 +82,8 @@ struct State {
     waker: Option<Waker>,
     /// Whether the task waits to be woken; while it runs, it looks here by itself before it goes to sleep.
     asleep: bool,
-    /// Whether somebody is to flush what waits.
-    due: bool,
+    /// The last turn that is to flush what waits at its end.
+    due: Option<turn::Number>,
     /// What others can write to the client with.
     writer: Option<Writer>,
 }
@@ -112,7 +126,7 @@ impl Mailbox {
             handlers_until: None,
             waker: None,
             asleep: false,
-            due: false,
+            due: None,
             writer: None,
         };
         Self {
@@ -130,26 +144,33 @@ impl Mailbox {
         self.state.lock().writer = writer;
     }
 
-    /// Queues a frame. A volatile one is dropped without an error while the client takes nothing. `true`: the task sleeps,
-    /// and the caller is to [wake](Self::wake) it or to [flush](Self::flush) what waits.
-    pub(crate) fn queue(&self, frame: &Frame, volatile: bool) -> Result<bool, Rejected> {
+    /// Queues a frame, in a turn or outside of one. A volatile one is dropped without an error while the client takes nothing.
+    pub(super) fn queue(&self, frame: &Frame, volatile: bool, turn: Option<turn::Number>) -> Result<Due, Rejected> {
         let mut state = self.state.lock();
         if state.shut {
             return Err(Rejected::Closed);
         }
         if volatile && state.blocked {
-            return Ok(false);
+            return Ok(Due::Nothing);
         }
         let State { outbox, in_flight, .. } = &mut *state;
         if outbox.push(frame, self.bounds, *in_flight).is_ok() {
             // A blocked task is woken by the kernel, or by the client's next poll.
-            if !state.blocked && state.outbox.is_half_full(self.bounds) {
+            let is_crowded = !state.blocked && state.outbox.is_half_full(self.bounds);
+            if is_crowded {
                 self.crowded.store(true, Ordering::Release);
             }
-            return Ok(!state.blocked && state.asleep && !std::mem::replace(&mut state.due, true));
+            return Ok(match turn {
+                _ if state.blocked || !state.asleep => Due::Nothing,
+                None => Due::Wake,
+                Some(_) if is_crowded => Due::Flush,
+                // Another turn may last longer than this one.
+                Some(turn) if state.due.replace(turn) != Some(turn) => Due::Later,
+                Some(_) => Due::Nothing,
+            });
         }
         if volatile {
-            return Ok(false);
+            return Ok(Due::Nothing);
         }
         Err(self.overflow(state))
     }
@@ -157,7 +178,7 @@ impl Mailbox {
     /// Wakes the task, if it sleeps.
     pub(crate) fn wake(&self) {
         let mut state = self.state.lock();
-        state.due = false;
+        state.due = None;
         let waker = state.waker();
         drop(state);
         wake(waker);
@@ -166,7 +187,7 @@ impl Mailbox {
     /// Writes what waits, as far as the kernel takes it at once. Whatever that leaves is the task's, which is woken for it.
     pub(crate) fn flush(&self) {
         let mut state = self.state.lock();
-        state.due = false;
+        state.due = None;
         if !state.asleep || state.blocked || state.outbox.is_empty() {
             return;
         }
@@ -311,7 +332,7 @@ impl Mailbox {
     pub(crate) fn take_mail(&self) -> Vec<Mail> {
         let mut state = self.state.lock();
         state.asleep = false;
-        state.due = false;
+        state.due = None;
         self.posted.store(false, Ordering::Release);
         let mut mail = std::mem::take(&mut state.mail);
         let is_too_late = state.is_too_late();
@@ -417,12 +438,14 @@ mod tests {
     async fn what_the_kernel_takes_at_once_goes_out_while_the_task_sleeps() {
         let woken = Arc::default();
         let (mailbox, _stream, mut client) = sleeping(&woken).await;
-        assert_eq!(mailbox.queue(&frame(3), false), Ok(true));
-        assert_eq!(mailbox.queue(&frame(5), false), Ok(false), "it will be flushed already");
+        let turns = [1, 2].map(turn::Number::new);
+        assert_eq!(mailbox.queue(&frame(3), false, turns[0]), Ok(Due::Later));
+        assert_eq!(mailbox.queue(&frame(5), false, turns[0]), Ok(Due::Nothing), "it will be flushed already");
+        assert_eq!(mailbox.queue(&frame(0), false, turns[1]), Ok(Due::Later), "nobody waits for another turn's end");
         mailbox.flush();
-        let mut received = [0; 12];
+        let mut received = [0; 14];
         client.read_exact(&mut received).await.expect("what was queued");
-        assert_eq!(received[..], *b"\x82\x03xxx\x82\x05xxxxx");
+        assert_eq!(received[..], *b"\x82\x03xxx\x82\x05xxxxx\x82\x00");
         assert_eq!(woken.0.load(Ordering::Relaxed), 0);
         assert!(mailbox.take_mail().is_empty());
     }
@@ -433,7 +456,7 @@ mod tests {
         let (mailbox, mut stream, mut client) = sleeping(&woken).await;
         let (length, count) = (1_000_000, 20);
         for _ in 0..count {
-            mailbox.queue(&frame(length), false).expect("there is room");
+            mailbox.queue(&frame(length), false, None).expect("there is room");
         }
         mailbox.flush();
         assert_eq!(woken.0.load(Ordering::Relaxed), 1);
@@ -462,10 +485,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_outbox_that_fills_up_does_not_wait_for_the_end_of_a_turn() {
+        let (woken, turn) = (Arc::default(), turn::Number::new(1));
+        let (mut mailbox, _stream, _client) = sleeping(&woken).await;
+        mailbox.bounds.messages = 4;
+        let due: Vec<_> = (0..3).map(|_| mailbox.queue(&frame(1), false, turn)).collect();
+        assert_eq!(due, [Ok(Due::Later), Ok(Due::Nothing), Ok(Due::Flush)]);
+        mailbox.flush();
+        assert_eq!(mailbox.queue(&frame(1), false, turn), Ok(Due::Later), "there is room again");
+        assert_eq!(mailbox.queue(&frame(1), false, None), Ok(Due::Wake), "who has no turn does not wait for its end");
+    }
+
+    #[tokio::test]
     async fn a_task_that_runs_is_left_to_write() {
         let woken = Arc::default();
         let (mailbox, _stream, _client) = sleeping(&woken).await;
-        mailbox.queue(&frame(3), false).expect("there is room");
+        mailbox.queue(&frame(3), false, None).expect("there is room");
         assert!(mailbox.take_mail().is_empty());
         mailbox.flush();
         let mut batch = Batch::default();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::mailbox::{Mailbox, Rejected};
+use super::mailbox::{Due, Mailbox, Rejected};
 use super::session::Session;
 use super::turn;
 use crate::socket::handshake::Request;
@@ -31,8 +31,11 @@ impl Peer {
 
     /// Queues a frame. A volatile one is dropped without an error while the client takes nothing.
     pub(crate) fn send(self: &Arc<Self>, frame: &Frame, volatile: bool) -> Result<(), Rejected> {
-        if self.mailbox.queue(frame, volatile)? && !turn::flush_later(self) {
-            self.mailbox.wake();
+        match self.mailbox.queue(frame, volatile, turn::current())? {
+            Due::Nothing => {}
+            Due::Later => turn::flush_later(self),
+            Due::Flush => self.mailbox.flush(),
+            Due::Wake => self.mailbox.wake(),
         }
         Ok(())
     }

@@ -5,21 +5,43 @@
 //! receiver's.
 
 use std::cell::RefCell;
+use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::peer::Peer;
 
 /// How many clients one task writes to before it lets others run.
 const GROUP: usize = 64;
 
+/// How many turns a thread numbers before it takes another range of numbers.
+const RANGE: u64 = 1 << 32;
+
+static RANGES: AtomicU64 = AtomicU64::new(1);
+
 thread_local! {
-    static DUE: RefCell<Due> = const { RefCell::new(Due { is_turn: false, peers: Vec::new() }) };
+    static DUE: RefCell<Due> = const { RefCell::new(Due { is_turn: false, number: 0, peers: Vec::new() }) };
 }
+
+/// Which turn it is: no other has the same number.
+pub(super) type Number = NonZeroU64;
 
 /// Those that something waits for, while a connection has its turn on this thread.
 struct Due {
     is_turn: bool,
+    number: u64,
     peers: Vec<Arc<Peer>>,
+}
+
+impl Due {
+    fn begin(&mut self) {
+        self.is_turn = true;
+        // At first, and when a range is used up.
+        if self.number.is_multiple_of(RANGE) {
+            self.number = RANGES.fetch_add(1, Ordering::Relaxed) * RANGE;
+        }
+        self.number += 1;
+    }
 }
 
 /// The turn of a connection, for as long as it lives.
@@ -27,7 +49,7 @@ pub(super) struct Turn;
 
 impl Turn {
     pub(super) fn begin() -> Self {
-        DUE.with_borrow_mut(|due| due.is_turn = true);
+        DUE.with_borrow_mut(Due::begin);
         Self
     }
 }
@@ -64,12 +86,12 @@ fn flush(peers: &[Arc<Peer>]) {
     peers.iter().for_each(|peer| peer.mailbox.flush());
 }
 
-/// Has a client's mailbox flushed when this turn ends. `false`: there is none.
-pub(super) fn flush_later(peer: &Arc<Peer>) -> bool {
-    DUE.with_borrow_mut(|due| {
-        if due.is_turn {
-            due.peers.push(Arc::clone(peer));
-        }
-        due.is_turn
-    })
+/// The turn on this thread, if there is one.
+pub(super) fn current() -> Option<Number> {
+    DUE.with_borrow(|due| if due.is_turn { NonZeroU64::new(due.number) } else { None })
+}
+
+/// Has a client's mailbox flushed when this turn ends.
+pub(super) fn flush_later(peer: &Arc<Peer>) {
+    DUE.with_borrow_mut(|due| due.peers.push(Arc::clone(peer)));
 }

@@ -264,6 +264,11 @@ impl Hub {
         self.core().next_shared_ack.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Whether several sockets were asked something under this id, at any time.
+    pub(crate) fn has_asked(&self, id: u64) -> bool {
+        (SHARED_ACKS..self.core().next_shared_ack.load(Ordering::Relaxed)).contains(&id)
+    }
+
     pub(crate) fn config(&self) -> &Config {
         &self.core().config
     }

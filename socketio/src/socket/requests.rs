@@ -293,7 +293,7 @@ impl Socket {
         let mut side = self.0.side.lock();
         let Some(requests) = side.as_mut().map(|side| &mut side.requests) else { return false };
         let waiting = requests.waiting.remove(&id);
-        let asked = id < requests.next || (id >= SHARED_ACKS && waiting.is_some());
+        let asked = id < requests.next || self.hub().has_asked(id);
         drop(side);
         if let Some(waiting) = waiting {
             let _ = waiting.send(answer);

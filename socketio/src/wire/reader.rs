@@ -145,10 +145,15 @@ impl Reader {
         let (payload, rest) = bytes.split_at(frame.left.min(bytes.len()));
         *bytes = rest;
         let out = if let OpCode::Control(_) = frame.opcode { &mut self.control } else { &mut self.message };
-        // Who only says that a message is long gets no memory for it, and a message that has come keeps none that is spare.
+        // Who only says that a message is long gets no memory for it, and a message in one frame that has come keeps none that
+        // is spare.
         if out.capacity() - out.len() < payload.len() {
             let room = out.len().max(FIRST_PIECE).max(payload.len());
-            out.reserve_exact(room.min(frame.left));
+            if self.fragmented.is_some() {
+                out.reserve(payload.len());
+            } else {
+                out.reserve_exact(room.min(frame.left));
+            }
         }
         let start = out.len();
         out.extend_from_slice(payload);
@@ -469,6 +474,21 @@ mod tests {
         let mut bytes = &[0x82, 0xff, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 7][..];
         assert_eq!(reader.read(&mut bytes).unwrap(), None);
         assert!(reader.message.capacity() <= FIRST_PIECE);
+    }
+
+    #[test]
+    fn many_small_fragments_are_not_copied_over_and_over() {
+        let mut reader = Reader::new(usize::MAX);
+        let (mut growths, mut capacity) = (0, 0);
+        for number in 0..10_000 {
+            let fragment = text("x", if number == 0 { 0x01 } else { 0x00 });
+            assert_eq!(reader.read(&mut &fragment[..]).unwrap(), None);
+            if reader.message.capacity() != capacity {
+                capacity = reader.message.capacity();
+                growths += 1;
+            }
+        }
+        assert!(growths < 20, "{growths}");
     }
 
     #[test]
