@@ -214,6 +214,10 @@ test('the page shows the contract, sends events and shows what comes back', asyn
     await heard('← question').locator('textarea').fill('{ "no": { "why": "it is not" } }');
     await heard('← question').locator('form.answer button').click();
     await answered('receive.ask', 'it is not');
+    await send('receive.examine');
+    await heard('← checkup').locator('textarea').fill('{ "ok": true, "error": { "code": "tired", "message": "a little" } }');
+    await heard('← checkup').locator('form.answer button').click();
+    await answered('receive.examine', 'a little');
     await send('receive.sum', {});
     await operation('receive.sum').locator('.bad', { hasText: 'an array' }).waitFor();
 

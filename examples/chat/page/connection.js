@@ -32,8 +32,16 @@ function connect(url, options = {}) {
     if (error) reject?.(new RequestError(error));
     else resolve?.(args ? args.length > 0 ? args : void 0 : data);
   };
+  const failure = (answer) => {
+    const error = answer[0]?.error;
+    const isAlone = answer.length === 1 && Object.keys(answer[0] ?? {}).length === 1;
+    return isAlone && typeof error?.code === "string" && typeof error.message === "string" ? error : void 0;
+  };
   const hear = ({ event = "", id, data, args }) => {
-    const answer = (...values) => send(values[0]?.error ? { id, error: values[0].error } : { id, ...body(values) });
+    const answer = (...values) => {
+      const error = failure(values);
+      send(error ? { id, error } : { id, ...body(values) });
+    };
     const passed = [...args ?? [data], ...id === void 0 ? [] : [answer]];
     listeners.get(event)?.forEach((listener) => listener(...passed));
   };

@@ -2,8 +2,8 @@
 
 import { expect, failure, heard } from "./expect";
 import {
-  type AdminClientToServerEvents, type AdminServerToClientEvents, type Client, type ClientToServerEvents, RequestError,
-  type ServerToClientEvents, connect,
+  type AdminClientToServerEvents, type AdminServerToClientEvents, type Client, type ClientToServerEvents, type Health,
+  RequestError, type ServerToClientEvents, connect,
 } from "./server";
 
 export async function run(url: string, cut: () => void): Promise<void> {
@@ -50,6 +50,13 @@ export async function run(url: string, cut: () => void): Promise<void> {
   expect(await client.request("ask", "sure?"), { no: { why: "unsure" } });
   verdict = "busy";
   expect((await failure(client.request("ask", "sure?"))) instanceof RequestError, true);
+
+  // An answer may have a field that is called `error`.
+  let health: Health = { ok: true, error: { code: "tired", message: "a little" } };
+  client.on("checkup", (_checkup, answer) => answer(health));
+  expect(await client.request("examine"), health);
+  health = { ok: true, error: null };
+  expect(await client.request("examine"), health);
 
   // Binary data is base64 here.
   const file = heard<string>((hear) => client.on("file", ({ content }) => hear(content)));

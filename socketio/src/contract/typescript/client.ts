@@ -86,9 +86,17 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
     if (error) reject?.(new RequestError(error));
     else resolve?.(args ? (args.length > 0 ? args : undefined) : data);
   };
+  // An answer that is an error and nothing else, which is how the server writes one too: another may have a field of that name.
+  const failure = (answer: any[]): EventError<string> | undefined => {
+    const error = answer[0]?.error;
+    const isAlone = answer.length === 1 && Object.keys(answer[0] ?? {}).length === 1;
+    return isAlone && typeof error?.code === "string" && typeof error.message === "string" ? error : undefined;
+  };
   const hear = ({ event = "", id, data, args }: Message) => {
-    const answer = (...values: any[]) =>
-      send(values[0]?.error ? { id, error: values[0].error } : { id, ...body(values) });
+    const answer = (...values: any[]) => {
+      const error = failure(values);
+      send(error ? { id, error } : { id, ...body(values) });
+    };
     const passed = [...(args ?? [data]), ...(id === undefined ? [] : [answer])];
     listeners.get(event)?.forEach((listener) => listener(...passed));
   };
