@@ -45,6 +45,12 @@ function connect(url, options = {}) {
     const passed = [...args ?? [data], ...id === void 0 ? [] : [answer]];
     listeners.get(event)?.forEach((listener) => listener(...passed));
   };
+  const end = (message) => {
+    if (closed) queue = [];
+    for (const id of [...waiting.keys()].filter((id2) => !queue.some((message2) => message2.id === id2))) {
+      settle({ id, error: { code: "closed", message } });
+    }
+  };
   const open = () => {
     socket = new WebSocket(url);
     socket.onopen = () => {
@@ -64,10 +70,7 @@ function connect(url, options = {}) {
     socket.onclose = (event) => {
       const isWanted = options.onClose?.(event) !== false;
       closed ||= !isWanted || event.code === 1008;
-      if (closed) queue = [];
-      for (const id of [...waiting.keys()].filter((id2) => !queue.some((message) => message.id === id2))) {
-        settle({ id, error: { code: "closed", message: "the connection was lost" } });
-      }
+      end("the connection was lost");
       const wait = Math.min(1e4, 250 * 2 ** attempts++) * (0.5 + Math.random() / 2);
       if (!closed) setTimeout(() => closed || open(), wait);
     };
@@ -99,6 +102,7 @@ function connect(url, options = {}) {
     close() {
       closed = true;
       socket.close(1e3);
+      if (socket.readyState === WebSocket.CLOSED) end("the connection is closed");
     }
   };
 }

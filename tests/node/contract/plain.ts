@@ -70,6 +70,13 @@ export async function run(url: string, cut: () => void): Promise<void> {
   expect((await client.request("count")) > count, true);
   expect([lost, opened], [1, [0, 1]]);
 
+  // Who is closed between two connections waits for the next one no longer.
+  let leaving = client;
+  await heard<void>((hear) => (leaving = connect(`${url}/ws`, { onOpen: cut, onClose: () => hear() })));
+  const unsent = failure(leaving.request("count"));
+  leaving.close();
+  expect(await unsent.then((error) => (error as RequestError).code), "closed");
+
   const admin = connect<AdminServerToClientEvents, AdminClientToServerEvents>(`${url}/admin`);
   expect(await admin.request("restart", 9), 9);
   admin.close();

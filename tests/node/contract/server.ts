@@ -243,6 +243,13 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
     const passed = [...(args ?? [data]), ...(id === undefined ? [] : [answer])];
     listeners.get(event)?.forEach((listener) => listener(...passed));
   };
+  // What has not gone out waits for the next connection, where there will be one; nothing else has an answer to wait for.
+  const end = (message: string) => {
+    if (closed) queue = [];
+    for (const id of [...waiting.keys()].filter((id) => !queue.some((message) => message.id === id))) {
+      settle({ id, error: { code: "closed", message } });
+    }
+  };
 
   const open = () => {
     socket = new WebSocket(url);
@@ -265,10 +272,7 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
       // 1008: the server has refused the client, and would again.
       const isWanted = options.onClose?.(event) !== false;
       closed ||= !isWanted || event.code === 1008;
-      if (closed) queue = [];
-      for (const id of [...waiting.keys()].filter((id) => !queue.some((message) => message.id === id))) {
-        settle({ id, error: { code: "closed", message: "the connection was lost" } });
-      }
+      end("the connection was lost");
       const wait = Math.min(10_000, 250 * 2 ** attempts++) * (0.5 + Math.random() / 2);
       if (!closed) setTimeout(() => closed || open(), wait);
     };
@@ -301,6 +305,8 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
     close() {
       closed = true;
       socket.close(1000);
+      // Between two connections there is none whose end would be heard of.
+      if (socket.readyState === WebSocket.CLOSED) end("the connection is closed");
     },
   };
 }
