@@ -82,6 +82,36 @@ fn contracts_add_up() {
     assert!(hub.contract::<Greetings>().contract::<Leaving>().build().is_ok());
 }
 
+mod another {
+    use super::other;
+    use socketio::contract;
+
+    contract! {
+        pub(super) Greetings { "/" { receives [other::greet] } }
+    }
+}
+
+#[test]
+fn of_two_contracts_with_one_event_each_has_its_say() {
+    let build = |events| {
+        let hub = || Hub::builder().events(events);
+        let first = hub().contract::<Greetings>().contract::<another::Greetings>().build().err();
+        let second = hub().contract::<another::Greetings>().contract::<Greetings>().build().err();
+        assert_eq!(first, second);
+        first
+    };
+    let error = |handler: &str, described: &str| BuildError::OtherHandler {
+        event: "greet",
+        namespace: "/".into(),
+        handler: handler.to_owned().into(),
+        described: described.to_owned().into(),
+    };
+    assert_eq!(build(events![greet]), Some(error("contracts::greet", "contracts::other::greet")));
+    assert_eq!(build(events![other::greet]), Some(error("contracts::other::greet", "contracts::greet")));
+    let agreed = Hub::builder().events(events![greet]).contract::<Greetings>().contract::<Greetings>().build();
+    assert!(agreed.is_ok());
+}
+
 #[test]
 fn without_a_contract_nothing_is_found() {
     let hub = Hub::builder().events(events![leave]).build().unwrap();
