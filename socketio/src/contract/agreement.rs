@@ -50,7 +50,8 @@ fn check_handler(contracts: &[Description], path: &str, handler: &Handler) -> Re
 }
 
 fn find<'d>(contracts: &'d [Description], path: &str, event: &str) -> impl Iterator<Item = &'d Received> {
-    let events = namespaces(contracts).filter(move |namespace| namespace.path == path).flat_map(|found| &found.receives);
+    let events =
+        namespaces(contracts).filter(move |namespace| namespace.path == path).flat_map(|found| &found.receives);
     events.filter(move |received| received.name == event)
 }
 
