@@ -143,19 +143,29 @@ var Connection = class {
       answer(null);
     });
   }
-  /** Sends an event that wants no answer; while there is no connection, it is dropped. */
-  emit(event, room) {
-    if (this.#isOpen) this.#client.emit(event, room);
+  typing(room) {
+    if (this.#isOpen) this.#client.emit("typing", room);
   }
-  /** Sends an event and resolves to its answer. */
-  async ask(event, payload) {
-    if (!this.#isOpen) throw new Error("there is no connection");
-    const ask = this.#client.request;
-    return ask(event, payload);
+  async tell(tell) {
+    return this.#connected.request("tell", tell);
+  }
+  async join(room) {
+    return this.#connected.request("join", room);
+  }
+  async part(room) {
+    return this.#connected.request("part", room);
+  }
+  async say(say) {
+    return this.#connected.request("say", say);
   }
   close() {
     this.#client.close();
     this.#ended("");
+  }
+  // What the page asks for is asked for now, or not at all.
+  get #connected() {
+    if (!this.#isOpen) throw new Error("there is no connection");
+    return this.#client;
   }
 };
 export {
