@@ -229,7 +229,7 @@ impl Builder {
         self
     }
 
-    /// How many answers of one client may be waited for at once. Default: 1,000.
+    /// How many answers of one socket may be waited for at once. Default: 1,000.
     pub fn max_pending_acks(mut self, acks: usize) -> Self {
         self.config.max_pending_acks = acks;
         self
