@@ -103,8 +103,8 @@ fn of_two_contracts_with_one_event_each_has_its_say() {
     let error = |handler: &str, described: &str| BuildError::OtherHandler {
         event: "greet",
         namespace: "/".into(),
-        handler: handler.to_owned().into(),
-        described: described.to_owned().into(),
+        handler: handler.to_owned(),
+        described: described.to_owned(),
     };
     assert_eq!(build(events![greet]), Some(error("contracts::greet", "contracts::other::greet")));
     assert_eq!(build(events![other::greet]), Some(error("contracts::other::greet", "contracts::greet")));
@@ -418,6 +418,28 @@ fn the_readme_shows_what_is_exported() {
     let shown = shown.split("```").next().unwrap();
     let exported = shown::Chat::typescript();
     assert!(exported.contains(shown), "{exported}");
+}
+
+mod ids {
+    use socketio::{Socket, SocketId, contract, event};
+
+    #[event("whoami")]
+    fn whoami(socket: &Socket) -> SocketId {
+        socket.id()
+    }
+
+    contract! {
+        pub(super) Ids { "/" { receives [whoami] } }
+    }
+}
+
+#[test]
+fn the_id_of_a_socket_is_a_string() {
+    let exported = ids::Ids::typescript();
+    assert!(exported.contains("whoami: (ack: (answer: string | Failed) => void) => void;"), "{exported}");
+    let document = ids::Ids::asyncapi(socketio::AsyncApiInfo::new("Ids", "1"));
+    let payload = document.pointer("/channels/root/messages/receive.whoami.reply/payload/type").unwrap();
+    assert_eq!(payload, "string", "{document}");
 }
 
 mod clash {
