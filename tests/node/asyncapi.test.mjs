@@ -54,12 +54,14 @@ for (const document of ['asyncapi', 'zoo-asyncapi']) {
   });
 }
 
-test('so is that of the chat, which serves it beside the page', async (t) => {
-  const chat = await run(t, 'chat');
-  const response = await fetch(`${chat.http}/docs/asyncapi.json`);
-  assert.equal(response.headers.get('content-type'), 'application/json');
-  assert.deepEqual(await faultsOf(await response.text()), []);
-});
+for (const example of ['chat', 'dashboard']) {
+  test(`so is that of the example \`${example}\`, which serves it`, async (t) => {
+    const { http } = await run(t, example);
+    const response = await fetch(`${http}/docs/asyncapi.json`);
+    assert.equal(response.headers.get('content-type'), 'application/json');
+    assert.deepEqual(await faultsOf(await response.text()), []);
+  });
+}
 
 test('it says everything that the contract says', async () => {
   const { document } = await new Parser().parse(await output('asyncapi'));
