@@ -54,7 +54,7 @@ pub(crate) struct Checkup;
 #[derive(Deserialize, JsonSchema, Serialize, TS)]
 pub(crate) struct Health {
     ok: bool,
-    error: Option<Fault>,
+    error: Fault,
 }
 
 #[derive(Deserialize, JsonSchema, Serialize, TS)]

@@ -20,7 +20,7 @@ export type Checkup = null;
 /** An answer may have a field that is called `error`, and be none. */
 export type Health = {
   ok: boolean;
-  error: Fault | null;
+  error: Fault;
 };
 
 export type Fault = {
@@ -163,7 +163,8 @@ type AnswerOf<A extends unknown[]> = A extends [(infer First)?, ...infer Rest]
     : A extends [] ? void : AnswerOf<Rest>
   : unknown;
 
-type Settled<R extends unknown[]> = [] extends R ? void : R extends [infer One] ? Exclude<One, Failed<string>> : R;
+type Settled<R extends unknown[]> = [] extends R ? void : R extends [infer One] ? Success<One> : R;
+type Success<One> = One extends Failed<string> ? (keyof One extends "error" ? never : One) : One;
 
 /** An event that was sent was answered with an error. */
 export class RequestError extends Error {

@@ -20,7 +20,8 @@ type AnswerOf<A extends unknown[]> = A extends [(infer First)?, ...infer Rest]
     : A extends [] ? void : AnswerOf<Rest>
   : unknown;
 
-type Settled<R extends unknown[]> = [] extends R ? void : R extends [infer One] ? Exclude<One, Failed<string>> : R;
+type Settled<R extends unknown[]> = [] extends R ? void : R extends [infer One] ? Success<One> : R;
+type Success<One> = One extends Failed<string> ? (keyof One extends "error" ? never : One) : One;
 
 /** An event that was sent was answered with an error. */
 export class RequestError extends Error {
