@@ -82,6 +82,36 @@ fn contracts_add_up() {
     assert!(hub.contract::<Greetings>().contract::<Leaving>().build().is_ok());
 }
 
+mod another {
+    use super::other;
+    use socketio::contract;
+
+    contract! {
+        pub(super) Greetings { "/" { receives [other::greet] } }
+    }
+}
+
+#[test]
+fn of_two_contracts_with_one_event_each_has_its_say() {
+    let build = |events| {
+        let hub = || Hub::builder().events(events);
+        let first = hub().contract::<Greetings>().contract::<another::Greetings>().build().err();
+        let second = hub().contract::<another::Greetings>().contract::<Greetings>().build().err();
+        assert_eq!(first, second);
+        first
+    };
+    let error = |handler: &str, described: &str| BuildError::OtherHandler {
+        event: "greet",
+        namespace: "/".into(),
+        handler: handler.to_owned(),
+        described: described.to_owned(),
+    };
+    assert_eq!(build(events![greet]), Some(error("contracts::greet", "contracts::other::greet")));
+    assert_eq!(build(events![other::greet]), Some(error("contracts::other::greet", "contracts::greet")));
+    let agreed = Hub::builder().events(events![greet]).contract::<Greetings>().contract::<Greetings>().build();
+    assert!(agreed.is_ok());
+}
+
 #[test]
 fn without_a_contract_nothing_is_found() {
     let hub = Hub::builder().events(events![leave]).build().unwrap();
@@ -109,11 +139,93 @@ async fn what_is_emitted_and_not_in_the_contract_is_found_once() {
     }
     let found = hub.contract_violations();
     let found: Vec<_> = found.iter().map(|violation| (violation.event(), violation.namespace())).collect();
-    assert_eq!(found, [("greeted", "/"), ("left", "/"), ("greeted", "/news"), ("asked", "/room-1")]);
+    assert_eq!(found, [("greeted", "/"), ("left", "/"), ("greeted", "/news"), ("asked", "/room-{id}")]);
     assert!(matches!(
         &hub.contract_violations()[0],
         ContractViolation::OtherPayload { emitted: "contracts::OtherGreeted", described: "contracts::Greeted", .. }
     ));
+}
+
+mod rooms {
+    use super::{Asked, Greeted};
+    use serde::Serialize;
+    use socketio::{contract, event};
+
+    #[event("moved")]
+    #[derive(schemars::JsonSchema, Serialize, ts_rs::TS)]
+    pub(super) struct Moved;
+
+    #[event("moved", ack = bool)]
+    #[derive(schemars::JsonSchema, Serialize, ts_rs::TS)]
+    pub(super) struct MovedAsking;
+
+    contract! {
+        pub(super) Rooms {
+            "/room-1" { emits [Asked] }
+            "/room-{id}" { emits [Greeted] }
+        }
+    }
+
+    contract! {
+        pub(super) First { "/" { emits [Moved] } }
+    }
+
+    contract! {
+        pub(super) Second { "/" { emits [MovedAsking] } }
+    }
+}
+
+/// Clients choose the paths: what is kept of them does not grow with them.
+#[cfg(debug_assertions)]
+#[tokio::test]
+async fn namespaces_of_one_pattern_count_as_one() {
+    let hub = Hub::builder().contract::<rooms::Rooms>().build().unwrap();
+    for room in ["/room-2", "/room-3"] {
+        hub.of(room).broadcast(&Asked).unwrap();
+    }
+    let expected = ContractViolation::UnknownEvent { event: "asked".into(), namespace: "/room-{id}".into() };
+    assert_eq!(hub.contract_violations(), [expected]);
+}
+
+#[cfg(debug_assertions)]
+#[tokio::test]
+async fn a_namespace_of_its_own_is_none_of_the_pattern() {
+    let hub = Hub::builder().contract::<rooms::Rooms>().build().unwrap();
+    hub.of("/room-1").broadcast(&Asked).unwrap();
+    assert_eq!(hub.contract_violations(), []);
+    hub.of("/room-1").broadcast(&Greeted { name: String::new() }).unwrap();
+    let expected = ContractViolation::UnknownEvent { event: "greeted".into(), namespace: "/room-1".into() };
+    assert_eq!(hub.contract_violations(), [expected]);
+}
+
+/// Names can be made at run time, and be a client's.
+#[cfg(debug_assertions)]
+#[tokio::test]
+async fn what_is_found_has_a_bound() {
+    let hub = Hub::builder().contract::<rooms::Rooms>().build().unwrap();
+    for number in 0..1_001 {
+        hub.broadcast((format!("made {number}"), 1)).unwrap();
+    }
+    assert_eq!(hub.contract_violations().len(), 1_000);
+}
+
+/// Each as its own type says, whichever contract comes first.
+#[cfg(debug_assertions)]
+#[tokio::test]
+async fn contracts_with_other_payloads_of_one_event_add_up() {
+    use rooms::{First, Moved, MovedAsking, Second};
+
+    let first = Hub::builder().contract::<First>().contract::<Second>().build().unwrap();
+    let second = Hub::builder().contract::<Second>().contract::<First>().build().unwrap();
+    for hub in [first, second] {
+        let server = serve(hub.clone()).await;
+        let _asked = server.connect("1").await;
+        drop(hub.emit_with_ack::<bool>(&MovedAsking));
+        assert_eq!(hub.contract_violations(), []);
+        drop(hub.emit_with_ack::<bool>(&Moved));
+        let expected = ContractViolation::NoAnswer { event: "moved".into(), namespace: "/".into() };
+        assert_eq!(hub.contract_violations(), [expected]);
+    }
 }
 
 #[cfg(debug_assertions)]
@@ -142,7 +254,7 @@ async fn an_answer_that_no_client_knows_of_is_found() {
 mod undeclared {
     use socketio::{Argument, Arguments, DescribedArguments, ErrorCodes, EventError, contract, event};
 
-    pub(super) struct Failure(&'static str);
+    pub(super) struct Failure(String);
 
     impl ErrorCodes for Failure {
         const CODES: &'static [&'static str] = &["declared"];
@@ -166,35 +278,55 @@ mod undeclared {
         }
     }
 
-    #[event("fail")]
-    pub(super) fn fail(is_declared: bool) -> Result<(), Failure> {
-        Err(Failure(if is_declared { "declared" } else { "undeclared" }))
+    #[event("fail_with")]
+    pub(super) fn fail_with(code: String) -> Result<(), Failure> {
+        Err(Failure(code))
     }
 
     #[event("enter")]
     pub(super) fn enter(_user: SignedIn) {}
 
     contract! {
-        pub(super) Failing { "/" { receives [fail, enter] } }
+        pub(super) Failing { "/" { receives [fail_with, enter] } }
     }
 }
 
 #[cfg(debug_assertions)]
 #[tokio::test]
 async fn a_code_that_the_contract_lacks_is_found() {
-    let events = events![undeclared::fail, undeclared::enter];
+    let events = events![undeclared::fail_with, undeclared::enter];
     let hub = Hub::builder().events(events).contract::<undeclared::Failing>().build().unwrap();
     let server = serve(hub.clone()).await;
     let mut client = server.connect("1").await;
-    client.ask("fail", true).await;
-    client.ask("fail", "no bool").await;
+    client.ask("fail_with", "declared").await;
+    client.ask("fail_with", 1).await;
     client.ask("enter", ()).await;
     client.ask("nothing", ()).await;
     assert_eq!(hub.contract_violations(), []);
-    client.ask("fail", false).await;
-    let expected =
-        ContractViolation::UnknownCode { event: "fail".into(), namespace: "/".into(), code: "undeclared".into() };
-    assert_eq!(hub.contract_violations(), [expected]);
+    for code in ["undeclared", "undeclared", "undeclared too"] {
+        client.ask("fail_with", code).await;
+    }
+    let expected = ["undeclared", "undeclared too"].map(|code| ContractViolation::UnknownCode {
+        event: "fail_with".into(),
+        namespace: "/".into(),
+        code: code.into(),
+    });
+    assert_eq!(hub.contract_violations(), expected);
+}
+
+#[cfg(debug_assertions)]
+#[tokio::test]
+async fn each_violation_of_an_event_is_found() {
+    let hub = Hub::builder().events(events![greet]).contract::<Greetings>().build().unwrap();
+    let server = serve(hub.clone()).await;
+    let _asked = server.connect("1").await;
+    hub.broadcast(&OtherGreeted).unwrap();
+    drop(hub.emit_with_ack::<bool>(("greeted", 1)));
+    let found = hub.contract_violations();
+    assert!(
+        matches!(&found[..], [ContractViolation::OtherPayload { .. }, ContractViolation::NoAnswer { .. }]),
+        "{found:?}"
+    );
 }
 
 /// Where the clients of the tests with node find it.
@@ -286,6 +418,28 @@ fn the_readme_shows_what_is_exported() {
     let shown = shown.split("```").next().unwrap();
     let exported = shown::Chat::typescript();
     assert!(exported.contains(shown), "{exported}");
+}
+
+mod ids {
+    use socketio::{Socket, SocketId, contract, event};
+
+    #[event("whoami")]
+    fn whoami(socket: &Socket) -> SocketId {
+        socket.id()
+    }
+
+    contract! {
+        pub(super) Ids { "/" { receives [whoami] } }
+    }
+}
+
+#[test]
+fn the_id_of_a_socket_is_a_string() {
+    let exported = ids::Ids::typescript();
+    assert!(exported.contains("whoami: (ack: (answer: string | Failed) => void) => void;"), "{exported}");
+    let document = ids::Ids::asyncapi(socketio::AsyncApiInfo::new("Ids", "1"));
+    let payload = document.pointer("/channels/root/messages/receive.whoami.reply/payload/type").unwrap();
+    assert_eq!(payload, "string", "{document}");
 }
 
 mod clash {

@@ -1,8 +1,10 @@
 //! The namespace `/admin`: who may enter it, and what they may do.
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use socketio::{EmitError, Events, Hub, Refusal, Socket, SocketId, event, events};
 use std::sync::Arc;
+use ts_rs::TS;
 
 pub(crate) const EVENTS: Events = events![clients, announce, dismiss];
 
@@ -21,20 +23,25 @@ pub(crate) async fn authorize(socket: Socket, token: Option<Arc<str>>) -> Result
     }
 }
 
+/// What everyone is told.
+#[event("notice")]
+#[derive(Serialize, JsonSchema, TS)]
+pub(crate) struct Notice(String);
+
 /// The ids of everyone in `/`.
 #[event("clients")]
-async fn clients(hub: &Hub) -> Vec<SocketId> {
+pub(crate) async fn clients(hub: &Hub) -> Vec<SocketId> {
     hub.fetch_sockets().await.into_iter().map(|socket| socket.id).collect()
 }
 
 /// Tells everyone in `/` something.
 #[event("announce")]
-fn announce(hub: &Hub, text: String) -> Result<(), EmitError> {
-    hub.emit(("notice", text))
+pub(crate) fn announce(hub: &Hub, text: String) -> Result<(), EmitError> {
+    hub.emit(&Notice(text))
 }
 
 /// Ends a client's connection, with all its namespaces. Each socket is in the room of its own id.
 #[event("dismiss")]
-fn dismiss(hub: &Hub, client: String) {
+pub(crate) fn dismiss(hub: &Hub, client: String) {
     hub.to(client).close_sockets();
 }

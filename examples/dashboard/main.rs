@@ -15,19 +15,35 @@
 //! | `/project-{id}` | everyone; each exists as long as somebody is in it | `watch` and `unwatch` a branch, `report` a build | `built`, for the branches that they watch |
 //! | `/admin` | who knows the token | `clients`, `announce`, `dismiss` | `visited` and `left`, for all projects |
 //!
-//! Each namespace has a file; branches are rooms of their project's namespace.
+//! Each namespace has a file; branches are rooms of their project's namespace. <http://127.0.0.1:3000/docs/> shows the contract of all
+//! of them.
 
 mod admin;
 mod project;
 
 use axum::Router;
-use socketio::{Hub, event, events};
+use socketio::{AsyncApiInfo, Hub, contract, event, events};
 use std::sync::Arc;
 
 /// The projects that somebody looks at.
 #[event("projects")]
 fn projects(hub: &Hub) -> Vec<String> {
     hub.namespaces().iter().filter_map(|path| project::id_of(path)).map(str::to_owned).collect()
+}
+
+contract! {
+    /// Builds of projects, live.
+    Dashboard {
+        "/" { receives [projects] emits [admin::Notice] }
+        "/project-{id}" {
+            receives [project::watch, project::unwatch, project::report]
+            emits [project::Build]
+        }
+        "/admin" {
+            receives [admin::clients, admin::announce, admin::dismiss]
+            emits [project::Visited, project::Left]
+        }
+    }
 }
 
 #[tokio::main]
@@ -39,8 +55,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .namespace("/admin", |admin| {
             admin.middleware(move |socket| admin::authorize(socket, token.clone())).events(admin::EVENTS)
         })
+        .contract::<Dashboard>()
         .build()?;
-    let app = Router::new().merge(hub.socketio());
+    let info = AsyncApiInfo::new("Dashboard", env!("CARGO_PKG_VERSION"));
+    let app = Router::new().merge(hub.socketio()).merge(hub.docs::<Dashboard>(info));
     socketio_examples::serve("dashboard", app, hub).await?;
     Ok(())
 }

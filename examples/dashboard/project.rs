@@ -1,24 +1,34 @@
 //! The namespaces `/project-{id}`: a project's builds, and who looks at them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use socketio::{EmitError, Events, JoinError, Socket, SocketId, event, events};
+use ts_rs::TS;
 
 pub(crate) const EVENTS: Events = events![arrive, leave, watch, unwatch, report];
 
 /// A build, as it is reported, and as those who watch its branch are told.
 #[event("built")]
-#[derive(Serialize, Deserialize)]
-struct Build {
+#[derive(Serialize, Deserialize, JsonSchema, TS)]
+pub(crate) struct Build {
     branch: String,
     passed: bool,
 }
 
 /// Somebody who looks at a project, or no longer.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema, TS)]
 struct Visit<'a> {
     project: &'a str,
     visitor: SocketId,
 }
+
+#[event("visited")]
+#[derive(Serialize, JsonSchema, TS)]
+pub(crate) struct Visited<'a>(Visit<'a>);
+
+#[event("left")]
+#[derive(Serialize, JsonSchema, TS)]
+pub(crate) struct Left<'a>(Visit<'a>);
 
 impl<'a> Visit<'a> {
     fn of(visitor: &'a Socket) -> Self {
@@ -33,27 +43,27 @@ pub(crate) fn id_of(namespace: &str) -> Option<&str> {
 
 #[event(connect)]
 fn arrive(socket: &Socket) -> Result<(), EmitError> {
-    socket.hub().of("/admin").emit(("visited", Visit::of(socket)))
+    socket.hub().of("/admin").emit(&Visited(Visit::of(socket)))
 }
 
 #[event(disconnect)]
 fn leave(socket: &Socket) -> Result<(), EmitError> {
-    socket.hub().of("/admin").emit(("left", Visit::of(socket)))
+    socket.hub().of("/admin").emit(&Left(Visit::of(socket)))
 }
 
 #[event("watch")]
-fn watch(socket: &Socket, branch: String) -> Result<(), String> {
+pub(crate) fn watch(socket: &Socket, branch: String) -> Result<(), String> {
     socket.join(branch).map_err(|error: JoinError| error.to_string())
 }
 
 #[event("unwatch")]
-fn unwatch(socket: &Socket, branch: String) {
+pub(crate) fn unwatch(socket: &Socket, branch: String) {
     socket.leave(branch);
 }
 
 /// Answers with how many others are told.
 #[event("report")]
-fn report(socket: &Socket, build: Build) -> Result<usize, EmitError> {
+pub(crate) fn report(socket: &Socket, build: Build) -> Result<usize, EmitError> {
     let watching = socket.to(&build.branch).sockets().len();
     socket.to(&build.branch).emit(&build)?;
     Ok(watching)

@@ -45,6 +45,24 @@ pub(crate) enum Verdict {
     No { why: String },
 }
 
+/// The client is to say how it is.
+#[event("checkup", ack = Health)]
+#[derive(JsonSchema, Serialize, TS)]
+pub(crate) struct Checkup;
+
+/// An answer may have a field that is called `error`, and be none.
+#[derive(Deserialize, JsonSchema, Serialize, TS)]
+pub(crate) struct Health {
+    ok: bool,
+    error: Fault,
+}
+
+#[derive(Deserialize, JsonSchema, Serialize, TS)]
+pub(crate) struct Fault {
+    code: String,
+    message: String,
+}
+
 #[event("file")]
 #[derive(Deserialize, JsonSchema, Serialize, TS)]
 pub(crate) struct File {
@@ -114,6 +132,12 @@ async fn ask(socket: &Socket, text: String) -> Result<Verdict, AckError> {
     socket.request(&Question { text }).await
 }
 
+/// Asks the client how it is, and tells what it has answered.
+#[event("examine")]
+async fn examine(socket: &Socket) -> Result<Health, AckError> {
+    socket.request(&Checkup).await
+}
+
 /// Sends the file back, and answers with its content.
 #[event("upload")]
 fn upload(socket: &Socket, file: File) -> Result<Binary, EmitError> {
@@ -142,8 +166,8 @@ contract! {
     /// The server that the tests try TypeScript on.
     pub(crate) Chat {
         "/" {
-            receives [message, echo, sum, split, checked, later, ask, upload, Counter::count]
-            emits [Delivered, Question, File]
+            receives [message, echo, sum, split, checked, later, ask, examine, upload, Counter::count]
+            emits [Delivered, Question, Checkup, File]
         }
         /// For those who may.
         "/admin" { receives [restart] }
@@ -152,7 +176,7 @@ contract! {
 
 pub(crate) fn hub() -> Result<Hub, BuildError> {
     Hub::builder()
-        .events(events![message, echo, sum, split, checked, later, ask, upload])
+        .events(events![message, echo, sum, split, checked, later, ask, examine, upload])
         .events(Counter::default())
         .namespace("/admin", |admin| admin.events(events![restart]))
         .contract::<Chat>()

@@ -54,12 +54,14 @@ for (const document of ['asyncapi', 'zoo-asyncapi']) {
   });
 }
 
-test('so is that of the chat, which serves it beside the page', async (t) => {
-  const chat = await run(t, 'chat');
-  const response = await fetch(`${chat.http}/docs/asyncapi.json`);
-  assert.equal(response.headers.get('content-type'), 'application/json');
-  assert.deepEqual(await faultsOf(await response.text()), []);
-});
+for (const example of ['chat', 'dashboard']) {
+  test(`so is that of the example \`${example}\`, which serves it`, async (t) => {
+    const { http } = await run(t, example);
+    const response = await fetch(`${http}/docs/asyncapi.json`);
+    assert.equal(response.headers.get('content-type'), 'application/json');
+    assert.deepEqual(await faultsOf(await response.text()), []);
+  });
+}
 
 test('it says everything that the contract says', async () => {
   const { document } = await new Parser().parse(await output('asyncapi'));
@@ -214,6 +216,10 @@ test('the page shows the contract, sends events and shows what comes back', asyn
     await heard('← question').locator('textarea').fill('{ "no": { "why": "it is not" } }');
     await heard('← question').locator('form.answer button').click();
     await answered('receive.ask', 'it is not');
+    await send('receive.examine');
+    await heard('← checkup').locator('textarea').fill('{ "ok": true, "error": { "code": "tired", "message": "a little" } }');
+    await heard('← checkup').locator('form.answer button').click();
+    await answered('receive.examine', 'a little');
     await send('receive.sum', {});
     await operation('receive.sum').locator('.bad', { hasText: 'an array' }).waitFor();
 

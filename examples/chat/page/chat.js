@@ -88,7 +88,7 @@ function enter(name) {
 
 async function join(name, isToBeShown = true) {
   try {
-    const { room, members, said } = await connection.ask('join', name);
+    const { room, members, said } = await connection.join(name);
     const conversation = find(true, room);
     conversation.here.listed(members);
     for (const message of said) {
@@ -105,7 +105,7 @@ async function join(name, isToBeShown = true) {
 
 async function part(conversation) {
   try {
-    await connection.ask('part', conversation.name);
+    await connection.part(conversation.name);
     remember({ rooms: session.rooms.filter((room) => room !== conversation.name), current: undefined });
     conversations.delete(conversation.key);
     show([...conversations.values()][0]);
@@ -121,7 +121,7 @@ async function send(conversation, text) {
   const message = { from: session.name, text: text.trim(), mark: 'sending' };
   if (message.text) add(conversation, message);
   try {
-    const asked = isRoom ? connection.ask('say', { room: name, text }) : connection.ask('tell', { to: name, text });
+    const asked = isRoom ? connection.say({ room: name, text }) : connection.tell({ to: name, text });
     Object.assign(message, await asked, { mark: isRoom ? 'sent' : 'delivered' });
   } catch (error) {
     if (!message.text) return complain(error);
@@ -257,7 +257,7 @@ $('text').oninput = () => {
   complain({ message: '' });
   if (!current.isRoom || !$('text').value || Date.now() - lastTyped < 2_000) return;
   lastTyped = Date.now();
-  connection.emit('typing', current.name);
+  connection.typing(current.name);
 };
 
 document.onkeydown = (event) => {

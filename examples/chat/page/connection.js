@@ -32,10 +32,24 @@ function connect(url, options = {}) {
     if (error) reject?.(new RequestError(error));
     else resolve?.(args ? args.length > 0 ? args : void 0 : data);
   };
+  const failure = (answer) => {
+    const error = answer[0]?.error;
+    const isAlone = answer.length === 1 && Object.keys(answer[0] ?? {}).length === 1;
+    return isAlone && typeof error?.code === "string" && typeof error.message === "string" ? error : void 0;
+  };
   const hear = ({ event = "", id, data, args }) => {
-    const answer = (...values) => send(values[0]?.error ? { id, error: values[0].error } : { id, ...body(values) });
+    const answer = (...values) => {
+      const error = failure(values);
+      send(error ? { id, error } : { id, ...body(values) });
+    };
     const passed = [...args ?? [data], ...id === void 0 ? [] : [answer]];
     listeners.get(event)?.forEach((listener) => listener(...passed));
+  };
+  const end = (message) => {
+    if (closed) queue = [];
+    for (const id of [...waiting.keys()].filter((id2) => !queue.some((message2) => message2.id === id2))) {
+      settle({ id, error: { code: "closed", message } });
+    }
   };
   const open = () => {
     socket = new WebSocket(url);
@@ -56,10 +70,7 @@ function connect(url, options = {}) {
     socket.onclose = (event) => {
       const isWanted = options.onClose?.(event) !== false;
       closed ||= !isWanted || event.code === 1008;
-      if (closed) queue = [];
-      for (const id of [...waiting.keys()].filter((id2) => !queue.some((message) => message.id === id2))) {
-        settle({ id, error: { code: "closed", message: "the connection was lost" } });
-      }
+      end("the connection was lost");
       const wait = Math.min(1e4, 250 * 2 ** attempts++) * (0.5 + Math.random() / 2);
       if (!closed) setTimeout(() => closed || open(), wait);
     };
@@ -91,6 +102,7 @@ function connect(url, options = {}) {
     close() {
       closed = true;
       socket.close(1e3);
+      if (socket.readyState === WebSocket.CLOSED) end("the connection is closed");
     }
   };
 }
@@ -131,19 +143,29 @@ var Connection = class {
       answer(null);
     });
   }
-  /** Sends an event that wants no answer; while there is no connection, it is dropped. */
-  emit(event, room) {
-    if (this.#isOpen) this.#client.emit(event, room);
+  typing(room) {
+    if (this.#isOpen) this.#client.emit("typing", room);
   }
-  /** Sends an event and resolves to its answer. */
-  async ask(event, payload) {
-    if (!this.#isOpen) throw new Error("there is no connection");
-    const ask = this.#client.request;
-    return ask(event, payload);
+  async tell(tell) {
+    return this.#connected.request("tell", tell);
+  }
+  async join(room) {
+    return this.#connected.request("join", room);
+  }
+  async part(room) {
+    return this.#connected.request("part", room);
+  }
+  async say(say) {
+    return this.#connected.request("say", say);
   }
   close() {
     this.#client.close();
     this.#ended("");
+  }
+  // What the page asks for is asked for now, or not at all.
+  get #connected() {
+    if (!this.#isOpen) throw new Error("there is no connection");
+    return this.#client;
   }
 };
 export {

@@ -35,22 +35,36 @@ var Connection = class {
     socket.on("connect_error", ({ message }) => socket.active ? lost() : ended(message));
     socket.on("disconnect", () => socket.active ? lost() : ended(this.#farewell));
   }
-  emit(event, room) {
-    if (this.#socket.connected) this.#socket.emit(event, room);
+  typing(room) {
+    if (this.#socket.connected) this.#socket.emit("typing", room);
   }
-  async ask(event, payload) {
-    if (!this.#socket.connected) throw new Error("there is no connection");
-    const socket = this.#socket.timeout(ANSWER_WITHIN);
-    const ask = socket.emitWithAck.bind(socket);
-    const answer = await ask(event, payload);
-    if (typeof answer === "object" && answer && "error" in answer) throw new Error(answer.error.message);
-    return answer;
+  async tell(tell) {
+    return answered(await this.#connected.emitWithAck("tell", tell));
+  }
+  async join(room) {
+    return answered(await this.#connected.emitWithAck("join", room));
+  }
+  async part(room) {
+    answered(await this.#connected.emitWithAck("part", room));
+  }
+  async say(say) {
+    return answered(await this.#connected.emitWithAck("say", say));
   }
   close() {
     this.#socket.off().disconnect();
     this.#ended("");
   }
+  // What the page asks for is asked for now, or not at all.
+  get #connected() {
+    if (!this.#socket.connected) throw new Error("there is no connection");
+    return this.#socket.timeout(ANSWER_WITHIN);
+  }
 };
+var isFailed = (answer) => typeof answer === "object" && answer !== null && "error" in answer;
+function answered(answer) {
+  if (isFailed(answer)) throw new Error(answer.error.message);
+  return answer;
+}
 export {
   Connection,
   protocol

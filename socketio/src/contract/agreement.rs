@@ -33,21 +33,26 @@ pub(crate) fn check<'a>(
 fn check_handler(contracts: &[Description], path: &str, handler: &Handler) -> Result<(), BuildError> {
     let Key::Name(event) = handler.key else { return Ok(()) };
     let namespace = path.to_owned();
-    match find(contracts, path, event) {
-        None => Err(BuildError::NotInContract { event, namespace, handler: handler.source.path() }),
-        Some(described) if described.source != handler.source => Err(BuildError::OtherHandler {
+    // The same event may be in several contracts, and each of them holds.
+    let mut described = find(contracts, path, event).peekable();
+    if described.peek().is_none() {
+        return Err(BuildError::NotInContract { event, namespace, handler: handler.source.path() });
+    }
+    match described.find(|described| described.source != handler.source) {
+        Some(other) => Err(BuildError::OtherHandler {
             event,
             namespace,
             handler: handler.source.path(),
-            described: described.source.path(),
+            described: other.source.path(),
         }),
-        Some(_) => Ok(()),
+        None => Ok(()),
     }
 }
 
-fn find<'d>(contracts: &'d [Description], path: &str, event: &str) -> Option<&'d Received> {
-    let mut events = namespaces(contracts).filter(|namespace| namespace.path == path).flat_map(|found| &found.receives);
-    events.find(|received| received.name == event)
+fn find<'d>(contracts: &'d [Description], path: &str, event: &str) -> impl Iterator<Item = &'d Received> {
+    let events =
+        namespaces(contracts).filter(move |namespace| namespace.path == path).flat_map(|found| &found.receives);
+    events.filter(move |received| received.name == event)
 }
 
 fn namespaces(contracts: &[Description]) -> impl Iterator<Item = &NamespaceDescription> {

@@ -23,7 +23,7 @@ pub enum ContractViolation {
     UnknownEvent {
         /// The event's name.
         event: String,
-        /// The namespace.
+        /// The namespace, or the pattern of those that come and go.
         namespace: String,
     },
     /// The contract has an event of that name, with another payload type.
@@ -33,7 +33,7 @@ pub enum ContractViolation {
     OtherPayload {
         /// The event's name.
         event: String,
-        /// The namespace.
+        /// The namespace, or the pattern of those that come and go.
         namespace: String,
         /// The type that was emitted.
         emitted: &'static str,
@@ -48,7 +48,7 @@ pub enum ContractViolation {
     UnknownCode {
         /// The event's name.
         event: String,
-        /// The namespace.
+        /// The namespace, or the pattern of those that come and go.
         namespace: String,
         /// The code.
         code: String,
@@ -61,7 +61,7 @@ pub enum ContractViolation {
     NoAnswer {
         /// The event's name.
         event: String,
-        /// The namespace.
+        /// The namespace, or the pattern of those that come and go.
         namespace: String,
     },
 }
@@ -77,7 +77,7 @@ impl ContractViolation {
         }
     }
 
-    /// The namespace's path.
+    /// The namespace's path, as the hub was built with: of one that comes and goes it is the pattern.
     pub fn namespace(&self) -> &str {
         match self {
             Self::UnknownEvent { namespace, .. }
@@ -88,18 +88,26 @@ impl ContractViolation {
     }
 }
 
+/// So many violations are kept. Names and codes can be made at run time, as many as there are clients.
+const MOST: usize = 1_000;
+
 /// What is looked for, and what was found.
 #[derive(Debug)]
 pub(crate) struct Watch {
     contracts: Vec<Description>,
+    /// The paths that the hub was built with, with the patterns that some of them are, in the order in which the hub tries them.
+    paths: Vec<(Box<str>, Option<Pattern>)>,
     found: Mutex<Vec<ContractViolation>>,
 }
 
 impl Watch {
     /// `None` where there is nothing to be looked for.
-    pub(crate) fn new(contracts: Vec<Description>) -> Option<Arc<Self>> {
+    pub(crate) fn new<'p>(contracts: Vec<Description>, paths: impl Iterator<Item = &'p String>) -> Option<Arc<Self>> {
         let is_wanted = cfg!(debug_assertions) && !contracts.is_empty();
-        is_wanted.then(|| Arc::new(Self { contracts, found: Mutex::default() }))
+        is_wanted.then(|| {
+            let paths = paths.map(|path| (path.as_str().into(), Pattern::of(path))).collect();
+            Arc::new(Self { contracts, paths, found: Mutex::default() })
+        })
     }
 
     pub(crate) fn found(&self) -> Vec<ContractViolation> {
@@ -108,13 +116,14 @@ impl Watch {
 
     /// Looks at everything that passes through the adapter of a namespace.
     pub(crate) fn over(self: &Arc<Self>, path: &str, adapter: Arc<dyn Adapter>) -> Arc<dyn Adapter> {
+        let path = self.known_path(path);
         let emits = self.namespaces(path).flat_map(|namespace| namespace.emits.iter().cloned()).collect();
         Arc::new(Watching { adapter, watch: Arc::clone(self), path: path.into(), emits })
     }
 
     /// Looks at the error that an event was answered with.
     pub(crate) fn failed(&self, path: &str, event: &str, error: &EventError) {
-        let code = error.code();
+        let (path, code) = (self.known_path(path), error.code());
         let mut described = self.namespaces(path).flat_map(|namespace| &namespace.receives);
         let Some(described) = described.find(|received| received.name == event) else { return };
         let is_known =
@@ -125,25 +134,28 @@ impl Watch {
         }
     }
 
-    /// What the contracts say of a namespace. One of those that come and go has the contract of its pattern.
-    fn namespaces(&self, path: &str) -> impl Iterator<Item = &NamespaceDescription> {
-        let namespaces = self.contracts.iter().flat_map(|contract| &contract.namespaces);
-        namespaces.filter(move |namespace| {
-            namespace.path == path || Pattern::of(namespace.path).is_some_and(|pattern| pattern.matches(path))
-        })
+    /// The path under which the hub was told of a namespace: its own, or else the pattern of those that come and go.
+    fn known_path<'p>(&'p self, path: &'p str) -> &'p str {
+        if self.paths.iter().any(|(known, _)| **known == *path) {
+            return path;
+        }
+        let is_match = |pattern: &Option<Pattern>| pattern.as_ref().is_some_and(|pattern| pattern.matches(path));
+        self.paths.iter().find(|(_, pattern)| is_match(pattern)).map_or(path, |(known, _)| known)
     }
 
-    /// Each event of a namespace is reported once.
+    /// What the contracts say of a namespace.
+    fn namespaces(&self, path: &str) -> impl Iterator<Item = &NamespaceDescription> {
+        let namespaces = self.contracts.iter().flat_map(|contract| &contract.namespaces);
+        namespaces.filter(move |namespace| namespace.path == path)
+    }
+
+    /// Each violation is reported once.
     fn report(&self, violation: ContractViolation) {
         let mut found = self.found.lock();
-        let is_known = |known: &ContractViolation| {
-            (known.event(), known.namespace()) == (violation.event(), violation.namespace())
-        };
-        if found.iter().any(is_known) {
-            return;
+        if found.len() < MOST && !found.contains(&violation) {
+            tracing::warn!("{violation}");
+            found.push(violation);
         }
-        tracing::warn!("{violation}");
-        found.push(violation);
     }
 }
 
@@ -166,20 +178,21 @@ impl Watching {
         // Raw messages are no events.
         let event = packet.name()?;
         let names = || (event.to_owned(), self.path.to_string());
-        let mut known = self.emits.iter().filter(|emitted| emitted.name == event).peekable();
-        let Some(&first) = known.peek() else {
+        let known = || self.emits.iter().filter(|emitted| emitted.name == event);
+        let Some(first) = known().next() else {
             let (event, namespace) = names();
             return Some(ContractViolation::UnknownEvent { event, namespace });
         };
         // Of what is emitted as a name with values, only the name is known.
-        if let Some(emitted) = packet.payload_type()
-            && !known.any(|known| (known.payload.name)() == emitted)
-        {
+        let emitted = packet.payload_type();
+        let is_fitting = |known: &&Emitted| emitted.is_none_or(|emitted| (known.payload.name)() == emitted);
+        let mut fitting = known().filter(is_fitting).peekable();
+        if let (None, Some(emitted)) = (fitting.peek(), emitted) {
             let (event, namespace) = names();
             let described = (first.payload.name)();
             return Some(ContractViolation::OtherPayload { event, namespace, emitted, described });
         }
-        if packet.ack().is_some() && first.answer.is_none() {
+        if packet.ack().is_some() && fitting.all(|known| known.answer.is_none()) {
             let (event, namespace) = names();
             return Some(ContractViolation::NoAnswer { event, namespace });
         }

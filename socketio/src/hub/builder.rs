@@ -229,7 +229,7 @@ impl Builder {
         self
     }
 
-    /// How many answers of one client may be waited for at once. Default: 1,000.
+    /// How many answers of one socket may be waited for at once. Default: 1,000.
     pub fn max_pending_acks(mut self, acks: usize) -> Self {
         self.config.max_pending_acks = acks;
         self
@@ -395,7 +395,7 @@ impl Builder {
         for namespace in self.contracts.iter().flat_map(|contract| &contract.namespaces) {
             self.namespaces.entry(namespace.path.to_owned()).or_default();
         }
-        let watch = Watch::new(self.contracts);
+        let watch = Watch::new(self.contracts, self.namespaces.keys());
         if let Some(watch) = watch.clone() {
             let make = self.adapter.take();
             self.adapter = Some(Box::new(move |path, local| {

@@ -2,8 +2,8 @@
 
 import { expect, failure, heard } from "./expect";
 import {
-  type AdminClientToServerEvents, type AdminServerToClientEvents, type Client, type ClientToServerEvents, RequestError,
-  type ServerToClientEvents, connect,
+  type AdminClientToServerEvents, type AdminServerToClientEvents, type Client, type ClientToServerEvents, type Health,
+  RequestError, type ServerToClientEvents, connect,
 } from "./server";
 
 export async function run(url: string, cut: () => void): Promise<void> {
@@ -51,6 +51,11 @@ export async function run(url: string, cut: () => void): Promise<void> {
   verdict = "busy";
   expect((await failure(client.request("ask", "sure?"))) instanceof RequestError, true);
 
+  // An answer may have a field that is called `error`.
+  const health: Health = { ok: true, error: { code: "tired", message: "a little" } };
+  client.on("checkup", (_checkup, answer) => answer(health));
+  expect(await client.request("examine"), health);
+
   // Binary data is base64 here.
   const file = heard<string>((hear) => client.on("file", ({ content }) => hear(content)));
   const content: string = await client.request("upload", { name: "a", content: "AQID" });
@@ -62,6 +67,13 @@ export async function run(url: string, cut: () => void): Promise<void> {
   if (again[0].status === "rejected") expect((again[0].reason as RequestError).code, "closed");
   expect((await client.request("count")) > count, true);
   expect([lost, opened], [1, [0, 1]]);
+
+  // Who is closed between two connections waits for the next one no longer.
+  let leaving = client;
+  await heard<void>((hear) => (leaving = connect(`${url}/ws`, { onOpen: cut, onClose: () => hear() })));
+  const unsent = failure(leaving.request("count"));
+  leaving.close();
+  expect(await unsent.then((error) => (error as RequestError).code), "closed");
 
   const admin = connect<AdminServerToClientEvents, AdminClientToServerEvents>(`${url}/admin`);
   expect(await admin.request("restart", 9), 9);

@@ -3,7 +3,8 @@
 import { io, type Socket } from "socket.io-client";
 import { expect, heard } from "./expect";
 import type {
-  AdminClientToServerEvents, AdminServerToClientEvents, ClientToServerEvents, Delivered, ServerToClientEvents, Verdict,
+  AdminClientToServerEvents, AdminServerToClientEvents, ClientToServerEvents, Delivered, Health, ServerToClientEvents,
+  Verdict,
 } from "./server";
 
 export async function run(url: string): Promise<void> {
@@ -50,6 +51,11 @@ export async function run(url: string): Promise<void> {
   socket.once("question", (_question, answer) => answer({ error: { code: "busy", message: "not now" } }));
   const refused = await socket.emitWithAck("ask", "sure?");
   expect(typeof refused === "object" && "error" in refused, true);
+
+  // An answer may have a field that is called `error`.
+  const health: Health = { ok: true, error: { code: "tired", message: "a little" } };
+  socket.once("checkup", (_checkup, answer) => answer(health));
+  expect(await socket.emitWithAck("examine"), health);
 
   const content = new Uint8Array([1, 2, 3]);
   const file = heard<number>((hear) => socket.once("file", ({ content }) => hear(content.byteLength)));

@@ -1,7 +1,10 @@
 // The page's connection over a plain WebSocket.
 
-import { connect, type Client, type ClientToServerEvents, type ServerToClientEvents } from './contract';
-import { ANSWER_WITHIN, type Answer, type Credentials, type Handlers, type Payload, type Sent } from './page';
+import {
+  connect, type Client, type ClientToServerEvents, type Delivered, type Receipt, type RoomName, type Say, type Scene,
+  type ServerToClientEvents, type Tell,
+} from './contract';
+import { ANSWER_WITHIN, type Credentials, type Handlers, type PageConnection } from './page';
 
 /** How the page calls this way to connect, and where the other one is. */
 export const protocol = { name: 'a plain WebSocket', other: { name: 'Socket.IO', path: '/socketio/' } };
@@ -9,7 +12,7 @@ export const protocol = { name: 'a plain WebSocket', other: { name: 'Socket.IO',
 /** Codes after which there is no coming back: closed by this page, refused, taken over by another page. */
 const FINAL = [1000, 1008, 4001];
 
-export class Connection {
+export class Connection implements PageConnection {
   #client: Client<ServerToClientEvents, ClientToServerEvents>;
   #isOpen = false;
   #ended: (reason: string) => void;
@@ -41,20 +44,34 @@ export class Connection {
     });
   }
 
-  /** Sends an event that wants no answer; while there is no connection, it is dropped. */
-  emit(event: 'typing', room: string): void {
-    if (this.#isOpen) this.#client.emit(event, room);
+  typing(room: RoomName): void {
+    if (this.#isOpen) this.#client.emit('typing', room);
   }
 
-  /** Sends an event and resolves to its answer. */
-  async ask<E extends Sent>(event: E, payload: Payload<E>): Promise<Answer<E>> {
-    if (!this.#isOpen) throw new Error('there is no connection');
-    const ask = this.#client.request as unknown as (event: Sent, payload: unknown) => Promise<Answer<E>>;
-    return ask(event, payload);
+  async tell(tell: Tell): Promise<Delivered> {
+    return this.#connected.request('tell', tell);
+  }
+
+  async join(room: RoomName): Promise<Scene> {
+    return this.#connected.request('join', room);
+  }
+
+  async part(room: RoomName): Promise<void> {
+    return this.#connected.request('part', room);
+  }
+
+  async say(say: Say): Promise<Receipt> {
+    return this.#connected.request('say', say);
   }
 
   close(): void {
     this.#client.close();
     this.#ended('');
+  }
+
+  // What the page asks for is asked for now, or not at all.
+  get #connected(): Client<ServerToClientEvents, ClientToServerEvents> {
+    if (!this.#isOpen) throw new Error('there is no connection');
+    return this.#client;
   }
 }

@@ -156,7 +156,8 @@ type AnswerOf<A extends unknown[]> = A extends [(infer First)?, ...infer Rest]
     : A extends [] ? void : AnswerOf<Rest>
   : unknown;
 
-type Settled<R extends unknown[]> = [] extends R ? void : R extends [infer One] ? Exclude<One, Failed<string>> : R;
+type Settled<R extends unknown[]> = [] extends R ? void : R extends [infer One] ? Success<One> : R;
+type Success<One> = One extends Failed<string> ? (keyof One extends "error" ? never : One) : One;
 
 /** An event that was sent was answered with an error. */
 export class RequestError extends Error {
@@ -222,11 +223,26 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
     if (error) reject?.(new RequestError(error));
     else resolve?.(args ? (args.length > 0 ? args : undefined) : data);
   };
+  // An answer that is an error and nothing else, which is how the server writes one too: another may have a field of that name.
+  const failure = (answer: any[]): EventError<string> | undefined => {
+    const error = answer[0]?.error;
+    const isAlone = answer.length === 1 && Object.keys(answer[0] ?? {}).length === 1;
+    return isAlone && typeof error?.code === "string" && typeof error.message === "string" ? error : undefined;
+  };
   const hear = ({ event = "", id, data, args }: Message) => {
-    const answer = (...values: any[]) =>
-      send(values[0]?.error ? { id, error: values[0].error } : { id, ...body(values) });
+    const answer = (...values: any[]) => {
+      const error = failure(values);
+      send(error ? { id, error } : { id, ...body(values) });
+    };
     const passed = [...(args ?? [data]), ...(id === undefined ? [] : [answer])];
     listeners.get(event)?.forEach((listener) => listener(...passed));
+  };
+  // What has not gone out waits for the next connection, where there will be one; nothing else has an answer to wait for.
+  const end = (message: string) => {
+    if (closed) queue = [];
+    for (const id of [...waiting.keys()].filter((id) => !queue.some((message) => message.id === id))) {
+      settle({ id, error: { code: "closed", message } });
+    }
   };
 
   const open = () => {
@@ -250,10 +266,7 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
       // 1008: the server has refused the client, and would again.
       const isWanted = options.onClose?.(event) !== false;
       closed ||= !isWanted || event.code === 1008;
-      if (closed) queue = [];
-      for (const id of [...waiting.keys()].filter((id) => !queue.some((message) => message.id === id))) {
-        settle({ id, error: { code: "closed", message: "the connection was lost" } });
-      }
+      end("the connection was lost");
       const wait = Math.min(10_000, 250 * 2 ** attempts++) * (0.5 + Math.random() / 2);
       if (!closed) setTimeout(() => closed || open(), wait);
     };
@@ -286,6 +299,8 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
     close() {
       closed = true;
       socket.close(1000);
+      // Between two connections there is none whose end would be heard of.
+      if (socket.readyState === WebSocket.CLOSED) end("the connection is closed");
     },
   };
 }

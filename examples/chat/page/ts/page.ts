@@ -1,6 +1,6 @@
 // What the page gives to either kind of connection, and takes from it.
 
-import type { ClientToServerEvents, Failed, ServerToClientEvents } from './contract';
+import type { Delivered, Receipt, RoomName, Say, Scene, ServerToClientEvents, Tell } from './contract';
 
 /** What the page does when it hears an event. */
 export type Events = { [E in keyof Omit<ServerToClientEvents, 'farewell'>]: (payload: Parameters<ServerToClientEvents[E]>[0]) => void };
@@ -19,13 +19,16 @@ export interface Credentials {
   key: string;
 }
 
-/** An event that the page sends, each with one argument. */
-export type Sent = keyof ClientToServerEvents;
-export type Payload<E extends Sent> = Parameters<ClientToServerEvents[E]>[0];
-
-/** What it is answered with when all goes well. */
-export type Answer<E extends Sent> = Parameters<ClientToServerEvents[E]> extends [any, ((answer: infer A) => void)?]
-  ? Exclude<A, Failed<string>>
-  : never;
+/** What the page does with either kind of connection. While there is none, questions fail. */
+export interface PageConnection {
+  tell(tell: Tell): Promise<Delivered>;
+  join(room: RoomName): Promise<Scene>;
+  part(room: RoomName): Promise<void>;
+  say(say: Say): Promise<Receipt>;
+  /** Wants no answer; while there is no connection, it is dropped. */
+  typing(room: RoomName): void;
+  /** For good. */
+  close(): void;
+}
 
 export const ANSWER_WITHIN = 15_000;

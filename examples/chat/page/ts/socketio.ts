@@ -1,8 +1,10 @@
 // The same as connection.ts over socket.io-client, which brings all of it along: answers, and coming back.
 
 import type { Socket } from 'socket.io-client';
-import type { ClientToServerEvents, Failed, ServerToClientEvents } from './contract';
-import { ANSWER_WITHIN, type Answer, type Credentials, type Handlers, type Payload, type Sent } from './page';
+import type {
+  ClientToServerEvents, Delivered, Failed, Receipt, RoomName, Say, Scene, ServerToClientEvents, Tell,
+} from './contract';
+import { ANSWER_WITHIN, type Credentials, type Handlers, type PageConnection } from './page';
 
 // The client's own file, which the server has if npm has installed it.
 const path: string = '/socket.io/socket.io.esm.min.js';
@@ -14,7 +16,7 @@ export const protocol = {
   problem: client ? '' : 'socket.io-client is not installed. Do that, and reload:\nnpm ci --prefix tests/node',
 };
 
-export class Connection {
+export class Connection implements PageConnection {
   #socket: Socket<ServerToClientEvents, ClientToServerEvents>;
   #ended: Handlers['ended'];
   #farewell = '';
@@ -42,21 +44,41 @@ export class Connection {
     socket.on('disconnect', () => (socket.active ? lost() : ended(this.#farewell)));
   }
 
-  emit(event: 'typing', room: string): void {
-    if (this.#socket.connected) this.#socket.emit(event, room);
+  typing(room: RoomName): void {
+    if (this.#socket.connected) this.#socket.emit('typing', room);
   }
 
-  async ask<E extends Sent>(event: E, payload: Payload<E>): Promise<Answer<E>> {
-    if (!this.#socket.connected) throw new Error('there is no connection');
-    const socket = this.#socket.timeout(ANSWER_WITHIN);
-    const ask = socket.emitWithAck.bind(socket) as (event: Sent, payload: unknown) => Promise<Answer<E> | Failed<string>>;
-    const answer = await ask(event, payload);
-    if (typeof answer === 'object' && answer && 'error' in answer) throw new Error(answer.error.message);
-    return answer as Answer<E>;
+  async tell(tell: Tell): Promise<Delivered> {
+    return answered(await this.#connected.emitWithAck('tell', tell));
+  }
+
+  async join(room: RoomName): Promise<Scene> {
+    return answered(await this.#connected.emitWithAck('join', room));
+  }
+
+  async part(room: RoomName): Promise<void> {
+    answered(await this.#connected.emitWithAck('part', room));
+  }
+
+  async say(say: Say): Promise<Receipt> {
+    return answered(await this.#connected.emitWithAck('say', say));
   }
 
   close(): void {
     this.#socket.off().disconnect();
     this.#ended('');
   }
+
+  // What the page asks for is asked for now, or not at all.
+  get #connected() {
+    if (!this.#socket.connected) throw new Error('there is no connection');
+    return this.#socket.timeout(ANSWER_WITHIN);
+  }
+}
+
+const isFailed = (answer: unknown): answer is Failed<string> => typeof answer === 'object' && answer !== null && 'error' in answer;
+
+function answered<A>(answer: A | Failed<string>): A {
+  if (isFailed(answer)) throw new Error(answer.error.message);
+  return answer;
 }

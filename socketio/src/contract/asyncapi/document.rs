@@ -7,10 +7,7 @@ use super::schemas::{Maker, Schemas, rename};
 use crate::contract::description::{
     DescribedReply, DescribedType, Description, Emitted, NamespaceDescription, Received,
 };
-
-/// The codes of errors that any event can be answered with.
-const FRAMEWORK_CODES: [&str; 6] =
-    ["invalid_payload", "unknown_event", "reserved_event", "rate_limited", "unanswered", "internal"];
+use crate::event::error::FRAMEWORK_CODES;
 
 /// They stand for schemas of the framework's own until it is known which names are free.
 const ERROR: &str = "#/own/EventError";

@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{key, unique};
+use crate::socket::SocketId;
 use crate::wire::binary::Binary;
 
 /// Where the schemas of a document are.
@@ -203,6 +204,20 @@ impl JsonSchema for Binary {
             "contentEncoding": "base64",
         });
         Schema::try_from(schema).unwrap_or_default()
+    }
+}
+
+impl JsonSchema for SocketId {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "SocketId".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        String::json_schema(generator)
     }
 }
 

@@ -6,6 +6,7 @@ use ts_rs::{Config, TS, TypeVisitor};
 
 use super::format;
 use crate::contract::Describe;
+use crate::socket::SocketId;
 use crate::wire::binary::Binary;
 
 /// What TypeScript makes of a Rust type.
@@ -167,5 +168,18 @@ impl TS for Binary {
 
     fn inline(config: &Config) -> String {
         Self::name(config)
+    }
+}
+
+impl TS for SocketId {
+    type WithoutGenerics = Self;
+    type OptionInnerType = Self;
+
+    fn name(config: &Config) -> String {
+        String::name(config)
+    }
+
+    fn inline(config: &Config) -> String {
+        String::inline(config)
     }
 }

@@ -27,6 +27,12 @@ function log(title, value, ...more) {
 
 const compact = (args) => (args.length === 1 ? pretty(args[0]) : pretty(args));
 
+// Whether an answer is an error and nothing else: another may have a field of that name.
+function isError(args) {
+  const { error, ...others } = (args.length === 1 && args[0]) || {};
+  return typeof error?.code === 'string' && typeof error.message === 'string' && Object.keys(others).length === 0;
+}
+
 // The form that answers an event of the server.
 function answerForm(operation, answer) {
   const [message] = operation?.replies ?? [];
@@ -133,7 +139,7 @@ function sendForm({ message }, link) {
     answer.textContent = 'no answer yet';
     log(`→ ${message.name}`, compact(args));
     link.connection?.emit(message.name, args, (args) => {
-      const failed = args.length === 1 && args[0]?.error?.code !== undefined;
+      const failed = isError(args);
       answer.className = `reply ${failed ? 'bad' : 'good'}`;
       log(`← answer to ${message.name}`, compact(args));
       answer.textContent = args.length === 0 ? 'answered, without arguments' : compact(args);
