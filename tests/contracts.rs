@@ -219,7 +219,8 @@ async fn contracts_with_other_payloads_of_one_event_add_up() {
     let second = Hub::builder().contract::<Second>().contract::<First>().build().unwrap();
     for hub in [first, second] {
         let server = serve(hub.clone()).await;
-        let _asked = server.connect("1").await;
+        let mut asked = server.connect("1").await;
+        asked.settle().await;
         drop(hub.emit_with_ack::<bool>(&MovedAsking));
         assert_eq!(hub.contract_violations(), []);
         drop(hub.emit_with_ack::<bool>(&Moved));
@@ -319,7 +320,8 @@ async fn a_code_that_the_contract_lacks_is_found() {
 async fn each_violation_of_an_event_is_found() {
     let hub = Hub::builder().events(events![greet]).contract::<Greetings>().build().unwrap();
     let server = serve(hub.clone()).await;
-    let _asked = server.connect("1").await;
+    let mut asked = server.connect("1").await;
+    asked.settle().await;
     hub.broadcast(&OtherGreeted).unwrap();
     drop(hub.emit_with_ack::<bool>(("greeted", 1)));
     let found = hub.contract_violations();
