@@ -420,6 +420,8 @@ fn the_readme_shows_what_is_exported() {
     let shown = shown.split("```").next().unwrap();
     let exported = shown::Chat::typescript();
     assert!(exported.contains(shown), "{exported}");
+    let first = readme.split("```ts\n").nth(1).unwrap().split("```").next().unwrap();
+    assert!(first.lines().all(|line| exported.contains(line)), "{exported}");
 }
 
 mod ids {
