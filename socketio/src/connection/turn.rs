@@ -20,20 +20,21 @@ const RANGE: u64 = 1 << 32;
 static RANGES: AtomicU64 = AtomicU64::new(1);
 
 thread_local! {
-    static DUE: RefCell<Due> = const { RefCell::new(Due { is_turn: false, number: 0, peers: Vec::new() }) };
+    static CURRENT: RefCell<Current> = const { RefCell::new(Current { is_turn: false, number: 0, peers: Vec::new() }) };
 }
 
 /// Which turn it is: no other has the same number.
 pub(super) type Number = NonZeroU64;
 
-/// Those that something waits for, while a connection has its turn on this thread.
-struct Due {
+/// The turn on this thread.
+struct Current {
     is_turn: bool,
     number: u64,
+    /// Those that something waits for until it ends.
     peers: Vec<Arc<Peer>>,
 }
 
-impl Due {
+impl Current {
     fn begin(&mut self) {
         self.is_turn = true;
         // At first, and when a range is used up.
@@ -49,16 +50,16 @@ pub(super) struct Turn;
 
 impl Turn {
     pub(super) fn begin() -> Self {
-        DUE.with_borrow_mut(Due::begin);
+        CURRENT.with_borrow_mut(Current::begin);
         Self
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let mut peers = DUE.with_borrow_mut(|due| {
-            due.is_turn = false;
-            std::mem::take(&mut due.peers)
+        let mut peers = CURRENT.with_borrow_mut(|turn| {
+            turn.is_turn = false;
+            std::mem::take(&mut turn.peers)
         });
         // The first ones here, the others beside, by whichever thread has time.
         while peers.len() > GROUP {
@@ -69,7 +70,7 @@ impl Drop for Turn {
         peers.clear();
         // The next turn has use for its memory.
         peers.shrink_to(GROUP);
-        DUE.with_borrow_mut(|due| due.peers = peers);
+        CURRENT.with_borrow_mut(|turn| turn.peers = peers);
     }
 }
 
@@ -88,10 +89,10 @@ fn flush(peers: &[Arc<Peer>]) {
 
 /// The turn on this thread, if there is one.
 pub(super) fn current() -> Option<Number> {
-    DUE.with_borrow(|due| if due.is_turn { NonZeroU64::new(due.number) } else { None })
+    CURRENT.with_borrow(|turn| if turn.is_turn { NonZeroU64::new(turn.number) } else { None })
 }
 
 /// Has a client's mailbox flushed when this turn ends.
 pub(super) fn flush_later(peer: &Arc<Peer>) {
-    DUE.with_borrow_mut(|due| due.peers.push(Arc::clone(peer)));
+    CURRENT.with_borrow_mut(|turn| turn.peers.push(Arc::clone(peer)));
 }

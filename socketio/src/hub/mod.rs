@@ -206,8 +206,8 @@ impl Hub {
         EngineRoutes::new(self.clone(), Arc::clone(&self.core().root), Flavour::SocketIo, "/socket.io/")
     }
 
-    /// What was emitted or answered although none of the hub's [contracts](Builder::contract) says so, each event once. It is logged,
-    /// too.
+    /// What was emitted or answered although none of the hub's [contracts](Builder::contract) says so: each once, and of them the first
+    /// 1,000. It is logged, too.
     ///
     /// Only debug builds look, so that others pay nothing; without a contract there is nothing to find.
     ///

@@ -147,13 +147,9 @@ impl Reader {
         let out = if let OpCode::Control(_) = frame.opcode { &mut self.control } else { &mut self.message };
         // Who only says that a message is long gets no memory for it, and a message in one frame that has come keeps none that
         // is spare.
-        if out.capacity() - out.len() < payload.len() {
+        if self.fragmented.is_none() && out.capacity() - out.len() < payload.len() {
             let room = out.len().max(FIRST_PIECE).max(payload.len());
-            if self.fragmented.is_some() {
-                out.reserve(payload.len());
-            } else {
-                out.reserve_exact(room.min(frame.left));
-            }
+            out.reserve_exact(room.min(frame.left));
         }
         let start = out.len();
         out.extend_from_slice(payload);
