@@ -1,5 +1,6 @@
 //! The exported file on disk: written, or compared with what it should be.
 
+use similar::TextDiff;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -43,52 +44,24 @@ fn read(path: &Path) -> io::Result<String> {
 /// The lines that differ, with three around each run of them.
 fn difference(known: &str, wanted: &str) -> String {
     let (known, wanted): (Vec<_>, Vec<_>) = (known.lines().collect(), wanted.lines().collect());
-    let lines = compared(&known, &wanted);
-    let is_near =
-        |at: usize| lines[at.saturating_sub(3)..(at + 4).min(lines.len())].iter().any(|(sign, _)| *sign != ' ');
+    let difference = TextDiff::from_slices(&known, &wanted);
     let mut out = String::new();
-    let mut is_gap = false;
-    for (at, (sign, line)) in lines.iter().enumerate() {
-        if is_near(at) {
-            out.push_str(&format!("{sign} {line}\n"));
-        } else if !is_gap {
-            out.push_str("…\n");
+    let mut shown = 0;
+    for group in difference.grouped_ops(3) {
+        for operation in group {
+            if operation.old_range().start > shown {
+                out.push_str("…\n");
+            }
+            shown = operation.old_range().end;
+            for change in difference.iter_changes(&operation) {
+                out.push_str(&format!("{} {}\n", change.tag(), change.value()));
+            }
         }
-        is_gap = !is_near(at);
+    }
+    if shown < known.len() {
+        out.push_str("…\n");
     }
     out
-}
-
-/// The lines of both, as a longest common sequence (` `) and what is only in the first (`-`) or the second (`+`).
-fn compared<'a>(known: &[&'a str], wanted: &[&'a str]) -> Vec<(char, &'a str)> {
-    let width = wanted.len() + 1;
-    // How long the longest common sequence of the rests is.
-    let mut longest = vec![0_u32; (known.len() + 1) * width];
-    for (left, known) in known.iter().enumerate().rev() {
-        for (right, wanted) in wanted.iter().enumerate().rev() {
-            let at = left * width + right;
-            longest[at] = match known == wanted {
-                true => longest[at + width + 1] + 1,
-                false => longest[at + 1].max(longest[at + width]),
-            };
-        }
-    }
-    let (mut left, mut right) = (0, 0);
-    let mut lines = Vec::new();
-    while left < known.len() || right < wanted.len() {
-        let at = left * width + right;
-        if left < known.len() && right < wanted.len() && known[left] == wanted[right] {
-            lines.push((' ', known[left]));
-            (left, right) = (left + 1, right + 1);
-        } else if right == wanted.len() || (left < known.len() && longest[at + width] >= longest[at + 1]) {
-            lines.push(('-', known[left]));
-            left += 1;
-        } else {
-            lines.push(('+', wanted[right]));
-            right += 1;
-        }
-    }
-    lines
 }
 
 #[cfg(test)]
