@@ -103,48 +103,44 @@ fn call(attribute: &Attribute, handler: &Handler, callee: &TokenStream) -> Token
     let names: Vec<_> = (0..parameters.len()).map(|at| format_ident!("argument_{at}", span = local)).collect();
     let takes = parameters.iter().map(|parameter| take(attribute, parameter));
     let this = receiver.then(|| quote_spanned!(local=> #krate::__private::receiver::<Self>(&incoming.this),));
-    let mut called = quote!(#callee(#this #(#names),*));
-    if *is_async {
-        let at = Extent::of(ident);
-        let future = at.call(at.path(quote!(#krate::HandlerFuture::of)), quote_spanned!(at.end=> future));
-        called = quote_spanned!(at.end=> { let future = #called; #future.await });
-    }
+    let called = quote!(#callee(#this #(#names),*));
     // The reply's type is what may be wrong with it, so that is where errors about it point.
     let answer = match output {
         Output::Type { ty, .. } => Extent::of(ty),
         Output::Nothing => Extent::of(ident),
     };
-    let reply = answer.field("returned");
-    let of = answer.call(answer.path(quote!(of)), reply);
-    let body = quote_spanned! {local=>
-        'handled: {
+    let of = answer.call(answer.path(quote!(of)), answer.field("returned"));
+    let outcome = quote_spanned!(local=> (&#krate::__private::Probe(&returned.0, incoming)).kind().#of);
+    let (kind, failed, outcome) = if *is_async {
+        let at = Extent::of(ident);
+        let outcome = quote_spanned!(local=> |returned| { let returned = (returned,); #outcome });
+        let future = at.call(at.path(quote!(#krate::HandlerFuture::of)), quote_spanned!(at.end=> future, #outcome));
+        (
+            quote!(Async),
+            quote_spanned!(local=> ::core::result::Result::Err(error)),
+            quote_spanned!(local=> let future = #called; ::core::result::Result::Ok(#future)),
+        )
+    } else {
+        (
+            quote!(Sync),
+            quote_spanned!(local=> #krate::__private::Outcome::Failed(error)),
+            quote_spanned!(local=> let returned = (#called,); #outcome),
+        )
+    };
+    quote_spanned! {local=>
+        #krate::__private::Call::#kind(|incoming| {
             #[allow(unused_imports)]
             use #krate::__private::{FallibleKind as _, ValueKind as _};
             #[allow(unused_mut, unused_variables)]
-            let mut arguments = #krate::Arguments::new(&incoming);
+            let mut arguments = #krate::Arguments::new(incoming);
             #(
                 let #names = match #takes {
                     ::core::result::Result::Ok(value) => value,
-                    ::core::result::Result::Err(error) => {
-                        break 'handled #krate::__private::Outcome::Failed(error);
-                    }
+                    ::core::result::Result::Err(error) => return #failed,
                 };
             )*
-            let returned = (#called,);
-            (&#krate::__private::Probe(&returned.0, &incoming)).kind().#of
-        }
-    };
-    if *is_async {
-        quote_spanned! {local=>
-            #krate::__private::Call::Async(|incoming| {
-                #krate::HandlerFuture::boxed(async move {
-                    let outcome = #body;
-                    (incoming, outcome)
-                })
-            })
-        }
-    } else {
-        quote_spanned!(local=> #krate::__private::Call::Sync(|incoming| #body))
+            #outcome
+        })
     }
 }
 

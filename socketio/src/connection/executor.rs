@@ -6,7 +6,7 @@ use futures_util::stream::FuturesUnordered;
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
-use crate::event::dispatch::{self, Running, Start};
+use crate::event::dispatch::{self, Running, Spare, Start};
 use crate::event::error::EventError;
 use crate::event::incoming::Incoming;
 
@@ -29,6 +29,7 @@ enum Task {
 #[derive(Default)]
 pub(crate) struct Executor {
     task: Option<Task>,
+    spare: Spare,
     queue: VecDeque<Incoming>,
     /// How many bytes of what was received the queue holds on to.
     queued_bytes: usize,
@@ -94,14 +95,19 @@ impl Executor {
     }
 
     fn begin_alone(&mut self, incoming: Incoming, context: &mut Context<'_>) {
-        match dispatch::start(incoming) {
+        match dispatch::start(incoming, &mut self.spare) {
             Start::Done => {}
-            Start::Running(mut running) => {
-                if running.poll(context).is_pending() {
-                    self.task = Some(Task::Event(running));
-                }
-            }
+            Start::Running(running) => self.go_on(running, context),
             Start::Concurrent(running) => self.begin_concurrent(running, context),
+        }
+    }
+
+    /// Runs an event as far as it goes now.
+    fn go_on(&mut self, mut running: Running, context: &mut Context<'_>) {
+        if running.poll(context).is_pending() {
+            self.task = Some(Task::Event(running));
+        } else {
+            self.spare = running.into_spare();
         }
     }
 
@@ -136,9 +142,9 @@ impl Executor {
                         return Progress::Waiting;
                     }
                 },
-                Some(Task::Event(mut running)) => {
-                    if running.poll(context).is_pending() {
-                        self.task = Some(Task::Event(running));
+                Some(Task::Event(running)) => {
+                    self.go_on(running, context);
+                    if self.task.is_some() {
                         return Progress::Waiting;
                     }
                 }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use super::executor::Opening;
 use crate::event::disconnect::Disconnect;
-use crate::event::dispatch::{self, Start};
+use crate::event::dispatch::{self, Spare, Start};
 use crate::event::error::EventError;
-use crate::event::handler::{Call, Lifecycle};
+use crate::event::handler::{Call, Lifecycle, call_async};
 use crate::event::incoming::{Incoming, Subject};
 use crate::event::reply::Outcome;
 use crate::socket::Socket;
@@ -50,7 +50,7 @@ async fn open(socket: Socket, on_open: Option<OnOpen>) -> Result<(), EventError>
     incoming.this = this;
     let outcome = match handler.call {
         Call::Sync(call) => call(&incoming),
-        Call::Async(call) => call(incoming).await.1,
+        Call::Async(call) => call_async(call, &incoming).await,
     };
     match outcome {
         Outcome::Failed(error) => Err(error),
@@ -79,7 +79,7 @@ pub(crate) async fn farewell(socket: Socket, disconnect: Disconnect, on_purpose:
 }
 
 async fn run(socket: &Socket, subject: Subject) {
-    match dispatch::start(Incoming::new(socket.clone(), subject)) {
+    match dispatch::start(Incoming::new(socket.clone(), subject), &mut Spare::default()) {
         Start::Done => {}
         Start::Running(running) | Start::Concurrent(running) => running.await,
     }

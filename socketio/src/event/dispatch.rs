@@ -1,16 +1,16 @@
 //! Running an event: the table's handler, then the socket's listeners, then the hub's.
 
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
+use tokio_util::sync::ReusableBoxFuture;
 
 use super::error::{EventError, shortened};
-use super::handler::{Call, Handler, Lifecycle};
+use super::handler::{AsyncCall, Call, Handler, Lifecycle, call_async};
 use super::incoming::{Incoming, ReceivedEvent, Subject};
 use super::listener::{List, Listener};
 use super::middleware;
@@ -20,16 +20,27 @@ use crate::socket::Socket;
 
 /// An event that could not be finished at once.
 pub(crate) struct Running {
-    state: State,
+    future: ReusableBoxFuture<'static, ()>,
     socket: Socket,
     event: &'static str,
     /// Whether it is about an error.
     reports: bool,
 }
 
-enum State {
-    Handler(BoxFuture<'static, (Incoming, Outcome)>),
-    Chain(BoxFuture<'static, ()>),
+/// The box of an event that was finished, for the next one.
+#[derive(Default)]
+pub(crate) struct Spare(Option<ReusableBoxFuture<'static, ()>>);
+
+impl Spare {
+    fn hold(&mut self, future: impl Future<Output = ()> + Send + 'static) -> ReusableBoxFuture<'static, ()> {
+        match self.0.take() {
+            Some(mut held) => {
+                held.set(future);
+                held
+            }
+            None => ReusableBoxFuture::new(future),
+        }
+    }
 }
 
 /// How a handler is to be run.
@@ -73,24 +84,24 @@ pub(crate) fn is_reporting(socket: &Socket) -> bool {
 }
 
 /// Runs an event as far as it goes without waiting.
-pub(crate) fn start(incoming: Incoming) -> Start {
-    let Some(stack) = middleware::stack(&incoming) else { return start_past_middleware(incoming) };
+pub(crate) fn start(incoming: Incoming, spare: &mut Spare) -> Start {
+    let Some(stack) = middleware::stack(&incoming) else { return start_past_middleware(incoming, spare) };
     let socket = incoming.socket.clone();
     let concurrent = handler(socket.space(), &incoming).is_some_and(|(handler, _)| handler.concurrent);
-    let state = State::Chain(Box::pin(middleware::run(incoming, stack)));
-    let running = Running { state, socket, event: "middleware", reports: false };
+    let future = spare.hold(middleware::run(incoming, stack));
+    let running = Running { future, socket, event: "middleware", reports: false };
     if concurrent { Start::Concurrent(running) } else { Start::Running(running) }
 }
 
 /// Runs an event that middleware has let on.
 pub(super) async fn pass(incoming: Incoming) {
-    match start_past_middleware(incoming) {
+    match start_past_middleware(incoming, &mut Spare::default()) {
         Start::Done => {}
         Start::Running(running) | Start::Concurrent(running) => running.await,
     }
 }
 
-fn start_past_middleware(mut incoming: Incoming) -> Start {
+fn start_past_middleware(mut incoming: Incoming, spare: &mut Spare) -> Start {
     let reports = matches!(incoming.subject, Subject::Error(_));
     let _reporting = reports.then(|| Reporting::on(&incoming.socket));
     let space = incoming.socket.space();
@@ -100,8 +111,8 @@ fn start_past_middleware(mut incoming: Incoming) -> Start {
         let socket = incoming.socket.clone();
         let found = if listening.is_named() { found } else { found.or_else(|| fallback(space, &incoming)) };
         let concurrent = found.as_ref().is_some_and(|(handler, _)| handler.concurrent);
-        let state = State::Chain(Box::pin(chain(incoming, found, listening)));
-        let running = Running { state, socket, event: "listener", reports };
+        let future = spare.hold(chain(incoming, found, listening));
+        let running = Running { future, socket, event: "listener", reports };
         return if concurrent { Start::Concurrent(running) } else { Start::Running(running) };
     }
     let Some((handler, this)) = found.or_else(|| fallback(incoming.socket.space(), &incoming)) else {
@@ -117,7 +128,7 @@ fn start_past_middleware(mut incoming: Incoming) -> Start {
         Call::Async(call) => {
             let socket = incoming.socket.clone();
             let event = handler.key.as_str();
-            let running = Running { state: State::Handler(call(incoming)), socket, event, reports };
+            let running = Running { future: spare.hold(handle(incoming, call)), socket, event, reports };
             if handler.concurrent { Start::Concurrent(running) } else { Start::Running(running) }
         }
     }
@@ -196,6 +207,12 @@ fn call_sync(call: fn(&Incoming) -> Outcome, incoming: &Incoming) {
     }
 }
 
+/// An event that only an async handler hears.
+async fn handle(incoming: Incoming, call: AsyncCall) {
+    let outcome = call_async(call, &incoming).await;
+    incoming.finish(outcome);
+}
+
 /// Everything that hears an event, one after the other. A panic ends only what panicked.
 async fn chain(mut incoming: Incoming, handler: Option<(&'static Handler, Shared)>, listening: Listening) {
     let socket = incoming.socket.clone();
@@ -210,13 +227,10 @@ async fn chain(mut incoming: Incoming, handler: Option<(&'static Handler, Shared
         match handler.call {
             Call::Sync(call) => call_sync(call, &incoming),
             Call::Async(call) => {
-                // A handler that panics takes its event along: listeners hear a twin of it.
-                let twin = incoming.twin();
-                let finished = AssertUnwindSafe(call(std::mem::replace(&mut incoming, twin)))
-                    .map(|(handled, outcome)| handled.finish(outcome))
-                    .catch_unwind();
-                if finished.await.is_err() {
+                let finished = call_async(call, &incoming).map(|outcome| incoming.finish(outcome));
+                if AssertUnwindSafe(finished).catch_unwind().await.is_err() {
                     panicked(&socket, handler.key.as_str());
+                    incoming.answer(Err(&EventError::internal()));
                 }
             }
         }
@@ -273,19 +287,16 @@ impl Running {
     /// Goes on with it. A panic of user code ends it like a return.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let _reporting = self.reports.then(|| Reporting::on(&self.socket));
-        let state = &mut self.state;
-        let polled = catch_unwind(AssertUnwindSafe(|| match state {
-            State::Handler(future) => {
-                let (incoming, outcome) = ready!(Pin::new(future).poll(context));
-                incoming.finish(outcome);
-                Poll::Ready(())
-            }
-            State::Chain(future) => Pin::new(future).poll(context),
-        }));
+        let polled = catch_unwind(AssertUnwindSafe(|| self.future.poll(context)));
         polled.unwrap_or_else(|_| {
             panicked(&self.socket, self.event);
             Poll::Ready(())
         })
+    }
+
+    /// What is left of it when it is done.
+    pub(crate) fn into_spare(self) -> Spare {
+        Spare(Some(self.future))
     }
 }
 

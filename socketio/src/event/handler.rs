@@ -3,6 +3,7 @@
 use futures_util::future::BoxFuture;
 use std::any::TypeId;
 
+use super::error::EventError;
 use super::incoming::Incoming;
 use super::reply::Outcome;
 
@@ -136,12 +137,22 @@ pub(crate) fn is_reserved(name: &str) -> bool {
     RESERVED.contains(&name)
 }
 
-/// How a handler is called. A sync one borrows the event; an async one keeps it until it is done.
+/// How a handler is called. An async one fails at once where the event is not what it takes, and borrows the event until it is done.
 #[doc(hidden)]
 #[derive(Clone, Copy)]
 pub enum Call {
     Sync(fn(&Incoming) -> Outcome),
-    Async(fn(Incoming) -> BoxFuture<'static, (Incoming, Outcome)>),
+    Async(AsyncCall),
+}
+
+pub(crate) type AsyncCall = fn(&Incoming) -> Result<BoxFuture<'_, Outcome>, EventError>;
+
+/// What comes of an async handler's call.
+pub(crate) async fn call_async(call: AsyncCall, incoming: &Incoming) -> Outcome {
+    match call(incoming) {
+        Ok(future) => future.await,
+        Err(error) => Outcome::Failed(error),
+    }
 }
 
 impl std::fmt::Debug for Call {

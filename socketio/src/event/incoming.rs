@@ -284,15 +284,6 @@ impl Incoming {
         Some(message.with_request(self.request.clone()))
     }
 
-    /// The same event once more, with one answer for both.
-    pub(crate) fn twin(&self) -> Self {
-        let twin = Self::new(self.socket.clone(), self.subject.clone()).with_request(self.request.clone());
-        if let Some(state) = self.ack_state() {
-            let _ = twin.ack.set(state);
-        }
-        twin
-    }
-
     pub(crate) fn name(&self) -> &str {
         match &self.subject {
             Subject::Event(event) => event.name(),

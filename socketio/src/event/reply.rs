@@ -44,17 +44,14 @@ type Answered = Outcome;
 pub enum HandlerFuture {}
 
 impl HandlerFuture {
-    // That the type is hidden lets the compiler ask no more of it: what the future holds may be `Send` for one lifetime only.
+    /// The future of an outcome, of a handler's and of what makes an outcome of what it returns.
     #[doc(hidden)]
-    pub fn of<F: Future + Send>(future: F) -> impl Future<Output = F::Output> + Send {
-        future
-    }
-
-    #[doc(hidden)]
-    pub fn boxed<F: Future<Output = (Incoming, Outcome)> + Send + 'static>(
-        future: F,
-    ) -> BoxFuture<'static, (Incoming, Outcome)> {
-        Box::pin(future)
+    pub fn of<'a, F, A>(future: F, outcome: A) -> BoxFuture<'a, Outcome>
+    where
+        F: Future + Send + 'a,
+        A: FnOnce(F::Output) -> Outcome + Send + 'a,
+    {
+        Box::pin(async move { outcome(future.await) })
     }
 }
 
