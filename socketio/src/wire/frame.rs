@@ -44,12 +44,11 @@ impl FrameWriter {
         if length < SHARE_FROM {
             Frame::Small { buffer: self.0, start }
         } else {
-            let mut bytes = self.0.into_vec();
             // It may wait in outboxes for long, and should not take more memory there than it is worth.
-            if bytes.capacity() / 2 > bytes.len() {
-                bytes.shrink_to_fit();
-            }
-            Frame::Shared(Bytes::from(bytes).slice(start..))
+            Frame::Shared(match self.0.capacity() / 2 > self.0.len() {
+                true => Bytes::copy_from_slice(&self.0[start..]),
+                false => Bytes::from(self.0.into_vec()).slice(start..),
+            })
         }
     }
 }

@@ -4,7 +4,10 @@ use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 
 /// Buffers that grew larger than this are freed instead of kept.
-const KEEP_CAPACITY: usize = 64 * 1024;
+const KEEP_CAPACITY: usize = 1024 * 1024;
+/// Of those larger than this a thread keeps one: were none kept, the allocator would give their pages back and get them anew for
+/// each long message.
+const LARGE: usize = 64 * 1024;
 /// How many spare buffers a thread keeps: nested encoding (an emit inside a `Serialize`) needs more than one.
 const KEEP_COUNT: usize = 8;
 
@@ -38,7 +41,8 @@ impl Drop for Scratch {
         // A thread that is going down has no pool any more: then the buffer is simply freed.
         let _ = SPARE.try_with(|spare| {
             let mut spare = spare.borrow_mut();
-            if spare.len() < KEEP_COUNT {
+            let is_one_too_many = buffer.capacity() > LARGE && spare.iter().any(|kept| kept.capacity() > LARGE);
+            if spare.len() < KEEP_COUNT && !is_one_too_many {
                 spare.push(buffer);
             }
         });
@@ -80,5 +84,15 @@ mod tests {
         huge.reserve(KEEP_CAPACITY + 1);
         drop(huge);
         SPARE.with(|spare| assert!(spare.borrow().iter().all(|kept| kept.capacity() <= KEEP_CAPACITY)));
+    }
+
+    #[test]
+    fn one_large_buffer_is_kept() {
+        let mut both = [Scratch::take(), Scratch::take()];
+        for large in &mut both {
+            large.reserve(LARGE + 1);
+        }
+        drop(both);
+        SPARE.with(|spare| assert_eq!(spare.borrow().iter().filter(|kept| kept.capacity() > LARGE).count(), 1));
     }
 }
