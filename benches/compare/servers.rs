@@ -23,8 +23,14 @@ const ECHO: &[&str] = &["../target/release/examples/echo"];
 const NODE: &[&str] = &["node", "node/server.mjs"];
 const SOCKETIOXIDE: &[&str] = &["target/release/socketioxide"];
 
-pub const CONTESTANTS: [Contestant; 9] = [
+pub const CONTESTANTS: [Contestant; 10] = [
     Contestant { name: FLOOR, command: &["target/release/floor"], flavour: "plain", own: false },
+    Contestant {
+        name: "sockets and serde_json",
+        command: &["target/release/floor", "serde"],
+        flavour: "plain",
+        own: false,
+    },
     Contestant { name: "socketio, plain WebSocket", command: ECHO, flavour: "plain", own: true },
     Contestant { name: "socketio, Socket.IO", command: ECHO, flavour: "socketio", own: true },
     Contestant { name: "axum, hand-written", command: &["target/release/axum"], flavour: "plain", own: false },

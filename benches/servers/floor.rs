@@ -1,9 +1,14 @@
 //! The floor: what sockets alone cost. It reads what has arrived, looks at one byte of each message to see what is wanted,
 //! and writes all answers at once. It parses no JSON, checks nothing, and knows no event: no server can be of use and do less.
+//!
+//! With the argument `serde` it parses each message with serde_json into the types that it is made of, and writes the answer from
+//! these: what typed messages cost at least.
 
 mod shared;
 
+use serde::{Deserialize, Serialize};
 use shared::listen;
+use std::borrow::Cow;
 use std::io;
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,6 +19,27 @@ use tungstenite::handshake::derive_accept_key;
 const EVENT: &[u8] = br#"{"event":""#;
 /// An ack is the message without this, so that what is left is its id and its data.
 const ACK: &[u8] = br#""event":"ack","#;
+
+#[derive(Deserialize, Serialize)]
+struct Envelope<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<u64>,
+    #[serde(borrow)]
+    data: Message<'a>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Message<'a> {
+    #[serde(borrow)]
+    t: Cow<'a, str>,
+    #[serde(borrow)]
+    user: Cow<'a, str>,
+    room: u32,
+    #[serde(borrow)]
+    text: Cow<'a, str>,
+}
 
 type Everyone = Arc<Mutex<Vec<Arc<TcpStream>>>>;
 
@@ -44,24 +70,71 @@ fn frame(bytes: &[u8]) -> Option<(usize, usize)> {
     (bytes.len() >= header + 4 + length).then_some((header + 4, length))
 }
 
-fn append_header(out: &mut Vec<u8>, length: usize) {
-    out.push(0x81);
-    match length {
-        0..126 => out.push(length as u8),
+/// The header of a text message, and its length.
+fn header(length: usize) -> ([u8; 10], usize) {
+    let mut header = [0x81; 10];
+    let size = match length {
+        0..126 => {
+            header[1] = length as u8;
+            2
+        }
         126..0x1_0000 => {
-            out.push(126);
-            out.extend_from_slice(&(length as u16).to_be_bytes());
+            header[1] = 126;
+            header[2..4].copy_from_slice(&(length as u16).to_be_bytes());
+            4
         }
         _ => {
-            out.push(127);
-            out.extend_from_slice(&(length as u64).to_be_bytes());
+            header[1] = 127;
+            header[2..].copy_from_slice(&(length as u64).to_be_bytes());
+            10
+        }
+    };
+    (header, size)
+}
+
+fn append_header(out: &mut Vec<u8>, length: usize) {
+    let (header, size) = header(length);
+    out.extend_from_slice(&header[..size]);
+}
+
+/// Answers a message without looking into it.
+fn copied(payload: &[u8], own: &mut Vec<u8>, all: &mut Vec<u8>) {
+    match payload.get(EVENT.len()) {
+        Some(b'a') => {
+            append_header(own, payload.len() - ACK.len());
+            own.push(b'{');
+            own.extend_from_slice(&payload[1 + ACK.len()..]);
+        }
+        kind => {
+            let out = if kind == Some(&b'b') { all } else { own };
+            append_header(out, payload.len());
+            out.extend_from_slice(payload);
         }
     }
 }
 
+/// Answers a message with what serde_json reads and writes.
+fn parsed(payload: &[u8], own: &mut Vec<u8>, all: &mut Vec<u8>) {
+    let Ok(mut envelope) = serde_json::from_slice::<Envelope<'_>>(payload) else { return };
+    let out = if envelope.event == Some("broadcast") { all } else { own };
+    envelope.event.take_if(|event| *event == "ack");
+    // Most headers are of this length.
+    const ROOM: usize = 4;
+    let start = out.len();
+    out.extend_from_slice(&[0; ROOM]);
+    if serde_json::to_writer(&mut *out, &envelope).is_err() {
+        return out.truncate(start);
+    }
+    let (header, size) = header(out.len() - start - ROOM);
+    out.splice(start..start + ROOM, header[..size].iter().copied());
+}
+
+/// How a message is answered.
+type Answer = fn(&[u8], &mut Vec<u8>, &mut Vec<u8>);
+
 /// Appends the answers to all whole frames, those for the sender and those for everyone; says how much is done with, or
 /// nothing at a close frame.
-fn answer(bytes: &mut [u8], own: &mut Vec<u8>, all: &mut Vec<u8>) -> Option<usize> {
+fn answer(bytes: &mut [u8], own: &mut Vec<u8>, all: &mut Vec<u8>, answer: Answer) -> Option<usize> {
     let mut done = 0;
     while let Some((header, length)) = frame(&bytes[done..]) {
         let opcode = bytes[done] & 0x0f;
@@ -76,18 +149,7 @@ fn answer(bytes: &mut [u8], own: &mut Vec<u8>, all: &mut Vec<u8>) -> Option<usiz
             word.copy_from_slice(&plain.to_ne_bytes());
         }
         words.into_remainder().iter_mut().zip(mask).for_each(|(byte, mask)| *byte ^= mask);
-        match payload.get(EVENT.len()) {
-            Some(b'a') => {
-                append_header(own, length - ACK.len());
-                own.push(b'{');
-                own.extend_from_slice(&payload[1 + ACK.len()..]);
-            }
-            kind => {
-                let out = if kind == Some(&b'b') { &mut *all } else { &mut *own };
-                append_header(out, length);
-                out.extend_from_slice(payload);
-            }
-        }
+        answer(payload, own, all);
         done += header + length;
     }
     Some(done)
@@ -104,7 +166,7 @@ async fn write(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-async fn talk(stream: &TcpStream, everyone: &Everyone) -> io::Result<()> {
+async fn talk(stream: &TcpStream, everyone: &Everyone, how: Answer) -> io::Result<()> {
     // Nothing is held before the first message.
     let (mut read, mut used) = (Vec::new(), 0_usize);
     let (mut own, mut all) = (Vec::new(), Vec::new());
@@ -117,7 +179,7 @@ async fn talk(stream: &TcpStream, everyone: &Everyone) -> io::Result<()> {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
             Err(error) => return Err(error),
         }
-        let Some(done) = answer(&mut read[..used], &mut own, &mut all) else { return Ok(()) };
+        let Some(done) = answer(&mut read[..used], &mut own, &mut all, how) else { return Ok(()) };
         read.copy_within(done..used, 0);
         used -= done;
         write(stream, &own).await?;
@@ -132,13 +194,13 @@ async fn talk(stream: &TcpStream, everyone: &Everyone) -> io::Result<()> {
     }
 }
 
-async fn serve(mut stream: TcpStream, everyone: Everyone) -> io::Result<()> {
+async fn serve(mut stream: TcpStream, everyone: Everyone, how: Answer) -> io::Result<()> {
     stream.set_nodelay(true)?;
     upgrade(&mut stream).await?;
     let stream = Arc::new(stream);
     let lock = || everyone.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     lock().push(stream.clone());
-    let end = talk(&stream, &everyone).await;
+    let end = talk(&stream, &everyone, how).await;
     lock().retain(|other| !Arc::ptr_eq(other, &stream));
     end
 }
@@ -147,8 +209,9 @@ async fn serve(mut stream: TcpStream, everyone: Everyone) -> io::Result<()> {
 async fn main() -> io::Result<()> {
     let listener = listen("floor").await?;
     let everyone = Everyone::default();
+    let how = if std::env::args().any(|argument| argument == "serde") { parsed } else { copied };
     loop {
         let (stream, _) = listener.accept().await?;
-        tokio::spawn(serve(stream, everyone.clone()));
+        tokio::spawn(serve(stream, everyone.clone(), how));
     }
 }
