@@ -9,8 +9,9 @@ use futures_util::{SinkExt, StreamExt};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use serde_json::Value;
-use socketio::{Hub, Socket, event, events};
+use serde_json::{Value, json};
+use socketio::{EmitError, Hub, Socket, event, events};
+use socketio_tests::serve;
 use std::net::SocketAddr;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_tungstenite::client_async;
@@ -101,4 +102,22 @@ async fn the_tcp_stream_is_taken_out_of_every_http_server() {
         let (seen, own) = seen_address(server).await;
         assert_eq!(seen, own.to_string());
     }
+}
+
+/// Sends everyone else far more than an outbox holds.
+#[event("flood")]
+fn flood(socket: &Socket) -> Result<(), EmitError> {
+    (0..3_000).try_for_each(|number| socket.broadcast(("flooded", number), true))
+}
+
+#[tokio::test]
+async fn what_the_kernel_takes_at_once_does_not_fill_the_outbox_of_a_client_whose_task_sleeps() {
+    let server = serve(Hub::builder().events(events![flood]).outbox(300, 1_000_000).build().expect("a hub")).await;
+    let mut sender = server.connect("sender").await;
+    let mut receiver = server.connect("receiver").await;
+    assert_eq!(sender.ask("flood", ()).await, json!({ "id": "ask" }));
+    for number in 0..3_000 {
+        assert_eq!(receiver.json().await, json!({ "event": "flooded", "data": number }));
+    }
+    assert_eq!(receiver.ask("flood", ()).await, json!({ "id": "ask" }));
 }
