@@ -8,6 +8,7 @@ use socketio_tests::{Client, Gate, Log, Seen, Server, log, serve_router, soon};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 const SEPARATOR: &str = "\u{1e}";
@@ -82,8 +83,13 @@ impl<'a> Poller<'a> {
     }
 
     async fn post(&self, body: &str) -> Pending {
+        self.post_with("", body).await
+    }
+
+    /// A POST with more headers, each of which ends with a line break.
+    async fn post_with(&self, headers: &str, body: &str) -> Pending {
         let head = "HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length:";
-        self.request(format!("POST {} {head} {}\r\n\r\n{body}", self.path, body.len())).await
+        self.request(format!("POST {} {head} {}\r\n{headers}\r\n{body}", self.path, body.len())).await
     }
 
     /// Tries a WebSocket, up to the answer.
@@ -209,6 +215,28 @@ async fn who_posts_and_never_polls_is_sent_away() {
     assert_eq!(poll.answer().await.0, 200);
     seen.expect(&["disconnect overflow"]).await;
     post.answer().await;
+}
+
+/// Handlers may ask for them, so they are kept as long as the events.
+#[tokio::test]
+async fn the_headers_that_events_came_with_fill_the_inbox_as_well() {
+    let (log, mut seen) = log();
+    let gate = Gate::default();
+    let hub = Hub::builder().state(gate.clone()).state(log).events(events![wait, note]).inbox(1_000, 64 * 1024);
+    let server = serve(hub.build().expect("a hub")).await;
+    let client = Poller::connect(&server).await;
+    client.post(r#"42["wait"]"#).await.answer().await;
+    handler_waits(&gate).await;
+    let header = format!("x-long: {}\r\n", "x".repeat(20_000));
+    for number in 0..3 {
+        let body = format!(r#"42["note","{number}"]"#);
+        assert_eq!(client.post_with(&header, &body).await.answer().await.0, 200, "{number}");
+    }
+    let mut fourth = Box::pin(client.post_with(&header, r#"42["note","3"]"#).await.answer());
+    timeout(Duration::from_millis(300), &mut fourth).await.expect_err("no more is read than the inbox holds");
+    gate.open();
+    assert_eq!(fourth.await.0, 200);
+    seen.expect(&["0", "1", "2", "3"]).await;
 }
 
 /// The client goes over while a POST of its own is still being read.

@@ -70,14 +70,14 @@ impl Executor {
         if self.task.is_none() && self.queue.is_empty() && !is_crowded(&incoming) {
             self.begin(incoming, context);
         } else {
-            self.queued_bytes += incoming.subject.size();
+            self.queued_bytes += incoming.size();
             self.queue.push_back(incoming);
         }
     }
 
     /// Runs an event before those that wait.
     pub(crate) fn submit_first(&mut self, incoming: Incoming) {
-        self.queued_bytes += incoming.subject.size();
+        self.queued_bytes += incoming.size();
         self.queue.push_front(incoming);
     }
 
@@ -164,7 +164,7 @@ impl Executor {
                 None if self.queue.front().is_some_and(is_crowded) => return Progress::More,
                 None => match self.queue.pop_front() {
                     Some(incoming) => {
-                        self.queued_bytes -= incoming.subject.size();
+                        self.queued_bytes -= incoming.size();
                         self.begin(incoming, context);
                     }
                     None if self.last.is_some() && self.concurrent.is_none() => {
@@ -196,7 +196,7 @@ impl Executor {
     /// sake, and stays: that it was accepted, or that something failed.
     pub(crate) fn drop_queued(&mut self) {
         self.queue.retain(|incoming| !incoming.came_in());
-        self.queued_bytes = self.queue.iter().map(|incoming| incoming.subject.size()).sum();
+        self.queued_bytes = self.queue.iter().map(Incoming::size).sum();
     }
 
     /// Runs `last` when everything else is done.

@@ -90,8 +90,8 @@ impl Subject {
         })
     }
 
-    /// How many bytes of what was received it holds on to.
-    pub(crate) fn size(&self) -> usize {
+    /// How many bytes it holds on to of the messages that it was received in.
+    fn size(&self) -> usize {
         match self {
             Self::Event(event) => {
                 let attachments = event.attachments.iter().flat_map(|attachments| attachments.iter());
@@ -265,6 +265,11 @@ impl Incoming {
     /// The request that it came with.
     pub(crate) fn request(&self) -> &Request {
         self.request.as_deref().unwrap_or_else(|| &self.socket.peer().request)
+    }
+
+    /// How many bytes of what was received it holds on to.
+    pub(crate) fn size(&self) -> usize {
+        self.subject.size() + self.request.as_ref().map_or(0, |request| request.share())
     }
 
     /// Whether it was received, and not brought about by this side or by the connection's beginning and end.

@@ -266,7 +266,7 @@ impl Builder {
     }
 
     /// How many received events of one client may wait for a handler, and how many bytes of them, before reading pauses.
-    /// Default: 256 and 64 KiB.
+    /// What is [kept](Self::keep_headers) of a POST's headers counts among the bytes. Default: 256 and 64 KiB.
     pub fn inbox(mut self, events: usize, bytes: usize) -> Self {
         self.config.inbox = Bounds { messages: events, bytes };
         self

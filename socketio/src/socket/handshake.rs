@@ -21,6 +21,8 @@ use crate::wire::envelope::Args;
 pub(crate) struct Request {
     entries: Box<[u8]>,
     peer: Option<SocketAddr>,
+    /// How many of its bytes each event counts for that it brought; none where it is the connection's own.
+    share: u32,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -50,7 +52,18 @@ impl Request {
                 push(&mut entries, Kind::Header, name.as_str().as_bytes(), value.as_bytes());
             }
         }
-        Self { entries: entries.into(), peer }
+        Self { entries: entries.into(), peer, share: 0 }
+    }
+
+    /// A request that brings this many packets, and is kept as long as their events.
+    pub(crate) fn shared_by(self, packets: usize) -> Self {
+        let share = self.entries.len().div_ceil(packets.max(1));
+        Self { share: u32::try_from(share).unwrap_or(u32::MAX), ..self }
+    }
+
+    /// How many bytes each of the events counts for.
+    pub(crate) fn share(&self) -> usize {
+        self.share as usize
     }
 
     /// Fills in the address, if the HTTP server did not tell it.

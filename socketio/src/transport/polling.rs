@@ -275,7 +275,8 @@ impl Options {
         };
         posting.is_over = true;
         let (done, understood) = oneshot::channel();
-        let post = Post { body, request: Arc::new(self.kept(parts, params)), done };
+        let request = Arc::new(self.kept(parts, params).shared_by(body.packets()));
+        let post = Post { body, request, done };
         if !peer.mailbox.post(Mail::Asked(Asked::Post(post))) {
             return self.unknown(parts);
         }
