@@ -2,8 +2,10 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use socketio::{BuildError, ContractViolation, Hub, Socket, contract, event, events};
+use serde::de::DeserializeOwned;
+use socketio::{BuildError, Builder, ContractViolation, Hub, Socket, contract, event, events, handlers};
 use socketio_tests::serve;
+use std::marker::PhantomData;
 use ts_rs::TS;
 
 #[event("greet")]
@@ -78,6 +80,46 @@ fn contracts_add_up() {
     assert!(hub.contract::<Greetings>().contract::<Leaving>().build().is_ok());
 }
 
+struct Shelf<T>(PhantomData<T>);
+
+#[handlers]
+impl<T: DeserializeOwned + Serialize + Send + Sync + 'static> Shelf<T> {
+    #[event("put")]
+    fn put(&self, item: T) -> T {
+        item
+    }
+}
+
+contract! {
+    Texts { "/" { receives [Shelf::<String>::put] } }
+}
+
+#[test]
+fn methods_of_a_type_with_other_parameters_are_others() {
+    assert!(Hub::builder().events(Shelf::<String>(PhantomData)).contract::<Texts>().build().is_ok());
+    let built = Hub::builder().events(Shelf::<u32>(PhantomData)).contract::<Texts>().build();
+    let Err(BuildError::OtherHandler { handler, described, .. }) = built else { panic!("{built:?}") };
+    let path = "contracts::Shelf";
+    assert_eq!((handler, described), (format!("{path}<u32>::put"), format!("{path}<alloc::string::String>::put")));
+}
+
+#[test]
+fn functions_of_one_name_in_two_functions_are_others() {
+    fn contracted(builder: Builder) -> Builder {
+        #[event("same")]
+        fn same(_text: String) {}
+
+        contract! { Same { "/" { receives [same] } } }
+        builder.contract::<Same>()
+    }
+
+    #[event("same")]
+    fn same(_text: u32) {}
+
+    let built = contracted(Hub::builder().events(events![same])).build();
+    assert!(matches!(built, Err(BuildError::OtherHandler { .. })), "{built:?}");
+}
+
 mod another {
     use super::other;
     use socketio::contract;
@@ -143,7 +185,7 @@ async fn what_is_emitted_and_not_in_the_contract_is_found_once() {
 }
 
 mod rooms {
-    use super::{Asked, Greeted};
+    use super::Greeted;
     use serde::Serialize;
     use socketio::{contract, event};
 
@@ -157,7 +199,7 @@ mod rooms {
 
     contract! {
         pub(super) Rooms {
-            "/room-1" { emits [Asked] }
+            "/room-1" { emits [Moved] }
             "/room-{id}" { emits [Greeted] }
         }
     }
@@ -187,10 +229,21 @@ async fn namespaces_of_one_pattern_count_as_one() {
 #[tokio::test]
 async fn a_namespace_of_its_own_is_none_of_the_pattern() {
     let hub = Hub::builder().contract::<rooms::Rooms>().build().unwrap();
-    hub.of("/room-1").broadcast(&Asked).unwrap();
+    hub.of("/room-1").broadcast(&rooms::Moved).unwrap();
     assert_eq!(hub.contract_violations(), []);
     hub.of("/room-1").broadcast(&Greeted { name: String::new() }).unwrap();
     let expected = ContractViolation::UnknownEvent { event: "greeted".into(), namespace: "/room-1".into() };
+    assert_eq!(hub.contract_violations(), [expected]);
+}
+
+/// A client that answers as its types say would call what it was not given.
+#[cfg(debug_assertions)]
+#[tokio::test]
+async fn a_question_that_asks_for_no_answer_is_found() {
+    let hub = Hub::builder().events(events![greet]).contract::<Greetings>().build().unwrap();
+    hub.broadcast(&Asked).unwrap();
+    hub.broadcast(("asked", 1)).unwrap();
+    let expected = ContractViolation::NotAsked { event: "asked".into(), namespace: "/".into() };
     assert_eq!(hub.contract_violations(), [expected]);
 }
 

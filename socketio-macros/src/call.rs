@@ -12,9 +12,10 @@ use crate::krate;
 use crate::signature::{Handler, Output};
 
 /// The entry of a handler that can't be called because it has errors.
-pub(crate) fn stub(handler: &Handler, this: Option<&Type>) -> TokenStream {
+pub(crate) fn stub(handler: &Handler) -> TokenStream {
     let krate = krate::path();
-    let source = source(handler, this);
+    let Handler { ident, names, .. } = handler;
+    let function = ident.unraw().to_string();
     quote! {
         #krate::__private::Handler {
             key: #krate::__private::Key::Invalid,
@@ -22,20 +23,15 @@ pub(crate) fn stub(handler: &Handler, this: Option<&Type>) -> TokenStream {
             call: #krate::__private::Call::Sync(|_| #krate::__private::Outcome::Done),
             concurrent: false,
             needs: &[],
-            source: #source,
+            source: #krate::__private::Source::unknown(#function, &[#(#names),*]),
         }
     }
 }
 
-/// The entry of a handler. `callee` is the function's path; `this` the type that it is a method of.
-pub(crate) fn entry(
-    attribute: &Attribute,
-    handler: &Handler,
-    callee: &TokenStream,
-    this: Option<&Type>,
-) -> TokenStream {
+/// The entry of a handler. `callee` is the function's path.
+pub(crate) fn entry(attribute: &Attribute, handler: &Handler, callee: &TokenStream, is_method: bool) -> TokenStream {
     let krate = krate::path();
-    let source = source(handler, this);
+    let source = source(handler, is_method);
     let key = key(attribute, handler);
     let doc = &handler.doc;
     let concurrent = attribute.concurrent.is_some();
@@ -57,15 +53,17 @@ pub(crate) fn entry(
     }
 }
 
-/// Where the function is written.
-fn source(handler: &Handler, this: Option<&Type>) -> TokenStream {
+/// Which function it is.
+fn source(handler: &Handler, is_method: bool) -> TokenStream {
     let krate = krate::path();
     let Handler { ident, names, .. } = handler;
     let function = ident.unraw().to_string();
-    let scope = this.map(|this| format!("::<{}>", this.to_token_stream().to_string().replace(' ', "")));
+    let of = if is_method { quote!(Self) } else { ident.to_token_stream() };
     quote! {
         #krate::__private::Source {
-            scope: ::core::concat!(::core::module_path!(), #scope),
+            id: ::core::any::TypeId::of::<#of>(),
+            name: ::core::any::type_name::<#of>,
+            is_method: #is_method,
             function: #function,
             parameters: &[#(#names),*],
         }

@@ -60,9 +60,9 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let (entry, checks) = match errors.is_empty() {
         true => {
             let checks = checks::of_handler(&attribute, &handler).into_iter().map(|check| check.tokens);
-            (call::entry(&attribute, &handler, &ident.to_token_stream(), None), quote!(#(#checks;)*))
+            (call::entry(&attribute, &handler, &ident.to_token_stream(), false), quote!(#(#checks;)*))
         }
-        false => (call::stub(&handler, None), TokenStream::new()),
+        false => (call::stub(&handler), TokenStream::new()),
     };
     let errors = errors.into_tokens();
     let at = Extent::of(ident).start;

@@ -36,7 +36,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut methods = Vec::new();
     for item in &mut block.items {
         if let ImplItem::Fn(function) = item {
-            methods.extend(method(function, &block.self_ty, &mut errors));
+            methods.extend(method(function, &mut errors));
         }
     }
     if methods.is_empty() {
@@ -184,7 +184,7 @@ impl Method {
 }
 
 /// Takes the `#[event]` off a method and renders it; `None` if it has none.
-fn method(function: &mut ImplItemFn, this: &Type, errors: &mut Errors) -> Option<Method> {
+fn method(function: &mut ImplItemFn, errors: &mut Errors) -> Option<Method> {
     let at = function.attrs.iter().position(is_event)?;
     let attribute = function.attrs.remove(at);
     let mut own = Errors::default();
@@ -194,12 +194,11 @@ fn method(function: &mut ImplItemFn, this: &Type, errors: &mut Errors) -> Option
     let handler = signature::read(&function.sig, &function.attrs, Place::Method, &mut own);
     handler::check(&attribute, &handler, &mut own);
     let ident = &handler.ident;
-    let stub = call::stub(&handler, Some(this));
+    let stub = call::stub(&handler);
     let (entry, checks) = match own.is_empty() {
-        true => (
-            call::entry(&attribute, &handler, &quote!(Self::#ident), Some(this)),
-            checks::of_handler(&attribute, &handler),
-        ),
+        true => {
+            (call::entry(&attribute, &handler, &quote!(Self::#ident), true), checks::of_handler(&attribute, &handler))
+        }
         false => (stub.clone(), Vec::new()),
     };
     errors.extend(own);

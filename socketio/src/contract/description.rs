@@ -163,8 +163,8 @@ pub struct DescribedArguments {
     pub(super) names: std::slice::Iter<'static, &'static str>,
     pub(super) arguments: Vec<DescribedArgument>,
     pub(super) codes: Vec<&'static str>,
-    pub(super) takes_ack: bool,
-    pub(super) takes_any: bool,
+    pub(crate) takes_ack: bool,
+    pub(crate) takes_any: bool,
 }
 
 impl DescribedArguments {

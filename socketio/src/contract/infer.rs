@@ -8,14 +8,14 @@
 //! methods, and those on the value before those on a reference to it.
 
 use serde::Deserialize;
-use std::any::{TypeId, type_name};
+use std::any::type_name;
 use std::marker::PhantomData;
 
 use super::description::{
     DescribedArguments, DescribedErrors, DescribedReply, DescribedType, Emitted, NamespaceDescription, Received,
 };
 use super::{Describe, ErrorCodes};
-use crate::event::ack::{Ack, Args};
+use crate::event::ack::Args;
 use crate::event::argument::Argument;
 use crate::event::context::RawArgs;
 use crate::event::error::PayloadError;
@@ -111,9 +111,6 @@ impl<T: Deserialize<'static> + Describe + 'static> Parameter<Checked> for Result
 #[diagnostic::do_not_recommend]
 impl<T: Argument<'static> + 'static> Parameter<Context> for T {
     fn describe(payload: &mut DescribedArguments) {
-        let id = TypeId::of::<T>();
-        payload.takes_ack |= id == TypeId::of::<Ack>();
-        payload.takes_any |= id == TypeId::of::<RawArgs<'static>>();
         <T as Argument<'static>>::describe(payload);
         payload.next_parameter();
     }

@@ -101,6 +101,30 @@ impl<'a> Argument<'a> for Two {
 #[event("two")]
 fn two(_two: Two) {}
 
+/// Arguments in an argument.
+struct Wrapped {
+    ack: Ack,
+    _args: usize,
+}
+
+impl<'a> Argument<'a> for Wrapped {
+    fn from_event(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {
+        let ack = Argument::from_event(arguments)?;
+        let args: RawArgs<'_> = Argument::from_event(arguments)?;
+        Ok(Self { ack, _args: args.json().len() })
+    }
+
+    fn describe(payload: &mut DescribedArguments) {
+        <Ack as Argument>::describe(payload);
+        <RawArgs<'_> as Argument>::describe(payload);
+    }
+}
+
+#[event("wrapped")]
+fn wrapped(wrapped: Wrapped) {
+    drop(wrapped.ack);
+}
+
 struct Rooms;
 
 #[handlers]
@@ -161,7 +185,8 @@ contract! {
         /// Everyone's.
         "/" {
             receives [
-                message, inner::moved, self::inner::checked, pair, later, raw, two, Rooms::join, <Rooms>::motto, Shelf::<u8>::put,
+                message, inner::moved, self::inner::checked, pair, later, raw, two, wrapped, Rooms::join, <Rooms>::motto,
+                Shelf::<u8>::put,
                 #[cfg(not(test))] nothing_of_that_name,
             ]
             emits [Said, Question, Listed<u8>]
@@ -205,7 +230,7 @@ fn namespaces_stand_in_the_order_in_which_they_are_written() {
     let namespaces: Vec<_> = description.namespaces.iter().map(|namespace| (namespace.path, namespace.doc)).collect();
     assert_eq!(namespaces, [("/", "Everyone's."), ("/admin", ""), ("/room-{id}", "")]);
     let names: Vec<_> = description.namespaces[0].receives.iter().map(|event| event.name).collect();
-    assert_eq!(names, ["message", "move", "checked", "pair", "later", "raw", "two", "join", "motto", "put"]);
+    assert_eq!(names, ["message", "move", "checked", "pair", "later", "raw", "two", "wrapped", "join", "motto", "put"]);
 }
 
 #[test]
@@ -243,6 +268,9 @@ fn what_no_signature_says_is_left_open() {
     assert_eq!(arguments(&later, &types![Binary]), [("data", false)]);
     assert_eq!((replies(&later), &later.errors), (None, &DescribedErrors::Any));
     assert!(received("raw").takes_any);
+    let wrapped = received("wrapped");
+    assert!(wrapped.takes_any);
+    assert_eq!((replies(&wrapped), &wrapped.errors), (None, &DescribedErrors::Any));
     let two = received("two");
     assert_eq!(arguments(&two, &types![u8, Option<String>]), [("two", false), ("two", true)]);
     assert_eq!(two.errors, DescribedErrors::Codes { of: None, codes: &[], of_parameters: vec!["not_two"] });
@@ -253,7 +281,7 @@ fn methods_are_handlers_too() {
     let join = received("join");
     assert_eq!(arguments(&join, &types![Cow<'_, str>]), [("room", false)]);
     assert_eq!((join.doc, join.errors), ("Joins.", DescribedErrors::Any));
-    assert_eq!(join.source.path(), "socketio::contract::tests::<Rooms>::join");
+    assert_eq!(join.source.path(), "socketio::contract::tests::Rooms::join");
     assert_eq!(replies(&received("motto")), Some(&types![&str][..]));
     assert_eq!(arguments(&received("put"), &types![u8]), [("at", false)]);
 }

@@ -64,6 +64,17 @@ pub enum ContractViolation {
         /// The namespace, or the pattern of those that come and go.
         namespace: String,
     },
+    /// The contract tells clients to answer, and no answer was asked for.
+    #[error(
+        "the event `{event}` was emitted in the namespace `{namespace}` without asking for an answer, which the contract tells clients \
+         to give: use `request`"
+    )]
+    NotAsked {
+        /// The event's name.
+        event: String,
+        /// The namespace, or the pattern of those that come and go.
+        namespace: String,
+    },
 }
 
 impl ContractViolation {
@@ -73,7 +84,8 @@ impl ContractViolation {
             Self::UnknownEvent { event, .. }
             | Self::OtherPayload { event, .. }
             | Self::UnknownCode { event, .. }
-            | Self::NoAnswer { event, .. } => event,
+            | Self::NoAnswer { event, .. }
+            | Self::NotAsked { event, .. } => event,
         }
     }
 
@@ -83,7 +95,8 @@ impl ContractViolation {
             Self::UnknownEvent { namespace, .. }
             | Self::OtherPayload { namespace, .. }
             | Self::UnknownCode { namespace, .. }
-            | Self::NoAnswer { namespace, .. } => namespace,
+            | Self::NoAnswer { namespace, .. }
+            | Self::NotAsked { namespace, .. } => namespace,
         }
     }
 }
@@ -192,11 +205,15 @@ impl Watching {
             let described = (first.payload.name)();
             return Some(ContractViolation::OtherPayload { event, namespace, emitted, described });
         }
-        if packet.ack().is_some() && fitting.all(|known| known.answer.is_none()) {
-            let (event, namespace) = names();
-            return Some(ContractViolation::NoAnswer { event, namespace });
+        let is_asked = packet.ack().is_some();
+        if fitting.any(|known| known.answer.is_some() == is_asked) {
+            return None;
         }
-        None
+        let (event, namespace) = names();
+        Some(match is_asked {
+            true => ContractViolation::NoAnswer { event, namespace },
+            false => ContractViolation::NotAsked { event, namespace },
+        })
     }
 }
 

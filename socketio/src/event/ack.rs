@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::argument::{Argument, Arguments};
 use super::error::EventError;
 use super::reply::Encode;
+use crate::contract::DescribedArguments;
 use crate::selection::EmitError;
 use crate::socket::Socket;
 use crate::wire::payload::Payload;
@@ -113,6 +114,10 @@ impl Ack {
 impl<'a> Argument<'a> for Ack {
     fn from_event(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {
         Ok(arguments.incoming.take_ack())
+    }
+
+    fn describe(payload: &mut DescribedArguments) {
+        payload.takes_ack = true;
     }
 }
 

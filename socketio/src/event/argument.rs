@@ -57,7 +57,8 @@ pub trait Argument<'a, M = Context>: Sized {
     /// An error is the event's answer, and the handler is not called.
     fn from_event(arguments: &mut Arguments<'a>) -> Result<Self, EventError>;
 
-    /// Tells a [`contract!`](crate::contract!) which arguments it takes out of the payload, and with which codes it fails. Default: none.
+    /// Tells a [`contract!`](crate::contract!) which arguments it takes out of the payload, and with which codes it fails. One
+    /// that is made of others lets these tell it: `<Ack as Argument>::describe(payload)`. Default: none.
     fn describe(_payload: &mut DescribedArguments) {}
 }
 

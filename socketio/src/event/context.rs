@@ -10,6 +10,7 @@ use super::disconnect::Disconnect;
 use super::error::{EventError, PayloadError};
 use super::incoming::Subject;
 use super::marker;
+use crate::contract::DescribedArguments;
 use crate::socket::handshake::Handshake;
 use crate::wire::binary::Attachments;
 use crate::wire::envelope::Args;
@@ -113,6 +114,10 @@ impl<'a> RawArgs<'a> {
 impl<'a> Argument<'a> for RawArgs<'a> {
     fn from_event(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {
         Ok(Self::new(arguments.incoming.args(), arguments.incoming.attachments()))
+    }
+
+    fn describe(payload: &mut DescribedArguments) {
+        payload.takes_any = true;
     }
 }
 

@@ -1,7 +1,7 @@
 //! The description of a handler: what it is registered for, how it is called, and what it needs.
 
 use futures_util::future::BoxFuture;
-use std::any::TypeId;
+use std::any::{TypeId, type_name};
 
 use super::error::EventError;
 use super::incoming::Incoming;
@@ -33,23 +33,38 @@ impl Handler {
     }
 }
 
-/// Where a handler's function is written, and what its parameters are called there.
+/// Which function a handler is, and what its parameters are called.
 #[doc(hidden)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Source {
-    /// The module; for a method the module and the type.
-    pub scope: &'static str,
+    /// The type that stands for it: of a function its companion, of a method the type that it is one of.
+    pub id: TypeId,
+    /// What that type is called, with its path.
+    pub name: fn() -> &'static str,
+    pub is_method: bool,
     pub function: &'static str,
     /// One for each parameter but `self`; empty where it is a pattern.
     pub parameters: &'static [&'static str],
 }
 
 impl Source {
-    pub const NOWHERE: Self = Self { scope: "", function: "", parameters: &[] };
+    pub const NOWHERE: Self = Self::unknown("", &[]);
+
+    /// Of a function that can't be called.
+    pub const fn unknown(function: &'static str, parameters: &'static [&'static str]) -> Self {
+        Self { id: TypeId::of::<()>(), name: type_name::<()>, is_method: false, function, parameters }
+    }
 
     /// What an error calls the function.
     pub(crate) fn path(&self) -> String {
-        format!("{}::{}", self.scope, self.function)
+        let name = (self.name)();
+        if self.is_method { format!("{name}::{}", self.function) } else { name.to_owned() }
+    }
+}
+
+impl PartialEq for Source {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id && self.function == other.function
     }
 }
 
