@@ -63,7 +63,7 @@ pub trait Contract {
         typescript::export(path.as_ref(), &Self::typescript())
     }
 
-    /// Sees in a test that a file is what [`export`](Self::export) would write. With the variable `SOCKETIO_EXPORT` set, it writes it.
+    /// Sees in a test that a file is what [`export`](Self::export) would write. With the variable `SOCKETIO_EXPORT=1` it writes it.
     ///
     /// # Panics
     ///

@@ -1,6 +1,7 @@
 //! The exported file on disk: written, or compared with what it should be.
 
 use similar::TextDiff;
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -22,7 +23,7 @@ pub(crate) fn export(path: &Path, text: &str) -> io::Result<()> {
 /// Fails where the file is not what it should be.
 #[track_caller]
 pub(crate) fn assert_exported(path: &Path, text: &str) {
-    if std::env::var_os(UPDATE).is_some() {
+    if is_on(std::env::var_os(UPDATE).as_deref()) {
         let written = export(path, text);
         return written.unwrap_or_else(|error| panic!("{} can't be written: {error}", path.display()));
     }
@@ -34,6 +35,11 @@ pub(crate) fn assert_exported(path: &Path, text: &str) {
         }
         Err(error) => panic!("{} can't be read: {error}\n\n{help}", path.display()),
     }
+}
+
+/// Whether a variable says yes: whatever it says, but for nothing and `0`.
+fn is_on(value: Option<&OsStr>) -> bool {
+    value.is_some_and(|value| !value.is_empty() && value != "0")
 }
 
 /// The file, with the ends of its lines as they were written, whatever a version control system has made of them.
@@ -67,6 +73,12 @@ fn difference(known: &str, wanted: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_variable_can_say_no() {
+        assert!(is_on(Some(OsStr::new("1"))));
+        assert!(![None, Some(""), Some("0")].map(|value| value.map(OsStr::new)).into_iter().any(is_on));
+    }
 
     #[test]
     fn a_difference_shows_what_is_around_it() {
