@@ -29,6 +29,7 @@ enum Task {
 #[derive(Default)]
 pub(crate) struct Executor {
     task: Option<Task>,
+    /// The box of the event that ran last, so that the next one needs none of its own.
     spare: Spare,
     queue: VecDeque<Incoming>,
     /// How many bytes of what was received the queue holds on to.
