@@ -178,12 +178,14 @@ fn emit(item: &Item<Type>, namespace: &Ident) -> TokenStream {
     let emitted = at.call(quote_spanned!(at.end=> #start #ty >), TokenStream::new());
     let asked = Ident::new("asked", at.start);
     let answer = at.call(quote_spanned!(at.end=> (&#asked).answer), TokenStream::new());
+    let reply = at.call(quote_spanned!(at.end=> (&#asked).reply), TokenStream::new());
     quote_spanned! {local=>
         #conditions
         {
             let (emitted, #asked) = #emitted;
-            let answer = #answer;
-            #namespace.emits(emitted, answer);
+            let #asked = #answer;
+            let reply = #reply;
+            #namespace.emits(emitted, reply);
         }
     }
 }

@@ -121,7 +121,7 @@ pub struct Emitted {
     pub(crate) doc: &'static str,
     pub(crate) payload: DescribedType,
     /// The answer that is asked of the client, if the payload type is a [`Request`](crate::Request).
-    pub(crate) answer: Option<DescribedType>,
+    pub(crate) answer: Option<DescribedReply>,
 }
 
 /// A Rust type, and what the exports make of it.

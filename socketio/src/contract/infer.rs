@@ -296,21 +296,29 @@ impl<T> NoErrors for &Returned<T> {
 pub struct Emits<E>(pub(super) PhantomData<fn() -> E>);
 
 impl<E: Request> Emits<E> {
-    pub fn answer(&self) -> Option<DescribedType>
-    where
-        E::Answer: Describe + 'static,
-    {
-        Some(DescribedType::of::<E::Answer>())
+    /// It is asked for as a handler's reply is.
+    pub fn answer(&self) -> Returned<E::Answer> {
+        Returned(PhantomData)
+    }
+}
+
+/// Stands for the answer of what asks for none.
+#[derive(Debug)]
+pub struct Unasked;
+
+impl Unasked {
+    pub fn reply(&self) -> Option<DescribedReply> {
+        None
     }
 }
 
 pub trait NoAnswer {
-    fn answer(&self) -> Option<DescribedType>;
+    fn answer(&self) -> Unasked;
 }
 
 impl<E> NoAnswer for &Emits<E> {
-    fn answer(&self) -> Option<DescribedType> {
-        None
+    fn answer(&self) -> Unasked {
+        Unasked
     }
 }
 
@@ -338,7 +346,7 @@ impl NamespaceDescription {
     }
 
     #[doc(hidden)]
-    pub fn emits(&mut self, emitted: Emitted, answer: Option<DescribedType>) {
-        self.emits.push(Emitted { answer, ..emitted });
+    pub fn emits(&mut self, emitted: Emitted, answer: impl Into<Option<DescribedReply>>) {
+        self.emits.push(Emitted { answer: answer.into(), ..emitted });
     }
 }

@@ -173,6 +173,22 @@ struct Said<'a> {
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 struct Question;
 
+macro_rules! questions {
+    ($($name:literal $question:ident $answer:ty;)*) => {$(
+        #[event($name, ack = $answer)]
+        #[derive(Serialize)]
+        #[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
+        #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+        struct $question;
+    )*};
+}
+
+questions! {
+    "done" Done ();
+    "both" Both Args<(u8, String)>;
+    "perhaps" Perhaps Option<u8>;
+}
+
 #[event("listed")]
 #[derive(Serialize)]
 #[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
@@ -189,7 +205,7 @@ contract! {
                 Shelf::<u8>::put,
                 #[cfg(not(test))] nothing_of_that_name,
             ]
-            emits [Said, Question, Listed<u8>]
+            emits [Said, Question, Done, Both, Perhaps, Listed<u8>]
         }
         "/admin" { emits [Listed<String>] }
         "/room-{id}" { receives [pair] }
@@ -289,8 +305,16 @@ fn methods_are_handlers_too() {
 #[test]
 fn payload_types_say_what_is_emitted() {
     let said = emitted("said");
-    assert_eq!((said.doc, said.payload, said.answer), ("Something was said.", DescribedType::of::<Said<'_>>(), None));
-    assert_eq!(emitted("question").answer, Some(DescribedType::of::<bool>()));
+    assert_eq!((said.doc, said.payload), ("Something was said.", DescribedType::of::<Said<'_>>()));
+    assert!(said.answer.is_none());
+    let answer = |name| match emitted(name).answer {
+        Some(DescribedReply::Values(values)) => values,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(answer("question"), types![bool]);
+    assert_eq!(answer("done"), []);
+    assert_eq!(answer("both"), types![u8, String]);
+    assert_eq!(answer("perhaps"), types![Option<u8>]);
     assert_eq!(emitted("listed").payload, DescribedType::of::<Listed<u8>>());
 }
 
@@ -317,4 +341,17 @@ fn what_is_checked_is_an_argument_like_others() {
     let described = Checked::describe();
     let names = arguments(&described.namespaces[0].receives[0], &types![Short, Short, Option<Short>]);
     assert_eq!(names, [("first", false), ("second", false), ("third", true)]);
+}
+
+#[cfg(feature = "typescript")]
+#[test]
+fn answers_may_be_left_out_or_be_several() {
+    let typescript = Chat::typescript();
+    for expected in [
+        "done: (done: Done, answer: (failed?: Failed<string>) => void) => void;",
+        "both: (both: Both, answer: (...answer: [number, string] | [Failed<string>]) => void) => void;",
+        "perhaps: (perhaps: Perhaps, answer: (answer?: number | null | Failed<string>) => void) => void;",
+    ] {
+        assert!(typescript.contains(expected), "{expected} is not in {typescript}");
+    }
 }

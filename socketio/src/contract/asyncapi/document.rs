@@ -101,15 +101,21 @@ impl Events {
             self.fill(&mut message, &arguments, Maker::Client);
         }
         let message = channel.message(&name, message);
-        let mut reply = json!({ "name": format!("{} reply", event.name), "title": "the reply" });
-        match &event.reply {
-            DescribedReply::Unknown => reply["payload"] = json!({ "description": "Whatever the handler answers." }),
-            DescribedReply::Values(values) => self.fill(&mut reply, &unnamed(values), Maker::Server),
-        }
+        let reply = self.reply(event.name, &event.reply, Maker::Server);
         let codes = event.errors.codes();
         let reply = channel.message(&format!("{name}.reply"), reply);
         let error = channel.message(&format!("{name}.error"), error_message(event.name, codes.as_deref()));
         self.operation(channel, &name, "receive", event.doc, message, &[reply, error]);
+    }
+
+    /// What an event is answered with.
+    fn reply(&mut self, event: &str, reply: &DescribedReply, maker: Maker) -> Value {
+        let mut message = json!({ "name": format!("{event} reply"), "title": "the reply" });
+        match reply {
+            DescribedReply::Unknown => message["payload"] = json!({ "description": "Whatever the answer is." }),
+            DescribedReply::Values(values) => self.fill(&mut message, &unnamed(values), maker),
+        }
+        message
     }
 
     /// Adds an event that the server emits.
@@ -119,9 +125,8 @@ impl Events {
         self.fill(&mut message, &unnamed(&[event.payload]), Maker::Server);
         let message = channel.message(&name, message);
         let mut replies = Vec::new();
-        if let Some(answer) = event.answer {
-            let mut reply = json!({ "name": format!("{} reply", event.name), "title": "the reply" });
-            self.fill(&mut reply, &unnamed(&[answer]), Maker::Client);
+        if let Some(answer) = &event.answer {
+            let reply = self.reply(event.name, answer, Maker::Client);
             replies.push(channel.message(&format!("{name}.reply"), reply));
             replies.push(channel.message(&format!("{name}.error"), error_message(event.name, None)));
         }

@@ -118,11 +118,27 @@ fn heard(event: &Emitted, types: &mut Declarations) -> Vec<String> {
     let payload = types.name(event.payload.typescript);
     let name = parameter_of(&payload).unwrap_or_else(|| "payload".to_owned());
     let mut parameters = vec![format!("{name}: {payload}")];
-    if let Some(answer) = event.answer {
-        let answer = sendable(answer, types);
-        parameters.push(format!("answer: (answer: {answer} | Failed<string>) => void"));
-    }
+    parameters.extend(event.answer.as_ref().map(|answer| answered(answer, types)));
     parameters
+}
+
+/// The function with which a listener answers. An answer that may be `null` may be left out.
+fn answered(answer: &DescribedReply, types: &mut Declarations) -> String {
+    let parameters = match answer {
+        DescribedReply::Unknown => "...answer: any[]".to_owned(),
+        DescribedReply::Values(values) => {
+            let values: Vec<_> = values.iter().map(|value| sendable(*value, types)).collect();
+            match &values[..] {
+                [] => "failed?: Failed<string>".to_owned(),
+                [value] if value.split(" | ").any(|part| part == "null") => {
+                    format!("answer?: {value} | Failed<string>")
+                }
+                [value] => format!("answer: {value} | Failed<string>"),
+                values => format!("...answer: [{}] | [Failed<string>]", values.join(", ")),
+            }
+        }
+    };
+    format!("answer: ({parameters}) => void")
 }
 
 /// The parameters with which an event is sent.
