@@ -50,6 +50,14 @@ pub(crate) enum Verdict {
 #[derive(JsonSchema, Serialize, TS)]
 pub(crate) struct Checkup;
 
+/// The client is to divide.
+#[event("division", ack = Args<(u8, u8)>)]
+#[derive(JsonSchema, Serialize, TS)]
+pub(crate) struct Division {
+    dividend: u8,
+    divisor: u8,
+}
+
 /// An answer may have a field that is called `error`, and be none.
 #[derive(Deserialize, JsonSchema, Serialize, TS)]
 pub(crate) struct Health {
@@ -138,6 +146,12 @@ async fn examine(socket: &Socket) -> Result<Health, AckError> {
     socket.request(&Checkup).await
 }
 
+/// Has the client divide, and tells quotient and remainder.
+#[event("divide")]
+async fn divide(socket: &Socket, dividend: u8, divisor: u8) -> Result<Args<(u8, u8)>, AckError> {
+    socket.request(&Division { dividend, divisor }).await
+}
+
 /// Sends the file back, and answers with its content.
 #[event("upload")]
 fn upload(socket: &Socket, file: File) -> Result<Binary, EmitError> {
@@ -166,8 +180,8 @@ contract! {
     /// The server that the tests try TypeScript on.
     pub(crate) Chat {
         "/" {
-            receives [message, echo, sum, split, checked, later, ask, examine, upload, Counter::count]
-            emits [Delivered, Question, Checkup, File]
+            receives [message, echo, sum, split, checked, later, ask, examine, divide, upload, Counter::count]
+            emits [Delivered, Question, Checkup, Division, File]
         }
         /// For those who may.
         "/admin" { receives [restart] }
@@ -176,7 +190,7 @@ contract! {
 
 pub(crate) fn hub() -> Result<Hub, BuildError> {
     Hub::builder()
-        .events(events![message, echo, sum, split, checked, later, ask, examine, upload])
+        .events(events![message, echo, sum, split, checked, later, ask, examine, divide, upload])
         .events(Counter::default())
         .namespace("/admin", |admin| admin.events(events![restart]))
         .contract::<Chat>()

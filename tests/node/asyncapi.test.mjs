@@ -220,6 +220,10 @@ test('the page shows the contract, sends events and shows what comes back', asyn
     await heard('← checkup').locator('textarea').fill('{ "ok": true, "error": { "code": "tired", "message": "a little" } }');
     await heard('← checkup').locator('form.answer button').click();
     await answered('receive.examine', 'a little');
+    await send('receive.divide', [7, 2]);
+    await heard('← division').locator('textarea').fill('[3, 1]');
+    await heard('← division').locator('form.answer button').click();
+    await answered('receive.divide', '3,');
     await send('receive.sum', {});
     await operation('receive.sum').locator('.bad', { hasText: 'an array' }).waitFor();
 

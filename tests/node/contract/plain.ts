@@ -56,6 +56,9 @@ export async function run(url: string, cut: () => void): Promise<void> {
   client.on("checkup", (_checkup, answer) => answer(health));
   expect(await client.request("examine"), health);
 
+  client.on("division", ({ dividend, divisor }, answer) => answer(Math.trunc(dividend / divisor), dividend % divisor));
+  expect(await client.request("divide", 7, 2), [3, 1]);
+
   // Binary data is base64 here.
   const file = heard<string>((hear) => client.on("file", ({ content }) => hear(content)));
   const content: string = await client.request("upload", { name: "a", content: "AQID" });

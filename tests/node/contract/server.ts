@@ -28,6 +28,12 @@ export type Fault = {
   message: string;
 };
 
+/** The client is to divide. */
+export type Division = {
+  dividend: number;
+  divisor: number;
+};
+
 export type File = {
   name: string;
   content: ArrayBuffer;
@@ -59,6 +65,11 @@ export interface ServerToClientEvents {
   question: (question: Question, answer: (answer: Verdict | Failed<string>) => void) => void;
   /** The client is to say how it is. */
   checkup: (checkup: Checkup, answer: (answer: Health | Failed<string>) => void) => void;
+  /** The client is to divide. */
+  division: (
+    division: Division,
+    answer: (...answer: [number, number] | [Failed<string>]) => void,
+  ) => void;
   file: (file: File) => void;
 }
 
@@ -80,6 +91,12 @@ export interface ClientToServerEvents {
   ask: (text: string, ack: (answer: Verdict | Failed<AckError>) => void) => void;
   /** Asks the client how it is, and tells what it has answered. */
   examine: (ack: (answer: Health | Failed<AckError>) => void) => void;
+  /** Has the client divide, and tells quotient and remainder. */
+  divide: (
+    dividend: number,
+    divisor: number,
+    ack: (...answer: [number, number] | [Failed<AckError>]) => void,
+  ) => void;
   /** Sends the file back, and answers with its content. */
   upload: (
     file: Sendable<File>,

@@ -57,6 +57,10 @@ export async function run(url: string): Promise<void> {
   socket.once("checkup", (_checkup, answer) => answer(health));
   expect(await socket.emitWithAck("examine"), health);
 
+  socket.once("division", ({ dividend, divisor }, answer) => answer(Math.trunc(dividend / divisor), dividend % divisor));
+  const divided = await heard<string>((hear) => socket.emit("divide", 7, 2, (...answer) => hear(answer.join())));
+  expect(divided, "3,1");
+
   const content = new Uint8Array([1, 2, 3]);
   const file = heard<number>((hear) => socket.once("file", ({ content }) => hear(content.byteLength)));
   const answer = await socket.emitWithAck("upload", { name: "a", content });

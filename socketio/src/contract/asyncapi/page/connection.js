@@ -55,7 +55,7 @@ export class Plain extends Connection {
     const { event, id, ...rest } = Plain.#envelope(data);
     const args = rest.args ?? ('data' in rest ? [rest.data] : []);
     if (typeof event === 'string') {
-      const answer = id === undefined ? undefined : (value) => this.socket.send(JSON.stringify({ id, data: value }));
+      const answer = id === undefined ? undefined : (args) => this.socket.send(JSON.stringify({ id, ...Plain.#data(args) }));
       this.on.event(event, args, answer);
     } else if (id !== undefined) {
       this.answered(id, 'error' in rest ? [{ error: rest.error }] : args);
@@ -142,7 +142,7 @@ export class SocketIo extends Connection {
       case '2':
       case '5': {
         const [name, ...args] = content;
-        const answer = (value) => this.socket.send(`43${this.#prefix}${id}${JSON.stringify([value])}`);
+        const answer = (args) => this.socket.send(`43${this.#prefix}${id}${JSON.stringify(args)}`);
         return this.on.event(name, args, id === undefined ? undefined : answer);
       }
       case '3':

@@ -44,7 +44,8 @@ function answerForm(operation, answer) {
     event.preventDefault();
     const value = parsed(text.value, problem);
     if (value === undefined) return;
-    answer(value.json);
+    const isSeveral = message && isArray(message) && Array.isArray(value.json);
+    answer(isSeveral ? value.json : [value.json]);
     button.disabled = true;
   };
   return form;
