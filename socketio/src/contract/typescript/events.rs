@@ -10,8 +10,8 @@ use crate::contract::description::{
 pub(super) const LISTENED: &str = "ServerToClientEvents";
 pub(super) const SENT: &str = "ClientToServerEvents";
 
-/// Words that no parameter can be called.
-const RESERVED: [&str; 45] = [
+/// Words that no parameter can be called: those that ECMAScript reserves in modules, whose code is strict.
+const RESERVED: [&str; 48] = [
     "arguments",
     "await",
     "break",
@@ -55,14 +55,22 @@ const RESERVED: [&str; 45] = [
     "true",
     "try",
     "typeof",
+    "var",
     "void",
     "while",
+    "with",
+    "yield",
 ];
 
 /// The words of a namespace's path, with which the names of its interfaces begin: none for `/`, `Admin` for `/admin`.
 pub(super) fn prefix(path: &str) -> String {
     let words = path.split(|char: char| !char.is_ascii_alphanumeric());
-    words.map(capitalized).collect()
+    undigited(words.map(capitalized).collect())
+}
+
+/// A name that does not begin with a digit.
+fn undigited(name: String) -> String {
+    if name.starts_with(|first: char| first.is_ascii_digit()) { format!("_{name}") } else { name }
 }
 
 fn capitalized(word: &str) -> String {
@@ -197,9 +205,10 @@ fn sendable(ty: DescribedType, types: &mut Declarations) -> String {
 
 /// What a parameter is called: as in the handler, or like its type.
 fn parameter(argument: &DescribedArgument, ty: &str) -> String {
-    let name = match argument.name.is_empty() {
-        true => parameter_of(ty).unwrap_or_else(|| "argument".to_owned()),
-        false => camel(argument.name),
+    // `_` and the like have no words in them.
+    let name = match camel(argument.name) {
+        name if name.is_empty() => parameter_of(ty).unwrap_or_else(|| "argument".to_owned()),
+        name => name,
     };
     if RESERVED.contains(&&*name) { format!("{name}_") } else { name }
 }
@@ -223,7 +232,7 @@ fn parameter_of(ty: &str) -> Option<String> {
 fn camel(name: &str) -> String {
     let mut words = name.split('_').filter(|word| !word.is_empty());
     let first = words.next().unwrap_or_default().to_owned();
-    words.fold(first, |name, word| name + &capitalized(word))
+    undigited(words.fold(first, |name, word| name + &capitalized(word)))
 }
 
 #[cfg(test)]
@@ -232,16 +241,25 @@ mod tests {
 
     #[test]
     fn namespaces_begin_the_names_of_their_interfaces() {
-        for (path, expected) in [("/", ""), ("/admin", "Admin"), ("/room-{id}", "RoomId"), ("/a/b_c", "ABC")] {
+        for (path, expected) in [
+            ("/", ""),
+            ("/admin", "Admin"),
+            ("/room-{id}", "RoomId"),
+            ("/a/b_c", "ABC"),
+            ("/1x", "_1x"),
+            ("/x/1", "X1"),
+        ] {
             assert_eq!(prefix(path), expected);
         }
     }
 
     #[test]
     fn parameters_have_names_that_typescript_takes() {
-        assert_eq!(camel("user_id"), "userId");
+        for (name, expected) in [("user_id", "userId"), ("_1", "_1"), ("_user", "user"), ("__", "")] {
+            assert_eq!(camel(name), expected);
+        }
         assert_eq!(parameter_of("Page<User>"), Some("page".to_owned()));
-        for ty in ["string", "Array<User>", "[User, User]", "New", "User | null"] {
+        for ty in ["string", "Array<User>", "[User, User]", "New", "User | null", "With", "Var", "Yield"] {
             assert_eq!(parameter_of(ty), None, "{ty}");
         }
         let mut names = vec!["ack".to_owned()];
