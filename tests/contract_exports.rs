@@ -179,3 +179,99 @@ fn two_types_of_one_name_are_an_error() {
 fn the_names_of_the_file_are_its_own() {
     clash::Reserved::typescript();
 }
+
+mod blocks {
+    use schemars::JsonSchema;
+    use serde::Serialize;
+    use socketio::{contract, event};
+    use ts_rs::TS;
+
+    pub(super) fn export() {
+        trait Has {
+            type Place;
+        }
+
+        struct First;
+        struct Second;
+
+        {
+            #[derive(JsonSchema, Serialize, TS)]
+            struct Place {
+                x: f64,
+            }
+
+            impl Has for First {
+                type Place = Place;
+            }
+        }
+        {
+            #[derive(JsonSchema, Serialize, TS)]
+            struct Place {
+                latitude: String,
+            }
+
+            impl Has for Second {
+                type Place = Place;
+            }
+        }
+
+        #[event("one")]
+        #[derive(JsonSchema, Serialize, TS)]
+        struct One {
+            place: <First as Has>::Place,
+        }
+
+        #[event("two")]
+        #[derive(JsonSchema, Serialize, TS)]
+        struct Two {
+            place: <Second as Has>::Place,
+        }
+
+        contract! {
+            Blocks { "/" { emits [One, Two] } }
+        }
+        Blocks::typescript();
+    }
+}
+
+#[test]
+#[should_panic = "are both called `Place` in TypeScript"]
+fn two_types_of_one_name_and_path_are_an_error() {
+    blocks::export();
+}
+
+mod taken {
+    use socketio::{ErrorCodes, EventError, contract, event};
+
+    /// Called like something in the file.
+    #[derive(Debug)]
+    pub(super) struct Client;
+
+    impl From<Client> for EventError {
+        fn from(_: Client) -> Self {
+            "".into()
+        }
+    }
+
+    impl ErrorCodes for Client {
+        const CODES: &'static [&'static str] = &["gone", "blocked"];
+    }
+
+    #[event("call")]
+    fn call() -> Result<(), Client> {
+        Err(Client)
+    }
+
+    contract! {
+        pub(super) Calls { "/" { receives [call] } }
+    }
+}
+
+#[test]
+fn codes_of_errors_give_way_to_the_files_names() {
+    let exported = taken::Calls::typescript();
+    assert!(
+        exported.contains("call: (ack?: (failed?: Failed<\"gone\" | \"blocked\">) => void) => void;"),
+        "{exported}"
+    );
+}

@@ -78,6 +78,21 @@ fn capitalized(word: &str) -> String {
     chars.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(chars).collect()
 }
 
+/// Declares the types of a namespace's events.
+pub(super) fn declare(namespace: &NamespaceDescription, types: &mut Declarations) {
+    for event in &namespace.emits {
+        std::iter::once(event.payload).chain(event.answer).for_each(|ty| drop(types.name(ty.typescript)));
+    }
+    for event in &namespace.receives {
+        let reply = match &event.reply {
+            DescribedReply::Values(values) => &values[..],
+            DescribedReply::Unknown => &[],
+        };
+        reply.iter().for_each(|ty| drop(types.name(ty.typescript)));
+        event.arguments.iter().for_each(|argument| drop(types.name(argument.ty.typescript)));
+    }
+}
+
 /// Writes the interfaces of a namespace.
 pub(super) fn write(namespace: &NamespaceDescription, types: &mut Declarations, out: &mut String) {
     let prefix = prefix(namespace.path);
@@ -111,7 +126,9 @@ fn entry(name: &str, parameters: &[String]) -> String {
     if short.len() <= WIDTH {
         return short;
     }
-    let lines: String = parameters.iter().map(|parameter| format!("    {parameter},\n")).collect();
+    // What takes the rest may have no comma behind it.
+    let comma = |parameter: &str| if parameter.starts_with("...") { "" } else { "," };
+    let lines: String = parameters.iter().map(|parameter| format!("    {parameter}{}\n", comma(parameter))).collect();
     format!("  {name}: (\n{lines}  ) => void;\n")
 }
 
@@ -135,24 +152,33 @@ fn heard(event: &Emitted, types: &mut Declarations) -> Vec<String> {
 
 /// The parameters with which an event is sent.
 fn sent(event: &Received, types: &mut Declarations) -> Vec<String> {
-    if event.takes_any {
-        return vec!["...args: any[]".to_owned()];
-    }
-    let ack = ack(event, types);
-    // Nothing can be left out before what can't.
-    let may_be_missing = ack.starts_with("ack?");
-    let mut parameters = Vec::new();
     let mut names = vec!["ack".to_owned()];
-    for argument in &event.arguments {
+    let needs_ack = match &event.reply {
+        DescribedReply::Values(values) => !values.is_empty(),
+        DescribedReply::Unknown => !event.takes_any,
+    };
+    let last = match (event.takes_any, needs_ack) {
+        (false, _) => ack(event, types),
+        (true, true) => format!("...rest: [...rest: any[], {}]", ack(event, types)),
+        // After any number of arguments nothing may be left out, and they may be an `ack` as well.
+        (true, false) => "...rest: any[]".to_owned(),
+    };
+    if event.takes_any {
+        names.push("rest".to_owned());
+    }
+    let mut parameters = Vec::new();
+    for (at, argument) in event.arguments.iter().enumerate() {
         let ty = sendable(argument.ty, types);
         let name = unique(parameter(argument, &ty), &mut names);
+        // Nothing can be left out before what can't.
+        let may_be_missing = !needs_ack && event.arguments[at..].iter().all(|argument| argument.optional);
         parameters.push(match (argument.optional, may_be_missing) {
             (true, true) => format!("{name}?: {ty}"),
             (true, false) => format!("{name}: {ty} | undefined"),
             (false, _) => format!("{name}: {ty}"),
         });
     }
-    parameters.push(ack);
+    parameters.push(last);
     parameters
 }
 
