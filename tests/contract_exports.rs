@@ -179,3 +179,138 @@ fn two_types_of_one_name_are_an_error() {
 fn the_names_of_the_file_are_its_own() {
     clash::Reserved::typescript();
 }
+
+mod blocks {
+    use schemars::JsonSchema;
+    use serde::Serialize;
+    use socketio::{contract, event};
+    use ts_rs::TS;
+
+    pub(super) fn export() {
+        trait Has {
+            type Place;
+        }
+
+        struct First;
+        struct Second;
+
+        {
+            #[derive(JsonSchema, Serialize, TS)]
+            struct Place {
+                x: f64,
+            }
+
+            impl Has for First {
+                type Place = Place;
+            }
+        }
+        {
+            #[derive(JsonSchema, Serialize, TS)]
+            struct Place {
+                latitude: String,
+            }
+
+            impl Has for Second {
+                type Place = Place;
+            }
+        }
+
+        #[event("one")]
+        #[derive(JsonSchema, Serialize, TS)]
+        struct One {
+            place: <First as Has>::Place,
+        }
+
+        #[event("two")]
+        #[derive(JsonSchema, Serialize, TS)]
+        struct Two {
+            place: <Second as Has>::Place,
+        }
+
+        contract! {
+            Blocks { "/" { emits [One, Two] } }
+        }
+        Blocks::typescript();
+    }
+}
+
+#[test]
+#[should_panic = "are both called `Place` in TypeScript"]
+fn two_types_of_one_name_and_path_are_an_error() {
+    blocks::export();
+}
+
+mod taken {
+    use socketio::{ErrorCodes, EventError, contract, event};
+
+    /// Called like something in the file.
+    #[derive(Debug)]
+    pub(super) struct Client;
+
+    impl From<Client> for EventError {
+        fn from(_: Client) -> Self {
+            "".into()
+        }
+    }
+
+    impl ErrorCodes for Client {
+        const CODES: &'static [&'static str] = &["gone", "blocked"];
+    }
+
+    #[event("call")]
+    fn call() -> Result<(), Client> {
+        Err(Client)
+    }
+
+    contract! {
+        pub(super) Calls { "/" { receives [call] } }
+    }
+}
+
+#[test]
+fn codes_of_errors_give_way_to_the_files_names() {
+    let exported = taken::Calls::typescript();
+    assert!(
+        exported.contains("call: (ack?: (failed?: Failed<\"gone\" | \"blocked\">) => void) => void;"),
+        "{exported}"
+    );
+}
+
+mod order {
+    use schemars::JsonSchema;
+    use serde::Serialize;
+    use socketio::{contract, event};
+    use ts_rs::TS;
+
+    macro_rules! parts {
+        ($($part:ident $field:ident)*) => {
+            $(
+                #[derive(JsonSchema, Serialize, TS)]
+                struct $part {
+                    $field: u8,
+                }
+            )*
+
+            #[event("whole")]
+            #[derive(JsonSchema, Serialize, TS)]
+            pub(super) struct Whole {
+                $($field: Option<$part>,)*
+            }
+        };
+    }
+
+    parts! { Sixth sixth Second second Fifth fifth First first Fourth fourth Third third }
+
+    contract! {
+        pub(super) Ordered { "/" { emits [Whole] } }
+    }
+}
+
+/// Else the file would be another one in each build.
+#[test]
+fn types_stand_in_the_order_in_which_others_name_them() {
+    let exported = order::Ordered::typescript();
+    let names = exported.lines().filter_map(|line| line.strip_prefix("export type ")?.strip_suffix(" = {"));
+    let expected = ["Whole", "Sixth", "Second", "Fifth", "First", "Fourth", "Third"];
+    assert_eq!(names.take(expected.len()).collect::<Vec<_>>(), expected);
+}

@@ -1,7 +1,9 @@
 //! The server that clients written in TypeScript are tried on: `contract`; and the values of the type zoo: `contract zoo` writes
 //! them, `contract zoo-types` the TypeScript in which they are literals, `contract zoo-check` sees that what it reads is still them.
-//! `contract asyncapi` and `contract zoo-asyncapi` write the documents of both.
+//! `contract asyncapi` and `contract zoo-asyncapi` write the documents of both, `contract nasty` the TypeScript of what is hard to write
+//! in it.
 
+mod nasty;
 mod server;
 mod zoo;
 
@@ -18,6 +20,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some("asyncapi") => writeln!(io::stdout(), "{:#}", server::Chat::asyncapi(info()))?,
         Some("zoo-asyncapi") => zoo::write_asyncapi(&mut io::stdout().lock())?,
         Some("zoo-types") => zoo::write_typescript(&mut io::stdout().lock())?,
+        Some("nasty") => io::stdout().lock().write_all(nasty::Nasty::typescript().as_bytes())?,
         Some("zoo-check") => zoo::check(io::stdin().lines())?,
         Some(other) => return Err(format!("there is no `{other}`").into()),
         None => serve().await?,

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -101,6 +101,14 @@ async function output(argument, input = '') {
 test('every value that serde writes has the type that the contract says', async (t) => {
   const directory = scratch(t);
   writeFileSync(path.join(directory, 'zoo.ts'), await output('zoo-types'));
+  writeFileSync(path.join(directory, 'tsconfig.json'), JSON.stringify({ extends: '../tsconfig.json', include: ['*.ts'] }));
+  assert.deepEqual((await compile(directory)).map(({ text }) => text), []);
+});
+
+test('what is hard to write in TypeScript compiles, and is used rightly', async (t) => {
+  const directory = scratch(t);
+  writeFileSync(path.join(directory, 'nasty.ts'), await output('nasty'));
+  copyFileSync(path.join(here, 'nasty', 'use.ts'), path.join(directory, 'use.ts'));
   writeFileSync(path.join(directory, 'tsconfig.json'), JSON.stringify({ extends: '../tsconfig.json', include: ['*.ts'] }));
   assert.deepEqual((await compile(directory)).map(({ text }) => text), []);
 });

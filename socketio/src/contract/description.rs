@@ -66,6 +66,17 @@ pub enum DescribedReply {
     Unknown,
 }
 
+impl DescribedReply {
+    /// The types of what is known of it.
+    #[cfg(feature = "typescript")]
+    pub(super) fn values(&self) -> &[DescribedType] {
+        match self {
+            Self::Values(values) => values,
+            Self::Unknown => &[],
+        }
+    }
+}
+
 /// With which errors of its own a handler may answer. The framework's codes come on top of them.
 #[doc(hidden)]
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -42,7 +42,8 @@ pub trait Contract {
     ///
     /// # Panics
     ///
-    /// Two different types have the same name in TypeScript.
+    /// Two different types have the same name in TypeScript, or a type has that of something else in the file. `ts-rs` panics at
+    /// what it can't write, such as an `Option` with `#[serde(flatten)]`.
     #[cfg(feature = "typescript")]
     fn typescript() -> String {
         typescript::typescript(&Self::describe())

@@ -39,9 +39,6 @@ export type File = {
   content: ArrayBuffer;
 };
 
-/** The codes with which handlers fail. */
-export type ChatError = "no_text" | "not_delivered";
-
 /** That it was said. */
 export type Receipt = {
   length: number;
@@ -53,6 +50,9 @@ export type Message = {
   to: string;
   text: string;
 };
+
+/** The codes with which handlers fail. */
+export type ChatError = "no_text" | "not_delivered";
 
 /** The codes with which handlers fail. */
 export type AckError = "handler_error" | "timeout";
@@ -145,43 +145,50 @@ export interface Failed<Code extends string = never> {
   error: EventError<Code>;
 }
 
-/** What clients may send in the place of an `ArrayBuffer` that they would receive. */
-export type Sendable<T> = T extends ArrayBuffer
-  ? ArrayBuffer | ArrayBufferView | Blob
-  : T extends object
-    ? { [K in keyof T]: Sendable<T[K]> }
-    : T;
+/** What a type is with `Bytes` in the place of its binary data. */
+type WithBytes<T, Bytes> = [HasNoBytes<T>] extends [never] ? ReplaceBytes<T, Bytes> : T;
+type ReplaceBytes<T, Bytes> = T extends (...args: infer A) => infer R
+  ? (...args: EachWithBytes<A, Bytes>) => R
+  : T extends ArrayBuffer | globalThis.ArrayBufferView | globalThis.Blob
+    ? Bytes
+    : T extends unknown[]
+      ? number extends T["length"] ? ArrayWithBytes<T[number], Bytes> : EachWithBytes<T, Bytes>
+      : T extends object ? EachWithBytes<T, Bytes> : T;
+type EachWithBytes<T, Bytes> = { [K in keyof T]: WithBytes<T[K], Bytes> };
+interface ArrayWithBytes<T, Bytes> extends Array<WithBytes<T, Bytes>> {}
+/** Types that contain themselves, and no binary data: they are left as they are. */
+type HasNoBytes<T> = IsSame<T, any>;
+type IsSame<T, U> = (<X>() => X extends T ? 1 : 2) extends <X>() => X extends U ? 1 : 2 ? true : never;
 
-type InEnvelope<T> = T extends (...args: infer A) => infer R
-  ? (...args: InEnvelope<A> extends infer B extends unknown[] ? B : never) => R
-  : T extends ArrayBuffer | ArrayBufferView | Blob
-    ? string
-    : T extends object
-      ? { [K in keyof T]: InEnvelope<T[K]> }
-      : T;
+/** What clients may send in the place of an `ArrayBuffer` that they would receive. */
+export type Sendable<T> = WithBytes<T, ArrayBuffer | globalThis.ArrayBufferView | globalThis.Blob>;
+
+type InEnvelope<T> = WithBytes<T, string>;
 
 /** The arguments with which an event is sent: those of its entry but the function for its answer. */
 type Arguments<F> = F extends (...args: infer A) => void ? WithoutAck<A> : never;
 type WithoutAck<A extends unknown[]> = number extends A["length"]
-  ? A
+  ? A extends [...infer Before, (...args: never) => void] ? Before : A
   : A extends [infer First, ...infer Rest]
     ? [First] extends [(...args: never) => void]
       ? []
       : undefined extends First ? [First?, ...WithoutAck<Rest>] : [First, ...WithoutAck<Rest>]
     : A extends [(infer First)?, ...infer Rest]
-      ? A extends [] ? [] : [NonNullable<First>] extends [(...args: never) => void] ? [] : [First?, ...WithoutAck<Rest>]
+      ? A extends [] ? [] : [globalThis.NonNullable<First>] extends [(...args: never) => void] ? [] : [First?, ...WithoutAck<Rest>]
       : [];
 
 /** What an event is answered with when it does not fail. */
 type Answer<F> = F extends (...args: infer A) => void ? AnswerOf<A> : never;
-type AnswerOf<A extends unknown[]> = A extends [(infer First)?, ...infer Rest]
-  ? NonNullable<First> extends (...answer: infer R) => void
-    ? Settled<R>
-    : A extends [] ? void : AnswerOf<Rest>
-  : unknown;
+type AnswerOf<A extends unknown[]> = number extends A["length"]
+  ? A extends [...unknown[], (...answer: infer R) => void] ? SettledAnswer<R> : unknown
+  : A extends [(infer First)?, ...infer Rest]
+    ? globalThis.NonNullable<First> extends (...answer: infer R) => void
+      ? SettledAnswer<R>
+      : A extends [] ? void : AnswerOf<Rest>
+    : unknown;
 
-type Settled<R extends unknown[]> = [] extends R ? void : R extends [infer One] ? Success<One> : R;
-type Success<One> = One extends Failed<string> ? (keyof One extends "error" ? never : One) : One;
+type SettledAnswer<R extends unknown[]> = [] extends R ? void : R extends [infer One] ? NotFailed<One> : R;
+type NotFailed<One> = One extends Failed<string> ? (keyof One extends "error" ? never : One) : One;
 
 /** An event that was sent was answered with an error. */
 export class RequestError extends Error {
@@ -202,7 +209,7 @@ export interface ConnectOptions {
   /** The connection is there, or there again: what is sent now goes before what has waited. */
   onOpen?: () => void;
   /** The connection has ended. A new one is tried, unless this returns `false`, the server has refused the client, or it was closed. */
-  onClose?: (event: CloseEvent) => boolean | void;
+  onClose?: (event: globalThis.CloseEvent) => boolean | void;
   /** How long an answer is waited for, in milliseconds. Default: 30,000. */
   timeout?: number;
 }
@@ -216,22 +223,22 @@ export interface Client<in out Listen, in out Emit> {
   request<E extends keyof Emit & string>(
     event: E,
     ...args: Arguments<InEnvelope<Emit[E]>>
-  ): Promise<Answer<InEnvelope<Emit[E]>>>;
+  ): globalThis.Promise<Answer<InEnvelope<Emit[E]>>>;
   /** Ends the connection, for good. */
   close(): void;
 }
 
 /** Connects to the server's route for plain WebSockets, again and again until `close()`. It needs nothing but a `WebSocket`. */
 export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEvents>(
-  url: string | URL,
+  url: string | globalThis.URL,
   options: ConnectOptions = {},
 ): Client<Listen, Emit> {
   type Message = { event?: string; id?: unknown; data?: unknown; args?: unknown[]; error?: EventError<string> };
   type Waiting = { resolve: (answer: any) => void; reject: (error: RequestError) => void };
-  const listeners = new Map<string, Set<(...args: any[]) => void>>();
+  const listeners = new Map<string, globalThis.Set<(...args: any[]) => void>>();
   const waiting = new Map<unknown, Waiting>();
   let queue: Message[] = [];
-  let socket: WebSocket;
+  let socket: globalThis.WebSocket;
   let lastId = 0;
   let attempts = 0;
   let closed = false;

@@ -59,9 +59,6 @@ export type Farewell = {
   reason: string;
 };
 
-/** The codes with which handlers fail. */
-export type ChatError = "nobody_there" | "not_delivered" | "not_in_room" | "not_joined" | "handler_error";
-
 export type Delivered = {
   at: number;
 };
@@ -87,6 +84,9 @@ export type Say = {
   text: Text;
 };
 
+/** The codes with which handlers fail. */
+export type ChatError = "nobody_there" | "not_delivered" | "not_in_room" | "not_joined" | "handler_error";
+
 /** What the server emits. */
 export interface ServerToClientEvents {
   welcome: (welcome: Welcome) => void;
@@ -97,7 +97,7 @@ export interface ServerToClientEvents {
   said: (said: Said) => void;
   typing: (typing: Typing) => void;
   /** The receiver's page answers that it has it. */
-  told: (told: Told, answer: (answer: null | Failed<string>) => void) => void;
+  told: (told: Told, answer: (failed?: Failed<string>) => void) => void;
   /** The last that a client hears: why the server closes its connection. A WebSocket's close says it too, Socket.IO's can't. */
   farewell: (farewell: Farewell) => void;
 }
@@ -139,25 +139,27 @@ export interface Failed<Code extends string = never> {
 /** The arguments with which an event is sent: those of its entry but the function for its answer. */
 type Arguments<F> = F extends (...args: infer A) => void ? WithoutAck<A> : never;
 type WithoutAck<A extends unknown[]> = number extends A["length"]
-  ? A
+  ? A extends [...infer Before, (...args: never) => void] ? Before : A
   : A extends [infer First, ...infer Rest]
     ? [First] extends [(...args: never) => void]
       ? []
       : undefined extends First ? [First?, ...WithoutAck<Rest>] : [First, ...WithoutAck<Rest>]
     : A extends [(infer First)?, ...infer Rest]
-      ? A extends [] ? [] : [NonNullable<First>] extends [(...args: never) => void] ? [] : [First?, ...WithoutAck<Rest>]
+      ? A extends [] ? [] : [globalThis.NonNullable<First>] extends [(...args: never) => void] ? [] : [First?, ...WithoutAck<Rest>]
       : [];
 
 /** What an event is answered with when it does not fail. */
 type Answer<F> = F extends (...args: infer A) => void ? AnswerOf<A> : never;
-type AnswerOf<A extends unknown[]> = A extends [(infer First)?, ...infer Rest]
-  ? NonNullable<First> extends (...answer: infer R) => void
-    ? Settled<R>
-    : A extends [] ? void : AnswerOf<Rest>
-  : unknown;
+type AnswerOf<A extends unknown[]> = number extends A["length"]
+  ? A extends [...unknown[], (...answer: infer R) => void] ? SettledAnswer<R> : unknown
+  : A extends [(infer First)?, ...infer Rest]
+    ? globalThis.NonNullable<First> extends (...answer: infer R) => void
+      ? SettledAnswer<R>
+      : A extends [] ? void : AnswerOf<Rest>
+    : unknown;
 
-type Settled<R extends unknown[]> = [] extends R ? void : R extends [infer One] ? Success<One> : R;
-type Success<One> = One extends Failed<string> ? (keyof One extends "error" ? never : One) : One;
+type SettledAnswer<R extends unknown[]> = [] extends R ? void : R extends [infer One] ? NotFailed<One> : R;
+type NotFailed<One> = One extends Failed<string> ? (keyof One extends "error" ? never : One) : One;
 
 /** An event that was sent was answered with an error. */
 export class RequestError extends Error {
@@ -178,7 +180,7 @@ export interface ConnectOptions {
   /** The connection is there, or there again: what is sent now goes before what has waited. */
   onOpen?: () => void;
   /** The connection has ended. A new one is tried, unless this returns `false`, the server has refused the client, or it was closed. */
-  onClose?: (event: CloseEvent) => boolean | void;
+  onClose?: (event: globalThis.CloseEvent) => boolean | void;
   /** How long an answer is waited for, in milliseconds. Default: 30,000. */
   timeout?: number;
 }
@@ -192,22 +194,22 @@ export interface Client<in out Listen, in out Emit> {
   request<E extends keyof Emit & string>(
     event: E,
     ...args: Arguments<Emit[E]>
-  ): Promise<Answer<Emit[E]>>;
+  ): globalThis.Promise<Answer<Emit[E]>>;
   /** Ends the connection, for good. */
   close(): void;
 }
 
 /** Connects to the server's route for plain WebSockets, again and again until `close()`. It needs nothing but a `WebSocket`. */
 export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEvents>(
-  url: string | URL,
+  url: string | globalThis.URL,
   options: ConnectOptions = {},
 ): Client<Listen, Emit> {
   type Message = { event?: string; id?: unknown; data?: unknown; args?: unknown[]; error?: EventError<string> };
   type Waiting = { resolve: (answer: any) => void; reject: (error: RequestError) => void };
-  const listeners = new Map<string, Set<(...args: any[]) => void>>();
+  const listeners = new Map<string, globalThis.Set<(...args: any[]) => void>>();
   const waiting = new Map<unknown, Waiting>();
   let queue: Message[] = [];
-  let socket: WebSocket;
+  let socket: globalThis.WebSocket;
   let lastId = 0;
   let attempts = 0;
   let closed = false;

@@ -10,8 +10,8 @@ use crate::contract::description::{
 pub(super) const LISTENED: &str = "ServerToClientEvents";
 pub(super) const SENT: &str = "ClientToServerEvents";
 
-/// Words that no parameter can be called.
-const RESERVED: [&str; 45] = [
+/// Words that no parameter can be called: those that ECMAScript reserves in modules, whose code is strict.
+const RESERVED: [&str; 48] = [
     "arguments",
     "await",
     "break",
@@ -55,19 +55,39 @@ const RESERVED: [&str; 45] = [
     "true",
     "try",
     "typeof",
+    "var",
     "void",
     "while",
+    "with",
+    "yield",
 ];
 
 /// The words of a namespace's path, with which the names of its interfaces begin: none for `/`, `Admin` for `/admin`.
 pub(super) fn prefix(path: &str) -> String {
     let words = path.split(|char: char| !char.is_ascii_alphanumeric());
-    words.map(capitalized).collect()
+    undigited(words.map(capitalized).collect())
+}
+
+/// A name that does not begin with a digit.
+fn undigited(name: String) -> String {
+    if name.starts_with(|first: char| first.is_ascii_digit()) { format!("_{name}") } else { name }
 }
 
 fn capitalized(word: &str) -> String {
     let mut chars = word.chars();
     chars.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(chars).collect()
+}
+
+/// Declares the types of a namespace's events.
+pub(super) fn declare(namespace: &NamespaceDescription, types: &mut Declarations) {
+    for event in &namespace.emits {
+        let answer = event.answer.as_ref().map_or(&[][..], DescribedReply::values);
+        [event.payload].iter().chain(answer).for_each(|ty| drop(types.name(ty.typescript)));
+    }
+    for event in &namespace.receives {
+        event.reply.values().iter().for_each(|ty| drop(types.name(ty.typescript)));
+        event.arguments.iter().for_each(|argument| drop(types.name(argument.ty.typescript)));
+    }
 }
 
 /// Writes the interfaces of a namespace.
@@ -103,7 +123,9 @@ fn entry(name: &str, parameters: &[String]) -> String {
     if short.len() <= WIDTH {
         return short;
     }
-    let lines: String = parameters.iter().map(|parameter| format!("    {parameter},\n")).collect();
+    // What takes the rest may have no comma behind it.
+    let comma = |parameter: &str| if parameter.starts_with("...") { "" } else { "," };
+    let lines: String = parameters.iter().map(|parameter| format!("    {parameter}{}\n", comma(parameter))).collect();
     format!("  {name}: (\n{lines}  ) => void;\n")
 }
 
@@ -143,24 +165,33 @@ fn answered(answer: &DescribedReply, types: &mut Declarations) -> String {
 
 /// The parameters with which an event is sent.
 fn sent(event: &Received, types: &mut Declarations) -> Vec<String> {
-    if event.takes_any {
-        return vec!["...args: any[]".to_owned()];
-    }
-    let ack = ack(event, types);
-    // Nothing can be left out before what can't.
-    let may_be_missing = ack.starts_with("ack?");
-    let mut parameters = Vec::new();
     let mut names = vec!["ack".to_owned()];
-    for argument in &event.arguments {
+    let needs_ack = match &event.reply {
+        DescribedReply::Values(values) => !values.is_empty(),
+        DescribedReply::Unknown => !event.takes_any,
+    };
+    let last = match (event.takes_any, needs_ack) {
+        (false, _) => ack(event, types),
+        (true, true) => format!("...rest: [...rest: any[], {}]", ack(event, types)),
+        // After any number of arguments nothing may be left out, and they may be an `ack` as well.
+        (true, false) => "...rest: any[]".to_owned(),
+    };
+    if event.takes_any {
+        names.push("rest".to_owned());
+    }
+    let mut parameters = Vec::new();
+    for (at, argument) in event.arguments.iter().enumerate() {
         let ty = sendable(argument.ty, types);
         let name = unique(parameter(argument, &ty), &mut names);
+        // Nothing can be left out before what can't.
+        let may_be_missing = !needs_ack && event.arguments[at..].iter().all(|argument| argument.optional);
         parameters.push(match (argument.optional, may_be_missing) {
             (true, true) => format!("{name}?: {ty}"),
             (true, false) => format!("{name}: {ty} | undefined"),
             (false, _) => format!("{name}: {ty}"),
         });
     }
-    parameters.push(ack);
+    parameters.push(last);
     parameters
 }
 
@@ -213,9 +244,10 @@ fn sendable(ty: DescribedType, types: &mut Declarations) -> String {
 
 /// What a parameter is called: as in the handler, or like its type.
 fn parameter(argument: &DescribedArgument, ty: &str) -> String {
-    let name = match argument.name.is_empty() {
-        true => parameter_of(ty).unwrap_or_else(|| "argument".to_owned()),
-        false => camel(argument.name),
+    // `_` and the like have no words in them.
+    let name = match camel(argument.name) {
+        name if name.is_empty() => parameter_of(ty).unwrap_or_else(|| "argument".to_owned()),
+        name => name,
     };
     if RESERVED.contains(&&*name) { format!("{name}_") } else { name }
 }
@@ -239,7 +271,7 @@ fn parameter_of(ty: &str) -> Option<String> {
 fn camel(name: &str) -> String {
     let mut words = name.split('_').filter(|word| !word.is_empty());
     let first = words.next().unwrap_or_default().to_owned();
-    words.fold(first, |name, word| name + &capitalized(word))
+    undigited(words.fold(first, |name, word| name + &capitalized(word)))
 }
 
 #[cfg(test)]
@@ -248,16 +280,25 @@ mod tests {
 
     #[test]
     fn namespaces_begin_the_names_of_their_interfaces() {
-        for (path, expected) in [("/", ""), ("/admin", "Admin"), ("/room-{id}", "RoomId"), ("/a/b_c", "ABC")] {
+        for (path, expected) in [
+            ("/", ""),
+            ("/admin", "Admin"),
+            ("/room-{id}", "RoomId"),
+            ("/a/b_c", "ABC"),
+            ("/1x", "_1x"),
+            ("/x/1", "X1"),
+        ] {
             assert_eq!(prefix(path), expected);
         }
     }
 
     #[test]
     fn parameters_have_names_that_typescript_takes() {
-        assert_eq!(camel("user_id"), "userId");
+        for (name, expected) in [("user_id", "userId"), ("_1", "_1"), ("_user", "user"), ("__", "")] {
+            assert_eq!(camel(name), expected);
+        }
         assert_eq!(parameter_of("Page<User>"), Some("page".to_owned()));
-        for ty in ["string", "Array<User>", "[User, User]", "New", "User | null"] {
+        for ty in ["string", "Array<User>", "[User, User]", "New", "User | null", "With", "Var", "Yield"] {
             assert_eq!(parameter_of(ty), None, "{ty}");
         }
         let mut names = vec!["ack".to_owned()];

@@ -1,5 +1,7 @@
 //! Types as people write them: what `ts-rs` puts into one line, on several where it is long or has comments.
 
+use std::str::CharIndices;
+
 /// How long a line may be.
 pub(super) const WIDTH: usize = 100;
 
@@ -107,11 +109,9 @@ fn pieces(ty: &str) -> Vec<Piece> {
 
 fn members(object: &str) -> Vec<Member> {
     let members = split(object, ',').into_iter().map(str::trim).filter(|member| !member.is_empty());
-    let members = members.map(|member| match member.split_once("*/") {
-        Some((docs, text)) if docs.starts_with("/**") => {
-            Member { docs: format!("{docs}*/"), text: text.trim().to_owned() }
-        }
-        _ => Member { docs: String::new(), text: member.to_owned() },
+    let members = members.map(|member| {
+        let (docs, text) = member.split_at(if member.starts_with("/**") { comment(member) } else { 0 });
+        Member { docs: docs.to_owned(), text: text.trim().to_owned() }
     });
     members.collect()
 }
@@ -174,7 +174,7 @@ fn position(text: &str, is_wanted: impl Fn(char, usize) -> bool) -> Option<usize
     let mut before = ' ';
     while let Some((at, char)) = chars.next() {
         if text[at..].starts_with("/*") {
-            let end = text[at..].find("*/").map_or(text.len(), |end| at + end + 2);
+            let end = at + comment(&text[at..]);
             while chars.as_str().len() > text.len() - end {
                 chars.next();
             }
@@ -184,7 +184,7 @@ fn position(text: &str, is_wanted: impl Fn(char, usize) -> bool) -> Option<usize
             return Some(at);
         }
         match char {
-            '"' => skip_string(&mut chars),
+            '"' | '\'' | '`' => skip_string(&mut chars, char),
             '{' | '[' | '(' | '<' => depth += 1,
             '>' if before == '=' => {}
             '}' | ']' | ')' | '>' => depth = depth.saturating_sub(1),
@@ -195,11 +195,36 @@ fn position(text: &str, is_wanted: impl Fn(char, usize) -> bool) -> Option<usize
     None
 }
 
-fn skip_string(chars: &mut std::str::CharIndices<'_>) {
+/// The length of the comment with which a text begins. `ts-rs` writes what people write as it is, so that there may be a `*/` in the
+/// midst of it, but ends it on a line of its own.
+fn comment(text: &str) -> usize {
+    let end = if text.starts_with("/**\n") { "\n */" } else { "*/" };
+    text.find(end).map_or(text.len(), |at| at + end.len())
+}
+
+/// Skips the rest of a string that ends with `quote`; in a template there may be types, and strings in these.
+fn skip_string(chars: &mut CharIndices<'_>, quote: char) {
+    let mut before = ' ';
     while let Some((_, char)) = chars.next() {
         match char {
-            '"' => return,
+            _ if char == quote => return,
             '\\' => drop(chars.next()),
+            '{' if quote == '`' && before == '$' => skip_braces(chars),
+            _ => {}
+        }
+        before = char;
+    }
+}
+
+/// Skips what stands in braces.
+fn skip_braces(chars: &mut CharIndices<'_>) {
+    let mut depth = 0;
+    while let Some((_, char)) = chars.next() {
+        match char {
+            '"' | '\'' | '`' => skip_string(chars, char),
+            '{' => depth += 1,
+            '}' if depth == 0 => return,
+            '}' => depth -= 1,
             _ => {}
         }
     }
@@ -245,7 +270,21 @@ mod tests {
     }
 
     #[test]
+    fn strings_of_all_kinds_are_left_alone() {
+        let ts = "type T = { a: 'it\\'s, {' | `|},`, b: `${'}' | `{${N}`}, }` | \"\\\"}\", };";
+        assert_eq!(
+            declaration(ts),
+            "type T = {\n  a: 'it\\'s, {' | `|},`;\n  b: `${'}' | `{${N}`}, }` | \"\\\"}\";\n}"
+        );
+    }
+
+    #[test]
     fn comments_can_not_be_left_early() {
+        assert_eq!(
+            declaration("type T = { \n/**\n * Matches src/*/mod.rs, **/*.rs.\n */\nglob: string, };"),
+            "type T = {\n  /** Matches src/*\\/mod.rs, **\\/*.rs. */\n  glob: string;\n}"
+        );
+        assert_eq!(declaration("type T = { a: /* , */ string, };"), "type T = {\n  a: /* , */ string;\n}");
         assert_eq!(docs("a */ b", 0), "/** a *\\/ b */\n");
         assert_eq!(docs("One.\n\nTwo.", 2), "  /**\n   * One.\n   *\n   * Two.\n   */\n");
     }

@@ -1,7 +1,8 @@
 //! Contracts as TypeScript: one file with the payload types, the interfaces that `socket.io-client` expects, and a client for plain
 //! WebSockets.
 //!
-//! [`types`] declares what the events carry, [`events`] writes the interfaces; `client.ts` and `failed.ts` are the same for all.
+//! [`types`] declares what the events carry, [`events`] writes the interfaces; `client.ts`, `failed.ts` and `binary.ts` are the same
+//! for all, but for a few names.
 
 mod events;
 mod file;
@@ -22,35 +23,42 @@ const CLIENT: &str = include_str!("client.ts");
 
 const SENDABLE: &str = "
 /** What clients may send in the place of an `ArrayBuffer` that they would receive. */
-export type Sendable<T> = T extends ArrayBuffer
-  ? ArrayBuffer | ArrayBufferView | Blob
-  : T extends object
-    ? { [K in keyof T]: Sendable<T[K]> }
-    : T;
+export type Sendable<T> = WithBytes<T, ArrayBuffer | globalThis.ArrayBufferView | globalThis.Blob>;
 ";
 
 /// In envelopes binary data is a base64 string.
-const ENVELOPE_WITH_BINARY: &str = "type InEnvelope<T> = T extends (...args: infer A) => infer R
-  ? (...args: InEnvelope<A> extends infer B extends unknown[] ? B : never) => R
-  : T extends ArrayBuffer | ArrayBufferView | Blob
-    ? string
-    : T extends object
-      ? { [K in keyof T]: InEnvelope<T[K]> }
-      : T;
+const ENVELOPE_WITH_BINARY: &str = "type InEnvelope<T> = WithBytes<T, string>;
 ";
 
-/// The file's own names, which no payload type can have.
-const NAMES: [&str; 10] = [
-    "Failed",
-    "EventError",
-    "FrameworkCode",
-    "Sendable",
-    "InEnvelope",
-    "Arguments",
+/// What maps types with binary data, where there are some. Arrays are interfaces in it, which the compiler looks into when it has to
+/// and no earlier, as it does with objects: otherwise there would be no end to a type that contains itself in an array.
+const BINARY: &str = include_str!("binary.ts");
+
+/// The file's own names, and those of JavaScript's that payload types are written with: no payload type can have them.
+const NAMES: [&str; 23] = [
     "Answer",
+    "AnswerOf",
+    "Arguments",
+    "Array",
+    "ArrayBuffer",
+    "ArrayWithBytes",
     "Client",
     "ConnectOptions",
+    "EachWithBytes",
+    "EventError",
+    "Failed",
+    "FrameworkCode",
+    "HasNoBytes",
+    "InEnvelope",
+    "IsSame",
+    "NotFailed",
+    "Record",
+    "ReplaceBytes",
     "RequestError",
+    "Sendable",
+    "SettledAnswer",
+    "WithBytes",
+    "WithoutAck",
 ];
 
 /// The whole file.
@@ -60,7 +68,6 @@ const NAMES: [&str; 10] = [
 /// Two things in it would have the same name.
 pub(crate) fn typescript(description: &Description) -> String {
     let mut types = Declarations::new();
-    let mut interfaces = String::new();
     let mut prefixes = Vec::new();
     for namespace in &description.namespaces {
         let prefix = events::prefix(namespace.path);
@@ -69,13 +76,17 @@ pub(crate) fn typescript(description: &Description) -> String {
             "the namespace `{}` would have the same names in TypeScript as another one",
             namespace.path
         );
-        events::write(namespace, &mut types, &mut interfaces);
         prefixes.push(prefix);
+        // All of them before the codes of errors, which give way to a type of their name.
+        events::declare(namespace, &mut types);
     }
     let own = prefixes
         .iter()
         .flat_map(|prefix| [events::LISTENED, events::SENT].map(|interface| format!("{prefix}{interface}")));
-    own.chain(NAMES.map(str::to_owned)).for_each(|name| types.reserve(&name));
+    own.chain(NAMES.map(str::to_owned)).for_each(|name| types.reserve(name));
+
+    let mut interfaces = String::new();
+    description.namespaces.iter().for_each(|namespace| events::write(namespace, &mut types, &mut interfaces));
 
     let mut out = format!(
         "// The contract `{}`, written by the server's program from its Rust types. What is changed here is lost.\n",
@@ -83,18 +94,34 @@ pub(crate) fn typescript(description: &Description) -> String {
     );
     if !description.doc.is_empty() {
         out.push_str("//\n");
-        description.doc.lines().for_each(|line| out.push_str(&format!("{}\n", format!("// {line}").trim_end())));
+        lines(description.doc).for_each(|line| out.push_str(&format!("{}\n", format!("// {line}").trim_end())));
     }
     types.write(&mut out);
     out.push_str(&interfaces);
     out.push('\n');
     out.push_str(FAILED);
+    if types.has_binary {
+        out.push_str(&binary(&types));
+    }
     if types.sends_binary {
         out.push_str(SENDABLE);
     }
     out.push('\n');
     out.push_str(&client(&prefixes, types.has_binary));
     out
+}
+
+/// The lines of a text, as JavaScript knows them, which ends a comment with each.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().flat_map(|line| line.split(['\r', '\u{2028}', '\u{2029}']))
+}
+
+/// What maps types with binary data. A type without any that contains itself it does not look into: in a tuple there would be no end
+/// to it.
+fn binary(types: &Declarations) -> String {
+    let same: String = types.recursive().map(|name| format!(" | IsSame<T, {name}>")).collect();
+    let binary = BINARY.replace("IsSame<T, any>;", &format!("IsSame<T, any>{same};"));
+    format!("\n{binary}")
 }
 
 /// The client, with the interfaces of the first namespace as its defaults: mostly those of `/`.
@@ -117,6 +144,46 @@ fn client(prefixes: &[String], has_binary: bool) -> String {
 mod tests {
     use super::*;
     use crate::event::error::FRAMEWORK_CODES;
+    use std::collections::BTreeSet;
+
+    /// The types that are named in the text, but those of which it says `globalThis.`: a payload type of that name would be taken for
+    /// them. Values have no names in common with types.
+    fn named_types(text: &str) -> BTreeSet<&str> {
+        let is_word = |char: char| char.is_ascii_alphanumeric() || char == '_';
+        let lines = text.lines().map(str::trim).filter(|line| !line.starts_with(['/', '*']));
+        let names = lines.flat_map(|line| {
+            let words = line
+                .split(|char| !is_word(char))
+                .filter(|word| word.starts_with(|first: char| first.is_ascii_uppercase()));
+            words.filter(move |word| {
+                let begin = word.as_ptr() as usize - line.as_ptr() as usize;
+                let (before, after) = (&line[..begin], &line[begin + word.len()..]);
+                let is_field = before.ends_with('.') && !before.ends_with("...");
+                let is_value = before.ends_with("new ") || before.ends_with("class RequestError extends ");
+                let is_text = before.matches(['"', '`']).count() % 2 == 1;
+                !(is_field || is_value || is_text || after.starts_with(['.', '(']))
+            })
+        });
+        names.collect()
+    }
+
+    #[test]
+    fn the_files_own_names_are_all_known() {
+        let text = [FAILED, SENDABLE, BINARY, &client(&[String::new()], true)].concat();
+        let mut names = named_types(&text);
+        // What names something of their own inside a declaration does there whatever types there are.
+        let inner = "A Before Bytes Code E Emit F First K Listen Message One R Rest T U Waiting X";
+        inner.split(' ').for_each(|name| assert!(names.remove(name), "{name}"));
+        [events::LISTENED, events::SENT].iter().for_each(|name| assert!(names.remove(name), "{name}"));
+        // `ts-rs` writes these.
+        names.extend(["Array", "Record"]);
+        assert_eq!(names.into_iter().collect::<Vec<_>>(), NAMES);
+    }
+
+    #[test]
+    fn lines_end_where_comments_do() {
+        assert_eq!(lines("a\nb\r\nc\rd\u{2028}e\u{2029}\n").collect::<Vec<_>>(), ["a", "b", "c", "d", "e", ""]);
+    }
 
     #[test]
     fn the_frameworks_codes_are_those_of_the_file() {

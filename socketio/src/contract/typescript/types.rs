@@ -37,6 +37,10 @@ pub(super) struct Declarations {
     found: Vec<Declaration>,
     /// Where each name stands in that list.
     names: HashMap<String, usize>,
+    /// What no type can be called.
+    reserved: HashSet<String>,
+    /// How those are written that contain themselves, and no binary data.
+    recursive: Vec<String>,
     pub(super) has_binary: bool,
     /// Whether clients send some.
     pub(super) sends_binary: bool,
@@ -58,6 +62,8 @@ impl Declarations {
             seen: HashSet::new(),
             found: Vec::new(),
             names: HashMap::new(),
+            reserved: HashSet::new(),
+            recursive: Vec::new(),
             has_binary: false,
             sends_binary: false,
         }
@@ -73,9 +79,9 @@ impl Declarations {
         format::inline(&(ty.name)(&self.config))
     }
 
-    /// Declares the codes of an error type under its name; `None` if that is another type's.
+    /// Declares the codes of an error type under its name; `None` if that is something else's.
     pub(super) fn codes(&mut self, name: &'static str, codes: &str) -> Option<String> {
-        if !format::is_identifier(name) {
+        if !format::is_identifier(name) || self.reserved.contains(name) {
             return None;
         }
         let text = format::declaration(&format!("type {name} = {codes}"));
@@ -96,14 +102,20 @@ impl Declarations {
     /// # Panics
     ///
     /// It is a payload type's.
-    pub(super) fn reserve(&self, name: &str) {
-        if let Some(&at) = self.names.get(name) {
+    pub(super) fn reserve(&mut self, name: String) {
+        if let Some(&at) = self.names.get(&name) {
             panic!(
                 "the type `{}` is called `{name}` in TypeScript, which is the name of something else in the exported file: \
                  rename it with `#[ts(rename = \"…\")]`",
                 self.found[at].origin
             );
         }
+        self.reserved.insert(name);
+    }
+
+    /// The types that contain themselves, and no binary data.
+    pub(super) fn recursive(&self) -> impl Iterator<Item = &str> {
+        self.recursive.iter().map(String::as_str)
     }
 
     pub(super) fn write(&self, out: &mut String) {
@@ -131,7 +143,7 @@ impl Declarations {
             Some(&at) => {
                 let known = &self.found[at];
                 assert!(
-                    known.origin == new.origin || known.text == new.text,
+                    known.text == new.text,
                     "`{}` and `{}` are both called `{name}` in TypeScript: rename one of them with `#[ts(rename = \"…\")]`",
                     known.origin,
                     new.origin
@@ -148,12 +160,71 @@ impl TypeVisitor for Declarations {
             return;
         }
         self.has_binary |= id == TypeId::of::<Binary>();
+        let mut text = String::new();
         // Only a type with a declaration of its own has a place to put it.
         if T::output_path().is_some() {
+            text = T::decl(&self.config);
             self.declare::<T>();
+            let name = format::inline(&T::name(&self.config));
+            if Content::of::<T>(&self.config).is_recursive() && !self.recursive.contains(&name) {
+                self.recursive.push(name);
+            }
         }
-        T::visit_dependencies(self);
+        let mut direct = Direct { config: &self.config, found: Vec::new() };
+        T::visit_dependencies(&mut direct);
+        let mut direct = direct.found;
+        direct.sort_by_cached_key(|(name, _)| (text.find(name), name.clone()));
+        direct.into_iter().for_each(|(_, visit)| visit(self));
         T::visit_generics(self);
+    }
+}
+
+/// The types that a type names, to be visited in the order in which they stand there: `ts-rs` has another one in each build.
+struct Direct<'c> {
+    config: &'c Config,
+    found: Vec<(String, fn(&mut Declarations))>,
+}
+
+impl TypeVisitor for Direct<'_> {
+    fn visit<T: TS + 'static + ?Sized>(&mut self) {
+        self.found.push((T::name(self.config), Declarations::visit::<T>));
+    }
+}
+
+/// What is in a type, however deep.
+struct Content<'c> {
+    config: &'c Config,
+    seen: HashSet<TypeId>,
+    /// What the type is called. Its Rust type may be another one inside of it: that of JSON has one for TypeScript alone.
+    name: String,
+    has_itself: bool,
+    has_binary: bool,
+}
+
+impl<'c> Content<'c> {
+    fn of<T: TS + 'static + ?Sized>(config: &'c Config) -> Self {
+        let name = T::name(config);
+        let mut content = Self { config, seen: HashSet::new(), name, has_itself: false, has_binary: false };
+        T::visit_dependencies(&mut content);
+        T::visit_generics(&mut content);
+        content
+    }
+
+    /// Whether it contains itself, and no binary data.
+    fn is_recursive(&self) -> bool {
+        self.has_itself && !self.has_binary
+    }
+}
+
+impl TypeVisitor for Content<'_> {
+    fn visit<T: TS + 'static + ?Sized>(&mut self) {
+        let id = TypeId::of::<T>();
+        if self.seen.insert(id) {
+            self.has_itself |= T::output_path().is_some() && T::name(self.config) == self.name;
+            self.has_binary |= id == TypeId::of::<Binary>();
+            T::visit_dependencies(self);
+            T::visit_generics(self);
+        }
     }
 }
 

@@ -1,0 +1,14 @@
+/** What a type is with `Bytes` in the place of its binary data. */
+type WithBytes<T, Bytes> = [HasNoBytes<T>] extends [never] ? ReplaceBytes<T, Bytes> : T;
+type ReplaceBytes<T, Bytes> = T extends (...args: infer A) => infer R
+  ? (...args: EachWithBytes<A, Bytes>) => R
+  : T extends ArrayBuffer | globalThis.ArrayBufferView | globalThis.Blob
+    ? Bytes
+    : T extends unknown[]
+      ? number extends T["length"] ? ArrayWithBytes<T[number], Bytes> : EachWithBytes<T, Bytes>
+      : T extends object ? EachWithBytes<T, Bytes> : T;
+type EachWithBytes<T, Bytes> = { [K in keyof T]: WithBytes<T[K], Bytes> };
+interface ArrayWithBytes<T, Bytes> extends Array<WithBytes<T, Bytes>> {}
+/** Types that contain themselves, and no binary data: they are left as they are. */
+type HasNoBytes<T> = IsSame<T, any>;
+type IsSame<T, U> = (<X>() => X extends T ? 1 : 2) extends <X>() => X extends U ? 1 : 2 ? true : never;
