@@ -140,7 +140,7 @@ var Connection = class {
     Object.keys(events).filter((event) => event !== "told").forEach(listen);
     this.#client.on("told", (told, answer) => {
       events.told(told);
-      answer(null);
+      answer();
     });
   }
   typing(room) {

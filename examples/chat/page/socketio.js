@@ -29,7 +29,7 @@ var Connection = class {
     socket.on("typing", events.typing);
     socket.on("told", (told, answer) => {
       events.told(told);
-      answer(null);
+      answer();
     });
     socket.on("farewell", ({ reason }) => void (this.#farewell = reason));
     socket.on("connect_error", ({ message }) => socket.active ? lost() : ended(message));

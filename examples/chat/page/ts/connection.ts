@@ -40,7 +40,7 @@ export class Connection implements PageConnection {
     // That the page has it is all that the sender wants to know.
     this.#client.on('told', (told, answer) => {
       events.told(told);
-      answer(null);
+      answer();
     });
   }
 

@@ -36,7 +36,7 @@ export class Connection implements PageConnection {
     // That the page has it is all that the sender wants to know.
     socket.on('told', (told, answer) => {
       events.told(told);
-      answer(null);
+      answer();
     });
     socket.on('farewell', ({ reason }) => void (this.#farewell = reason));
     // `active`: the client tries again by itself.
