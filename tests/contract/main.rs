@@ -39,6 +39,7 @@ async fn serve() -> Result<(), Box<dyn std::error::Error>> {
     let app = Router::new()
         .route("/ws", get(hub.websocket()))
         .route("/admin", get(hub.of("/admin").websocket()))
+        .route("/refused", get(hub.of("/refused").websocket()))
         .merge(hub.socketio())
         .merge(hub.docs::<server::Chat>(info()).websocket("/", "/ws"));
     let listener = TcpListener::bind("127.0.0.1:0").await?;

@@ -193,6 +193,7 @@ pub(crate) fn hub() -> Result<Hub, BuildError> {
         .events(events![message, echo, sum, split, checked, later, ask, examine, divide, upload])
         .events(Counter::default())
         .namespace("/admin", |admin| admin.events(events![restart]))
+        .namespace("/refused", |refused| refused.middleware(async |_| Err::<(), _>("members only")))
         .contract::<Chat>()
         .build()
 }

@@ -67,13 +67,19 @@ function connect(url, options = {}) {
       if (typeof message?.event === "string") hear(message);
       else if (message && message.id !== void 0) settle(message);
     };
-    socket.onclose = (event) => {
+    let hasEnded = false;
+    const ended = (event) => {
+      if (hasEnded) return;
+      hasEnded = true;
       const isWanted = options.onClose?.(event) !== false;
       closed ||= !isWanted || event.code === 1008;
-      end("the connection was lost");
+      end(event.reason || "the connection was lost");
       const wait = Math.min(1e4, 250 * 2 ** attempts++) * (0.5 + Math.random() / 2);
       if (!closed) setTimeout(() => closed || open(), wait);
     };
+    socket.onclose = ended;
+    const failed = { code: 1006, reason: "", wasClean: false };
+    socket.onerror = () => setTimeout(() => ended(failed), 100);
   };
   open();
   return {

@@ -78,6 +78,36 @@ export async function run(url: string, cut: () => void): Promise<void> {
   leaving.close();
   expect(await unsent.then((error) => (error as RequestError).code), "closed");
 
+  // Where nobody listens there is no connection, and the next is tried.
+  let tries = 0;
+  const nowhere = await heard<Client<ServerToClientEvents, ClientToServerEvents>>((hear) => {
+    const trying = connect("ws://127.0.0.1:1/ws", { onClose: ({ code }) => void (code === 1006 && ++tries === 2 && hear(trying)) });
+  });
+  nowhere.close();
+
+  // Some versions of Node tell of it by an error alone.
+  const Working = globalThis.WebSocket;
+  class Failing extends EventTarget {
+    static readonly OPEN = 1;
+    readonly readyState = 0;
+    onerror?: () => void;
+    constructor() {
+      super();
+      setTimeout(() => this.onerror?.());
+    }
+    close() {}
+  }
+  globalThis.WebSocket = Failing as unknown as typeof WebSocket;
+  const failing = await heard<Client<ServerToClientEvents, ClientToServerEvents>>((hear) => {
+    const trying = connect("ws://127.0.0.1/ws", { onClose: ({ code }) => void (code === 1006 && hear(trying)) });
+  });
+  failing.close();
+  globalThis.WebSocket = Working;
+
+  // Who is refused learns why.
+  const refused = await failure(connect(`${url}/refused`).request("count"));
+  expect([(refused as RequestError).code, (refused as RequestError).message], ["closed", "members only"]);
+
   const admin = connect<AdminServerToClientEvents, AdminClientToServerEvents>(`${url}/admin`);
   expect(await admin.request("restart", 9), 9);
   admin.close();

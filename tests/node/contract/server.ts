@@ -293,14 +293,21 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
       if (typeof message?.event === "string") hear(message);
       else if (message && message.id !== undefined) settle(message);
     };
-    socket.onclose = (event) => {
+    let hasEnded = false;
+    const ended = (event: globalThis.CloseEvent) => {
+      if (hasEnded) return;
+      hasEnded = true;
       // 1008: the server has refused the client, and would again.
       const isWanted = options.onClose?.(event) !== false;
       closed ||= !isWanted || event.code === 1008;
-      end("the connection was lost");
+      end(event.reason || "the connection was lost");
       const wait = Math.min(10_000, 250 * 2 ** attempts++) * (0.5 + Math.random() / 2);
       if (!closed) setTimeout(() => closed || open(), wait);
     };
+    socket.onclose = ended;
+    // A close follows, but not in every version of Node where there was no connection.
+    const failed = { code: 1006, reason: "", wasClean: false } as globalThis.CloseEvent;
+    socket.onerror = () => setTimeout(() => ended(failed), 100);
   };
   open();
 
