@@ -1,7 +1,7 @@
 //! A handler's entry in the table: what it is registered for, and how the function is called.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 use syn::Type;
 use syn::ext::IdentExt;
 
@@ -23,7 +23,7 @@ pub(crate) fn stub(handler: &Handler) -> TokenStream {
             call: #krate::__private::Call::Sync(|_| #krate::__private::Outcome::Done),
             concurrent: false,
             needs: &[],
-            source: #krate::__private::Source::unknown(#function, &[#(#names),*]),
+            source: #krate::__private::Source { function: #function, parameters: &[#(#names),*], ..#krate::__private::Source::NOWHERE },
         }
     }
 }
@@ -58,12 +58,14 @@ fn source(handler: &Handler, is_method: bool) -> TokenStream {
     let krate = krate::path();
     let Handler { ident, names, .. } = handler;
     let function = ident.unraw().to_string();
-    let of = if is_method { quote!(Self) } else { ident.to_token_stream() };
+    let of = match is_method {
+        true => quote!(::core::option::Option::Some(#krate::__private::Source::of::<Self>)),
+        false => quote!(::core::option::Option::None),
+    };
     quote! {
         #krate::__private::Source {
-            id: ::core::any::TypeId::of::<#of>(),
-            name: ::core::any::type_name::<#of>,
-            is_method: #is_method,
+            place: (::core::module_path!(), ::core::line!(), ::core::column!()),
+            of: #of,
             function: #function,
             parameters: &[#(#names),*],
         }

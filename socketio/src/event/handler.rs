@@ -37,34 +37,34 @@ impl Handler {
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct Source {
-    /// The type that stands for it: of a function its companion, of a method the type that it is one of.
-    pub id: TypeId,
-    /// What that type is called, with its path.
-    pub name: fn() -> &'static str,
-    pub is_method: bool,
+    /// Where its attribute stands: the module, the line and the column.
+    pub place: (&'static str, u32, u32),
+    /// The type that it is a method of. It may have parameters, so that the place alone does not tell them apart.
+    pub of: Option<fn() -> (TypeId, &'static str)>,
     pub function: &'static str,
     /// One for each parameter but `self`; empty where it is a pattern.
     pub parameters: &'static [&'static str],
 }
 
 impl Source {
-    pub const NOWHERE: Self = Self::unknown("", &[]);
+    pub const NOWHERE: Self = Self { place: ("", 0, 0), of: None, function: "", parameters: &[] };
 
-    /// Of a function that can't be called.
-    pub const fn unknown(function: &'static str, parameters: &'static [&'static str]) -> Self {
-        Self { id: TypeId::of::<()>(), name: type_name::<()>, is_method: false, function, parameters }
+    /// What tells one type from others, and what it is called, with its path.
+    pub fn of<T: 'static>() -> (TypeId, &'static str) {
+        (TypeId::of::<T>(), type_name::<T>())
     }
 
     /// What an error calls the function.
     pub(crate) fn path(&self) -> String {
-        let name = (self.name)();
-        if self.is_method { format!("{name}::{}", self.function) } else { name.to_owned() }
+        let scope = self.of.map_or(self.place.0, |of| of().1);
+        format!("{scope}::{}", self.function)
     }
 }
 
 impl PartialEq for Source {
     fn eq(&self, other: &Self) -> bool {
-        self.id == other.id && self.function == other.function
+        (self.place, self.function) == (other.place, other.function)
+            && self.of.map(|of| of().0) == other.of.map(|of| of().0)
     }
 }
 
