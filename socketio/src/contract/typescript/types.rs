@@ -9,11 +9,14 @@ use crate::contract::Describe;
 use crate::socket::SocketId;
 use crate::wire::binary::Binary;
 
+/// Declares a type, with everything that it consists of.
+type Visit = fn(&mut Declarations);
+
 /// What TypeScript makes of a Rust type.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TypeScript {
     name: fn(&Config) -> String,
-    visit: fn(&mut Declarations),
+    visit: Visit,
 }
 
 impl TypeScript {
@@ -182,7 +185,7 @@ impl TypeVisitor for Declarations {
 /// The types that a type names, to be visited in the order in which they stand there: `ts-rs` has another one in each build.
 struct Direct<'c> {
     config: &'c Config,
-    found: Vec<(String, fn(&mut Declarations))>,
+    found: Vec<(String, Visit)>,
 }
 
 impl TypeVisitor for Direct<'_> {
