@@ -46,10 +46,10 @@ pub enum HandlerFuture {}
 impl HandlerFuture {
     /// The future of an outcome, of a handler's and of what makes an outcome of what it returns.
     #[doc(hidden)]
-    pub fn of<'a, F, A>(future: F, outcome: A) -> BoxFuture<'a, Outcome>
+    pub fn of<'a, F, A>(future: F, outcome: A) -> BoxFuture<'a, Answered>
     where
         F: Future + Send + 'a,
-        A: FnOnce(F::Output) -> Outcome + Send + 'a,
+        A: FnOnce(F::Output) -> Answered + Send + 'a,
     {
         Box::pin(async move { outcome(future.await) })
     }

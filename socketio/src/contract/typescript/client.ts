@@ -1,7 +1,7 @@
 type InEnvelope<T> = T;
 
 /** The arguments with which an event is sent: those of its entry but the function for its answer. */
-type Arguments<F> = F extends (...args: infer A) => void ? WithoutAck<A> : never;
+type ArgumentsOf<F> = F extends (...args: infer A) => void ? WithoutAck<A> : never;
 type WithoutAck<A extends unknown[]> = number extends A["length"]
   ? A extends [...infer Before, (...args: never) => void] ? Before : A
   : A extends [infer First, ...infer Rest]
@@ -13,7 +13,7 @@ type WithoutAck<A extends unknown[]> = number extends A["length"]
       : [];
 
 /** What an event is answered with when it does not fail. */
-type Answer<F> = F extends (...args: infer A) => void ? AnswerOf<A> : never;
+type AnswerTo<F> = F extends (...args: infer A) => void ? AnswerOf<A> : never;
 type AnswerOf<A extends unknown[]> = number extends A["length"]
   ? A extends [...unknown[], (...answer: infer R) => void] ? SettledAnswer<R> : unknown
   : A extends [(infer First)?, ...infer Rest]
@@ -53,12 +53,12 @@ export interface Client<in out Listen, in out Emit> {
   /** Listens to an event. A function that is passed last, if one is, takes the answer. Returns how to stop. */
   on<E extends keyof Listen & string>(event: E, listener: InEnvelope<Listen[E]>): () => void;
   /** Sends an event: at once, or when there is a connection. */
-  emit<E extends keyof Emit & string>(event: E, ...args: Arguments<InEnvelope<Emit[E]>>): void;
+  emit<E extends keyof Emit & string>(event: E, ...args: ArgumentsOf<InEnvelope<Emit[E]>>): void;
   /** Sends an event and waits for its answer; fails with a `RequestError`. */
   request<E extends keyof Emit & string>(
     event: E,
-    ...args: Arguments<InEnvelope<Emit[E]>>
-  ): globalThis.Promise<Answer<InEnvelope<Emit[E]>>>;
+    ...args: ArgumentsOf<InEnvelope<Emit[E]>>
+  ): globalThis.Promise<AnswerTo<InEnvelope<Emit[E]>>>;
   /** Ends the connection, for good. */
   close(): void;
 }

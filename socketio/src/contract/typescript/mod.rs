@@ -36,9 +36,9 @@ const BINARY: &str = include_str!("binary.ts");
 
 /// The file's own names, and those of JavaScript's that payload types are written with: no payload type can have them.
 const NAMES: [&str; 23] = [
-    "Answer",
     "AnswerOf",
-    "Arguments",
+    "AnswerTo",
+    "ArgumentsOf",
     "Array",
     "ArrayBuffer",
     "ArrayWithBytes",
