@@ -1,15 +1,16 @@
 //! axum's WebSocket alone, with a hand-written `match`: what a server without any framework looks like. One task per
 //! client waits for its messages and for what is broadcast, as axum's chat example does, here in one `select!`.
 
+mod message;
 mod shared;
 
 use axum::Router;
 use axum::extract::ws::{Message as Frame, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::routing::any;
 use axum::serve::ListenerExt;
+use message::Message;
 use serde::{Deserialize, Serialize};
 use shared::listen;
-use std::borrow::Cow;
 use std::io;
 use tokio::sync::broadcast;
 
@@ -18,17 +19,6 @@ const WAITING: usize = 1024;
 
 /// What a connection reads at a time; it is allocated at once, and 128 KiB by default.
 const READ_BUFFER: usize = 4096;
-
-#[derive(Serialize, Deserialize)]
-struct Message<'a> {
-    #[serde(borrow)]
-    t: Cow<'a, str>,
-    #[serde(borrow)]
-    user: Cow<'a, str>,
-    room: u32,
-    #[serde(borrow)]
-    text: Cow<'a, str>,
-}
 
 #[derive(Deserialize)]
 struct Envelope<'a> {

@@ -4,11 +4,12 @@
 //! With the argument `serde` it parses each message with serde_json into the types that it is made of, and writes the answer from
 //! these: what typed messages cost at least.
 
+mod message;
 mod shared;
 
+use message::Message;
 use serde::{Deserialize, Serialize};
 use shared::listen;
-use std::borrow::Cow;
 use std::io;
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -28,17 +29,6 @@ struct Envelope<'a> {
     id: Option<u64>,
     #[serde(borrow)]
     data: Message<'a>,
-}
-
-#[derive(Deserialize, Serialize)]
-struct Message<'a> {
-    #[serde(borrow)]
-    t: Cow<'a, str>,
-    #[serde(borrow)]
-    user: Cow<'a, str>,
-    room: u32,
-    #[serde(borrow)]
-    text: Cow<'a, str>,
 }
 
 type Everyone = Arc<Mutex<Vec<Arc<TcpStream>>>>;
