@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Watcher, serve } from './conformance.mjs';
 import { within } from './lib.mjs';
 import { Polling, RS, answered, request } from './wire.mjs';
@@ -177,8 +176,9 @@ test('heartbeats begin after an interval, and go on as long as they are answered
 });
 
 test('a session that nobody polls is gone after interval and timeout', async (t) => {
-  const server = await serve(t, { PING_INTERVAL: '200', PING_TIMEOUT: '200' });
-  const session = await Polling.open(server);
-  await sleep(410);
+  const server = await serve(t, { PING_INTERVAL: '100', PING_TIMEOUT: '1000' });
+  const watcher = await Watcher.begin(t, server, 'default');
+  const session = await Polling.join(server);
+  assert.equal((await watcher.left(session.id)).reason, 'ping timeout');
   await session.gone();
 });
