@@ -19,25 +19,17 @@ impl<'a> Scanner<'a> {
         Self { text, at: 0, depth: 0 }
     }
 
-    fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    fn skip_space(&mut self) {
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
-            self.at += 1;
-        }
-    }
-
     /// Takes this byte, after any white space.
     #[inline]
     pub(crate) fn take(&mut self, byte: u8) -> bool {
-        if self.peek() != Some(byte) {
-            self.skip_space();
-        }
-        let found = self.peek() == Some(byte);
+        self.skip_space();
+        let found = self.text.as_bytes().get(self.at) == Some(&byte);
         self.at += usize::from(found);
         found
+    }
+
+    fn skip_space(&mut self) {
+        self.at = after_space(self.text.as_bytes(), self.at);
     }
 
     /// What has not been looked at.
@@ -55,7 +47,7 @@ impl<'a> Scanner<'a> {
     pub(crate) fn string(&mut self) -> Option<&'a str> {
         self.skip_space();
         let start = self.at;
-        self.skip_string()?;
+        self.at = string_end(self.text.as_bytes(), start)?;
         Some(&self.text[start..self.at])
     }
 
@@ -63,124 +55,161 @@ impl<'a> Scanner<'a> {
     pub(crate) fn value(&mut self) -> Option<&'a str> {
         self.skip_space();
         let start = self.at;
-        let mut open = Open::default();
-        self.depth = 0;
-        loop {
-            // A value is due here.
-            self.skip_space();
-            match self.peek()? {
-                b'"' => self.skip_string()?,
-                b'{' => {
-                    self.at += 1;
-                    self.depth = self.depth.max(open.depth + 1);
-                    if !self.take(b'}') {
-                        open.push(true);
-                        self.skip_key()?;
-                        continue;
-                    }
-                }
-                b'[' => {
-                    self.at += 1;
-                    self.depth = self.depth.max(open.depth + 1);
-                    if !self.take(b']') {
-                        open.push(false);
-                        continue;
-                    }
-                }
-                b't' => self.skip_word("true")?,
-                b'f' => self.skip_word("false")?,
-                b'n' => self.skip_word("null")?,
-                _ => self.skip_number()?,
-            }
-            // A value has ended: what it was in goes on, or ends too.
-            loop {
-                let Some(is_object) = open.last() else {
-                    return Some(&self.text[start..self.at]);
-                };
-                if self.take(b',') {
-                    if is_object {
-                        self.skip_key()?;
-                    }
-                    break;
-                }
-                if !self.take(if is_object { b'}' } else { b']' }) {
-                    return None;
-                }
-                open.pop();
-            }
-        }
+        (self.at, self.depth) = value_end(self.text.as_bytes(), start)?;
+        Some(&self.text[start..self.at])
     }
 
     /// How deeply the value that was taken last is nested: 0 for a number, 1 for an array of numbers.
     pub(crate) fn depth(&self) -> usize {
         self.depth
     }
+}
 
-    fn skip_key(&mut self) -> Option<()> {
-        self.skip_space();
-        self.skip_string()?;
-        self.take(b':').then_some(())
-    }
+// Each of the following tells where something ends that begins at `at`, or `None` if it isn't there. The place is passed on
+// by value, so that it stays in a register.
 
-    fn skip_word(&mut self, word: &str) -> Option<()> {
-        self.text.as_bytes()[self.at..].starts_with(word.as_bytes()).then(|| self.at += word.len())
-    }
-
-    fn skip_string(&mut self) -> Option<()> {
-        if self.peek()? != b'"' {
-            return None;
-        }
-        self.at += 1;
-        loop {
-            self.at += plain_length(&self.text.as_bytes()[self.at..]);
-            match self.peek()? {
-                b'"' => {
-                    self.at += 1;
-                    return Some(());
+/// Also tells how deeply the value is nested.
+fn value_end(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
+    let mut open = Open::default();
+    let mut deepest = 0;
+    loop {
+        // A value is due here.
+        at = after_space(bytes, at);
+        match bytes.get(at)? {
+            b'"' => at = string_end(bytes, at)?,
+            b'{' => {
+                deepest = deepest.max(open.depth + 1);
+                at = after_space(bytes, at + 1);
+                if bytes.get(at)? != &b'}' {
+                    open.push(true);
+                    at = key_end(bytes, at)?;
+                    continue;
                 }
-                b'\\' => self.skip_escape()?,
-                // A control character, which a string can only have escaped.
+                at += 1;
+            }
+            b'[' => {
+                deepest = deepest.max(open.depth + 1);
+                at = after_space(bytes, at + 1);
+                if bytes.get(at)? != &b']' {
+                    open.push(false);
+                    continue;
+                }
+                at += 1;
+            }
+            b't' => at = word_end(bytes, at, "true")?,
+            b'f' => at = word_end(bytes, at, "false")?,
+            b'n' => at = word_end(bytes, at, "null")?,
+            _ => at = number_end(bytes, at)?,
+        }
+        // A value has ended: what it was in goes on, or ends too.
+        loop {
+            let Some(is_object) = open.last() else { return Some((at, deepest)) };
+            at = after_space(bytes, at);
+            match (bytes.get(at)?, is_object) {
+                (b',', true) => {
+                    at = key_end(bytes, after_space(bytes, at + 1))?;
+                    break;
+                }
+                (b',', false) => {
+                    at += 1;
+                    break;
+                }
+                (b'}', true) | (b']', false) => {
+                    at += 1;
+                    open.pop();
+                }
                 _ => return None,
             }
         }
     }
+}
 
-    fn skip_escape(&mut self) -> Option<()> {
-        let rest = &self.text.as_bytes()[self.at + 1..];
-        match rest.first()? {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 2,
-            b'u' if rest.get(1..5)?.iter().all(u8::is_ascii_hexdigit) => self.at += 6,
+#[inline]
+fn after_space(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(byte) = bytes.get(at)
+        // Most bytes are decided by this alone.
+        && *byte <= b' '
+        && matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
+    {
+        at += 1;
+    }
+    at
+}
+
+/// A key with its colon.
+#[inline]
+fn key_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let at = after_space(bytes, string_end(bytes, at)?);
+    (bytes.get(at)? == &b':').then_some(at + 1)
+}
+
+#[inline]
+fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
+    if bytes.get(at)? != &b'"' {
+        return None;
+    }
+    let mut at = at + 1;
+    // Most strings are shorter than a word.
+    if let Some(word) = bytes[at..].first_chunk() {
+        match special_in(word) {
+            Some(within) if word[within] == b'"' => return Some(at + within + 1),
+            Some(within) => at += within,
+            None => at += word.len(),
+        }
+    }
+    inside_end(bytes, at)
+}
+
+/// What is left of a string's inside, with the last quote.
+#[inline(never)]
+fn inside_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        at += long_plain_length(&bytes[at..]);
+        match bytes.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at = escape_end(bytes, at)?,
+            // A control character, which a string can only have escaped.
             _ => return None,
         }
-        Some(())
     }
+}
 
-    fn skip_number(&mut self) -> Option<()> {
-        self.at += usize::from(self.peek() == Some(b'-'));
-        match self.peek()? {
-            b'0' => self.at += 1,
-            b'1'..=b'9' => self.skip_digits()?,
-            _ => return None,
-        }
-        if self.peek() == Some(b'.') {
-            self.at += 1;
-            self.skip_digits()?;
-        }
-        if let Some(b'e' | b'E') = self.peek() {
-            self.at += 1;
-            self.at += usize::from(matches!(self.peek(), Some(b'+' | b'-')));
-            self.skip_digits()?;
-        }
-        Some(())
+fn escape_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let rest = &bytes[at + 1..];
+    match rest.first()? {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(at + 2),
+        b'u' if rest.get(1..5)?.iter().all(u8::is_ascii_hexdigit) => Some(at + 6),
+        _ => None,
     }
+}
 
-    fn skip_digits(&mut self) -> Option<()> {
-        let start = self.at;
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
-        }
-        (self.at > start).then_some(())
+fn word_end(bytes: &[u8], at: usize, word: &str) -> Option<usize> {
+    bytes[at..].starts_with(word.as_bytes()).then_some(at + word.len())
+}
+
+fn number_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    at += usize::from(bytes[at] == b'-');
+    at = match bytes.get(at)? {
+        b'0' => at + 1,
+        _ => digits_end(bytes, at)?,
+    };
+    if let Some(b'.') = bytes.get(at) {
+        at = digits_end(bytes, at + 1)?;
     }
+    if let Some(b'e' | b'E') = bytes.get(at) {
+        at += 1;
+        at += usize::from(matches!(bytes.get(at), Some(b'+' | b'-')));
+        at = digits_end(bytes, at)?;
+    }
+    Some(at)
+}
+
+fn digits_end(bytes: &[u8], start: usize) -> Option<usize> {
+    let mut at = start;
+    while bytes.get(at).is_some_and(u8::is_ascii_digit) {
+        at += 1;
+    }
+    (at > start).then_some(at)
 }
 
 /// How many bytes at the front of a string's inside mean themselves: neither a quote, nor a backslash, nor a control character.
