@@ -14,11 +14,15 @@ function encodedLength(encoded, transport) {
   return transport === 'polling' ? 1 + encoded.toString('base64').length : encoded.length;
 }
 
-// The largest length for which `fits` is true.
+// The largest length for which `fits` is true, as it is for all that are smaller.
 function largest(fits) {
-  let length = MAX_PAYLOAD;
-  while (!fits(length)) length -= 1;
-  return length;
+  let [fitting, excessive] = [0, MAX_PAYLOAD + 1];
+  while (excessive - fitting > 1) {
+    const middle = Math.floor((fitting + excessive) / 2);
+    if (fits(middle)) fitting = middle;
+    else excessive = middle;
+  }
+  return fitting;
 }
 
 matrix(({ combination, connect, shared }) => {
