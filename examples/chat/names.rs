@@ -12,7 +12,7 @@ use ts_rs::TS;
 pub(crate) struct Name(String);
 
 /// What a room is called, without the `#` that the page shows.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, TS)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(try_from = "String")]
 pub(crate) struct RoomName(String);
 

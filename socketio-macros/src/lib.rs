@@ -1,7 +1,7 @@
-//! The attribute macros of the [`socketio`](https://docs.rs/socketio) crate, which re-exports them: use that one.
+//! The macros of the [`socketio`](https://docs.rs/socketio) crate, which re-exports them: use that one.
 //!
 //! Each macro goes three steps: `attribute` and `signature` parse what the user wrote, checks collect everything that
-//! is wrong with it, and `handler`, `handlers`, `payload` or `events` render. Whatever is wrong, the user's item is
+//! is wrong with it, and `handler`, `handlers`, `payload`, `events` and others render. Whatever is wrong, the user's item is
 //! emitted unchanged and with its companion, so that one mistake does not cause errors elsewhere.
 
 mod ack;
@@ -9,6 +9,7 @@ mod attribute;
 mod call;
 mod checks;
 mod contract;
+mod error_codes;
 mod errors;
 mod events;
 mod extent;
@@ -93,4 +94,25 @@ pub fn events(items: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn contract(tokens: TokenStream) -> TokenStream {
     contract::expand(tokens.into()).into()
+}
+
+/// Gives each variant of an error a code that clients know: implements `ErrorCodes`, and converts the error into an `EventError`.
+///
+/// A variant's code is its name in `snake_case`, or what `#[code("…")]` says; a struct has one code, made of its name in the same way. The
+/// message is what the error displays as, so it has to implement `Display`; the fields do not leave the server otherwise. An error that
+/// tells clients more has an `impl From<…> for EventError` of its own, and an `impl ErrorCodes`.
+///
+/// ```ignore
+/// #[derive(Debug, thiserror::Error, ErrorCodes)]
+/// enum ChatError {
+///     #[error("nobody is called {0}")]
+///     NoSuchUser(String), // "no_such_user"
+///     #[error("you are muted")]
+///     #[code("silenced")]
+///     Muted,
+/// }
+/// ```
+#[proc_macro_derive(ErrorCodes, attributes(code))]
+pub fn error_codes(item: TokenStream) -> TokenStream {
+    error_codes::expand(item.into()).into()
 }

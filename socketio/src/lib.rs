@@ -62,7 +62,7 @@ pub use socket::remote::RemoteSocket;
 pub use socket::requests::{AckError, AckFuture, Timed};
 pub use socket::rooms::JoinError;
 pub use socket::{SetIdError, Socket, SocketId};
-pub use socketio_macros::{contract, event, events, handlers};
+pub use socketio_macros::{ErrorCodes, contract, event, events, handlers};
 pub use transport::engine::{EngineRoutes, Refused, Transport};
 pub use transport::serve::{Serve, serve};
 pub use transport::upgrade::{Upgrade, UpgradeRejection};

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use socketio::{
-    Ack, AckError, Args, Binary, BuildError, EmitError, ErrorCodes, EventError, Hub, PayloadError, Socket, contract,
-    event, events, handlers,
+    Ack, AckError, Args, Binary, BuildError, EmitError, ErrorCodes, Hub, PayloadError, Socket, contract, event, events,
+    handlers,
 };
 use std::borrow::Cow;
 use ts_rs::TS;
@@ -78,22 +78,12 @@ pub(crate) struct File {
     content: Binary,
 }
 
+#[derive(Debug, thiserror::Error, ErrorCodes)]
 pub(crate) enum ChatError {
+    #[error("say something")]
     NoText,
-    NotDelivered(EmitError),
-}
-
-impl ErrorCodes for ChatError {
-    const CODES: &'static [&'static str] = &["no_text", "not_delivered"];
-}
-
-impl From<ChatError> for EventError {
-    fn from(error: ChatError) -> Self {
-        match error {
-            ChatError::NoText => Self::new("no_text", "say something"),
-            ChatError::NotDelivered(error) => Self::new("not_delivered", error.to_string()),
-        }
-    }
+    #[error("{0}")]
+    NotDelivered(#[from] EmitError),
 }
 
 /// Says something to somebody.
@@ -103,7 +93,7 @@ async fn message(socket: &Socket, message: Message<'_>) -> Result<Receipt, ChatE
         return Err(ChatError::NoText);
     }
     let delivered = Delivered { text: &message.text };
-    socket.emit_to(&message.to, &delivered).map_err(ChatError::NotDelivered)?;
+    socket.emit_to(&message.to, &delivered)?;
     Ok(Receipt { length: message.text.len() as u64 })
 }
 

@@ -146,12 +146,30 @@ macro_rules! __contract_in_asyncapi {
 /// A handler's error is any type that converts into [`EventError`](crate::EventError). With this, a contract knows what a client
 /// can expect of it; without, any code.
 ///
+/// [`#[derive(ErrorCodes)]`](macro@crate::ErrorCodes) makes both of the names of an error's variants:
+///
+/// ```
+/// use socketio::ErrorCodes;
+///
+/// #[derive(Debug, thiserror::Error, ErrorCodes)]
+/// enum ChatError {
+///     #[error("nobody is called {0}")]
+///     NoSuchUser(String),
+///     #[error("you are muted")]
+///     Muted,
+/// }
+///
+/// assert_eq!(ChatError::CODES, ["no_such_user", "muted"]);
+/// ```
+///
+/// By hand, an error can tell clients more:
+///
 /// ```
 /// use socketio::{ErrorCodes, EventError};
 ///
 /// enum ChatError {
 ///     NoSuchUser,
-///     Muted,
+///     Muted { minutes: u32 },
 /// }
 ///
 /// impl ErrorCodes for ChatError {
@@ -162,7 +180,7 @@ macro_rules! __contract_in_asyncapi {
 ///     fn from(error: ChatError) -> Self {
 ///         match error {
 ///             ChatError::NoSuchUser => EventError::new("no_such_user", "nobody has that name"),
-///             ChatError::Muted => EventError::new("muted", "you are muted"),
+///             ChatError::Muted { minutes } => EventError::new("muted", "you are muted").with_data(minutes),
 ///         }
 ///     }
 /// }

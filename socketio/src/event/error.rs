@@ -36,7 +36,8 @@ pub(crate) const FRAMEWORK_CODES: [&str; 6] =
 /// | `handler_error` | the handler returned an error without a code of its own |
 /// | `internal` | the handler panicked; no detail leaves the server |
 ///
-/// Give your own error type a `From` conversion, and handlers can return it:
+/// Give your own error type a `From` conversion, and handlers can return it. [`#[derive(ErrorCodes)]`](macro@crate::ErrorCodes) writes one
+/// for errors that are a code and a message; by hand it is:
 ///
 /// ```
 /// use socketio::EventError;

@@ -71,7 +71,8 @@ impl<T: Serialize + ?Sized> Reply for T {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be the error of an event handler",
     label = "the client is told this error",
-    note = "help: write `impl From<{Self}> for socketio::EventError`, or return a `String` or `&'static str`"
+    note = "help: write `#[derive(socketio::ErrorCodes)]` above the type, or `impl From<{Self}> for socketio::EventError`; or return a \
+            `String` or `&'static str`"
 )]
 pub trait ReplyError {
     #[doc(hidden)]

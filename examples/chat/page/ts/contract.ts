@@ -85,7 +85,7 @@ export type Say = {
 };
 
 /** The codes with which handlers fail. */
-export type ChatError = "nobody_there" | "not_delivered" | "not_in_room" | "not_joined" | "handler_error";
+export type ChatError = "nobody_there" | "not_delivered" | "not_in_room" | "not_joined" | "not_sent";
 
 /** What the server emits. */
 export interface ServerToClientEvents {

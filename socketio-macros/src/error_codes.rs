@@ -1,0 +1,130 @@
+//! `#[derive(ErrorCodes)]`: an error whose variants each have a code, and what clients are told of it.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{Attribute, Data, DeriveInput, Fields, Ident, LitStr};
+
+use crate::errors::Errors;
+use crate::krate;
+
+pub(crate) fn expand(item: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    // What the compiler has to say of a broken type it says by itself.
+    let Ok(DeriveInput { ident, generics, attrs, data, .. }) = syn::parse2(item) else {
+        return TokenStream::new();
+    };
+    // Each pattern of an error, with its code.
+    let mut coded = Vec::new();
+    match &data {
+        Data::Struct(data) => {
+            nowhere_in(&data.fields, &mut errors);
+            coded.push((quote!(_), code_of(&ident, &attrs, &mut errors)));
+        }
+        Data::Enum(data) => {
+            nowhere(&attrs, "the variants of an enum have codes, and the enum has none", &mut errors);
+            for variant in &data.variants {
+                nowhere_in(&variant.fields, &mut errors);
+                let name = &variant.ident;
+                coded.push((quote!(#ident::#name { .. }), code_of(name, &variant.attrs, &mut errors)));
+            }
+        }
+        Data::Union(_) => {
+            errors.push(&ident, "nobody knows which field of a union is set", "make it an `enum` or a `struct`");
+            return errors.into_tokens();
+        }
+    }
+    let mut codes: Vec<&LitStr> = Vec::new();
+    for (_, code) in &coded {
+        if !codes.iter().any(|known| known.value() == code.value()) {
+            codes.push(code);
+        }
+    }
+    let cases = coded.iter().map(|(pattern, code)| quote!(#pattern => #code));
+    let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
+    let krate = krate::path();
+    // Of an error that can't be displayed the compiler says so, and points at it.
+    let shown = quote_spanned!(ident.span()=> &error as &dyn ::core::fmt::Display);
+    let converted = if coded.is_empty() {
+        quote!(match error {})
+    } else {
+        quote! {
+            let message = ::std::string::ToString::to_string(#shown);
+            Self::new(match error { #(#cases),* }, message)
+        }
+    };
+    let errors = errors.into_tokens();
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #krate::ErrorCodes for #ident #type_generics #where_clause {
+            const CODES: &'static [&'static str] = &[#(#codes),*];
+        }
+
+        #[automatically_derived]
+        impl #impl_generics ::core::convert::From<#ident #type_generics> for #krate::EventError #where_clause {
+            fn from(error: #ident #type_generics) -> Self {
+                #converted
+            }
+        }
+        #errors
+    }
+}
+
+/// The code of a variant, or of a struct: what is written in `#[code("…")]`, or its name in `snake_case`.
+fn code_of(name: &Ident, attributes: &[Attribute], errors: &mut Errors) -> LitStr {
+    let mut code = None;
+    for attribute in codes_in(attributes) {
+        let form = format!("write `#[code(\"{}\")]`", snake_case(name));
+        match attribute.parse_args::<LitStr>() {
+            Ok(text) if text.value().is_empty() => errors.push(text, "a code can't be empty", form),
+            Ok(text) if code.is_some() => errors.push(text, "a second code", "an error has one: write it once"),
+            Ok(text) => code = Some(text),
+            Err(_) => errors.push(attribute, "a code is a string", form),
+        }
+    }
+    code.unwrap_or_else(|| LitStr::new(&snake_case(name), name.span()))
+}
+
+/// As serde has it: each capital letter begins a word.
+fn snake_case(name: &Ident) -> String {
+    let mut snake = String::new();
+    for letter in name.to_string().trim_start_matches("r#").chars() {
+        if letter.is_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.extend(letter.to_lowercase());
+    }
+    snake
+}
+
+fn codes_in(attributes: &[Attribute]) -> impl Iterator<Item = &Attribute> {
+    attributes.iter().filter(|attribute| attribute.path().is_ident("code"))
+}
+
+/// Codes of fields.
+fn nowhere_in(fields: &Fields, errors: &mut Errors) {
+    for field in fields {
+        nowhere(&field.attrs, "a field has no code", errors);
+    }
+}
+
+fn nowhere(attributes: &[Attribute], message: &str, errors: &mut Errors) {
+    for attribute in codes_in(attributes) {
+        errors.push(attribute.to_token_stream(), message, "write it above a variant, or above a struct");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proc_macro2::Span;
+
+    #[test]
+    fn names_are_codes_in_snake_case() {
+        for (name, code) in
+            [("NoSuchUser", "no_such_user"), ("Muted", "muted"), ("HTTP", "h_t_t_p"), ("already_so", "already_so")]
+        {
+            assert_eq!(snake_case(&Ident::new(name, Span::call_site())), code);
+        }
+        assert_eq!(snake_case(&Ident::new_raw("type", Span::call_site())), "type");
+    }
+}
