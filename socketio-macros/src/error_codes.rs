@@ -55,11 +55,13 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
     let errors = errors.into_tokens();
     quote! {
         #[automatically_derived]
+        #[allow(deprecated)]
         impl #impl_generics #krate::ErrorCodes for #ident #type_generics #where_clause {
             const CODES: &'static [&'static str] = &[#(#codes),*];
         }
 
         #[automatically_derived]
+        #[allow(deprecated)]
         impl #impl_generics ::core::convert::From<#ident #type_generics> for #krate::EventError #where_clause {
             fn from(error: #ident #type_generics) -> Self {
                 #converted

@@ -38,9 +38,10 @@ function connect(url, options = {}) {
     return isAlone && typeof error?.code === "string" && typeof error.message === "string" ? error : void 0;
   };
   const hear = ({ event = "", id, data, args }) => {
+    const asked = socket;
     const answer = (...values) => {
       const error = failure(values);
-      send(error ? { id, error } : { id, ...body(values) });
+      if (asked === socket) send(error ? { id, error } : { id, ...body(values) });
     };
     const passed = [...args ?? [data], ...id === void 0 ? [] : [answer]];
     listeners.get(event)?.forEach((listener) => listener(...passed));

@@ -20,6 +20,7 @@ pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
     let krate = krate::path();
     let text = name.to_string();
     let doc = signature::doc(&attributes);
+    let conditions = signature::conditions(&attributes);
     let description = Ident::new("description", Span::mixed_site());
     let namespaces = namespaces.iter().map(|namespace| render(namespace, &description));
     quote! {
@@ -27,6 +28,7 @@ pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
         #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
         #visibility struct #name;
 
+        #conditions
         #[automatically_derived]
         #[allow(deprecated, elided_lifetimes_in_paths, unused_imports, unused_qualifications)]
         impl #krate::Contract for #name {
@@ -40,7 +42,9 @@ pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
                 #description
             }
         }
+        #conditions
         #krate::__contract_in_typescript!(#visibility #name);
+        #conditions
         #krate::__contract_in_asyncapi!(#visibility #name);
         #errors
     }

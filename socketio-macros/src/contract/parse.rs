@@ -80,7 +80,9 @@ fn head(input: ParseStream<'_>, contract: &mut Contract, errors: &mut Errors) ->
 
 fn namespaces(input: ParseStream<'_>, contract: &mut Contract, errors: &mut Errors) -> syn::Result<()> {
     while !input.is_empty() {
-        let doc = signature::doc(&input.call(Attribute::parse_outer)?);
+        let attributes = input.call(Attribute::parse_outer)?;
+        check_attributes(&attributes, "doc", "a namespace has no attributes but its doc comment", errors);
+        let doc = signature::doc(&attributes);
         if !input.peek(LitStr) {
             errors.push(next(input), "the path of a namespace is expected here, as a string", FORM);
             return skip(input);
@@ -95,6 +97,17 @@ fn namespaces(input: ParseStream<'_>, contract: &mut Contract, errors: &mut Erro
         contract.namespaces.push(namespace);
     }
     Ok(())
+}
+
+/// Those of another name would be left out without a word.
+fn check_attributes(attributes: &[Attribute], known: &str, message: &str, errors: &mut Errors) {
+    for attribute in attributes.iter().filter(|attribute| !attribute.path().is_ident(known)) {
+        errors.push(
+            attribute,
+            message,
+            "leave it out; events, and whole contracts, may be there under a condition: `#[cfg(feature = \"admin\")]`",
+        );
+    }
 }
 
 fn check_path(path: &LitStr, contract: &Contract, errors: &mut Errors) {
@@ -159,6 +172,7 @@ fn items<T>(
     let parse = |input: ParseStream<'_>| {
         while !input.is_empty() {
             let attributes = input.call(Attribute::parse_outer)?;
+            check_attributes(&attributes, "cfg", "an event has no attributes here but `#[cfg(…)]`", errors);
             let tokens = until_comma(input)?;
             if tokens.is_empty() {
                 errors.push(next(input), "an item is missing here", "write one comma between two items");
@@ -286,6 +300,7 @@ mod tests {
         let both = quote!(pub(crate) Chat { "/" { emits [A, b::C<u8>,] receives [d, e::f] } "/x" {} });
         assert_eq!(counts(both), (2, 2, 2, 0));
         assert_eq!(counts(quote!(Chat { "/" { receives [#[cfg(test)] a, b] } })), (1, 2, 0, 0));
+        assert_eq!(counts(quote!(Chat { #[cfg(test)] "/" { receives [#[inline] a] } })), (1, 1, 0, 2));
     }
 
     #[test]

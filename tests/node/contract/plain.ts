@@ -71,6 +71,25 @@ export async function run(url: string, cut: () => void): Promise<void> {
   expect((await client.request("count")) > count, true);
   expect([lost, opened], [1, [0, 1]]);
 
+  // The answer to a question from a connection that is lost is nobody's: the next one has a question under the same id.
+  const late = connect(`${url}/ws`);
+  const held: ((quotient: number, remainder: number) => void)[] = [];
+  let asked = () => {};
+  late.on("division", (_division, answer) => (held.push(answer), asked()));
+  const ask = async (dividend: number) => {
+    const answered = Promise.allSettled([late.request("divide", dividend, 2)]);
+    await heard<void>((hear) => (asked = hear));
+    return { answered };
+  };
+  const first = await ask(7);
+  cut();
+  const second = await ask(9);
+  held[0]!(3, 1);
+  held[1]!(4, 1);
+  expect((await first.answered)[0].status, "rejected");
+  expect(await second.answered, [{ status: "fulfilled", value: [4, 1] }]);
+  late.close();
+
   // Who is closed between two connections waits for the next one no longer.
   let leaving = client;
   await heard<void>((hear) => (leaving = connect(`${url}/ws`, { onOpen: cut, onClose: () => hear() })));

@@ -45,6 +45,13 @@ contract! {
 }
 
 contract! {
+    Attributes {
+        #[cfg(test)]
+        "/" { receives [#[inline] join] }
+    }
+}
+
+contract! {
     Alone
 }
 

@@ -72,6 +72,11 @@ contract! {
     }
 }
 
+contract! {
+    #[cfg(any())]
+    Gone { "/" { receives [nothing] } }
+}
+
 fn main() -> Result<(), socketio::BuildError> {
     let hub = Hub::builder().events(events![chat::message, payload]).events(shelf(1u8)).contract::<Chat>().build()?;
     let _ = hub.broadcast(&chat::Said { text: "hello" });

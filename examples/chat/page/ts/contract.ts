@@ -232,9 +232,11 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
     return isAlone && typeof error?.code === "string" && typeof error.message === "string" ? error : undefined;
   };
   const hear = ({ event = "", id, data, args }: Message) => {
+    const asked = socket;
     const answer = (...values: any[]) => {
       const error = failure(values);
-      send(error ? { id, error } : { id, ...body(values) });
+      // Another connection has questions of its own, under the same ids.
+      if (asked === socket) send(error ? { id, error } : { id, ...body(values) });
     };
     const passed = [...(args ?? [data]), ...(id === undefined ? [] : [answer])];
     listeners.get(event)?.forEach((listener) => listener(...passed));

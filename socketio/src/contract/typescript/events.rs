@@ -138,7 +138,8 @@ pub(super) fn string(text: &str) -> String {
 /// The parameters of a listener.
 fn heard(event: &Emitted, types: &mut Declarations) -> Vec<String> {
     let payload = types.name(event.payload.typescript);
-    let name = parameter_of(&payload).unwrap_or_else(|| "payload".to_owned());
+    let mut names: Vec<_> = event.answer.iter().map(|_| "answer".to_owned()).collect();
+    let name = unique(parameter_of(&payload).unwrap_or_else(|| "payload".to_owned()), &mut names);
     let mut parameters = vec![format!("{name}: {payload}")];
     parameters.extend(event.answer.as_ref().map(|answer| answered(answer, types)));
     parameters

@@ -113,10 +113,10 @@ export function example(schema, depth = 0) {
   switch (types(schema).find((type) => type !== 'null')) {
     case 'string':
       if (schema.contentEncoding === 'base64') return 'aGVsbG8=';
-      return EXAMPLES[schema.format] ?? 'text'.padEnd(schema.minLength ?? 0, '.').slice(0, schema.maxLength ?? 4);
+      return EXAMPLES[schema.format] ?? 'text'.padEnd(schema.minLength ?? 0, '.').slice(0, schema.maxLength);
     case 'integer':
     case 'number':
-      return Math.max(schema.minimum ?? 1, Math.min(1, schema.maximum ?? 1));
+      return Math.min(Math.max(1, schema.minimum ?? 1), schema.maximum ?? Infinity);
     case 'boolean':
       return true;
     case 'array': {
