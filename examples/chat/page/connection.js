@@ -41,7 +41,7 @@ function connect(url, options = {}) {
     const asked = socket;
     const answer = (...values) => {
       const error = failure(values);
-      if (asked === socket) send(error ? { id, error } : { id, ...body(values) });
+      if (asked.readyState === WebSocket.OPEN) asked.send(JSON.stringify(error ? { id, error } : { id, ...body(values) }));
     };
     const passed = [...args ?? [data], ...id === void 0 ? [] : [answer]];
     listeners.get(event)?.forEach((listener) => listener(...passed));

@@ -71,7 +71,8 @@ export async function run(url: string, cut: () => void): Promise<void> {
   expect((await client.request("count")) > count, true);
   expect([lost, opened], [1, [0, 1]]);
 
-  // The answer to a question from a connection that is lost is nobody's: the next one has a question under the same id.
+  // The answer to a question from a connection that is lost is nobody's, whether or not there is another one already: that has
+  // a question under the same id.
   const late = connect(`${url}/ws`);
   const held: ((quotient: number, remainder: number) => void)[] = [];
   let asked = () => {};
@@ -83,7 +84,9 @@ export async function run(url: string, cut: () => void): Promise<void> {
   };
   const first = await ask(7);
   cut();
-  const second = await ask(9);
+  const asking = ask(9);
+  held[0]!(3, 1);
+  const second = await asking;
   held[0]!(3, 1);
   held[1]!(4, 1);
   expect((await first.answered)[0].status, "rejected");

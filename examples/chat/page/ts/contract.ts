@@ -236,7 +236,7 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
     const answer = (...values: any[]) => {
       const error = failure(values);
       // Another connection has questions of its own, under the same ids.
-      if (asked === socket) send(error ? { id, error } : { id, ...body(values) });
+      if (asked.readyState === WebSocket.OPEN) asked.send(JSON.stringify(error ? { id, error } : { id, ...body(values) }));
     };
     const passed = [...(args ?? [data]), ...(id === undefined ? [] : [answer])];
     listeners.get(event)?.forEach((listener) => listener(...passed));
