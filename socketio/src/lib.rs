@@ -47,7 +47,8 @@ pub use event::table::Events;
 #[cfg(feature = "garde")]
 pub use event::valid::Valid;
 pub use hub::Hub;
-pub use hub::builder::{BuildError, Builder};
+pub use hub::build::BuildError;
+pub use hub::builder::Builder;
 pub use hub::config::OverflowPolicy;
 pub use hub::counters::Stats;
 pub use hub::namespace_builder::NamespaceBuilder;

@@ -2,7 +2,7 @@
 
 use super::description::{Description, NamespaceDescription, Received};
 use crate::event::handler::{Handler, Key};
-use crate::hub::builder::BuildError;
+use crate::hub::build::BuildError;
 
 /// Compares the contracts with the hub's namespaces and the handlers in each. Without a contract there is nothing to compare.
 pub(crate) fn check<'a>(

@@ -1,5 +1,6 @@
 //! [`Hub`]: the server object.
 
+pub(crate) mod build;
 pub(crate) mod builder;
 pub(crate) mod config;
 pub(crate) mod connections;
