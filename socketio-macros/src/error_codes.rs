@@ -1,7 +1,7 @@
 //! `#[derive(ErrorCodes)]`: an error whose variants each have a code, and what clients are told of it.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::{Attribute, Data, DeriveInput, Fields, Ident, LitStr};
 
 use crate::errors::Errors;
@@ -17,13 +17,13 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
     let mut coded = Vec::new();
     match &data {
         Data::Struct(data) => {
-            nowhere_in(&data.fields, &mut errors);
+            no_code_in(&data.fields, &mut errors);
             coded.push((quote!(_), code_of(&ident, &attrs, &mut errors)));
         }
         Data::Enum(data) => {
-            nowhere(&attrs, "the variants of an enum have codes, and the enum has none", &mut errors);
+            no_code(&attrs, "the variants of an enum have codes, and the enum has none", &mut errors);
             for variant in &data.variants {
-                nowhere_in(&variant.fields, &mut errors);
+                no_code_in(&variant.fields, &mut errors);
                 let name = &variant.ident;
                 coded.push((quote!(#ident::#name { .. }), code_of(name, &variant.attrs, &mut errors)));
             }
@@ -102,16 +102,17 @@ fn codes_in(attributes: &[Attribute]) -> impl Iterator<Item = &Attribute> {
     attributes.iter().filter(|attribute| attribute.path().is_ident("code"))
 }
 
-/// Codes of fields.
-fn nowhere_in(fields: &Fields, errors: &mut Errors) {
+/// Reports codes of fields.
+fn no_code_in(fields: &Fields, errors: &mut Errors) {
     for field in fields {
-        nowhere(&field.attrs, "a field has no code", errors);
+        no_code(&field.attrs, "a field has no code", errors);
     }
 }
 
-fn nowhere(attributes: &[Attribute], message: &str, errors: &mut Errors) {
+/// Reports codes where none can stand.
+fn no_code(attributes: &[Attribute], message: &str, errors: &mut Errors) {
     for attribute in codes_in(attributes) {
-        errors.push(attribute.to_token_stream(), message, "write it above a variant, or above a struct");
+        errors.push(attribute, message, "write it above a variant, or above a struct");
     }
 }
 
