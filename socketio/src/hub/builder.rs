@@ -127,8 +127,8 @@ impl Builder {
     }
 
     /// Holds the hub to a contract: that it handles other events than those in the contract is an error of
-    /// [`build`](Self::build), and debug builds report what it emits and the contract lacks, see [`Hub::contract_violations`].
-    /// Several contracts add up, and their namespaces exist, with handlers or without.
+    /// [`build`](Self::build), and debug builds report what it emits and the contract lacks, see
+    /// [`Hub::contract_violations`](crate::Hub::contract_violations). Several contracts add up, and their namespaces exist, with handlers or without.
     ///
     /// Namespaces that a [function tells](Self::dynamic_namespace) have no path, by which a contract could speak of their handlers;
     /// listeners are not known when the hub is built.
