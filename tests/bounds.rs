@@ -5,7 +5,7 @@ use axum::routing::get;
 use futures_util::{FutureExt, StreamExt};
 use serde_json::{Value, json};
 use socketio::{
-    AckError, Builder, EmitError, EventError, Hub, OverflowPolicy, RawArgs, Socket, State, Upgrade, event, events,
+    AckError, EmitError, EventError, Hub, HubBuilder, OverflowPolicy, RawArgs, Socket, State, Upgrade, event, events,
 };
 use socketio_tests::{
     Client, Flavour, Gate, Log, Seen, Server, flavour, log, masked_frame, serve, serve_route, serve_router, soon,
@@ -29,7 +29,7 @@ fn failed(error: EventError, log: State<Log>) {
     log.note(format_args!("{}: {error} in {}", error.code(), error.event().unwrap_or_default()));
 }
 
-async fn serving(change: impl FnOnce(Builder) -> Builder) -> (Server, Seen) {
+async fn serving(change: impl FnOnce(HubBuilder) -> HubBuilder) -> (Server, Seen) {
     let (log, seen) = log();
     let builder = Hub::builder().state(log).events(events![any, raw, failed]);
     (serve(change(builder).build().expect("a hub")).await, seen)

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use socketio::{BuildError, Builder, ContractViolation, Hub, Socket, contract, event, events, handlers};
+use socketio::{BuildError, ContractViolation, Hub, HubBuilder, Socket, contract, event, events, handlers};
 use socketio_tests::serve;
 use std::marker::PhantomData;
 use ts_rs::TS;
@@ -105,7 +105,7 @@ fn methods_of_a_type_with_other_parameters_are_others() {
 
 #[test]
 fn functions_of_one_name_in_two_functions_are_others() {
-    fn contracted(builder: Builder) -> Builder {
+    fn contracted(builder: HubBuilder) -> HubBuilder {
         #[event("same")]
         fn same(_text: String) {}
 

@@ -2,7 +2,7 @@
 //! that are queued, and what fires.
 
 use futures_util::SinkExt;
-use socketio::{Builder, Disconnect, EmitError, EventError, Hub, Socket, State, event, events};
+use socketio::{Disconnect, EmitError, EventError, Hub, HubBuilder, Socket, State, event, events};
 use socketio_tests::{Client, Gate, Log, Seen, Server, flavour, log, masked_frame, serve, soon};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -48,7 +48,7 @@ struct Held {
     seen: Seen,
 }
 
-async fn held(set: impl FnOnce(Builder) -> Builder) -> Held {
+async fn held(set: impl FnOnce(HubBuilder) -> HubBuilder) -> Held {
     let ((log, mut seen), gate) = (log(), Gate::default());
     let builder = Hub::builder().state(log).state(gate.clone());
     let builder = builder.events(events![hold, waiting, close, disconnecting, disconnect, error]);

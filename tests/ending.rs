@@ -2,7 +2,7 @@
 
 use futures_util::SinkExt;
 use serde_json::json;
-use socketio::{Builder, Disconnect, EventError, Hub, Socket, State, event, events};
+use socketio::{Disconnect, EventError, Hub, HubBuilder, Socket, State, event, events};
 use socketio_tests::stream::{self, Kind};
 use socketio_tests::{Log, Seen, Server, flavour, log, masked_frame, serve, soon};
 use std::time::Duration;
@@ -55,13 +55,13 @@ fn error(error: EventError, log: State<Log>) {
     log.note(format_args!("error: {}", error.code()));
 }
 
-fn hub() -> (Builder, Log, Seen) {
+fn hub() -> (HubBuilder, Log, Seen) {
     let (log, seen) = log();
     let table = events![connect, said, quick, close, disconnecting, disconnect, error];
     (Hub::builder().state(log.clone()).events(table), log, seen)
 }
 
-async fn server_of(builder: Builder, log: Log) -> Server {
+async fn server_of(builder: HubBuilder, log: Log) -> Server {
     let hub = builder.build().expect("a hub");
     hub.on("disconnect", move |payload| {
         let error = payload.error.as_ref().map_or("none", EventError::code).to_owned();

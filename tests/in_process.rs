@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use socketio::testing::{Refused, TestError, settle};
 use socketio::{
-    Ack, AckError, Args, Binary, Builder, Disconnect, EmitError, EventError, Events, Frame, Handshake, Hub, Refusal,
+    Ack, AckError, Args, Binary, Disconnect, EmitError, EventError, Events, Frame, Handshake, Hub, HubBuilder, Refusal,
     Socket, State, event, events,
 };
 use socketio_tests::in_process::{both, kinds};
@@ -94,7 +94,7 @@ fn disconnect(end: Disconnect, log: State<Log>) {
 
 const EVENTS: Events = events![message, sum, picture, join, panic, unanswered, raw, connect, disconnect];
 
-fn builder() -> (Builder, Seen) {
+fn builder() -> (HubBuilder, Seen) {
     let (log, seen) = log();
     (Hub::builder().state(log).events(EVENTS), seen)
 }

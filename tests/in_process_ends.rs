@@ -1,7 +1,7 @@
 //! How the connections of `socketio::testing` end: by the server, by the client, at a limit, and where nobody says a word.
 
 use socketio::testing::{TestError, settle};
-use socketio::{AckError, Builder, Disconnect, EventError, Hub, Socket, State, event, events};
+use socketio::{AckError, Disconnect, EventError, Hub, HubBuilder, Socket, State, event, events};
 use socketio_tests::in_process::{both, kinds};
 use socketio_tests::{Log, Seen, log};
 use std::time::Duration;
@@ -18,7 +18,7 @@ fn disconnect(end: Disconnect, log: State<Log>) {
     log.note(end);
 }
 
-fn builder() -> (Builder, Seen) {
+fn builder() -> (HubBuilder, Seen) {
     let (log, seen) = log();
     (Hub::builder().state(log).events(events![join, disconnect]), seen)
 }

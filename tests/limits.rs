@@ -3,7 +3,7 @@
 use futures_util::SinkExt;
 use serde_json::json;
 use socketio::{
-    BuildError, Builder, Disconnect, EmitError, EventError, Hub, OverflowPolicy, Socket, State, event, events,
+    BuildError, Disconnect, EmitError, EventError, Hub, HubBuilder, OverflowPolicy, Socket, State, event, events,
 };
 use socketio_tests::{Client, Gate, Log, Seen, Server, flavour, log, serve, soon};
 use std::time::Duration;
@@ -48,7 +48,7 @@ fn error(error: EventError, log: State<Log>) {
     log.note(format_args!("error: {}", error.code()));
 }
 
-fn hub() -> (Builder, Gate, Seen) {
+fn hub() -> (HubBuilder, Gate, Seen) {
     let ((log, seen), gate) = (log(), Gate::default());
     let builder = Hub::builder().state(log).state(gate.clone());
     (builder.events(events![wait, forever, close, disconnect, error]), gate, seen)
@@ -288,7 +288,7 @@ fn a_hub_that_lacks_something_is_not_built() {
     let missing = Hub::builder().state(log().0).events(events![wait]).build().expect_err("no gate");
     assert!(matches!(missing, BuildError::MissingState { event: "wait", .. }));
     assert!(missing.to_string().contains("`wait`") && missing.to_string().contains("Gate"), "{missing}");
-    let apart = |hub: Builder| {
+    let apart = |hub: HubBuilder| {
         hub.namespace("/a", |a| a.events(events![second])).namespace("/b", |b| b.events(events![second]))
     };
     apart(Hub::builder()).build().expect("the same event in two namespaces");

@@ -51,7 +51,7 @@ fn left(socket: &Socket, end: Disconnect, log: State<Log>) {
     log.note(format_args!("{} left: {}", socket.params("id").unwrap_or_default(), end.reason()));
 }
 
-fn hub() -> (socketio::Builder, Gate, Seen) {
+fn hub() -> (socketio::HubBuilder, Gate, Seen) {
     let ((log, seen), gate) = (log(), Gate::default());
     let table = events![wait, beside, quick_beside, quick, ask_back, until_closed, left];
     (Hub::builder().state(log).state(gate.clone()).events(table), gate, seen)

@@ -1,7 +1,7 @@
 //! Rate limits: what a client hears that sends too much, and what it does not keep others from.
 
 use serde_json::{Value, json};
-use socketio::{Builder, EventError, Frame, Hub, RateLimit, Socket, State, event, events};
+use socketio::{EventError, Frame, Hub, HubBuilder, RateLimit, Socket, State, event, events};
 use socketio_tests::{Client, Log, Seen, Server, flavour, log, serve, soon};
 
 #[event("say")]
@@ -40,7 +40,7 @@ fn error(error: EventError, log: State<Log>) {
     log.note(format_args!("error: {} in {}", error.code(), error.event().unwrap_or_default()));
 }
 
-async fn serving(limit: impl FnOnce(Builder) -> Builder) -> (Server, Seen) {
+async fn serving(limit: impl FnOnce(HubBuilder) -> HubBuilder) -> (Server, Seen) {
     let (log, seen) = log();
     let builder = Hub::builder().state(log).events(events![say, typing, ask, ping, error]);
     (serve(limit(builder).build().expect("a hub")).await, seen)
@@ -204,7 +204,7 @@ async fn answers_pings_and_what_the_server_fires_are_not_limited() {
 
 #[tokio::test]
 async fn of_several_limits_on_one_event_the_last_counts_and_namespaces_have_their_own() {
-    let limit = |builder: Builder| {
+    let limit = |builder: HubBuilder| {
         builder
             .rate_limit_event("typing", RateLimit::per_hour(1))
             .namespace("/other", |other| other.rate_limit_event("say", RateLimit::per_hour(1)))

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::response::Response;
 use axum::routing::get;
 use futures_util::future::{join_all, pending};
-use socketio::{Builder, Disconnect, EventError, Hub, Socket, State, Upgrade, event, events};
+use socketio::{Disconnect, EventError, Hub, HubBuilder, Socket, State, Upgrade, event, events};
 use socketio_tests::{Client, Gate, Log, Seen, Server, flavour, log, serve, serve_router, soon};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -28,7 +28,7 @@ async fn disconnect(end: Disconnect, log: State<Log>, gate: State<Gate>) {
 }
 
 /// Without a shutdown, no connection would end here in the time that a test has.
-fn hub() -> (Builder, Gate, Seen) {
+fn hub() -> (HubBuilder, Gate, Seen) {
     let ((log, seen), gate) = (log(), Gate::default());
     let builder = Hub::builder().state(log).state(gate.clone()).events(events![stuck, disconnect]);
     (builder.close_timeout(HOUR).upgrade_timeout(HOUR), gate, seen)

@@ -4,16 +4,16 @@ use bytes::Bytes;
 use http::{Extensions, Request as HttpRequest};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::connection::link::Link;
 use crate::connection::session::Session;
 use crate::connection::stream::Stream;
+use crate::connection::websocket::WebSocketTransport;
 use crate::hub::Hub;
-use crate::hub::connections::Admission;
-use crate::socket::handshake::Request;
-use crate::transport::engine::EngineRoutes;
-use crate::wire::engine::{self, Body};
-use crate::wire::envelope::{self, Args, Envelope};
-use crate::wire::frame::Frame;
+use crate::hub::connections::ConnectionPermit;
+use crate::hub::socket::handshake::Request;
+use crate::transport::engine_routes::EngineRoutes;
+use crate::wire::engineio::{self, Body};
+use crate::wire::envelope::{self, ArgumentText, Envelope};
+use crate::wire::frame::EncodedFrame;
 use crate::wire::socketio;
 
 /// What a text was read as.
@@ -35,7 +35,7 @@ pub enum Read {
 /// Reads a text as plain WebSocket connections do.
 pub fn read_envelope(text: &str) -> Read {
     match envelope::read(text) {
-        Some(Envelope::Event { name, args: Args::One(args) | Args::Many(args), .. }) => {
+        Some(Envelope::Event { name, args: ArgumentText::One(args) | ArgumentText::Many(args), .. }) => {
             Read::Event { name: name.into_owned(), args: args.to_owned() }
         }
         Some(Envelope::Answer { .. }) => Read::Answer,
@@ -52,8 +52,8 @@ pub fn connection<S>(hub: &Hub, stream: S) -> impl Future<Output = ()> + Send + 
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let (request, admission) = beginning(hub);
-    hub.websocket().begin(Stream::Other(Box::new(stream)), Vec::new(), request, Extensions::new(), admission)
+    let (request, permit) = beginning(hub);
+    hub.websocket().begin(Stream::Other(Box::new(stream)), Vec::new(), request, Extensions::new(), permit)
 }
 
 /// A Socket.IO connection of a hub, over a stream on which the handshake for its WebSocket is done. It has ended when the future
@@ -66,16 +66,16 @@ pub fn socketio_connection<S>(routes: &EngineRoutes, hub: &Hub, stream: S) -> im
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let (request, admission) = beginning(hub);
-    let link = Link::new(Stream::Other(Box::new(stream)), Vec::new(), hub.config().max_payload);
+    let (request, permit) = beginning(hub);
+    let websocket = WebSocketTransport::new(Stream::Other(Box::new(stream)), Vec::new(), hub.config().max_payload);
     let session = Session::new(&routes.options().sessions, false);
-    routes.options().opened(session, link, request, Extensions::new(), admission)
+    routes.options().opened(session, websocket, request, Extensions::new(), permit)
 }
 
-fn beginning(hub: &Hub) -> (Request, Admission) {
+fn beginning(hub: &Hub) -> (Request, ConnectionPermit) {
     let (parts, ()) = HttpRequest::new(()).into_parts();
     let request = Request::new(&parts, std::iter::empty(), None, None);
-    (request, Admission::to(hub).expect("a place for the connection"))
+    (request, ConnectionPermit::acquire(hub).expect("a place for the connection"))
 }
 
 /// An Engine.IO message.
@@ -92,9 +92,9 @@ pub fn read_body(body: &[u8]) -> Option<Vec<Message>> {
     let body = Body::new(Bytes::copy_from_slice(body)).ok()?;
     let mut messages = Vec::new();
     for packet in body {
-        match engine::read(&packet).ok()? {
-            engine::Packet::Text(text) => messages.push(Message::Text(text.to_string())),
-            engine::Packet::Binary(bytes) => messages.push(Message::Binary(bytes)),
+        match engineio::read(&packet).ok()? {
+            engineio::EnginePacket::Text(text) => messages.push(Message::Text(text.to_string())),
+            engineio::EnginePacket::Binary(bytes) => messages.push(Message::Binary(bytes)),
             _ => {}
         }
     }
@@ -106,12 +106,12 @@ pub fn write_body(messages: &[Message]) -> Vec<u8> {
     let mut waiting = Vec::new();
     for message in messages {
         match message {
-            Message::Text(text) => Frame::text(&format!("4{text}")).append_to(&mut waiting),
-            Message::Binary(bytes) => Frame::binary(bytes).append_to(&mut waiting),
+            Message::Text(text) => EncodedFrame::text(&format!("4{text}")).append_to(&mut waiting),
+            Message::Binary(bytes) => EncodedFrame::binary(bytes).append_to(&mut waiting),
         }
     }
     let mut body = Vec::new();
-    engine::write_body(&mut body, &waiting);
+    engineio::write_body(&mut body, &waiting);
     body
 }
 

@@ -1,6 +1,6 @@
 //! The settings, from the environment.
 
-use socketio::{Builder, Hub, Transport};
+use socketio::{Hub, HubBuilder, Transport};
 use std::env;
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ impl Settings {
         })
     }
 
-    pub(crate) fn builder(&self) -> Builder {
+    pub(crate) fn builder(&self) -> HubBuilder {
         Hub::builder()
             .ping_interval(self.ping_interval)
             .ping_timeout(self.ping_timeout)

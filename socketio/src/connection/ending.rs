@@ -7,10 +7,10 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::end::End;
 use super::outbox::Outbox;
-use super::{Connection, Linger, Phase, Protocol, Transport, after};
+use super::{ClientTransport, Connection, Linger, Phase, Protocol, after};
 use crate::event::disconnect::{Disconnect, DisconnectReason};
 use crate::event::error::EventError;
-use crate::socket::Socket;
+use crate::hub::socket::Socket;
 use crate::wire::socketio::ConnectError;
 
 /// How long a client has at least to take the close frame when handlers have used up a shutdown's time.
@@ -18,20 +18,20 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 
 impl Connection {
     /// The client is told that it is not wanted, and nothing of what was queued for it. Where there are namespaces, the
-    /// connection goes on; the seat stays until it is known what went wrong.
+    /// connection goes on; the entry stays until it is known what went wrong.
     pub(super) fn refuse(&mut self, at: usize, refusal: &EventError) {
-        let seat = &mut self.seats[at];
-        tracing::debug!(socket = %seat.socket.id(), %refusal, "connection refused");
-        seat.open_by = None;
-        seat.executor.abort();
+        let entry = &mut self.entries[at];
+        tracing::debug!(socket = %entry.socket.id(), %refusal, "connection refused");
+        entry.open_by = None;
+        entry.executor.abort();
         let error = ConnectError { message: refusal.message(), data: refusal.data() };
-        if let Some(frame) = self.peer.encoding.connect_error(seat.socket.namespace(), &error) {
-            seat.socket.depart();
-            seat.conclude(&End::refusal(refusal.message()).disconnect, false);
-            self.peer.mailbox.send_always(Some(&frame), Outbox::default());
+        if let Some(frame) = self.peer.encoding.connect_error(entry.socket.namespace(), &error) {
+            entry.socket.depart();
+            entry.conclude(&End::refusal(refusal.message()).disconnect, false);
+            self.peer.handle.send_always(Some(&frame), Outbox::default());
             return;
         }
-        self.peer.mailbox.discard();
+        self.peer.handle.discard();
         if self.is_open() {
             self.end(End::refusal(refusal.message()));
         }
@@ -40,18 +40,18 @@ impl Connection {
     /// A socket leaves; the connection, where it has others or may have, goes on.
     pub(super) fn leave(&mut self, socket: &Socket, disconnect: Disconnect) {
         let Some(at) = self.place_of(socket) else { return };
-        let seat = &mut self.seats[at];
-        if seat.executor.is_opening() {
-            seat.leave = Some(Box::new(disconnect));
+        let entry = &mut self.entries[at];
+        if entry.executor.is_opening() {
+            entry.leave = Some(Box::new(disconnect));
             return;
         }
-        if !seat.is_concluded() {
-            seat.executor.drop_queued();
+        if !entry.is_concluded() {
+            entry.executor.drop_queued();
             if let Some(frame) = self.peer.encoding.disconnect(socket.namespace()) {
-                self.peer.mailbox.send_always(Some(&frame), Outbox::default());
+                self.peer.handle.send_always(Some(&frame), Outbox::default());
             }
         }
-        seat.conclude(&disconnect, true);
+        entry.conclude(&disconnect, true);
     }
 
     /// Begins the end that this side wants. One that has begun already is only hastened.
@@ -70,9 +70,9 @@ impl Connection {
             }
             Phase::Closed => return,
         }
-        self.seats.iter_mut().for_each(|seat| seat.executor.drop_queued());
+        self.entries.iter_mut().for_each(|entry| entry.executor.drop_queued());
         if end.handlers_until.is_some() {
-            self.seats.iter().for_each(|seat| seat.socket.tell_ending());
+            self.entries.iter().for_each(|entry| entry.socket.tell_ending());
             self.end_after = Some(Box::new(end));
         } else {
             self.end_now(end);
@@ -81,7 +81,7 @@ impl Connection {
 
     /// Whether the handlers are done that the end waits for.
     pub(super) fn is_done(&self) -> bool {
-        self.end_after.is_some() && self.seats.iter().all(|seat| seat.executor.is_idle())
+        self.end_after.is_some() && self.entries.iter().all(|entry| entry.executor.is_idle())
     }
 
     pub(super) fn end_if_done(&mut self) {
@@ -103,12 +103,12 @@ impl Connection {
 
     /// Where there are namespaces, the client is told that it is disconnected from each, or it would come back at once.
     fn send_away(&mut self, end: &mut End) {
-        for seat in &self.seats {
-            if let Some(frame) = self.peer.encoding.disconnect(seat.socket.namespace())
-                && seat.socket.connected()
-                && !seat.is_concluded()
+        for entry in &self.entries {
+            if let Some(frame) = self.peer.encoding.disconnect(entry.socket.namespace())
+                && entry.socket.connected()
+                && !entry.is_concluded()
             {
-                self.peer.mailbox.send_always(Some(&frame), Outbox::default());
+                self.peer.handle.send_always(Some(&frame), Outbox::default());
                 end.disconnect = Disconnect::new(DisconnectReason::ServerDisconnect);
             }
         }
@@ -131,8 +131,8 @@ impl Connection {
     /// Sets off what the end of all sockets brings about, behind the events that run.
     pub(super) fn conclude(&mut self, disconnect: &Disconnect, on_purpose: bool) {
         self.end_after = None;
-        self.peer.mailbox.shut();
-        self.seats.iter_mut().for_each(|seat| seat.conclude(disconnect, on_purpose));
+        self.peer.handle.shut();
+        self.entries.iter_mut().for_each(|entry| entry.conclude(disconnect, on_purpose));
     }
 
     pub(super) fn closed_by_client(&mut self, frame: Option<CloseFrame>) {
@@ -145,7 +145,7 @@ impl Connection {
             };
             self.conclude(&disconnect, false);
         }
-        self.peer.mailbox.discard();
+        self.peer.handle.discard();
         self.phase = Phase::Lingering { by, how: Linger::Answering };
     }
 
@@ -156,18 +156,18 @@ impl Connection {
         }
         let by = self.close_by(None);
         match (cause.code(), &mut self.transport) {
-            (Some(code), Transport::WebSocket(link)) if matches!(self.phase, Phase::Open) => {
+            (Some(code), ClientTransport::WebSocket(websocket)) if matches!(self.phase, Phase::Open) => {
                 tracing::debug!(%cause, "the client broke the protocol");
-                link.close(code, "");
-                self.seats.iter_mut().for_each(|seat| seat.executor.drop_queued());
+                websocket.close(code, "");
+                self.entries.iter_mut().for_each(|entry| entry.executor.drop_queued());
                 self.conclude(&cause, false);
-                self.peer.mailbox.discard();
+                self.peer.handle.discard();
                 self.phase = Phase::Lingering { by, how: Linger::Rejecting };
             }
             (code, _) => {
                 if self.is_open() {
                     if code.is_some() {
-                        self.seats.iter_mut().for_each(|seat| seat.executor.drop_queued());
+                        self.entries.iter_mut().for_each(|entry| entry.executor.drop_queued());
                     }
                     self.conclude(&cause, false);
                 }
@@ -178,7 +178,7 @@ impl Connection {
 
     /// The transport is done with.
     pub(super) fn close(&mut self, context: &mut Context<'_>) {
-        self.peer.mailbox.discard();
+        self.peer.handle.discard();
         self.transport.shut(context);
         self.forget_session();
         self.phase = Phase::Closed;

@@ -16,10 +16,10 @@ const MAX_CONCURRENT: usize = 32;
 const BUDGET: usize = 256;
 
 /// Decides whether a connection is accepted.
-pub(crate) type Opening = BoxFuture<'static, Result<(), EventError>>;
+pub(crate) type ConnectDecision = BoxFuture<'static, Result<(), EventError>>;
 
 enum Task {
-    Opening(Opening),
+    ConnectDecision(ConnectDecision),
     Event(Running),
     /// A `concurrent` handler that has to wait for another one to end.
     Parked(Running),
@@ -53,17 +53,17 @@ pub(crate) enum Progress {
 /// Whether what has been emitted is to be written before this event runs, or its own messages might find no room though
 /// the client takes all that it gets.
 fn is_crowded(incoming: &Incoming) -> bool {
-    incoming.socket.peer().mailbox.is_crowded()
+    incoming.socket.peer().handle.is_crowded()
 }
 
 impl Executor {
     /// Lets everything else wait for the decision whether the connection is accepted.
-    pub(crate) fn open(&mut self, opening: Opening) {
-        self.task = Some(Task::Opening(opening));
+    pub(crate) fn open(&mut self, opening: ConnectDecision) {
+        self.task = Some(Task::ConnectDecision(opening));
     }
 
     pub(crate) fn is_opening(&self) -> bool {
-        matches!(self.task, Some(Task::Opening(_)))
+        matches!(self.task, Some(Task::ConnectDecision(_)))
     }
 
     /// Runs an event now if nothing is before it, else later.
@@ -136,10 +136,10 @@ impl Executor {
         self.poll_concurrent(context);
         for _ in 0..BUDGET {
             match self.task.take() {
-                Some(Task::Opening(mut opening)) => match opening.as_mut().poll(context) {
+                Some(Task::ConnectDecision(mut opening)) => match opening.as_mut().poll(context) {
                     Poll::Ready(decision) => return Progress::Opened(decision),
                     Poll::Pending => {
-                        self.task = Some(Task::Opening(opening));
+                        self.task = Some(Task::ConnectDecision(opening));
                         return Progress::Waiting;
                     }
                 },

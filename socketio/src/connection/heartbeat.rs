@@ -20,9 +20,9 @@ pub(crate) struct Heartbeat {
     pinged: Option<Instant>,
     /// When silence after that ping means death.
     dead_by: Instant,
-    heard: bool,
+    received: bool,
     /// Whether this side has not been reading at some time since the ping.
-    was_deaf: bool,
+    was_read_paused: bool,
 }
 
 /// What is to be done at a deadline.
@@ -37,17 +37,25 @@ pub(crate) enum Beat {
 
 impl Heartbeat {
     pub(crate) fn new(interval: Duration, timeout: Duration, now: Instant) -> Self {
-        Self { interval, timeout, at: after(now, interval), pinged: None, dead_by: now, heard: false, was_deaf: false }
+        Self {
+            interval,
+            timeout,
+            at: after(now, interval),
+            pinged: None,
+            dead_by: now,
+            received: false,
+            was_read_paused: false,
+        }
     }
 
     /// Something came from the client.
-    pub(crate) fn heard(&mut self) {
-        self.heard = true;
+    pub(crate) fn received(&mut self) {
+        self.received = true;
     }
 
     /// This side is not reading, so that it can't hear anything.
-    pub(crate) fn deaf(&mut self) {
-        self.was_deaf = true;
+    pub(crate) fn read_paused(&mut self) {
+        self.was_read_paused = true;
     }
 
     pub(crate) fn deadline(&self) -> Instant {
@@ -63,13 +71,13 @@ impl Heartbeat {
                 // Clocks wake a task up moments too late: what comes later is not put off for that.
                 let due = if now - self.at < LATE { self.at } else { now };
                 self.pinged = Some(due);
-                self.heard = false;
-                self.was_deaf = false;
+                self.received = false;
+                self.was_read_paused = false;
                 self.dead_by = after(due, self.timeout);
                 self.at = after(due, self.timeout.min(self.interval));
                 Beat::Ping
             }
-            Some(pinged) if self.heard => {
+            Some(pinged) if self.received => {
                 self.pinged = None;
                 self.at = after(pinged, self.interval).max(now);
                 self.beat(now)
@@ -78,7 +86,7 @@ impl Heartbeat {
                 self.at = self.dead_by;
                 Beat::Wait
             }
-            Some(_) if std::mem::take(&mut self.was_deaf) => {
+            Some(_) if std::mem::take(&mut self.was_read_paused) => {
                 self.dead_by = after(now, self.timeout);
                 self.at = self.dead_by;
                 Beat::Wait
@@ -111,7 +119,7 @@ mod tests {
     #[test]
     fn silence_after_a_ping_is_death() {
         let (mut heartbeat, start) = heartbeat();
-        heartbeat.heard();
+        heartbeat.received();
         assert_eq!(heartbeat.beat(start + 25 * SECOND), Beat::Ping);
         assert_eq!(heartbeat.beat(start + 45 * SECOND), Beat::Dead);
     }
@@ -120,7 +128,7 @@ mod tests {
     fn pings_keep_their_interval_when_answered() {
         let (mut heartbeat, start) = heartbeat();
         assert_eq!(heartbeat.beat(start + 25 * SECOND), Beat::Ping);
-        heartbeat.heard();
+        heartbeat.received();
         assert_eq!(heartbeat.beat(start + 45 * SECOND), Beat::Wait);
         assert_eq!(heartbeat.deadline(), start + 50 * SECOND);
         assert_eq!(heartbeat.beat(start + 50 * SECOND), Beat::Ping);
@@ -131,7 +139,7 @@ mod tests {
         let start = Instant::now();
         let mut heartbeat = Heartbeat::new(5 * SECOND, 20 * SECOND, start);
         assert_eq!(heartbeat.beat(start + 5 * SECOND), Beat::Ping);
-        heartbeat.heard();
+        heartbeat.received();
         assert_eq!(heartbeat.beat(start + 10 * SECOND), Beat::Ping);
         assert_eq!(heartbeat.beat(start + 15 * SECOND), Beat::Wait);
         assert_eq!(heartbeat.deadline(), start + 30 * SECOND);
@@ -142,7 +150,7 @@ mod tests {
     fn nobody_dies_while_this_side_does_not_read() {
         let (mut heartbeat, start) = heartbeat();
         assert_eq!(heartbeat.beat(start + 25 * SECOND), Beat::Ping);
-        heartbeat.deaf();
+        heartbeat.read_paused();
         assert_eq!(heartbeat.beat(start + 45 * SECOND), Beat::Wait);
         assert_eq!(heartbeat.beat(start + 65 * SECOND), Beat::Dead);
     }

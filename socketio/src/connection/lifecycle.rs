@@ -5,23 +5,23 @@ use futures_util::future::BoxFuture;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::executor::Opening;
+use super::executor::ConnectDecision;
 use crate::event::disconnect::Disconnect;
 use crate::event::dispatch::{self, Spare, Start};
 use crate::event::error::EventError;
 use crate::event::handler::{Call, Lifecycle, call_async};
-use crate::event::incoming::{Incoming, Subject};
+use crate::event::incoming::{EventKind, Incoming};
 use crate::event::reply::Outcome;
-use crate::socket::Socket;
+use crate::hub::socket::Socket;
 
 /// A callback of the route, for each new socket.
 pub(crate) type OnOpen = Arc<dyn Fn(Socket) -> Option<BoxFuture<'static, ()>> + Send + Sync>;
 
 /// What decides whether a socket is accepted; `None`: nothing does, it is.
-pub(crate) fn opening(socket: &Socket, on_open: Option<&OnOpen>) -> Option<Opening> {
-    let space = socket.space();
+pub(crate) fn opening(socket: &Socket, on_open: Option<&OnOpen>) -> Option<ConnectDecision> {
+    let namespace = socket.namespace_inner();
     let is_decided =
-        on_open.is_some() || space.has_middleware() || space.lifecycle_handler(Lifecycle::Connect).is_some();
+        on_open.is_some() || namespace.has_middleware() || namespace.lifecycle_handler(Lifecycle::Connect).is_some();
     if !is_decided {
         return None;
     }
@@ -40,13 +40,13 @@ async fn open(socket: Socket, on_open: Option<OnOpen>) -> Result<(), EventError>
     if let Some(rest) = on_open.and_then(|on_open| on_open(socket.clone())) {
         rest.await;
     }
-    for middleware in socket.space().middleware() {
+    for middleware in socket.namespace_inner().middleware() {
         middleware(socket.clone()).await?;
     }
-    let Some((handler, this)) = socket.space().lifecycle_handler(Lifecycle::Connect) else {
+    let Some((handler, this)) = socket.namespace_inner().lifecycle_handler(Lifecycle::Connect) else {
         return Ok(());
     };
-    let mut incoming = Incoming::new(socket, Subject::Connect);
+    let mut incoming = Incoming::new(socket, EventKind::Connect);
     incoming.this = this;
     let outcome = match handler.call {
         Call::Sync(call) => call(&incoming),
@@ -65,21 +65,21 @@ pub(crate) async fn farewell(socket: Socket, disconnect: Disconnect, on_purpose:
         return;
     }
     if on_purpose {
-        run(&socket, Subject::Close).await;
+        run(&socket, EventKind::Close).await;
     }
-    run(&socket, Subject::Disconnecting(disconnect.clone())).await;
+    run(&socket, EventKind::Disconnecting(disconnect.clone())).await;
     if socket.depart().is_none() {
         return;
     }
     tracing::debug!(socket = %socket.id(), %disconnect, "disconnected");
-    run(&socket, Subject::Disconnect(disconnect.clone())).await;
+    run(&socket, EventKind::Disconnect(disconnect.clone())).await;
     if !disconnect.is_clean() {
-        run(&socket, Subject::Error(EventError::from(&disconnect))).await;
+        run(&socket, EventKind::Error(EventError::from(&disconnect))).await;
     }
 }
 
-async fn run(socket: &Socket, subject: Subject) {
-    match dispatch::start(Incoming::new(socket.clone(), subject), &mut Spare::default()) {
+async fn run(socket: &Socket, kind: EventKind) {
+    match dispatch::start(Incoming::new(socket.clone(), kind), &mut Spare::default()) {
         Start::Done => {}
         Start::Running(running) | Start::Concurrent(running) => running.await,
     }
@@ -89,9 +89,9 @@ async fn run(socket: &Socket, subject: Subject) {
 /// same, as far as their handlers get without waiting.
 pub(crate) fn abandoned(socket: &Socket, disconnect: &Disconnect) {
     if socket.depart() == Some(true) {
-        let error = (!disconnect.is_clean()).then(|| Subject::Error(disconnect.into()));
-        for subject in [Subject::Disconnect(disconnect.clone())].into_iter().chain(error) {
-            let _ = catch_unwind(AssertUnwindSafe(|| run(socket, subject).now_or_never()));
+        let error = (!disconnect.is_clean()).then(|| EventKind::Error(disconnect.into()));
+        for kind in [EventKind::Disconnect(disconnect.clone())].into_iter().chain(error) {
+            let _ = catch_unwind(AssertUnwindSafe(|| run(socket, kind).now_or_never()));
         }
     }
 }

@@ -1,32 +1,32 @@
 //! One client's connection: one task that reads, runs events, writes and keeps time.
 //!
 //! Each time the task wakes up it reads all that has arrived, runs what it can, and then writes once. The [`transport`] is
-//! the client's side of it: a WebSocket [`link`], or [`polling`]. What is read becomes events in [`reading`], for Engine.IO
-//! clients by way of [`engine`] and [`packets`]. Each of the client's sockets has a [`seat`] with an [`executor`]; the
-//! [`mailbox`] is what all other tasks see. What they queue there for a client goes out at the end of their own [`turn`], or
+//! the client's side of it: a [`websocket`], or [`polling`]. What is read becomes events in [`reading`], for Engine.IO
+//! clients by way of [`engineio`] and [`packets`]. Each of the client's sockets has a [`socket_entry`] with an [`executor`]; the
+//! [`handle`] is what all other tasks see. What they queue there for a client goes out at the end of their own [`flush_scope`], or
 //! when its task runs.
 
+mod client_transport;
 pub(crate) mod end;
 mod ending;
-pub(crate) mod engine;
+pub(crate) mod engineio;
 pub(crate) mod executor;
+mod flush_scope;
+pub(crate) mod handle;
 pub(crate) mod heartbeat;
 pub(crate) mod lifecycle;
-pub(crate) mod link;
-pub(crate) mod mailbox;
 pub(crate) mod outbox;
 mod packets;
 pub(crate) mod peer;
 pub(crate) mod polling;
+mod read_buffer;
 mod reading;
-mod received;
-mod seat;
 pub(crate) mod session;
+mod socket_entry;
 pub(crate) mod stream;
 mod timing;
-mod transport;
-mod turn;
 mod upgrading;
+pub(crate) mod websocket;
 
 use smallvec::SmallVec;
 use std::future::poll_fn;
@@ -36,26 +36,26 @@ use std::task::{Context, Poll};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::event::disconnect::{Disconnect, DisconnectReason};
-use crate::event::dispatch::{is_heard, unheard};
+use crate::event::dispatch::{has_listener, unhandled};
 use crate::event::handler::Lifecycle;
-use crate::event::incoming::{Incoming, Subject};
+use crate::event::incoming::{EventKind, Incoming};
 use crate::hub::Hub;
 use crate::hub::config::Config;
-use crate::hub::connections::Admission;
-use crate::socket::Socket;
+use crate::hub::connections::ConnectionPermit;
+use crate::hub::socket::Socket;
+use client_transport::ClientTransport;
 use end::End;
-use engine::Engine;
+use engineio::Engine;
 use executor::Progress;
+use flush_scope::FlushScope;
+use handle::Command;
 use heartbeat::Heartbeat;
 use lifecycle::OnOpen;
-use link::Link;
-use mailbox::Mail;
 use peer::Peer;
 use polling::Polling;
-use seat::Seat;
+use socket_entry::SocketEntry;
 pub(crate) use timing::after;
-use transport::Transport;
-use turn::Turn;
+use websocket::WebSocketTransport;
 
 /// How often the task goes round before it lets others run.
 const ROUNDS: usize = 8;
@@ -63,16 +63,16 @@ const ROUNDS: usize = 8;
 pub(crate) struct Connection {
     hub: Hub,
     peer: Arc<Peer>,
-    transport: Transport,
+    transport: ClientTransport,
     protocol: Protocol,
-    seats: SmallVec<[Seat; 1]>,
+    entries: SmallVec<[SocketEntry; 1]>,
     heartbeat: Heartbeat,
     phase: Phase,
     /// Until when handlers may run, once the hub shuts down.
     handlers_until: Option<Instant>,
     /// How the connection is to end when they are done.
     end_after: Option<Box<End>>,
-    _admission: Admission,
+    _admission: ConnectionPermit,
 }
 
 /// What the client speaks.
@@ -114,26 +114,40 @@ enum Linger {
 impl Connection {
     /// The connection of a plain WebSocket client, with its one socket.
     pub(crate) fn plain(
-        link: Link,
+        websocket: WebSocketTransport,
         socket: Socket,
         envelopes: bool,
         on_open: Option<&OnOpen>,
-        place: Admission,
+        place: ConnectionPermit,
     ) -> Self {
         let (hub, peer) = (socket.hub().clone(), Arc::clone(socket.peer()));
-        let mut connection = Self::new(hub, peer, Transport::WebSocket(link), Protocol::Plain { envelopes }, place);
-        connection.seat(socket, on_open);
+        let mut connection =
+            Self::new(hub, peer, ClientTransport::WebSocket(websocket), Protocol::Plain { envelopes }, place);
+        connection.add_socket(socket, on_open);
         connection
     }
 
-    /// The connection of an Engine.IO client. Without a link it polls.
-    pub(crate) fn engine(hub: Hub, peer: Arc<Peer>, link: Option<Link>, engine: Engine, place: Admission) -> Self {
-        let transport = link.map_or_else(|| Transport::Polling(Box::<Polling>::default()), Transport::WebSocket);
+    /// The connection of an Engine.IO client. Without a websocket it polls.
+    pub(crate) fn engine(
+        hub: Hub,
+        peer: Arc<Peer>,
+        websocket: Option<WebSocketTransport>,
+        engine: Engine,
+        place: ConnectionPermit,
+    ) -> Self {
+        let transport =
+            websocket.map_or_else(|| ClientTransport::Polling(Box::<Polling>::default()), ClientTransport::WebSocket);
         Self::new(hub, peer, transport, Protocol::Engine(Box::new(engine)), place)
     }
 
-    fn new(hub: Hub, peer: Arc<Peer>, mut transport: Transport, protocol: Protocol, admission: Admission) -> Self {
-        peer.mailbox.write_with(transport.take_writer());
+    fn new(
+        hub: Hub,
+        peer: Arc<Peer>,
+        mut transport: ClientTransport,
+        protocol: Protocol,
+        permit: ConnectionPermit,
+    ) -> Self {
+        peer.handle.write_with(transport.take_writer());
         let config = hub.config();
         let heartbeat = Heartbeat::new(config.ping_interval, config.ping_timeout, Instant::now());
         Self {
@@ -141,26 +155,26 @@ impl Connection {
             peer,
             transport,
             protocol,
-            seats: SmallVec::new(),
+            entries: SmallVec::new(),
             heartbeat,
             phase: Phase::Open,
             handlers_until: None,
             end_after: None,
-            _admission: admission,
+            _admission: permit,
         }
     }
 
     /// Gives a new socket its place, and lets the application decide whether it is accepted.
-    pub(crate) fn seat(&mut self, socket: Socket, on_open: Option<&OnOpen>) {
-        let mut seat = Seat::new(socket, after(Instant::now(), self.config().connect_timeout));
-        let opening = lifecycle::opening(&seat.socket, on_open);
+    pub(crate) fn add_socket(&mut self, socket: Socket, on_open: Option<&OnOpen>) {
+        let mut entry = SocketEntry::new(socket, after(Instant::now(), self.config().connect_timeout));
+        let opening = lifecycle::opening(&entry.socket, on_open);
         let is_accepted = opening.is_none();
         if let Some(opening) = opening {
-            seat.executor.open(opening);
+            entry.executor.open(opening);
         }
-        self.seats.push(seat);
+        self.entries.push(entry);
         if is_accepted {
-            self.accept(self.seats.len() - 1);
+            self.accept(self.entries.len() - 1);
         }
     }
 
@@ -181,28 +195,28 @@ impl Connection {
     }
 
     fn poll(&mut self, context: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<()> {
-        let _turn = Turn::begin();
+        let _turn = FlushScope::begin();
         for _ in 0..ROUNDS {
             self.keep_exact_time(context);
-            self.read_mail(context);
+            self.run_commands(context);
             self.end_if_done();
             let mut more = self.run_events(context);
             more |= self.read(context);
             self.write(context);
             if self.transport.take_alive() {
-                self.heartbeat.heard();
+                self.heartbeat.received();
             }
             more |= self.keep_time(context, timer.as_mut());
-            if matches!(self.phase, Phase::Closed) && self.seats.iter().all(|seat| seat.executor.is_finished()) {
-                if !self.peer.mailbox.has_mail() {
+            if matches!(self.phase, Phase::Closed) && self.entries.iter().all(|entry| entry.executor.is_finished()) {
+                if !self.peer.handle.has_commands() {
                     return Poll::Ready(());
                 }
                 // The last handlers have failed, and somebody wants to know.
                 more = true;
             }
-            more |= self.is_done() || self.seats.iter().any(|seat| seat.executor.is_ready());
+            more |= self.is_done() || self.entries.iter().any(|entry| entry.executor.is_ready());
             let (in_flight, can_take) = (self.transport.load(), self.transport.can_take());
-            if !more && self.peer.mailbox.sleep(context.waker(), in_flight, can_take) {
+            if !more && self.peer.handle.sleep(context.waker(), in_flight, can_take) {
                 return Poll::Pending;
             }
         }
@@ -215,27 +229,27 @@ impl Connection {
     }
 
     fn place_of(&self, socket: &Socket) -> Option<usize> {
-        self.seats.iter().position(|seat| seat.socket == *socket)
+        self.entries.iter().position(|entry| entry.socket == *socket)
     }
 
-    fn read_mail(&mut self, context: &mut Context<'_>) {
-        for mail in self.peer.mailbox.take_mail() {
-            match mail {
-                Mail::Run(socket, subject) if self.is_open() || matches!(subject, Subject::Error(_)) => {
-                    let seat = self.place_of(&socket);
-                    let incoming = Incoming::new(socket, subject);
-                    match seat {
-                        Some(seat) => self.seats[seat].executor.submit(incoming, context),
+    fn run_commands(&mut self, context: &mut Context<'_>) {
+        for commands in self.peer.handle.take_commands() {
+            match commands {
+                Command::Run(socket, kind) if self.is_open() || matches!(kind, EventKind::Error(_)) => {
+                    let entry = self.place_of(&socket);
+                    let incoming = Incoming::new(socket, kind);
+                    match entry {
+                        Some(entry) => self.entries[entry].executor.submit(incoming, context),
                         // A socket that has left does not hear of it any more.
-                        None => unheard(&incoming),
+                        None => unhandled(&incoming),
                     }
                 }
-                Mail::Run(..) => {}
-                Mail::Write(batch) => self.transport.go_on(*batch),
-                Mail::Leave(socket, disconnect) => self.leave(&socket, disconnect),
-                Mail::Asked(asked) => self.asked(asked, context),
-                Mail::Probe(link, request) => self.probe(link, request, context),
-                Mail::End(end) => self.end(end),
+                Command::Run(..) => {}
+                Command::Write(batch) => self.transport.go_on(*batch),
+                Command::Leave(socket, disconnect) => self.leave(&socket, disconnect),
+                Command::PollRequest(request) => self.poll_request(request, context),
+                Command::Probe(websocket, request) => self.probe(websocket, request, context),
+                Command::End(end) => self.end(end),
             }
         }
     }
@@ -243,8 +257,8 @@ impl Connection {
     fn run_events(&mut self, context: &mut Context<'_>) -> bool {
         let mut more = false;
         let mut at = 0;
-        while at < self.seats.len() {
-            match self.seats[at].executor.poll(context) {
+        while at < self.entries.len() {
+            match self.entries[at].executor.poll(context) {
                 Progress::Waiting => {}
                 Progress::More => more = true,
                 Progress::Opened(decision) => {
@@ -256,8 +270,8 @@ impl Connection {
                 }
             }
             // Where the connection outlives its sockets, their places become free.
-            if self.seats[at].executor.is_finished() && self.is_open() && !self.peer.mailbox.has_mail() {
-                self.seats.remove(at);
+            if self.entries[at].executor.is_finished() && self.is_open() && !self.peer.handle.has_commands() {
+                self.entries.remove(at);
             } else {
                 at += 1;
             }
@@ -265,19 +279,19 @@ impl Connection {
         more
     }
 
-    fn accept(&mut self, seat: usize) {
-        let seat = &mut self.seats[seat];
-        seat.open_by = None;
-        seat.socket.accepted();
+    fn accept(&mut self, entry: usize) {
+        let entry = &mut self.entries[entry];
+        entry.open_by = None;
+        entry.socket.accepted();
         if let Protocol::Engine(engine) = &mut self.protocol {
             engine.join_by = None;
         }
-        tracing::debug!(socket = %seat.socket.id(), namespace = seat.socket.namespace(), "connected");
-        if is_heard(&seat.socket, Lifecycle::Connect) {
-            seat.executor.submit_first(Incoming::new(seat.socket.clone(), Subject::Connect));
+        tracing::debug!(socket = %entry.socket.id(), namespace = entry.socket.namespace(), "connected");
+        if has_listener(&entry.socket, Lifecycle::Connect) {
+            entry.executor.submit_first(Incoming::new(entry.socket.clone(), EventKind::Connect));
         }
-        if let Some(disconnect) = seat.leave.take() {
-            let socket = seat.socket.clone();
+        if let Some(disconnect) = entry.leave.take() {
+            let socket = entry.socket.clone();
             self.leave(&socket, *disconnect);
         }
     }
@@ -287,9 +301,9 @@ impl Connection {
             if matches!(self.phase, Phase::Closed) {
                 return;
             }
-            let is_opening = self.seats.iter().any(|seat| seat.executor.is_opening());
+            let is_opening = self.entries.iter().any(|entry| entry.executor.is_opening());
             let last = matches!(self.phase, Phase::Closing { .. }) && !is_opening;
-            match self.transport.poll_write(context, &self.peer.mailbox, last) {
+            match self.transport.poll_write(context, &self.peer.handle, last) {
                 Poll::Pending => return,
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => {
@@ -300,16 +314,16 @@ impl Connection {
             match (&self.phase, &mut self.transport) {
                 // Everything that was queued has gone out, but what is held back must not.
                 (Phase::Closing { .. }, _) if is_opening => return,
-                (Phase::Closing { .. }, Transport::Polling(_)) => return self.close(context),
-                (Phase::Closing { by, code, reason }, Transport::WebSocket(link)) => {
+                (Phase::Closing { .. }, ClientTransport::Polling(_)) => return self.close(context),
+                (Phase::Closing { by, code, reason }, ClientTransport::WebSocket(websocket)) => {
                     let (by, code) = (*by, *code);
-                    link.close(code, reason);
+                    websocket.close(code, reason);
                     self.phase = Phase::Lingering { by, how: Linger::Expecting };
                 }
                 (Phase::Lingering { how: Linger::Answering, .. }, _) => return self.close(context),
-                (Phase::Lingering { by, how: Linger::Rejecting }, Transport::WebSocket(link)) => {
+                (Phase::Lingering { by, how: Linger::Rejecting }, ClientTransport::WebSocket(websocket)) => {
                     self.phase = Phase::Lingering { by: *by, how: Linger::Discarding };
-                    return link.finish(context);
+                    return websocket.finish(context);
                 }
                 _ => return,
             }
@@ -319,9 +333,9 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        // Whoever has not heard of the end hears of it while the mailbox still takes what they have to say.
-        self.seats.clear();
-        self.peer.mailbox.abandon();
+        // Whoever has not heard of the end hears of it while the handle still takes what they have to say.
+        self.entries.clear();
+        self.peer.handle.abandon();
         self.forget_session();
     }
 }

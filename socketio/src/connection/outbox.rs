@@ -7,7 +7,7 @@ use bytes::Bytes;
 use std::io::IoSlice;
 use std::ops::Add;
 
-use crate::wire::frame::Frame;
+use crate::wire::frame::EncodedFrame;
 
 /// How many frames and bytes may wait.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +33,7 @@ pub(crate) struct Outbox {
 impl Outbox {
     /// Takes a frame, unless that would exceed `bounds` together with what is `in_flight`. The first frame of an empty
     /// outbox always finds room, however large it is.
-    pub(crate) fn push(&mut self, frame: &Frame, bounds: Bounds, in_flight: Load) -> Result<(), Full> {
+    pub(crate) fn push(&mut self, frame: &EncodedFrame, bounds: Bounds, in_flight: Load) -> Result<(), Full> {
         let load = self.load() + in_flight;
         if load.messages > 0 && (load.messages >= bounds.messages || load.bytes + frame.len() > bounds.bytes) {
             return Err(Full);
@@ -42,16 +42,16 @@ impl Outbox {
         Ok(())
     }
 
-    fn copy(&mut self, frame: &Frame) {
+    fn copy(&mut self, frame: &EncodedFrame) {
         match frame {
-            Frame::Small { buffer, start } => self.small.extend_from_slice(&buffer[*start..]),
-            Frame::Shared(bytes) => self.shared.push((self.small.len(), bytes.clone())),
-            Frame::Several(frames) => frames.iter().for_each(|frame| self.copy(frame)),
+            EncodedFrame::Small { buffer, start } => self.small.extend_from_slice(&buffer[*start..]),
+            EncodedFrame::Shared(bytes) => self.shared.push((self.small.len(), bytes.clone())),
+            EncodedFrame::Several(frames) => frames.iter().for_each(|frame| self.copy(frame)),
         }
     }
 
     /// Takes a frame, room or not.
-    pub(crate) fn append(&mut self, frame: &Frame) {
+    pub(crate) fn append(&mut self, frame: &EncodedFrame) {
         self.copy(frame);
         self.messages += 1;
         self.bytes += frame.len();
@@ -242,13 +242,13 @@ mod tests {
 
     const WIDE: Bounds = Bounds { messages: usize::MAX, bytes: usize::MAX };
 
-    fn frame(length: usize, fill: u8) -> Frame {
+    fn frame(length: usize, fill: u8) -> EncodedFrame {
         let mut writer = FrameWriter::new();
         writer.payload().extend(std::iter::repeat_n(fill, length));
         writer.finish(Opcode::Binary)
     }
 
-    fn bytes(frame: &Frame) -> Vec<u8> {
+    fn bytes(frame: &EncodedFrame) -> Vec<u8> {
         let mut bytes = Vec::new();
         frame.append_to(&mut bytes);
         bytes

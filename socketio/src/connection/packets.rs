@@ -10,15 +10,15 @@ use super::outbox::Outbox;
 use super::reading::{refusal_of, refuse};
 use super::{Connection, Protocol};
 use crate::event::disconnect::{Disconnect, DisconnectReason};
-use crate::event::incoming::{Incoming, Parts, ReceivedEvent, Subject};
+use crate::event::incoming::{EventKind, Incoming, Parts, ReceivedEvent};
 use crate::hub::config::MAX_DEPTH;
-use crate::socket::answer::Answer;
-use crate::socket::{Identity, Socket};
+use crate::hub::socket::answer::ReceivedAnswer;
+use crate::hub::socket::{Identity, Socket};
 use crate::wire::binary::Attachments;
 use crate::wire::encoding::Encoding;
-use crate::wire::envelope::Args;
+use crate::wire::envelope::ArgumentText;
 use crate::wire::parser::ParserMessage;
-use crate::wire::socketio::{self, ConnectError, Kind, Packet, Partial};
+use crate::wire::socketio::{self, ConnectError, Kind, Partial, SocketIoPacket};
 
 /// How long the name of a namespace may be, in bytes.
 const MAX_NAMESPACE: usize = 1024;
@@ -37,8 +37,8 @@ impl Connection {
             // No other packet comes between a packet and its attachments.
             Ok(_) if engine.partial.is_some() => self.parse_error(context),
             // What is nested too deeply for a decoder is too deep to be looked into for placeholders.
-            Ok(Packet { attachments: 1.., depth: TOO_DEEP.., .. }) => self.parse_error(context),
-            Ok(Packet { attachments: expected @ 1.., .. }) => {
+            Ok(SocketIoPacket { attachments: 1.., depth: TOO_DEEP.., .. }) => self.parse_error(context),
+            Ok(SocketIoPacket { attachments: expected @ 1.., .. }) => {
                 engine.partial = Some(Partial::new(text, expected));
             }
             Ok(packet) => self.receive_socketio(&text, &packet, None, context),
@@ -104,23 +104,24 @@ impl Connection {
     fn receive_socketio(
         &mut self,
         text: &Utf8Bytes,
-        packet: &Packet<'_>,
+        packet: &SocketIoPacket<'_>,
         attachments: Option<Attachments>,
         context: &mut Context<'_>,
     ) {
         let namespace = packet.namespace;
-        let seat = self.seats.iter().position(|seat| !seat.is_concluded() && seat.socket.namespace() == namespace);
-        match (packet.kind, seat) {
+        let entry =
+            self.entries.iter().position(|entry| !entry.is_concluded() && entry.socket.namespace() == namespace);
+        match (packet.kind, entry) {
             (Kind::Connect, None) => self.connect(namespace, packet.json, context),
-            (Kind::Event, Some(seat)) => self.receive_event(seat, text, packet, attachments, context),
-            (Kind::Ack, Some(seat)) => self.receive_answer(seat, packet, attachments),
+            (Kind::Event, Some(entry)) => self.receive_event(entry, text, packet, attachments, context),
+            (Kind::Ack, Some(entry)) => self.receive_answer(entry, packet, attachments),
             // Nobody leaves what it has not been let into.
-            (Kind::Disconnect, Some(seat)) if !self.seats[seat].executor.is_opening() => {
-                self.seats[seat].conclude(&Disconnect::new(DisconnectReason::ClientDisconnect), false);
+            (Kind::Disconnect, Some(entry)) if !self.entries[entry].executor.is_opening() => {
+                self.entries[entry].conclude(&Disconnect::new(DisconnectReason::ClientDisconnect), false);
             }
             // Leaving may cross being sent away, and so may what was sent before.
             (Kind::Disconnect | Kind::Event | Kind::Ack, None)
-                if self.seats.iter().any(|seat| seat.socket.namespace() == namespace) => {}
+                if self.entries.iter().any(|entry| entry.socket.namespace() == namespace) => {}
             _ => {
                 tracing::debug!(kind = ?packet.kind, "a packet that does not fit");
                 self.end(End::misused());
@@ -130,46 +131,46 @@ impl Connection {
 
     fn receive_event(
         &mut self,
-        seat: usize,
+        entry: usize,
         text: &Utf8Bytes,
-        packet: &Packet<'_>,
+        packet: &SocketIoPacket<'_>,
         attachments: Option<Attachments>,
         context: &mut Context<'_>,
     ) {
-        let socket = &self.seats[seat].socket;
-        let parts = Parts::of(text, &packet.name, Args::Many(packet.args), packet.id);
+        let socket = &self.entries[entry].socket;
+        let parts = Parts::of(text, &packet.name, ArgumentText::Many(packet.args), packet.id);
         let refused = refusal_of(socket, &packet.name, packet.depth);
-        let subject = Subject::Event(ReceivedEvent::packet(text.clone(), parts, attachments));
+        let kind = EventKind::Event(ReceivedEvent::packet(text.clone(), parts, attachments));
         match refused {
-            None => self.submit(seat, subject, context),
-            Some(refused) => refuse(&Incoming::new(socket.clone(), subject), &refused),
+            None => self.submit(entry, kind, context),
+            Some(refused) => refuse(&Incoming::new(socket.clone(), kind), &refused),
         }
     }
 
-    fn receive_answer(&mut self, seat: usize, packet: &Packet<'_>, attachments: Option<Attachments>) {
+    fn receive_answer(&mut self, entry: usize, packet: &SocketIoPacket<'_>, attachments: Option<Attachments>) {
         let Some(id) = packet.id.and_then(|id| id.parse().ok()) else { return };
         let answer = match packet.depth > self.config().max_depth {
-            true => Answer::TooDeep,
-            false => Answer::Many(packet.args.to_owned(), attachments),
+            true => ReceivedAnswer::TooDeep,
+            false => ReceivedAnswer::Many(packet.args.to_owned(), attachments),
         };
         // One to nothing that was asked means nothing.
-        self.seats[seat].socket.answered(id, answer);
+        self.entries[entry].socket.answered(id, answer);
     }
 
     /// A client wants to connect to a namespace.
     fn connect(&mut self, namespace: &str, auth: &str, context: &mut Context<'_>) {
         let Protocol::Engine(engine) = &self.protocol else { return };
-        if self.seats.len() >= self.config().max_namespaces {
+        if self.entries.len() >= self.config().max_namespaces {
             return self.refuse_namespace(namespace, "Too many namespaces");
         }
         let known = if namespace.len() > MAX_NAMESPACE { None } else { self.hub.enter(namespace) };
-        let Some(space) = known else {
+        let Some(namespace) = known else {
             return self.refuse_namespace(namespace, "Invalid namespace");
         };
         let identity = Identity::Generated { auth: if auth.is_empty() { "{}" } else { auth } };
         let peer = Arc::clone(&self.peer);
-        let socket = Socket::register(self.hub.clone(), space, peer, engine.extensions.clone(), identity);
-        self.seat(socket, None);
+        let socket = Socket::register(self.hub.clone(), namespace, peer, engine.extensions.clone(), identity);
+        self.add_socket(socket, None);
         // What decides about it goes as far as it can, and is woken from then on.
         self.run_events(context);
     }
@@ -177,7 +178,7 @@ impl Connection {
     fn refuse_namespace(&self, namespace: &str, message: &str) {
         let error = ConnectError { message, data: None };
         if let Some(frame) = self.peer.encoding.connect_error(namespace, &error) {
-            self.peer.mailbox.send_always(Some(&frame), Outbox::default());
+            self.peer.handle.send_always(Some(&frame), Outbox::default());
         }
     }
 }

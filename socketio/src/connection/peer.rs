@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::mailbox::{Due, Mailbox, Rejected};
+use super::flush_scope;
+use super::handle::{ConnectionHandle, Due, Rejected};
 use super::session::Session;
-use super::turn;
-use crate::socket::handshake::Request;
+use crate::hub::socket::handshake::Request;
 use crate::wire::encoding::Encoding;
-use crate::wire::frame::Frame;
+use crate::wire::frame::EncodedFrame;
 
 /// One client, as its sockets see it.
 #[derive(Debug)]
 pub(crate) struct Peer {
-    pub(crate) mailbox: Mailbox,
+    pub(crate) handle: ConnectionHandle,
     pub(crate) request: Request,
     /// How its messages are written.
     pub(crate) encoding: Encoding,
@@ -24,18 +24,23 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn new(mailbox: Mailbox, request: Request, encoding: Encoding, session: Option<Session>) -> Self {
+    pub(crate) fn new(
+        handle: ConnectionHandle,
+        request: Request,
+        encoding: Encoding,
+        session: Option<Session>,
+    ) -> Self {
         let session = session.map(Box::new);
-        Self { mailbox, request, encoding, session, awaited: AtomicUsize::new(0) }
+        Self { handle, request, encoding, session, awaited: AtomicUsize::new(0) }
     }
 
     /// Queues a frame. A volatile one is dropped without an error while the client takes nothing.
-    pub(crate) fn send(self: &Arc<Self>, frame: &Frame, volatile: bool) -> Result<(), Rejected> {
-        match self.mailbox.queue(frame, volatile, turn::current())? {
+    pub(crate) fn send(self: &Arc<Self>, frame: &EncodedFrame, volatile: bool) -> Result<(), Rejected> {
+        match self.handle.queue(frame, volatile, flush_scope::current())? {
             Due::Nothing => {}
-            Due::Later => turn::flush_later(self),
-            Due::Flush => self.mailbox.flush(),
-            Due::Wake => self.mailbox.wake(),
+            Due::Later => flush_scope::flush_later(self),
+            Due::Flush => self.handle.flush(),
+            Due::Wake => self.handle.wake(),
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! HTTP long-polling: the client's GET takes what waits for it, its POSTs bring what it sends.
 //!
-//! The requests are answered by tasks of their own, which hand them over through the [mailbox](super::mailbox) and wait.
+//! The requests are answered by tasks of their own, which hand them over through the [handle](super::handle) and wait.
 
 use bytes::Bytes;
 use std::io;
@@ -8,16 +8,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 
-use super::link::Message;
-use super::mailbox::Mailbox;
+use super::handle::ConnectionHandle;
 use super::outbox::{Batch, Load};
+use super::websocket::Message;
 use crate::event::disconnect::{Disconnect, DisconnectReason};
-use crate::socket::handshake::Request;
-use crate::wire::engine::{self, Body};
+use crate::hub::socket::handshake::Request;
+use crate::wire::engineio::{self, Body};
 
 /// A request that has come in.
 #[derive(Debug)]
-pub(crate) enum Asked {
+pub(crate) enum PollRequest {
     /// A GET. The body of its answer; `None` if it is one too many.
     Poll(oneshot::Sender<Option<Bytes>>),
     /// A POST. Whether all of it was understood.
@@ -54,7 +54,7 @@ impl Default for Polling {
             post: None,
             batch: Batch::default(),
             hurried: false,
-            farewell: engine::CLOSE,
+            farewell: engineio::CLOSE,
             last_post: None,
         }
     }
@@ -62,23 +62,23 @@ impl Default for Polling {
 
 impl Polling {
     /// Takes a request. An error ends the session.
-    pub(super) fn ask(&mut self, asked: Asked) -> Result<(), Disconnect> {
-        match asked {
+    pub(super) fn ask(&mut self, request: PollRequest) -> Result<(), Disconnect> {
+        match request {
             // The one that waits learns of the end.
-            Asked::Poll(second) if self.poll.is_some() => {
+            PollRequest::Poll(second) if self.poll.is_some() => {
                 let _ = second.send(None);
                 Err(broken("two polls at once"))
             }
-            Asked::Poll(poll) => {
+            PollRequest::Poll(poll) => {
                 self.poll = Some(poll);
                 Ok(())
             }
-            Asked::Post(_) if self.post.is_some() => Err(broken("two requests with data at once")),
-            Asked::Post(post) => {
+            PollRequest::Post(_) if self.post.is_some() => Err(broken("two requests with data at once")),
+            PollRequest::Post(post) => {
                 self.post = Some(post);
                 Ok(())
             }
-            Asked::Broken(why) => Err(broken(why)),
+            PollRequest::Broken(why) => Err(broken(why)),
         }
     }
 
@@ -117,12 +117,12 @@ impl Polling {
     pub(super) fn poll_write(
         &mut self,
         context: &mut Context<'_>,
-        mailbox: &Mailbox,
+        handle: &ConnectionHandle,
         last: bool,
     ) -> Poll<io::Result<()>> {
         let Some(poll) = &mut self.poll else {
             // So that nobody waits for it to be written.
-            mailbox.left_over(Load::default());
+            handle.left_over(Load::default());
             return Poll::Pending;
         };
         if poll.poll_closed(context).is_ready() {
@@ -130,10 +130,10 @@ impl Polling {
         }
         let mut waiting = Vec::new();
         self.flatten(&mut waiting);
-        mailbox.take_frames(&mut self.batch);
+        handle.take_frames(&mut self.batch);
         self.flatten(&mut waiting);
         let mut body = Vec::new();
-        engine::write_body(&mut body, &waiting);
+        engineio::write_body(&mut body, &waiting);
         if !body.is_empty() {
             self.answer(body.into())?;
             // The end has a body of its own: clients look at it before they look at messages in the same one.
@@ -142,7 +142,7 @@ impl Polling {
         if last {
             self.answer(Bytes::from_static(self.farewell.as_bytes()))?;
         } else if self.hurried {
-            self.answer(Bytes::from_static(engine::NOOP.as_bytes()))?;
+            self.answer(Bytes::from_static(engineio::NOOP.as_bytes()))?;
         }
         Poll::Ready(Ok(()))
     }
@@ -181,7 +181,7 @@ impl Polling {
 
     /// The client has closed the session: its poll is let go without a word of it. What follows in the body means nothing.
     pub(super) fn closed_by_client(&mut self) {
-        self.farewell = engine::NOOP;
+        self.farewell = engineio::NOOP;
         self.last_post = self.post.take().map(|post| post.done);
     }
 
@@ -199,7 +199,7 @@ impl Polling {
     /// behind the last one goes the other way.
     pub(super) fn hand_over(&mut self) -> Vec<u8> {
         // That a poll was cut is no loss now.
-        let _ = self.answer(Bytes::from_static(engine::NOOP.as_bytes()));
+        let _ = self.answer(Bytes::from_static(engineio::NOOP.as_bytes()));
         let mut left = Vec::new();
         self.flatten(&mut left);
         left

@@ -5,23 +5,23 @@ use bytes::Bytes;
 use std::task::{Context, Poll};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::link::{Message, Received};
-use super::{Connection, Linger, Phase, Protocol, Transport};
-use crate::event::dispatch::{is_heard, unheard};
+use super::websocket::{Message, ReadBuffer};
+use super::{ClientTransport, Connection, Linger, Phase, Protocol};
+use crate::event::dispatch::{has_listener, unhandled};
 use crate::event::error::{EventError, PayloadError};
 use crate::event::handler::{Lifecycle, is_reserved};
-use crate::event::incoming::{Incoming, Message as RawMessage, Parts, ReceivedEvent, Subject};
+use crate::event::incoming::{EventKind, Incoming, Message as RawMessage, Parts, ReceivedEvent};
 use crate::event::rate::Limited;
 use crate::hub::config::Config;
-use crate::socket::Socket;
-use crate::socket::answer::Answer;
-use crate::wire::envelope::{self, Args, Envelope};
+use crate::hub::socket::Socket;
+use crate::hub::socket::answer::ReceivedAnswer;
+use crate::wire::envelope::{self, ArgumentText, Envelope};
 
 /// How many messages are read before what they brought about is written.
 const READ_BUDGET: usize = 256;
 
 /// Why an event is not handled.
-pub(super) enum Refused {
+pub(super) enum EventRefusal {
     /// It is one too many.
     Limited(Limited),
     /// No event can have its name.
@@ -39,9 +39,9 @@ impl Connection {
     fn has_room(&self) -> bool {
         let bounds = self.config().inbox;
         let (events, bytes) = self
-            .seats
+            .entries
             .iter()
-            .fold((0, 0), |(events, bytes), seat| (events + seat.executor.events(), bytes + seat.executor.bytes()));
+            .fold((0, 0), |(events, bytes), entry| (events + entry.executor.events(), bytes + entry.executor.bytes()));
         (events < bounds.messages && bytes < bounds.bytes)
             || (self.peer.is_awaited() && bytes + events * size_of::<Incoming>() < self.config().max_payload)
     }
@@ -58,12 +58,12 @@ impl Connection {
             Phase::Lingering { how: Linger::Answering, .. } | Phase::Closed => return false,
             _ => {}
         }
-        let mut had_mail = self.read_probe(context);
-        let mut received = Received::take();
+        let mut had_commands = self.read_probe(context);
+        let mut received = ReadBuffer::take();
         let mut more = true;
         for _ in 0..READ_BUDGET {
             if self.is_open() && !self.has_room() {
-                self.heartbeat.deaf();
+                self.heartbeat.read_paused();
                 more = false;
                 break;
             }
@@ -79,9 +79,9 @@ impl Connection {
                 Poll::Ready(Ok(message)) => {
                     self.receive(message, context);
                     // What its handler fired comes before what is read next, and what it ended is over.
-                    if self.peer.mailbox.has_mail() {
-                        self.read_mail(context);
-                        had_mail = true;
+                    if self.peer.handle.has_commands() {
+                        self.run_commands(context);
+                        had_commands = true;
                     }
                     if !matches!(
                         self.phase,
@@ -98,20 +98,20 @@ impl Connection {
         }
         self.transport.keep(&mut received);
         // A POST that has come to its end may be what an upgrade has waited for.
-        more || had_mail || self.go_over()
+        more || had_commands || self.go_over()
     }
 
     fn receive(&mut self, message: Message, context: &mut Context<'_>) {
-        self.heartbeat.heard();
+        self.heartbeat.received();
         if !self.is_open() {
             return;
         }
         match (&self.protocol, message) {
             (Protocol::Plain { .. }, Message::Ping(payload)) => {
-                self.receive_control(Lifecycle::Ping, &Subject::Ping(payload), context);
+                self.receive_control(Lifecycle::Ping, &EventKind::Ping(payload), context);
             }
             (Protocol::Plain { .. }, Message::Pong(payload)) => {
-                self.receive_control(Lifecycle::Pong, &Subject::Pong(payload), context);
+                self.receive_control(Lifecycle::Pong, &EventKind::Pong(payload), context);
             }
             (Protocol::Plain { envelopes }, Message::Text(text)) => self.receive_text(text, *envelopes, context),
             (Protocol::Plain { .. }, Message::Binary(bytes)) => self.receive_binary(bytes, context),
@@ -123,43 +123,43 @@ impl Connection {
         }
     }
 
-    pub(super) fn submit(&mut self, seat: usize, subject: Subject, context: &mut Context<'_>) {
+    pub(super) fn submit(&mut self, entry: usize, kind: EventKind, context: &mut Context<'_>) {
         let request = match (&self.protocol, &self.transport) {
             (Protocol::Plain { .. }, _) => None,
-            (Protocol::Engine(_), Transport::Polling(polling)) => polling.request().cloned(),
-            (Protocol::Engine(engine), Transport::WebSocket(_)) => engine.request.clone(),
+            (Protocol::Engine(_), ClientTransport::Polling(polling)) => polling.request().cloned(),
+            (Protocol::Engine(engine), ClientTransport::WebSocket(_)) => engine.request.clone(),
         };
-        if let Some(seat) = self.seats.get_mut(seat) {
-            seat.executor.submit(Incoming::new(seat.socket.clone(), subject).with_request(request), context);
+        if let Some(entry) = self.entries.get_mut(entry) {
+            entry.executor.submit(Incoming::new(entry.socket.clone(), kind).with_request(request), context);
         }
     }
 
     /// A control frame, for all of the client's sockets where somebody hears of it, or may soon. The others need no place
     /// among the events that wait: no number of them makes reading pause.
-    pub(super) fn receive_control(&mut self, lifecycle: Lifecycle, subject: &Subject, context: &mut Context<'_>) {
-        for at in 0..self.seats.len() {
-            let seat = &self.seats[at];
-            if seat.executor.is_opening() || is_heard(&seat.socket, lifecycle) {
-                self.submit(at, subject.clone(), context);
+    pub(super) fn receive_control(&mut self, lifecycle: Lifecycle, kind: &EventKind, context: &mut Context<'_>) {
+        for at in 0..self.entries.len() {
+            let entry = &self.entries[at];
+            if entry.executor.is_opening() || has_listener(&entry.socket, lifecycle) {
+                self.submit(at, kind.clone(), context);
             }
         }
     }
 
     pub(super) fn receive_binary(&mut self, bytes: Bytes, context: &mut Context<'_>) {
-        self.receive_raw(Subject::Message { message: RawMessage::Binary(bytes), is_event: false }, context);
+        self.receive_raw(EventKind::Message { message: RawMessage::Binary(bytes), is_event: false }, context);
     }
 
-    /// A message that is no event. Who can send one has one seat.
-    fn receive_raw(&mut self, subject: Subject, context: &mut Context<'_>) {
-        let Some(socket) = self.seats.first().map(|seat| &seat.socket) else { return };
+    /// A message that is no event. Who can send one has one entry.
+    fn receive_raw(&mut self, kind: EventKind, context: &mut Context<'_>) {
+        let Some(socket) = self.entries.first().map(|entry| &entry.socket) else { return };
         match socket.admit(Lifecycle::Message.as_str()) {
-            Ok(()) => self.submit(0, subject, context),
-            Err(limited) => over_limit(&Incoming::new(socket.clone(), subject), limited),
+            Ok(()) => self.submit(0, kind, context),
+            Err(limited) => over_limit(&Incoming::new(socket.clone(), kind), limited),
         }
     }
 
     pub(super) fn receive_text(&mut self, text: Utf8Bytes, envelopes: bool, context: &mut Context<'_>) {
-        let Some(socket) = self.seats.first().map(|seat| &seat.socket) else { return };
+        let Some(socket) = self.entries.first().map(|entry| &entry.socket) else { return };
         let envelope = if envelopes { envelope::read(&text) } else { None };
         let (parts, refused) = match envelope {
             Some(Envelope::Event { name, args, id, depth }) => {
@@ -170,41 +170,41 @@ impl Connection {
             {
                 return;
             }
-            _ => return self.receive_raw(Subject::text_message(text), context),
+            _ => return self.receive_raw(EventKind::text_message(text), context),
         };
         let Some(refused) = refused else {
-            return self.submit(0, Subject::Event(ReceivedEvent::envelope(text, parts)), context);
+            return self.submit(0, EventKind::Event(ReceivedEvent::envelope(text, parts)), context);
         };
         let socket = socket.clone();
-        if !matches!(refused, Refused::Limited(_)) {
-            self.submit(0, Subject::text_message(text.clone()), context);
+        if !matches!(refused, EventRefusal::Limited(_)) {
+            self.submit(0, EventKind::text_message(text.clone()), context);
         }
-        refuse(&Incoming::new(socket, Subject::Event(ReceivedEvent::envelope(text, parts))), &refused);
+        refuse(&Incoming::new(socket, EventKind::Event(ReceivedEvent::envelope(text, parts))), &refused);
     }
 }
 
 /// Counts an event, and tells why it is not handled, if that is so.
-pub(super) fn refusal_of(socket: &Socket, name: &str, depth: usize) -> Option<Refused> {
+pub(super) fn refusal_of(socket: &Socket, name: &str, depth: usize) -> Option<EventRefusal> {
     let config = socket.hub().config();
     if let Err(limited) = socket.admit(name) {
-        return Some(Refused::Limited(limited));
+        return Some(EventRefusal::Limited(limited));
     }
     if is_reserved(name) {
-        return Some(Refused::Reserved);
+        return Some(EventRefusal::Reserved);
     }
     if name.len() > config.max_event_name {
-        return Some(Refused::TooLong);
+        return Some(EventRefusal::TooLong);
     }
-    (depth > config.max_depth).then_some(Refused::TooDeep)
+    (depth > config.max_depth).then_some(EventRefusal::TooDeep)
 }
 
 /// Answers an event that is not handled.
-pub(super) fn refuse(incoming: &Incoming, refused: &Refused) {
+pub(super) fn refuse(incoming: &Incoming, refused: &EventRefusal) {
     let error = match refused {
-        Refused::Limited(limited) => return over_limit(incoming, *limited),
-        Refused::TooLong => return unheard(incoming),
-        Refused::Reserved => EventError::reserved_event(incoming.name()),
-        Refused::TooDeep => PayloadError::too_deep().into(),
+        EventRefusal::Limited(limited) => return over_limit(incoming, *limited),
+        EventRefusal::TooLong => return unhandled(incoming),
+        EventRefusal::Reserved => EventError::reserved_event(incoming.name()),
+        EventRefusal::TooDeep => PayloadError::too_deep().into(),
     };
     incoming.answer(Err(&error));
     incoming.report(error);
@@ -223,11 +223,11 @@ fn over_limit(incoming: &Incoming, limited: Limited) {
 }
 
 /// An answer, apart from the text that it came in.
-fn owned(config: &Config, answer: Result<Args<'_>, &str>, depth: usize) -> Answer {
+fn owned(config: &Config, answer: Result<ArgumentText<'_>, &str>, depth: usize) -> ReceivedAnswer {
     match answer {
-        _ if depth > config.max_depth => Answer::TooDeep,
-        Ok(Args::One(text)) => Answer::One(text.to_owned()),
-        Ok(Args::Many(text)) => Answer::Many(text.to_owned(), None),
-        Err(error) => Answer::Failed(error.to_owned()),
+        _ if depth > config.max_depth => ReceivedAnswer::TooDeep,
+        Ok(ArgumentText::One(text)) => ReceivedAnswer::One(text.to_owned()),
+        Ok(ArgumentText::Many(text)) => ReceivedAnswer::Many(text.to_owned(), None),
+        Err(error) => ReceivedAnswer::Failed(error.to_owned()),
     }
 }

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use super::peer::Peer;
 
 /// How long a WebSocket may take from its answer to the connection that it is for.
-const ARRIVAL: Duration = Duration::from_millis(100);
+const MAX_PENDING_UPGRADE: Duration = Duration::from_millis(100);
 
 /// The sessions of one Engine.IO endpoint, by their ids.
 #[derive(Debug, Default)]
@@ -49,9 +49,9 @@ pub(crate) struct Session {
 }
 
 /// A WebSocket that is being opened for a session.
-pub(crate) struct Arrival(Arc<Peer>);
+pub(crate) struct PendingUpgrade(Arc<Peer>);
 
-impl Arrival {
+impl PendingUpgrade {
     pub(crate) fn of(peer: Arc<Peer>) -> Self {
         if let Some(session) = &peer.session {
             session.arriving.fetch_add(1, Ordering::AcqRel);
@@ -64,7 +64,7 @@ impl Arrival {
     }
 }
 
-impl Drop for Arrival {
+impl Drop for PendingUpgrade {
     fn drop(&mut self) {
         if let Some(session) = &self.0.session
             && session.arriving.fetch_sub(1, Ordering::AcqRel) == 1
@@ -95,7 +95,7 @@ impl Session {
         arrived.as_mut().enable();
         if self.arriving.load(Ordering::Acquire) > 0 {
             // One that takes longer is not open yet.
-            let _ = tokio::time::timeout(ARRIVAL, arrived).await;
+            let _ = tokio::time::timeout(MAX_PENDING_UPGRADE, arrived).await;
         }
     }
 

@@ -21,7 +21,7 @@ impl Connection {
             (Phase::Open, Protocol::Engine(engine)) => engine.deadline(),
             _ => None,
         };
-        let opening = self.seats.iter().filter_map(|seat| seat.open_by);
+        let opening = self.entries.iter().filter_map(|entry| entry.open_by);
         let deadlines = [phase, engine, self.handlers_until].into_iter().flatten().chain(opening);
         deadlines.min().unwrap_or_else(far_away)
     }
@@ -57,18 +57,18 @@ impl Connection {
     }
 
     fn on_deadline(&mut self, now: Instant, context: &mut Context<'_>) {
-        while let Some(at) = self.seats.iter().position(|seat| seat.open_by.is_some_and(|by| by <= now)) {
-            tracing::warn!(socket = %self.seats[at].socket.id(), "the connect handler took too long");
+        while let Some(at) = self.entries.iter().position(|entry| entry.open_by.is_some_and(|by| by <= now)) {
+            tracing::warn!(socket = %self.entries[at].socket.id(), "the connect handler took too long");
             self.refuse(at, &EventError::new("timeout", "the server took too long"));
         }
         if self.handlers_until.is_some_and(|until| until <= now) {
             self.handlers_until = None;
-            self.seats.iter_mut().for_each(|seat| seat.executor.abort());
+            self.entries.iter_mut().for_each(|entry| entry.executor.abort());
             self.end_if_done();
-            for seat in &mut self.seats {
-                seat.executor.poll(context);
-                if !seat.executor.is_finished() {
-                    seat.executor.give_up();
+            for entry in &mut self.entries {
+                entry.executor.poll(context);
+                if !entry.executor.is_finished() {
+                    entry.executor.give_up();
                 }
             }
         }
@@ -77,12 +77,12 @@ impl Connection {
                 Beat::Wait => self.engine_deadline(now, context),
                 Beat::Ping => {
                     self.transport.shrink();
-                    self.peer.mailbox.shrink();
+                    self.peer.handle.shrink();
                     self.transport.append(self.protocol.ping());
                 }
                 Beat::Dead => {
                     tracing::debug!("heartbeat timeout");
-                    self.seats.iter_mut().for_each(|seat| seat.executor.drop_queued());
+                    self.entries.iter_mut().for_each(|entry| entry.executor.drop_queued());
                     self.conclude(&Disconnect::new(DisconnectReason::PingTimeout), false);
                     self.close(context);
                 }

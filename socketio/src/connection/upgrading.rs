@@ -1,25 +1,25 @@
 //! The way from long-polling to a WebSocket: the client opens one beside its polls, tries it with a probe, and goes over.
 //!
-//! Nothing is lost or overtaken on the way: what waits for the client waits in the mailbox until the one transport or the
+//! Nothing is lost or overtaken on the way: what waits for the client waits in the handle until the one transport or the
 //! other takes it, and what a POST has brought is read before anything that came by the WebSocket.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::time::Instant;
 
-use super::link::{Link, Message, Received};
-use super::polling::Asked;
-use super::{Connection, Phase, Protocol, Transport, after};
-use crate::socket::handshake::Request;
-use crate::wire::engine::{self, Packet};
-use crate::wire::frame::Frame;
+use super::polling::PollRequest;
+use super::websocket::{Message, ReadBuffer, WebSocketTransport};
+use super::{ClientTransport, Connection, Phase, Protocol, after};
+use crate::hub::socket::handshake::Request;
+use crate::wire::engineio::{self, EnginePacket};
+use crate::wire::frame::EncodedFrame;
 
 /// How many messages of a WebSocket that is being tried are read at once.
 const READ_BUDGET: usize = 16;
 
 /// A WebSocket that a polling client tries.
 pub(super) struct Probe {
-    link: Box<Link>,
+    websocket: Box<WebSocketTransport>,
     /// The request that it began with.
     request: Arc<Request>,
     /// Until when the client is to have gone over. `None`: it has, and only waits for this side.
@@ -28,7 +28,7 @@ pub(super) struct Probe {
     is_ready: bool,
 }
 
-impl super::engine::Engine {
+impl super::engineio::Engine {
     pub(super) fn forget_probe(&mut self) {
         self.probe = None;
     }
@@ -36,29 +36,34 @@ impl super::engine::Engine {
 
 impl Connection {
     /// Deals with a request of a client that polls.
-    pub(super) fn asked(&mut self, asked: Asked, context: &mut Context<'_>) {
+    pub(super) fn poll_request(&mut self, request: PollRequest, context: &mut Context<'_>) {
         // A client that has gone over and polls all the same has gone over first.
         self.read_probe(context);
         if matches!(self.phase, Phase::Closed) {
             return;
         }
         if let Some(polling) = self.transport.polling()
-            && let Err(cause) = polling.ask(asked)
+            && let Err(cause) = polling.ask(request)
         {
             self.broken(cause, context);
         }
     }
 
     /// Lets a polling client try a WebSocket, one at a time.
-    pub(super) fn probe(&mut self, link: Box<Link>, request: Arc<Request>, context: &mut Context<'_>) {
+    pub(super) fn probe(
+        &mut self,
+        websocket: Box<WebSocketTransport>,
+        request: Arc<Request>,
+        context: &mut Context<'_>,
+    ) {
         let by = Some(after(Instant::now(), self.config().upgrade_timeout));
         match (&mut self.protocol, &self.transport) {
-            (Protocol::Engine(engine), Transport::Polling(_))
+            (Protocol::Engine(engine), ClientTransport::Polling(_))
                 if engine.probe.is_none() && matches!(self.phase, Phase::Open) =>
             {
-                engine.probe = Some(Box::new(Probe { link, request, by, is_ready: false }));
+                engine.probe = Some(Box::new(Probe { websocket, request, by, is_ready: false }));
             }
-            _ => close(link, context),
+            _ => close(websocket, context),
         }
     }
 
@@ -70,25 +75,25 @@ impl Connection {
         let Some(probe) = &mut engine.probe else { return false };
         if !probe.is_ready {
             // Who does not take the answers is not heard.
-            let is_writable = probe.link.poll_write(context, None);
-            let mut received = Received::take();
+            let is_writable = probe.websocket.poll_write(context, None);
+            let mut received = ReadBuffer::take();
             let mut budget = READ_BUDGET;
             let is_usable = loop {
                 if is_writable.is_pending() || budget == 0 {
                     break true;
                 }
                 budget -= 1;
-                match probe.link.poll_next(context, &mut received) {
+                match probe.websocket.poll_next(context, &mut received) {
                     Poll::Pending => break true,
                     Poll::Ready(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                    Poll::Ready(Ok(Message::Text(text))) => match engine::read(&text) {
-                        Ok(Packet::Probe) => {
+                    Poll::Ready(Ok(Message::Text(text))) => match engineio::read(&text) {
+                        Ok(EnginePacket::Probe) => {
                             let mut answer = Vec::new();
-                            Frame::text(engine::PROBE_PONG).append_to(&mut answer);
-                            probe.link.append(&answer);
+                            EncodedFrame::text(engineio::PROBE_PONG).append_to(&mut answer);
+                            probe.websocket.append(&answer);
                             polling.hurry(true);
                         }
-                        Ok(Packet::Upgrade) => {
+                        Ok(EnginePacket::Upgrade) => {
                             probe.is_ready = true;
                             probe.by = None;
                             break true;
@@ -98,8 +103,8 @@ impl Connection {
                     Poll::Ready(_) => break false,
                 }
             };
-            probe.link.keep(&mut received);
-            if !is_usable || matches!(probe.link.poll_write(context, None), Poll::Ready(Err(_))) {
+            probe.websocket.keep(&mut received);
+            if !is_usable || matches!(probe.websocket.poll_write(context, None), Poll::Ready(Err(_))) {
                 self.give_up_probe(context);
                 return false;
             }
@@ -112,17 +117,18 @@ impl Connection {
 
     /// Takes the client's WebSocket for its transport, once it wants that and everything that it sent before is read.
     pub(super) fn go_over(&mut self) -> bool {
-        let (Protocol::Engine(engine), Transport::Polling(polling)) = (&mut self.protocol, &mut self.transport) else {
+        let (Protocol::Engine(engine), ClientTransport::Polling(polling)) = (&mut self.protocol, &mut self.transport)
+        else {
             return false;
         };
         let Some(mut probe) = engine.probe.take_if(|probe| probe.is_ready && !polling.has_more()) else {
             return false;
         };
-        probe.link.append(&polling.hand_over());
-        self.transport = Transport::WebSocket(*probe.link);
-        self.peer.mailbox.write_with(self.transport.take_writer());
+        probe.websocket.append(&polling.hand_over());
+        self.transport = ClientTransport::WebSocket(*probe.websocket);
+        self.peer.handle.write_with(self.transport.take_writer());
         engine.request = Some(probe.request);
-        self.peer.mailbox.unblock();
+        self.peer.handle.unblock();
         if let Some(session) = &self.peer.session {
             session.upgraded();
         }
@@ -135,7 +141,7 @@ impl Connection {
         if let Protocol::Engine(engine) = &mut self.protocol
             && let Some(probe) = engine.probe.take()
         {
-            close(probe.link, context);
+            close(probe.websocket, context);
         }
         if let Some(polling) = self.transport.polling() {
             polling.hurry(false);
@@ -144,8 +150,8 @@ impl Connection {
 }
 
 /// Closes a WebSocket that is of no use, without waiting for anything.
-fn close(mut link: Box<Link>, context: &mut Context<'_>) {
-    link.close(1000, "");
-    let _ = link.poll_write(context, None);
-    link.shut(context);
+fn close(mut websocket: Box<WebSocketTransport>, context: &mut Context<'_>) {
+    websocket.close(1000, "");
+    let _ = websocket.poll_write(context, None);
+    websocket.shut(context);
 }

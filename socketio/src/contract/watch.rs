@@ -5,11 +5,11 @@ use std::fmt::{self, Debug};
 use std::sync::Arc;
 
 use super::description::{Description, Emitted, NamespaceDescription};
-use crate::adapter::{Adapter, Packet};
 use crate::event::error::{EventError, FRAMEWORK_CODES};
-use crate::namespace::pattern::Pattern;
-use crate::selection::{Audience, EmitError};
-use crate::socket::Socket;
+use crate::hub::adapter::{Adapter, Packet};
+use crate::hub::namespace::pattern::Pattern;
+use crate::hub::selection::{Audience, EmitError};
+use crate::hub::socket::Socket;
 
 /// Something that a hub emitted or answered although none of its contracts says so. See
 /// [`Hub::contract_violations`](crate::Hub::contract_violations).

@@ -8,8 +8,8 @@ use super::argument::{Argument, Arguments};
 use super::error::EventError;
 use super::reply::Encode;
 use crate::contract::DescribedArguments;
-use crate::selection::EmitError;
-use crate::socket::Socket;
+use crate::hub::selection::EmitError;
+use crate::hub::socket::Socket;
 use crate::wire::payload::Payload;
 
 /// The answer to an event, to be given later, once.

@@ -10,7 +10,7 @@ use super::marker::{Checked, Context, Lifecycle, Payload};
 use super::state::State;
 use crate::contract::DescribedArguments;
 use crate::hub::Hub;
-use crate::socket::Socket;
+use crate::hub::socket::Socket;
 
 /// A type that can be a parameter of an event handler.
 ///

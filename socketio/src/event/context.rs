@@ -8,12 +8,12 @@ use super::argument::{Argument, Arguments, LifecycleArgument};
 use super::decode::Remaining;
 use super::disconnect::Disconnect;
 use super::error::{EventError, PayloadError};
-use super::incoming::Subject;
+use super::incoming::EventKind;
 use super::marker;
 use crate::contract::DescribedArguments;
-use crate::socket::handshake::Handshake;
+use crate::hub::socket::handshake::Handshake;
 use crate::wire::binary::Attachments;
-use crate::wire::envelope::Args;
+use crate::wire::envelope::ArgumentText;
 use crate::wire::scan::Scanner;
 
 /// The name of the event, as a parameter of fallback handlers.
@@ -49,12 +49,12 @@ impl<'a> Argument<'a> for EventName<'a> {
 /// data included.
 #[derive(Clone, Copy, Debug)]
 pub struct RawArgs<'a> {
-    args: Args<'a>,
+    args: ArgumentText<'a>,
     attachments: Option<&'a Attachments>,
 }
 
 impl<'a> RawArgs<'a> {
-    pub(crate) fn new(args: Args<'a>, attachments: Option<&'a Attachments>) -> Self {
+    pub(crate) fn new(args: ArgumentText<'a>, attachments: Option<&'a Attachments>) -> Self {
         Self { args, attachments }
     }
 
@@ -62,7 +62,7 @@ impl<'a> RawArgs<'a> {
     /// binary data, `{"_placeholder":true,"num":0}` stands for the first of the [`attachments`](Self::attachments).
     pub fn json(&self) -> &'a str {
         match self.args {
-            Args::One(text) | Args::Many(text) => text,
+            ArgumentText::One(text) | ArgumentText::Many(text) => text,
         }
     }
 
@@ -80,7 +80,7 @@ impl<'a> RawArgs<'a> {
             skipped += 1;
         }
         let rest = if skipped == count { scanner.rest().trim_start() } else { "" };
-        Self { args: Args::Many(rest), ..self }
+        Self { args: ArgumentText::Many(rest), ..self }
     }
 
     pub(crate) fn remaining(&self) -> Remaining<'a> {
@@ -146,7 +146,7 @@ impl<'a> Deref for Carrier<'a> {
 impl<'a> Argument<'a> for Carrier<'a> {
     fn from_event(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {
         let incoming = arguments.incoming;
-        Ok(Self(Handshake::new(incoming.request(), incoming.socket.opening())))
+        Ok(Self(Handshake::new(incoming.request(), incoming.socket.connect_info())))
     }
 }
 
@@ -176,8 +176,8 @@ pub enum Frame<'a> {
 
 impl<'a> LifecycleArgument<'a, marker::Message> for Frame<'a> {
     fn from_lifecycle(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {
-        match &arguments.incoming.subject {
-            Subject::Message { message, .. } => Ok(message.frame()),
+        match &arguments.incoming.kind {
+            EventKind::Message { message, .. } => Ok(message.frame()),
             _ => Err(EventError::internal()),
         }
     }
@@ -185,8 +185,8 @@ impl<'a> LifecycleArgument<'a, marker::Message> for Frame<'a> {
 
 impl<'a> LifecycleArgument<'a, marker::Ping> for Frame<'a> {
     fn from_lifecycle(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {
-        match &arguments.incoming.subject {
-            Subject::Ping(payload) => Ok(Frame::Binary(payload)),
+        match &arguments.incoming.kind {
+            EventKind::Ping(payload) => Ok(Frame::Binary(payload)),
             _ => Err(EventError::internal()),
         }
     }
@@ -194,8 +194,8 @@ impl<'a> LifecycleArgument<'a, marker::Ping> for Frame<'a> {
 
 impl<'a> LifecycleArgument<'a, marker::Pong> for Frame<'a> {
     fn from_lifecycle(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {
-        match &arguments.incoming.subject {
-            Subject::Pong(payload) => Ok(Frame::Binary(payload)),
+        match &arguments.incoming.kind {
+            EventKind::Pong(payload) => Ok(Frame::Binary(payload)),
             _ => Err(EventError::internal()),
         }
     }
@@ -203,8 +203,8 @@ impl<'a> LifecycleArgument<'a, marker::Pong> for Frame<'a> {
 
 impl<'a> LifecycleArgument<'a, marker::Disconnecting> for Disconnect {
     fn from_lifecycle(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {
-        match &arguments.incoming.subject {
-            Subject::Disconnecting(disconnect) => Ok(disconnect.clone()),
+        match &arguments.incoming.kind {
+            EventKind::Disconnecting(disconnect) => Ok(disconnect.clone()),
             _ => Err(EventError::internal()),
         }
     }
@@ -212,8 +212,8 @@ impl<'a> LifecycleArgument<'a, marker::Disconnecting> for Disconnect {
 
 impl<'a> LifecycleArgument<'a, marker::Disconnect> for Disconnect {
     fn from_lifecycle(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {
-        match &arguments.incoming.subject {
-            Subject::Disconnect(disconnect) => Ok(disconnect.clone()),
+        match &arguments.incoming.kind {
+            EventKind::Disconnect(disconnect) => Ok(disconnect.clone()),
             _ => Err(EventError::internal()),
         }
     }
@@ -221,8 +221,8 @@ impl<'a> LifecycleArgument<'a, marker::Disconnect> for Disconnect {
 
 impl<'a> LifecycleArgument<'a, marker::Error> for EventError {
     fn from_lifecycle(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {
-        match &arguments.incoming.subject {
-            Subject::Error(error) => Ok(error.clone()),
+        match &arguments.incoming.kind {
+            EventKind::Error(error) => Ok(error.clone()),
             _ => Err(EventError::internal()),
         }
     }

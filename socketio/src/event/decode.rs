@@ -5,12 +5,12 @@ use serde::forward_to_deserialize_any;
 
 use super::error::PayloadError;
 use crate::wire::binary::{Attachments, with_attachments};
-use crate::wire::envelope::Args;
+use crate::wire::envelope::ArgumentText;
 
 /// What is left of an event's arguments.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Remaining<'a> {
-    args: Args<'a>,
+    args: ArgumentText<'a>,
     /// The binary data that placeholders in the arguments stand for.
     attachments: Option<&'a Attachments>,
     /// How many have been decoded.
@@ -18,7 +18,7 @@ pub(crate) struct Remaining<'a> {
 }
 
 impl<'a> Remaining<'a> {
-    pub(crate) fn new(args: Args<'a>) -> Self {
+    pub(crate) fn new(args: ArgumentText<'a>) -> Self {
         Self { args, attachments: None, taken: 0 }
     }
 
@@ -27,7 +27,7 @@ impl<'a> Remaining<'a> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.args == Args::Many("")
+        self.args == ArgumentText::Many("")
     }
 
     /// Decodes the next argument. One that is missing is an error, unless `T` is an `Option`.
@@ -39,21 +39,21 @@ impl<'a> Remaining<'a> {
         let argument = self.taken;
         self.taken += 1;
         let failed = |path, message| PayloadError { path, ..PayloadError::new(argument, message) };
-        match std::mem::replace(&mut self.args, Args::Many("")) {
-            Args::One(text) => serde_json::from_str(text).map_err(|_| {
+        match std::mem::replace(&mut self.args, ArgumentText::Many("")) {
+            ArgumentText::One(text) => serde_json::from_str(text).map_err(|_| {
                 let (path, message) = explain::<T>(text);
                 failed(path, message)
             }),
-            Args::Many("") => T::deserialize(Missing).map_err(|error| failed(None, describe(&error))),
-            Args::Many(list) => {
+            ArgumentText::Many("") => T::deserialize(Missing).map_err(|error| failed(None, describe(&error))),
+            ArgumentText::Many(list) => {
                 let mut values = serde_json::Deserializer::from_str(list).into_iter::<T>();
                 let decoded = values.next();
                 if let Some(Ok(value)) = decoded {
-                    self.args = Args::Many(after(list, values.byte_offset()));
+                    self.args = ArgumentText::Many(after(list, values.byte_offset()));
                     return Ok(value);
                 }
                 let end = end_of_first(list);
-                self.args = Args::Many(after(list, end));
+                self.args = ArgumentText::Many(after(list, end));
                 let (path, message) = explain::<T>(&list[..end]);
                 Err(failed(path, message))
             }
@@ -175,7 +175,7 @@ mod tests {
     }
 
     fn many(list: &str) -> Remaining<'_> {
-        Remaining::new(Args::Many(list))
+        Remaining::new(ArgumentText::Many(list))
     }
 
     #[test]
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_string_without_escapes_is_borrowed() {
-        let user: User<'_> = Remaining::new(Args::One(r#"{"name":"x","age":3}"#)).next().unwrap();
+        let user: User<'_> = Remaining::new(ArgumentText::One(r#"{"name":"x","age":3}"#)).next().unwrap();
         assert!(matches!(user.name, Cow::Borrowed("x")));
     }
 
@@ -210,18 +210,18 @@ mod tests {
 
     #[test]
     fn messages_name_no_rust_types() {
-        let message = |text| Remaining::new(Args::One(text)).next::<User<'_>>().unwrap_err().message;
+        let message = |text| Remaining::new(ArgumentText::One(text)).next::<User<'_>>().unwrap_err().message;
         assert_eq!(message("5"), "invalid type: integer `5`, expected an object");
         assert_eq!(message("[\"x\"]"), "invalid length 1, expected an object with 2 elements");
         assert_eq!(message("{\"name\":\"x\"}"), "missing field `age`");
-        let error = Remaining::new(Args::One("{\"name\":\"x\"}")).next::<Result<u8, ()>>().unwrap_err();
+        let error = Remaining::new(ArgumentText::One("{\"name\":\"x\"}")).next::<Result<u8, ()>>().unwrap_err();
         assert!(error.message.contains("unknown variant"), "{}", error.message);
     }
 
     #[test]
     fn depth_is_bounded() {
         let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
-        let error = Remaining::new(Args::One(&deep)).next::<serde_json::Value>().unwrap_err();
+        let error = Remaining::new(ArgumentText::One(&deep)).next::<serde_json::Value>().unwrap_err();
         assert_eq!(error.message, "recursion limit exceeded");
     }
 }

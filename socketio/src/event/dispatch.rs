@@ -11,12 +11,12 @@ use tokio_util::sync::ReusableBoxFuture;
 
 use super::error::{EventError, shortened};
 use super::handler::{AsyncCall, Call, Handler, Lifecycle, call_async};
-use super::incoming::{Incoming, ReceivedEvent, Subject};
+use super::incoming::{EventKind, Incoming, ReceivedEvent};
 use super::listener::{List, Listener};
 use super::middleware;
 use super::reply::Outcome;
-use crate::namespace::space::Space;
-use crate::socket::Socket;
+use crate::hub::namespace::inner::NamespaceInner;
+use crate::hub::socket::Socket;
 
 /// An event that could not be finished at once.
 pub(crate) struct Running {
@@ -87,7 +87,7 @@ pub(crate) fn is_reporting(socket: &Socket) -> bool {
 pub(crate) fn start(incoming: Incoming, spare: &mut Spare) -> Start {
     let Some(stack) = middleware::stack(&incoming) else { return start_past_middleware(incoming, spare) };
     let socket = incoming.socket.clone();
-    let concurrent = handler(socket.space(), &incoming).is_some_and(|(handler, _)| handler.concurrent);
+    let concurrent = handler(socket.namespace_inner(), &incoming).is_some_and(|(handler, _)| handler.concurrent);
     let future = spare.hold(middleware::run(incoming, stack));
     let running = Running { future, socket, event: "middleware", reports: false };
     if concurrent { Start::Concurrent(running) } else { Start::Running(running) }
@@ -102,21 +102,21 @@ pub(super) async fn pass(incoming: Incoming) {
 }
 
 fn start_past_middleware(mut incoming: Incoming, spare: &mut Spare) -> Start {
-    let reports = matches!(incoming.subject, Subject::Error(_));
+    let reports = matches!(incoming.kind, EventKind::Error(_));
     let _reporting = reports.then(|| Reporting::on(&incoming.socket));
-    let space = incoming.socket.space();
-    let listening = Listening::to(space, &incoming);
-    let found = handler(space, &incoming);
+    let namespace = incoming.socket.namespace_inner();
+    let listening = MatchingListeners::to(namespace, &incoming);
+    let found = handler(namespace, &incoming);
     if !listening.is_empty() {
         let socket = incoming.socket.clone();
-        let found = if listening.is_named() { found } else { found.or_else(|| fallback(space, &incoming)) };
+        let found = if listening.is_named() { found } else { found.or_else(|| fallback(namespace, &incoming)) };
         let concurrent = found.as_ref().is_some_and(|(handler, _)| handler.concurrent);
         let future = spare.hold(chain(incoming, found, listening));
         let running = Running { future, socket, event: "listener", reports };
         return if concurrent { Start::Concurrent(running) } else { Start::Running(running) };
     }
-    let Some((handler, this)) = found.or_else(|| fallback(incoming.socket.space(), &incoming)) else {
-        unheard(&incoming);
+    let Some((handler, this)) = found.or_else(|| fallback(incoming.socket.namespace_inner(), &incoming)) else {
+        unhandled(&incoming);
         return Start::Done;
     };
     incoming.this = this;
@@ -135,26 +135,26 @@ fn start_past_middleware(mut incoming: Incoming, spare: &mut Spare) -> Start {
 }
 
 /// Whether anything would be called for this lifecycle event.
-pub(crate) fn is_heard(socket: &Socket, lifecycle: Lifecycle) -> bool {
-    let space = socket.space();
-    space.lifecycle_handler(lifecycle).is_some()
-        || space.listeners().find(lifecycle.as_str()).is_some()
+pub(crate) fn has_listener(socket: &Socket, lifecycle: Lifecycle) -> bool {
+    let namespace = socket.namespace_inner();
+    namespace.lifecycle_handler(lifecycle).is_some()
+        || namespace.listeners().find(lifecycle.as_str()).is_some()
         || socket.listeners().is_some_and(|listeners| listeners.find(lifecycle.as_str()).is_some())
 }
 
-fn handler(space: &Space, incoming: &Incoming) -> Option<(&'static Handler, Shared)> {
-    match &incoming.subject {
-        Subject::Event(event) if is_for_listeners(event) => None,
-        Subject::Event(event) => space.handler(event.name()),
+fn handler(namespace: &NamespaceInner, incoming: &Incoming) -> Option<(&'static Handler, Shared)> {
+    match &incoming.kind {
+        EventKind::Event(event) if is_for_listeners(event) => None,
+        EventKind::Event(event) => namespace.handler(event.name()),
         // Its handler has decided that the connection is accepted; now it is the listeners' turn.
-        Subject::Connect => None,
-        lifecycle => space.lifecycle_handler(lifecycle.lifecycle()?),
+        EventKind::Connect => None,
+        lifecycle => namespace.lifecycle_handler(lifecycle.lifecycle()?),
     }
 }
 
-fn fallback(space: &Space, incoming: &Incoming) -> Option<(&'static Handler, Shared)> {
-    match &incoming.subject {
-        Subject::Event(event) if !is_for_listeners(event) => space.fallback(),
+fn fallback(namespace: &NamespaceInner, incoming: &Incoming) -> Option<(&'static Handler, Shared)> {
+    match &incoming.kind {
+        EventKind::Event(event) if !is_for_listeners(event) => namespace.fallback(),
         _ => None,
     }
 }
@@ -166,7 +166,7 @@ fn is_for_listeners(event: &ReceivedEvent) -> bool {
 
 /// The listeners that hear an event.
 #[derive(Default)]
-struct Listening {
+struct MatchingListeners {
     /// The socket's, to whatever its client sends.
     any: Option<List>,
     /// The socket's, to events of this name.
@@ -175,17 +175,17 @@ struct Listening {
     shared: Option<List>,
 }
 
-impl Listening {
-    fn to(space: &Space, incoming: &Incoming) -> Self {
-        if let Subject::Message { is_event: true, .. } = incoming.subject {
+impl MatchingListeners {
+    fn to(namespace: &NamespaceInner, incoming: &Incoming) -> Self {
+        if let EventKind::Message { is_event: true, .. } = incoming.kind {
             return Self::default();
         }
         let name = incoming.name();
-        let shared = space.listeners().find(name);
+        let shared = namespace.listeners().find(name);
         let Some(listeners) = incoming.socket.listeners() else {
             return Self { shared, ..Self::default() };
         };
-        let is_event = matches!(&incoming.subject, Subject::Event(event) if event.from_client);
+        let is_event = matches!(&incoming.kind, EventKind::Event(event) if event.from_client);
         Self { any: if is_event { listeners.any() } else { None }, own: listeners.find(name), shared }
     }
 
@@ -214,13 +214,13 @@ async fn handle(incoming: Incoming, call: AsyncCall) {
 }
 
 /// Everything that hears an event, one after the other. A panic ends only what panicked.
-async fn chain(mut incoming: Incoming, handler: Option<(&'static Handler, Shared)>, listening: Listening) {
+async fn chain(mut incoming: Incoming, handler: Option<(&'static Handler, Shared)>, listening: MatchingListeners) {
     let socket = incoming.socket.clone();
     if let Some(list) = &listening.any {
         call_all(&incoming, list).await;
     }
     if handler.is_none() && !listening.is_named() {
-        return unheard(&incoming);
+        return unhandled(&incoming);
     }
     if let Some((handler, this)) = handler {
         incoming.this = this;
@@ -258,9 +258,9 @@ async fn call_all(incoming: &Incoming, list: &[Arc<Listener>]) {
 }
 
 /// An event that nothing was registered for.
-pub(crate) fn unheard(incoming: &Incoming) {
-    match &incoming.subject {
-        Subject::Event(event) if event.from_client => {
+pub(crate) fn unhandled(incoming: &Incoming) {
+    match &incoming.kind {
+        EventKind::Event(event) if event.from_client => {
             let socket = &incoming.socket;
             socket.hub().counters().unknown_event();
             tracing::debug!(socket = %socket.id(), event = shortened(event.name()), "nobody handles this event");
@@ -270,7 +270,7 @@ pub(crate) fn unheard(incoming: &Incoming) {
                 incoming.forget();
             }
         }
-        Subject::Error(error) => {
+        EventKind::Error(error) => {
             let event = error.event().map(shortened);
             tracing::warn!(socket = %incoming.socket.id(), %error, event, "error on a connection");
         }

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::disconnect::Disconnect;
-use crate::selection::EmitError;
-use crate::socket::SocketId;
-use crate::socket::requests::AckError;
+use crate::hub::selection::EmitError;
+use crate::hub::socket::SocketId;
+use crate::hub::socket::requests::AckError;
 
 /// The codes of errors that any event can be answered with.
 pub(crate) const FRAMEWORK_CODES: [&str; 6] =

@@ -10,14 +10,14 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use super::ack::{Ack, AckState};
 use super::context::Frame;
 use super::disconnect::Disconnect;
-use super::dispatch::is_heard;
+use super::dispatch::has_listener;
 use super::error::EventError;
 use super::handler::Lifecycle;
 use super::reply::Outcome;
-use crate::socket::Socket;
-use crate::socket::handshake::Request;
+use crate::hub::socket::Socket;
+use crate::hub::socket::handshake::Request;
 use crate::wire::binary::Attachments;
-use crate::wire::envelope::Args;
+use crate::wire::envelope::ArgumentText;
 use crate::wire::payload::Payload;
 
 /// One event on its way to handlers and listeners, together with everything they can ask of it.
@@ -25,7 +25,7 @@ use crate::wire::payload::Payload;
 #[derive(Debug)]
 pub struct Incoming {
     pub(crate) socket: Socket,
-    pub(crate) subject: Subject,
+    pub(crate) kind: EventKind,
     /// What the handlers of the table that the event was found in share as `&self`.
     pub this: Option<Arc<dyn Any + Send + Sync>>,
     /// Whether it was answered directly; once there is an `ack`, that one knows.
@@ -40,7 +40,7 @@ pub struct Incoming {
 
 /// What happened.
 #[derive(Clone, Debug)]
-pub(crate) enum Subject {
+pub(crate) enum EventKind {
     /// An event by name, sent by the client or by `fire`.
     Event(ReceivedEvent),
     /// A raw message. `is_event`: it is an envelope of an event named `message` as well, and listeners hear that one.
@@ -57,7 +57,7 @@ pub(crate) enum Subject {
     Error(EventError),
 }
 
-impl Subject {
+impl EventKind {
     /// A text that is no event.
     pub(crate) fn text_message(text: Utf8Bytes) -> Self {
         Self::Message { message: Message::Text(text), is_event: false }
@@ -161,10 +161,10 @@ pub(crate) struct Parts {
 
 impl Parts {
     /// All parts are slices of `text`, except a name that had to be unescaped.
-    pub(crate) fn of(text: &str, name: &str, args: Args<'_>, id: Option<&str>) -> Self {
+    pub(crate) fn of(text: &str, name: &str, args: ArgumentText<'_>, id: Option<&str>) -> Self {
         let place = match args {
-            Args::One(part) => range(text, part).map(Place::One),
-            Args::Many(part) => range(text, part).map(Place::Many),
+            ArgumentText::One(part) => range(text, part).map(Place::One),
+            ArgumentText::Many(part) => range(text, part).map(Place::Many),
         };
         Self {
             name: range(text, name).map_or_else(|| Name::Apart(name.into()), Name::In),
@@ -216,10 +216,10 @@ impl ReceivedEvent {
         }
     }
 
-    pub(crate) fn args(&self) -> Args<'_> {
+    pub(crate) fn args(&self) -> ArgumentText<'_> {
         match &self.args {
-            Place::One(range) => Args::One(&self.text[range.clone()]),
-            Place::Many(range) => Args::Many(&self.text[range.clone()]),
+            Place::One(range) => ArgumentText::One(&self.text[range.clone()]),
+            Place::Many(range) => ArgumentText::Many(&self.text[range.clone()]),
         }
     }
 
@@ -240,10 +240,10 @@ fn range(whole: &str, part: &str) -> Option<Range<usize>> {
 }
 
 impl Incoming {
-    pub(crate) fn new(socket: Socket, subject: Subject) -> Self {
+    pub(crate) fn new(socket: Socket, kind: EventKind) -> Self {
         Self {
             socket,
-            subject,
+            kind,
             this: None,
             answered: AtomicBool::new(false),
             ack: OnceLock::new(),
@@ -269,50 +269,50 @@ impl Incoming {
 
     /// How many bytes of what was received it holds on to.
     pub(crate) fn size(&self) -> usize {
-        self.subject.size() + self.request.as_ref().map_or(0, |request| request.share())
+        self.kind.size() + self.request.as_ref().map_or(0, |request| request.share())
     }
 
     /// Whether it was received, and not brought about by this side or by the connection's beginning and end.
     pub(crate) fn came_in(&self) -> bool {
-        matches!(self.subject, Subject::Event(_) | Subject::Message { .. } | Subject::Ping(_) | Subject::Pong(_))
+        matches!(self.kind, EventKind::Event(_) | EventKind::Message { .. } | EventKind::Ping(_) | EventKind::Pong(_))
     }
 
     /// The raw message that the event came in, to be heard before it; once, and only if somebody would hear it.
     pub(crate) fn raw_message(&mut self) -> Option<Self> {
-        let Subject::Event(event) = &mut self.subject else { return None };
-        if !std::mem::take(&mut event.is_message) || !is_heard(&self.socket, Lifecycle::Message) {
+        let EventKind::Event(event) = &mut self.kind else { return None };
+        if !std::mem::take(&mut event.is_message) || !has_listener(&self.socket, Lifecycle::Message) {
             return None;
         }
         let is_event = event.name() == Lifecycle::Message.as_str();
         let message = Message::Text(event.text.clone());
-        let message = Self::new(self.socket.clone(), Subject::Message { message, is_event });
+        let message = Self::new(self.socket.clone(), EventKind::Message { message, is_event });
         Some(message.with_request(self.request.clone()))
     }
 
     pub(crate) fn name(&self) -> &str {
-        match &self.subject {
-            Subject::Event(event) => event.name(),
+        match &self.kind {
+            EventKind::Event(event) => event.name(),
             lifecycle => lifecycle.lifecycle().map_or("", Lifecycle::as_str),
         }
     }
 
-    pub(crate) fn args(&self) -> Args<'_> {
-        match &self.subject {
-            Subject::Event(event) => event.args(),
-            _ => Args::Many(""),
+    pub(crate) fn args(&self) -> ArgumentText<'_> {
+        match &self.kind {
+            EventKind::Event(event) => event.args(),
+            _ => ArgumentText::Many(""),
         }
     }
 
     pub(crate) fn attachments(&self) -> Option<&Attachments> {
-        match &self.subject {
-            Subject::Event(event) => event.attachments.as_ref(),
+        match &self.kind {
+            EventKind::Event(event) => event.attachments.as_ref(),
             _ => None,
         }
     }
 
     pub(crate) fn id(&self) -> Option<&str> {
-        match &self.subject {
-            Subject::Event(event) => event.id(),
+        match &self.kind {
+            EventKind::Event(event) => event.id(),
             _ => None,
         }
     }
@@ -373,10 +373,10 @@ impl Incoming {
 
     /// Makes an error of this event known: as an `error` event, except that errors of `error` handlers are only traced.
     pub(crate) fn report(&self, error: EventError) {
-        if matches!(self.subject, Subject::Error(_)) {
+        if matches!(self.kind, EventKind::Error(_)) {
             tracing::warn!(socket = %self.socket.id(), %error, "an error handler failed");
         } else {
-            self.socket.report(error.with_event(self.name()).with_received(self.subject.received()));
+            self.socket.report(error.with_event(self.name()).with_received(self.kind.received()));
         }
     }
 }

@@ -14,13 +14,13 @@ use super::ack::Ack;
 use super::context::RawArgs;
 use super::decode::Remaining;
 use super::error::{EventError, PayloadError};
-use super::incoming::{Incoming, Message, Subject};
+use super::incoming::{EventKind, Incoming, Message};
 use super::marker::{Later, Now};
-use crate::socket::attributes::SocketAttributes;
-use crate::socket::handshake::{Handshake, Request};
-use crate::socket::{Socket, SocketId};
+use crate::hub::socket::attributes::SocketAttributes;
+use crate::hub::socket::handshake::{Handshake, Request};
+use crate::hub::socket::{Socket, SocketId};
 use crate::wire::binary::{Attachments, Binary};
-use crate::wire::envelope::Args;
+use crate::wire::envelope::ArgumentText;
 use crate::wire::socketio::PLACEHOLDER;
 
 /// What a listener is called with.
@@ -77,33 +77,33 @@ impl EventPayload {
             ack: incoming.ack(),
             socket,
         };
-        match &incoming.subject {
-            Subject::Event(event) => {
+        match &incoming.kind {
+            EventKind::Event(event) => {
                 let text: &Bytes = event.text().as_ref();
-                let (Args::One(args) | Args::Many(args)) = event.args();
+                let (ArgumentText::One(args) | ArgumentText::Many(args)) = event.args();
                 payload.args = text.slice_ref(args.as_bytes());
-                payload.single = matches!(event.args(), Args::One(_));
+                payload.single = matches!(event.args(), ArgumentText::One(_));
                 payload.from_client = event.from_client;
                 payload.data = payload.first_contents();
             }
-            Subject::Message { message: Message::Text(text), .. } => payload.data = text.clone().into(),
-            Subject::Message { message: Message::Binary(bytes), .. } => {
+            EventKind::Message { message: Message::Text(text), .. } => payload.data = text.clone().into(),
+            EventKind::Message { message: Message::Binary(bytes), .. } => {
                 payload.data = bytes.clone();
                 payload.is_binary = true;
             }
-            Subject::Ping(bytes) | Subject::Pong(bytes) => payload.data = bytes.clone(),
-            Subject::Disconnecting(disconnect) | Subject::Disconnect(disconnect) => {
+            EventKind::Ping(bytes) | EventKind::Pong(bytes) => payload.data = bytes.clone(),
+            EventKind::Disconnecting(disconnect) | EventKind::Disconnect(disconnect) => {
                 payload.error = (!disconnect.is_clean()).then(|| disconnect.into());
                 payload.data = disconnect.reason().as_str().into();
             }
-            Subject::Error(error) => {
+            EventKind::Error(error) => {
                 payload.data = match (error.target(), error.received()) {
                     (Some(target), _) => Bytes::copy_from_slice(target.as_bytes()),
                     (None, received) => received.cloned().unwrap_or_default(),
                 };
                 payload.error = Some(error.clone());
             }
-            Subject::Connect | Subject::Close => {}
+            EventKind::Connect | EventKind::Close => {}
         }
         payload
     }
@@ -130,7 +130,10 @@ impl EventPayload {
 
     fn raw(&self) -> RawArgs<'_> {
         let text = std::str::from_utf8(&self.args).unwrap_or_default();
-        RawArgs::new(if self.single { Args::One(text) } else { Args::Many(text) }, self.attachments.as_ref())
+        RawArgs::new(
+            if self.single { ArgumentText::One(text) } else { ArgumentText::Many(text) },
+            self.attachments.as_ref(),
+        )
     }
 
     /// Decodes the event's first argument; of a raw message, its JSON.
@@ -141,7 +144,7 @@ impl EventPayload {
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
         if self.args.is_empty() && !self.data.is_empty() {
             let text = std::str::from_utf8(&self.data).unwrap_or_default();
-            return Remaining::new(Args::One(text)).next();
+            return Remaining::new(ArgumentText::One(text)).next();
         }
         self.raw().first()
     }
@@ -160,7 +163,7 @@ impl EventPayload {
     /// request that the connection began with.
     pub fn request(&self) -> Handshake<'_> {
         let request = self.request.as_deref().unwrap_or_else(|| &self.socket.peer().request);
-        Handshake::new(request, self.socket.opening())
+        Handshake::new(request, self.socket.connect_info())
     }
 
     /// Whether it is a binary message.
@@ -181,18 +184,18 @@ impl EventPayload {
     label = "neither `()` nor a future of it",
     note = "help: end the closure without a value, or with an `async` block, and deal with errors inside"
 )]
-pub trait Listening<M>: Send + 'static {
+pub trait ListenerOutput<M>: Send + 'static {
     #[doc(hidden)]
     fn into_future(self) -> Option<BoxFuture<'static, ()>>;
 }
 
-impl Listening<Now> for () {
+impl ListenerOutput<Now> for () {
     fn into_future(self) -> Option<BoxFuture<'static, ()>> {
         None
     }
 }
 
-impl<F: Future<Output = ()> + Send + 'static> Listening<Later> for F {
+impl<F: Future<Output = ()> + Send + 'static> ListenerOutput<Later> for F {
     fn into_future(self) -> Option<BoxFuture<'static, ()>> {
         Some(Box::pin(self))
     }
@@ -246,7 +249,7 @@ impl Listeners {
     pub(crate) fn add<F, R, M>(self: &Arc<Self>, name: &str, once: bool, listener: F) -> ListenerHandle
     where
         F: Fn(EventPayload) -> R + Send + Sync + 'static,
-        R: Listening<M>,
+        R: ListenerOutput<M>,
     {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let listener = Arc::new(Listener {
@@ -265,7 +268,7 @@ impl Listeners {
     pub(crate) fn add_any<F, R, M>(self: &Arc<Self>, listener: F) -> ListenerHandle
     where
         F: Fn(EventPayload) -> R + Send + Sync + 'static,
-        R: Listening<M>,
+        R: ListenerOutput<M>,
     {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let call: Call = Box::new(move |payload| listener(payload).into_future());

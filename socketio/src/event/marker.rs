@@ -50,26 +50,26 @@ lifecycles! {
     Error
 }
 
-/// An answer without arguments. See [`Answer`](crate::Answer).
+/// An answer without arguments. See [`Answer`](crate::__private::ReturnedAnswer).
 #[derive(Debug)]
 pub enum Nothing {}
 
-/// An answer of one argument. See [`Answer`](crate::Answer).
+/// An answer of one argument. See [`Answer`](crate::__private::ReturnedAnswer).
 #[derive(Debug)]
 pub enum Value {}
 
-/// An answer of several arguments. See [`Answer`](crate::Answer).
+/// An answer of several arguments. See [`Answer`](crate::__private::ReturnedAnswer).
 #[derive(Debug)]
 pub enum Several {}
 
-/// An answer of the kind `K`, or an error. See [`Answer`](crate::Answer).
+/// An answer of the kind `K`, or an error. See [`Answer`](crate::__private::ReturnedAnswer).
 #[derive(Debug)]
 pub struct Fallible<K>(std::marker::PhantomData<K>);
 
-/// A listener that is done when it returns. See [`Listening`](crate::Listening).
+/// A listener that is done when it returns. See [`ListenerOutput`](crate::ListenerOutput).
 #[derive(Debug)]
 pub enum Now {}
 
-/// A listener that returns a future. See [`Listening`](crate::Listening).
+/// A listener that returns a future. See [`ListenerOutput`](crate::ListenerOutput).
 #[derive(Debug)]
 pub enum Later {}

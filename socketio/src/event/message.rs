@@ -7,7 +7,7 @@ use std::any::type_name;
 use super::context::RawArgs;
 use super::handler;
 use super::reply::Encode;
-use crate::selection::EmitError;
+use crate::hub::selection::EmitError;
 use crate::wire::packet::Packet;
 use crate::wire::payload::Payload;
 

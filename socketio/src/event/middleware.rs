@@ -7,10 +7,10 @@ use super::ack::{Ack, Args};
 use super::context::RawArgs;
 use super::dispatch;
 use super::error::{EventError, PayloadError};
-use super::incoming::{Incoming, Subject};
+use super::incoming::{EventKind, Incoming};
 use super::reply::Encode;
-use crate::selection::EmitError;
-use crate::socket::Socket;
+use crate::hub::selection::EmitError;
+use crate::hub::socket::Socket;
 use crate::wire::payload::Payload;
 
 /// Sees an event before its handler does.
@@ -69,7 +69,7 @@ impl IncomingEvent {
     pub fn set_args<T: Encode>(&mut self, Args(values): Args<T>) -> Result<(), EmitError> {
         let mut payload = Payload::new();
         values.encode(&mut payload)?;
-        if let Subject::Event(event) = &mut self.0.subject {
+        if let EventKind::Event(event) = &mut self.0.kind {
             event.set_args(&payload);
         }
         Ok(())
@@ -114,11 +114,11 @@ impl std::fmt::Debug for Next {
 
 /// The middleware that an event passes, that of its namespace first. `None`: there is none.
 pub(super) fn stack(incoming: &Incoming) -> Option<Arc<[EventMiddleware]>> {
-    let Subject::Event(event) = &incoming.subject else { return None };
+    let EventKind::Event(event) = &incoming.kind else { return None };
     if !event.from_client {
         return None;
     }
-    let namespace = incoming.socket.space().event_middleware();
+    let namespace = incoming.socket.namespace_inner().event_middleware();
     match (namespace.is_empty(), incoming.socket.own_middleware()) {
         (true, None) => None,
         (false, None) => Some(Arc::clone(namespace)),

@@ -15,7 +15,7 @@ use std::time::Duration;
 ///
 /// It is counted for each socket by itself. A client that has sent nothing for a while may send a whole burst at once, and
 /// from then on as many as the rate allows, evenly spread: one every 20 ms at 50 a second. What comes beyond is dropped;
-/// see [`Builder::rate_limit`](crate::Builder::rate_limit).
+/// see [`HubBuilder::rate_limit`](crate::HubBuilder::rate_limit).
 ///
 /// ```
 /// use socketio::{Hub, RateLimit};

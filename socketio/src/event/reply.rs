@@ -1,7 +1,7 @@
 //! Return values: how what a handler returns becomes the answer.
 //!
 //! Which kind of value it is, is found out by method resolution on [`Probe`]: inherent methods come before trait
-//! methods, and those on the value before those on a reference to it. The bounds stand on [`Answer::of`], behind that choice:
+//! methods, and those on the value before those on a reference to it. The bounds stand on [`ReturnedAnswer::of`], behind that choice:
 //! else a `Result` whose error happens to be `Serialize` would pass for a value and go out as `{"Err": …}`.
 
 use futures_util::future::BoxFuture;
@@ -31,7 +31,7 @@ pub enum Outcome {
 /// A handler returns `()`, a [`Reply`], [`Args`], or a `Result` of one of these and a [`ReplyError`]. The marker `K` says
 /// which, and is inferred.
 #[derive(Debug)]
-pub struct Answer<'a, K> {
+pub struct ReturnedAnswer<'a, K> {
     event: &'a Incoming,
     kind: PhantomData<K>,
 }
@@ -133,79 +133,79 @@ impl Encode for RawArgs<'_> {
 pub struct Probe<'t, 'a, T>(pub &'t T, pub &'a Incoming);
 
 impl<'a> Probe<'_, 'a, ()> {
-    pub fn kind(&self) -> Answer<'a, Nothing> {
-        Answer::to(self.1)
+    pub fn kind(&self) -> ReturnedAnswer<'a, Nothing> {
+        ReturnedAnswer::to(self.1)
     }
 }
 
 impl<'a, E> Probe<'_, 'a, Result<(), E>> {
-    pub fn kind(&self) -> Answer<'a, Fallible<Nothing>> {
-        Answer::to(self.1)
+    pub fn kind(&self) -> ReturnedAnswer<'a, Fallible<Nothing>> {
+        ReturnedAnswer::to(self.1)
     }
 }
 
 impl<'a, T> Probe<'_, 'a, Args<T>> {
-    pub fn kind(&self) -> Answer<'a, Several> {
-        Answer::to(self.1)
+    pub fn kind(&self) -> ReturnedAnswer<'a, Several> {
+        ReturnedAnswer::to(self.1)
     }
 }
 
 impl<'a, T, E> Probe<'_, 'a, Result<Args<T>, E>> {
-    pub fn kind(&self) -> Answer<'a, Fallible<Several>> {
-        Answer::to(self.1)
+    pub fn kind(&self) -> ReturnedAnswer<'a, Fallible<Several>> {
+        ReturnedAnswer::to(self.1)
     }
 }
 
 #[doc(hidden)]
 pub trait FallibleKind<'a> {
-    fn kind(&self) -> Answer<'a, Fallible<Value>>;
+    fn kind(&self) -> ReturnedAnswer<'a, Fallible<Value>>;
 }
 
 impl<'a, T, E> FallibleKind<'a> for Probe<'_, 'a, Result<T, E>> {
-    fn kind(&self) -> Answer<'a, Fallible<Value>> {
-        Answer::to(self.1)
+    fn kind(&self) -> ReturnedAnswer<'a, Fallible<Value>> {
+        ReturnedAnswer::to(self.1)
     }
 }
 
 #[doc(hidden)]
 pub trait ValueKind<'a> {
-    fn kind(&self) -> Answer<'a, Value>;
+    fn kind(&self) -> ReturnedAnswer<'a, Value>;
 }
 
 impl<'a, T> ValueKind<'a> for &Probe<'_, 'a, T> {
-    fn kind(&self) -> Answer<'a, Value> {
-        Answer::to(self.1)
+    fn kind(&self) -> ReturnedAnswer<'a, Value> {
+        ReturnedAnswer::to(self.1)
     }
 }
 
-impl<'a, K> Answer<'a, K> {
+impl<'a, K> ReturnedAnswer<'a, K> {
     fn to(event: &'a Incoming) -> Self {
         Self { event, kind: PhantomData }
     }
 }
 
-impl Answer<'_, Nothing> {
+impl ReturnedAnswer<'_, Nothing> {
     #[doc(hidden)]
     pub fn of(self, (): ()) -> Answered {
         Outcome::Done
     }
 }
 
-impl Answer<'_, Value> {
+impl ReturnedAnswer<'_, Value> {
     #[doc(hidden)]
     pub fn of<T: Reply>(self, reply: T) -> Answered {
         encoded(self.event, |payload| payload.push(&reply))
     }
 }
 
-impl Answer<'_, Several> {
+impl ReturnedAnswer<'_, Several> {
     #[doc(hidden)]
     pub fn of<T: Encode>(self, reply: Args<T>) -> Answered {
         encoded(self.event, |payload| reply.0.encode(payload))
     }
 }
 
-impl Answer<'_, Fallible<Nothing>> {
+impl ReturnedAnswer<'_, Fallible<Nothing>> {
     #[doc(hidden)]
     pub fn of<E: ReplyError>(self, reply: Result<(), E>) -> Answered {
         match reply {
@@ -215,21 +215,21 @@ impl Answer<'_, Fallible<Nothing>> {
     }
 }
 
-impl<'a> Answer<'a, Fallible<Value>> {
+impl<'a> ReturnedAnswer<'a, Fallible<Value>> {
     #[doc(hidden)]
     pub fn of<T: Reply, E: ReplyError>(self, reply: Result<T, E>) -> Answered {
         match reply {
-            Ok(value) => Answer::<'a, Value>::to(self.event).of(value),
+            Ok(value) => ReturnedAnswer::<'a, Value>::to(self.event).of(value),
             Err(error) => Outcome::Failed(error.into_event_error()),
         }
     }
 }
 
-impl<'a> Answer<'a, Fallible<Several>> {
+impl<'a> ReturnedAnswer<'a, Fallible<Several>> {
     #[doc(hidden)]
     pub fn of<T: Encode, E: ReplyError>(self, reply: Result<Args<T>, E>) -> Answered {
         match reply {
-            Ok(values) => Answer::<'a, Several>::to(self.event).of(values),
+            Ok(values) => ReturnedAnswer::<'a, Several>::to(self.event).of(values),
             Err(error) => Outcome::Failed(error.into_event_error()),
         }
     }

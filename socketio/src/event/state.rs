@@ -6,10 +6,10 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// A value that the hub was given with [`state`](crate::Builder::state), as a handler parameter.
+/// A value that the hub was given with [`state`](crate::HubBuilder::state), as a handler parameter.
 ///
 /// It dereferences to the value. A handler that asks for a type the hub was not given is an error of
-/// [`build`](crate::Builder::build), which names the event and the type; it can't happen later.
+/// [`build`](crate::HubBuilder::build), which names the event and the type; it can't happen later.
 ///
 /// ```
 /// use socketio::{Hub, State, event, events};

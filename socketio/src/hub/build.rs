@@ -1,16 +1,16 @@
-//! Making a hub of what is in a [`Builder`], and what can be wrong with that.
+//! Making a hub of what is in a [`HubBuilder`], and what can be wrong with that.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::builder::Builder;
+use super::hub_builder::HubBuilder;
 use super::namespace_builder::NamespaceBuilder;
 use super::{Core, Hub};
 use crate::contract::agreement;
 use crate::contract::watch::Watch;
 use crate::event::handler::{Handler, Key};
-use crate::namespace::pattern::{Matching, Pattern};
-use crate::namespace::space::{Contents, Mounted, Space};
+use crate::hub::namespace::inner::{Contents, Mounted, NamespaceInner};
+use crate::hub::namespace::pattern::{Matching, Pattern};
 
 /// Why a hub could not be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,7 +70,7 @@ pub enum BuildError {
     },
 }
 
-impl Builder {
+impl HubBuilder {
     /// Makes the hub.
     ///
     /// # Errors
@@ -103,18 +103,20 @@ impl Builder {
             }));
         }
         let make = self.adapter.as_deref();
-        let mut spaces: HashMap<Box<str>, Arc<Space>> = HashMap::new();
+        let mut namespaces: HashMap<Box<str>, Arc<NamespaceInner>> = HashMap::new();
         let mut patterns: Vec<(Matching, Contents)> = Vec::new();
         for (path, NamespaceBuilder(contents)) in self.namespaces {
             match Pattern::of(&path) {
                 Some(pattern) => patterns.push((Matching::Pattern(pattern), contents)),
-                None => drop(spaces.insert(path.as_str().into(), Arc::new(Space::new(&path, contents, make)))),
+                None => {
+                    drop(namespaces.insert(path.as_str().into(), Arc::new(NamespaceInner::new(&path, contents, make))));
+                }
             }
         }
         for (matches, NamespaceBuilder(contents)) in self.dynamic {
             patterns.push((matches, contents));
         }
-        Ok(Hub::new(Core::new(self.config, self.states, spaces, patterns, self.adapter, watch)))
+        Ok(Hub::new(Core::new(self.config, self.states, namespaces, patterns, self.adapter, watch)))
     }
 
     fn check(&self, path: &str, mounted: &[Mounted]) -> Result<(), BuildError> {

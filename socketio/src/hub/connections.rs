@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::Hub;
 use crate::connection::after;
 use crate::connection::end::End;
-use crate::connection::mailbox::Mail;
+use crate::connection::handle::Command;
 use crate::connection::peer::Peer;
 
 /// How many connections are told at once that the hub shuts down, and how long it waits after each group.
@@ -84,7 +84,7 @@ impl Connections {
         let pause = (deadline / 2 / groups as u32).min(SHUTDOWN_PAUSE);
         for group in peers.chunks(SHUTDOWN_GROUP) {
             for peer in group {
-                peer.mailbox.post(Mail::End(End::shutdown(until)));
+                peer.handle.post(Command::End(End::shutdown(until)));
             }
             if groups > 1 {
                 tokio::time::sleep(pause).await;
@@ -111,14 +111,14 @@ impl Connections {
 }
 
 /// A connection's place among those that the hub allows, from the handshake to the end.
-pub(crate) struct Admission {
+pub(crate) struct ConnectionPermit {
     hub: Hub,
     place: usize,
 }
 
-impl Admission {
+impl ConnectionPermit {
     /// `None`: there are too many connections, or the hub is shutting down.
-    pub(crate) fn to(hub: &Hub) -> Option<Self> {
+    pub(crate) fn acquire(hub: &Hub) -> Option<Self> {
         let place = hub.connections().take_place(hub.config().max_connections)?;
         Some(Self { hub: hub.clone(), place })
     }
@@ -130,7 +130,7 @@ impl Admission {
         let ending = state.handlers_until;
         drop(state);
         if let Some(until) = ending {
-            peer.mailbox.post(Mail::End(End::shutdown(until)));
+            peer.handle.post(Command::End(End::shutdown(until)));
         }
     }
 
@@ -140,7 +140,7 @@ impl Admission {
     }
 }
 
-impl Drop for Admission {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         self.hub.connections().leave_place(self.place);
     }

@@ -1,12 +1,16 @@
 //! [`Hub`]: the server object.
 
+pub mod adapter;
 pub(crate) mod build;
-pub(crate) mod builder;
 pub(crate) mod config;
 pub(crate) mod connections;
-pub(crate) mod counters;
+pub(crate) mod hub_builder;
+pub(crate) mod namespace;
 pub(crate) mod namespace_builder;
+pub(crate) mod selection;
+pub(crate) mod socket;
 pub(crate) mod source;
+pub(crate) mod stats;
 
 use parking_lot::RwLock;
 use std::collections::HashMap;
@@ -16,19 +20,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::connection::engine::Flavour;
+use crate::connection::engineio::Flavour;
 use crate::contract::ContractViolation;
 use crate::contract::watch::Watch;
 use crate::event::state::States;
-use crate::namespace::Namespace;
-use crate::namespace::pattern::Matching;
-use crate::namespace::space::{Contents, MakeAdapter, Space};
-use crate::socket::requests::SHARED_ACKS;
-use crate::transport::engine::EngineRoutes;
-use builder::Builder;
+use crate::hub::namespace::Namespace;
+use crate::hub::namespace::inner::{Contents, MakeAdapter, NamespaceInner};
+use crate::hub::namespace::pattern::Matching;
+use crate::hub::socket::requests::SHARED_ACKS;
+use crate::transport::engine_routes::EngineRoutes;
 use config::Config;
 use connections::Connections;
-use counters::{Counters, Stats};
+use hub_builder::HubBuilder;
+use stats::{Counters, HubStats};
 
 /// The server object: a cheap handle to all connections, and to everything they share.
 ///
@@ -65,8 +69,8 @@ impl Deref for Hub {
 pub(crate) struct Core {
     config: Config,
     states: States,
-    root: Arc<Space>,
-    spaces: RwLock<HashMap<Box<str>, Arc<Space>>>,
+    root: Arc<NamespaceInner>,
+    namespaces: RwLock<HashMap<Box<str>, Arc<NamespaceInner>>>,
     /// What namespaces are made from that exist only while somebody is in them.
     patterns: Vec<(Matching, Contents)>,
     make_adapter: Option<Box<MakeAdapter>>,
@@ -84,18 +88,18 @@ impl Core {
     pub(crate) fn new(
         config: Config,
         states: States,
-        mut spaces: HashMap<Box<str>, Arc<Space>>,
+        mut namespaces: HashMap<Box<str>, Arc<NamespaceInner>>,
         patterns: Vec<(Matching, Contents)>,
         make_adapter: Option<Box<MakeAdapter>>,
         watch: Option<Arc<Watch>>,
     ) -> Self {
-        let new_root = || Arc::new(Space::new(ROOT, Contents::default(), make_adapter.as_deref()));
-        let root = Arc::clone(spaces.entry(ROOT.into()).or_insert_with(new_root));
+        let new_root = || Arc::new(NamespaceInner::new(ROOT, Contents::default(), make_adapter.as_deref()));
+        let root = Arc::clone(namespaces.entry(ROOT.into()).or_insert_with(new_root));
         Self {
             config,
             states,
             root,
-            spaces: RwLock::new(spaces),
+            namespaces: RwLock::new(namespaces),
             patterns,
             make_adapter,
             watch,
@@ -111,15 +115,15 @@ impl Core {
     }
 
     /// The application makes the adapter, and may ask for other namespaces meanwhile: no lock is held.
-    fn make_space(&self, path: &str, contents: Option<&Contents>) -> Space {
-        Space::new(path, contents.cloned().unwrap_or_default(), self.make_adapter.as_deref())
+    fn make_namespace(&self, path: &str, contents: Option<&Contents>) -> NamespaceInner {
+        NamespaceInner::new(path, contents.cloned().unwrap_or_default(), self.make_adapter.as_deref())
     }
 }
 
 impl Hub {
     /// A hub to be filled with handlers and settings.
-    pub fn builder() -> Builder {
-        Builder::default()
+    pub fn builder() -> HubBuilder {
+        HubBuilder::default()
     }
 
     pub(crate) fn new(core: Core) -> Self {
@@ -136,69 +140,69 @@ impl Hub {
     }
 
     /// A namespace, by its path. It is made if it does not exist; but one of those that come and go
-    /// ([`dynamic_namespace`](Builder::dynamic_namespace)) is not there for that: what is emitted to it reaches nobody, and who
+    /// ([`dynamic_namespace`](HubBuilder::dynamic_namespace)) is not there for that: what is emitted to it reaches nobody, and who
     /// connects to it finds nothing of what was registered there before.
     pub fn of(&self, path: impl AsRef<str>) -> Namespace {
         let core = self.core();
-        let path = builder::normal_path(path.as_ref());
-        let known = core.spaces.read().get(&*path).cloned();
-        let space = known.unwrap_or_else(|| {
+        let path = hub_builder::normal_path(path.as_ref());
+        let known = core.namespaces.read().get(&*path).cloned();
+        let namespace = known.unwrap_or_else(|| {
             if let Some(contents) = core.pattern(&path) {
-                return Arc::new(core.make_space(&path, Some(contents)).vanishing());
+                return Arc::new(core.make_namespace(&path, Some(contents)).dynamic());
             }
-            let new = Arc::new(core.make_space(&path, None));
+            let new = Arc::new(core.make_namespace(&path, None));
             // Of two that are made at the same time the first is kept.
-            let mut spaces = core.spaces.write();
-            let kept = Arc::clone(spaces.entry(path.as_str().into()).or_insert_with(|| Arc::clone(&new)));
-            drop(spaces);
+            let mut namespaces = core.namespaces.write();
+            let kept = Arc::clone(namespaces.entry(path.as_str().into()).or_insert_with(|| Arc::clone(&new)));
+            drop(namespaces);
             kept
         });
-        Namespace::new(Arc::clone(core), space)
+        Namespace::new(Arc::clone(core), namespace)
     }
 
     /// The paths of all namespaces that exist now, sorted.
     pub fn namespaces(&self) -> Vec<String> {
-        let mut paths: Vec<_> = self.core().spaces.read().keys().map(ToString::to_string).collect();
+        let mut paths: Vec<_> = self.core().namespaces.read().keys().map(ToString::to_string).collect();
         paths.sort();
         paths
     }
 
     /// The namespace that a client asks for, if there is one. One that comes and goes has the client for a guest from now on,
-    /// and until the client's socket [departs](Self::vacate).
-    pub(crate) fn enter(&self, path: &str) -> Option<Arc<Space>> {
+    /// and until the client's socket [departs](Self::release).
+    pub(crate) fn enter(&self, path: &str) -> Option<Arc<NamespaceInner>> {
         let core = self.core();
-        if let Some(known) = core.spaces.read().get(path) {
-            known.add_guest();
+        if let Some(known) = core.namespaces.read().get(path) {
+            known.acquire();
             return Some(Arc::clone(known));
         }
-        let new = Arc::new(core.make_space(path, Some(core.pattern(path)?)).vanishing());
-        let mut spaces = core.spaces.write();
-        let kept = Arc::clone(spaces.entry(path.into()).or_insert_with(|| Arc::clone(&new)));
-        kept.add_guest();
-        drop(spaces);
+        let new = Arc::new(core.make_namespace(path, Some(core.pattern(path)?)).dynamic());
+        let mut namespaces = core.namespaces.write();
+        let kept = Arc::clone(namespaces.entry(path.into()).or_insert_with(|| Arc::clone(&new)));
+        kept.acquire();
+        drop(namespaces);
         Some(kept)
     }
 
     /// A guest comes who has the namespace already, and does not ask for it by its path. One that has vanished meanwhile is
     /// found again, unless there is another in its place.
-    pub(crate) fn visit(&self, space: &Arc<Space>) {
-        if space.is_vanishing() {
-            let mut spaces = self.core().spaces.write();
-            space.add_guest();
-            spaces.entry(space.path().into()).or_insert_with(|| Arc::clone(space));
+    pub(crate) fn acquire(&self, namespace: &Arc<NamespaceInner>) {
+        if namespace.is_dynamic() {
+            let mut namespaces = self.core().namespaces.write();
+            namespace.acquire();
+            namespaces.entry(namespace.path().into()).or_insert_with(|| Arc::clone(namespace));
         }
     }
 
     /// A socket has left a namespace, which vanishes now if it is of that kind and the socket was the last.
-    pub(crate) fn vacate(&self, space: &Arc<Space>) {
-        if !space.is_vanishing() {
+    pub(crate) fn release(&self, namespace: &Arc<NamespaceInner>) {
+        if !namespace.is_dynamic() {
             return;
         }
-        let mut spaces = self.core().spaces.write();
-        let is_empty = space.remove_guest();
-        let is_known = spaces.get(space.path()).is_some_and(|known| Arc::ptr_eq(known, space));
-        let vanished = if is_empty && is_known { spaces.remove(space.path()) } else { None };
-        drop(spaces);
+        let mut namespaces = self.core().namespaces.write();
+        let is_empty = namespace.release();
+        let is_known = namespaces.get(namespace.path()).is_some_and(|known| Arc::ptr_eq(known, namespace));
+        let vanished = if is_empty && is_known { namespaces.remove(namespace.path()) } else { None };
+        drop(namespaces);
         drop(vanished);
     }
 
@@ -207,7 +211,7 @@ impl Hub {
         EngineRoutes::new(self.clone(), Arc::clone(&self.core().root), Flavour::SocketIo, "/socket.io/")
     }
 
-    /// What was emitted or answered although none of the hub's [contracts](Builder::contract) says so: each once, and of them the first
+    /// What was emitted or answered although none of the hub's [contracts](HubBuilder::contract) says so: each once, and of them the first
     /// 1,000. It is logged, too.
     ///
     /// Only debug builds look, so that others pay nothing; without a contract there is nothing to find.
@@ -245,7 +249,7 @@ impl Hub {
     }
 
     /// Figures for operators.
-    pub fn stats(&self) -> Stats {
+    pub fn stats(&self) -> HubStats {
         self.core().counters.stats(self.connections().len())
     }
 

@@ -8,10 +8,10 @@ use crate::event::error::EventError;
 use crate::event::handler::Handler;
 use crate::event::middleware::{IncomingEvent, Next, event_middleware};
 use crate::event::rate::RateLimit;
-use crate::namespace::space::Contents;
-use crate::socket::Socket;
+use crate::hub::namespace::inner::Contents;
+use crate::hub::socket::Socket;
 
-/// What one namespace is made from. See [`Builder::namespace`](crate::Builder::namespace).
+/// What one namespace is made from. See [`HubBuilder::namespace`](crate::HubBuilder::namespace).
 #[derive(Default)]
 #[must_use = "give it back to the builder"]
 pub struct NamespaceBuilder(pub(super) Contents);
@@ -95,7 +95,7 @@ impl NamespaceBuilder {
     }
 
     /// Limits how many events of this name each client may send. Default: no limit. `message` stands for raw messages as well
-    /// as for the event of that name. See [`Builder::rate_limit`](crate::Builder::rate_limit) for what happens beyond it.
+    /// as for the event of that name. See [`HubBuilder::rate_limit`](crate::HubBuilder::rate_limit) for what happens beyond it.
     pub fn rate_limit_event(mut self, event: impl AsRef<str>, limit: RateLimit) -> Self {
         self.0.event_limits.set(event.as_ref(), limit);
         self

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::event::build::Part;
 use crate::event::table::Events;
-use crate::namespace::space::Mounted;
+use crate::hub::namespace::inner::Mounted;
 
 /// Something that handlers come from: a table made with [`events!`](crate::events), or a value whose type has
 /// [`#[handlers]`](crate::handlers).

@@ -28,8 +28,8 @@ use super::inbox::Inbox;
 use super::line::Line;
 use super::wire::ROOT;
 use crate::hub::Hub;
-use crate::namespace::Namespace;
-use crate::socket::SocketId;
+use crate::hub::namespace::Namespace;
+use crate::hub::socket::SocketId;
 use crate::transport::serve::answer;
 use crate::wire::encoding::Encoding;
 
@@ -233,8 +233,8 @@ impl ClientBuilder {
         tokio::spawn(serve(theirs, app, ticket.clone(), self.peer));
         // The buffers are as large as what is read at once: a test may have thousands of clients.
         let config = WebSocketConfig::default().read_buffer_size(4096).max_message_size(None).max_frame_size(None);
-        match timeout(self.admission(), client_async_with_config(request, ours, Some(config))).await {
-            Ok(Ok((stream, _))) => Ok(Line::new(stream, encoding, self.admission())),
+        match timeout(self.permit(), client_async_with_config(request, ours, Some(config))).await {
+            Ok(Ok((stream, _))) => Ok(Line::new(stream, encoding, self.permit())),
             Ok(Err(Error::Http(response))) => {
                 let body = response.body().as_deref().unwrap_or_default();
                 Err(Refused::by_status(response.status(), body).into())
@@ -287,7 +287,7 @@ impl ClientBuilder {
     }
 
     /// How long the server may take to let the client in: as long as the hub itself waits, and then it says no.
-    fn admission(&self) -> Duration {
+    fn permit(&self) -> Duration {
         self.patience.saturating_add(self.hub().config().connect_timeout)
     }
 
@@ -302,7 +302,7 @@ impl ClientBuilder {
                 sleep(MOMENT).await;
             }
         };
-        match select(pin!(timeout(self.admission(), searched)), pin!(inbox.over())).await {
+        match select(pin!(timeout(self.permit(), searched)), pin!(inbox.over())).await {
             Either::Left((Ok(id), _)) => Ok(id),
             Either::Left((Err(_), _)) => {
                 Err(TestError::Impossible("the client is connected, but this hub has no socket of it".to_owned()))

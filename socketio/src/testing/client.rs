@@ -15,9 +15,9 @@ use super::settle;
 use super::wire::{self, Answer};
 use crate::event::error::PayloadError;
 use crate::event::message::{IntoMessage, Request};
-use crate::selection::EmitError;
-use crate::socket::SocketId;
-use crate::socket::answer::FromAnswer;
+use crate::hub::selection::EmitError;
+use crate::hub::socket::SocketId;
+use crate::hub::socket::answer::FromAnswer;
 use crate::wire::packet::Packet;
 
 /// A client for tests, connected to one namespace of a hub.
@@ -69,11 +69,11 @@ impl Client {
             return Err(TestError::Impossible(format!("this connection has a client in `{namespace}` already")));
         };
         line.write(vec![wire::connect(namespace, auth)]);
-        let error = match inbox.opened(line.admission).await {
+        let error = match inbox.opened(line.permit).await {
             Ok(Ok(sid)) => return Ok(Self::new(line, inbox, namespace, SocketId::from(&*sid), patience)),
             Ok(Err(json)) => Refused::by_packet(&json).into(),
             Err(Some(ended)) => Refused::by_end(ended).into(),
-            Err(None) => inbox.unmet(&format!("to be let into `{namespace}`"), Instead::Nothing(line.admission)),
+            Err(None) => inbox.unmet(&format!("to be let into `{namespace}`"), Instead::Nothing(line.permit)),
         };
         line.forget(namespace);
         Err(error)

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::wire::Shown;
 use crate::event::error::{EventError, PayloadError};
-use crate::selection::EmitError;
+use crate::hub::selection::EmitError;
 
 /// Why a test client did not get what the test wants. Its `Debug` form is the same text as its `Display` form, which is what a
 /// test that ends with `?` shows.

@@ -19,7 +19,7 @@ use super::error::Ended;
 use super::inbox::Inbox;
 use super::wire::{Heard, Reader, messages, pong};
 use crate::wire::encoding::Encoding;
-use crate::wire::frame::Frame;
+use crate::wire::frame::EncodedFrame;
 
 type Stream = WebSocketStream<DuplexStream>;
 
@@ -29,7 +29,7 @@ pub(super) struct Line {
     commands: UnboundedSender<Command>,
     pub(super) encoding: Encoding,
     /// How long the server may take to let the client into a namespace.
-    pub(super) admission: Duration,
+    pub(super) permit: Duration,
     inboxes: Arc<Mutex<Inboxes>>,
 }
 
@@ -50,13 +50,13 @@ enum Command {
 }
 
 impl Line {
-    pub(super) fn new(stream: Stream, encoding: Encoding, admission: Duration) -> Self {
+    pub(super) fn new(stream: Stream, encoding: Encoding, permit: Duration) -> Self {
         let (commands, receiver) = mpsc::unbounded_channel();
         let inboxes = Arc::<Mutex<Inboxes>>::default();
         let hearing =
             Hearing { reader: Reader::new(&encoding), inboxes: Arc::clone(&inboxes), commands: commands.downgrade() };
         tokio::spawn(hearing.run(stream, receiver));
-        Self { commands, encoding, admission, inboxes }
+        Self { commands, encoding, permit, inboxes }
     }
 
     /// Where what comes from a namespace is filed from now on; `None` if there is such a place already.
@@ -85,7 +85,7 @@ impl Line {
         let _ = self.commands.send(Command::Write(messages));
     }
 
-    pub(super) fn write_frame(&self, frame: &Frame) {
+    pub(super) fn write_frame(&self, frame: &EncodedFrame) {
         self.write(messages(frame));
     }
 

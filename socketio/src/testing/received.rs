@@ -11,7 +11,7 @@ use crate::event::ack::Args;
 use crate::event::context::RawArgs;
 use crate::event::error::{EventError, PayloadError};
 use crate::event::reply::Encode;
-use crate::selection::EmitError;
+use crate::hub::selection::EmitError;
 use crate::wire::payload::Payload;
 
 /// An event that a client has received. See [`Client::expect_event`](super::Client::expect_event).

@@ -6,12 +6,12 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use crate::event::context::RawArgs;
 use crate::event::error::EventError;
-use crate::socket::answer::failure;
+use crate::hub::socket::answer::failure;
 use crate::wire::binary::Attachments;
 use crate::wire::encoding::Encoding;
-use crate::wire::engine;
-use crate::wire::envelope::{self, Args, Envelope};
-use crate::wire::frame::{Frame, frames};
+use crate::wire::engineio;
+use crate::wire::envelope::{self, ArgumentText, Envelope};
+use crate::wire::frame::{EncodedFrame, frames};
 use crate::wire::packet::Packet;
 use crate::wire::socketio::{self, Kind, Partial};
 
@@ -94,10 +94,10 @@ impl Reader {
         match (message, self.is_plain) {
             (Message::Text(text), true) => read_plain(text),
             (Message::Binary(bytes), true) => Heard::Item { namespace: ROOT.into(), item: Item::Binary(bytes) },
-            (Message::Text(text), false) => match engine::read(&text) {
-                Ok(engine::Packet::Ping) => Heard::Ping,
-                Ok(engine::Packet::Text(text)) => self.begin_packet(text),
-                Ok(engine::Packet::Ignored) => Heard::Nothing,
+            (Message::Text(text), false) => match engineio::read(&text) {
+                Ok(engineio::EnginePacket::Ping) => Heard::Ping,
+                Ok(engineio::EnginePacket::Text(text)) => self.begin_packet(text),
+                Ok(engineio::EnginePacket::Ignored) => Heard::Nothing,
                 _ => Heard::Unreadable,
             },
             (Message::Binary(bytes), false) => match self.partial.take() {
@@ -130,8 +130,8 @@ impl Reader {
 
 fn read_plain(text: Utf8Bytes) -> Heard {
     let namespace = ROOT.into();
-    let contents = |args: Args<'_>| {
-        let (Args::One(json) | Args::Many(json)) = args;
+    let contents = |args: ArgumentText<'_>| {
+        let (ArgumentText::One(json) | ArgumentText::Many(json)) = args;
         Contents { json: json.into(), attachments: None }
     };
     match envelope::read(&text) {
@@ -179,7 +179,7 @@ fn sid(json: &str) -> Option<&str> {
 
 impl Contents {
     pub(super) fn raw(&self) -> RawArgs<'_> {
-        RawArgs::new(Args::Many(&self.json), self.attachments.as_ref())
+        RawArgs::new(ArgumentText::Many(&self.json), self.attachments.as_ref())
     }
 
     fn list(&self) -> String {
@@ -253,7 +253,7 @@ pub(super) fn item(packet: &Packet, encoding: &Encoding) -> Option<Item> {
 }
 
 /// The messages that finished frames are.
-pub(super) fn messages(frame: &Frame) -> Vec<Message> {
+pub(super) fn messages(frame: &EncodedFrame) -> Vec<Message> {
     let mut bytes = Vec::with_capacity(frame.len());
     frame.append_to(&mut bytes);
     let message = |(is_text, payload): (bool, &[u8])| match is_text {

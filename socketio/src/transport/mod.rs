@@ -1,7 +1,7 @@
 //! How connections come in: the routes that turn an HTTP request into a [`connection`](crate::connection).
 
 mod client;
-pub(crate) mod engine;
+pub(crate) mod engine_routes;
 pub(crate) mod origin;
 mod polling;
 pub(crate) mod serve;

@@ -14,21 +14,21 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use super::engine::{Options, Refusal, Transport};
+use super::engine_routes::{Options, Refusal, Transport};
 use super::too_many;
 use super::upgrade::{PathParams, Upgrade, kept_extensions, path_params};
-use crate::connection::engine::{Engine, Flavour};
-use crate::connection::link::Link;
-use crate::connection::mailbox::{Mail, Mailbox};
+use crate::connection::engineio::{Engine, Flavour};
+use crate::connection::handle::{Command, ConnectionHandle};
 use crate::connection::peer::Peer;
-use crate::connection::polling::{Asked, Post};
-use crate::connection::session::{Arrival, Session};
+use crate::connection::polling::{PollRequest, Post};
+use crate::connection::session::{PendingUpgrade, Session};
+use crate::connection::websocket::WebSocketTransport;
 use crate::connection::{Connection, after};
-use crate::hub::connections::Admission;
-use crate::socket::handshake::Request as Kept;
-use crate::socket::{Identity, Socket};
-use crate::wire::engine;
-use crate::wire::frame::Frame;
+use crate::hub::connections::ConnectionPermit;
+use crate::hub::socket::handshake::Request as Kept;
+use crate::hub::socket::{Identity, Socket};
+use crate::wire::engineio;
+use crate::wire::frame::EncodedFrame;
 
 /// What the query string says.
 #[derive(Default)]
@@ -136,13 +136,13 @@ impl Options {
 
     /// A session that begins to poll: the answer to its first request is the packet that opens it.
     fn begin_polling(&self, parts: &Parts, params: &PathParams) -> Response {
-        let Some(admission) = Admission::to(&self.hub) else { return too_many() };
+        let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return too_many() };
         let session = Session::new(&self.sessions, true);
         let sid = session.sid().to_owned();
         let open = self.open_packet(&sid, Transport::Polling);
         let peer = self.peer(session, self.kept(parts, params));
         let extensions = kept_extensions(&parts.extensions, usize::from(!params.is_empty()));
-        tokio::spawn(self.connection(&peer, None, extensions, admission));
+        tokio::spawn(self.connection(&peer, None, extensions, permit));
         let mut response = polled(open.into());
         self.add_cookie(&mut response, &sid);
         response
@@ -158,7 +158,7 @@ impl Options {
 
     /// A session that begins as a WebSocket.
     fn begin_websocket(self: &Arc<Self>, upgrade: Upgrade) -> Response {
-        let Some(admission) = Admission::to(&self.hub) else { return too_many() };
+        let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return too_many() };
         let session = Session::new(&self.sessions, false);
         let mut response = upgrade.response(None);
         self.add_cookie(&mut response, session.sid());
@@ -166,11 +166,11 @@ impl Options {
         tokio::spawn(async move {
             let config = routes.hub.config();
             let (upgrading, mut request, extensions) = upgrade.into_parts(config.keep_headers.as_deref());
-            let upgraded = upgrading.wait(config.upgrade_timeout, admission.ending());
+            let upgraded = upgrading.wait(config.upgrade_timeout, permit.ending());
             let Some((stream, received)) = upgraded.await else { return };
             request.set_peer(&stream);
-            let link = Link::new(stream, received, config.max_payload);
-            tokio::spawn(routes.opened(session, link, request, extensions, admission));
+            let websocket = WebSocketTransport::new(stream, received, config.max_payload);
+            tokio::spawn(routes.opened(session, websocket, request, extensions, permit));
         });
         response
     }
@@ -179,31 +179,31 @@ impl Options {
     pub(crate) fn opened(
         &self,
         session: Session,
-        link: Link,
+        websocket: WebSocketTransport,
         request: Kept,
         extensions: Extensions,
-        admission: Admission,
+        permit: ConnectionPermit,
     ) -> impl Future<Output = ()> + Send + use<> {
         let open = self.open_packet(session.sid(), Transport::WebSocket);
         let peer = self.peer(session, request);
         // Nothing else is in the way yet.
-        let _ = peer.send(&Frame::text(&open), false);
-        self.connection(&peer, Some(link), extensions, admission)
+        let _ = peer.send(&EncodedFrame::text(&open), false);
+        self.connection(&peer, Some(websocket), extensions, permit)
     }
 
     /// A WebSocket for a session that polls.
     fn try_websocket(&self, peer: Arc<Peer>, upgrade: Upgrade) -> Response {
         let response = upgrade.response(None);
         let (hub, upgrades) = (self.hub.clone(), self.upgrades);
-        let arrival = Arrival::of(peer);
+        let pending_upgrade = PendingUpgrade::of(peer);
         tokio::spawn(async move {
             let config = hub.config();
             let (upgrading, request, _) = upgrade.into_parts(config.keep_headers.as_deref());
             let upgraded = upgrading.wait(config.upgrade_timeout, pending());
             let Some((stream, received)) = upgraded.await else { return };
             if upgrades {
-                let link = Box::new(Link::new(stream, received, config.max_payload));
-                arrival.peer().mailbox.post(Mail::Probe(link, Arc::new(request)));
+                let websocket = Box::new(WebSocketTransport::new(stream, received, config.max_payload));
+                pending_upgrade.peer().handle.post(Command::Probe(websocket, Arc::new(request)));
             }
         });
         response
@@ -214,35 +214,35 @@ impl Options {
         let upgrades =
             transport == Transport::Polling && self.upgrades && self.transports.contains(&Transport::WebSocket);
         let upgrades: &[_] = if upgrades { &[Transport::WebSocket.as_str()] } else { &[] };
-        engine::open(sid, upgrades, config.ping_interval, config.ping_timeout, config.max_payload)
+        engineio::open(sid, upgrades, config.ping_interval, config.ping_timeout, config.max_payload)
     }
 
     fn peer(&self, session: Session, request: Kept) -> Arc<Peer> {
         let config = self.hub.config();
-        let mailbox = Mailbox::new(config.outbox, config.overflow);
-        Arc::new(Peer::new(mailbox, request, self.encoding.clone(), Some(session)))
+        let handle = ConnectionHandle::new(config.outbox, config.overflow);
+        Arc::new(Peer::new(handle, request, self.encoding.clone(), Some(session)))
     }
 
     /// A session's connection. Requests find the session from now on.
     fn connection(
         &self,
         peer: &Arc<Peer>,
-        link: Option<Link>,
+        websocket: Option<WebSocketTransport>,
         extensions: Extensions,
-        admission: Admission,
+        permit: ConnectionPermit,
     ) -> impl Future<Output = ()> + Send + use<> {
         let is_bare = self.flavour == Flavour::Bare;
         let join_by = (!is_bare).then(|| after(Instant::now(), self.hub.config().join_timeout));
         let engine = Engine::new(self.flavour, extensions.clone(), join_by);
         self.sessions.add(peer);
-        admission.fill(peer);
-        let mut connection = Connection::engine(self.hub.clone(), Arc::clone(peer), link, engine, admission);
+        permit.fill(peer);
+        let mut connection = Connection::engine(self.hub.clone(), Arc::clone(peer), websocket, engine, permit);
         if is_bare {
             let identity = Identity::Session(peer.session.as_ref().map_or("", |session| session.sid()));
-            let (hub, space) = (self.hub.clone(), Arc::clone(&self.space));
-            hub.visit(&space);
-            let socket = Socket::register(hub, space, Arc::clone(peer), extensions, identity);
-            connection.seat(socket, self.on_open.as_ref());
+            let (hub, namespace) = (self.hub.clone(), Arc::clone(&self.namespace));
+            hub.acquire(&namespace);
+            let socket = Socket::register(hub, namespace, Arc::clone(peer), extensions, identity);
+            connection.add_socket(socket, self.on_open.as_ref());
         }
         connection.run()
     }
@@ -250,7 +250,7 @@ impl Options {
     /// A request that brings packets.
     async fn post(&self, peer: Arc<Peer>, parts: &Parts, params: &PathParams, body: Body) -> Response {
         let Some(mut posting) = Posting::begin(&peer) else {
-            peer.mailbox.post(Mail::Asked(Asked::Broken("two requests with data at once")));
+            peer.handle.post(Command::PollRequest(PollRequest::Broken("two requests with data at once")));
             return StatusCode::BAD_REQUEST.into_response();
         };
         if parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/octet-stream") {
@@ -269,7 +269,7 @@ impl Options {
             }
             collected.extend_from_slice(&chunk);
         }
-        let body = engine::Body::new(collected.freeze()).ok();
+        let body = engineio::Body::new(collected.freeze()).ok();
         let Some(body) = body.filter(|body| body.packets() <= config.max_packets) else {
             return StatusCode::BAD_REQUEST.into_response();
         };
@@ -277,7 +277,7 @@ impl Options {
         let (done, understood) = oneshot::channel();
         let request = Arc::new(self.kept(parts, params).shared_by(body.packets()));
         let post = Post { body, request, done };
-        if !peer.mailbox.post(Mail::Asked(Asked::Post(post))) {
+        if !peer.handle.post(Command::PollRequest(PollRequest::Post(post))) {
             return self.unknown(parts);
         }
         match understood.await {
@@ -298,7 +298,7 @@ async fn poll(peer: &Peer) -> Response {
         session.settled().await;
     }
     let (waiting, body) = oneshot::channel();
-    let is_there = peer.mailbox.post(Mail::Asked(Asked::Poll(waiting)));
+    let is_there = peer.handle.post(Command::PollRequest(PollRequest::Poll(waiting)));
     match body.await {
         Ok(Some(body)) => polled(body),
         Ok(None) => StatusCode::BAD_REQUEST.into_response(),
@@ -330,7 +330,7 @@ impl<'a> Posting<'a> {
 impl Drop for Posting<'_> {
     fn drop(&mut self) {
         if !self.is_over {
-            self.peer.mailbox.post(Mail::Asked(Asked::Broken("a request with data was cut")));
+            self.peer.handle.post(Command::PollRequest(PollRequest::Broken("a request with data was cut")));
         }
         if let Some(session) = &self.peer.session {
             session.end_post();

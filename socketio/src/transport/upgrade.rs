@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::connection::stream::Stream;
-use crate::socket::handshake::Request;
+use crate::hub::socket::handshake::Request;
 
 /// A request that asks to become a WebSocket, as an axum extractor.
 ///

@@ -14,17 +14,17 @@ use std::task::{Context, Poll};
 use super::too_many;
 use super::upgrade::Upgrade;
 use crate::connection::Connection;
+use crate::connection::handle::ConnectionHandle;
 use crate::connection::lifecycle::OnOpen;
-use crate::connection::link::Link;
-use crate::connection::mailbox::Mailbox;
 use crate::connection::peer::Peer;
 use crate::connection::stream::Stream;
-use crate::event::listener::Listening;
+use crate::connection::websocket::WebSocketTransport;
+use crate::event::listener::ListenerOutput;
 use crate::hub::Hub;
-use crate::hub::connections::Admission;
-use crate::namespace::space::Space;
-use crate::socket::handshake::Request as ConnectionRequest;
-use crate::socket::{Identity, Socket};
+use crate::hub::connections::ConnectionPermit;
+use crate::hub::namespace::inner::NamespaceInner;
+use crate::hub::socket::handshake::Request as ConnectionRequest;
+use crate::hub::socket::{Identity, Socket};
 use crate::wire::encoding::Encoding;
 
 /// The route for plain WebSocket clients: an axum handler, and a tower service for any other server over hyper.
@@ -39,20 +39,20 @@ use crate::wire::encoding::Encoding;
 /// ```
 ///
 /// A request that does not ask for a WebSocket is answered with the status 426, one from a web page of another origin with
-/// 403 (see [`allow_origins`](crate::Builder::allow_origins)), one that is too many, or comes while the hub shuts down, with
+/// 403 (see [`allow_origins`](crate::HubBuilder::allow_origins)), one that is too many, or comes while the hub shuts down, with
 /// 503.
 #[derive(Clone)]
 pub struct WebSocketRoute {
     hub: Hub,
-    space: Arc<Space>,
+    namespace: Arc<NamespaceInner>,
     envelopes: bool,
     protocols: Arc<[HeaderValue]>,
     on_open: Option<OnOpen>,
 }
 
 impl WebSocketRoute {
-    pub(crate) fn new(hub: Hub, space: Arc<Space>) -> Self {
-        Self { hub, space, envelopes: true, protocols: Arc::new([]), on_open: None }
+    pub(crate) fn new(hub: Hub, namespace: Arc<NamespaceInner>) -> Self {
+        Self { hub, namespace, envelopes: true, protocols: Arc::new([]), on_open: None }
     }
 
     /// Takes no message for an event: every text and binary message is a `message`, and nothing else.
@@ -79,7 +79,7 @@ impl WebSocketRoute {
     pub fn on_open<F, R, M>(self, callback: F) -> Self
     where
         F: Fn(Socket) -> R + Send + Sync + 'static,
-        R: Listening<M>,
+        R: ListenerOutput<M>,
     {
         Self { on_open: Some(Arc::new(move |socket| callback(socket).into_future())), ..self }
     }
@@ -92,21 +92,21 @@ impl WebSocketRoute {
             tracing::debug!(origin = ?parts.headers.get("origin"), "refused a page of another origin");
             return (StatusCode::FORBIDDEN, "this origin is not allowed to connect").into_response();
         }
-        let Some(admission) = Admission::to(&self.hub) else { return too_many() };
+        let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return too_many() };
         let protocol = upgrade.choose_protocol(&self.protocols);
         let response = upgrade.response(protocol);
-        tokio::spawn(self.clone().connect(upgrade, admission));
+        tokio::spawn(self.clone().connect(upgrade, permit));
         response
     }
 
     /// Waits for the stream, then leaves the connection to a task of its own: this one holds on to what hyper has read.
-    async fn connect(self, upgrade: Upgrade, admission: Admission) {
+    async fn connect(self, upgrade: Upgrade, permit: ConnectionPermit) {
         let config = self.hub.config();
         let (upgrading, mut request, extensions) = upgrade.into_parts(config.keep_headers.as_deref());
-        let upgraded = upgrading.wait(config.upgrade_timeout, admission.ending());
+        let upgraded = upgrading.wait(config.upgrade_timeout, permit.ending());
         let Some((stream, received)) = upgraded.await else { return };
         request.set_peer(&stream);
-        tokio::spawn(self.begin(stream, received, request, extensions, admission));
+        tokio::spawn(self.begin(stream, received, request, extensions, permit));
     }
 
     /// The connection over a stream on which the handshake is done.
@@ -116,16 +116,16 @@ impl WebSocketRoute {
         received: Vec<u8>,
         request: ConnectionRequest,
         extensions: Extensions,
-        admission: Admission,
+        permit: ConnectionPermit,
     ) -> impl Future<Output = ()> + Send + use<> {
         let config = self.hub.config();
-        let link = Link::new(stream, received, config.max_payload);
-        let mailbox = Mailbox::new(config.outbox, config.overflow);
-        let peer = Arc::new(Peer::new(mailbox, request, Encoding::Envelopes, None));
-        self.hub.visit(&self.space);
-        let socket = Socket::register(self.hub.clone(), self.space, Arc::clone(&peer), extensions, Identity::Uuid);
-        admission.fill(&peer);
-        Connection::plain(link, socket, self.envelopes, self.on_open.as_ref(), admission).run()
+        let websocket = WebSocketTransport::new(stream, received, config.max_payload);
+        let handle = ConnectionHandle::new(config.outbox, config.overflow);
+        let peer = Arc::new(Peer::new(handle, request, Encoding::Envelopes, None));
+        self.hub.acquire(&self.namespace);
+        let socket = Socket::register(self.hub.clone(), self.namespace, Arc::clone(&peer), extensions, Identity::Uuid);
+        permit.fill(&peer);
+        Connection::plain(websocket, socket, self.envelopes, self.on_open.as_ref(), permit).run()
     }
 
     fn respond(&self, mut parts: Parts) -> Response {
@@ -162,7 +162,7 @@ impl fmt::Debug for WebSocketRoute {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("WebSocketRoute")
-            .field("namespace", &self.space.path())
+            .field("namespace", &self.namespace.path())
             .field("envelopes", &self.envelopes)
             .field("protocols", &self.protocols)
             .finish_non_exhaustive()

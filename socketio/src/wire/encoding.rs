@@ -4,7 +4,7 @@ use bytes::Bytes;
 use std::sync::Arc;
 
 use super::envelope;
-use super::frame::{Frame, FrameWriter, Opcode};
+use super::frame::{EncodedFrame, FrameWriter, Opcode};
 use super::parser::{Parser, ParserMessage, ParserPacket};
 use super::payload::Payload;
 use super::socketio::{self, ConnectError};
@@ -33,7 +33,7 @@ impl Encoding {
     }
 
     /// Writes an event. With `ack` the client is asked to answer under that id.
-    pub(super) fn event(&self, namespace: &str, name: &str, payload: &Payload, ack: Option<u64>) -> Frame {
+    pub(super) fn event(&self, namespace: &str, name: &str, payload: &Payload, ack: Option<u64>) -> EncodedFrame {
         self.write(
             payload.attachments(),
             |out| envelope::write_event(out, name, payload, ack),
@@ -42,20 +42,20 @@ impl Encoding {
     }
 
     /// Writes a text message, for Socket.IO clients the event `message`.
-    pub(super) fn text(&self, namespace: &str, text: &str) -> Frame {
+    pub(super) fn text(&self, namespace: &str, text: &str) -> EncodedFrame {
         let event = || Payload::of(text).map(|payload| self.event(namespace, "message", &payload, None));
         match self {
-            Self::Envelopes => Frame::text(text),
+            Self::Envelopes => EncodedFrame::text(text),
             Self::Engine => engine_text(|out| out.extend_from_slice(text.as_bytes())),
             // A string always serializes.
-            Self::SocketIo | Self::Parsed(_) => event().unwrap_or(Frame::NOTHING),
+            Self::SocketIo | Self::Parsed(_) => event().unwrap_or(EncodedFrame::NOTHING),
         }
     }
 
     /// Writes a binary message, for Socket.IO clients the event `message`.
-    pub(super) fn binary(&self, namespace: &str, bytes: &Bytes) -> Frame {
+    pub(super) fn binary(&self, namespace: &str, bytes: &Bytes) -> EncodedFrame {
         match self {
-            Self::Envelopes | Self::Engine => Frame::binary(bytes),
+            Self::Envelopes | Self::Engine => EncodedFrame::binary(bytes),
             Self::SocketIo | Self::Parsed(_) => {
                 self.event(namespace, "message", &Payload::of_binary(bytes.clone()), None)
             }
@@ -63,7 +63,7 @@ impl Encoding {
     }
 
     /// Writes the answer to an event. `id`: its JSON text, as it was received.
-    pub(crate) fn answer(&self, namespace: &str, id: &str, answer: Result<&Payload, &EventError>) -> Frame {
+    pub(crate) fn answer(&self, namespace: &str, id: &str, answer: Result<&Payload, &EventError>) -> EncodedFrame {
         let attachments = answer.map_or(&[][..], Payload::attachments);
         let envelope = |out: &mut Vec<u8>| match answer {
             Ok(payload) => envelope::write_answer(out, id, payload),
@@ -76,21 +76,21 @@ impl Encoding {
     }
 
     /// Tells a client that it is connected to a namespace. `None`: its protocol knows of none.
-    pub(crate) fn connect(&self, namespace: &str, sid: &str) -> Option<Frame> {
+    pub(crate) fn connect(&self, namespace: &str, sid: &str) -> Option<EncodedFrame> {
         self.packet(|out| socketio::write_connect(out, namespace, sid))
     }
 
     /// Tells a client why it is not.
-    pub(crate) fn connect_error(&self, namespace: &str, error: &ConnectError<'_>) -> Option<Frame> {
+    pub(crate) fn connect_error(&self, namespace: &str, error: &ConnectError<'_>) -> Option<EncodedFrame> {
         self.packet(|out| socketio::write_connect_error(out, namespace, error))
     }
 
     /// Tells a client that it is no longer.
-    pub(crate) fn disconnect(&self, namespace: &str) -> Option<Frame> {
+    pub(crate) fn disconnect(&self, namespace: &str) -> Option<EncodedFrame> {
         self.packet(|out| socketio::write_disconnect(out, namespace))
     }
 
-    fn packet(&self, write: impl FnOnce(&mut Vec<u8>)) -> Option<Frame> {
+    fn packet(&self, write: impl FnOnce(&mut Vec<u8>)) -> Option<EncodedFrame> {
         match self {
             Self::Envelopes | Self::Engine => None,
             Self::SocketIo | Self::Parsed(_) => Some(self.write(&[], |_| {}, write)),
@@ -103,7 +103,7 @@ impl Encoding {
         attachments: &[Bytes],
         envelope: impl FnOnce(&mut Vec<u8>),
         packet: impl FnOnce(&mut Vec<u8>),
-    ) -> Frame {
+    ) -> EncodedFrame {
         match self {
             Self::Envelopes => {
                 let mut writer = FrameWriter::new();
@@ -112,30 +112,30 @@ impl Encoding {
             }
             Self::Engine => engine_text(envelope),
             Self::SocketIo if attachments.is_empty() => engine_text(packet),
-            Self::SocketIo => {
-                Frame::Several([engine_text(packet)].into_iter().chain(attachments.iter().map(Frame::binary)).collect())
-            }
+            Self::SocketIo => EncodedFrame::Several(
+                [engine_text(packet)].into_iter().chain(attachments.iter().map(EncodedFrame::binary)).collect(),
+            ),
             Self::Parsed(parser) => {
                 let mut text = Vec::new();
                 packet(&mut text);
                 let text = String::from_utf8(text).unwrap_or_default();
                 let messages = parser.encode(&ParserPacket { text, attachments: attachments.to_vec() });
-                Frame::Several(messages.iter().map(parsed).collect())
+                EncodedFrame::Several(messages.iter().map(parsed).collect())
             }
         }
     }
 }
 
-fn engine_text(write: impl FnOnce(&mut Vec<u8>)) -> Frame {
+fn engine_text(write: impl FnOnce(&mut Vec<u8>)) -> EncodedFrame {
     let mut writer = FrameWriter::new();
     writer.payload().push(MESSAGE);
     write(writer.payload());
     writer.finish(Opcode::Text)
 }
 
-fn parsed(message: &ParserMessage) -> Frame {
+fn parsed(message: &ParserMessage) -> EncodedFrame {
     match message {
         ParserMessage::Text(text) => engine_text(|out| out.extend_from_slice(text.as_bytes())),
-        ParserMessage::Binary(bytes) => Frame::binary(bytes),
+        ParserMessage::Binary(bytes) => EncodedFrame::binary(bytes),
     }
 }

@@ -22,14 +22,14 @@ use super::scan::Scanner;
 pub(crate) enum Envelope<'a> {
     /// An event. `id` is the JSON text of the id to answer under, `depth` how deeply the arguments are nested: their list,
     /// written out or not, is the first level.
-    Event { name: Cow<'a, str>, args: Args<'a>, id: Option<&'a str>, depth: usize },
+    Event { name: Cow<'a, str>, args: ArgumentText<'a>, id: Option<&'a str>, depth: usize },
     /// An answer to an event that this side sent.
-    Answer { id: u64, answer: Result<Args<'a>, &'a str>, depth: usize },
+    Answer { id: u64, answer: Result<ArgumentText<'a>, &'a str>, depth: usize },
 }
 
 /// The JSON text of an event's arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Args<'a> {
+pub(crate) enum ArgumentText<'a> {
     /// One argument.
     One(&'a str),
     /// Any number, as they stand between the brackets of an array.
@@ -40,9 +40,9 @@ pub(crate) enum Args<'a> {
 pub(crate) fn read(text: &str) -> Option<Envelope<'_>> {
     let fields = Fields::read(text)?;
     let (args, depth) = match (fields.data, fields.args) {
-        (Some(data), _) => (Args::One(data.text), data.depth + 1),
-        (None, Some(list)) => (Args::Many(between_brackets(list.text)?), list.depth),
-        (None, None) => (Args::Many(""), 1),
+        (Some(data), _) => (ArgumentText::One(data.text), data.depth + 1),
+        (None, Some(list)) => (ArgumentText::Many(between_brackets(list.text)?), list.depth),
+        (None, None) => (ArgumentText::Many(""), 1),
     };
     let id = fields.id.map(|id| id.text);
     match fields.event.map(|event| unquoted(event.text)) {
@@ -193,7 +193,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    fn event<'a>(name: &'a str, args: Args<'a>, id: Option<&'a str>) -> Option<Envelope<'a>> {
+    fn event<'a>(name: &'a str, args: ArgumentText<'a>, id: Option<&'a str>) -> Option<Envelope<'a>> {
         Some(Envelope::Event { name: name.into(), args, id, depth: 1 })
     }
 
@@ -205,44 +205,44 @@ mod tests {
 
     #[test]
     fn events_with_and_without_arguments() {
-        assert_eq!(read(r#"{"event":"a"}"#), event("a", Args::Many(""), None));
-        assert_eq!(read(r#"{"event":"a","data":null}"#), event("a", Args::One("null"), None));
-        assert_eq!(read(r#" { "event" : "a" , "data" : "1, 2" } "#), event("a", Args::One(r#""1, 2""#), None));
-        assert_eq!(read(r#"{"event":"a","args":[ 1, 2 ]}"#), event("a", Args::Many("1, 2"), None));
-        assert_eq!(read(r#"{"data":1,"event":"a"}"#), event("a", Args::One("1"), None));
-        assert_eq!(read(r#"{"event":"a","args":[1],"data":2}"#), event("a", Args::One("2"), None));
+        assert_eq!(read(r#"{"event":"a"}"#), event("a", ArgumentText::Many(""), None));
+        assert_eq!(read(r#"{"event":"a","data":null}"#), event("a", ArgumentText::One("null"), None));
+        assert_eq!(read(r#" { "event" : "a" , "data" : "1, 2" } "#), event("a", ArgumentText::One(r#""1, 2""#), None));
+        assert_eq!(read(r#"{"event":"a","args":[ 1, 2 ]}"#), event("a", ArgumentText::Many("1, 2"), None));
+        assert_eq!(read(r#"{"data":1,"event":"a"}"#), event("a", ArgumentText::One("1"), None));
+        assert_eq!(read(r#"{"event":"a","args":[1],"data":2}"#), event("a", ArgumentText::One("2"), None));
     }
 
     #[test]
     fn ids_are_numbers_or_strings_and_kept_as_they_came() {
         for id in ["0", "7", "-1", "1.50", "1e400", r#""x\"y""#, "123456789012345678901234567890"] {
-            assert_eq!(read(&format!(r#"{{"event":"a","id":{id}}}"#)), event("a", Args::Many(""), Some(id)));
+            assert_eq!(read(&format!(r#"{{"event":"a","id":{id}}}"#)), event("a", ArgumentText::Many(""), Some(id)));
         }
         for id in ["null", "true", "{}", "[1]"] {
-            assert_eq!(read(&format!(r#"{{"event":"a","id":{id}}}"#)), event("a", Args::Many(""), None));
+            assert_eq!(read(&format!(r#"{{"event":"a","id":{id}}}"#)), event("a", ArgumentText::Many(""), None));
         }
     }
 
     #[test]
     fn names_with_escapes_are_unescaped() {
-        assert_eq!(read(r#"{"event":"caf\u00e9 \"x\""}"#), event("café \"x\"", Args::Many(""), None));
-        assert_eq!(read(r#"{"ev\u0065nt":"a"}"#), event("a", Args::Many(""), None));
-        assert_eq!(read(r#"{"\"event\"":"b","event":"a","\\":1}"#), event("a", Args::Many(""), None));
+        assert_eq!(read(r#"{"event":"caf\u00e9 \"x\""}"#), event("café \"x\"", ArgumentText::Many(""), None));
+        assert_eq!(read(r#"{"ev\u0065nt":"a"}"#), event("a", ArgumentText::Many(""), None));
+        assert_eq!(read(r#"{"\"event\"":"b","event":"a","\\":1}"#), event("a", ArgumentText::Many(""), None));
     }
 
     #[test]
     fn of_duplicate_keys_the_last_counts() {
         let text = r#"{"event":"a","data":1,"event":"b","data":2}"#;
-        assert_eq!(read(text), event("b", Args::One("2"), None));
-        assert_eq!(read(r#"{"event":1,"event":"b"}"#), event("b", Args::Many(""), None));
+        assert_eq!(read(text), event("b", ArgumentText::One("2"), None));
+        assert_eq!(read(r#"{"event":1,"event":"b"}"#), event("b", ArgumentText::Many(""), None));
         assert_eq!(read(r#"{"event":"b","event":1}"#), None);
     }
 
     #[test]
     fn answers_are_told_from_events() {
         let answer = |answer, depth| Some(Envelope::Answer { id: 3, answer, depth });
-        assert_eq!(read(r#"{"id":3,"data":4}"#), answer(Ok(Args::One("4")), 1));
-        assert_eq!(read(r#"{"id":3}"#), answer(Ok(Args::Many("")), 1));
+        assert_eq!(read(r#"{"id":3,"data":4}"#), answer(Ok(ArgumentText::One("4")), 1));
+        assert_eq!(read(r#"{"id":3}"#), answer(Ok(ArgumentText::Many("")), 1));
         assert_eq!(read(r#"{"id":3,"error":{"code":"x"}}"#), answer(Err(r#"{"code":"x"}"#), 2));
         assert_eq!(read(r#"{"id":"three"}"#), None);
     }
@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn lone_surrogates_in_arguments_are_left_to_the_arguments() {
-        assert_eq!(read(r#"{"event":"a","data":"\ud800"}"#), event("a", Args::One(r#""\ud800""#), None));
+        assert_eq!(read(r#"{"event":"a","data":"\ud800"}"#), event("a", ArgumentText::One(r#""\ud800""#), None));
     }
 
     #[test]
@@ -340,8 +340,8 @@ mod tests {
             let ack = ack.map(|id| id.to_string());
             prop_assert_eq!(id, ack.as_deref());
             let read_args: Vec<Value> = match read_args {
-                Args::One(argument) => vec![serde_json::from_str(argument).expect("valid JSON")],
-                Args::Many(list) => serde_json::from_str(&format!("[{list}]")).expect("valid JSON"),
+                ArgumentText::One(argument) => vec![serde_json::from_str(argument).expect("valid JSON")],
+                ArgumentText::Many(list) => serde_json::from_str(&format!("[{list}]")).expect("valid JSON"),
             };
             prop_assert_eq!(read_args, args);
         }
@@ -352,7 +352,7 @@ mod tests {
             let mut text = Vec::new();
             write_answer(&mut text, &id.to_string(), &payload);
             let text = String::from_utf8(text).expect("JSON is UTF-8");
-            let Some(Envelope::Answer { id: read_id, answer: Ok(Args::One(read)), .. }) = read(&text) else {
+            let Some(Envelope::Answer { id: read_id, answer: Ok(ArgumentText::One(read)), .. }) = read(&text) else {
                 panic!("not an answer: {text}");
             };
             prop_assert_eq!(read_id, id);

@@ -36,16 +36,16 @@ impl FrameWriter {
         &mut self.0
     }
 
-    pub(crate) fn finish(mut self, opcode: Opcode) -> Frame {
+    pub(crate) fn finish(mut self, opcode: Opcode) -> EncodedFrame {
         let length = self.0.len() - HEADER_ROOM;
         let (header, size) = header(opcode, length);
         let start = HEADER_ROOM - size;
         self.0[start..HEADER_ROOM].copy_from_slice(&header[..size]);
         if length < SHARE_FROM {
-            Frame::Small { buffer: self.0, start }
+            EncodedFrame::Small { buffer: self.0, start }
         } else {
             // It may wait in outboxes for long, and should not take more memory there than it is worth.
-            Frame::Shared(match self.0.capacity() / 2 > self.0.len() {
+            EncodedFrame::Shared(match self.0.capacity() / 2 > self.0.len() {
                 true => Bytes::copy_from_slice(&self.0[start..]),
                 false => Bytes::from(self.0.into_vec()).slice(start..),
             })
@@ -85,16 +85,16 @@ pub(crate) fn control(opcode: Opcode, payload: &[u8]) -> SmallVec<[u8; 32]> {
 
 /// What goes out as one message: a frame, header and payload, the same bytes for every recipient.
 #[derive(Debug)]
-pub(crate) enum Frame {
+pub(crate) enum EncodedFrame {
     /// Small enough to be copied into each outbox.
     Small { buffer: Scratch, start: usize },
     /// Shared between the recipients, because copying would cost more.
     Shared(Bytes),
     /// A message of several frames that must stay together, or the header of a shared payload and that payload.
-    Several(Vec<Frame>),
+    Several(Vec<EncodedFrame>),
 }
 
-impl Frame {
+impl EncodedFrame {
     /// No frame at all.
     pub(crate) const NOTHING: Self = Self::Several(Vec::new());
 
@@ -162,13 +162,13 @@ mod tests {
     use super::*;
     use tokio_tungstenite::tungstenite::protocol::frame::{Frame as Parsed, FrameSocket};
 
-    fn bytes(frame: &Frame) -> Vec<u8> {
+    fn bytes(frame: &EncodedFrame) -> Vec<u8> {
         let mut bytes = Vec::new();
         frame.append_to(&mut bytes);
         bytes
     }
 
-    fn parsed(frame: &Frame) -> Parsed {
+    fn parsed(frame: &EncodedFrame) -> Parsed {
         FrameSocket::new(&*bytes(frame)).read(None).expect("a valid frame").expect("a whole frame")
     }
 
@@ -176,7 +176,7 @@ mod tests {
     fn shared_payloads_are_framed_without_a_copy() {
         for length in [0, 10, SHARE_FROM - 1, SHARE_FROM, 70_000] {
             let payload = Bytes::from(vec![7; length]);
-            let frame = Frame::binary(&payload);
+            let frame = EncodedFrame::binary(&payload);
             assert_eq!(parsed(&frame).payload(), &payload[..]);
             assert_eq!(frame.len(), bytes(&frame).len());
             let own = frames(&bytes(&frame)).map(|(is_text, payload)| (is_text, payload.len())).collect::<Vec<_>>();
@@ -189,7 +189,7 @@ mod tests {
         let mut writer = FrameWriter::new();
         writer.payload().reserve(64 * 1024);
         writer.payload().extend([b'x'; SHARE_FROM]);
-        let Frame::Shared(bytes) = writer.finish(Opcode::Text) else { panic!("a frame of this size is shared") };
+        let EncodedFrame::Shared(bytes) = writer.finish(Opcode::Text) else { panic!("a frame of this size is shared") };
         let bytes = bytes.try_into_mut().expect("nobody else has it");
         assert!(bytes.capacity() <= 2 * bytes.len(), "{}", bytes.capacity());
     }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use super::binary::Attachments;
 use super::encoding::Encoding;
-use super::frame::Frame;
+use super::frame::EncodedFrame;
 use super::parser::Parser;
 use super::payload::Payload;
 use super::scratch::Scratch;
 
 /// One message on its way out: an event with its encoded arguments, or a raw text or binary message.
 ///
-/// [`Adapter`](crate::adapter::Adapter)s see it in this neutral form; each wire form is made from it once, at first
+/// [`Adapter`](crate::hub::adapter::Adapter)s see it in this neutral form; each wire form is made from it once, at first
 /// need.
 #[derive(Debug)]
 pub struct Packet {
@@ -21,11 +21,11 @@ pub struct Packet {
     volatile: bool,
     /// Under which id the client is asked to answer.
     ack: Option<u64>,
-    envelope: OnceCell<Frame>,
-    engine: OnceCell<Frame>,
-    socketio: OnceCell<Frame>,
+    envelope: OnceCell<EncodedFrame>,
+    engine: OnceCell<EncodedFrame>,
+    socketio: OnceCell<EncodedFrame>,
     /// The form of the first parser that was asked for.
-    parsed: OnceCell<(Arc<dyn Parser>, Frame)>,
+    parsed: OnceCell<(Arc<dyn Parser>, EncodedFrame)>,
     /// The payload type that an event was made from, for debug builds to compare with a contract.
     #[cfg(debug_assertions)]
     payload_type: Option<&'static str>,
@@ -151,7 +151,12 @@ impl Packet {
     }
 
     /// What is sent to a client that reads this encoding. A packet stays within one namespace, so that each is made once.
-    pub(crate) fn with_frame<R>(&self, encoding: &Encoding, namespace: &str, send: impl FnOnce(&Frame) -> R) -> R {
+    pub(crate) fn with_frame<R>(
+        &self,
+        encoding: &Encoding,
+        namespace: &str,
+        send: impl FnOnce(&EncodedFrame) -> R,
+    ) -> R {
         let encode = || self.encode(encoding, namespace);
         match encoding {
             Encoding::Envelopes => send(self.envelope.get_or_init(encode)),
@@ -164,7 +169,7 @@ impl Packet {
         }
     }
 
-    fn encode(&self, encoding: &Encoding, namespace: &str) -> Frame {
+    fn encode(&self, encoding: &Encoding, namespace: &str) -> EncodedFrame {
         match &self.content {
             Content::Event { name, payload } => encoding.event(namespace, name.as_str(), payload, self.ack),
             Content::Text(message) => encoding.text(namespace, text(message)),

@@ -3,8 +3,8 @@
 //! `tests/node/codec.mjs` prints the packets and says what its lines are; `tests/run` runs it and these tests.
 
 use super::encoding::Encoding;
-use super::engine::{self, Body, Packet};
-use super::frame::{Frame, frames};
+use super::engineio::{self, Body, EnginePacket};
+use super::frame::{EncodedFrame, frames};
 use super::msgpack::MsgpackParser;
 use super::parser::{Parser, ParserMessage};
 use super::payload::Payload;
@@ -61,14 +61,14 @@ fn with_placeholders(value: &Value, number: &mut usize) -> Value {
     }
 }
 
-fn bytes(frame: &Frame) -> Vec<u8> {
+fn bytes(frame: &EncodedFrame) -> Vec<u8> {
     let mut bytes = Vec::new();
     frame.append_to(&mut bytes);
     bytes
 }
 
 /// The messages in a frame: texts without the Engine.IO type, and binary ones.
-fn messages(frame: &Frame) -> Vec<Value> {
+fn messages(frame: &EncodedFrame) -> Vec<Value> {
     frames(&bytes(frame))
         .map(|(is_text, payload)| match is_text {
             true => std::str::from_utf8(&payload[1..]).expect("text").into(),
@@ -84,13 +84,13 @@ fn engine_packets() {
         let mut waiting = Vec::new();
         for frame in line["frames"].as_array().expect("a list") {
             let frame = match binary(frame) {
-                Some(bytes) => Frame::binary(&bytes),
-                None => Frame::text(frame.as_str().expect("a text")),
+                Some(bytes) => EncodedFrame::binary(&bytes),
+                None => EncodedFrame::text(frame.as_str().expect("a text")),
             };
             frame.append_to(&mut waiting);
         }
         let mut body = Vec::new();
-        engine::write_body(&mut body, &waiting);
+        engineio::write_body(&mut body, &waiting);
         assert_eq!(std::str::from_utf8(&body).expect("text"), line["payload"].as_str().expect("a text"));
 
         // A text that has the separator in it is cut in two in a body, by the reference as well.
@@ -99,19 +99,19 @@ fn engine_packets() {
         if is_cut {
             continue;
         }
-        let read: Vec<_> = Body::new(body.into()).expect("text").map(|packet| engine::read(&packet)).collect();
+        let read: Vec<_> = Body::new(body.into()).expect("text").map(|packet| engineio::read(&packet)).collect();
         assert_eq!(read.len(), packets.len());
         for (read, packet) in read.into_iter().zip(packets) {
             let data = packet["data"].as_str().unwrap_or_default();
             let expected = match (packet["type"].as_str().expect("a type"), binary(&packet["data"])) {
-                ("message", Some(bytes)) => Packet::Binary(bytes),
-                ("message", None) => Packet::Text(data.into()),
-                ("close", _) => Packet::Close,
-                ("ping", _) if data == "probe" => Packet::Probe,
-                ("ping", _) => Packet::Ping,
-                ("pong", _) => Packet::Pong,
-                ("upgrade", _) => Packet::Upgrade,
-                _ => Packet::Ignored,
+                ("message", Some(bytes)) => EnginePacket::Binary(bytes),
+                ("message", None) => EnginePacket::Text(data.into()),
+                ("close", _) => EnginePacket::Close,
+                ("ping", _) if data == "probe" => EnginePacket::Probe,
+                ("ping", _) => EnginePacket::Ping,
+                ("pong", _) => EnginePacket::Pong,
+                ("upgrade", _) => EnginePacket::Upgrade,
+                _ => EnginePacket::Ignored,
             };
             assert_eq!(read, Ok(expected), "{packet}");
         }

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{key, unique};
-use crate::socket::SocketId;
+use crate::hub::socket::SocketId;
 use crate::wire::binary::Binary;
 
 /// Where the schemas of a document are.

@@ -6,7 +6,7 @@ use ts_rs::{Config, TS, TypeVisitor};
 
 use super::format;
 use crate::contract::Describe;
-use crate::socket::SocketId;
+use crate::hub::socket::SocketId;
 use crate::wire::binary::Binary;
 
 /// Declares a type, with everything that it consists of.

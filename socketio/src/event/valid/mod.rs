@@ -43,7 +43,7 @@ const MAX_VIOLATIONS: usize = 32;
 /// `Option<Valid<T>>` may be missing, and with `Result<Valid<T>, PayloadError>` a handler deals with a bad payload itself.
 ///
 /// Rules that need a context, `#[garde(context(Limits))]`, are given the hub's [`State`](crate::State) of that type. A hub without it
-/// is an error of [`build`](crate::Builder::build).
+/// is an error of [`build`](crate::HubBuilder::build).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Valid<T>(T);
 

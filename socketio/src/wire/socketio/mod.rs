@@ -42,7 +42,7 @@ pub(crate) enum Kind {
 
 /// A packet as it was received, borrowed from its text. The JSON is well-formed and of the packet's kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Packet<'a> {
+pub(crate) struct SocketIoPacket<'a> {
     pub(crate) kind: Kind,
     /// How many binary messages belong to it.
     pub(crate) attachments: usize,
@@ -64,7 +64,7 @@ pub(crate) struct Packet<'a> {
 pub(crate) struct Invalid;
 
 /// Reads a packet that has at most `max_attachments`.
-pub(crate) fn read(text: &str, max_attachments: usize) -> Result<Packet<'_>, Invalid> {
+pub(crate) fn read(text: &str, max_attachments: usize) -> Result<SocketIoPacket<'_>, Invalid> {
     let (kind, rest) = text.split_at_checked(1).ok_or(Invalid)?;
     let (kind, is_binary) = match kind {
         "0" => (Kind::Connect, false),
@@ -90,7 +90,8 @@ pub(crate) fn read(text: &str, max_attachments: usize) -> Result<Packet<'_>, Inv
     };
     let (id, json) = split_digits(rest);
     let id = Some(id).filter(|id| !id.is_empty());
-    let mut packet = Packet { kind, attachments, namespace, id, json, name: Cow::Borrowed(""), args: "", depth: 1 };
+    let mut packet =
+        SocketIoPacket { kind, attachments, namespace, id, json, name: Cow::Borrowed(""), args: "", depth: 1 };
     packet.read_json().ok_or(Invalid)?;
     Ok(packet)
 }
@@ -100,7 +101,7 @@ fn split_digits(text: &str) -> (&str, &str) {
     text.split_at(end)
 }
 
-impl<'a> Packet<'a> {
+impl<'a> SocketIoPacket<'a> {
     /// Finds the parts of the JSON. `None`: it is not what such a packet has.
     fn read_json(&mut self) -> Option<()> {
         let mut scanner = Scanner::new(self.json);
@@ -208,11 +209,16 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    fn packet<'a>(kind: Kind, namespace: &'a str, id: Option<&'a str>, json: &'a str) -> Result<Packet<'a>, Invalid> {
-        read_as(Packet { kind, attachments: 0, namespace, id, json, name: "".into(), args: "", depth: 1 })
+    fn packet<'a>(
+        kind: Kind,
+        namespace: &'a str,
+        id: Option<&'a str>,
+        json: &'a str,
+    ) -> Result<SocketIoPacket<'a>, Invalid> {
+        read_as(SocketIoPacket { kind, attachments: 0, namespace, id, json, name: "".into(), args: "", depth: 1 })
     }
 
-    fn read_as(mut packet: Packet<'_>) -> Result<Packet<'_>, Invalid> {
+    fn read_as(mut packet: SocketIoPacket<'_>) -> Result<SocketIoPacket<'_>, Invalid> {
         packet.read_json().map(|()| packet).ok_or(Invalid)
     }
 

@@ -1,0 +1,129 @@
+//! [`ClientTransport`]: how a connection's bytes travel, by WebSocket or by HTTP long-polling.
+
+use std::io;
+use std::task::{Context, Poll};
+
+use super::handle::ConnectionHandle;
+use super::outbox::{Batch, Load};
+use super::polling::Polling;
+use super::stream::Writer;
+use super::websocket::{Message, ReadBuffer, WebSocketTransport};
+use crate::event::disconnect::Disconnect;
+
+#[allow(clippy::large_enum_variant, reason = "nearly all connections have the large one")]
+pub(super) enum ClientTransport {
+    WebSocket(WebSocketTransport),
+    Polling(Box<Polling>),
+}
+
+impl ClientTransport {
+    pub(super) fn polling(&mut self) -> Option<&mut Polling> {
+        match self {
+            Self::Polling(polling) => Some(polling),
+            Self::WebSocket(_) => None,
+        }
+    }
+
+    /// The next message. An error ends the connection.
+    pub(super) fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+        received: &mut ReadBuffer,
+    ) -> Poll<Result<Message, Disconnect>> {
+        match self {
+            Self::WebSocket(websocket) => websocket.poll_next(context, received),
+            Self::Polling(polling) => polling.poll_next().map(Ok),
+        }
+    }
+
+    /// Keeps what was received and is not wanted now for later.
+    pub(super) fn keep(&mut self, received: &mut ReadBuffer) {
+        if let Self::WebSocket(websocket) = self {
+            websocket.keep(received);
+        }
+    }
+
+    /// Writes what the handle has, as far as the client takes it. `Ready`: all of it is written. `last`: nothing comes after
+    /// it.
+    pub(super) fn poll_write(
+        &mut self,
+        context: &mut Context<'_>,
+        handle: &ConnectionHandle,
+        last: bool,
+    ) -> Poll<io::Result<()>> {
+        match self {
+            Self::WebSocket(websocket) => websocket.poll_write(context, Some(handle)),
+            Self::Polling(polling) => polling.poll_write(context, handle, last),
+        }
+    }
+
+    /// What others can write to the client with, if they can.
+    pub(super) fn take_writer(&mut self) -> Option<Writer> {
+        match self {
+            Self::WebSocket(websocket) => websocket.take_writer(),
+            Self::Polling(_) => None,
+        }
+    }
+
+    /// Goes on with what others have begun to write, while nothing else was being written.
+    pub(super) fn go_on(&mut self, batch: Batch) {
+        if let Self::WebSocket(websocket) = self {
+            websocket.go_on(batch);
+        }
+    }
+
+    /// What the client has not taken yet.
+    pub(super) fn load(&self) -> Load {
+        match self {
+            Self::WebSocket(websocket) => websocket.load(),
+            // What is taken out of the handle goes into the answer of a poll.
+            Self::Polling(_) => Load::default(),
+        }
+    }
+
+    /// Whether the client could take something now, if nothing were in its way.
+    pub(super) fn can_take(&self) -> bool {
+        match self {
+            Self::WebSocket(_) => true,
+            Self::Polling(polling) => polling.is_polled(),
+        }
+    }
+
+    /// Whether the client has shown signs of life that were no messages.
+    pub(super) fn take_alive(&mut self) -> bool {
+        match self {
+            Self::WebSocket(websocket) => websocket.take_alive(),
+            Self::Polling(_) => false,
+        }
+    }
+
+    /// Puts bytes behind what is being written: a frame of this side's own.
+    pub(super) fn append(&mut self, frame: &[u8]) {
+        match self {
+            Self::WebSocket(websocket) => websocket.append(frame),
+            Self::Polling(polling) => polling.append(frame),
+        }
+    }
+
+    /// Reads and forgets. `Ready`: the client has closed its side.
+    pub(super) fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::WebSocket(websocket) => websocket.poll_discard(context),
+            Self::Polling(_) => Poll::Ready(()),
+        }
+    }
+
+    /// Gives memory back that an idle connection has no use for.
+    pub(super) fn shrink(&mut self) {
+        if let Self::WebSocket(websocket) = self {
+            websocket.shrink();
+        }
+    }
+
+    pub(super) fn shut(&mut self, context: &mut Context<'_>) {
+        match self {
+            Self::WebSocket(websocket) => websocket.shut(context),
+            Self::Polling(polling) => polling.shut(),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What one connection's task has for other clients goes out when its scope ends: once for each of them, however many messages
+//! it had, and without waking their tasks where the kernel takes it at once.
+//!
+//! A scope is one poll of a connection's task. Who sends outside of one, on a task of the application's, wakes the
+//! receiver's.
+
+use std::cell::RefCell;
+use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::peer::Peer;
+
+/// How many clients one task writes to before it lets others run.
+const GROUP: usize = 64;
+
+/// How many scopes a thread numbers before it takes another range of numbers.
+const RANGE: u64 = 1 << 32;
+
+static RANGES: AtomicU64 = AtomicU64::new(1);
+
+thread_local! {
+    static CURRENT: RefCell<Current> = const { RefCell::new(Current { is_open: false, number: 0, peers: Vec::new() }) };
+}
+
+/// Which scope it is: no other has the same number.
+pub(super) type Number = NonZeroU64;
+
+/// The scope on this thread.
+struct Current {
+    is_open: bool,
+    number: u64,
+    /// Those that something waits for until it ends.
+    peers: Vec<Arc<Peer>>,
+}
+
+impl Current {
+    fn begin(&mut self) {
+        self.is_open = true;
+        // At first, and when a range is used up.
+        if self.number.is_multiple_of(RANGE) {
+            self.number = RANGES.fetch_add(1, Ordering::Relaxed) * RANGE;
+        }
+        self.number += 1;
+    }
+}
+
+/// The scope of a connection, for as long as it lives.
+pub(super) struct FlushScope;
+
+impl FlushScope {
+    pub(super) fn begin() -> Self {
+        CURRENT.with_borrow_mut(Current::begin);
+        Self
+    }
+}
+
+impl Drop for FlushScope {
+    fn drop(&mut self) {
+        let mut peers = CURRENT.with_borrow_mut(|scope| {
+            scope.is_open = false;
+            std::mem::take(&mut scope.peers)
+        });
+        // The first ones here, the others beside, by whichever thread has time.
+        while peers.len() > GROUP {
+            let group = Group(peers.split_off(peers.len() - GROUP));
+            tokio::spawn(async move { drop(group) });
+        }
+        flush(&peers);
+        peers.clear();
+        // The next scope has use for its memory.
+        peers.shrink_to(GROUP);
+        CURRENT.with_borrow_mut(|scope| scope.peers = peers);
+    }
+}
+
+/// Clients that are written to when it is dropped: also where a runtime that shuts down does not run its task any more.
+struct Group(Vec<Arc<Peer>>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        flush(&self.0);
+    }
+}
+
+fn flush(peers: &[Arc<Peer>]) {
+    peers.iter().for_each(|peer| peer.handle.flush());
+}
+
+/// The scope on this thread, if there is one.
+pub(super) fn current() -> Option<Number> {
+    CURRENT.with_borrow(|scope| if scope.is_open { NonZeroU64::new(scope.number) } else { None })
+}
+
+/// Has a client's handle flushed when this scope ends.
+pub(super) fn flush_later(peer: &Arc<Peer>) {
+    CURRENT.with_borrow_mut(|scope| scope.peers.push(Arc::clone(peer)));
+}

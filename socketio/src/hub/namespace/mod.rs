@@ -1,0 +1,257 @@
+//! [`Namespace`]: a separate event space, with the verbs that hubs share.
+
+pub(crate) mod inner;
+pub(crate) mod pattern;
+pub(crate) mod registry;
+pub(crate) mod rooms;
+
+use serde::Serialize;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::connection::engineio::Flavour;
+use crate::event::listener::{EventPayload, ListenerHandle, ListenerOutput};
+use crate::event::message::{IntoMessage, Request};
+use crate::hub::selection::{EmitError, Selection};
+use crate::hub::socket::Socket;
+use crate::hub::socket::answer::FromAnswer;
+use crate::hub::socket::answers::AckStream;
+use crate::hub::socket::events::fired;
+use crate::hub::socket::remote::RemoteSocket;
+use crate::hub::{Core, Hub};
+use crate::transport::engine_routes::EngineRoutes;
+use crate::transport::websocket::WebSocketRoute;
+use inner::NamespaceInner;
+
+/// A separate event namespace: its sockets, rooms, handlers and listeners are its own. A cheap handle.
+///
+/// A [`Hub`] dereferences to its namespace `/`; [`Hub::of`] gives the others.
+#[derive(Clone)]
+pub struct Namespace {
+    core: Arc<Core>,
+    namespace: Arc<NamespaceInner>,
+}
+
+impl Namespace {
+    pub(crate) fn new(core: Arc<Core>, namespace: Arc<NamespaceInner>) -> Self {
+        Self { core, namespace }
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    #[cfg(test)]
+    fn namespace_inner(&self) -> &Arc<NamespaceInner> {
+        &self.namespace
+    }
+
+    /// The namespace's path.
+    pub fn path(&self) -> &str {
+        self.namespace.path()
+    }
+
+    /// The route for plain WebSocket clients, to be mounted in an axum router.
+    pub fn websocket(&self) -> WebSocketRoute {
+        WebSocketRoute::new(Hub::from_core(&self.core), Arc::clone(&self.namespace))
+    }
+
+    /// The routes for Engine.IO clients without Socket.IO, at a path such as `/engine.io/`, to be merged into an axum router.
+    /// Each session is a socket of this namespace: its messages are `message` events, and `emit(text)` or `emit(bytes)` answers.
+    pub fn engine(&self, path: impl AsRef<str>) -> EngineRoutes {
+        EngineRoutes::new(Hub::from_core(&self.core), Arc::clone(&self.namespace), Flavour::Bare, path.as_ref())
+    }
+
+    /// Calls `listener` for events of this name, after the table's handler and the socket's own listeners, in order of
+    /// registration. It may be sync or async; a sync one runs on the connection's task and must not block.
+    ///
+    /// ```
+    /// # let hub = socketio::Hub::builder().build()?;
+    /// use socketio::EventPayload;
+    ///
+    /// hub.on("note", |payload: EventPayload| println!("{}", payload.socket_id));
+    /// let handle = hub.on("task", |payload: EventPayload| async move {
+    ///     let _ = payload.ack().send("done");
+    /// });
+    /// handle.off();
+    /// # Ok::<(), socketio::BuildError>(())
+    /// ```
+    ///
+    /// A listener that keeps something of its own clones it for each call: `move |payload| { let db = db.clone(); async
+    /// move { … } }`.
+    pub fn on<F, R, M>(&self, event: impl AsRef<str>, listener: F) -> ListenerHandle
+    where
+        F: Fn(EventPayload) -> R + Send + Sync + 'static,
+        R: ListenerOutput<M>,
+    {
+        self.namespace.listeners().add(event.as_ref(), false, listener)
+    }
+
+    /// Emits to the socket with this id.
+    ///
+    /// # Errors
+    ///
+    /// There is none, its client takes no message now, or the payload does not serialize.
+    pub fn emit_to(&self, id: impl AsRef<str>, message: impl IntoMessage) -> Result<(), EmitError> {
+        self.namespace.adapter().emit_to(&message.into_packet()?, id.as_ref())
+    }
+
+    /// Emits to several sockets. One that can't be reached is no error.
+    ///
+    /// # Errors
+    ///
+    /// The payload does not serialize.
+    pub fn emit_to_list<I>(&self, ids: I, message: impl IntoMessage) -> Result<(), EmitError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        let packet = message.into_packet()?;
+        for id in ids {
+            let _ = self.namespace.adapter().emit_to(&packet, id.as_ref());
+        }
+        Ok(())
+    }
+
+    /// Emits to everyone.
+    ///
+    /// # Errors
+    ///
+    /// The payload does not serialize.
+    pub fn broadcast(&self, message: impl IntoMessage) -> Result<(), EmitError> {
+        self.everyone().emit(message)
+    }
+
+    /// The same as [`broadcast`](Self::broadcast), under the name that Socket.IO has for it.
+    ///
+    /// # Errors
+    ///
+    /// The payload does not serialize.
+    pub fn emit(&self, message: impl IntoMessage) -> Result<(), EmitError> {
+        self.broadcast(message)
+    }
+
+    /// Queues an event on every connected socket as if its client had sent it. See [`Socket::fire`].
+    ///
+    /// # Errors
+    ///
+    /// `data` does not serialize.
+    pub fn fire(&self, event: impl AsRef<str>, data: impl Serialize) -> Result<(), EmitError> {
+        let (name, text) = fired(event.as_ref(), &data)?;
+        for socket in self.namespace.registry().all().iter().filter(|socket| socket.is_connected()) {
+            let _ = socket.fire_encoded(&name, &text);
+        }
+        Ok(())
+    }
+
+    fn everyone(&self) -> Selection<'_> {
+        Selection::all(&self.namespace, None)
+    }
+
+    /// Selects the members of a room.
+    pub fn to(&self, room: impl AsRef<str>) -> Selection<'_> {
+        self.everyone().to(room)
+    }
+
+    /// The same as [`to`](Self::to): a namespace has no self to leave out.
+    pub fn within(&self, room: impl AsRef<str>) -> Selection<'_> {
+        self.everyone().within(room)
+    }
+
+    /// Selects everyone but the members of a room.
+    pub fn except(&self, room: impl AsRef<str>) -> Selection<'_> {
+        self.everyone().except(room)
+    }
+
+    /// Selects everyone on this server.
+    pub fn local(&self) -> Selection<'_> {
+        self.everyone().local()
+    }
+
+    /// Selects everyone; what is emitted is dropped for clients that can't take it now.
+    pub fn volatile(&self) -> Selection<'_> {
+        self.everyone().volatile()
+    }
+
+    /// Selects everyone, for [`emit_with_ack`](Selection::emit_with_ack) and [`request`](Selection::request) with another timeout
+    /// than the hub's.
+    pub fn timeout(&self, timeout: Duration) -> Selection<'_> {
+        self.everyone().timeout(timeout)
+    }
+
+    /// Emits to everyone on this server, and waits for all answers; see [`Selection::emit_with_ack`].
+    ///
+    /// # Errors
+    ///
+    /// The payload does not serialize, or it is no event.
+    pub fn emit_with_ack<T: FromAnswer>(&self, message: impl IntoMessage) -> AckStream<T> {
+        self.everyone().emit_with_ack(message)
+    }
+
+    /// Asks everyone on this server, and waits for the answers that belong to the question; see [`Selection::request`].
+    ///
+    /// # Errors
+    ///
+    /// The payload does not serialize.
+    pub fn request<Q>(&self, question: &Q) -> AckStream<Q::Answer>
+    where
+        Q: Request<Answer: FromAnswer> + Serialize,
+    {
+        self.everyone().request(question)
+    }
+
+    /// Lets everyone join rooms.
+    pub fn sockets_join<I>(&self, rooms: I)
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        self.everyone().sockets_join(rooms);
+    }
+
+    /// Lets everyone leave rooms.
+    pub fn sockets_leave<I>(&self, rooms: I)
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        self.everyone().sockets_leave(rooms);
+    }
+
+    /// [Disconnects](Socket::disconnect) everyone.
+    pub fn disconnect_sockets(&self) {
+        self.everyone().disconnect_sockets();
+    }
+
+    /// What is known of everyone; see [`Selection::fetch_sockets`].
+    pub fn fetch_sockets(&self) -> impl Future<Output = Vec<RemoteSocket>> + Send + use<> {
+        self.everyone().fetch_sockets()
+    }
+
+    /// The connected socket with this id.
+    pub fn socket(&self, id: impl AsRef<str>) -> Option<Socket> {
+        self.namespace.registry().get(id.as_ref()).filter(Socket::is_connected)
+    }
+
+    /// The sockets that are connected now.
+    pub fn sockets(&self) -> Vec<Socket> {
+        self.everyone().sockets()
+    }
+
+    /// How many sockets are connected.
+    pub fn len(&self) -> usize {
+        self.namespace.registry().len()
+    }
+
+    /// Whether no socket is connected.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl fmt::Debug for Namespace {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Namespace").field("path", &self.path()).field("len", &self.len()).finish()
+    }
+}

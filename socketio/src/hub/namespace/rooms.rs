@@ -1,0 +1,58 @@
+//! Who is where: the members of a namespace and of its rooms.
+//!
+//! Members lie densely in a set that is shared with whoever fans a message out at that moment, so that no lock is held
+//! meanwhile: a change makes a copy only if a fan-out is under way.
+
+use indexmap::IndexSet;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use crate::hub::socket::Socket;
+
+/// A set of sockets as it was at one moment.
+pub(crate) type Members = Arc<IndexSet<Socket>>;
+
+/// How many locks the rooms are spread over.
+const SHARDS: usize = 16;
+
+/// The rooms of a namespace.
+#[derive(Default)]
+pub(crate) struct Rooms {
+    shards: [Mutex<HashMap<Arc<str>, Members>>; SHARDS],
+    hasher: RandomState,
+}
+
+impl Rooms {
+    fn shard(&self, room: &str) -> &Mutex<HashMap<Arc<str>, Members>> {
+        &self.shards[self.hasher.hash_one(room) as usize % SHARDS]
+    }
+
+    /// Adds a socket to a room and gives back the room's name as all its members keep it.
+    pub(crate) fn join(&self, room: &str, socket: &Socket) -> Arc<str> {
+        let mut shard = self.shard(room).lock();
+        let name = match shard.get_key_value(room) {
+            Some((name, _)) => Arc::clone(name),
+            None => room.into(),
+        };
+        Arc::make_mut(shard.entry(Arc::clone(&name)).or_default()).insert(socket.clone());
+        name
+    }
+
+    pub(crate) fn leave(&self, room: &str, socket: &Socket) {
+        let mut shard = self.shard(room).lock();
+        let Some(members) = shard.get_mut(room) else { return };
+        Arc::make_mut(members).swap_remove(socket);
+        if members.is_empty() {
+            shard.remove(room);
+            if shard.is_empty() {
+                shard.shrink_to_fit();
+            }
+        }
+    }
+
+    pub(crate) fn members(&self, room: &str) -> Option<Members> {
+        self.shard(room).lock().get(room).cloned()
+    }
+}

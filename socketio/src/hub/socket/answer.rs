@@ -1,0 +1,157 @@
+//! A client's answer: what was received, and what it is decoded as.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::requests::AckError;
+use crate::event::ack::Args;
+use crate::event::context::RawArgs;
+use crate::event::error::{EventError, PayloadError};
+use crate::wire::binary::Attachments;
+use crate::wire::envelope::ArgumentText;
+
+/// An answer, apart from the text that it came in.
+#[derive(Debug)]
+pub(crate) enum ReceivedAnswer {
+    One(String),
+    Many(String, Option<Attachments>),
+    Failed(String),
+    /// One that is nested too deeply to be looked at.
+    TooDeep,
+}
+
+impl ReceivedAnswer {
+    pub(super) fn decode<T: FromAnswer>(&self) -> Result<T, AckError> {
+        let args = match self {
+            Self::One(text) => RawArgs::new(ArgumentText::One(text), None),
+            Self::Many(text, attachments) => RawArgs::new(ArgumentText::Many(text), attachments.as_ref()),
+            Self::Failed(error) => return Err(AckError::Failed(EventError::from_client(error))),
+            Self::TooDeep => return Err(PayloadError::too_deep().into()),
+        };
+        match failure(args.json()) {
+            Some(error) => Err(AckError::Failed(error)),
+            None => Ok(T::from_answer(args)?),
+        }
+    }
+}
+
+/// The error in arguments that are one, as this crate writes it into the ack of a Socket.IO client:
+/// `{"error": {"code": …, "message": …}}`, and nothing beside `error`.
+pub(crate) fn failure(args: &str) -> Option<EventError> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Failure {
+        error: Map<String, Value>,
+    }
+    // A struct is decoded from an array, too.
+    if !args.trim_start().starts_with('{') {
+        return None;
+    }
+    let Failure { error } = serde_json::from_str(args).ok()?;
+    let is_error = ["code", "message"].iter().all(|field| error.get(*field).is_some_and(Value::is_string));
+    is_error.then(|| EventError::from_fields(error))
+}
+
+/// What a client's answer can be decoded as: every type that implements [`DeserializeOwned`], and [`Args`] of up to eight of
+/// them.
+///
+/// | type | is |
+/// | --- | --- |
+/// | `T: DeserializeOwned` | the answer's first argument; others are ignored |
+/// | `Option<T>` | an answer that may be `null` or without arguments |
+/// | `()` | an answer without arguments, or `null` |
+/// | `Args<(A, B, …)>` | an answer of several arguments |
+///
+/// An answer of the one argument `{"error": {"code": "…", "message": "…"}}` is a client's [error](crate::AckError::Failed),
+/// whatever is asked for.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be the answer of a client",
+    label = "not decoded from an answer",
+    note = "help: derive `serde::Deserialize` for it, without borrowing from what is received; or ask for `()`, `Option<T>`, or \
+            `Args<(A, B)>` of such types"
+)]
+pub trait FromAnswer: Sized {
+    /// Decodes an answer from its arguments.
+    ///
+    /// # Errors
+    ///
+    /// They are something else.
+    fn from_answer(args: RawArgs<'_>) -> Result<Self, PayloadError>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned> FromAnswer for T {
+    fn from_answer(args: RawArgs<'_>) -> Result<Self, PayloadError> {
+        // An answer without arguments is what a handler of `()` gives.
+        if args.json().is_empty()
+            && let Ok(nothing) = serde_json::from_str("null")
+        {
+            return Ok(nothing);
+        }
+        args.first()
+    }
+}
+
+macro_rules! several {
+    ($(($($value:ident),*))*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<$($value: DeserializeOwned),*> FromAnswer for Args<($($value,)*)> {
+            fn from_answer(args: RawArgs<'_>) -> Result<Self, PayloadError> {
+                let mut remaining = args.remaining();
+                Ok(Self(($(remaining.next::<$value>()?,)*)))
+            }
+        }
+    )*};
+}
+
+several! {
+    (A) (A, B) (A, B, C) (A, B, C, D)
+    (A, B, C, D, E) (A, B, C, D, E, F) (A, B, C, D, E, F, G) (A, B, C, D, E, F, G, H)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_told_from_an_answer_that_has_one() {
+        let error =
+            failure(r#" { "error": {"message": "not n\u006fw", "code": "busy", "path": "a.b", "data": 3, "x": 4} }"#);
+        let error = error.expect("an error");
+        assert_eq!((error.code(), error.message(), error.path()), ("busy", "not now", Some("a.b")));
+        assert_eq!(error.data(), Some(&3.into()));
+        for answer in [
+            "",
+            "null",
+            "3",
+            r#""error""#,
+            "{}",
+            r#"{"error":null}"#,
+            r#"{"error":"busy"}"#,
+            r#"{"error":{"code":"busy"}}"#,
+            r#"{"error":{"code":1,"message":"not now"}}"#,
+            r#"{"error":["busy","not now"]}"#,
+            r#"[{"code":"busy","message":"not now"}]"#,
+            r#"{"error":{"code":"busy","message":"not now"},"more":1}"#,
+            r#"{"more":1,"error":{"code":"busy","message":"not now"}}"#,
+            r#"{"error":{"code":"busy","message":"not now"}},2"#,
+        ] {
+            assert!(failure(answer).is_none(), "{answer}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_one_argument_or_several_or_nothing() {
+        let many = |text: &str| ReceivedAnswer::Many(text.to_owned(), None);
+        assert_eq!(many("3, 4").decode::<u8>().expect("the first"), 3);
+        assert_eq!(many("3, \"x\"").decode::<Args<(u8, String)>>().expect("both"), Args((3, "x".to_owned())));
+        assert_eq!(many("3").decode::<Args<(u8, Option<u8>)>>().expect("one"), Args((3, None)));
+        assert_eq!(ReceivedAnswer::One("[3]".to_owned()).decode::<Args<([u8; 1],)>>().expect("one"), Args(([3],)));
+        assert_eq!(many("").decode::<Option<u8>>().expect("none"), None);
+        assert_eq!(many("null").decode::<Option<u8>>().expect("none"), None);
+        many("").decode::<()>().expect("nothing");
+        let missing = many("3").decode::<Args<(u8, u8)>>();
+        assert!(matches!(missing, Err(AckError::Payload(error)) if error.argument() == 1));
+    }
+}

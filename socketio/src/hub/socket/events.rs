@@ -1,0 +1,184 @@
+//! Listeners of single sockets, and events that the server brings about.
+
+use bytes::Bytes;
+use serde::Serialize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use super::Socket;
+use crate::connection::handle::Command;
+use crate::event::context::RawArgs;
+use crate::event::dispatch;
+use crate::event::error::{EventError, shortened};
+use crate::event::incoming::{EventKind, ReceivedEvent};
+use crate::event::listener::{EventPayload, ListenerHandle, ListenerOutput, Listeners};
+use crate::event::message::check_name;
+use crate::event::middleware::{self, EventMiddleware, IncomingEvent, Next};
+use crate::hub::selection::EmitError;
+use crate::wire::envelope::ArgumentText;
+use crate::wire::packet::Packet;
+use crate::wire::payload::Payload;
+
+/// Hears what is emitted to a socket.
+pub(super) type OutgoingListener = Arc<dyn Fn(&str, RawArgs<'_>) + Send + Sync>;
+
+/// Events and listeners of this socket.
+impl Socket {
+    /// Calls `listener` for events of this name that come from this socket, after the table's handler and before the
+    /// hub's listeners.
+    pub fn on<F, R, M>(&self, event: impl AsRef<str>, listener: F) -> ListenerHandle
+    where
+        F: Fn(EventPayload) -> R + Send + Sync + 'static,
+        R: ListenerOutput<M>,
+    {
+        self.own_listeners().add(event.as_ref(), false, listener)
+    }
+
+    /// The same for the next such event only.
+    pub fn once<F, R, M>(&self, event: impl AsRef<str>, listener: F) -> ListenerHandle
+    where
+        F: Fn(EventPayload) -> R + Send + Sync + 'static,
+        R: ListenerOutput<M>,
+    {
+        self.own_listeners().add(event.as_ref(), true, listener)
+    }
+
+    /// Calls `listener` for every event that this socket's client sends, whatever its name, before all others that hear it. An
+    /// event that nobody else hears still counts as unknown.
+    pub fn on_any<F, R, M>(&self, listener: F) -> ListenerHandle
+    where
+        F: Fn(EventPayload) -> R + Send + Sync + 'static,
+        R: ListenerOutput<M>,
+    {
+        self.own_listeners().add_any(listener)
+    }
+
+    /// Calls `listener` with name and arguments of everything that is emitted to this socket, by whatever verb; text and binary
+    /// messages have the name `message`. It is called on the task that emits, and must return at once.
+    pub fn on_any_outgoing(&self, listener: impl Fn(&str, RawArgs<'_>) + Send + Sync + 'static) {
+        let listener: OutgoingListener = Arc::new(listener);
+        self.with_side(|side| {
+            let known = side.outgoing.take();
+            side.outgoing = Some(known.iter().flat_map(|known| known.iter()).cloned().chain([listener]).collect());
+        });
+        self.0.has_outgoing.store(true, Ordering::Release);
+    }
+
+    /// Tells the listeners to what is sent.
+    pub(super) fn tell_outgoing(&self, packet: &Packet) {
+        if !self.0.has_outgoing.load(Ordering::Acquire) {
+            return;
+        }
+        let Some(listeners) = self.0.side.lock().as_ref().and_then(|side| side.outgoing.clone()) else { return };
+        let (json, attachments) = packet.args();
+        let args = RawArgs::new(ArgumentText::Many(&json), attachments.as_ref());
+        for listener in listeners.iter() {
+            let name = packet.name().unwrap_or("message");
+            if catch_unwind(AssertUnwindSafe(|| listener(name, args))).is_err() {
+                tracing::error!(socket = %self.id(), event = shortened(name), "a listener to outgoing events panicked");
+                self.report(EventError::internal().with_event(name));
+            }
+        }
+    }
+
+    /// Calls `middleware` around each event that this socket's client sends, after that of the namespace; see
+    /// [`NamespaceBuilder::event_middleware`](crate::NamespaceBuilder::event_middleware).
+    pub fn event_middleware<F, R, E>(&self, middleware: F)
+    where
+        F: Fn(IncomingEvent, Next) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<EventError>,
+    {
+        let middleware = middleware::event_middleware(middleware);
+        self.with_side(|side| side.event_middleware.push(middleware));
+        self.0.has_middleware.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn own_middleware(&self) -> Option<Vec<EventMiddleware>> {
+        if !self.0.has_middleware.load(Ordering::Acquire) {
+            return None;
+        }
+        self.0.side.lock().as_ref().map(|side| side.event_middleware.clone())
+    }
+
+    /// Removes all listeners that this socket has for events of this name.
+    pub fn off(&self, event: impl AsRef<str>) {
+        if let Some(listeners) = self.listeners() {
+            listeners.remove_all(event.as_ref());
+        }
+    }
+
+    /// For the end: a listener that keeps its socket would keep it, and itself, for ever.
+    pub(crate) fn forget_listeners(&self) {
+        let forgotten = self
+            .0
+            .side
+            .lock()
+            .as_mut()
+            .map(|side| (side.listeners.take(), side.outgoing.take(), std::mem::take(&mut side.event_middleware)));
+        drop(forgotten);
+    }
+
+    fn own_listeners(&self) -> Arc<Listeners> {
+        let listeners = self.with_side(|side| Arc::clone(side.listeners.get_or_insert_default()));
+        self.0.has_listeners.store(true, Ordering::Release);
+        listeners
+    }
+
+    pub(crate) fn listeners(&self) -> Option<Arc<Listeners>> {
+        if !self.0.has_listeners.load(Ordering::Acquire) {
+            return None;
+        }
+        self.0.side.lock().as_ref()?.listeners.clone()
+    }
+
+    /// Queues an event as if the client had sent it, for handlers and listeners; nothing is sent. The name of a lifecycle
+    /// event reaches listeners only.
+    ///
+    /// # Errors
+    ///
+    /// `data`, the event's one argument, does not serialize, or the socket is gone.
+    pub fn fire(&self, event: impl AsRef<str>, data: impl Serialize) -> Result<(), EmitError> {
+        let (name, text) = fired(event.as_ref(), &data)?;
+        self.fire_encoded(&name, &text)
+    }
+
+    pub(crate) fn fire_encoded(&self, name: &Arc<str>, text: &Utf8Bytes) -> Result<(), EmitError> {
+        if self.is_gone() {
+            return Err(EmitError::Closed);
+        }
+        match self.post(EventKind::Event(ReceivedEvent::fired(Arc::clone(name), text.clone()))) {
+            true => Ok(()),
+            false => Err(EmitError::Closed),
+        }
+    }
+
+    /// Fires `error`, unless nobody would hear it: then it is only traced.
+    pub(crate) fn report(&self, error: EventError) {
+        if dispatch::is_reporting(self) {
+            return tracing::warn!(socket = %self.id(), %error, "an error handler failed");
+        }
+        let kept = error.clone();
+        if !self.post(EventKind::Error(error)) {
+            let event = kept.event().map(shortened);
+            tracing::warn!(socket = %self.id(), error = %kept, event, "error after a connection's end");
+        }
+    }
+
+    fn post(&self, kind: EventKind) -> bool {
+        self.peer().handle.post(Command::Run(self.clone(), kind))
+    }
+}
+
+/// An event to be fired, encoded once for all sockets.
+pub(crate) fn fired(event: &str, data: &impl Serialize) -> Result<(Arc<str>, Utf8Bytes), EmitError> {
+    if event.is_empty() {
+        check_name(event)?;
+    }
+    let mut json = Vec::new();
+    Payload::of(data)?.write_json(&mut json);
+    let text = Utf8Bytes::try_from(Bytes::from(json)).map_err(serde::de::Error::custom);
+    Ok((event.into(), text.map_err(EmitError::Encode)?))
+}

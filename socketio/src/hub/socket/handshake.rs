@@ -1,0 +1,295 @@
+//! The request that a connection began with, kept in one compact allocation.
+//!
+//! hyper's own `Parts` are not kept: their names and values are slices of its read buffer, all of which would stay in
+//! memory for as long as the connection lives.
+
+use http::request::Parts;
+use http::{HeaderMap, HeaderName};
+use serde::Deserialize;
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::time::SystemTime;
+
+use crate::connection::stream::Stream;
+use crate::event::argument::{Argument, Arguments};
+use crate::event::decode::Remaining;
+use crate::event::error::{EventError, PayloadError};
+use crate::wire::envelope::ArgumentText;
+
+/// Entries one after the other: a byte for the kind, the lengths of key and value as two and four bytes, key, value.
+#[derive(Debug, Default)]
+pub(crate) struct Request {
+    entries: Box<[u8]>,
+    peer: Option<SocketAddr>,
+    /// How many of its bytes each event counts for that it brought; none where it is the connection's own.
+    share: u32,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Path = 0,
+    Uri = 1,
+    Header = 2,
+}
+
+const HEAD: usize = 7;
+
+impl Request {
+    /// Copies what is to be kept. `keep`: the names of the headers; `None` keeps all.
+    pub(crate) fn new<'a>(
+        parts: &Parts,
+        params: impl Iterator<Item = (&'a str, &'a str)>,
+        peer: Option<SocketAddr>,
+        keep: Option<&[HeaderName]>,
+    ) -> Self {
+        let mut entries = Vec::new();
+        for (name, value) in params {
+            push(&mut entries, Kind::Path, name.as_bytes(), value.as_bytes());
+        }
+        push(&mut entries, Kind::Uri, parts.uri.path().as_bytes(), parts.uri.query().unwrap_or("").as_bytes());
+        for (name, value) in &parts.headers {
+            if keep.is_none_or(|keep| keep.contains(name)) {
+                push(&mut entries, Kind::Header, name.as_str().as_bytes(), value.as_bytes());
+            }
+        }
+        Self { entries: entries.into(), peer, share: 0 }
+    }
+
+    /// A request that brings this many packets, and is kept as long as their events.
+    pub(crate) fn shared_by(self, packets: usize) -> Self {
+        let share = self.entries.len().div_ceil(packets.max(1));
+        Self { share: u32::try_from(share).unwrap_or(u32::MAX), ..self }
+    }
+
+    /// How many bytes each of the events counts for.
+    pub(crate) fn share(&self) -> usize {
+        self.share as usize
+    }
+
+    /// Fills in the address, if the HTTP server did not tell it.
+    pub(crate) fn set_peer(&mut self, stream: &Stream) {
+        if let (None, Stream::Tcp(stream, _)) = (self.peer, stream) {
+            self.peer = stream.peer_addr().ok();
+        }
+    }
+
+    fn entries(&self, kind: Kind) -> impl Iterator<Item = (&str, &[u8])> {
+        let mut rest = &self.entries[..];
+        std::iter::from_fn(move || {
+            let (head, tail) = rest.split_first_chunk::<HEAD>()?;
+            let key = usize::from(u16::from_be_bytes([head[1], head[2]]));
+            let value = u32::from_be_bytes([head[3], head[4], head[5], head[6]]) as usize;
+            let (key, tail) = tail.split_at_checked(key)?;
+            let (value, tail) = tail.split_at_checked(value)?;
+            rest = tail;
+            Some((head[0], std::str::from_utf8(key).ok()?, value))
+        })
+        .filter_map(move |(found, key, value)| (found == kind as u8).then_some((key, value)))
+    }
+}
+
+fn push(entries: &mut Vec<u8>, kind: Kind, key: &[u8], value: &[u8]) {
+    // hyper's own limits on a request lie far below these.
+    let (Ok(key_length), Ok(value_length)) = (u16::try_from(key.len()), u32::try_from(value.len())) else {
+        return;
+    };
+    entries.push(kind as u8);
+    entries.extend_from_slice(&key_length.to_be_bytes());
+    entries.extend_from_slice(&value_length.to_be_bytes());
+    entries.extend_from_slice(key);
+    entries.extend_from_slice(value);
+}
+
+/// The request that the connection began with.
+///
+/// ```
+/// use socketio::{Handshake, Refusal, Socket, event};
+///
+/// #[event(connect)]
+/// fn join(socket: &Socket, handshake: Handshake<'_>) -> Result<(), Refusal> {
+///     let room = handshake.query("room").ok_or("which room?")?;
+///     socket.join(room).map_err(|error| error.to_string().into())
+/// }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Handshake<'a> {
+    request: &'a Request,
+    /// What a Socket.IO client connected with.
+    connect_info: Option<&'a ConnectInfo>,
+}
+
+/// What a Socket.IO client sent when it connected to a namespace, and when that was.
+#[derive(Debug)]
+pub(crate) struct ConnectInfo {
+    pub(crate) auth: Box<str>,
+    pub(crate) time: SystemTime,
+}
+
+impl<'a> Handshake<'a> {
+    pub(crate) fn new(request: &'a Request, connect_info: Option<&'a ConnectInfo>) -> Self {
+        Self { request, connect_info }
+    }
+
+    /// What a Socket.IO client connected with as `auth`, decoded. A client that gives none gives `{}`, and so does one of a
+    /// plain WebSocket.
+    ///
+    /// ```
+    /// use socketio::{Handshake, Refusal, event};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Auth {
+    ///     token: String,
+    /// }
+    ///
+    /// #[event(connect)]
+    /// fn check(handshake: Handshake<'_>) -> Result<(), Refusal> {
+    ///     let auth: Auth = handshake.auth().map_err(|_| "a token is needed")?;
+    ///     if auth.token == "secret" { Ok(()) } else { Err("the wrong token".into()) }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// It is not what `T` is decoded from.
+    pub fn auth<T: Deserialize<'a>>(&self) -> Result<T, PayloadError> {
+        Remaining::new(ArgumentText::One(self.auth_json())).next()
+    }
+
+    /// The JSON text of the same.
+    pub fn auth_json(&self) -> &'a str {
+        self.connect_info.map_or("{}", |connect_info| &connect_info.auth)
+    }
+
+    /// When the client connected to the namespace. `None` for a plain WebSocket client.
+    pub fn time(&self) -> Option<SystemTime> {
+        self.connect_info.map(|connect_info| connect_info.time)
+    }
+
+    /// The path and query string that were requested, as they were sent.
+    pub fn url(&self) -> String {
+        match (self.path(), self.query_string()) {
+            (path, "") => path.to_owned(),
+            (path, query) => format!("{path}?{query}"),
+        }
+    }
+
+    /// All parameters of the query string, decoded.
+    pub fn queries(&self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> {
+        form_urlencoded::parse(self.uri().1)
+    }
+
+    /// Whether a web page of another site may have connected: there is an `Origin`.
+    pub fn is_cross_domain(&self) -> bool {
+        self.header("origin").is_some()
+    }
+
+    /// A parameter of the route's path, percent-decoded: `id` in `/ws/{id}`.
+    pub fn param(&self, key: &str) -> Option<&'a str> {
+        self.text(Kind::Path, key)
+    }
+
+    /// The first parameter of the query string with this name, decoded.
+    pub fn query(&self, key: &str) -> Option<Cow<'a, str>> {
+        let query = self.uri().1;
+        form_urlencoded::parse(query).find(|(name, _)| name == key).map(|(_, value)| value)
+    }
+
+    /// The path that was requested, as it was sent.
+    pub fn path(&self) -> &'a str {
+        self.uri().0
+    }
+
+    /// The query string that was sent, without the `?`.
+    pub fn query_string(&self) -> &'a str {
+        std::str::from_utf8(self.uri().1).unwrap_or_default()
+    }
+
+    /// The first header with this name, in lower case, if it is text and is kept
+    /// ([`keep_headers`](crate::HubBuilder::keep_headers)).
+    pub fn header(&self, name: &str) -> Option<&'a str> {
+        self.text(Kind::Header, name)
+    }
+
+    /// All headers that are kept.
+    pub fn headers(&self) -> HeaderMap {
+        let parsed = self.request.entries(Kind::Header).filter_map(|(name, value)| {
+            Some((HeaderName::from_bytes(name.as_bytes()).ok()?, http::HeaderValue::from_bytes(value).ok()?))
+        });
+        let mut headers = HeaderMap::new();
+        for (name, value) in parsed {
+            headers.append(name, value);
+        }
+        headers
+    }
+
+    /// The value of a cookie, as it was sent.
+    pub fn cookie(&self, name: &str) -> Option<&'a str> {
+        let cookies = self.request.entries(Kind::Header).filter(|(header, _)| *header == "cookie");
+        let pairs = cookies.filter_map(|(_, value)| std::str::from_utf8(value).ok()).flat_map(|value| value.split(';'));
+        pairs.filter_map(|pair| pair.trim().split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+
+    /// The client's address; behind a proxy, the proxy's.
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.request.peer
+    }
+
+    fn uri(&self) -> (&'a str, &'a [u8]) {
+        self.request.entries(Kind::Uri).next().unwrap_or_default()
+    }
+
+    fn text(&self, kind: Kind, key: &str) -> Option<&'a str> {
+        let (_, value) = self.request.entries(kind).find(|(name, _)| *name == key)?;
+        std::str::from_utf8(value).ok()
+    }
+}
+
+impl<'a> Argument<'a> for Handshake<'a> {
+    fn from_event(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {
+        Ok(arguments.socket().handshake())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(keep: Option<&[HeaderName]>) -> Request {
+        let request = http::Request::builder()
+            .uri("/ws/a%20b?room=x%20y&room=z&empty=")
+            .header("cookie", "a=1; session=abc=; b=2")
+            .header("cookie", "c=3")
+            .header("x-raw", http::HeaderValue::from_bytes(b"\xff").expect("opaque bytes are allowed"))
+            .body(())
+            .expect("a valid request");
+        let params = [("id", "a b")];
+        Request::new(&request.into_parts().0, params.into_iter(), Some(([127, 0, 0, 1], 80).into()), keep)
+    }
+
+    #[test]
+    fn everything_is_found_again() {
+        let request = request(None);
+        let handshake = Handshake::new(&request, None);
+        assert_eq!(handshake.param("id"), Some("a b"));
+        assert_eq!(handshake.param("room"), None);
+        assert_eq!(handshake.query("room").as_deref(), Some("x y"));
+        assert_eq!(handshake.query("empty").as_deref(), Some(""));
+        assert_eq!(handshake.query("none"), None);
+        assert_eq!(handshake.path(), "/ws/a%20b");
+        assert_eq!(handshake.query_string(), "room=x%20y&room=z&empty=");
+        assert_eq!(handshake.cookie("session"), Some("abc="));
+        assert_eq!(handshake.cookie("c"), Some("3"));
+        assert_eq!(handshake.header("x-raw"), None);
+        assert_eq!(handshake.headers().len(), 3);
+        assert_eq!(handshake.headers()["x-raw"].as_bytes(), b"\xff");
+        assert_eq!(handshake.peer_addr(), Some(([127, 0, 0, 1], 80).into()));
+    }
+
+    #[test]
+    fn only_the_headers_asked_for_are_kept() {
+        let request = request(Some(&[HeaderName::from_static("x-raw")]));
+        let handshake = Handshake::new(&request, None);
+        assert_eq!(handshake.cookie("a"), None);
+        assert_eq!(handshake.headers().len(), 1);
+    }
+}

@@ -1,0 +1,15 @@
+//! Rate limits of single sockets.
+
+use super::Socket;
+use crate::event::rate::Limited;
+
+impl Socket {
+    /// Counts an event that the client has sent; an error if it is one too many.
+    pub(crate) fn admit(&self, event: &str) -> Result<(), Limited> {
+        let (all, own) = (self.hub().config().rate_limit, self.namespace_inner().event_limit(event));
+        if all.is_none() && own.is_none() {
+            return Ok(());
+        }
+        self.with_side(|side| side.buckets.get_or_insert_default().admit(all, own))
+    }
+}

@@ -1,0 +1,303 @@
+//! Asking a client: emits that wait for an answer.
+
+use serde::Serialize;
+use std::collections::HashMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::Socket;
+use super::answer::{FromAnswer, ReceivedAnswer};
+use crate::connection::after;
+use crate::event::error::{EventError, PayloadError};
+use crate::event::message::{IntoMessage, Request};
+use crate::hub::selection::EmitError;
+use crate::wire::packet::Packet;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AckError {
+    /// The message was not sent.
+    #[error(transparent)]
+    Emit(#[from] EmitError),
+    /// The answer did not come in time. One that comes later is ignored.
+    #[error("the client did not answer in time")]
+    Timeout,
+    /// The socket closed before the answer came.
+    #[error("the socket closed before the client answered")]
+    Closed,
+    /// More answers are waited for than [`max_pending_acks`](crate::HubBuilder::max_pending_acks) allows.
+    #[error("too many answers are being waited for")]
+    TooMany,
+    /// The client answered with an error: with its code and message, and its path and data where it has any.
+    #[error("the client answered with the error `{code}`: {0}", code = .0.code())]
+    Failed(EventError),
+    /// The answer is not what was expected.
+    #[error("unexpected answer: {0}")]
+    Payload(#[from] PayloadError),
+}
+
+/// Where the ids of questions to several clients begin, so that they are none of a socket's own.
+pub(crate) const SHARED_ACKS: u64 = 1 << 32;
+
+/// The answers that a socket waits for.
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
+    next: u64,
+    waiting: HashMap<u64, oneshot::Sender<ReceivedAnswer>>,
+}
+
+impl Requests {
+    /// Forgets everyone who waits; dropping what comes back tells them.
+    #[must_use]
+    pub(crate) fn abandon(&mut self) -> impl Sized + use<> {
+        std::mem::take(&mut self.waiting)
+    }
+}
+
+/// A socket whose client is to be asked, with a timeout of its own.
+///
+/// ```
+/// # async fn example(socket: &socketio::Socket) -> Result<(), socketio::AckError> {
+/// use std::time::Duration;
+///
+/// let age: u8 = socket.timeout(Duration::from_secs(5)).emit_with_ack(("age?",)).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[must_use = "nothing is sent before `emit_with_ack` or `request`"]
+pub struct Timed<'a> {
+    socket: &'a Socket,
+    timeout: Duration,
+}
+
+impl Timed<'_> {
+    /// Emits to the socket's client and waits for its answer, decoded as a `T`. The message is sent at once, and the time
+    /// runs from then on.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Socket::emit_with_ack`].
+    pub fn emit_with_ack<T: FromAnswer>(self, message: impl IntoMessage) -> AckFuture<T> {
+        self.socket.emit_with_ack(message).timeout(self.timeout)
+    }
+
+    /// Asks the socket's client, and waits for the answer that belongs to the question. It is sent at once, and the time runs from
+    /// then on.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Socket::emit_with_ack`].
+    pub fn request<Q>(self, question: &Q) -> AckFuture<Q::Answer>
+    where
+        Q: Request<Answer: FromAnswer> + Serialize,
+    {
+        self.emit_with_ack(question)
+    }
+}
+
+/// Waits for a client's answer. Dropping it forgets the question.
+///
+/// The question was sent when this was made, and the time runs from then on.
+#[must_use = "the question has been asked, but the answer is only decoded for one who awaits it"]
+pub struct AckFuture<T> {
+    /// `Err`: why it was not asked, until that has been told; and nothing any more when the question is over.
+    asked: Result<Asked, Option<AckError>>,
+    clock: Clock,
+    answer: PhantomData<fn() -> T>,
+}
+
+impl<T> AckFuture<T> {
+    fn new(asked: Result<Asked, AckError>, timeout: Duration) -> Self {
+        Self { asked: asked.map_err(Some), clock: Clock::new(timeout), answer: PhantomData }
+    }
+
+    /// Waits as long as this for the answer, instead of the hub's [`ack_timeout`](crate::HubBuilder::ack_timeout).
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.clock.set(timeout);
+        self
+    }
+}
+
+impl<T: FromAnswer> Future for AckFuture<T> {
+    type Output = Result<T, AckError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let asked = match &mut this.asked {
+            Ok(asked) => asked,
+            Err(error) => return Poll::Ready(Err(error.take().unwrap_or(AckError::Closed))),
+        };
+        let answer = match asked.poll_answer(context) {
+            Poll::Ready(answer) => answer.and_then(|answer| answer.decode()),
+            Poll::Pending => {
+                ready!(this.clock.poll(context));
+                Err(AckError::Timeout)
+            }
+        };
+        this.asked = Err(None);
+        Poll::Ready(answer)
+    }
+}
+
+impl<T> fmt::Debug for AckFuture<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("AckFuture").finish_non_exhaustive()
+    }
+}
+
+/// The time that answers have. The timer is made when somebody waits for it.
+pub(super) struct Clock {
+    start: Instant,
+    until: Instant,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Clock {
+    pub(super) fn new(timeout: Duration) -> Self {
+        let start = Instant::now();
+        Self { start, until: after(start, timeout), timer: None }
+    }
+
+    /// Changes how long it is, from the beginning on.
+    pub(super) fn set(&mut self, timeout: Duration) {
+        self.until = after(self.start, timeout);
+        self.timer = None;
+    }
+
+    /// Ready when the time is over.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let until = self.until;
+        self.timer.get_or_insert_with(|| Box::pin(sleep_until(until))).as_mut().poll(context)
+    }
+}
+
+/// A question that was sent. Dropping it forgets it.
+pub(super) struct Asked {
+    socket: Socket,
+    id: u64,
+    answer: oneshot::Receiver<ReceivedAnswer>,
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.socket.with_side(|side| side.requests.waiting.remove(&self.id));
+        self.socket.peer().awaited.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Asked {
+    /// Ready when the client has answered, or never will.
+    pub(super) fn poll_answer(&mut self, context: &mut Context<'_>) -> Poll<Result<ReceivedAnswer, AckError>> {
+        Pin::new(&mut self.answer).poll(context).map_err(|_| AckError::Closed)
+    }
+}
+
+impl Socket {
+    /// Emits to this socket's client and waits for its answer, decoded as a `T`, for as long as the hub's
+    /// [`ack_timeout`](crate::HubBuilder::ack_timeout) says. The message is sent at once, not only when the future is polled.
+    ///
+    /// # Errors
+    ///
+    /// The message was not sent, the answer did not come in time or before the socket closed, it was an error, or it is no
+    /// `T`.
+    pub fn emit_with_ack<T: FromAnswer>(&self, message: impl IntoMessage) -> AckFuture<T> {
+        AckFuture::new(self.ask_alone(message), self.hub().config().ack_timeout)
+    }
+
+    /// Asks this socket's client, and waits for the answer that belongs to the question: [`emit_with_ack`](Self::emit_with_ack)
+    /// for payload types that say what they are answered with.
+    ///
+    /// ```
+    /// use socketio::{AckError, Socket, event};
+    /// use std::time::Duration;
+    ///
+    /// #[event("question", ack = Answer)]
+    /// #[derive(serde::Serialize)]
+    /// struct Question<'a> {
+    ///     text: &'a str,
+    /// }
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Answer {
+    ///     yes: bool,
+    /// }
+    ///
+    /// async fn is_ready(socket: &Socket) -> Result<bool, AckError> {
+    ///     let answer = socket.request(&Question { text: "ready?" }).timeout(Duration::from_secs(5)).await?;
+    ///     Ok(answer.yes)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`emit_with_ack`](Self::emit_with_ack).
+    pub fn request<Q>(&self, question: &Q) -> AckFuture<Q::Answer>
+    where
+        Q: Request<Answer: FromAnswer> + Serialize,
+    {
+        self.emit_with_ack(question)
+    }
+
+    /// For [`emit_with_ack`](Timed::emit_with_ack) and [`request`](Timed::request) with another timeout than the hub's.
+    pub fn timeout(&self, timeout: Duration) -> Timed<'_> {
+        Timed { socket: self, timeout }
+    }
+
+    /// Sends a question under an id of the socket's own.
+    fn ask_alone(&self, message: impl IntoMessage) -> Result<Asked, AckError> {
+        let packet = message.into_packet()?;
+        let id = self.with_side(|side| {
+            side.requests.next += 1;
+            side.requests.next - 1
+        });
+        self.ask(&packet.asking(id))
+    }
+
+    /// Sends a question that has its id.
+    pub(super) fn ask(&self, packet: &Packet) -> Result<Asked, AckError> {
+        let (Some(_), Some(id)) = (packet.name(), packet.ack()) else {
+            return Err(EmitError::InvalidName(String::new()).into());
+        };
+        let limit = self.hub().config().max_pending_acks;
+        let (sender, answer) = oneshot::channel();
+        self.with_side(|side| {
+            let requests = &mut side.requests;
+            if self.is_gone() {
+                return Err(AckError::Closed);
+            }
+            if requests.waiting.len() >= limit {
+                return Err(AckError::TooMany);
+            }
+            requests.waiting.insert(id, sender);
+            Ok(())
+        })?;
+        self.peer().awaited.fetch_add(1, Ordering::Relaxed);
+        let asked = Asked { socket: self.clone(), id, answer };
+        match self.namespace_inner().adapter().emit_to_socket(packet, self) {
+            Ok(()) => Ok(asked),
+            Err(EmitError::Closed) => Err(AckError::Closed),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Hands an answer to whoever waits for it, if somebody still does. `false`: nobody ever has.
+    pub(crate) fn answered(&self, id: u64, answer: ReceivedAnswer) -> bool {
+        let mut side = self.0.side.lock();
+        let Some(requests) = side.as_mut().map(|side| &mut side.requests) else { return false };
+        let waiting = requests.waiting.remove(&id);
+        let asked = id < requests.next || self.hub().has_asked(id);
+        drop(side);
+        if let Some(waiting) = waiting {
+            let _ = waiting.send(answer);
+        }
+        asked
+    }
+}

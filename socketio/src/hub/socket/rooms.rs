@@ -1,0 +1,61 @@
+//! The rooms of a socket.
+
+use super::Socket;
+
+/// Why a socket did not join a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// The socket is gone.
+    #[error("the socket is closed")]
+    Closed,
+    /// The socket is in as many rooms as it may be in.
+    #[error("the socket is in too many rooms")]
+    TooManyRooms,
+}
+
+/// Rooms.
+impl Socket {
+    /// Joins a room. Once this returns, emits to the room reach the socket.
+    ///
+    /// # Errors
+    ///
+    /// The socket is gone, or in as many rooms as [`max_rooms`](crate::HubBuilder::max_rooms) allows.
+    pub fn join(&self, room: impl AsRef<str>) -> Result<(), JoinError> {
+        let room = room.as_ref();
+        let mut rooms = self.0.rooms.lock();
+        if self.is_gone() {
+            return Err(JoinError::Closed);
+        }
+        if rooms.contains(room) {
+            return Ok(());
+        }
+        if rooms.len() >= self.hub().config().max_rooms {
+            return Err(JoinError::TooManyRooms);
+        }
+        rooms.insert(self.namespace_inner().adapter().join(self, room));
+        Ok(())
+    }
+
+    /// Leaves a room. To leave one that the socket is not in does nothing.
+    pub fn leave(&self, room: impl AsRef<str>) {
+        let mut rooms = self.0.rooms.lock();
+        if rooms.remove(room.as_ref()) {
+            self.namespace_inner().adapter().leave(self, room.as_ref());
+        }
+    }
+
+    /// Whether the socket is in a room.
+    pub fn is_in(&self, room: impl AsRef<str>) -> bool {
+        let room = room.as_ref();
+        self.0.rooms.lock().contains(room) || (!self.is_gone() && self.id() == *room)
+    }
+
+    /// The rooms that the socket is in: first that of its own id, in which it always is, then those that it has joined. None
+    /// once it is gone.
+    pub fn rooms(&self) -> Vec<String> {
+        let joined: Vec<_> = self.0.rooms.lock().iter().map(ToString::to_string).collect();
+        let own = (!self.is_gone()).then(|| self.id().to_string());
+        own.into_iter().chain(joined).collect()
+    }
+}
