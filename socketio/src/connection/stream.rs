@@ -5,7 +5,7 @@
 
 use socket2::SockRef;
 use std::io::{self, IoSlice};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -46,6 +46,11 @@ impl Stream {
     pub(crate) fn tcp(stream: TcpStream) -> Self {
         let (read, write) = stream.into_split();
         Self::Tcp(read, Some(Writer(Some(write))))
+    }
+
+    /// The client's address. `None` for a stream other than TCP.
+    pub(crate) fn peer_addr(&self) -> Option<SocketAddr> {
+        if let Self::Tcp(stream, _) = self { stream.peer_addr().ok() } else { None }
     }
 
     /// What others may write with. `None`: nobody may.

@@ -11,6 +11,7 @@ pub(crate) mod selection;
 pub(crate) mod socket;
 pub(crate) mod source;
 pub(crate) mod stats;
+pub(crate) mod transport;
 
 use parking_lot::RwLock;
 use std::collections::HashMap;
@@ -20,7 +21,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::connection::engineio::Flavour;
 use crate::contract::ContractViolation;
 use crate::contract::watch::Watch;
 use crate::event::state::States;
@@ -28,7 +28,6 @@ use crate::hub::namespace::Namespace;
 use crate::hub::namespace::inner::{Contents, MakeAdapter, NamespaceInner};
 use crate::hub::namespace::pattern::Matching;
 use crate::hub::socket::requests::SHARED_ACKS;
-use crate::transport::engine_routes::EngineRoutes;
 use config::Config;
 use connections::Connections;
 use hub_builder::HubBuilder;
@@ -204,11 +203,6 @@ impl Hub {
         let vanished = if is_empty && is_known { namespaces.remove(namespace.path()) } else { None };
         drop(namespaces);
         drop(vanished);
-    }
-
-    /// The routes for Socket.IO clients, to be merged into an axum router. Clients connect to all namespaces by way of them.
-    pub fn socketio(&self) -> EngineRoutes {
-        EngineRoutes::new(self.clone(), Arc::clone(&self.core().root), Flavour::SocketIo, "/socket.io/")
     }
 
     /// What was emitted or answered although none of the hub's [contracts](HubBuilder::contract) says so: each once, and of them the first

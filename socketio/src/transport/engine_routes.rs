@@ -23,34 +23,12 @@ use crate::connection::session::Sessions;
 use crate::event::error::EventError;
 use crate::event::listener::ListenerOutput;
 use crate::hub::Hub;
+use crate::hub::namespace::Namespace;
 use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::socket::Socket;
+use crate::hub::transport::Transport;
 use crate::wire::encoding::Encoding;
 use crate::wire::parser::Parser;
-
-/// How an Engine.IO session travels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Transport {
-    /// HTTP long-polling.
-    Polling,
-    /// A WebSocket.
-    WebSocket,
-}
-
-impl Transport {
-    /// Its name in Engine.IO.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Polling => "polling",
-            Self::WebSocket => "websocket",
-        }
-    }
-
-    pub(super) fn named(name: &str) -> Option<Self> {
-        [Self::Polling, Self::WebSocket].into_iter().find(|transport| transport.as_str() == name)
-    }
-}
 
 pub(super) type AllowRequest = Arc<dyn Fn(Arc<Parts>) -> BoxFuture<'static, Result<(), EventError>> + Send + Sync>;
 pub(super) type AddHeaders = Arc<dyn Fn(&mut HeaderMap, &Parts) + Send + Sync>;
@@ -112,8 +90,23 @@ pub(crate) struct Options {
     client: Option<PathBuf>,
 }
 
+impl Hub {
+    /// The routes for Socket.IO clients, to be merged into an axum router. Clients reach all namespaces through them.
+    pub fn socketio(&self) -> EngineRoutes {
+        EngineRoutes::new(self.clone(), Arc::clone(self.namespace_inner()), Flavour::SocketIo, "/socket.io/")
+    }
+}
+
+impl Namespace {
+    /// The routes for Engine.IO clients without Socket.IO, at a path such as `/engine.io/`, to be merged into an axum router.
+    /// Each session is a socket of this namespace: its messages are `message` events, and `emit(text)` or `emit(bytes)` answers.
+    pub fn engine(&self, path: impl AsRef<str>) -> EngineRoutes {
+        EngineRoutes::new(self.hub(), Arc::clone(self.namespace_inner()), Flavour::Bare, path.as_ref())
+    }
+}
+
 impl EngineRoutes {
-    pub(crate) fn new(hub: Hub, namespace: Arc<NamespaceInner>, flavour: Flavour, path: &str) -> Self {
+    fn new(hub: Hub, namespace: Arc<NamespaceInner>, flavour: Flavour, path: &str) -> Self {
         let encoding = match flavour {
             Flavour::Bare => Encoding::Engine,
             Flavour::SocketIo => Encoding::SocketIo,

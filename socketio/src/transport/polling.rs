@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use super::engine_routes::{Options, Refusal, Transport};
+use super::engine_routes::{Options, Refusal};
 use super::too_many;
 use super::upgrade::{PathParams, Upgrade, kept_extensions, path_params};
 use crate::connection::engineio::{Engine, Flavour};
@@ -27,6 +27,7 @@ use crate::connection::{Connection, after};
 use crate::hub::connections::ConnectionPermit;
 use crate::hub::socket::handshake::Request as Kept;
 use crate::hub::socket::{Identity, Socket};
+use crate::hub::transport::Transport;
 use crate::wire::engineio;
 use crate::wire::frame::EncodedFrame;
 
@@ -168,7 +169,7 @@ impl Options {
             let (upgrading, mut request, extensions) = upgrade.into_parts(config.keep_headers.as_deref());
             let upgraded = upgrading.wait(config.upgrade_timeout, permit.ending());
             let Some((stream, received)) = upgraded.await else { return };
-            request.set_peer(&stream);
+            request.set_peer(|| stream.peer_addr());
             let websocket = WebSocketTransport::new(stream, received, config.max_payload);
             tokio::spawn(routes.opened(session, websocket, request, extensions, permit));
         });

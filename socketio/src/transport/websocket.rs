@@ -22,6 +22,7 @@ use crate::connection::websocket::WebSocketTransport;
 use crate::event::listener::ListenerOutput;
 use crate::hub::Hub;
 use crate::hub::connections::ConnectionPermit;
+use crate::hub::namespace::Namespace;
 use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::socket::handshake::Request as ConnectionRequest;
 use crate::hub::socket::{Identity, Socket};
@@ -50,8 +51,15 @@ pub struct WebSocketRoute {
     on_open: Option<OnOpen>,
 }
 
+impl Namespace {
+    /// The route for plain WebSocket clients, to be mounted in an axum router.
+    pub fn websocket(&self) -> WebSocketRoute {
+        WebSocketRoute::new(self.hub(), Arc::clone(self.namespace_inner()))
+    }
+}
+
 impl WebSocketRoute {
-    pub(crate) fn new(hub: Hub, namespace: Arc<NamespaceInner>) -> Self {
+    fn new(hub: Hub, namespace: Arc<NamespaceInner>) -> Self {
         Self { hub, namespace, envelopes: true, protocols: Arc::new([]), on_open: None }
     }
 
@@ -105,7 +113,7 @@ impl WebSocketRoute {
         let (upgrading, mut request, extensions) = upgrade.into_parts(config.keep_headers.as_deref());
         let upgraded = upgrading.wait(config.upgrade_timeout, permit.ending());
         let Some((stream, received)) = upgraded.await else { return };
-        request.set_peer(&stream);
+        request.set_peer(|| stream.peer_addr());
         tokio::spawn(self.begin(stream, received, request, extensions, permit));
     }
 

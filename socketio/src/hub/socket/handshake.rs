@@ -10,7 +10,6 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
-use crate::connection::stream::Stream;
 use crate::event::argument::{Argument, Arguments};
 use crate::event::decode::Remaining;
 use crate::event::error::{EventError, PayloadError};
@@ -66,11 +65,9 @@ impl Request {
         self.share as usize
     }
 
-    /// Fills in the address, if the HTTP server did not tell it.
-    pub(crate) fn set_peer(&mut self, stream: &Stream) {
-        if let (None, Stream::Tcp(stream, _)) = (self.peer, stream) {
-            self.peer = stream.peer_addr().ok();
-        }
+    /// Sets the client's address, unless the HTTP server gave it. `address` is called only then.
+    pub(crate) fn set_peer(&mut self, address: impl FnOnce() -> Option<SocketAddr>) {
+        self.peer = self.peer.or_else(address);
     }
 
     fn entries(&self, kind: Kind) -> impl Iterator<Item = (&str, &[u8])> {

@@ -33,7 +33,7 @@ use crate::event::middleware::EventMiddleware;
 use crate::event::rate::Buckets;
 use crate::hub::Hub;
 use crate::hub::namespace::inner::NamespaceInner;
-use crate::transport::engine_routes::Transport;
+use crate::hub::transport::Transport;
 use attributes::SocketAttributes;
 use events::OutgoingListener;
 use handshake::ConnectInfo;
