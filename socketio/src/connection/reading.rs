@@ -28,8 +28,8 @@ pub(super) enum Refused {
     Reserved,
     /// No event has so long a name.
     TooLong,
-    /// Its payload is nested too deeply.
-    TooDeep,
+    /// Its payload is nested too deeply: so deeply.
+    TooDeep(usize),
 }
 
 impl Connection {
@@ -195,7 +195,7 @@ pub(super) fn refusal_of(socket: &Socket, name: &str, depth: usize) -> Option<Re
     if name.len() > config.max_event_name {
         return Some(Refused::TooLong);
     }
-    (depth > config.max_depth).then_some(Refused::TooDeep)
+    (depth > config.max_depth).then_some(Refused::TooDeep(depth))
 }
 
 /// Answers an event that is not handled.
@@ -204,7 +204,7 @@ pub(super) fn refuse(incoming: &Incoming, refused: &Refused) {
         Refused::Limited(limited) => return over_limit(incoming, *limited),
         Refused::TooLong => return unheard(incoming),
         Refused::Reserved => EventError::reserved_event(incoming.name()),
-        Refused::TooDeep => PayloadError::too_deep().into(),
+        Refused::TooDeep(depth) => PayloadError::too_deep(*depth).into(),
     };
     incoming.answer(Err(&error));
     incoming.report(error);
@@ -225,7 +225,7 @@ fn over_limit(incoming: &Incoming, limited: Limited) {
 /// An answer, apart from the text that it came in.
 fn owned(config: &Config, answer: Result<Args<'_>, &str>, depth: usize) -> Answer {
     match answer {
-        _ if depth > config.max_depth => Answer::TooDeep,
+        _ if depth > config.max_depth => Answer::TooDeep(depth),
         Ok(Args::One(text)) => Answer::One(text.to_owned()),
         Ok(Args::Many(text)) => Answer::Many(text.to_owned(), None),
         Err(error) => Answer::Failed(error.to_owned()),

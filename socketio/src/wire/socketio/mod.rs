@@ -55,7 +55,7 @@ pub(crate) struct Packet<'a> {
     pub(crate) name: Cow<'a, str>,
     /// The arguments of an event or an answer as they stand in the list, comma separated.
     pub(crate) args: &'a str,
-    /// How deeply they are nested, the list of them being the first level.
+    /// How deeply they are nested, the list of them being the first level. What a client connects with counts as one argument.
     pub(crate) depth: usize,
 }
 
@@ -105,9 +105,13 @@ impl<'a> Packet<'a> {
     fn read_json(&mut self) -> Option<()> {
         let mut scanner = Scanner::new(self.json);
         let is_valid = match self.kind {
-            Kind::Connect => self.json.is_empty() || is_json(self.json, '{'),
+            Kind::Connect if self.json.is_empty() => true,
+            Kind::Connect => {
+                self.depth = depth(self.json, '{')?.saturating_add(1);
+                true
+            }
             Kind::Disconnect => self.json.is_empty(),
-            Kind::ConnectError => is_json(self.json, '{') || is_json(self.json, '"'),
+            Kind::ConnectError => depth(self.json, '{').or_else(|| depth(self.json, '"')).is_some(),
             // The reference does not mind that there is nothing.
             Kind::Ack | Kind::Event if self.json.is_empty() => true,
             Kind::Ack => scanner.take(b'[') && (scanner.take(b']') && scanner.is_at_end() || self.read_args(scanner)),
@@ -132,7 +136,7 @@ impl<'a> Packet<'a> {
             if scanner.value().is_none() {
                 return false;
             }
-            self.depth = self.depth.max(scanner.depth() + 1);
+            self.depth = self.depth.max(scanner.depth().saturating_add(1));
             if !scanner.take(b',') {
                 break;
             }
@@ -155,9 +159,11 @@ impl<'a> Packet<'a> {
     }
 }
 
-fn is_json(text: &str, first: char) -> bool {
+/// How deeply JSON is nested that begins like this; `None` if it is none.
+fn depth(text: &str, first: char) -> Option<usize> {
     let mut scanner = Scanner::new(text);
-    text.starts_with(first) && scanner.value().is_some() && scanner.is_at_end()
+    let is_json = text.starts_with(first) && scanner.value().is_some() && scanner.is_at_end();
+    is_json.then_some(scanner.depth())
 }
 
 /// The name of an event. The reference takes numbers for names, too; no client can use a reserved one.

@@ -1,0 +1,118 @@
+//! JSON that has not been scanned as an event: raw messages, and what the server itself passes on. It is scanned here before a
+//! decoder sees it.
+
+use serde::de::{Deserialize, IgnoredAny};
+
+use super::decode::{Remaining, describe};
+use super::error::PayloadError;
+use crate::hub::config::MAX_DEPTH;
+use crate::wire::envelope::Args;
+use crate::wire::scan::Scanner;
+
+/// Decodes JSON text from a client, such as a raw message, or a string that has JSON in it.
+///
+/// Use it in place of `serde_json::from_str` for everything that a client can have written. `serde_json` limits its recursion to
+/// 128 levels, but `serde_json::Value`, alone or inside another type, gives a meaning to the key
+/// `$serde_json::private::RawValue`: it decodes the string behind it as JSON, and counts the levels from 0 again. A short message
+/// nests so deeply that the stack overflows, which ends the process. This function refuses text in which an object has such a
+/// key.
+///
+/// ```
+/// use serde_json::Value;
+///
+/// let value: Value = socketio::from_json(r#"{"to": "ann", "data": [1, 2]}"#)?;
+/// assert_eq!(value["data"][1], 2);
+///
+/// let error = socketio::from_json::<Value>(r#"{"$serde_json::private::RawValue": "[1, 2]"}"#).unwrap_err();
+/// assert_eq!(error.message(), "an object has a reserved key");
+/// # Ok::<(), socketio::PayloadError>(())
+/// ```
+///
+/// # Errors
+///
+/// The text is not what `T` is decoded from, it is nested more than 127 levels deep, or one of its objects has a key that begins
+/// with `$serde_json::private::`, however it is escaped.
+pub fn from_json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, PayloadError> {
+    decode(text, MAX_DEPTH)
+}
+
+/// Decodes text as if it were the one argument of an event.
+pub(crate) fn decode<'a, T: Deserialize<'a>>(text: &'a str, max_depth: usize) -> Result<T, PayloadError> {
+    check(Args::One(text), max_depth)?;
+    Remaining::new(Args::One(text)).next()
+}
+
+/// Checks that arguments may be decoded: they are JSON, and at most as deep as this. Their list is the first level.
+pub(crate) fn check(args: Args<'_>, max_depth: usize) -> Result<(), PayloadError> {
+    let (Args::One(text) | Args::Many(text)) = args;
+    let mut scanner = Scanner::new(text);
+    if args == Args::Many("") {
+        return Ok(());
+    }
+    loop {
+        if scanner.value().is_none() {
+            return Err(not_json(text));
+        }
+        let depth = scanner.depth().saturating_add(1);
+        if depth > max_depth {
+            return Err(PayloadError::too_deep(depth));
+        }
+        if matches!(args, Args::One(_)) || !scanner.take(b',') {
+            break;
+        }
+    }
+    if scanner.is_at_end() { Ok(()) } else { Err(not_json(text)) }
+}
+
+/// Says what is wrong with the text. It is not decoded any more: decoders act on the values before the fault.
+#[cold]
+fn not_json(text: &str) -> PayloadError {
+    let message = match serde_json::from_str::<IgnoredAny>(text) {
+        Err(error) => describe(&error),
+        Ok(_) => "invalid JSON".to_owned(),
+    };
+    PayloadError::new(0, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    const RESERVED: &str = "an object has a reserved key";
+
+    fn message(args: Args<'_>) -> Option<String> {
+        check(args, 4).err().map(|error| error.message)
+    }
+
+    #[test]
+    fn what_is_decoded_is_json_of_the_depth_that_is_allowed() {
+        for text in ["1", " [ [ [ ] ] ] ", r#"{"a":[{}]}"#] {
+            assert_eq!(message(Args::One(text)), None, "{text}");
+            assert_eq!(message(Args::Many(text)), None, "{text}");
+        }
+        for (text, expected) in [
+            ("[[[[]]]]", "nested too deeply"),
+            (r#"{"$serde_json::private::RawValue":"1"}"#, RESERVED),
+            (r#"[{"\u0024serde_json::private::Number":"1"}"#, "EOF while parsing a list"),
+            (r#"{"$serde_json::private::RawValue":"1"} x"#, RESERVED),
+            ("", "EOF while parsing a value"),
+            ("1 2", "trailing characters"),
+            ("no JSON", "expected ident"),
+        ] {
+            assert_eq!(message(Args::One(text)).as_deref(), Some(expected), "{text}");
+        }
+        assert_eq!(message(Args::Many("")), None);
+        assert_eq!(message(Args::Many("1 , [[[]]], 2")), None);
+        assert_eq!(message(Args::Many("1, [[[[]]]], 2")).as_deref(), Some("nested too deeply"));
+        assert_eq!(message(Args::Many(r#"1,{"$serde_json::private::RawValue":"1"}"#)).as_deref(), Some(RESERVED));
+    }
+
+    #[test]
+    fn as_many_levels_are_decoded_as_serde_json_decodes() {
+        let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+        from_json::<Value>(&nested(MAX_DEPTH - 1)).expect("as deep as may be");
+        let error = from_json::<Value>(&nested(MAX_DEPTH)).expect_err("deeper");
+        assert_eq!(error.message, "nested too deeply");
+    }
+}
