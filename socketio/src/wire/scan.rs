@@ -9,6 +9,8 @@
 //!
 //! [RFC 8259]: https://www.rfc-editor.org/rfc/rfc8259
 
+use serde::de::IgnoredAny;
+
 /// The depth of a value that holds an object with a [reserved key](RESERVED): the text sets no bound to what it decodes to.
 /// It is larger than every limit; add to it with [`usize::saturating_add`].
 pub(crate) const UNBOUNDED: usize = usize::MAX;
@@ -81,8 +83,21 @@ impl<'a> Scanner<'a> {
     pub(crate) fn value(&mut self) -> Option<&'a str> {
         self.skip_space();
         let start = self.at;
-        (self.at, self.depth) = value_end(self.text.as_bytes(), start)?;
+        let Some((at, depth)) = value_end(self.text.as_bytes(), start) else { return self.reserved_value() };
+        (self.at, self.depth) = (at, depth);
         Some(&self.text[start..self.at])
+    }
+
+    /// Takes a value that has no end because of a reserved key. Such values are found here, on a second pass, so that the first
+    /// has nothing to keep in mind.
+    #[cold]
+    fn reserved_value(&mut self) -> Option<&'a str> {
+        let rest = self.rest();
+        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<IgnoredAny>();
+        values.next()?.ok()?;
+        let end = values.byte_offset();
+        (self.at, self.depth) = (self.at + end, UNBOUNDED);
+        Some(&rest[..end])
     }
 
     /// How deeply the value that was taken last is nested: 0 for a number, 1 for an array of numbers, [`UNBOUNDED`] where an
@@ -95,7 +110,7 @@ impl<'a> Scanner<'a> {
 // Each of the following tells where something ends that begins at `at`, or `None` if it isn't there. The place is passed on
 // by value, so that it stays in a register.
 
-/// Also tells how deeply the value is nested.
+/// Also tells how deeply the value is nested. One with a reserved key ends nowhere.
 fn value_end(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
     let mut open = Open::default();
     let mut deepest = 0;
@@ -109,9 +124,6 @@ fn value_end(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
                 at = after_space(bytes, at + 1);
                 if bytes.get(at)? != &b'}' {
                     open.push(true);
-                    if is_reserved(bytes, at) {
-                        deepest = UNBOUNDED;
-                    }
                     at = key_end(bytes, at)?;
                     continue;
                 }
@@ -137,11 +149,7 @@ fn value_end(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
             at = after_space(bytes, at);
             match (bytes.get(at)?, is_object) {
                 (b',', true) => {
-                    at = after_space(bytes, at + 1);
-                    if is_reserved(bytes, at) {
-                        deepest = UNBOUNDED;
-                    }
-                    at = key_end(bytes, at)?;
+                    at = key_end(bytes, after_space(bytes, at + 1))?;
                     break;
                 }
                 (b',', false) => {
@@ -170,14 +178,7 @@ fn after_space(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Whether the key that begins at `at` is a reserved one, however it is escaped.
-#[inline]
-fn is_reserved(bytes: &[u8], at: usize) -> bool {
-    // Almost no key begins with one of these.
-    matches!(bytes.get(at + 1), Some(b'$' | b'\\')) && has_reserved_prefix(&bytes[at + 1..])
-}
-
-#[cold]
+/// Whether a key is a reserved one, however it is escaped. `inside`: what follows its first quote.
 fn has_reserved_prefix(mut inside: &[u8]) -> bool {
     RESERVED.iter().all(|expected| {
         let (byte, rest) = match inside {
@@ -198,19 +199,42 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
-/// A key with its colon.
+/// A key with its colon. A reserved one ends nowhere.
 #[inline]
 fn key_end(bytes: &[u8], at: usize) -> Option<usize> {
-    let at = after_space(bytes, string_end(bytes, at)?);
+    let at = after_space(bytes, string_end_with(bytes, at, |start, at| long_key_end(bytes, start, at))?);
     (bytes.get(at)? == &b':').then_some(at + 1)
+}
+
+/// What is left of a key that begins at `start`. Reserved keys come here, for they are longer than a word.
+#[inline(never)]
+fn long_key_end(bytes: &[u8], start: usize, at: usize) -> Option<usize> {
+    match bytes.get(start) {
+        Some(b'$' | b'\\') => unusual_key_end(bytes, start, at),
+        _ => inside_end(bytes, at),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn unusual_key_end(bytes: &[u8], start: usize, at: usize) -> Option<usize> {
+    if has_reserved_prefix(&bytes[start..]) { None } else { inside_end(bytes, at) }
 }
 
 #[inline]
 fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
+    string_end_with(bytes, at, |_, at| inside_end(bytes, at))
+}
+
+/// `long_end` is called where the string does not end within a word, or has an escape there: with the places where its inside
+/// begins and where to go on.
+#[inline]
+fn string_end_with(bytes: &[u8], at: usize, long_end: impl FnOnce(usize, usize) -> Option<usize>) -> Option<usize> {
     if bytes.get(at)? != &b'"' {
         return None;
     }
-    let mut at = at + 1;
+    let start = at + 1;
+    let mut at = start;
     // Most strings are shorter than a word.
     if let Some(word) = bytes[at..].first_chunk() {
         match special_in(word) {
@@ -219,7 +243,7 @@ fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
             None => at += word.len(),
         }
     }
-    inside_end(bytes, at)
+    long_end(start, at)
 }
 
 /// What is left of a string's inside, with the last quote.
@@ -362,7 +386,7 @@ impl Open {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+    use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
     fn is_json(text: &str) -> bool {
         let mut scanner = Scanner::new(text);
