@@ -17,6 +17,8 @@ pub mod fuzzing;
 mod hub;
 mod namespace;
 mod selection;
+#[cfg(test)]
+mod small_stack;
 mod socket;
 #[cfg(feature = "testing")]
 pub mod testing;

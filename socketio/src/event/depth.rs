@@ -77,7 +77,11 @@ fn not_json(text: &str) -> PayloadError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::Value;
+    use crate::small_stack::{nested, on_small_stack};
+    use serde::Deserialize;
+    use serde_json::{Map, Value};
+    use std::collections::HashMap;
+    use std::fmt::Debug;
 
     const RESERVED: &str = "an object has a reserved key";
 
@@ -114,5 +118,68 @@ mod tests {
         from_json::<Value>(&nested(MAX_DEPTH - 1)).expect("as deep as may be");
         let error = from_json::<Value>(&nested(MAX_DEPTH)).expect_err("deeper");
         assert_eq!(error.message, "nested too deeply");
+    }
+
+    // What they hold is decoded, shown and dropped, and not read.
+
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code)]
+    struct Flattened {
+        #[serde(flatten)]
+        rest: Map<String, Value>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(tag = "kind")]
+    #[expect(dead_code)]
+    enum Tagged {
+        A { value: Value },
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(untagged)]
+    #[expect(dead_code)]
+    enum Tree {
+        Leaf(u8),
+        List(Vec<Tree>),
+        Fields(HashMap<String, Tree>),
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code)]
+    struct Node {
+        #[serde(default)]
+        a: Vec<Node>,
+    }
+
+    /// Decodes an argument, shows it and drops it; or looks for the place that does not decode.
+    fn decoded<T: for<'a> Deserialize<'a> + Debug>(argument: &str) -> Result<(), PayloadError> {
+        let value: T = decode(argument, MAX_DEPTH)?;
+        assert!(format!("{value:#?}").lines().count() > MAX_DEPTH / 2);
+        drop(value);
+        Ok(())
+    }
+
+    #[test]
+    fn decoders_have_room_for_as_many_levels_as_there_may_be() {
+        on_small_stack(|| {
+            let most = MAX_DEPTH - 1;
+            for innermost in ["1", "-1"] {
+                let any = nested(most, innermost);
+                decoded::<Value>(&any).expect("any value");
+                let field = nested(most - 1, innermost);
+                decoded::<Flattened>(&format!(r#"{{"a":{field}}}"#)).expect("a map");
+                decoded::<Tagged>(&format!(r#"{{"value":{field},"kind":"A"}}"#)).expect("a variant");
+                let tree = decoded::<Tree>(&any);
+                assert_eq!(tree.is_ok(), innermost == "1", "{tree:?}");
+                let pair = decoded::<(Value, u8)>(&format!("[{field},{innermost}]"));
+                assert_eq!(pair.is_ok(), innermost == "1", "{pair:?}");
+            }
+            let nodes = |innermost| r#"{"a":["#.repeat(most / 2) + innermost + &"]}".repeat(most / 2);
+            decoded::<Node>(&nodes("{}")).expect("nodes");
+            let error = decoded::<Node>(&nodes(r#"{"a":7}"#)).expect_err("no node");
+            assert_eq!(error.path().map(|path| path.matches("a[0]").count()), Some(most / 2));
+            decode::<IgnoredAny>(&nested(most, "1"), MAX_DEPTH).expect("skipped");
+        });
     }
 }

@@ -210,7 +210,10 @@ impl<T> Partial<T> {
 mod tests {
     use super::*;
     use crate::Binary;
+    use crate::hub::config::MAX_DEPTH;
+    use crate::small_stack::{nested, on_small_stack};
     use crate::wire::payload::Payload;
+    use crate::wire::scan::UNBOUNDED;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
@@ -300,6 +303,28 @@ mod tests {
         }
         let lookalike = r#"51-["a",{"_placeholder":false,"num":7},{"_placeholder":"true"}]"#;
         assert_eq!(rewritten(lookalike).as_deref(), Ok(lookalike));
+    }
+
+    #[test]
+    fn placeholders_are_found_as_deep_as_there_may_be() {
+        on_small_stack(|| {
+            let text = format!("51-[\"a\",{}]", nested(MAX_DEPTH - 1, "[]"));
+            let packet = read(&text, 10).expect("a packet");
+            assert_eq!(packet.depth, MAX_DEPTH + 1);
+            assert_eq!(packet.with_placeholders(&text, &[Bytes::new()], 100), Ok(text.clone()));
+        });
+    }
+
+    #[test]
+    fn what_a_client_connects_with_counts_as_one_argument() {
+        for (text, depth) in [
+            ("0", 1),
+            ("0{}", 2),
+            (r#"0/x,{"a":[]}"#, 3),
+            (r#"0{"a":{"\u0024serde_json::private::RawValue":"1"}}"#, UNBOUNDED),
+        ] {
+            assert_eq!(read(text, 10).map(|packet| packet.depth), Ok(depth), "{text}");
+        }
     }
 
     #[test]
