@@ -29,7 +29,7 @@ pub(crate) const FRAMEWORK_CODES: [&str; 6] =
 ///
 /// | code | when |
 /// | --- | --- |
-/// | `invalid_payload` | an argument is missing, is not what the handler takes or breaks a rule; `path` is the offending field; where several break one, `data` is all of them: `[{"path": …, "message": …}, …]` |
+/// | `invalid_payload` | an argument is missing, is not what the handler takes, breaks a rule, is nested too deeply or has a [reserved key](crate::from_json); `path` is the offending field; where several break one, `data` is all of them: `[{"path": …, "message": …}, …]` |
 /// | `unknown_event` | nobody handles an event of that name |
 /// | `reserved_event` | the name is one that clients can't send |
 /// | `rate_limited` | the client sends too many events; `data` is `{"retry_after_ms": …}` |
