@@ -40,7 +40,7 @@ fn listen(hub: &Hub, clients: &Clients) {
     hub.on("message", move |payload| {
         let text = String::from_utf8_lossy(&payload.data);
         say(format_args!("Message event - User: {} - Message: {text}", user(&payload)));
-        let Ok(message) = serde_json::from_str::<MessageObject>(&text) else {
+        let Ok(message) = socketio::from_json::<MessageObject>(&text) else {
             return;
         };
         if !message.event.is_empty() {

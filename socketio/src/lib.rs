@@ -14,6 +14,8 @@ mod event;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod hub;
+#[cfg(test)]
+mod small_stack;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod transport;
@@ -30,6 +32,7 @@ pub use contract::{
 pub use event::ack::{Ack, Args};
 pub use event::argument::{Argument, Arguments, LifecycleArgument};
 pub use event::context::{Carrier, EventName, Frame, RawArgs};
+pub use event::depth::from_json;
 pub use event::disconnect::{Disconnect, DisconnectReason};
 pub use event::error::{EventError, PayloadError, Refusal};
 pub use event::listener::{EventPayload, ListenerHandle, ListenerOutput};

@@ -10,8 +10,9 @@ use super::outbox::Outbox;
 use super::reading::{refusal_of, refuse};
 use super::{Connection, Protocol};
 use crate::event::disconnect::{Disconnect, DisconnectReason};
+use crate::event::error::{EventError, PayloadError};
 use crate::event::incoming::{EventKind, Incoming, Parts, ReceivedEvent};
-use crate::hub::config::MAX_DEPTH;
+use crate::hub::config::Config;
 use crate::hub::socket::answer::ReceivedAnswer;
 use crate::hub::socket::{Identity, Socket};
 use crate::wire::binary::Attachments;
@@ -22,8 +23,6 @@ use crate::wire::socketio::{self, ConnectError, Kind, Partial, SocketIoPacket};
 
 /// How long the name of a namespace may be, in bytes.
 const MAX_NAMESPACE: usize = 1024;
-/// Deeper than any payload may be nested.
-const TOO_DEEP: usize = MAX_DEPTH + 1;
 
 impl Connection {
     /// Deals with a text message.
@@ -36,8 +35,6 @@ impl Connection {
         match socketio::read(&text, max) {
             // No other packet comes between a packet and its attachments.
             Ok(_) if engine.partial.is_some() => self.parse_error(context),
-            // What is nested too deeply for a decoder is too deep to be looked into for placeholders.
-            Ok(SocketIoPacket { attachments: 1.., depth: TOO_DEEP.., .. }) => self.parse_error(context),
             Ok(SocketIoPacket { attachments: expected @ 1.., .. }) => {
                 engine.partial = Some(Partial::new(text, expected));
             }
@@ -51,7 +48,7 @@ impl Connection {
         if let Encoding::Parsed(_) = self.peer.encoding {
             return self.receive_parsed(ParserMessage::Binary(bytes), context);
         }
-        let (max, max_payload) = (self.config().max_attachments, self.config().max_payload);
+        let Config { max_attachments: max, max_payload, max_depth, .. } = *self.config();
         let Protocol::Engine(engine) = &mut self.protocol else { return };
         let Some(partial) = &mut engine.partial else { return self.parse_error(context) };
         if partial.size() + bytes.len() > max_payload {
@@ -61,9 +58,14 @@ impl Connection {
             && let Some(partial) = engine.partial.take()
         {
             let (text, attachments) = partial.into_parts();
-            let packet = socketio::read(&text, max);
-            match packet.and_then(|packet| packet.with_placeholders(&text, &attachments, max_payload)) {
-                Ok(text) => self.receive_whole(&text.into(), attachments, context),
+            let whole = match socketio::read(&text, max) {
+                // Nobody looks for placeholders in what is refused, and looking for them recurses.
+                Ok(packet) if packet.depth > max_depth => Ok(text),
+                Ok(packet) => packet.with_placeholders(&text, &attachments, max_payload).map(Into::into),
+                Err(invalid) => Err(invalid),
+            };
+            match whole {
+                Ok(text) => self.receive_whole(&text, attachments, context),
                 Err(socketio::Invalid) => self.parse_error(context),
             }
         }
@@ -112,7 +114,7 @@ impl Connection {
         let entry =
             self.entries.iter().position(|entry| !entry.is_concluded() && entry.socket.namespace() == namespace);
         match (packet.kind, entry) {
-            (Kind::Connect, None) => self.connect(namespace, packet.json, context),
+            (Kind::Connect, None) => self.connect(packet, context),
             (Kind::Event, Some(entry)) => self.receive_event(entry, text, packet, attachments, context),
             (Kind::Ack, Some(entry)) => self.receive_answer(entry, packet, attachments),
             // Nobody leaves what it has not been let into.
@@ -149,23 +151,28 @@ impl Connection {
 
     fn receive_answer(&mut self, entry: usize, packet: &SocketIoPacket<'_>, attachments: Option<Attachments>) {
         let Some(id) = packet.id.and_then(|id| id.parse().ok()) else { return };
-        let answer = match packet.depth > self.config().max_depth {
-            true => ReceivedAnswer::TooDeep,
-            false => ReceivedAnswer::Many(packet.args.to_owned(), attachments),
+        let answer = match packet.depth {
+            depth if depth > self.config().max_depth => ReceivedAnswer::TooDeep(depth),
+            _ => ReceivedAnswer::Many(packet.args.to_owned(), attachments),
         };
         // One to nothing that was asked means nothing.
         self.entries[entry].socket.answered(id, answer);
     }
 
     /// A client wants to connect to a namespace.
-    fn connect(&mut self, namespace: &str, auth: &str, context: &mut Context<'_>) {
+    fn connect(&mut self, packet: &SocketIoPacket<'_>, context: &mut Context<'_>) {
         let Protocol::Engine(engine) = &self.protocol else { return };
+        let SocketIoPacket { namespace, json: auth, depth, .. } = *packet;
         if self.entries.len() >= self.config().max_namespaces {
-            return self.refuse_namespace(namespace, "Too many namespaces");
+            return self.refuse_namespace(namespace, "Too many namespaces", None);
+        }
+        if depth > self.config().max_depth {
+            let error = EventError::from(PayloadError::too_deep(depth));
+            return self.refuse_namespace(namespace, "Invalid auth", Some(&error));
         }
         let known = if namespace.len() > MAX_NAMESPACE { None } else { self.hub.enter(namespace) };
         let Some(namespace) = known else {
-            return self.refuse_namespace(namespace, "Invalid namespace");
+            return self.refuse_namespace(namespace, "Invalid namespace", None);
         };
         let identity = Identity::Generated { auth: if auth.is_empty() { "{}" } else { auth } };
         let peer = Arc::clone(&self.peer);
@@ -175,8 +182,9 @@ impl Connection {
         self.run_events(context);
     }
 
-    fn refuse_namespace(&self, namespace: &str, message: &str) {
-        let error = ConnectError { message, data: None };
+    fn refuse_namespace(&self, namespace: &str, message: &str, error: Option<&EventError>) {
+        let data = error.and_then(|error| serde_json::to_value(error).ok());
+        let error = ConnectError { message, data: data.as_ref() };
         if let Some(frame) = self.peer.encoding.connect_error(namespace, &error) {
             self.peer.handle.send_always(Some(&frame), Outbox::default());
         }

@@ -28,8 +28,8 @@ pub(super) enum EventRefusal {
     Reserved,
     /// No event has so long a name.
     TooLong,
-    /// Its payload is nested too deeply.
-    TooDeep,
+    /// Its payload is nested too deeply: so deeply.
+    TooDeep(usize),
 }
 
 impl Connection {
@@ -195,7 +195,7 @@ pub(super) fn refusal_of(socket: &Socket, name: &str, depth: usize) -> Option<Ev
     if name.len() > config.max_event_name {
         return Some(EventRefusal::TooLong);
     }
-    (depth > config.max_depth).then_some(EventRefusal::TooDeep)
+    (depth > config.max_depth).then_some(EventRefusal::TooDeep(depth))
 }
 
 /// Answers an event that is not handled.
@@ -204,7 +204,7 @@ pub(super) fn refuse(incoming: &Incoming, refused: &EventRefusal) {
         EventRefusal::Limited(limited) => return over_limit(incoming, *limited),
         EventRefusal::TooLong => return unhandled(incoming),
         EventRefusal::Reserved => EventError::reserved_event(incoming.name()),
-        EventRefusal::TooDeep => PayloadError::too_deep().into(),
+        EventRefusal::TooDeep(depth) => PayloadError::too_deep(*depth).into(),
     };
     incoming.answer(Err(&error));
     incoming.report(error);
@@ -225,7 +225,7 @@ fn over_limit(incoming: &Incoming, limited: Limited) {
 /// An answer, apart from the text that it came in.
 fn owned(config: &Config, answer: Result<ArgumentText<'_>, &str>, depth: usize) -> ReceivedAnswer {
     match answer {
-        _ if depth > config.max_depth => ReceivedAnswer::TooDeep,
+        _ if depth > config.max_depth => ReceivedAnswer::TooDeep(depth),
         Ok(ArgumentText::One(text)) => ReceivedAnswer::One(text.to_owned()),
         Ok(ArgumentText::Many(text)) => ReceivedAnswer::Many(text.to_owned(), None),
         Err(error) => ReceivedAnswer::Failed(error.to_owned()),

@@ -9,11 +9,13 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::ack::{Ack, AckState};
 use super::context::Frame;
+use super::depth;
 use super::disconnect::Disconnect;
 use super::dispatch::has_listener;
-use super::error::EventError;
+use super::error::{EventError, PayloadError};
 use super::handler::Lifecycle;
 use super::reply::Outcome;
+use crate::hub::config::MAX_DEPTH;
 use crate::hub::socket::Socket;
 use crate::hub::socket::handshake::Request;
 use crate::wire::binary::Attachments;
@@ -193,20 +195,22 @@ impl ReceivedEvent {
         Self { args, text, name, id: None, from_client: false, is_message: false, attachments: None }
     }
 
-    /// Gives it other arguments.
-    pub(crate) fn set_args(&mut self, args: &Payload) {
+    /// Gives it other arguments, unless they are nested too deeply.
+    pub(crate) fn set_args(&mut self, args: &Payload) -> Result<(), PayloadError> {
         let mut json = Vec::new();
         args.write_placeholders(&mut json);
+        let json = String::from_utf8(json).map_err(|_| PayloadError::new(0, "invalid UTF-8"))?;
+        depth::check(ArgumentText::Many(&json), MAX_DEPTH)?;
         // What is behind name and id is this event's own now.
         let name = self.name().to_owned();
         let id = self.id().unwrap_or_default().to_owned();
-        let text = [id.as_bytes(), &json].concat();
-        let Ok(text) = Utf8Bytes::try_from(Bytes::from(text)) else { return };
+        let text = Utf8Bytes::from(id.clone() + &json);
         self.name = Name::Apart(name.into());
         self.id = self.id.as_ref().map(|_| 0..id.len());
         self.args = Place::Many(id.len()..text.len());
         self.attachments = (!args.attachments().is_empty()).then(|| args.attachments().into());
         self.text = text;
+        Ok(())
     }
 
     pub(crate) fn name(&self) -> &str {

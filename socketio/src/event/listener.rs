@@ -12,7 +12,7 @@ use std::sync::{Arc, Weak};
 
 use super::ack::Ack;
 use super::context::RawArgs;
-use super::decode::Remaining;
+use super::depth;
 use super::error::{EventError, PayloadError};
 use super::incoming::{EventKind, Incoming, Message};
 use super::marker::{Later, Now};
@@ -140,11 +140,12 @@ impl EventPayload {
     ///
     /// # Errors
     ///
-    /// There is none, or it is not what `T` is decoded from.
+    /// There is none, or it is not what `T` is decoded from. A raw message is, like an event, nested at most as deeply as
+    /// [`max_depth`](crate::HubBuilder::max_depth) says, and has no [reserved keys](crate::from_json).
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
         if self.args.is_empty() && !self.data.is_empty() {
             let text = std::str::from_utf8(&self.data).unwrap_or_default();
-            return Remaining::new(ArgumentText::One(text)).next();
+            return depth::decode(text, self.socket.hub().config().max_depth);
         }
         self.raw().first()
     }

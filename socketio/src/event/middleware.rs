@@ -65,12 +65,13 @@ impl IncomingEvent {
     ///
     /// # Errors
     ///
-    /// They do not serialize; then it keeps those that it has.
+    /// They do not serialize, are nested more than 127 levels deep, or have a [reserved key](crate::from_json). Then the event
+    /// keeps those that it has.
     pub fn set_args<T: Encode>(&mut self, Args(values): Args<T>) -> Result<(), EmitError> {
         let mut payload = Payload::new();
         values.encode(&mut payload)?;
         if let EventKind::Event(event) = &mut self.0.kind {
-            event.set_args(&payload);
+            event.set_args(&payload).map_err(EmitError::undecodable)?;
         }
         Ok(())
     }

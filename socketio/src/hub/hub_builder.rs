@@ -163,6 +163,10 @@ impl HubBuilder {
 
     /// How deeply the arguments of an event or of a client's answer may be nested. Their list is the first level, the arrays
     /// and objects in it the second, and so on. Default: 128, which is the most; a larger number is taken for it.
+    ///
+    /// What a Socket.IO client connects with counts as one argument, and so does a raw message that
+    /// [`EventPayload::json`](crate::EventPayload::json) decodes. The limit holds for what is decoded, not only for what is
+    /// written: see [JSON from clients](crate::guide::delivery_order_and_limits#json-from-clients).
     pub fn max_depth(mut self, levels: usize) -> Self {
         self.config.max_depth = levels.min(MAX_DEPTH);
         self

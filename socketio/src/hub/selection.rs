@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::event::error::PayloadError;
 use crate::event::message::{IntoMessage, Request};
 use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::socket::answer::FromAnswer;
@@ -31,6 +32,13 @@ pub enum EmitError {
     /// No event can have this name: it is empty, or reserved by the framework.
     #[error("no event can be named `{0}`")]
     InvalidName(String),
+}
+
+impl EmitError {
+    /// What is to be handled as an event can't be decoded.
+    pub(crate) fn undecodable(error: PayloadError) -> Self {
+        Self::Encode(serde::ser::Error::custom(error.message))
+    }
 }
 
 /// Whom a message goes to: everyone in the rooms, or without rooms everyone in the namespace, some left out.

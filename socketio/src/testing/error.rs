@@ -7,6 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::wire::Shown;
+use crate::event::depth::from_json;
 use crate::event::error::{EventError, PayloadError};
 use crate::hub::selection::EmitError;
 
@@ -111,7 +112,7 @@ impl Refused {
 
     /// By a CONNECT_ERROR, whose JSON it is.
     pub(super) fn by_packet(json: &str) -> Self {
-        let read: Value = serde_json::from_str(json).unwrap_or_default();
+        let read: Value = from_json(json).unwrap_or_default();
         let message = read.get("message").unwrap_or(&read).as_str().unwrap_or_default().to_owned();
         Self { how: How::Packet, message, data: read.get("data").cloned() }
     }

@@ -5,7 +5,8 @@ use std::fmt;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use crate::event::context::RawArgs;
-use crate::event::error::EventError;
+use crate::event::error::{EventError, PayloadError};
+use crate::hub::config::MAX_DEPTH;
 use crate::hub::socket::answer::failure;
 use crate::wire::binary::Attachments;
 use crate::wire::encoding::Encoding;
@@ -139,8 +140,12 @@ fn read_plain(text: Utf8Bytes) -> Heard {
             let item = Item::Event { name: (*name).into(), contents: contents(args), ack: id.map(Into::into) };
             Heard::Item { namespace, item }
         }
-        Some(Envelope::Answer { id, answer, .. }) => {
-            Heard::Answer { namespace, id, answer: answer.map(contents).map_err(EventError::from_client) }
+        Some(Envelope::Answer { id, answer, depth }) => {
+            let error = |json: &str| match depth > MAX_DEPTH {
+                true => PayloadError::too_deep(depth).into(),
+                false => EventError::from_client(json),
+            };
+            Heard::Answer { namespace, id, answer: answer.map(contents).map_err(error) }
         }
         None => Heard::Item { namespace, item: Item::Text(text) },
     }
@@ -160,7 +165,9 @@ fn read_packet(text: &str, attachments: Option<Attachments>) -> Heard {
         }
         Kind::Ack => match packet.id.and_then(|id| id.parse().ok()) {
             Some(id) => {
-                let answer = failure(packet.args).map_or(Ok(contents), Err);
+                // What is too deep to be looked at is found to be so when it is decoded.
+                let error = Some(packet.args).filter(|_| packet.depth <= MAX_DEPTH).and_then(failure);
+                let answer = error.map_or(Ok(contents), Err);
                 Heard::Answer { namespace, id, answer }
             }
             None => Heard::Unreadable,
@@ -179,11 +186,7 @@ fn sid(json: &str) -> Option<&str> {
 
 impl Contents {
     pub(super) fn raw(&self) -> RawArgs<'_> {
-        RawArgs::new(ArgumentText::Many(&self.json), self.attachments.as_ref())
-    }
-
-    fn list(&self) -> String {
-        format!("[{}]", self.json)
+        RawArgs::unscanned(ArgumentText::Many(&self.json), self.attachments.as_ref())
     }
 }
 
@@ -192,7 +195,7 @@ impl PartialEq for Item {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Event { name, contents, .. }, Self::Event { name: other_name, contents: other, .. }) => {
-                let value = |contents: &Contents| serde_json::from_str::<serde_json::Value>(&contents.list()).ok();
+                let value = |contents: &Contents| contents.raw().all::<serde_json::Value>().ok();
                 name == other_name
                     && value(contents) == value(other)
                     && contents.raw().attachments() == other.raw().attachments()

@@ -126,7 +126,7 @@ impl Namespace {
     ///
     /// # Errors
     ///
-    /// `data` does not serialize.
+    /// `data` does not serialize, is nested more than 127 levels deep, or has a [reserved key](crate::from_json).
     pub fn fire(&self, event: impl AsRef<str>, data: impl Serialize) -> Result<(), EmitError> {
         let (name, text) = fired(event.as_ref(), &data)?;
         for socket in self.namespace.registry().all().iter().filter(|socket| socket.is_connected()) {

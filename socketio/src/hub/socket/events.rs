@@ -10,12 +10,14 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use super::Socket;
 use crate::connection::handle::Command;
 use crate::event::context::RawArgs;
+use crate::event::depth;
 use crate::event::dispatch;
 use crate::event::error::{EventError, shortened};
 use crate::event::incoming::{EventKind, ReceivedEvent};
 use crate::event::listener::{EventPayload, ListenerHandle, ListenerOutput, Listeners};
 use crate::event::message::check_name;
 use crate::event::middleware::{self, EventMiddleware, IncomingEvent, Next};
+use crate::hub::config::MAX_DEPTH;
 use crate::hub::selection::EmitError;
 use crate::wire::envelope::ArgumentText;
 use crate::wire::packet::Packet;
@@ -73,7 +75,7 @@ impl Socket {
         }
         let Some(listeners) = self.0.side.lock().as_ref().and_then(|side| side.outgoing.clone()) else { return };
         let (json, attachments) = packet.args();
-        let args = RawArgs::new(ArgumentText::Many(&json), attachments.as_ref());
+        let args = RawArgs::unscanned(ArgumentText::Many(&json), attachments.as_ref());
         for listener in listeners.iter() {
             let name = packet.name().unwrap_or("message");
             if catch_unwind(AssertUnwindSafe(|| listener(name, args))).is_err() {
@@ -139,7 +141,8 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// `data`, the event's one argument, does not serialize, or the socket is gone.
+    /// `data`, the event's one argument, does not serialize, is nested more than 127 levels deep, or has a
+    /// [reserved key](crate::from_json); or the socket is gone.
     pub fn fire(&self, event: impl AsRef<str>, data: impl Serialize) -> Result<(), EmitError> {
         let (name, text) = fired(event.as_ref(), &data)?;
         self.fire_encoded(&name, &text)
@@ -179,6 +182,7 @@ pub(crate) fn fired(event: &str, data: &impl Serialize) -> Result<(Arc<str>, Utf
     }
     let mut json = Vec::new();
     Payload::of(data)?.write_json(&mut json);
-    let text = Utf8Bytes::try_from(Bytes::from(json)).map_err(serde::de::Error::custom);
-    Ok((event.into(), text.map_err(EmitError::Encode)?))
+    let text = Utf8Bytes::try_from(Bytes::from(json)).map_err(serde::ser::Error::custom).map_err(EmitError::Encode)?;
+    depth::check(ArgumentText::One(&text), MAX_DEPTH).map_err(EmitError::undecodable)?;
+    Ok((event.into(), text))
 }

@@ -66,6 +66,7 @@ impl Parser for MsgpackParser {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::small_stack::{nested, on_small_stack};
     use bytes::Bytes;
     use proptest::prelude::*;
     use serde_json::{Value, json};
@@ -107,6 +108,22 @@ mod tests {
         let expected = r#"51-/,["a",null,"1970-01-01T00:00:00.000Z",{"_placeholder":true,"num":0}]"#;
         assert_eq!(packet.text, expected);
         assert_eq!(packet.attachments, [Bytes::from_static(&[7])]);
+    }
+
+    #[test]
+    fn there_is_room_for_as_many_levels_as_a_payload_may_have() {
+        on_small_stack(|| {
+            for levels in [1, 2, 3, 127] {
+                let text = format!("2/,[\"a\",{}]", nested(levels, "1"));
+                let packet = MsgpackParser.decode(&encoded(&text, Vec::new())).expect("a packet").expect("all of it");
+                assert_eq!(packet.text, text);
+            }
+            // What the server emits is not bounded.
+            let text = format!("2/,[\"a\",{}]", nested(3_000, "1"));
+            let message = encoded(&text, Vec::new());
+            assert!(matches!(&message[..], [ParserMessage::Binary(bytes)] if bytes.len() > 3_000));
+            assert_eq!(MsgpackParser.decode(&message), Err(InvalidPacket));
+        });
     }
 
     #[test]

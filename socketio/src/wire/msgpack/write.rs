@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use rmp::encode as write;
+use smallvec::SmallVec;
 use std::borrow::Cow;
 
 use crate::wire::scan::Scanner;
@@ -26,26 +27,36 @@ impl Writer<'_> {
         let _ = write::write_uint(&mut self.out, number);
     }
 
-    /// Writes the value that comes next.
+    /// Writes the value that comes next. No level recurses: what the server emits may be nested as deeply as it likes.
     pub(super) fn json(&mut self, scanner: &mut Scanner<'_>) {
-        if let Some(attachment) = self.attachment(scanner) {
-            let _ = write::write_bin(&mut self.out, &attachment);
-        } else if scanner.take(b'[') {
-            let _ = write::write_array_len(&mut self.out, elements(scanner.clone(), b']') as u32);
-            while !scanner.take(b']') {
-                self.json(scanner);
-                scanner.take(b',');
+        // The brackets that end the arrays and objects that are open.
+        let mut open = SmallVec::<[u8; 16]>::new();
+        loop {
+            // A value is due here.
+            if let Some(attachment) = self.attachment(scanner) {
+                let _ = write::write_bin(&mut self.out, &attachment);
+            } else if scanner.take(b'[') {
+                let _ = write::write_array_len(&mut self.out, elements(scanner.clone(), b']') as u32);
+                open.push(b']');
+            } else if scanner.take(b'{') {
+                self.map(elements(scanner.clone(), b'}'));
+                open.push(b'}');
+            } else {
+                self.leaf(scanner.value().unwrap_or("null"));
             }
-        } else if scanner.take(b'{') {
-            self.map(elements(scanner.clone(), b'}'));
-            while !scanner.take(b'}') {
+            // One has ended, or an array or object has begun.
+            let end = loop {
+                let Some(end) = open.last() else { return };
+                scanner.take(b',');
+                if !scanner.take(*end) {
+                    break *end;
+                }
+                open.pop();
+            };
+            if end == b'}' {
                 self.leaf(scanner.string().unwrap_or_default());
                 scanner.take(b':');
-                self.json(scanner);
-                scanner.take(b',');
             }
-        } else {
-            self.leaf(scanner.value().unwrap_or("null"));
         }
     }
 
