@@ -14,6 +14,7 @@ mod event;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod hub;
+mod session;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod transport;
@@ -30,7 +31,6 @@ pub use contract::{
 pub use event::ack::{Ack, Args};
 pub use event::argument::{Argument, Arguments, LifecycleArgument};
 pub use event::context::{Carrier, EventName, Frame, RawArgs};
-pub use event::disconnect::{Disconnect, DisconnectReason};
 pub use event::error::{EventError, PayloadError, Refusal};
 pub use event::listener::{EventPayload, ListenerHandle, ListenerOutput};
 pub use event::marker;
@@ -60,6 +60,7 @@ pub use hub::socket::rooms::JoinError;
 pub use hub::socket::{SetIdError, Socket, SocketId};
 pub use hub::source::EventSource;
 pub use hub::stats::HubStats;
+pub use session::disconnect::{Disconnect, DisconnectReason};
 pub use socketio_macros::{ErrorCodes, contract, event, events, handlers};
 pub use transport::engine_routes::{EngineRoutes, Refused, Transport};
 pub use transport::serve::{Serve, serve};

@@ -8,7 +8,7 @@ use super::outbox::{Batch, Load};
 use super::polling::Polling;
 use super::stream::Writer;
 use super::websocket::{Message, ReadBuffer, WebSocketTransport};
-use crate::event::disconnect::Disconnect;
+use crate::session::disconnect::Disconnect;
 
 #[allow(clippy::large_enum_variant, reason = "nearly all connections have the large one")]
 pub(super) enum ClientTransport {

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::event::disconnect::{Disconnect, DisconnectReason};
+use crate::session::disconnect::{Disconnect, DisconnectReason};
 
 /// How a connection is to end. What waits to be handled is dropped.
 #[derive(Clone, Debug)]

@@ -8,9 +8,9 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use super::end::End;
 use super::outbox::Outbox;
 use super::{ClientTransport, Connection, Linger, Phase, Protocol, after};
-use crate::event::disconnect::{Disconnect, DisconnectReason};
 use crate::event::error::EventError;
 use crate::hub::socket::Socket;
+use crate::session::disconnect::{Disconnect, DisconnectReason};
 use crate::wire::socketio::ConnectError;
 
 /// How long a client has at least to take the close frame when handlers have used up a shutdown's time.

@@ -35,7 +35,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::event::disconnect::{Disconnect, DisconnectReason};
 use crate::event::dispatch::{has_listener, unhandled};
 use crate::event::handler::Lifecycle;
 use crate::event::incoming::{EventKind, Incoming};
@@ -43,6 +42,7 @@ use crate::hub::Hub;
 use crate::hub::config::Config;
 use crate::hub::connections::ConnectionPermit;
 use crate::hub::socket::Socket;
+use crate::session::disconnect::{Disconnect, DisconnectReason};
 use client_transport::ClientTransport;
 use end::End;
 use engineio::Engine;

@@ -11,8 +11,8 @@ use tokio::sync::oneshot;
 use super::handle::ConnectionHandle;
 use super::outbox::{Batch, Load};
 use super::websocket::Message;
-use crate::event::disconnect::{Disconnect, DisconnectReason};
 use crate::hub::socket::handshake::Request;
+use crate::session::disconnect::{Disconnect, DisconnectReason};
 use crate::wire::engineio::{self, Body};
 
 /// A request that has come in.

@@ -9,13 +9,14 @@ use super::websocket::{Message, ReadBuffer};
 use super::{ClientTransport, Connection, Linger, Phase, Protocol};
 use crate::event::dispatch::{has_listener, unhandled};
 use crate::event::error::{EventError, PayloadError};
-use crate::event::handler::{Lifecycle, is_reserved};
+use crate::event::handler::Lifecycle;
 use crate::event::incoming::{EventKind, Incoming, Message as RawMessage, Parts, ReceivedEvent};
 use crate::event::rate::Limited;
 use crate::hub::config::Config;
 use crate::hub::socket::Socket;
 use crate::hub::socket::answer::ReceivedAnswer;
 use crate::wire::envelope::{self, ArgumentText, Envelope};
+use crate::wire::socketio::is_reserved;
 
 /// How many messages are read before what they brought about is written.
 const READ_BUDGET: usize = 256;

@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 use super::executor::Executor;
 use super::lifecycle;
-use crate::event::disconnect::Disconnect;
 use crate::hub::socket::Socket;
+use crate::session::disconnect::Disconnect;
 
 pub(super) struct SocketEntry {
     pub(super) socket: Socket,
@@ -45,7 +45,7 @@ impl SocketEntry {
 
 impl Drop for SocketEntry {
     fn drop(&mut self) {
-        let aborted = || Disconnect::new(crate::event::disconnect::DisconnectReason::Aborted);
+        let aborted = || Disconnect::new(crate::session::disconnect::DisconnectReason::Aborted);
         let ended = self.ended.take().map_or_else(aborted, |ended| *ended);
         lifecycle::abandoned(&self.socket, &ended);
         self.socket.forget_listeners();

@@ -7,8 +7,8 @@ use tokio::time::{Instant, Sleep};
 
 use super::heartbeat::Beat;
 use super::{Connection, Phase, Protocol};
-use crate::event::disconnect::{Disconnect, DisconnectReason};
 use crate::event::error::EventError;
+use crate::session::disconnect::{Disconnect, DisconnectReason};
 
 impl Connection {
     pub(super) fn deadline(&self) -> Instant {

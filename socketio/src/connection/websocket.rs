@@ -14,7 +14,7 @@ use super::handle::ConnectionHandle;
 use super::outbox::{Batch, Load};
 pub(crate) use super::read_buffer::ReadBuffer;
 use super::stream::{Stream, Writer};
-use crate::event::disconnect::{Disconnect, DisconnectReason};
+use crate::session::disconnect::{Disconnect, DisconnectReason};
 use crate::wire::frame::{Opcode, control};
 use crate::wire::message_reader::Reader;
 

@@ -6,12 +6,12 @@ use std::ops::Deref;
 
 use super::argument::{Argument, Arguments, LifecycleArgument};
 use super::decode::Remaining;
-use super::disconnect::Disconnect;
 use super::error::{EventError, PayloadError};
 use super::incoming::EventKind;
 use super::marker;
 use crate::contract::DescribedArguments;
 use crate::hub::socket::handshake::Handshake;
+use crate::session::disconnect::Disconnect;
 use crate::wire::binary::Attachments;
 use crate::wire::envelope::ArgumentText;
 use crate::wire::scan::Scanner;

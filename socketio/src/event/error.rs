@@ -10,10 +10,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::event::disconnect::Disconnect;
 use crate::hub::selection::EmitError;
 use crate::hub::socket::SocketId;
 use crate::hub::socket::requests::AckError;
+use crate::session::disconnect::Disconnect;
 
 /// The codes of errors that any event can be answered with.
 pub(crate) const FRAMEWORK_CODES: [&str; 6] =

@@ -9,13 +9,13 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::ack::{Ack, AckState};
 use super::context::Frame;
-use super::disconnect::Disconnect;
 use super::dispatch::has_listener;
 use super::error::EventError;
 use super::handler::Lifecycle;
 use super::reply::Outcome;
 use crate::hub::socket::Socket;
 use crate::hub::socket::handshake::Request;
+use crate::session::disconnect::Disconnect;
 use crate::wire::binary::Attachments;
 use crate::wire::envelope::ArgumentText;
 use crate::wire::payload::Payload;

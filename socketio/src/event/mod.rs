@@ -9,7 +9,6 @@ pub(crate) mod argument;
 pub(crate) mod build;
 pub(crate) mod context;
 pub(crate) mod decode;
-pub(crate) mod disconnect;
 pub(crate) mod dispatch;
 pub(crate) mod error;
 pub(crate) mod handler;

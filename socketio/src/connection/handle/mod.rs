@@ -18,11 +18,11 @@ use super::outbox::{Batch, Bounds, Load, Outbox};
 use super::polling::PollRequest;
 use super::stream::Writer;
 use super::websocket::WebSocketTransport;
-use crate::event::disconnect::Disconnect;
 use crate::event::incoming::EventKind;
 use crate::hub::config::OverflowPolicy;
 use crate::hub::socket::Socket;
 use crate::hub::socket::handshake::Request;
+use crate::session::disconnect::Disconnect;
 pub(super) use frames::Due;
 pub(crate) use frames::Rejected;
 

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use super::{CONNECTED, SENT_AWAY, Socket};
 use crate::connection::end::End;
 use crate::connection::handle::Command;
-use crate::event::disconnect::{Disconnect, DisconnectReason};
+use crate::session::disconnect::{Disconnect, DisconnectReason};
 use crate::wire::frame::{FrameWriter, Opcode};
 
 /// Ending.
