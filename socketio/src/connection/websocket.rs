@@ -283,8 +283,8 @@ fn cause(error: &Error) -> Disconnect {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connection::outbox::Bounds;
     use crate::hub::config::OverflowPolicy;
+    use crate::session::limits::Bounds;
     use crate::wire::frame::{FrameWriter, Opcode};
     use parking_lot::Mutex;
     use std::pin::Pin;

@@ -20,7 +20,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::connection::engineio::Flavour;
 use crate::contract::ContractViolation;
 use crate::contract::watch::Watch;
 use crate::event::state::States;
@@ -28,6 +27,8 @@ use crate::hub::namespace::Namespace;
 use crate::hub::namespace::inner::{Contents, MakeAdapter, NamespaceInner};
 use crate::hub::namespace::pattern::Matching;
 use crate::hub::socket::requests::SHARED_ACKS;
+use crate::session::engineio::Flavour;
+use crate::session::limits::Limits;
 use crate::transport::engine_routes::EngineRoutes;
 use config::Config;
 use connections::Connections;
@@ -68,6 +69,8 @@ impl Deref for Hub {
 /// What all handles to a hub share.
 pub(crate) struct Core {
     config: Config,
+    /// The part of it that connections enforce.
+    limits: Arc<Limits>,
     states: States,
     root: Arc<NamespaceInner>,
     namespaces: RwLock<HashMap<Box<str>, Arc<NamespaceInner>>>,
@@ -96,6 +99,7 @@ impl Core {
         let new_root = || Arc::new(NamespaceInner::new(ROOT, Contents::default(), make_adapter.as_deref()));
         let root = Arc::clone(namespaces.entry(ROOT.into()).or_insert_with(new_root));
         Self {
+            limits: Arc::new(config.limits()),
             config,
             states,
             root,
@@ -276,6 +280,10 @@ impl Hub {
 
     pub(crate) fn config(&self) -> &Config {
         &self.core().config
+    }
+
+    pub(crate) fn limits(&self) -> &Arc<Limits> {
+        &self.core().limits
     }
 
     pub(crate) fn states(&self) -> &States {

@@ -17,7 +17,6 @@ use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 use tower_layer::Layer;
 
 use super::client;
-use crate::connection::engineio::Flavour;
 use crate::connection::lifecycle::OnOpen;
 use crate::connection::session::Sessions;
 use crate::event::error::EventError;
@@ -25,6 +24,7 @@ use crate::event::listener::ListenerOutput;
 use crate::hub::Hub;
 use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::socket::Socket;
+use crate::session::engineio::Flavour;
 use crate::wire::encoding::Encoding;
 use crate::wire::parser::Parser;
 

@@ -17,16 +17,17 @@ use tokio::time::{Instant, timeout_at};
 use super::engine_routes::{Options, Refusal, Transport};
 use super::too_many;
 use super::upgrade::{PathParams, Upgrade, kept_extensions, path_params};
-use crate::connection::engineio::{Engine, Flavour};
+use crate::connection::Connection;
 use crate::connection::handle::{Command, ConnectionHandle};
 use crate::connection::peer::Peer;
 use crate::connection::polling::{PollRequest, Post};
 use crate::connection::session::{PendingUpgrade, Session};
 use crate::connection::websocket::WebSocketTransport;
-use crate::connection::{Connection, after};
 use crate::hub::connections::ConnectionPermit;
 use crate::hub::socket::handshake::Request as Kept;
 use crate::hub::socket::{Identity, Socket};
+use crate::session::engineio::Flavour;
+use crate::session::time::after;
 use crate::wire::engineio;
 use crate::wire::frame::EncodedFrame;
 
@@ -232,11 +233,10 @@ impl Options {
         permit: ConnectionPermit,
     ) -> impl Future<Output = ()> + Send + use<> {
         let is_bare = self.flavour == Flavour::Bare;
-        let join_by = (!is_bare).then(|| after(Instant::now(), self.hub.config().join_timeout));
-        let engine = Engine::new(self.flavour, extensions.clone(), join_by);
         self.sessions.add(peer);
         permit.fill(peer);
-        let mut connection = Connection::engine(self.hub.clone(), Arc::clone(peer), websocket, engine, permit);
+        let mut connection =
+            Connection::engine(self.hub.clone(), Arc::clone(peer), websocket, self.flavour, extensions.clone(), permit);
         if is_bare {
             let identity = Identity::Session(peer.session.as_ref().map_or("", |session| session.sid()));
             let (hub, namespace) = (self.hub.clone(), Arc::clone(&self.namespace));

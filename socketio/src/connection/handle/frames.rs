@@ -4,11 +4,11 @@ use parking_lot::MutexGuard;
 use std::sync::atomic::Ordering;
 
 use super::{Command, ConnectionHandle, State, wake};
-use crate::connection::end::End;
 use crate::connection::flush_scope;
 use crate::connection::outbox::{Batch, Load, Outbox};
 use crate::connection::stream::Writer;
 use crate::hub::config::OverflowPolicy;
+use crate::session::end::End;
 use crate::wire::frame::EncodedFrame;
 
 /// Why a frame was not taken.
@@ -195,8 +195,8 @@ impl ConnectionHandle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connection::outbox::Bounds;
     use crate::connection::stream::Stream;
+    use crate::session::limits::Bounds;
     use crate::wire::frame::{FrameWriter, Opcode};
     use std::sync::Arc;
     use std::sync::atomic::AtomicUsize;

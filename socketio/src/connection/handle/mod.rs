@@ -10,19 +10,21 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
-use tokio::time::Instant;
+use std::time::Instant;
 
-use super::end::End;
 use super::flush_scope;
-use super::outbox::{Batch, Bounds, Load, Outbox};
+use super::outbox::{Batch, Load, Outbox};
 use super::polling::PollRequest;
 use super::stream::Writer;
+use super::timing::now;
 use super::websocket::WebSocketTransport;
 use crate::event::incoming::EventKind;
 use crate::hub::config::OverflowPolicy;
 use crate::hub::socket::Socket;
 use crate::hub::socket::handshake::Request;
 use crate::session::disconnect::Disconnect;
+use crate::session::end::End;
+use crate::session::limits::Bounds;
 pub(super) use frames::Due;
 pub(crate) use frames::Rejected;
 
@@ -71,7 +73,7 @@ struct State {
 
 impl State {
     fn is_too_late(&self) -> bool {
-        self.handlers_until.is_some_and(|until| until <= Instant::now())
+        self.handlers_until.is_some_and(|until| until <= now())
     }
 
     fn waker(&mut self) -> Option<Waker> {

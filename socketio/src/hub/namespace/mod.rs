@@ -10,7 +10,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::connection::engineio::Flavour;
 use crate::event::listener::{EventPayload, ListenerHandle, ListenerOutput};
 use crate::event::message::{IntoMessage, Request};
 use crate::hub::selection::{EmitError, Selection};
@@ -20,6 +19,7 @@ use crate::hub::socket::answers::AckStream;
 use crate::hub::socket::events::fired;
 use crate::hub::socket::remote::RemoteSocket;
 use crate::hub::{Core, Hub};
+use crate::session::engineio::Flavour;
 use crate::transport::engine_routes::EngineRoutes;
 use crate::transport::websocket::WebSocketRoute;
 use inner::NamespaceInner;

@@ -148,7 +148,7 @@ fn shrink_if_sparse(by_id: &mut HashMap<SocketId, Socket>) {
 mod tests {
     use super::*;
     use crate::connection::handle::ConnectionHandle;
-    use crate::connection::outbox::{Batch, Bounds};
+    use crate::connection::outbox::Batch;
     use crate::connection::peer::Peer;
     use crate::hub::Hub;
     use crate::hub::config::OverflowPolicy;
@@ -157,6 +157,7 @@ mod tests {
     use crate::hub::socket::SetIdError;
     use crate::hub::socket::handshake::Request;
     use crate::hub::socket::rooms::JoinError;
+    use crate::session::limits::Bounds;
     use crate::wire::encoding::Encoding;
     use http::Extensions;
     use proptest::prelude::*;

@@ -150,13 +150,14 @@ impl Socket {
 mod tests {
     use super::*;
     use crate::connection::handle::ConnectionHandle;
-    use crate::connection::outbox::{Batch, Bounds};
+    use crate::connection::outbox::Batch;
     use crate::connection::peer::Peer;
     use crate::hub::Hub;
     use crate::hub::config::OverflowPolicy;
     use crate::hub::namespace::inner::{Contents, NamespaceInner};
     use crate::hub::socket::Identity;
     use crate::hub::socket::handshake::Request;
+    use crate::session::limits::Bounds;
     use crate::wire::encoding::Encoding;
     use crate::wire::frame::frames;
     use http::Extensions;
