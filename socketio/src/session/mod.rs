@@ -21,6 +21,8 @@ mod plain;
 mod socket;
 mod socketio;
 mod state;
+#[cfg(test)]
+mod tests;
 pub(crate) mod time;
 mod timing;
 pub(crate) mod upgrade;
