@@ -13,6 +13,7 @@ mod contract;
 mod event;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod handle;
 mod hub;
 mod session;
 #[cfg(feature = "testing")]
@@ -42,10 +43,11 @@ pub use event::state::State;
 pub use event::table::Events;
 #[cfg(feature = "garde")]
 pub use event::valid::Valid;
+pub use handle::OverflowPolicy;
+pub use handle::engine_session::Transport;
 pub use hub::Hub;
 pub use hub::adapter;
 pub use hub::build::BuildError;
-pub use hub::config::OverflowPolicy;
 pub use hub::hub_builder::HubBuilder;
 pub use hub::namespace::Namespace;
 pub use hub::namespace_builder::NamespaceBuilder;
@@ -62,7 +64,7 @@ pub use hub::source::EventSource;
 pub use hub::stats::HubStats;
 pub use session::disconnect::{Disconnect, DisconnectReason};
 pub use socketio_macros::{ErrorCodes, contract, event, events, handlers};
-pub use transport::engine_routes::{EngineRoutes, Refused, Transport};
+pub use transport::engine_routes::{EngineRoutes, Refused};
 pub use transport::serve::{Serve, serve};
 pub use transport::upgrade::{Upgrade, UpgradeRejection};
 pub use transport::websocket::WebSocketRoute;

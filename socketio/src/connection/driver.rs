@@ -5,7 +5,6 @@ use std::task::Context;
 use std::time::Instant;
 
 use super::client_transport::ClientTransport;
-use super::outbox::Outbox;
 use super::refusing::{over_limit, refuse};
 use super::socket_entry::SocketEntry;
 use super::timing::now;
@@ -13,6 +12,7 @@ use super::{Io, lifecycle, upgrading};
 use crate::event::dispatch::has_listener;
 use crate::event::handler::Lifecycle;
 use crate::event::incoming::{EventKind, Incoming};
+use crate::handle::outbox::Outbox;
 use crate::hub::socket::{Identity, Socket};
 use crate::session::disconnect::Disconnect;
 use crate::session::event::{Control, RawMessage, ReceivedAnswer, ReceivedEvent, Violation};

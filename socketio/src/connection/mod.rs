@@ -3,24 +3,18 @@
 //! Each time the task wakes up it reads all that has arrived, runs what it can, and then writes once. What it reads it hands to
 //! the session, which asks the [`driver`] for what is to be done about it. The [`client_transport`] is the client's side: a
 //! [`websocket`], or [`polling`]. Each of the client's sockets has a [`socket_entry`] with an [`executor`] for its events. The
-//! [`handle`] is what other tasks have of the connection. What they queue there for the client goes out at the end of their own
-//! [`flush_scope`], or when the client's task runs.
+//! [handle](crate::handle) is what other tasks have of the connection. What they queue there for the client goes out at the end of their own
+//! [flush scope](crate::handle::flush_scope), or when the client's task runs.
 
 mod client_transport;
 mod driver;
 pub(crate) mod executor;
-mod flush_scope;
-pub(crate) mod handle;
 pub(crate) mod lifecycle;
-pub(crate) mod outbox;
-pub(crate) mod peer;
-pub(crate) mod polling;
+mod polling;
 mod read_buffer;
 mod reading;
 mod refusing;
-pub(crate) mod session;
 mod socket_entry;
-pub(crate) mod stream;
 mod timing;
 mod upgrading;
 pub(crate) mod websocket;
@@ -34,10 +28,12 @@ use tokio::time::Sleep;
 
 use crate::event::dispatch::unhandled;
 use crate::event::incoming::{EventKind, Incoming};
+use crate::handle::flush_scope::FlushScope;
+use crate::handle::request::Request;
 use crate::hub::Hub;
+use crate::hub::client::{Command, Peer};
 use crate::hub::connections::ConnectionPermit;
 use crate::hub::socket::Socket;
-use crate::hub::socket::handshake::Request;
 use crate::session::disconnect::{Disconnect, DisconnectReason};
 use crate::session::engineio::Flavour;
 use crate::session::{Protocol, Session};
@@ -45,10 +41,7 @@ use crate::wire::socketio::ConnectError;
 use client_transport::ClientTransport;
 use driver::Driver;
 use executor::Progress;
-use flush_scope::FlushScope;
-use handle::Command;
 use lifecycle::OnOpen;
-use peer::Peer;
 use polling::Polling;
 use socket_entry::SocketEntry;
 use timing::now;
@@ -200,7 +193,7 @@ impl Connection {
                     }
                 }
                 Command::PollRequest(request) => self.poll_request(request, context),
-                Command::Probe(websocket, request) => self.probe(websocket, request, context),
+                Command::Probe(stream) => self.probe(*stream, context),
                 Command::End(end) => self.session.end(end, &mut Driver { io: &mut self.io, context }),
             }
         }

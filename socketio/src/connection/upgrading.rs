@@ -5,11 +5,12 @@ use std::task::{Context, Poll};
 
 use super::client_transport::ClientTransport;
 use super::driver::Driver;
-use super::polling::PollRequest;
 use super::timing::now;
 use super::websocket::{ReadBuffer, WebSocketTransport};
 use super::{Connection, Io};
-use crate::hub::socket::handshake::Request;
+use crate::handle::ProbeStream;
+use crate::handle::poll_request::PollRequest;
+use crate::handle::request::Request;
 use crate::session::upgrade::Probed;
 use crate::wire::engineio;
 use crate::wire::frame::EncodedFrame;
@@ -40,12 +41,9 @@ impl Connection {
     }
 
     /// Lets a polling client try a WebSocket.
-    pub(super) fn probe(
-        &mut self,
-        websocket: Box<WebSocketTransport>,
-        request: Arc<Request>,
-        context: &mut Context<'_>,
-    ) {
+    pub(super) fn probe(&mut self, stream: ProbeStream, context: &mut Context<'_>) {
+        let ProbeStream { stream, received, request } = stream;
+        let websocket = Box::new(WebSocketTransport::new(stream, received, self.io.hub.config().max_payload));
         if self.session.probe(now()) {
             self.io.probe = Some(Box::new(Probe { websocket, request }));
         } else {

@@ -3,20 +3,10 @@
 use http::HeaderName;
 use std::time::Duration;
 
+use super::origins::Origins;
 use crate::event::rate::RateLimit;
+use crate::handle::OverflowPolicy;
 use crate::session::limits::{Bounds, Limits, MAX_DEPTH};
-use crate::transport::origin::Origins;
-
-/// What happens when a client takes its messages too slowly and its outbox is full.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OverflowPolicy {
-    /// The client is disconnected, with the cause `overflow`. It never misses a message unknowingly.
-    #[default]
-    Disconnect,
-    /// The newest message is dropped, and `error` fires once until there is room again.
-    DropNewest,
-}
 
 #[derive(Clone, Debug)]
 pub(crate) struct Config {

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::config::{Config, OverflowPolicy};
+use super::config::Config;
 use super::namespace_builder::NamespaceBuilder;
 use super::source::EventSource;
 use crate::contract::{Contract, Description};
@@ -14,6 +14,7 @@ use crate::event::error::EventError;
 use crate::event::middleware::{IncomingEvent, Next};
 use crate::event::rate::RateLimit;
 use crate::event::state::States;
+use crate::handle::OverflowPolicy;
 use crate::hub::adapter::{Adapter, LocalAdapter};
 use crate::hub::namespace::inner::MakeAdapter;
 use crate::hub::namespace::pattern::Matching;

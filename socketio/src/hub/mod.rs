@@ -2,11 +2,13 @@
 
 pub mod adapter;
 pub(crate) mod build;
+pub(crate) mod client;
 pub(crate) mod config;
 pub(crate) mod connections;
 pub(crate) mod hub_builder;
 pub(crate) mod namespace;
 pub(crate) mod namespace_builder;
+pub(crate) mod origins;
 pub(crate) mod selection;
 pub(crate) mod socket;
 pub(crate) mod source;
@@ -27,9 +29,7 @@ use crate::hub::namespace::Namespace;
 use crate::hub::namespace::inner::{Contents, MakeAdapter, NamespaceInner};
 use crate::hub::namespace::pattern::Matching;
 use crate::hub::socket::requests::SHARED_ACKS;
-use crate::session::engineio::Flavour;
 use crate::session::limits::Limits;
-use crate::transport::engine_routes::EngineRoutes;
 use config::Config;
 use connections::Connections;
 use hub_builder::HubBuilder;
@@ -208,11 +208,6 @@ impl Hub {
         let vanished = if is_empty && is_known { namespaces.remove(namespace.path()) } else { None };
         drop(namespaces);
         drop(vanished);
-    }
-
-    /// The routes for Socket.IO clients, to be merged into an axum router. Clients connect to all namespaces by way of them.
-    pub fn socketio(&self) -> EngineRoutes {
-        EngineRoutes::new(self.clone(), Arc::clone(&self.core().root), Flavour::SocketIo, "/socket.io/")
     }
 
     /// What was emitted or answered although none of the hub's [contracts](HubBuilder::contract) says so: each once, and of them the first

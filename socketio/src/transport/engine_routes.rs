@@ -18,39 +18,17 @@ use tower_layer::Layer;
 
 use super::client;
 use crate::connection::lifecycle::OnOpen;
-use crate::connection::session::Sessions;
 use crate::event::error::EventError;
 use crate::event::listener::ListenerOutput;
+use crate::handle::engine_session::Transport;
 use crate::hub::Hub;
+use crate::hub::client::EngineSessions;
+use crate::hub::namespace::Namespace;
 use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::socket::Socket;
 use crate::session::engineio::Flavour;
 use crate::wire::encoding::Encoding;
 use crate::wire::parser::Parser;
-
-/// How an Engine.IO session travels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Transport {
-    /// HTTP long-polling.
-    Polling,
-    /// A WebSocket.
-    WebSocket,
-}
-
-impl Transport {
-    /// Its name in Engine.IO.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Polling => "polling",
-            Self::WebSocket => "websocket",
-        }
-    }
-
-    pub(super) fn named(name: &str) -> Option<Self> {
-        [Self::Polling, Self::WebSocket].into_iter().find(|transport| transport.as_str() == name)
-    }
-}
 
 pub(super) type AllowRequest = Arc<dyn Fn(Arc<Parts>) -> BoxFuture<'static, Result<(), EventError>> + Send + Sync>;
 pub(super) type AddHeaders = Arc<dyn Fn(&mut HeaderMap, &Parts) + Send + Sync>;
@@ -99,7 +77,7 @@ pub(crate) struct Options {
     pub(super) namespace: Arc<NamespaceInner>,
     pub(super) flavour: Flavour,
     pub(super) encoding: Encoding,
-    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) sessions: Arc<EngineSessions>,
     pub(super) transports: Vec<Transport>,
     pub(super) upgrades: bool,
     pub(super) cookie: Option<Arc<str>>,
@@ -110,6 +88,23 @@ pub(crate) struct Options {
     pub(super) on_open: Option<OnOpen>,
     path: String,
     client: Option<PathBuf>,
+}
+
+/// Routes.
+impl Hub {
+    /// The routes for Socket.IO clients, to be merged into an axum router. Clients connect to all namespaces by way of them.
+    pub fn socketio(&self) -> EngineRoutes {
+        EngineRoutes::new(self.clone(), Arc::clone(self.namespace_inner()), Flavour::SocketIo, "/socket.io/")
+    }
+}
+
+/// Routes.
+impl Namespace {
+    /// The routes for Engine.IO clients without Socket.IO, at a path such as `/engine.io/`, to be merged into an axum router.
+    /// Each session is a socket of this namespace: its messages are `message` events, and `emit(text)` or `emit(bytes)` answers.
+    pub fn engine(&self, path: impl AsRef<str>) -> EngineRoutes {
+        EngineRoutes::new(self.hub(), Arc::clone(self.namespace_inner()), Flavour::Bare, path.as_ref())
+    }
 }
 
 impl EngineRoutes {

@@ -14,16 +14,17 @@ use std::task::{Context, Poll};
 use super::too_many;
 use super::upgrade::Upgrade;
 use crate::connection::Connection;
-use crate::connection::handle::ConnectionHandle;
 use crate::connection::lifecycle::OnOpen;
-use crate::connection::peer::Peer;
-use crate::connection::stream::Stream;
 use crate::connection::websocket::WebSocketTransport;
 use crate::event::listener::ListenerOutput;
+use crate::handle::request::Request as ConnectionRequest;
+use crate::handle::stream::Stream;
 use crate::hub::Hub;
+use crate::hub::client::ConnectionHandle;
+use crate::hub::client::Peer;
 use crate::hub::connections::ConnectionPermit;
+use crate::hub::namespace::Namespace;
 use crate::hub::namespace::inner::NamespaceInner;
-use crate::hub::socket::handshake::Request as ConnectionRequest;
 use crate::hub::socket::{Identity, Socket};
 use crate::wire::encoding::Encoding;
 
@@ -48,6 +49,14 @@ pub struct WebSocketRoute {
     envelopes: bool,
     protocols: Arc<[HeaderValue]>,
     on_open: Option<OnOpen>,
+}
+
+/// Routes.
+impl Namespace {
+    /// The route for plain WebSocket clients, to be mounted in an axum router.
+    pub fn websocket(&self) -> WebSocketRoute {
+        WebSocketRoute::new(self.hub(), Arc::clone(self.namespace_inner()))
+    }
 }
 
 impl WebSocketRoute {

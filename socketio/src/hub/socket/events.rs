@@ -8,7 +8,6 @@ use std::sync::atomic::Ordering;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::Socket;
-use crate::connection::handle::Command;
 use crate::event::context::RawArgs;
 use crate::event::dispatch;
 use crate::event::error::{EventError, shortened};
@@ -16,6 +15,7 @@ use crate::event::incoming::EventKind;
 use crate::event::listener::{EventPayload, ListenerHandle, ListenerOutput, Listeners};
 use crate::event::message::check_name;
 use crate::event::middleware::{self, EventMiddleware, IncomingEvent, Next};
+use crate::hub::client::Command;
 use crate::hub::selection::EmitError;
 use crate::session::event::ReceivedEvent;
 use crate::wire::envelope::ArgumentText;
