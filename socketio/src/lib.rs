@@ -13,7 +13,9 @@ mod contract;
 mod event;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod handle;
 mod hub;
+mod session;
 #[cfg(test)]
 mod small_stack;
 #[cfg(feature = "testing")]
@@ -33,7 +35,6 @@ pub use event::ack::{Ack, Args};
 pub use event::argument::{Argument, Arguments, LifecycleArgument};
 pub use event::context::{Carrier, EventName, Frame, RawArgs};
 pub use event::depth::from_json;
-pub use event::disconnect::{Disconnect, DisconnectReason};
 pub use event::error::{EventError, PayloadError, Refusal};
 pub use event::listener::{EventPayload, ListenerHandle, ListenerOutput};
 pub use event::marker;
@@ -45,10 +46,11 @@ pub use event::state::State;
 pub use event::table::Events;
 #[cfg(feature = "garde")]
 pub use event::valid::Valid;
+pub use handle::OverflowPolicy;
+pub use handle::engine_session::Transport;
 pub use hub::Hub;
 pub use hub::adapter;
 pub use hub::build::BuildError;
-pub use hub::config::OverflowPolicy;
 pub use hub::hub_builder::HubBuilder;
 pub use hub::namespace::Namespace;
 pub use hub::namespace_builder::NamespaceBuilder;
@@ -63,7 +65,7 @@ pub use hub::socket::rooms::JoinError;
 pub use hub::socket::{SetIdError, Socket, SocketId};
 pub use hub::source::EventSource;
 pub use hub::stats::HubStats;
-pub use hub::transport::Transport;
+pub use session::disconnect::{Disconnect, DisconnectReason};
 pub use socketio_macros::{ErrorCodes, contract, event, events, handlers};
 pub use transport::engine_routes::{EngineRoutes, Refused};
 pub use transport::serve::{Serve, serve};

@@ -5,7 +5,7 @@ use serde::de::{Deserialize, IgnoredAny};
 
 use super::decode::{Remaining, describe};
 use super::error::PayloadError;
-use crate::hub::config::MAX_DEPTH;
+use crate::session::limits::MAX_DEPTH;
 use crate::wire::envelope::ArgumentText;
 use crate::wire::scan::Scanner;
 

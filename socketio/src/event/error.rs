@@ -10,11 +10,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::event::disconnect::Disconnect;
 use crate::hub::selection::EmitError;
 use crate::hub::socket::SocketId;
 use crate::hub::socket::requests::AckError;
-use crate::wire::scan::UNBOUNDED;
+use crate::session::disconnect::Disconnect;
+use crate::session::limits::too_deep;
 
 /// The codes of errors that any event can be answered with.
 pub(crate) const FRAMEWORK_CODES: [&str; 6] =
@@ -343,7 +343,7 @@ impl PayloadError {
 
     /// A payload that no decoder is given: it is nested too deeply, or an object in it has a reserved key.
     pub(crate) fn too_deep(depth: usize) -> Self {
-        Self::new(0, if depth == UNBOUNDED { "an object has a reserved key" } else { "nested too deeply" })
+        Self::new(0, too_deep(depth))
     }
 
     /// Which argument it is, counted from 0.

@@ -143,15 +143,6 @@ impl Lifecycle {
     }
 }
 
-/// Names that clients can't send: Socket.IO's reserved ones.
-pub(crate) const RESERVED: [&str; 6] =
-    ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
-
-/// Whether clients are forbidden to send an event of this name.
-pub(crate) fn is_reserved(name: &str) -> bool {
-    RESERVED.contains(&name)
-}
-
 /// How a handler is called. An async one fails at once where the event is not what it takes, and borrows the event until it is done.
 #[doc(hidden)]
 #[derive(Clone, Copy)]

@@ -14,11 +14,13 @@ use super::ack::Ack;
 use super::context::RawArgs;
 use super::depth;
 use super::error::{EventError, PayloadError};
-use super::incoming::{EventKind, Incoming, Message};
+use super::incoming::{EventKind, Incoming};
 use super::marker::{Later, Now};
+use crate::handle::request::Request;
 use crate::hub::socket::attributes::SocketAttributes;
-use crate::hub::socket::handshake::{Handshake, Request};
+use crate::hub::socket::handshake::Handshake;
 use crate::hub::socket::{Socket, SocketId};
+use crate::session::event::RawMessage;
 use crate::wire::binary::{Attachments, Binary};
 use crate::wire::envelope::ArgumentText;
 use crate::wire::socketio::PLACEHOLDER;
@@ -86,8 +88,8 @@ impl EventPayload {
                 payload.from_client = event.from_client;
                 payload.data = payload.first_contents();
             }
-            EventKind::Message { message: Message::Text(text), .. } => payload.data = text.clone().into(),
-            EventKind::Message { message: Message::Binary(bytes), .. } => {
+            EventKind::Message { message: RawMessage::Text(text), .. } => payload.data = text.clone().into(),
+            EventKind::Message { message: RawMessage::Binary(bytes), .. } => {
                 payload.data = bytes.clone();
                 payload.is_binary = true;
             }

@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use super::ack::{Ack, Args};
 use super::context::RawArgs;
+use super::depth;
 use super::dispatch;
 use super::error::{EventError, PayloadError};
 use super::incoming::{EventKind, Incoming};
 use super::reply::Encode;
 use crate::hub::selection::EmitError;
 use crate::hub::socket::Socket;
+use crate::session::limits::MAX_DEPTH;
+use crate::wire::envelope::ArgumentText;
 use crate::wire::payload::Payload;
 
 /// Sees an event before its handler does.
@@ -71,7 +74,12 @@ impl IncomingEvent {
         let mut payload = Payload::new();
         values.encode(&mut payload)?;
         if let EventKind::Event(event) = &mut self.0.kind {
-            event.set_args(&payload).map_err(EmitError::undecodable)?;
+            let mut json = Vec::new();
+            payload.write_placeholders(&mut json);
+            let json = String::from_utf8(json).map_err(|_| PayloadError::new(0, "invalid UTF-8"));
+            let json = json.map_err(EmitError::undecodable)?;
+            depth::check(ArgumentText::Many(&json), MAX_DEPTH).map_err(EmitError::undecodable)?;
+            event.set_args(&json, payload.attachments());
         }
         Ok(())
     }

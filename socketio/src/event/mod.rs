@@ -10,7 +10,6 @@ pub(crate) mod build;
 pub(crate) mod context;
 pub(crate) mod decode;
 pub(crate) mod depth;
-pub(crate) mod disconnect;
 pub(crate) mod dispatch;
 pub(crate) mod error;
 pub(crate) mod handler;

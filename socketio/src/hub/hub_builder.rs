@@ -6,19 +6,20 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::config::{Config, MAX_DEPTH, OverflowPolicy};
+use super::config::Config;
 use super::namespace_builder::NamespaceBuilder;
 use super::source::EventSource;
-use crate::connection::outbox::Bounds;
 use crate::contract::{Contract, Description};
 use crate::event::error::EventError;
 use crate::event::middleware::{IncomingEvent, Next};
 use crate::event::rate::RateLimit;
 use crate::event::state::States;
+use crate::handle::OverflowPolicy;
 use crate::hub::adapter::{Adapter, LocalAdapter};
 use crate::hub::namespace::inner::MakeAdapter;
 use crate::hub::namespace::pattern::Matching;
 use crate::hub::socket::Socket;
+use crate::session::limits::{Bounds, MAX_DEPTH};
 
 /// What a hub is made from: handlers, what they share, limits and times.
 ///

@@ -2,16 +2,17 @@
 
 pub mod adapter;
 pub(crate) mod build;
+pub(crate) mod client;
 pub(crate) mod config;
 pub(crate) mod connections;
 pub(crate) mod hub_builder;
 pub(crate) mod namespace;
 pub(crate) mod namespace_builder;
+pub(crate) mod origins;
 pub(crate) mod selection;
 pub(crate) mod socket;
 pub(crate) mod source;
 pub(crate) mod stats;
-pub(crate) mod transport;
 
 use parking_lot::RwLock;
 use std::collections::HashMap;
@@ -28,6 +29,7 @@ use crate::hub::namespace::Namespace;
 use crate::hub::namespace::inner::{Contents, MakeAdapter, NamespaceInner};
 use crate::hub::namespace::pattern::Matching;
 use crate::hub::socket::requests::SHARED_ACKS;
+use crate::session::limits::Limits;
 use config::Config;
 use connections::Connections;
 use hub_builder::HubBuilder;
@@ -67,6 +69,8 @@ impl Deref for Hub {
 /// What all handles to a hub share.
 pub(crate) struct Core {
     config: Config,
+    /// The part of it that connections enforce.
+    limits: Arc<Limits>,
     states: States,
     root: Arc<NamespaceInner>,
     namespaces: RwLock<HashMap<Box<str>, Arc<NamespaceInner>>>,
@@ -95,6 +99,7 @@ impl Core {
         let new_root = || Arc::new(NamespaceInner::new(ROOT, Contents::default(), make_adapter.as_deref()));
         let root = Arc::clone(namespaces.entry(ROOT.into()).or_insert_with(new_root));
         Self {
+            limits: Arc::new(config.limits()),
             config,
             states,
             root,
@@ -270,6 +275,10 @@ impl Hub {
 
     pub(crate) fn config(&self) -> &Config {
         &self.core().config
+    }
+
+    pub(crate) fn limits(&self) -> &Arc<Limits> {
+        &self.core().limits
     }
 
     pub(crate) fn states(&self) -> &States {

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::error::{Ended, Instead, TestError, Unmet};
 use super::wire::{Answer, Item};
-use crate::connection::after;
+use crate::session::time::after;
 
 #[derive(Debug, Default)]
 pub(super) struct Inbox {

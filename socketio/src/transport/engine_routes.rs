@@ -17,16 +17,16 @@ use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 use tower_layer::Layer;
 
 use super::client;
-use crate::connection::engineio::Flavour;
 use crate::connection::lifecycle::OnOpen;
-use crate::connection::session::Sessions;
 use crate::event::error::EventError;
 use crate::event::listener::ListenerOutput;
+use crate::handle::engine_session::Transport;
 use crate::hub::Hub;
+use crate::hub::client::EngineSessions;
 use crate::hub::namespace::Namespace;
 use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::socket::Socket;
-use crate::hub::transport::Transport;
+use crate::session::engineio::Flavour;
 use crate::wire::encoding::Encoding;
 use crate::wire::parser::Parser;
 
@@ -77,7 +77,7 @@ pub(crate) struct Options {
     pub(super) namespace: Arc<NamespaceInner>,
     pub(super) flavour: Flavour,
     pub(super) encoding: Encoding,
-    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) sessions: Arc<EngineSessions>,
     pub(super) transports: Vec<Transport>,
     pub(super) upgrades: bool,
     pub(super) cookie: Option<Arc<str>>,
@@ -90,13 +90,15 @@ pub(crate) struct Options {
     client: Option<PathBuf>,
 }
 
+/// Routes.
 impl Hub {
-    /// The routes for Socket.IO clients, to be merged into an axum router. Clients reach all namespaces through them.
+    /// The routes for Socket.IO clients, to be merged into an axum router. Clients connect to all namespaces by way of them.
     pub fn socketio(&self) -> EngineRoutes {
         EngineRoutes::new(self.clone(), Arc::clone(self.namespace_inner()), Flavour::SocketIo, "/socket.io/")
     }
 }
 
+/// Routes.
 impl Namespace {
     /// The routes for Engine.IO clients without Socket.IO, at a path such as `/engine.io/`, to be merged into an axum router.
     /// Each session is a socket of this namespace: its messages are `message` events, and `emit(text)` or `emit(bytes)` answers.
@@ -106,7 +108,7 @@ impl Namespace {
 }
 
 impl EngineRoutes {
-    fn new(hub: Hub, namespace: Arc<NamespaceInner>, flavour: Flavour, path: &str) -> Self {
+    pub(crate) fn new(hub: Hub, namespace: Arc<NamespaceInner>, flavour: Flavour, path: &str) -> Self {
         let encoding = match flavour {
             Flavour::Bare => Encoding::Engine,
             Flavour::SocketIo => Encoding::SocketIo,

@@ -2,7 +2,6 @@
 
 mod client;
 pub(crate) mod engine_routes;
-pub(crate) mod origin;
 mod polling;
 pub(crate) mod serve;
 pub(crate) mod upgrade;

@@ -17,17 +17,19 @@ use tokio::time::{Instant, timeout_at};
 use super::engine_routes::{Options, Refusal};
 use super::too_many;
 use super::upgrade::{PathParams, Upgrade, kept_extensions, path_params};
-use crate::connection::engineio::{Engine, Flavour};
-use crate::connection::handle::{Command, ConnectionHandle};
-use crate::connection::peer::Peer;
-use crate::connection::polling::{PollRequest, Post};
-use crate::connection::session::{PendingUpgrade, Session};
+use crate::connection::Connection;
 use crate::connection::websocket::WebSocketTransport;
-use crate::connection::{Connection, after};
+use crate::handle::ProbeStream;
+use crate::handle::engine_session::Transport;
+use crate::handle::poll_request::{PollRequest, Post};
+use crate::handle::request::Request as Kept;
+use crate::hub::client::Peer;
+use crate::hub::client::{Command, ConnectionHandle};
+use crate::hub::client::{EngineSession, PendingUpgrade};
 use crate::hub::connections::ConnectionPermit;
-use crate::hub::socket::handshake::Request as Kept;
 use crate::hub::socket::{Identity, Socket};
-use crate::hub::transport::Transport;
+use crate::session::engineio::Flavour;
+use crate::session::time::after;
 use crate::wire::engineio;
 use crate::wire::frame::EncodedFrame;
 
@@ -138,7 +140,7 @@ impl Options {
     /// A session that begins to poll: the answer to its first request is the packet that opens it.
     fn begin_polling(&self, parts: &Parts, params: &PathParams) -> Response {
         let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return too_many() };
-        let session = Session::new(&self.sessions, true);
+        let session = EngineSession::new(&self.sessions, true);
         let sid = session.sid().to_owned();
         let open = self.open_packet(&sid, Transport::Polling);
         let peer = self.peer(session, self.kept(parts, params));
@@ -160,7 +162,7 @@ impl Options {
     /// A session that begins as a WebSocket.
     fn begin_websocket(self: &Arc<Self>, upgrade: Upgrade) -> Response {
         let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return too_many() };
-        let session = Session::new(&self.sessions, false);
+        let session = EngineSession::new(&self.sessions, false);
         let mut response = upgrade.response(None);
         self.add_cookie(&mut response, session.sid());
         let routes = Arc::clone(self);
@@ -169,7 +171,7 @@ impl Options {
             let (upgrading, mut request, extensions) = upgrade.into_parts(config.keep_headers.as_deref());
             let upgraded = upgrading.wait(config.upgrade_timeout, permit.ending());
             let Some((stream, received)) = upgraded.await else { return };
-            request.set_peer(|| stream.peer_addr());
+            request.set_peer(&stream);
             let websocket = WebSocketTransport::new(stream, received, config.max_payload);
             tokio::spawn(routes.opened(session, websocket, request, extensions, permit));
         });
@@ -179,7 +181,7 @@ impl Options {
     /// The connection of a session that begins as a WebSocket, over a stream on which the handshake is done.
     pub(crate) fn opened(
         &self,
-        session: Session,
+        session: EngineSession,
         websocket: WebSocketTransport,
         request: Kept,
         extensions: Extensions,
@@ -203,8 +205,8 @@ impl Options {
             let upgraded = upgrading.wait(config.upgrade_timeout, pending());
             let Some((stream, received)) = upgraded.await else { return };
             if upgrades {
-                let websocket = Box::new(WebSocketTransport::new(stream, received, config.max_payload));
-                pending_upgrade.peer().handle.post(Command::Probe(websocket, Arc::new(request)));
+                let stream = ProbeStream { stream, received, request: Arc::new(request) };
+                pending_upgrade.peer().handle.post(Command::Probe(Box::new(stream)));
             }
         });
         response
@@ -218,7 +220,7 @@ impl Options {
         engineio::open(sid, upgrades, config.ping_interval, config.ping_timeout, config.max_payload)
     }
 
-    fn peer(&self, session: Session, request: Kept) -> Arc<Peer> {
+    fn peer(&self, session: EngineSession, request: Kept) -> Arc<Peer> {
         let config = self.hub.config();
         let handle = ConnectionHandle::new(config.outbox, config.overflow);
         Arc::new(Peer::new(handle, request, self.encoding.clone(), Some(session)))
@@ -233,11 +235,10 @@ impl Options {
         permit: ConnectionPermit,
     ) -> impl Future<Output = ()> + Send + use<> {
         let is_bare = self.flavour == Flavour::Bare;
-        let join_by = (!is_bare).then(|| after(Instant::now(), self.hub.config().join_timeout));
-        let engine = Engine::new(self.flavour, extensions.clone(), join_by);
         self.sessions.add(peer);
         permit.fill(peer);
-        let mut connection = Connection::engine(self.hub.clone(), Arc::clone(peer), websocket, engine, permit);
+        let mut connection =
+            Connection::engine(self.hub.clone(), Arc::clone(peer), websocket, self.flavour, extensions.clone(), permit);
         if is_bare {
             let identity = Identity::Session(peer.session.as_ref().map_or("", |session| session.sid()));
             let (hub, namespace) = (self.hub.clone(), Arc::clone(&self.namespace));

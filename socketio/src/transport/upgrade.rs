@@ -19,8 +19,8 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::connection::stream::Stream;
-use crate::hub::socket::handshake::Request;
+use crate::handle::request::Request;
+use crate::handle::stream::Stream;
 
 /// A request that asks to become a WebSocket, as an axum extractor.
 ///

@@ -14,17 +14,17 @@ use std::task::{Context, Poll};
 use super::too_many;
 use super::upgrade::Upgrade;
 use crate::connection::Connection;
-use crate::connection::handle::ConnectionHandle;
 use crate::connection::lifecycle::OnOpen;
-use crate::connection::peer::Peer;
-use crate::connection::stream::Stream;
 use crate::connection::websocket::WebSocketTransport;
 use crate::event::listener::ListenerOutput;
+use crate::handle::request::Request as ConnectionRequest;
+use crate::handle::stream::Stream;
 use crate::hub::Hub;
+use crate::hub::client::ConnectionHandle;
+use crate::hub::client::Peer;
 use crate::hub::connections::ConnectionPermit;
 use crate::hub::namespace::Namespace;
 use crate::hub::namespace::inner::NamespaceInner;
-use crate::hub::socket::handshake::Request as ConnectionRequest;
 use crate::hub::socket::{Identity, Socket};
 use crate::wire::encoding::Encoding;
 
@@ -51,6 +51,7 @@ pub struct WebSocketRoute {
     on_open: Option<OnOpen>,
 }
 
+/// Routes.
 impl Namespace {
     /// The route for plain WebSocket clients, to be mounted in an axum router.
     pub fn websocket(&self) -> WebSocketRoute {
@@ -59,7 +60,7 @@ impl Namespace {
 }
 
 impl WebSocketRoute {
-    fn new(hub: Hub, namespace: Arc<NamespaceInner>) -> Self {
+    pub(crate) fn new(hub: Hub, namespace: Arc<NamespaceInner>) -> Self {
         Self { hub, namespace, envelopes: true, protocols: Arc::new([]), on_open: None }
     }
 
@@ -113,7 +114,7 @@ impl WebSocketRoute {
         let (upgrading, mut request, extensions) = upgrade.into_parts(config.keep_headers.as_deref());
         let upgraded = upgrading.wait(config.upgrade_timeout, permit.ending());
         let Some((stream, received)) = upgraded.await else { return };
-        request.set_peer(|| stream.peer_addr());
+        request.set_peer(&stream);
         tokio::spawn(self.begin(stream, received, request, extensions, permit));
     }
 

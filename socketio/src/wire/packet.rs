@@ -13,7 +13,7 @@ use super::scratch::Scratch;
 
 /// One message on its way out: an event with its encoded arguments, or a raw text or binary message.
 ///
-/// [`Adapter`](crate::hub::adapter::Adapter)s see it in this neutral form; each wire form is made from it once, at first
+/// [`Adapter`](crate::adapter::Adapter)s see it in this neutral form; each wire form is made from it once, at first
 /// need.
 #[derive(Debug)]
 pub struct Packet {

@@ -39,7 +39,6 @@ impl Namespace {
         &self.core
     }
 
-    /// The hub that the namespace belongs to.
     pub(crate) fn hub(&self) -> Hub {
         Hub::from_core(&self.core)
     }
@@ -126,7 +125,7 @@ impl Namespace {
     ///
     /// # Errors
     ///
-    /// `data` does not serialize, is nested more than 127 levels deep, or has a [reserved key](crate::from_json).
+    /// `data` does not serialize.
     pub fn fire(&self, event: impl AsRef<str>, data: impl Serialize) -> Result<(), EmitError> {
         let (name, text) = fired(event.as_ref(), &data)?;
         for socket in self.namespace.registry().all().iter().filter(|socket| socket.is_connected()) {

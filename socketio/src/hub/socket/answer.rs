@@ -8,18 +8,8 @@ use super::requests::AckError;
 use crate::event::ack::Args;
 use crate::event::context::RawArgs;
 use crate::event::error::{EventError, PayloadError};
-use crate::wire::binary::Attachments;
+use crate::session::event::ReceivedAnswer;
 use crate::wire::envelope::ArgumentText;
-
-/// An answer, apart from the text that it came in.
-#[derive(Debug)]
-pub(crate) enum ReceivedAnswer {
-    One(String),
-    Many(String, Option<Attachments>),
-    Failed(String),
-    /// One that is nested too deeply to be looked at, and how deeply.
-    TooDeep(usize),
-}
 
 impl ReceivedAnswer {
     pub(super) fn decode<T: FromAnswer>(&self) -> Result<T, AckError> {

@@ -9,10 +9,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use super::answer::{FromAnswer, ReceivedAnswer};
+use super::answer::FromAnswer;
 use super::requests::{AckError, Asked, Clock};
 use super::{Socket, SocketId};
 use crate::hub::selection::EmitError;
+use crate::session::event::ReceivedAnswer;
 use crate::wire::packet::Packet;
 
 /// The answers of several clients to one question.

@@ -12,11 +12,12 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Socket;
-use super::answer::{FromAnswer, ReceivedAnswer};
-use crate::connection::after;
+use super::answer::FromAnswer;
 use crate::event::error::{EventError, PayloadError};
 use crate::event::message::{IntoMessage, Request};
 use crate::hub::selection::EmitError;
+use crate::session::event::ReceivedAnswer;
+use crate::session::time::after;
 use crate::wire::packet::Packet;
 
 /// Why there is no answer.

@@ -23,12 +23,20 @@ use bytes::Bytes;
 use std::borrow::Cow;
 
 use super::scan::Scanner;
-use crate::event::handler::is_reserved;
 use placeholder::Allowance;
 pub(crate) use placeholder::PLACEHOLDER;
 pub(crate) use write::{
     ConnectError, write_ack, write_connect, write_connect_error, write_disconnect, write_error, write_event,
 };
+
+/// The names that no client may send.
+const RESERVED: [&str; 6] =
+    ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
+
+/// Whether clients are forbidden to send an event of this name.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
+}
 
 /// What kind of packet it is, attachments or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,7 +219,7 @@ impl<T> Partial<T> {
 mod tests {
     use super::*;
     use crate::Binary;
-    use crate::hub::config::MAX_DEPTH;
+    use crate::session::limits::MAX_DEPTH;
     use crate::small_stack::{nested, on_small_stack};
     use crate::wire::payload::Payload;
     use crate::wire::scan::UNBOUNDED;

@@ -5,7 +5,7 @@
 
 use socket2::SockRef;
 use std::io::{self, IoSlice};
-use std::net::{Shutdown, SocketAddr};
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -28,7 +28,7 @@ pub(crate) struct Writer(Option<OwnedWriteHalf>);
 
 impl Writer {
     /// Writes what the kernel takes at once.
-    pub(super) fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub(crate) fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         self.0.as_ref().map_or(Ok(0), |half| write(half.as_ref(), slices))
     }
 }
@@ -48,13 +48,8 @@ impl Stream {
         Self::Tcp(read, Some(Writer(Some(write))))
     }
 
-    /// The client's address. `None` for a stream other than TCP.
-    pub(crate) fn peer_addr(&self) -> Option<SocketAddr> {
-        if let Self::Tcp(stream, _) = self { stream.peer_addr().ok() } else { None }
-    }
-
     /// What others may write with. `None`: nobody may.
-    pub(super) fn take_writer(&mut self) -> Option<Writer> {
+    pub(crate) fn take_writer(&mut self) -> Option<Writer> {
         if let Self::Tcp(_, writer) = self { writer.take() } else { None }
     }
 
