@@ -99,6 +99,13 @@ impl EventLimits {
         }
     }
 
+    /// The events that have a limit, in the order in which they got it.
+    pub(crate) fn events(&self) -> Vec<&str> {
+        let mut events: Vec<_> = self.0.iter().map(|(event, limit)| (limit.place, &**event)).collect();
+        events.sort_unstable();
+        events.into_iter().map(|(_, event)| event).collect()
+    }
+
     pub(crate) fn find(&self, event: &str) -> Option<EventLimit> {
         if self.0.is_empty() { None } else { self.0.get(event).copied() }
     }

@@ -1,12 +1,11 @@
 //! [`HubBuilder`]: what a hub is made from. It is made in [`super::build`].
 
-use http::HeaderName;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::config::{Config, MAX_DEPTH, OverflowPolicy};
+use super::config::{Config, OverflowPolicy};
 use super::namespace_builder::NamespaceBuilder;
 use super::source::EventSource;
 use crate::connection::outbox::Bounds;
@@ -22,11 +21,18 @@ use crate::hub::socket::Socket;
 
 /// What a hub is made from: handlers, what they share, limits and times.
 ///
+/// [`build`](Self::build) checks all of it and lists everything that is wrong in one [error](crate::BuildError). Numbers are
+/// 1 or more and times 1 ms or more, unless the setting's documentation says what zero does.
+///
 #[doc = include_str!("../docs/limits.md")]
 #[derive(Default)]
 #[must_use = "a hub is made with `build()`"]
 pub struct HubBuilder {
     pub(super) config: Config,
+    /// As they were given: `build` checks them.
+    pub(super) allow_origins: Vec<String>,
+    /// As they were given: `build` checks them.
+    pub(super) keep_headers: Option<Vec<String>>,
     pub(super) states: States,
     pub(super) namespaces: BTreeMap<String, NamespaceBuilder>,
     pub(super) dynamic: Vec<(Matching, NamespaceBuilder)>,
@@ -149,7 +155,7 @@ impl HubBuilder {
         self
     }
 
-    /// How many rooms one socket may be in. Default: 1,000.
+    /// How many rooms one socket may be in; with 0 no room can be joined. Default: 1,000.
     pub fn max_rooms(mut self, rooms: usize) -> Self {
         self.config.max_rooms = rooms;
         self
@@ -162,13 +168,13 @@ impl HubBuilder {
     }
 
     /// How deeply the arguments of an event or of a client's answer may be nested. Their list is the first level, the arrays
-    /// and objects in it the second, and so on. Default: 128, which is the most; a larger number is taken for it.
+    /// and objects in it the second, and so on. Default: 128, which is the most.
     pub fn max_depth(mut self, levels: usize) -> Self {
-        self.config.max_depth = levels.min(MAX_DEPTH);
+        self.config.max_depth = levels;
         self
     }
 
-    /// How many answers of one socket may be waited for at once. Default: 1,000.
+    /// How many answers of one socket may be waited for at once; with 0 no client can be asked. Default: 1,000.
     pub fn max_pending_acks(mut self, acks: usize) -> Self {
         self.config.max_pending_acks = acks;
         self
@@ -198,8 +204,8 @@ impl HubBuilder {
     }
 
     /// Limits how many events of this name each client may send in the namespace `/`; it comes on top of
-    /// [`rate_limit`](Self::rate_limit), and an event that it drops does not count there. Default: no limit. `message` stands
-    /// for raw messages as well as for the event of that name.
+    /// [`rate_limit`](Self::rate_limit), and an event that it drops does not count there. Default: no limit. See
+    /// [`NamespaceBuilder::rate_limit_event`] for the events that there can be.
     pub fn rate_limit_event(self, event: impl AsRef<str>, limit: RateLimit) -> Self {
         self.namespace("/", |namespace| namespace.rate_limit_event(event, limit))
     }
@@ -267,7 +273,8 @@ impl HubBuilder {
         self
     }
 
-    /// How many pieces of binary data an event of a Socket.IO client may have. Default: 10, as the reference server has it.
+    /// How many pieces of binary data an event of a Socket.IO client may have; with 0 none is accepted. Default: 10, as the
+    /// reference server has it.
     pub fn max_attachments(mut self, attachments: usize) -> Self {
         self.config.max_attachments = attachments;
         self
@@ -279,7 +286,8 @@ impl HubBuilder {
         self
     }
 
-    /// How long a connection that closes waits for the client to take what is queued and to answer. Default: 5 s.
+    /// How long a connection that closes waits for the client to take what is queued and to answer; with 0 it does not
+    /// wait, and what is queued may be lost. Default: 5 s.
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.config.close_timeout = timeout;
         self
@@ -291,26 +299,29 @@ impl HubBuilder {
         self
     }
 
-    /// Web pages of other origins that may connect, such as `https://example.org`; `*` allows all. Default: pages whose
-    /// host and port are those of the request, and clients that send no `Origin`.
+    /// Web pages of other origins that may connect, such as `https://example.org` or `http://localhost:5173`; `*` allows all.
+    /// Several calls add up. Default: pages whose host and port are those of the request, and clients that send no `Origin`.
+    ///
+    /// An origin has a scheme and a host, a port if it is not the scheme's own, and no path. [`build`](Self::build) refuses
+    /// one that no page has. Among those are patterns such as `https://*.example.org`, and `null`, which every sandboxed
+    /// page sends.
     pub fn allow_origins<I>(mut self, origins: I) -> Self
     where
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
-        self.config.origins.allow(origins);
+        self.allow_origins.extend(origins.into_iter().map(|origin| origin.as_ref().to_owned()));
         self
     }
 
     /// The names of the headers that [`Handshake`](crate::Handshake) keeps. Default: all. A shorter list saves memory on
-    /// every connection. Names that no header can have are ignored.
+    /// every connection; an empty one keeps none.
     pub fn keep_headers<I>(mut self, names: I) -> Self
     where
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
-        let names = names.into_iter().filter_map(|name| HeaderName::from_bytes(name.as_ref().as_bytes()).ok());
-        self.config.keep_headers = Some(names.collect());
+        self.keep_headers = Some(names.into_iter().map(|name| name.as_ref().to_owned()).collect());
         self
     }
 }

@@ -96,6 +96,10 @@ impl NamespaceBuilder {
 
     /// Limits how many events of this name each client may send. Default: no limit. `message` stands for raw messages as well
     /// as for the event of that name. See [`HubBuilder::rate_limit`](crate::HubBuilder::rate_limit) for what happens beyond it.
+    ///
+    /// A name that no handler of the namespace takes is an error of [`build`](crate::HubBuilder::build), as a limit with a
+    /// misspelt name would limit nothing. A [fallback handler](macro@crate::event) takes every name. In a namespace without
+    /// handlers any name is accepted, since its listeners are only known later.
     pub fn rate_limit_event(mut self, event: impl AsRef<str>, limit: RateLimit) -> Self {
         self.0.event_limits.set(event.as_ref(), limit);
         self

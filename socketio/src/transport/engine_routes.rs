@@ -10,6 +10,7 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body::Body as HttpBody;
 use std::convert::Infallible;
 use std::fmt;
+use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -17,6 +18,8 @@ use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 use tower_layer::Layer;
 
 use super::client;
+use super::origin::Origins;
+use super::setting::{is_token, refuse};
 use crate::connection::engineio::Flavour;
 use crate::connection::lifecycle::OnOpen;
 use crate::connection::session::Sessions;
@@ -68,7 +71,18 @@ pub struct Refused<'a> {
     pub message: &'a str,
 }
 
-/// The routes for Socket.IO clients ([`Hub::socketio`]) or for Engine.IO clients ([`Namespace::engine`]).
+/// The protocol of [`EngineRoutes`] for Socket.IO clients.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct SocketIo;
+
+/// The protocol of [`EngineRoutes`] for clients that speak Engine.IO alone.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct EngineIo;
+
+/// The routes for Socket.IO clients ([`Hub::socketio`]) or, as `EngineRoutes<EngineIo>`, for Engine.IO clients
+/// ([`Namespace::engine`]). Each has the settings that it heeds.
 ///
 /// [`Namespace::engine`]: crate::Namespace::engine
 ///
@@ -88,9 +102,8 @@ pub struct Refused<'a> {
 /// reference server's JSON, `{"code": 1, "message": "Session ID unknown"}`; with 403 where they are not allowed, and with 503
 /// where there are too many connections or the hub shuts down. To requests for a WebSocket the answer is always 400, and the
 /// message alone, as the reference server has it.
-#[derive(Clone)]
 #[must_use = "merge them into a router"]
-pub struct EngineRoutes(Arc<Options>);
+pub struct EngineRoutes<P = SocketIo>(Arc<Options>, PhantomData<fn() -> P>);
 
 /// What requests are answered by.
 #[derive(Clone)]
@@ -110,15 +123,39 @@ pub(crate) struct Options {
     pub(super) on_open: Option<OnOpen>,
     path: String,
     client: Option<PathBuf>,
+    /// The answers to pages of other origins, where any may connect.
+    cors: Option<CorsLayer>,
 }
 
-impl EngineRoutes {
+impl EngineRoutes<SocketIo> {
+    /// Another encoding of Socket.IO packets than the default one; the clients must have the same.
+    pub fn parser(self, parser: impl Parser) -> Self {
+        self.with(|options| options.encoding = Encoding::Parsed(Arc::new(parser)))
+    }
+}
+
+impl EngineRoutes<EngineIo> {
+    /// Calls `callback` for the socket of each new session, before the `connect` handler. It may be sync or async. For
+    /// Socket.IO clients, whose sockets belong to namespaces, there is
+    /// [`middleware`](crate::NamespaceBuilder::middleware).
+    pub fn on_open<F, R, M>(self, callback: F) -> Self
+    where
+        F: Fn(Socket) -> R + Send + Sync + 'static,
+        R: ListenerOutput<M>,
+    {
+        let on_open: OnOpen = Arc::new(move |socket| callback(socket).into_future());
+        self.with(|options| options.on_open = Some(on_open))
+    }
+}
+
+impl<P> EngineRoutes<P> {
     pub(crate) fn new(hub: Hub, namespace: Arc<NamespaceInner>, flavour: Flavour, path: &str) -> Self {
         let encoding = match flavour {
             Flavour::Bare => Encoding::Engine,
             Flavour::SocketIo => Encoding::SocketIo,
         };
-        Self(Arc::new(Options {
+        let options = Options {
+            cors: cors(&hub.config().origins),
             hub,
             namespace,
             flavour,
@@ -132,9 +169,10 @@ impl EngineRoutes {
             headers: None,
             on_refused: None,
             on_open: None,
-            path: path.to_owned(),
+            path: checked_path(path).to_owned(),
             client: None,
-        }))
+        };
+        Self(Arc::new(options), PhantomData)
     }
 
     fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {
@@ -144,13 +182,30 @@ impl EngineRoutes {
 
     /// The path. With and without a slash at its end it is the same. It may have parameters, as in `/chat/{room}`, for
     /// [`params`](crate::Socket::params). Default: `/socket.io/`.
+    ///
+    /// # Panics
+    ///
+    /// No request could have the path: it has a query, a space or other characters that are percent-encoded in requests.
+    /// Whether the router takes it becomes known when the routes are merged: axum panics where it does not.
+    #[track_caller]
     pub fn path(self, path: impl Into<String>) -> Self {
-        self.with(|options| options.path = path.into())
+        let path = path.into();
+        checked_path(&path);
+        self.with(|options| options.path = path)
     }
 
     /// The transports that clients may begin with. Default: both.
+    ///
+    /// # Panics
+    ///
+    /// There are none: no client could connect.
+    #[track_caller]
     pub fn transports(self, transports: impl IntoIterator<Item = Transport>) -> Self {
-        self.with(|options| options.transports = transports.into_iter().collect())
+        let transports: Vec<_> = transports.into_iter().collect();
+        if transports.is_empty() {
+            refuse("transports", "[]", "`Transport::Polling`, `Transport::WebSocket` or both");
+        }
+        self.with(|options| options.transports = transports)
     }
 
     /// Whether a client that polls may go over to a WebSocket. Default: yes.
@@ -158,18 +213,23 @@ impl EngineRoutes {
         self.with(|options| options.upgrades = upgrades)
     }
 
-    /// Another encoding of Socket.IO packets than the default one; the clients must have the same.
-    pub fn parser(self, parser: impl Parser) -> Self {
-        match self.0.flavour {
-            Flavour::SocketIo => self.with(|options| options.encoding = Encoding::Parsed(Arc::new(parser))),
-            Flavour::Bare => self,
-        }
-    }
-
     /// Sets a cookie of this name with the session's id in the answer that begins a session, for load balancers that send all
     /// requests of a session to the same server. Default: none.
+    ///
+    /// # Panics
+    ///
+    /// Browsers would not take a cookie of this name: it is no token of letters, digits, `-`, `.`, `_` and the like, or it
+    /// begins with `__Host-` or `__Secure-`, which only cookies with the attribute `Secure` may have.
+    #[track_caller]
     pub fn cookie(self, name: impl AsRef<str>) -> Self {
-        self.with(|options| options.cookie = Some(name.as_ref().into()))
+        let name = name.as_ref();
+        let begins = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+        if !is_token(name) || begins("__Host-") || begins("__Secure-") {
+            let accepted =
+                "a name of letters, digits, `-`, `.` and `_` without the prefix `__Host-` or `__Secure-`, such as `io`";
+            refuse("cookie", name, accepted);
+        }
+        self.with(|options| options.cookie = Some(name.into()))
     }
 
     /// Decides whether a request may begin a session. An `Err` answers it with the status 403 and the error's message.
@@ -226,18 +286,6 @@ impl EngineRoutes {
         self.with(|options| options.on_refused = Some(Arc::new(listener)))
     }
 
-    /// Calls `callback` for the socket of each new session of an Engine.IO client, before the `connect` handler. It may be sync
-    /// or async. For Socket.IO clients, whose sockets belong to namespaces, there is
-    /// [`middleware`](crate::NamespaceBuilder::middleware).
-    pub fn on_open<F, R, M>(self, callback: F) -> Self
-    where
-        F: Fn(Socket) -> R + Send + Sync + 'static,
-        R: ListenerOutput<M>,
-    {
-        let on_open: OnOpen = Arc::new(move |socket| callback(socket).into_future());
-        self.with(|options| options.on_open = Some(on_open))
-    }
-
     /// Serves the client's own files, such as `socket.io.min.js`, below the path: those in this directory, which is
     /// `node_modules/socket.io-client/dist` where npm has installed it. Default: no files.
     pub fn serve_client(self, directory: impl Into<PathBuf>) -> Self {
@@ -248,31 +296,56 @@ impl EngineRoutes {
     pub(crate) fn options(&self) -> &Options {
         &self.0
     }
+}
 
-    fn cors(&self) -> Option<CorsLayer> {
-        let origins = self.0.hub.config().origins.clone();
-        origins.is_open().then(|| {
-            CorsLayer::new()
-                .allow_origin(AllowOrigin::predicate(move |origin, _| origins.allows(origin)))
-                .allow_credentials(true)
-                .allow_methods(AllowMethods::list([http::Method::GET, http::Method::POST]))
-                .allow_headers(AllowHeaders::mirror_request())
-        })
-    }
-
-    async fn answer(self, request: Request<Body>) -> Response {
+impl Options {
+    async fn answer(self: Arc<Self>, request: Request<Body>) -> Response {
         let file = request.uri().path().rsplit('/').next().filter(|name| name.starts_with("socket.io"));
-        match (&self.0.client, file) {
+        match (&self.client, file) {
             (Some(directory), Some(file)) if request.uri().query().is_none() => {
                 client::file(directory.join(file), file).await
             }
-            _ => self.0.respond(request).await,
+            _ => self.respond(request).await,
         }
     }
 }
 
-impl<S: Clone + Send + Sync + 'static> From<EngineRoutes> for Router<S> {
-    fn from(routes: EngineRoutes) -> Self {
+fn cors(origins: &Origins) -> Option<CorsLayer> {
+    let allowed = origins.clone();
+    origins.is_open().then(|| {
+        CorsLayer::new()
+            .allow_origin(AllowOrigin::predicate(move |origin, _| allowed.allows(origin)))
+            .allow_credentials(true)
+            .allow_methods(AllowMethods::list([http::Method::GET, http::Method::POST]))
+            .allow_headers(AllowHeaders::mirror_request())
+    })
+}
+
+/// The path as it is, if a request can have it.
+#[track_caller]
+fn checked_path(path: &str) -> &str {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"/{}-._~!$&'()*+,;=:@%".contains(&byte);
+    if !path.bytes().all(is_allowed) {
+        refuse(
+            "path",
+            path,
+            "a path as it stands in requests, percent-encoded and without a query, such as `/socket.io/`",
+        );
+    }
+    path
+}
+
+impl<P> Clone for EngineRoutes<P> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0), PhantomData)
+    }
+}
+
+/// # Panics
+///
+/// Axum panics where the [path](EngineRoutes::path) is none of its own, such as `/{a}{b}`.
+impl<S: Clone + Send + Sync + 'static, P: 'static> From<EngineRoutes<P>> for Router<S> {
+    fn from(routes: EngineRoutes<P>) -> Self {
         let path = routes.0.path.trim_matches('/').to_owned();
         let mut router = match &*path {
             "" => Self::new().route_service("/", routes.clone()),
@@ -287,7 +360,7 @@ impl<S: Clone + Send + Sync + 'static> From<EngineRoutes> for Router<S> {
     }
 }
 
-impl<B> tower_service::Service<Request<B>> for EngineRoutes
+impl<B, P> tower_service::Service<Request<B>> for EngineRoutes<P>
 where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<axum::BoxError>,
@@ -301,19 +374,19 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (request, routes) = (request.map(Body::new), self.clone());
-        match self.cors() {
+        let (request, routes) = (request.map(Body::new), Arc::clone(&self.0));
+        match &self.0.cors {
             None => Box::pin(async move { Ok(routes.answer(request).await) }),
-            Some(cors) => Box::pin(cors.layer(Uncrossed(routes)).call(request)),
+            Some(cors) => Box::pin(cors.layer(BehindCors(routes)).call(request)),
         }
     }
 }
 
-/// The routes behind CORS.
+/// The routes without what CORS adds to their answers.
 #[derive(Clone)]
-struct Uncrossed(EngineRoutes);
+struct BehindCors(Arc<Options>);
 
-impl tower_service::Service<Request<Body>> for Uncrossed {
+impl tower_service::Service<Request<Body>> for BehindCors {
     type Response = Response;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Response, Infallible>>;
@@ -323,12 +396,12 @@ impl tower_service::Service<Request<Body>> for Uncrossed {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let routes = self.0.clone();
+        let routes = Arc::clone(&self.0);
         Box::pin(async move { Ok(routes.answer(request).await) })
     }
 }
 
-impl fmt::Debug for EngineRoutes {
+impl<P> fmt::Debug for EngineRoutes<P> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("EngineRoutes")

@@ -5,6 +5,7 @@ pub(crate) mod engine_routes;
 pub(crate) mod origin;
 mod polling;
 pub(crate) mod serve;
+mod setting;
 pub(crate) mod upgrade;
 pub(crate) mod websocket;
 

@@ -22,6 +22,8 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tower_service::Service;
 
+use super::setting::refuse;
+
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// As good as for ever, and no more than a clock can tell.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(86_400 * 365);
@@ -77,7 +79,15 @@ impl<L: Listener, S, F> Serve<L, S, F> {
     /// How long a client may take for the head of a request, from the moment in which the server begins to wait for it: when the
     /// connection is accepted, or the request before it has been answered. Default: 10 seconds. A connection that is kept alive
     /// without a request ends after that time too. A WebSocket, once it is one, is no longer concerned.
+    ///
+    /// # Panics
+    ///
+    /// The timeout is shorter than 1 ms: no request would come in time.
+    #[track_caller]
     pub fn handshake_timeout(self, timeout: Duration) -> Self {
+        if timeout < Duration::from_millis(1) {
+            refuse("handshake_timeout", &format!("{timeout:?}"), "1 ms or more");
+        }
         Self { handshake_timeout: timeout, ..self }
     }
 

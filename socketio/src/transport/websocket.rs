@@ -11,6 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use super::setting::{is_token, refuse};
 use super::too_many;
 use super::upgrade::Upgrade;
 use crate::connection::Connection;
@@ -62,15 +63,27 @@ impl WebSocketRoute {
     }
 
     /// The subprotocols that the server speaks, the preferred one first. The first that a client offers is chosen; a client
-    /// that offers none of them is accepted without one. Names that can't be in a header are ignored.
+    /// that offers none of them is accepted without one. Default: none.
+    ///
+    /// # Panics
+    ///
+    /// One of them is no name that a client could offer: a token of letters, digits, `-`, `.`, `_` and the like.
     #[must_use]
+    #[track_caller]
     pub fn protocols<I>(self, protocols: I) -> Self
     where
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
-        let protocols = protocols.into_iter().filter_map(|name| HeaderValue::from_str(name.as_ref()).ok());
-        Self { protocols: protocols.collect(), ..self }
+        let mut values = Vec::new();
+        for name in protocols {
+            let name = name.as_ref();
+            match HeaderValue::from_str(name) {
+                Ok(value) if is_token(name) => values.push(value),
+                _ => refuse("protocols", name, "names of letters, digits, `-`, `.` and `_`, such as `chat.v1`"),
+            }
+        }
+        Self { protocols: values.into(), ..self }
     }
 
     /// Calls `callback` for each new socket, before the `connect` handler. It may be sync or async. What it emits arrives

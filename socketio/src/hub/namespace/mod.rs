@@ -20,7 +20,7 @@ use crate::hub::socket::answers::AckStream;
 use crate::hub::socket::events::fired;
 use crate::hub::socket::remote::RemoteSocket;
 use crate::hub::{Core, Hub};
-use crate::transport::engine_routes::EngineRoutes;
+use crate::transport::engine_routes::{EngineIo, EngineRoutes};
 use crate::transport::websocket::WebSocketRoute;
 use inner::NamespaceInner;
 
@@ -59,7 +59,12 @@ impl Namespace {
 
     /// The routes for Engine.IO clients without Socket.IO, at a path such as `/engine.io/`, to be merged into an axum router.
     /// Each session is a socket of this namespace: its messages are `message` events, and `emit(text)` or `emit(bytes)` answers.
-    pub fn engine(&self, path: impl AsRef<str>) -> EngineRoutes {
+    ///
+    /// # Panics
+    ///
+    /// No request could have the path; see [`EngineRoutes::path`].
+    #[track_caller]
+    pub fn engine(&self, path: impl AsRef<str>) -> EngineRoutes<EngineIo> {
         EngineRoutes::new(Hub::from_core(&self.core), Arc::clone(&self.namespace), Flavour::Bare, path.as_ref())
     }
 
