@@ -189,7 +189,7 @@ impl HubBuilder {
     /// burst comes back, and for a second at least. Answers, pings and heartbeats are not limited, and neither is what the
     /// server [fires](crate::Socket::fire).
     ///
-    /// A socket that has sent what is limited takes some 170 bytes more, and 64 for each event with a limit of its own that
+    /// A socket that has sent what is limited takes some 150 bytes more, and 40 for each event with a limit of its own that
     /// it has sent. A hub without limits pays nothing.
     ///
     /// ```
