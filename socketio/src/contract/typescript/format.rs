@@ -1,4 +1,8 @@
-//! Types as people write them: what `ts-rs` puts into one line, on several where it is long or has comments.
+//! Formats types as people write them: `ts-rs` puts a type into one line, which is broken here where it is long or has
+//! comments.
+//!
+//! The feature `format` of `ts-rs` is of no use for it: it formats only the files that `ts-rs` itself writes, and takes 110
+//! more packages, a whole TypeScript parser, to the 20 that `ts-rs` has.
 
 use std::str::CharIndices;
 
