@@ -5,7 +5,8 @@ use crate::event::handler::{Handler, Key};
 use crate::hub::build::report;
 use crate::hub::build_error::BuildProblem;
 
-/// Compares the contracts with the hub's namespaces and the handlers in each. Without a contract there is nothing to compare.
+/// Compares the handlers in each namespace of the hub with the contracts. Without a contract there
+/// is nothing to compare.
 pub(crate) fn check<'a>(
     contracts: &[Description],
     hub: impl Iterator<Item = (&'a str, Vec<&'static Handler>)> + Clone,

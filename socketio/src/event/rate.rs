@@ -1,20 +1,21 @@
 //! [`RateLimit`]: how many events a client may send, and the buckets that count them.
 //!
-//! A bucket belongs to one socket and is made when the first event comes that it is to count. Events are counted when they
-//! are read, before they wait for a handler.
+//! A bucket belongs to one socket. It is made when the first event arrives that counts against its
+//! limit. Events count when they are read, before they wait for a handler.
 //!
-//! The algorithm is GCRA, a leaky bucket that is one point in time. It is written here because the socket's lock guards the
-//! buckets already and because tests pause tokio's clock; the crates for it bring atomics and clocks of their own.
+//! The algorithm is GCRA, a leaky bucket that stores one point in time. It is written here because
+//! the crates for it bring atomics and clocks of their own: the lock of the socket already guards
+//! the buckets, and tests pause tokio's clock.
 
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How many events a client may send: a rate, and how many of them may come at once.
+/// How many events a client may send: a rate, and the size of a burst.
 ///
-/// It is counted for each socket by itself. A client that has sent nothing for a while may send a whole burst at once, and
-/// from then on as many as the rate allows, evenly spread: one every 20 ms at 50 a second. What comes beyond is dropped;
-/// see [`HubBuilder::rate_limit`](crate::HubBuilder::rate_limit).
+/// Each socket has a count of its own. A client that was silent for a while may send a whole burst
+/// at once. After that the events must be evenly spread: one every 20 ms at 50 a second. Events
+/// beyond the limit are dropped; see [`HubBuilder::rate_limit`](crate::HubBuilder::rate_limit).
 ///
 /// ```
 /// use socketio::{Hub, RateLimit};
@@ -34,7 +35,7 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
-    /// So many events a second, and as many at once.
+    /// A number of events a second, and bursts of that number.
     ///
     /// # Panics
     ///
@@ -43,7 +44,7 @@ impl RateLimit {
         Self::per(1, events)
     }
 
-    /// So many events a minute, and as many at once.
+    /// A number of events a minute, and bursts of that number.
     ///
     /// # Panics
     ///
@@ -52,7 +53,7 @@ impl RateLimit {
         Self::per(60, events)
     }
 
-    /// So many events an hour, and as many at once.
+    /// A number of events an hour, and bursts of that number.
     ///
     /// # Panics
     ///
@@ -61,7 +62,7 @@ impl RateLimit {
         Self::per(3_600, events)
     }
 
-    /// Lets so many events come at once, be it more or fewer than the rate's number.
+    /// Sets the size of a burst, which may be larger or smaller than the number of the rate.
     ///
     /// # Panics
     ///
@@ -73,12 +74,12 @@ impl RateLimit {
 
     const fn per(seconds: u64, events: u32) -> Self {
         let nanoseconds = seconds * 1_000_000_000 / positive(events) as u64;
-        // Without any interval the burst would come back at once.
+        // With an interval of zero there would be no limit.
         let interval = Duration::from_nanos(if nanoseconds == 0 { 1 } else { nanoseconds });
         Self { interval, burst: events }
     }
 
-    /// How long after an event a bucket may still be busy with those before it.
+    /// How far `settled_at` may be in the future when an event is admitted.
     fn tolerance(self) -> Duration {
         self.interval * (self.burst - 1)
     }
@@ -89,11 +90,11 @@ const fn positive(events: u32) -> u32 {
     events
 }
 
-/// The limits on single events of a namespace.
+/// The limits on single events in a namespace.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EventLimits(HashMap<Box<str>, EventLimit>);
 
-/// The limit on one event, with its place among those of its namespace.
+/// The limit on one event, with its position among those of the namespace.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EventLimit {
     place: usize,
@@ -124,25 +125,25 @@ impl EventLimits {
     }
 }
 
-/// What a socket's client has sent lately, as far as that is limited.
+/// The buckets of a socket.
 #[derive(Debug, Default)]
 pub(crate) struct Buckets {
     all: Option<Bucket>,
-    /// Those of single events, each with the event's place.
+    /// The buckets of single events, with the position of the event's limit.
     events: Vec<(usize, Bucket)>,
 }
 
-/// An event was one too many.
+/// An event is beyond the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limited {
-    /// How long the client has to wait.
+    /// How long the client must wait.
     pub(crate) retry_after: Duration,
-    /// Whether it is the first of an episode.
+    /// Whether it is the first of its episode.
     pub(crate) is_first: bool,
 }
 
 impl Buckets {
-    /// Counts an event. One that its own limit stops does not count for the others.
+    /// Counts an event. An event that its own limit drops does not count against the other.
     pub(crate) fn admit(&mut self, all: Option<RateLimit>, own: Option<EventLimit>) -> Result<(), Limited> {
         let now = Instant::now();
         if let Some(own) = own {
@@ -164,7 +165,7 @@ impl Buckets {
 /// Counts events against one limit.
 #[derive(Debug)]
 struct Bucket {
-    /// When all events that were admitted are paid for, at one interval each.
+    /// The time at which all admitted events are paid for, one interval each.
     settled_at: Instant,
     dropped_last: Option<Instant>,
 }
@@ -181,7 +182,7 @@ impl Bucket {
             return Ok(());
         }
         let retry_after = owed - limit.tolerance();
-        // A client that goes on at a rate slightly too high has an event dropped now and then: still the same episode.
+        // A client that is slightly too fast has an event dropped now and then, all in one episode.
         let over_after = (limit.interval * limit.burst * 2).max(Duration::from_secs(1));
         let last = self.dropped_last.replace(now);
         let is_first = last.is_none_or(|last| now - last > over_after);
@@ -197,7 +198,7 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// Counts events at the times that tokio's clock tells.
+    /// Counts events by tokio's clock.
     fn bucket(limit: RateLimit) -> impl FnMut() -> Result<(), Limited> {
         let mut bucket = Bucket::new(Instant::now());
         move || bucket.admit(limit, Instant::now())

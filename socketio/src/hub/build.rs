@@ -1,4 +1,4 @@
-//! Making a hub of what is in a [`HubBuilder`], once it is known that nothing is wrong with it.
+//! Makes a [`Hub`] from a [`HubBuilder`]. Everything in the builder is checked first.
 
 use http::HeaderName;
 use std::collections::{HashMap, HashSet};
@@ -21,9 +21,10 @@ impl HubBuilder {
     ///
     /// # Errors
     ///
-    /// One error lists all problems: a setting has a value that it does not take, a rate limit is for an event that the
-    /// namespace's handlers do not take, two tables handle the same event, a handler takes a state that was not given, or
-    /// the handlers are not those of the [`contract`](Self::contract).
+    /// One error lists all problems: a setting has a value that it does not take, a rate limit is
+    /// for an event that the namespace's handlers do not take, two tables handle the same event, a
+    /// handler takes a state that was not given, or the handlers are not those of the
+    /// [`contract`](Self::contract).
     pub fn build(mut self) -> Result<Hub, BuildError> {
         let mut problems = Vec::new();
         self.check_settings(&mut problems);
@@ -65,7 +66,7 @@ impl HubBuilder {
         Ok(Hub::new(Core::new(self.config, self.states, namespaces, patterns, self.adapter, watch)))
     }
 
-    /// Checks numbers, times and names, and makes of the names what requests are compared with.
+    /// Checks all settings, and parses origins and header names.
     fn check_settings(&mut self, problems: &mut Vec<BuildProblem>) {
         self.config.check(problems);
         for origin in &self.allow_origins {
@@ -115,7 +116,7 @@ pub(crate) fn report(problem: BuildProblem, problems: &mut Vec<BuildProblem>) {
 }
 
 impl Config {
-    /// Finds numbers and times with which no client could be served. Zero is accepted where it turns something off.
+    /// Checks numbers and times. Zero is accepted where it turns a feature off.
     fn check(&self, problems: &mut Vec<BuildProblem>) {
         let one_or_more = [
             ("max_payload", self.max_payload, " bytes"),
@@ -154,8 +155,8 @@ impl Config {
     }
 }
 
-/// A limit on an event that nobody handles is a mistake in its name. Only listeners, which are not known yet, could hear the
-/// event; a namespace without handlers is left to them.
+/// A limit on an event without a handler is probably a misspelt name. A namespace without handlers
+/// is not checked: its listeners are registered later.
 fn check_limits(path: &str, namespace: &NamespaceBuilder, handlers: &[&Handler], problems: &mut Vec<BuildProblem>) {
     let any_name = handlers.is_empty() || handlers.iter().any(|handler| handler.key == Key::Fallback);
     for event in namespace.0.event_limits.events() {

@@ -11,14 +11,15 @@ use crate::transport::origin::Origins;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OverflowPolicy {
-    /// The client is disconnected, with the cause `overflow`. It never misses a message unknowingly.
+    /// The client is disconnected with the cause `overflow`. It never misses a message without
+    /// noticing.
     #[default]
     Disconnect,
-    /// The newest message is dropped, and `error` fires once until there is room again.
+    /// The newest message is dropped. `error` fires once, and again after there was room.
     DropNewest,
 }
 
-/// How many levels serde_json decodes, the list of arguments counted as one.
+/// How many levels `serde_json` decodes. The list of arguments counts as one.
 pub(crate) const MAX_DEPTH: usize = 128;
 
 #[derive(Clone, Debug)]

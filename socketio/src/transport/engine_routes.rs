@@ -31,7 +31,7 @@ use crate::hub::socket::Socket;
 use crate::wire::encoding::Encoding;
 use crate::wire::parser::Parser;
 
-/// How an Engine.IO session travels.
+/// How the packets of an Engine.IO session travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Transport {
@@ -59,15 +59,15 @@ pub(super) type AllowRequest = Arc<dyn Fn(Arc<Parts>) -> BoxFuture<'static, Resu
 pub(super) type AddHeaders = Arc<dyn Fn(&mut HeaderMap, &Parts) + Send + Sync>;
 pub(super) type OnRefused = Arc<dyn Fn(Refused<'_>) + Send + Sync>;
 
-/// A request that was refused, for who wants to know. See [`EngineRoutes::on_refused`].
+/// A refused request; see [`EngineRoutes::on_refused`].
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Refused<'a> {
     /// The request.
     pub request: &'a Parts,
-    /// The reference server's number for the reason, as the client is told it.
+    /// The number of the reason in the Engine.IO protocol, as sent to the client.
     pub code: u8,
-    /// The reason, as the client is told it.
+    /// The reason as sent to the client.
     pub message: &'a str,
 }
 
@@ -76,13 +76,13 @@ pub struct Refused<'a> {
 #[non_exhaustive]
 pub struct SocketIo;
 
-/// The protocol of [`EngineRoutes`] for clients that speak Engine.IO alone.
+/// The protocol of [`EngineRoutes`] for clients that speak Engine.IO without Socket.IO.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct EngineIo;
 
-/// The routes for Socket.IO clients ([`Hub::socketio`]) or, as `EngineRoutes<EngineIo>`, for Engine.IO clients
-/// ([`Namespace::engine`]). Each has the settings that it heeds.
+/// The routes for Socket.IO clients ([`Hub::socketio`]) or, as `EngineRoutes<EngineIo>`, for
+/// Engine.IO clients ([`Namespace::engine`]). The protocol decides which settings there are.
 ///
 /// [`Namespace::engine`]: crate::Namespace::engine
 ///
@@ -95,17 +95,20 @@ pub struct EngineIo;
 /// # Ok::<(), socketio::BuildError>(())
 /// ```
 ///
-/// They are a tower service as well, for any other server over hyper; it answers every request that it gets, whatever the path.
+/// They are also a tower service, for other servers over hyper. The service answers every request
+/// that it gets, whatever the path.
 ///
-/// Web pages of other origins are let in by [`allow_origins`](crate::HubBuilder::allow_origins), which opens both the handshake
-/// and, for polling, CORS, with credentials. Requests that are none of the protocol's are answered with the status 400 and the
-/// reference server's JSON, `{"code": 1, "message": "Session ID unknown"}`; with 403 where they are not allowed, and with 503
-/// where there are too many connections or the hub shuts down. To requests for a WebSocket the answer is always 400, and the
-/// message alone, as the reference server has it.
+/// [`allow_origins`](crate::HubBuilder::allow_origins) lets web pages of other origins connect: it
+/// applies to the handshake and, for polling, to CORS, with credentials.
+///
+/// A request that breaks the protocol gets the status 400 and the JSON of the reference server,
+/// `{"code": 1, "message": "Session ID unknown"}`. One that is not allowed gets 403. The status is
+/// 503 when there are too many connections, or when the hub shuts down. A refused request for a
+/// WebSocket always gets 400 with the message alone, as in the reference server.
 #[must_use = "merge them into a router"]
 pub struct EngineRoutes<P = SocketIo>(Arc<Options>, PhantomData<fn() -> P>);
 
-/// What requests are answered by.
+/// The settings of the routes, shared by all requests.
 #[derive(Clone)]
 pub(crate) struct Options {
     pub(super) hub: Hub,
@@ -123,21 +126,22 @@ pub(crate) struct Options {
     pub(super) on_open: Option<OnOpen>,
     path: String,
     client: Option<PathBuf>,
-    /// The answers to pages of other origins, where any may connect.
+    /// Answers CORS requests, if any other origin may connect.
     cors: Option<CorsLayer>,
 }
 
 impl EngineRoutes<SocketIo> {
-    /// Another encoding of Socket.IO packets than the default one; the clients must have the same.
+    /// Encodes Socket.IO packets in another way than the default. The clients must use the same
+    /// encoding.
     pub fn parser(self, parser: impl Parser) -> Self {
         self.with(|options| options.encoding = Encoding::Parsed(Arc::new(parser)))
     }
 }
 
 impl EngineRoutes<EngineIo> {
-    /// Calls `callback` for the socket of each new session, before the `connect` handler. It may be sync or async. For
-    /// Socket.IO clients, whose sockets belong to namespaces, there is
-    /// [`middleware`](crate::NamespaceBuilder::middleware).
+    /// Calls `callback` for the socket of each new session, before the `connect` handler. The
+    /// callback may be sync or async. The sockets of Socket.IO clients belong to namespaces, which
+    /// have [`middleware`](crate::NamespaceBuilder::middleware) instead.
     pub fn on_open<F, R, M>(self, callback: F) -> Self
     where
         F: Fn(Socket) -> R + Send + Sync + 'static,
@@ -180,13 +184,13 @@ impl<P> EngineRoutes<P> {
         self
     }
 
-    /// The path. With and without a slash at its end it is the same. It may have parameters, as in `/chat/{room}`, for
-    /// [`params`](crate::Socket::params). Default: `/socket.io/`.
+    /// The path, with or without a trailing slash. It may have parameters, as in `/chat/{room}`,
+    /// which [`params`](crate::Socket::params) returns. Default: `/socket.io/`.
     ///
     /// # Panics
     ///
-    /// No request could have the path: it has a query, a space or other characters that are percent-encoded in requests.
-    /// Whether the router takes it becomes known when the routes are merged: axum panics where it does not.
+    /// Panics if no request could have the path, because of a query, a space or another character
+    /// that clients percent-encode. Merging the routes panics if axum does not accept the path.
     #[track_caller]
     pub fn path(self, path: impl Into<String>) -> Self {
         let path = path.into();
@@ -194,11 +198,11 @@ impl<P> EngineRoutes<P> {
         self.with(|options| options.path = path)
     }
 
-    /// The transports that clients may begin with. Default: both.
+    /// The transports with which clients may begin. Default: both.
     ///
     /// # Panics
     ///
-    /// There are none: no client could connect.
+    /// Panics if there are none.
     #[track_caller]
     pub fn transports(self, transports: impl IntoIterator<Item = Transport>) -> Self {
         let transports: Vec<_> = transports.into_iter().collect();
@@ -208,18 +212,19 @@ impl<P> EngineRoutes<P> {
         self.with(|options| options.transports = transports)
     }
 
-    /// Whether a client that polls may go over to a WebSocket. Default: yes.
+    /// Whether a polling client may upgrade to a WebSocket. Default: yes.
     pub fn upgrades(self, upgrades: bool) -> Self {
         self.with(|options| options.upgrades = upgrades)
     }
 
-    /// Sets a cookie of this name with the session's id in the answer that begins a session, for load balancers that send all
-    /// requests of a session to the same server. Default: none.
+    /// Sets a cookie of this name, with the session's id, in the response that begins a session.
+    /// Load balancers use it to send all requests of a session to the same server. Default: none.
     ///
     /// # Panics
     ///
-    /// Browsers would not take a cookie of this name: it is no token of letters, digits, `-`, `.`, `_` and the like, or it
-    /// begins with `__Host-` or `__Secure-`, which only cookies with the attribute `Secure` may have.
+    /// Panics if browsers would ignore the cookie: the name is no token of letters, digits, `-`,
+    /// `.`, `_` and the like, or it begins with `__Host-` or `__Secure-`, which require the
+    /// attribute `Secure`.
     #[track_caller]
     pub fn cookie(self, name: impl AsRef<str>) -> Self {
         let name = name.as_ref();
@@ -232,7 +237,8 @@ impl<P> EngineRoutes<P> {
         self.with(|options| options.cookie = Some(name.into()))
     }
 
-    /// Decides whether a request may begin a session. An `Err` answers it with the status 403 and the error's message.
+    /// Decides whether a request may begin a session. An `Err` refuses it with the status 403 and
+    /// the error's message.
     ///
     /// ```
     /// # use socketio::Hub;
@@ -259,12 +265,12 @@ impl<P> EngineRoutes<P> {
         self.with(|options| options.allow_request = Some(allow))
     }
 
-    /// Adds headers to the answer that begins a session.
+    /// Adds headers to the response that begins a session.
     pub fn initial_headers(self, add: impl Fn(&mut HeaderMap, &Parts) + Send + Sync + 'static) -> Self {
         self.with(|options| options.first_headers = Some(Arc::new(add)))
     }
 
-    /// Adds headers to every answer to a request that is not refused.
+    /// Adds headers to the response to every request that is not refused.
     ///
     /// ```
     /// # use socketio::Hub;
@@ -280,14 +286,14 @@ impl<P> EngineRoutes<P> {
         self.with(|options| options.headers = Some(Arc::new(add)))
     }
 
-    /// Calls `listener` for each request that is refused with one of the protocol's numbers. One client too many, or one that
-    /// comes while the hub shuts down, is answered with status 503 and has none.
+    /// Calls `listener` for each request that is refused with a number of the protocol. The status
+    /// 503, for too many connections or while the hub shuts down, has no number.
     pub fn on_refused(self, listener: impl Fn(Refused<'_>) + Send + Sync + 'static) -> Self {
         self.with(|options| options.on_refused = Some(Arc::new(listener)))
     }
 
-    /// Serves the client's own files, such as `socket.io.min.js`, below the path: those in this directory, which is
-    /// `node_modules/socket.io-client/dist` where npm has installed it. Default: no files.
+    /// Serves the client's own files, such as `socket.io.min.js`, below the path. npm installs them
+    /// in `node_modules/socket.io-client/dist`. Default: no files.
     pub fn serve_client(self, directory: impl Into<PathBuf>) -> Self {
         self.with(|options| options.client = Some(directory.into()))
     }
@@ -321,7 +327,7 @@ fn cors(origins: &Origins) -> Option<CorsLayer> {
     })
 }
 
-/// The path as it is, if a request can have it.
+/// Returns the path if a request can have it.
 #[track_caller]
 fn checked_path(path: &str) -> &str {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"/{}-._~!$&'()*+,;=:@%".contains(&byte);
@@ -343,7 +349,7 @@ impl<P> Clone for EngineRoutes<P> {
 
 /// # Panics
 ///
-/// Axum panics where the [path](EngineRoutes::path) is none of its own, such as `/{a}{b}`.
+/// Panics if axum does not accept the [path](EngineRoutes::path), such as `/{a}{b}`.
 impl<S: Clone + Send + Sync + 'static, P: 'static> From<EngineRoutes<P>> for Router<S> {
     fn from(routes: EngineRoutes<P>) -> Self {
         let path = routes.0.path.trim_matches('/').to_owned();
@@ -382,7 +388,7 @@ where
     }
 }
 
-/// The routes without what CORS adds to their answers.
+/// The routes as the inner service of CORS.
 #[derive(Clone)]
 struct BehindCors(Arc<Options>);
 
@@ -412,7 +418,7 @@ impl<P> fmt::Debug for EngineRoutes<P> {
     }
 }
 
-/// Why a request is refused, as the reference server says it.
+/// Why a request is refused, in the terms of the reference server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     UnknownTransport,
@@ -446,7 +452,7 @@ impl Refusal {
         }
     }
 
-    /// The answer to a request for a WebSocket: text alone, and no status but 400.
+    /// The response to a request for a WebSocket: text alone, always with the status 400.
     pub(super) fn of_upgrade(&self) -> Response {
         let headers = [(http::header::CONTENT_TYPE, "text/html"), (http::header::CONNECTION, "close")];
         (StatusCode::BAD_REQUEST, headers, self.message().to_owned()).into_response()

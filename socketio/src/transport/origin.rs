@@ -1,7 +1,7 @@
-//! Which web pages may connect.
+//! Decides which web pages may connect.
 //!
-//! Browsers send an `Origin` with every WebSocket handshake, but let any page open one: the server has to look
-//! ([RFC 6455, section 10.2]).
+//! Browsers send an `Origin` with every WebSocket handshake, but let any page open one. The server
+//! has to check it ([RFC 6455, section 10.2]).
 //!
 //! [RFC 6455, section 10.2]: https://www.rfc-editor.org/rfc/rfc6455#section-10.2
 
@@ -10,7 +10,7 @@ use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Uri};
 use std::net::Ipv6Addr;
 
-/// The origins that may connect, besides the server's own.
+/// The origins that may connect in addition to the server's own.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Origins {
     any: bool,
@@ -18,7 +18,7 @@ pub(crate) struct Origins {
 }
 
 impl Origins {
-    /// Adds an origin as an application writes it; `*` stands for all. An error says what is accepted instead.
+    /// Adds an origin; `*` stands for all. An error describes the accepted form.
     pub(crate) fn allow(&mut self, origin: &str) -> Result<(), String> {
         match origin {
             "*" => self.any = true,
@@ -27,12 +27,12 @@ impl Origins {
         Ok(())
     }
 
-    /// Whether any page of another origin may connect.
+    /// Whether a page of any other origin may connect.
     pub(crate) fn is_open(&self) -> bool {
         self.any || !self.allowed.is_empty()
     }
 
-    /// Whether pages of this origin may connect, be it the server's own or not.
+    /// Whether the origin is among the allowed ones. The server's own is not considered.
     pub(crate) fn allows(&self, origin: &HeaderValue) -> bool {
         self.any || origin.to_str().is_ok_and(|origin| self.names(origin))
     }
@@ -41,7 +41,8 @@ impl Origins {
         self.allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
     }
 
-    /// Whether a request with these headers may connect. `uri`: the request's own, which names the host in HTTP/2.
+    /// Whether a request with these headers may connect. In HTTP/2 the host is in the request's
+    /// `uri`.
     pub(crate) fn permit(&self, headers: &HeaderMap, uri: &Uri) -> bool {
         let Some(origin) = headers.get(ORIGIN) else { return true };
         if self.allows(origin) {
@@ -54,14 +55,14 @@ impl Origins {
     }
 }
 
-/// An origin in the form in which browsers send it: in lower case, without a slash at its end, and without a port that
-/// is the scheme's own. `None`: no browser sends it.
+/// Writes an origin as browsers do: in lower case, without a trailing slash, without the default
+/// port of the scheme. `None` if no browser sends such an origin.
 fn serialized(origin: &str) -> Option<String> {
     let origin = origin.to_ascii_lowercase();
     let (scheme, rest) = origin.split_once("://")?;
     let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
         && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
-    // A page is not loaded over a WebSocket.
+    // Pages are not loaded over a WebSocket.
     if !is_scheme || matches!(scheme, "ws" | "wss") {
         return None;
     }
@@ -90,7 +91,7 @@ fn serialized(origin: &str) -> Option<String> {
     })
 }
 
-/// What an application may give instead of an origin that is not accepted.
+/// Describes what is accepted instead of this origin, with an example made from it.
 fn accepted(origin: &str) -> String {
     if origin.eq_ignore_ascii_case("null") {
         return "the origins of the pages; `null` is that of every sandboxed page, and only `*` allows them".to_owned();
@@ -114,7 +115,7 @@ fn accepted(origin: &str) -> String {
     format!("scheme and host, and a port if it is not the scheme's own, such as `{example}`")
 }
 
-/// The port of a scheme that is left out of origins.
+/// The default port of a scheme, which origins leave out.
 fn default_port(scheme: &str) -> Option<u16> {
     match scheme {
         "http" | "ws" => Some(80),
@@ -123,8 +124,8 @@ fn default_port(scheme: &str) -> Option<u16> {
     }
 }
 
-/// Whether host and port of an origin are those of the request. The scheme does not count: behind a proxy that does TLS,
-/// this server can't know it. A port that is not named is the origin's scheme's.
+/// Whether an origin has the host and port of the request. The scheme is ignored: behind a proxy
+/// for TLS the server does not know it. The default port is that of the origin's scheme.
 fn is_same(origin: &str, host: &Authority) -> bool {
     let Ok(origin) = origin.parse::<Uri>() else { return false };
     let (Some(scheme), Some(authority)) = (origin.scheme_str(), origin.authority()) else { return false };

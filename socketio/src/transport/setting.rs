@@ -1,15 +1,16 @@
-//! Checks of what is set on routes. Routes are made of a hub that is built already, so that a mistake is a panic where it
-//! is written, as it is for the paths of an axum router.
+//! Checks the settings of routes. A route is made after the hub is built, so a mistake panics in
+//! the line that has it, as a bad path does in an axum router.
 
 use crate::hub::build_error::BuildProblem;
 
-/// Panics with a message that names the setting, the value and what is accepted.
+/// Panics with a message that names the setting, the value and the accepted form.
 #[track_caller]
 pub(super) fn refuse(setting: &'static str, value: &str, accepted: &str) -> ! {
     panic!("{}", BuildProblem::setting(setting, value, accepted))
 }
 
-/// Whether it can be the name of a cookie or of a subprotocol: a token of [RFC 7230, section 3.2.6].
+/// Whether it is a token of [RFC 7230, section 3.2.6], as the names of cookies and subprotocols
+/// are.
 ///
 /// [RFC 7230, section 3.2.6]: https://www.rfc-editor.org/rfc/rfc7230#section-3.2.6
 pub(super) fn is_token(name: &str) -> bool {
