@@ -70,7 +70,7 @@ impl PartialEq for Source {
 
 /// What a handler is registered for.
 #[doc(hidden)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Key {
     Name(&'static str),
     Lifecycle(Lifecycle),
@@ -101,7 +101,7 @@ impl Key {
 
 /// The events that the framework itself brings about.
 #[doc(hidden)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Lifecycle {
     Connect,
     Message,

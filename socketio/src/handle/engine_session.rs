@@ -174,10 +174,12 @@ impl<S: SocketHandle> EngineSession<S> {
 }
 
 /// An id that nobody can guess: 20 characters of base64url, made of 15 random bytes, as the reference server has them.
+///
+/// # Panics
+///
+/// The system has no random bytes to give.
 pub(crate) fn random_id() -> String {
-    let (first, second) = (uuid::Uuid::new_v4(), uuid::Uuid::new_v4());
-    // Where a UUID says its version there is nothing random: those bytes are left out.
-    let (first, second) = (first.as_bytes(), second.as_bytes());
-    let bytes: [u8; 15] = std::array::from_fn(|at| if at < 6 { first[at] } else { second[(at + 4) % 16] });
+    let mut bytes = [0; 15];
+    getrandom::fill(&mut bytes).expect("the system gives random bytes");
     URL_SAFE_NO_PAD.encode(bytes)
 }

@@ -2,6 +2,7 @@
 
 pub mod adapter;
 pub(crate) mod build;
+pub(crate) mod build_error;
 pub(crate) mod client;
 pub(crate) mod config;
 pub(crate) mod connections;

@@ -1,4 +1,4 @@
-//! One request of an Engine.IO client: it begins a session, or belongs to one.
+//! Handles one request of an Engine.IO client. It begins a session or belongs to one.
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -33,7 +33,7 @@ use crate::session::time::after;
 use crate::wire::engineio;
 use crate::wire::frame::EncodedFrame;
 
-/// What the query string says.
+/// The parameters in the query string.
 #[derive(Default)]
 struct Query<'a> {
     transport: Option<Cow<'a, str>>,
@@ -56,7 +56,7 @@ impl<'a> Query<'a> {
     }
 }
 
-/// What becomes of a request that is in order.
+/// A request that passed all checks.
 enum Verified {
     Begins,
     Belongs(Arc<Peer>, Transport),
@@ -65,7 +65,7 @@ enum Verified {
 impl Options {
     pub(super) async fn respond(self: &Arc<Self>, request: Request<Body>) -> Response {
         let (mut parts, body) = request.into_parts();
-        // Where there is one, hyper's promise of an upgrade is worth more than a clone of the request.
+        // Taking the upgrade out of the request avoids a clone of it.
         let upgrade = Upgrade::from_parts(&mut parts).ok();
         let params = if upgrade.is_none() { path_params(&mut parts) } else { Vec::new() };
         let parts = Arc::new(parts);
@@ -89,7 +89,7 @@ impl Options {
         }
     }
 
-    /// Whether a request is in order: what the reference server looks at, in the same order.
+    /// Checks a request as the reference server does, in the same order.
     async fn verify(&self, parts: &Arc<Parts>, is_upgrade: bool) -> Result<Verified, Refusal> {
         let query = Query::of(parts);
         let transport = query.transport.as_deref().and_then(Transport::named);
@@ -137,7 +137,7 @@ impl Options {
         Kept::new(parts, params, peer, self.hub.config().keep_headers.as_deref())
     }
 
-    /// A session that begins to poll: the answer to its first request is the packet that opens it.
+    /// Begins a session over polling. The response to its first request is the `open` packet.
     fn begin_polling(&self, parts: &Parts, params: &PathParams) -> Response {
         let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return too_many() };
         let session = EngineSession::new(&self.sessions, true);
@@ -159,7 +159,7 @@ impl Options {
         }
     }
 
-    /// A session that begins as a WebSocket.
+    /// Begins a session over a WebSocket.
     fn begin_websocket(self: &Arc<Self>, upgrade: Upgrade) -> Response {
         let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return too_many() };
         let session = EngineSession::new(&self.sessions, false);
@@ -178,7 +178,7 @@ impl Options {
         response
     }
 
-    /// The connection of a session that begins as a WebSocket, over a stream on which the handshake is done.
+    /// The connection of a session that begins over a WebSocket whose handshake is done.
     pub(crate) fn opened(
         &self,
         session: EngineSession,
@@ -189,12 +189,12 @@ impl Options {
     ) -> impl Future<Output = ()> + Send + use<> {
         let open = self.open_packet(session.sid(), Transport::WebSocket);
         let peer = self.peer(session, request);
-        // Nothing else is in the way yet.
+        // The outbox is empty, so the packet always fits.
         let _ = peer.send(&EncodedFrame::text(&open), false);
         self.connection(&peer, Some(websocket), extensions, permit)
     }
 
-    /// A WebSocket for a session that polls.
+    /// Opens a WebSocket for a polling session.
     fn try_websocket(&self, peer: Arc<Peer>, upgrade: Upgrade) -> Response {
         let response = upgrade.response(None);
         let (hub, upgrades) = (self.hub.clone(), self.upgrades);
@@ -226,7 +226,7 @@ impl Options {
         Arc::new(Peer::new(handle, request, self.encoding.clone(), Some(session)))
     }
 
-    /// A session's connection. Requests find the session from now on.
+    /// The connection of a session. From now on requests can find the session.
     fn connection(
         &self,
         peer: &Arc<Peer>,
@@ -249,7 +249,7 @@ impl Options {
         connection.run()
     }
 
-    /// A request that brings packets.
+    /// Handles a POST, which brings packets.
     async fn post(&self, peer: Arc<Peer>, parts: &Parts, params: &PathParams, body: Body) -> Response {
         let Some(mut posting) = Posting::begin(&peer) else {
             peer.handle.post(Command::PollRequest(PollRequest::Broken("two requests with data at once")));
@@ -259,7 +259,8 @@ impl Options {
             return StatusCode::BAD_REQUEST.into_response();
         }
         let config = self.hub.config();
-        // By then the session has ended anyway: its heartbeat can't be answered while this request is under way.
+        // At this time the session has ended: its heartbeat can't be answered while the POST is in
+        // progress.
         let by = after(Instant::now(), config.ping_interval.saturating_add(config.ping_timeout));
         let mut collected = BytesMut::new();
         let mut body = body.into_data_stream();
@@ -294,7 +295,7 @@ impl Options {
     }
 }
 
-/// A request that waits for packets.
+/// Handles a GET, which waits for packets.
 async fn poll(peer: &Peer) -> Response {
     if let Some(session) = &peer.session {
         session.settled().await;
@@ -304,7 +305,7 @@ async fn poll(peer: &Peer) -> Response {
     match body.await {
         Ok(Some(body)) => polled(body),
         Ok(None) => StatusCode::BAD_REQUEST.into_response(),
-        // The client has gone over to a WebSocket, or the session was over.
+        // The session was upgraded to a WebSocket, or it has ended.
         Err(_) if is_there && peer.session.as_ref().is_some_and(|session| !session.polls()) => {
             Refusal::BadRequest.into_response()
         }
@@ -316,14 +317,14 @@ fn polled(body: Bytes) -> Response {
     ([(CONTENT_TYPE, "text/plain; charset=UTF-8"), (CACHE_CONTROL, "no-store")], body).into_response()
 }
 
-/// A POST that is under way. One that ends before its time breaks the session.
+/// A POST in progress. If it is dropped before its end, the session breaks.
 struct Posting<'a> {
     peer: &'a Peer,
     is_over: bool,
 }
 
 impl<'a> Posting<'a> {
-    /// `None`: there is one already.
+    /// `None` if another POST is in progress.
     fn begin(peer: &'a Peer) -> Option<Self> {
         peer.session.as_ref()?.begin_post().then_some(Self { peer, is_over: false })
     }

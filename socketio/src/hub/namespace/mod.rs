@@ -21,7 +21,7 @@ use crate::hub::socket::remote::RemoteSocket;
 use crate::hub::{Core, Hub};
 use inner::NamespaceInner;
 
-/// A separate event namespace: its sockets, rooms, handlers and listeners are its own. A cheap handle.
+/// A separate event space: its sockets, rooms, handlers and listeners are its own. A cheap handle.
 ///
 /// A [`Hub`] dereferences to its namespace `/`; [`Hub::of`] gives the others.
 #[derive(Clone)]
