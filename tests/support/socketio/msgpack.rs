@@ -1,4 +1,4 @@
-//! Packets as `socket.io-msgpack-parser` writes them.
+//! Packets in the encoding of `socket.io-msgpack-parser`.
 
 use rmpv::Value as Pack;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::Bytes;
 
 use super::packet::Packet;
 
-/// The message that a packet is.
+/// Encodes a packet.
 pub(super) fn write(packet: &Packet) -> Bytes {
     let mut fields = vec![(Pack::from("type"), Pack::from(packet.kind)), (Pack::from("nsp"), Pack::from("/"))];
     if !packet.json.is_empty() {
@@ -100,7 +100,7 @@ fn pack(value: &Value, attachments: &[Bytes]) -> Pack {
     }
 }
 
-/// The packet that a message is.
+/// Decodes a packet.
 pub(super) fn read(mut message: &[u8]) -> Packet {
     let Ok(Pack::Map(fields)) = rmpv::decode::read_value(&mut message) else { panic!("not a packet") };
     assert!(message.is_empty(), "more than a packet");

@@ -1,4 +1,4 @@
-//! From JSON to MessagePack.
+//! Translates JSON to MessagePack.
 
 use bytes::Bytes;
 use rmp::encode as write;
@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use crate::wire::scan::Scanner;
 use crate::wire::socketio::PLACEHOLDER;
 
-/// Writes JSON as MessagePack. Writing into memory never fails.
+/// Writes MessagePack. Writing into memory never fails.
 pub(super) struct Writer<'a> {
     pub(super) out: Vec<u8>,
     pub(super) attachments: &'a [Bytes],
@@ -60,7 +60,7 @@ impl Writer<'_> {
         }
     }
 
-    /// The attachment that a placeholder stands for which comes next.
+    /// Reads the next value if it is a placeholder, and returns its attachment.
     fn attachment(&self, scanner: &mut Scanner<'_>) -> Option<Bytes> {
         if self.attachments.is_empty() || !scanner.rest().starts_with(PLACEHOLDER) {
             return None;
@@ -72,7 +72,7 @@ impl Writer<'_> {
         Some(attachment)
     }
 
-    /// Writes a string, a number or a word.
+    /// Writes a string, a number, a boolean or `null`.
     fn leaf(&mut self, json: &str) {
         if json.starts_with('"') {
             match serde_json::from_str::<Cow<'_, str>>(json) {
@@ -99,7 +99,7 @@ impl Writer<'_> {
     }
 }
 
-/// How many elements follow before the bracket that ends them.
+/// Counts the elements up to the closing bracket.
 fn elements(mut scanner: Scanner<'_>, end: u8) -> usize {
     let mut count = 0;
     while !scanner.take(end) {
