@@ -6,6 +6,8 @@ use std::time::Duration;
 use crate::connection::outbox::Bounds;
 use crate::event::rate::RateLimit;
 use crate::transport::origin::Origins;
+/// How deeply arguments may be nested at most.
+pub(crate) use crate::wire::payload::MAX_DEPTH;
 
 /// What happens when a client takes its messages too slowly and its outbox is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,9 +19,6 @@ pub enum OverflowPolicy {
     /// The newest message is dropped, and `error` fires once until there is room again.
     DropNewest,
 }
-
-/// How many levels serde_json decodes, the list of arguments counted as one.
-pub(crate) const MAX_DEPTH: usize = 128;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Config {

@@ -4,12 +4,44 @@
 
 use bytes::Bytes;
 use serde::Serialize;
+use std::borrow::Cow;
 
-use super::binary;
+use super::binary::{self, Attachments};
 use super::json::{self, HOLE};
 use super::scan::Scanner;
 use super::scratch::Scratch;
 use super::socketio::placeholder::{self, PLACEHOLDER};
+
+/// Why text can't be the arguments of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InvalidArgs {
+    Json,
+    TooDeep,
+    Placeholder,
+}
+
+/// The deepest nesting that arguments may have: what `serde_json` decodes, their list counted as one level.
+pub(crate) const MAX_DEPTH: usize = 128;
+
+/// Checks that text is JSON values separated by commas, or nothing.
+pub(crate) fn check_args(json: &str) -> Result<(), InvalidArgs> {
+    let mut scanner = Scanner::new(json);
+    if scanner.is_at_end() {
+        return Ok(());
+    }
+    loop {
+        scanner.value().ok_or(InvalidArgs::Json)?;
+        if scanner.depth() + 1 > MAX_DEPTH {
+            return Err(InvalidArgs::TooDeep);
+        }
+        if scanner.is_at_end() {
+            return Ok(());
+        }
+        if !scanner.take(b',') {
+            return Err(InvalidArgs::Json);
+        }
+    }
+}
 
 /// Encoded arguments.
 #[doc(hidden)]
@@ -96,6 +128,36 @@ impl Payload {
             }
         }
         self.json.extend_from_slice(rest.as_bytes());
+    }
+
+    /// Arguments from JSON text that another server has sent, comma separated, with placeholders for the attachments. Where
+    /// there are attachments, there is a placeholder for each.
+    pub(crate) fn from_json(json: &str, attachments: &[Bytes]) -> Result<Self, InvalidArgs> {
+        let json = json.trim_ascii();
+        check_args(json)?;
+        let mut payload = Self::new();
+        if attachments.is_empty() {
+            payload.push_raw(json, attachments);
+            return Ok(payload);
+        }
+        let allowed = attachments.iter().map(Bytes::len).fold(0, usize::saturating_add);
+        let mut rewritten = Scratch::take();
+        placeholder::rewrite_args(json, &mut rewritten, attachments, allowed).ok_or(InvalidArgs::Placeholder)?;
+        // What was text stays text.
+        payload.push_raw(std::str::from_utf8(&rewritten).map_err(|_| InvalidArgs::Json)?, attachments);
+        let is_complete = payload.attachments.len() == attachments.len();
+        is_complete.then_some(payload).ok_or(InvalidArgs::Placeholder)
+    }
+
+    /// The arguments as JSON with placeholders, and the attachments.
+    pub(crate) fn placeholders(&self) -> (Cow<'_, str>, Option<Attachments>) {
+        if self.attachments.is_empty() {
+            // It is JSON, which is UTF-8.
+            return (Cow::Borrowed(std::str::from_utf8(&self.json).unwrap_or_default()), None);
+        }
+        let mut json = Vec::new();
+        self.write_placeholders(&mut json);
+        (Cow::Owned(String::from_utf8(json).unwrap_or_default()), Some(self.attachments.as_slice().into()))
     }
 
     /// How many arguments there are.

@@ -17,7 +17,6 @@ use crate::event::listener::{EventPayload, ListenerHandle, ListenerOutput, Liste
 use crate::event::message::check_name;
 use crate::event::middleware::{self, EventMiddleware, IncomingEvent, Next};
 use crate::hub::selection::EmitError;
-use crate::wire::envelope::ArgumentText;
 use crate::wire::packet::Packet;
 use crate::wire::payload::Payload;
 
@@ -72,11 +71,10 @@ impl Socket {
             return;
         }
         let Some(listeners) = self.0.side.lock().as_ref().and_then(|side| side.outgoing.clone()) else { return };
-        let (json, attachments) = packet.args();
-        let args = RawArgs::new(ArgumentText::Many(&json), attachments.as_ref());
+        let args = packet.args();
         for listener in listeners.iter() {
             let name = packet.name().unwrap_or("message");
-            if catch_unwind(AssertUnwindSafe(|| listener(name, args))).is_err() {
+            if catch_unwind(AssertUnwindSafe(|| listener(name, args.as_raw()))).is_err() {
                 tracing::error!(socket = %self.id(), event = shortened(name), "a listener to outgoing events panicked");
                 self.report(EventError::internal().with_event(name));
             }
@@ -179,6 +177,6 @@ pub(crate) fn fired(event: &str, data: &impl Serialize) -> Result<(Arc<str>, Utf
     }
     let mut json = Vec::new();
     Payload::of(data)?.write_json(&mut json);
-    let text = Utf8Bytes::try_from(Bytes::from(json)).map_err(serde::de::Error::custom);
-    Ok((event.into(), text.map_err(EmitError::Encode)?))
+    let text = Utf8Bytes::try_from(Bytes::from(json)).map_err(<serde_json::Error as serde::de::Error>::custom)?;
+    Ok((event.into(), text))
 }
