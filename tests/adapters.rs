@@ -388,7 +388,7 @@ async fn answers_come_from_several_servers_and_who_is_missing_is_counted() {
     // The other server tells whose answers they are.
     let mut asked = one.hub.timeout(timeout).emit_with_ack::<u8>(("points?", 1));
     answer(&mut bob, 2).await;
-    assert_eq!(soon("answer", asked.next()).await, Some((Answerer::Socket(b.id()), 2)));
+    assert_eq!(soon("answer", asked.next()).await, Some((Answerer::Id(b.id()), 2)));
     answer(&mut ann, 1).await;
     answer(&mut carl, "three").await;
     let answers = soon("answers", asked.into_future()).await.expect("asked");
@@ -717,7 +717,7 @@ async fn tasks_that_change_one_socket_together_are_told_of_in_the_order_of_the_c
     let strict = shown.get().expect("made");
     let told = strict.told.load(Ordering::Relaxed);
     assert!(!strict.is_wrong.load(Ordering::Relaxed));
-    assert!(told >= 2 && told % 2 == 0 && !*strict.is_in.lock().expect("no panic"), "{told}");
+    assert!(told >= 2 && told.is_multiple_of(2) && !*strict.is_in.lock().expect("no panic"), "{told}");
     assert!(!socket.is_in("room") && server.hub.to("room").sockets().is_empty());
 }
 

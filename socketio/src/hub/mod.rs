@@ -138,8 +138,8 @@ impl Hub {
     }
 
     /// A namespace, by its path. It is made if it does not exist; but one of those that come and go
-    /// ([`dynamic_namespace`](HubBuilder::dynamic_namespace)) is not there for that: what is emitted to it reaches nobody, and who
-    /// connects to it finds nothing of what was registered there before.
+    /// ([`dynamic_namespace`](HubBuilder::dynamic_namespace)) is not there for that: what is emitted to it reaches nobody on this
+    /// server, and who connects to it finds nothing of what was registered there before.
     pub fn of(&self, path: impl AsRef<str>) -> Namespace {
         let core = self.core();
         let path = hub_builder::normal_path(path.as_ref());

@@ -1,11 +1,12 @@
 //! Selections: whom a message goes to, and how.
 
 use serde::Serialize;
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::message::{IntoMessage, Request};
-use crate::hub::adapter::{Audience, Change, Fetched, Packet, RequestError};
+use crate::hub::adapter::{Audience, BoxFuture, Change, Fetched, Packet, RequestError};
 use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::socket::Socket;
 use crate::hub::socket::answer::FromAnswer;
@@ -222,15 +223,12 @@ impl<'a> Selection<'a> {
     /// The other servers can't be asked.
     pub fn fetch_sockets(self) -> impl Future<Output = Result<Fetched, RequestError>> + Send + use<> {
         let namespace = Arc::clone(self.namespace);
-        let fetched = match self.own {
-            Some(socket) => Err(Fetched::new(vec![RemoteSocket::of(socket)])),
-            None => Ok(namespace.adapter_for(&self.audience).fetch(&self.audience, self.wait())),
+        let fetched: BoxFuture<'static, _> = match self.own {
+            Some(socket) => Box::pin(ready(Ok(Fetched::new(vec![RemoteSocket::of(socket)])))),
+            None => namespace.adapter_for(&self.audience).fetch(&self.audience, self.wait()),
         };
         async move {
-            let mut fetched = match fetched {
-                Ok(fetched) => fetched.await?,
-                Err(known) => known,
-            };
+            let mut fetched = fetched.await?;
             let sockets = std::mem::take(&mut fetched.sockets);
             fetched.sockets = sockets.into_iter().map(|socket| socket.attached_to(&namespace)).collect();
             Ok(fetched)

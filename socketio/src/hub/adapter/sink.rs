@@ -257,7 +257,7 @@ impl Collector {
 
     /// A socket of this server has answered, or it is known why not. Only the first time counts.
     fn settle(&self, at: usize, socket: &Socket, answer: Result<ReceivedAnswer, AckError>) {
-        let arrival = (Answerer::Socket(socket.id()), answer);
+        let arrival = (Answerer::Id(socket.id()), answer);
         let mut state = self.state.lock();
         let asked = state.asked.get_mut(at).map_or(Asked::Settled, |asked| std::mem::replace(asked, Asked::Settled));
         if let Asked::Settled = asked {

@@ -21,7 +21,7 @@ use crate::hub::selection::EmitError;
 #[non_exhaustive]
 pub enum Answerer {
     /// The socket with this id, on whatever server.
-    Socket(SocketId),
+    Id(SocketId),
     /// A socket of another server, which does not tell the id.
     Elsewhere,
 }
@@ -30,7 +30,7 @@ impl Answerer {
     /// The id of the socket, if it is known.
     pub fn id(&self) -> Option<&SocketId> {
         match self {
-            Self::Socket(id) => Some(id),
+            Self::Id(id) => Some(id),
             Self::Elsewhere => None,
         }
     }
@@ -38,7 +38,7 @@ impl Answerer {
 
 impl From<SocketId> for Answerer {
     fn from(id: SocketId) -> Self {
-        Self::Socket(id)
+        Self::Id(id)
     }
 }
 
@@ -51,7 +51,7 @@ impl PartialEq<SocketId> for Answerer {
 impl fmt::Display for Answerer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Socket(id) => id.fmt(formatter),
+            Self::Id(id) => id.fmt(formatter),
             Self::Elsewhere => formatter.write_str("a socket of another server"),
         }
     }
