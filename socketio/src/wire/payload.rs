@@ -199,6 +199,7 @@ impl Payload {
 mod tests {
     use super::*;
     use crate::Binary;
+    use proptest::prelude::*;
     use serde_json::json;
 
     fn json(payload: &Payload) -> String {
@@ -239,6 +240,32 @@ mod tests {
         payload.push_raw("", &[]);
         assert_eq!((payload.count(), payload.attachments().len()), (5, 2));
         assert_eq!(self::json(&payload), r#"0,1,{"a":"Ag=="},"AQ==",{"_placeholder":true,"num":9}"#);
+    }
+
+    proptest! {
+        /// What one server reads of arguments and sends, another makes the same arguments of.
+        #[test]
+        fn arguments_are_made_again_of_their_json(
+            args in prop::collection::vec((any::<String>(), any::<i64>(), prop::option::of(any::<Vec<u8>>())), 0..6),
+        ) {
+            let mut payload = Payload::new();
+            for (text, number, bytes) in args {
+                payload.push(&json!({ text.as_str(): [number, null, text] })).unwrap();
+                if let Some(bytes) = bytes {
+                    payload.push(&[Some(Binary::from(bytes)), None]).unwrap();
+                }
+            }
+            let (sent, attachments) = payload.placeholders();
+            let again = Payload::from_json(&sent, attachments.as_deref().unwrap_or_default()).unwrap();
+            prop_assert_eq!((&again.json[..], again.count()), (&payload.json[..], payload.count()));
+            prop_assert_eq!(again.attachments(), payload.attachments());
+        }
+
+        #[test]
+        fn no_text_makes_arguments_panic(json in ".*", attachments in prop::collection::vec(any::<Vec<u8>>(), 0..3)) {
+            let attachments: Vec<Bytes> = attachments.into_iter().map(Bytes::from).collect();
+            let _ = Payload::from_json(&json, &attachments);
+        }
     }
 
     #[test]

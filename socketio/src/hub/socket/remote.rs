@@ -98,7 +98,7 @@ pub struct RemoteSocket {
 
 /// The request that a socket has connected with, in the form in which servers tell each other of it: the fields of the reference
 /// server's handshake.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct RemoteHandshake {
     /// The headers that are [kept](crate::HubBuilder::keep_headers).
@@ -119,6 +119,19 @@ pub struct RemoteHandshake {
     pub query: BTreeMap<String, String>,
     /// What the client connected with as `auth`. A client that gave none gave `{}`.
     pub auth: Value,
+}
+
+impl fmt::Debug for RemoteHandshake {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Headers, query and `auth` may have secrets in them.
+        formatter
+            .debug_struct("RemoteHandshake")
+            .field("time", &self.time)
+            .field("address", &self.address)
+            .field("xdomain", &self.xdomain)
+            .field("secure", &self.secure)
+            .finish_non_exhaustive()
+    }
 }
 
 impl RemoteHandshake {
@@ -280,13 +293,13 @@ impl PartialEq for RemoteSocket {
 
 impl fmt::Debug for RemoteSocket {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A handshake has secrets in it.
         formatter
             .debug_struct("RemoteSocket")
             .field("id", &self.id)
             .field("rooms", &self.rooms)
             .field("attributes", &self.attributes)
+            .field("handshake", &self.handshake)
             .field("server", &self.server)
-            .finish_non_exhaustive()
+            .finish()
     }
 }
