@@ -252,6 +252,27 @@ async fn wait(socket: &Socket) {
     QUEUED.store(stats.bytes_allocated.saturating_sub(stats.bytes_deallocated), Ordering::Release);
 }
 
+/// Asks all clients something again and again, and forgets the questions.
+fn allocations_per_socket_asked(hub: &Hub, address: SocketAddr) -> f64 {
+    const CLIENTS: usize = 50;
+    const ROUNDS: usize = 50;
+    let clients: Vec<_> = (0..CLIENTS).map(|_| RawClient::connect(address, "/ws/1").expect("a connection")).collect();
+    while hub.len() < CLIENTS {
+        std::thread::yield_now();
+    }
+    let ask = || drop(hub.emit_with_ack::<()>(("question", 1)));
+    // What a socket keeps for questions is there from the first on.
+    ask();
+    let region = Region::new(ALLOCATOR);
+    (0..ROUNDS).for_each(|_| ask());
+    let allocations = region.change().allocations as f64 / (CLIENTS * ROUNDS) as f64;
+    drop(clients);
+    while !hub.is_empty() {
+        std::thread::yield_now();
+    }
+    allocations
+}
+
 fn bytes_queued_while_an_answer_is_awaited(runtime: &tokio::runtime::Runtime) -> f64 {
     let hub = Hub::builder().events(events![wait]).build().expect("a hub");
     let address = runtime.block_on(serve(hub.clone())).address();
@@ -296,6 +317,8 @@ fn counts() {
         check("bytes per new connection", bytes_per_connection(&hub, address, speaks, false), new);
         check("bytes per connection that has talked", bytes_per_connection(&hub, address, speaks, true), talked);
     }
+    let asked = runtime.block_on(async { allocations_per_socket_asked(&hub, address) });
+    counts.check("allocations per socket of a question to all", asked, 0.2);
     let polled = allocations_per_polled_message(address);
     // One of them is the event's own copy of its bytes: it must not keep the whole request's in memory.
     counts.check("long-polling, allocations per acked event of 16 in a request", polled, 6.2);

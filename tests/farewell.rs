@@ -1,8 +1,8 @@
 //! A socket's last events when something goes wrong in them: the application's own code fails, the runtime goes, or several
 //! ends come at once. `disconnect` fires once, and what comes after what failed is still done.
 
-use socketio::adapter::{Adapter, LocalAdapter, Packet};
-use socketio::{Audience, Disconnect, EmitError, EventError, Events, Hub, Socket, State, event, events};
+use socketio::adapter::{Adapter, LocalAdapter};
+use socketio::{Disconnect, EventError, Events, Hub, Socket, State, event, events};
 use socketio_tests::{Client, Log, Seen, Server, flavour, log, serve, soon};
 use std::collections::HashMap;
 use std::future::pending;
@@ -287,23 +287,11 @@ async fn however_many_end_a_connection_disconnect_fires_once() {
 struct Failing(LocalAdapter);
 
 impl Adapter for Failing {
-    fn emit(&self, packet: &Packet, audience: &Audience) {
-        self.0.emit(packet, audience);
+    fn local(&self) -> &LocalAdapter {
+        &self.0
     }
 
-    fn emit_to(&self, packet: &Packet, id: &str) -> Result<(), EmitError> {
-        self.0.emit_to(packet, id)
-    }
-
-    fn emit_to_socket(&self, packet: &Packet, socket: &Socket) -> Result<(), EmitError> {
-        self.0.emit_to_socket(packet, socket)
-    }
-
-    fn join(&self, socket: &Socket, room: &str) -> Arc<str> {
-        self.0.join(socket, room)
-    }
-
-    fn leave(&self, _socket: &Socket, _room: &str) {
+    fn left(&self, _socket: &Socket, _room: &Arc<str>) {
         panic!("the others can't be reached");
     }
 }
@@ -311,7 +299,7 @@ impl Adapter for Failing {
 #[tokio::test]
 async fn an_adapter_that_panics_keeps_no_socket() {
     let (log, mut seen) = log();
-    let builder = Hub::builder().state(log).events(at_once::EVENTS).adapter(Failing);
+    let builder = Hub::builder().state(log).events(at_once::EVENTS).adapter(|_, local| Failing(local));
     let server = serve(builder.build().expect("a hub")).await;
     let (mut client, socket) = connected(&server, "ann").await;
     socket.join("a").expect("joined");

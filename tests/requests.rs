@@ -216,8 +216,8 @@ async fn the_time_runs_from_the_question_on_however_it_is_given() {
     tokio::time::advance(Duration::from_secs(6)).await;
     assert!(matches!(short.now_or_never(), Some(Err(AckError::Timeout))));
     assert!(matches!(timed.now_or_never(), Some(Err(AckError::Timeout))));
-    let several = several.now_or_never().expect("the time is over").expect("it was asked");
-    assert!(matches!(&several.missing[..], [(id, AckError::Timeout)] if *id == socket.id()));
+    let several = several.into_future().now_or_never().expect("the time is over").expect("it was asked");
+    assert!(matches!(&several.missing.errors[..], [(id, AckError::Timeout)] if *id == socket.id()));
     tokio::time::advance(Duration::from_secs(25)).await;
     assert!(matches!(usual.now_or_never(), Some(Err(AckError::Timeout))));
     assert!(longer.now_or_never().is_none());
@@ -282,19 +282,19 @@ async fn the_answers_of_a_selection_come_one_by_one_and_who_is_missing_is_known_
     let (mut frank, f) = connect(&server, "frank").await;
     f.join("jury").expect("joined");
     let mut answers = f.to("jury").request(&Question { text: "guilty?" }).timeout(Duration::from_secs(2));
-    assert!(answers.missing().is_empty());
+    assert!(answers.missing().is_none());
     answer(&mut bob, json!({ "data": { "yes": false } })).await;
     let first = soon("answer", answers.next()).await;
-    assert_eq!(first, Some((b.id(), Answer { yes: false, why: None })));
+    assert_eq!(first, Some((b.id().into(), Answer { yes: false, why: None })));
     answer(&mut carl, json!({ "error": { "code": "asleep", "message": "zzz" } })).await;
     answer(&mut ann, json!({ "data": { "yes": true } })).await;
     let second = soon("answer", StreamExt::next(&mut answers)).await;
-    assert_eq!(second.map(|(id, answer)| (id, answer.yes)), Some((a.id(), true)));
+    assert_eq!(second.map(|(id, answer)| (id, answer.yes)), Some((a.id().into(), true)));
     dora.close(1000, "").await;
     assert_eq!(soon("end", answers.next()).await, None);
     assert_eq!(soon("end", answers.next()).await, None);
-    let why = |id| &answers.missing().iter().find(|(missing, _)| *missing == id).expect("missing").1;
-    assert_eq!(answers.missing().len(), 3);
+    let why = |id| &answers.missing().errors.iter().find(|(missing, _)| *missing == id).expect("missing").1;
+    assert_eq!(answers.missing().errors.len(), 3);
     assert!(matches!(why(c.id()), AckError::Failed(error) if error.code() == "asleep"));
     assert!(matches!(why(d.id()), AckError::Closed));
     assert!(matches!(why(e.id()), AckError::Timeout));
@@ -308,10 +308,10 @@ async fn what_was_taken_before_is_not_among_all_answers() {
     let (mut bob, b) = connect(&server, "bob").await;
     let mut answers = server.hub.request(&First);
     answer(&mut ann, json!({ "data": 1 })).await;
-    assert_eq!(soon("answer", answers.next()).await, Some((a.id(), 1)));
+    assert_eq!(soon("answer", answers.next()).await, Some((a.id().into(), 1)));
     answer(&mut bob, json!({ "data": 2 })).await;
-    let rest = soon("answers", answers).await.expect("it was asked");
-    assert_eq!(rest.answers, [(b.id(), 2)]);
+    let rest = soon("answers", answers.into_future()).await.expect("it was asked");
+    assert_eq!(rest.answers, [(b.id().into(), 2)]);
     assert!(rest.is_complete());
 }
 
@@ -330,10 +330,10 @@ async fn a_question_that_can_not_be_asked() {
     assert!(matches!(hub.request(&unsayable()).await, Err(AckError::Emit(EmitError::Encode(_)))));
     let mut answers = hub.request(&unsayable());
     assert_eq!(answers.next().await, None);
-    assert!(matches!(answers.missing(), [(id, AckError::Emit(EmitError::Encode(_)))] if *id == a.id()));
+    assert!(matches!(&answers.missing().errors[..], [(id, AckError::Emit(EmitError::Encode(_)))] if *id == a.id()));
     let mut nobody = hub.to("nobody").request(&First);
     assert_eq!(nobody.next().await, None);
-    assert!(nobody.missing().is_empty());
+    assert!(nobody.missing().is_none());
 }
 
 #[event("ask back")]

@@ -1,8 +1,8 @@
 //! Rooms and selections, namespaces, and what an adapter sees of them.
 
 use serde_json::{Value, json};
-use socketio::adapter::{Adapter, LocalAdapter, Packet};
-use socketio::{Audience, EmitError, Hub, JoinError, Selection, Socket, event, events};
+use socketio::adapter::{Adapter, Audience, Change, LocalAdapter, Packet};
+use socketio::{EmitError, Hub, JoinError, Selection, Socket, event, events};
 use socketio_tests::{Client, Log, Server, flavour, log, serve, serve_router, soon};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{mpsc, oneshot};
@@ -240,6 +240,10 @@ struct Watching {
 }
 
 impl Adapter for Watching {
+    fn local(&self) -> &LocalAdapter {
+        &self.local
+    }
+
     fn emit(&self, packet: &Packet, audience: &Audience) {
         let except = audience.except_id().is_some();
         let (rooms, except_rooms) = (audience.rooms(), audience.except_rooms());
@@ -258,21 +262,24 @@ impl Adapter for Watching {
         self.local.emit_to_socket(packet, socket)
     }
 
-    fn join(&self, socket: &Socket, room: &str) -> Arc<str> {
+    fn joined(&self, _socket: &Socket, room: &Arc<str>) {
         self.log.note(format_args!("join {room}"));
-        self.local.join(socket, room)
     }
 
-    fn leave(&self, socket: &Socket, room: &str) {
+    fn left(&self, _socket: &Socket, room: &Arc<str>) {
         self.log.note(format_args!("leave {room}"));
-        self.local.leave(socket, room);
+    }
+
+    fn change(&self, change: &Change<'_>, audience: &Audience) {
+        self.log.note(format_args!("change {change:?} {:?}", audience.rooms()));
+        self.local.change(change, audience);
     }
 }
 
 #[tokio::test]
 async fn an_adapter_sees_every_emit_and_every_change_of_a_room() {
     let (log, mut seen) = log();
-    let hub = Hub::builder().adapter(move |local| Watching { local, log: log.clone() }).build().expect("a hub");
+    let hub = Hub::builder().adapter(move |_, local| Watching { local, log: log.clone() }).build().expect("a hub");
     let server = serve(hub).await;
     let ([mut client], [socket]) = clients(&server, ["a"]).await;
     let hub = &server.hub;
@@ -311,7 +318,7 @@ async fn whoever_makes_an_adapter_may_ask_for_namespaces() {
     let (log, mut seen) = log();
     let known = Arc::new(OnceLock::<Hub>::new());
     let asked = Arc::clone(&known);
-    let make = move |local| {
+    let make = move |_: &str, local| {
         if let Some(hub) = asked.get() {
             log.note(hub.of("/first").path());
         }
@@ -330,7 +337,7 @@ async fn whoever_makes_an_adapter_may_ask_for_namespaces() {
 async fn an_adapter_shows_no_sockets() {
     let (log, mut seen) = log();
     let own = log.clone();
-    let make = move |local: LocalAdapter| {
+    let make = move |_: &str, local: LocalAdapter| {
         own.note(format_args!("{local:?}"));
         let _ = SHOWN.set(local.clone());
         local

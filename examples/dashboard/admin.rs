@@ -30,8 +30,9 @@ pub(crate) struct Notice(String);
 
 /// Answers with the ids of all sockets in `/`.
 #[event("clients")]
-pub(crate) async fn clients(hub: &Hub) -> Vec<SocketId> {
-    hub.fetch_sockets().await.into_iter().map(|socket| socket.id).collect()
+pub(crate) async fn clients(hub: &Hub) -> Result<Vec<SocketId>, String> {
+    let fetched = hub.fetch_sockets().await.map_err(|error| error.to_string())?;
+    Ok(fetched.sockets.into_iter().map(|socket| socket.id).collect())
 }
 
 /// Sends an announcement to everyone in `/`.

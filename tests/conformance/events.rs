@@ -164,10 +164,11 @@ async fn poll(socket: &Socket, chosen: Chosen, time: u64, args: RawArgs<'_>) -> 
 
 #[event("fetch")]
 #[allow(clippy::redundant_closure_for_method_calls, reason = "the method itself is one of a single lifetime")]
-async fn fetch(socket: &Socket, chosen: Chosen) -> Value {
-    let mut fetched = chosen.select(socket, |selection| selection.fetch_sockets()).await;
+async fn fetch(socket: &Socket, chosen: Chosen) -> Result<Value, String> {
+    let fetched = chosen.select(socket, |selection| selection.fetch_sockets()).await;
+    let mut fetched = fetched.map_err(|error| error.to_string())?.sockets;
     fetched.sort_by(|one, other| one.id.cmp(&other.id));
-    fetched.into_iter().map(|socket| json!({ "id": socket.id, "rooms": sorted(socket.rooms) })).collect()
+    Ok(fetched.into_iter().map(|socket| json!({ "id": socket.id, "rooms": sorted(socket.rooms) })).collect())
 }
 
 #[event("move")]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use socketio::{AckError, Binary, Events, Socket, SocketId, event, events};
+use socketio::{AckError, Answerer, Binary, Events, Socket, event, events};
 use std::time::Duration;
 
 use crate::events::Chosen;
@@ -56,14 +56,15 @@ async fn request(socket: &Socket, time: u64, text: String) -> Outcome {
 }
 
 #[event("survey", concurrent)]
-async fn survey(socket: &Socket, chosen: Chosen, time: u64, text: String) -> Vec<(SocketId, Outcome)> {
+async fn survey(socket: &Socket, chosen: Chosen, time: u64, text: String) -> Vec<(String, Outcome)> {
     let time = Duration::from_millis(time);
     let mut solutions = chosen.select(socket, |selection| selection.request(&Riddle::new(text)).timeout(time));
     let mut outcomes = Vec::new();
     while let Some((id, solution)) = solutions.next().await {
-        outcomes.push((id, Outcome::Solved(solution)));
+        outcomes.push((id.to_string(), Outcome::Solved(solution)));
     }
-    outcomes.extend(solutions.missing().iter().map(|(id, error)| (id.clone(), error.into())));
+    let missing = |(id, error): &(Answerer, AckError)| (id.to_string(), error.into());
+    outcomes.extend(solutions.missing().errors.iter().map(missing));
     outcomes.sort_by(|(one, _), (other, _)| one.cmp(other));
     outcomes
 }

@@ -1,15 +1,12 @@
 //! Whether what a hub emits and answers is what its contracts say. Debug builds look; in others nothing is looked at.
 
 use parking_lot::Mutex;
-use std::fmt::{self, Debug};
 use std::sync::Arc;
 
 use super::description::{Description, Emitted, NamespaceDescription};
 use crate::event::error::{EventError, FRAMEWORK_CODES};
-use crate::hub::adapter::{Adapter, Packet};
 use crate::hub::namespace::pattern::Pattern;
-use crate::hub::selection::{Audience, EmitError};
-use crate::hub::socket::Socket;
+use crate::wire::packet::Packet;
 
 /// Something that a hub emitted or answered although none of its contracts says so. See
 /// [`Hub::contract_violations`](crate::Hub::contract_violations).
@@ -127,11 +124,11 @@ impl Watch {
         self.found.lock().clone()
     }
 
-    /// Looks at everything that passes through the adapter of a namespace.
-    pub(crate) fn over(self: &Arc<Self>, path: &str, adapter: Arc<dyn Adapter>) -> Arc<dyn Adapter> {
+    /// What looks at everything that is emitted in a namespace.
+    pub(crate) fn of(self: &Arc<Self>, path: &str) -> NamespaceWatch {
         let path = self.known_path(path);
         let emits = self.namespaces(path).flat_map(|namespace| namespace.emits.iter().cloned()).collect();
-        Arc::new(Watching { adapter, watch: Arc::clone(self), path: path.into(), emits })
+        NamespaceWatch { watch: Arc::clone(self), path: path.into(), emits }
     }
 
     /// Looks at the error that an event was answered with.
@@ -172,22 +169,23 @@ impl Watch {
     }
 }
 
-/// An adapter that is looked at.
-struct Watching {
-    adapter: Arc<dyn Adapter>,
+/// Looks at what is emitted in one namespace, before the adapter has it.
+#[derive(Debug)]
+pub(crate) struct NamespaceWatch {
     watch: Arc<Watch>,
     path: Box<str>,
     emits: Vec<Emitted>,
 }
 
-impl Watching {
-    fn look(&self, packet: &Packet) {
-        if let Some(violation) = self.violation(packet) {
+impl NamespaceWatch {
+    /// `is_asked`: the client is to answer the message.
+    pub(crate) fn look(&self, packet: &Packet, is_asked: bool) {
+        if let Some(violation) = self.violation(packet, is_asked) {
             self.watch.report(violation);
         }
     }
 
-    fn violation(&self, packet: &Packet) -> Option<ContractViolation> {
+    fn violation(&self, packet: &Packet, is_asked: bool) -> Option<ContractViolation> {
         // Raw messages are no events.
         let event = packet.name()?;
         let names = || (event.to_owned(), self.path.to_string());
@@ -205,7 +203,6 @@ impl Watching {
             let described = (first.payload.name)();
             return Some(ContractViolation::OtherPayload { event, namespace, emitted, described });
         }
-        let is_asked = packet.ack().is_some();
         if fitting.any(|known| known.answer.is_some() == is_asked) {
             return None;
         }
@@ -214,36 +211,5 @@ impl Watching {
             true => ContractViolation::NoAnswer { event, namespace },
             false => ContractViolation::NotAsked { event, namespace },
         })
-    }
-}
-
-impl Adapter for Watching {
-    fn emit(&self, packet: &Packet, audience: &Audience) {
-        self.look(packet);
-        self.adapter.emit(packet, audience);
-    }
-
-    fn emit_to(&self, packet: &Packet, id: &str) -> Result<(), EmitError> {
-        self.look(packet);
-        self.adapter.emit_to(packet, id)
-    }
-
-    fn emit_to_socket(&self, packet: &Packet, socket: &Socket) -> Result<(), EmitError> {
-        self.look(packet);
-        self.adapter.emit_to_socket(packet, socket)
-    }
-
-    fn join(&self, socket: &Socket, room: &str) -> Arc<str> {
-        self.adapter.join(socket, room)
-    }
-
-    fn leave(&self, socket: &Socket, room: &str) {
-        self.adapter.leave(socket, room);
-    }
-}
-
-impl Debug for Watching {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.adapter.fmt(formatter)
     }
 }

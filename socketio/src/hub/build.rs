@@ -13,7 +13,7 @@ use super::{Core, Hub};
 use crate::contract::agreement;
 use crate::contract::watch::Watch;
 use crate::event::handler::{Handler, Key, Lifecycle};
-use crate::hub::namespace::inner::{Contents, NamespaceInner};
+use crate::hub::namespace::inner::{Contents, NamespaceFactory, NamespaceInner};
 use crate::hub::namespace::pattern::{Matching, Pattern};
 use crate::session::limits::MAX_DEPTH;
 use crate::wire::socketio::is_reserved;
@@ -41,31 +41,26 @@ impl HubBuilder {
             self.namespaces.entry(namespace.path.to_owned()).or_default();
         }
         let watch = Watch::new(self.contracts, self.namespaces.keys());
-        if let Some(watch) = watch.clone() {
-            let make = self.adapter.take();
-            self.adapter = Some(Box::new(move |path, local| {
-                let adapter = match &make {
-                    Some(make) => make(path, local),
-                    None => Arc::new(local),
-                };
-                watch.over(path, adapter)
-            }));
-        }
-        let make = self.adapter.as_deref();
+        let factory = NamespaceFactory {
+            make_adapter: self.adapter,
+            watch,
+            ack_timeout: self.config.ack_timeout,
+            closing: Arc::default(),
+        };
         let mut namespaces: HashMap<Box<str>, Arc<NamespaceInner>> = HashMap::new();
         let mut patterns: Vec<(Matching, Contents)> = Vec::new();
         for (path, NamespaceBuilder(contents)) in self.namespaces {
             match Pattern::of(&path) {
                 Some(pattern) => patterns.push((Matching::Pattern(pattern), contents)),
                 None => {
-                    drop(namespaces.insert(path.as_str().into(), Arc::new(NamespaceInner::new(&path, contents, make))));
+                    drop(namespaces.insert(path.as_str().into(), Arc::new(factory.make(&path, contents))));
                 }
             }
         }
         for (matches, NamespaceBuilder(contents)) in self.dynamic {
             patterns.push((matches, contents));
         }
-        Ok(Hub::new(Core::new(self.config, self.states, namespaces, patterns, self.adapter, watch)))
+        Ok(Hub::new(Core::new(self.config, self.states, namespaces, patterns, factory)))
     }
 
     /// Checks all settings, and parses origins and header names.

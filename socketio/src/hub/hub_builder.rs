@@ -133,9 +133,10 @@ impl HubBuilder {
         self
     }
 
-    /// Wraps the local adapter of each namespace in one of the application.
-    pub fn adapter<A: Adapter>(mut self, make: impl Fn(LocalAdapter) -> A + Send + Sync + 'static) -> Self {
-        self.adapter = Some(Box::new(move |_, local| Arc::new(make(local))));
+    /// Wraps the local adapter of each namespace in one of the application. `make` gets the path of
+    /// the namespace, and the local adapter, which acts on the sockets of this server.
+    pub fn adapter<A: Adapter>(mut self, make: impl Fn(&str, LocalAdapter) -> A + Send + Sync + 'static) -> Self {
+        self.adapter = Some(Box::new(move |path, local| Arc::new(make(path, local))));
         self
     }
 

@@ -11,6 +11,7 @@ pub(crate) mod namespace;
 pub(crate) mod namespace_builder;
 pub(crate) mod origins;
 pub(crate) mod selection;
+pub(crate) mod server_events;
 pub(crate) mod socket;
 pub(crate) mod source;
 pub(crate) mod stats;
@@ -22,15 +23,17 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 
 use crate::contract::ContractViolation;
 use crate::contract::watch::Watch;
 use crate::event::state::States;
 use crate::hub::namespace::Namespace;
-use crate::hub::namespace::inner::{Contents, MakeAdapter, NamespaceInner};
+use crate::hub::namespace::inner::{Contents, NamespaceFactory, NamespaceInner};
 use crate::hub::namespace::pattern::Matching;
 use crate::hub::socket::requests::SHARED_ACKS;
 use crate::session::limits::Limits;
+use crate::session::time::after;
 use config::Config;
 use connections::Connections;
 use hub_builder::HubBuilder;
@@ -77,9 +80,7 @@ pub(crate) struct Core {
     namespaces: RwLock<HashMap<Box<str>, Arc<NamespaceInner>>>,
     /// What namespaces are made from that exist only while somebody is in them.
     patterns: Vec<(Matching, Contents)>,
-    make_adapter: Option<Box<MakeAdapter>>,
-    /// Compares what is emitted with the hub's contracts, in debug builds.
-    watch: Option<Arc<Watch>>,
+    factory: NamespaceFactory,
     counters: Counters,
     connections: Connections,
     /// The id of the next question to several clients.
@@ -94,10 +95,9 @@ impl Core {
         states: States,
         mut namespaces: HashMap<Box<str>, Arc<NamespaceInner>>,
         patterns: Vec<(Matching, Contents)>,
-        make_adapter: Option<Box<MakeAdapter>>,
-        watch: Option<Arc<Watch>>,
+        factory: NamespaceFactory,
     ) -> Self {
-        let new_root = || Arc::new(NamespaceInner::new(ROOT, Contents::default(), make_adapter.as_deref()));
+        let new_root = || Arc::new(factory.make(ROOT, Contents::default()));
         let root = Arc::clone(namespaces.entry(ROOT.into()).or_insert_with(new_root));
         Self {
             limits: Arc::new(config.limits()),
@@ -106,8 +106,7 @@ impl Core {
             root,
             namespaces: RwLock::new(namespaces),
             patterns,
-            make_adapter,
-            watch,
+            factory,
             counters: Counters::default(),
             connections: Connections::default(),
             next_shared_ack: AtomicU64::new(SHARED_ACKS),
@@ -119,9 +118,8 @@ impl Core {
         self.patterns.iter().find_map(|(pattern, contents)| pattern.matches(path).then_some(contents))
     }
 
-    /// The application makes the adapter, and may ask for other namespaces meanwhile: no lock is held.
     fn make_namespace(&self, path: &str, contents: Option<&Contents>) -> NamespaceInner {
-        NamespaceInner::new(path, contents.cloned().unwrap_or_default(), self.make_adapter.as_deref())
+        self.factory.make(path, contents.cloned().unwrap_or_default())
     }
 }
 
@@ -145,8 +143,8 @@ impl Hub {
     }
 
     /// A namespace, by its path. It is made if it does not exist; but one of those that come and go
-    /// ([`dynamic_namespace`](HubBuilder::dynamic_namespace)) is not there for that: what is emitted to it reaches nobody, and who
-    /// connects to it finds nothing of what was registered there before.
+    /// ([`dynamic_namespace`](HubBuilder::dynamic_namespace)) is not there for that: what is emitted to it reaches nobody on this
+    /// server, and who connects to it finds nothing of what was registered there before.
     pub fn of(&self, path: impl AsRef<str>) -> Namespace {
         let core = self.core();
         let path = hub_builder::normal_path(path.as_ref());
@@ -208,7 +206,9 @@ impl Hub {
         let is_known = namespaces.get(namespace.path()).is_some_and(|known| Arc::ptr_eq(known, namespace));
         let vanished = if is_empty && is_known { namespaces.remove(namespace.path()) } else { None };
         drop(namespaces);
-        drop(vanished);
+        if let Some(vanished) = vanished {
+            vanished.close();
+        }
     }
 
     /// What was emitted or answered although none of the hub's [contracts](HubBuilder::contract) says so: each once, and of them the first
@@ -245,7 +245,7 @@ impl Hub {
     }
 
     pub(crate) fn watch(&self) -> Option<&Watch> {
-        self.core().watch.as_deref()
+        self.core().factory.watch.as_deref()
     }
 
     /// Figures for operators.
@@ -260,9 +260,15 @@ impl Hub {
     /// out, plain WebSocket clients are closed with 1001, and `disconnect` has fired for every socket when this returns:
     /// at the deadline at the latest, or moments after it, unless a handler blocks its thread. When there are many
     /// connections they are closed one after the other during the first half of the deadline, so that not all clients
-    /// reconnect elsewhere in the same moment. Of several calls the earliest deadline counts.
+    /// reconnect elsewhere in the same moment. Of several calls the earliest deadline counts. At the end the application's
+    /// [adapters](HubBuilder::adapter) are closed.
     pub async fn shutdown(&self, deadline: Duration) {
+        let until = after(Instant::now(), deadline);
         self.connections().shut_down(deadline).await;
+        let namespaces: Vec<_> = self.core().namespaces.read().values().cloned().collect();
+        namespaces.iter().for_each(|namespace| namespace.close());
+        // A deadline that is over is no reason to keep the caller waiting.
+        let _ = timeout_at(until, self.core().factory.closing.wait()).await;
     }
 
     pub(crate) fn next_shared_ack(&self) -> u64 {

@@ -1,23 +1,24 @@
 //! Selections: whom a message goes to, and how.
 
 use serde::Serialize;
-use smallvec::SmallVec;
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::error::PayloadError;
 use crate::event::message::{IntoMessage, Request};
+use crate::hub::adapter::{Audience, BoxFuture, Change, Fetched, Packet, RequestError};
 use crate::hub::namespace::inner::NamespaceInner;
+use crate::hub::socket::Socket;
 use crate::hub::socket::answer::FromAnswer;
 use crate::hub::socket::answers::AckStream;
 use crate::hub::socket::remote::RemoteSocket;
-use crate::hub::socket::{Socket, SocketId};
 
 /// Why a message was not sent.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmitError {
-    /// No socket has this id.
+    /// No socket has this id: none of this server, where an adapter does not know of others.
     #[error("no socket has the id `{0}`")]
     NotFound(String),
     /// The socket takes no more messages: it is closing or gone.
@@ -28,55 +29,22 @@ pub enum EmitError {
     Overflow,
     /// The payload does not serialize.
     #[error("the payload does not serialize: {0}")]
-    Encode(#[from] serde_json::Error),
+    Encode(#[source] Arc<serde_json::Error>),
     /// No event can have this name: it is empty, or reserved by the framework.
     #[error("no event can be named `{0}`")]
     InvalidName(String),
 }
 
 impl EmitError {
-    /// What is to be handled as an event can't be decoded.
+    /// Nothing can decode the arguments of the event.
     pub(crate) fn undecodable(error: PayloadError) -> Self {
-        Self::Encode(serde::ser::Error::custom(error.message))
+        Self::from(<serde_json::Error as serde::ser::Error>::custom(error.message))
     }
 }
 
-/// Whom a message goes to: everyone in the rooms, or without rooms everyone in the namespace, some left out.
-#[derive(Clone, Debug, Default)]
-pub struct Audience {
-    rooms: SmallVec<[Arc<str>; 2]>,
-    except_rooms: SmallVec<[Arc<str>; 2]>,
-    except: Option<Socket>,
-    local: bool,
-}
-
-impl Audience {
-    pub(crate) fn except(socket: Option<&Socket>) -> Self {
-        Self { except: socket.cloned(), ..Self::default() }
-    }
-
-    /// The rooms; empty for the whole namespace.
-    pub fn rooms(&self) -> &[Arc<str>] {
-        &self.rooms
-    }
-
-    /// The rooms whose members are left out.
-    pub fn except_rooms(&self) -> &[Arc<str>] {
-        &self.except_rooms
-    }
-
-    /// The socket that is left out: the sender, usually.
-    pub fn except_id(&self) -> Option<SocketId> {
-        self.except.as_ref().map(Socket::id)
-    }
-
-    pub(crate) fn except_socket(&self) -> Option<&Socket> {
-        self.except.as_ref()
-    }
-
-    /// Whether only sockets of this server are meant.
-    pub fn is_local(&self) -> bool {
-        self.local
+impl From<serde_json::Error> for EmitError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Encode(Arc::new(error))
     }
 }
 
@@ -93,7 +61,7 @@ impl Audience {
 #[derive(Clone, Debug)]
 #[must_use = "a selection does nothing until something is emitted to it"]
 pub struct Selection<'a> {
-    namespace: &'a NamespaceInner,
+    namespace: &'a Arc<NamespaceInner>,
     /// The one socket that is meant, as long as no room is named.
     own: Option<&'a Socket>,
     audience: Audience,
@@ -103,7 +71,7 @@ pub struct Selection<'a> {
 
 impl<'a> Selection<'a> {
     /// Everyone, or everyone but one.
-    pub(crate) fn all(namespace: &'a NamespaceInner, except: Option<&Socket>) -> Self {
+    pub(crate) fn all(namespace: &'a Arc<NamespaceInner>, except: Option<&Socket>) -> Self {
         Self { namespace, own: None, audience: Audience::except(except), volatile: false, timeout: None }
     }
 
@@ -142,6 +110,11 @@ impl<'a> Selection<'a> {
         others
     }
 
+    /// Leaves out the socket with this id, on whatever server it is: the same as [`except`](Self::except) the room of its id.
+    pub fn except_id(self, id: impl AsRef<str>) -> Self {
+        self.except(id)
+    }
+
     /// Only the sockets of this server.
     pub fn local(self) -> Self {
         let mut others = self.others();
@@ -154,22 +127,26 @@ impl<'a> Selection<'a> {
         Self { volatile: true, ..self }
     }
 
-    /// How long [`emit_with_ack`](Self::emit_with_ack) and [`request`](Self::request) wait. Default: the hub's
-    /// [`ack_timeout`](crate::HubBuilder::ack_timeout).
+    /// How long [`emit_with_ack`](Self::emit_with_ack), [`request`](Self::request) and [`fetch_sockets`](Self::fetch_sockets)
+    /// wait. Default: the hub's [`ack_timeout`](crate::HubBuilder::ack_timeout).
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout: Some(timeout), ..self }
     }
 
-    /// Emits to all that are selected and connected to this server, and waits until each of them has answered, the time is over
-    /// or it has gone. The message is sent to all of them at once, not only when the future is polled.
+    fn wait(&self) -> Duration {
+        self.timeout.unwrap_or(self.namespace.ack_timeout())
+    }
+
+    /// Emits to all that are selected and connected, and waits until each of them has answered, the time is over or it has gone.
+    /// The message is sent to all of them at once, not only when the future is polled.
     ///
     /// ```
     /// # async fn example(hub: &socketio::Hub) -> Result<(), socketio::AckError> {
     /// let answers = hub.to("jury").emit_with_ack::<u8>(("points?",)).await?;
-    /// for (id, points) in &answers.answers {
-    ///     println!("{id}: {points}");
+    /// for (juror, points) in &answers.answers {
+    ///     println!("{juror}: {points}");
     /// }
-    /// println!("{} did not answer", answers.missing.len());
+    /// println!("{} did not answer", answers.missing.sockets());
     /// # Ok(())
     /// # }
     /// ```
@@ -178,16 +155,19 @@ impl<'a> Selection<'a> {
     ///
     /// The payload does not serialize, or it is no event.
     pub fn emit_with_ack<T: FromAnswer>(self, message: impl IntoMessage) -> AckStream<T> {
-        let packet = match message.into_packet() {
-            Ok(packet) if packet.name().is_none() => Err(EmitError::InvalidName(String::new())),
-            Ok(packet) => Ok(packet.with_volatile(self.volatile)),
-            Err(error) => Err(error),
+        let question = match question(message) {
+            Ok(question) => question.with_volatile(self.volatile),
+            Err(error) => return AckStream::failed(error, &self.sockets()),
         };
-        let timeout = self.timeout;
-        AckStream::ask(&self.sockets(), packet, timeout)
+        let (sink, stream) = AckStream::channel(self.wait());
+        match self.own {
+            Some(socket) => self.namespace.ask_socket(question, socket, sink),
+            None => self.namespace.ask(question, &self.audience, sink),
+        }
+        stream
     }
 
-    /// Asks all that are selected and connected to this server, and waits for the answers that belong to the question:
+    /// Asks all that are selected and connected, and waits for the answers that belong to the question:
     /// [`emit_with_ack`](Self::emit_with_ack) for payload types that say what they are answered with. See [`AckStream`].
     ///
     /// # Errors
@@ -206,14 +186,7 @@ impl<'a> Selection<'a> {
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
-        let sockets = self.sockets();
-        for room in rooms {
-            for socket in &sockets {
-                if let Err(error) = socket.join(&room) {
-                    tracing::debug!(socket = %socket.id(), %error, "a socket did not join a room");
-                }
-            }
-        }
+        self.change(&Change::Join(&names(rooms)));
     }
 
     /// Lets the selected sockets leave rooms.
@@ -222,27 +195,52 @@ impl<'a> Selection<'a> {
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
-        let sockets = self.sockets();
-        for room in rooms {
-            sockets.iter().for_each(|socket| socket.leave(&room));
-        }
+        self.change(&Change::Leave(&names(rooms)));
     }
 
     /// [Disconnects](Socket::disconnect) the selected sockets from their namespace.
     pub fn disconnect_sockets(self) {
-        self.sockets().iter().for_each(Socket::disconnect);
+        self.change(&Change::Disconnect { close: false });
     }
 
     /// [Closes](Socket::close) the connections of the selected sockets.
     pub fn close_sockets(self) {
-        self.sockets().iter().for_each(Socket::close);
+        self.change(&Change::Disconnect { close: true });
     }
 
-    /// What is known of the selected sockets. Where an adapter connects several servers this is meant to know those of all; the
-    /// local one knows those of this.
-    pub fn fetch_sockets(self) -> impl Future<Output = Vec<RemoteSocket>> + Send + use<> {
-        let fetched = self.sockets().iter().map(RemoteSocket::of).collect();
-        std::future::ready(fetched)
+    fn change(self, change: &Change<'_>) {
+        match self.own {
+            Some(socket) => socket.change(change),
+            None => self.namespace.adapter_for(&self.audience).change(change, &self.audience),
+        }
+    }
+
+    /// What is known of the selected sockets, on all servers that the adapter connects. The question is sent at once. Servers that
+    /// do not answer within the [`timeout`](Self::timeout) are [counted](Fetched::silent).
+    ///
+    /// ```
+    /// # async fn example(hub: &socketio::Hub) -> Result<(), socketio::RequestError> {
+    /// let fetched = hub.to("lobby").fetch_sockets().await?;
+    /// println!("{} sockets, {} servers did not answer", fetched.sockets.len(), fetched.silent);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The other servers can't be asked.
+    pub fn fetch_sockets(self) -> impl Future<Output = Result<Fetched, RequestError>> + Send + use<> {
+        let namespace = Arc::clone(self.namespace);
+        let fetched: BoxFuture<'static, _> = match self.own {
+            Some(socket) => Box::pin(ready(Ok(Fetched::new(vec![RemoteSocket::of(socket)])))),
+            None => namespace.adapter_for(&self.audience).fetch(&self.audience, self.wait()),
+        };
+        async move {
+            let mut fetched = fetched.await?;
+            let sockets = std::mem::take(&mut fetched.sockets);
+            fetched.sockets = sockets.into_iter().map(|socket| socket.attached_to(&namespace)).collect();
+            Ok(fetched)
+        }
     }
 
     /// Emits to all that are selected.
@@ -254,9 +252,9 @@ impl<'a> Selection<'a> {
     pub fn emit(self, message: impl IntoMessage) -> Result<(), EmitError> {
         let packet = message.into_packet()?.with_volatile(self.volatile);
         match self.own {
-            Some(socket) => self.namespace.adapter().emit_to_socket(&packet, socket),
+            Some(socket) => self.namespace.emit_to_socket(&packet, socket),
             None => {
-                self.namespace.adapter().emit(&packet, &self.audience);
+                self.namespace.emit(&packet, &self.audience);
                 Ok(())
             }
         }
@@ -267,12 +265,23 @@ impl<'a> Selection<'a> {
         if let Some(socket) = self.own {
             return vec![socket.clone()];
         }
-        let mut sockets = Vec::new();
-        self.namespace.registry().for_each(&self.audience, |socket| {
-            if socket.is_connected() {
-                sockets.push(socket.clone());
-            }
-        });
-        sockets
+        self.namespace.local().sockets(&self.audience)
     }
+}
+
+/// A message that can be answered: an event.
+pub(super) fn question(message: impl IntoMessage) -> Result<Packet, EmitError> {
+    let packet = message.into_packet()?;
+    match packet.name() {
+        Some(_) => Ok(packet),
+        None => Err(EmitError::InvalidName(String::new())),
+    }
+}
+
+fn names<I>(names: I) -> Vec<Arc<str>>
+where
+    I: IntoIterator,
+    I::Item: AsRef<str>,
+{
+    names.into_iter().map(|name| name.as_ref().into()).collect()
 }

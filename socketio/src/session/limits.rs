@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use crate::wire::scan::UNBOUNDED;
 
-/// How many levels serde_json decodes, the list of arguments counted as one.
-pub(crate) const MAX_DEPTH: usize = 128;
+pub(crate) use crate::wire::payload::MAX_DEPTH;
 
 /// Says why a payload of this depth is not decoded.
 pub(crate) fn too_deep(depth: usize) -> &'static str {

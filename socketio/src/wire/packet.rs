@@ -1,6 +1,7 @@
 //! An outgoing message, before it is encoded for its recipients.
 
 use bytes::Bytes;
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::sync::Arc;
 
@@ -64,11 +65,13 @@ impl Packet {
         Self::new(Content::Event { name: Name::Static(name), payload })
     }
 
-    pub(crate) fn text(text: &str) -> Self {
+    /// A raw text message. Socket.IO clients receive it as the event `message`.
+    pub fn text(text: &str) -> Self {
         Self::new(Content::Text(copied(text)))
     }
 
-    pub(crate) fn binary(bytes: Bytes) -> Self {
+    /// A raw binary message. Socket.IO clients get it as the event `message`.
+    pub fn binary(bytes: Bytes) -> Self {
         Self::new(Content::Binary(bytes))
     }
 
@@ -103,13 +106,30 @@ impl Packet {
         return None;
     }
 
-    pub(crate) fn with_volatile(self, volatile: bool) -> Self {
+    /// The same message, volatile or not: a volatile one is dropped for a client that can't take it now.
+    #[must_use]
+    pub fn with_volatile(self, volatile: bool) -> Self {
         Self { volatile, ..self }
     }
 
     /// Requests an answer with this ack id.
     pub(crate) fn asking(self, ack: u64) -> Self {
-        Self { ack: Some(ack), ..self }
+        self.with_ack(Some(ack))
+    }
+
+    /// The id in it makes each wire form another one: those that were made are dropped.
+    pub(crate) fn with_ack(self, ack: Option<u64>) -> Self {
+        if ack == self.ack {
+            return self;
+        }
+        Self {
+            ack,
+            envelope: OnceCell::new(),
+            engine: OnceCell::new(),
+            socketio: OnceCell::new(),
+            parsed: OnceCell::new(),
+            ..self
+        }
     }
 
     pub(crate) fn ack(&self) -> Option<u64> {
@@ -125,24 +145,24 @@ impl Packet {
     }
 
     /// The arguments as JSON, with placeholders for the attachments. A raw message is one argument.
-    pub(crate) fn args(&self) -> (String, Option<Attachments>) {
-        let owned;
-        let payload = match &self.content {
-            Content::Event { payload, .. } => payload,
-            Content::Text(message) => {
-                // A string always serializes.
-                owned = Payload::of(text(message)).unwrap_or_else(|_| Payload::new());
-                &owned
-            }
-            Content::Binary(bytes) => {
-                owned = Payload::of_binary(bytes.clone());
-                &owned
-            }
+    pub(crate) fn arguments(&self) -> (Cow<'_, str>, Option<Attachments>) {
+        let owned = match &self.content {
+            Content::Event { payload, .. } => return payload.placeholders(),
+            // A string always serializes.
+            Content::Text(message) => Payload::of(text(message)).unwrap_or_else(|_| Payload::new()),
+            Content::Binary(bytes) => Payload::of_binary(bytes.clone()),
         };
-        let mut json = Vec::new();
-        payload.write_placeholders(&mut json);
-        let attachments = (!payload.attachments().is_empty()).then(|| payload.attachments().into());
-        (String::from_utf8(json).unwrap_or_default(), attachments)
+        let (json, attachments) = owned.placeholders();
+        (Cow::Owned(json.into_owned()), attachments)
+    }
+
+    /// A raw message: `Ok` is a text, `Err` is binary.
+    pub(crate) fn raw_message(&self) -> Option<Result<&str, &Bytes>> {
+        match &self.content {
+            Content::Event { .. } => None,
+            Content::Text(message) => Some(Ok(text(message))),
+            Content::Binary(bytes) => Some(Err(bytes)),
+        }
     }
 
     /// Whether the message may be dropped for clients that can't receive it now.

@@ -4,12 +4,44 @@
 
 use bytes::Bytes;
 use serde::Serialize;
+use std::borrow::Cow;
 
-use super::binary;
+use super::binary::{self, Attachments};
 use super::json::{self, ATTACHMENT_MARKER};
 use super::scan::Scanner;
 use super::scratch::Scratch;
 use super::socketio::placeholder::{self, PLACEHOLDER};
+
+/// Why text can't be the arguments of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InvalidArgs {
+    Json,
+    TooDeep,
+    Placeholder,
+}
+
+/// The deepest nesting that arguments may have: what `serde_json` decodes, their list counted as one level.
+pub(crate) const MAX_DEPTH: usize = 128;
+
+/// Checks that text is JSON values separated by commas, or nothing.
+pub(crate) fn check_args(json: &str) -> Result<(), InvalidArgs> {
+    let mut scanner = Scanner::new(json);
+    if scanner.is_at_end() {
+        return Ok(());
+    }
+    loop {
+        scanner.value().ok_or(InvalidArgs::Json)?;
+        if scanner.depth().saturating_add(1) > MAX_DEPTH {
+            return Err(InvalidArgs::TooDeep);
+        }
+        if scanner.is_at_end() {
+            return Ok(());
+        }
+        if !scanner.take(b',') {
+            return Err(InvalidArgs::Json);
+        }
+    }
+}
 
 /// Serialized arguments.
 #[doc(hidden)]
@@ -99,6 +131,36 @@ impl Payload {
         self.json.extend_from_slice(rest.as_bytes());
     }
 
+    /// Arguments from JSON text that another server has sent, comma separated, with placeholders for the attachments. Where
+    /// there are attachments, there is a placeholder for each.
+    pub(crate) fn from_json(json: &str, attachments: &[Bytes]) -> Result<Self, InvalidArgs> {
+        let json = json.trim_ascii();
+        check_args(json)?;
+        let mut payload = Self::new();
+        if attachments.is_empty() {
+            payload.push_raw(json, attachments);
+            return Ok(payload);
+        }
+        let allowed = attachments.iter().map(Bytes::len).fold(0, usize::saturating_add);
+        let mut rewritten = Scratch::take();
+        placeholder::rewrite_args(json, &mut rewritten, attachments, allowed).ok_or(InvalidArgs::Placeholder)?;
+        // What was text stays text.
+        payload.push_raw(std::str::from_utf8(&rewritten).map_err(|_| InvalidArgs::Json)?, attachments);
+        let is_complete = payload.attachments.len() == attachments.len();
+        is_complete.then_some(payload).ok_or(InvalidArgs::Placeholder)
+    }
+
+    /// The arguments as JSON with placeholders, and the attachments.
+    pub(crate) fn placeholders(&self) -> (Cow<'_, str>, Option<Attachments>) {
+        if self.attachments.is_empty() {
+            // It is JSON, which is UTF-8.
+            return (Cow::Borrowed(std::str::from_utf8(&self.json).unwrap_or_default()), None);
+        }
+        let mut json = Vec::new();
+        self.write_placeholders(&mut json);
+        (Cow::Owned(String::from_utf8(json).unwrap_or_default()), Some(self.attachments.as_slice().into()))
+    }
+
     /// The number of arguments.
     pub(crate) fn count(&self) -> usize {
         self.count
@@ -138,6 +200,7 @@ impl Payload {
 mod tests {
     use super::*;
     use crate::Binary;
+    use proptest::prelude::*;
     use serde_json::json;
 
     fn json(payload: &Payload) -> String {
@@ -178,6 +241,32 @@ mod tests {
         payload.push_raw("", &[]);
         assert_eq!((payload.count(), payload.attachments().len()), (5, 2));
         assert_eq!(self::json(&payload), r#"0,1,{"a":"Ag=="},"AQ==",{"_placeholder":true,"num":9}"#);
+    }
+
+    proptest! {
+        /// What one server reads of arguments and sends, another makes the same arguments of.
+        #[test]
+        fn arguments_are_made_again_of_their_json(
+            args in prop::collection::vec((any::<String>(), any::<i64>(), prop::option::of(any::<Vec<u8>>())), 0..6),
+        ) {
+            let mut payload = Payload::new();
+            for (text, number, bytes) in args {
+                payload.push(&json!({ text.as_str(): [number, null, text] })).unwrap();
+                if let Some(bytes) = bytes {
+                    payload.push(&[Some(Binary::from(bytes)), None]).unwrap();
+                }
+            }
+            let (sent, attachments) = payload.placeholders();
+            let again = Payload::from_json(&sent, attachments.as_deref().unwrap_or_default()).unwrap();
+            prop_assert_eq!((&again.json[..], again.count()), (&payload.json[..], payload.count()));
+            prop_assert_eq!(again.attachments(), payload.attachments());
+        }
+
+        #[test]
+        fn no_text_makes_arguments_panic(json in ".*", attachments in prop::collection::vec(any::<Vec<u8>>(), 0..3)) {
+            let attachments: Vec<Bytes> = attachments.into_iter().map(Bytes::from).collect();
+            let _ = Payload::from_json(&json, &attachments);
+        }
     }
 
     #[test]

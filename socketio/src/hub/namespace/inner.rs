@@ -4,15 +4,20 @@ use futures_util::future::BoxFuture;
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
+use super::opening::{Closing, Opening};
 use super::registry::Registry;
+use crate::contract::watch::{NamespaceWatch, Watch};
 use crate::event::error::EventError;
 use crate::event::handler::{Handler, Lifecycle};
 use crate::event::listener::Listeners;
 use crate::event::middleware::EventMiddleware;
 use crate::event::rate::{EventLimit, EventLimits};
 use crate::event::table::{self, Events};
-use crate::hub::adapter::{Adapter, LocalAdapter};
+use crate::hub::adapter::{Adapter, AnswerSink, Audience, LocalAdapter, Packet};
+use crate::hub::selection::EmitError;
+use crate::hub::server_events::ServerListeners;
 use crate::hub::socket::Socket;
 
 /// A table of handlers, with what they share as `&self`.
@@ -37,6 +42,53 @@ pub(crate) type Middleware = Arc<dyn Fn(Socket) -> BoxFuture<'static, Result<(),
 /// Makes the adapter of a namespace, by its path, from the local one.
 pub(crate) type MakeAdapter = dyn Fn(&str, LocalAdapter) -> Arc<dyn Adapter> + Send + Sync;
 
+/// What a hub makes its namespaces with.
+#[derive(Default)]
+pub(crate) struct NamespaceFactory {
+    pub(crate) make_adapter: Option<Box<MakeAdapter>>,
+    /// Compares what is emitted with the hub's contracts, in debug builds.
+    pub(crate) watch: Option<Arc<Watch>>,
+    /// How long questions wait whose asker names no time.
+    pub(crate) ack_timeout: Duration,
+    /// The adapters that are being closed.
+    pub(crate) closing: Arc<Closing>,
+}
+
+impl NamespaceFactory {
+    /// The application makes the adapter, and may ask for other namespaces meanwhile: the caller holds no lock.
+    pub(crate) fn make(&self, path: &str, contents: Contents) -> NamespaceInner {
+        let registry = Arc::new(Registry::default());
+        let server_listeners = Arc::<ServerListeners>::default();
+        let local = LocalAdapter::new(Arc::clone(&registry), Arc::clone(&server_listeners));
+        let own = self
+            .make_adapter
+            .as_ref()
+            .map(|make| OwnAdapter { adapter: make(path, local.clone()), opening: Opening::new(&self.closing) });
+        let Contents { mounted, event_limits, middleware, event_middleware } = contents;
+        NamespaceInner {
+            path: path.into(),
+            mounted: mounted.into(),
+            event_limits,
+            middleware: middleware.into(),
+            event_middleware: event_middleware.into(),
+            listeners: Arc::default(),
+            server_listeners,
+            registry,
+            local,
+            own,
+            watch: self.watch.as_ref().map(|watch| Box::new(watch.of(path))),
+            ack_timeout: self.ack_timeout,
+            references: None,
+        }
+    }
+}
+
+/// An adapter that the application has made.
+struct OwnAdapter {
+    adapter: Arc<dyn Adapter>,
+    opening: Opening,
+}
+
 pub(crate) struct NamespaceInner {
     path: Box<str>,
     mounted: Box<[Mounted]>,
@@ -44,34 +96,96 @@ pub(crate) struct NamespaceInner {
     middleware: Box<[Middleware]>,
     event_middleware: Arc<[EventMiddleware]>,
     listeners: Arc<Listeners>,
+    server_listeners: Arc<ServerListeners>,
     registry: Arc<Registry>,
-    adapter: Arc<dyn Adapter>,
+    local: LocalAdapter,
+    /// `None`: the local adapter is the only one.
+    own: Option<OwnAdapter>,
+    watch: Option<Box<NamespaceWatch>>,
+    ack_timeout: Duration,
     /// How many sockets there are or will be in a moment, in a namespace that vanishes when it is empty.
     references: Option<AtomicUsize>,
 }
 
 type Found = Option<(&'static Handler, Option<Arc<dyn Any + Send + Sync>>)>;
 
+/// What goes through the adapter. Debug builds compare it with the hub's contracts before.
 impl NamespaceInner {
-    pub(crate) fn new(path: &str, contents: Contents, make_adapter: Option<&MakeAdapter>) -> Self {
-        let registry = Arc::new(Registry::default());
-        let local = LocalAdapter::new(Arc::clone(&registry));
-        let adapter = match make_adapter {
-            Some(make) => make(path, local),
-            None => Arc::new(local),
-        };
-        let Contents { mounted, event_limits, middleware, event_middleware } = contents;
-        Self {
-            path: path.into(),
-            mounted: mounted.into(),
-            event_limits,
-            middleware: middleware.into(),
-            event_middleware: event_middleware.into(),
-            listeners: Arc::default(),
-            registry,
-            adapter,
-            references: None,
+    pub(crate) fn emit(&self, packet: &Packet, audience: &Audience) {
+        self.look(packet, false);
+        self.adapter().emit(packet, audience);
+    }
+
+    pub(crate) fn emit_to(&self, packet: &Packet, id: &str) -> Result<(), EmitError> {
+        self.look(packet, false);
+        self.adapter().emit_to(packet, id)
+    }
+
+    pub(crate) fn emit_to_socket(&self, packet: &Packet, socket: &Socket) -> Result<(), EmitError> {
+        self.look(packet, packet.expects_answer());
+        self.adapter().emit_to_socket(packet, socket)
+    }
+
+    /// Asks the audience; one of this server alone is asked past the application's adapter.
+    pub(crate) fn ask(&self, question: Packet, audience: &Audience, answers: AnswerSink) {
+        self.look(&question, true);
+        self.adapter_for(audience).ask(question, audience, answers);
+    }
+
+    /// Asks one socket of this server.
+    pub(crate) fn ask_socket(&self, question: Packet, socket: &Socket, answers: AnswerSink) {
+        self.look(&question, true);
+        answers.ask(question, std::slice::from_ref(socket));
+    }
+
+    fn look(&self, packet: &Packet, is_asked: bool) {
+        if cfg!(debug_assertions)
+            && let Some(watch) = &self.watch
+        {
+            watch.look(packet, is_asked);
         }
+    }
+}
+
+impl NamespaceInner {
+    pub(crate) fn adapter(&self) -> &dyn Adapter {
+        self.own.as_ref().map_or(&self.local, |own| &*own.adapter)
+    }
+
+    /// The local adapter, if only sockets of this server are meant.
+    pub(crate) fn adapter_for(&self, audience: &Audience) -> &dyn Adapter {
+        if audience.is_local() { &self.local } else { self.adapter() }
+    }
+
+    pub(crate) fn local(&self) -> &LocalAdapter {
+        &self.local
+    }
+
+    pub(crate) fn has_own_adapter(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// Opens the application's adapter, if it is not open.
+    pub(crate) fn open(&self) {
+        if let Some(own) = &self.own {
+            own.opening.open(&own.adapter);
+        }
+    }
+
+    /// Closes it, if it is open and the namespace is not used again.
+    pub(crate) fn close(&self) {
+        if let Some(own) = &self.own {
+            let is_used = || self.references.as_ref().is_some_and(|references| references.load(Ordering::Relaxed) > 0);
+            own.opening.close_unless(is_used, &own.adapter);
+        }
+    }
+
+    pub(crate) fn ack_timeout(&self) -> Duration {
+        self.ack_timeout
+    }
+
+    pub(crate) fn server_listeners(&self) -> &Arc<ServerListeners> {
+        &self.server_listeners
     }
 
     /// Makes it one that vanishes when it is empty.
@@ -104,10 +218,6 @@ impl NamespaceInner {
 
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
-    }
-
-    pub(crate) fn adapter(&self) -> &dyn Adapter {
-        &*self.adapter
     }
 
     /// The limit on an event that clients send, if there is one.

@@ -1,6 +1,7 @@
 //! [`Namespace`]: a separate event space, with the verbs that hubs share.
 
 pub(crate) mod inner;
+pub(crate) mod opening;
 pub(crate) mod pattern;
 pub(crate) mod registry;
 pub(crate) mod rooms;
@@ -12,12 +13,13 @@ use std::time::Duration;
 
 use crate::event::listener::{EventPayload, ListenerHandle, ListenerOutput};
 use crate::event::message::{IntoMessage, Request};
-use crate::hub::selection::{EmitError, Selection};
+use crate::hub::adapter::{Fetched, RequestError};
+use crate::hub::selection::{EmitError, Selection, question};
+use crate::hub::server_events::ServerEvent;
 use crate::hub::socket::Socket;
 use crate::hub::socket::answer::FromAnswer;
 use crate::hub::socket::answers::AckStream;
 use crate::hub::socket::events::fired;
-use crate::hub::socket::remote::RemoteSocket;
 use crate::hub::{Core, Hub};
 use inner::NamespaceInner;
 
@@ -81,9 +83,11 @@ impl Namespace {
     ///
     /// # Errors
     ///
-    /// There is none, its client takes no message now, or the payload does not serialize.
+    /// There is none, its client takes no message now, or the payload does not serialize. Where an
+    /// [adapter](crate::adapter::Adapter) connects several servers, `Ok` says of a socket that is not on this one that the message
+    /// was sent to the others.
     pub fn emit_to(&self, id: impl AsRef<str>, message: impl IntoMessage) -> Result<(), EmitError> {
-        self.namespace.adapter().emit_to(&message.into_packet()?, id.as_ref())
+        self.namespace.emit_to(&message.into_packet()?, id.as_ref())
     }
 
     /// Emits to several sockets. One that can't be reached is no error.
@@ -98,7 +102,7 @@ impl Namespace {
     {
         let packet = message.into_packet()?;
         for id in ids {
-            let _ = self.namespace.adapter().emit_to(&packet, id.as_ref());
+            let _ = self.namespace.emit_to(&packet, id.as_ref());
         }
         Ok(())
     }
@@ -153,6 +157,11 @@ impl Namespace {
         self.everyone().except(room)
     }
 
+    /// Selects everyone but the socket with this id.
+    pub fn except_id(&self, id: impl AsRef<str>) -> Selection<'_> {
+        self.everyone().except_id(id)
+    }
+
     /// Selects everyone on this server.
     pub fn local(&self) -> Selection<'_> {
         self.everyone().local()
@@ -169,7 +178,7 @@ impl Namespace {
         self.everyone().timeout(timeout)
     }
 
-    /// Emits to everyone on this server, and waits for all answers; see [`Selection::emit_with_ack`].
+    /// Emits to everyone, and waits for all answers; see [`Selection::emit_with_ack`].
     ///
     /// # Errors
     ///
@@ -178,7 +187,7 @@ impl Namespace {
         self.everyone().emit_with_ack(message)
     }
 
-    /// Asks everyone on this server, and waits for the answers that belong to the question; see [`Selection::request`].
+    /// Asks everyone, and waits for the answers that belong to the question; see [`Selection::request`].
     ///
     /// # Errors
     ///
@@ -213,9 +222,52 @@ impl Namespace {
         self.everyone().disconnect_sockets();
     }
 
+    /// [Closes](Socket::close) everyone's connections.
+    pub fn close_sockets(&self) {
+        self.everyone().close_sockets();
+    }
+
     /// What is known of everyone; see [`Selection::fetch_sockets`].
-    pub fn fetch_sockets(&self) -> impl Future<Output = Vec<RemoteSocket>> + Send + use<> {
+    ///
+    /// # Errors
+    ///
+    /// The other servers can't be asked.
+    pub fn fetch_sockets(&self) -> impl Future<Output = Result<Fetched, RequestError>> + Send + use<> {
         self.everyone().fetch_sockets()
+    }
+
+    /// How many servers the [adapter](crate::adapter::Adapter) connects, this one included. Without one it is 1.
+    ///
+    /// # Errors
+    ///
+    /// The other servers can't be asked.
+    pub fn servers(&self) -> impl Future<Output = Result<usize, RequestError>> + Send + use<> {
+        self.namespace.adapter().servers()
+    }
+
+    /// Sends an event to the other servers that the [adapter](crate::adapter::Adapter) connects, for their
+    /// [`on_server`](Self::on_server). No client receives it, and neither does this server.
+    ///
+    /// # Errors
+    ///
+    /// The payload does not serialize, the message is no event, or the adapter can't send it now.
+    pub fn server_emit(&self, message: impl IntoMessage) -> Result<(), EmitError> {
+        self.namespace.adapter().server_emit(&question(message)?)
+    }
+
+    /// Calls `listener` for events of this name that other servers send by [`server_emit`](Self::server_emit). It is called on a
+    /// task of the adapter's, and must not block.
+    ///
+    /// ```
+    /// # let hub = socketio::Hub::builder().build()?;
+    /// hub.on_server("reload", |event| match event.args().first::<String>() {
+    ///     Ok(table) => println!("{table} is to be read again"),
+    ///     Err(error) => eprintln!("{error}"),
+    /// });
+    /// # Ok::<(), socketio::BuildError>(())
+    /// ```
+    pub fn on_server(&self, event: impl AsRef<str>, listener: impl Fn(&ServerEvent<'_>) + Send + Sync + 'static) {
+        self.namespace.server_listeners().add(event.as_ref(), listener);
     }
 
     /// The connected socket with this id.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::rooms::{Members, Rooms};
-use crate::hub::selection::Audience;
+use crate::hub::adapter::Audience;
 use crate::hub::socket::{Socket, SocketId};
 
 #[derive(Default)]

@@ -31,6 +31,12 @@ impl SocketAttributes {
     }
 }
 
+impl FromIterator<(String, Value)> for SocketAttributes {
+    fn from_iter<I: IntoIterator<Item = (String, Value)>>(attributes: I) -> Self {
+        Self(Arc::new(attributes.into_iter().collect()))
+    }
+}
+
 impl Deref for SocketAttributes {
     type Target = BTreeMap<String, Value>;
 

@@ -17,7 +17,7 @@ impl Socket {
     ///
     /// The payload does not serialize, or the client takes no message now.
     pub fn emit(&self, message: impl IntoMessage) -> Result<(), EmitError> {
-        self.namespace_inner().adapter().emit_to_socket(&message.into_packet()?, self)
+        self.namespace_inner().emit_to_socket(&message.into_packet()?, self)
     }
 
     /// Emits to the socket of the namespace with this id.
@@ -25,7 +25,9 @@ impl Socket {
     /// # Errors
     ///
     /// There is none, or its client takes no message now: both also fire `error` on this socket, with the other's id. Or
-    /// the payload does not serialize, which fires nothing: it is no matter of the other socket's.
+    /// the payload does not serialize, which fires nothing: it is no matter of the other socket's. Where an
+    /// [adapter](crate::adapter::Adapter) connects several servers, `Ok` says of a socket that is not on this one that the message
+    /// was sent to the others.
     pub fn emit_to(&self, id: impl AsRef<str>, message: impl IntoMessage) -> Result<(), EmitError> {
         let packet = message.into_packet()?;
         self.emit_packet_to(id.as_ref(), &packet)
@@ -49,7 +51,7 @@ impl Socket {
     }
 
     fn emit_packet_to(&self, id: &str, packet: &Packet) -> Result<(), EmitError> {
-        let sent = self.namespace_inner().adapter().emit_to(packet, id);
+        let sent = self.namespace_inner().emit_to(packet, id);
         if let Err(error) = &sent {
             let error = EventError::new("unreachable", error.to_string());
             self.report(error.with_target(id.into()));
@@ -79,6 +81,11 @@ impl Socket {
     /// Selects everyone but this socket and the members of a room.
     pub fn except(&self, room: impl AsRef<str>) -> Selection<'_> {
         Selection::own(self).except(room)
+    }
+
+    /// Selects everyone but this socket and the one with this id.
+    pub fn except_id(&self, id: impl AsRef<str>) -> Selection<'_> {
+        Selection::own(self).except_id(id)
     }
 
     /// Selects everyone on this server but this socket.
@@ -155,7 +162,7 @@ mod tests {
     use crate::hub::Hub;
     use crate::hub::client::ConnectionHandle;
     use crate::hub::client::Peer;
-    use crate::hub::namespace::inner::{Contents, NamespaceInner};
+    use crate::hub::namespace::inner::{Contents, NamespaceFactory};
     use crate::hub::socket::Identity;
     use crate::session::limits::Bounds;
     use crate::wire::encoding::Encoding;
@@ -174,7 +181,7 @@ mod tests {
     #[test]
     fn nothing_overtakes_what_waits_for_a_socket_to_be_accepted() {
         let hub = Hub::builder().build().expect("a hub");
-        let namespace = Arc::new(NamespaceInner::new("/", Contents::default(), None));
+        let namespace = Arc::new(NamespaceFactory::default().make("/", Contents::default()));
         let expected: Vec<_> = (0..50).map(|number| format!(r#"42["message","{number}"]"#)).collect();
         for _ in 0..1_000 {
             let handle = ConnectionHandle::new(Bounds { messages: 1_000, bytes: 100_000 }, OverflowPolicy::Disconnect);

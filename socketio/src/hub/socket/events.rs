@@ -75,11 +75,10 @@ impl Socket {
             return;
         }
         let Some(listeners) = self.0.side.lock().as_ref().and_then(|side| side.outgoing.clone()) else { return };
-        let (json, attachments) = packet.args();
-        let args = RawArgs::unscanned(ArgumentText::Many(&json), attachments.as_ref());
+        let args = packet.args();
         for listener in listeners.iter() {
             let name = packet.name().unwrap_or("message");
-            if catch_unwind(AssertUnwindSafe(|| listener(name, args))).is_err() {
+            if catch_unwind(AssertUnwindSafe(|| listener(name, args.as_raw()))).is_err() {
                 tracing::error!(socket = %self.id(), event = shortened(name), "a listener to outgoing events panicked");
                 self.report(EventError::internal().with_event(name));
             }
@@ -183,7 +182,7 @@ pub(crate) fn fired(event: &str, data: &impl Serialize) -> Result<(Arc<str>, Utf
     }
     let mut json = Vec::new();
     Payload::of(data)?.write_json(&mut json);
-    let text = Utf8Bytes::try_from(Bytes::from(json)).map_err(serde::ser::Error::custom).map_err(EmitError::Encode)?;
+    let text = Utf8Bytes::try_from(Bytes::from(json)).map_err(<serde_json::Error as serde::ser::Error>::custom)?;
     depth::check(ArgumentText::One(&text), MAX_DEPTH).map_err(EmitError::undecodable)?;
     Ok((event.into(), text))
 }

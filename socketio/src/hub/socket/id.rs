@@ -29,6 +29,12 @@ impl From<&str> for SocketId {
     }
 }
 
+impl From<SocketId> for Arc<str> {
+    fn from(id: SocketId) -> Self {
+        id.0
+    }
+}
+
 impl Deref for SocketId {
     type Target = str;
 

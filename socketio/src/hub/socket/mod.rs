@@ -8,6 +8,7 @@ mod ending;
 pub(crate) mod events;
 pub(crate) mod handshake;
 pub(crate) mod id;
+mod notices;
 mod rates;
 pub(crate) mod remote;
 mod request;
@@ -19,7 +20,6 @@ use parking_lot::{Mutex, RwLock};
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::SystemTime;
@@ -38,6 +38,7 @@ use attributes::SocketAttributes;
 use events::OutgoingListener;
 use handshake::ConnectInfo;
 pub use id::SocketId;
+use notices::{Notice, Notices};
 use requests::Requests;
 
 /// A connection within one namespace: what handlers and listeners hold.
@@ -78,6 +79,8 @@ struct Side {
     outgoing: Option<Arc<[OutgoingListener]>>,
     requests: Requests,
     buckets: Option<Box<Buckets>>,
+    /// What an adapter of the application's own is still to be told.
+    notices: Option<Box<Notices>>,
 }
 
 const CONNECTING: u8 = 0;
@@ -154,9 +157,14 @@ impl Socket {
             has_outgoing: AtomicBool::new(false),
             ended: Notify::new(),
         }));
-        while !socket.namespace_inner().registry().add(socket.id(), &socket) {
-            *socket.0.id.write() = identity.id();
+        socket.namespace_inner().open();
+        socket.begin_notices();
+        let mut id = socket.id();
+        while !socket.namespace_inner().registry().add(id.clone(), &socket) {
+            id = identity.id();
+            *socket.0.id.write() = id.clone();
         }
+        socket.tell_added(id);
         socket
     }
 
@@ -198,26 +206,30 @@ impl Socket {
             return None;
         }
         drop(self.take_held());
-        let rooms = std::mem::take(&mut *self.0.rooms.lock());
-        for room in rooms {
-            // The application may have made the adapter: whatever becomes of it, the socket goes.
-            if catch_unwind(AssertUnwindSafe(|| self.namespace_inner().adapter().leave(self, &room))).is_err() {
-                tracing::error!(namespace = self.namespace(), "an adapter panicked as a socket left a room");
-                self.namespace_inner().registry().rooms().leave(&room, self);
-            }
+        let mut joined = self.0.rooms.lock();
+        for room in std::mem::take(&mut *joined) {
+            self.namespace_inner().registry().rooms().leave(&room, self);
+            self.note(|| Notice::Left(room));
         }
+        drop(joined);
         let id = self.0.id.read();
         self.namespace_inner().registry().remove(&id, self, before != CONNECTING);
+        self.note(|| Notice::Removed(id.clone()));
         drop(id);
         self.tell_waiting();
-        self.hub().release(self.namespace_inner());
+        match self.namespace_inner().has_own_adapter() {
+            true => self.tell_adapter(),
+            false => self.hub().release(self.namespace_inner()),
+        }
         Some(before != CONNECTING)
     }
 
     /// Lets everyone know who waits for the client's answers or for the end that the end has begun.
     pub(crate) fn tell_waiting(&self) {
         let abandoned = self.0.side.lock().as_mut().map(|side| side.requests.abandon());
-        drop(abandoned);
+        for waiter in abandoned.into_iter().flatten() {
+            waiter.close(self);
+        }
         self.tell_ending();
     }
 
@@ -286,7 +298,10 @@ impl Socket {
         if !self.namespace_inner().registry().rename(self, &current, &id) {
             return Err(SetIdError::Taken);
         }
-        *current = id;
+        let from = std::mem::replace(&mut *current, id.clone());
+        self.note(|| Notice::Renamed { from, to: id });
+        drop(current);
+        self.tell_adapter();
         Ok(())
     }
 

@@ -1,23 +1,305 @@
-//! [`RemoteSocket`].
+//! [`RemoteSocket`]: a socket of any server, as it was fetched.
 
+use http::HeaderMap;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::answer::FromAnswer;
+use super::answers::AckStream;
 use super::attributes::SocketAttributes;
+use super::handshake::Handshake;
+use super::requests::{AckFuture, Timed};
 use super::{Socket, SocketId};
+use crate::event::message::{IntoMessage, Request};
+use crate::hub::adapter::{Audience, Change};
+use crate::hub::namespace::inner::NamespaceInner;
+use crate::hub::selection::{EmitError, question};
 
-/// A socket as it was when it was [fetched](crate::Selection::fetch_sockets), on whatever server it is. To reach it, emit to
-/// its id.
-#[derive(Clone, Debug, PartialEq)]
+/// The id of a server, among those that an adapter connects: a cheap clone.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServerId(Arc<str>);
+
+impl ServerId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<T: Into<Arc<str>>> From<T> for ServerId {
+    fn from(id: T) -> Self {
+        Self(id.into())
+    }
+}
+
+impl fmt::Display for ServerId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ServerId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.0, formatter)
+    }
+}
+
+/// The sockets that were [fetched](crate::Selection::fetch_sockets).
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Fetched {
+    /// The sockets of this server, and of all other servers that have answered in time.
+    pub sockets: Vec<RemoteSocket>,
+    /// How many servers have not answered in time.
+    pub silent: usize,
+}
+
+impl Fetched {
+    /// These sockets, and no silent server.
+    pub fn new(sockets: Vec<RemoteSocket>) -> Self {
+        Self { sockets, silent: 0 }
+    }
+}
+
+/// A socket as it was when it was [fetched](crate::Selection::fetch_sockets), on whatever server it is.
+///
+/// Its verbs act on the socket that has the id when they are called. Those that give no result do nothing if there is none.
+///
+/// ```
+/// # async fn example(hub: &socketio::Hub) -> Result<(), socketio::RequestError> {
+/// let fetched = hub.to("lobby").fetch_sockets().await?;
+/// for socket in fetched.sockets.iter().filter(|socket| !socket.rooms.iter().any(|room| room == "seated")) {
+///     socket.join("standing");
+///     let _ = socket.emit(("sorry", "no seat is left"));
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct RemoteSocket {
     /// Its id.
     pub id: SocketId,
     /// The rooms that it is in, that of its own id first.
     pub rooms: Vec<String>,
-    /// What the application keeps with it.
+    /// What the application keeps with it by name; on a server of Node.js its `data`.
     pub attributes: SocketAttributes,
+    /// The request that it has connected with.
+    pub handshake: RemoteHandshake,
+    /// The server that it is on, if the adapter tells. The local adapter does not.
+    pub server: Option<ServerId>,
+    /// Through which it is reached. `None` until the adapter has given it back.
+    namespace: Option<Arc<NamespaceInner>>,
+}
+
+/// The request that a socket has connected with, in the form in which servers tell each other of it: the fields of the reference
+/// server's handshake.
+#[derive(Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct RemoteHandshake {
+    /// The headers that are [kept](crate::HubBuilder::keep_headers).
+    pub headers: HeaderMap,
+    /// When the client connected to the namespace. `None`: not known, as of plain WebSocket clients.
+    pub time: Option<SystemTime>,
+    /// The client's address, without the port; behind a proxy, the proxy's. `None`: not known.
+    pub address: Option<String>,
+    /// Whether a web page of another site may have connected: there was an `Origin`.
+    pub xdomain: bool,
+    /// Whether the client is connected by TLS. `None`: the server does not know.
+    pub secure: Option<bool>,
+    /// The same as [`time`](Self::time), in milliseconds since 1970.
+    pub issued: Option<u64>,
+    /// The path and query string that were requested.
+    pub url: String,
+    /// The parameters of the query string, decoded. Of several with one name it is the first.
+    pub query: BTreeMap<String, String>,
+    /// What the client connected with as `auth`. A client that gave none gave `{}`.
+    pub auth: Value,
+}
+
+impl fmt::Debug for RemoteHandshake {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Headers, query and `auth` may have secrets in them.
+        formatter
+            .debug_struct("RemoteHandshake")
+            .field("time", &self.time)
+            .field("address", &self.address)
+            .field("xdomain", &self.xdomain)
+            .field("secure", &self.secure)
+            .finish_non_exhaustive()
+    }
+}
+
+impl RemoteHandshake {
+    fn of(handshake: &Handshake<'_>) -> Self {
+        let mut query = BTreeMap::new();
+        for (name, value) in handshake.queries() {
+            query.entry(name.into_owned()).or_insert_with(|| value.into_owned());
+        }
+        let since = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).ok();
+        let issued = handshake.time().and_then(since).and_then(|since| u64::try_from(since.as_millis()).ok());
+        Self {
+            headers: handshake.headers(),
+            time: handshake.time(),
+            address: handshake.peer_addr().map(|address| address.ip().to_string()),
+            xdomain: handshake.is_cross_domain(),
+            secure: None,
+            issued,
+            url: handshake.url(),
+            query,
+            auth: handshake.auth().unwrap_or_default(),
+        }
+    }
 }
 
 impl RemoteSocket {
+    /// A socket of another server, for an adapter to give back from [`fetch`](crate::adapter::Adapter::fetch). What else is known
+    /// of it goes into the fields. Its verbs reach nobody before it has passed through
+    /// [`fetch_sockets`](crate::Selection::fetch_sockets).
+    ///
+    /// ```
+    /// use socketio::RemoteSocket;
+    ///
+    /// let mut socket = RemoteSocket::new("a0b1c2");
+    /// socket.rooms.push("lobby".into());
+    /// socket.server = Some("server 7".into());
+    /// assert_eq!((&*socket.id, &*socket.rooms), ("a0b1c2", &["a0b1c2".to_owned(), "lobby".to_owned()][..]));
+    /// ```
+    pub fn new(id: impl AsRef<str>) -> Self {
+        let id = SocketId::from(id.as_ref());
+        Self {
+            rooms: vec![id.to_string()],
+            id,
+            attributes: SocketAttributes::default(),
+            handshake: RemoteHandshake::default(),
+            server: None,
+            namespace: None,
+        }
+    }
+
+    /// A socket of this server.
     pub(crate) fn of(socket: &Socket) -> Self {
-        Self { id: socket.id(), rooms: socket.rooms(), attributes: socket.attributes() }
+        Self {
+            id: socket.id(),
+            rooms: socket.rooms(),
+            attributes: socket.attributes(),
+            handshake: RemoteHandshake::of(&socket.handshake()),
+            server: None,
+            namespace: None,
+        }
+    }
+
+    /// Lets it be reached.
+    pub(crate) fn attached_to(self, namespace: &Arc<NamespaceInner>) -> Self {
+        Self { namespace: Some(Arc::clone(namespace)), ..self }
+    }
+
+    /// Emits to the socket's client.
+    ///
+    /// # Errors
+    ///
+    /// The payload does not serialize, the client takes no message now, or the socket is gone. For a socket of another server,
+    /// `Ok` says that the message is on its way there.
+    pub fn emit(&self, message: impl IntoMessage) -> Result<(), EmitError> {
+        let packet = message.into_packet()?;
+        match &self.namespace {
+            Some(namespace) => namespace.emit_to(&packet, &self.id),
+            None => Err(EmitError::NotFound(self.id.to_string())),
+        }
+    }
+
+    /// Emits to the socket's client and waits for its answer; see [`Socket::emit_with_ack`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Socket::emit_with_ack`].
+    pub fn emit_with_ack<T: FromAnswer>(&self, message: impl IntoMessage) -> AckFuture<T> {
+        self.ask(message, None)
+    }
+
+    /// Asks the socket's client, and waits for the answer that belongs to the question; see [`Socket::request`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Socket::emit_with_ack`].
+    pub fn request<Q>(&self, question: &Q) -> AckFuture<Q::Answer>
+    where
+        Q: Request<Answer: FromAnswer> + Serialize,
+    {
+        self.emit_with_ack(question)
+    }
+
+    /// For [`emit_with_ack`](Timed::emit_with_ack) and [`request`](Timed::request) with another timeout than the hub's.
+    pub fn timeout(&self, timeout: Duration) -> Timed<'_> {
+        Timed::remote(self, timeout)
+    }
+
+    pub(super) fn ask<T: FromAnswer>(&self, message: impl IntoMessage, timeout: Option<Duration>) -> AckFuture<T> {
+        AckFuture::remote(match (question(message), &self.namespace) {
+            (Err(error), _) => AckStream::failed(error, &[]),
+            (Ok(_), None) => AckStream::failed(EmitError::NotFound(self.id.to_string()), &[]),
+            (Ok(question), Some(namespace)) => {
+                let (sink, stream) = AckStream::channel(timeout.unwrap_or(namespace.ack_timeout()));
+                namespace.ask(question, &self.audience(), sink);
+                stream
+            }
+        })
+    }
+
+    /// Lets the socket join a room.
+    pub fn join(&self, room: impl AsRef<str>) {
+        self.change(&Change::Join(&[room.as_ref().into()]));
+    }
+
+    /// Lets the socket leave a room.
+    pub fn leave(&self, room: impl AsRef<str>) {
+        self.change(&Change::Leave(&[room.as_ref().into()]));
+    }
+
+    /// [Disconnects](Socket::disconnect) the socket from its namespace.
+    pub fn disconnect(&self) {
+        self.change(&Change::Disconnect { close: false });
+    }
+
+    /// [Closes](Socket::close) the socket's connection.
+    pub fn close(&self) {
+        self.change(&Change::Disconnect { close: true });
+    }
+
+    fn change(&self, change: &Change<'_>) {
+        if let Some(namespace) = &self.namespace {
+            namespace.adapter().change(change, &self.audience());
+        }
+    }
+
+    /// The room of its id.
+    fn audience(&self) -> Audience {
+        Audience::new([self.id.clone()], None::<Arc<str>>)
+    }
+}
+
+/// What is known of them is the same.
+impl PartialEq for RemoteSocket {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { id, rooms, attributes, handshake, server, namespace: _ } = self;
+        (id, rooms, attributes) == (&other.id, &other.rooms, &other.attributes)
+            && (handshake, server) == (&other.handshake, &other.server)
+    }
+}
+
+impl fmt::Debug for RemoteSocket {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("RemoteSocket")
+            .field("id", &self.id)
+            .field("rooms", &self.rooms)
+            .field("attributes", &self.attributes)
+            .field("handshake", &self.handshake)
+            .field("server", &self.server)
+            .finish()
     }
 }

@@ -3,7 +3,6 @@
 use serde::Serialize;
 use std::collections::HashMap;
 use std::fmt;
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
@@ -13,12 +12,14 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Socket;
 use super::answer::FromAnswer;
+use super::answers::AckStream;
+use super::remote::RemoteSocket;
 use crate::event::error::{EventError, PayloadError};
 use crate::event::message::{IntoMessage, Request};
+use crate::hub::adapter::sink::PendingAnswer;
 use crate::hub::selection::EmitError;
 use crate::session::event::ReceivedAnswer;
 use crate::session::time::after;
-use crate::wire::packet::Packet;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -51,18 +52,44 @@ pub(crate) const SHARED_ACKS: u64 = 1 << 32;
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
     next: u64,
-    waiting: HashMap<u64, oneshot::Sender<ReceivedAnswer>>,
+    waiting: HashMap<u64, Waiter>,
 }
 
 impl Requests {
-    /// Forgets everyone who waits; dropping what comes back tells them.
-    #[must_use]
-    pub(crate) fn abandon(&mut self) -> impl Sized + use<> {
-        std::mem::take(&mut self.waiting)
+    /// Forgets everyone who waits. Each of them is to be told that the socket is closed.
+    pub(super) fn abandon(&mut self) -> impl Iterator<Item = Waiter> + use<> {
+        std::mem::take(&mut self.waiting).into_values()
     }
 }
 
-/// A socket whose client is to be asked, with a timeout of its own.
+/// Who waits for an answer.
+#[derive(Debug)]
+pub(crate) enum Waiter {
+    /// One who has asked this socket alone.
+    One(oneshot::Sender<ReceivedAnswer>),
+    /// One who has asked several sockets.
+    Several(PendingAnswer),
+}
+
+impl Waiter {
+    fn answer(self, socket: &Socket, answer: ReceivedAnswer) {
+        match self {
+            // It may wait no longer.
+            Self::One(waiting) => drop(waiting.send(answer)),
+            Self::Several(pending) => pending.settle(socket, Ok(answer)),
+        }
+    }
+
+    /// The socket has closed before the answer.
+    pub(super) fn close(self, socket: &Socket) {
+        match self {
+            Self::One(waiting) => drop(waiting),
+            Self::Several(pending) => pending.settle(socket, Err(AckError::Closed)),
+        }
+    }
+}
+
+/// A socket, here or on another server, whose client is to be asked, with a timeout of its own.
 ///
 /// ```
 /// # async fn example(socket: &socketio::Socket) -> Result<(), socketio::AckError> {
@@ -75,8 +102,20 @@ impl Requests {
 #[derive(Clone, Copy, Debug)]
 #[must_use = "nothing is sent before `emit_with_ack` or `request`"]
 pub struct Timed<'a> {
-    socket: &'a Socket,
+    socket: AnySocket<'a>,
     timeout: Duration,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum AnySocket<'a> {
+    Local(&'a Socket),
+    Remote(&'a RemoteSocket),
+}
+
+impl<'a> Timed<'a> {
+    pub(super) fn remote(socket: &'a RemoteSocket, timeout: Duration) -> Self {
+        Self { socket: AnySocket::Remote(socket), timeout }
+    }
 }
 
 impl Timed<'_> {
@@ -87,7 +126,10 @@ impl Timed<'_> {
     ///
     /// Those of [`Socket::emit_with_ack`].
     pub fn emit_with_ack<T: FromAnswer>(self, message: impl IntoMessage) -> AckFuture<T> {
-        self.socket.emit_with_ack(message).timeout(self.timeout)
+        match self.socket {
+            AnySocket::Local(socket) => socket.emit_with_ack(message).timeout(self.timeout),
+            AnySocket::Remote(socket) => socket.ask(message, Some(self.timeout)),
+        }
     }
 
     /// Asks the socket's client, and waits for the answer that belongs to the question. It is sent at once, and the time runs from
@@ -109,20 +151,35 @@ impl Timed<'_> {
 /// The question was sent when this was made, and the time runs from then on.
 #[must_use = "the question has been asked, but the answer is only decoded for one who awaits it"]
 pub struct AckFuture<T> {
-    /// `Err`: why it was not asked, until that has been told; and nothing any more when the question is over.
-    asked: Result<Asked, Option<AckError>>,
+    question: Question<T>,
     clock: Clock,
-    answer: PhantomData<fn() -> T>,
+}
+
+enum Question<T> {
+    /// A socket of this server was asked.
+    Asked(Asked),
+    /// A socket that may be on another server was asked. The stream has the time.
+    Remote(Box<AckStream<T>>),
+    /// It was not asked, for this reason; or it is over, which is no reason.
+    Over(Option<AckError>),
 }
 
 impl<T> AckFuture<T> {
     fn new(asked: Result<Asked, AckError>, timeout: Duration) -> Self {
-        Self { asked: asked.map_err(Some), clock: Clock::new(timeout), answer: PhantomData }
+        let question = asked.map_or_else(|error| Question::Over(Some(error)), Question::Asked);
+        Self { question, clock: Clock::new(timeout) }
+    }
+
+    pub(super) fn remote(stream: AckStream<T>) -> Self {
+        Self { question: Question::Remote(Box::new(stream)), clock: Clock::new(Duration::ZERO) }
     }
 
     /// Waits as long as this for the answer, instead of the hub's [`ack_timeout`](crate::HubBuilder::ack_timeout).
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.clock.set(timeout);
+        match self.question {
+            Question::Remote(stream) => self.question = Question::Remote(Box::new(stream.timeout(timeout))),
+            Question::Asked(_) | Question::Over(_) => self.clock.set(timeout),
+        }
         self
     }
 }
@@ -132,18 +189,18 @@ impl<T: FromAnswer> Future for AckFuture<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let asked = match &mut this.asked {
-            Ok(asked) => asked,
-            Err(error) => return Poll::Ready(Err(error.take().unwrap_or(AckError::Closed))),
+        let answer = match &mut this.question {
+            Question::Asked(asked) => match asked.poll_answer(context) {
+                Poll::Ready(answer) => answer.and_then(|answer| answer.decode()),
+                Poll::Pending => {
+                    ready!(this.clock.poll(context));
+                    Err(AckError::Timeout)
+                }
+            },
+            Question::Remote(stream) => ready!(stream.poll_only(context)),
+            Question::Over(error) => Err(error.take().unwrap_or(AckError::Closed)),
         };
-        let answer = match asked.poll_answer(context) {
-            Poll::Ready(answer) => answer.and_then(|answer| answer.decode()),
-            Poll::Pending => {
-                ready!(this.clock.poll(context));
-                Err(AckError::Timeout)
-            }
-        };
-        this.asked = Err(None);
+        this.question = Question::Over(None);
         Poll::Ready(answer)
     }
 }
@@ -180,18 +237,31 @@ impl Clock {
     }
 }
 
-/// A question that was sent. Dropping it forgets it.
-pub(super) struct Asked {
+/// A socket that waits for the answer of its client. Dropping it ends that.
+#[derive(Debug)]
+pub(crate) struct Registration {
     socket: Socket,
     id: u64,
-    answer: oneshot::Receiver<ReceivedAnswer>,
 }
 
-impl Drop for Asked {
+impl Registration {
+    pub(crate) fn socket(&self) -> &Socket {
+        &self.socket
+    }
+}
+
+impl Drop for Registration {
     fn drop(&mut self) {
-        self.socket.with_side(|side| side.requests.waiting.remove(&self.id));
+        let waiter = self.socket.0.side.lock().as_mut().and_then(|side| side.requests.waiting.remove(&self.id));
+        drop(waiter);
         self.socket.peer().awaited.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// A question that was sent to one socket. Dropping it forgets it.
+pub(super) struct Asked {
+    _registration: Registration,
+    answer: oneshot::Receiver<ReceivedAnswer>,
 }
 
 impl Asked {
@@ -249,26 +319,33 @@ impl Socket {
 
     /// For [`emit_with_ack`](Timed::emit_with_ack) and [`request`](Timed::request) with another timeout than the hub's.
     pub fn timeout(&self, timeout: Duration) -> Timed<'_> {
-        Timed { socket: self, timeout }
+        Timed { socket: AnySocket::Local(self), timeout }
     }
 
     /// Sends a question under an id of the socket's own.
     fn ask_alone(&self, message: impl IntoMessage) -> Result<Asked, AckError> {
         let packet = message.into_packet()?;
+        if packet.name().is_none() {
+            return Err(EmitError::InvalidName(String::new()).into());
+        }
         let id = self.with_side(|side| {
             side.requests.next += 1;
             side.requests.next - 1
         });
-        self.ask(&packet.asking(id))
+        let (sender, answer) = oneshot::channel();
+        let asked = Asked { _registration: self.register_answer(id, Waiter::One(sender))?, answer };
+        match self.namespace_inner().emit_to_socket(&packet.asking(id), self) {
+            Ok(()) => Ok(asked),
+            Err(EmitError::Closed) => Err(AckError::Closed),
+            Err(error) => Err(error.into()),
+        }
     }
 
-    /// Sends a question that has its id.
-    pub(super) fn ask(&self, packet: &Packet) -> Result<Asked, AckError> {
-        let (Some(_), Some(id)) = (packet.name(), packet.ack()) else {
-            return Err(EmitError::InvalidName(String::new()).into());
-        };
+    /// Lets somebody wait for the answer to the question of this id.
+    pub(crate) fn register_answer(&self, id: u64, waiter: Waiter) -> Result<Registration, AckError> {
         let limit = self.hub().config().max_pending_acks;
-        let (sender, answer) = oneshot::channel();
+        // One that is not registered is dropped without the lock.
+        let mut waiter = Some(waiter);
         self.with_side(|side| {
             let requests = &mut side.requests;
             if self.is_gone() {
@@ -277,27 +354,22 @@ impl Socket {
             if requests.waiting.len() >= limit {
                 return Err(AckError::TooMany);
             }
-            requests.waiting.insert(id, sender);
+            requests.waiting.extend(waiter.take().map(|waiter| (id, waiter)));
             Ok(())
         })?;
         self.peer().awaited.fetch_add(1, Ordering::Relaxed);
-        let asked = Asked { socket: self.clone(), id, answer };
-        match self.namespace_inner().adapter().emit_to_socket(packet, self) {
-            Ok(()) => Ok(asked),
-            Err(EmitError::Closed) => Err(AckError::Closed),
-            Err(error) => Err(error.into()),
-        }
+        Ok(Registration { socket: self.clone(), id })
     }
 
     /// Hands an answer to whoever waits for it, if somebody still does. `false`: nobody ever has.
     pub(crate) fn answered(&self, id: u64, answer: ReceivedAnswer) -> bool {
         let mut side = self.0.side.lock();
         let Some(requests) = side.as_mut().map(|side| &mut side.requests) else { return false };
-        let waiting = requests.waiting.remove(&id);
+        let waiter = requests.waiting.remove(&id);
         let asked = id < requests.next || self.hub().has_asked(id);
         drop(side);
-        if let Some(waiting) = waiting {
-            let _ = waiting.send(answer);
+        if let Some(waiter) = waiter {
+            waiter.answer(self, answer);
         }
         asked
     }

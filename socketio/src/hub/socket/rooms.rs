@@ -1,6 +1,10 @@
 //! The rooms of a socket.
 
+use std::sync::Arc;
+
 use super::Socket;
+use super::notices::Notice;
+use crate::hub::adapter::Change;
 
 /// Why a socket did not join a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,15 +37,37 @@ impl Socket {
         if rooms.len() >= self.hub().config().max_rooms {
             return Err(JoinError::TooManyRooms);
         }
-        rooms.insert(self.namespace_inner().adapter().join(self, room));
+        let room = self.namespace_inner().registry().rooms().join(room, self);
+        rooms.insert(Arc::clone(&room));
+        self.note(|| Notice::Joined(room));
+        drop(rooms);
+        self.tell_adapter();
         Ok(())
     }
 
     /// Leaves a room. To leave one that the socket is not in does nothing.
     pub fn leave(&self, room: impl AsRef<str>) {
         let mut rooms = self.0.rooms.lock();
-        if rooms.remove(room.as_ref()) {
-            self.namespace_inner().adapter().leave(self, room.as_ref());
+        let Some(room) = rooms.take(room.as_ref()) else { return };
+        self.namespace_inner().registry().rooms().leave(&room, self);
+        self.note(|| Notice::Left(room));
+        drop(rooms);
+        self.tell_adapter();
+    }
+
+    /// Changes the socket as others are changed with it. A join that fails is only traced.
+    pub(crate) fn change(&self, change: &Change<'_>) {
+        match *change {
+            Change::Join(rooms) => {
+                for room in rooms {
+                    if let Err(error) = self.join(room) {
+                        tracing::debug!(socket = %self.id(), %error, "a socket did not join a room");
+                    }
+                }
+            }
+            Change::Leave(rooms) => rooms.iter().for_each(|room| self.leave(room)),
+            Change::Disconnect { close: false } => self.disconnect(),
+            Change::Disconnect { close: true } => self.close(),
         }
     }
 

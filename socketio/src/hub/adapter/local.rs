@@ -1,0 +1,98 @@
+//! [`LocalAdapter`]: the sockets of this server.
+
+use std::fmt::{self, Debug};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Adapter, AnswerSink, Audience, BoxFuture, Change, Fetched, Packet, RemoteSocket, RequestError, ServerId};
+use crate::hub::namespace::registry::Registry;
+use crate::hub::selection::EmitError;
+use crate::hub::server_events::{ServerEvent, ServerListeners};
+use crate::hub::socket::Socket;
+
+/// The adapter of one server: it acts on the sockets of this server, and knows no others.
+#[derive(Clone)]
+pub struct LocalAdapter {
+    registry: Arc<Registry>,
+    server_listeners: Arc<ServerListeners>,
+}
+
+impl LocalAdapter {
+    pub(crate) fn new(registry: Arc<Registry>, server_listeners: Arc<ServerListeners>) -> Self {
+        Self { registry, server_listeners }
+    }
+
+    /// The sockets of this server that are in the audience and connected.
+    pub fn sockets(&self, audience: &Audience) -> Vec<Socket> {
+        let mut sockets = Vec::new();
+        self.registry.for_each(audience, |socket| {
+            if socket.is_connected() {
+                sockets.push(socket.clone());
+            }
+        });
+        sockets
+    }
+
+    /// Calls the namespace's [listeners](crate::Namespace::on_server) for an event that another server has sent by
+    /// [`server_emit`](Adapter::server_emit). A raw message is none, and is ignored.
+    pub fn received(&self, event: &Packet, from: Option<ServerId>) {
+        if let Some(name) = event.name() {
+            self.server_listeners.call(&ServerEvent::new(name, event.args(), from));
+        }
+    }
+}
+
+impl Adapter for LocalAdapter {
+    fn local(&self) -> &LocalAdapter {
+        self
+    }
+
+    fn emit(&self, packet: &Packet, audience: &Audience) {
+        self.registry.for_each(audience, |socket| {
+            // The overflow of one slow client is counted and reported there; the others get the message all the same.
+            let _ = socket.deliver(packet);
+        });
+    }
+
+    fn emit_to(&self, packet: &Packet, id: &str) -> Result<(), EmitError> {
+        match self.registry.get(id) {
+            Some(socket) => socket.deliver(packet),
+            None => Err(EmitError::NotFound(id.to_owned())),
+        }
+    }
+
+    fn emit_to_socket(&self, packet: &Packet, socket: &Socket) -> Result<(), EmitError> {
+        socket.deliver(packet)
+    }
+
+    fn ask(&self, question: Packet, audience: &Audience, answers: AnswerSink) {
+        answers.ask(question, &self.sockets(audience));
+    }
+
+    fn change(&self, change: &Change<'_>, audience: &Audience) {
+        for socket in self.sockets(audience) {
+            socket.change(change);
+        }
+    }
+
+    fn fetch(&self, audience: &Audience, _timeout: Duration) -> BoxFuture<'static, Result<Fetched, RequestError>> {
+        let fetched = Fetched::new(self.sockets(audience).iter().map(RemoteSocket::of).collect());
+        Box::pin(std::future::ready(Ok(fetched)))
+    }
+
+    fn servers(&self) -> BoxFuture<'static, Result<usize, RequestError>> {
+        Box::pin(std::future::ready(Ok(1)))
+    }
+
+    fn server_emit(&self, _event: &Packet) -> Result<(), EmitError> {
+        // There is no other server.
+        Ok(())
+    }
+}
+
+impl Debug for LocalAdapter {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Sockets would show their ids, which are locked while one changes.
+        formatter.debug_struct("LocalAdapter").field("sockets", &self.registry.len()).finish_non_exhaustive()
+    }
+}

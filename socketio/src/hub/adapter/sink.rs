@@ -1,0 +1,296 @@
+//! [`AnswerSink`]: where the answers to one question to several sockets are gathered.
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use super::PacketError;
+use crate::hub::selection::EmitError;
+use crate::hub::socket::Socket;
+use crate::hub::socket::answers::Answerer;
+use crate::hub::socket::requests::{AckError, Registration, Waiter};
+use crate::session::event::ReceivedAnswer;
+use crate::wire::packet::Packet;
+use crate::wire::payload::check_args;
+
+/// Where an [`Adapter`](super::Adapter) puts the answers to a question; the other end is the [`AckStream`](crate::AckStream) of the
+/// asker. The question is over when all clones of the sink are dropped, or with the asker's time.
+///
+/// What sockets of this server answer gets there by itself, once the local adapter has [asked](super::Adapter::ask) them. An
+/// adapter adds what comes from other servers:
+///
+/// ```
+/// use socketio::adapter::{AckStream, Answerer};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (sink, mut answers) = AckStream::<u8>::channel(Duration::from_secs(5));
+/// sink.expect(2); // another server asks two sockets
+/// sink.answer(Answerer::Elsewhere, "7", &[])?;
+/// drop(sink);
+/// assert_eq!(answers.next().await, Some((Answerer::Elsewhere, 7)));
+/// assert_eq!(answers.next().await, None);
+/// assert_eq!(answers.missing().remote, 1);
+/// # Ok(())
+/// # }
+/// ```
+pub struct AnswerSink(Arc<Collector>);
+
+impl AnswerSink {
+    /// Adds the answer of a socket of another server: the JSON text of its arguments, as in
+    /// [`Packet::event_json`](super::Packet::event_json).
+    ///
+    /// # Errors
+    ///
+    /// It is not JSON, or nested too deeply.
+    pub fn answer(&self, from: Answerer, args: &str, attachments: &[Bytes]) -> Result<(), PacketError> {
+        check_args(args)?;
+        let attachments = (!attachments.is_empty()).then(|| attachments.into());
+        self.0.heard(from, Ok(ReceivedAnswer::Many(args.to_owned(), attachments)));
+        Ok(())
+    }
+
+    /// A socket of another server was asked and gives no answer, for this reason.
+    pub fn fail(&self, from: Answerer, error: AckError) {
+        self.0.heard(from, Err(error));
+    }
+
+    /// Another server asks so many sockets. Several servers add up.
+    pub fn expect(&self, sockets: usize) {
+        let mut state = self.0.state.lock();
+        state.expected = state.expected.saturating_add(sockets);
+    }
+
+    /// So many other servers were asked and have not told how many sockets they ask. Several calls add up.
+    pub fn silent(&self, servers: usize) {
+        let mut state = self.0.state.lock();
+        state.silent_servers = state.silent_servers.saturating_add(servers);
+    }
+
+    /// How long the asker waits for answers, from the question on. It may be changed [until the
+    /// end](crate::AckStream::timeout).
+    pub fn timeout(&self) -> Duration {
+        self.0.state.lock().timeout
+    }
+
+    /// Whether nobody waits for answers any more. They are ignored then.
+    pub fn is_closed(&self) -> bool {
+        self.0.state.lock().is_closed
+    }
+
+    /// Asks sockets of this server.
+    pub(crate) fn ask(&self, question: Packet, sockets: &[Socket]) {
+        let Some(first) = sockets.first() else { return };
+        let id = first.hub().next_shared_ack();
+        let question = question.asking(id);
+        self.0.state.lock().asked.reserve(sockets.len());
+        for socket in sockets {
+            self.ask_one(&question, id, socket);
+        }
+    }
+
+    fn ask_one(&self, question: &Packet, id: u64, socket: &Socket) {
+        let Some(at) = self.0.begin() else {
+            // Nobody waits, but the question has been asked.
+            let _ = socket.deliver(question);
+            return;
+        };
+        match socket.register_answer(id, Waiter::Several(PendingAnswer { sink: self.clone(), at })) {
+            Ok(registration) => self.0.begun(at, registration),
+            Err(error) => return self.0.settle(at, socket, Err(error)),
+        }
+        match socket.deliver(question) {
+            Ok(()) => {}
+            Err(EmitError::Closed) => self.0.settle(at, socket, Err(AckError::Closed)),
+            Err(error) => self.0.settle(at, socket, Err(error.into())),
+        }
+    }
+}
+
+impl Clone for AnswerSink {
+    fn clone(&self) -> Self {
+        self.0.sinks.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for AnswerSink {
+    fn drop(&mut self) {
+        if self.0.sinks.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.wake();
+        }
+    }
+}
+
+impl fmt::Debug for AnswerSink {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("AnswerSink").field("is_closed", &self.is_closed()).finish_non_exhaustive()
+    }
+}
+
+/// The answer of one socket of this server, which the socket waits for.
+#[derive(Debug)]
+pub(crate) struct PendingAnswer {
+    sink: AnswerSink,
+    at: usize,
+}
+
+impl PendingAnswer {
+    /// The socket's client has answered, or never will.
+    pub(crate) fn settle(self, socket: &Socket, answer: Result<ReceivedAnswer, AckError>) {
+        self.sink.0.settle(self.at, socket, answer);
+    }
+}
+
+/// What has become of a question to one socket of this server.
+enum Asked {
+    /// It is being asked.
+    Asking,
+    Waiting(Registration),
+    /// It has answered, or it is known why not.
+    Settled,
+}
+
+/// An answer that has come, or why there is none.
+pub(crate) type Arrival = (Answerer, Result<ReceivedAnswer, AckError>);
+
+/// What the asker and all sinks of a question share.
+pub(crate) struct Collector {
+    /// How many sinks there are.
+    sinks: AtomicUsize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    arrived: VecDeque<Arrival>,
+    /// The sockets of this server, in the order in which they were asked.
+    asked: Vec<Asked>,
+    /// How many sockets other servers ask, and of how many it is known what has become.
+    expected: usize,
+    heard: usize,
+    silent_servers: usize,
+    timeout: Duration,
+    waker: Option<Waker>,
+    is_closed: bool,
+}
+
+/// What was not settled when the asker stopped waiting.
+pub(crate) struct Rest {
+    /// The sockets of this server that have not answered.
+    pub(crate) asked: Vec<Registration>,
+    pub(crate) remote: usize,
+    pub(crate) silent_servers: usize,
+}
+
+impl Collector {
+    /// A collector with its first sink.
+    pub(crate) fn new(timeout: Duration) -> (Arc<Self>, AnswerSink) {
+        let state = Mutex::new(State { timeout, ..State::default() });
+        let collector = Arc::new(Self { sinks: AtomicUsize::new(1), state });
+        (Arc::clone(&collector), AnswerSink(collector))
+    }
+
+    pub(crate) fn set_timeout(&self, timeout: Duration) {
+        self.state.lock().timeout = timeout;
+    }
+
+    /// The next arrival. `None`: there will be no more.
+    pub(crate) fn poll_next(&self, context: &Context<'_>) -> Poll<Option<Arrival>> {
+        let mut state = self.state.lock();
+        if let Some(arrival) = state.arrived.pop_front() {
+            return Poll::Ready(Some(arrival));
+        }
+        if state.is_closed || self.sinks.load(Ordering::Acquire) == 0 {
+            return Poll::Ready(None);
+        }
+        if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+            state.waker = Some(context.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// The asker stops waiting. What arrives from now on is ignored.
+    pub(crate) fn close(&self) -> Rest {
+        let mut state = self.state.lock();
+        state.is_closed = true;
+        let (arrived, waker) = (std::mem::take(&mut state.arrived), state.waker.take());
+        let asked = std::mem::take(&mut state.asked);
+        let remote = state.expected.saturating_sub(state.heard);
+        let silent_servers = state.silent_servers;
+        drop(state);
+        drop((arrived, waker));
+        let waiting = |asked| match asked {
+            Asked::Waiting(registration) => Some(registration),
+            Asked::Asking | Asked::Settled => None,
+        };
+        Rest { asked: asked.into_iter().filter_map(waiting).collect(), remote, silent_servers }
+    }
+
+    /// A socket of this server is about to be asked. `None`: nobody waits any more.
+    fn begin(&self) -> Option<usize> {
+        let mut state = self.state.lock();
+        if state.is_closed {
+            return None;
+        }
+        state.asked.push(Asked::Asking);
+        Some(state.asked.len() - 1)
+    }
+
+    /// The socket waits for the answer of its client. If that has been settled meanwhile, nobody else does.
+    fn begun(&self, at: usize, registration: Registration) {
+        let mut state = self.state.lock();
+        match state.asked.get_mut(at) {
+            Some(asked @ Asked::Asking) => *asked = Asked::Waiting(registration),
+            _ => {
+                drop(state);
+                drop(registration);
+            }
+        }
+    }
+
+    /// A socket of this server has answered, or it is known why not. Only the first time counts.
+    fn settle(&self, at: usize, socket: &Socket, answer: Result<ReceivedAnswer, AckError>) {
+        let arrival = (Answerer::Id(socket.id()), answer);
+        let mut state = self.state.lock();
+        let asked = state.asked.get_mut(at).map_or(Asked::Settled, |asked| std::mem::replace(asked, Asked::Settled));
+        if let Asked::Settled = asked {
+            return;
+        }
+        state.arrived.push_back(arrival);
+        let waker = state.waker.take();
+        drop(state);
+        drop(asked);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// It is known what has become of a socket of another server.
+    fn heard(&self, from: Answerer, answer: Result<ReceivedAnswer, AckError>) {
+        let mut state = self.state.lock();
+        if state.is_closed {
+            return;
+        }
+        state.heard = state.heard.saturating_add(1);
+        state.arrived.push_back((from, answer));
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn wake(&self) {
+        let waker = self.state.lock().waker.take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}

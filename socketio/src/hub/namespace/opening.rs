@@ -1,0 +1,106 @@
+//! When the adapter of a namespace is open.
+
+use parking_lot::Mutex;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use crate::hub::adapter::Adapter;
+
+/// The adapters of a hub that are being closed.
+#[derive(Debug, Default)]
+pub(crate) struct Closing(Mutex<Vec<JoinHandle<()>>>);
+
+impl Closing {
+    fn add(&self, task: JoinHandle<()>) {
+        let mut tasks = self.0.lock();
+        tasks.retain(|task| !task.is_finished());
+        tasks.push(task);
+    }
+
+    /// Waits for all of them.
+    pub(crate) async fn wait(&self) {
+        let tasks = std::mem::take(&mut *self.0.lock());
+        for task in tasks {
+            // A panic is reported where it happens.
+            let _ = task.await;
+        }
+    }
+}
+
+/// Opens and closes the adapter of one namespace, one call after the other. No lock is held in the adapter.
+#[derive(Debug)]
+pub(super) struct Opening {
+    state: Mutex<State>,
+    closing: Arc<Closing>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    is_open: bool,
+    should_be_open: bool,
+    /// A task calls the adapter, and sees to it that what should be is.
+    is_calling: bool,
+}
+
+impl Opening {
+    pub(super) fn new(closing: &Arc<Closing>) -> Self {
+        Self { state: Mutex::default(), closing: Arc::clone(closing) }
+    }
+
+    pub(super) fn open(&self, adapter: &Arc<dyn Adapter>) {
+        self.state.lock().should_be_open = true;
+        self.settle(adapter);
+    }
+
+    /// Closes the adapter, unless the namespace is used again.
+    pub(super) fn close_unless(&self, is_used: impl FnOnce() -> bool, adapter: &Arc<dyn Adapter>) {
+        let mut state = self.state.lock();
+        if is_used() {
+            return;
+        }
+        state.should_be_open = false;
+        drop(state);
+        self.settle(adapter);
+    }
+
+    fn settle(&self, adapter: &Arc<dyn Adapter>) {
+        loop {
+            let mut state = self.state.lock();
+            if state.is_calling || state.is_open == state.should_be_open {
+                return;
+            }
+            (state.is_calling, state.is_open) = (true, state.should_be_open);
+            let opens = state.is_open;
+            drop(state);
+            if catch_unwind(AssertUnwindSafe(|| self.call(adapter, opens))).is_err() {
+                tracing::error!("an adapter panicked as it was {}", if opens { "opened" } else { "closed" });
+            }
+            self.state.lock().is_calling = false;
+        }
+    }
+
+    fn call(&self, adapter: &Arc<dyn Adapter>, opens: bool) {
+        // The adapter lives until it is open or closed.
+        let kept = Arc::clone(adapter);
+        // A connection may end because its runtime does.
+        let runtime = Handle::try_current();
+        if opens {
+            let opened = adapter.open();
+            let Ok(runtime) = runtime else { return };
+            runtime.spawn(async move {
+                if let Err(error) = opened.await {
+                    tracing::error!(%error, adapter = ?kept, "an adapter did not open");
+                }
+            });
+        } else {
+            let closed = adapter.close();
+            let Ok(runtime) = runtime else { return };
+            self.closing.add(runtime.spawn(async move {
+                closed.await;
+                drop(kept);
+            }));
+        }
+    }
+}

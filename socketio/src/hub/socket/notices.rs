@@ -1,0 +1,96 @@
+//! What an adapter of the application's own is told of a socket, in order and without a lock.
+//!
+//! Each change is noted under the lock that guards it, so that the notices have the order of the changes. One task at a time
+//! passes them on. Another one that changes the socket meanwhile leaves its notice to that task.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::{Socket, SocketId};
+
+/// What has become of a socket.
+pub(super) enum Notice {
+    Added(SocketId),
+    Joined(Arc<str>),
+    Left(Arc<str>),
+    Renamed { from: SocketId, to: SocketId },
+    Removed(SocketId),
+}
+
+/// The notices that the adapter has not had yet.
+#[derive(Default)]
+pub(super) struct Notices {
+    waiting: VecDeque<Notice>,
+    /// A task passes them on.
+    is_telling: bool,
+}
+
+impl Socket {
+    /// Notes a change, if there is an adapter to be told. The caller holds the lock that guards what has changed.
+    pub(super) fn note(&self, notice: impl FnOnce() -> Notice) {
+        if self.namespace_inner().has_own_adapter() {
+            let notice = notice();
+            self.with_side(|side| side.notices.get_or_insert_default().waiting.push_back(notice));
+        }
+    }
+
+    /// Keeps all notices waiting until [`tell_added`](Self::tell_added), so that this is the first.
+    pub(super) fn begin_notices(&self) {
+        if self.namespace_inner().has_own_adapter() {
+            self.with_side(|side| side.notices.get_or_insert_default().is_telling = true);
+        }
+    }
+
+    /// Tells the adapter that the socket is there, then everything that was noted meanwhile.
+    pub(super) fn tell_added(&self, id: SocketId) {
+        if self.namespace_inner().has_own_adapter() {
+            self.with_side(|side| {
+                let notices = side.notices.get_or_insert_default();
+                notices.waiting.push_front(Notice::Added(id));
+                notices.is_telling = false;
+            });
+            self.tell_adapter();
+        }
+    }
+
+    /// Tells the adapter what was noted. The caller holds no lock.
+    pub(super) fn tell_adapter(&self) {
+        if !self.namespace_inner().has_own_adapter() {
+            return;
+        }
+        let mut is_mine = false;
+        while let Some(notice) = self.next_notice(is_mine) {
+            is_mine = true;
+            if catch_unwind(AssertUnwindSafe(|| self.tell(&notice))).is_err() {
+                tracing::error!(namespace = self.namespace(), "an adapter panicked as it was told of a socket");
+            }
+            // The namespace is in use until its adapter knows that the socket is gone.
+            if let Notice::Removed(_) = notice {
+                self.hub().release(self.namespace_inner());
+            }
+        }
+    }
+
+    fn next_notice(&self, is_mine: bool) -> Option<Notice> {
+        let mut side = self.0.side.lock();
+        let notices = side.as_mut()?.notices.as_deref_mut()?;
+        if notices.is_telling && !is_mine {
+            return None;
+        }
+        let notice = notices.waiting.pop_front();
+        notices.is_telling = notice.is_some();
+        notice
+    }
+
+    fn tell(&self, notice: &Notice) {
+        let adapter = self.namespace_inner().adapter();
+        match notice {
+            Notice::Added(id) => adapter.added(self, id),
+            Notice::Joined(room) => adapter.joined(self, room),
+            Notice::Left(room) => adapter.left(self, room),
+            Notice::Renamed { from, to } => adapter.renamed(self, from, to),
+            Notice::Removed(id) => adapter.removed(self, id),
+        }
+    }
+}
