@@ -33,6 +33,7 @@ fn projects(hub: &Hub) -> Vec<String> {
 
 contract! {
     /// Builds of projects, live.
+    #[export(asyncapi)]
     Dashboard {
         "/" { receives [projects] emits [admin::Notice] }
         "/project-{id}" {

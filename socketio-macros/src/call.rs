@@ -114,7 +114,8 @@ fn call(attribute: &Attribute, handler: &Handler, callee: &TokenStream) -> Token
     let (kind, failed, outcome) = if *is_async {
         let at = Extent::of(ident);
         let outcome = quote_spanned!(local=> |returned| { let returned = (returned,); #outcome });
-        let future = at.call(at.path(quote!(#krate::HandlerFuture::of)), quote_spanned!(at.end=> future, #outcome));
+        let future =
+            at.call(at.path(quote!(#krate::bounds::HandlerFuture::of)), quote_spanned!(at.end=> future, #outcome));
         (
             quote!(Async),
             quote_spanned!(local=> ::core::result::Result::Err(error)),

@@ -221,8 +221,6 @@ impl Hub {
     ///
     /// #[event("news")]
     /// #[derive(serde::Serialize)]
-    /// # #[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
-    /// # #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
     /// struct News {
     ///     headline: String,
     /// }

@@ -56,8 +56,10 @@ impl Schemas {
         }
     }
 
-    /// A type's schema, or a reference to it that is good once the document is [finished](Self::finish).
-    pub(super) fn of(&mut self, ty: SchemaSource, maker: Maker) -> Value {
+    /// A type's schema, or a reference to it that is good once the document is [finished](Self::finish). What was not described for
+    /// AsyncAPI may be anything.
+    pub(super) fn of(&mut self, ty: Option<SchemaSource>, maker: Maker) -> Value {
+        let Some(ty) = ty else { return Value::Bool(true) };
         let generator = match maker {
             Maker::Client => &mut self.read,
             Maker::Server => &mut self.written,
@@ -248,7 +250,7 @@ mod tests {
     fn finished(makers: &[Maker]) -> (Value, Map<String, Value>) {
         let mut schemas = Schemas::new();
         let all: Vec<_> =
-            makers.iter().map(|maker| schemas.of(SchemaSource::of::<Refers<Defaulted>>(), *maker)).collect();
+            makers.iter().map(|maker| schemas.of(Some(SchemaSource::of::<Refers<Defaulted>>()), *maker)).collect();
         let mut document = Value::from(all);
         let schemas = schemas.finish(&mut document);
         (document, schemas)
@@ -279,7 +281,7 @@ mod tests {
         }
 
         let mut schemas = Schemas::new();
-        let mut reference = schemas.of(SchemaSource::of::<Short>(), Maker::Client);
+        let mut reference = schemas.of(Some(SchemaSource::of::<Short>()), Maker::Client);
         assert_eq!(schemas.finish(&mut reference)["Short"]["properties"]["text"]["maxLength"], 3);
     }
 

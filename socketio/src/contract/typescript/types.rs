@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use ts_rs::{Config, TS, TypeVisitor};
 
 use super::format;
-use crate::contract::Describe;
 use crate::hub::socket::SocketId;
 use crate::wire::binary::Binary;
 
@@ -20,7 +19,7 @@ pub(crate) struct TypeScript {
 }
 
 impl TypeScript {
-    pub(crate) fn of<T: Describe + 'static>() -> Self {
+    pub(crate) fn of<T: TS + 'static>() -> Self {
         Self { name: T::name, visit: Declarations::visit::<T> }
     }
 
@@ -72,12 +71,14 @@ impl Declarations {
         }
     }
 
-    /// How a type is written, which is declared from now on if it has a name of its own.
+    /// How a type is written, which is declared from now on if it has a name of its own. What was not described for TypeScript may be
+    /// anything.
     ///
     /// # Panics
     ///
     /// Its name, or that of a type in it, is another type's.
-    pub(super) fn name(&mut self, ty: TypeScript) -> String {
+    pub(super) fn name(&mut self, ty: Option<TypeScript>) -> String {
+        let Some(ty) = ty else { return "any".to_owned() };
         (ty.visit)(self);
         format::inline(&(ty.name)(&self.config))
     }
