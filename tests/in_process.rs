@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use socketio::testing::{Refused, TestError, settle};
 use socketio::{
-    Ack, AckError, Args, Binary, Disconnect, EmitError, EventError, Events, Frame, Handshake, Hub, HubBuilder, Refusal,
-    Socket, State, event, events,
+    Ack, AckError, AnyValue, Args, Binary, Disconnect, EmitError, EventError, Events, Frame, Handshake, Hub,
+    HubBuilder, Refusal, Socket, State, event, events,
 };
 use socketio_tests::in_process::{both, kinds};
 use socketio_tests::{Log, Seen, log};
@@ -154,6 +154,32 @@ async fn binary_data_both_ways() -> Result<(), TestError> {
         client.expect_exact(("several", &sent.bytes, 1, &sent.bytes)).await?;
         hub.emit_to(client.id(), vec![7; 100_000])?;
         assert_eq!(client.expect_binary().await?, vec![7; 100_000]);
+    }
+    Ok(())
+}
+
+#[event("any")]
+fn any(value: AnyValue) -> AnyValue {
+    value
+}
+
+#[tokio::test(start_paused = true)]
+async fn anything_both_ways() -> Result<(), TestError> {
+    let hub = Hub::builder().events(events![any]).build().expect("a hub");
+    let sent: AnyValue =
+        [("name", "dot".into()), ("parts", AnyValue::from_iter([Binary::from(vec![0, 255])]))].into_iter().collect();
+    // A plain client's binary data is a string like any other.
+    for (mut client, is_binary) in both(&hub).await?.into_iter().zip([true, false]) {
+        let received = if is_binary { sent.clone() } else { sent.clone().into_json().into() };
+        assert_eq!(client.request::<AnyValue>("any", &sent).await?, received);
+        let socket = hub.socket(client.id()).expect("it is connected");
+        let asked = tokio::spawn(socket.emit_with_ack::<AnyValue>(("question", &sent, 1)).into_future());
+        let question = client.expect_event("question").await?;
+        assert_eq!(question.args().all::<AnyValue>()?, [received.clone(), 1.into()]);
+        question.answer(&sent)?;
+        let answer = asked.await.expect("no panic").expect("an answer");
+        assert_eq!(answer, received);
+        assert_eq!(answer["parts"][0].to_binary(), Some(vec![0, 255].into()));
     }
     Ok(())
 }

@@ -61,6 +61,7 @@ pub use transport::engine_routes::{EngineRoutes, Refused, Transport};
 pub use transport::serve::{Serve, serve};
 pub use transport::upgrade::{Upgrade, UpgradeRejection};
 pub use transport::websocket::WebSocketRoute;
+pub use wire::any_value::AnyValue;
 pub use wire::binary::Binary;
 pub use wire::msgpack::MsgpackParser;
 pub use wire::parser::{InvalidPacket, Parser, ParserMessage, ParserPacket};

@@ -1,6 +1,5 @@
 //! The server that the real clients are tried against; `tests/node/CONTRACT.md` says what it does.
 
-mod any;
 mod events;
 mod requests;
 mod settings;

@@ -197,10 +197,7 @@ type Describer = fn(&mut DescribedArguments);
 impl DescribedArguments {
     /// A function's payload, and what it returns.
     #[doc(hidden)]
-    pub fn of<F: DescribedFunction<P, M, X>, P, M, X>(
-        _: F,
-        _: Exports<X>,
-    ) -> (Describer, Returned<F::Returned, X>) {
+    pub fn of<F: DescribedFunction<P, M, X>, P, M, X>(_: F, _: Exports<X>) -> (Describer, Returned<F::Returned, X>) {
         (F::describe, Returned(PhantomData))
     }
 

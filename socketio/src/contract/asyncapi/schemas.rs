@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{key, unique};
 use crate::hub::socket::SocketId;
+use crate::wire::any_value::AnyValue;
 use crate::wire::binary::Binary;
 
 /// Where the schemas of a document are.
@@ -206,6 +207,20 @@ impl JsonSchema for Binary {
             "contentEncoding": "base64",
         });
         Schema::try_from(schema).unwrap_or_default()
+    }
+}
+
+impl JsonSchema for AnyValue {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "AnyValue".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        true.into()
     }
 }
 

@@ -6,6 +6,7 @@ use ts_rs::{Config, TS, TypeVisitor};
 
 use super::format;
 use crate::hub::socket::SocketId;
+use crate::wire::any_value::AnyValue;
 use crate::wire::binary::Binary;
 
 /// Declares a type, with everything that it consists of.
@@ -239,6 +240,20 @@ impl TS for Binary {
 
     fn name(_: &Config) -> String {
         "ArrayBuffer".to_owned()
+    }
+
+    fn inline(config: &Config) -> String {
+        Self::name(config)
+    }
+}
+
+/// What is in it is not known before it is there.
+impl TS for AnyValue {
+    type WithoutGenerics = Self;
+    type OptionInnerType = Self;
+
+    fn name(_: &Config) -> String {
+        "any".to_owned()
     }
 
     fn inline(config: &Config) -> String {
