@@ -29,6 +29,7 @@ pub use event::argument::{Argument, Arguments, LifecycleArgument};
 pub use event::context::{Carrier, EventName, Frame, RawArgs};
 pub use event::disconnect::{Disconnect, DisconnectReason};
 pub use event::error::{EventError, PayloadError, Refusal};
+pub use event::extension::Extension;
 pub use event::listener::{EventPayload, ListenerHandle};
 pub use event::marker;
 pub use event::message::{Event, IntoMessage, Request};

@@ -86,7 +86,7 @@ functions! {
     message = "`{Self}` can't be exported with a contract",
     label = "this handler takes it from the payload",
     note = "help: derive for it what the exports are made from: `ts_rs::TS` for `#[export(typescript)]`, `schemars::JsonSchema` for \
-            `#[export(asyncapi)]`"
+            `#[export(asyncapi)]`; what is no payload is an `Extension<T>`, a `State<T>`, or a type that implements `Argument`"
 )]
 pub trait Parameter<M, X> {
     /// Adds it, if it is payload.

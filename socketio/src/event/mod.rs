@@ -1,6 +1,7 @@
 //! Events: from the names on handlers and payload types to the call of a function and the answer that comes back.
 //!
-//! [`table`] finds a [`handler`], [`incoming`] is what it is called with, [`argument`] turns that into its parameters,
+//! [`table`] finds a [`handler`], [`incoming`] is what it is called with, [`argument`] turns that into its parameters, such as a
+//! [`state`] or an [`extension`];
 //! [`reply`] its return value into an [`ack`]; [`listener`] is the string-keyed way, [`dispatch`] runs them all;
 //! [`rate`] counts them.
 
@@ -12,6 +13,7 @@ pub(crate) mod decode;
 pub(crate) mod disconnect;
 pub(crate) mod dispatch;
 pub(crate) mod error;
+pub(crate) mod extension;
 pub(crate) mod handler;
 pub(crate) mod incoming;
 pub(crate) mod listener;
