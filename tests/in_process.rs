@@ -336,6 +336,28 @@ async fn what_the_handshake_tells() -> Result<(), TestError> {
     Ok(())
 }
 
+#[event("secure")]
+fn secure(handshake: Handshake<'_>) -> (bool, bool) {
+    (handshake.is_secure(), handshake.is_cross_domain())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_as_secure_as_the_server_or_a_trusted_proxy_says() -> Result<(), TestError> {
+    for trust in [false, true] {
+        let hub = Hub::builder().events(events![secure]).trust_forwarded_proto(trust).keep_headers(["host"]);
+        let hub = hub.build().expect("a hub");
+        for client in kinds(&hub) {
+            let https = client.clone().header("x-forwarded-proto", "https").connect().await?;
+            assert_eq!(https.request::<(bool, bool)>("secure", &()).await?, (trust, false));
+            let http = client.clone().header("x-forwarded-proto", "http").secure(true).connect().await?;
+            assert_eq!(http.request::<(bool, bool)>("secure", &()).await?, (!trust, false));
+            let tls = client.secure(true).header("origin", "http://localhost").connect().await?;
+            assert_eq!(tls.request::<(bool, bool)>("secure", &()).await?, (true, true));
+        }
+    }
+    Ok(())
+}
+
 #[tokio::test(start_paused = true)]
 async fn clients_that_are_refused() -> Result<(), TestError> {
     let (builder, mut seen) = builder();
@@ -350,9 +372,19 @@ async fn clients_that_are_refused() -> Result<(), TestError> {
     let error = hub.test_client().auth("no object").connect().await.expect_err("refused");
     assert_eq!(error.to_string(), "the server refused the client with close code 1002");
 
-    let routes = hub.socketio().allow_request(|_| async { Err("not today") });
-    let error = hub.test_client().through(routes).connect().await.expect_err("refused");
-    assert_eq!(error.to_string(), "the server refused the client with status 400: not today");
+    let routes = hub.socketio().allow_request(|request| async move {
+        match request.query("day").as_deref() {
+            Some("a & b") => Ok(()),
+            day => Err(format!("not on {day:?}, {:?}", request.peer_addr())),
+        }
+    });
+    let client = hub.test_client().through(routes).peer_addr(([10, 0, 0, 1], 80).into());
+    let error = client.clone().query("day", "ü").connect().await.expect_err("refused");
+    let expected = r#"the server refused the client with status 400: not on Some("ü"), Some(10.0.0.1:80)"#;
+    assert_eq!(error.to_string(), expected);
+    drop(client.query("day", "a & b").connect().await?);
+    settle().await;
+    assert_eq!(seen.next().await, "transport close: the connection was cut");
     let mounted = Router::new().route("/chat/{room}", get(hub.websocket().protocols(["chat"])));
     let client = hub.test_client().plain().through(mounted).path("/chat/lobby");
     let error = client.clone().header("origin", "https://elsewhere.example").connect().await.expect_err("refused");

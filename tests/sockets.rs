@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use socketio::{EventName, EventPayload, Extension, Hub, SetIdError, Socket, State, event, events};
 use socketio_tests::stream::{self, Kind};
 use socketio_tests::{Client, Log, Server, flavour, log, serve, serve_router, soon};
+use std::time::{Duration, SystemTime};
 
 async fn connected(server: &Server, name: &str) -> (Client, Socket) {
     let mut client = server.connect(name).await;
@@ -114,6 +115,8 @@ async fn a_socket_remembers_its_request() {
     let mut request = server.request("/ws/a%20b?room=x%20y&room=z");
     request.headers_mut().insert("cookie", "a=1; session=abc".parse().expect("a header"));
     request.headers_mut().insert("x-custom", "custom".parse().expect("a header"));
+    // What is kept has no more than milliseconds.
+    let before = SystemTime::now() - Duration::from_millis(1);
     let (mut client, _response) = server.handshake(request).await.expect("the server accepts");
     // There is none in memory.
     let address = if flavour().polls() { None } else { client.stream().local_addr() };
@@ -137,6 +140,9 @@ async fn a_socket_remembers_its_request() {
     assert_eq!(socket.handshake().path(), "/ws/a%20b");
     assert!(socket.handshake().query_string().starts_with("room=x%20y&room=z"));
     assert!(!flavour().is_plain() || socket.handshake().query_string().ends_with("room=z"));
+    assert_eq!(socket.handshake().is_secure(), stream::kind() == Kind::Tls);
+    assert!(!socket.handshake().is_cross_domain());
+    assert!((before..=SystemTime::now()).contains(&socket.handshake().time()));
     assert_eq!((socket.namespace(), socket.hub().path()), ("/", "/"));
 }
 

@@ -8,6 +8,7 @@ use crate::connection::session::Session;
 use crate::connection::stream::Stream;
 use crate::connection::websocket::WebSocketTransport;
 use crate::hub::Hub;
+use crate::hub::config::Config;
 use crate::hub::connections::ConnectionPermit;
 use crate::hub::socket::handshake::Request;
 use crate::transport::engine_routes::EngineRoutes;
@@ -74,7 +75,7 @@ where
 
 fn beginning(hub: &Hub) -> (Request, ConnectionPermit) {
     let (parts, ()) = HttpRequest::new(()).into_parts();
-    let request = Request::new(&parts, std::iter::empty(), None, None);
+    let request = Request::new(&parts, std::iter::empty(), None, &Config::default());
     (request, ConnectionPermit::acquire(hub).expect("a place for the connection"))
 }
 

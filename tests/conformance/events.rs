@@ -7,7 +7,7 @@ use socketio::{
     event, events,
 };
 use std::collections::HashMap;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use crate::requests;
 
@@ -230,13 +230,14 @@ fn handshake(handshake: Handshake<'_>) -> Result<Value, EventError> {
         .iter()
         .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
         .collect();
-    let issued = handshake.time().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
     let query: HashMap<_, _> = handshake.queries().collect();
     Ok(json!({
         "headers": headers,
         "address": handshake.peer_addr().map(|address| address.ip()),
-        "time": handshake.time().map(httpdate::fmt_http_date),
-        "issued": issued.as_millis() as u64,
+        "time": httpdate::fmt_http_date(handshake.time()),
+        "issued": handshake.issued(),
+        "xdomain": handshake.is_cross_domain(),
+        "secure": handshake.is_secure(),
         "url": handshake.url(),
         "query": query,
         "auth": handshake.auth::<Value>()?,

@@ -57,7 +57,7 @@ fn hooked(routes: EngineRoutes, settings: &Settings) -> EngineRoutes {
     let routes = routes
         .transports(settings.transports.clone())
         .allow_request(|request| async move {
-            if request.headers.contains_key("x-forbid") { Err("Forbidden") } else { Ok(()) }
+            if request.headers().contains_key("x-forbid") { Err("Forbidden") } else { Ok(()) }
         })
         .initial_headers(|headers, _| {
             for cookie in ["one=1", "two=2; Path=/", "three=3; HttpOnly", "four=4; SameSite=Lax"] {

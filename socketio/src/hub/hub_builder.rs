@@ -302,6 +302,14 @@ impl HubBuilder {
         self
     }
 
+    /// Whether the header `X-Forwarded-Proto` says if a client's connection is encrypted, for
+    /// [`Handshake::is_secure`](crate::Handshake::is_secure). Only behind a proxy that sets it in every request: others let clients
+    /// write what they like. Default: no.
+    pub fn trust_forwarded_proto(mut self, trust: bool) -> Self {
+        self.config.trust_forwarded_proto = trust;
+        self
+    }
+
     /// The names of the headers that [`Handshake`](crate::Handshake) keeps. Default: all. A shorter list saves memory on
     /// every connection. Names that no header can have are ignored.
     pub fn keep_headers<I>(mut self, names: I) -> Self

@@ -57,6 +57,7 @@ impl Namespace {
             headers: Vec::new(),
             cookies: Vec::new(),
             peer: None,
+            secure: false,
             patience: PATIENCE,
         }
     }
@@ -98,6 +99,7 @@ pub struct ClientBuilder {
     headers: Vec<(String, String)>,
     cookies: Vec<String>,
     peer: Option<SocketAddr>,
+    secure: bool,
     patience: Duration,
 }
 
@@ -168,6 +170,11 @@ impl ClientBuilder {
         Self { peer: Some(address), ..self }
     }
 
+    /// Whether the server takes the connection for an encrypted one. Default: no.
+    pub fn secure(self, secure: bool) -> Self {
+        Self { secure, ..self }
+    }
+
     /// Connects by way of an application, or of routes that are set up as in it: with its paths, its layers, its
     /// [`allow_request`](crate::EngineRoutes::allow_request) and its [`on_open`](crate::WebSocketRoute::on_open). Default: the
     /// namespace's own routes, as [`Hub::socketio`] and [`Namespace::websocket`] give them.
@@ -230,7 +237,7 @@ impl ClientBuilder {
         });
         let request = self.request(&path)?;
         let (ours, theirs) = duplex(STREAM);
-        tokio::spawn(serve(theirs, app, ticket.clone(), self.peer));
+        tokio::spawn(serve(theirs, app, ticket.clone(), self.peer, self.secure));
         // The buffers are as large as what is read at once: a test may have thousands of clients.
         let config = WebSocketConfig::default().read_buffer_size(4096).max_message_size(None).max_frame_size(None);
         match timeout(self.permit(), client_async_with_config(request, ours, Some(config))).await {
@@ -321,10 +328,10 @@ impl Ticket {
 }
 
 /// The server's end of a connection: HTTP, until it is a WebSocket.
-async fn serve(stream: DuplexStream, app: Router, ticket: Ticket, peer: Option<SocketAddr>) {
+async fn serve(stream: DuplexStream, app: Router, ticket: Ticket, peer: Option<SocketAddr>, secure: bool) {
     let service = service_fn(move |mut request: Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(ticket.clone());
-        answer(app.clone(), request, peer)
+        answer(app.clone(), request, peer, secure)
     });
     let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades().await;
     if let Err(error) = served {

@@ -17,6 +17,7 @@ use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 use tower_layer::Layer;
 
 use super::client;
+use super::session_request::SessionRequest;
 use crate::connection::engineio::Flavour;
 use crate::connection::lifecycle::OnOpen;
 use crate::connection::session::Sessions;
@@ -52,7 +53,7 @@ impl Transport {
     }
 }
 
-pub(super) type AllowRequest = Arc<dyn Fn(Arc<Parts>) -> BoxFuture<'static, Result<(), EventError>> + Send + Sync>;
+pub(super) type AllowRequest = Arc<dyn Fn(SessionRequest) -> BoxFuture<'static, Result<(), EventError>> + Send + Sync>;
 pub(super) type AddHeaders = Arc<dyn Fn(&mut HeaderMap, &Parts) + Send + Sync>;
 pub(super) type OnRefused = Arc<dyn Fn(Refused<'_>) + Send + Sync>;
 
@@ -178,23 +179,23 @@ impl EngineRoutes {
     /// # use socketio::Hub;
     /// # let hub = Hub::builder().build()?;
     /// let routes = hub.socketio().allow_request(|request| async move {
-    ///     match request.headers.get("x-api-key") {
-    ///         Some(_) => Ok(()),
-    ///         None => Err("an API key is needed"),
+    ///     match request.query("key").as_deref() {
+    ///         Some("secret") => Ok(()),
+    ///         _ => Err("an API key is needed"),
     ///     }
     /// });
     /// # Ok::<(), socketio::BuildError>(())
     /// ```
     pub fn allow_request<F, R, E>(self, decide: F) -> Self
     where
-        F: Fn(Arc<Parts>) -> R + Send + Sync + 'static,
+        F: Fn(SessionRequest) -> R + Send + Sync + 'static,
         R: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<EventError>,
     {
         let decide = Arc::new(decide);
-        let allow: AllowRequest = Arc::new(move |parts| {
+        let allow: AllowRequest = Arc::new(move |request| {
             let decide = Arc::clone(&decide);
-            Box::pin(async move { decide(parts).await.map_err(Into::into) })
+            Box::pin(async move { decide(request).await.map_err(Into::into) })
         });
         self.with(|options| options.allow_request = Some(allow))
     }

@@ -4,7 +4,9 @@ mod client;
 pub(crate) mod engine_routes;
 pub(crate) mod origin;
 mod polling;
+pub(crate) mod secure;
 pub(crate) mod serve;
+pub(crate) mod session_request;
 pub(crate) mod upgrade;
 pub(crate) mod websocket;
 

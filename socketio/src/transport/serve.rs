@@ -22,6 +22,8 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tower_service::Service;
 
+use super::secure::SecureConnection;
+
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// As good as for ever, and no more than a clock can tell.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(86_400 * 365);
@@ -36,6 +38,7 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(86_400 * 365);
 /// - [`ConnectInfo<SocketAddr>`](ConnectInfo) is there for extractors, and [`Socket::peer_addr`](crate::Socket::peer_addr) is
 ///   known over TLS too, wherever the listener's addresses are of that type.
 /// - `TCP_NODELAY` is set where the stream is a [`TcpStream`].
+/// - Handlers know whether the connection is encrypted: see [`secure`](Serve::secure).
 ///
 /// How long a request's body or the taking of an answer may last is not limited: that is for layers of the application.
 ///
@@ -61,7 +64,7 @@ where
     S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
 {
-    Serve { listener, app, handshake_timeout: HANDSHAKE_TIMEOUT, signal: pending() }
+    Serve { listener, app, handshake_timeout: HANDSHAKE_TIMEOUT, secure: false, signal: pending() }
 }
 
 /// What [`serve`] returns: a server that runs when it is awaited.
@@ -70,6 +73,7 @@ pub struct Serve<L, S, F = Pending<()>> {
     listener: L,
     app: S,
     handshake_timeout: Duration,
+    secure: bool,
     signal: F,
 }
 
@@ -81,13 +85,20 @@ impl<L: Listener, S, F> Serve<L, S, F> {
         Self { handshake_timeout: timeout, ..self }
     }
 
+    /// Whether the listener's streams are encrypted, for [`Handshake::is_secure`](crate::Handshake::is_secure). A stream does not
+    /// tell by itself. Default: no.
+    pub fn secure(self, secure: bool) -> Self {
+        Self { secure, ..self }
+    }
+
     /// Stops accepting connections at the signal. The server then ends when the requests that were under way are answered.
     /// WebSockets are no requests any more: they are the hub's to [shut down](crate::Hub::shutdown).
     pub fn with_graceful_shutdown<G>(self, signal: G) -> Serve<L, S, G>
     where
         G: Future<Output = ()> + Send + 'static,
     {
-        Serve { listener: self.listener, app: self.app, handshake_timeout: self.handshake_timeout, signal }
+        let Self { listener, app, handshake_timeout, secure, .. } = self;
+        Serve { listener, app, handshake_timeout, secure, signal }
     }
 
     /// The address that the listener is bound to.
@@ -108,7 +119,7 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     async fn run(self) {
-        let Self { mut listener, app, handshake_timeout, signal } = self;
+        let Self { mut listener, app, handshake_timeout, secure, signal } = self;
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(handshake_timeout.min(LONGEST_TIMEOUT));
         let (stop, stopping) = watch::channel(());
@@ -120,7 +131,7 @@ where
             }
             let peer = (&address as &dyn Any).downcast_ref::<SocketAddr>().copied();
             let app = app.clone();
-            let service = service_fn(move |request| answer(app.clone(), request, peer));
+            let service = service_fn(move |request| answer(app.clone(), request, peer, secure));
             let connection = http.serve_connection(TokioIo::new(io), service).with_upgrades();
             let mut stopping = stopping.clone();
             tokio::spawn(async move {
@@ -149,6 +160,7 @@ pub(crate) async fn answer<S>(
     mut app: S,
     request: Request<Incoming>,
     peer: Option<SocketAddr>,
+    secure: bool,
 ) -> Result<Response, Infallible>
 where
     S: Service<Request<Body>, Response = Response, Error = Infallible>,
@@ -156,6 +168,9 @@ where
     let mut request = request.map(Body::new);
     if let Some(peer) = peer {
         request.extensions_mut().insert(ConnectInfo(peer));
+    }
+    if secure {
+        request.extensions_mut().insert(SecureConnection(true));
     }
     poll_fn(|context| app.poll_ready(context)).await?;
     app.call(request).await

@@ -19,7 +19,9 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use super::secure::SecureConnection;
 use crate::connection::stream::Stream;
+use crate::hub::config::Config;
 use crate::hub::socket::handshake::Request;
 
 /// A request that asks to become a WebSocket, as an axum extractor.
@@ -156,10 +158,10 @@ impl Upgrade {
     }
 
     /// What is kept of the request, and the promise of its stream.
-    pub(crate) fn into_parts(self, keep_headers: Option<&[HeaderName]>) -> (Upgrading, Request, Extensions) {
+    pub(crate) fn into_parts(self, config: &Config) -> (Upgrading, Request, Extensions) {
         let peer = self.parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
         let params = self.params.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let request = Request::new(&self.parts, params, peer, keep_headers);
+        let request = Request::new(&self.parts, params, peer, config);
         let by_axum = usize::from(!self.params.is_empty());
         (Upgrading(self.on_upgrade), request, kept_extensions(&self.parts.extensions, by_axum))
     }
@@ -179,6 +181,7 @@ pub(super) fn path_params(parts: &mut Parts) -> Vec<(String, String)> {
 pub(crate) fn kept_extensions(extensions: &Extensions, by_axum: usize) -> Extensions {
     let mut extensions = extensions.clone();
     extensions.remove::<ConnectInfo<SocketAddr>>();
+    extensions.remove::<SecureConnection>();
     // What axum itself leaves in the extensions is of no use here, and would keep hyper's read buffer in memory.
     extensions.remove::<OriginalUri>();
     extensions.remove::<MatchedPath>();

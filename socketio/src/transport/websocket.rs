@@ -102,7 +102,7 @@ impl WebSocketRoute {
     /// Waits for the stream, then leaves the connection to a task of its own: this one holds on to what hyper has read.
     async fn connect(self, upgrade: Upgrade, permit: ConnectionPermit) {
         let config = self.hub.config();
-        let (upgrading, mut request, extensions) = upgrade.into_parts(config.keep_headers.as_deref());
+        let (upgrading, mut request, extensions) = upgrade.into_parts(config);
         let upgraded = upgrading.wait(config.upgrade_timeout, permit.ending());
         let Some((stream, received)) = upgraded.await else { return };
         request.set_peer(&stream);

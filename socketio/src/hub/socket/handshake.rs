@@ -3,17 +3,20 @@
 //! hyper's own `Parts` are not kept: their names and values are slices of its read buffer, all of which would stay in
 //! memory for as long as the connection lives.
 
+use http::header::ORIGIN;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::net::SocketAddr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::connection::stream::Stream;
 use crate::event::argument::{Argument, Arguments};
 use crate::event::decode::Remaining;
 use crate::event::error::{EventError, PayloadError};
+use crate::hub::config::Config;
+use crate::transport::secure::is_secure;
 use crate::wire::envelope::ArgumentText;
 
 /// Entries one after the other: a byte for the kind, the lengths of key and value as two and four bytes, key, value.
@@ -21,6 +24,10 @@ use crate::wire::envelope::ArgumentText;
 pub(crate) struct Request {
     entries: Box<[u8]>,
     peer: Option<SocketAddr>,
+    /// When it came, in milliseconds since the Unix epoch.
+    issued: u64,
+    is_secure: bool,
+    is_cross_domain: bool,
     /// How many of its bytes each event counts for that it brought; none where it is the connection's own.
     share: u32,
 }
@@ -35,13 +42,14 @@ enum Kind {
 const HEAD: usize = 7;
 
 impl Request {
-    /// Copies what is to be kept. `keep`: the names of the headers; `None` keeps all.
+    /// Copies what the settings want to be kept.
     pub(crate) fn new<'a>(
         parts: &Parts,
         params: impl Iterator<Item = (&'a str, &'a str)>,
         peer: Option<SocketAddr>,
-        keep: Option<&[HeaderName]>,
+        config: &Config,
     ) -> Self {
+        let keep = config.keep_headers.as_ref();
         let mut entries = Vec::new();
         for (name, value) in params {
             push(&mut entries, Kind::Path, name.as_bytes(), value.as_bytes());
@@ -52,7 +60,14 @@ impl Request {
                 push(&mut entries, Kind::Header, name.as_str().as_bytes(), value.as_bytes());
             }
         }
-        Self { entries: entries.into(), peer, share: 0 }
+        Self {
+            entries: entries.into(),
+            peer,
+            issued: milliseconds(SystemTime::now()),
+            is_secure: is_secure(parts, config.trust_forwarded_proto),
+            is_cross_domain: parts.headers.contains_key(ORIGIN),
+            share: 0,
+        }
     }
 
     /// A request that brings this many packets, and is kept as long as their events.
@@ -88,6 +103,11 @@ impl Request {
     }
 }
 
+fn milliseconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn push(entries: &mut Vec<u8>, kind: Kind, key: &[u8], value: &[u8]) {
     // hyper's own limits on a request lie far below these.
     let (Ok(key_length), Ok(value_length)) = (u16::try_from(key.len()), u32::try_from(value.len())) else {
@@ -101,6 +121,20 @@ fn push(entries: &mut Vec<u8>, kind: Kind, key: &[u8], value: &[u8]) {
 }
 
 /// The request that the connection began with.
+///
+/// It has the nine fields of the JavaScript server's `socket.handshake`:
+///
+/// | there | here |
+/// | --- | --- |
+/// | `headers` | [`headers`](Self::headers), [`header`](Self::header), [`cookie`](Self::cookie) |
+/// | `time` | [`time`](Self::time) |
+/// | `address` | [`peer_addr`](Self::peer_addr) |
+/// | `xdomain` | [`is_cross_domain`](Self::is_cross_domain) |
+/// | `secure` | [`is_secure`](Self::is_secure) |
+/// | `issued` | [`issued`](Self::issued) |
+/// | `url` | [`url`](Self::url), [`path`](Self::path), [`query_string`](Self::query_string) |
+/// | `query` | [`queries`](Self::queries), [`query`](Self::query) |
+/// | `auth` | [`auth`](Self::auth) |
 ///
 /// ```
 /// use socketio::{Handshake, Refusal, Socket, event};
@@ -160,9 +194,24 @@ impl<'a> Handshake<'a> {
         self.connect_info.map_or("{}", |connect_info| &connect_info.auth)
     }
 
-    /// When the client connected to the namespace. `None` for a plain WebSocket client.
-    pub fn time(&self) -> Option<SystemTime> {
-        self.connect_info.map(|connect_info| connect_info.time)
+    /// When the client connected to the namespace, to the millisecond; a plain WebSocket or bare Engine.IO client when its request
+    /// came.
+    pub fn time(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(self.issued())
+    }
+
+    /// The same in milliseconds since the Unix epoch.
+    pub fn issued(&self) -> u64 {
+        self.connect_info.map_or(self.request.issued, |connect_info| milliseconds(connect_info.time))
+    }
+
+    /// Whether the client's connection is encrypted, as far as it is known.
+    ///
+    /// It is where [`serve`](crate::serve()) was told so with [`secure`](crate::Serve::secure), where a layer put
+    /// [`SecureConnection`](crate::SecureConnection) into the request, and where a proxy that is trusted with
+    /// [`trust_forwarded_proto`](crate::HubBuilder::trust_forwarded_proto) says `https` or `wss`. What such a proxy says comes first.
+    pub fn is_secure(&self) -> bool {
+        self.request.is_secure
     }
 
     /// The path and query string that were requested, as they were sent.
@@ -180,7 +229,7 @@ impl<'a> Handshake<'a> {
 
     /// Whether a web page of another site may have connected: there is an `Origin`.
     pub fn is_cross_domain(&self) -> bool {
-        self.header("origin").is_some()
+        self.request.is_cross_domain
     }
 
     /// A parameter of the route's path, percent-decoded: `id` in `/ws/{id}`.
@@ -254,7 +303,7 @@ impl<'a> Argument<'a> for Handshake<'a> {
 mod tests {
     use super::*;
 
-    fn request(keep: Option<&[HeaderName]>) -> Request {
+    fn request(keep_headers: Option<Vec<HeaderName>>) -> Request {
         let request = http::Request::builder()
             .uri("/ws/a%20b?room=x%20y&room=z&empty=")
             .header("cookie", "a=1; session=abc=; b=2")
@@ -263,7 +312,8 @@ mod tests {
             .body(())
             .expect("a valid request");
         let params = [("id", "a b")];
-        Request::new(&request.into_parts().0, params.into_iter(), Some(([127, 0, 0, 1], 80).into()), keep)
+        let config = Config { keep_headers, ..Config::default() };
+        Request::new(&request.into_parts().0, params.into_iter(), Some(([127, 0, 0, 1], 80).into()), &config)
     }
 
     #[test]
@@ -287,7 +337,7 @@ mod tests {
 
     #[test]
     fn only_the_headers_asked_for_are_kept() {
-        let request = request(Some(&[HeaderName::from_static("x-raw")]));
+        let request = request(Some(vec![HeaderName::from_static("x-raw")]));
         let handshake = Handshake::new(&request, None);
         assert_eq!(handshake.cookie("a"), None);
         assert_eq!(handshake.headers().len(), 1);
