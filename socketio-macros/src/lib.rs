@@ -119,3 +119,11 @@ pub fn contract(tokens: TokenStream) -> TokenStream {
 pub fn error_codes(item: TokenStream) -> TokenStream {
     error_codes::expand(item.into()).into()
 }
+
+/// The names that clients can't send, as an array: so the runtime and the macros have one list.
+#[doc(hidden)]
+#[proc_macro]
+pub fn __reserved_names(_: TokenStream) -> TokenStream {
+    let names = attribute::RESERVED;
+    quote::quote!([#(#names),*]).into()
+}

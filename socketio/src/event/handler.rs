@@ -143,9 +143,8 @@ impl Lifecycle {
     }
 }
 
-/// Names that clients can't send: Socket.IO's reserved ones.
-pub(crate) const RESERVED: [&str; 6] =
-    ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
+/// Names that clients can't send: Socket.IO's reserved ones. The list is the macros', which refuse them at compile time.
+pub(crate) const RESERVED: &[&str] = &socketio_macros::__reserved_names!();
 
 /// Whether clients are forbidden to send an event of this name.
 pub(crate) fn is_reserved(name: &str) -> bool {
