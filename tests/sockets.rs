@@ -143,7 +143,7 @@ async fn a_socket_remembers_its_request() {
     assert_eq!(socket.handshake().is_secure(), stream::kind() == Kind::Tls);
     assert!(!socket.handshake().is_cross_domain());
     assert!((before..=SystemTime::now()).contains(&socket.handshake().time()));
-    assert_eq!((socket.namespace(), socket.hub().path()), ("/", "/"));
+    assert_eq!((socket.namespace(), socket.hub().root().path()), ("/", "/"));
 }
 
 #[tokio::test]

@@ -63,6 +63,13 @@ impl Namespace {
     }
 }
 
+impl Hub {
+    /// A client for tests that is about to connect to the namespace `/`. See [`Namespace::test_client`].
+    pub fn test_client(&self) -> ClientBuilder {
+        self.root().test_client()
+    }
+}
+
 /// A client that is about to connect. It is what its methods say when it [does](Self::connect).
 ///
 /// ```

@@ -1,7 +1,7 @@
 //! Clients for tests, in the process of the hub: no port, no network, nothing that hangs on timing.
 //!
-//! [`Namespace::test_client`](crate::Namespace::test_client) begins one; as a [`Hub`](crate::Hub) dereferences to its
-//! namespace `/`, that is `hub.test_client()`. What is below it is the real thing: the HTTP upgrade, the router and its
+//! [`Hub::test_client`](crate::Hub::test_client) begins one, and [`Namespace::test_client`](crate::Namespace::test_client) one of another
+//! namespace. What is below it is the real thing: the HTTP upgrade, the router and its
 //! layers, the connection's task, inbox and outbox, limits, heartbeats and codecs. Only the stream is a pair of buffers in
 //! memory instead of a socket of the kernel.
 //!
