@@ -25,7 +25,7 @@ pub use contract::{ArgumentDescription, Contract, ContractViolation, DescribedAr
 #[cfg(feature = "asyncapi")]
 pub use contract::{AsyncApiContract, AsyncApiInfo, DocsRoutes};
 pub use event::ack::{Ack, Args};
-pub use event::argument::{Argument, Arguments, LifecycleArgument};
+pub use event::argument::{Argument, Arguments};
 pub use event::context::{Carrier, EventName, Frame, RawArgs};
 pub use event::disconnect::{Disconnect, DisconnectReason};
 pub use event::error::{EventError, PayloadError, Refusal};
@@ -82,6 +82,7 @@ pub mod bounds {
     pub use crate::contract::infer::{
         DescribeReplies, DescribedFunction, Emits, FallibleReply, Parameter, Parameters, Receiver, Returned, ValueReply,
     };
+    pub use crate::event::argument::LifecycleArgument;
     pub use crate::event::listener::ListenerOutput;
     pub use crate::event::reply::{Encode, Reply, ReplyError};
     #[doc(hidden)]

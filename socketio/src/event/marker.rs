@@ -18,7 +18,7 @@ pub enum Validated {}
 #[derive(Debug)]
 pub enum Context {}
 
-/// A lifecycle event. See [`LifecycleArgument`](crate::LifecycleArgument).
+/// A lifecycle event. See [`LifecycleArgument`](crate::bounds::LifecycleArgument).
 pub trait Lifecycle {}
 
 macro_rules! lifecycles {

@@ -21,7 +21,7 @@ const MAX_DEPTH: usize = 128;
 /// payload type, an argument of what is emitted, a reply, and what a client's answer is decoded as.
 ///
 /// Binary data of Socket.IO clients is [`Binary`](Self::Binary). In the JSON of plain WebSocket clients it is a string of standard
-/// base64, which no one can tell from other strings: there it is a [`String`](Self::String), and
+/// base64, which no one can tell from other strings: there it is a [`Text`](Self::Text), and
 /// [`to_binary`](Self::to_binary) decodes it. In the other direction, binary data reaches each client as its protocol has it.
 ///
 /// Values that are decoded are at most 128 levels deep. A number that is not finite is [`Null`](Self::Null).
@@ -54,7 +54,7 @@ pub enum AnyValue {
     /// A number.
     Number(Number),
     /// A string.
-    String(String),
+    Text(String),
     /// Binary data.
     Binary(Binary),
     /// An array.
@@ -98,7 +98,7 @@ impl AnyValue {
 
     /// The string, if it is one.
     pub fn as_str(&self) -> Option<&str> {
-        if let Self::String(text) = self { Some(text) } else { None }
+        if let Self::Text(text) = self { Some(text) } else { None }
     }
 
     /// The binary data, if it is some. See [`to_binary`](Self::to_binary) for that of plain WebSocket clients.
@@ -110,7 +110,7 @@ impl AnyValue {
     pub fn to_binary(&self) -> Option<Binary> {
         match self {
             Self::Binary(binary) => Some(binary.clone()),
-            Self::String(text) => STANDARD.decode(text).ok().map(Binary::from),
+            Self::Text(text) => STANDARD.decode(text).ok().map(Binary::from),
             _ => None,
         }
     }
@@ -146,7 +146,7 @@ impl AnyValue {
             Self::Binary(_) => true,
             Self::Array(elements) => elements.iter().any(Self::has_binary),
             Self::Object(fields) => fields.values().any(Self::has_binary),
-            Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_) => false,
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::Text(_) => false,
         }
     }
 
@@ -156,7 +156,7 @@ impl AnyValue {
             Self::Null => Value::Null,
             Self::Bool(value) => Value::Bool(value),
             Self::Number(number) => Value::Number(number),
-            Self::String(text) => Value::String(text),
+            Self::Text(text) => Value::String(text),
             Self::Binary(binary) => Value::String(STANDARD.encode(&*binary)),
             Self::Array(elements) => elements.into_iter().map(Self::into_json).collect(),
             Self::Object(fields) => fields.into_iter().map(|(name, value)| (name, value.into_json())).collect(),
@@ -188,7 +188,7 @@ impl From<Value> for AnyValue {
             Value::Null => Self::Null,
             Value::Bool(value) => Self::Bool(value),
             Value::Number(number) => Self::Number(number),
-            Value::String(text) => Self::String(text),
+            Value::String(text) => Self::Text(text),
             Value::Array(elements) => elements.into_iter().map(Self::from).collect(),
             Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, Self::from(value))).collect(),
         }
@@ -213,7 +213,7 @@ macro_rules! from {
 }
 
 from! {
-    bool: Bool, i32: Number, i64: Number, u32: Number, u64: Number, &str: String, String: String, Binary: Binary, Bytes: Binary,
+    bool: Bool, i32: Number, i64: Number, u32: Number, u64: Number, &str: Text, String: Text, Binary: Binary, Bytes: Binary,
     Vec<AnyValue>: Array, IndexMap<String, AnyValue>: Object,
 }
 
@@ -248,7 +248,7 @@ impl Serialize for AnyValue {
             Self::Null => serializer.serialize_unit(),
             Self::Bool(value) => serializer.serialize_bool(*value),
             Self::Number(number) => number.serialize(serializer),
-            Self::String(text) => serializer.serialize_str(text),
+            Self::Text(text) => serializer.serialize_str(text),
             Self::Binary(binary) => binary.serialize(serializer),
             Self::Array(elements) => serializer.collect_seq(elements),
             Self::Object(fields) => serializer.collect_map(fields),

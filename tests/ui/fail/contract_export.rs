@@ -18,9 +18,7 @@ contract! {
     Twice { "/" {} }
 }
 
-contract! {
-    Silent { "/" {} }
-}
+contract! { Silent { "/" {} } }
 
 fn documented<C: AsyncApiContract>() {}
 
