@@ -16,6 +16,7 @@ struct Greeted {
 }
 
 contract! {
+    #[export(typescript)]
     Greetings { "/" { emits [Greeted] } }
 }
 
@@ -97,6 +98,7 @@ mod shown {
     }
 
     contract! {
+        #[export(typescript)]
         pub(super) Chat { "/" { receives [message] emits [Delivered] } }
     }
 }
@@ -121,6 +123,7 @@ mod ids {
     }
 
     contract! {
+        #[export(asyncapi, typescript)]
         pub(super) Ids { "/" { receives [whoami] } }
     }
 }
@@ -160,10 +163,12 @@ mod clash {
     }
 
     contract! {
+        #[export(typescript)]
         pub(super) Clashing { "/" { emits [Same, other::Same] } }
     }
 
     contract! {
+        #[export(typescript)]
         pub(super) Reserved { "/" { emits [other::Failed] } }
     }
 }
@@ -228,6 +233,7 @@ mod blocks {
         }
 
         contract! {
+            #[export(typescript)]
             Blocks { "/" { emits [One, Two] } }
         }
         Blocks::typescript();
@@ -263,6 +269,7 @@ mod taken {
     }
 
     contract! {
+        #[export(typescript)]
         pub(super) Calls { "/" { receives [call] } }
     }
 }
@@ -302,6 +309,7 @@ mod order {
     parts! { Sixth sixth Second second Fifth fifth First first Fourth fourth Third third }
 
     contract! {
+        #[export(typescript)]
         pub(super) Ordered { "/" { emits [Whole] } }
     }
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use socketio::{
-    Args, Argument, Arguments, Binary, EventError, EventName, Handshake, Hub, PayloadError, RawArgs, Socket, State,
-    event, events, handlers,
+    AnyValue, Args, Argument, Arguments, Binary, EventError, EventName, Handshake, Hub, PayloadError, RawArgs, Socket,
+    State, event, events, handlers,
 };
 use socketio_tests::{Log, flavour, log, serve};
 use std::borrow::Cow;
@@ -94,6 +94,13 @@ fn binary(bytes: Binary, picture: Picture) -> Args<(Binary, Picture)> {
     Args((reversed.into(), picture))
 }
 
+/// Sends anything back, and says whether there is binary data in it.
+#[event("any")]
+fn any(first: AnyValue, second: Option<AnyValue>) -> Args<(AnyValue, AnyValue, bool)> {
+    let has_binary = first.has_binary();
+    Args((first, second.unwrap_or_default(), has_binary))
+}
+
 #[event("nothing")]
 fn nothing() {}
 
@@ -138,6 +145,7 @@ async fn server() -> (socketio_tests::Server, socketio_tests::Seen) {
         maybe,
         checked,
         binary,
+        any,
         nothing,
         fails,
         fallible,
@@ -212,6 +220,21 @@ async fn binary_travels_as_base64() {
     let answer = client.ask_all("binary", json!(["AQID", { "name": "dot", "parts": ["", "?"] }])).await;
     assert_eq!(answer["error"]["code"], "invalid_payload");
     assert_eq!(answer["error"]["path"], "parts[1]");
+}
+
+#[tokio::test]
+async fn anything_comes_back_as_it_was() {
+    let (server, _seen) = server().await;
+    let mut client = server.connect("ann").await;
+    for value in [json!(null), json!([1, -2, 1.5, "x", true]), json!({ "b": { "_placeholder": 1 }, "a": [[]] })] {
+        let answer = client.ask_all("any", json!([value, { "second": value }])).await;
+        assert_eq!(answer["args"], json!([value, { "second": value }, false]));
+    }
+    assert_eq!(client.ask_all("any", json!([1])).await["args"], json!([1, null, false]));
+    let deep = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+    let answer = client
+        .request(serde_json::from_str(&format!(r#"{{"event":"any","data":{},"id":1}}"#, deep(100))).expect("JSON"));
+    assert_eq!(answer.await["args"][0].to_string(), deep(100));
 }
 
 #[tokio::test]

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use socketio::testing::{Refused, TestError, settle};
 use socketio::{
-    Ack, AckError, Args, Binary, Disconnect, EmitError, EventError, Events, Frame, Handshake, Hub, HubBuilder,
-    RateLimit, Refusal, Socket, State, event, events,
+    Ack, AckError, AnyValue, Args, Binary, Disconnect, EmitError, EventError, Events, Frame, Handshake, Hub,
+    HubBuilder, RateLimit, Refusal, Socket, State, event, events,
 };
 use socketio_tests::in_process::{both, kinds};
 use socketio_tests::{Log, Seen, log};
@@ -176,6 +176,32 @@ async fn binary_data_both_ways() -> Result<(), TestError> {
     Ok(())
 }
 
+#[event("any")]
+fn any(value: AnyValue) -> AnyValue {
+    value
+}
+
+#[tokio::test(start_paused = true)]
+async fn anything_both_ways() -> Result<(), TestError> {
+    let hub = Hub::builder().events(events![any]).build().expect("a hub");
+    let sent: AnyValue =
+        [("name", "dot".into()), ("parts", AnyValue::from_iter([Binary::from(vec![0, 255])]))].into_iter().collect();
+    // A plain client's binary data is a string like any other.
+    for (mut client, is_binary) in both(&hub).await?.into_iter().zip([true, false]) {
+        let received = if is_binary { sent.clone() } else { sent.clone().into_json().into() };
+        assert_eq!(client.request::<AnyValue>("any", &sent).await?, received);
+        let socket = hub.socket(client.id()).expect("it is connected");
+        let asked = tokio::spawn(socket.emit_with_ack::<AnyValue>(("question", &sent, 1)).into_future());
+        let question = client.expect_event("question").await?;
+        assert_eq!(question.args().all::<AnyValue>()?, [received.clone(), 1.into()]);
+        question.answer(&sent)?;
+        let answer = asked.await.expect("no panic").expect("an answer");
+        assert_eq!(answer, received);
+        assert_eq!(answer["parts"][0].to_binary(), Some(vec![0, 255].into()));
+    }
+    Ok(())
+}
+
 #[tokio::test(start_paused = true)]
 async fn messages_that_are_no_events() -> Result<(), TestError> {
     let (hub, _seen) = hub();
@@ -328,6 +354,28 @@ async fn what_the_handshake_tells() -> Result<(), TestError> {
     Ok(())
 }
 
+#[event("secure")]
+fn secure(handshake: Handshake<'_>) -> (bool, bool) {
+    (handshake.is_secure(), handshake.is_cross_domain())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_as_secure_as_the_server_or_a_trusted_proxy_says() -> Result<(), TestError> {
+    for trust in [false, true] {
+        let hub = Hub::builder().events(events![secure]).trust_forwarded_proto(trust).keep_headers(["host"]);
+        let hub = hub.build().expect("a hub");
+        for client in kinds(&hub) {
+            let https = client.clone().header("x-forwarded-proto", "https").connect().await?;
+            assert_eq!(https.request::<(bool, bool)>("secure", &()).await?, (trust, false));
+            let http = client.clone().header("x-forwarded-proto", "http").secure(true).connect().await?;
+            assert_eq!(http.request::<(bool, bool)>("secure", &()).await?, (!trust, false));
+            let tls = client.secure(true).header("origin", "http://localhost").connect().await?;
+            assert_eq!(tls.request::<(bool, bool)>("secure", &()).await?, (true, true));
+        }
+    }
+    Ok(())
+}
+
 #[tokio::test(start_paused = true)]
 async fn clients_that_are_refused() -> Result<(), TestError> {
     let (builder, mut seen) = builder();
@@ -342,9 +390,19 @@ async fn clients_that_are_refused() -> Result<(), TestError> {
     let error = hub.test_client().auth("no object").connect().await.expect_err("refused");
     assert_eq!(error.to_string(), "the server refused the client with close code 1002");
 
-    let routes = hub.socketio().allow_request(|_| async { Err("not today") });
-    let error = hub.test_client().through(routes).connect().await.expect_err("refused");
-    assert_eq!(error.to_string(), "the server refused the client with status 400: not today");
+    let routes = hub.socketio().allow_request(|request| async move {
+        match request.query("day").as_deref() {
+            Some("a & b") => Ok(()),
+            day => Err(format!("not on {day:?}, {:?}", request.peer_addr())),
+        }
+    });
+    let client = hub.test_client().through(routes).peer_addr(([10, 0, 0, 1], 80).into());
+    let error = client.clone().query("day", "ü").connect().await.expect_err("refused");
+    let expected = r#"the server refused the client with status 400: not on Some("ü"), Some(10.0.0.1:80)"#;
+    assert_eq!(error.to_string(), expected);
+    drop(client.query("day", "a & b").connect().await?);
+    settle().await;
+    assert_eq!(seen.next().await, "transport close: the connection was cut");
     let mounted = Router::new().route("/chat/{room}", get(hub.websocket().protocols(["chat"])));
     let client = hub.test_client().plain().through(mounted).path("/chat/lobby");
     let error = client.clone().header("origin", "https://elsewhere.example").connect().await.expect_err("refused");

@@ -3,9 +3,10 @@
 use axum::extract::Request;
 use axum::middleware::{self, Next};
 use serde_json::{Value, json};
-use socketio::{EventName, EventPayload, Hub, SetIdError, Socket, event, events};
+use socketio::{EventName, EventPayload, Extension, Hub, SetIdError, Socket, State, event, events};
 use socketio_tests::stream::{self, Kind};
 use socketio_tests::{Client, Log, Server, flavour, log, serve, serve_router, soon};
+use std::time::{Duration, SystemTime};
 
 async fn connected(server: &Server, name: &str) -> (Client, Socket) {
     let mut client = server.connect(name).await;
@@ -73,6 +74,7 @@ async fn attributes_are_kept_under_names() {
     let snapshot = socket.attributes();
     socket.set_attribute("name", "Anna");
     assert_eq!(snapshot.get("name"), Some(&json!("Ann")));
+    assert_eq!(snapshot.iter().map(|(key, _)| key).collect::<Vec<_>>(), ["admin", "age", "height", "name", "tags"]);
     assert_eq!(socket.get_attribute("name"), Some(json!("Anna")));
     assert_eq!(socket.get_attribute("tags"), Some(json!(["a"])));
     assert_eq!(socket.get_string_attribute("name").as_deref(), Some("Anna"));
@@ -113,6 +115,8 @@ async fn a_socket_remembers_its_request() {
     let mut request = server.request("/ws/a%20b?room=x%20y&room=z");
     request.headers_mut().insert("cookie", "a=1; session=abc".parse().expect("a header"));
     request.headers_mut().insert("x-custom", "custom".parse().expect("a header"));
+    // What is kept has no more than milliseconds.
+    let before = SystemTime::now() - Duration::from_millis(1);
     let (mut client, _response) = server.handshake(request).await.expect("the server accepts");
     // There is none in memory.
     let address = if flavour().polls() { None } else { client.stream().local_addr() };
@@ -136,7 +140,10 @@ async fn a_socket_remembers_its_request() {
     assert_eq!(socket.handshake().path(), "/ws/a%20b");
     assert!(socket.handshake().query_string().starts_with("room=x%20y&room=z"));
     assert!(!flavour().is_plain() || socket.handshake().query_string().ends_with("room=z"));
-    assert_eq!((socket.namespace(), socket.hub().path()), ("/", "/"));
+    assert_eq!(socket.handshake().is_secure(), stream::kind() == Kind::Tls);
+    assert!(!socket.handshake().is_cross_domain());
+    assert!((before..=SystemTime::now()).contains(&socket.handshake().time()));
+    assert_eq!((socket.namespace(), socket.hub().root().path()), ("/", "/"));
 }
 
 #[tokio::test]
@@ -227,6 +234,37 @@ async fn pings_are_answered_and_pongs_heard() {
     let mut lines = [seen.next().await, seen.next().await, seen.next().await];
     lines.sort();
     assert_eq!(lines, ["ping \"and you?\" false", "pong \"are you there?\" false", &long]);
+}
+
+/// Whom the socket belongs to.
+#[derive(Clone)]
+struct Guest(String);
+
+#[event(connect)]
+fn greet(socket: &Socket) {
+    socket.insert_extension(Guest(socket.params("id").unwrap_or_default().to_owned()));
+}
+
+#[event("whoami")]
+async fn whoami(greeting: String, Extension(guest): Extension<Guest>) -> String {
+    format!("{greeting} {}", guest.0)
+}
+
+#[event(disconnect)]
+fn left(guest: Extension<Guest>, log: State<Log>) {
+    log.note(format_args!("{} left", guest.0.0));
+}
+
+#[tokio::test]
+async fn handlers_take_what_a_socket_was_given() {
+    let (log, mut seen) = log();
+    let hub = Hub::builder().state(log).events(events![greet, whoami, left]).build().expect("a hub");
+    let server = serve(hub).await;
+    let (mut ann, mut bob) = (server.connect("ann").await, server.connect("bob").await);
+    assert_eq!(ann.ask("whoami", "I am").await["data"], "I am ann");
+    assert_eq!(bob.ask("whoami", "I am").await["data"], "I am bob");
+    ann.close(1000, "").await;
+    seen.expect(&["ann left"]).await;
 }
 
 #[tokio::test]

@@ -55,6 +55,8 @@ struct Page<T> {
 contract! {
     /// Everything.
     #[derive(PartialEq)]
+    #[cfg_attr(all(), export(typescript))]
+    #[export(asyncapi)]
     pub(crate) Chat {
         /// For all.
         "/" {
@@ -83,5 +85,7 @@ fn main() -> Result<(), socketio::BuildError> {
     let _ = hub.broadcast(&Page { items: vec![1u8] });
     assert_eq!(hub.contract_violations(), []);
     assert!(Chat == Chat);
+    assert!(Chat::typescript().contains("interface ServerToClientEvents"));
+    assert_eq!(Chat::asyncapi(socketio::AsyncApiInfo::new("Chat", "1"))["asyncapi"], "3.0.0");
     Ok(())
 }
