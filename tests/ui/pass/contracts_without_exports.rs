@@ -2,7 +2,7 @@
 #![deny(warnings)]
 
 use serde::{Deserialize, Serialize};
-use socketio::{Args, Argument, Arguments, DescribedArguments, EventError, Hub, PayloadError, Valid};
+use socketio::{Args, Argument, Arguments, DescribedArguments, EventError, Extension, Hub, PayloadError, Valid};
 use socketio::{contract, event, events, handlers};
 
 #[derive(Deserialize)]
@@ -21,8 +21,11 @@ struct Receipt {
     length: usize,
 }
 
+#[derive(Clone)]
+struct User;
+
 #[event("message")]
-fn message(message: Message, more: Option<Message>) -> Receipt {
+fn message(message: Message, Extension(User): Extension<User>, more: Option<Message>) -> Receipt {
     Receipt { length: message.text.len() + more.map_or(0, |more| more.text.len()) }
 }
 
