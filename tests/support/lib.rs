@@ -40,6 +40,24 @@ pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     waited.unwrap_or_else(|_| panic!("no {what} came"))
 }
 
+/// Checks that each file of a test program is a module of it: one that is forgotten is never compiled.
+///
+/// # Panics
+///
+/// A file in the directory, or in one below it, is not declared in the program's `main.rs`.
+pub fn assert_modules(main: &str, directory: &str) {
+    for entry in std::fs::read_dir(directory).expect("the program's directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            assert_modules(main, &path.to_string_lossy());
+        } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("main.rs") {
+            let declaration = format!("mod {};", path.file_stem().expect("a name").display());
+            let is_declared = main.lines().any(|line| line.trim().trim_start_matches("pub ") == declaration);
+            assert!(is_declared, "`{}` is missing in main.rs: {}", declaration, path.display());
+        }
+    }
+}
+
 /// A server, reached as the [`stream`] of this run says.
 #[derive(Clone, Debug)]
 pub struct Server {
