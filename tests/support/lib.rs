@@ -12,7 +12,7 @@ use ::socketio::{Hub, MsgpackParser, WebSocketRoute};
 use axum::Router;
 use axum::routing::get;
 pub use client::{Channel, Client};
-pub use flavour::{Flavour, flavour};
+pub use flavour::{Flavour, flavour, json_only, plain_only, websocket_only};
 use http::Uri;
 use socketio::polling::Polling;
 use std::fmt::Display;
@@ -76,16 +76,25 @@ pub async fn serve(hub: Hub) -> Server {
         Flavour::Polling | Flavour::SocketIo => routes.into(),
         Flavour::Msgpack => routes.parser(MsgpackParser).into(),
     };
-    Server { flavour: flavour(), ..serve_router(hub, app).await }
+    Server { hub, door: Door::serve(app).await, flavour: flavour() }
 }
 
-/// Serves a route at `/ws/{id}`, to plain WebSocket clients in every run.
+/// Serves a route at `/ws/{id}`, to plain WebSocket clients.
+///
+/// # Panics
+///
+/// This run has other clients: the test is [`plain_only`].
 pub async fn serve_route(hub: Hub, route: WebSocketRoute) -> Server {
     serve_router(hub, Router::new().route("/ws/{id}", get(route))).await
 }
 
-/// Serves an application of the test's own, to plain WebSocket clients in every run.
+/// Serves an application of the test's own, to plain WebSocket clients.
+///
+/// # Panics
+///
+/// This run has other clients: the test is [`plain_only`].
 pub async fn serve_router(hub: Hub, app: Router) -> Server {
+    plain_only();
     Server { hub, door: Door::serve(app).await, flavour: Flavour::Plain }
 }
 

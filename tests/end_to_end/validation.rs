@@ -219,17 +219,21 @@ async fn a_payload_may_be_missing_or_be_the_handlers_own_matter() {
     }
 }
 
-#[tokio::test]
-async fn a_hub_without_the_context_of_rules_can_not_be_built() {
-    let error = Hub::builder().events(events![order]).build().expect_err("there is no `Most`");
-    assert!(matches!(error, BuildError::MissingState { event: "order", state } if state.ends_with("Most")));
-    Hub::builder().events(events![profile]).build().expect("rules without a context need nothing");
-}
+mod no_clients {
+    use super::*;
 
-#[test]
-fn handlers_can_be_called_by_hand() {
-    let user = Valid::new(User { age: 20 }, &()).expect("old enough");
-    assert_eq!(optional(Some(user)), Some(20));
-    let error = Valid::new(User { age: 7 }, &()).expect_err("too young");
-    assert_eq!((error.path(), error.message()), (Some("age"), "lower than 18"));
+    #[tokio::test]
+    async fn a_hub_without_the_context_of_rules_can_not_be_built() {
+        let error = Hub::builder().events(events![order]).build().expect_err("there is no `Most`");
+        assert!(matches!(error, BuildError::MissingState { event: "order", state } if state.ends_with("Most")));
+        Hub::builder().events(events![profile]).build().expect("rules without a context need nothing");
+    }
+
+    #[test]
+    fn handlers_can_be_called_by_hand() {
+        let user = Valid::new(User { age: 20 }, &()).expect("old enough");
+        assert_eq!(optional(Some(user)), Some(20));
+        let error = Valid::new(User { age: 7 }, &()).expect_err("too young");
+        assert_eq!((error.path(), error.message()), (Some("age"), "lower than 18"));
+    }
 }

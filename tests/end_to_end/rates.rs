@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use socketio::{Builder, EventError, Frame, Hub, RateLimit, Socket, State, event, events};
-use socketio_tests::{Client, Log, Seen, Server, flavour, log, serve, soon};
+use socketio_tests::{Client, Log, Seen, Server, flavour, log, plain_only, serve, soon};
 
 #[event("say")]
 fn say(words: Value) -> Value {
@@ -146,33 +146,6 @@ async fn a_client_that_waits_is_heard_again() {
     seen.expect(&["error: rate_limited in say"]).await;
 }
 
-#[tokio::test]
-async fn raw_messages_are_limited_too() {
-    // Plain WebSocket clients alone send raw messages.
-    if !flavour().is_plain() {
-        return;
-    }
-    let (log, mut seen) = log();
-    let builder = Hub::builder().state(log).events(events![say, message, error]);
-    let limited = builder.rate_limit(RateLimit::per_hour(4)).rate_limit_event("message", RateLimit::per_hour(2));
-    let server = serve(limited.build().expect("a hub")).await;
-    let mut client = server.connect("ann").await;
-    client.send("one").await;
-    client.send_binary(b"two".to_vec()).await;
-    client.send("three").await;
-    client.send_binary(b"four".to_vec()).await;
-    seen.expect(&["message: one", "message: two", "error: rate_limited in message"]).await;
-    // An event counts once, though it is heard as a message as well; the third is heard as neither.
-    let say = |number| json!({ "event": "say", "data": number, "id": number });
-    for number in [5, 6] {
-        assert_eq!(client.request(say(number)).await["data"], number);
-        seen.expect(&[&format!("message: {}", say(number))]).await;
-    }
-    assert_limited(client.request(say(7)).await, HOUR);
-    seen.expect(&["error: rate_limited in say"]).await;
-    seen.expect_nothing();
-}
-
 async fn answer_questions(client: &mut Client) {
     for number in 0..3 {
         let question = client.json().await;
@@ -218,5 +191,34 @@ async fn of_several_limits_on_one_event_the_last_counts_and_namespaces_have_thei
     seen.expect(&["typing", "typing", "error: rate_limited in typing"]).await;
     for number in 0..3 {
         assert_eq!(client.ask("say", number).await["data"], number);
+    }
+}
+
+mod plain_only {
+    use super::*;
+
+    #[tokio::test]
+    async fn raw_messages_are_limited_too() {
+        // Plain WebSocket clients alone send raw messages.
+        plain_only();
+        let (log, mut seen) = log();
+        let builder = Hub::builder().state(log).events(events![say, message, error]);
+        let limited = builder.rate_limit(RateLimit::per_hour(4)).rate_limit_event("message", RateLimit::per_hour(2));
+        let server = serve(limited.build().expect("a hub")).await;
+        let mut client = server.connect("ann").await;
+        client.send("one").await;
+        client.send_binary(b"two".to_vec()).await;
+        client.send("three").await;
+        client.send_binary(b"four".to_vec()).await;
+        seen.expect(&["message: one", "message: two", "error: rate_limited in message"]).await;
+        // An event counts once, though it is heard as a message as well; the third is heard as neither.
+        let say = |number| json!({ "event": "say", "data": number, "id": number });
+        for number in [5, 6] {
+            assert_eq!(client.request(say(number)).await["data"], number);
+            seen.expect(&[&format!("message: {}", say(number))]).await;
+        }
+        assert_limited(client.request(say(7)).await, HOUR);
+        seen.expect(&["error: rate_limited in say"]).await;
+        seen.expect_nothing();
     }
 }

@@ -5,7 +5,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 use socketio::{Binary, EventError, Hub, Socket, State, event, events};
-use socketio_tests::{Flavour, Log, Seen, Server, flavour, log, serve};
+use socketio_tests::{Flavour, Log, Seen, Server, flavour, json_only, log, plain_only, serve};
 use std::collections::HashMap;
 
 #[derive(Debug, Deserialize)]
@@ -188,99 +188,6 @@ async fn a_wrong_type_at_any_depth_is_told_with_its_path_and_without_names_of_ou
 }
 
 #[tokio::test]
-async fn texts_that_are_no_envelopes_are_messages() {
-    // Others have no envelopes.
-    if !flavour().is_plain() {
-        return;
-    }
-    let (server, mut seen) = server().await;
-    let (log, mut messages) = log();
-    server.hub.on("message", move |payload| log.note(String::from_utf8_lossy(&payload.data)));
-    let mut client = server.connect("ann").await;
-    let deep = "[".repeat(100_000);
-    let nested = format!(r#"{{"x":{}}}"#, "[".repeat(100_000) + &"]".repeat(100_000));
-    for text in [
-        "",
-        " ",
-        "no json",
-        "{",
-        "}",
-        "{}",
-        "[]",
-        "null",
-        "1",
-        "\"event\"",
-        "\u{feff}{\"event\":\"text\",\"data\":\"x\"}",
-        r#"["text","x"]"#,
-        r#"{"event":""}"#,
-        r#"{"event":null,"id":1}"#,
-        r#"{"event":5,"id":1}"#,
-        r#"{"event":["text"],"id":1}"#,
-        r#"{"Event":"text","id":1}"#,
-        r#"{"event":"text","args":"x","id":1}"#,
-        r#"{"event":"text","data":"x","id":1"#,
-        r#"{"event":"text","data":"x","id":1}}"#,
-        r#"{"event":"text","data":"\x","id":1}"#,
-        r#"{"event":"\ud800","id":1}"#,
-        r#"{"event":"text","data":0x1,"id":1}"#,
-        r#"{"event":"text","data":NaN,"id":1}"#,
-        r#"{"id":1,"data":2}"#,
-        r#"{"id":99999999999999999999999999,"data":2}"#,
-        r#"{"data":2}"#,
-        &deep,
-        &nested,
-    ] {
-        client.send(text).await;
-        assert_eq!(messages.next().await, text);
-    }
-    client.send_binary(br#"{"event":"text","data":"x","id":1}"#.to_vec()).await;
-    assert_eq!(messages.next().await, r#"{"event":"text","data":"x","id":1}"#);
-    assert_eq!(client.ask("text", "x").await["data"], 1);
-    seen.expect_nothing();
-}
-
-#[tokio::test]
-async fn extreme_values_are_answered() {
-    // They are written as JSON.
-    if flavour() == Flavour::Msgpack {
-        return;
-    }
-    let (server, _seen) = server().await;
-    let mut client = server.connect("ann").await;
-    let deep = "[".repeat(100_000) + &"]".repeat(100_000);
-    let objects = r#"{"a":"#.repeat(50_000) + "1" + &"}".repeat(50_000);
-    for (event, data, message) in [
-        ("number", "1e400", Some("number out of range")),
-        ("number", "99999999999999999999999999", Some("invalid type: floating point `1e+26`, expected i64")),
-        ("number", "9223372036854775808", Some("invalid value: integer `9223372036854775808`, expected i64")),
-        ("number", "1.0", Some("invalid type: floating point `1.0`, expected i64")),
-        ("number", "-9223372036854775808", None),
-        ("float", "1e400", Some("number out of range")),
-        ("float", "-1e-400", None),
-        ("float", "123456789012345678901234567890", None),
-        ("any", &deep, Some("nested too deeply")),
-        ("any", &objects, Some("nested too deeply")),
-        ("number", &deep, Some("nested too deeply")),
-        ("text", r#""\ud800""#, Some("unexpected end of hex escape")),
-        ("text", r#""\ud800\u0041""#, Some("lone leading surrogate in hex escape")),
-        ("text", r#""\udc00""#, Some("lone leading surrogate in hex escape")),
-        ("text", r#""\u0000""#, None),
-        ("text", r#""\ud83d\ude00""#, None),
-        ("borrowed", r#""plain""#, None),
-    ] {
-        client.send(format!(r#"{{"event":"{event}","data":{data},"id":7}}"#)).await;
-        let answer = client.json().await;
-        let short = &data[..data.len().min(40)];
-        assert_eq!(answer["id"], 7);
-        assert_eq!(answer["error"]["message"].as_str(), message, "{event} {short}: {answer}");
-        let code = message.map(|_| "invalid_payload");
-        assert_eq!(answer["error"]["code"].as_str(), code, "{event} {short}: {answer}");
-    }
-    let escaped = client.ask("borrowed", "with \"escape").await;
-    assert_eq!(escaped["error"]["code"], "invalid_payload");
-}
-
-#[tokio::test]
 async fn strings_of_every_size_up_to_the_limit() {
     let (server, _seen) = server().await;
     let mut client = server.connect("ann").await;
@@ -289,38 +196,6 @@ async fn strings_of_every_size_up_to_the_limit() {
         assert_eq!(client.ask("text", "x".repeat(length)).await["data"], length);
     }
     assert_eq!(client.ask("text", "é\"\\\n".repeat(10_000)).await["data"], 50_000);
-}
-
-#[tokio::test]
-async fn of_keys_that_occur_twice_the_last_counts_in_an_envelope_and_none_in_a_payload() {
-    // Others have no envelopes.
-    if !flavour().is_plain() {
-        return;
-    }
-    let (server, _seen) = server().await;
-    let mut client = server.connect("ann").await;
-    client.send(r#"{"event":"none","id":1,"data":"x","event":"text","id":2,"data":"xyz"}"#).await;
-    assert_eq!(client.json().await, json!({ "id": 2, "data": 3 }));
-    client.send(r#"{"event":"profile","id":1,"data":{"name":"x","name":"y","age":1}}"#).await;
-    let error = client.json().await["error"].take();
-    assert_eq!((&error["code"], &error["message"]), (&json!("invalid_payload"), &json!("duplicate field `name`")));
-}
-
-#[tokio::test]
-async fn ids_that_are_none_ask_for_no_answer() {
-    // Others have no envelopes, and ids are numbers.
-    if !flavour().is_plain() {
-        return;
-    }
-    let (server, _seen) = server().await;
-    let mut client = server.connect("ann").await;
-    for id in ["null", "true", "{}", "[]"] {
-        client.send(format!(r#"{{"event":"text","data":"x","id":{id}}}"#)).await;
-    }
-    for id in ["1e400", "-0", "\"\\ud800\"", "\"\"", "123456789012345678901234567890"] {
-        client.send(format!(r#"{{"event":"text","data":"x","id":{id}}}"#)).await;
-        assert_eq!(client.text().await, format!(r#"{{"id":{id},"data":1}}"#));
-    }
 }
 
 #[tokio::test]
@@ -357,39 +232,162 @@ impl Dice {
     }
 }
 
-#[tokio::test]
-async fn mutilated_envelopes_end_no_connection() {
-    // Others have no envelopes.
-    if !flavour().is_plain() {
-        return;
+mod plain_only {
+    use super::*;
+
+    #[tokio::test]
+    async fn texts_that_are_no_envelopes_are_messages() {
+        // Others have no envelopes.
+        plain_only();
+        let (server, mut seen) = server().await;
+        let (log, mut messages) = log();
+        server.hub.on("message", move |payload| log.note(String::from_utf8_lossy(&payload.data)));
+        let mut client = server.connect("ann").await;
+        let deep = "[".repeat(100_000);
+        let nested = format!(r#"{{"x":{}}}"#, "[".repeat(100_000) + &"]".repeat(100_000));
+        for text in [
+            "",
+            " ",
+            "no json",
+            "{",
+            "}",
+            "{}",
+            "[]",
+            "null",
+            "1",
+            "\"event\"",
+            "\u{feff}{\"event\":\"text\",\"data\":\"x\"}",
+            r#"["text","x"]"#,
+            r#"{"event":""}"#,
+            r#"{"event":null,"id":1}"#,
+            r#"{"event":5,"id":1}"#,
+            r#"{"event":["text"],"id":1}"#,
+            r#"{"Event":"text","id":1}"#,
+            r#"{"event":"text","args":"x","id":1}"#,
+            r#"{"event":"text","data":"x","id":1"#,
+            r#"{"event":"text","data":"x","id":1}}"#,
+            r#"{"event":"text","data":"\x","id":1}"#,
+            r#"{"event":"\ud800","id":1}"#,
+            r#"{"event":"text","data":0x1,"id":1}"#,
+            r#"{"event":"text","data":NaN,"id":1}"#,
+            r#"{"id":1,"data":2}"#,
+            r#"{"id":99999999999999999999999999,"data":2}"#,
+            r#"{"data":2}"#,
+            &deep,
+            &nested,
+        ] {
+            client.send(text).await;
+            assert_eq!(messages.next().await, text);
+        }
+        client.send_binary(br#"{"event":"text","data":"x","id":1}"#.to_vec()).await;
+        assert_eq!(messages.next().await, r#"{"event":"text","data":"x","id":1}"#);
+        assert_eq!(client.ask("text", "x").await["data"], 1);
+        seen.expect_nothing();
     }
-    let (server, _seen) = server().await;
-    let mut client = server.connect("ann").await;
-    let seeds = [
-        json!({ "event": "profile", "data": { "name": "x", "age": 1, "picture": "AQID" }, "id": 1 }).to_string(),
-        json!({ "event": "text", "args": ["\u{1F600} \"x\"", [1.5e10, null]], "id": "a" }).to_string(),
-        json!({ "id": 0, "error": { "code": "x" }, "data": [true] }).to_string(),
-    ];
-    let alphabet: Vec<char> = "{}[]\",:\\0e-.ud8\u{0}é \u{1F600}".chars().collect();
-    let mut dice = Dice(1);
-    for round in 0..3_000 {
-        let mut text: Vec<char> = seeds[round % seeds.len()].chars().collect();
-        for _ in 0..=dice.below(4) {
-            if text.len() < 2 {
-                break;
+
+    #[tokio::test]
+    async fn of_keys_that_occur_twice_the_last_counts_in_an_envelope_and_none_in_a_payload() {
+        // Others have no envelopes.
+        plain_only();
+        let (server, _seen) = server().await;
+        let mut client = server.connect("ann").await;
+        client.send(r#"{"event":"none","id":1,"data":"x","event":"text","id":2,"data":"xyz"}"#).await;
+        assert_eq!(client.json().await, json!({ "id": 2, "data": 3 }));
+        client.send(r#"{"event":"profile","id":1,"data":{"name":"x","name":"y","age":1}}"#).await;
+        let error = client.json().await["error"].take();
+        assert_eq!((&error["code"], &error["message"]), (&json!("invalid_payload"), &json!("duplicate field `name`")));
+    }
+
+    #[tokio::test]
+    async fn ids_that_are_none_ask_for_no_answer() {
+        // Others have no envelopes, and ids are numbers.
+        plain_only();
+        let (server, _seen) = server().await;
+        let mut client = server.connect("ann").await;
+        for id in ["null", "true", "{}", "[]"] {
+            client.send(format!(r#"{{"event":"text","data":"x","id":{id}}}"#)).await;
+        }
+        for id in ["1e400", "-0", "\"\\ud800\"", "\"\"", "123456789012345678901234567890"] {
+            client.send(format!(r#"{{"event":"text","data":"x","id":{id}}}"#)).await;
+            assert_eq!(client.text().await, format!(r#"{{"id":{id},"data":1}}"#));
+        }
+    }
+
+    #[tokio::test]
+    async fn mutilated_envelopes_end_no_connection() {
+        // Others have no envelopes.
+        plain_only();
+        let (server, _seen) = server().await;
+        let mut client = server.connect("ann").await;
+        let seeds = [
+            json!({ "event": "profile", "data": { "name": "x", "age": 1, "picture": "AQID" }, "id": 1 }).to_string(),
+            json!({ "event": "text", "args": ["\u{1F600} \"x\"", [1.5e10, null]], "id": "a" }).to_string(),
+            json!({ "id": 0, "error": { "code": "x" }, "data": [true] }).to_string(),
+        ];
+        let alphabet: Vec<char> = "{}[]\",:\\0e-.ud8\u{0}é \u{1F600}".chars().collect();
+        let mut dice = Dice(1);
+        for round in 0..3_000 {
+            let mut text: Vec<char> = seeds[round % seeds.len()].chars().collect();
+            for _ in 0..=dice.below(4) {
+                if text.len() < 2 {
+                    break;
+                }
+                let (at, with) = (dice.below(text.len()), alphabet[dice.below(alphabet.len())]);
+                match dice.below(4) {
+                    0 => text[at] = with,
+                    1 => text.insert(at, with),
+                    2 => drop(text.remove(at)),
+                    _ => text.truncate(at.max(1)),
+                }
             }
-            let (at, with) = (dice.below(text.len()), alphabet[dice.below(alphabet.len())]);
-            match dice.below(4) {
-                0 => text[at] = with,
-                1 => text.insert(at, with),
-                2 => drop(text.remove(at)),
-                _ => text.truncate(at.max(1)),
+            client.send(text.into_iter().collect::<String>()).await;
+            if round % 100 == 0 {
+                assert_eq!(client.ask("text", "x").await["data"], 1);
             }
         }
-        client.send(text.into_iter().collect::<String>()).await;
-        if round % 100 == 0 {
-            assert_eq!(client.ask("text", "x").await["data"], 1);
-        }
+        assert_eq!(client.ask("text", "x").await["data"], 1);
     }
-    assert_eq!(client.ask("text", "x").await["data"], 1);
+}
+
+mod json_only {
+    use super::*;
+
+    #[tokio::test]
+    async fn extreme_values_are_answered() {
+        // They are written as JSON.
+        json_only();
+        let (server, _seen) = server().await;
+        let mut client = server.connect("ann").await;
+        let deep = "[".repeat(100_000) + &"]".repeat(100_000);
+        let objects = r#"{"a":"#.repeat(50_000) + "1" + &"}".repeat(50_000);
+        for (event, data, message) in [
+            ("number", "1e400", Some("number out of range")),
+            ("number", "99999999999999999999999999", Some("invalid type: floating point `1e+26`, expected i64")),
+            ("number", "9223372036854775808", Some("invalid value: integer `9223372036854775808`, expected i64")),
+            ("number", "1.0", Some("invalid type: floating point `1.0`, expected i64")),
+            ("number", "-9223372036854775808", None),
+            ("float", "1e400", Some("number out of range")),
+            ("float", "-1e-400", None),
+            ("float", "123456789012345678901234567890", None),
+            ("any", &deep, Some("nested too deeply")),
+            ("any", &objects, Some("nested too deeply")),
+            ("number", &deep, Some("nested too deeply")),
+            ("text", r#""\ud800""#, Some("unexpected end of hex escape")),
+            ("text", r#""\ud800\u0041""#, Some("lone leading surrogate in hex escape")),
+            ("text", r#""\udc00""#, Some("lone leading surrogate in hex escape")),
+            ("text", r#""\u0000""#, None),
+            ("text", r#""\ud83d\ude00""#, None),
+            ("borrowed", r#""plain""#, None),
+        ] {
+            client.send(format!(r#"{{"event":"{event}","data":{data},"id":7}}"#)).await;
+            let answer = client.json().await;
+            let short = &data[..data.len().min(40)];
+            assert_eq!(answer["id"], 7);
+            assert_eq!(answer["error"]["message"].as_str(), message, "{event} {short}: {answer}");
+            let code = message.map(|_| "invalid_payload");
+            assert_eq!(answer["error"]["code"].as_str(), code, "{event} {short}: {answer}");
+        }
+        let escaped = client.ask("borrowed", "with \"escape").await;
+        assert_eq!(escaped["error"]["code"], "invalid_payload");
+    }
 }

@@ -263,21 +263,28 @@ async fn a_panic_while_connecting_refuses_the_connection() {
     let hub = Hub::builder().state(log).events(events![connect, failed]).build().expect("a hub");
     let server = serve(hub).await;
     assert_refused(&server, &mut seen).await;
+}
 
-    let (hub, _log, mut seen) = self::hub();
-    let route = hub.websocket().on_open(|socket| -> () {
-        let _ = socket.emit("never sent");
-        panic!("a secret of the server")
-    });
-    let server = serve_route(hub, route).await;
-    assert_refused(&server, &mut seen).await;
+mod plain_only {
+    use super::*;
 
-    let (hub, _log, mut seen) = self::hub();
-    let route = hub.websocket().on_open(|socket| async move {
-        tokio::task::yield_now().await;
-        let _ = socket.emit("never sent");
-        panic!("a secret of the server")
-    });
-    let server = serve_route(hub, route).await;
-    assert_refused(&server, &mut seen).await;
+    #[tokio::test]
+    async fn a_panic_in_on_open_refuses_the_connection() {
+        let (sync, _log, mut seen) = hub();
+        let route = sync.websocket().on_open(|socket| -> () {
+            let _ = socket.emit("never sent");
+            panic!("a secret of the server")
+        });
+        let server = serve_route(sync, route).await;
+        assert_refused(&server, &mut seen).await;
+
+        let (later, _log, mut seen) = hub();
+        let route = later.websocket().on_open(|socket| async move {
+            tokio::task::yield_now().await;
+            let _ = socket.emit("never sent");
+            panic!("a secret of the server")
+        });
+        let server = serve_route(later, route).await;
+        assert_refused(&server, &mut seen).await;
+    }
 }

@@ -1,6 +1,6 @@
 //! The TypeScript of contracts, and the file that it is exported into.
 
-#[path = "contract/server.rs"]
+#[path = "../contract/server.rs"]
 mod server;
 
 use schemars::JsonSchema;
@@ -103,7 +103,7 @@ mod shown {
 
 #[test]
 fn the_readme_shows_what_is_exported() {
-    let readme = include_str!("../README.md");
+    let readme = include_str!("../../README.md");
     let shown = readme.split("```ts\n").find(|block| block.contains("interface ServerToClientEvents")).unwrap();
     let shown = shown.split("```").next().unwrap();
     let exported = shown::Chat::typescript();

@@ -3,12 +3,17 @@
 
 use futures_util::{SinkExt, StreamExt};
 use socketio::{EventPayload, Hub, Socket};
-use socketio_tests::{Client, Seen, Server, log, serve, serve_route, soon};
+use socketio_tests::{Client, Seen, Server, log, serve_route, soon, websocket_only};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::interval;
 use tokio_tungstenite::tungstenite::Message;
+
+async fn serve(hub: Hub) -> Server {
+    websocket_only();
+    socketio_tests::serve(hub).await
+}
 
 /// More than the kernel's buffers of both sides take.
 const LARGE: usize = 7;
@@ -95,31 +100,6 @@ async fn a_ping_during_a_download_is_answered_behind_it() {
             end => panic!("{end:?} after {large} messages"),
         }
     }
-}
-
-#[tokio::test]
-async fn a_listener_that_keeps_its_socket_goes_with_it() {
-    let held = Arc::new(());
-    let weak = Arc::downgrade(&held);
-    let hub = Hub::builder().build().expect("a hub");
-    let route = hub.websocket().on_open(move |socket: Socket| {
-        let (own, held) = (socket.clone(), Arc::clone(&held));
-        socket.on("hello", move |_| {
-            let _ = (&held, own.emit("hello"));
-        });
-    });
-    let server = serve_route(hub, route).await;
-    let mut client = server.connect("a").await;
-    client.send(r#"{"event":"hello"}"#).await;
-    client.next().await.expect("an answer");
-    assert_eq!(weak.strong_count(), 2);
-    drop(client);
-    let gone = async {
-        while weak.strong_count() != 1 {
-            tokio::task::yield_now().await;
-        }
-    };
-    soon("end of the listener", gone).await;
 }
 
 /// A hub that pings often, and what it says of the end of its one client.
@@ -211,4 +191,33 @@ async fn times_may_be_as_long_as_they_like() {
     assert_eq!(client.ask("nothing", 1).await["error"]["code"], "unknown_event");
     connected(&server).await.close();
     assert!(rest(&mut client).await.last().is_some_and(Message::is_close));
+}
+
+mod plain_only {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_listener_that_keeps_its_socket_goes_with_it() {
+        let held = Arc::new(());
+        let weak = Arc::downgrade(&held);
+        let hub = Hub::builder().build().expect("a hub");
+        let route = hub.websocket().on_open(move |socket: Socket| {
+            let (own, held) = (socket.clone(), Arc::clone(&held));
+            socket.on("hello", move |_| {
+                let _ = (&held, own.emit("hello"));
+            });
+        });
+        let server = serve_route(hub, route).await;
+        let mut client = server.connect("a").await;
+        client.send(r#"{"event":"hello"}"#).await;
+        client.next().await.expect("an answer");
+        assert_eq!(weak.strong_count(), 2);
+        drop(client);
+        let gone = async {
+            while weak.strong_count() != 1 {
+                tokio::task::yield_now().await;
+            }
+        };
+        soon("end of the listener", gone).await;
+    }
 }

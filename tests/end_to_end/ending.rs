@@ -4,7 +4,7 @@ use futures_util::SinkExt;
 use serde_json::json;
 use socketio::{Builder, Disconnect, EventError, Hub, Socket, State, event, events};
 use socketio_tests::stream::{self, Kind};
-use socketio_tests::{Log, Seen, Server, flavour, log, masked_frame, serve, soon};
+use socketio_tests::{Log, Seen, Server, flavour, log, masked_frame, plain_only, serve, soon, websocket_only};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::tungstenite::Message;
@@ -118,60 +118,6 @@ async fn closed_by_the_client_without_a_code() {
 }
 
 #[tokio::test]
-async fn closed_by_the_client_with_a_code_of_its_own() {
-    // There are no codes without close frames.
-    if flavour().polls() {
-        return;
-    }
-    let (server, mut seen) = server().await;
-    let mut client = server.connect("ann").await;
-    client.close(4001, "tired").await;
-    assert_eq!(client.closed().await, Some((4001, "tired".to_owned())));
-    let disconnect = "disconnect: transport close, 4001, \"tired\"";
-    seen.expect(&["connect", "disconnecting: transport close", disconnect]).await;
-    seen.expect(&["heard: transport close, transport close", "error: transport close"]).await;
-    expect_no_more(&server, &mut seen).await;
-}
-
-#[tokio::test]
-async fn cut_without_a_close_frame() {
-    // Who polls has no one connection that could be cut behind a message.
-    if flavour().polls() {
-        return;
-    }
-    let (server, mut seen) = server().await;
-    let mut client = server.connect("ann").await;
-    client.emit("said", "last").await;
-    drop(client);
-    let cut = flavour().cut();
-    seen.expect(&["connect", "said last", &format!("disconnecting: {cut}")]).await;
-    seen.expect(&[&format!("disconnect: {cut}, no code, \"the connection was cut\"")]).await;
-    seen.expect(&[&format!("heard: {cut}, {cut}"), &format!("error: {cut}")]).await;
-    expect_no_more(&server, &mut seen).await;
-}
-
-#[tokio::test]
-async fn reset_by_the_client() {
-    // To Engine.IO, a reset is a cut like any other.
-    if !flavour().is_plain() {
-        return;
-    }
-    let (server, mut seen) = server().await;
-    let mut client = server.connect("ann").await;
-    seen.expect(&["connect"]).await;
-    server.hub.broadcast("never read").expect("sent");
-    soon("message", client.stream().arrived()).await;
-    // What is not read makes a reset of the end.
-    drop(client);
-    seen.expect(&["disconnecting: transport error"]).await;
-    let line = seen.next().await;
-    let how = if stream::kind() == Kind::Memory { "cut" } else { "reset" };
-    assert!(line.starts_with("disconnect: transport error, no code, \"") && line.contains(how), "{line}");
-    seen.expect(&["heard: transport error, transport error", "error: transport error"]).await;
-    expect_no_more(&server, &mut seen).await;
-}
-
-#[tokio::test]
 async fn closed_by_this_server() {
     for (how, reason, code, text) in [
         ("close", "forced close", 1000, ""),
@@ -250,19 +196,6 @@ async fn a_client_whose_outbox_overflows() {
 }
 
 #[tokio::test]
-async fn a_long_reason_is_cut() {
-    // Socket.IO clients are sent away from their namespaces, without a reason.
-    if !flavour().is_plain() {
-        return;
-    }
-    let (server, mut seen) = server().await;
-    let mut client = server.connect("ann").await;
-    seen.expect(&["connect"]).await;
-    server.hub.sockets()[0].close_with(4000, "ä".repeat(100));
-    assert_eq!(client.closed().await, Some((4000, "ä".repeat(61))));
-}
-
-#[tokio::test]
 async fn everything_queued_arrives_even_if_it_is_more_than_the_kernel_takes_at_once() {
     let (server, mut seen) = server().await;
     let mut client = server.connect("ann").await;
@@ -299,64 +232,6 @@ async fn a_client_that_does_not_answer_a_close_is_not_waited_for_long() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_too_large() {
-    // A request that brings too much is answered with a status, and the session goes on.
-    if flavour().polls() {
-        return;
-    }
-    let (builder, log, mut seen) = hub();
-    let server = server_of(builder.max_payload(1000), log).await;
-    for fragments in [false, true] {
-        let mut client = server.connect("ann").await;
-        client.emit("said", "x".repeat(900)).await;
-        seen.expect(&["connect", &format!("said {}", "x".repeat(900))]).await;
-        if fragments {
-            for first_byte in [0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x80] {
-                let frame = masked_frame(first_byte, &[b'x'; 120]);
-                client.stream().write_all(&frame).await.expect("sent");
-            }
-        } else {
-            client.send("x".repeat(1001)).await;
-        }
-        assert_eq!(client.closed().await.map(|(code, _)| code), Some(1009));
-        seen.expect(&["disconnecting: payload too large"]).await;
-        assert!(seen.next().await.starts_with("disconnect: payload too large, 1009, "));
-        seen.expect(&["heard: payload too large, payload too large", "error: payload too large"]).await;
-    }
-    expect_no_more(&server, &mut seen).await;
-}
-
-#[tokio::test]
-async fn bytes_that_break_the_protocol() {
-    // There are no frames.
-    if flavour().polls() {
-        return;
-    }
-    let text = |payload: &[u8]| masked_frame(0x81, payload);
-    let (server, mut seen) = server().await;
-    for (bytes, code) in [
-        (text(b"\xff\xfe"), 1007),
-        (text(b"\xed\xa0\x80"), 1007),
-        ([masked_frame(0x01, b"\xe2\x82"), masked_frame(0x80, b"x")].concat(), 1007),
-        (masked_frame(0x83, b"reserved opcode"), 1002),
-        (masked_frame(0xc1, b"reserved bit"), 1002),
-        (masked_frame(0x80, b"nothing to continue"), 1002),
-        (masked_frame(0x09, b"a fragmented ping"), 1002),
-        (b"\x81\x05plain".to_vec(), 1002),
-        (masked_frame(0x88, b"\x03"), 1002),
-    ] {
-        let mut client = server.connect("ann").await;
-        client.stream().write_all(&bytes).await.expect("sent");
-        assert_eq!(client.closed().await.map(|(code, _)| code), Some(code), "{bytes:?}");
-        seen.expect(&["connect", "disconnecting: parse error"]).await;
-        let line = seen.next().await;
-        assert!(line.starts_with(&format!("disconnect: parse error, {code}, ")), "{line}");
-        seen.expect(&["heard: parse error, parse error", "error: parse error"]).await;
-    }
-    expect_no_more(&server, &mut seen).await;
-}
-
-#[tokio::test]
 async fn a_client_that_stays_silent() {
     let (builder, log, mut seen) = hub();
     let beat = Duration::from_millis(50);
@@ -366,25 +241,6 @@ async fn a_client_that_stays_silent() {
     seen.expect(&["connect", "disconnecting: ping timeout"]).await;
     seen.expect(&["disconnect: ping timeout, no code, \"\"", "heard: ping timeout, ping timeout"]).await;
     seen.expect(&["error: ping timeout"]).await;
-}
-
-#[tokio::test]
-async fn a_client_that_answers_pings_stays() {
-    // Heartbeats of Engine.IO are no control frames, and their clients answer them out of sight.
-    if !flavour().is_plain() {
-        return;
-    }
-    let (builder, log, mut seen) = hub();
-    let interval = Duration::from_millis(20);
-    let builder = builder.ping_interval(interval).ping_timeout(Duration::from_secs(5));
-    let server = server_of(builder, log).await;
-    let mut client = server.connect("ann").await;
-    for _ in 0..5 {
-        let ping = soon("ping", futures_util::StreamExt::next(&mut client.0)).await.expect("a ping");
-        assert_eq!(ping.expect("a ping"), Message::Ping(Default::default()));
-    }
-    client.emit("said", "still here").await;
-    seen.expect(&["connect", "said still here"]).await;
 }
 
 #[tokio::test]
@@ -400,4 +256,142 @@ async fn what_came_before_a_clients_close_is_handled() {
         seen.expect(&["quick"]).await;
     }
     seen.expect(&["disconnecting: transport close"]).await;
+}
+
+mod plain_only {
+    use super::*;
+
+    #[tokio::test]
+    async fn reset_by_the_client() {
+        // To Engine.IO, a reset is a cut like any other.
+        plain_only();
+        let (server, mut seen) = server().await;
+        let mut client = server.connect("ann").await;
+        seen.expect(&["connect"]).await;
+        server.hub.broadcast("never read").expect("sent");
+        soon("message", client.stream().arrived()).await;
+        // What is not read makes a reset of the end.
+        drop(client);
+        seen.expect(&["disconnecting: transport error"]).await;
+        let line = seen.next().await;
+        let how = if stream::kind() == Kind::Memory { "cut" } else { "reset" };
+        assert!(line.starts_with("disconnect: transport error, no code, \"") && line.contains(how), "{line}");
+        seen.expect(&["heard: transport error, transport error", "error: transport error"]).await;
+        expect_no_more(&server, &mut seen).await;
+    }
+
+    #[tokio::test]
+    async fn a_long_reason_is_cut() {
+        // Socket.IO clients are sent away from their namespaces, without a reason.
+        plain_only();
+        let (server, mut seen) = server().await;
+        let mut client = server.connect("ann").await;
+        seen.expect(&["connect"]).await;
+        server.hub.sockets()[0].close_with(4000, "ä".repeat(100));
+        assert_eq!(client.closed().await, Some((4000, "ä".repeat(61))));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_answers_pings_stays() {
+        // Heartbeats of Engine.IO are no control frames, and their clients answer them out of sight.
+        plain_only();
+        let (builder, log, mut seen) = hub();
+        let interval = Duration::from_millis(20);
+        let builder = builder.ping_interval(interval).ping_timeout(Duration::from_secs(5));
+        let server = server_of(builder, log).await;
+        let mut client = server.connect("ann").await;
+        for _ in 0..5 {
+            let ping = soon("ping", futures_util::StreamExt::next(&mut client.0)).await.expect("a ping");
+            assert_eq!(ping.expect("a ping"), Message::Ping(Default::default()));
+        }
+        client.emit("said", "still here").await;
+        seen.expect(&["connect", "said still here"]).await;
+    }
+}
+
+mod websocket_only {
+    use super::*;
+
+    #[tokio::test]
+    async fn closed_by_the_client_with_a_code_of_its_own() {
+        // There are no codes without close frames.
+        websocket_only();
+        let (server, mut seen) = server().await;
+        let mut client = server.connect("ann").await;
+        client.close(4001, "tired").await;
+        assert_eq!(client.closed().await, Some((4001, "tired".to_owned())));
+        let disconnect = "disconnect: transport close, 4001, \"tired\"";
+        seen.expect(&["connect", "disconnecting: transport close", disconnect]).await;
+        seen.expect(&["heard: transport close, transport close", "error: transport close"]).await;
+        expect_no_more(&server, &mut seen).await;
+    }
+
+    #[tokio::test]
+    async fn cut_without_a_close_frame() {
+        // Who polls has no one connection that could be cut behind a message.
+        websocket_only();
+        let (server, mut seen) = server().await;
+        let mut client = server.connect("ann").await;
+        client.emit("said", "last").await;
+        drop(client);
+        let cut = flavour().cut();
+        seen.expect(&["connect", "said last", &format!("disconnecting: {cut}")]).await;
+        seen.expect(&[&format!("disconnect: {cut}, no code, \"the connection was cut\"")]).await;
+        seen.expect(&[&format!("heard: {cut}, {cut}"), &format!("error: {cut}")]).await;
+        expect_no_more(&server, &mut seen).await;
+    }
+
+    #[tokio::test]
+    async fn a_message_that_is_too_large() {
+        // A request that brings too much is answered with a status, and the session goes on.
+        websocket_only();
+        let (builder, log, mut seen) = hub();
+        let server = server_of(builder.max_payload(1000), log).await;
+        for fragments in [false, true] {
+            let mut client = server.connect("ann").await;
+            client.emit("said", "x".repeat(900)).await;
+            seen.expect(&["connect", &format!("said {}", "x".repeat(900))]).await;
+            if fragments {
+                for first_byte in [0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x80] {
+                    let frame = masked_frame(first_byte, &[b'x'; 120]);
+                    client.stream().write_all(&frame).await.expect("sent");
+                }
+            } else {
+                client.send("x".repeat(1001)).await;
+            }
+            assert_eq!(client.closed().await.map(|(code, _)| code), Some(1009));
+            seen.expect(&["disconnecting: payload too large"]).await;
+            assert!(seen.next().await.starts_with("disconnect: payload too large, 1009, "));
+            seen.expect(&["heard: payload too large, payload too large", "error: payload too large"]).await;
+        }
+        expect_no_more(&server, &mut seen).await;
+    }
+
+    #[tokio::test]
+    async fn bytes_that_break_the_protocol() {
+        // There are no frames.
+        websocket_only();
+        let text = |payload: &[u8]| masked_frame(0x81, payload);
+        let (server, mut seen) = server().await;
+        for (bytes, code) in [
+            (text(b"\xff\xfe"), 1007),
+            (text(b"\xed\xa0\x80"), 1007),
+            ([masked_frame(0x01, b"\xe2\x82"), masked_frame(0x80, b"x")].concat(), 1007),
+            (masked_frame(0x83, b"reserved opcode"), 1002),
+            (masked_frame(0xc1, b"reserved bit"), 1002),
+            (masked_frame(0x80, b"nothing to continue"), 1002),
+            (masked_frame(0x09, b"a fragmented ping"), 1002),
+            (b"\x81\x05plain".to_vec(), 1002),
+            (masked_frame(0x88, b"\x03"), 1002),
+        ] {
+            let mut client = server.connect("ann").await;
+            client.stream().write_all(&bytes).await.expect("sent");
+            assert_eq!(client.closed().await.map(|(code, _)| code), Some(code), "{bytes:?}");
+            seen.expect(&["connect", "disconnecting: parse error"]).await;
+            let line = seen.next().await;
+            assert!(line.starts_with(&format!("disconnect: parse error, {code}, ")), "{line}");
+            seen.expect(&["heard: parse error, parse error", "error: parse error"]).await;
+        }
+        expect_no_more(&server, &mut seen).await;
+    }
 }

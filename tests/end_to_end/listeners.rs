@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use socketio::{EventPayload, Frame, Hub, SetIdError, Socket, State, event, events};
-use socketio_tests::{Flavour, Log, flavour, log, serve, serve_route, soon};
+use socketio_tests::{Log, flavour, json_only, log, plain_only, serve, serve_route, soon};
 use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 
@@ -170,90 +170,6 @@ async fn a_payload_tells_everything_about_an_event() {
 }
 
 #[tokio::test]
-async fn data_is_the_contents_of_a_string_or_the_json_of_anything_else() {
-    // Escapes and spaces are JSON's own.
-    if flavour() == Flavour::Msgpack {
-        return;
-    }
-    let (log, mut seen) = log();
-    let hub = Hub::builder().build().expect("a hub");
-    hub.on("x", describes(&log));
-    let server = serve(hub).await;
-    let mut client = server.connect("ann").await;
-    for (envelope, line) in [
-        (r#"{"event":"x","data":"plain"}"#, r#"x "plain" "plain" true"#),
-        (r#"{"event":"x","data":"a\u0062c"}"#, r#"x "abc" "a\u0062c" true"#),
-        (r#"{"event":"x","data":""}"#, r#"x "" "" true"#),
-        (r#"{"event":"x","data": {"a": 1} }"#, r#"x "{\"a\": 1}" {"a": 1} true"#),
-        (r#"{"event":"x","data":null}"#, r#"x "null" null true"#),
-        (r#"{"event":"x","args":[1,"2"]}"#, r#"x "1" 1,"2" true"#),
-        (r#"{"event":"x","args":[]}"#, r#"x ""  true"#),
-        (r#"{"event":"x"}"#, r#"x ""  true"#),
-    ] {
-        client.send(envelope).await;
-        seen.expect(&[line]).await;
-    }
-}
-
-#[tokio::test]
-async fn raw_messages_and_events_named_message() {
-    // Plain WebSocket clients alone send raw messages.
-    if !flavour().is_plain() {
-        return;
-    }
-    let (log, mut seen) = log();
-    let hub = Hub::builder().state(log.clone()).events(events![raw, named_message, other]).build().expect("a hub");
-    hub.on("message", describes(&log));
-    let server = serve(hub).await;
-    let mut client = server.connect("ann").await;
-    client.send("hello").await;
-    seen.expect(&["raw: hello", r#"message "hello"  false"#]).await;
-    client.send_binary(vec![1, 2]).await;
-    seen.expect(&[r#"raw: b"\x01\x02""#, "message \"\\u{1}\\u{2}\"  false"]).await;
-    client.send(r#"{"event":"other"}"#).await;
-    seen.expect(&[r#"raw: {"event":"other"}"#, r#"message "{\"event\":\"other\"}"  false"#, "table: other"]).await;
-    // One message, two kinds of handlers, but one call of the listener: as the event that it is.
-    client.send(r#"{"event":"message","data":"hi"}"#).await;
-    seen.expect(&[r#"raw: {"event":"message","data":"hi"}"#, r#"named: "hi""#, r#"message "hi" "hi" true"#]).await;
-    client.settle().await;
-    seen.next().await;
-    seen.next().await;
-    seen.expect_nothing();
-}
-
-#[tokio::test]
-async fn without_envelopes_everything_is_a_message() {
-    let (log, mut seen) = log();
-    let hub = Hub::builder().state(log.clone()).events(events![other, named_message]).build().expect("a hub");
-    hub.on("message", describes(&log));
-    let route = hub.websocket().messages_only();
-    let server = serve_route(hub, route).await;
-    let mut client = server.connect("ann").await;
-    client.send(r#"{"event":"other","id":1}"#).await;
-    seen.expect(&[r#"message "{\"event\":\"other\",\"id\":1}"  false"#]).await;
-    client.send(r#"{"event":"message","data":1}"#).await;
-    seen.expect(&[r#"message "{\"event\":\"message\",\"data\":1}"  false"#]).await;
-}
-
-#[tokio::test]
-async fn json_of_a_raw_message_is_its_text() {
-    // Plain WebSocket clients alone send raw messages.
-    if !flavour().is_plain() {
-        return;
-    }
-    let (log, mut seen) = log();
-    let hub = Hub::builder().build().expect("a hub");
-    hub.on("message", move |payload| {
-        log.note(payload.json::<Value>().map_or_else(|e| e.to_string(), |v| v.to_string()));
-    });
-    let server = serve(hub).await;
-    let mut client = server.connect("ann").await;
-    client.send("[1, 2]").await;
-    client.send("no json").await;
-    seen.expect(&["[1,2]", "expected ident"]).await;
-}
-
-#[tokio::test]
 async fn lifecycle_names_that_clients_may_send_are_ordinary_events() {
     let (log, mut seen) = log();
     let hub = Hub::builder().state(log.clone()).events(events![named_close]).build().expect("a hub");
@@ -318,4 +234,90 @@ async fn what_a_listener_captured_may_use_its_socket_and_hub_when_it_is_dropped(
         done.send(())
     });
     soon("end of the removal", is_done).await.expect("no panic");
+}
+
+mod plain_only {
+    use super::*;
+
+    #[tokio::test]
+    async fn raw_messages_and_events_named_message() {
+        // Plain WebSocket clients alone send raw messages.
+        plain_only();
+        let (log, mut seen) = log();
+        let hub = Hub::builder().state(log.clone()).events(events![raw, named_message, other]).build().expect("a hub");
+        hub.on("message", describes(&log));
+        let server = serve(hub).await;
+        let mut client = server.connect("ann").await;
+        client.send("hello").await;
+        seen.expect(&["raw: hello", r#"message "hello"  false"#]).await;
+        client.send_binary(vec![1, 2]).await;
+        seen.expect(&[r#"raw: b"\x01\x02""#, "message \"\\u{1}\\u{2}\"  false"]).await;
+        client.send(r#"{"event":"other"}"#).await;
+        seen.expect(&[r#"raw: {"event":"other"}"#, r#"message "{\"event\":\"other\"}"  false"#, "table: other"]).await;
+        // One message, two kinds of handlers, but one call of the listener: as the event that it is.
+        client.send(r#"{"event":"message","data":"hi"}"#).await;
+        seen.expect(&[r#"raw: {"event":"message","data":"hi"}"#, r#"named: "hi""#, r#"message "hi" "hi" true"#]).await;
+        client.settle().await;
+        seen.next().await;
+        seen.next().await;
+        seen.expect_nothing();
+    }
+
+    #[tokio::test]
+    async fn without_envelopes_everything_is_a_message() {
+        let (log, mut seen) = log();
+        let hub = Hub::builder().state(log.clone()).events(events![other, named_message]).build().expect("a hub");
+        hub.on("message", describes(&log));
+        let route = hub.websocket().messages_only();
+        let server = serve_route(hub, route).await;
+        let mut client = server.connect("ann").await;
+        client.send(r#"{"event":"other","id":1}"#).await;
+        seen.expect(&[r#"message "{\"event\":\"other\",\"id\":1}"  false"#]).await;
+        client.send(r#"{"event":"message","data":1}"#).await;
+        seen.expect(&[r#"message "{\"event\":\"message\",\"data\":1}"  false"#]).await;
+    }
+
+    #[tokio::test]
+    async fn json_of_a_raw_message_is_its_text() {
+        // Plain WebSocket clients alone send raw messages.
+        plain_only();
+        let (log, mut seen) = log();
+        let hub = Hub::builder().build().expect("a hub");
+        hub.on("message", move |payload| {
+            log.note(payload.json::<Value>().map_or_else(|e| e.to_string(), |v| v.to_string()));
+        });
+        let server = serve(hub).await;
+        let mut client = server.connect("ann").await;
+        client.send("[1, 2]").await;
+        client.send("no json").await;
+        seen.expect(&["[1,2]", "expected ident"]).await;
+    }
+}
+
+mod json_only {
+    use super::*;
+
+    #[tokio::test]
+    async fn data_is_the_contents_of_a_string_or_the_json_of_anything_else() {
+        // Escapes and spaces are JSON's own.
+        json_only();
+        let (log, mut seen) = log();
+        let hub = Hub::builder().build().expect("a hub");
+        hub.on("x", describes(&log));
+        let server = serve(hub).await;
+        let mut client = server.connect("ann").await;
+        for (envelope, line) in [
+            (r#"{"event":"x","data":"plain"}"#, r#"x "plain" "plain" true"#),
+            (r#"{"event":"x","data":"a\u0062c"}"#, r#"x "abc" "a\u0062c" true"#),
+            (r#"{"event":"x","data":""}"#, r#"x "" "" true"#),
+            (r#"{"event":"x","data": {"a": 1} }"#, r#"x "{\"a\": 1}" {"a": 1} true"#),
+            (r#"{"event":"x","data":null}"#, r#"x "null" null true"#),
+            (r#"{"event":"x","args":[1,"2"]}"#, r#"x "1" 1,"2" true"#),
+            (r#"{"event":"x","args":[]}"#, r#"x ""  true"#),
+            (r#"{"event":"x"}"#, r#"x ""  true"#),
+        ] {
+            client.send(envelope).await;
+            seen.expect(&[line]).await;
+        }
+    }
 }

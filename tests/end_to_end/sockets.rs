@@ -5,7 +5,7 @@ use axum::middleware::{self, Next};
 use serde_json::{Value, json};
 use socketio::{EventName, EventPayload, Hub, SetIdError, Socket, event, events};
 use socketio_tests::stream::{self, Kind};
-use socketio_tests::{Client, Log, Server, flavour, log, serve, serve_router, soon};
+use socketio_tests::{Client, Log, Server, flavour, log, plain_only, serve, serve_router, soon};
 
 async fn connected(server: &Server, name: &str) -> (Client, Socket) {
     let mut client = server.connect(name).await;
@@ -21,43 +21,6 @@ fn describes(log: &Log) -> impl Fn(EventPayload) + Send + Sync + 'static {
         let data = String::from_utf8_lossy(&payload.data);
         log.note(format_args!("{} {data:?} {}", payload.name, payload.from_client()));
     }
-}
-
-#[tokio::test]
-async fn a_socket_can_be_given_another_id() {
-    // Others know their ids.
-    if !flavour().is_plain() {
-        return;
-    }
-    let server = serve(Hub::builder().build().expect("a hub")).await;
-    let hub = &server.hub;
-    let ((mut ann, a), (_bob, b)) = (connected(&server, "ann").await, connected(&server, "bob").await);
-    let old = a.id();
-    assert_eq!(old.len(), 36, "a UUID");
-    assert_ne!(old, b.id());
-    assert_eq!(a.set_id(""), Err(SetIdError::Empty));
-    assert_eq!(a.set_id(b.id()), Err(SetIdError::Taken));
-    assert_eq!(a.id(), old);
-    a.set_id(&*old).expect("its own");
-    a.set_id("ann").expect("free");
-    assert_eq!((a.id().as_str(), hub.len()), ("ann", 2));
-    assert!(hub.socket(&old).is_none() && hub.emit_to(&old, "lost").is_err());
-    assert_eq!(hub.socket("ann"), Some(a.clone()));
-    assert_eq!(b.set_id("ann"), Err(SetIdError::Taken));
-    hub.emit_to("ann", "by id").expect("sent");
-    hub.to("ann").emit("by its own room").expect("sent");
-    b.to("ann").emit("from another").expect("sent");
-    hub.to(&old).emit("lost").expect("nobody is there");
-    hub.except("ann").emit("not for it").expect("sent");
-    hub.broadcast("last").expect("sent");
-    for expected in ["by id", "by its own room", "from another", "last"] {
-        assert_eq!(ann.text().await, expected);
-    }
-    b.set_id(&*old).expect("free again");
-    a.close();
-    a.closed().await;
-    assert_eq!(ann.closed().await, Some((1000, String::new())));
-    b.set_id("ann").expect("free again");
 }
 
 #[tokio::test]
@@ -88,24 +51,6 @@ async fn attributes_are_kept_under_names() {
 
 #[derive(Clone, Debug, PartialEq)]
 struct User(&'static str);
-
-#[tokio::test]
-async fn extensions_come_from_the_request_and_can_be_changed() {
-    let hub = Hub::builder().build().expect("a hub");
-    let layer = middleware::from_fn(|mut request: Request, next: Next| {
-        request.extensions_mut().insert(User("from a layer"));
-        next.run(request)
-    });
-    let app = axum::Router::new().route("/ws/{id}", axum::routing::get(hub.websocket())).layer(layer);
-    let server = serve_router(hub, app).await;
-    let (_client, socket) = connected(&server, "ann").await;
-    assert_eq!(socket.extension::<User>(), Some(User("from a layer")));
-    assert_eq!(socket.extension::<u32>(), None);
-    assert_eq!(socket.insert_extension(User("another")), Some(User("from a layer")));
-    assert_eq!(socket.insert_extension(7_u32), None);
-    assert_eq!(socket.remove_extension::<User>(), Some(User("another")));
-    assert_eq!((socket.extension::<User>(), socket.extension::<u32>()), (None, Some(7)));
-}
 
 #[tokio::test]
 async fn a_socket_remembers_its_request() {
@@ -206,30 +151,6 @@ async fn fired_events_are_queued_for_handlers_and_listeners() {
 }
 
 #[tokio::test]
-async fn pings_are_answered_and_pongs_heard() {
-    // Others have no control frames.
-    if !flavour().is_plain() {
-        return;
-    }
-    let (log, mut seen) = log();
-    let hub = Hub::builder().build().expect("a hub");
-    for event in ["ping", "pong"] {
-        hub.on(event, describes(&log));
-    }
-    let server = serve(hub).await;
-    let (mut client, socket) = connected(&server, "ann").await;
-    socket.ping("are you there?");
-    socket.ping(vec![b'x'; 200]);
-    server.hub.broadcast("after the pings").expect("sent");
-    assert_eq!(client.text().await, "after the pings");
-    client.ping(b"and you?").await;
-    let long = format!("pong \"{}\" false", "x".repeat(125));
-    let mut lines = [seen.next().await, seen.next().await, seen.next().await];
-    lines.sort();
-    assert_eq!(lines, ["ping \"and you?\" false", "pong \"are you there?\" false", &long]);
-}
-
-#[tokio::test]
 async fn what_the_hub_knows_of_its_sockets() {
     let server = serve(Hub::builder().build().expect("a hub")).await;
     let hub = &server.hub;
@@ -245,4 +166,83 @@ async fn what_the_hub_knows_of_its_sockets() {
     assert!(hub.socket(a.id()).is_none());
     let error: Value = json!(a.emit("x").expect_err("it is closed").to_string());
     assert_eq!(error, "the socket is closed");
+}
+
+mod plain_only {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_can_be_given_another_id() {
+        // Others know their ids.
+        plain_only();
+        let server = serve(Hub::builder().build().expect("a hub")).await;
+        let hub = &server.hub;
+        let ((mut ann, a), (_bob, b)) = (connected(&server, "ann").await, connected(&server, "bob").await);
+        let old = a.id();
+        assert_eq!(old.len(), 36, "a UUID");
+        assert_ne!(old, b.id());
+        assert_eq!(a.set_id(""), Err(SetIdError::Empty));
+        assert_eq!(a.set_id(b.id()), Err(SetIdError::Taken));
+        assert_eq!(a.id(), old);
+        a.set_id(&*old).expect("its own");
+        a.set_id("ann").expect("free");
+        assert_eq!((a.id().as_str(), hub.len()), ("ann", 2));
+        assert!(hub.socket(&old).is_none() && hub.emit_to(&old, "lost").is_err());
+        assert_eq!(hub.socket("ann"), Some(a.clone()));
+        assert_eq!(b.set_id("ann"), Err(SetIdError::Taken));
+        hub.emit_to("ann", "by id").expect("sent");
+        hub.to("ann").emit("by its own room").expect("sent");
+        b.to("ann").emit("from another").expect("sent");
+        hub.to(&old).emit("lost").expect("nobody is there");
+        hub.except("ann").emit("not for it").expect("sent");
+        hub.broadcast("last").expect("sent");
+        for expected in ["by id", "by its own room", "from another", "last"] {
+            assert_eq!(ann.text().await, expected);
+        }
+        b.set_id(&*old).expect("free again");
+        a.close();
+        a.closed().await;
+        assert_eq!(ann.closed().await, Some((1000, String::new())));
+        b.set_id("ann").expect("free again");
+    }
+
+    #[tokio::test]
+    async fn extensions_come_from_the_request_and_can_be_changed() {
+        let hub = Hub::builder().build().expect("a hub");
+        let layer = middleware::from_fn(|mut request: Request, next: Next| {
+            request.extensions_mut().insert(User("from a layer"));
+            next.run(request)
+        });
+        let app = axum::Router::new().route("/ws/{id}", axum::routing::get(hub.websocket())).layer(layer);
+        let server = serve_router(hub, app).await;
+        let (_client, socket) = connected(&server, "ann").await;
+        assert_eq!(socket.extension::<User>(), Some(User("from a layer")));
+        assert_eq!(socket.extension::<u32>(), None);
+        assert_eq!(socket.insert_extension(User("another")), Some(User("from a layer")));
+        assert_eq!(socket.insert_extension(7_u32), None);
+        assert_eq!(socket.remove_extension::<User>(), Some(User("another")));
+        assert_eq!((socket.extension::<User>(), socket.extension::<u32>()), (None, Some(7)));
+    }
+
+    #[tokio::test]
+    async fn pings_are_answered_and_pongs_heard() {
+        // Others have no control frames.
+        plain_only();
+        let (log, mut seen) = log();
+        let hub = Hub::builder().build().expect("a hub");
+        for event in ["ping", "pong"] {
+            hub.on(event, describes(&log));
+        }
+        let server = serve(hub).await;
+        let (mut client, socket) = connected(&server, "ann").await;
+        socket.ping("are you there?");
+        socket.ping(vec![b'x'; 200]);
+        server.hub.broadcast("after the pings").expect("sent");
+        assert_eq!(client.text().await, "after the pings");
+        client.ping(b"and you?").await;
+        let long = format!("pong \"{}\" false", "x".repeat(125));
+        let mut lines = [seen.next().await, seen.next().await, seen.next().await];
+        lines.sort();
+        assert_eq!(lines, ["ping \"and you?\" false", "pong \"are you there?\" false", &long]);
+    }
 }

@@ -1,13 +1,14 @@
 //! Which web pages may connect: handshakes as browsers and proxies send them.
 
 use socketio::{Builder, Hub};
-use socketio_tests::{Server, serve, soon};
+use socketio_tests::{Server, plain_only, serve, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const OPENS: u16 = 101;
 const FORBIDDEN: u16 = 403;
 
 async fn server(set: impl FnOnce(Builder) -> Builder) -> Server {
+    plain_only();
     serve(set(Hub::builder()).build().expect("a hub")).await
 }
 

@@ -4,7 +4,7 @@
 use futures_util::SinkExt;
 use serde_json::json;
 use socketio::{EmitError, Events, Handshake, Hub, Refusal, Socket, event, events};
-use socketio_tests::{Gate, Server, log, masked_frame, serve, soon};
+use socketio_tests::{Gate, Server, log, masked_frame, soon, websocket_only};
 use std::collections::HashSet;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -12,6 +12,11 @@ use tokio::join;
 use tokio::task::{JoinSet, yield_now};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+
+async fn serve(hub: Hub) -> Server {
+    websocket_only();
+    socketio_tests::serve(hub).await
+}
 
 #[event(connect)]
 async fn connect(socket: &Socket, handshake: Handshake<'_>) -> Result<(), Refusal> {

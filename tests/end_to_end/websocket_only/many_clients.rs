@@ -3,7 +3,7 @@
 use futures_util::{FutureExt, SinkExt};
 use serde_json::{Value, json};
 use socketio::{Args, Hub, OverflowPolicy, Socket, State, event, events};
-use socketio_tests::{Client, Log, Server, flavour, log, serve, soon};
+use socketio_tests::{Client, Log, Server, flavour, log, soon, websocket_only};
 use std::collections::VecDeque;
 use std::future::pending;
 use std::sync::Arc;
@@ -11,6 +11,11 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
+
+async fn serve(hub: Hub) -> Server {
+    websocket_only();
+    socketio_tests::serve(hub).await
+}
 
 const CLIENTS: usize = 1_000;
 const MESSAGES: u64 = 100;

@@ -272,24 +272,28 @@ async fn what_running_handlers_answer_during_a_shutdown_arrives() {
     seen.expect_nothing();
 }
 
-#[test]
-fn a_hub_that_lacks_something_is_not_built() {
-    #[event("wait")]
-    fn second() {}
-    #[event(error)]
-    fn second_error() {}
-    let built =
-        Hub::builder().state(log().0).state(Gate::default()).events(events![wait]).events(events![second]).build();
-    let duplicate = BuildError::DuplicateEvent { event: "wait", namespace: "/".into() };
-    assert_eq!(built.err(), Some(duplicate));
-    let built = Hub::builder().state(log().0).events(events![error]).events(events![second_error]).build();
-    let duplicate = built.expect_err("two handlers").to_string();
-    assert!(duplicate.contains("`error`") && duplicate.contains("`/`"), "{duplicate}");
-    let missing = Hub::builder().state(log().0).events(events![wait]).build().expect_err("no gate");
-    assert!(matches!(missing, BuildError::MissingState { event: "wait", .. }));
-    assert!(missing.to_string().contains("`wait`") && missing.to_string().contains("Gate"), "{missing}");
-    let apart = |hub: Builder| {
-        hub.namespace("/a", |a| a.events(events![second])).namespace("/b", |b| b.events(events![second]))
-    };
-    apart(Hub::builder()).build().expect("the same event in two namespaces");
+mod no_clients {
+    use super::*;
+
+    #[test]
+    fn a_hub_that_lacks_something_is_not_built() {
+        #[event("wait")]
+        fn second() {}
+        #[event(error)]
+        fn second_error() {}
+        let built =
+            Hub::builder().state(log().0).state(Gate::default()).events(events![wait]).events(events![second]).build();
+        let duplicate = BuildError::DuplicateEvent { event: "wait", namespace: "/".into() };
+        assert_eq!(built.err(), Some(duplicate));
+        let built = Hub::builder().state(log().0).events(events![error]).events(events![second_error]).build();
+        let duplicate = built.expect_err("two handlers").to_string();
+        assert!(duplicate.contains("`error`") && duplicate.contains("`/`"), "{duplicate}");
+        let missing = Hub::builder().state(log().0).events(events![wait]).build().expect_err("no gate");
+        assert!(matches!(missing, BuildError::MissingState { event: "wait", .. }));
+        assert!(missing.to_string().contains("`wait`") && missing.to_string().contains("Gate"), "{missing}");
+        let apart = |hub: Builder| {
+            hub.namespace("/a", |a| a.events(events![second])).namespace("/b", |b| b.events(events![second]))
+        };
+        apart(Hub::builder()).build().expect("the same event in two namespaces");
+    }
 }

@@ -3,7 +3,7 @@
 
 use futures_util::SinkExt;
 use socketio::{Builder, Disconnect, EmitError, EventError, Hub, Socket, State, event, events};
-use socketio_tests::{Client, Gate, Log, Seen, Server, flavour, log, masked_frame, serve, soon};
+use socketio_tests::{Client, Gate, Log, Seen, Server, flavour, log, masked_frame, serve, soon, websocket_only};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::tungstenite::Message;
@@ -108,25 +108,6 @@ async fn events_that_came_before_the_client_went_are_handled() {
 }
 
 #[tokio::test]
-async fn events_of_a_client_that_breaks_the_rules_are_dropped() {
-    // There are no frames.
-    if flavour().polls() {
-        return;
-    }
-    let too_large = [masked_frame(0x01, &[b'x'; 100]), masked_frame(0x80, &[b'x'; 101])].concat();
-    for (bytes, code, reason) in [
-        (masked_frame(0x83, b"reserved opcode"), 1002, "parse error"),
-        (masked_frame(0x81, b"\xff"), 1007, "parse error"),
-        (too_large, 1009, "payload too large"),
-    ] {
-        let mut held = held(|builder| builder.max_payload(200)).await;
-        held.client.stream().write_all(&bytes).await.expect("sent");
-        let end = held.expect(&["disconnecting", &format!("disconnect: {reason}"), &format!("error: {reason}")]).await;
-        assert_eq!(end, (vec![], Some(code)));
-    }
-}
-
-#[tokio::test]
 async fn events_of_a_client_that_falls_silent_are_dropped() {
     let beat = Duration::from_millis(20);
     // Who does not read answers no ping.
@@ -191,4 +172,26 @@ async fn what_is_fired_runs_behind_what_waits() {
     let socket = held.socket.clone();
     held.expect(&["close", "disconnecting", &format!("disconnect: {}", flavour().closed())]).await;
     assert!(matches!(socket.fire("waiting", ()), Err(EmitError::Closed)));
+}
+
+mod websocket_only {
+    use super::*;
+
+    #[tokio::test]
+    async fn events_of_a_client_that_breaks_the_rules_are_dropped() {
+        // There are no frames.
+        websocket_only();
+        let too_large = [masked_frame(0x01, &[b'x'; 100]), masked_frame(0x80, &[b'x'; 101])].concat();
+        for (bytes, code, reason) in [
+            (masked_frame(0x83, b"reserved opcode"), 1002, "parse error"),
+            (masked_frame(0x81, b"\xff"), 1007, "parse error"),
+            (too_large, 1009, "payload too large"),
+        ] {
+            let mut held = held(|builder| builder.max_payload(200)).await;
+            held.client.stream().write_all(&bytes).await.expect("sent");
+            let end =
+                held.expect(&["disconnecting", &format!("disconnect: {reason}"), &format!("error: {reason}")]).await;
+            assert_eq!(end, (vec![], Some(code)));
+        }
+    }
 }

@@ -193,45 +193,6 @@ fn everyone(socket: &Socket) -> Result<(), EmitError> {
     socket.broadcast(("all", socket.namespace()), false)
 }
 
-#[tokio::test]
-async fn namespaces_are_worlds_of_their_own() {
-    let admin = events![place, everyone];
-    let hub = Hub::builder().events(events![place]).namespace("admin", |namespace| namespace.events(admin)).build();
-    let hub = hub.expect("a hub");
-    let (log, mut seen) = log();
-    let own = log.clone();
-    hub.of("/admin").on("said", move |payload| own.note(format_args!("admin {}", payload.socket.namespace())));
-    hub.on("said", move |payload| log.note(format_args!("root {}", payload.socket.namespace())));
-    let app = axum::Router::new()
-        .route("/ws/{id}", axum::routing::get(hub.websocket()))
-        .route("/admin/{id}", axum::routing::get(hub.of("/admin").websocket()));
-    let server = serve_router(hub, app).await;
-    let (mut root, mut admin) = (server.connect("a").await, server.connect_to("/admin/b").await);
-    assert_eq!(root.ask("where", 1).await["data"], "/");
-    assert_eq!(admin.ask("where", 1).await["data"], "/admin");
-    assert_eq!(root.ask("everyone", 1).await["error"]["code"], "unknown_event");
-    let (hub, admins) = (&server.hub, server.hub.of("admin"));
-    assert_eq!((hub.len(), admins.len(), hub.of("/other").len()), (1, 1, 0));
-    let (one, other) = (hub.sockets().remove(0), admins.sockets().remove(0));
-    one.set_id("same").expect("free");
-    other.set_id("same").expect("free in its own namespace");
-    one.join("room").expect("joined");
-    other.join("room").expect("joined");
-    hub.to("room").emit(("room", "/")).expect("sent");
-    admins.to("room").emit(("room", "/admin")).expect("sent");
-    admins.emit_to("same", ("same", "/admin")).expect("sent");
-    assert_eq!(root.json().await, json!({ "event": "room", "data": "/" }));
-    assert_eq!(admin.json().await, json!({ "event": "room", "data": "/admin" }));
-    assert_eq!(admin.json().await, json!({ "event": "same", "data": "/admin" }));
-    admin.emit("everyone", 1).await;
-    assert_eq!(admin.json().await, json!({ "event": "all", "data": "/admin" }));
-    root.emit("said", 1).await;
-    seen.expect(&["root /"]).await;
-    admin.emit("said", 1).await;
-    seen.expect(&["admin /admin"]).await;
-    root.settle().await;
-}
-
 /// Writes down what passes through it.
 #[derive(Debug)]
 struct Watching {
@@ -307,26 +268,6 @@ async fn an_adapter_sees_every_emit_and_every_change_of_a_room() {
 }
 
 #[tokio::test]
-async fn whoever_makes_an_adapter_may_ask_for_namespaces() {
-    let (log, mut seen) = log();
-    let known = Arc::new(OnceLock::<Hub>::new());
-    let asked = Arc::clone(&known);
-    let make = move |local| {
-        if let Some(hub) = asked.get() {
-            log.note(hub.of("/first").path());
-        }
-        Watching { local, log: log.clone() }
-    };
-    let hub = Hub::builder().adapter(make).namespace("/first", |first| first).build().expect("a hub");
-    known.set(hub.clone()).expect("set once");
-    let (done, is_done) = oneshot::channel();
-    // A thread of its own: one that waits for itself is not waited for.
-    std::thread::spawn(move || done.send(hub.of("/second").path().to_owned()));
-    assert_eq!(soon("namespace", is_done).await.expect("no panic"), "/second");
-    seen.expect(&["/first"]).await;
-}
-
-#[tokio::test]
 async fn an_adapter_shows_no_sockets() {
     let (log, mut seen) = log();
     let own = log.clone();
@@ -341,4 +282,71 @@ async fn an_adapter_shows_no_sockets() {
     socket.join("room").expect("joined");
     log.note(format_args!("{:?}", SHOWN.get().expect("made")));
     seen.expect(&["LocalAdapter { sockets: 0, .. }", "LocalAdapter { sockets: 1, .. }"]).await;
+}
+
+mod plain_only {
+    use super::*;
+
+    #[tokio::test]
+    async fn namespaces_are_worlds_of_their_own() {
+        let admin = events![place, everyone];
+        let hub = Hub::builder().events(events![place]).namespace("admin", |namespace| namespace.events(admin)).build();
+        let hub = hub.expect("a hub");
+        let (log, mut seen) = log();
+        let own = log.clone();
+        hub.of("/admin").on("said", move |payload| own.note(format_args!("admin {}", payload.socket.namespace())));
+        hub.on("said", move |payload| log.note(format_args!("root {}", payload.socket.namespace())));
+        let app = axum::Router::new()
+            .route("/ws/{id}", axum::routing::get(hub.websocket()))
+            .route("/admin/{id}", axum::routing::get(hub.of("/admin").websocket()));
+        let server = serve_router(hub, app).await;
+        let (mut root, mut admin) = (server.connect("a").await, server.connect_to("/admin/b").await);
+        assert_eq!(root.ask("where", 1).await["data"], "/");
+        assert_eq!(admin.ask("where", 1).await["data"], "/admin");
+        assert_eq!(root.ask("everyone", 1).await["error"]["code"], "unknown_event");
+        let (hub, admins) = (&server.hub, server.hub.of("admin"));
+        assert_eq!((hub.len(), admins.len(), hub.of("/other").len()), (1, 1, 0));
+        let (one, other) = (hub.sockets().remove(0), admins.sockets().remove(0));
+        one.set_id("same").expect("free");
+        other.set_id("same").expect("free in its own namespace");
+        one.join("room").expect("joined");
+        other.join("room").expect("joined");
+        hub.to("room").emit(("room", "/")).expect("sent");
+        admins.to("room").emit(("room", "/admin")).expect("sent");
+        admins.emit_to("same", ("same", "/admin")).expect("sent");
+        assert_eq!(root.json().await, json!({ "event": "room", "data": "/" }));
+        assert_eq!(admin.json().await, json!({ "event": "room", "data": "/admin" }));
+        assert_eq!(admin.json().await, json!({ "event": "same", "data": "/admin" }));
+        admin.emit("everyone", 1).await;
+        assert_eq!(admin.json().await, json!({ "event": "all", "data": "/admin" }));
+        root.emit("said", 1).await;
+        seen.expect(&["root /"]).await;
+        admin.emit("said", 1).await;
+        seen.expect(&["admin /admin"]).await;
+        root.settle().await;
+    }
+}
+
+mod no_clients {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_makes_an_adapter_may_ask_for_namespaces() {
+        let (log, mut seen) = log();
+        let known = Arc::new(OnceLock::<Hub>::new());
+        let asked = Arc::clone(&known);
+        let make = move |local| {
+            if let Some(hub) = asked.get() {
+                log.note(hub.of("/first").path());
+            }
+            Watching { local, log: log.clone() }
+        };
+        let hub = Hub::builder().adapter(make).namespace("/first", |first| first).build().expect("a hub");
+        known.set(hub.clone()).expect("set once");
+        let (done, is_done) = oneshot::channel();
+        // A thread of its own: one that waits for itself is not waited for.
+        std::thread::spawn(move || done.send(hub.of("/second").path().to_owned()));
+        assert_eq!(soon("namespace", is_done).await.expect("no panic"), "/second");
+        seen.expect(&["/first"]).await;
+    }
 }

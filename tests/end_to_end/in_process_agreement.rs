@@ -6,7 +6,7 @@ use socketio::testing::{self, TestError};
 use socketio::{
     Args, Disconnect, EmitError, EventError, Events, Handshake, Hub, Refusal, Socket, State, event, events,
 };
-use socketio_tests::{Client, Log, Seen, Server, flavour, log, serve};
+use socketio_tests::{Client, Log, Seen, Server, flavour, log, serve, websocket_only};
 
 #[event(connect)]
 fn connect(socket: &Socket, handshake: Handshake<'_>, log: State<Log>) -> Result<(), Refusal> {
@@ -200,24 +200,24 @@ async fn a_conversation_that_the_server_ends() {
     .await;
 }
 
-#[tokio::test]
-async fn a_conversation_with_a_message_that_is_too_long() {
-    // A POST that is too long is answered with a status.
-    if flavour().polls() {
-        return;
-    }
-    compare(async |speaker| {
-        speaker.emit("echo", json!("x".repeat(5000))).await;
-        format!("{:?}", speaker.end().await)
-    })
-    .await;
-}
+mod websocket_only {
+    use super::*;
 
-#[tokio::test]
-async fn a_conversation_that_is_cut() {
-    // Who polls has no connection that could be cut.
-    if flavour().polls() {
-        return;
+    #[tokio::test]
+    async fn a_conversation_with_a_message_that_is_too_long() {
+        // A POST that is too long is answered with a status.
+        websocket_only();
+        compare(async |speaker| {
+            speaker.emit("echo", json!("x".repeat(5000))).await;
+            format!("{:?}", speaker.end().await)
+        })
+        .await;
     }
-    compare(async |speaker| speaker.request("echo", json!("last")).await.to_string()).await;
+
+    #[tokio::test]
+    async fn a_conversation_that_is_cut() {
+        // Who polls has no connection that could be cut.
+        websocket_only();
+        compare(async |speaker| speaker.request("echo", json!("last")).await.to_string()).await;
+    }
 }

@@ -3,7 +3,7 @@
 
 use socketio::adapter::{Adapter, LocalAdapter, Packet};
 use socketio::{Audience, Disconnect, EmitError, EventError, Events, Hub, Socket, State, event, events};
-use socketio_tests::{Client, Log, Seen, Server, flavour, log, serve, soon};
+use socketio_tests::{Client, Log, Seen, Server, flavour, log, serve, soon, websocket_only};
 use std::collections::HashMap;
 use std::future::pending;
 use std::sync::Arc;
@@ -137,30 +137,6 @@ async fn each_handler_of_the_end_may_panic_after_a_while() {
         server.hub.shutdown(Duration::from_secs(60)).await;
         seen.expect_nothing();
     }
-}
-
-#[tokio::test]
-async fn the_error_handler_of_an_end_may_panic() {
-    // By long-polling, no end of the client's has a code that makes an error of it.
-    if flavour().polls() {
-        return;
-    }
-    let (hub, _log, mut seen) = hub(at_once::EVENTS);
-    let server = serve(hub).await;
-    let (mut client, _) = connected(&server, "panic-in-error").await;
-    client.close(4000, "").await;
-    seen.expect(&["disconnecting", "disconnect", "transport close", "error"]).await;
-    server.hub.shutdown(Duration::from_secs(60)).await;
-    seen.expect_nothing();
-    let (hub, _log, mut seen) = self::hub(later::EVENTS);
-    let server = serve(hub).await;
-    let (mut client, _) = connected(&server, "panic-in-error").await;
-    client.close(4000, "").await;
-    seen.expect(&["begin connect", "connect", "begin disconnecting", "disconnecting"]).await;
-    seen.expect(&["transport close", "begin disconnect", "disconnect"]).await;
-    seen.expect(&["transport close", "begin error", "error"]).await;
-    server.hub.shutdown(Duration::from_secs(60)).await;
-    seen.expect_nothing();
 }
 
 #[tokio::test]
@@ -326,4 +302,30 @@ async fn an_adapter_that_panics_keeps_no_socket() {
     server.hub.shutdown(Duration::from_secs(60)).await;
     seen.expect_nothing();
     assert_eq!(Arc::strong_count(&held), 1, "no room keeps the socket in memory");
+}
+
+mod websocket_only {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_error_handler_of_an_end_may_panic() {
+        // By long-polling, no end of the client's has a code that makes an error of it.
+        websocket_only();
+        let (hub, _log, mut seen) = hub(at_once::EVENTS);
+        let server = serve(hub).await;
+        let (mut client, _) = connected(&server, "panic-in-error").await;
+        client.close(4000, "").await;
+        seen.expect(&["disconnecting", "disconnect", "transport close", "error"]).await;
+        server.hub.shutdown(Duration::from_secs(60)).await;
+        seen.expect_nothing();
+        let (hub, _log, mut seen) = self::hub(later::EVENTS);
+        let server = serve(hub).await;
+        let (mut client, _) = connected(&server, "panic-in-error").await;
+        client.close(4000, "").await;
+        seen.expect(&["begin connect", "connect", "begin disconnecting", "disconnecting"]).await;
+        seen.expect(&["transport close", "begin disconnect", "disconnect"]).await;
+        seen.expect(&["transport close", "begin error", "error"]).await;
+        server.hub.shutdown(Duration::from_secs(60)).await;
+        seen.expect_nothing();
+    }
 }

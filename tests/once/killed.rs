@@ -49,7 +49,7 @@ async fn killed_clients_are_gone_and_the_others_go_on() {
     let mut clients = Vec::new();
     for _ in 0..CLIENTS {
         let mut client = Command::new(&own)
-            .args(["--exact", "client", "--ignored", "--nocapture"])
+            .args(["--exact", "killed::client", "--ignored", "--nocapture"])
             .env(ADDRESS, server.address().to_string())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

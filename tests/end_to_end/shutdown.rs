@@ -5,7 +5,7 @@ use axum::response::Response;
 use axum::routing::get;
 use futures_util::future::{join_all, pending};
 use socketio::{Builder, Disconnect, EventError, Hub, Socket, State, Upgrade, event, events};
-use socketio_tests::{Client, Gate, Log, Seen, Server, flavour, log, serve, serve_router, soon};
+use socketio_tests::{Client, Gate, Log, Seen, Server, flavour, log, serve, serve_router, soon, websocket_only};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::tungstenite::Message;
@@ -59,20 +59,6 @@ async fn a_close_that_the_client_does_not_answer_is_cut_short() {
     seen.expect(&[&format!("disconnect: {}", flavour().closed())]).await;
     expect_shutdown(&server.hub, MOMENT).await;
     seen.expect_nothing();
-}
-
-#[tokio::test]
-async fn a_disconnect_handler_that_waits_is_dropped_at_the_deadline() {
-    // That one who polls has gone may show only in a heartbeat.
-    if flavour().polls() {
-        return;
-    }
-    let (server, _gate, mut seen) = server().await;
-    let (client, _) = connected(&server).await;
-    drop(client);
-    seen.expect(&[&format!("disconnect: {}", flavour().cut())]).await;
-    assert!(server.hub.is_empty());
-    expect_shutdown(&server.hub, MOMENT).await;
 }
 
 #[event(disconnecting)]
@@ -137,31 +123,6 @@ async fn the_earliest_of_several_deadlines_counts() {
     soon("end of the other shutdown", patient).await.expect("no panic");
     seen.expect(&["disconnect: server shutting down"]).await;
     expect_shutdown(&server.hub, HOUR).await;
-}
-
-#[tokio::test]
-async fn an_upgrade_under_way_is_given_up() {
-    let (builder, _gate, mut seen) = hub();
-    let hub = builder.build().expect("a hub");
-    let own = hub.clone();
-    // The response, without which there is no upgrade, never leaves.
-    let held = |upgrade: Upgrade| async move {
-        let _response = own.websocket().accept(upgrade);
-        pending::<Response>().await
-    };
-    let server = serve_router(hub, Router::new().route("/ws", get(held))).await;
-    let mut stream = server.open().await;
-    let request = b"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    stream.write_all(request).await.expect("sent");
-    soon("connection", async {
-        while server.hub.stats().connections == 0 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-    expect_shutdown(&server.hub, HOUR).await;
-    seen.expect_nothing();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -269,4 +230,49 @@ async fn a_handler_may_shut_down_the_hub() {
     seen.expect(&["shutting down", "left: server shutting down"]).await;
     expect_shutdown(&server.hub, HOUR).await;
     seen.expect_nothing();
+}
+
+mod plain_only {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_upgrade_under_way_is_given_up() {
+        let (builder, _gate, mut seen) = hub();
+        let hub = builder.build().expect("a hub");
+        let own = hub.clone();
+        // The response, without which there is no upgrade, never leaves.
+        let held = |upgrade: Upgrade| async move {
+            let _response = own.websocket().accept(upgrade);
+            pending::<Response>().await
+        };
+        let server = serve_router(hub, Router::new().route("/ws", get(held))).await;
+        let mut stream = server.open().await;
+        let request = b"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+            Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+        stream.write_all(request).await.expect("sent");
+        soon("connection", async {
+            while server.hub.stats().connections == 0 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        expect_shutdown(&server.hub, HOUR).await;
+        seen.expect_nothing();
+    }
+}
+
+mod websocket_only {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_disconnect_handler_that_waits_is_dropped_at_the_deadline() {
+        // That one who polls has gone may show only in a heartbeat.
+        websocket_only();
+        let (server, _gate, mut seen) = server().await;
+        let (client, _) = connected(&server).await;
+        drop(client);
+        seen.expect(&[&format!("disconnect: {}", flavour().cut())]).await;
+        assert!(server.hub.is_empty());
+        expect_shutdown(&server.hub, MOMENT).await;
+    }
 }
