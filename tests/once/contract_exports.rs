@@ -169,13 +169,13 @@ mod clash {
 }
 
 #[test]
-#[should_panic = "`contract_exports::clash::Same` and `contract_exports::clash::other::Same` are both called `Same` in TypeScript"]
+#[should_panic = "`once::contract_exports::clash::Same` and `once::contract_exports::clash::other::Same` are both called `Same` in TypeScript"]
 fn two_types_of_one_name_are_an_error() {
     clash::Clashing::typescript();
 }
 
 #[test]
-#[should_panic = "`contract_exports::clash::other::Failed` is called `Failed` in TypeScript"]
+#[should_panic = "`once::contract_exports::clash::other::Failed` is called `Failed` in TypeScript"]
 fn the_names_of_the_file_are_its_own() {
     clash::Reserved::typescript();
 }
