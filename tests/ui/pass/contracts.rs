@@ -1,10 +1,10 @@
 //! Contracts name functions, methods and payload types, whatever lifetimes, parameters and conditions they have.
 #![deny(warnings, rust_2018_idioms, unreachable_pub)]
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use socketio::{Hub, Socket, contract, event, events, handlers};
 use std::borrow::Cow;
-use schemars::JsonSchema;
 use ts_rs::TS;
 
 #[derive(Deserialize, JsonSchema, TS)]
@@ -79,7 +79,8 @@ contract! {
     Gone { "/" { receives [nothing] } }
 }
 
-fn main() -> Result<(), socketio::BuildError> {
+#[test]
+fn compiles() -> Result<(), socketio::BuildError> {
     let hub = Hub::builder().events(events![chat::message, payload]).events(shelf(1u8)).contract::<Chat>().build()?;
     let _ = hub.broadcast(&chat::Said { text: "hello" });
     let _ = hub.broadcast(&Page { items: vec![1u8] });

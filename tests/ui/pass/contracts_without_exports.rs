@@ -84,7 +84,8 @@ contract! {
     Chat { "/" { receives [message, checked, pair, Rooms::join] emits [Said, Question] } }
 }
 
-fn main() -> Result<(), socketio::BuildError> {
+#[test]
+fn compiles() -> Result<(), socketio::BuildError> {
     let hub = Hub::builder().events(events![message, checked, pair]).events(Rooms).contract::<Chat>().build()?;
     let _ = hub.broadcast(&Said { length: 0 });
     let _ = Question { length: 0 };
