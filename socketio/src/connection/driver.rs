@@ -91,7 +91,8 @@ impl Effects for Driver<'_, '_> {
         }
     }
 
-    /// One that nobody hears needs no place among the events that wait: no number of them makes reading pause.
+    /// One that nobody hears needs no place among the events that wait: no number of them makes
+    /// reading pause.
     fn control(&mut self, entry: &mut SocketEntry, control: &Control) {
         let (lifecycle, kind) = match control {
             Control::Ping(payload) => (Lifecycle::Ping, EventKind::Ping(payload.clone())),

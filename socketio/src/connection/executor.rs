@@ -1,4 +1,5 @@
-//! Runs a connection's events: one after the other, in the order received, except those of `concurrent` handlers.
+//! [`Executor`]: runs the events of one socket, one after the other in the order received, except
+//! those of `concurrent` handlers.
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -10,7 +11,7 @@ use crate::event::dispatch::{self, Running, Spare, Start};
 use crate::event::error::EventError;
 use crate::event::incoming::Incoming;
 
-/// How many `concurrent` handlers of one connection run at a time.
+/// How many `concurrent` handlers of one socket run at a time.
 const MAX_CONCURRENT: usize = 32;
 /// How many waiting events run before the connection looks at everything else again.
 const BUDGET: usize = 256;
@@ -43,10 +44,10 @@ enum End {
 #[derive(Default)]
 pub(crate) struct Executor {
     task: Option<Task>,
-    /// The box of the event that ran last, so that the next one needs none of its own.
+    /// The box of the event that ran last, reused for the next one.
     spare: Spare,
     queue: VecDeque<Incoming>,
-    /// How many bytes of what was received the queue holds on to.
+    /// How many received bytes the queued events keep in memory.
     queued_bytes: usize,
     concurrent: Option<Box<FuturesUnordered<Running>>>,
     end: End,
@@ -62,8 +63,8 @@ pub(crate) enum Progress {
     Decided(Result<(), EventError>),
 }
 
-/// Whether what was emitted is to be written before this event runs. Else its own messages might find no room, although the
-/// client takes all that it gets.
+/// Whether what was emitted is to be written before this event runs. Else its own messages might
+/// find no room, although the client takes all that it gets.
 fn is_crowded(incoming: &Incoming) -> bool {
     incoming.socket.peer().handle.is_crowded()
 }
@@ -140,7 +141,7 @@ impl Executor {
         }
     }
 
-    /// Goes on with everything.
+    /// Runs everything as far as it goes now.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Progress {
         self.poll_concurrent(context);
         for _ in 0..BUDGET {
@@ -182,7 +183,7 @@ impl Executor {
                         }
                     }
                     None => {
-                        // A queue that was long once is no reason to keep its memory.
+                        // The memory of a queue that was long once is freed.
                         if self.queue.capacity() > 0 {
                             self.queue = VecDeque::new();
                         }
@@ -194,7 +195,7 @@ impl Executor {
         Progress::More
     }
 
-    /// How many events wait or run beside others.
+    /// How many events wait or run concurrently.
     pub(crate) fn events(&self) -> usize {
         self.queue.len() + self.concurrent.as_ref().map_or(0, |others| others.len())
     }
@@ -203,8 +204,8 @@ impl Executor {
         self.queued_bytes
     }
 
-    /// Drops the events that were received and wait. What the connection itself has brought about stays: that the socket was
-    /// accepted, or that something failed.
+    /// Drops the events that were received and wait. What the connection itself has brought about
+    /// stays: that the socket was accepted, or that something failed.
     pub(crate) fn drop_queued(&mut self) {
         self.queue.retain(|incoming| !incoming.came_in());
         self.queued_bytes = self.queue.iter().map(Incoming::size).sum();

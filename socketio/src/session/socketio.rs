@@ -60,7 +60,8 @@ impl<S: InNamespace> Session<S> {
         match socketio::read(&text, self.limits.max_attachments) {
             // No other packet comes between a packet and its attachments.
             Ok(_) if !matches!(socketio.pending, Pending::Nothing) => self.parse_error(effects),
-            // What is nested too deeply for a decoder is too deep to be looked into for placeholders.
+            // What is nested too deeply for a decoder is too deep to be looked into for
+            // placeholders.
             Ok(SocketIoPacket { attachments: 1.., depth: TOO_DEEP.., .. }) => self.parse_error(effects),
             Ok(SocketIoPacket { attachments: expected @ 1.., .. }) => {
                 socketio.pending = Pending::Attachments(Partial::new(text, expected));

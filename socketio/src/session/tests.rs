@@ -1,4 +1,5 @@
-//! Drives sessions with whatever may happen, in any order, and checks what the guide's page on delivery promises.
+//! Drives sessions with whatever may happen, in any order, and checks what the guide's page on
+//! delivery promises.
 
 use proptest::prelude::*;
 use std::collections::VecDeque;
@@ -483,7 +484,8 @@ impl World {
         self.session.sockets().position(|key| key.at == socket)
     }
 
-    /// Whether a packet fits into what the session has. Those that don't would end most connections at once.
+    /// Whether a packet fits into what the session has. Those that don't would end most connections
+    /// at once.
     fn fits(&self, step: &Step) -> bool {
         let has = |namespace: usize| self.session.sockets().any(|key| key.namespace == NAMESPACES[namespace]);
         match *step {
@@ -650,8 +652,8 @@ impl World {
         }
     }
 
-    /// A client that is silent from now on, and an application that decides nothing: all the same it is closed soon. Events run,
-    /// or the client would have to wait for them as well.
+    /// A client that is silent from now on, and an application that decides nothing: all the same
+    /// it is closed soon. Events run, or the client would have to wait for them as well.
     fn run_out(&mut self) {
         for _ in 0..30 {
             if self.session.is_closed() {
