@@ -36,15 +36,15 @@ impl ClientTransport {
         }
     }
 
-    /// Keeps what was received and is not wanted now for later.
+    /// Keeps bytes that were received and not read yet.
     pub(super) fn keep(&mut self, received: &mut ReadBuffer) {
         if let Self::WebSocket(websocket) = self {
             websocket.keep(received);
         }
     }
 
-    /// Writes what the handle has, as far as the client takes it. `Ready`: all of it is written. `last`: nothing comes after
-    /// it.
+    /// Writes what the handle has, as far as the client takes it. `Ready`: all of it is written.
+    /// `last`: nothing comes after it.
     pub(super) fn poll_write(
         &mut self,
         context: &mut Context<'_>,
@@ -57,7 +57,7 @@ impl ClientTransport {
         }
     }
 
-    /// What others can write to the client with, if they can.
+    /// The writer for other tasks, if the stream has one.
     pub(super) fn take_writer(&mut self) -> Option<Writer> {
         match self {
             Self::WebSocket(websocket) => websocket.take_writer(),
@@ -65,7 +65,7 @@ impl ClientTransport {
         }
     }
 
-    /// Goes on with what others have begun to write, while nothing else was being written.
+    /// Goes on with what another task has begun to write. Nothing else is being written.
     pub(super) fn go_on(&mut self, batch: Batch) {
         if let Self::WebSocket(websocket) = self {
             websocket.go_on(batch);
@@ -81,7 +81,7 @@ impl ClientTransport {
         }
     }
 
-    /// Whether the client could take something now, if nothing were in its way.
+    /// Whether the client can take something: a polling client can't without a poll.
     pub(super) fn can_take(&self) -> bool {
         match self {
             Self::WebSocket(_) => true,
@@ -89,7 +89,7 @@ impl ClientTransport {
         }
     }
 
-    /// Whether the client has shown signs of life that were no messages.
+    /// Whether bytes came or went since the last call, even if no message was complete.
     pub(super) fn take_alive(&mut self) -> bool {
         match self {
             Self::WebSocket(websocket) => websocket.take_alive(),
@@ -97,7 +97,7 @@ impl ClientTransport {
         }
     }
 
-    /// Puts bytes behind what is being written: a frame of this side's own.
+    /// Writes a control frame behind what is being written.
     pub(super) fn append(&mut self, frame: &[u8]) {
         match self {
             Self::WebSocket(websocket) => websocket.append(frame),
@@ -105,7 +105,7 @@ impl ClientTransport {
         }
     }
 
-    /// Reads and forgets. `Ready`: the client has closed its side.
+    /// Reads and drops bytes. `Ready`: the client has closed its side.
     pub(super) fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::WebSocket(websocket) => websocket.poll_discard(context),
@@ -113,7 +113,7 @@ impl ClientTransport {
         }
     }
 
-    /// Gives memory back that an idle connection has no use for.
+    /// Frees memory that an idle connection does not need.
     pub(super) fn shrink(&mut self) {
         if let Self::WebSocket(websocket) = self {
             websocket.shrink();

@@ -26,14 +26,13 @@ pub(super) struct Driver<'a, 'context> {
 }
 
 impl Driver<'_, '_> {
-    /// Runs an event in its turn, together with the request that it came by, if that is not the connection's first.
-    fn submit(&mut self, entry: &mut SocketEntry, kind: EventKind) {
+    /// An event, together with the request that it came by, if that is not the connection's first.
+    fn incoming(&self, entry: &SocketEntry, kind: EventKind) -> Incoming {
         let request = match &self.io.transport {
             ClientTransport::WebSocket(_) => self.io.request.clone(),
             ClientTransport::Polling(polling) => polling.request().cloned(),
         };
-        let incoming = Incoming::new(entry.socket.clone(), kind).with_request(request);
-        entry.executor.submit(incoming, self.context);
+        Incoming::new(entry.socket.clone(), kind).with_request(request)
     }
 }
 
@@ -69,10 +68,12 @@ impl Effects for Driver<'_, '_> {
     fn event(&mut self, entry: &mut SocketEntry, event: ReceivedEvent, violation: Option<Violation>) {
         let limited = entry.socket.admit(event.name()).err();
         if limited.is_none() && violation.is_none() {
-            return self.submit(entry, EventKind::Event(event));
+            let incoming = self.incoming(entry, EventKind::Event(event));
+            return entry.executor.submit(incoming, self.context);
         }
         if let (None, Some(message)) = (limited, event.message()) {
-            self.submit(entry, EventKind::message(message));
+            let incoming = self.incoming(entry, EventKind::message(message));
+            entry.executor.submit(incoming, self.context);
         }
         let incoming = Incoming::new(entry.socket.clone(), EventKind::Event(event));
         match (limited, violation) {
@@ -83,21 +84,23 @@ impl Effects for Driver<'_, '_> {
     }
 
     fn message(&mut self, entry: &mut SocketEntry, message: RawMessage) {
-        let kind = EventKind::message(message);
+        let incoming = self.incoming(entry, EventKind::message(message));
         match entry.socket.admit(Lifecycle::Message.as_str()) {
-            Ok(()) => self.submit(entry, kind),
-            Err(limited) => over_limit(&Incoming::new(entry.socket.clone(), kind), limited),
+            Ok(()) => entry.executor.submit(incoming, self.context),
+            Err(limited) => over_limit(&incoming, limited),
         }
     }
 
-    /// One that nobody hears needs no place among the events that wait: no number of them makes reading pause.
+    /// One that nobody hears needs no place among the events that wait: no number of them makes
+    /// reading pause.
     fn control(&mut self, entry: &mut SocketEntry, control: &Control) {
         let (lifecycle, kind) = match control {
             Control::Ping(payload) => (Lifecycle::Ping, EventKind::Ping(payload.clone())),
             Control::Pong(payload) => (Lifecycle::Pong, EventKind::Pong(payload.clone())),
         };
         if entry.executor.is_opening() || has_listener(&entry.socket, lifecycle) {
-            self.submit(entry, kind);
+            let incoming = self.incoming(entry, kind);
+            entry.executor.submit(incoming, self.context);
         }
     }
 

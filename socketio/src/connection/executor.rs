@@ -1,4 +1,5 @@
-//! Runs a connection's events: one after the other, in the order received, except those of `concurrent` handlers.
+//! [`Executor`]: runs the events of one socket, one after the other in the order received, except
+//! those of `concurrent` handlers.
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -10,35 +11,46 @@ use crate::event::dispatch::{self, Running, Spare, Start};
 use crate::event::error::EventError;
 use crate::event::incoming::Incoming;
 
-/// How many `concurrent` handlers of one connection run at a time.
+/// How many `concurrent` handlers of one socket run at a time.
 const MAX_CONCURRENT: usize = 32;
 /// How many waiting events run before the connection looks at everything else again.
 const BUDGET: usize = 256;
 
-/// Decides whether a connection is accepted.
+/// Decides whether a socket is accepted.
 pub(crate) type ConnectDecision = BoxFuture<'static, Result<(), EventError>>;
 
+/// What everything else of a socket waits for.
 enum Task {
     ConnectDecision(ConnectDecision),
     Event(Running),
     /// A `concurrent` handler that has to wait for another one to end.
     Parked(Running),
-    Last(BoxFuture<'static, ()>),
+    /// The events of the socket's end.
+    End(BoxFuture<'static, ()>),
+}
+
+/// The events of the socket's end.
+#[derive(Default)]
+enum End {
+    /// The socket has not ended.
+    #[default]
+    None,
+    /// They run when everything else is done.
+    Waiting(BoxFuture<'static, ()>),
+    /// They run, or have run.
+    Begun,
 }
 
 #[derive(Default)]
 pub(crate) struct Executor {
     task: Option<Task>,
-    /// The box of the event that ran last, so that the next one needs none of its own.
+    /// The box of the event that ran last, reused for the next one.
     spare: Spare,
     queue: VecDeque<Incoming>,
-    /// How many bytes of what was received the queue holds on to.
+    /// How many received bytes the queued events keep in memory.
     queued_bytes: usize,
     concurrent: Option<Box<FuturesUnordered<Running>>>,
-    /// What is to run when everything else is done.
-    last: Option<BoxFuture<'static, ()>>,
-    /// Whether `last` has run.
-    finished: bool,
+    end: End,
 }
 
 /// How far the executor has come.
@@ -51,14 +63,14 @@ pub(crate) enum Progress {
     Decided(Result<(), EventError>),
 }
 
-/// Whether what has been emitted is to be written before this event runs, or its own messages might find no room though
-/// the client takes all that it gets.
+/// Whether what was emitted is to be written before this event runs. Else its own messages might
+/// find no room, although the client takes all that it gets.
 fn is_crowded(incoming: &Incoming) -> bool {
     incoming.socket.peer().handle.is_crowded()
 }
 
 impl Executor {
-    /// Lets everything else wait for the decision whether the connection is accepted.
+    /// Lets everything else wait for the decision whether the socket is accepted.
     pub(crate) fn open(&mut self, opening: ConnectDecision) {
         self.task = Some(Task::ConnectDecision(opening));
     }
@@ -87,16 +99,13 @@ impl Executor {
         if incoming.came_in() && incoming.socket.is_ending() {
             return;
         }
+        // A raw message has none itself.
         if let Some(message) = incoming.raw_message() {
-            self.begin_alone(message, context);
+            self.begin(message, context);
             if self.task.is_some() {
                 return self.submit_first(incoming);
             }
         }
-        self.begin_alone(incoming, context);
-    }
-
-    fn begin_alone(&mut self, incoming: Incoming, context: &mut Context<'_>) {
         match dispatch::start(incoming, &mut self.spare) {
             Start::Done => {}
             Start::Running(running) => self.go_on(running, context),
@@ -132,7 +141,7 @@ impl Executor {
         }
     }
 
-    /// Goes on with everything.
+    /// Runs everything as far as it goes now.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Progress {
         self.poll_concurrent(context);
         for _ in 0..BUDGET {
@@ -156,12 +165,11 @@ impl Executor {
                         return Progress::Waiting;
                     }
                 }
-                Some(Task::Last(mut last)) => {
-                    if last.as_mut().poll(context).is_pending() {
-                        self.task = Some(Task::Last(last));
+                Some(Task::End(mut end)) => {
+                    if end.as_mut().poll(context).is_pending() {
+                        self.task = Some(Task::End(end));
                         return Progress::Waiting;
                     }
-                    self.finished = true;
                 }
                 None if self.queue.front().is_some_and(is_crowded) => return Progress::More,
                 None => match self.queue.pop_front() {
@@ -169,11 +177,13 @@ impl Executor {
                         self.queued_bytes -= incoming.size();
                         self.begin(incoming, context);
                     }
-                    None if self.last.is_some() && self.concurrent.is_none() => {
-                        self.task = self.last.take().map(Task::Last);
+                    None if matches!(self.end, End::Waiting(_)) && self.concurrent.is_none() => {
+                        if let End::Waiting(end) = std::mem::replace(&mut self.end, End::Begun) {
+                            self.task = Some(Task::End(end));
+                        }
                     }
                     None => {
-                        // A queue that was long once is no reason to keep its memory.
+                        // The memory of a queue that was long once is freed.
                         if self.queue.capacity() > 0 {
                             self.queue = VecDeque::new();
                         }
@@ -185,7 +195,7 @@ impl Executor {
         Progress::More
     }
 
-    /// How many events wait or run beside others.
+    /// How many events wait or run concurrently.
     pub(crate) fn events(&self) -> usize {
         self.queue.len() + self.concurrent.as_ref().map_or(0, |others| others.len())
     }
@@ -194,37 +204,37 @@ impl Executor {
         self.queued_bytes
     }
 
-    /// Forgets the events that were received and wait. What the connection itself brought about is not for the client's
-    /// sake, and stays: that it was accepted, or that something failed.
+    /// Drops the events that were received and wait. What the connection itself has brought about
+    /// stays: that the socket was accepted, or that something failed.
     pub(crate) fn drop_queued(&mut self) {
         self.queue.retain(|incoming| !incoming.came_in());
         self.queued_bytes = self.queue.iter().map(Incoming::size).sum();
     }
 
-    /// Runs `last` when everything else is done.
-    pub(crate) fn finish_with(&mut self, last: impl Future<Output = ()> + Send + 'static) {
-        self.last = Some(Box::pin(last));
+    /// Runs the events of the end when everything else is done.
+    pub(crate) fn finish_with(&mut self, end: impl Future<Output = ()> + Send + 'static) {
+        self.end = End::Waiting(Box::pin(end));
     }
 
-    /// Drops everything that runs or waits, except what is to run last.
+    /// Drops everything that runs or waits, except the events of the end.
     pub(crate) fn abort(&mut self) {
         self.queue = VecDeque::new();
         self.queued_bytes = 0;
         self.concurrent = None;
-        self.task.take_if(|task| !matches!(task, Task::Last(_)));
+        self.task.take_if(|task| !matches!(task, Task::End(_)));
     }
 
-    /// Drops what runs last as well.
+    /// Drops the events of the end as well.
     pub(crate) fn give_up(&mut self) {
         self.abort();
         self.task = None;
-        self.last = None;
-        self.finished = true;
+        self.end = End::Begun;
     }
 
     /// Whether something could go on at once: then the connection must not go to sleep.
     pub(crate) fn is_ready(&self) -> bool {
-        self.task.is_none() && (!self.queue.is_empty() || (self.last.is_some() && self.concurrent.is_none()))
+        self.task.is_none()
+            && (!self.queue.is_empty() || (matches!(self.end, End::Waiting(_)) && self.concurrent.is_none()))
     }
 
     /// Whether nothing runs and nothing waits.
@@ -232,8 +242,9 @@ impl Executor {
         self.task.is_none() && self.queue.is_empty() && self.concurrent.is_none()
     }
 
+    /// Whether the events of the end have run, and nothing else is left.
     pub(crate) fn is_finished(&self) -> bool {
-        self.finished && self.task.is_none() && self.queue.is_empty()
+        matches!(self.end, End::Begun) && self.task.is_none() && self.queue.is_empty()
     }
 }
 

@@ -1,4 +1,4 @@
-//! How a socket begins and ends, as far as the application sees it.
+//! The events of a socket's beginning and end.
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -17,7 +17,7 @@ use crate::session::disconnect::Disconnect;
 /// A callback of the route, for each new socket.
 pub(crate) type OnOpen = Arc<dyn Fn(Socket) -> Option<BoxFuture<'static, ()>> + Send + Sync>;
 
-/// What decides whether a socket is accepted; `None`: nothing does, it is.
+/// What decides whether a socket is accepted. `None`: nothing does, so it is.
 pub(crate) fn opening(socket: &Socket, on_open: Option<&OnOpen>) -> Option<ConnectDecision> {
     let namespace = socket.namespace_inner();
     let is_decided =
@@ -58,7 +58,8 @@ async fn open(socket: Socket, on_open: Option<OnOpen>) -> Result<(), EventError>
     }
 }
 
-/// What an accepted socket's end sets off, in order. One that was never accepted only leaves.
+/// Runs the events of an accepted socket's end, in order, and takes it out of the hub. One that was
+/// never accepted has no events.
 pub(crate) async fn farewell(socket: Socket, disconnect: Disconnect, on_purpose: bool) {
     if !socket.is_connected() {
         socket.depart();
@@ -85,8 +86,8 @@ async fn run(socket: &Socket, kind: EventKind) {
     }
 }
 
-/// For a connection whose task is dropped before its time: `disconnect` and, unless the end was clean, `error` fire all the
-/// same, as far as their handlers get without waiting.
+/// For a connection whose task is dropped before its end. `disconnect` and, unless the end was
+/// clean, `error` still fire, as far as their handlers get without waiting.
 pub(crate) fn abandoned(socket: &Socket, disconnect: &Disconnect) {
     if socket.depart() == Some(true) {
         let error = (!disconnect.is_clean()).then(|| EventKind::Error(disconnect.into()));

@@ -1,10 +1,12 @@
 //! One client's connection: the task that drives its [session](crate::session).
 //!
-//! Each time the task wakes up it reads all that has arrived, runs what it can, and then writes once. What it reads it hands to
-//! the session, which asks the [`driver`] for what is to be done about it. The [`client_transport`] is the client's side: a
-//! [`websocket`], or [`polling`]. Each of the client's sockets has a [`socket_entry`] with an [`executor`] for its events. The
-//! [handle](crate::handle) is what other tasks have of the connection. What they queue there for the client goes out at the end of their own
-//! [flush scope](crate::handle::flush_scope), or when the client's task runs.
+//! Each time the task wakes up it reads all that has arrived, runs what it can, and then writes
+//! once. What it reads it hands to the session, which asks the [`driver`] for what is to be done
+//! about it. The [`client_transport`] is the client's side: a [`websocket`], or [`polling`]. Each
+//! of the client's sockets has a [`socket_entry`] with an [`executor`] for its events. The
+//! [handle](crate::handle) is what other tasks have of the connection. What they queue there for
+//! the client goes out at the end of their own [flush scope](crate::handle::flush_scope), or when
+//! the client's task runs.
 
 mod client_transport;
 mod driver;
@@ -262,7 +264,8 @@ impl Io {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        // Whoever has not heard of the end hears of it while the handle still takes what they have to say.
+        // Whoever has not heard of the end hears of it while the handle still takes what they have
+        // to say.
         while self.session.len() > 0 {
             let (entry, disconnect) = self.session.remove(0);
             entry.forget(disconnect);

@@ -1,6 +1,7 @@
 //! HTTP long-polling: the client's GET takes what waits for it, its POSTs bring what it sends.
 //!
-//! The requests are answered by tasks of their own, which hand them over through the [handle](crate::handle) and wait.
+//! The requests are answered by tasks of their own, which hand them over through the
+//! [handle](crate::handle) and wait.
 
 use bytes::Bytes;
 use std::io;
@@ -22,7 +23,7 @@ pub(super) struct Polling {
     batch: Batch,
     /// Whether polls are answered at once, so that the client can go on with its upgrade.
     hurried: bool,
-    /// What the last poll is answered with.
+    /// The answer to the last poll.
     farewell: &'static str,
     /// The POST with which the client has closed the session, to be answered at its end.
     last_post: Option<oneshot::Sender<bool>>,
@@ -45,7 +46,7 @@ impl Polling {
     /// Takes a request. An error ends the session.
     pub(super) fn ask(&mut self, request: PollRequest) -> Result<(), Disconnect> {
         match request {
-            // The one that waits learns of the end.
+            // The poll that waits is answered when the session ends.
             PollRequest::Poll(second) if self.poll.is_some() => {
                 let _ = second.send(None);
                 Err(broken("two polls at once"))
@@ -66,7 +67,7 @@ impl Polling {
     /// The next packet of the POST that is being read.
     pub(super) fn poll_next(&mut self) -> Poll<Message> {
         let Some(post) = &mut self.post else { return Poll::Pending };
-        // All of it has come, also where nobody waits for the answer any more.
+        // The whole body has come, even if the request was dropped meanwhile.
         match post.body.next() {
             Some(packet) => Poll::Ready(Message::Text(packet)),
             None => {
@@ -76,25 +77,25 @@ impl Polling {
         }
     }
 
-    /// Whether a POST brings more than was wanted until now.
+    /// Whether a POST is being read.
     pub(super) fn has_more(&self) -> bool {
         self.post.is_some()
     }
 
-    /// The request that what is read now comes from.
+    /// The request of the POST that is being read.
     pub(super) fn request(&self) -> Option<&Arc<Request>> {
         self.post.as_ref().map(|post| &post.request)
     }
 
     fn finish_post(&mut self, understood: bool) {
         if let Some(post) = self.post.take() {
-            // Who is not there any more does not want to know.
+            // The request may have been dropped.
             let _ = post.done.send(understood);
         }
     }
 
-    /// Answers the poll that waits, if there is something to say. `Ready`: all of it is said, and with `last` the end too. An
-    /// error: nobody waits for the answer any more.
+    /// Answers the poll that waits, if there are packets for it. `Ready`: all are written, with
+    /// `last` the end of the session too. An error: the poll was dropped.
     pub(super) fn poll_write(
         &mut self,
         context: &mut Context<'_>,
@@ -102,7 +103,7 @@ impl Polling {
         last: bool,
     ) -> Poll<io::Result<()>> {
         let Some(poll) = &mut self.poll else {
-            // So that nobody waits for it to be written.
+            // Without a poll nothing can be written: the handle queues without waking the task.
             handle.left_over(Load::default());
             return Poll::Pending;
         };
@@ -117,7 +118,7 @@ impl Polling {
         engineio::write_body(&mut body, &waiting);
         if !body.is_empty() {
             self.answer(body.into())?;
-            // The end has a body of its own: clients look at it before they look at messages in the same one.
+            // The end has a body of its own: clients read it before messages in the same body.
             return if last { Poll::Pending } else { Poll::Ready(Ok(())) };
         }
         if last {
@@ -146,7 +147,7 @@ impl Polling {
         }
     }
 
-    /// Whether a poll waits: without one the client can't take anything.
+    /// Whether a poll waits.
     pub(super) fn is_polled(&self) -> bool {
         self.poll.is_some()
     }
@@ -160,7 +161,8 @@ impl Polling {
         self.hurried = hurried;
     }
 
-    /// The client has closed the session: its poll is let go without a word of it. What follows in the body means nothing.
+    /// The client has closed the session: its poll is answered with a noop packet. The rest of the
+    /// POST is ignored.
     pub(super) fn closed_by_client(&mut self) {
         self.farewell = engineio::NOOP;
         self.last_post = self.post.take().map(|post| post.done);
@@ -168,7 +170,7 @@ impl Polling {
 
     /// Ends the session: a poll that waits is told.
     pub(super) fn shut(&mut self) {
-        // Who is not there any more need not be told.
+        // The poll may have been dropped.
         let _ = self.answer(Bytes::from_static(self.farewell.as_bytes()));
         self.finish_post(false);
         if let Some(done) = self.last_post.take() {
@@ -176,10 +178,10 @@ impl Polling {
         }
     }
 
-    /// Ends this way of travelling, because the client has taken another: a poll that waits is let go, and what was put
-    /// behind the last one goes the other way.
+    /// Ends polling, because the client has upgraded. A poll that waits is answered with a noop
+    /// packet; what was not written yet is returned, for the WebSocket.
     pub(super) fn hand_over(&mut self) -> Vec<u8> {
-        // That a poll was cut is no loss now.
+        // The poll may have been dropped: it would have carried nothing.
         let _ = self.answer(Bytes::from_static(engineio::NOOP.as_bytes()));
         let mut left = Vec::new();
         self.flatten(&mut left);

@@ -1,15 +1,16 @@
-//! ReadBuffer bytes on their way to becoming messages.
+//! [`ReadBuffer`]: the bytes of one read. Each thread has one buffer, reused by all connections: no
+//! connection keeps 64 KiB.
 
 use std::cell::Cell;
 
-/// What is read from the kernel at once.
+/// How many bytes one read takes at most.
 const READ_SIZE: usize = 64 * 1024;
 
 thread_local! {
     static READ_BUFFER: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
 }
 
-/// ReadBuffer bytes, in a buffer on loan from the thread: no connection has one of its own.
+/// Bytes that were read, in the thread's buffer. It is given back when dropped.
 pub(crate) struct ReadBuffer {
     pub(super) bytes: Box<[u8]>,
     pub(super) start: usize,

@@ -40,7 +40,8 @@ impl Connection {
                 Poll::Ready(Ok(message)) => {
                     let sockets = self.session.len();
                     self.session.receive(message, &mut Driver { io: &mut self.io, context });
-                    // What decides about a new socket goes as far as it can, and is woken from then on.
+                    // What decides about a new socket goes as far as it can, and is woken from then
+                    // on.
                     if self.session.len() > sockets {
                         self.run_events(context);
                     }

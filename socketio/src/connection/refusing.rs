@@ -1,4 +1,5 @@
-//! Answers to events that are not handled, because they break a rule of the protocol or come too often.
+//! Answers to events that are not handled, because they break a rule of the protocol or come too
+//! often.
 
 use crate::event::dispatch::unhandled;
 use crate::event::error::{EventError, PayloadError};
@@ -17,8 +18,8 @@ pub(super) fn refuse(incoming: &Incoming, violation: Violation) {
     incoming.report(error);
 }
 
-/// Drops an event that exceeds a rate limit. A client that asked for an answer is told each time, the application once an
-/// episode.
+/// Drops an event that exceeds a rate limit. A client that asked for an answer is told each time,
+/// the application once an episode.
 pub(super) fn over_limit(incoming: &Incoming, limited: Limited) {
     incoming.socket.hub().counters().rate_limited();
     if limited.is_first || incoming.wants_answer() {

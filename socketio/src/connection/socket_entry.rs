@@ -1,7 +1,7 @@
 //! [`SocketEntry`]: what a connection keeps of one of its sockets.
 //!
-//! A plain WebSocket client has one entry for as long as it is connected, a Socket.IO client one for each namespace that it
-//! has connected to.
+//! A plain WebSocket client has one entry for as long as it is connected, a Socket.IO client one
+//! for each namespace that it has connected to.
 
 use super::executor::Executor;
 use super::lifecycle::{self, OnOpen};

@@ -37,8 +37,8 @@ impl Connection {
         was_due
     }
 
-    /// Does what is due even if the clock has not woken the task yet: a poll that comes in time for the heartbeat must be told
-    /// from one that does not.
+    /// Does what is due even if the clock has not woken the task yet: a poll that comes in time for
+    /// the heartbeat must be told from one that does not.
     pub(super) fn keep_exact_time(&mut self, context: &mut Context<'_>) {
         if self.io.transport.polling().is_some() {
             let now = now();

@@ -51,7 +51,8 @@ impl Connection {
         }
     }
 
-    /// Reads what comes by the WebSocket that is being tried. `true`: the client has gone over to it, or there is more.
+    /// Reads what comes by the WebSocket that is being tried. `true`: the client has gone over to
+    /// it, or there is more.
     pub(super) fn read_probe(&mut self, context: &mut Context<'_>) -> bool {
         let Io { probe: Some(probe), transport: ClientTransport::Polling(polling), .. } = &mut self.io else {
             return false;
@@ -95,7 +96,8 @@ impl Connection {
         self.go_over()
     }
 
-    /// Takes the client's WebSocket for its transport, once it wants that and everything that it sent before is read.
+    /// Takes the client's WebSocket for its transport, once it wants that and everything that it
+    /// sent before is read.
     pub(super) fn go_over(&mut self) -> bool {
         let Io { peer, transport, probe, request, .. } = &mut self.io;
         let ClientTransport::Polling(polling) = transport else { return false };

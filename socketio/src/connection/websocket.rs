@@ -1,7 +1,8 @@
-//! The WebSocket side of a connection: bytes in, messages out; frames in, bytes out.
+//! [`WebSocketTransport`]: reads messages from a stream, and writes frames to it.
 //!
-//! A [`Reader`] makes messages of what has arrived. What this side sends of its own accord, pongs and closes, is put behind
-//! the frames that are being written. Everything else is written from the handle, in one write a wake-up.
+//! A [`Reader`] makes messages of the bytes. Pings are answered here: pongs and close frames go
+//! behind the frames that are being written. Everything else is written from the handle, in one
+//! write for each time that the task wakes up.
 
 use bytes::Bytes;
 use std::io;
@@ -18,7 +19,7 @@ use crate::session::disconnect::{Disconnect, DisconnectReason};
 use crate::wire::frame::{Opcode, control};
 use crate::wire::message_reader::Reader;
 
-/// How far a batch may have grown for pongs still to be added to it.
+/// How many bytes may wait for pongs to be still added.
 const BATCH_BACKLOG: usize = 64 * 1024;
 
 /// The WebSocket of one client.
@@ -26,9 +27,9 @@ pub(crate) struct WebSocketTransport {
     stream: Stream,
     reader: Reader,
     batch: Batch,
-    /// What the last ping had in it that found no room for its pong.
+    /// The payload of the last ping whose pong found no room.
     unanswered: Option<Bytes>,
-    /// Whether a close frame is written, or among what is to be written: nothing comes behind it.
+    /// Whether a close frame is written or waits to be. Nothing is written behind it.
     has_closed: bool,
     /// Whether what was written is still to be flushed.
     unflushed: bool,
@@ -36,7 +37,7 @@ pub(crate) struct WebSocketTransport {
     blocked: bool,
     /// Whether the client has sent or taken bytes.
     alive: bool,
-    /// What was received and not yet wanted.
+    /// Bytes that were received and not read yet.
     unread: Vec<u8>,
 }
 
@@ -62,12 +63,12 @@ impl WebSocketTransport {
         }
     }
 
-    /// What others can write to the client with, if they can.
+    /// The writer for other tasks, if the stream has one.
     pub(super) fn take_writer(&mut self) -> Option<Writer> {
         self.stream.take_writer()
     }
 
-    /// Goes on with what others have begun to write.
+    /// Goes on with what another task has begun to write.
     pub(super) fn go_on(&mut self, batch: Batch) {
         debug_assert!(self.batch.is_empty(), "others write only while nothing is being written");
         self.batch = batch;
@@ -105,7 +106,7 @@ impl WebSocketTransport {
             match self.stream.poll_read(context, &mut received.bytes) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(Disconnect::cut())),
-                // TLS tells an end without its closing alert from one with it.
+                // Over TLS: the stream ended without a closing alert.
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                     return Poll::Ready(Err(Disconnect::cut()));
                 }
@@ -118,7 +119,8 @@ impl WebSocketTransport {
         }
     }
 
-    /// Answers a ping, behind what is being written. Of those that come while there is no room the last one is answered.
+    /// Answers a ping, behind what is being written. Of the pings that come while there is no room,
+    /// the last one is answered.
     fn pong(&mut self, payload: &Bytes) {
         if self.has_closed {
             return;
@@ -131,14 +133,14 @@ impl WebSocketTransport {
         }
     }
 
-    /// Puts the pong that found no room behind what is being written.
+    /// Writes the pong that found no room.
     fn pong_at_last(&mut self) {
         if let Some(payload) = self.unanswered.take() {
             self.batch.append(&control(Opcode::Pong, &payload));
         }
     }
 
-    /// Puts the answer to the client's close frame behind what is being written.
+    /// Answers the client's close frame, behind what is being written.
     fn answer_close(&mut self, frame: Option<&CloseFrame>) {
         match frame {
             Some(frame) if frame.code.is_allowed() => self.close(frame.code.into(), &frame.reason),
@@ -147,7 +149,7 @@ impl WebSocketTransport {
         }
     }
 
-    /// Keeps what was received and is not wanted now for later.
+    /// Keeps bytes that were received and not read yet.
     pub(crate) fn keep(&mut self, received: &mut ReadBuffer) {
         if !received.unread().is_empty() {
             self.unread.splice(..0, received.unread().iter().copied());
@@ -155,8 +157,8 @@ impl WebSocketTransport {
         }
     }
 
-    /// Writes what the handle has, as far as the kernel takes it, or without one only what is this side's own. `Ready`: all
-    /// of it is written.
+    /// Writes the frames of the handle, as far as the kernel takes them; without a handle, only
+    /// control frames. `Ready`: all are written.
     pub(crate) fn poll_write(
         &mut self,
         context: &mut Context<'_>,
@@ -210,12 +212,12 @@ impl WebSocketTransport {
         }
     }
 
-    /// Puts a frame of this side's own behind what is being written.
+    /// Writes a control frame behind what is being written.
     pub(crate) fn append(&mut self, frame: &[u8]) {
         self.batch.append(frame);
     }
 
-    /// Puts a close frame behind what is being written, unless there was one.
+    /// Writes a close frame behind what is being written, unless there was one.
     pub(crate) fn close(&mut self, code: u16, reason: &str) {
         self.close_with(&[&code.to_be_bytes(), cut(reason, 123).as_bytes()].concat());
     }
@@ -228,14 +230,15 @@ impl WebSocketTransport {
         }
     }
 
-    /// Whether the client has sent or taken bytes since the last time. That its heartbeat counts as well: a pong may wait
-    /// behind a large message on either side.
+    /// Whether the client has sent or taken bytes since the last call. That counts for the
+    /// heartbeat: a pong may wait behind a large message on either side.
     pub(crate) fn take_alive(&mut self) -> bool {
         std::mem::take(&mut self.alive)
     }
 
-    /// Reads and forgets, for a client that does not keep to the protocol: were its bytes left unread, the kernel would
-    /// reset the connection, and the close frame might never arrive. `Ready`: the client has closed its side.
+    /// Reads and drops what a client sends that has broken the protocol. If it were left unread,
+    /// the kernel would reset the connection, and the close frame might not arrive. `Ready`: the
+    /// client has closed its side.
     pub(crate) fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let mut received = ReadBuffer::take();
         loop {
@@ -247,7 +250,7 @@ impl WebSocketTransport {
         }
     }
 
-    /// Tells the client that nothing more comes, so that it closes its side.
+    /// Closes the writing side, so that the client closes its own.
     pub(crate) fn finish(&mut self, context: &mut Context<'_>) {
         self.stream.finish(context);
     }
@@ -258,7 +261,7 @@ impl WebSocketTransport {
         self.unread = Vec::new();
     }
 
-    /// Gives memory back that an idle connection has no use for.
+    /// Frees memory that an idle connection does not need.
     pub(crate) fn shrink(&mut self) {
         self.batch.shrink();
     }
@@ -292,7 +295,8 @@ mod tests {
     use std::task::Waker;
     use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-    /// A stream that, like TLS, takes bytes into a buffer of its own and sends them when it is flushed.
+    /// A stream that, like TLS, takes bytes into a buffer of its own and sends them when it is
+    /// flushed.
     #[derive(Clone, Default)]
     struct Buffering(Arc<Mutex<State>>);
 

@@ -57,7 +57,8 @@ pub(crate) enum Start {
 type Shared = Option<Arc<dyn Any + Send + Sync>>;
 
 thread_local! {
-    /// The socket whose `error` handlers and listeners run on this thread now.
+    /// The socket whose `error` handlers and listeners run on this thread now. Their own code is between them and
+    /// [`Socket::report`], so that no parameter can tell. A flag of the socket's would silence errors of other threads.
     static REPORTING: Cell<Option<usize>> = const { Cell::new(None) };
 }
 

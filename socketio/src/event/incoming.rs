@@ -42,7 +42,8 @@ pub struct Incoming {
 pub(crate) enum EventKind {
     /// An event by name, sent by the client or by `fire`.
     Event(ReceivedEvent),
-    /// A raw message. `is_event`: it is an envelope of an event named `message` as well, and listeners hear that one.
+    /// A raw message. `is_event`: it is an envelope of an event named `message` as well, and
+    /// listeners hear that one.
     Message {
         message: RawMessage,
         is_event: bool,
@@ -148,12 +149,14 @@ impl Incoming {
         self.kind.size() + self.request.as_ref().map_or(0, |request| request.share())
     }
 
-    /// Whether it was received, and not brought about by this side or by the connection's beginning and end.
+    /// Whether it was received, and not brought about by this side or by the connection's beginning
+    /// and end.
     pub(crate) fn came_in(&self) -> bool {
         matches!(self.kind, EventKind::Event(_) | EventKind::Message { .. } | EventKind::Ping(_) | EventKind::Pong(_))
     }
 
-    /// The raw message that the event came in, to be heard before it; once, and only if somebody would hear it.
+    /// The raw message that the event came in, to be heard before it; once, and only if somebody
+    /// would hear it.
     pub(crate) fn raw_message(&mut self) -> Option<Self> {
         let EventKind::Event(event) = &mut self.kind else { return None };
         if !std::mem::take(&mut event.is_message) || !has_listener(&self.socket, Lifecycle::Message) {
@@ -247,7 +250,8 @@ impl Incoming {
         }
     }
 
-    /// Makes an error of this event known: as an `error` event, except that errors of `error` handlers are only traced.
+    /// Makes an error of this event known: as an `error` event, except that errors of `error`
+    /// handlers are only traced.
     pub(crate) fn report(&self, error: EventError) {
         if matches!(self.kind, EventKind::Error(_)) {
             tracing::warn!(socket = %self.socket.id(), %error, "an error handler failed");

@@ -1,4 +1,5 @@
-//! Engine.IO sessions, looked up by their `sid`: what the tasks of a client's requests share with that of its connection.
+//! Engine.IO sessions, looked up by their `sid`: what the tasks of a client's requests share with
+//! that of its connection.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,7 +13,7 @@ use tokio::sync::Notify;
 use super::SocketHandle;
 use super::peer::Peer;
 
-/// How long a WebSocket may take from its answer to the connection that it is for.
+/// How long a request waits for a WebSocket that is being opened for the same session.
 const MAX_PENDING_UPGRADE: Duration = Duration::from_millis(100);
 
 /// How an Engine.IO session travels.
@@ -72,9 +73,9 @@ pub(crate) struct EngineSession<S: SocketHandle> {
     posting: AtomicBool,
     /// Whether it is over.
     over: AtomicBool,
-    /// Told when it has gone over to a WebSocket, and when it is over.
+    /// Notified when the session travels by WebSocket, and when it is over.
     changed: Notify,
-    /// How many WebSockets are being opened for it that its connection does not have yet.
+    /// How many WebSockets are being opened for it and have not reached its connection yet.
     arriving: AtomicUsize,
     arrived: Notify,
 }
@@ -119,13 +120,14 @@ impl<S: SocketHandle> EngineSession<S> {
         }
     }
 
-    /// Waits until no WebSocket is being opened for the session any more, but not for long: what the client has sent by a
-    /// WebSocket that it sees open comes before what it sends by another way.
+    /// Waits until no WebSocket is being opened for the session any more, but not for long: what
+    /// the client has sent by a WebSocket that it sees open comes before what it sends by another
+    /// way.
     pub(crate) async fn settled(&self) {
         let mut arrived = std::pin::pin!(self.arrived.notified());
         arrived.as_mut().enable();
         if self.arriving.load(Ordering::Acquire) > 0 {
-            // One that takes longer is not open yet.
+            // A WebSocket that takes longer is not open for the client yet.
             let _ = tokio::time::timeout(MAX_PENDING_UPGRADE, arrived).await;
         }
     }
@@ -143,7 +145,7 @@ impl<S: SocketHandle> EngineSession<S> {
         self.changed.notify_waiters();
     }
 
-    /// Waits until the session travels by WebSocket. `false`: it is over, and never has.
+    /// Waits until the session travels by WebSocket. `false`: it ended before.
     pub(crate) async fn upgrade(&self) -> bool {
         let mut changed = std::pin::pin!(self.changed.notified());
         changed.as_mut().enable();
@@ -162,7 +164,7 @@ impl<S: SocketHandle> EngineSession<S> {
         self.posting.store(false, Ordering::Release);
     }
 
-    /// Lets no request find the session any more.
+    /// Removes the session: no request finds it any more.
     pub(crate) fn forget(&self) {
         self.over.store(true, Ordering::Release);
         self.changed.notify_waiters();
@@ -173,7 +175,8 @@ impl<S: SocketHandle> EngineSession<S> {
     }
 }
 
-/// An id that nobody can guess: 20 characters of base64url, made of 15 random bytes, as the reference server has them.
+/// An id that nobody can guess: 20 characters of base64url, made of 15 random bytes, as the
+/// reference server has them.
 ///
 /// # Panics
 ///

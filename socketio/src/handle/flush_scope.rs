@@ -1,8 +1,10 @@
-//! What one connection's task has for other clients goes out when its scope ends: once for each of them, however many messages
-//! it had, and without waking their tasks where the kernel takes it at once.
+//! [`FlushScope`]: what one connection's task queues for other clients is written when its scope
+//! ends. Each client is written to once, however many messages there are, and its task is not woken
+//! where the kernel takes them at once.
 //!
-//! A scope is one poll of a connection's task. What is sent outside of one, by a task of the application, wakes the receiver's
-//! task. The scope is in a thread-local because handlers emit from any depth of their own code: no parameter reaches them.
+//! A scope is one poll of a connection's task. What is sent outside of one, by a task of the
+//! application, wakes the receiver's task. The scope is in a thread-local because handlers emit
+//! from any depth of their own code: no parameter reaches them.
 
 use std::cell::RefCell;
 use std::num::NonZeroU64;
@@ -27,21 +29,21 @@ thread_local! {
     static CURRENT: RefCell<Current> = const { RefCell::new(Current { is_open: false, number: 0, peers: Vec::new() }) };
 }
 
-/// Which scope it is: no other has the same number.
+/// The number of a scope. No other scope has the same.
 pub(super) type Number = NonZeroU64;
 
 /// The scope on this thread.
 struct Current {
     is_open: bool,
     number: u64,
-    /// Those that something waits for until it ends.
+    /// Clients to write to when it ends.
     peers: Vec<Arc<dyn Flush>>,
 }
 
 impl Current {
     fn begin(&mut self) {
         self.is_open = true;
-        // At first, and when a range is used up.
+        // The first time, and when a range is used up.
         if self.number.is_multiple_of(RANGE) {
             self.number = RANGES.fetch_add(1, Ordering::Relaxed) * RANGE;
         }
@@ -65,20 +67,21 @@ impl Drop for FlushScope {
             scope.is_open = false;
             std::mem::take(&mut scope.peers)
         });
-        // The first ones here, the others beside, by whichever thread has time.
+        // The first group here, the others in tasks of their own.
         while peers.len() > GROUP {
             let group = Group(peers.split_off(peers.len() - GROUP));
             tokio::spawn(async move { drop(group) });
         }
         flush(&peers);
         peers.clear();
-        // The next scope has use for its memory.
+        // The next scope reuses the memory.
         peers.shrink_to(GROUP);
         CURRENT.with_borrow_mut(|scope| scope.peers = peers);
     }
 }
 
-/// Clients that are written to when it is dropped: also where a runtime that shuts down does not run its task any more.
+/// Clients that are written to when this is dropped, even by a runtime that shuts down and does not
+/// run the task any more.
 struct Group(Vec<Arc<dyn Flush>>);
 
 impl Drop for Group {

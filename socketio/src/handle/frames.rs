@@ -1,4 +1,5 @@
-//! The frames in a [`ConnectionHandle`]: queued by whoever sends, and written by the task, or while it sleeps by others.
+//! The queue of a [`ConnectionHandle`]: any task queues frames. The connection's task writes them,
+//! or while that sleeps, the task that queued them.
 
 use parking_lot::MutexGuard;
 use std::sync::atomic::Ordering;
@@ -13,32 +14,33 @@ use crate::wire::frame::EncodedFrame;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rejected {
     Closed,
-    /// `first` of its episode: the frames before it were taken.
+    /// `first`: the frames before it were taken.
     Overflow {
         first: bool,
     },
 }
 
-/// What a frame that has been queued still needs.
+/// What is to be done for a frame that was queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
-    /// Nothing: the task sees to it, or this scope does already.
+    /// Nothing: the task writes it, or this scope flushes already.
     Nothing,
     /// To be flushed when the scope ends.
     Later,
     /// To be flushed at once, or there will be no room for more.
     Flush,
-    /// That the task is woken.
+    /// The task is to be woken.
     Wake,
 }
 
 impl<S: SocketHandle> ConnectionHandle<S> {
-    /// Lets others write to the client while its task sleeps.
+    /// Lets other tasks write to the client while its own sleeps.
     pub(crate) fn write_with(&self, writer: Option<Writer>) {
         self.state.lock().writer = writer;
     }
 
-    /// Queues a frame, in a scope or outside of one. A volatile one is dropped without an error while the client takes nothing.
+    /// Queues a frame, in a scope or outside of one. A volatile one is dropped without an error
+    /// while the client takes nothing.
     pub(crate) fn queue(
         &self,
         frame: &EncodedFrame,
@@ -83,7 +85,7 @@ impl<S: SocketHandle> ConnectionHandle<S> {
         wake(waker);
     }
 
-    /// Writes what waits, as far as the kernel takes it at once. Whatever that leaves is the task's, which is woken for it.
+    /// Writes what waits, as far as the kernel takes it at once. The task is woken for the rest.
     pub(crate) fn flush(&self) {
         let mut state = self.state.lock();
         state.due = None;
@@ -129,7 +131,7 @@ impl<S: SocketHandle> ConnectionHandle<S> {
         wake(waker);
     }
 
-    /// Puts a frame aside, for a socket that is not accepted yet.
+    /// Queues a frame in `held`, for a socket that is not accepted yet.
     pub(crate) fn hold(&self, held: &mut Outbox, frame: &EncodedFrame) -> Result<(), Rejected> {
         let state = self.state.lock();
         if state.taking > Taking::Everything {
@@ -138,9 +140,9 @@ impl<S: SocketHandle> ConnectionHandle<S> {
         held.push(frame, self.bounds, Load::default()).map_err(|_| self.overflow(state))
     }
 
-    /// Queues what the client has to know, room or not, and what was put aside until it knows it: also on a connection that
-    /// is to be closed behind it. A client that makes this side say such things over and over and takes none of them has its
-    /// connection ended, whatever becomes of other messages.
+    /// Queues a packet about the socket itself, and the frames that were `held` until that: whether
+    /// or not there is room, and even if the connection is about to close. A client that provokes
+    /// such packets and takes none of them is disconnected.
     pub(crate) fn send_always(&self, frame: Option<&EncodedFrame>, held: Outbox) {
         let mut state = self.state.lock();
         if state.taking >= Taking::Commands {
@@ -173,7 +175,7 @@ impl<S: SocketHandle> ConnectionHandle<S> {
         self.crowded.store(false, Ordering::Release);
     }
 
-    /// For the task, when the client has another way to take messages, and that one is free.
+    /// For the task, when the client has upgraded: the new transport takes frames.
     pub(crate) fn unblock(&self) {
         self.state.lock().blocked = false;
     }
@@ -186,7 +188,7 @@ impl<S: SocketHandle> ConnectionHandle<S> {
         self.crowded.store(false, Ordering::Release);
     }
 
-    /// Gives the memory back that an idle connection has no use for.
+    /// Frees memory that an idle connection does not need.
     pub(crate) fn shrink(&self) {
         self.state.lock().outbox.shrink();
     }
@@ -268,7 +270,7 @@ mod tests {
         let mut commands = handle.take_commands();
         assert_eq!(commands.len(), 1);
         let Some(Command::Write(mut batch)) = commands.pop() else { panic!("not what is left") };
-        // The kernel has taken something, and cut a frame at a place that only the batch knows.
+        // The kernel has taken a part, and only the batch knows where it ends.
         assert!(batch.load().bytes < count * length);
         let reader = tokio::spawn(async move {
             let mut received = Vec::new();

@@ -1,10 +1,13 @@
-//! What other tasks hold of a connection: the queue of frames for its client, and commands for its task.
+//! What other tasks hold of a connection: the queue of frames for its client, and commands for its
+//! task.
 //!
-//! A [`ConnectionHandle`] has one lock and one waker for both. The lock is held for a few assignments, never across user code
-//! or an encode. While the task sleeps, what was queued can be [flushed](ConnectionHandle::flush) without waking it: then the
-//! lock is held for one write. The queue is in [`frames`], with [`outbox`] for its contents and [`stream`] to write to;
-//! [`flush_scope`] collects what a task has queued for others. A [`peer`] is what all sockets of one client share. The requests
-//! of polling clients find theirs by its [`engine_session`], and arrive as a [`poll_request`].
+//! A [`ConnectionHandle`] has one lock and one waker for both. The lock is held for a few
+//! assignments, never across user code or an encode. While the task sleeps, what was queued can be
+//! [flushed](ConnectionHandle::flush) without waking it: then the lock is held for one write. The
+//! queue is in [`frames`], with [`outbox`] for its contents and [`stream`] to write to;
+//! [`flush_scope`] collects what a task has queued for others. A [`peer`] is what all sockets of
+//! one client share. The requests of polling clients find theirs by its [`engine_session`], and
+//! arrive as a [`poll_request`].
 
 pub(crate) mod engine_session;
 pub(crate) mod flush_scope;
@@ -40,7 +43,8 @@ pub(crate) trait SocketHandle: Debug + Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OverflowPolicy {
-    /// The client is disconnected, with the cause `overflow`. It never misses a message unknowingly.
+    /// The client is disconnected, with the cause `overflow`. It never misses a message
+    /// unknowingly.
     #[default]
     Disconnect,
     /// The newest message is dropped, and `error` fires once until there is room again.
@@ -104,7 +108,8 @@ struct State<S: SocketHandle> {
     /// Until when handlers may run, once the hub shuts down. Events are not taken after that.
     handlers_until: Option<Instant>,
     waker: Option<Waker>,
-    /// Whether the task waits to be woken. While it runs, it looks here by itself before it goes to sleep.
+    /// Whether the task waits to be woken. While it runs, it looks here by itself before it goes to
+    /// sleep.
     asleep: bool,
     /// The last scope that is to flush what waits at its end.
     due: Option<flush_scope::Number>,
@@ -135,8 +140,8 @@ impl<S: SocketHandle> State<S> {
 #[derive(Debug)]
 pub(crate) struct ConnectionHandle<S: SocketHandle> {
     state: Mutex<State<S>>,
-    /// Whether this server has asked for the end: events that wait are dropped from then on. Looked at for each event, so
-    /// without the lock.
+    /// Whether this server has asked for the end: events that wait are dropped from then on. Looked
+    /// at for each event, so without the lock.
     ending: AtomicBool,
     /// Whether there are commands: looked at after every message, so without the lock.
     posted: AtomicBool,
@@ -213,8 +218,9 @@ impl<S: SocketHandle> ConnectionHandle<S> {
         self.crowded.store(false, Ordering::Release);
     }
 
-    /// For the task, when it is done: takes nothing any more. The commands that wait, and the waker, would keep the task and its
-    /// sockets in memory for as long as somebody has one of them.
+    /// For the task, when it is done: takes nothing any more. The commands that wait, and the
+    /// waker, would keep the task and its sockets in memory for as long as somebody has one of
+    /// them.
     pub(crate) fn abandon(&self) {
         let mut state = self.state.lock();
         state.take_only(Taking::Nothing);
@@ -248,8 +254,8 @@ impl<S: SocketHandle> ConnectionHandle<S> {
         commands
     }
 
-    /// For the task, before it waits: `false` if there is something to do. `in_flight` is what the kernel has not taken; even
-    /// if that is nothing, the client may not be able to take more.
+    /// For the task, before it waits: `false` if there is something to do. `in_flight` is what the
+    /// kernel has not taken; even if that is nothing, the client may not be able to take more.
     pub(crate) fn sleep(&self, waker: &Waker, in_flight: Load, can_take: bool) -> bool {
         let mut state = self.state.lock();
         state.in_flight = in_flight;

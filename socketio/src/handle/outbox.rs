@@ -1,7 +1,8 @@
-//! Frames on their way to one client: bounded, and handed over whole to be written.
+//! [`Outbox`]: frames that wait to be written to one client, bounded. A [`Batch`] is what is being
+//! written.
 //!
-//! Small frames lie one after the other in one buffer, large ones are shared with other recipients and remembered with
-//! the place where they belong. All of it goes out in one vectored write.
+//! Small frames are copied into one buffer. Large ones are shared with other recipients, and kept
+//! with their place between the small ones. All of it is written by one vectored write.
 
 use bytes::Bytes;
 use std::io::IoSlice;
@@ -25,8 +26,8 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    /// Takes a frame, unless that would exceed `bounds` together with what is `in_flight`. The first frame of an empty
-    /// outbox always finds room, however large it is.
+    /// Takes a frame, unless that would exceed `bounds` together with what is `in_flight`. The
+    /// first frame of an empty outbox always finds room, however large it is.
     pub(crate) fn push(&mut self, frame: &EncodedFrame, bounds: Bounds, in_flight: Load) -> Result<(), Full> {
         let load = self.load() + in_flight;
         if load.messages > 0 && (load.messages >= bounds.messages || load.bytes + frame.len() > bounds.bytes) {
@@ -44,14 +45,14 @@ impl Outbox {
         }
     }
 
-    /// Takes a frame, room or not.
+    /// Takes a frame, whether or not there is room.
     pub(crate) fn append(&mut self, frame: &EncodedFrame) {
         self.copy(frame);
         self.messages += 1;
         self.bytes += frame.len();
     }
 
-    /// Takes all frames of another outbox, room or not.
+    /// Takes all frames of another outbox, whether or not there is room.
     pub(crate) fn append_all(&mut self, other: Self) {
         let before = self.small.len();
         self.small.extend_from_slice(&other.small);
@@ -77,7 +78,7 @@ impl Outbox {
         *self = Self::default();
     }
 
-    /// Gives the memory back that an idle connection has no use for.
+    /// Frees memory that an idle connection does not need.
     pub(crate) fn shrink(&mut self) {
         if self.is_empty() {
             self.clear();
@@ -85,7 +86,7 @@ impl Outbox {
     }
 }
 
-/// How much waits.
+/// How many messages and bytes wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Load {
     pub(crate) messages: usize,
@@ -120,7 +121,8 @@ const SLICES: usize = 32;
 const KEEP_CAPACITY: usize = 16 * 1024;
 
 impl Batch {
-    /// Takes all frames of an outbox, which is left with the empty buffer of this one. Only when this is empty.
+    /// Takes all frames of an outbox, which is left with the empty buffer of this one. Only when
+    /// this is empty.
     pub(crate) fn take(&mut self, outbox: &mut Outbox) {
         debug_assert!(self.is_empty(), "a batch is written before the next is taken");
         self.contents.messages = 0;
@@ -150,7 +152,7 @@ impl Batch {
             return Load::default();
         }
         let bytes = self.contents.bytes - self.written;
-        // Where frames end is not remembered.
+        // The ends of frames are not kept: an estimate.
         let messages = (self.contents.messages * bytes).div_ceil(self.contents.bytes.max(1));
         Load { messages, bytes }
     }
@@ -186,7 +188,8 @@ impl Batch {
         write(&slices[..used])
     }
 
-    /// Notes that `written` more bytes have gone out. When all have, the buffer is made ready for the next ones.
+    /// Notes that `written` more bytes have gone out. When all have, the buffer is made ready for
+    /// the next ones.
     pub(crate) fn advance(&mut self, mut written: usize) {
         self.written += written;
         while written > 0 {
@@ -220,7 +223,7 @@ impl Batch {
         }
     }
 
-    /// Gives the memory back that an idle connection has no use for.
+    /// Frees memory that an idle connection does not need.
     pub(crate) fn shrink(&mut self) {
         if self.is_empty() {
             *self = Self::default();
@@ -318,7 +321,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the order of pushing, taking and partial writing: all bytes go out, once, in order.
+        /// Whatever the order of pushing, taking and partial writing: all bytes go out, once, in
+        /// order.
         #[test]
         fn all_bytes_go_out_in_order(steps in prop::collection::vec(step(), 0..120)) {
             let mut outbox = Outbox::default();

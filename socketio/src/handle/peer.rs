@@ -11,7 +11,8 @@ use super::{ConnectionHandle, SocketHandle};
 use crate::wire::encoding::Encoding;
 use crate::wire::frame::EncodedFrame;
 
-/// One client, as its sockets see it: how to reach its connection's task, and what does not change while that lives.
+/// One client, as its sockets see it: how to reach its connection's task, and what does not change
+/// while that lives.
 #[derive(Debug)]
 pub(crate) struct Peer<S: SocketHandle> {
     pub(crate) handle: ConnectionHandle<S>,
@@ -21,7 +22,8 @@ pub(crate) struct Peer<S: SocketHandle> {
     pub(crate) encoding: Encoding,
     /// The Engine.IO session. `None` for plain WebSockets.
     pub(crate) session: Option<Box<EngineSession<S>>>,
-    /// How many answers of the client are being waited for. Its messages are read then even when many wait.
+    /// How many answers of the client are being waited for. Its messages are read then even when
+    /// many wait.
     pub(crate) awaited: AtomicUsize,
 }
 

@@ -1,4 +1,5 @@
-//! [`PollRequest`]: an HTTP request of a client that polls, on its way from the task that answers it to the connection's.
+//! [`PollRequest`]: an HTTP request of a client that polls, on its way from the task that answers
+//! it to the connection's.
 
 use bytes::Bytes;
 use std::sync::Arc;

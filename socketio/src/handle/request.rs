@@ -1,7 +1,7 @@
 //! [`Request`]: the request that a connection began with, kept in one compact allocation.
 //!
-//! hyper's own `Parts` are not kept: their names and values are slices of its read buffer, all of which would stay in memory
-//! for as long as the connection lives.
+//! hyper's own `Parts` are not kept: their names and values are slices of its read buffer, all of
+//! which would stay in memory for as long as the connection lives.
 
 use http::HeaderName;
 use http::header::ORIGIN;
@@ -11,7 +11,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::stream::Stream;
 
-/// Entries one after the other: a byte for the kind, the lengths of key and value as two and four bytes, key, value.
+/// Entries one after the other: a byte for the kind, the lengths of key and value as two and four
+/// bytes, key, value.
 #[derive(Debug, Default)]
 pub(crate) struct Request {
     entries: Box<[u8]>,
@@ -20,7 +21,8 @@ pub(crate) struct Request {
     pub(crate) issued: u64,
     pub(crate) is_secure: bool,
     pub(crate) is_cross_domain: bool,
-    /// How many of its bytes each event counts for that it brought; none where it is the connection's own.
+    /// How many of its bytes are counted for each event that it brought. 0 for a connection's first
+    /// request.
     share: u32,
 }
 
@@ -66,13 +68,13 @@ impl Request {
         }
     }
 
-    /// A request that brings this many packets, and is kept as long as their events.
+    /// A POST with this many packets. It is kept for as long as their events.
     pub(crate) fn shared_by(self, packets: usize) -> Self {
         let share = self.entries.len().div_ceil(packets.max(1));
         Self { share: u32::try_from(share).unwrap_or(u32::MAX), ..self }
     }
 
-    /// How many bytes each of the events counts for.
+    /// How many bytes are counted for each of its events.
     pub(crate) fn share(&self) -> usize {
         self.share as usize
     }

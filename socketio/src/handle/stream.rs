@@ -1,7 +1,7 @@
-//! The byte stream under a connection: the TCP socket itself where it can be had, anything else behind a box.
+//! [`Stream`]: the byte stream under a connection. A TCP socket if the server runs on one, else a
+//! boxed stream.
 //!
-//! A TCP socket can be written to without the task that reads from it: its [`Writer`] is for those that have something for
-//! a client whose task sleeps.
+//! Another task can write to a TCP socket while the connection's own sleeps: with its [`Writer`].
 
 use socket2::SockRef;
 use std::io::{self, IoSlice};
@@ -35,7 +35,7 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        // Else nobody could write any more.
+        // Dropping it would shut the socket down for writing.
         if let Some(half) = self.0.take() {
             half.forget();
         }
@@ -48,7 +48,7 @@ impl Stream {
         Self::Tcp(read, Some(Writer(Some(write))))
     }
 
-    /// What others may write with. `None`: nobody may.
+    /// The writer for other tasks. `None`: it was taken, or there is none.
     pub(crate) fn take_writer(&mut self) -> Option<Writer> {
         if let Self::Tcp(_, writer) = self { writer.take() } else { None }
     }
@@ -89,7 +89,8 @@ impl Stream {
         }
     }
 
-    /// Tells the peer that nothing more comes. Over TLS this sends its closing alert, as far as the peer takes it now.
+    /// Closes the writing side. Over TLS this sends the closing alert, as far as the client takes
+    /// it now.
     pub(crate) fn finish(&mut self, context: &mut Context<'_>) {
         match self {
             Self::Tcp(stream, _) => {
@@ -110,7 +111,7 @@ impl Stream {
     }
 }
 
-/// One slice alone costs the kernel less than a list of them.
+/// A write of one slice is cheaper than a vectored one.
 fn write(stream: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     match slices {
         [slice] => stream.try_write(slice),

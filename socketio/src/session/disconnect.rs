@@ -64,8 +64,9 @@ impl Disconnect {
         self.reason
     }
 
-    /// The WebSocket close code: the client's, where it sent one, else the one that was sent to it. A close frame
-    /// without a code counts as 1005, a connection cut without a close frame has none.
+    /// The WebSocket close code: the client's, where it sent one, else the one that was sent to it.
+    /// A close frame without a code counts as 1005, a connection cut without a close frame has
+    /// none.
     pub fn code(&self) -> Option<u16> {
         self.code
     }
@@ -75,8 +76,8 @@ impl Disconnect {
         self.message.as_deref()
     }
 
-    /// Whether it ended as a connection should: closed by the client with 1000, 1001 or without a code, or by this
-    /// server on purpose.
+    /// Whether it ended as a connection should: closed by the client with 1000, 1001 or without a
+    /// code, or by this server on purpose.
     pub fn is_clean(&self) -> bool {
         match self.reason {
             DisconnectReason::TransportClose => matches!(self.code, Some(1000 | 1001 | 1005)),
@@ -107,7 +108,8 @@ impl fmt::Display for Disconnect {
     }
 }
 
-/// Who or what ended a connection. [`as_str`](Self::as_str) gives the names that Socket.IO servers use.
+/// Who or what ended a connection. [`as_str`](Self::as_str) gives the names that Socket.IO servers
+/// use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DisconnectReason {

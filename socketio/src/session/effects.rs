@@ -27,7 +27,8 @@ pub(crate) trait Effects {
 
     fn now(&self) -> Instant;
 
-    /// Makes a socket in a namespace for a client that sent `auth`, a JSON text. `None`: there is no such namespace.
+    /// Makes a socket in a namespace for a client that sent `auth`, a JSON text. `None`: there is
+    /// no such namespace.
     fn open(&mut self, namespace: &str, auth: &str) -> Option<Opened<Self::Socket>>;
 
     /// The client is connected: tells it, sends what waited for that, and runs `connect`.
@@ -57,8 +58,9 @@ pub(crate) trait Effects {
     /// Does the same, and fails the requests that wait for an answer of the client.
     fn abandon_requests(&mut self, socket: &mut Self::Socket);
 
-    /// Takes no more messages for an accepted socket, and runs the events of its end behind those that run or wait: with
-    /// `close`, if this server ended it `on_purpose`. The driver removes the socket when they have run.
+    /// Takes no more messages for an accepted socket, and runs the events of its end behind those
+    /// that run or wait: with `close`, if this server ended it `on_purpose`. The driver removes the
+    /// socket when they have run.
     fn end(&mut self, socket: &mut Self::Socket, disconnect: &Disconnect, on_purpose: bool);
 
     /// Drops the handlers that run or wait, except those of the end.
@@ -85,8 +87,8 @@ pub(crate) trait Effects {
     /// Ends the writing side of the stream.
     fn finish_writing(&mut self);
 
-    /// The client has closed the session: its POST is answered and its poll is told no reason when the transport ends. Whether
-    /// a poll waits.
+    /// The client has closed the session: its POST is answered and its poll is told no reason when
+    /// the transport ends. Whether a poll waits.
     fn release_poll(&mut self) -> bool;
 
     /// Ends the transport.

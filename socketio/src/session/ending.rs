@@ -1,4 +1,5 @@
-//! How sockets are accepted, refused and ended, and how a connection closes: by this server, by its client, or by itself.
+//! How sockets are accepted, refused and ended, and how a connection closes: by this server, by its
+//! client, or by itself.
 
 use std::time::{Duration, Instant};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -12,7 +13,8 @@ use super::time::after;
 use super::{Entry, Protocol, Session};
 use crate::wire::socketio::ConnectError;
 
-/// How long a client has at least to take the close frame when handlers have used up the time of a shutdown.
+/// How long a client has at least to take the close frame when handlers have used up the time of a
+/// shutdown.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
 impl<S: InNamespace> Session<S> {
@@ -32,8 +34,8 @@ impl<S: InNamespace> Session<S> {
         }
     }
 
-    /// The application does not accept a socket. The client is told so, and nothing of what was queued for it. Where there
-    /// are namespaces, the connection goes on.
+    /// The application does not accept a socket. The client is told so, and nothing of what was
+    /// queued for it. Where there are namespaces, the connection goes on.
     pub(crate) fn refuse(&mut self, at: usize, error: &ConnectError<'_>, effects: &mut impl Effects<Socket = S>) {
         let Some(Entry { state, socket }) = self.sockets.get_mut(at) else { return };
         if !state.refuse() {
@@ -50,7 +52,8 @@ impl<S: InNamespace> Session<S> {
         }
     }
 
-    /// A socket leaves because this server wants it. The connection, which has other sockets or may have, goes on.
+    /// A socket leaves because this server wants it. The connection, which has other sockets or may
+    /// have, goes on.
     pub(crate) fn leave(&mut self, at: usize, disconnect: &Disconnect, effects: &mut impl Effects<Socket = S>) {
         let Some(Entry { state, socket }) = self.sockets.get_mut(at) else { return };
         if state.leave(disconnect) != Ended::Now {
@@ -104,7 +107,8 @@ impl<S: InNamespace> Session<S> {
         self.state.flush(by, end.code, end.reason);
     }
 
-    /// Where there are namespaces, the client is told that it is disconnected from each, or it would come back at once.
+    /// Where there are namespaces, the client is told that it is disconnected from each, or it
+    /// would come back at once.
     fn disconnect_all(&self, end: &mut End, effects: &mut impl Effects<Socket = S>) {
         let Some(encoding) = self.protocol.encoding() else { return };
         for Entry { socket, .. } in self.sockets.iter().filter(|entry| entry.state.is_connected()) {
@@ -115,8 +119,8 @@ impl<S: InNamespace> Session<S> {
         }
     }
 
-    /// Until when the connection may take to close. Neither a shutdown's deadline nor the time that a close has been given
-    /// already is put off by what happens later.
+    /// Until when the connection may take to close. Neither a shutdown's deadline nor the time that
+    /// a close has been given already is put off by what happens later.
     fn close_by(&self, now: Instant, handlers_until: Option<Instant>) -> Instant {
         let mut by = after(now, self.limits.close_timeout);
         if let Some(until) = handlers_until.or(self.handlers_until) {

@@ -12,7 +12,8 @@ use super::{Protocol, Session};
 use crate::wire::encoding::Encoding;
 use crate::wire::engineio::{self, EnginePacket};
 
-/// How long a session that its client has closed waits for a poll which the client had sent before, on another connection.
+/// How long a session that its client has closed waits for a poll which the client had sent before,
+/// on another connection.
 pub(super) const STRAGGLERS: Duration = Duration::from_millis(50);
 
 /// What an Engine.IO session is used for.

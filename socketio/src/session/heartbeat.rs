@@ -1,6 +1,7 @@
 //! The heartbeat: a ping after every interval, and some sign of life within the timeout.
 //!
-//! Hearing something costs a flag, not a look at the clock: times are only computed when a deadline has come.
+//! Hearing something costs a flag, not a look at the clock: times are only computed when a deadline
+//! has come.
 
 use std::time::{Duration, Instant};
 

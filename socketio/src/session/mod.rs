@@ -1,13 +1,15 @@
 //! The protocol of one connection, as a state machine without I/O, clock or tasks.
 //!
-//! A driver feeds a [`Session`] with what happens: [messages](Session::receive), [commands](Session::end) of the server, what
-//! the application [decides](Session::accept), and the [time](Session::on_deadline). What is to be done comes back at once, as
-//! calls of the driver's [`Effects`]: events to run, frames to send, sockets to open and to end. Nothing is queued or allocated
-//! in between.
+//! A driver feeds a [`Session`] with what happens: [messages](Session::receive),
+//! [commands](Session::end) of the server, what the application [decides](Session::accept), and the
+//! [time](Session::on_deadline). What is to be done comes back at once, as calls of the driver's
+//! [`Effects`]: events to run, frames to send, sockets to open and to end. Nothing is queued or
+//! allocated in between.
 //!
-//! [`state`] has the state of the connection with all its transitions, [`socket`] that of one socket. Messages are read in
-//! [`plain`], [`engineio`] and [`socketio`]; a connection ends in [`ending`]; [`upgrade`] is the way from long-polling to a
-//! WebSocket, [`heartbeat`] finds out whether the client is there.
+//! [`state`] has the state of the connection with all its transitions, [`socket`] that of one
+//! socket. Messages are read in [`plain`], [`engineio`] and [`socketio`]; a connection ends in
+//! [`ending`]; [`upgrade`] is the way from long-polling to a WebSocket, [`heartbeat`] finds out
+//! whether the client is there.
 
 pub(crate) mod disconnect;
 mod effects;
@@ -142,9 +144,9 @@ impl<S: InNamespace> Session<S> {
         self.state.reading()
     }
 
-    /// Whether another message may be read: not while many wait for their handlers, except that the answer which a handler
-    /// waits for may be among what comes. A packet whose attachments have not all come waits for the client alone, and has a
-    /// limit of its own.
+    /// Whether another message may be read: not while many wait for their handlers, except that the
+    /// answer which a handler waits for may be among what comes. A packet whose attachments have
+    /// not all come waits for the client alone, and has a limit of its own.
     pub(crate) fn may_read(&mut self, inbox: &Inbox) -> bool {
         let Inbox { events, bytes, overhead, is_awaited } = *inbox;
         let bounds = self.limits.inbox;
@@ -178,7 +180,8 @@ impl<S: InNamespace> Session<S> {
             (Protocol::Plain { .. }, Message::Binary(bytes)) => self.receive_binary(bytes, effects),
             (Protocol::Plain { .. }, Message::Ping(payload)) => self.receive_control(&Control::Ping(payload), effects),
             (Protocol::Plain { .. }, Message::Pong(payload)) => self.receive_control(&Control::Pong(payload), effects),
-            // WebSocket control frames are not part of Engine.IO. Bare frames are only ever written.
+            // WebSocket control frames are not part of Engine.IO. Bare frames are only ever
+            // written.
             (Protocol::EngineIo(_), Message::Ping(_) | Message::Pong(_))
             | (_, Message::Close(_) | Message::Frame(_)) => {}
         }

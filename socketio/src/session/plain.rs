@@ -1,4 +1,5 @@
-//! What plain WebSocket clients send: envelopes, and raw messages. Those of a bare Engine.IO session are raw messages, too.
+//! What plain WebSocket clients send: envelopes, and raw messages. Those of a bare Engine.IO
+//! session are raw messages, too.
 
 use bytes::Bytes;
 use tokio_tungstenite::tungstenite::Utf8Bytes;

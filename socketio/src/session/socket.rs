@@ -1,4 +1,5 @@
-//! [`SocketState`]: how far a socket is on its way from its connection's CONNECT to its end. All transitions are here.
+//! [`SocketState`]: how far a socket is on its way from its connection's CONNECT to its end. All
+//! transitions are here.
 //!
 //! ```text
 //! Connecting ──► Connected ──► Ending      `connect` has fired, and `disconnect` will
@@ -75,7 +76,8 @@ impl SocketState {
         if let Phase::Ending(disconnect) = self.0 { Some(*disconnect) } else { None }
     }
 
-    /// The application accepts it. `None`: it has no longer anything to decide. Else how it ends at once, if it does.
+    /// The application accepts it. `None`: it has no longer anything to decide. Else how it ends at
+    /// once, if it does.
     pub(super) fn accept(&mut self) -> Option<Option<PendingEnd>> {
         let Phase::Connecting { end, .. } = &mut self.0 else { return None };
         let end = end.take().map(|end| *end);
@@ -83,7 +85,8 @@ impl SocketState {
         Some(end)
     }
 
-    /// The application does not accept it, or does not decide in time. `false`: it has no longer anything to decide.
+    /// The application does not accept it, or does not decide in time. `false`: it has no longer
+    /// anything to decide.
     pub(super) fn refuse(&mut self) -> bool {
         let is_refused = self.is_connecting();
         if is_refused {

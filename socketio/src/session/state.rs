@@ -23,7 +23,8 @@ enum Phase {
     Open {
         join_by: Option<Instant>,
     },
-    /// The same, but no more events are handled. It closes as soon as the handlers that run have ended.
+    /// The same, but no more events are handled. It closes as soon as the handlers that run have
+    /// ended.
     Draining {
         end: Box<End>,
     },
@@ -41,7 +42,8 @@ enum Phase {
     AnsweringClose {
         by: Instant,
     },
-    /// The client has broken the protocol, and the close frame is being written. What it sends is not looked at.
+    /// The client has broken the protocol, and the close frame is being written. What it sends is
+    /// not looked at.
     Rejecting {
         by: Instant,
     },
@@ -179,8 +181,8 @@ impl State {
         }
     }
 
-    /// All that was queued is written. `polls`: there are no close frames. `is_undecided`: more may be queued by a socket
-    /// that is not accepted yet.
+    /// All that was queued is written. `polls`: there are no close frames. `is_undecided`: more may
+    /// be queued by a socket that is not accepted yet.
     pub(super) fn written(&mut self, polls: bool, is_undecided: bool) -> Written {
         match &mut self.0 {
             Phase::Flushing { .. } if is_undecided => Written::Nothing,

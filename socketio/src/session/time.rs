@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 /// As good as for ever.
 const FAR: Duration = Duration::from_secs(86_400 * 365);
 
-/// A time from now, as the standard library or tokio has it. One that is longer than the clock can tell is a year away.
+/// A time from now, as the standard library or tokio has it. One that is longer than the clock can
+/// tell is a year away.
 pub(crate) fn after<I: From<Instant> + Into<Instant>>(now: I, time: Duration) -> I {
     let now = now.into();
     now.checked_add(time).unwrap_or_else(|| far_away(now)).into()

@@ -1,7 +1,9 @@
-//! The way from long-polling to a WebSocket: the client opens one beside its polls, tries it with a probe, and goes over.
+//! The way from long-polling to a WebSocket: the client opens one beside its polls, tries it with a
+//! probe, and goes over.
 //!
-//! Nothing is lost or overtaken on the way: what waits for the client waits until the one transport or the other takes it, and
-//! what a POST has brought is read before anything that came by the WebSocket.
+//! Nothing is lost or overtaken on the way: what waits for the client waits until the one transport
+//! or the other takes it, and what a POST has brought is read before anything that came by the
+//! WebSocket.
 
 use std::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
@@ -11,7 +13,8 @@ use super::effects::{Effects, InNamespace};
 use super::time::after;
 use crate::wire::engineio::{self, EnginePacket};
 
-/// What a connection travels by, and how far it is on its way to a WebSocket. All transitions are in this file.
+/// What a connection travels by, and how far it is on its way to a WebSocket. All transitions are
+/// in this file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Upgrade {
     Polling,

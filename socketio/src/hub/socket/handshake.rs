@@ -56,8 +56,8 @@ impl<'a> Handshake<'a> {
         Self { request, connect_info }
     }
 
-    /// What a Socket.IO client connected with as `auth`, decoded. A client that gives none gives `{}`, and so does one of a
-    /// plain WebSocket.
+    /// What a Socket.IO client connected with as `auth`, decoded. A client that gives none gives
+    /// `{}`, and so does one of a plain WebSocket.
     ///
     /// ```
     /// use socketio::{Handshake, Refusal, event};
