@@ -242,7 +242,7 @@ impl DescribedArguments {
 /// An argument that was added with [`DescribedArguments::argument`], to be described to the exports of contracts.
 ///
 /// Each method asks of `T` what its export is made from, and exists with its feature. An export that an argument is not described to
-/// writes that it may be anything: `unknown` in TypeScript, a schema without rules in AsyncAPI.
+/// writes that it may be anything: `any` in TypeScript, a schema without rules in AsyncAPI.
 #[derive(Debug)]
 pub struct ArgumentDescription<'d, T> {
     argument: Option<&'d mut DescribedArgument>,
