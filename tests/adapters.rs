@@ -1,4 +1,5 @@
-//! Adapters of an application's own: one that counts and filters, and one that connects several hubs.
+//! Adapters of an application's own: one that counts and filters, and one that connects several
+//! hubs.
 
 use bytes::Bytes;
 use serde_json::{Value, json};

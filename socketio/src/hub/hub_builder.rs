@@ -120,8 +120,8 @@ impl HubBuilder {
         self
     }
 
-    /// Makes an [adapter](crate::adapter::Adapter) of the application's own for each namespace, from the namespace's path and the
-    /// local adapter, which acts on the sockets of this server.
+    /// Makes an [adapter](crate::adapter::Adapter) of the application's own for each namespace,
+    /// from the namespace's path and the local adapter, which acts on the sockets of this server.
     pub fn adapter<A: Adapter>(mut self, make: impl Fn(&str, LocalAdapter) -> A + Send + Sync + 'static) -> Self {
         self.adapter = Some(Box::new(move |path, local| Arc::new(make(path, local))));
         self

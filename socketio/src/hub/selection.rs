@@ -80,7 +80,8 @@ impl<'a> Selection<'a> {
         self
     }
 
-    /// Adds the members of a room. A socket in several of the rooms is reached once; one that selects is left out.
+    /// Adds the members of a room. A socket in several of the rooms is reached once; one that
+    /// selects is left out.
     pub fn to(self, room: impl AsRef<str>) -> Self {
         let mut others = self.others();
         others.audience.rooms.push(room.as_ref().into());
@@ -102,7 +103,8 @@ impl<'a> Selection<'a> {
         others
     }
 
-    /// Leaves out the socket with this id, on whatever server it is: the same as [`except`](Self::except) the room of its id.
+    /// Leaves out the socket with this id, on whatever server it is: the same as
+    /// [`except`](Self::except) the room of its id.
     pub fn except_id(self, id: impl AsRef<str>) -> Self {
         self.except(id)
     }
@@ -114,13 +116,15 @@ impl<'a> Selection<'a> {
         others
     }
 
-    /// What is emitted is dropped for clients that can't take it now, because earlier messages still wait.
+    /// What is emitted is dropped for clients that can't take it now, because earlier messages
+    /// still wait.
     pub fn volatile(self) -> Self {
         Self { volatile: true, ..self }
     }
 
-    /// How long [`emit_with_ack`](Self::emit_with_ack), [`request`](Self::request) and [`fetch_sockets`](Self::fetch_sockets)
-    /// wait. Default: the hub's [`ack_timeout`](crate::HubBuilder::ack_timeout).
+    /// How long [`emit_with_ack`](Self::emit_with_ack), [`request`](Self::request) and
+    /// [`fetch_sockets`](Self::fetch_sockets) wait. Default: the hub's
+    /// [`ack_timeout`](crate::HubBuilder::ack_timeout).
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout: Some(timeout), ..self }
     }
@@ -129,8 +133,9 @@ impl<'a> Selection<'a> {
         self.timeout.unwrap_or(self.namespace.ack_timeout())
     }
 
-    /// Emits to all that are selected and connected, and waits until each of them has answered, the time is over or it has gone.
-    /// The message is sent to all of them at once, not only when the future is polled.
+    /// Emits to all that are selected and connected, and waits until each of them has answered, the
+    /// time is over or it has gone. The message is sent to all of them at once, not only when the
+    /// future is polled.
     ///
     /// ```
     /// # async fn example(hub: &socketio::Hub) -> Result<(), socketio::AckError> {
@@ -159,8 +164,9 @@ impl<'a> Selection<'a> {
         stream
     }
 
-    /// Asks all that are selected and connected, and waits for the answers that belong to the question:
-    /// [`emit_with_ack`](Self::emit_with_ack) for payload types that say what they are answered with. See [`AckStream`].
+    /// Asks all that are selected and connected, and waits for the answers that belong to the
+    /// question: [`emit_with_ack`](Self::emit_with_ack) for payload types that say what they are
+    /// answered with. See [`AckStream`].
     ///
     /// # Errors
     ///
@@ -172,7 +178,8 @@ impl<'a> Selection<'a> {
         self.emit_with_ack(question)
     }
 
-    /// Lets the selected sockets join rooms. Those that can't, because they are in too many or just leaving, do not.
+    /// Lets the selected sockets join rooms. Those that can't, because they are in too many or just
+    /// leaving, do not.
     pub fn sockets_join<I>(self, rooms: I)
     where
         I: IntoIterator,
@@ -207,8 +214,9 @@ impl<'a> Selection<'a> {
         }
     }
 
-    /// What is known of the selected sockets, on all servers that the adapter connects. The question is sent at once. Servers that
-    /// do not answer within the [`timeout`](Self::timeout) are [counted](Fetched::silent).
+    /// What is known of the selected sockets, on all servers that the adapter connects. The
+    /// question is sent at once. Servers that do not answer within the [`timeout`](Self::timeout)
+    /// are [counted](Fetched::silent).
     ///
     /// ```
     /// # async fn example(hub: &socketio::Hub) -> Result<(), socketio::RequestError> {
@@ -239,8 +247,8 @@ impl<'a> Selection<'a> {
     ///
     /// # Errors
     ///
-    /// The payload does not serialize. That a client's outbox overflows or that nobody is selected is none, except when
-    /// one single socket is meant.
+    /// The payload does not serialize. That a client's outbox overflows or that nobody is selected
+    /// is none, except when one single socket is meant.
     pub fn emit(self, message: impl IntoMessage) -> Result<(), EmitError> {
         let packet = message.into_packet()?.with_volatile(self.volatile);
         match self.own {

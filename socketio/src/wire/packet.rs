@@ -14,7 +14,8 @@ use super::scratch::Scratch;
 
 /// One message on its way out: an event with its encoded arguments, or a raw text or binary message.
 ///
-/// [`Adapter`](crate::hub::adapter::Adapter)s see it in this neutral form. Each wire form is made from it once, at first need.
+/// [`Adapter`](crate::hub::adapter::Adapter)s see it in this neutral form. Each wire form is made
+/// from it once, at first need.
 #[derive(Debug)]
 pub struct Packet {
     content: Content,
@@ -105,7 +106,8 @@ impl Packet {
         return None;
     }
 
-    /// The same message, volatile or not: a volatile one is dropped for a client that can't take it now.
+    /// The same message, volatile or not: a volatile one is dropped for a client that can't take it
+    /// now.
     #[must_use]
     pub fn with_volatile(self, volatile: bool) -> Self {
         Self { volatile, ..self }

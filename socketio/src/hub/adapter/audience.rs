@@ -7,9 +7,9 @@ use crate::hub::socket::{Socket, SocketId};
 
 /// The sockets of a namespace that a message or a change is meant for.
 ///
-/// They are the members of [`rooms`](Self::rooms), or all sockets if there are no rooms, without the members of
-/// [`except_rooms`](Self::except_rooms) and without the [sender](Self::except_id). A socket in several of the rooms counts
-/// once. Each socket is in the room of its own id.
+/// They are the members of [`rooms`](Self::rooms), or all sockets if there are no rooms, without
+/// the members of [`except_rooms`](Self::except_rooms) and without the [sender](Self::except_id). A
+/// socket in several of the rooms counts once. Each socket is in the room of its own id.
 ///
 /// ```
 /// use socketio::Audience;
@@ -29,10 +29,11 @@ pub struct Audience {
 }
 
 impl Audience {
-    /// The members of `rooms`, or everyone if there are none, without the members of `except_rooms`. A socket is left out by
-    /// the room of its own id.
+    /// The members of `rooms`, or everyone if there are none, without the members of
+    /// `except_rooms`. A socket is left out by the room of its own id.
     ///
-    /// An adapter makes one from what another server has sent. From an audience at hand, which may have a sender:
+    /// An adapter makes one from what another server has sent. From an audience at hand, which may
+    /// have a sender:
     ///
     /// ```
     /// use socketio::Audience;
@@ -80,7 +81,8 @@ impl Audience {
         &self.except_rooms
     }
 
-    /// The id of the socket that sends and is left out itself, if there is one. It is a socket of this server.
+    /// The id of the socket that sends and is left out itself, if there is one. It is a socket of
+    /// this server.
     pub fn except_id(&self) -> Option<SocketId> {
         self.except.as_ref().map(Socket::id)
     }

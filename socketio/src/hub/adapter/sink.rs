@@ -18,11 +18,12 @@ use crate::hub::socket::requests::{AckError, Registration, Waiter};
 use crate::wire::packet::Packet;
 use crate::wire::payload::check_args;
 
-/// Where an [`Adapter`](super::Adapter) puts the answers to a question; the other end is the [`AckStream`](crate::AckStream) of the
-/// asker. The question is over when all clones of the sink are dropped, or with the asker's time.
+/// Where an [`Adapter`](super::Adapter) puts the answers to a question; the other end is the
+/// [`AckStream`](crate::AckStream) of the asker. The question is over when all clones of the sink
+/// are dropped, or with the asker's time.
 ///
-/// What sockets of this server answer gets there by itself, once the local adapter has [asked](super::Adapter::ask) them. An
-/// adapter adds what comes from other servers:
+/// What sockets of this server answer gets there by itself, once the local adapter has
+/// [asked](super::Adapter::ask) them. An adapter adds what comes from other servers:
 ///
 /// ```
 /// use socketio::adapter::{AckStream, Answerer};
@@ -67,7 +68,8 @@ impl AnswerSink {
         state.expected = state.expected.saturating_add(sockets);
     }
 
-    /// So many other servers were asked and have not told how many sockets they ask. Several calls add up.
+    /// So many other servers were asked and have not told how many sockets they ask. Several calls
+    /// add up.
     pub fn silent(&self, servers: usize) {
         let mut state = self.0.state.lock();
         state.silent_servers = state.silent_servers.saturating_add(servers);
@@ -243,7 +245,8 @@ impl Collector {
         Some(state.asked.len() - 1)
     }
 
-    /// The socket waits for the answer of its client. If that has been settled meanwhile, nobody else does.
+    /// The socket waits for the answer of its client. If that has been settled meanwhile, nobody
+    /// else does.
     fn begun(&self, at: usize, registration: Registration) {
         let mut state = self.state.lock();
         match state.asked.get_mut(at) {

@@ -29,7 +29,8 @@ impl Closing {
     }
 }
 
-/// Opens and closes the adapter of one namespace, one call after the other. No lock is held in the adapter.
+/// Opens and closes the adapter of one namespace, one call after the other. No lock is held in the
+/// adapter.
 #[derive(Debug)]
 pub(super) struct Opening {
     state: Mutex<State>,

@@ -83,7 +83,8 @@ impl<T> Answers<T> {
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Missing {
-    /// Those of whom it is known why: all of this server, and those of other servers that have told it.
+    /// Those of whom it is known why: all of this server, and those of other servers that have told
+    /// it.
     pub errors: Vec<(Answerer, AckError)>,
     /// How many sockets of other servers were asked besides, and have not answered.
     pub remote: usize,
@@ -97,17 +98,19 @@ impl Missing {
         self.sockets() == 0 && self.silent_servers == 0
     }
 
-    /// How many sockets are known to be missing. [Silent servers](Self::silent_servers) may have asked more.
+    /// How many sockets are known to be missing. [Silent servers](Self::silent_servers) may have
+    /// asked more.
     pub fn sockets(&self) -> usize {
         self.errors.len() + self.remote
     }
 }
 
-/// Waits for the answers of several clients: with [`next`](Self::next) for one after the other, or by `.await` for all of them.
-/// Dropping it forgets the question.
+/// Waits for the answers of several clients: with [`next`](Self::next) for one after the other, or
+/// by `.await` for all of them. Dropping it forgets the question.
 ///
-/// The question was sent when this was made, and the time runs from then on. It is over when each client has answered or gone, or
-/// when the time is; who has not answered by then is [`missing`](Self::missing).
+/// The question was sent when this was made, and the time runs from then on. It is over when each
+/// client has answered or gone, or when the time is; who has not answered by then is
+/// [`missing`](Self::missing).
 ///
 /// ```
 /// use socketio::{Hub, event};
@@ -130,7 +133,8 @@ impl Missing {
 /// }
 /// ```
 ///
-/// It is a `Stream` as well, for what `futures` does with those, and a future by [`into_future`](Self::into_future).
+/// It is a `Stream` as well, for what `futures` does with those, and a future by
+/// [`into_future`](Self::into_future).
 #[must_use = "the question has been asked, but the answers are only decoded for one who waits for them"]
 pub struct AckStream<T> {
     collector: Arc<Collector>,
@@ -142,8 +146,9 @@ pub struct AckStream<T> {
 }
 
 impl<T> AckStream<T> {
-    /// A stream and the sink that it gets its answers from, as [`Adapter::ask`](crate::adapter::Adapter::ask) takes one: for
-    /// adapters that ask the sockets of their server what another server wants to know.
+    /// A stream and the sink that it gets its answers from, as
+    /// [`Adapter::ask`](crate::adapter::Adapter::ask) takes one: for adapters that ask the sockets
+    /// of their server what another server wants to know.
     pub fn channel(timeout: Duration) -> (AnswerSink, Self) {
         let (collector, sink) = Collector::new(timeout);
         let missing = Missing::default();
@@ -159,8 +164,9 @@ impl<T> AckStream<T> {
         stream
     }
 
-    /// Waits as long as this for the answers, instead of the hub's [`ack_timeout`](crate::HubBuilder::ack_timeout). Other servers
-    /// were told the time that was known when the question was asked: that of
+    /// Waits as long as this for the answers, instead of the hub's
+    /// [`ack_timeout`](crate::HubBuilder::ack_timeout). Other servers were told the time that was
+    /// known when the question was asked: that of
     /// [`Selection::timeout`](crate::Selection::timeout).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.clock.set(timeout);
@@ -168,8 +174,9 @@ impl<T> AckStream<T> {
         self
     }
 
-    /// Who did not answer, or not what was asked for, and why; a client that answers with an error is among them. Everyone who was
-    /// asked is either here or has answered, once there is no [`next`](Self::next) answer.
+    /// Who did not answer, or not what was asked for, and why; a client that answers with an error
+    /// is among them. Everyone who was asked is either here or has answered, once there is no
+    /// [`next`](Self::next) answer.
     pub fn missing(&self) -> &Missing {
         &self.missing
     }
@@ -184,8 +191,9 @@ impl<T> AckStream<T> {
 }
 
 impl<T: FromAnswer> AckStream<T> {
-    /// Waits for all answers that were not taken before: what `.await` does, as a future. It is a method of its own, as
-    /// `StreamExt` of the crate `futures` has one of the same name for another purpose.
+    /// Waits for all answers that were not taken before: what `.await` does, as a future. It is a
+    /// method of its own, as `StreamExt` of the crate `futures` has one of the same name for
+    /// another purpose.
     pub fn into_future(self) -> AllAnswers<T> {
         AllAnswers { stream: self, answers: Vec::new() }
     }

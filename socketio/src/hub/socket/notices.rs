@@ -1,7 +1,8 @@
 //! What an adapter of the application's own is told of a socket, in order and without a lock.
 //!
-//! Each change is noted under the lock that guards it, so that the notices have the order of the changes. One task at a time
-//! passes them on. Another one that changes the socket meanwhile leaves its notice to that task.
+//! Each change is noted under the lock that guards it, so that the notices have the order of the
+//! changes. One task at a time passes them on. Another one that changes the socket meanwhile leaves
+//! its notice to that task.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,7 +28,8 @@ pub(super) struct Notices {
 }
 
 impl Socket {
-    /// Notes a change, if there is an adapter to be told. The caller holds the lock that guards what has changed.
+    /// Notes a change, if there is an adapter to be told. The caller holds the lock that guards
+    /// what has changed.
     pub(super) fn note(&self, notice: impl FnOnce() -> Notice) {
         if self.namespace_inner().has_own_adapter() {
             let notice = notice();

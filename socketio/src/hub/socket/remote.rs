@@ -65,9 +65,11 @@ impl Fetched {
     }
 }
 
-/// A socket as it was when it was [fetched](crate::Selection::fetch_sockets), on whatever server it is.
+/// A socket as it was when it was [fetched](crate::Selection::fetch_sockets), on whatever server it
+/// is.
 ///
-/// Its verbs act on the socket that has the id when they are called. Those that give no result do nothing if there is none.
+/// Its verbs act on the socket that has the id when they are called. Those that give no result do
+/// nothing if there is none.
 ///
 /// ```
 /// # async fn example(hub: &socketio::Hub) -> Result<(), socketio::RequestError> {
@@ -96,14 +98,15 @@ pub struct RemoteSocket {
     namespace: Option<Arc<NamespaceInner>>,
 }
 
-/// The request that a socket has connected with, in the form in which servers tell each other of it: the fields of the reference
-/// server's handshake.
+/// The request that a socket has connected with, in the form in which servers tell each other of
+/// it: the fields of the reference server's handshake.
 #[derive(Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct RemoteHandshake {
     /// The headers that are [kept](crate::HubBuilder::keep_headers).
     pub headers: HeaderMap,
-    /// When the client connected to the namespace. `None`: not known, as of plain WebSocket clients.
+    /// When the client connected to the namespace. `None`: not known, as of plain WebSocket
+    /// clients.
     pub time: Option<SystemTime>,
     /// The client's address, without the port; behind a proxy, the proxy's. `None`: not known.
     pub address: Option<String>,
@@ -157,8 +160,9 @@ impl RemoteHandshake {
 }
 
 impl RemoteSocket {
-    /// A socket of another server, for an adapter to give back from [`fetch`](crate::adapter::Adapter::fetch). What else is known
-    /// of it goes into the fields. Its verbs reach nobody before it has passed through
+    /// A socket of another server, for an adapter to give back from
+    /// [`fetch`](crate::adapter::Adapter::fetch). What else is known of it goes into the fields.
+    /// Its verbs reach nobody before it has passed through
     /// [`fetch_sockets`](crate::Selection::fetch_sockets).
     ///
     /// ```
@@ -202,8 +206,8 @@ impl RemoteSocket {
     ///
     /// # Errors
     ///
-    /// The payload does not serialize, the client takes no message now, or the socket is gone. For a socket of another server,
-    /// `Ok` says that the message is on its way there.
+    /// The payload does not serialize, the client takes no message now, or the socket is gone. For
+    /// a socket of another server, `Ok` says that the message is on its way there.
     pub fn emit(&self, message: impl IntoMessage) -> Result<(), EmitError> {
         let packet = message.into_packet()?;
         match &self.namespace {
@@ -221,7 +225,8 @@ impl RemoteSocket {
         self.ask(message, None)
     }
 
-    /// Asks the socket's client, and waits for the answer that belongs to the question; see [`Socket::request`].
+    /// Asks the socket's client, and waits for the answer that belongs to the question; see
+    /// [`Socket::request`].
     ///
     /// # Errors
     ///
@@ -233,7 +238,8 @@ impl RemoteSocket {
         self.emit_with_ack(question)
     }
 
-    /// For [`emit_with_ack`](Timed::emit_with_ack) and [`request`](Timed::request) with another timeout than the hub's.
+    /// For [`emit_with_ack`](Timed::emit_with_ack) and [`request`](Timed::request) with another
+    /// timeout than the hub's.
     pub fn timeout(&self, timeout: Duration) -> Timed<'_> {
         Timed::remote(self, timeout)
     }

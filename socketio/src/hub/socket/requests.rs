@@ -33,10 +33,12 @@ pub enum AckError {
     /// The socket closed before the answer came.
     #[error("the socket closed before the client answered")]
     Closed,
-    /// More answers are waited for than [`max_pending_acks`](crate::HubBuilder::max_pending_acks) allows.
+    /// More answers are waited for than [`max_pending_acks`](crate::HubBuilder::max_pending_acks)
+    /// allows.
     #[error("too many answers are being waited for")]
     TooMany,
-    /// The client answered with an error: with its code and message, and its path and data where it has any.
+    /// The client answered with an error: with its code and message, and its path and data where it
+    /// has any.
     #[error("the client answered with the error `{code}`: {0}", code = .0.code())]
     Failed(EventError),
     /// The answer is not what was expected.
@@ -118,8 +120,8 @@ impl<'a> Timed<'a> {
 }
 
 impl Timed<'_> {
-    /// Emits to the socket's client and waits for its answer, decoded as a `T`. The message is sent at once, and the time
-    /// runs from then on.
+    /// Emits to the socket's client and waits for its answer, decoded as a `T`. The message is sent
+    /// at once, and the time runs from then on.
     ///
     /// # Errors
     ///
@@ -131,8 +133,8 @@ impl Timed<'_> {
         }
     }
 
-    /// Asks the socket's client, and waits for the answer that belongs to the question. It is sent at once, and the time runs from
-    /// then on.
+    /// Asks the socket's client, and waits for the answer that belongs to the question. It is sent
+    /// at once, and the time runs from then on.
     ///
     /// # Errors
     ///
@@ -173,7 +175,8 @@ impl<T> AckFuture<T> {
         Self { question: Question::Remote(Box::new(stream)), clock: Clock::new(Duration::ZERO) }
     }
 
-    /// Waits as long as this for the answer, instead of the hub's [`ack_timeout`](crate::HubBuilder::ack_timeout).
+    /// Waits as long as this for the answer, instead of the hub's
+    /// [`ack_timeout`](crate::HubBuilder::ack_timeout).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         match self.question {
             Question::Remote(stream) => self.question = Question::Remote(Box::new(stream.timeout(timeout))),
@@ -271,19 +274,21 @@ impl Asked {
 }
 
 impl Socket {
-    /// Emits to this socket's client and waits for its answer, decoded as a `T`, for as long as the hub's
-    /// [`ack_timeout`](crate::HubBuilder::ack_timeout) says. The message is sent at once, not only when the future is polled.
+    /// Emits to this socket's client and waits for its answer, decoded as a `T`, for as long as the
+    /// hub's [`ack_timeout`](crate::HubBuilder::ack_timeout) says. The message is sent at once, not
+    /// only when the future is polled.
     ///
     /// # Errors
     ///
-    /// The message was not sent, the answer did not come in time or before the socket closed, it was an error, or it is no
-    /// `T`.
+    /// The message was not sent, the answer did not come in time or before the socket closed, it
+    /// was an error, or it is no `T`.
     pub fn emit_with_ack<T: FromAnswer>(&self, message: impl IntoMessage) -> AckFuture<T> {
         AckFuture::new(self.ask_alone(message), self.hub().config().ack_timeout)
     }
 
-    /// Asks this socket's client, and waits for the answer that belongs to the question: [`emit_with_ack`](Self::emit_with_ack)
-    /// for payload types that say what they are answered with.
+    /// Asks this socket's client, and waits for the answer that belongs to the question:
+    /// [`emit_with_ack`](Self::emit_with_ack) for payload types that say what they are answered
+    /// with.
     ///
     /// ```
     /// use socketio::{AckError, Socket, event};
@@ -316,7 +321,8 @@ impl Socket {
         self.emit_with_ack(question)
     }
 
-    /// For [`emit_with_ack`](Timed::emit_with_ack) and [`request`](Timed::request) with another timeout than the hub's.
+    /// For [`emit_with_ack`](Timed::emit_with_ack) and [`request`](Timed::request) with another
+    /// timeout than the hub's.
     pub fn timeout(&self, timeout: Duration) -> Timed<'_> {
         Timed { socket: AnySocket::Local(self), timeout }
     }
