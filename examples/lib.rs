@@ -1,4 +1,4 @@
-//! What the examples have in common: where they listen, how they end, and what their pages are made of.
+//! Shared parts of the examples: the listener, the shutdown, and the files of their pages.
 
 use axum::Router;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
@@ -11,31 +11,32 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-/// How long what is under way may take after Ctrl-C.
+/// How long sockets and requests may take to finish after Ctrl-C.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// Pages load nothing but what is served here.
+/// The pages only load files from this server.
 const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// A file of a page.
+/// Returns a route that serves a file of a page.
 pub fn file(content_type: &'static str, content: &'static str) -> MethodRouter {
     let headers = [(CONTENT_TYPE, content_type), (CONTENT_SECURITY_POLICY, POLICY), (CACHE_CONTROL, "no-cache")];
     get(move || async move { (headers, content) })
 }
 
-/// Where `npm ci --prefix tests/node` has put the files of `socket.io-client`, or what the environment variable
-/// `SOCKET_IO_CLIENT` says.
+/// The directory of `socket.io-client`'s files: the environment variable `SOCKET_IO_CLIENT`, or
+/// where `npm ci --prefix tests/node` installs them.
 pub fn client_directory() -> PathBuf {
     let installed = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/node/node_modules/socket.io-client/dist");
     std::env::var_os("SOCKET_IO_CLIENT").map_or_else(|| installed.into(), PathBuf::from)
 }
 
-/// Serves an application on `127.0.0.1`, port 3000 or what the environment variable `PORT` says, and prints the address.
-/// On Ctrl-C it accepts no more connections, shuts the hub down, waits for the requests under way, and returns.
+/// Serves an app on `127.0.0.1`, and prints the address. The port is the environment variable
+/// `PORT`, or 3000. On Ctrl-C it stops accepting connections, shuts the hub down, waits for pending
+/// requests, and returns.
 ///
 /// # Errors
 ///
-/// The port is taken, or `PORT` is no number of one.
+/// The port is in use, or `PORT` is not a port number.
 pub async fn serve(name: &str, app: Router, hub: Hub) -> io::Result<()> {
     serve_on(name, "http", listener().await?, app, hub).await
 }
@@ -44,7 +45,7 @@ pub async fn serve(name: &str, app: Router, hub: Hub) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// The port is taken, or `PORT` is no number of one.
+/// The port is in use, or `PORT` is not a port number.
 pub async fn listener() -> io::Result<TcpListener> {
     let port = match std::env::var("PORT") {
         Ok(port) => port.parse().map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "PORT is no port number"))?,
@@ -53,11 +54,11 @@ pub async fn listener() -> io::Result<TcpListener> {
     TcpListener::bind(("127.0.0.1", port)).await
 }
 
-/// Does what [`serve`] does, on a listener of any kind.
+/// Like [`serve`], on a listener of any kind.
 ///
 /// # Errors
 ///
-/// The listener does not know its address.
+/// The listener's address is unknown.
 pub async fn serve_on<L>(name: &str, scheme: &str, listener: L, app: Router, hub: Hub) -> io::Result<()>
 where
     L: axum::serve::Listener<Addr = std::net::SocketAddr>,
@@ -70,6 +71,6 @@ where
     tokio::signal::ctrl_c().await?;
     drop(stop);
     hub.shutdown(DEADLINE).await;
-    // A download that goes on even then is cut off.
+    // Requests that still run are aborted.
     tokio::time::timeout(DEADLINE, server).await.unwrap_or(Ok(Ok(())))?
 }

@@ -59,7 +59,7 @@ async fn payloads_are_nested_only_so_deeply() {
     if flavour() == Flavour::Msgpack {
         return;
     }
-    for (limit, effective) in [(None, 128), (Some(5), 5), (Some(127), 127), (Some(1_000_000), 128)] {
+    for (limit, effective) in [(None, 128), (Some(5), 5), (Some(127), 127), (Some(128), 128)] {
         let (server, mut seen) = serving(|builder| match limit {
             Some(levels) => builder.max_depth(levels),
             None => builder,

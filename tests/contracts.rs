@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use socketio::{BuildError, ContractViolation, Hub, HubBuilder, Socket, contract, event, events, handlers};
+use socketio::{BuildProblem, ContractViolation, Hub, HubBuilder, Socket, contract, event, events, handlers};
 use socketio_tests::serve;
 use std::marker::PhantomData;
 use ts_rs::TS;
@@ -51,27 +51,32 @@ contract! {
     Leaving { "/" { receives [leave] } }
 }
 
+fn problems(builder: HubBuilder) -> Vec<BuildProblem> {
+    builder.build().err().map(|error| error.problems().to_vec()).unwrap_or_default()
+}
+
 #[test]
 fn a_hub_handles_what_its_contract_says() {
-    let build = |events| Hub::builder().events(events).contract::<Greetings>().build();
-    assert!(build(events![greet, joined]).is_ok(), "lifecycle events are nobody's business");
+    let build = |events| problems(Hub::builder().events(events).contract::<Greetings>());
+    assert_eq!(build(events![greet, joined]), [], "lifecycle events are nobody's business");
+    let not_in_contract =
+        BuildProblem::NotInContract { event: "leave", namespace: "/".into(), handler: "contracts::leave".into() };
+    let not_handled = BuildProblem::NotHandled { event: "greet", namespace: "/".into() };
+    assert_eq!(build(events![leave]), [not_in_contract.clone(), not_handled.clone()]);
+    assert_eq!((build(events![greet, leave]), build(events![])), (vec![not_in_contract], vec![not_handled]));
     assert_eq!(
-        build(events![greet, leave]).err(),
-        Some(BuildError::NotInContract { event: "leave", namespace: "/".into(), handler: "contracts::leave".into() })
-    );
-    assert_eq!(build(events![]).err(), Some(BuildError::NotHandled { event: "greet", namespace: "/".into() }));
-    assert_eq!(
-        build(events![other::greet]).err(),
-        Some(BuildError::OtherHandler {
+        build(events![other::greet]),
+        [BuildProblem::OtherHandler {
             event: "greet",
             namespace: "/".into(),
             handler: "contracts::other::greet".into(),
             described: "contracts::greet".into(),
-        })
+        }]
     );
     let elsewhere = Hub::builder().events(events![greet]).namespace("/x", |x| x.events(events![leave]));
-    let built = elsewhere.contract::<Greetings>().build();
-    assert!(matches!(built, Err(BuildError::NotInContract { event: "leave", namespace, .. }) if namespace == "/x"));
+    let found = problems(elsewhere.contract::<Greetings>());
+    let [BuildProblem::NotInContract { event: "leave", namespace, .. }] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(namespace, "/x");
 }
 
 #[test]
@@ -97,10 +102,10 @@ contract! {
 #[test]
 fn methods_of_a_type_with_other_parameters_are_others() {
     assert!(Hub::builder().events(Shelf::<String>(PhantomData)).contract::<Texts>().build().is_ok());
-    let built = Hub::builder().events(Shelf::<u32>(PhantomData)).contract::<Texts>().build();
-    let Err(BuildError::OtherHandler { handler, described, .. }) = built else { panic!("{built:?}") };
+    let found = problems(Hub::builder().events(Shelf::<u32>(PhantomData)).contract::<Texts>());
+    let [BuildProblem::OtherHandler { handler, described, .. }] = &found[..] else { panic!("{found:?}") };
     let path = "contracts::Shelf";
-    assert_eq!((handler, described), (format!("{path}<u32>::put"), format!("{path}<alloc::string::String>::put")));
+    assert_eq!((handler, described), (&format!("{path}<u32>::put"), &format!("{path}<alloc::string::String>::put")));
 }
 
 #[test]
@@ -116,8 +121,8 @@ fn functions_of_one_name_in_two_functions_are_others() {
     #[event("same")]
     fn same(_text: u32) {}
 
-    let built = contracted(Hub::builder().events(events![same])).build();
-    assert!(matches!(built, Err(BuildError::OtherHandler { .. })), "{built:?}");
+    let found = problems(contracted(Hub::builder().events(events![same])));
+    assert!(matches!(found[..], [BuildProblem::OtherHandler { .. }]), "{found:?}");
 }
 
 mod another {
@@ -133,19 +138,19 @@ mod another {
 fn of_two_contracts_with_one_event_each_has_its_say() {
     let build = |events| {
         let hub = || Hub::builder().events(events);
-        let first = hub().contract::<Greetings>().contract::<another::Greetings>().build().err();
-        let second = hub().contract::<another::Greetings>().contract::<Greetings>().build().err();
+        let first = problems(hub().contract::<Greetings>().contract::<another::Greetings>());
+        let second = problems(hub().contract::<another::Greetings>().contract::<Greetings>());
         assert_eq!(first, second);
         first
     };
-    let error = |handler: &str, described: &str| BuildError::OtherHandler {
+    let error = |handler: &str, described: &str| BuildProblem::OtherHandler {
         event: "greet",
         namespace: "/".into(),
         handler: handler.to_owned(),
         described: described.to_owned(),
     };
-    assert_eq!(build(events![greet]), Some(error("contracts::greet", "contracts::other::greet")));
-    assert_eq!(build(events![other::greet]), Some(error("contracts::other::greet", "contracts::greet")));
+    assert_eq!(build(events![greet]), [error("contracts::greet", "contracts::other::greet")]);
+    assert_eq!(build(events![other::greet]), [error("contracts::other::greet", "contracts::greet")]);
     let agreed = Hub::builder().events(events![greet]).contract::<Greetings>().contract::<Greetings>().build();
     assert!(agreed.is_ok());
 }

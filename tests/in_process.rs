@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use socketio::testing::{Refused, TestError, settle};
 use socketio::{
-    Ack, AckError, Args, Binary, Disconnect, EmitError, EventError, Events, Frame, Handshake, Hub, HubBuilder, Refusal,
-    Socket, State, event, events,
+    Ack, AckError, Args, Binary, Disconnect, EmitError, EventError, Events, Frame, Handshake, Hub, HubBuilder,
+    RateLimit, Refusal, Socket, State, event, events,
 };
 use socketio_tests::in_process::{both, kinds};
 use socketio_tests::{Log, Seen, log};
@@ -120,6 +120,24 @@ async fn events_and_answers() -> Result<(), TestError> {
         assert_eq!(client.emit_with_ack::<Args<(i32, i32)>>(("sum", 3, 4)).await?, Args((7, 12)));
         client.request::<()>("join", "room").await?;
         client.expect_nothing().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn rate_limits_go_by_the_paused_clock() -> Result<(), TestError> {
+    let (builder, _seen) = builder();
+    let hub = builder.rate_limit(RateLimit::per_hour(2).burst(1)).build().expect("a hub");
+    let half_an_hour = Duration::from_secs(1_800);
+    for client in both(&hub).await? {
+        for _ in 0..3 {
+            assert_eq!(client.emit_with_ack::<i32>(("sum", 3, 4)).await?, 7);
+            sleep(half_an_hour - Duration::from_millis(1)).await;
+            let error = client.emit_with_ack::<i32>(("sum", 3, 4)).await.expect_err("it is early by 1 ms");
+            let error = error.failed().expect("an answer");
+            assert_eq!((error.code(), error.data()), ("rate_limited", Some(&json!({ "retry_after_ms": 1 }))));
+            sleep(Duration::from_millis(1)).await;
+        }
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use futures_util::SinkExt;
 use serde_json::json;
 use socketio::{
-    BuildError, Disconnect, EmitError, EventError, Hub, HubBuilder, OverflowPolicy, Socket, State, event, events,
+    BuildProblem, Disconnect, EmitError, EventError, Hub, HubBuilder, OverflowPolicy, Socket, State, event, events,
 };
 use socketio_tests::{Client, Gate, Log, Seen, Server, flavour, log, serve, soon};
 use std::time::Duration;
@@ -280,13 +280,13 @@ fn a_hub_that_lacks_something_is_not_built() {
     fn second_error() {}
     let built =
         Hub::builder().state(log().0).state(Gate::default()).events(events![wait]).events(events![second]).build();
-    let duplicate = BuildError::DuplicateEvent { event: "wait", namespace: "/".into() };
-    assert_eq!(built.err(), Some(duplicate));
+    let duplicate = BuildProblem::DuplicateEvent { event: "wait", namespace: "/".into() };
+    assert_eq!(built.expect_err("two handlers").problems(), [duplicate]);
     let built = Hub::builder().state(log().0).events(events![error]).events(events![second_error]).build();
     let duplicate = built.expect_err("two handlers").to_string();
     assert!(duplicate.contains("`error`") && duplicate.contains("`/`"), "{duplicate}");
     let missing = Hub::builder().state(log().0).events(events![wait]).build().expect_err("no gate");
-    assert!(matches!(missing, BuildError::MissingState { event: "wait", .. }));
+    assert!(matches!(missing.problems(), [BuildProblem::MissingState { event: "wait", .. }]));
     assert!(missing.to_string().contains("`wait`") && missing.to_string().contains("Gate"), "{missing}");
     let apart = |hub: HubBuilder| {
         hub.namespace("/a", |a| a.events(events![second])).namespace("/b", |b| b.events(events![second]))

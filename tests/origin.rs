@@ -70,12 +70,19 @@ async fn pages_of_the_same_host_and_port_may_connect() {
 
 #[tokio::test]
 async fn origins_that_are_allowed_may_connect_too() {
-    let allowed = ["https://app.example.org", "http://localhost:5173/", "HTTPS://Upper.Example.org"];
+    let allowed = [
+        "https://app.example.org",
+        "http://localhost:5173/",
+        "HTTPS://Upper.Example.org",
+        "http://default.example.org:80",
+    ];
     let server = server(|builder| builder.allow_origins(allowed)).await;
     for (origin, expected) in [
         ("https://app.example.org", OPENS),
         ("http://localhost:5173", OPENS),
         ("https://upper.example.org", OPENS),
+        // Browsers leave out a scheme's own port.
+        ("http://default.example.org", OPENS),
         // Those of the same host still may.
         ("https://api.example.org", OPENS),
         // The scheme and the port count where an origin is named.

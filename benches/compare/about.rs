@@ -1,21 +1,21 @@
-//! What it was measured with: the machine, and the versions of everything that takes part.
+//! The environment of a run: the machine, and the versions of all software involved.
 
-use crate::Fault;
+use crate::BoxError;
 use std::fs;
 use std::process::Command;
 
 fn output(program: &str, argument: &str) -> String {
     let output = Command::new(program).arg(argument).output();
-    output.map_or_else(|_| "not there".into(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    output.map_or_else(|_| "not installed".into(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// The version of a package in a lock file of cargo's.
+/// The version of a package in a `Cargo.lock`.
 fn locked(lock: &str, name: &str) -> Option<String> {
     let (_, rest) = lock.split_once(&format!("name = \"{name}\"\nversion = \""))?;
     Some(rest.split('"').next()?.to_owned())
 }
 
-pub fn versions() -> Result<Vec<(String, String)>, Fault> {
+pub fn versions() -> Result<Vec<(String, String)>, BoxError> {
     let processors = fs::read_to_string("/proc/cpuinfo")?;
     let model = processors.lines().find_map(|line| line.strip_prefix("model name\t: ")).unwrap_or("unknown");
     let count = processors.lines().filter(|line| line.starts_with("processor")).count();
@@ -36,7 +36,8 @@ pub fn versions() -> Result<Vec<(String, String)>, Fault> {
     }
     let installed: serde_json::Value = serde_json::from_str(&fs::read_to_string("node/package-lock.json")?)?;
     for name in ["socket.io", "ws", "bufferutil", "utf-8-validate"] {
-        let version = installed["packages"][format!("node_modules/{name}")]["version"].as_str().unwrap_or("not there");
+        let version =
+            installed["packages"][format!("node_modules/{name}")]["version"].as_str().unwrap_or("not installed");
         versions.push((format!("npm {name}"), version.to_owned()));
     }
     Ok(versions)

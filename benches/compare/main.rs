@@ -1,29 +1,29 @@
-//! Runs every work on every server in turn, several times over, and writes down what came out.
+//! Runs every workload on every server in turn, for several rounds, and writes the results.
 
 mod about;
-mod figure;
+mod chart;
 mod results;
 mod servers;
 mod table;
 
-use results::{Results, Work, works};
-use servers::{CONTESTANTS, Contestant};
+use results::{Results, Workload, workloads};
+use servers::{SERVERS, Server};
 use std::fs;
 use std::io::{self, Write};
 
-type Fault = Box<dyn std::error::Error>;
+type BoxError = Box<dyn std::error::Error>;
 
 const USAGE: &str = "\
 usage: benches/run [options]
 
-  --rounds N         how often each server does each work (default: 3)
-  --seconds S        how long each time (default: 1.5)
-  --quick            about a minute: one round, half a second, system calls of one work only
-  --curves           instead of the comparison: longer and longer messages, broadcasts to more and more, more and more connections
-  --only TEXT        servers whose name contains this
-  --work KEY         one work: echo, ack, echo-1, broadcast-1, broadcast or idle; or one of the curves'
+  --rounds N         rounds per workload and server (default: 3)
+  --seconds S        length of each measurement (default: 1.5)
+  --quick            about a minute: one round, 0.5 seconds, system calls of one workload
+  --curves           instead of the comparison: vary message length, receivers and connections
+  --only TEXT        only servers whose name contains TEXT
+  --work KEY         one workload: echo, ack, echo-1, broadcast-1, broadcast, idle, or one of the curves
   --payload BYTES    length of the text in each message (default: 64)
-  --clients N, --window N    instead of the works' own
+  --clients N, --window N    override the workload's values
   --no-strace        do not count system calls";
 
 struct Options {
@@ -32,21 +32,21 @@ struct Options {
     quick: bool,
     curves: bool,
     only: String,
-    work: Option<String>,
+    workload: Option<String>,
     strace: bool,
-    /// What the load generator is told besides.
+    /// Options that are passed to the load generator.
     passed_on: Vec<String>,
 }
 
 impl Options {
-    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, Fault> {
+    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, BoxError> {
         let mut options = Self {
             rounds: 3,
             seconds: "1.5".into(),
             quick: false,
             curves: false,
             only: String::new(),
-            work: None,
+            workload: None,
             strace: true,
             passed_on: Vec::new(),
         };
@@ -59,7 +59,7 @@ impl Options {
                 "--rounds" => options.rounds = value()?.parse()?,
                 "--seconds" => options.seconds = value()?,
                 "--only" => options.only = value()?,
-                "--work" => options.work = Some(value()?),
+                "--work" => options.workload = Some(value()?),
                 "--payload" | "--clients" | "--window" => {
                     let value = value()?;
                     options.passed_on.extend([name, value]);
@@ -70,25 +70,31 @@ impl Options {
         Ok(options)
     }
 
-    fn works(&self) -> impl Iterator<Item = &'static Work> {
-        works(self.curves).iter().filter(|work| self.work.as_ref().is_none_or(|key| key == work.key))
+    fn workloads(&self) -> impl Iterator<Item = &'static Workload> {
+        workloads(self.curves).iter().filter(|workload| self.workload.as_ref().is_none_or(|key| key == workload.key))
     }
 
-    fn contestants(&self, work: &Work) -> impl Iterator<Item = &'static Contestant> {
-        let own = work.own;
-        CONTESTANTS.iter().filter(move |contestant| contestant.name.contains(&self.only) && (contestant.own || !own))
+    fn servers(&self, workload: &Workload) -> impl Iterator<Item = &'static Server> {
+        let own = workload.own;
+        SERVERS.iter().filter(move |server| server.name.contains(&self.only) && (server.own || !own))
     }
 
-    fn arguments(&self, work: &Work, seconds: &str) -> Vec<String> {
+    fn arguments(&self, workload: &Workload, seconds: &str) -> Vec<String> {
         let rest = if self.quick { "0.3" } else { "1" };
         let own = ["--seconds", seconds, "--warm-up", "0.3", "--hold", rest];
-        work.arguments.iter().chain(&own).map(|argument| (*argument).to_owned()).chain(self.passed_on.clone()).collect()
+        workload
+            .arguments
+            .iter()
+            .chain(&own)
+            .map(|argument| (*argument).to_owned())
+            .chain(self.passed_on.clone())
+            .collect()
     }
 }
 
-fn main() -> Result<(), Fault> {
-    let options = Options::parse(std::env::args().skip(1)).inspect_err(|fault| {
-        eprintln!("{fault}");
+fn main() -> Result<(), BoxError> {
+    let options = Options::parse(std::env::args().skip(1)).inspect_err(|error| {
+        eprintln!("{error}");
         std::process::exit(2);
     })?;
     let results = measure(&options)?;
@@ -97,36 +103,38 @@ fn main() -> Result<(), Fault> {
     fs::create_dir_all("results")?;
     let name = if options.curves { "curves" } else { "comparison" };
     fs::write(format!("results/{name}.md"), &table)?;
-    fs::write(format!("results/{name}.svg"), figure::svg(&results))?;
+    fs::write(format!("results/{name}.svg"), chart::svg(&results))?;
     fs::write(format!("results/{name}.json"), format!("{:#}\n", results.to_json(&about)))?;
     writeln!(io::stdout(), "{table}")?;
     Ok(())
 }
 
-fn measure(options: &Options) -> Result<Results, Fault> {
-    let mut results = Results::new(works(options.curves));
+fn measure(options: &Options) -> Result<Results, BoxError> {
+    let mut results = Results::new(workloads(options.curves));
     for round in 1..=options.rounds {
-        for work in options.works() {
-            // One after the other, so that what the machine does besides hits all alike.
-            for contestant in options.contestants(work) {
-                eprintln!("round {round} of {}: {}: {}", options.rounds, work.title, contestant.name);
-                match contestant.measure(&options.arguments(work, &options.seconds)) {
-                    Ok(result) => results.add(work, contestant, result),
-                    // Whoever loses or garbles a message has no figure for this round, and is named.
-                    Err(fault) => results.failed(fault.to_string()),
+        for workload in options.workloads() {
+            // Servers alternate, so that other load on the machine affects all alike.
+            for server in options.servers(workload) {
+                eprintln!("round {round} of {}: {}: {}", options.rounds, workload.title, server.name);
+                match server.measure(&options.arguments(workload, &options.seconds)) {
+                    Ok(result) => results.add(workload, server, result),
+                    // A server that loses or corrupts a message has no figures for this round, and
+                    // is listed as failed.
+                    Err(error) => results.failed(error.to_string()),
                 }
             }
         }
     }
-    let traced = options.works().filter(|work| work.idle.is_none() && (!options.quick || work.key == "echo"));
-    for work in traced.filter(|_| options.strace) {
-        for contestant in options.contestants(work) {
-            eprintln!("system calls: {}: {}", work.title, contestant.name);
-            let mut arguments = options.arguments(work, "0.3");
+    let traced =
+        options.workloads().filter(|workload| workload.idle.is_none() && (!options.quick || workload.key == "echo"));
+    for workload in traced.filter(|_| options.strace) {
+        for server in options.servers(workload) {
+            eprintln!("system calls: {}: {}", workload.title, server.name);
+            let mut arguments = options.arguments(workload, "0.3");
             arguments.push("--strace".into());
-            match contestant.measure(&arguments) {
-                Ok(result) => results.add_traced(work, contestant, result),
-                Err(fault) => eprintln!("system calls are left out: {fault}"),
+            match server.measure(&arguments) {
+                Ok(result) => results.add_traced(workload, server, result),
+                Err(error) => eprintln!("no system calls counted: {error}"),
             }
         }
     }

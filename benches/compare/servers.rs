@@ -1,21 +1,21 @@
-//! The servers that are compared, each a process of its own that lives for one measurement.
+//! The servers that are compared. Each measurement starts a new process.
 
-use crate::Fault;
+use crate::BoxError;
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
-/// A server, and how it is spoken to.
-pub struct Contestant {
+/// A server, and the flavour of its clients.
+pub struct Server {
     pub name: &'static str,
     command: &'static [&'static str],
     pub flavour: &'static str,
-    /// Whether it is this crate's.
+    /// Whether it uses this crate.
     pub own: bool,
 }
 
 pub const FLOOR: &str = "floor: sockets alone";
-/// What those over WebSocket, and those over polling, are held against.
+/// The peers that servers over WebSocket and over polling are compared with.
 pub const PEER: &str = "socketioxide";
 pub const POLLING_PEER: &str = "socketioxide, polling";
 
@@ -23,25 +23,25 @@ const ECHO: &[&str] = &["../target/release/examples/echo"];
 const NODE: &[&str] = &["node", "node/server.mjs"];
 const SOCKETIOXIDE: &[&str] = &["target/release/socketioxide"];
 
-pub const CONTESTANTS: [Contestant; 10] = [
-    Contestant { name: FLOOR, command: &["target/release/floor"], flavour: "plain", own: false },
-    Contestant {
+pub const SERVERS: [Server; 10] = [
+    Server { name: FLOOR, command: &["target/release/floor"], flavour: "plain", own: false },
+    Server {
         name: "sockets and serde_json",
         command: &["target/release/floor", "serde"],
         flavour: "plain",
         own: false,
     },
-    Contestant { name: "socketio, plain WebSocket", command: ECHO, flavour: "plain", own: true },
-    Contestant { name: "socketio, Socket.IO", command: ECHO, flavour: "socketio", own: true },
-    Contestant { name: "axum, hand-written", command: &["target/release/axum"], flavour: "plain", own: false },
-    Contestant { name: PEER, command: SOCKETIOXIDE, flavour: "socketio", own: false },
-    Contestant { name: "Node socket.io", command: NODE, flavour: "socketio", own: false },
-    Contestant { name: "socketio, polling", command: ECHO, flavour: "polling", own: true },
-    Contestant { name: POLLING_PEER, command: SOCKETIOXIDE, flavour: "polling", own: false },
-    Contestant { name: "Node socket.io, polling", command: NODE, flavour: "polling", own: false },
+    Server { name: "socketio, plain WebSocket", command: ECHO, flavour: "plain", own: true },
+    Server { name: "socketio, Socket.IO", command: ECHO, flavour: "socketio", own: true },
+    Server { name: "axum, hand-written", command: &["target/release/axum"], flavour: "plain", own: false },
+    Server { name: PEER, command: SOCKETIOXIDE, flavour: "socketio", own: false },
+    Server { name: "Node socket.io", command: NODE, flavour: "socketio", own: false },
+    Server { name: "socketio, polling", command: ECHO, flavour: "polling", own: true },
+    Server { name: POLLING_PEER, command: SOCKETIOXIDE, flavour: "polling", own: false },
+    Server { name: "Node socket.io, polling", command: NODE, flavour: "polling", own: false },
 ];
 
-/// A process that ends with this.
+/// A child process that is killed on drop.
 struct Running(Child);
 
 impl Drop for Running {
@@ -51,13 +51,13 @@ impl Drop for Running {
     }
 }
 
-impl Contestant {
+impl Server {
     pub fn is_polling(&self) -> bool {
         self.flavour == "polling"
     }
 
-    /// Starts the server, puts it under load, and ends it.
-    pub fn measure(&self, arguments: &[String]) -> Result<Value, Fault> {
+    /// Starts the server, runs the load generator, and stops the server.
+    pub fn measure(&self, arguments: &[String]) -> Result<Value, BoxError> {
         let mut command = Command::new(self.command[0]);
         command.args(&self.command[1..]).env("PORT", "0").env("NODE_ENV", "production");
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();

@@ -1,6 +1,6 @@
-//! The results as Markdown.
+//! The results as Markdown tables.
 
-use crate::results::{Results, Work, rounded};
+use crate::results::{Results, Workload, rounded};
 use std::fmt::Write;
 
 const KIBIBYTE: f64 = 1024.0;
@@ -9,7 +9,7 @@ fn cell(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "–".into(), |value| value.to_string())
 }
 
-/// All tables.
+/// Writes all tables.
 pub fn markdown(results: &Results, about: &[(String, String)]) -> String {
     let mut out = String::new();
     processor_time(&mut out, results);
@@ -29,19 +29,20 @@ pub fn markdown(results: &Results, about: &[(String, String)]) -> String {
     out
 }
 
-/// A column: the works' CPU time, then the memory of connections that rest.
+/// A column: the CPU time of a workload, or the memory of its idle connections.
 struct Column {
     title: &'static str,
-    work: &'static Work,
+    workload: &'static Workload,
     field: &'static str,
     scale: f64,
 }
 
 fn columns(results: &Results) -> impl Iterator<Item = Column> {
-    let busy = results.works().map(|work| Column { title: work.title, work, field: "cpu_us", scale: 1.0 });
-    let idle = results
-        .works()
-        .filter_map(|work| Some(Column { title: work.idle?, work, field: "resident_each", scale: 1.0 / KIBIBYTE }));
+    let busy =
+        results.workloads().map(|workload| Column { title: workload.title, workload, field: "cpu_us", scale: 1.0 });
+    let idle = results.workloads().filter_map(|workload| {
+        Some(Column { title: workload.idle?, workload, field: "resident_each", scale: 1.0 / KIBIBYTE })
+    });
     busy.chain(idle)
 }
 
@@ -55,10 +56,10 @@ fn header(out: &mut String, title: &str, results: &Results) {
 
 fn processor_time(out: &mut String, results: &Results) {
     header(out, "The server's CPU time, µs per message, and memory, KiB: median (least–most)", results);
-    for contestant in results.contestants() {
-        _ = write!(out, "| {} |", contestant.name);
-        for Column { work, field, scale, .. } in columns(results) {
-            let median = results.median(work.key, contestant.name, field);
+    for server in results.servers() {
+        _ = write!(out, "| {} |", server.name);
+        for Column { workload, field, scale, .. } in columns(results) {
+            let median = results.median(workload.key, server.name, field);
             _ = write!(out, " {} |", cell(median.map(|median| median.scaled(scale))));
         }
         out.push('\n');
@@ -68,10 +69,10 @@ fn processor_time(out: &mut String, results: &Results) {
 
 fn ratios(out: &mut String, results: &Results) {
     header(out, "Times the floor's / times socketioxide's over the same transport", results);
-    for contestant in results.contestants() {
-        _ = write!(out, "| {} |", contestant.name);
-        for Column { work, field, .. } in columns(results) {
-            let (floor, peer) = results.ratios(work.key, contestant, field);
+    for server in results.servers() {
+        _ = write!(out, "| {} |", server.name);
+        for Column { workload, field, .. } in columns(results) {
+            let (floor, peer) = results.ratios(workload.key, server, field);
             _ = write!(out, " {} / {} |", cell(floor.map(rounded)), cell(peer.map(rounded)));
         }
         out.push('\n');
@@ -80,26 +81,26 @@ fn ratios(out: &mut String, results: &Results) {
 }
 
 fn details(out: &mut String, results: &Results) {
-    for work in results.works() {
+    for workload in results.workloads() {
         _ = writeln!(
             out,
             "### {}\n\n| | per second | p50, µs | p99, µs | p99.9, µs | system calls per message | resident after, MiB | overtaking | load generator's CPU |",
-            work.title
+            workload.title
         );
         _ = writeln!(out, "| --- |{}", " ---: |".repeat(8));
-        for contestant in results.contestants() {
-            let median = |field| results.median(work.key, contestant.name, field).map(|median| median.value);
+        for server in results.servers() {
+            let median = |field| results.median(workload.key, server.name, field).map(|median| median.value);
             let overtaking =
                 median("overtaking").zip(median("messages")).map(|(overtaking, all)| 100.0 * overtaking / all);
             _ = writeln!(
                 out,
                 "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
-                contestant.name,
+                server.name,
                 cell(median("per_second").map(|rate| format!("{rate:.0}"))),
                 cell(median("p50_us").map(rounded)),
                 cell(median("p99_us").map(rounded)),
                 cell(median("p999_us").map(rounded)),
-                cell(results.calls(work.key, contestant.name).map(rounded)),
+                cell(results.calls(workload.key, server.name).map(rounded)),
                 cell(median("resident_after").map(|bytes| rounded(bytes / KIBIBYTE / KIBIBYTE))),
                 cell(overtaking.map(|share| format!("{share:.0} %"))),
                 cell(median("load_cpu").map(|share| format!("{:.0} %", 100.0 * share))),

@@ -1,75 +1,74 @@
-//! One client: how it is let in, and how its messages travel, for each flavour.
+//! One client: how it connects, sends and receives, for each flavour.
 
+use crate::connection::{Connection, ReadOutcome};
 use crate::frames;
 use crate::http;
-use crate::link::{Arrived, Link};
 use crate::messages::{SEPARATOR, packets};
 use crate::options::{Flavour, Options};
 use std::io;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// The upgrade is asked for; a polling client has none.
+    /// Waiting for the response to the upgrade. Polling clients skip this.
     Upgrading,
-    /// Engine.IO's open packet is to come.
+    /// Waiting for Engine.IO's open packet.
     Opening,
-    /// Socket.IO's CONNECT is to come.
+    /// Waiting for Socket.IO's CONNECT.
     Joining,
-    /// The client's greeting is to come back.
+    /// Waiting for the echo of the client's greeting.
     Greeting,
     Ready,
 }
 
 /// A polling client's second connection, for its POSTs.
 struct Posts {
-    link: Link,
+    connection: Connection,
     path: String,
-    /// One is under way.
+    /// Whether a POST is pending.
     busy: bool,
-    /// What must wait for it.
+    /// Packets for the next POST.
     waiting: Vec<u8>,
-    /// Where requests are put together.
+    /// A reused buffer for requests.
     request: Vec<u8>,
 }
 
 pub struct Client {
-    link: Link,
+    connection: Connection,
     flavour: Flavour,
     host: String,
     stage: Stage,
-    /// Whether the client must know that the server has taken it in, and into its rooms: a plain client's upgrade does not
-    /// say so.
+    /// Whether the client sends a greeting, to know that the server has accepted it and added it to
+    /// its rooms. The upgrade of a plain client does not tell.
     greets: bool,
     rooms: usize,
     closing: bool,
     posts: Option<Posts>,
-    /// The request that is repeated.
+    /// The GET request of each poll.
     get: Vec<u8>,
 }
 
-/// What a fault is called.
-pub type Fault = Box<dyn std::error::Error>;
+pub type BoxError = Box<dyn std::error::Error>;
 
-/// Takes the messages that arrive.
-pub type Receive<'a> = dyn FnMut(&[u8]) -> Result<(), Fault> + 'a;
+/// A callback for received messages.
+pub type Receive<'a> = dyn FnMut(&[u8]) -> Result<(), BoxError> + 'a;
 
 const GREETING: &str = r#"{"t":"","user":"","room":1,"text":""}"#;
 const POLLING: &str = "/socket.io/?EIO=4&transport=polling";
 
 impl Client {
-    pub fn connect(options: &Options, number: u32) -> Result<Self, Fault> {
+    pub fn connect(options: &Options, number: u32) -> Result<Self, BoxError> {
         let Options { address, flavour, .. } = *options;
         let host = address.to_string();
-        let mut link = Link::connect(address)?;
+        let mut connection = Connection::connect(address)?;
         let (request, stage) = match flavour {
             Flavour::Plain => (http::upgrade(&format!("/ws/c{number}"), &host), Stage::Upgrading),
             Flavour::SocketIo => (http::upgrade("/socket.io/?EIO=4&transport=websocket", &host), Stage::Upgrading),
             Flavour::Polling => (http::get(POLLING, &host), Stage::Opening),
         };
-        link.send(&request)?;
+        connection.send(&request)?;
         let posts = match flavour {
             Flavour::Polling => Some(Posts {
-                link: Link::connect(address)?,
+                connection: Connection::connect(address)?,
                 path: String::new(),
                 busy: false,
                 waiting: Vec::new(),
@@ -79,11 +78,11 @@ impl Client {
         };
         let greets = flavour == Flavour::Plain && options.work.is_broadcast() || options.rooms > 0;
         let rooms = options.rooms;
-        Ok(Self { link, flavour, host, stage, greets, rooms, closing: false, posts, get: Vec::new() })
+        Ok(Self { connection, flavour, host, stage, greets, rooms, closing: false, posts, get: Vec::new() })
     }
 
-    /// The client is let in.
-    fn enter(&mut self) -> io::Result<()> {
+    /// Handles the acceptance by the server.
+    fn accepted(&mut self) -> io::Result<()> {
         if !self.greets {
             self.stage = Stage::Ready;
             return Ok(());
@@ -102,10 +101,10 @@ impl Client {
         }
     }
 
-    /// Something that the server says before the client is ready: only its greeting can come back.
-    fn greeted(&mut self, message: &[u8]) -> Result<(), Fault> {
+    /// Handles a message that arrives before the client is ready. Only its greeting is expected.
+    fn greeting_returned(&mut self, message: &[u8]) -> Result<(), BoxError> {
         if self.stage != Stage::Greeting || message != self.event("echo", GREETING).as_bytes() {
-            return Err(format!("a message out of place: {}", String::from_utf8_lossy(message)).into());
+            return Err(format!("unexpected message: {}", String::from_utf8_lossy(message)).into());
         }
         self.stage = Stage::Ready;
         Ok(())
@@ -115,27 +114,28 @@ impl Client {
         self.stage == Stage::Ready
     }
 
-    /// Its connections, in the order of their numbers in [`Self::readable`] and [`Self::writable`].
+    /// Its TCP streams, in the order of their indices in [`Self::readable`] and [`Self::writable`].
     pub fn streams(&mut self) -> impl Iterator<Item = &mut mio::net::TcpStream> {
-        std::iter::once(&mut self.link.stream).chain(self.posts.as_mut().map(|posts| &mut posts.link.stream))
+        std::iter::once(&mut self.connection.stream)
+            .chain(self.posts.as_mut().map(|posts| &mut posts.connection.stream))
     }
 
     pub fn writable(&mut self, stream: usize) -> io::Result<()> {
         match &mut self.posts {
-            Some(posts) if stream == 1 => posts.link.writable(),
-            _ => self.link.writable(),
+            Some(posts) if stream == 1 => posts.connection.writable(),
+            _ => self.connection.writable(),
         }
     }
 
-    /// Sends what [`crate::messages::Messages`] made for this flavour.
+    /// Sends a burst that [`crate::messages::Messages`] encoded for this flavour.
     pub fn send(&mut self, burst: &[u8]) -> io::Result<()> {
         match &mut self.posts {
             Some(posts) => posts.send(burst, &self.host),
-            None => self.link.send(burst),
+            None => self.connection.send(burst),
         }
     }
 
-    /// Sends one packet of the protocol.
+    /// Sends one packet.
     fn send_packet(&mut self, packet: &[u8]) -> io::Result<()> {
         if self.posts.is_some() {
             return self.send(packet);
@@ -146,10 +146,10 @@ impl Client {
     fn send_frame(&mut self, opcode: u8, payload: &[u8]) -> io::Result<()> {
         let mut frame = Vec::with_capacity(payload.len() + 14);
         frames::append(&mut frame, opcode, payload);
-        self.link.send(&frame)
+        self.connection.send(&frame)
     }
 
-    /// Begins to end the connection.
+    /// Starts to close the connection.
     pub fn close(&mut self) -> io::Result<()> {
         self.closing = true;
         match self.flavour {
@@ -158,20 +158,22 @@ impl Client {
         }
     }
 
-    /// Reads what has arrived; says whether the connection goes on.
-    pub fn readable(&mut self, stream: usize, buffer: &mut [u8], receive: &mut Receive<'_>) -> Result<bool, Fault> {
+    /// Reads and handles the available bytes. `false`: the connection has ended.
+    pub fn readable(&mut self, stream: usize, buffer: &mut [u8], receive: &mut Receive<'_>) -> Result<bool, BoxError> {
         loop {
-            let link = match &mut self.posts {
-                Some(posts) if stream == 1 => &mut posts.link,
-                _ => &mut self.link,
+            let connection = match &mut self.posts {
+                Some(posts) if stream == 1 => &mut posts.connection,
+                _ => &mut self.connection,
             };
-            let (end, more) = match link.read(buffer)? {
-                Arrived::Bytes { end, more } => (end, more),
-                Arrived::Nothing => return Ok(true),
-                // Servers end connections that have had no request for a while. None is reopened here: nothing is posted
-                // after a rest.
-                Arrived::End if stream == 1 && self.posts.as_ref().is_some_and(|posts| !posts.busy) => return Ok(true),
-                Arrived::End => return Ok(false),
+            let (end, more) = match connection.read(buffer)? {
+                ReadOutcome::Bytes { end, more } => (end, more),
+                ReadOutcome::Nothing => return Ok(true),
+                // Servers close HTTP connections that are idle for a while. This one need not be
+                // reopened: nothing is posted after a pause.
+                ReadOutcome::End if stream == 1 && self.posts.as_ref().is_some_and(|posts| !posts.busy) => {
+                    return Ok(true);
+                }
+                ReadOutcome::End => return Ok(false),
             };
             let bytes = &buffer[..end];
             let done = match self.flavour {
@@ -181,8 +183,8 @@ impl Client {
             };
             let Some(done) = done else { return Ok(false) };
             match &mut self.posts {
-                Some(posts) if stream == 1 => posts.link.keep(&bytes[done..]),
-                _ => self.link.keep(&bytes[done..]),
+                Some(posts) if stream == 1 => posts.connection.keep(&bytes[done..]),
+                _ => self.connection.keep(&bytes[done..]),
             }
             if !more {
                 return Ok(true);
@@ -190,13 +192,13 @@ impl Client {
         }
     }
 
-    fn frames(&mut self, bytes: &[u8], receive: &mut Receive<'_>) -> Result<Option<usize>, Fault> {
+    fn frames(&mut self, bytes: &[u8], receive: &mut Receive<'_>) -> Result<Option<usize>, BoxError> {
         let mut done = 0;
         if self.stage == Stage::Upgrading {
             let Some(end) = http::upgraded(bytes)? else { return Ok(Some(0)) };
             done = end;
             match self.flavour {
-                Flavour::Plain => self.enter()?,
+                Flavour::Plain => self.accepted()?,
                 _ => self.stage = Stage::Opening,
             }
         }
@@ -204,18 +206,18 @@ impl Client {
             let (payload, end) = (&bytes[done..][payload.clone()], done + payload.end);
             match opcode {
                 frames::TEXT if self.flavour == Flavour::Plain && self.stage == Stage::Ready => receive(payload)?,
-                frames::TEXT if self.flavour == Flavour::Plain => self.greeted(payload)?,
+                frames::TEXT if self.flavour == Flavour::Plain => self.greeting_returned(payload)?,
                 frames::TEXT => self.packet(payload, receive)?,
                 frames::PING => {}
                 frames::CLOSE => return Ok(None),
-                _ => return Err(format!("a frame with the opcode {opcode}").into()),
+                _ => return Err(format!("unexpected opcode {opcode}").into()),
             }
             done = end;
         }
         Ok(Some(done))
     }
 
-    fn polled(&mut self, bytes: &[u8], receive: &mut Receive<'_>) -> Result<Option<usize>, Fault> {
+    fn polled(&mut self, bytes: &[u8], receive: &mut Receive<'_>) -> Result<Option<usize>, BoxError> {
         if self.closing {
             return Ok(None);
         }
@@ -224,17 +226,17 @@ impl Client {
         for packet in packets(&bytes[body]) {
             match packet {
                 b"1" => return Ok(None),
-                // What is sent when the client goes, to end its GET.
+                // The server answers the pending GET with a noop when the client closes.
                 b"6" => {}
                 packet => self.packet(packet, receive)?,
             }
         }
-        self.link.send(&self.get)?;
+        self.connection.send(&self.get)?;
         Ok(Some(end))
     }
 
-    /// A packet of Engine.IO.
-    fn packet(&mut self, packet: &[u8], receive: &mut Receive<'_>) -> Result<(), Fault> {
+    /// Handles an Engine.IO packet.
+    fn packet(&mut self, packet: &[u8], receive: &mut Receive<'_>) -> Result<(), BoxError> {
         match (self.stage, packet) {
             (Stage::Ready, [b'4', ..]) => receive(packet),
             (_, b"2") => Ok(self.send_packet(b"3")?),
@@ -248,17 +250,17 @@ impl Client {
                 }
                 Ok(self.send_packet(b"40")?)
             }
-            (Stage::Joining, [b'4', b'0', ..]) => Ok(self.enter()?),
-            (Stage::Greeting, [b'4', ..]) => self.greeted(packet),
-            _ => Err(format!("a packet out of place: {}", String::from_utf8_lossy(packet)).into()),
+            (Stage::Joining, [b'4', b'0', ..]) => Ok(self.accepted()?),
+            (Stage::Greeting, [b'4', ..]) => self.greeting_returned(packet),
+            _ => Err(format!("unexpected packet: {}", String::from_utf8_lossy(packet)).into()),
         }
     }
 
-    /// The answer to a POST: at most one is under way.
-    fn posted(&mut self, bytes: &[u8]) -> Result<Option<usize>, Fault> {
+    /// Handles the response to a POST. At most one is pending.
+    fn posted(&mut self, bytes: &[u8]) -> Result<Option<usize>, BoxError> {
         let (Some(posts), Some(body)) = (&mut self.posts, http::response(bytes)?) else { return Ok(Some(0)) };
         if !bytes[body.clone()].eq_ignore_ascii_case(b"ok") {
-            return Err(format!("a POST is answered: {}", String::from_utf8_lossy(&bytes[body])).into());
+            return Err(format!("unexpected response to a POST: {}", String::from_utf8_lossy(&bytes[body])).into());
         }
         posts.busy = false;
         if !posts.waiting.is_empty() {
@@ -281,6 +283,6 @@ impl Posts {
         self.busy = true;
         self.request.clear();
         http::post(&mut self.request, &self.path, host, body);
-        self.link.send(&self.request)
+        self.connection.send(&self.request)
     }
 }

@@ -1,13 +1,13 @@
-//! WebSocket frames, as far as a client that only sends text and closes needs them.
+//! WebSocket frames, as needed by a client that only sends text and close frames.
 
 pub const TEXT: u8 = 1;
 pub const CLOSE: u8 = 8;
 pub const PING: u8 = 9;
 
-/// The mask of every frame: any will do that is not zero.
+/// The mask of all frames. Any value other than zero will do.
 pub const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// Appends a frame, and says where its masked payload begins.
+/// Appends a frame, and returns the offset of its masked payload.
 pub fn append(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) -> usize {
     out.push(0x80 | opcode);
     match payload.len() {
@@ -27,7 +27,7 @@ pub fn append(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) -> usize {
     start
 }
 
-/// The first frame, if all of it has arrived: its opcode, and where its payload lies.
+/// The opcode and the payload's range of the first frame, if it is complete.
 pub fn first(bytes: &[u8]) -> Result<Option<(u8, std::ops::Range<usize>)>, String> {
     let &[first, second, ref rest @ ..] = bytes else { return Ok(None) };
     if first & 0xf0 != 0x80 || second & 0x80 != 0 {

@@ -1,10 +1,10 @@
-//! HTTP/1.1, as far as long-polling and an upgrade need it.
+//! HTTP/1.1, as needed for long-polling and upgrades.
 
 use memchr::memmem;
 use std::io::Write;
 use std::ops::Range;
 
-/// The key of every upgrade and the answer to it: RFC 6455's own example.
+/// The key of all upgrades, and its response: the example of RFC 6455.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
@@ -21,7 +21,7 @@ pub fn get(path: &str, host: &str) -> Vec<u8> {
 
 pub fn post(out: &mut Vec<u8>, path: &str, host: &str, body: &[u8]) {
     let length = body.len();
-    // Writing to a `Vec` does not fail.
+    // Writing to a `Vec` never fails.
     _ = write!(
         out,
         "POST {path} HTTP/1.1\r\nHost: {host}\r\nAccept: */*\r\nContent-Type: text/plain;charset=UTF-8\r\nContent-Length: {length}\r\n\r\n"
@@ -34,19 +34,19 @@ fn head(bytes: &[u8], status: &[u8]) -> Result<Option<usize>, String> {
     if bytes.strip_prefix(b"HTTP/1.1 ").is_some_and(|rest| rest.starts_with(status)) {
         return Ok(Some(end + 4));
     }
-    Err(format!("instead of a {}: {}", String::from_utf8_lossy(status), String::from_utf8_lossy(bytes)))
+    Err(format!("expected status {}, got: {}", String::from_utf8_lossy(status), String::from_utf8_lossy(bytes)))
 }
 
-/// Where the answer to an upgrade ends, once it is there.
+/// The length of the response to an upgrade, once it is complete.
 pub fn upgraded(bytes: &[u8]) -> Result<Option<usize>, String> {
     let Some(end) = head(bytes, b"101")? else { return Ok(None) };
     if memmem::find(&bytes[..end], ACCEPT).is_none() {
-        return Err("an upgrade with another key".into());
+        return Err("the upgrade has a wrong key".into());
     }
     Ok(Some(end))
 }
 
-/// Where the body of the first response lies, once all of it is there.
+/// The range of the first response's body, once it is complete.
 pub fn response(bytes: &[u8]) -> Result<Option<Range<usize>>, String> {
     let Some(start) = head(bytes, b"200")? else { return Ok(None) };
     let length = bytes[..start].split(|byte| *byte == b'\n').find_map(|line| {

@@ -1,16 +1,17 @@
-//! A load generator for WebSocket and Socket.IO servers: one thread, sockets that do not block, frames of its own. It
-//! checks every byte that comes back, and prints what it measured as one JSON object.
+//! A load generator for WebSocket and Socket.IO servers: single-threaded, non-blocking, with its
+//! own framing. It verifies every byte that it receives, and prints its measurements as one JSON
+//! object.
 
 mod client;
+mod connection;
 mod frames;
 mod http;
-mod link;
 mod messages;
 mod options;
 mod process;
 mod run;
 
-use client::Fault;
+use client::BoxError;
 use options::{Options, Work};
 use process::{Strace, cpu_time, resident};
 use run::Run;
@@ -21,7 +22,7 @@ use std::time::{Duration, Instant};
 const MICROSECOND: f64 = 1000.0;
 const SETTLING: Duration = Duration::from_millis(100);
 
-fn main() -> Result<(), Fault> {
+fn main() -> Result<(), BoxError> {
     let options = Options::parse(std::env::args().skip(1))?;
     let server = options.pid.to_string();
     let result = match options.work {
@@ -31,9 +32,9 @@ fn main() -> Result<(), Fault> {
     Ok(writeln!(io::stdout(), "{result}")?)
 }
 
-/// A part of the clients is opened first, so that neither what a server allocates once nor what it only does at first is
+/// Opens a fifth of the clients before measuring, so that one-time allocations and work are not
 /// counted.
-fn idle(options: &Options, server: &str) -> Result<Value, Fault> {
+fn idle(options: &Options, server: &str) -> Result<Value, BoxError> {
     let mut run = Run::new(options)?;
     let first = options.clients / 5;
     run.open(first)?;
@@ -55,11 +56,11 @@ fn idle(options: &Options, server: &str) -> Result<Value, Fault> {
     }))
 }
 
-fn busy(options: &Options, server: &str) -> Result<Value, Fault> {
+fn busy(options: &Options, server: &str) -> Result<Value, BoxError> {
     let mut run = Run::new(options)?;
     if options.work != Work::Open {
-        run.open(options.clients + options.deaf)?;
-        // A server may let a client in before it has handlers for its events: socketioxide does.
+        run.open(options.clients + options.stalled)?;
+        // A server may accept a client before its event handlers are registered: socketioxide does.
         run.hold(SETTLING)?;
     }
     let go = |run: &mut Run<'_>, duration: Duration| match options.work {

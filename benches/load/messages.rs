@@ -1,30 +1,30 @@
-//! The messages: made once, with holes for the client's number and the message's own; sent and checked without building
-//! anything.
+//! The messages: templates that are encoded once. Only the client's number and the serial number
+//! are filled in. Received messages are compared in place.
 
 use crate::frames;
 use crate::options::{Flavour, Work};
 use std::ops::Range;
 
-const CLIENT: usize = 5;
-const NUMBER: usize = 10;
-/// Ids of acks are the message's number and this, so that all have ten digits.
-const ID: u32 = 1_000_000_000;
-/// Stands between the packets of a polling body.
+const CLIENT_DIGITS: usize = 5;
+const SERIAL_DIGITS: usize = 10;
+/// Ack ids are serial numbers plus this, so that all have ten digits.
+const FIRST_ACK_ID: u32 = 1_000_000_000;
+/// Separates the packets of a polling body.
 pub const SEPARATOR: u8 = 0x1e;
 
-/// A text with holes: where the digits of the client, of the number and of the ack's id belong.
-struct Text {
+/// A template, with the offsets of the client number, the serial number and the ack id.
+struct Template {
     bytes: Vec<u8>,
     client: usize,
     number: usize,
     id: Option<usize>,
 }
 
-impl Text {
-    /// `pattern` has one `C` run, one `N` run and at most one `I` run, each led by `#`.
+impl Template {
+    /// `pattern` has one run of `C`, one of `N` and at most one of `I`. Each starts with `#`.
     fn new(pattern: &str) -> Self {
         let find = |letter: &str, digits: usize| pattern.find(&format!("#{}", letter.repeat(digits - 1)));
-        let (client, number, id) = (find("C", CLIENT), find("N", NUMBER), find("I", NUMBER));
+        let (client, number, id) = (find("C", CLIENT_DIGITS), find("N", SERIAL_DIGITS), find("I", SERIAL_DIGITS));
         Self {
             bytes: pattern.as_bytes().to_vec(),
             client: client.unwrap_or_default(),
@@ -50,23 +50,23 @@ fn number(digits: &[u8]) -> Option<u32> {
     })
 }
 
-/// What is sent in one write, and what must come back.
+/// The messages that are sent in one write, and the expected ones.
 pub struct Messages {
     flavour: Flavour,
-    text: Text,
-    /// As many messages as are in flight, one after the other; in a POST's body for polling, in frames elsewhere.
+    text: Template,
+    /// A whole window of messages: as a POST body for polling, as frames otherwise.
     burst: Vec<u8>,
-    /// Where the texts begin in it.
+    /// The offsets of the texts in `burst`.
     starts: Vec<usize>,
-    expected: Text,
+    expected: Template,
 }
 
 impl Messages {
     pub fn new(flavour: Flavour, work: Work, payload: usize, window: u32) -> Self {
         let (client, serial, id) = (
-            format!("#{}", "C".repeat(CLIENT - 1)),
-            format!("#{}", "N".repeat(NUMBER - 1)),
-            format!("#{}", "I".repeat(NUMBER - 1)),
+            format!("#{}", "C".repeat(CLIENT_DIGITS - 1)),
+            format!("#{}", "N".repeat(SERIAL_DIGITS - 1)),
+            format!("#{}", "I".repeat(SERIAL_DIGITS - 1)),
         );
         let text: String = ('a'..='z').cycle().take(payload).collect();
         let data = format!(r#"{{"t":"{client}{serial}","user":"user-1","room":1,"text":"{text}"}}"#);
@@ -89,7 +89,7 @@ impl Messages {
                 (message.clone(), message)
             }
         };
-        let (text, expected) = (Text::new(&sent), Text::new(&expected));
+        let (text, expected) = (Template::new(&sent), Template::new(&expected));
         let (mut burst, mut starts) = (Vec::new(), Vec::new());
         for message in 0..window {
             if flavour == Flavour::Polling {
@@ -105,7 +105,7 @@ impl Messages {
         Self { flavour, text, burst, starts, expected }
     }
 
-    /// So many messages of a client, the first of them with this number.
+    /// Encodes the messages of a client with these serial numbers.
     pub fn burst(&mut self, client: u32, serials: Range<u32>) -> &[u8] {
         let masked = self.flavour != Flavour::Polling;
         let mut end = 0;
@@ -117,36 +117,41 @@ impl Messages {
                     text[at] = if masked { digit ^ frames::MASK[at % 4] } else { *digit };
                 }
             };
-            put(self.text.client, &digits::<CLIENT>(client));
-            put(self.text.number, &digits::<NUMBER>(serial));
+            put(self.text.client, &digits::<CLIENT_DIGITS>(client));
+            put(self.text.number, &digits::<SERIAL_DIGITS>(serial));
             if let Some(at) = self.text.id {
-                put(at, &digits::<NUMBER>(ID + serial));
+                put(at, &digits::<SERIAL_DIGITS>(FIRST_ACK_ID + serial));
             }
         }
         &self.burst[..end]
     }
 
-    /// The number of a message that came from this client, if all of it is as it must be.
+    /// Checks a message that was sent by this client, and returns its serial number.
     pub fn check(&self, message: &[u8], client: u32) -> Result<u32, String> {
         self.number_in(message, client).ok_or_else(|| {
             let (message, expected) = (String::from_utf8_lossy(message), String::from_utf8_lossy(&self.expected.bytes));
-            format!("for client {client} came\n  {message}\nwhere this was expected\n  {expected}")
+            format!("client {client} received\n  {message}\nexpected\n  {expected}")
         })
     }
 
     fn number_in(&self, message: &[u8], client: u32) -> Option<u32> {
-        let Text { ref bytes, client: client_at, number: number_at, id: id_at } = self.expected;
+        let Template { ref bytes, client: client_at, number: number_at, id: id_at } = self.expected;
         if message.len() != bytes.len() {
             return None;
         }
-        let serial = number(&message[number_at..number_at + NUMBER])?;
+        let serial = number(&message[number_at..number_at + SERIAL_DIGITS])?;
         let same = |from: usize, to: usize| message[from..to] == bytes[from..to];
         let is = |at: usize, expected: &[u8]| &message[at..at + expected.len()] == expected;
         let before = match id_at {
-            Some(at) => same(0, at) && is(at, &digits::<NUMBER>(ID + serial)) && same(at + NUMBER, client_at),
+            Some(at) => {
+                same(0, at)
+                    && is(at, &digits::<SERIAL_DIGITS>(FIRST_ACK_ID + serial))
+                    && same(at + SERIAL_DIGITS, client_at)
+            }
             None => same(0, client_at),
         };
-        let right = before && is(client_at, &digits::<CLIENT>(client)) && same(number_at + NUMBER, bytes.len());
+        let right =
+            before && is(client_at, &digits::<CLIENT_DIGITS>(client)) && same(number_at + SERIAL_DIGITS, bytes.len());
         right.then_some(serial)
     }
 }

@@ -1,29 +1,30 @@
-//! What the command line says.
+//! The command line options.
 
-use crate::client::Fault;
+use crate::client::BoxError;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 pub const USAGE: &str = "\
 usage: load --address HOST:PORT --pid PID [options]
 
-  --flavour plain|socketio|polling       how the server is spoken to: WebSocket envelopes, Socket.IO over WebSocket, Socket.IO
-                                         over polling (default: plain)
-  --work echo|ack|broadcast|room|idle|open    what is done: events that come back, acks, one client's events to all, the
-                                         same by way of a room, connections that are opened and held, connections that are
-                                         opened and closed (default: echo)
+  --flavour plain|socketio|polling       the protocol: WebSocket envelopes, Socket.IO over WebSocket,
+                                         Socket.IO over polling (default: plain)
+  --work echo|ack|broadcast|room|idle|open
+                                         the workload: echoed events, acks, broadcasts of one client,
+                                         the same to a room, opening idle connections, opening and
+                                         closing connections (default: echo)
   --clients N        connections (default: 50)
-  --deaf N           clients besides, which stop reading once they are let in (default: 0)
-  --rooms N          rooms that each client joins as soon as it is let in, all of them the same ones (default: 0; of `room`: 1)
-  --window N         messages in flight per client, 64 at most: so many are sent at once, the next when all have come back
-                     (default: 16)
-  --sliding          for echo and ack: send a message for each that comes back, without waiting for the others
+  --stalled N        additional clients that stop reading once connected (default: 0)
+  --rooms N          rooms that every client joins (default: 0; for `room`: 1)
+  --window N         messages in flight per client, 64 at most; the next window is sent
+                     when all have been answered (default: 16)
+  --sliding          for echo and ack: send the next message for each answer
   --payload BYTES    length of the text in each message (default: 64)
-  --seconds S        how long it is measured (default: 2)
-  --warm-up S        how long it runs before (default: 0.5)
-  --hold S           how long idle connections rest before memory is read (default: 1)
-  --opening N        connections that are being opened at a time (default: 50)
-  --strace           count the server's system calls as well, which slows it down: do not read the times then";
+  --seconds S        length of the measurement (default: 2)
+  --warm-up S        length of the warm-up (default: 0.5)
+  --hold S           how long connections are idle before memory is read (default: 1)
+  --opening N        connections opened concurrently (default: 50)
+  --strace           also count the server's system calls; this slows it down and falsifies the times";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Flavour {
@@ -37,14 +38,14 @@ pub enum Work {
     Echo,
     Ack,
     Broadcast,
-    /// A broadcast to a room that all are in.
+    /// A broadcast to a room that contains all clients.
     Room,
     Idle,
     Open,
 }
 
 impl Work {
-    /// Whether what one client sends goes to all.
+    /// Whether one client's messages are sent to all clients.
     pub fn is_broadcast(self) -> bool {
         matches!(self, Self::Broadcast | Self::Room)
     }
@@ -56,7 +57,7 @@ pub struct Options {
     pub flavour: Flavour,
     pub work: Work,
     pub clients: usize,
-    pub deaf: usize,
+    pub stalled: usize,
     pub rooms: usize,
     pub window: u32,
     pub payload: usize,
@@ -68,19 +69,19 @@ pub struct Options {
     pub strace: bool,
 }
 
-fn seconds(text: &str) -> Result<Duration, Fault> {
+fn seconds(text: &str) -> Result<Duration, BoxError> {
     Ok(Duration::try_from_secs_f64(text.parse()?)?)
 }
 
 impl Options {
-    pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, Fault> {
+    pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, BoxError> {
         let mut options = Self {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             pid: 0,
             flavour: Flavour::Plain,
             work: Work::Echo,
             clients: 50,
-            deaf: 0,
+            stalled: 0,
             rooms: 0,
             window: 16,
             payload: 64,
@@ -111,7 +112,7 @@ impl Options {
         Ok(options)
     }
 
-    fn set(&mut self, name: &str, value: &str) -> Result<(), Fault> {
+    fn set(&mut self, name: &str, value: &str) -> Result<(), BoxError> {
         match (name, value) {
             ("--address", value) => self.address = value.parse()?,
             ("--pid", value) => self.pid = value.parse()?,
@@ -125,7 +126,7 @@ impl Options {
             ("--work", "idle") => self.work = Work::Idle,
             ("--work", "open") => self.work = Work::Open,
             ("--clients", value) => self.clients = value.parse()?,
-            ("--deaf", value) => self.deaf = value.parse()?,
+            ("--stalled", value) => self.stalled = value.parse()?,
             ("--rooms", value) => self.rooms = value.parse()?,
             ("--window", value) => self.window = value.parse()?,
             ("--payload", value) => self.payload = value.parse()?,

@@ -1,27 +1,28 @@
-//! What the operating system knows of a process: its CPU time, its memory, its system calls.
+//! Measurements of a process by the operating system: CPU time, memory, system calls.
 
-use crate::client::Fault;
+use crate::client::BoxError;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::Duration;
 
-/// User and system time of all threads. `/proc/PID/stat` has the same sum, and the time of threads that have ended, but only
-/// in steps of 10 ms: opening a few thousand connections takes no more than a few of them.
-pub fn cpu_time(process: &str) -> Result<Duration, Fault> {
+/// The user and system time of all threads. `/proc/PID/stat` also includes ended threads, but only
+/// has a resolution of 10 ms, which is too coarse for opening a few thousand connections.
+pub fn cpu_time(process: &str) -> Result<Duration, BoxError> {
     let mut sum = 0;
     for task in fs::read_dir(format!("/proc/{process}/task"))? {
         let times = fs::read_to_string(task?.path().join("schedstat"))?;
-        sum += times.split(' ').next().ok_or("an unknown form of schedstat")?.parse::<u64>()?;
+        sum += times.split(' ').next().ok_or("unknown format of schedstat")?.parse::<u64>()?;
     }
     Ok(Duration::from_nanos(sum))
 }
 
-/// Resident memory, in bytes. (`statm` is cheaper to read, but only roughly right on a machine of several cores.)
-pub fn resident(process: &str) -> Result<u64, Fault> {
+/// Resident memory in bytes. `statm` is cheaper to read, but inexact on machines with several
+/// cores.
+pub fn resident(process: &str) -> Result<u64, BoxError> {
     let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:")).ok_or("an unknown form of smaps_rollup")?;
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:")).ok_or("unknown format of smaps_rollup")?;
     Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
 }
 
@@ -29,12 +30,12 @@ pub fn resident(process: &str) -> Result<u64, Fault> {
 pub struct Strace {
     child: Child,
     summary: PathBuf,
-    /// It would end if nobody heard what it says.
+    /// Kept open: strace would end if its standard error were closed.
     _messages: BufReader<ChildStderr>,
 }
 
 impl Strace {
-    pub fn attach(pid: u32) -> Result<Self, Fault> {
+    pub fn attach(pid: u32) -> Result<Self, BoxError> {
         let summary = std::env::temp_dir().join(format!("socketio-load-{}", std::process::id()));
         let mut child = Command::new("strace")
             .args(["-c", "-f", "-U", "calls,name", "-o"])
@@ -53,8 +54,8 @@ impl Strace {
         Ok(Self { child, summary, _messages: messages })
     }
 
-    /// The number of calls of each kind since then, most first.
-    pub fn detach(mut self) -> Result<Vec<(String, u64)>, Fault> {
+    /// Stops strace, and returns the number of calls of each kind, most frequent first.
+    pub fn detach(mut self) -> Result<Vec<(String, u64)>, BoxError> {
         Command::new("kill").args(["-INT", &self.child.id().to_string()]).status()?;
         self.child.wait()?;
         let summary = fs::read_to_string(&self.summary)?;

@@ -1,7 +1,7 @@
-//! The one loop: opens the clients, keeps their messages in flight, and notes what comes back.
+//! The event loop: opens the clients, keeps their messages in flight, and records the answers.
 
-use crate::client::{Client, Fault};
-use crate::link::BUFFER;
+use crate::client::{BoxError, Client};
+use crate::connection::BUFFER;
 use crate::messages::Messages;
 use crate::options::{Options, Work};
 use hdrhistogram::Histogram;
@@ -9,21 +9,21 @@ use mio::event::Event;
 use mio::{Events, Interest, Poll, Token};
 use std::time::{Duration, Instant};
 
-/// A server that does nothing for so long has lost something.
+/// A server that sends nothing for this long has lost a message.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Latencies beyond this, in nanoseconds, are noted as this.
+/// The longest latency that is recorded, in nanoseconds.
 const LONGEST: u64 = 60_000_000_000;
 
-/// As many as a window has at most.
-const WIDEST: usize = 64;
+/// The largest window, in messages.
+const MAX_WINDOW: usize = 64;
 
-/// What a client has in flight: the messages from `first` up to `next`.
+/// The messages of a client that are in flight: `first..next`.
 #[derive(Clone, Copy, Default)]
 struct Window {
     first: u32,
     next: u32,
-    /// A bit for each that has come back, the lowest for the first.
+    /// A bit for each message that has been answered. The lowest bit is for `first`.
     arrived: u64,
 }
 
@@ -32,7 +32,8 @@ impl Window {
         self.first == self.next
     }
 
-    /// Takes note of a message, and tells whether an earlier one is still missing; nothing, if it is not in flight.
+    /// Records an answer. Returns whether an earlier one is still missing, or `None` if the message
+    /// is not in flight.
     fn note(&mut self, serial: u32) -> Option<bool> {
         let bit = serial.checked_sub(self.first).filter(|_| serial < self.next)?;
         if self.arrived & 1 << bit != 0 {
@@ -43,7 +44,7 @@ impl Window {
         Some(self.arrived & earlier != earlier)
     }
 
-    /// Moves on past all that has come back.
+    /// Advances past the leading answered messages.
     fn advance(&mut self) {
         let done = self.arrived.trailing_ones();
         self.first += done;
@@ -57,25 +58,26 @@ pub struct Run<'a> {
     events: Events,
     buffer: Vec<u8>,
     clients: Vec<Option<Client>>,
-    /// How many have been let in.
+    /// The number of connected clients.
     ready: usize,
     messages: Messages,
     windows: Vec<Window>,
-    /// When each client's messages were sent, by the lowest bits of their numbers.
-    sent: Vec<[Instant; WIDEST]>,
-    /// Nothing more is sent once this is set.
+    /// When each client's messages were sent, by serial number modulo [`MAX_WINDOW`].
+    sent: Vec<[Instant; MAX_WINDOW]>,
+    /// Set when no more messages are to be sent.
     ending: bool,
-    /// How many clients have something in flight; of a broadcast, how many have not got all of it.
-    under_way: usize,
+    /// The number of clients with messages in flight. For broadcasts: of clients that have not
+    /// received all.
+    pending: usize,
     pub received: u64,
-    /// Messages that arrived before one that was sent earlier.
+    /// The number of messages that arrived before one that was sent earlier.
     pub overtaking: u64,
     pub latency: Histogram<u64>,
 }
 
 impl<'a> Run<'a> {
-    pub fn new(options: &'a Options) -> Result<Self, Fault> {
-        let most = (options.clients + options.deaf).max(options.opening);
+    pub fn new(options: &'a Options) -> Result<Self, BoxError> {
+        let most = (options.clients + options.stalled).max(options.opening);
         Ok(Self {
             options,
             poll: Poll::new()?,
@@ -85,27 +87,27 @@ impl<'a> Run<'a> {
             ready: 0,
             messages: Messages::new(options.flavour, options.work, options.payload, options.window),
             windows: vec![Window::default(); most],
-            sent: vec![[Instant::now(); WIDEST]; most],
+            sent: vec![[Instant::now(); MAX_WINDOW]; most],
             ending: false,
-            under_way: 0,
+            pending: 0,
             received: 0,
             overtaking: 0,
             latency: Histogram::new_with_bounds(1, LONGEST, 3)?,
         })
     }
 
-    /// Opens clients until there are so many, some at a time.
-    pub fn open(&mut self, count: usize) -> Result<(), Fault> {
+    /// Opens clients until `count` are connected, with a limited number at a time.
+    pub fn open(&mut self, count: usize) -> Result<(), BoxError> {
         while self.ready < count {
             while self.clients.len() < count && self.clients.len() - self.ready < self.options.opening {
                 self.connect()?;
             }
-            self.turn()?;
+            self.poll_events()?;
         }
         Ok(())
     }
 
-    fn connect(&mut self) -> Result<(), Fault> {
+    fn connect(&mut self) -> Result<(), BoxError> {
         let reused = (self.options.work == Work::Open).then(|| self.clients.iter().position(Option::is_none));
         let free = reused.flatten();
         let number = free.unwrap_or(self.clients.len());
@@ -120,45 +122,45 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Opens clients and closes them, over and over, with so many at a time; every connection counts as a message.
-    pub fn open_and_close(&mut self, duration: Duration) -> Result<(), Fault> {
+    /// Opens and closes clients repeatedly. Every connection counts as a message.
+    pub fn open_and_close(&mut self, duration: Duration) -> Result<(), BoxError> {
         let end = Instant::now() + duration;
         loop {
             let free = self.clients.iter().filter(|client| client.is_none()).count();
             let open = self.clients.len() - free;
-            let going_on = Instant::now() < end;
-            if going_on && open < self.options.opening {
+            let is_running = Instant::now() < end;
+            if is_running && open < self.options.opening {
                 self.connect()?;
-            } else if going_on || open > 0 {
-                self.turn()?;
+            } else if is_running || open > 0 {
+                self.poll_events()?;
             } else {
                 return Ok(());
             }
         }
     }
 
-    /// Lets time pass, and answers what must be answered.
-    pub fn hold(&mut self, duration: Duration) -> Result<(), Fault> {
+    /// Waits for this long. Heartbeats are answered meanwhile.
+    pub fn hold(&mut self, duration: Duration) -> Result<(), BoxError> {
         let end = Instant::now() + duration;
         while let Some(left) = end.checked_duration_since(Instant::now()) {
-            self.turn_within(left)?;
+            self.poll_within(left)?;
         }
         Ok(())
     }
 
-    /// Keeps messages in flight for so long, and then waits until all have come back.
-    pub fn work(&mut self, duration: Duration) -> Result<(), Fault> {
+    /// Keeps messages in flight for this long, then waits for all answers.
+    pub fn work(&mut self, duration: Duration) -> Result<(), BoxError> {
         let end = Instant::now() + duration;
         self.ending = false;
         self.begin()?;
-        while self.under_way > 0 {
-            self.turn()?;
+        while self.pending > 0 {
+            self.poll_events()?;
             self.ending |= Instant::now() >= end;
         }
         Ok(())
     }
 
-    fn begin(&mut self) -> Result<(), Fault> {
+    fn begin(&mut self) -> Result<(), BoxError> {
         if self.options.work.is_broadcast() {
             return self.broadcast();
         }
@@ -168,9 +170,9 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// The first client's messages go to all.
-    fn broadcast(&mut self) -> Result<(), Fault> {
-        self.under_way = self.options.clients - 1;
+    /// Sends the first client's window, which all clients receive.
+    fn broadcast(&mut self) -> Result<(), BoxError> {
+        self.pending = self.options.clients - 1;
         for window in &mut self.windows[1..self.options.clients] {
             window.next += self.options.window;
         }
@@ -178,9 +180,9 @@ impl<'a> Run<'a> {
     }
 
     /// Fills a client's window.
-    fn send(&mut self, number: usize) -> Result<(), Fault> {
+    fn send(&mut self, number: usize) -> Result<(), BoxError> {
         let (client, window) = (&mut self.clients[number], &mut self.windows[number]);
-        self.under_way += usize::from(window.is_empty());
+        self.pending += usize::from(window.is_empty());
         let serials = window.next..window.first + self.options.window;
         if serials.is_empty() {
             return Ok(());
@@ -188,26 +190,26 @@ impl<'a> Run<'a> {
         window.next = serials.end;
         let now = Instant::now();
         for serial in serials.clone() {
-            self.sent[number][serial as usize % WIDEST] = now;
+            self.sent[number][serial as usize % MAX_WINDOW] = now;
         }
         let messages = self.messages.burst(number as u32, serials);
-        Ok(client.as_mut().ok_or("a client has gone")?.send(messages)?)
+        Ok(client.as_mut().ok_or("a client is not connected")?.send(messages)?)
     }
 
-    /// Waits for readiness once, and handles it.
-    fn turn(&mut self) -> Result<(), Fault> {
-        if self.turn_within(PATIENCE)? {
+    /// Waits for events once, and handles them.
+    fn poll_events(&mut self) -> Result<(), BoxError> {
+        if self.poll_within(PATIENCE)? {
             return Ok(());
         }
         let open = self.clients.iter().flatten().filter(|client| !client.is_ready()).count();
         Err(format!(
-            "nothing has come for {PATIENCE:?}: {} clients wait for messages, {open} to be let in",
-            self.under_way
+            "nothing received for {PATIENCE:?}: {} clients wait for messages, {open} for their connection",
+            self.pending
         )
         .into())
     }
 
-    fn turn_within(&mut self, timeout: Duration) -> Result<bool, Fault> {
+    fn poll_within(&mut self, timeout: Duration) -> Result<bool, BoxError> {
         self.poll.poll(&mut self.events, Some(timeout))?;
         let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
         for event in &events {
@@ -218,7 +220,7 @@ impl<'a> Run<'a> {
         Ok(any)
     }
 
-    fn handle(&mut self, event: &Event) -> Result<(), Fault> {
+    fn handle(&mut self, event: &Event) -> Result<(), BoxError> {
         let (number, stream) = (event.token().0 / 2, event.token().0 % 2);
         let Some(client) = &mut self.clients[number] else { return Ok(()) };
         if event.is_writable() {
@@ -237,9 +239,9 @@ impl<'a> Run<'a> {
         let open = client.readable(stream, &mut self.buffer, &mut |message| {
             let serial = self.messages.check(message, sender as u32)?;
             let Some(overtaking) = window.note(serial) else {
-                return Err(format!("client {number} got number {serial} a second time, or unasked").into());
+                return Err(format!("client {number} received message {serial} twice, or without sending it").into());
             };
-            let took = now - self.sent[sender][serial as usize % WIDEST];
+            let took = now - self.sent[sender][serial as usize % MAX_WINDOW];
             self.latency.saturating_record(took.as_nanos() as u64);
             self.overtaking += u64::from(overtaking);
             self.received += 1;
@@ -262,18 +264,18 @@ impl<'a> Run<'a> {
         if self.received > before && self.options.work != Work::Open { self.arrived(number) } else { Ok(()) }
     }
 
-    /// A client has got something.
-    fn arrived(&mut self, number: usize) -> Result<(), Fault> {
+    /// Handles the progress of a client's window.
+    fn arrived(&mut self, number: usize) -> Result<(), BoxError> {
         let window = &mut self.windows[number];
         window.advance();
         let all = window.is_empty();
-        self.under_way -= usize::from(all);
+        self.pending -= usize::from(all);
         if self.ending {
             return Ok(());
         }
         match self.options.work {
             work if work.is_broadcast() => {
-                if self.under_way == 0 {
+                if self.pending == 0 {
                     self.broadcast()
                 } else {
                     Ok(())

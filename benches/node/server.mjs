@@ -1,5 +1,6 @@
-// The reference server, tuned as its documentation advises: native masking and validation of UTF-8 (the add-ons are picked
-// up where they are installed), and the first HTTP request of each connection is let go of.
+// The reference server, tuned as its documentation advises: native add-ons for masking and UTF-8
+// validation, which are used if installed, and no reference to the first HTTP request of each
+// connection.
 
 import { createServer } from 'node:http';
 import { Server } from 'socket.io';

@@ -1,5 +1,5 @@
-//! axum's WebSocket alone, with a hand-written `match`: what a server without any framework looks like. One task per
-//! client waits for its messages and for what is broadcast, as axum's chat example does, here in one `select!`.
+//! axum's WebSocket with a hand-written `match`, as a server without a framework. One task per
+//! client waits for its messages and for broadcasts in a `select!`, similar to axum's chat example.
 
 mod message;
 mod shared;
@@ -14,10 +14,10 @@ use shared::listen;
 use std::io;
 use tokio::sync::broadcast;
 
-/// How many broadcast messages may wait for a slow client.
+/// How many broadcast messages are queued for a slow client.
 const WAITING: usize = 1024;
 
-/// What a connection reads at a time; it is allocated at once, and 128 KiB by default.
+/// The read buffer of a connection. It is allocated at the start, and 128 KiB by default.
 const READ_BUFFER: usize = 4096;
 
 #[derive(Deserialize)]

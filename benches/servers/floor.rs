@@ -1,8 +1,9 @@
-//! The floor: what sockets alone cost. It reads what has arrived, looks at one byte of each message to see what is wanted,
-//! and writes all answers at once. It parses no JSON, checks nothing, and knows no event: no server can be of use and do less.
+//! The floor: the cost of the sockets alone. It reads the available bytes, recognizes the event by
+//! one byte of each message, and writes all answers at once. It parses no JSON and validates
+//! nothing. No useful server can do less.
 //!
-//! With the argument `serde` it parses each message with serde_json into the types that it is made of, and writes the answer from
-//! these: what typed messages cost at least.
+//! With the argument `serde`, it parses each message with serde_json into its types, and serializes
+//! the answer from them: the least cost of typed messages.
 
 mod message;
 mod shared;
@@ -16,9 +17,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tungstenite::handshake::derive_accept_key;
 
-/// Clients start their messages so; what follows tells the events apart by its first letter.
+/// The start of all messages. The first letter after it identifies the event.
 const EVENT: &[u8] = br#"{"event":""#;
-/// An ack is the message without this, so that what is left is its id and its data.
+/// The answer to `ack` is the message without this: its id and its data remain.
 const ACK: &[u8] = br#""event":"ack","#;
 
 #[derive(Deserialize, Serialize)]
@@ -33,7 +34,7 @@ struct Envelope<'a> {
 
 type Everyone = Arc<Mutex<Vec<Arc<TcpStream>>>>;
 
-/// Reads the request, answers with the upgrade. Nothing follows the request before it is answered.
+/// Reads the request, and sends the upgrade response. The client sends nothing else before it.
 async fn upgrade(stream: &mut TcpStream) -> io::Result<()> {
     let mut request = Vec::with_capacity(1024);
     while !request.ends_with(b"\r\n\r\n") {
@@ -50,7 +51,8 @@ async fn upgrade(stream: &mut TcpStream) -> io::Result<()> {
     stream.write_all(response.as_bytes()).await
 }
 
-/// The lengths of the first frame's header, mask included, and of its payload, once both have arrived.
+/// The lengths of the first frame's header, with its mask, and of its payload, if both are
+/// complete.
 fn frame(bytes: &[u8]) -> Option<(usize, usize)> {
     let (header, length) = match *bytes.get(1)? & 0x7f {
         126 => (4, usize::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?))),
@@ -60,7 +62,7 @@ fn frame(bytes: &[u8]) -> Option<(usize, usize)> {
     (bytes.len() >= header + 4 + length).then_some((header + 4, length))
 }
 
-/// The header of a text message, and its length.
+/// The header of a text frame, and the header's length.
 fn header(length: usize) -> ([u8; 10], usize) {
     let mut header = [0x81; 10];
     let size = match length {
@@ -87,7 +89,7 @@ fn append_header(out: &mut Vec<u8>, length: usize) {
     out.extend_from_slice(&header[..size]);
 }
 
-/// Answers a message without looking into it.
+/// Answers a message without parsing it.
 fn copied(payload: &[u8], own: &mut Vec<u8>, all: &mut Vec<u8>) {
     match payload.get(EVENT.len()) {
         Some(b'a') => {
@@ -103,27 +105,27 @@ fn copied(payload: &[u8], own: &mut Vec<u8>, all: &mut Vec<u8>) {
     }
 }
 
-/// Answers a message with what serde_json reads and writes.
+/// Answers a message by parsing and serializing it with serde_json.
 fn parsed(payload: &[u8], own: &mut Vec<u8>, all: &mut Vec<u8>) {
     let Ok(mut envelope) = serde_json::from_slice::<Envelope<'_>>(payload) else { return };
     let out = if envelope.event == Some("broadcast") { all } else { own };
     envelope.event.take_if(|event| *event == "ack");
-    // Most headers are of this length.
-    const ROOM: usize = 4;
+    // Most headers have this length.
+    const HEADER_SPACE: usize = 4;
     let start = out.len();
-    out.extend_from_slice(&[0; ROOM]);
+    out.extend_from_slice(&[0; HEADER_SPACE]);
     if serde_json::to_writer(&mut *out, &envelope).is_err() {
         return out.truncate(start);
     }
-    let (header, size) = header(out.len() - start - ROOM);
-    out.splice(start..start + ROOM, header[..size].iter().copied());
+    let (header, size) = header(out.len() - start - HEADER_SPACE);
+    out.splice(start..start + HEADER_SPACE, header[..size].iter().copied());
 }
 
-/// How a message is answered.
+/// A function that answers a message.
 type Answer = fn(&[u8], &mut Vec<u8>, &mut Vec<u8>);
 
-/// Appends the answers to all whole frames, those for the sender and those for everyone; says how much is done with, or
-/// nothing at a close frame.
+/// Appends the answers to all complete frames, for the sender and for everyone. Returns the number
+/// of consumed bytes, or `None` at a close frame.
 fn answer(bytes: &mut [u8], own: &mut Vec<u8>, all: &mut Vec<u8>, answer: Answer) -> Option<usize> {
     let mut done = 0;
     while let Some((header, length)) = frame(&bytes[done..]) {
@@ -156,8 +158,8 @@ async fn write(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-async fn talk(stream: &TcpStream, everyone: &Everyone, how: Answer) -> io::Result<()> {
-    // Nothing is held before the first message.
+async fn handle_messages(stream: &TcpStream, everyone: &Everyone, answer_with: Answer) -> io::Result<()> {
+    // Nothing is allocated before the first message.
     let (mut read, mut used) = (Vec::new(), 0_usize);
     let (mut own, mut all) = (Vec::new(), Vec::new());
     loop {
@@ -169,7 +171,7 @@ async fn talk(stream: &TcpStream, everyone: &Everyone, how: Answer) -> io::Resul
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
             Err(error) => return Err(error),
         }
-        let Some(done) = answer(&mut read[..used], &mut own, &mut all, how) else { return Ok(()) };
+        let Some(done) = answer(&mut read[..used], &mut own, &mut all, answer_with) else { return Ok(()) };
         read.copy_within(done..used, 0);
         used -= done;
         write(stream, &own).await?;
@@ -184,13 +186,13 @@ async fn talk(stream: &TcpStream, everyone: &Everyone, how: Answer) -> io::Resul
     }
 }
 
-async fn serve(mut stream: TcpStream, everyone: Everyone, how: Answer) -> io::Result<()> {
+async fn serve(mut stream: TcpStream, everyone: Everyone, answer_with: Answer) -> io::Result<()> {
     stream.set_nodelay(true)?;
     upgrade(&mut stream).await?;
     let stream = Arc::new(stream);
     let lock = || everyone.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     lock().push(stream.clone());
-    let end = talk(&stream, &everyone, how).await;
+    let end = handle_messages(&stream, &everyone, answer_with).await;
     lock().retain(|other| !Arc::ptr_eq(other, &stream));
     end
 }
@@ -199,9 +201,9 @@ async fn serve(mut stream: TcpStream, everyone: Everyone, how: Answer) -> io::Re
 async fn main() -> io::Result<()> {
     let listener = listen("floor").await?;
     let everyone = Everyone::default();
-    let how = if std::env::args().any(|argument| argument == "serde") { parsed } else { copied };
+    let answer_with = if std::env::args().any(|argument| argument == "serde") { parsed } else { copied };
     loop {
         let (stream, _) = listener.accept().await?;
-        tokio::spawn(serve(stream, everyone.clone(), how));
+        tokio::spawn(serve(stream, everyone.clone(), answer_with));
     }
 }

@@ -1,4 +1,4 @@
-//! The payload of the `echo` example, borrowed from the message that it came in.
+//! The payload of the `echo` example. It borrows from the message.
 
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;

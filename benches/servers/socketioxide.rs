@@ -1,4 +1,4 @@
-//! socketioxide on axum, as its documentation has it, with `TCP_NODELAY`.
+//! socketioxide on axum, as in its documentation, with `TCP_NODELAY`.
 
 mod shared;
 
@@ -10,10 +10,10 @@ use socketioxide::SocketIo;
 use socketioxide::extract::{AckSender, Data, SocketRef};
 use std::io;
 
-/// As large as the others take.
+/// The same limit as the other servers.
 const MAX_PAYLOAD: u64 = 1_000_000;
 
-/// Without borrowing, which its handlers cannot.
+/// Owned: its handlers can't borrow.
 #[derive(Serialize, Deserialize)]
 struct Message {
     t: String,

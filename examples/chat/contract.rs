@@ -1,4 +1,4 @@
-//! What the chat and its pages agree on.
+//! The contract between the chat's server and its pages.
 
 use socketio::contract;
 
@@ -15,7 +15,7 @@ contract! {
     }
 }
 
-/// With `SOCKETIO_EXPORT=1` this writes it.
+/// With `SOCKETIO_EXPORT=1` this writes the file.
 #[test]
 fn the_exported_contract_is_fresh() {
     Chat::assert_exported("chat/page/ts/contract.ts");

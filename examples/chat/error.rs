@@ -1,4 +1,4 @@
-//! What can go wrong in the chat: a code for the page's program, and words for the person in front of it.
+//! The errors of the chat: a code for the page's script, and a message for its user.
 
 use socketio::{EmitError, ErrorCodes, JoinError};
 
@@ -6,13 +6,13 @@ use crate::names::RoomName;
 
 #[derive(Debug, thiserror::Error, ErrorCodes)]
 pub(crate) enum ChatError {
-    /// Nobody who is there has this name.
+    /// Nobody with this name is connected.
     #[error("{0} is not here")]
     NobodyThere(String),
-    /// The receiver's page did not confirm that it got the message.
+    /// The receiver's page did not acknowledge the message in time.
     #[error("{0} did not receive it")]
     NotDelivered(String),
-    /// One has to join a room before one can say something there.
+    /// The sender is not in the room.
     #[error("join {0} first")]
     NotInRoom(RoomName),
     /// The room could not be joined.

@@ -1,33 +1,35 @@
-//! A chat with rooms and direct messages, and two pages for it: `cargo run --example chat`, then open
-//! <http://127.0.0.1:3000> in one tab and <http://127.0.0.1:3000/socketio/> in another.
+//! A chat with rooms and direct messages, and two pages for it: `cargo run --example chat`, then
+//! open <http://127.0.0.1:3000> in one tab and <http://127.0.0.1:3000/socketio/> in another.
 //!
-//! The first page is a plain WebSocket client. It connects to `/ws?name=…` and sends and receives envelopes,
-//! `{"event": "say", "data": {"room": "lobby", "text": "hello"}, "id": 7}`; the answer is `{"id": 7, "data": {"at": …}}`.
-//! The second one is a Socket.IO client, with `socket.io-client` from npm (`npm ci --prefix tests/node`):
-//! `io({ auth: { name: … } })`, `socket.emit("say", {…}, (answer) => …)`. The handlers are the same, and do not know which it is.
+//! The first page is a plain WebSocket client. It connects to `/ws?name=…`, and sends and receives
+//! envelopes such as `{"event": "say", "data": {"room": "lobby", "text": "hello"}, "id": 7}`. The
+//! answer is `{"id": 7, "data": {"at": …}}`. The second page uses `socket.io-client` from npm (`npm
+//! ci --prefix tests/node`): `io({ auth: { name: … } })`, `socket.emit("say", {…}, (answer) => …)`.
+//! Both use the same handlers.
 //!
-//! | clients send | with | and are answered |
+//! | clients send | with | the answer is |
 //! | --- | --- | --- |
-//! | `join` | a room's name | who is there and what was said |
+//! | `join` | a room's name | its members and recent messages |
 //! | `part` | a room's name | – |
-//! | `say` | `Say`: a room and a text | when it was said |
+//! | `say` | `Say`: a room and a text | the time of the message |
 //! | `typing` | a room's name | – |
-//! | `tell` | `Tell`: a person and a text | when it was delivered to that person's page |
+//! | `tell` | `Tell`: a person and a text | the time of the message, after that person's page acknowledged it |
 //!
 //! | clients receive | when |
 //! | --- | --- |
-//! | `welcome` | they are let in; it says who is there |
-//! | `arrived`, `left` | somebody comes or goes |
+//! | `welcome` | they have connected; it lists who is there |
+//! | `arrived`, `left` | somebody connects or disconnects |
 //! | `joined`, `parted`, `said`, `typing` | something happens in one of their rooms |
-//! | `told` | somebody tells them something; the page answers, and that is what "delivered" means |
-//! | `farewell` | the server closes their connection, and says why |
+//! | `told` | somebody sends them a direct message; the page acknowledges it |
+//! | `farewell` | the server closes their connection; it gives the reason |
 //!
-//! `people.rs` has free handlers with [`State`](socketio::State), `rooms.rs` has handlers that share `self`: both ways do
-//! the same, and go together. `names.rs` shows payloads that can't be wrong, `error.rs` errors that clients understand.
-//! `contract.rs` gathers all of it, and is exported to `page/ts/contract.ts`; with that, `page/ts/connection.ts` is all that a plain
-//! client needs, `page/ts/socketio.ts` the same over `socket.io-client`. The pages load what `node tests/node/bundle.mjs` makes of them.
-//! <http://127.0.0.1:3000/docs/> shows the contract, and sends its events.
-//! `tests.rs` talks to the hub as pages do, in the process of the tests.
+//! `people.rs` has free handlers with [`State`](socketio::State), `rooms.rs` has handlers that
+//! share `self`. Both styles are equivalent, and can be combined. `names.rs` shows payload types
+//! that validate, `error.rs` errors that clients understand. `contract.rs` declares the contract,
+//! which is exported to `page/ts/contract.ts`. `page/ts/connection.ts` uses it over a plain
+//! WebSocket, `page/ts/socketio.ts` over `socket.io-client`. `node tests/node/bundle.mjs` bundles
+//! them for the pages. <http://127.0.0.1:3000/docs/> shows the contract, and can send its events.
+//! `tests.rs` tests the hub with in-process clients.
 
 mod contract;
 mod error;
@@ -65,7 +67,7 @@ fn hub() -> Result<Hub, BuildError> {
         .build()
 }
 
-/// The time in milliseconds since 1970, as browsers count it.
+/// Milliseconds since 1970-01-01 UTC, like JavaScript's `Date.now()`.
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }

@@ -1,4 +1,4 @@
-//! Strings that are checked once, where they come in: whoever has one of these types need not look again.
+//! Strings that are validated when they are decoded, and are valid from then on.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,16 +7,17 @@ use std::borrow::Borrow;
 use std::fmt;
 use ts_rs::TS;
 
-/// What somebody is called. As a handler parameter: the one whom the event came from.
+/// A person's name. As a handler parameter, it is the name of the event's sender.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema, TS)]
 pub(crate) struct Name(String);
 
-/// What a room is called, without the `#` that the page shows.
+/// A room's name, without the `#` that the page shows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(try_from = "String")]
 pub(crate) struct RoomName(String);
 
-/// What somebody says. A text that is not fit to be said is an `invalid_payload`: no handler ever sees it.
+/// The text of a message. An invalid text is answered with `invalid_payload`, and no handler sees
+/// it.
 #[derive(Clone, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(try_from = "String")]
 pub(crate) struct Text(String);
@@ -27,7 +28,7 @@ impl Name {
     }
 }
 
-/// Taken from where the `connect` handler has put it.
+/// Read from the socket's extension, which the `connect` handler sets.
 impl<'a> Argument<'a> for Name {
     fn from_event(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {
         arguments.socket().extension().ok_or_else(|| EventError::new("nameless", "connect with a name first"))
@@ -73,7 +74,7 @@ impl TryFrom<String> for Text {
     }
 }
 
-/// The trimmed text, or what is wrong with it.
+/// Returns the trimmed text, or the reason why it is invalid.
 fn checked(what: &str, text: &str, longest: usize, allowed: impl Fn(char) -> bool) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() {

@@ -1,4 +1,5 @@
-//! The page, as files that are part of the program, twice: for a plain WebSocket and for Socket.IO.
+//! Serves the page twice, from files embedded in the program: for a plain WebSocket and for
+//! Socket.IO.
 
 use axum::Router;
 use socketio_examples::file;
@@ -9,7 +10,7 @@ pub(crate) fn router() -> Router {
     page("", include_str!("page/connection.js")).merge(page("/socketio", include_str!("page/socketio.js")))
 }
 
-/// The page below a path, with one connection or the other: that is all that differs.
+/// Serves the page below a path. Only the script for the connection differs.
 fn page(path: &str, connection: &'static str) -> Router {
     let files = [
         ("", "text/html; charset=utf-8", include_str!("page/index.html")),

@@ -1,4 +1,4 @@
-//! Who is there, and what they tell each other: free handlers that share the state [`People`].
+//! Who is connected, and direct messages: free handlers that share the state [`People`].
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,21 +15,22 @@ use crate::now;
 
 pub(crate) const EVENTS: Events = events![enter, leave, tell];
 
-/// How long a receiver's page has to confirm a message.
+/// How long the receiver's page may take to acknowledge a message.
 const DELIVERED_WITHIN: Duration = Duration::from_secs(10);
 
-/// Everybody who is there. A name belongs to one socket.
+/// Everybody who is connected. A name belongs to one socket.
 #[derive(Default)]
 pub(crate) struct People(Mutex<BTreeMap<Name, Person>>);
 
 struct Person {
     socket: Socket,
-    /// A secret of the page's own: whoever knows it is the same person, on a new connection.
+    /// A secret of the page. A new connection with the same secret takes over the name.
     key: Option<String>,
 }
 
 impl People {
-    /// Gives a name to a socket. A socket that had it, and has been lost or reloaded, comes back.
+    /// Assigns a name to a socket. If the key matches, it replaces the socket that had the name,
+    /// and returns that.
     fn enter(&self, name: &Name, key: Option<&str>, socket: &Socket) -> Result<Option<Socket>, Refusal> {
         let mut people = self.lock();
         if let Some(person) = people.get(name)
@@ -41,7 +42,7 @@ impl People {
         Ok(people.insert(name.clone(), person).map(|earlier| earlier.socket))
     }
 
-    /// Frees a name. `false`: it is another socket's by now.
+    /// Releases a name. `false`: another socket has taken it over.
     fn leave(&self, name: &Name, socket: &Socket) -> bool {
         let mut people = self.lock();
         people.get(name).is_some_and(|person| person.socket == *socket) && people.remove(name).is_some()
@@ -85,7 +86,7 @@ pub(crate) struct Tell {
     text: Text,
 }
 
-/// The receiver's page answers that it has it.
+/// A direct message. The receiver's page acknowledges it.
 #[event("told", ack = ())]
 #[derive(Serialize, JsonSchema, TS)]
 pub(crate) struct Told {
@@ -94,7 +95,8 @@ pub(crate) struct Told {
     at: u64,
 }
 
-/// The last that a client hears: why the server closes its connection. A WebSocket's close says it too, Socket.IO's can't.
+/// The reason for which the server closes the connection. A WebSocket's close frame has it too, a
+/// Socket.IO DISCONNECT has not.
 #[event("farewell")]
 #[derive(Serialize, JsonSchema, TS)]
 pub(crate) struct Farewell<'a> {
@@ -106,7 +108,7 @@ pub(crate) struct Delivered {
     at: u64,
 }
 
-/// Who somebody says they are.
+/// The name and the key that a client connects with.
 #[derive(Deserialize)]
 struct Credentials {
     name: String,
@@ -114,20 +116,21 @@ struct Credentials {
 }
 
 impl Credentials {
-    /// A Socket.IO client gives them as `auth`, a plain WebSocket client in the query string.
+    /// A Socket.IO client sends them as `auth`, a plain WebSocket client in the query string.
     fn of(handshake: Handshake<'_>) -> Self {
         let query = |key| handshake.query(key).map(Cow::into_owned);
         handshake.auth().unwrap_or_else(|_| Self { name: query("name").unwrap_or_default(), key: query("key") })
     }
 }
 
-/// Somebody connects. An error refuses the connection.
+/// Handles a new connection. An error refuses it.
 #[event(connect)]
 async fn enter(socket: &Socket, handshake: Handshake<'_>, people: State<People>) -> Result<(), Refusal> {
     let Credentials { name, key } = Credentials::of(handshake);
     let name = Name::parse(&name)?;
     let earlier = people.enter(&name, key.as_deref(), socket)?;
-    // From here on nothing may fail: a socket that was refused has no `disconnect`, in which the name would become free.
+    // Nothing may fail from here on: a refused socket has no `disconnect` event, so its name would
+    // never be released.
     socket.insert_extension(name.clone());
     if let Some(earlier) = earlier {
         let reason = "you are connected from elsewhere";
@@ -149,7 +152,8 @@ fn leave(socket: &Socket, name: Name, people: State<People>) -> Result<(), EmitE
     Ok(())
 }
 
-/// Passes a message on, and answers once the receiver's page has. Others of the sender's events do not wait for that.
+/// Forwards a message, and answers when the receiver's page has acknowledged it. Meanwhile the
+/// sender's other events are handled.
 #[event("tell", concurrent)]
 pub(crate) async fn tell(from: Name, Tell { to, text }: Tell, people: State<People>) -> Result<Delivered, ChatError> {
     let Some(receiver) = people.find(&to) else {

@@ -1,4 +1,4 @@
-//! The rooms and what is said in them: handlers that share `self`.
+//! Rooms and their messages: handlers that share `self`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,10 +11,10 @@ use crate::error::ChatError;
 use crate::names::{Name, RoomName, Text};
 use crate::now;
 
-/// How much of what was said in a room those who come later are told.
+/// How many messages of a room are kept for those who join later.
 const REMEMBERED: usize = 50;
 
-/// What was last said in each room where somebody is.
+/// The recent messages of each room that has members.
 #[derive(Default)]
 pub(crate) struct Rooms(Mutex<HashMap<RoomName, VecDeque<Said>>>);
 
@@ -30,7 +30,7 @@ pub(crate) struct Said {
     room: RoomName,
     from: Name,
     text: Text,
-    /// No two messages of a room have the same time: clients tell by it which ones they know.
+    /// Unique within a room, so that clients can tell which messages they have.
     at: u64,
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Typing<'a> {
     name: &'a Name,
 }
 
-/// What somebody is told who joins a room.
+/// The answer to `join`.
 #[derive(Serialize, JsonSchema, TS)]
 pub(crate) struct Scene {
     room: RoomName,
@@ -97,16 +97,16 @@ impl Rooms {
         Ok(Receipt { at: said.at })
     }
 
-    /// Worth so little a moment later that it may be dropped on its way.
+    /// A volatile event: it may be dropped for slow clients.
     #[event("typing")]
     pub(crate) fn typing(&self, socket: &Socket, name: Name, room: RoomName) -> Result<(), EmitError> {
         socket.to(&room).volatile().emit(&Typing { room: &room, name: &name })
     }
 
-    /// Somebody is about to go: the last moment at which it is known in which rooms they were.
+    /// `disconnecting` is the last event at which the socket is still in its rooms.
     #[event(disconnecting)]
     fn part_from_all(&self, socket: &Socket, name: Name) -> Result<(), EmitError> {
-        // The first is that of the socket's own id.
+        // The first room is the socket's own id.
         for room in socket.rooms().into_iter().skip(1).flat_map(RoomName::try_from) {
             self.part(socket, name.clone(), room)?;
         }
@@ -131,7 +131,7 @@ impl Rooms {
     }
 }
 
-/// The names of those who are in a room.
+/// The names of a room's members.
 fn members(socket: &Socket, room: &RoomName) -> Vec<Name> {
     let sockets = socket.within(room).sockets();
     sockets.iter().filter_map(Socket::extension).collect()

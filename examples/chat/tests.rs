@@ -1,11 +1,11 @@
-//! What the chat promises, told by clients in this process: see [`socketio::testing`].
+//! Tests of the chat with in-process clients: see [`socketio::testing`].
 
 use serde_json::{Value, json};
 use socketio::testing::{Client, TestError};
 use socketio::{EventError, Hub};
 use std::time::Duration;
 
-/// Somebody with a page of either kind, who has been told who is there.
+/// Connects a client of either kind, and receives its `welcome`.
 async fn enter(hub: &Hub, name: &str, is_plain: bool) -> Result<Client, TestError> {
     let client = hub.test_client().patience(Duration::from_secs(15));
     let client = if is_plain { client.plain().query("name", name) } else { client.auth(json!({ "name": name })) };
@@ -41,7 +41,7 @@ async fn people_talk_in_a_room() -> Result<(), TestError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_told_counts_as_delivered_once_the_page_says_so() -> Result<(), TestError> {
+async fn direct_messages_are_delivered_when_the_page_acknowledges_them() -> Result<(), TestError> {
     let hub = crate::hub().expect("a hub");
     let mut ann = enter(&hub, "ann", true).await?;
     let bob = enter(&hub, "bob", false).await?;
@@ -55,7 +55,7 @@ async fn what_is_told_counts_as_delivered_once_the_page_says_so() -> Result<(), 
     let message = json!({ "to": "ann", "text": "psst" });
     tokio::try_join!(bob.request::<Value>("tell", &message), told)?;
 
-    // A page that says nothing for ten seconds has not received it.
+    // A page that does not acknowledge within ten seconds counts as not reached.
     let error = bob.request::<Value>("tell", &message).await.expect_err("ann says nothing");
     assert_eq!(error.failed().map(EventError::code), Some("not_delivered"));
     let error = bob.request::<Value>("tell", &json!({ "to": "cid", "text": "psst" })).await.expect_err("who is cid?");
@@ -71,7 +71,7 @@ async fn a_name_belongs_to_one_person() -> Result<(), TestError> {
     let error = enter(&hub, "ann", true).await.expect_err("ann is somebody else");
     assert_eq!(error.to_string(), "the server refused the client with close code 1008: this name is taken");
 
-    // Who knows the secret comes back, and ends the connection before.
+    // A connection with the same secret replaces the earlier one.
     let _ann_again = keyed.connect().await?;
     ann.expect_event("welcome").await?;
     ann.expect_exact(("farewell", json!({ "reason": "you are connected from elsewhere" }))).await?;

@@ -1,6 +1,8 @@
-//! The well-known chat of Go's `gofiber/contrib/socketio`, on the string-keyed hub alone: `cargo run --example classic`.
+//! The chat example of Go's `gofiber/contrib/socketio`, using only the string-keyed hub: `cargo run
+//! --example classic`.
 //!
-//! Clients connect to `/ws/{id}` and send `{"from", "to", "event", "data"}`. The README has the same in typed handlers.
+//! Clients connect to `/ws/{id}` and send `{"from", "to", "event", "data"}`. The README has the
+//! same server with typed handlers.
 
 use axum::Router;
 use axum::routing::get;
@@ -10,7 +12,7 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What clients send. As in Go, what is missing is empty; nobody looks at `from`.
+/// A message from a client. As in Go, missing fields are empty. `from` is ignored.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct MessageObject {
@@ -19,11 +21,11 @@ struct MessageObject {
     data: serde_json::Value,
 }
 
-/// The sockets' ids, by the users' own.
+/// Socket ids by user id.
 type Clients = Arc<Mutex<HashMap<String, String>>>;
 
 fn say(line: std::fmt::Arguments<'_>) {
-    // A closed standard output is no reason to stop.
+    // Errors are ignored: the server runs on with a closed standard output.
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
@@ -40,14 +42,14 @@ fn listen(hub: &Hub, clients: &Clients) {
     hub.on("message", move |payload| {
         let text = String::from_utf8_lossy(&payload.data);
         say(format_args!("Message event - User: {} - Message: {text}", user(&payload)));
-        let Ok(message) = serde_json::from_str::<MessageObject>(&text) else {
+        let Ok(message) = socketio::from_json::<MessageObject>(&text) else {
             return;
         };
         if !message.event.is_empty() {
             let _ = payload.socket.fire(&message.event, &message.data);
         }
         let receiver = known.lock().unwrap_or_else(PoisonError::into_inner).get(&message.to).cloned();
-        // To someone who is not there it fails, and fires `error`.
+        // If the receiver is not connected, this fails and fires `error`.
         let _ = payload.socket.emit_to(receiver.unwrap_or_default(), text.as_ref());
     });
 
@@ -58,7 +60,7 @@ fn listen(hub: &Hub, clients: &Clients) {
         say(format_args!("Disconnection event - User: {user}"));
     });
 
-    // Before `disconnect`, where this server ends the connection.
+    // Fired before `disconnect`, if this server closes the connection.
     let known = Arc::clone(clients);
     hub.on("close", move |payload| {
         let user = user(&payload);
@@ -66,7 +68,7 @@ fn listen(hub: &Hub, clients: &Clients) {
         say(format_args!("Close event - User: {user}"));
     });
 
-    // Besides what went wrong with a message: a connection that ended abnormally, after its `disconnect`.
+    // Fired for failed messages, and after the `disconnect` of a connection that ended abnormally.
     hub.on("error", |payload| say(format_args!("Error event - User: {}", user(&payload))));
 }
 

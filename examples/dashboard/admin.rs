@@ -1,4 +1,4 @@
-//! The namespace `/admin`: who may enter it, and what they may do.
+//! The namespace `/admin`: its authorization and its events.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,13 +8,13 @@ use ts_rs::TS;
 
 pub(crate) const EVENTS: Events = events![clients, announce, dismiss];
 
-/// What a client connects with: `io("/admin", { auth: { token } })`.
+/// The `auth` of a client: `io("/admin", { auth: { token } })`.
 #[derive(Deserialize)]
 struct Auth {
     token: String,
 }
 
-/// Middleware that lets in who knows the token; without one it lets in nobody.
+/// Middleware that accepts clients with the token. Without a configured token it refuses everyone.
 pub(crate) async fn authorize(socket: Socket, token: Option<Arc<str>>) -> Result<(), Refusal> {
     match socket.handshake().auth::<Auth>() {
         Ok(auth) if token.as_deref() == Some(&*auth.token) => Ok(()),
@@ -23,25 +23,26 @@ pub(crate) async fn authorize(socket: Socket, token: Option<Arc<str>>) -> Result
     }
 }
 
-/// What everyone is told.
+/// An announcement to everyone in `/`.
 #[event("notice")]
 #[derive(Serialize, JsonSchema, TS)]
 pub(crate) struct Notice(String);
 
-/// The ids of everyone in `/`.
+/// Answers with the ids of all sockets in `/`.
 #[event("clients")]
 pub(crate) async fn clients(hub: &Hub) -> Result<Vec<SocketId>, String> {
     let fetched = hub.fetch_sockets().await.map_err(|error| error.to_string())?;
     Ok(fetched.sockets.into_iter().map(|socket| socket.id).collect())
 }
 
-/// Tells everyone in `/` something.
+/// Sends an announcement to everyone in `/`.
 #[event("announce")]
 pub(crate) fn announce(hub: &Hub, text: String) -> Result<(), EmitError> {
     hub.emit(&Notice(text))
 }
 
-/// Ends a client's connection, with all its namespaces. Each socket is in the room of its own id.
+/// Closes a client's connection, with all its namespaces. Each socket is in the room with its own
+/// id.
 #[event("dismiss")]
 pub(crate) fn dismiss(hub: &Hub, client: String) {
     hub.to(client).close_sockets();

@@ -1,5 +1,5 @@
-//! Builds of projects, live, in several namespaces over one connection: `cargo run --example dashboard`, then with
-//! `socket.io-client`
+//! Live builds of projects, in several namespaces over one connection: `cargo run --example
+//! dashboard`, then with `socket.io-client`
 //!
 //! ```js
 //! const project = io("http://127.0.0.1:3000/project-7");
@@ -9,14 +9,14 @@
 //! const admin = io("http://127.0.0.1:3000/admin", { auth: { token: "…" } }); // the server's ADMIN_TOKEN
 //! ```
 //!
-//! | namespace | who is let in | clients send | and receive |
+//! | namespace | who may connect | clients send | clients receive |
 //! | --- | --- | --- | --- |
-//! | `/` | everyone | `projects`, answered with those that somebody looks at | `notice` |
-//! | `/project-{id}` | everyone; each exists as long as somebody is in it | `watch` and `unwatch` a branch, `report` a build | `built`, for the branches that they watch |
-//! | `/admin` | who knows the token | `clients`, `announce`, `dismiss` | `visited` and `left`, for all projects |
+//! | `/` | everyone | `projects`, answered with the projects that have viewers | `notice` |
+//! | `/project-{id}` | everyone; the namespace exists while it has sockets | `watch` and `unwatch` a branch, `report` a build | `built`, for the branches that they watch |
+//! | `/admin` | clients with the token | `clients`, `announce`, `dismiss` | `visited` and `left`, for all projects |
 //!
-//! Each namespace has a file; branches are rooms of their project's namespace. <http://127.0.0.1:3000/docs/> shows the contract of all
-//! of them.
+//! Each namespace has its own file. Branches are rooms of their project's namespace.
+//! <http://127.0.0.1:3000/docs/> shows the contract of all namespaces.
 
 mod admin;
 mod project;
@@ -25,14 +25,14 @@ use axum::Router;
 use socketio::{AsyncApiInfo, Hub, contract, event, events};
 use std::sync::Arc;
 
-/// The projects that somebody looks at.
+/// Answers with the ids of the projects that have viewers.
 #[event("projects")]
 fn projects(hub: &Hub) -> Vec<String> {
     hub.namespaces().iter().filter_map(|path| project::id_of(path)).map(str::to_owned).collect()
 }
 
 contract! {
-    /// Builds of projects, live.
+    /// Live builds of projects.
     Dashboard {
         "/" { receives [projects] emits [admin::Notice] }
         "/project-{id}" {

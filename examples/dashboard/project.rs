@@ -1,4 +1,4 @@
-//! The namespaces `/project-{id}`: a project's builds, and who looks at them.
+//! The namespaces `/project-{id}`: a project's builds and viewers.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use ts_rs::TS;
 
 pub(crate) const EVENTS: Events = events![arrive, leave, watch, unwatch, report];
 
-/// A build, as it is reported, and as those who watch its branch are told.
+/// A build, as it is reported, and as it is sent to those who watch its branch.
 #[event("built")]
 #[derive(Serialize, Deserialize, JsonSchema, TS)]
 pub(crate) struct Build {
@@ -15,7 +15,7 @@ pub(crate) struct Build {
     passed: bool,
 }
 
-/// Somebody who looks at a project, or no longer.
+/// A viewer of a project.
 #[derive(Serialize, JsonSchema, TS)]
 struct Visit<'a> {
     project: &'a str,
@@ -36,7 +36,7 @@ impl<'a> Visit<'a> {
     }
 }
 
-/// The id of the project that a namespace is for.
+/// The id of a namespace's project.
 pub(crate) fn id_of(namespace: &str) -> Option<&str> {
     namespace.strip_prefix("/project-")
 }
@@ -61,7 +61,7 @@ pub(crate) fn unwatch(socket: &Socket, branch: String) {
     socket.leave(branch);
 }
 
-/// Answers with how many others are told.
+/// Answers with the number of other sockets that receive the build.
 #[event("report")]
 pub(crate) fn report(socket: &Socket, build: Build) -> Result<usize, EmitError> {
     let watching = socket.to(&build.branch).sockets().len();

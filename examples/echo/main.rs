@@ -1,5 +1,5 @@
-//! The smallest typed server, used for measuring: `cargo run --release --example echo`. Plain WebSocket clients connect to
-//! `/ws/{id}`, Socket.IO clients to `/socket.io/`.
+//! A minimal typed server, used by the benchmarks: `cargo run --release --example echo`. Plain
+//! WebSocket clients connect to `/ws/{id}`, Socket.IO clients to `/socket.io/`.
 
 use axum::Router;
 use axum::routing::get;
@@ -37,7 +37,7 @@ fn broadcast(hub: &Hub, message: Message<'_>) -> Result<(), EmitError> {
     hub.broadcast(("broadcast", message))
 }
 
-/// Takes the sender into a room.
+/// Adds the sender to a room.
 #[event("join")]
 fn join(socket: &Socket, room: u32) -> Result<(), String> {
     socket.join(room.to_string()).map_err(|error| error.to_string())

@@ -5,8 +5,8 @@
 //! > {"event": "shout", "data": "hello", "id": 1}
 //! ```
 //!
-//! The certificate is made at the start, and nobody has signed it: clients have to be told not to mind. A real one is read from
-//! its file in the place of that.
+//! The certificate is generated at the start, and self-signed: clients must skip its verification.
+//! A real server reads its certificate from a file instead.
 
 use axum::Router;
 use axum::routing::get;
@@ -30,17 +30,17 @@ fn shout(text: String) -> String {
     text.to_uppercase()
 }
 
-/// Answers with the client's address: it is known over TLS, too.
+/// Answers with the client's address, which is known over TLS too.
 #[event("address")]
 fn address(socket: &Socket) -> Option<SocketAddr> {
     socket.peer_addr()
 }
 
-/// A listener whose connections are encrypted.
+/// A listener that accepts TLS connections.
 struct TlsListener {
     tcp: TcpListener,
     acceptor: TlsAcceptor,
-    /// The handshakes under way, apart from the listener: a slow one holds nobody up.
+    /// The pending handshakes. Each runs in its own task, so a slow one delays nobody.
     handshakes: JoinSet<Option<(TlsStream<TcpStream>, SocketAddr)>>,
 }
 
@@ -52,7 +52,7 @@ impl Listener for TlsListener {
         loop {
             tokio::select! {
                 (stream, address) = Listener::accept(&mut self.tcp) => {
-                    // Without it, small messages would wait for the acknowledgement of those before them.
+                    // Otherwise Nagle's algorithm delays small messages.
                     let _ = stream.set_nodelay(true);
                     let handshake = timeout(Duration::from_secs(10), self.acceptor.accept(stream));
                     self.handshakes.spawn(async move { Some((handshake.await.ok()?.ok()?, address)) });

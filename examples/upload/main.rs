@@ -1,13 +1,14 @@
-//! Files from a browser, in chunks, each answered with how far it has got: `cargo run --example upload`, then open
-//! <http://127.0.0.1:3000>. The page needs `socket.io-client`, which `npm ci --prefix tests/node` installs.
+//! File uploads from a browser, in acknowledged chunks: `cargo run --example upload`, then open
+//! <http://127.0.0.1:3000>. The page needs `socket.io-client`, which `npm ci --prefix tests/node`
+//! installs.
 //!
-//! | clients send | with | and are answered |
+//! | clients send | with | the answer is |
 //! | --- | --- | --- |
-//! | `begin` | the file's name and size | how large a chunk may be |
-//! | `chunk` | bytes | how many have been received |
+//! | `begin` | the file's name and size | the largest chunk size |
+//! | `chunk` | bytes | the number of bytes received so far |
 //! | `finish` | – | the file's SHA-256 |
 //!
-//! What is wrong is an error in the place of the answer, and ends the upload.
+//! An error is sent instead of the answer, and ends the upload.
 
 mod upload;
 

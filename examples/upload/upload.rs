@@ -1,4 +1,4 @@
-//! One upload at a time for each client.
+//! The upload handlers. A client has one upload at a time.
 
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,8 @@ pub(crate) const EVENTS: Events = events![begin, chunk, finish];
 
 /// The largest file, in bytes.
 const LARGEST_FILE: u64 = 64 << 20;
-/// The largest chunk, in bytes. It has to be smaller than the hub's `max_payload`, and takes a moment to be digested.
+/// The largest chunk, in bytes. It must be smaller than the hub's `max_payload`. Hashing it takes a
+/// moment.
 const LARGEST_CHUNK: usize = 64 << 10;
 
 #[derive(Clone, Deserialize)]
@@ -38,9 +39,9 @@ enum UploadError {
     FileTooLarge,
     ChunkTooLarge,
     NotBegun,
-    /// There is more than was announced.
+    /// The client sent more bytes than announced.
     TooMuch,
-    /// There is less.
+    /// The client sent fewer bytes than announced.
     Incomplete,
 }
 
@@ -60,7 +61,7 @@ impl From<UploadError> for EventError {
     }
 }
 
-/// What is kept with the socket while it uploads, and gone when the socket is.
+/// The state of an upload. It is an extension of the socket, and dropped with it.
 #[derive(Clone)]
 struct Upload {
     file: File,
@@ -69,7 +70,8 @@ struct Upload {
 }
 
 impl Upload {
-    /// A client's events are handled one after the other: what one of them takes away, the next can't miss.
+    /// Removes the upload from the socket. A client's events are handled in sequence, so the next
+    /// handler sees what this one puts back.
     fn take_from(socket: &Socket) -> Result<Self, UploadError> {
         socket.remove_extension().ok_or(UploadError::NotBegun)
     }
@@ -84,7 +86,8 @@ fn begin(socket: &Socket, file: File) -> Result<Begun, UploadError> {
     Ok(Begun { largest_chunk: LARGEST_CHUNK })
 }
 
-/// The bytes are those that came from the network, not copied; a clone of them, which shares them, could go on to a file.
+/// The bytes are not copied: `Binary` shares the memory they were received in. A clone could be
+/// passed on to a file.
 #[event("chunk")]
 fn chunk(socket: &Socket, bytes: Binary) -> Result<Progress, UploadError> {
     let mut upload = Upload::take_from(socket)?;

@@ -4,12 +4,12 @@ use bytes::Bytes;
 use http::{Extensions, Request as HttpRequest};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::connection::session::Session;
-use crate::connection::stream::Stream;
 use crate::connection::websocket::WebSocketTransport;
+use crate::handle::request::Request;
+use crate::handle::stream::Stream;
 use crate::hub::Hub;
+use crate::hub::client::EngineSession;
 use crate::hub::connections::ConnectionPermit;
-use crate::hub::socket::handshake::Request;
 use crate::transport::engine_routes::EngineRoutes;
 use crate::wire::engineio::{self, Body};
 use crate::wire::envelope::{self, ArgumentText, Envelope};
@@ -68,7 +68,7 @@ where
 {
     let (request, permit) = beginning(hub);
     let websocket = WebSocketTransport::new(Stream::Other(Box::new(stream)), Vec::new(), hub.config().max_payload);
-    let session = Session::new(&routes.options().sessions, false);
+    let session = EngineSession::new(&routes.options().sessions, false);
     routes.options().opened(session, websocket, request, Extensions::new(), permit)
 }
 

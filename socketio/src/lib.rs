@@ -13,7 +13,11 @@ mod contract;
 mod event;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod handle;
 mod hub;
+mod session;
+#[cfg(test)]
+mod small_stack;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod transport;
@@ -30,7 +34,7 @@ pub use contract::{
 pub use event::ack::{Ack, Args};
 pub use event::argument::{Argument, Arguments, LifecycleArgument};
 pub use event::context::{Carrier, EventName, Frame, RawArgs};
-pub use event::disconnect::{Disconnect, DisconnectReason};
+pub use event::depth::from_json;
 pub use event::error::{EventError, PayloadError, Refusal};
 pub use event::listener::{EventPayload, ListenerHandle, ListenerOutput};
 pub use event::marker;
@@ -42,11 +46,12 @@ pub use event::state::State;
 pub use event::table::Events;
 #[cfg(feature = "garde")]
 pub use event::valid::Valid;
+pub use handle::OverflowPolicy;
+pub use handle::engine_session::Transport;
 pub use hub::Hub;
 pub use hub::adapter;
 pub use hub::adapter::{Audience, RequestError};
-pub use hub::build::BuildError;
-pub use hub::config::OverflowPolicy;
+pub use hub::build_error::{BuildError, BuildProblem};
 pub use hub::hub_builder::HubBuilder;
 pub use hub::namespace::Namespace;
 pub use hub::namespace_builder::NamespaceBuilder;
@@ -62,8 +67,9 @@ pub use hub::socket::rooms::JoinError;
 pub use hub::socket::{SetIdError, Socket, SocketId};
 pub use hub::source::EventSource;
 pub use hub::stats::HubStats;
+pub use session::disconnect::{Disconnect, DisconnectReason};
 pub use socketio_macros::{ErrorCodes, contract, event, events, handlers};
-pub use transport::engine_routes::{EngineRoutes, Refused, Transport};
+pub use transport::engine_routes::{EngineIo, EngineRoutes, Refused, SocketIo};
 pub use transport::serve::{Serve, serve};
 pub use transport::upgrade::{Upgrade, UpgradeRejection};
 pub use transport::websocket::WebSocketRoute;

@@ -54,7 +54,7 @@ fn with_events(namespace: NamespaceBuilder) -> NamespaceBuilder {
 }
 
 /// What both kinds of routes have.
-fn hooked(routes: EngineRoutes, settings: &Settings) -> EngineRoutes {
+fn hooked<P>(routes: EngineRoutes<P>, settings: &Settings) -> EngineRoutes<P> {
     let routes = routes
         .transports(settings.transports.clone())
         .allow_request(|request| async move {

@@ -1,4 +1,5 @@
-//! A client, whatever this run's clients speak: tests write and expect messages of plain WebSocket clients.
+//! A client of this run's flavour. Tests always write and expect the messages of plain WebSocket
+//! clients.
 
 use futures_util::{Sink, SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -14,7 +15,7 @@ use crate::socketio::polling::Polling;
 use crate::soon;
 use crate::stream::Stream;
 
-/// A client.
+/// A test client, with methods to send and receive.
 #[derive(Debug)]
 pub struct Client(pub Channel);
 
@@ -29,7 +30,7 @@ impl Client {
         self.0.send(Message::binary(bytes)).await.expect("the server takes it");
     }
 
-    /// Sends a ping. Plain WebSocket clients alone do.
+    /// Sends a WebSocket ping. Only plain clients can.
     pub async fn ping(&mut self, payload: &'static [u8]) {
         self.0.send(Message::Ping(Bytes::from_static(payload))).await.expect("the server takes it");
     }
@@ -39,7 +40,7 @@ impl Client {
         self.send(json!({ "event": event, "data": data.into() }).to_string()).await;
     }
 
-    /// The next message that is not a ping or pong; `None` when the connection has ended.
+    /// The next message that is not a ping or pong. `None` when the connection has ended.
     pub async fn next(&mut self) -> Option<Message> {
         loop {
             match soon("message", self.0.next()).await {
@@ -50,7 +51,7 @@ impl Client {
         }
     }
 
-    /// The next message, a text.
+    /// The next message, which must be text.
     pub async fn text(&mut self) -> String {
         let message = self.next().await.expect("a message");
         assert!(message.is_text(), "{message:?}");
@@ -62,17 +63,17 @@ impl Client {
         serde_json::from_str(&self.text().await).expect("JSON")
     }
 
-    /// Sends an event with one argument and waits for the answer, other messages left aside.
+    /// Sends an event with one argument, and waits for the answer. Other messages are dropped.
     pub async fn ask(&mut self, event: &str, data: impl Into<Value>) -> Value {
         self.request(json!({ "event": event, "data": data.into(), "id": "ask" })).await
     }
 
-    /// Sends an event with several arguments and waits for the answer, other messages left aside.
+    /// Sends an event with several arguments, and waits for the answer. Other messages are dropped.
     pub async fn ask_all(&mut self, event: &str, args: impl Into<Value>) -> Value {
         self.request(json!({ "event": event, "args": args.into(), "id": "ask" })).await
     }
 
-    /// Sends an envelope and waits for the answer under its id, other messages left aside.
+    /// Sends an envelope, and waits for the answer with its id. Other messages are dropped.
     pub async fn request(&mut self, envelope: Value) -> Value {
         self.send(envelope.to_string()).await;
         loop {
@@ -84,30 +85,32 @@ impl Client {
         }
     }
 
-    /// Waits until the server has handled everything that was sent before.
+    /// Waits until the server has handled all messages sent before.
     pub async fn settle(&mut self) {
         self.request(json!({ "event": "nobody handles this", "id": "settle" })).await;
     }
 
-    /// Waits until the server has read everything that was sent before, handled or not; it has nothing to say meanwhile.
+    /// Waits until the server has read all messages sent before. They need not be handled yet. The
+    /// server must not send anything else meanwhile.
     pub async fn heard(&mut self) {
         if self.0.is_plain() {
             self.ping(b"?").await;
             let pong = soon("pong", self.0.next()).await.expect("a message").expect("a message");
             return assert_eq!(pong, Message::Pong(Bytes::from_static(b"?")));
         }
-        // An event whose name is too long is answered as soon as it is read.
+        // The server answers an event with a too long name when it reads it.
         self.send(json!({ "event": "x".repeat(257), "id": "heard" }).to_string()).await;
         assert_eq!(self.json().await["id"], "heard");
     }
 
-    /// Closes the connection, with a close frame where there are any.
+    /// Closes the connection, with a close frame if the transport is a WebSocket.
     pub async fn close(&mut self, code: u16, reason: &'static str) {
         let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
         self.0.send(Message::Close(Some(frame))).await.expect("the server takes it");
     }
 
-    /// Reads to the end of the connection: what the close frame says, if there is one.
+    /// Reads until the connection ends, and returns the contents of the close frame, if there was
+    /// one.
     pub async fn closed(&mut self) -> Option<(u16, String)> {
         let mut said = None;
         while let Some(message) = self.next().await {
@@ -118,50 +121,50 @@ impl Client {
         said
     }
 
-    /// The stream under the WebSocket, for bytes that no WebSocket client would send.
+    /// The stream below the WebSocket, to send bytes that no WebSocket client would send.
     pub fn stream(&mut self) -> &mut Stream {
-        match &mut self.0.line {
-            Line::WebSocket(socket) => socket.get_mut(),
-            Line::Polling(_) => panic!("there are several, by long-polling"),
+        match &mut self.0.transport {
+            Transport::WebSocket(socket) => socket.get_mut(),
+            Transport::Polling(_) => panic!("a long-polling client has several streams"),
         }
     }
 }
 
-/// What a client's messages go through.
+/// A client's transport, with translation between envelopes and Socket.IO.
 #[derive(Debug)]
 pub struct Channel {
-    line: Line,
-    /// None for plain WebSocket clients.
+    transport: Transport,
+    /// `None` for plain WebSocket clients.
     translator: Option<Translator>,
 }
 
 #[derive(Debug)]
-enum Line {
+enum Transport {
     WebSocket(Box<WebSocketStream<Stream>>),
     Polling(Box<Polling>),
 }
 
-/// What both are.
+/// The common interface of both transports.
 trait Duplex: futures_util::Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> {}
 impl<T: futures_util::Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error>> Duplex for T {}
 
 impl Channel {
-    /// That of a plain WebSocket client.
+    /// The channel of a plain WebSocket client.
     pub fn plain(socket: WebSocketStream<Stream>) -> Self {
-        Self { line: Line::WebSocket(Box::new(socket)), translator: None }
+        Self { transport: Transport::WebSocket(Box::new(socket)), translator: None }
     }
 
     pub(crate) async fn over_websocket(socket: WebSocketStream<Stream>, msgpack: bool) -> Result<Self, Error> {
-        Self::connected(Line::WebSocket(Box::new(socket)), msgpack).await
+        Self::connected(Transport::WebSocket(Box::new(socket)), msgpack).await
     }
 
     pub(crate) async fn polling(session: Polling) -> Result<Self, Error> {
-        Self::connected(Line::Polling(Box::new(session)), false).await
+        Self::connected(Transport::Polling(Box::new(session)), false).await
     }
 
-    /// That of a Socket.IO client, which asks to be connected first.
-    async fn connected(line: Line, msgpack: bool) -> Result<Self, Error> {
-        let mut channel = Self { line, translator: Some(Translator::new(msgpack)) };
+    /// The channel of a Socket.IO client, which sends CONNECT first.
+    async fn connected(transport: Transport, msgpack: bool) -> Result<Self, Error> {
+        let mut channel = Self { transport, translator: Some(Translator::new(msgpack)) };
         channel.flush().await?;
         Ok(channel)
     }
@@ -170,18 +173,18 @@ impl Channel {
         self.translator.is_none()
     }
 
-    fn line(&mut self) -> Pin<&mut (dyn Duplex + Unpin)> {
-        match &mut self.line {
-            Line::WebSocket(socket) => Pin::new(&mut **socket),
-            Line::Polling(session) => Pin::new(&mut **session),
+    fn transport(&mut self) -> Pin<&mut (dyn Duplex + Unpin)> {
+        match &mut self.transport {
+            Transport::WebSocket(socket) => Pin::new(&mut **socket),
+            Transport::Polling(session) => Pin::new(&mut **session),
         }
     }
 
-    /// Takes up what goes out unasked. `true`: there was something.
-    fn start_unasked(&mut self) -> Result<bool, Error> {
+    /// Starts sending the translator's own messages. `true`: there was one.
+    fn start_automatic(&mut self) -> Result<bool, Error> {
         let mut any = false;
-        while let Some(message) = self.translator.as_mut().and_then(Translator::unasked) {
-            self.line().start_send(message)?;
+        while let Some(message) = self.translator.as_mut().and_then(Translator::next_automatic) {
+            self.transport().start_send(message)?;
             any = true;
         }
         Ok(any)
@@ -194,17 +197,17 @@ impl futures_util::Stream for Channel {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
         loop {
             if self.translator.is_none() {
-                return self.line().poll_next(context);
+                return self.transport().poll_next(context);
             }
-            if let Some(message) = self.translator.as_mut().and_then(Translator::received) {
+            if let Some(message) = self.translator.as_mut().and_then(Translator::next_received) {
                 return Poll::Ready(Some(Ok(message)));
             }
-            // That nothing can be sent any more shows when something is read. Another task may be sending: it is that one which
-            // is to be woken where nothing goes out from here.
-            if let Ok(true) = self.start_unasked() {
-                let _ = self.line().poll_flush(context);
+            // A failed send shows as an error of the next read. Another task may be sending: a
+            // flush without need would replace that task's waker.
+            if let Ok(true) = self.start_automatic() {
+                let _ = self.transport().poll_flush(context);
             }
-            let next = ready!(self.line().poll_next(context));
+            let next = ready!(self.transport().poll_next(context));
             match (next, &mut self.translator) {
                 (Some(Ok(message)), Some(translator)) => translator.receive(message),
                 (end, _) => return Poll::Ready(end),
@@ -217,7 +220,7 @@ impl Sink<Message> for Channel {
     type Error = Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.line().poll_ready(context)
+        self.transport().poll_ready(context)
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
@@ -225,15 +228,15 @@ impl Sink<Message> for Channel {
             Some(translator) => translator.send(message),
             None => vec![message],
         };
-        messages.into_iter().try_for_each(|message| self.line().start_send(message))
+        messages.into_iter().try_for_each(|message| self.transport().start_send(message))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.start_unasked()?;
-        self.line().poll_flush(context)
+        self.start_automatic()?;
+        self.transport().poll_flush(context)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.line().poll_close(context)
+        self.transport().poll_close(context)
     }
 }

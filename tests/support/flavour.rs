@@ -1,20 +1,22 @@
-//! What the clients of a run of the tests speak: envelopes over a plain WebSocket, or Socket.IO, by long-polling, over a
-//! WebSocket, or over a WebSocket with MessagePack. `CLIENT=polling cargo test …` chooses.
+//! The protocol of this run's clients: envelopes over a plain WebSocket, or Socket.IO over
+//! long-polling, over WebSocket, or over WebSocket with MessagePack. Set it with `CLIENT=polling
+//! cargo test …`.
 
-/// What this run's clients are.
+/// The protocol and transport of this run's clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flavour {
     /// Plain WebSocket clients.
     Plain,
-    /// Socket.IO clients by HTTP long-polling.
+    /// Socket.IO over HTTP long-polling.
     Polling,
-    /// Socket.IO clients over a WebSocket.
+    /// Socket.IO over WebSocket.
     SocketIo,
-    /// The same, with MessagePack in place of the default encoding.
+    /// Socket.IO over WebSocket, with MessagePack instead of the default encoding.
     Msgpack,
 }
 
-/// What the environment variable `CLIENT` says: `plain`, `polling`, `socketio` or `msgpack`; without it, plain.
+/// The flavour in the environment variable `CLIENT`: `plain`, `polling`, `socketio` or `msgpack`.
+/// Default: `plain`.
 pub fn flavour() -> Flavour {
     match std::env::var("CLIENT").as_deref() {
         Err(_) | Ok("plain") => Flavour::Plain,
@@ -26,18 +28,20 @@ pub fn flavour() -> Flavour {
 }
 
 impl Flavour {
-    /// Whether a client is nothing but a WebSocket: it sends raw messages and control frames, and breaks no packet's rules.
+    /// Whether clients are plain WebSockets. They send raw messages and control frames, and have no
+    /// packets to violate.
     pub fn is_plain(self) -> bool {
         self == Self::Plain
     }
 
-    /// Whether there is no WebSocket, and so no close frame.
+    /// Whether clients use long-polling, which has no close frames.
     pub fn polls(self) -> bool {
         self == Self::Polling
     }
 
-    /// What a client is told when this server ends its connection with a close frame. Who polls hears that it is over, and
-    /// so does a Socket.IO client of what the application itself ends: it is sent away from the namespace before.
+    /// The close frame that a client sees when the server closes its connection with this one. A
+    /// polling client only sees the end. A Socket.IO client whose socket the application closes is
+    /// disconnected from its namespace first.
     pub fn told(self, code: u16, reason: &str) -> Option<(u16, String)> {
         match (self, code) {
             (Self::Plain, _) | (Self::SocketIo | Self::Msgpack, 1001..=1013) => Some((code, reason.to_owned())),
@@ -45,12 +49,13 @@ impl Flavour {
         }
     }
 
-    /// What is known of a client's own end, where a WebSocket's close frame says this.
+    /// The code and reason that the server sees when the client closes its connection with these.
     pub fn left(self, code: u16, reason: &str) -> (u16, &str) {
         if self.polls() { (1005, "") } else { (code, reason) }
     }
 
-    /// The name of the end of a connection that is cut: to Engine.IO, a stream that ends is one that the client closes.
+    /// The disconnect reason of a connection that is cut. For Engine.IO over WebSocket, an ended
+    /// stream counts as closed by the client.
     pub fn cut(self) -> &'static str {
         match self {
             Self::Plain | Self::Polling => "transport error",
@@ -58,7 +63,8 @@ impl Flavour {
         }
     }
 
-    /// The name of the end of a connection that the application closes: a Socket.IO client leaves its namespace first.
+    /// The disconnect reason of a connection that the application closes. A Socket.IO client is
+    /// disconnected from its namespace first.
     pub fn closed(self) -> &'static str {
         if self.is_plain() { "forced close" } else { "server namespace disconnect" }
     }

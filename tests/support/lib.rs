@@ -1,4 +1,4 @@
-//! What the tests have in common: servers, clients, and a log of what handlers saw.
+//! Shared parts of the tests: servers, clients, and a log that handlers write to.
 
 mod client;
 mod flavour;
@@ -20,37 +20,37 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use stream::{Door, Stream};
+use stream::{Endpoint, Stream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::{Request, Response};
 
-/// How long a test waits for what must come, on a busy machine too.
+/// How long a test waits for an expected event, even on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Waits for what must come.
+/// Waits for `future`, which must complete soon.
 ///
 /// # Panics
 ///
-/// It does not come.
+/// It does not complete within [`PATIENCE`].
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     let waited = tokio::time::timeout(PATIENCE, future).await;
-    waited.unwrap_or_else(|_| panic!("no {what} came"))
+    waited.unwrap_or_else(|_| panic!("no {what} arrived in time"))
 }
 
-/// A server, reached as the [`stream`] of this run says.
+/// A server on this run's kind of [`stream`].
 #[derive(Clone, Debug)]
 pub struct Server {
-    /// Its hub.
+    /// The hub.
     pub hub: Hub,
-    door: Door,
-    /// What its clients are.
+    endpoint: Endpoint,
+    /// The flavour of its clients.
     flavour: Flavour,
 }
 
-/// Serves a hub's own route at `/ws/{id}`, to clients of this run's [`flavour`].
+/// Serves a hub's own route at `/ws/{id}` to clients of this run's [`flavour`].
 pub async fn serve(hub: Hub) -> Server {
     let routes = hub.socketio().path("/ws/{id}");
     let app = match flavour() {
@@ -61,14 +61,14 @@ pub async fn serve(hub: Hub) -> Server {
     Server { flavour: flavour(), ..serve_router(hub, app).await }
 }
 
-/// Serves a route at `/ws/{id}`, to plain WebSocket clients in every run.
+/// Serves a route at `/ws/{id}` to plain WebSocket clients, whatever the flavour.
 pub async fn serve_route(hub: Hub, route: WebSocketRoute) -> Server {
     serve_router(hub, Router::new().route("/ws/{id}", get(route))).await
 }
 
-/// Serves an application of the test's own, to plain WebSocket clients in every run.
+/// Serves an app to plain WebSocket clients, whatever the flavour.
 pub async fn serve_router(hub: Hub, app: Router) -> Server {
-    Server { hub, door: Door::serve(app).await, flavour: Flavour::Plain }
+    Server { hub, endpoint: Endpoint::serve(app).await, flavour: Flavour::Plain }
 }
 
 impl Server {
@@ -82,7 +82,7 @@ impl Server {
         self.handshake(self.request(path)).await.expect("the server accepts").0
     }
 
-    /// A request for a WebSocket, for tests that change it.
+    /// A WebSocket request, for tests that modify it.
     pub fn request(&self, path: &str) -> Request {
         format!("ws://{}{path}", self.host()).into_client_request().expect("a request")
     }
@@ -91,7 +91,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// The server refuses, or the client does not accept the answer.
+    /// The server refuses the request, or the client rejects the response.
     pub async fn handshake(&self, mut request: Request) -> Result<(Client, Response), Error> {
         let stream = self.open().await;
         let (channel, response) = match self.flavour {
@@ -101,7 +101,7 @@ impl Server {
             }
             Flavour::Polling => {
                 *request.uri_mut() = session_uri(request.uri(), "polling");
-                // What asks for a WebSocket.
+                // The headers of a WebSocket request.
                 for name in ["connection", "upgrade", "sec-websocket-version", "sec-websocket-key"] {
                     request.headers_mut().remove(name);
                 }
@@ -117,22 +117,22 @@ impl Server {
         Ok((Client(channel), response))
     }
 
-    /// A connection on which nothing has been said yet.
+    /// Opens a connection without sending anything.
     pub async fn open(&self) -> Stream {
-        self.door.open().await.expect("the server listens")
+        self.endpoint.open().await.expect("the server listens")
     }
 
-    /// What clients of this server write into the header `Host`.
+    /// The `Host` header of this server's clients.
     pub fn host(&self) -> String {
-        self.door.host()
+        self.endpoint.host()
     }
 
-    /// Where the server listens, for clients that speak TCP alone.
+    /// The address, for clients that only support TCP.
     pub fn address(&self) -> SocketAddr {
-        self.door.address().expect("this test is for TCP")
+        self.endpoint.address().expect("this test is for TCP")
     }
 
-    /// The status with which the server refuses a request for a WebSocket.
+    /// The status with which the server refuses a WebSocket request.
     pub async fn refusal(&self, path: &str) -> u16 {
         match self.handshake(self.request(path)).await {
             Err(Error::Http(response)) => response.status().as_u16(),
@@ -140,7 +140,7 @@ impl Server {
         }
     }
 
-    /// The same, once it refuses.
+    /// Like [`refusal`](Self::refusal), but retries until the server refuses.
     pub async fn refusal_soon(&self, path: &str) -> u16 {
         let refused = async {
             loop {
@@ -154,27 +154,27 @@ impl Server {
     }
 }
 
-/// Where a session of Engine.IO begins.
+/// The URI of an Engine.IO handshake.
 fn session_uri(uri: &Uri, transport: &str) -> Uri {
-    let mark = if uri.query().is_some() { '&' } else { '?' };
-    format!("{uri}{mark}EIO=4&transport={transport}").parse().expect("a URI")
+    let separator = if uri.query().is_some() { '&' } else { '?' };
+    format!("{uri}{separator}EIO=4&transport={transport}").parse().expect("a URI")
 }
 
-/// A frame as clients send it, masked with zeros.
+/// A client's frame, masked with zeros.
 pub fn masked_frame(first_byte: u8, payload: &[u8]) -> Vec<u8> {
     let length = u8::try_from(payload.len()).ok().filter(|length| *length < 126).expect("a short payload");
     [&[first_byte, 0x80 | length, 0, 0, 0, 0], payload].concat()
 }
 
-/// Where handlers and listeners write down what they see.
+/// A log that handlers and listeners write to.
 #[derive(Clone, Debug)]
 pub struct Log(mpsc::UnboundedSender<String>);
 
-/// What was written down, in that order.
+/// The lines of a [`Log`], in order.
 #[derive(Debug)]
 pub struct Seen(mpsc::UnboundedReceiver<String>);
 
-/// A log, and what is written into it.
+/// Creates a log, and the receiver of its lines.
 pub fn log() -> (Log, Seen) {
     let (sender, receiver) = mpsc::unbounded_channel();
     (Log(sender), Seen(receiver))
@@ -183,7 +183,7 @@ pub fn log() -> (Log, Seen) {
 impl Log {
     /// Writes a line.
     pub fn note(&self, line: impl Display) {
-        // The test may have seen all that it wanted to see.
+        // The test may have dropped the receiver.
         let _ = self.0.send(line.to_string());
     }
 }
@@ -194,14 +194,14 @@ impl Seen {
         soon("line of the log", self.0.recv()).await.expect("somebody writes into the log")
     }
 
-    /// Waits for these lines, and no others between them.
+    /// Waits for exactly these lines.
     pub async fn expect(&mut self, lines: &[&str]) {
         for line in lines {
             assert_eq!(self.next().await, *line);
         }
     }
 
-    /// All further lines, to the last that anybody can write.
+    /// All remaining lines, until every [`Log`] is dropped.
     pub async fn rest(&mut self) -> Vec<String> {
         let mut rest = Vec::new();
         while let Some(line) = soon("line, or the end of the log", self.0.recv()).await {
@@ -210,13 +210,13 @@ impl Seen {
         rest
     }
 
-    /// Nothing more was written.
+    /// Asserts that there is no further line.
     pub fn expect_nothing(&mut self) {
         assert_eq!(self.0.try_recv().ok(), None);
     }
 }
 
-/// Where handlers wait until the test lets them go on, each one by one.
+/// A gate at which handlers wait until the test lets them continue, one by one.
 #[derive(Clone, Debug)]
 pub struct Gate {
     permits: Arc<Semaphore>,
@@ -230,24 +230,24 @@ impl Default for Gate {
 }
 
 impl Gate {
-    /// Waits to be let through.
+    /// Waits until the gate opens for one handler.
     pub async fn pass(&self) {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         self.permits.acquire().await.expect("a gate is never closed").forget();
         self.waiting.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// How many wait, or waited when they were dropped.
+    /// How many handlers wait, including those dropped while waiting.
     pub fn waiting(&self) -> usize {
         self.waiting.load(Ordering::SeqCst)
     }
 
-    /// Lets one through.
+    /// Lets one handler through.
     pub fn open(&self) {
         self.open_for(1);
     }
 
-    /// Lets several through.
+    /// Lets this many handlers through.
     pub fn open_for(&self, number: usize) {
         self.permits.add_permits(number);
     }

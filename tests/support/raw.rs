@@ -1,5 +1,5 @@
-//! A client that costs next to nothing: blocking, without an allocation per message, reading no more than frame headers.
-//! For counting what the server does.
+//! A cheap client, for measuring the server: it blocks, allocates nothing per message, and only
+//! parses frame headers.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -17,7 +17,7 @@ impl RawClient {
     ///
     /// # Errors
     ///
-    /// The server does not answer with 101.
+    /// The server does not respond with 101.
     pub fn connect(address: SocketAddr, path: &str) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
@@ -41,7 +41,7 @@ impl RawClient {
         }
     }
 
-    /// The bare socket, for a client that only has to be there.
+    /// The TCP socket, for a client that only needs to stay connected.
     pub fn into_stream(self) -> TcpStream {
         self.stream
     }
@@ -61,33 +61,33 @@ impl RawClient {
         self.filled -= length;
     }
 
-    /// Sends bytes as they are: frames made with [`text_frame`].
+    /// Sends bytes unchanged: frames made with [`text_frame`].
     ///
     /// # Errors
     ///
-    /// The connection is broken.
+    /// The connection has failed.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)
     }
 
-    /// Receives this many frames, each handed to `check`.
+    /// Receives this many frames, and passes the payload of each to `check`.
     ///
     /// # Errors
     ///
-    /// The connection is broken, or nothing comes for a while.
+    /// The connection has failed, or nothing arrives within [`PATIENCE`](crate::PATIENCE).
     pub fn receive(&mut self, count: usize, mut check: impl FnMut(&[u8])) -> io::Result<()> {
-        let mut left = count;
-        while left > 0 {
+        let mut remaining = count;
+        while remaining > 0 {
             let mut at = 0;
-            while left > 0
+            while remaining > 0
                 && let Some((start, end)) = frame(&self.buffer[at..self.filled])
             {
                 check(&self.buffer[at + start..at + end]);
                 at += end;
-                left -= 1;
+                remaining -= 1;
             }
             self.consume(at);
-            if left > 0 {
+            if remaining > 0 {
                 self.fill()?;
             }
         }
@@ -95,7 +95,7 @@ impl RawClient {
     }
 }
 
-/// Where the payload of the first frame lies, if all of it is there.
+/// The range of the first frame's payload, if it is complete.
 fn frame(bytes: &[u8]) -> Option<(usize, usize)> {
     let (start, length) = match bytes.get(1)? & 0x7f {
         126 => (4, usize::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?))),
@@ -105,7 +105,7 @@ fn frame(bytes: &[u8]) -> Option<(usize, usize)> {
     (bytes.len() >= start + length).then_some((start, start + length))
 }
 
-/// A text frame as clients send it, masked with zeros.
+/// A client's text frame, masked with zeros.
 pub fn text_frame(payload: &str) -> Vec<u8> {
     let mut frame = vec![0x81];
     match payload.len() {

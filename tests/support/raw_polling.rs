@@ -1,9 +1,10 @@
-//! The client of [`raw`](crate::raw) by long-polling: blocking, without an allocation per message.
+//! The long-polling variant of the client in [`raw`](crate::raw): it blocks, and allocates nothing
+//! per message.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-/// A session of Socket.IO, whose requests follow each other on one connection.
+/// A Socket.IO session that sends its requests in sequence on one connection.
 #[derive(Debug)]
 pub struct RawPolling {
     stream: TcpStream,
@@ -13,11 +14,11 @@ pub struct RawPolling {
 }
 
 impl RawPolling {
-    /// Begins a session and connects to `/`.
+    /// Opens a session, and connects to `/`.
     ///
     /// # Errors
     ///
-    /// The server refuses, or the connection is broken.
+    /// The server refuses the client, or the connection has failed.
     pub fn connect(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
@@ -34,7 +35,7 @@ impl RawPolling {
         Ok(client)
     }
 
-    /// A request that brings these packets.
+    /// A POST request with these packets.
     pub fn post(&self, packets: &str) -> Vec<u8> {
         self.request("POST", packets)
     }
@@ -48,36 +49,36 @@ impl RawPolling {
     ///
     /// # Errors
     ///
-    /// The server does not take it, or the connection is broken.
+    /// The server rejects it, or the connection has failed.
     pub fn send(&mut self, request: &[u8]) -> io::Result<()> {
         self.stream.write_all(request)?;
-        match self.answer()? {
+        match self.response()? {
             b"ok" => Ok(()),
             other => Err(io::Error::other(String::from_utf8_lossy(other))),
         }
     }
 
-    /// Asks for packets until there have been as many.
+    /// Polls until this many packets have been received.
     ///
     /// # Errors
     ///
-    /// The session has ended, or nothing comes for a while.
+    /// The session has ended, or nothing arrives within [`PATIENCE`](crate::PATIENCE).
     pub fn receive(&mut self, count: usize) -> io::Result<()> {
-        let mut left = count;
-        while left > 0 {
+        let mut remaining = count;
+        while remaining > 0 {
             let body = self.poll()?;
-            left = left.saturating_sub(1 + body.iter().filter(|byte| **byte == 0x1e).count());
+            remaining = remaining.saturating_sub(1 + body.iter().filter(|byte| **byte == 0x1e).count());
         }
         Ok(())
     }
 
     fn poll(&mut self) -> io::Result<&[u8]> {
         self.stream.write_all(&self.poll)?;
-        self.answer()
+        self.response()
     }
 
-    /// The body of the next answer.
-    fn answer(&mut self) -> io::Result<&[u8]> {
+    /// Reads the body of the next response.
+    fn response(&mut self) -> io::Result<&[u8]> {
         let mut filled = 0;
         loop {
             match self.stream.read(&mut self.buffer[filled..])? {
@@ -91,7 +92,7 @@ impl RawPolling {
     }
 }
 
-/// Where the body of an answer lies, if all of it is there.
+/// The range of the response's body, if it is complete.
 fn body(received: &[u8]) -> Option<(usize, usize)> {
     const LENGTH: &[u8] = b"content-length: ";
     let start = 4 + received.windows(4).position(|window| window == b"\r\n\r\n")?;

@@ -1,5 +1,6 @@
-//! What the clients and servers of a run of the tests talk over: TCP, where the server takes the socket itself out of the HTTP
-//! server; TLS; or memory, where it is a stream that the server knows nothing of. `STREAM=tls cargo test …` chooses.
+//! The kind of connections in this run: TCP, where the server takes over the socket from the HTTP
+//! server; TLS; or memory, a stream type that the server does not know. Set it with `STREAM=tls
+//! cargo test …`.
 
 use axum::Router;
 use axum::serve::Listener;
@@ -19,21 +20,21 @@ use tokio_rustls::rustls::server::NoServerSessionStorage;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
-/// How much of what is written in memory waits for its reader.
-const MEMORY: usize = 64 * 1024;
+/// Capacity in bytes of an in-memory connection, per direction.
+const MEMORY_CAPACITY: usize = 64 * 1024;
 
-/// What this run's connections are.
+/// The kind of this run's connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Bare TCP.
+    /// TCP without TLS.
     Tcp,
     /// TLS over TCP.
     Tls,
-    /// A pair of buffers.
+    /// A pair of in-memory buffers.
     Memory,
 }
 
-/// What the environment variable `STREAM` says: `tcp`, `tls` or `memory`; without it, TCP.
+/// The kind in the environment variable `STREAM`: `tcp`, `tls` or `memory`. Default: `tcp`.
 pub fn kind() -> Kind {
     match std::env::var("STREAM").as_deref() {
         Err(_) | Ok("tcp") => Kind::Tcp,
@@ -43,7 +44,7 @@ pub fn kind() -> Kind {
     }
 }
 
-/// Both sides of TLS with one certificate, made for this run.
+/// Both sides of TLS, with a certificate generated for this run.
 struct Tls {
     acceptor: TlsAcceptor,
     connector: TlsConnector,
@@ -58,38 +59,39 @@ static TLS: LazyLock<Tls> = LazyLock::new(|| {
     let server = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![cert.into()], key.into());
     let mut server = server.expect("a key that fits");
     let mut client = ClientConfig::builder().with_root_certificates(trusted).with_no_client_auth();
-    // Nothing is to be kept of connections that have gone.
+    // No session state may outlive a connection: tests measure memory.
     server.session_storage = Arc::new(NoServerSessionStorage {});
     server.send_tls13_tickets = 0;
     client.resumption = Resumption::disabled();
     Tls { acceptor: TlsAcceptor::from(Arc::new(server)), connector: TlsConnector::from(Arc::new(client)) }
 });
 
-/// A client's side of a connection.
+/// The client's side of a connection.
 #[derive(Debug)]
 pub enum Stream {
-    /// Bare TCP.
+    /// TCP without TLS.
     Tcp(TcpStream),
     /// TLS over TCP.
     Tls(Box<client::TlsStream<TcpStream>>),
-    /// A pair of buffers.
+    /// A pair of in-memory buffers.
     Memory(DuplexStream),
 }
 
 impl Stream {
-    /// The address at which the server sees this client, if there are addresses.
+    /// The client's address as the server sees it, if there is one.
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.socket().and_then(|socket| socket.local_addr().ok())
     }
 
-    /// Waits until the kernel has something for this client, and leaves it there. There is nothing to wait for in memory.
+    /// Waits until the kernel has bytes for this client, and leaves them there. In memory there is
+    /// nothing to wait for.
     pub async fn arrived(&self) {
         if let Some(socket) = self.socket() {
             socket.readable().await.expect("a whole line");
         }
     }
 
-    /// Has the kernel end the connection with a reset, where it is the kernel's.
+    /// Makes the kernel reset the connection on drop, if it is a socket.
     pub fn reset_on_drop(&self) {
         if let Some(socket) = self.socket() {
             socket.set_zero_linger().expect("an open socket");
@@ -136,16 +138,16 @@ impl AsyncWrite for Stream {
     }
 }
 
-/// Where clients of a server come in.
+/// The endpoint that a server's clients connect to.
 #[derive(Clone, Debug)]
-pub(crate) enum Door {
+pub(crate) enum Endpoint {
     Tcp(SocketAddr),
     Tls(SocketAddr),
     Memory(mpsc::UnboundedSender<DuplexStream>),
 }
 
-impl Door {
-    /// Serves an application to this run's kind of connections.
+impl Endpoint {
+    /// Serves an app on this run's kind of connections.
     pub(crate) async fn serve(app: Router) -> Self {
         if kind() == Kind::Memory {
             let (sender, incoming) = mpsc::unbounded_channel();
@@ -155,7 +157,9 @@ impl Door {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
         if kind() == Kind::Tls {
-            tokio::spawn(async move { socketio::serve(Encrypted { listener, handshakes: JoinSet::new() }, app).await });
+            tokio::spawn(
+                async move { socketio::serve(TlsListener { listener, handshakes: JoinSet::new() }, app).await },
+            );
             return Self::Tls(address);
         }
         tokio::spawn(async move { socketio::serve(listener, app).await });
@@ -171,7 +175,7 @@ impl Door {
                 Ok(Stream::Tls(Box::new(TLS.connector.connect(name, connect(*address).await?).await?)))
             }
             Self::Memory(sender) => {
-                let (ours, theirs) = duplex(MEMORY);
+                let (ours, theirs) = duplex(MEMORY_CAPACITY);
                 sender.send(theirs).map_err(|_| io::ErrorKind::ConnectionRefused)?;
                 Ok(Stream::Memory(ours))
             }
@@ -196,13 +200,13 @@ async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Many clients may come at once: each handshake is a task of its own.
-struct Encrypted {
+/// A TLS listener. Each handshake runs in its own task, so that many clients can connect at once.
+struct TlsListener {
     listener: TcpListener,
     handshakes: JoinSet<io::Result<(server::TlsStream<TcpStream>, SocketAddr)>>,
 }
 
-impl Listener for Encrypted {
+impl Listener for TlsListener {
     type Io = server::TlsStream<TcpStream>;
     type Addr = SocketAddr;
 
@@ -238,7 +242,7 @@ impl Listener for Memory {
     async fn accept(&mut self) -> (DuplexStream, ()) {
         match self.0.recv().await {
             Some(stream) => (stream, ()),
-            // The test has dropped its server, and nobody comes any more.
+            // The test has dropped its server, so no client connects any more.
             None => std::future::pending().await,
         }
     }

@@ -1,23 +1,25 @@
-// The chat's page: what the server says changes what the page knows (model.js), and that is drawn (view.js).
+// The chat's page: events from the server update the state (model.js), which is then drawn
+// (view.js).
 
 import { Connection, protocol } from './connection.js';
 import { Conversation, Presence } from './model.js';
 import { $, drawEntry, drawList, drawLog, drawMessage, enumerate, paintAvatar } from './view.js';
 
-// What survives a reload. With the key this tab gets its name back when its connection was lost.
+// The state that survives a reload. With the key, this tab gets its name back after a lost
+// connection.
 const session = { key: crypto.randomUUID(), rooms: ['lobby'], ...JSON.parse(sessionStorage.getItem('chat')) };
 const people = new Presence();
 const conversations = new Map();
 let connection;
 let current;
-// When the others in the room were last told that something is being written.
+// When the last `typing` event was sent.
 let lastTyped = 0;
 
 function remember(changes) {
   sessionStorage.setItem('chat', JSON.stringify(Object.assign(session, changes)));
 }
 
-// What the server says.
+// Handlers of the server's events.
 const events = {
   welcome({ name, people: names }) {
     remember({ name, entered: true });
@@ -28,22 +30,22 @@ const events = {
     draw();
   },
   arrived({ name }) {
-    people.heard(name, true);
+    people.update(name, true);
     draw();
   },
   left({ name }) {
-    people.heard(name, false);
-    for (const { here } of conversations.values()) here.heard(name, false);
+    people.update(name, false);
+    for (const { here } of conversations.values()) here.update(name, false);
     draw();
   },
   joined({ room, name }) {
     const conversation = find(true, room);
-    conversation.here.heard(name, true);
+    conversation.here.update(name, true);
     add(conversation, { text: `${name} joined`, isNote: true });
   },
   parted({ room, name }) {
     const conversation = find(true, room);
-    conversation.here.heard(name, false);
+    conversation.here.update(name, false);
     conversation.stopped(name);
     add(conversation, { text: `${name} left`, isNote: true });
   },
@@ -52,7 +54,7 @@ const events = {
     conversation.stopped(message.from);
     add(conversation, message);
   },
-  // That this returns is the answer by which the sender knows that the message was delivered.
+  // The message is acknowledged to its sender when this returns.
   told(message) {
     add(find(false, message.from), message);
   },
@@ -117,12 +119,12 @@ async function part(conversation) {
 async function send(conversation, text) {
   const { isRoom, name } = conversation;
   lastTyped = 0;
-  // The server says what is wrong with a text; one that is empty is not worth showing.
+  // The server validates the text. An empty message is not shown.
   const message = { from: session.name, text: text.trim(), mark: 'sending' };
   if (message.text) add(conversation, message);
   try {
-    const asked = isRoom ? connection.say({ room: name, text }) : connection.tell({ to: name, text });
-    Object.assign(message, await asked, { mark: isRoom ? 'sent' : 'delivered' });
+    const answer = isRoom ? connection.say({ room: name, text }) : connection.tell({ to: name, text });
+    Object.assign(message, await answer, { mark: isRoom ? 'sent' : 'delivered' });
   } catch (error) {
     if (!message.text) return complain(error);
     Object.assign(message, { mark: 'failed', problem: `not ${isRoom ? 'sent' : 'delivered'}: ${error.message}` });
@@ -168,7 +170,7 @@ function show(conversation) {
   draw();
 }
 
-// Rooms, then everyone who is there, then those who have gone but with whom one has talked.
+// Rooms, then everyone who is connected, then people who have left but have a conversation here.
 function listed() {
   const rooms = [...conversations.values()].filter(({ isRoom }) => isRoom);
   const names = new Set(people.names);

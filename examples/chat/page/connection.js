@@ -169,7 +169,7 @@ var Connection = class {
     this.#client.close();
     this.#ended("");
   }
-  // What the page asks for is asked for now, or not at all.
+  // Fails while disconnected: requests are not queued.
   get #connected() {
     if (!this.#isOpen) throw new Error("there is no connection");
     return this.#client;

@@ -1,11 +1,11 @@
-// What the page knows: who is there, and what was said.
+// The page's state: who is connected, and the messages.
 
-// How many messages of a conversation are kept.
+// The number of messages that are kept per conversation.
 const KEPT = 500;
-// How long somebody counts as typing after a sign of it.
+// How long somebody counts as typing after a `typing` event, in milliseconds.
 const TYPING = 4_000;
 
-// Who is there. What is heard while the list is on its way is newer than the list.
+// Who is connected. Events that arrive before the list are newer than the list.
 export class Presence {
   #here = new Map();
 
@@ -13,7 +13,7 @@ export class Presence {
     this.#here.clear();
   }
 
-  heard(name, isHere) {
+  update(name, isHere) {
     this.#here.set(name, isHere);
   }
 
@@ -30,7 +30,7 @@ export class Presence {
   }
 }
 
-// A room or a dialogue, with its messages in order of time.
+// A room or a dialogue, with its messages in chronological order.
 export class Conversation {
   here = new Presence();
   messages = [];
@@ -45,12 +45,12 @@ export class Conversation {
     this.key = Conversation.key(isRoom, name);
   }
 
-  // People may be called like a room, a `#` included.
+  // A person may have the same name as a room, even with the `#`.
   static key(isRoom, name) {
     return `${isRoom ? 'room' : 'person'} ${name}`;
   }
 
-  // Adds a message, unless it is known: in a room no two have the same time.
+  // Adds a message, unless it is there already: times are unique within a room.
   add(message) {
     if (this.isRoom && message.at && this.messages.some(({ at, isNote }) => at === message.at && !isNote)) return false;
     message.at ??= this.#lastTime;
@@ -60,7 +60,7 @@ export class Conversation {
     return true;
   }
 
-  // Messages that are still on their way come last.
+  // Messages that are being sent come last.
   sort() {
     const time = ({ at, mark }) => (mark === 'sending' ? Infinity : at);
     this.messages.sort((a, b) => time(a) - time(b) || 0);

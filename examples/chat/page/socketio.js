@@ -54,7 +54,7 @@ var Connection = class {
     this.#socket.off().disconnect();
     this.#ended("");
   }
-  // What the page asks for is asked for now, or not at all.
+  // Fails while disconnected: requests are not queued.
   get #connected() {
     if (!this.#socket.connected) throw new Error("there is no connection");
     return this.#socket.timeout(ANSWER_WITHIN);

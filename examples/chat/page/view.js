@@ -1,4 +1,4 @@
-// How it looks. Texts of users become text nodes, never HTML.
+// Draws the page. User texts become text nodes, never HTML.
 
 const MARKS = { sending: '·', sent: '✓', delivered: '✓✓', failed: '!' };
 
@@ -11,7 +11,7 @@ function element(tag, className, ...children) {
   return made;
 }
 
-// A circle with the first letter, in a colour of the name's own.
+// A circle with the first letter, in a colour derived from the name.
 export function paintAvatar(avatar, name) {
   let hash = 0;
   for (const char of name) hash = Math.imul(hash ^ char.codePointAt(0), 0x9e3779b1) >>> 0;
@@ -21,7 +21,7 @@ export function paintAvatar(avatar, name) {
   return avatar;
 }
 
-// The element of a message; called again, it is brought up to date.
+// Returns the element of a message, updated if it exists.
 export function drawMessage(message, me) {
   const { from, text, at, mark, problem, isNote } = message;
   message.element ??= element('li', '');
@@ -46,7 +46,7 @@ export function drawMessage(message, me) {
   return message.element;
 }
 
-// Puts the elements of a conversation's messages in order, moving only what is not in its place.
+// Shows a conversation's messages in order. Only elements in the wrong place are moved.
 export function drawLog(messages) {
   const log = $('log');
   const wasAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
@@ -61,7 +61,7 @@ export function drawLog(messages) {
   if (wasAtEnd || messages.at(-1)?.mark === 'sending') log.scrollTop = log.scrollHeight;
 }
 
-// One line of the lists at the side.
+// An entry of the lists in the sidebar.
 export function drawEntry({ label, person, isCurrent, isAway, unread, open }) {
   const button = element('button', 'entry');
   if (person !== undefined) button.append(paintAvatar(element('span', 'avatar'), person));
@@ -73,7 +73,7 @@ export function drawEntry({ label, person, isCurrent, isAway, unread, open }) {
   return element('li', '', button);
 }
 
-// Replaces a list, keeping the focus where it was.
+// Replaces a list's entries, and keeps the focus.
 export function drawList(list, entries) {
   const focused = [...list.children].findIndex((entry) => entry.contains(document.activeElement));
   list.replaceChildren(...entries);

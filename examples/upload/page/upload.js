@@ -1,6 +1,6 @@
-// Sends a file in chunks, the next one when the last one is answered.
+// Sends a file in chunks. The next chunk is sent when the previous one is acknowledged.
 
-// The client's own file, which the server has if npm has installed it.
+// The server serves this file if npm has installed it.
 const client = await import('/socket.io/socket.io.esm.min.js').catch(() => undefined);
 
 const ANSWER_WITHIN = 15_000;
@@ -8,7 +8,7 @@ const ANSWER_WITHIN = 15_000;
 const $ = (id) => document.getElementById(id);
 const socket = client?.io();
 
-// Sends an event and resolves to its answer.
+// Sends an event, and resolves to its answer.
 async function ask(event, ...args) {
   const answer = await socket.timeout(ANSWER_WITHIN).emitWithAck(event, ...args);
   if (answer.error) throw new Error(answer.error.message);
@@ -39,10 +39,10 @@ $('file').onchange = async () => {
   if (!file) return;
   $('file').disabled = true;
   $('progress').value = 0;
-  report(`${file.name} is on its way`);
+  report(`uploading ${file.name}…`);
   try {
     const { name, size, sha256 } = await upload(file);
-    if (sha256 !== (await checksum(file))) throw new Error('what has arrived is not what was sent');
+    if (sha256 !== (await checksum(file))) throw new Error('the checksum differs');
     report(`${name} has arrived, ${size} bytes\nSHA-256 ${sha256}`);
   } catch (error) {
     report(`${file.name} was not uploaded: ${error.message}`, true);

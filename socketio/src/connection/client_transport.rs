@@ -3,12 +3,12 @@
 use std::io;
 use std::task::{Context, Poll};
 
-use super::handle::ConnectionHandle;
-use super::outbox::{Batch, Load};
 use super::polling::Polling;
-use super::stream::Writer;
 use super::websocket::{Message, ReadBuffer, WebSocketTransport};
-use crate::event::disconnect::Disconnect;
+use crate::handle::outbox::{Batch, Load};
+use crate::handle::stream::Writer;
+use crate::hub::client::ConnectionHandle;
+use crate::session::disconnect::Disconnect;
 
 #[allow(clippy::large_enum_variant, reason = "nearly all connections have the large one")]
 pub(super) enum ClientTransport {

@@ -47,7 +47,8 @@ pub(crate) enum Progress {
     Waiting,
     /// The budget is used up.
     More,
-    Opened(Result<(), EventError>),
+    /// The application has decided about the socket.
+    Decided(Result<(), EventError>),
 }
 
 /// Whether what has been emitted is to be written before this event runs, or its own messages might find no room though
@@ -137,7 +138,7 @@ impl Executor {
         for _ in 0..BUDGET {
             match self.task.take() {
                 Some(Task::ConnectDecision(mut opening)) => match opening.as_mut().poll(context) {
-                    Poll::Ready(decision) => return Progress::Opened(decision),
+                    Poll::Ready(decision) => return Progress::Decided(decision),
                     Poll::Pending => {
                         self.task = Some(Task::ConnectDecision(opening));
                         return Progress::Waiting;

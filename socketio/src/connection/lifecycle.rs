@@ -6,13 +6,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::executor::ConnectDecision;
-use crate::event::disconnect::Disconnect;
 use crate::event::dispatch::{self, Spare, Start};
 use crate::event::error::EventError;
 use crate::event::handler::{Call, Lifecycle, call_async};
 use crate::event::incoming::{EventKind, Incoming};
 use crate::event::reply::Outcome;
 use crate::hub::socket::Socket;
+use crate::session::disconnect::Disconnect;
 
 /// A callback of the route, for each new socket.
 pub(crate) type OnOpen = Arc<dyn Fn(Socket) -> Option<BoxFuture<'static, ()>> + Send + Sync>;

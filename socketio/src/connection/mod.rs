@@ -1,114 +1,74 @@
-//! One client's connection: one task that reads, runs events, writes and keeps time.
+//! One client's connection: the task that drives its [session](crate::session).
 //!
-//! Each time the task wakes up it reads all that has arrived, runs what it can, and then writes once. The [`transport`] is
-//! the client's side of it: a [`websocket`], or [`polling`]. What is read becomes events in [`reading`], for Engine.IO
-//! clients by way of [`engineio`] and [`packets`]. Each of the client's sockets has a [`socket_entry`] with an [`executor`]; the
-//! [`handle`] is what all other tasks see. What they queue there for a client goes out at the end of their own [`flush_scope`], or
-//! when its task runs.
+//! Each time the task wakes up it reads all that has arrived, runs what it can, and then writes once. What it reads it hands to
+//! the session, which asks the [`driver`] for what is to be done about it. The [`client_transport`] is the client's side: a
+//! [`websocket`], or [`polling`]. Each of the client's sockets has a [`socket_entry`] with an [`executor`] for its events. The
+//! [handle](crate::handle) is what other tasks have of the connection. What they queue there for the client goes out at the end of their own
+//! [flush scope](crate::handle::flush_scope), or when the client's task runs.
 
 mod client_transport;
-pub(crate) mod end;
-mod ending;
-pub(crate) mod engineio;
+mod driver;
 pub(crate) mod executor;
-mod flush_scope;
-pub(crate) mod handle;
-pub(crate) mod heartbeat;
 pub(crate) mod lifecycle;
-pub(crate) mod outbox;
-mod packets;
-pub(crate) mod peer;
-pub(crate) mod polling;
+mod polling;
 mod read_buffer;
 mod reading;
-pub(crate) mod session;
+mod refusing;
 mod socket_entry;
-pub(crate) mod stream;
 mod timing;
 mod upgrading;
 pub(crate) mod websocket;
 
-use smallvec::SmallVec;
+use http::Extensions;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use tokio::time::{Instant, Sleep, sleep_until};
+use std::task::{Context, Poll, Waker};
+use tokio::time::Sleep;
 
-use crate::event::disconnect::{Disconnect, DisconnectReason};
-use crate::event::dispatch::{has_listener, unhandled};
-use crate::event::handler::Lifecycle;
+use crate::event::dispatch::unhandled;
 use crate::event::incoming::{EventKind, Incoming};
+use crate::handle::flush_scope::FlushScope;
+use crate::handle::request::Request;
 use crate::hub::Hub;
-use crate::hub::config::Config;
+use crate::hub::client::{Command, Peer};
 use crate::hub::connections::ConnectionPermit;
 use crate::hub::socket::Socket;
+use crate::session::disconnect::{Disconnect, DisconnectReason};
+use crate::session::engineio::Flavour;
+use crate::session::{Protocol, Session};
+use crate::wire::socketio::ConnectError;
 use client_transport::ClientTransport;
-use end::End;
-use engineio::Engine;
+use driver::Driver;
 use executor::Progress;
-use flush_scope::FlushScope;
-use handle::Command;
-use heartbeat::Heartbeat;
 use lifecycle::OnOpen;
-use peer::Peer;
 use polling::Polling;
 use socket_entry::SocketEntry;
-pub(crate) use timing::after;
+use timing::now;
+use upgrading::Probe;
 use websocket::WebSocketTransport;
 
 /// How often the task goes round before it lets others run.
 const ROUNDS: usize = 8;
 
+/// The task of one client.
 pub(crate) struct Connection {
+    session: Session<SocketEntry>,
+    io: Io,
+}
+
+/// What the session is driven with.
+struct Io {
     hub: Hub,
     peer: Arc<Peer>,
     transport: ClientTransport,
-    protocol: Protocol,
-    entries: SmallVec<[SocketEntry; 1]>,
-    heartbeat: Heartbeat,
-    phase: Phase,
-    /// Until when handlers may run, once the hub shuts down.
-    handlers_until: Option<Instant>,
-    /// How the connection is to end when they are done.
-    end_after: Option<Box<End>>,
-    _admission: ConnectionPermit,
-}
-
-/// What the client speaks.
-enum Protocol {
-    /// Envelopes, if texts can be events, and messages as they are.
-    Plain { envelopes: bool },
-    /// Engine.IO, bare or with Socket.IO inside.
-    Engine(Box<Engine>),
-}
-
-enum Phase {
-    Open,
-    /// What is queued still goes out, then the close frame.
-    Closing {
-        by: Instant,
-        code: u16,
-        reason: String,
-    },
-    /// The close frame is on its way, or the client's answer to it.
-    Lingering {
-        by: Instant,
-        how: Linger,
-    },
-    Closed,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Linger {
-    /// This side has sent a close frame and waits for the client's.
-    Expecting,
-    /// The client has sent a close frame; the answer is to be written.
-    Answering,
-    /// The client broke the protocol: whatever else it sends means nothing. The close frame is to be written.
-    Rejecting,
-    /// It is written, and the client is to close its side.
-    Discarding,
+    /// What axum layers had set on the request that an Engine.IO session began with.
+    extensions: Extensions,
+    /// The request of the WebSocket that a client has gone over to.
+    request: Option<Arc<Request>>,
+    /// A WebSocket that a polling client tries.
+    probe: Option<Box<Probe>>,
+    _permit: ConnectionPermit,
 }
 
 impl Connection {
@@ -118,11 +78,11 @@ impl Connection {
         socket: Socket,
         envelopes: bool,
         on_open: Option<&OnOpen>,
-        place: ConnectionPermit,
+        permit: ConnectionPermit,
     ) -> Self {
         let (hub, peer) = (socket.hub().clone(), Arc::clone(socket.peer()));
-        let mut connection =
-            Self::new(hub, peer, ClientTransport::WebSocket(websocket), Protocol::Plain { envelopes }, place);
+        let transport = ClientTransport::WebSocket(websocket);
+        let mut connection = Self::new(hub, peer, transport, Protocol::Plain { envelopes }, Extensions::new(), permit);
         connection.add_socket(socket, on_open);
         connection
     }
@@ -132,12 +92,14 @@ impl Connection {
         hub: Hub,
         peer: Arc<Peer>,
         websocket: Option<WebSocketTransport>,
-        engine: Engine,
-        place: ConnectionPermit,
+        flavour: Flavour,
+        extensions: Extensions,
+        permit: ConnectionPermit,
     ) -> Self {
         let transport =
             websocket.map_or_else(|| ClientTransport::Polling(Box::<Polling>::default()), ClientTransport::WebSocket);
-        Self::new(hub, peer, transport, Protocol::Engine(Box::new(engine)), place)
+        let protocol = Protocol::engine_io(flavour, &peer.encoding);
+        Self::new(hub, peer, transport, protocol, extensions, permit)
     }
 
     fn new(
@@ -145,37 +107,20 @@ impl Connection {
         peer: Arc<Peer>,
         mut transport: ClientTransport,
         protocol: Protocol,
+        extensions: Extensions,
         permit: ConnectionPermit,
     ) -> Self {
         peer.handle.write_with(transport.take_writer());
-        let config = hub.config();
-        let heartbeat = Heartbeat::new(config.ping_interval, config.ping_timeout, Instant::now());
-        Self {
-            hub,
-            peer,
-            transport,
-            protocol,
-            entries: SmallVec::new(),
-            heartbeat,
-            phase: Phase::Open,
-            handlers_until: None,
-            end_after: None,
-            _admission: permit,
-        }
+        let polls = transport.polling().is_some();
+        let session = Session::new(protocol, polls, Arc::clone(hub.limits()), now());
+        Self { session, io: Io { hub, peer, transport, extensions, request: None, probe: None, _permit: permit } }
     }
 
-    /// Gives a new socket its place, and lets the application decide whether it is accepted.
+    /// Adds the socket that a connection begins with.
     pub(crate) fn add_socket(&mut self, socket: Socket, on_open: Option<&OnOpen>) {
-        let mut entry = SocketEntry::new(socket, after(Instant::now(), self.config().connect_timeout));
-        let opening = lifecycle::opening(&entry.socket, on_open);
-        let is_accepted = opening.is_none();
-        if let Some(opening) = opening {
-            entry.executor.open(opening);
-        }
-        self.entries.push(entry);
-        if is_accepted {
-            self.accept(self.entries.len() - 1);
-        }
+        let opened = SocketEntry::open(socket, on_open);
+        let mut context = Context::from_waker(Waker::noop());
+        self.session.add(opened, &mut Driver { io: &mut self.io, context: &mut context });
     }
 
     /// Runs the connection to its end.
@@ -185,38 +130,36 @@ impl Connection {
     )]
     pub(crate) fn run(mut self) -> impl Future<Output = ()> + Send {
         async move {
-            let mut timer = pin!(sleep_until(self.deadline()));
+            let mut timer = pin!(self.timer());
             poll_fn(|context| self.poll(context, timer.as_mut())).await;
         }
     }
 
-    fn config(&self) -> &Config {
-        self.hub.config()
-    }
-
     fn poll(&mut self, context: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<()> {
-        let _turn = FlushScope::begin();
+        let _scope = FlushScope::begin();
         for _ in 0..ROUNDS {
             self.keep_exact_time(context);
             self.run_commands(context);
-            self.end_if_done();
+            if self.is_drained() {
+                self.session.drained(&mut Driver { io: &mut self.io, context });
+            }
             let mut more = self.run_events(context);
             more |= self.read(context);
             self.write(context);
-            if self.transport.take_alive() {
-                self.heartbeat.received();
+            if self.io.transport.take_alive() {
+                self.session.is_alive();
             }
             more |= self.keep_time(context, timer.as_mut());
-            if matches!(self.phase, Phase::Closed) && self.entries.iter().all(|entry| entry.executor.is_finished()) {
-                if !self.peer.handle.has_commands() {
+            if self.session.is_closed() && self.session.sockets().all(|entry| entry.executor.is_finished()) {
+                if !self.io.peer.handle.has_commands() {
                     return Poll::Ready(());
                 }
                 // The last handlers have failed, and somebody wants to know.
                 more = true;
             }
-            more |= self.is_done() || self.entries.iter().any(|entry| entry.executor.is_ready());
-            let (in_flight, can_take) = (self.transport.load(), self.transport.can_take());
-            if !more && self.peer.handle.sleep(context.waker(), in_flight, can_take) {
+            more |= self.is_drained() || self.session.sockets().any(|entry| entry.executor.is_ready());
+            let (in_flight, can_take) = (self.io.transport.load(), self.io.transport.can_take());
+            if !more && self.io.peer.handle.sleep(context.waker(), in_flight, can_take) {
                 return Poll::Pending;
             }
         }
@@ -224,32 +167,34 @@ impl Connection {
         Poll::Pending
     }
 
-    fn is_open(&self) -> bool {
-        matches!(self.phase, Phase::Open)
-    }
-
-    fn place_of(&self, socket: &Socket) -> Option<usize> {
-        self.entries.iter().position(|entry| entry.socket == *socket)
+    /// Whether the handlers have ended that a shutdown waits for.
+    fn is_drained(&self) -> bool {
+        self.session.is_draining() && self.session.sockets().all(|entry| entry.executor.is_idle())
     }
 
     fn run_commands(&mut self, context: &mut Context<'_>) {
-        for commands in self.peer.handle.take_commands() {
-            match commands {
-                Command::Run(socket, kind) if self.is_open() || matches!(kind, EventKind::Error(_)) => {
-                    let entry = self.place_of(&socket);
+        for command in self.io.peer.handle.take_commands() {
+            let position = |socket: &Socket| self.session.sockets().position(|entry| entry.socket == *socket);
+            match command {
+                Command::Run(socket, kind) if self.session.is_open() || matches!(kind, EventKind::Error(_)) => {
+                    let at = position(&socket);
                     let incoming = Incoming::new(socket, kind);
-                    match entry {
-                        Some(entry) => self.entries[entry].executor.submit(incoming, context),
+                    match at.and_then(|at| self.session.socket_mut(at)) {
+                        Some(entry) => entry.executor.submit(incoming, context),
                         // A socket that has left does not hear of it any more.
                         None => unhandled(&incoming),
                     }
                 }
                 Command::Run(..) => {}
-                Command::Write(batch) => self.transport.go_on(*batch),
-                Command::Leave(socket, disconnect) => self.leave(&socket, disconnect),
+                Command::Write(batch) => self.io.transport.go_on(*batch),
+                Command::Leave(socket, disconnect) => {
+                    if let Some(at) = position(&socket) {
+                        self.session.leave(at, &disconnect, &mut Driver { io: &mut self.io, context });
+                    }
+                }
                 Command::PollRequest(request) => self.poll_request(request, context),
-                Command::Probe(websocket, request) => self.probe(websocket, request, context),
-                Command::End(end) => self.end(end),
+                Command::Probe(stream) => self.probe(*stream, context),
+                Command::End(end) => self.session.end(end, &mut Driver { io: &mut self.io, context }),
             }
         }
     }
@@ -257,21 +202,28 @@ impl Connection {
     fn run_events(&mut self, context: &mut Context<'_>) -> bool {
         let mut more = false;
         let mut at = 0;
-        while at < self.entries.len() {
-            match self.entries[at].executor.poll(context) {
+        while let Some(entry) = self.session.socket_mut(at) {
+            match entry.executor.poll(context) {
                 Progress::Waiting => {}
                 Progress::More => more = true,
-                Progress::Opened(decision) => {
+                Progress::Decided(decision) => {
                     more = true;
+                    let driver = &mut Driver { io: &mut self.io, context };
                     match decision {
-                        Ok(()) => self.accept(at),
-                        Err(refusal) => self.refuse(at, &refusal),
+                        Ok(()) => self.session.accept(at, driver),
+                        Err(error) => {
+                            tracing::debug!(socket = %entry.socket.id(), refusal = %error, "connection refused");
+                            let error = ConnectError { message: error.message(), data: error.data() };
+                            self.session.refuse(at, &error, driver);
+                        }
                     }
                 }
             }
-            // Where the connection outlives its sockets, their places become free.
-            if self.entries[at].executor.is_finished() && self.is_open() && !self.peer.handle.has_commands() {
-                self.entries.remove(at);
+            let is_finished = self.session.socket_mut(at).is_some_and(|entry| entry.executor.is_finished());
+            // A connection that goes on has no use for sockets that have ended.
+            if is_finished && self.session.is_open() && !self.io.peer.handle.has_commands() {
+                let (entry, disconnect) = self.session.remove(at);
+                entry.forget(disconnect);
             } else {
                 at += 1;
             }
@@ -279,63 +231,43 @@ impl Connection {
         more
     }
 
-    fn accept(&mut self, entry: usize) {
-        let entry = &mut self.entries[entry];
-        entry.open_by = None;
-        entry.socket.accepted();
-        if let Protocol::Engine(engine) = &mut self.protocol {
-            engine.join_by = None;
-        }
-        tracing::debug!(socket = %entry.socket.id(), namespace = entry.socket.namespace(), "connected");
-        if has_listener(&entry.socket, Lifecycle::Connect) {
-            entry.executor.submit_first(Incoming::new(entry.socket.clone(), EventKind::Connect));
-        }
-        if let Some(disconnect) = entry.leave.take() {
-            let socket = entry.socket.clone();
-            self.leave(&socket, *disconnect);
-        }
-    }
-
     fn write(&mut self, context: &mut Context<'_>) {
-        loop {
-            if matches!(self.phase, Phase::Closed) {
-                return;
-            }
-            let is_opening = self.entries.iter().any(|entry| entry.executor.is_opening());
-            let last = matches!(self.phase, Phase::Closing { .. }) && !is_opening;
-            match self.transport.poll_write(context, &self.peer.handle, last) {
+        while !self.session.is_closed() {
+            let is_last = self.session.is_last();
+            match self.io.transport.poll_write(context, &self.io.peer.handle, is_last) {
                 Poll::Pending => return,
-                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Ok(())) => {
+                    if !self.session.written(&mut Driver { io: &mut self.io, context }) {
+                        return;
+                    }
+                }
                 Poll::Ready(Err(error)) => {
                     let cause = Disconnect::new(DisconnectReason::TransportError).with_message(error.to_string());
-                    return self.broken(cause, context);
+                    return self.session.broken(cause, &mut Driver { io: &mut self.io, context });
                 }
-            }
-            match (&self.phase, &mut self.transport) {
-                // Everything that was queued has gone out, but what is held back must not.
-                (Phase::Closing { .. }, _) if is_opening => return,
-                (Phase::Closing { .. }, ClientTransport::Polling(_)) => return self.close(context),
-                (Phase::Closing { by, code, reason }, ClientTransport::WebSocket(websocket)) => {
-                    let (by, code) = (*by, *code);
-                    websocket.close(code, reason);
-                    self.phase = Phase::Lingering { by, how: Linger::Expecting };
-                }
-                (Phase::Lingering { how: Linger::Answering, .. }, _) => return self.close(context),
-                (Phase::Lingering { by, how: Linger::Rejecting }, ClientTransport::WebSocket(websocket)) => {
-                    self.phase = Phase::Lingering { by: *by, how: Linger::Discarding };
-                    return websocket.finish(context);
-                }
-                _ => return,
             }
         }
+    }
+}
+
+impl Io {
+    /// Lets requests find the session no more, nor a WebSocket that was being tried go on.
+    fn forget_session(&mut self) {
+        if let Some(session) = &self.peer.session {
+            session.forget();
+        }
+        self.probe = None;
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
         // Whoever has not heard of the end hears of it while the handle still takes what they have to say.
-        self.entries.clear();
-        self.peer.handle.abandon();
-        self.forget_session();
+        while self.session.len() > 0 {
+            let (entry, disconnect) = self.session.remove(0);
+            entry.forget(disconnect);
+        }
+        self.io.peer.handle.abandon();
+        self.io.forget_session();
     }
 }

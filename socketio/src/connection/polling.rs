@@ -1,6 +1,6 @@
 //! HTTP long-polling: the client's GET takes what waits for it, its POSTs bring what it sends.
 //!
-//! The requests are answered by tasks of their own, which hand them over through the [handle](super::handle) and wait.
+//! The requests are answered by tasks of their own, which hand them over through the [handle](crate::handle) and wait.
 
 use bytes::Bytes;
 use std::io;
@@ -8,32 +8,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 
-use super::handle::ConnectionHandle;
-use super::outbox::{Batch, Load};
 use super::websocket::Message;
-use crate::event::disconnect::{Disconnect, DisconnectReason};
-use crate::hub::socket::handshake::Request;
-use crate::wire::engineio::{self, Body};
-
-/// A request that has come in.
-#[derive(Debug)]
-pub(crate) enum PollRequest {
-    /// A GET. The body of its answer; `None` if it is one too many.
-    Poll(oneshot::Sender<Option<Bytes>>),
-    /// A POST. Whether all of it was understood.
-    Post(Post),
-    /// One that was cut, or came while another of its kind was under way.
-    Broken(&'static str),
-}
-
-/// What a POST brings.
-#[derive(Debug)]
-pub(crate) struct Post {
-    pub(crate) body: Body,
-    /// The request itself, for who wants to know its headers.
-    pub(crate) request: Arc<Request>,
-    pub(crate) done: oneshot::Sender<bool>,
-}
+use crate::handle::outbox::{Batch, Load};
+use crate::handle::poll_request::{PollRequest, Post};
+use crate::handle::request::Request;
+use crate::hub::client::ConnectionHandle;
+use crate::session::disconnect::{Disconnect, DisconnectReason};
+use crate::wire::engineio;
 
 pub(super) struct Polling {
     poll: Option<oneshot::Sender<Option<Bytes>>>,

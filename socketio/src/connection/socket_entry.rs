@@ -1,53 +1,44 @@
-//! [`SocketEntry`]: one socket of a connection, with the events that run for it.
+//! [`SocketEntry`]: what a connection keeps of one of its sockets.
 //!
 //! A plain WebSocket client has one entry for as long as it is connected, a Socket.IO client one for each namespace that it
 //! has connected to.
 
-use tokio::time::Instant;
-
 use super::executor::Executor;
-use super::lifecycle;
-use crate::event::disconnect::Disconnect;
+use super::lifecycle::{self, OnOpen};
 use crate::hub::socket::Socket;
+use crate::session::disconnect::{Disconnect, DisconnectReason};
+use crate::session::{InNamespace, Opened};
 
-pub(super) struct SocketEntry {
+/// A socket, with the executor of its events.
+pub(crate) struct SocketEntry {
     pub(super) socket: Socket,
     pub(super) executor: Executor,
-    /// Until when the socket is to be accepted.
-    pub(super) open_by: Option<Instant>,
-    /// How the socket is to leave as soon as it is accepted.
-    pub(super) leave: Option<Box<Disconnect>>,
-    /// How it ended, once it has: for a task that is dropped before everybody could be told.
-    ended: Option<Box<Disconnect>>,
 }
 
 impl SocketEntry {
-    pub(super) fn new(socket: Socket, open_by: Instant) -> Self {
-        Self { socket, executor: Executor::default(), open_by: Some(open_by), leave: None, ended: None }
-    }
-
-    /// Sets off what the socket's end brings about, behind the events that run. Only the first end counts.
-    pub(super) fn conclude(&mut self, disconnect: &Disconnect, on_purpose: bool) {
-        if self.ended.is_some() {
-            return;
+    /// A new socket, and what decides whether it is accepted.
+    pub(super) fn open(socket: Socket, on_open: Option<&OnOpen>) -> Opened<Self> {
+        let decision = lifecycle::opening(&socket, on_open);
+        let mut entry = Self { socket, executor: Executor::default() };
+        match decision {
+            None => Opened::Accepted(entry),
+            Some(decision) => {
+                entry.executor.open(decision);
+                Opened::Undecided(entry)
+            }
         }
-        self.socket.leaving();
-        self.socket.tell_waiting();
-        self.ended = Some(Box::new(disconnect.clone()));
-        self.executor.finish_with(lifecycle::farewell(self.socket.clone(), disconnect.clone(), on_purpose));
     }
 
-    /// Whether the socket has begun to end.
-    pub(super) fn is_concluded(&self) -> bool {
-        self.ended.is_some()
+    /// Lets go of a socket that has ended, or whose task is dropped before everybody could be told.
+    pub(super) fn forget(self, disconnect: Option<Disconnect>) {
+        let disconnect = disconnect.unwrap_or_else(|| Disconnect::new(DisconnectReason::Aborted));
+        lifecycle::abandoned(&self.socket, &disconnect);
+        self.socket.forget_listeners();
     }
 }
 
-impl Drop for SocketEntry {
-    fn drop(&mut self) {
-        let aborted = || Disconnect::new(crate::event::disconnect::DisconnectReason::Aborted);
-        let ended = self.ended.take().map_or_else(aborted, |ended| *ended);
-        lifecycle::abandoned(&self.socket, &ended);
-        self.socket.forget_listeners();
+impl InNamespace for SocketEntry {
+    fn namespace(&self) -> &str {
+        self.socket.namespace()
     }
 }

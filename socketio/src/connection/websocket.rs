@@ -10,11 +10,11 @@ pub(crate) use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::error::Error;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
-use super::handle::ConnectionHandle;
-use super::outbox::{Batch, Load};
 pub(crate) use super::read_buffer::ReadBuffer;
-use super::stream::{Stream, Writer};
-use crate::event::disconnect::{Disconnect, DisconnectReason};
+use crate::handle::outbox::{Batch, Load};
+use crate::handle::stream::{Stream, Writer};
+use crate::hub::client::ConnectionHandle;
+use crate::session::disconnect::{Disconnect, DisconnectReason};
 use crate::wire::frame::{Opcode, control};
 use crate::wire::message_reader::Reader;
 
@@ -283,8 +283,8 @@ fn cause(error: &Error) -> Disconnect {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connection::outbox::Bounds;
-    use crate::hub::config::OverflowPolicy;
+    use crate::handle::OverflowPolicy;
+    use crate::session::limits::Bounds;
     use crate::wire::frame::{FrameWriter, Opcode};
     use parking_lot::Mutex;
     use std::pin::Pin;

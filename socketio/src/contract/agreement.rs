@@ -2,19 +2,22 @@
 
 use super::description::{Description, NamespaceDescription, Received};
 use crate::event::handler::{Handler, Key};
-use crate::hub::build::BuildError;
+use crate::hub::build::report;
+use crate::hub::build_error::BuildProblem;
 
-/// Compares the contracts with the hub's namespaces and the handlers in each. Without a contract there is nothing to compare.
+/// Compares the handlers in each namespace of the hub with the contracts. Without a contract there
+/// is nothing to compare.
 pub(crate) fn check<'a>(
     contracts: &[Description],
     hub: impl Iterator<Item = (&'a str, Vec<&'static Handler>)> + Clone,
-) -> Result<(), BuildError> {
+    problems: &mut Vec<BuildProblem>,
+) {
     if contracts.is_empty() {
-        return Ok(());
+        return;
     }
     for (path, handlers) in hub.clone() {
         for handler in handlers {
-            check_handler(contracts, path, handler)?;
+            check_handler(contracts, path, handler, problems);
         }
     }
     for namespace in namespaces(contracts) {
@@ -23,29 +26,30 @@ pub(crate) fn check<'a>(
                 path == namespace.path && handlers.iter().any(|handler| handler.key == Key::Name(event.name))
             });
             if !is_handled {
-                return Err(BuildError::NotHandled { event: event.name, namespace: namespace.path.to_owned() });
+                let problem = BuildProblem::NotHandled { event: event.name, namespace: namespace.path.to_owned() };
+                report(problem, problems);
             }
         }
     }
-    Ok(())
 }
 
-fn check_handler(contracts: &[Description], path: &str, handler: &Handler) -> Result<(), BuildError> {
-    let Key::Name(event) = handler.key else { return Ok(()) };
+fn check_handler(contracts: &[Description], path: &str, handler: &Handler, problems: &mut Vec<BuildProblem>) {
+    let Key::Name(event) = handler.key else { return };
     let namespace = path.to_owned();
     // The same event may be in several contracts, and each of them holds.
     let mut described = find(contracts, path, event).peekable();
     if described.peek().is_none() {
-        return Err(BuildError::NotInContract { event, namespace, handler: handler.source.path() });
+        report(BuildProblem::NotInContract { event, namespace, handler: handler.source.path() }, problems);
+        return;
     }
-    match described.find(|described| described.source != handler.source) {
-        Some(other) => Err(BuildError::OtherHandler {
+    for other in described.filter(|described| described.source != handler.source) {
+        let problem = BuildProblem::OtherHandler {
             event,
-            namespace,
+            namespace: namespace.clone(),
             handler: handler.source.path(),
             described: other.source.path(),
-        }),
-        None => Ok(()),
+        };
+        report(problem, problems);
     }
 }
 

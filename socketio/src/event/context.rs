@@ -6,12 +6,14 @@ use std::ops::Deref;
 
 use super::argument::{Argument, Arguments, LifecycleArgument};
 use super::decode::Remaining;
-use super::disconnect::Disconnect;
+use super::depth;
 use super::error::{EventError, PayloadError};
 use super::incoming::EventKind;
 use super::marker;
 use crate::contract::DescribedArguments;
 use crate::hub::socket::handshake::Handshake;
+use crate::session::disconnect::Disconnect;
+use crate::session::limits::MAX_DEPTH;
 use crate::wire::binary::Attachments;
 use crate::wire::envelope::ArgumentText;
 use crate::wire::scan::Scanner;
@@ -51,11 +53,18 @@ impl<'a> Argument<'a> for EventName<'a> {
 pub struct RawArgs<'a> {
     args: ArgumentText<'a>,
     attachments: Option<&'a Attachments>,
+    /// Whether they did not come from a client: those are scanned as they are received.
+    is_unscanned: bool,
 }
 
 impl<'a> RawArgs<'a> {
     pub(crate) fn new(args: ArgumentText<'a>, attachments: Option<&'a Attachments>) -> Self {
-        Self { args, attachments }
+        Self { args, attachments, is_unscanned: false }
+    }
+
+    /// Arguments that this side has written: they are scanned before they are decoded.
+    pub(crate) fn unscanned(args: ArgumentText<'a>, attachments: Option<&'a Attachments>) -> Self {
+        Self { args, attachments, is_unscanned: true }
     }
 
     /// The arguments' JSON text, comma separated, without brackets; empty if there are none. Where a Socket.IO client has
@@ -83,8 +92,12 @@ impl<'a> RawArgs<'a> {
         Self { args: ArgumentText::Many(rest), ..self }
     }
 
-    pub(crate) fn remaining(&self) -> Remaining<'a> {
-        Remaining::new(self.args).with_attachments(self.attachments)
+    /// What they are decoded from.
+    pub(crate) fn remaining(&self) -> Result<Remaining<'a>, PayloadError> {
+        if self.is_unscanned {
+            depth::check(self.args, MAX_DEPTH)?;
+        }
+        Ok(Remaining::new(self.args).with_attachments(self.attachments))
     }
 
     /// Decodes the first argument.
@@ -93,7 +106,7 @@ impl<'a> RawArgs<'a> {
     ///
     /// It is missing, or not what `T` is decoded from.
     pub fn first<T: Deserialize<'a>>(&self) -> Result<T, PayloadError> {
-        self.remaining().next()
+        self.remaining()?.next()
     }
 
     /// Decodes all arguments, each as a `T`.
@@ -102,7 +115,7 @@ impl<'a> RawArgs<'a> {
     ///
     /// One of them is not what `T` is decoded from.
     pub fn all<T: Deserialize<'a>>(&self) -> Result<Vec<T>, PayloadError> {
-        let mut remaining = self.remaining();
+        let mut remaining = self.remaining()?;
         let mut all = Vec::new();
         while !remaining.is_empty() {
             all.push(remaining.next()?);
@@ -169,6 +182,34 @@ pub enum Frame<'a> {
     Text(&'a str),
     /// A binary message, or a control frame's payload.
     Binary(&'a Bytes),
+}
+
+impl<'a> Frame<'a> {
+    /// Decodes JSON, of a binary message as well, as [`from_json`](crate::from_json) does.
+    ///
+    /// ```
+    /// use socketio::{Frame, PayloadError, event};
+    ///
+    /// #[event(message)]
+    /// fn message(frame: Frame<'_>) -> Result<(), PayloadError> {
+    ///     let (x, y): (i32, i32) = frame.json()?;
+    ///     println!("moved to {x}, {y}");
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// It is not what `T` is decoded from, is nested more than 127 levels deep, or has a reserved key.
+    pub fn json<T: Deserialize<'a>>(&self) -> Result<T, PayloadError> {
+        match *self {
+            Self::Text(text) => depth::from_json(text),
+            Self::Binary(bytes) => match std::str::from_utf8(bytes) {
+                Ok(text) => depth::from_json(text),
+                Err(_) => Err(PayloadError::new(0, "invalid UTF-8")),
+            },
+        }
+    }
 }
 
 // The parameters that lifecycle events have of their own. Handlers are found by what happened, so it is always the right one

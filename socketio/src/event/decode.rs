@@ -96,7 +96,7 @@ fn explain<'a, T: Deserialize<'a>>(text: &'a str) -> (Option<String>, String) {
 
 /// serde's message, without positions, which mean nothing to a client, and without the names of Rust types, which are
 /// none of its business.
-fn describe(error: &serde_json::Error) -> String {
+pub(super) fn describe(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let message = message.rsplit_once(" at line ").map_or(&*message, |(message, _)| message);
     if message.starts_with("data did not match any variant of untagged enum ") {

@@ -11,12 +11,13 @@ use tokio_util::sync::ReusableBoxFuture;
 
 use super::error::{EventError, shortened};
 use super::handler::{AsyncCall, Call, Handler, Lifecycle, call_async};
-use super::incoming::{EventKind, Incoming, ReceivedEvent};
+use super::incoming::{EventKind, Incoming};
 use super::listener::{List, Listener};
 use super::middleware;
 use super::reply::Outcome;
 use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::socket::Socket;
+use crate::session::event::ReceivedEvent;
 
 /// An event that could not be finished at once.
 pub(crate) struct Running {

@@ -10,10 +10,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::event::disconnect::Disconnect;
 use crate::hub::selection::EmitError;
 use crate::hub::socket::SocketId;
 use crate::hub::socket::requests::AckError;
+use crate::session::disconnect::Disconnect;
+use crate::session::limits::too_deep;
 
 /// The codes of errors that any event can be answered with.
 pub(crate) const FRAMEWORK_CODES: [&str; 6] =
@@ -28,7 +29,7 @@ pub(crate) const FRAMEWORK_CODES: [&str; 6] =
 ///
 /// | code | when |
 /// | --- | --- |
-/// | `invalid_payload` | an argument is missing, is not what the handler takes or breaks a rule; `path` is the offending field; where several break one, `data` is all of them: `[{"path": …, "message": …}, …]` |
+/// | `invalid_payload` | an argument is missing, is not what the handler takes, breaks a rule, is nested too deeply or has a [reserved key](crate::from_json); `path` is the offending field; where several break one, `data` is all of them: `[{"path": …, "message": …}, …]` |
 /// | `unknown_event` | nobody handles an event of that name |
 /// | `reserved_event` | the name is one that clients can't send |
 /// | `rate_limited` | the client sends too many events; `data` is `{"retry_after_ms": …}` |
@@ -142,7 +143,7 @@ impl EventError {
         Self::new("internal", "internal error")
     }
 
-    /// The error that a client answered with: its JSON text, in the form in which clients are told errors. Of any other form it is
+    /// The error that a client answered with: its JSON text, which has been scanned, in the form in which clients are told errors. Of any other form it is
     /// an error without a code of its own.
     pub(crate) fn from_client(json: &str) -> Self {
         match serde_json::from_str(json) {
@@ -340,8 +341,9 @@ impl PayloadError {
         Self { argument, path: None, message: message.into(), others: Vec::new() }
     }
 
-    pub(crate) fn too_deep() -> Self {
-        Self::new(0, "nested too deeply")
+    /// A payload that no decoder is given: it is nested too deeply, or an object in it has a reserved key.
+    pub(crate) fn too_deep(depth: usize) -> Self {
+        Self::new(0, too_deep(depth))
     }
 
     /// Which argument it is, counted from 0.

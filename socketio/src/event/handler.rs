@@ -70,7 +70,7 @@ impl PartialEq for Source {
 
 /// What a handler is registered for.
 #[doc(hidden)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Key {
     Name(&'static str),
     Lifecycle(Lifecycle),
@@ -101,7 +101,7 @@ impl Key {
 
 /// The events that the framework itself brings about.
 #[doc(hidden)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Lifecycle {
     Connect,
     Message,
@@ -141,15 +141,6 @@ impl Lifecycle {
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|lifecycle| lifecycle.as_str() == name)
     }
-}
-
-/// Names that clients can't send: Socket.IO's reserved ones.
-pub(crate) const RESERVED: [&str; 6] =
-    ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
-
-/// Whether clients are forbidden to send an event of this name.
-pub(crate) fn is_reserved(name: &str) -> bool {
-    RESERVED.contains(&name)
 }
 
 /// How a handler is called. An async one fails at once where the event is not what it takes, and borrows the event until it is done.

@@ -2,20 +2,19 @@
 
 use bytes::Bytes;
 use std::any::Any;
-use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::ack::{Ack, AckState};
 use super::context::Frame;
-use super::disconnect::Disconnect;
 use super::dispatch::has_listener;
 use super::error::EventError;
 use super::handler::Lifecycle;
 use super::reply::Outcome;
+use crate::handle::request::Request;
 use crate::hub::socket::Socket;
-use crate::hub::socket::handshake::Request;
+use crate::session::disconnect::Disconnect;
+use crate::session::event::{RawMessage, ReceivedEvent};
 use crate::wire::binary::Attachments;
 use crate::wire::envelope::ArgumentText;
 use crate::wire::payload::Payload;
@@ -45,7 +44,7 @@ pub(crate) enum EventKind {
     Event(ReceivedEvent),
     /// A raw message. `is_event`: it is an envelope of an event named `message` as well, and listeners hear that one.
     Message {
-        message: Message,
+        message: RawMessage,
         is_event: bool,
     },
     Ping(Bytes),
@@ -58,17 +57,17 @@ pub(crate) enum EventKind {
 }
 
 impl EventKind {
-    /// A text that is no event.
-    pub(crate) fn text_message(text: Utf8Bytes) -> Self {
-        Self::Message { message: Message::Text(text), is_event: false }
+    /// A message that is no event by name.
+    pub(crate) fn message(message: RawMessage) -> Self {
+        Self::Message { message, is_event: false }
     }
 
     /// The message that it came in.
     fn received(&self) -> Option<Bytes> {
         match self {
-            Self::Event(event) => Some(event.text.clone().into()),
-            Self::Message { message: Message::Text(text), .. } => Some(text.clone().into()),
-            Self::Message { message: Message::Binary(bytes), .. } | Self::Ping(bytes) | Self::Pong(bytes) => {
+            Self::Event(event) => Some(event.text().clone().into()),
+            Self::Message { message: RawMessage::Text(text), .. } => Some(text.clone().into()),
+            Self::Message { message: RawMessage::Binary(bytes), .. } | Self::Ping(bytes) | Self::Pong(bytes) => {
                 Some(bytes.clone())
             }
             _ => None,
@@ -95,10 +94,10 @@ impl EventKind {
         match self {
             Self::Event(event) => {
                 let attachments = event.attachments.iter().flat_map(|attachments| attachments.iter());
-                event.text.len() + attachments.map(Bytes::len).sum::<usize>()
+                event.text().len() + attachments.map(Bytes::len).sum::<usize>()
             }
-            Self::Message { message: Message::Text(text), .. } => text.len(),
-            Self::Message { message: Message::Binary(bytes), .. } | Self::Ping(bytes) | Self::Pong(bytes) => {
+            Self::Message { message: RawMessage::Text(text), .. } => text.len(),
+            Self::Message { message: RawMessage::Binary(bytes), .. } | Self::Ping(bytes) | Self::Pong(bytes) => {
                 bytes.len()
             }
             Self::Error(error) => error.received().map_or(0, Bytes::len),
@@ -107,136 +106,13 @@ impl EventKind {
     }
 }
 
-/// A raw message.
-#[derive(Clone, Debug)]
-pub(crate) enum Message {
-    Text(Utf8Bytes),
-    Binary(Bytes),
-}
-
-impl Message {
+impl RawMessage {
     pub(crate) fn frame(&self) -> Frame<'_> {
         match self {
             Self::Text(text) => Frame::Text(text),
             Self::Binary(bytes) => Frame::Binary(bytes),
         }
     }
-}
-
-/// An event by name: the text it came in, and where its parts stand there.
-#[derive(Clone, Debug)]
-pub(crate) struct ReceivedEvent {
-    text: Utf8Bytes,
-    name: Name,
-    args: Place,
-    /// The JSON text of the id to answer under.
-    id: Option<Range<usize>>,
-    /// Whether a client sent it; otherwise the server fired it.
-    pub(crate) from_client: bool,
-    /// Whether the text that it came in is still to be heard as a raw message.
-    is_message: bool,
-    /// The binary data that came with it, apart from the text.
-    attachments: Option<Attachments>,
-}
-
-#[derive(Clone, Debug)]
-enum Name {
-    In(Range<usize>),
-    Apart(Arc<str>),
-}
-
-#[derive(Clone, Debug)]
-enum Place {
-    One(Range<usize>),
-    Many(Range<usize>),
-}
-
-/// Where the parts of an event stand in its text.
-#[derive(Debug)]
-pub(crate) struct Parts {
-    name: Name,
-    args: Place,
-    id: Option<Range<usize>>,
-}
-
-impl Parts {
-    /// All parts are slices of `text`, except a name that had to be unescaped.
-    pub(crate) fn of(text: &str, name: &str, args: ArgumentText<'_>, id: Option<&str>) -> Self {
-        let place = match args {
-            ArgumentText::One(part) => range(text, part).map(Place::One),
-            ArgumentText::Many(part) => range(text, part).map(Place::Many),
-        };
-        Self {
-            name: range(text, name).map_or_else(|| Name::Apart(name.into()), Name::In),
-            args: place.unwrap_or(Place::Many(0..0)),
-            id: id.and_then(|id| range(text, id)),
-        }
-    }
-}
-
-impl ReceivedEvent {
-    /// An event that a plain WebSocket client sent.
-    pub(crate) fn envelope(text: Utf8Bytes, parts: Parts) -> Self {
-        Self { is_message: true, ..Self::packet(text, parts, None) }
-    }
-
-    /// An event that a Socket.IO client sent.
-    pub(crate) fn packet(text: Utf8Bytes, parts: Parts, attachments: Option<Attachments>) -> Self {
-        let Parts { name, args, id } = parts;
-        Self { text, name, args, id, from_client: true, is_message: false, attachments }
-    }
-
-    /// An event that the server fired, with `text` as its one argument.
-    pub(crate) fn fired(name: Arc<str>, text: Utf8Bytes) -> Self {
-        let args = Place::One(0..text.len());
-        let name = Name::Apart(name);
-        Self { args, text, name, id: None, from_client: false, is_message: false, attachments: None }
-    }
-
-    /// Gives it other arguments.
-    pub(crate) fn set_args(&mut self, args: &Payload) {
-        let mut json = Vec::new();
-        args.write_placeholders(&mut json);
-        // What is behind name and id is this event's own now.
-        let name = self.name().to_owned();
-        let id = self.id().unwrap_or_default().to_owned();
-        let text = [id.as_bytes(), &json].concat();
-        let Ok(text) = Utf8Bytes::try_from(Bytes::from(text)) else { return };
-        self.name = Name::Apart(name.into());
-        self.id = self.id.as_ref().map(|_| 0..id.len());
-        self.args = Place::Many(id.len()..text.len());
-        self.attachments = (!args.attachments().is_empty()).then(|| args.attachments().into());
-        self.text = text;
-    }
-
-    pub(crate) fn name(&self) -> &str {
-        match &self.name {
-            Name::In(range) => &self.text[range.clone()],
-            Name::Apart(name) => name,
-        }
-    }
-
-    pub(crate) fn args(&self) -> ArgumentText<'_> {
-        match &self.args {
-            Place::One(range) => ArgumentText::One(&self.text[range.clone()]),
-            Place::Many(range) => ArgumentText::Many(&self.text[range.clone()]),
-        }
-    }
-
-    pub(crate) fn text(&self) -> &Utf8Bytes {
-        &self.text
-    }
-
-    pub(crate) fn id(&self) -> Option<&str> {
-        self.id.as_ref().map(|range| &self.text[range.clone()])
-    }
-}
-
-/// Where `part` stands in `whole`; `None` if it is no slice of it.
-fn range(whole: &str, part: &str) -> Option<Range<usize>> {
-    let start = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
-    let end = start.checked_add(part.len())?;
-    (end <= whole.len()).then_some(start..end)
 }
 
 impl Incoming {
@@ -284,7 +160,7 @@ impl Incoming {
             return None;
         }
         let is_event = event.name() == Lifecycle::Message.as_str();
-        let message = Message::Text(event.text.clone());
+        let message = RawMessage::Text(event.text().clone());
         let message = Self::new(self.socket.clone(), EventKind::Message { message, is_event });
         Some(message.with_request(self.request.clone()))
     }

@@ -12,13 +12,15 @@ use std::sync::{Arc, Weak};
 
 use super::ack::Ack;
 use super::context::RawArgs;
-use super::decode::Remaining;
+use super::depth;
 use super::error::{EventError, PayloadError};
-use super::incoming::{EventKind, Incoming, Message};
+use super::incoming::{EventKind, Incoming};
 use super::marker::{Later, Now};
+use crate::handle::request::Request;
 use crate::hub::socket::attributes::SocketAttributes;
-use crate::hub::socket::handshake::{Handshake, Request};
+use crate::hub::socket::handshake::Handshake;
 use crate::hub::socket::{Socket, SocketId};
+use crate::session::event::RawMessage;
 use crate::wire::binary::{Attachments, Binary};
 use crate::wire::envelope::ArgumentText;
 use crate::wire::socketio::PLACEHOLDER;
@@ -86,8 +88,8 @@ impl EventPayload {
                 payload.from_client = event.from_client;
                 payload.data = payload.first_contents();
             }
-            EventKind::Message { message: Message::Text(text), .. } => payload.data = text.clone().into(),
-            EventKind::Message { message: Message::Binary(bytes), .. } => {
+            EventKind::Message { message: RawMessage::Text(text), .. } => payload.data = text.clone().into(),
+            EventKind::Message { message: RawMessage::Binary(bytes), .. } => {
                 payload.data = bytes.clone();
                 payload.is_binary = true;
             }
@@ -140,11 +142,12 @@ impl EventPayload {
     ///
     /// # Errors
     ///
-    /// There is none, or it is not what `T` is decoded from.
+    /// There is none, or it is not what `T` is decoded from. A raw message is, like an event, nested at most as deeply as
+    /// [`max_depth`](crate::HubBuilder::max_depth) says, and has no [reserved keys](crate::from_json).
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
         if self.args.is_empty() && !self.data.is_empty() {
             let text = std::str::from_utf8(&self.data).unwrap_or_default();
-            return Remaining::new(ArgumentText::One(text)).next();
+            return depth::decode(text, self.socket.hub().config().max_depth);
         }
         self.raw().first()
     }

@@ -50,19 +50,19 @@ lifecycles! {
     Error
 }
 
-/// An answer without arguments. See [`Answer`](crate::__private::ReturnedAnswer).
+/// An answer without arguments. Chosen by the macros.
 #[derive(Debug)]
 pub enum Nothing {}
 
-/// An answer of one argument. See [`Answer`](crate::__private::ReturnedAnswer).
+/// An answer of one argument. Chosen by the macros.
 #[derive(Debug)]
 pub enum Value {}
 
-/// An answer of several arguments. See [`Answer`](crate::__private::ReturnedAnswer).
+/// An answer of several arguments. Chosen by the macros.
 #[derive(Debug)]
 pub enum Several {}
 
-/// An answer of the kind `K`, or an error. See [`Answer`](crate::__private::ReturnedAnswer).
+/// An answer of the kind `K`, or an error. Chosen by the macros.
 #[derive(Debug)]
 pub struct Fallible<K>(std::marker::PhantomData<K>);
 

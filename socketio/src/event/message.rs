@@ -5,11 +5,11 @@ use serde::Serialize;
 use std::any::type_name;
 
 use super::context::RawArgs;
-use super::handler;
 use super::reply::Encode;
 use crate::hub::selection::EmitError;
 use crate::wire::packet::Packet;
 use crate::wire::payload::Payload;
+use crate::wire::socketio::is_reserved;
 
 /// A payload type: a struct or enum that says which event it is. Implemented by `#[event("name")]` on the type.
 ///
@@ -179,7 +179,7 @@ named_values! {
 
 /// A name that is only known at run time: not empty, and not one of those that clients take for the framework's own.
 pub(crate) fn check_name(name: &str) -> Result<(), EmitError> {
-    if name.is_empty() || handler::is_reserved(name) {
+    if name.is_empty() || is_reserved(name) {
         return Err(EmitError::InvalidName(name.to_owned()));
     }
     Ok(())

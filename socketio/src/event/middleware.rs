@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use super::ack::{Ack, Args};
 use super::context::RawArgs;
+use super::depth;
 use super::dispatch;
 use super::error::{EventError, PayloadError};
 use super::incoming::{EventKind, Incoming};
 use super::reply::Encode;
 use crate::hub::selection::EmitError;
 use crate::hub::socket::Socket;
+use crate::session::limits::MAX_DEPTH;
+use crate::wire::envelope::ArgumentText;
 use crate::wire::payload::Payload;
 
 /// Sees an event before its handler does.
@@ -65,12 +68,18 @@ impl IncomingEvent {
     ///
     /// # Errors
     ///
-    /// They do not serialize; then it keeps those that it has.
+    /// They do not serialize, are nested more than 127 levels deep, or have a [reserved key](crate::from_json). Then the event
+    /// keeps those that it has.
     pub fn set_args<T: Encode>(&mut self, Args(values): Args<T>) -> Result<(), EmitError> {
         let mut payload = Payload::new();
         values.encode(&mut payload)?;
         if let EventKind::Event(event) = &mut self.0.kind {
-            event.set_args(&payload);
+            let mut json = Vec::new();
+            payload.write_placeholders(&mut json);
+            let json = String::from_utf8(json).map_err(|_| PayloadError::new(0, "invalid UTF-8"));
+            let json = json.map_err(EmitError::undecodable)?;
+            depth::check(ArgumentText::Many(&json), MAX_DEPTH).map_err(EmitError::undecodable)?;
+            event.set_args(&json, payload.attachments());
         }
         Ok(())
     }

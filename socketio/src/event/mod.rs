@@ -1,7 +1,7 @@
 //! Events: from the names on handlers and payload types to the call of a function and the answer that comes back.
 //!
 //! [`table`] finds a [`handler`], [`incoming`] is what it is called with, [`argument`] turns that into its parameters,
-//! [`reply`] its return value into an [`ack`]; [`listener`] is the string-keyed way, [`dispatch`] runs them all;
+//! [`reply`] its return value into an [`ack`]; [`depth`] decodes what is no event; [`listener`] is the string-keyed way, [`dispatch`] runs them all;
 //! [`rate`] counts them.
 
 pub(crate) mod ack;
@@ -9,7 +9,7 @@ pub(crate) mod argument;
 pub(crate) mod build;
 pub(crate) mod context;
 pub(crate) mod decode;
-pub(crate) mod disconnect;
+pub(crate) mod depth;
 pub(crate) mod dispatch;
 pub(crate) mod error;
 pub(crate) mod handler;

@@ -1,21 +1,21 @@
 //! [`RateLimit`]: how many events a client may send, and the buckets that count them.
 //!
-//! A bucket belongs to one socket and is made when the first event comes that it is to count. Events are counted when they
-//! are read, before they wait for a handler.
+//! A bucket belongs to one socket. It is made when the first event arrives that counts against its
+//! limit. Events count when they are read, before they wait for a handler.
+//!
+//! The algorithm is GCRA, a leaky bucket that stores one point in time. It is written here because
+//! the crates for it bring atomics and clocks of their own: the lock of the socket already guards
+//! the buckets, and tests pause tokio's clock.
 
-use governor::clock::{Clock, DefaultClock, Reference};
-use governor::middleware::NoOpMiddleware;
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota, RateLimiter};
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 use std::time::Duration;
+use tokio::time::Instant;
 
-/// How many events a client may send: a rate, and how many of them may come at once.
+/// How many events a client may send: a rate, and the size of a burst.
 ///
-/// It is counted for each socket by itself. A client that has sent nothing for a while may send a whole burst at once, and
-/// from then on as many as the rate allows, evenly spread: one every 20 ms at 50 a second. What comes beyond is dropped;
-/// see [`HubBuilder::rate_limit`](crate::HubBuilder::rate_limit).
+/// Each socket has a count of its own. A client that was silent for a while may send a whole burst
+/// at once. After that the events must be evenly spread: one every 20 ms at 50 a second. Events
+/// beyond the limit are dropped; see [`HubBuilder::rate_limit`](crate::HubBuilder::rate_limit).
 ///
 /// ```
 /// use socketio::{Hub, RateLimit};
@@ -28,59 +28,73 @@ use std::time::Duration;
 /// # Ok::<(), socketio::BuildError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RateLimit(Quota);
+pub struct RateLimit {
+    /// The time between two events at the full rate.
+    interval: Duration,
+    burst: u32,
+}
 
 impl RateLimit {
-    /// So many events a second, and as many at once.
+    /// A number of events a second, and bursts of that number.
     ///
     /// # Panics
     ///
     /// `events` is 0.
     pub const fn per_second(events: u32) -> Self {
-        Self(Quota::per_second(positive(events)))
+        Self::per(1, events)
     }
 
-    /// So many events a minute, and as many at once.
+    /// A number of events a minute, and bursts of that number.
     ///
     /// # Panics
     ///
     /// `events` is 0.
     pub const fn per_minute(events: u32) -> Self {
-        Self(Quota::per_minute(positive(events)))
+        Self::per(60, events)
     }
 
-    /// So many events an hour, and as many at once.
+    /// A number of events an hour, and bursts of that number.
     ///
     /// # Panics
     ///
     /// `events` is 0.
     pub const fn per_hour(events: u32) -> Self {
-        Self(Quota::per_hour(positive(events)))
+        Self::per(3_600, events)
     }
 
-    /// Lets so many events come at once, be it more or fewer than the rate's number.
+    /// Sets the size of a burst, which may be larger or smaller than the number of the rate.
     ///
     /// # Panics
     ///
     /// `events` is 0.
     #[must_use]
     pub const fn burst(self, events: u32) -> Self {
-        // A burst that takes centuries to come back is more than a clock can tell.
-        let most = i64::MAX as u128 / (self.0.replenish_interval().as_nanos() + 1);
-        let events = if events as u128 > most { most as u32 } else { events };
-        Self(self.0.allow_burst(positive(events)))
+        Self { burst: positive(events), ..self }
+    }
+
+    const fn per(seconds: u64, events: u32) -> Self {
+        let nanoseconds = seconds * 1_000_000_000 / positive(events) as u64;
+        // With an interval of zero there would be no limit.
+        let interval = Duration::from_nanos(if nanoseconds == 0 { 1 } else { nanoseconds });
+        Self { interval, burst: events }
+    }
+
+    /// How far `settled_at` may be in the future when an event is admitted.
+    fn tolerance(self) -> Duration {
+        self.interval * (self.burst - 1)
     }
 }
 
-const fn positive(events: u32) -> NonZeroU32 {
-    NonZeroU32::new(events).expect("a rate limit lets at least one event through")
+const fn positive(events: u32) -> u32 {
+    assert!(events > 0, "a rate limit lets at least one event through");
+    events
 }
 
-/// The limits on single events of a namespace.
+/// The limits on single events in a namespace.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EventLimits(HashMap<Box<str>, EventLimit>);
 
-/// The limit on one event, with its place among those of its namespace.
+/// The limit on one event, with its position among those of the namespace.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EventLimit {
     place: usize,
@@ -99,42 +113,50 @@ impl EventLimits {
         }
     }
 
+    /// The events that have a limit, in the order in which they got it.
+    pub(crate) fn events(&self) -> Vec<&str> {
+        let mut events: Vec<_> = self.0.iter().map(|(event, limit)| (limit.place, &**event)).collect();
+        events.sort_unstable();
+        events.into_iter().map(|(_, event)| event).collect()
+    }
+
     pub(crate) fn find(&self, event: &str) -> Option<EventLimit> {
         if self.0.is_empty() { None } else { self.0.get(event).copied() }
     }
 }
 
-/// What a socket's client has sent lately, as far as that is limited.
+/// The buckets of a socket.
 #[derive(Debug, Default)]
 pub(crate) struct Buckets {
     all: Option<Bucket>,
-    /// Those of single events, each with the event's place.
+    /// The buckets of single events, with the position of the event's limit.
     events: Vec<(usize, Bucket)>,
 }
 
-/// An event was one too many.
+/// An event is beyond the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limited {
-    /// How long the client has to wait.
+    /// How long the client must wait.
     pub(crate) retry_after: Duration,
-    /// Whether it is the first of an episode.
+    /// Whether it is the first of its episode.
     pub(crate) is_first: bool,
 }
 
 impl Buckets {
-    /// Counts an event. One that its own limit stops does not count for the others.
+    /// Counts an event. An event that its own limit drops does not count against the other.
     pub(crate) fn admit(&mut self, all: Option<RateLimit>, own: Option<EventLimit>) -> Result<(), Limited> {
+        let now = Instant::now();
         if let Some(own) = own {
             let known = self.events.iter().position(|(place, _)| *place == own.place);
             let at = known.unwrap_or_else(|| {
                 self.events.reserve_exact(1);
-                self.events.push((own.place, Bucket::new(own.limit, DefaultClock::default())));
+                self.events.push((own.place, Bucket::new(now)));
                 self.events.len() - 1
             });
-            self.events[at].1.admit()?;
+            self.events[at].1.admit(own.limit, now)?;
         }
         match all {
-            Some(limit) => self.all.get_or_insert_with(|| Bucket::new(limit, DefaultClock::default())).admit(),
+            Some(limit) => self.all.get_or_insert_with(|| Bucket::new(now)).admit(limit, now),
             None => Ok(()),
         }
     }
@@ -142,24 +164,29 @@ impl Buckets {
 
 /// Counts events against one limit.
 #[derive(Debug)]
-struct Bucket<C: Clock = DefaultClock> {
-    limiter: RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<C::Instant>>,
-    dropped_last: Option<C::Instant>,
+struct Bucket {
+    /// The time at which all admitted events are paid for, one interval each.
+    settled_at: Instant,
+    dropped_last: Option<Instant>,
 }
 
-impl<C: Clock> Bucket<C> {
-    fn new(limit: RateLimit, clock: C) -> Self {
-        Self { limiter: RateLimiter::direct_with_clock(limit.0, clock), dropped_last: None }
+impl Bucket {
+    fn new(now: Instant) -> Self {
+        Self { settled_at: now, dropped_last: None }
     }
 
-    fn admit(&mut self) -> Result<(), Limited> {
-        let Err(not_until) = self.limiter.check() else { return Ok(()) };
-        let now = self.limiter.clock().now();
-        // A client that goes on at a rate slightly too high has an event dropped now and then: still the same episode.
-        let over_after = (not_until.quota().burst_size_replenished_in() * 2).max(Duration::from_secs(1));
+    fn admit(&mut self, limit: RateLimit, now: Instant) -> Result<(), Limited> {
+        let owed = self.settled_at.saturating_duration_since(now);
+        if owed.is_zero() || owed <= limit.tolerance() {
+            self.settled_at = now + owed + limit.interval;
+            return Ok(());
+        }
+        let retry_after = owed - limit.tolerance();
+        // A client that is slightly too fast has an event dropped now and then, all in one episode.
+        let over_after = (limit.interval * limit.burst * 2).max(Duration::from_secs(1));
         let last = self.dropped_last.replace(now);
-        let is_first = last.is_none_or(|last| Duration::from(now.duration_since(last)) > over_after);
-        Err(Limited { retry_after: not_until.wait_time_from(now), is_first })
+        let is_first = last.is_none_or(|last| now - last > over_after);
+        Err(Limited { retry_after, is_first })
     }
 }
 
@@ -167,62 +194,63 @@ impl<C: Clock> Bucket<C> {
 mod tests {
     use super::*;
     use crate::event::error::EventError;
-    use governor::clock::FakeRelativeClock;
+    use tokio::time::advance;
 
     const MS: Duration = Duration::from_millis(1);
 
-    fn bucket(limit: RateLimit) -> (Bucket<FakeRelativeClock>, FakeRelativeClock) {
-        let clock = FakeRelativeClock::default();
-        (Bucket::new(limit, clock.clone()), clock)
+    /// Counts events by tokio's clock.
+    fn bucket(limit: RateLimit) -> impl FnMut() -> Result<(), Limited> {
+        let mut bucket = Bucket::new(Instant::now());
+        move || bucket.admit(limit, Instant::now())
     }
 
     fn limited(after: u32, is_first: bool) -> Result<(), Limited> {
         Err(Limited { retry_after: MS * after, is_first })
     }
 
-    #[test]
-    fn a_burst_comes_at_once_and_the_rest_evenly_spread() {
-        let (mut bucket, clock) = bucket(RateLimit::per_second(10).burst(3));
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_comes_at_once_and_the_rest_evenly_spread() {
+        let mut admit = bucket(RateLimit::per_second(10).burst(3));
         for _ in 0..3 {
-            assert_eq!(bucket.admit(), Ok(()));
+            assert_eq!(admit(), Ok(()));
         }
-        assert_eq!(bucket.admit(), limited(100, true));
-        clock.advance(MS * 60);
-        assert_eq!(bucket.admit(), limited(40, false));
-        clock.advance(MS * 40);
-        assert_eq!((bucket.admit(), bucket.admit()), (Ok(()), limited(100, false)));
-        clock.advance(MS * 10_000);
+        assert_eq!(admit(), limited(100, true));
+        advance(MS * 60).await;
+        assert_eq!(admit(), limited(40, false));
+        advance(MS * 40).await;
+        assert_eq!((admit(), admit()), (Ok(()), limited(100, false)));
+        advance(MS * 10_000).await;
         for _ in 0..3 {
-            assert_eq!(bucket.admit(), Ok(()));
+            assert_eq!(admit(), Ok(()));
         }
-        assert_eq!(bucket.admit(), limited(100, true));
+        assert_eq!(admit(), limited(100, true));
     }
 
-    #[test]
-    fn an_episode_goes_on_for_a_client_that_sends_slightly_too_much() {
-        let (mut bucket, clock) = bucket(RateLimit::per_second(1));
+    #[tokio::test(start_paused = true)]
+    async fn an_episode_goes_on_for_a_client_that_sends_slightly_too_much() {
+        let mut admit = bucket(RateLimit::per_second(1));
         let mut episodes = 0;
         for _ in 0..100 {
-            episodes += usize::from(bucket.admit().is_err_and(|limited| limited.is_first));
-            clock.advance(MS * 990);
+            episodes += usize::from(admit().is_err_and(|limited| limited.is_first));
+            advance(MS * 990).await;
         }
         assert_eq!(episodes, 1);
     }
 
-    #[test]
-    fn any_numbers_can_be_counted_with() {
+    #[tokio::test(start_paused = true)]
+    async fn any_numbers_can_be_counted_with() {
         for limit in [RateLimit::per_second(u32::MAX), RateLimit::per_minute(1), RateLimit::per_hour(1)] {
             for burst in [1, 1_000, u32::MAX] {
-                let (mut bucket, clock) = bucket(limit.burst(burst));
+                let mut admit = bucket(limit.burst(burst));
                 for _ in 0..burst.min(1_000) {
-                    assert_eq!(bucket.admit(), Ok(()));
+                    assert_eq!(admit(), Ok(()));
                 }
                 if burst == u32::MAX {
                     continue;
                 }
-                assert!(bucket.admit().is_err());
-                clock.advance(Duration::from_secs(3_600));
-                assert_eq!(bucket.admit(), Ok(()));
+                assert!(admit().is_err());
+                advance(Duration::from_secs(3_600)).await;
+                assert_eq!(admit(), Ok(()));
             }
         }
     }
@@ -256,6 +284,6 @@ mod tests {
     #[test]
     fn buckets_are_small() {
         let sizes = (size_of::<Buckets>(), size_of::<(usize, Bucket)>());
-        assert!(sizes.0 <= 80 && sizes.1 <= 64, "{sizes:?}");
+        assert!(sizes.0 <= 56 && sizes.1 <= 40, "{sizes:?}");
     }
 }

@@ -1,93 +1,42 @@
-//! Making a hub of what is in a [`HubBuilder`], and what can be wrong with that.
+//! Makes a [`Hub`] from a [`HubBuilder`]. Everything in the builder is checked first.
 
+use http::HeaderName;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::build_error::{BuildError, BuildProblem};
+use super::config::Config;
 use super::hub_builder::HubBuilder;
 use super::namespace_builder::NamespaceBuilder;
 use super::{Core, Hub};
 use crate::contract::agreement;
 use crate::contract::watch::Watch;
-use crate::event::handler::{Handler, Key};
-use crate::hub::namespace::inner::{Contents, Mounted, NamespaceFactory, NamespaceInner};
+use crate::event::handler::{Handler, Key, Lifecycle};
+use crate::hub::namespace::inner::{Contents, NamespaceFactory, NamespaceInner};
 use crate::hub::namespace::pattern::{Matching, Pattern};
-
-/// Why a hub could not be built.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// Two tables have a handler for the same event.
-    #[error("two handlers for the event `{event}` in the namespace `{namespace}`: leave it out of one of the tables")]
-    DuplicateEvent {
-        /// The event's name, or the lifecycle event's identifier.
-        event: &'static str,
-        /// The namespace.
-        namespace: String,
-    },
-    /// A handler takes a state that the hub was not given.
-    #[error("the handler of `{event}` takes `State<{state}>`, but the hub was not given one: add `.state(…)`")]
-    MissingState {
-        /// The event's name, or the lifecycle event's identifier.
-        event: &'static str,
-        /// The type's name.
-        state: &'static str,
-    },
-    /// A handler's event is not in the hub's contract.
-    #[error(
-        "`{handler}` handles the event `{event}` of the namespace `{namespace}`, which the contract lacks: add it to `receives`"
-    )]
-    NotInContract {
-        /// The event's name.
-        event: &'static str,
-        /// The namespace.
-        namespace: String,
-        /// The function's path.
-        handler: String,
-    },
-    /// The hub has another handler for an event than the one that its contract describes.
-    #[error(
-        "the event `{event}` of the namespace `{namespace}` is handled by `{handler}`, but the contract describes `{described}`"
-    )]
-    OtherHandler {
-        /// The event's name.
-        event: &'static str,
-        /// The namespace.
-        namespace: String,
-        /// The path of the hub's function.
-        handler: String,
-        /// The path of the contract's function.
-        described: String,
-    },
-    /// The hub's contract has an event that no handler of the hub takes.
-    #[error(
-        "the contract has the event `{event}` in the namespace `{namespace}`, but the hub has no handler for it: add `.events(…)`"
-    )]
-    NotHandled {
-        /// The event's name.
-        event: &'static str,
-        /// The namespace.
-        namespace: String,
-    },
-}
+use crate::session::limits::MAX_DEPTH;
+use crate::wire::socketio::is_reserved;
 
 impl HubBuilder {
     /// Makes the hub.
     ///
     /// # Errors
     ///
-    /// Two tables handle the same event, a handler takes a state that was not given, or the handlers are not those of the
+    /// One error lists all problems: a setting has a value that it does not take, a rate limit is
+    /// for an event that the namespace's handlers do not take, two tables handle the same event, a
+    /// handler takes a state that was not given, or the handlers are not those of the
     /// [`contract`](Self::contract).
     pub fn build(mut self) -> Result<Hub, BuildError> {
-        for (path, namespace) in &self.namespaces {
-            self.check(path, &namespace.0.mounted)?;
-        }
-        for (_, namespace) in &self.dynamic {
-            self.check("a dynamic one", &namespace.0.mounted)?;
-        }
+        let mut problems = Vec::new();
+        self.check_settings(&mut problems);
+        self.check_namespaces(&mut problems);
         agreement::check(
             &self.contracts,
             self.namespaces.iter().map(|(path, namespace)| (&**path, namespace.handlers())),
-        )?;
+            &mut problems,
+        );
+        BuildError::check(problems)?;
         for namespace in self.contracts.iter().flat_map(|contract| &contract.namespaces) {
             self.namespaces.entry(namespace.path.to_owned()).or_default();
         }
@@ -114,32 +63,115 @@ impl HubBuilder {
         Ok(Hub::new(Core::new(self.config, self.states, namespaces, patterns, factory)))
     }
 
-    fn check(&self, path: &str, mounted: &[Mounted]) -> Result<(), BuildError> {
-        let mut seen: Vec<Key> = Vec::new();
-        let handlers = mounted.iter().flat_map(|mounted| mounted.events.handlers());
-        let mut names = HashSet::new();
-        for handler in handlers {
-            let repeated = match handler.key {
-                Key::Name(name) => !names.insert(name),
-                special if seen.contains(&special) => true,
-                special => {
-                    seen.push(special);
-                    false
-                }
-            };
-            if repeated {
-                let event = handler.key.as_str();
-                return Err(BuildError::DuplicateEvent { event, namespace: path.to_owned() });
+    /// Checks all settings, and parses origins and header names.
+    fn check_settings(&mut self, problems: &mut Vec<BuildProblem>) {
+        self.config.check(problems);
+        for origin in &self.allow_origins {
+            if let Err(accepted) = self.config.origins.allow(origin) {
+                problems.push(BuildProblem::setting("allow_origins", origin, accepted));
             }
-            self.check_states(handler)?;
         }
-        Ok(())
+        self.config.keep_headers = self.keep_headers.as_ref().map(|names| {
+            let parse = |name: &String| {
+                let parsed = HeaderName::from_bytes(name.as_bytes()).ok();
+                if parsed.is_none() {
+                    let accepted = "a header's name, of letters, digits and hyphens, such as `user-agent`";
+                    problems.push(BuildProblem::setting("keep_headers", name, accepted));
+                }
+                parsed
+            };
+            names.iter().filter_map(parse).collect()
+        });
     }
 
-    fn check_states(&self, handler: &Handler) -> Result<(), BuildError> {
-        match handler.needs.iter().flatten().find(|need| !self.states.contains(need.id)) {
-            Some(need) => Err(BuildError::MissingState { event: handler.key.as_str(), state: (need.name)() }),
-            None => Ok(()),
+    fn check_namespaces(&self, problems: &mut Vec<BuildProblem>) {
+        let static_ones = self.namespaces.iter().map(|(path, namespace)| (&**path, namespace));
+        let dynamic_ones = self.dynamic.iter().map(|(_, namespace)| ("a dynamic one", namespace));
+        for (path, namespace) in static_ones.chain(dynamic_ones) {
+            let handlers = namespace.handlers();
+            check_limits(path, namespace, &handlers, problems);
+            check_duplicates(path, &handlers, problems);
+            for handler in handlers {
+                self.check_states(handler, problems);
+            }
+        }
+    }
+
+    fn check_states(&self, handler: &Handler, problems: &mut Vec<BuildProblem>) {
+        for need in handler.needs.iter().flatten().filter(|need| !self.states.contains(need.id)) {
+            let problem = BuildProblem::MissingState { event: handler.key.as_str(), state: (need.name)() };
+            report(problem, problems);
+        }
+    }
+}
+
+/// Adds a problem that is not among them yet.
+pub(crate) fn report(problem: BuildProblem, problems: &mut Vec<BuildProblem>) {
+    if !problems.contains(&problem) {
+        problems.push(problem);
+    }
+}
+
+impl Config {
+    /// Checks numbers and times. Zero is accepted where it turns a feature off.
+    fn check(&self, problems: &mut Vec<BuildProblem>) {
+        let one_or_more = [
+            ("max_payload", self.max_payload, " bytes"),
+            ("max_connections", self.max_connections, ""),
+            ("max_namespaces", self.max_namespaces, ""),
+            ("max_packets", self.max_packets, ""),
+            ("max_event_name", self.max_event_name, " bytes"),
+            ("inbox", self.inbox.messages, " events"),
+            ("inbox", self.inbox.bytes, " bytes"),
+            ("outbox", self.outbox.messages, " messages"),
+            ("outbox", self.outbox.bytes, " bytes"),
+        ];
+        for (setting, number, unit) in one_or_more {
+            if number == 0 {
+                problems.push(BuildProblem::setting(setting, format!("0{unit}"), "1 or more"));
+            }
+        }
+        if !(1..=MAX_DEPTH).contains(&self.max_depth) {
+            let accepted = format!("1 to {MAX_DEPTH} levels");
+            problems.push(BuildProblem::setting("max_depth", self.max_depth.to_string(), accepted));
+        }
+        // Timers and the handshake of Engine.IO count whole milliseconds.
+        let one_millisecond_or_more = [
+            ("ping_interval", self.ping_interval),
+            ("ping_timeout", self.ping_timeout),
+            ("upgrade_timeout", self.upgrade_timeout),
+            ("connect_timeout", self.connect_timeout),
+            ("join_timeout", self.join_timeout),
+            ("ack_timeout", self.ack_timeout),
+        ];
+        for (setting, time) in one_millisecond_or_more {
+            if time < Duration::from_millis(1) {
+                problems.push(BuildProblem::setting(setting, format!("{time:?}"), "1 ms or more"));
+            }
+        }
+    }
+}
+
+/// A limit on an event without a handler is probably a misspelt name. A namespace without handlers
+/// is not checked: its listeners are registered later.
+fn check_limits(path: &str, namespace: &NamespaceBuilder, handlers: &[&Handler], problems: &mut Vec<BuildProblem>) {
+    let any_name = handlers.is_empty() || handlers.iter().any(|handler| handler.key == Key::Fallback);
+    for event in namespace.0.event_limits.events() {
+        let is_handled = || handlers.iter().any(|handler| matches!(handler.key, Key::Name(name) if name == event));
+        if event.is_empty() || is_reserved(event) {
+            problems.push(BuildProblem::setting("rate_limit_event", event, "an event that clients can send"));
+        } else if event != Lifecycle::Message.as_str() && !any_name && !is_handled() {
+            problems.push(BuildProblem::LimitedEvent { event: event.to_owned(), namespace: path.to_owned() });
+        }
+    }
+}
+
+fn check_duplicates(path: &str, handlers: &[&'static Handler], problems: &mut Vec<BuildProblem>) {
+    let mut seen = HashSet::new();
+    for handler in handlers {
+        if !seen.insert(handler.key) {
+            let problem = BuildProblem::DuplicateEvent { event: handler.key.as_str(), namespace: path.to_owned() };
+            report(problem, problems);
         }
     }
 }

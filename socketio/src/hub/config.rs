@@ -3,22 +3,10 @@
 use http::HeaderName;
 use std::time::Duration;
 
-use crate::connection::outbox::Bounds;
+use super::origins::Origins;
 use crate::event::rate::RateLimit;
-use crate::transport::origin::Origins;
-/// How deeply arguments may be nested at most.
-pub(crate) use crate::wire::payload::MAX_DEPTH;
-
-/// What happens when a client takes its messages too slowly and its outbox is full.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OverflowPolicy {
-    /// The client is disconnected, with the cause `overflow`. It never misses a message unknowingly.
-    #[default]
-    Disconnect,
-    /// The newest message is dropped, and `error` fires once until there is room again.
-    DropNewest,
-}
+use crate::handle::OverflowPolicy;
+use crate::session::limits::{Bounds, Limits, MAX_DEPTH};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
@@ -73,6 +61,26 @@ impl Default for Config {
             ack_timeout: Duration::from_secs(30),
             origins: Origins::default(),
             keep_headers: None,
+        }
+    }
+}
+
+impl Config {
+    /// What the protocol of a connection enforces.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            max_payload: self.max_payload,
+            max_namespaces: self.max_namespaces,
+            max_attachments: self.max_attachments,
+            max_event_name: self.max_event_name,
+            max_depth: self.max_depth,
+            inbox: self.inbox,
+            ping_interval: self.ping_interval,
+            ping_timeout: self.ping_timeout,
+            connect_timeout: self.connect_timeout,
+            join_timeout: self.join_timeout,
+            upgrade_timeout: self.upgrade_timeout,
+            close_timeout: self.close_timeout,
         }
     }
 }

@@ -7,15 +7,14 @@ use parking_lot::Mutex;
 use slab::Slab;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
-use tokio::time::Instant;
 
 use super::Hub;
-use crate::connection::after;
-use crate::connection::end::End;
-use crate::connection::handle::Command;
-use crate::connection::peer::Peer;
+use crate::hub::client::Command;
+use crate::hub::client::Peer;
+use crate::session::end::End;
+use crate::session::time::after;
 
 /// How many connections are told at once that the hub shuts down, and how long it waits after each group.
 const SHUTDOWN_GROUP: usize = 100;
@@ -69,7 +68,7 @@ impl Connections {
 
     /// Ends all of them, and waits until they are gone.
     pub(crate) async fn shut_down(&self, deadline: Duration) {
-        let until = after(Instant::now(), deadline);
+        let until = after(tokio::time::Instant::now().into_std(), deadline);
         let (peers, until) = {
             let mut state = self.state.lock();
             let until = state.handlers_until.map_or(until, |known| known.min(until));

@@ -1,32 +1,40 @@
-//! [`HubBuilder`]: what a hub is made from. It is made in [`super::build`].
+//! [`HubBuilder`]: handlers and settings of a hub to be. [`super::build`] makes the hub.
 
-use http::HeaderName;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::config::{Config, MAX_DEPTH, OverflowPolicy};
+use super::config::Config;
 use super::namespace_builder::NamespaceBuilder;
 use super::source::EventSource;
-use crate::connection::outbox::Bounds;
 use crate::contract::{Contract, Description};
 use crate::event::error::EventError;
 use crate::event::middleware::{IncomingEvent, Next};
 use crate::event::rate::RateLimit;
 use crate::event::state::States;
+use crate::handle::OverflowPolicy;
 use crate::hub::adapter::{Adapter, LocalAdapter};
 use crate::hub::namespace::inner::MakeAdapter;
 use crate::hub::namespace::pattern::Matching;
 use crate::hub::socket::Socket;
+use crate::session::limits::Bounds;
 
-/// What a hub is made from: handlers, what they share, limits and times.
+/// The handlers, shared state and settings from which a hub is built.
+///
+/// [`build`](Self::build) checks everything and lists all problems in one
+/// [error](crate::BuildError). Numbers must be 1 or more, and times 1 ms or more, unless a setting
+/// says what 0 does.
 ///
 #[doc = include_str!("../docs/limits.md")]
 #[derive(Default)]
 #[must_use = "a hub is made with `build()`"]
 pub struct HubBuilder {
     pub(super) config: Config,
+    /// As they were given: `build` checks them.
+    pub(super) allow_origins: Vec<String>,
+    /// As they were given: `build` checks them.
+    pub(super) keep_headers: Option<Vec<String>>,
     pub(super) states: States,
     pub(super) namespaces: BTreeMap<String, NamespaceBuilder>,
     pub(super) dynamic: Vec<(Matching, NamespaceBuilder)>,
@@ -41,17 +49,18 @@ impl fmt::Debug for HubBuilder {
 }
 
 impl HubBuilder {
-    /// Adds handlers to the namespace `/`. Several calls add up; that two of them handle the same event is an error of
-    /// [`build`](Self::build).
+    /// Adds handlers to the namespace `/`. Several calls add up. Two handlers for one event are an
+    /// error of [`build`](Self::build).
     pub fn events(self, events: impl EventSource) -> Self {
         self.namespace("/", |namespace| namespace.events(events))
     }
 
     /// Adds handlers to a namespace.
     ///
-    /// A path with parameters in braces, such as `/room-{id}`, stands for any number of namespaces: each begins to exist when
-    /// a Socket.IO client connects to it, and vanishes when the last has left. A parameter is one character or more, none of
-    /// them a slash; [`Socket::namespace`](crate::Socket::namespace) tells the whole path.
+    /// A path with parameters in braces, such as `/room-{id}`, stands for any number of namespaces.
+    /// Each is created when a Socket.IO client connects to it, and removed when the last one
+    /// leaves. A parameter matches one or more characters, but no slash.
+    /// [`Socket::namespace`](crate::Socket::namespace) returns the whole path.
     ///
     /// ```
     /// # use socketio::{Hub, event, events};
@@ -71,8 +80,9 @@ impl HubBuilder {
         self
     }
 
-    /// Adds handlers to all namespaces whose path, with the slash that it begins with, `matches` takes. Like those with
-    /// parameters in their [`namespace`](Self::namespace)'s path, which are asked first, they come and go with their sockets.
+    /// Adds handlers to every namespace whose path, including its leading slash, is accepted by
+    /// `matches`. Such a namespace is created when a client connects to it, and removed when the
+    /// last one leaves. Paths with parameters ([`namespace`](Self::namespace)) are tried first.
     ///
     /// ```
     /// # use socketio::Hub;
@@ -89,7 +99,8 @@ impl HubBuilder {
         self
     }
 
-    /// Calls `middleware` for each socket that connects to the namespace `/`; see [`NamespaceBuilder::middleware`].
+    /// Calls `middleware` for each socket that connects to the namespace `/`; see
+    /// [`NamespaceBuilder::middleware`].
     pub fn middleware<F, R, E>(self, middleware: F) -> Self
     where
         F: Fn(Socket) -> R + Send + Sync + 'static,
@@ -99,7 +110,8 @@ impl HubBuilder {
         self.namespace("/", |namespace| namespace.middleware(middleware))
     }
 
-    /// Calls `middleware` around each event of the namespace `/`; see [`NamespaceBuilder::event_middleware`].
+    /// Calls `middleware` around each event of the namespace `/`; see
+    /// [`NamespaceBuilder::event_middleware`].
     pub fn event_middleware<F, R, E>(self, middleware: F) -> Self
     where
         F: Fn(IncomingEvent, Next) -> R + Send + Sync + 'static,
@@ -109,67 +121,77 @@ impl HubBuilder {
         self.namespace("/", |namespace| namespace.event_middleware(middleware))
     }
 
-    /// Gives handlers a value that they can take as [`State<T>`](crate::State); of each type the last one counts.
+    /// Adds a value that handlers can take as [`State<T>`](crate::State). The last value of each
+    /// type counts.
     pub fn state<T: Send + Sync + 'static>(self, value: T) -> Self {
         self.shared_state(Arc::new(value))
     }
 
-    /// The same for a value that is shared with others.
+    /// Adds a value that is already shared; see [`state`](Self::state).
     pub fn shared_state<T: Send + Sync + 'static>(mut self, value: Arc<T>) -> Self {
         self.states.insert(value);
         self
     }
 
-    /// Makes an [adapter](crate::adapter::Adapter) of the application's own for each namespace,
-    /// from the namespace's path and the local adapter, which acts on the sockets of this server.
+    /// Wraps the local adapter of each namespace in one of the application. `make` gets the path of
+    /// the namespace, and the local adapter, which acts on the sockets of this server.
     pub fn adapter<A: Adapter>(mut self, make: impl Fn(&str, LocalAdapter) -> A + Send + Sync + 'static) -> Self {
         self.adapter = Some(Box::new(move |path, local| Arc::new(make(path, local))));
         self
     }
 
-    /// Holds the hub to a contract: that it handles other events than those in the contract is an error of
-    /// [`build`](Self::build), and debug builds report what it emits and the contract lacks, see
-    /// [`Hub::contract_violations`](crate::Hub::contract_violations). Several contracts add up, and their namespaces exist, with handlers or without.
+    /// Holds the hub to a contract. [`build`](Self::build) then fails if the handlers differ from
+    /// those in the contract. Debug builds also report what the hub emits against the contract; see
+    /// [`Hub::contract_violations`](crate::Hub::contract_violations). Several contracts add up.
+    /// Their namespaces exist even without handlers.
     ///
-    /// Namespaces that a [function tells](Self::dynamic_namespace) have no path, by which a contract could speak of their handlers;
-    /// listeners are not known when the hub is built.
+    /// Namespaces that a [function accepts](Self::dynamic_namespace) have no path in a contract, so
+    /// their handlers are not checked. Neither are listeners, which are registered after the hub is
+    /// built.
     pub fn contract<C: Contract>(mut self) -> Self {
         self.contracts.push(C::describe());
         self
     }
 
-    /// The largest message that is received, in bytes. Default: 1,000,000.
+    /// The largest message that is accepted from a client, in bytes. Default: 1,000,000.
     pub fn max_payload(mut self, bytes: usize) -> Self {
         self.config.max_payload = bytes;
         self
     }
 
-    /// How many connections there may be at once. Default: 100,000.
+    /// The largest number of connections at one time. Default: 100,000.
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.config.max_connections = connections;
         self
     }
 
-    /// How many rooms one socket may be in. Default: 1,000.
+    /// The largest number of rooms for each socket. With 0 no room can be joined. Default: 1,000.
     pub fn max_rooms(mut self, rooms: usize) -> Self {
         self.config.max_rooms = rooms;
         self
     }
 
-    /// How long an event's name may be, in bytes. Default: 256.
+    /// The longest event name, in bytes. Default: 256.
     pub fn max_event_name(mut self, bytes: usize) -> Self {
         self.config.max_event_name = bytes;
         self
     }
 
-    /// How deeply the arguments of an event or of a client's answer may be nested. Their list is the first level, the arrays
-    /// and objects in it the second, and so on. Default: 128, which is the most; a larger number is taken for it.
+    /// How deeply the arguments of an event or of a client's answer may be nested. Their list is
+    /// the first level, the arrays and objects in it are the second, and so on. From 1 to 128.
+    /// Default: 128.
+    ///
+    /// The auth payload of a Socket.IO client counts as one argument. So does a raw message that
+    /// [`EventPayload::json`](crate::EventPayload::json) decodes. The limit holds for the decoded
+    /// value, not only for its text: see
+    /// [JSON from clients](crate::guide::delivery_order_and_limits#json-from-clients).
     pub fn max_depth(mut self, levels: usize) -> Self {
-        self.config.max_depth = levels.min(MAX_DEPTH);
+        self.config.max_depth = levels;
         self
     }
 
-    /// How many answers of one socket may be waited for at once. Default: 1,000.
+    /// The largest number of pending answers for each socket. With 0 no client can be asked.
+    /// Default: 1,000.
     pub fn max_pending_acks(mut self, acks: usize) -> Self {
         self.config.max_pending_acks = acks;
         self
@@ -177,15 +199,19 @@ impl HubBuilder {
 
     /// Limits how many events each client may send, raw messages included. Default: no limit.
     ///
-    /// Each socket is counted by itself, when an event is read. An event beyond the limit is dropped: no handler and no
-    /// listener hears it, nor the message that it came in. A client that asked for an answer gets the error `rate_limited`,
-    /// whose `data` says when to try again: `{"retry_after_ms": 20}`. [`HubStats::rate_limited`](crate::HubStats) counts what was
-    /// dropped, and `error` fires once an episode, which is over when nothing was dropped for twice the time in which a whole
-    /// burst comes back, and for a second at least. Answers, pings and heartbeats are not limited, and neither is what the
-    /// server [fires](crate::Socket::fire).
+    /// Each socket has a count of its own, and events count when they are read. An event beyond the
+    /// limit is dropped, with the message that it came in; no handler and no listener runs. A
+    /// client that asked for an answer gets the error `rate_limited`, whose `data` says when to try
+    /// again: `{"retry_after_ms": 20}`. [`HubStats::rate_limited`](crate::HubStats) counts the
+    /// dropped events.
     ///
-    /// A socket that has sent what is limited takes some 170 bytes more, and 64 for each event with a limit of its own that
-    /// it has sent. A hub without limits pays nothing.
+    /// `error` fires once for each episode of dropped events. An episode ends when nothing was
+    /// dropped for twice the time that a whole burst takes to come back, and for at least a second.
+    /// Answers, pings, heartbeats and events that the server [fires](crate::Socket::fire) are not
+    /// limited.
+    ///
+    /// A limit takes about 150 bytes for each socket that has sent events, and 40 bytes for each
+    /// event that has a limit of its own. A hub without limits pays nothing.
     ///
     /// ```
     /// use socketio::{Hub, RateLimit};
@@ -198,22 +224,23 @@ impl HubBuilder {
         self
     }
 
-    /// Limits how many events of this name each client may send in the namespace `/`; it comes on top of
-    /// [`rate_limit`](Self::rate_limit), and an event that it drops does not count there. Default: no limit. `message` stands
-    /// for raw messages as well as for the event of that name.
+    /// Limits how many events of this name each client may send in the namespace `/`, in addition
+    /// to [`rate_limit`](Self::rate_limit). An event that this limit drops does not count there.
+    /// Default: no limit. [`NamespaceBuilder::rate_limit_event`] says which names are accepted.
     pub fn rate_limit_event(self, event: impl AsRef<str>, limit: RateLimit) -> Self {
         self.namespace("/", |namespace| namespace.rate_limit_event(event, limit))
     }
 
-    /// How many received events of one client may wait for a handler, and how many bytes of them, before reading pauses.
-    /// What is [kept](Self::keep_headers) of a POST's headers counts among the bytes. Default: 256 and 64 KiB.
+    /// How many received events of one client may wait for a handler, and how many bytes of them,
+    /// before reading pauses. The [kept](Self::keep_headers) headers of a POST count among the
+    /// bytes. Default: 256 and 64 KiB.
     pub fn inbox(mut self, events: usize, bytes: usize) -> Self {
         self.config.inbox = Bounds { messages: events, bytes };
         self
     }
 
-    /// How many messages may wait for one client, and how many bytes of them. Default: 16,384 and 8 MiB. A single message
-    /// may be larger when nothing else waits.
+    /// How many messages may wait for one client, and how many bytes of them. A single message may
+    /// be larger if nothing else waits. Default: 16,384 and 8 MiB.
     pub fn outbox(mut self, messages: usize, bytes: usize) -> Self {
         self.config.outbox = Bounds { messages, bytes };
         self
@@ -225,14 +252,14 @@ impl HubBuilder {
         self
     }
 
-    /// Whether an event that nobody handles is answered with the error `unknown_event`, if the client asked for an
-    /// answer. Default: yes. Socket.IO's reference server stays silent.
+    /// Whether an event without a handler is answered with the error `unknown_event`, if the client
+    /// asked for an answer. The reference server of Socket.IO stays silent. Default: yes.
     pub fn answer_unknown_events(mut self, answer: bool) -> Self {
         self.config.answer_unknown_events = answer;
         self
     }
 
-    /// How often a client is pinged. Default: 25 s.
+    /// The time from one ping to the next. Default: 25 s.
     pub fn ping_interval(mut self, interval: Duration) -> Self {
         self.config.ping_interval = interval;
         self
@@ -256,62 +283,69 @@ impl HubBuilder {
         self
     }
 
-    /// How long a Socket.IO client may take until it is connected to its first namespace. Default: 45 s.
+    /// How long a Socket.IO client may take to connect to its first namespace. Default: 45 s.
     pub fn join_timeout(mut self, timeout: Duration) -> Self {
         self.config.join_timeout = timeout;
         self
     }
 
-    /// To how many namespaces a Socket.IO client may be connected at once. Default: 100.
+    /// The largest number of namespaces for each Socket.IO client. Default: 100.
     pub fn max_namespaces(mut self, namespaces: usize) -> Self {
         self.config.max_namespaces = namespaces;
         self
     }
 
-    /// How many pieces of binary data an event of a Socket.IO client may have. Default: 10, as the reference server has it.
+    /// The largest number of binary attachments of an event from a Socket.IO client. With 0 binary
+    /// data is refused. Default: 10, as in the reference server.
     pub fn max_attachments(mut self, attachments: usize) -> Self {
         self.config.max_attachments = attachments;
         self
     }
 
-    /// How many packets a client that polls may send in one body. Default: 100,000.
+    /// The largest number of packets in the body of one POST. Default: 100,000.
     pub fn max_packets(mut self, packets: usize) -> Self {
         self.config.max_packets = packets;
         self
     }
 
-    /// How long a connection that closes waits for the client to take what is queued and to answer. Default: 5 s.
+    /// How long a closing connection waits for the client to read what is queued and to answer.
+    /// With 0 it does not wait, and queued messages may be lost. Default: 5 s.
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.config.close_timeout = timeout;
         self
     }
 
-    /// How long [`request`](crate::Socket::request) and [`emit_with_ack`](crate::Socket::emit_with_ack) wait. Default: 30 s.
+    /// How long [`request`](crate::Socket::request) and
+    /// [`emit_with_ack`](crate::Socket::emit_with_ack) wait for an answer. Default: 30 s.
     pub fn ack_timeout(mut self, timeout: Duration) -> Self {
         self.config.ack_timeout = timeout;
         self
     }
 
-    /// Web pages of other origins that may connect, such as `https://example.org`; `*` allows all. Default: pages whose
-    /// host and port are those of the request, and clients that send no `Origin`.
+    /// The web pages of other origins that may connect, such as `https://example.org` or
+    /// `http://localhost:5173`; `*` allows all. Several calls add up. Default: none. Pages with the
+    /// host and port of the request may always connect, and so may clients that send no `Origin`.
+    ///
+    /// An origin has a scheme and a host, no path, and a port if it is not the default of the
+    /// scheme. [`build`](Self::build) refuses everything else, including patterns such as
+    /// `https://*.example.org` and `null`, which every sandboxed page sends.
     pub fn allow_origins<I>(mut self, origins: I) -> Self
     where
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
-        self.config.origins.allow(origins);
+        self.allow_origins.extend(origins.into_iter().map(|origin| origin.as_ref().to_owned()));
         self
     }
 
-    /// The names of the headers that [`Handshake`](crate::Handshake) keeps. Default: all. A shorter list saves memory on
-    /// every connection. Names that no header can have are ignored.
+    /// The names of the headers that [`Handshake`](crate::Handshake) keeps. A shorter list saves
+    /// memory for every connection; an empty one keeps none. Default: all.
     pub fn keep_headers<I>(mut self, names: I) -> Self
     where
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
-        let names = names.into_iter().filter_map(|name| HeaderName::from_bytes(name.as_ref().as_bytes()).ok());
-        self.config.keep_headers = Some(names.collect());
+        self.keep_headers = Some(names.into_iter().map(|name| name.as_ref().to_owned()).collect());
         self
     }
 }

@@ -2,11 +2,14 @@
 
 pub mod adapter;
 pub(crate) mod build;
+pub(crate) mod build_error;
+pub(crate) mod client;
 pub(crate) mod config;
 pub(crate) mod connections;
 pub(crate) mod hub_builder;
 pub(crate) mod namespace;
 pub(crate) mod namespace_builder;
+pub(crate) mod origins;
 pub(crate) mod selection;
 pub(crate) mod server_events;
 pub(crate) mod socket;
@@ -22,8 +25,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-use crate::connection::after;
-use crate::connection::engineio::Flavour;
 use crate::contract::ContractViolation;
 use crate::contract::watch::Watch;
 use crate::event::state::States;
@@ -31,7 +32,8 @@ use crate::hub::namespace::Namespace;
 use crate::hub::namespace::inner::{Contents, NamespaceFactory, NamespaceInner};
 use crate::hub::namespace::pattern::Matching;
 use crate::hub::socket::requests::SHARED_ACKS;
-use crate::transport::engine_routes::EngineRoutes;
+use crate::session::limits::Limits;
+use crate::session::time::after;
 use config::Config;
 use connections::Connections;
 use hub_builder::HubBuilder;
@@ -71,6 +73,8 @@ impl Deref for Hub {
 /// What all handles to a hub share.
 pub(crate) struct Core {
     config: Config,
+    /// The part of it that connections enforce.
+    limits: Arc<Limits>,
     states: States,
     root: Arc<NamespaceInner>,
     namespaces: RwLock<HashMap<Box<str>, Arc<NamespaceInner>>>,
@@ -96,6 +100,7 @@ impl Core {
         let new_root = || Arc::new(factory.make(ROOT, Contents::default()));
         let root = Arc::clone(namespaces.entry(ROOT.into()).or_insert_with(new_root));
         Self {
+            limits: Arc::new(config.limits()),
             config,
             states,
             root,
@@ -207,11 +212,6 @@ impl Hub {
         }
     }
 
-    /// The routes for Socket.IO clients, to be merged into an axum router. Clients connect to all namespaces by way of them.
-    pub fn socketio(&self) -> EngineRoutes {
-        EngineRoutes::new(self.clone(), Arc::clone(&self.core().root), Flavour::SocketIo, "/socket.io/")
-    }
-
     /// What was emitted or answered although none of the hub's [contracts](HubBuilder::contract) says so: each once, and of them the first
     /// 1,000. It is logged, too.
     ///
@@ -284,6 +284,10 @@ impl Hub {
 
     pub(crate) fn config(&self) -> &Config {
         &self.core().config
+    }
+
+    pub(crate) fn limits(&self) -> &Arc<Limits> {
+        &self.core().limits
     }
 
     pub(crate) fn states(&self) -> &States {

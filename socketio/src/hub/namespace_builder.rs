@@ -34,8 +34,9 @@ impl NamespaceBuilder {
         self
     }
 
-    /// Calls `middleware` for each socket that connects, before its `connect` handler; several in the order in which they are
-    /// added. The first that gives an error refuses the socket, and the client is told the error's message and data.
+    /// Calls `middleware` for each socket that connects, before its `connect` handler. Several run
+    /// in the order in which they were added. The first error refuses the socket, and its message
+    /// and data are sent to the client.
     ///
     /// ```
     /// use socketio::{Hub, Refusal, Socket};
@@ -65,9 +66,11 @@ impl NamespaceBuilder {
         self
     }
 
-    /// Calls `middleware` around each event that a client sends, before handlers and listeners; several in the order in which
-    /// they are added, then those of the socket ([`Socket::event_middleware`]). It can look at the event, change it, answer it,
-    /// or refuse it with an error, which becomes the answer. Raw messages and lifecycle events pass no middleware.
+    /// Calls `middleware` around each event that a client sends, before handlers and listeners.
+    /// Several run in the order in which they were added, then those of the socket
+    /// ([`Socket::event_middleware`]). Middleware can read the event, change it, answer it, or
+    /// refuse it with an error, which becomes the answer. Raw messages and lifecycle events do not
+    /// pass through it.
     ///
     /// ```
     /// use socketio::{EventError, Hub, IncomingEvent, Next};
@@ -94,8 +97,14 @@ impl NamespaceBuilder {
         self
     }
 
-    /// Limits how many events of this name each client may send. Default: no limit. `message` stands for raw messages as well
-    /// as for the event of that name. See [`HubBuilder::rate_limit`](crate::HubBuilder::rate_limit) for what happens beyond it.
+    /// Limits how many events of this name each client may send. Default: no limit. `message`
+    /// stands for raw messages as well as for the event of that name. See
+    /// [`HubBuilder::rate_limit`](crate::HubBuilder::rate_limit) for what happens beyond it.
+    ///
+    /// [`build`](crate::HubBuilder::build) refuses a name without a handler in the namespace: a
+    /// limit with a misspelt name would limit nothing. A [fallback handler](macro@crate::event)
+    /// takes every name. In a namespace without handlers every name is accepted, since listeners
+    /// are registered later.
     pub fn rate_limit_event(mut self, event: impl AsRef<str>, limit: RateLimit) -> Self {
         self.0.event_limits.set(event.as_ref(), limit);
         self

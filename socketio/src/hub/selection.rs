@@ -5,6 +5,7 @@ use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::event::error::PayloadError;
 use crate::event::message::{IntoMessage, Request};
 use crate::hub::adapter::{Audience, BoxFuture, Change, Fetched, Packet, RequestError};
 use crate::hub::namespace::inner::NamespaceInner;
@@ -32,6 +33,13 @@ pub enum EmitError {
     /// No event can have this name: it is empty, or reserved by the framework.
     #[error("no event can be named `{0}`")]
     InvalidName(String),
+}
+
+impl EmitError {
+    /// Nothing can decode the arguments of the event.
+    pub(crate) fn undecodable(error: PayloadError) -> Self {
+        Self::from(<serde_json::Error as serde::ser::Error>::custom(error.message))
+    }
 }
 
 impl From<serde_json::Error> for EmitError {

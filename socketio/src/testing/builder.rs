@@ -1,4 +1,4 @@
-//! [`ClientBuilder`]: a client that is about to connect.
+//! [`ClientBuilder`]: configures and connects a test client.
 
 use axum::Router;
 use axum::routing::get;
@@ -21,11 +21,11 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request as ClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
-use super::MOMENT;
+use super::POLL_INTERVAL;
 use super::client::Client;
+use super::connection::Connection;
 use super::error::{Refused, TestError};
 use super::inbox::Inbox;
-use super::line::Line;
 use super::wire::ROOT;
 use crate::hub::Hub;
 use crate::hub::namespace::Namespace;
@@ -33,18 +33,18 @@ use crate::hub::socket::SocketId;
 use crate::transport::serve::answer;
 use crate::wire::encoding::Encoding;
 
-/// How much of what one side has written waits for the other side.
-const STREAM: usize = 64 * 1024;
+/// Capacity in bytes of the in-memory stream, per direction.
+const STREAM_CAPACITY: usize = 64 * 1024;
 
-/// How long a client waits for what is expected.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a client waits for an expected message.
+const DEFAULT_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Whom the client says it wants to talk to.
+/// The `Host` of every request.
 const HOST: &str = "localhost";
 
 impl Namespace {
-    /// A client for tests that is about to connect to this namespace: of Socket.IO, unless it is to be a
-    /// [plain](ClientBuilder::plain) WebSocket. See [`testing`](crate::testing).
+    /// Returns a builder for a test client of this namespace. It builds a Socket.IO client, or a
+    /// [plain](ClientBuilder::plain) WebSocket client. See [`testing`](crate::testing).
     pub fn test_client(&self) -> ClientBuilder {
         ClientBuilder {
             namespace: self.clone(),
@@ -57,12 +57,12 @@ impl Namespace {
             headers: Vec::new(),
             cookies: Vec::new(),
             peer: None,
-            patience: PATIENCE,
+            patience: DEFAULT_PATIENCE,
         }
     }
 }
 
-/// A client that is about to connect. It is what its methods say when it [does](Self::connect).
+/// Configures a test client. [`connect`](Self::connect) connects it.
 ///
 /// ```
 /// use serde_json::json;
@@ -101,25 +101,26 @@ pub struct ClientBuilder {
     patience: Duration,
 }
 
-/// A mark on the request of one client, by which its socket is found.
+/// Put into the extensions of one client's request. The builder finds the client's socket by it.
 #[derive(Clone)]
-struct Ticket(Arc<()>);
+struct RequestMarker(Arc<()>);
 
 impl ClientBuilder {
-    /// A plain WebSocket client, which sends and receives JSON envelopes and messages. Default: a Socket.IO client, over a
-    /// WebSocket as well, in the default encoding.
+    /// Makes this a plain WebSocket client, which sends and receives JSON envelopes and raw
+    /// messages. Default: a Socket.IO client over WebSocket, in the default encoding.
     pub fn plain(self) -> Self {
         Self { is_plain: true, ..self }
     }
 
-    /// What a Socket.IO client connects to its namespace with, an object.
+    /// Sets the `auth` object that a Socket.IO client sends when it connects to its namespace.
     pub fn auth(self, auth: impl Serialize) -> Self {
         let auth = serde_json::to_string(&auth).map_err(|error| format!("`auth` does not serialize: {error}"));
         Self { auth: Some(auth), ..self }
     }
 
-    /// The path that is requested; it may have a query string. Where it has parameters, as in `/ws/{id}`, they are
-    /// [filled in](Self::param). Default: `/ws` for a plain client, `/socket.io/` for one of Socket.IO.
+    /// Sets the path to request, with or without a query string. Parameters such as `{id}` in
+    /// `/ws/{id}` are filled in by [`param`](Self::param). Default: `/ws` for a plain client,
+    /// `/socket.io/` for a Socket.IO client.
     pub fn path(mut self, path: impl AsRef<str>) -> Self {
         let (path, query) = path.as_ref().split_once('?').unwrap_or((path.as_ref(), ""));
         let query = form_urlencoded::parse(query.as_bytes());
@@ -127,7 +128,8 @@ impl ClientBuilder {
         Self { path: Some(format!("/{}", path.trim_start_matches('/'))), ..self }
     }
 
-    /// A parameter of the path. One that the path does not name is put behind it.
+    /// Sets a path parameter. If the path does not contain the parameter, it is appended as a
+    /// segment.
     ///
     /// ```
     /// # use socketio::Hub;
@@ -151,7 +153,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Adds a header. The `Host` of every client is `localhost`, and none has an `Origin` of itself.
+    /// Adds a header. The `Host` is always `localhost`. No `Origin` is sent unless you add one.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
@@ -163,14 +165,15 @@ impl ClientBuilder {
         self
     }
 
-    /// The address that the server sees. Default: none, as over a stream that has no addresses.
+    /// Sets the peer address that the server sees. Default: none.
     pub fn peer_addr(self, address: SocketAddr) -> Self {
         Self { peer: Some(address), ..self }
     }
 
-    /// Connects by way of an application, or of routes that are set up as in it: with its paths, its layers, its
-    /// [`allow_request`](crate::EngineRoutes::allow_request) and its [`on_open`](crate::WebSocketRoute::on_open). Default: the
-    /// namespace's own routes, as [`Hub::socketio`] and [`Namespace::websocket`] give them.
+    /// Connects through this router, with its paths, its layers, its
+    /// [`allow_request`](crate::EngineRoutes::allow_request) and its
+    /// [`on_open`](crate::WebSocketRoute::on_open). Default: the namespace's own routes, as
+    /// [`Hub::socketio`] and [`Namespace::websocket`] return them.
     ///
     /// ```
     /// use axum::{Router, routing::get};
@@ -192,59 +195,61 @@ impl ClientBuilder {
         Self { app: Some(app.into()), ..self }
     }
 
-    /// How long the client waits for what the test expects, in tokio's time. Default: 5 seconds. Where time is paused, nobody
-    /// ever really waits.
+    /// Sets how long the client waits for an expected message, in tokio's time. Default: 5 seconds.
+    /// With tokio's time paused, the wait takes no real time.
     pub fn patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
 
-    /// Connects, and waits until the server has let the client in.
+    /// Connects, and waits until the server has accepted the client.
     ///
     /// # Errors
     ///
-    /// The server refuses: [`TestError::Refused`] says whether it was the HTTP request, the `connect` handler or a
-    /// middleware, and with which words. Or the client can't be as it is asked to be.
+    /// [`TestError::Refused`] if the HTTP request, the `connect` handler or a middleware refuses
+    /// the client. [`TestError::Impossible`] if the settings contradict each other or make no valid
+    /// request.
     pub async fn connect(self) -> Result<Client, TestError> {
         let auth = self.auth.clone().transpose().map_err(TestError::Impossible)?;
         if self.is_plain && auth.is_some() {
-            let why = "`auth` is what a Socket.IO client connects with, a plain one has `query`, `header` and `cookie`";
+            let why =
+                "`auth` is what a Socket.IO client connects with; a plain client has `query`, `header` and `cookie`";
             return Err(TestError::Impossible(why.to_owned()));
         }
         let encoding = if self.is_plain { Encoding::Envelopes } else { Encoding::SocketIo };
-        let ticket = Ticket(Arc::default());
-        let line = Arc::new(self.open(&ticket, encoding).await?);
+        let marker = RequestMarker(Arc::default());
+        let connection = Arc::new(self.open(&marker, encoding).await?);
         if !self.is_plain {
-            return Client::enter(line, self.namespace.path(), auth.as_deref(), self.patience).await;
+            return Client::join(connection, self.namespace.path(), auth.as_deref(), self.patience).await;
         }
-        let inbox = line.enter(ROOT).unwrap_or_default();
-        let id = self.admitted(&ticket, &inbox).await?;
-        Ok(Client::new(line, inbox, ROOT, id, self.patience))
+        let inbox = connection.join(ROOT).unwrap_or_default();
+        let id = self.accepted_socket(&marker, &inbox).await?;
+        Ok(Client::new(connection, inbox, ROOT, id, self.patience))
     }
 
-    /// Makes the stream a WebSocket.
-    async fn open(&self, ticket: &Ticket, encoding: Encoding) -> Result<Line, TestError> {
+    /// Opens the stream and performs the WebSocket handshake.
+    async fn open(&self, marker: &RequestMarker, encoding: Encoding) -> Result<Connection, TestError> {
         let (route, path) = self.route_and_path();
         let app = self.app.clone().unwrap_or_else(|| match self.is_plain {
             true => Router::new().route(&route, get(self.namespace.websocket())),
             false => self.hub().socketio().path(route).into(),
         });
         let request = self.request(&path)?;
-        let (ours, theirs) = duplex(STREAM);
-        tokio::spawn(serve(theirs, app, ticket.clone(), self.peer));
-        // The buffers are as large as what is read at once: a test may have thousands of clients.
+        let (ours, theirs) = duplex(STREAM_CAPACITY);
+        tokio::spawn(serve(theirs, app, marker.clone(), self.peer));
+        // A test may have thousands of clients, so the read buffers are small.
         let config = WebSocketConfig::default().read_buffer_size(4096).max_message_size(None).max_frame_size(None);
-        match timeout(self.permit(), client_async_with_config(request, ours, Some(config))).await {
-            Ok(Ok((stream, _))) => Ok(Line::new(stream, encoding, self.permit())),
+        match timeout(self.accept_timeout(), client_async_with_config(request, ours, Some(config))).await {
+            Ok(Ok((stream, _))) => Ok(Connection::new(stream, encoding, self.accept_timeout())),
             Ok(Err(Error::Http(response))) => {
                 let body = response.body().as_deref().unwrap_or_default();
                 Err(Refused::by_status(response.status(), body).into())
             }
-            Ok(Err(error)) => Err(TestError::Impossible(format!("the handshake fails: {error}"))),
-            Err(_) => Err(TestError::Impossible("the handshake is not answered".to_owned())),
+            Ok(Err(error)) => Err(TestError::Impossible(format!("the WebSocket handshake failed: {error}"))),
+            Err(_) => Err(TestError::Impossible("the server did not answer the WebSocket handshake".to_owned())),
         }
     }
 
-    /// What a router is to take the path for, and the path with the parameters filled in.
+    /// Returns the route for a router, and the path with its parameters filled in.
     fn route_and_path(&self) -> (String, String) {
         let default = if self.is_plain { "/ws" } else { "/socket.io/" };
         let mut route = self.path.clone().unwrap_or_else(|| default.to_owned());
@@ -257,22 +262,21 @@ impl ClientBuilder {
         let path = self
             .params
             .iter()
-            .fold(route.clone(), |path, (name, value)| path.replace(&placeholder(name), &encoded(value)));
+            .fold(route.clone(), |path, (name, value)| path.replace(&placeholder(name), &percent_encoded(value)));
         (route, path)
     }
 
     fn request(&self, path: &str) -> Result<ClientRequest, TestError> {
-        let impossible =
-            |error: &dyn fmt::Display| TestError::Impossible(format!("no such request can be made: {error}"));
+        let impossible = |error: &dyn fmt::Display| TestError::Impossible(format!("the request is invalid: {error}"));
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(&self.query);
         if !self.is_plain {
             query.extend_pairs([("EIO", "4"), ("transport", "websocket")]);
         }
         let query = query.finish();
-        let mark = if query.is_empty() { "" } else { "?" };
+        let separator = if query.is_empty() { "" } else { "?" };
         let mut request =
-            format!("ws://{HOST}{path}{mark}{query}").into_client_request().map_err(|error| impossible(&error))?;
+            format!("ws://{HOST}{path}{separator}{query}").into_client_request().map_err(|error| impossible(&error))?;
         let cookies = (!self.cookies.is_empty()).then(|| ("cookie".to_owned(), self.cookies.join("; ")));
         for (name, value) in self.headers.iter().cloned().chain(cookies) {
             let name = HeaderName::try_from(name).map_err(|error| impossible(&error))?;
@@ -286,44 +290,46 @@ impl ClientBuilder {
         Hub::from_core(self.namespace.core())
     }
 
-    /// How long the server may take to let the client in: as long as the hub itself waits, and then it says no.
-    fn permit(&self) -> Duration {
+    /// How long the server may take to accept the client. The hub itself refuses the client after
+    /// `connect_timeout`, so the client waits longer than that.
+    fn accept_timeout(&self) -> Duration {
         self.patience.saturating_add(self.hub().config().connect_timeout)
     }
 
-    /// Waits until the hub has let the client in, which nothing tells a plain client. The id of its socket.
-    async fn admitted(&self, ticket: &Ticket, inbox: &Inbox) -> Result<SocketId, TestError> {
+    /// Waits until the hub has accepted the client, and returns the id of its socket. The server
+    /// sends nothing to a plain client at that point, so this polls the hub.
+    async fn accepted_socket(&self, marker: &RequestMarker, inbox: &Inbox) -> Result<SocketId, TestError> {
         let hub = self.hub();
         let searched = async {
             loop {
-                if let Some(id) = ticket.find(&hub) {
+                if let Some(id) = marker.find(&hub) {
                     return id;
                 }
-                sleep(MOMENT).await;
+                sleep(POLL_INTERVAL).await;
             }
         };
-        match select(pin!(timeout(self.permit(), searched)), pin!(inbox.over())).await {
+        match select(pin!(timeout(self.accept_timeout(), searched)), pin!(inbox.wait_for_end())).await {
             Either::Left((Ok(id), _)) => Ok(id),
             Either::Left((Err(_), _)) => {
-                Err(TestError::Impossible("the client is connected, but this hub has no socket of it".to_owned()))
+                Err(TestError::Impossible("the client is connected, but this hub has no socket for it".to_owned()))
             }
             Either::Right((ended, _)) => Err(Refused::by_end(ended).into()),
         }
     }
 }
 
-impl Ticket {
+impl RequestMarker {
     fn find(&self, hub: &Hub) -> Option<SocketId> {
         let mut sockets = hub.namespaces().into_iter().flat_map(|namespace| hub.of(namespace).sockets());
-        let is_own = |ticket: Self| Arc::ptr_eq(&self.0, &ticket.0);
-        sockets.find(|socket| socket.extension().is_some_and(is_own)).map(|socket| socket.id())
+        let is_same = |marker: Self| Arc::ptr_eq(&self.0, &marker.0);
+        sockets.find(|socket| socket.extension().is_some_and(is_same)).map(|socket| socket.id())
     }
 }
 
-/// The server's end of a connection: HTTP, until it is a WebSocket.
-async fn serve(stream: DuplexStream, app: Router, ticket: Ticket, peer: Option<SocketAddr>) {
+/// Serves the server's end of the stream: HTTP, then the upgraded WebSocket.
+async fn serve(stream: DuplexStream, app: Router, marker: RequestMarker, peer: Option<SocketAddr>) {
     let service = service_fn(move |mut request: Request<hyper::body::Incoming>| {
-        request.extensions_mut().insert(ticket.clone());
+        request.extensions_mut().insert(marker.clone());
         answer(app.clone(), request, peer)
     });
     let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades().await;
@@ -332,8 +338,8 @@ async fn serve(stream: DuplexStream, app: Router, ticket: Ticket, peer: Option<S
     }
 }
 
-/// A text as a segment of a path.
-fn encoded(text: &str) -> String {
+/// Percent-encodes a path segment.
+fn percent_encoded(text: &str) -> String {
     let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let encode = |byte: u8| if is_unreserved(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
     text.bytes().map(encode).collect()

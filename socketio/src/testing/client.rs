@@ -1,4 +1,4 @@
-//! [`Client`]: a client that is connected, and what it says.
+//! [`Client`]: a connected test client, and the methods that send.
 
 use serde::Serialize;
 use std::fmt;
@@ -8,9 +8,9 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
+use super::connection::Connection;
 use super::error::{Instead, Refused, TestError};
 use super::inbox::Inbox;
-use super::line::Line;
 use super::settle;
 use super::wire::{self, Answer};
 use crate::event::error::PayloadError;
@@ -22,31 +22,32 @@ use crate::wire::packet::Packet;
 
 /// A client for tests, connected to one namespace of a hub.
 ///
-/// | to say | |
+/// | sending | |
 /// | --- | --- |
 /// | [`emit`](Self::emit) | sends a message |
 /// | [`request`](Self::request), [`ask`](Self::ask), [`emit_with_ack`](Self::emit_with_ack) | the same, and waits for the answer |
-/// | [`disconnect`](Self::disconnect), [`close_with`](Self::close_with) | ends the connection in due form |
-/// | [`freeze`](Self::freeze) | lets the client be as good as dead |
-/// | `drop` | cuts the connection; what was emitted before still arrives |
+/// | [`disconnect`](Self::disconnect), [`close_with`](Self::close_with) | disconnects with the protocol's close handshake |
+/// | [`freeze`](Self::freeze) | stops reading, writing and answering heartbeats |
+/// | `drop` | cuts the connection; messages emitted before still arrive |
 ///
-/// | to hear | |
+/// | receiving | |
 /// | --- | --- |
 /// | [`expect`](Self::expect) | the next message is an event of this payload type |
 /// | [`expect_exact`](Self::expect_exact) | the next message is this one |
 /// | [`expect_event`](Self::expect_event) | the next message is an event of this name; it can be answered |
-/// | [`answer`](Self::answer) | the next message is a question of this payload type; it is answered |
-/// | [`expect_text`](Self::expect_text), [`expect_binary`](Self::expect_binary) | the next message is a text, or binary |
-/// | [`wait_for`](Self::wait_for) | some message is an event of this payload type; those before it do not matter |
-/// | [`expect_end`](Self::expect_end) | the next thing is the end of the connection |
-/// | [`expect_nothing`](Self::expect_nothing) | nothing more comes |
+/// | [`answer`](Self::answer) | the next message is an event of this payload type that wants an answer; it is answered |
+/// | [`expect_text`](Self::expect_text), [`expect_binary`](Self::expect_binary) | the next message is text, or binary |
+/// | [`wait_for`](Self::wait_for) | some message is an event of this payload type; the messages before it are skipped |
+/// | [`expect_end`](Self::expect_end) | the connection ends before another message arrives |
+/// | [`expect_nothing`](Self::expect_nothing) | no more messages arrive |
 ///
-/// What a client has received waits, in that order, until it is expected. An expectation that is not met takes nothing away,
-/// and its error shows everything that the client has received. Answers to the client's own events go to those who asked, and
-/// are never in the way. Heartbeats are answered.
+/// Received messages are kept in order until the test expects them. An expectation that is not met
+/// consumes nothing, and its error lists everything that the client has received. Answers to the
+/// client's own events go to the callers of `request`, `ask` and `emit_with_ack`. Heartbeats are
+/// answered.
 #[must_use = "its connection is cut when it is dropped"]
 pub struct Client {
-    pub(super) line: Arc<Line>,
+    pub(super) connection: Arc<Connection>,
     pub(super) inbox: Arc<Inbox>,
     pub(super) namespace: Box<str>,
     id: SocketId,
@@ -54,33 +55,42 @@ pub struct Client {
 }
 
 impl Client {
-    pub(super) fn new(line: Arc<Line>, inbox: Arc<Inbox>, namespace: &str, id: SocketId, patience: Duration) -> Self {
-        Self { line, inbox, namespace: namespace.into(), id, patience }
+    pub(super) fn new(
+        connection: Arc<Connection>,
+        inbox: Arc<Inbox>,
+        namespace: &str,
+        id: SocketId,
+        patience: Duration,
+    ) -> Self {
+        Self { connection, inbox, namespace: namespace.into(), id, patience }
     }
 
-    /// A Socket.IO client asks to be let into a namespace.
-    pub(super) async fn enter(
-        line: Arc<Line>,
+    /// Connects a Socket.IO client to a namespace.
+    pub(super) async fn join(
+        connection: Arc<Connection>,
         namespace: &str,
         auth: Option<&str>,
         patience: Duration,
     ) -> Result<Self, TestError> {
-        let Some(inbox) = line.enter(namespace) else {
+        let Some(inbox) = connection.join(namespace) else {
             return Err(TestError::Impossible(format!("this connection has a client in `{namespace}` already")));
         };
-        line.write(vec![wire::connect(namespace, auth)]);
-        let error = match inbox.opened(line.permit).await {
-            Ok(Ok(sid)) => return Ok(Self::new(line, inbox, namespace, SocketId::from(&*sid), patience)),
+        connection.write(vec![wire::connect(namespace, auth)]);
+        let error = match inbox.connect_reply(connection.accept_timeout).await {
+            Ok(Ok(sid)) => return Ok(Self::new(connection, inbox, namespace, SocketId::from(&*sid), patience)),
             Ok(Err(json)) => Refused::by_packet(&json).into(),
             Err(Some(ended)) => Refused::by_end(ended).into(),
-            Err(None) => inbox.unmet(&format!("to be let into `{namespace}`"), Instead::Nothing(line.permit)),
+            Err(None) => {
+                inbox.unmet(&format!("to be accepted in `{namespace}`"), Instead::Nothing(connection.accept_timeout))
+            }
         };
-        line.forget(namespace);
+        connection.remove(namespace);
         Err(error)
     }
 
-    /// Connects to another namespace of the hub on the same connection, as Socket.IO clients do. `auth`: what it is connected to
-    /// with, an object, or `()`. The connection is cut when the last of its clients is dropped.
+    /// Connects to another namespace of the hub on the same connection, as Socket.IO clients do.
+    /// `auth` is an object, or `()` for none. The connection is cut when its last client is
+    /// dropped.
     ///
     /// ```
     /// # use socketio::Hub;
@@ -98,24 +108,24 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// The namespace refuses, or the client is a plain one or in that namespace already.
+    /// The namespace refuses the client, the client is plain, or it is already in that namespace.
     pub async fn connect_to(&self, namespace: &str, auth: impl Serialize) -> Result<Self, TestError> {
-        if !self.line.encoding.has_namespaces() {
-            let why = "a plain client has one namespace for each connection: `hub.of(…).test_client().plain()`";
+        if !self.connection.encoding.has_namespaces() {
+            let why = "a plain client has one namespace per connection: use `hub.of(…).test_client().plain()`";
             return Err(TestError::Impossible(why.to_owned()));
         }
         let auth = serde_json::to_string(&auth).map_err(EmitError::from)?;
         let auth = Some(&*auth).filter(|auth| *auth != "null");
-        Self::enter(Arc::clone(&self.line), namespace, auth, self.patience).await
+        Self::join(Arc::clone(&self.connection), namespace, auth, self.patience).await
     }
 
-    /// The id of the client's socket when it was let in: `hub.socket(client.id())` is the server's side of it.
+    /// The id of the client's socket. The server's side of it is `hub.socket(client.id())`.
     pub fn id(&self) -> SocketId {
         self.id.clone()
     }
 
-    /// Sends a message: `&payload` of a payload type, `("name", a, b)`, a text or bytes. It returns at once; the server deals
-    /// with it when the test waits for something.
+    /// Sends a message: `&payload` of a payload type, `("name", a, b)`, text or bytes. It returns
+    /// at once. The server handles the message when the test next awaits something.
     ///
     /// # Errors
     ///
@@ -150,7 +160,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// The answer is an error ([`TestError::Failed`]), does not come, or is no `R`; or nothing can be sent.
+    /// The answer is an error ([`TestError::Failed`]), does not arrive, or does not decode to `R`;
+    /// or the connection has ended.
     pub async fn request<R>(&self, event: &str, payload: &(impl Serialize + ?Sized)) -> Result<R, TestError>
     where
         R: FromAnswer,
@@ -158,11 +169,13 @@ impl Client {
         self.emit_with_ack((event, payload)).await
     }
 
-    /// Sends an event, and waits for its answer: [`request`](Self::request) for payload types and for several arguments.
+    /// Sends an event, and waits for its answer. Unlike [`request`](Self::request), it takes
+    /// payload types and several arguments.
     ///
     /// # Errors
     ///
-    /// The answer is an error ([`TestError::Failed`]), does not come, or is no `R`; or nothing can be sent.
+    /// The answer is an error ([`TestError::Failed`]), does not arrive, or does not decode to `R`;
+    /// or the connection has ended.
     pub async fn emit_with_ack<R: FromAnswer>(&self, message: impl IntoMessage) -> Result<R, TestError> {
         let packet = message.into_packet()?;
         let Some(name) = packet.name().map(str::to_owned) else {
@@ -173,7 +186,8 @@ impl Client {
         self.answered(&name, answer).await
     }
 
-    /// Sends an event whose payload type says what it is answered with, and waits for that answer.
+    /// Sends an event whose payload type declares its answer (`ack = …`), and waits for that
+    /// answer.
     ///
     /// ```
     /// # use serde::{Deserialize, Serialize};
@@ -205,7 +219,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// The answer is an error ([`TestError::Failed`]), does not come, or is not what it should be; or nothing can be sent.
+    /// The answer is an error ([`TestError::Failed`]), does not arrive, or does not decode; or the
+    /// connection has ended.
     pub async fn ask<Q>(&self, question: &Q) -> Result<Q::Answer, TestError>
     where
         Q: Request<Answer: FromAnswer> + Serialize,
@@ -233,33 +248,34 @@ impl Client {
         if let Some(ended) = self.inbox.ended() {
             return Err(TestError::Ended(ended));
         }
-        packet.with_frame(&self.line.encoding, &self.namespace, |frame| self.line.write_frame(frame));
+        packet.with_frame(&self.connection.encoding, &self.namespace, |frame| self.connection.write_frame(frame));
         Ok(())
     }
 
-    /// Disconnects as clients do, and waits until the server has dealt with it: a Socket.IO client leaves its namespace, and
-    /// closes the connection if it is in no other; a plain one closes it, with a close frame without a code.
+    /// Disconnects as clients do, and waits until the server has handled it. A Socket.IO client
+    /// leaves its namespace, and closes the connection if that was its last namespace. A plain
+    /// client sends a close frame without a code.
     pub async fn disconnect(self) {
-        let is_last = self.line.leave(&self.namespace);
+        let is_last = self.connection.leave(&self.namespace);
         self.finish(is_last).await;
     }
 
-    /// Closes the connection with a close frame, and waits until the server has dealt with it.
+    /// Closes the connection with a close frame, and waits until the server has handled it.
     pub async fn close_with(self, code: u16, reason: &str) {
-        self.line.close(Some(CloseFrame { code: code.into(), reason: reason.into() }));
+        self.connection.close(Some(CloseFrame { code: code.into(), reason: reason.into() }));
         self.finish(true).await;
     }
 
     async fn finish(self, is_closing: bool) {
         if is_closing {
-            // A server that does not answer lets the client go on its own.
-            let _ = timeout(self.patience, self.line.ended()).await;
+            // A server may not answer the close frame. The client then stops waiting.
+            let _ = timeout(self.patience, self.connection.ended()).await;
         }
         settle().await;
     }
 
-    /// The client is as good as dead from now on: it reads nothing, writes nothing, and answers no heartbeat, but its connection
-    /// stays open.
+    /// Simulates a dead peer: from now on the client reads nothing, writes nothing and answers no
+    /// heartbeat. Its connection stays open.
     ///
     /// ```
     /// # use socketio::{Hub, testing};
@@ -278,16 +294,17 @@ impl Client {
     /// # }
     /// ```
     pub fn freeze(&self) {
-        self.line.freeze();
+        self.connection.freeze();
     }
 
-    /// All that the client has received, in that order, a line for each message, answer and end; empty if there was nothing.
+    /// Everything that the client has received, in order: one line for each message, each answer
+    /// and the end. Empty if it has received nothing.
     pub fn record(&self) -> String {
         self.inbox.record("", "")
     }
 }
 
-/// What is wrong with a payload, and where.
+/// The error's message, and the path of the field that it concerns.
 pub(super) fn described(error: &PayloadError) -> String {
     match error.path() {
         Some(path) => format!("{} at `{path}`", error.message()),

@@ -1,4 +1,4 @@
-//! What a test is told that does not get what it wants.
+//! The errors of test clients.
 
 use http::StatusCode;
 use serde::de::DeserializeOwned;
@@ -7,39 +7,40 @@ use std::fmt;
 use std::time::Duration;
 
 use super::wire::Shown;
+use crate::event::depth::from_json;
 use crate::event::error::{EventError, PayloadError};
 use crate::hub::selection::EmitError;
 
-/// Why a test client did not get what the test wants. Its `Debug` form is the same text as its `Display` form, which is what a
-/// test that ends with `?` shows.
+/// Why an operation of a test client failed. `Debug` prints the same text as `Display`, so a test
+/// that returns an error with `?` shows a readable message.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum TestError {
-    /// The server did not let the client in.
+    /// The server refused the client.
     #[error(transparent)]
     Refused(#[from] Refused),
     /// The client's event was answered with an error.
     #[error("the answer to `{}` is an error, {}: {_0}", _0.event().unwrap_or_default(), _0.code())]
     Failed(EventError),
-    /// Something else came than what was expected, or nothing.
+    /// Another message arrived than the expected one, or none.
     #[error(transparent)]
     Unmet(#[from] Unmet),
-    /// The connection is over, so that nothing can be sent.
+    /// The connection has ended, so nothing can be sent.
     #[error("nothing can be sent any more: {0}")]
     Ended(Ended),
-    /// What was to be sent does not serialize, or is no event.
+    /// The message does not serialize, or is not an event.
     #[error(transparent)]
     Emit(#[from] EmitError),
-    /// A payload is not what the test decodes it as.
+    /// A payload does not decode to the type that the test asks for.
     #[error("the payload does not decode: {0}")]
     Payload(#[from] PayloadError),
-    /// What the test asks for is not possible.
+    /// The test asks for something impossible. The text says what.
     #[error("{0}")]
     Impossible(String),
 }
 
 impl TestError {
-    /// The refusal, if it is one.
+    /// The refusal, if this is one.
     pub fn refused(&self) -> Option<&Refused> {
         match self {
             Self::Refused(refused) => Some(refused),
@@ -47,7 +48,7 @@ impl TestError {
         }
     }
 
-    /// The error that an event was answered with, if it is one.
+    /// The error that the event was answered with, if this is one.
     pub fn failed(&self) -> Option<&EventError> {
         match self {
             Self::Failed(error) => Some(error),
@@ -62,7 +63,7 @@ impl fmt::Debug for TestError {
     }
 }
 
-/// How the server refused a client.
+/// The server's refusal of a client.
 ///
 /// ```
 /// use socketio::{Hub, Refusal, event, events};
@@ -88,62 +89,62 @@ impl fmt::Debug for TestError {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refused {
-    how: How,
+    by: RefusedBy,
     message: String,
     data: Option<Value>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum How {
-    /// The HTTP request was.
+enum RefusedBy {
+    /// With an HTTP status.
     Status(StatusCode),
-    /// By a CONNECT_ERROR.
+    /// With a CONNECT_ERROR packet.
     Packet,
-    /// By the end of the connection, with a close frame or without one.
+    /// By ending the connection, with the code of the close frame if there was one.
     Close(Option<u16>),
 }
 
 impl Refused {
-    /// By an answer to the HTTP request.
     pub(super) fn by_status(status: StatusCode, body: &[u8]) -> Self {
-        Self { how: How::Status(status), message: String::from_utf8_lossy(body).into_owned(), data: None }
+        Self { by: RefusedBy::Status(status), message: String::from_utf8_lossy(body).into_owned(), data: None }
     }
 
-    /// By a CONNECT_ERROR, whose JSON it is.
+    /// `json`: the data of a CONNECT_ERROR packet.
     pub(super) fn by_packet(json: &str) -> Self {
-        let read: Value = serde_json::from_str(json).unwrap_or_default();
+        let read: Value = from_json(json).unwrap_or_default();
         let message = read.get("message").unwrap_or(&read).as_str().unwrap_or_default().to_owned();
-        Self { how: How::Packet, message, data: read.get("data").cloned() }
+        Self { by: RefusedBy::Packet, message, data: read.get("data").cloned() }
     }
 
-    /// By an end of the connection.
     pub(super) fn by_end(ended: Ended) -> Self {
-        Self { how: How::Close(ended.code), message: ended.message, data: None }
+        Self { by: RefusedBy::Close(ended.code), message: ended.message, data: None }
     }
 
-    /// The message: that of a Socket.IO client's `connect_error`, the reason in a close frame, or the body of an HTTP answer.
+    /// The message: of a Socket.IO client's `connect_error`, the reason of a close frame, or the
+    /// body of an HTTP response.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// What else a Socket.IO client is told; `None` if there is nothing, or it is no `T`.
+    /// The `data` of a Socket.IO client's `connect_error`. `None` if there is none, or if it does
+    /// not decode to `T`.
     pub fn data<T: DeserializeOwned>(&self) -> Option<T> {
         self.data.clone().and_then(|data| serde_json::from_value(data).ok())
     }
 
-    /// The status of the HTTP answer, if the client has not come further than that.
+    /// The status of the HTTP response, if the server refused the HTTP request.
     pub fn status(&self) -> Option<StatusCode> {
-        match self.how {
-            How::Status(status) => Some(status),
-            How::Packet | How::Close(_) => None,
+        match self.by {
+            RefusedBy::Status(status) => Some(status),
+            RefusedBy::Packet | RefusedBy::Close(_) => None,
         }
     }
 
-    /// The code of the close frame, where the connection was closed with one.
+    /// The code of the close frame, if the server refused the client with one.
     pub fn code(&self) -> Option<u16> {
-        match self.how {
-            How::Close(code) => code,
-            How::Packet | How::Status(_) => None,
+        match self.by {
+            RefusedBy::Close(code) => code,
+            RefusedBy::Packet | RefusedBy::Status(_) => None,
         }
     }
 }
@@ -151,11 +152,11 @@ impl Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("the server refused the client")?;
-        match &self.how {
-            How::Status(status) => write!(formatter, " with status {}", status.as_u16())?,
-            How::Close(Some(code)) => write!(formatter, " with close code {code}")?,
-            How::Close(None) => formatter.write_str(" by ending the connection")?,
-            How::Packet => {}
+        match &self.by {
+            RefusedBy::Status(status) => write!(formatter, " with status {}", status.as_u16())?,
+            RefusedBy::Close(Some(code)) => write!(formatter, " with close code {code}")?,
+            RefusedBy::Close(None) => formatter.write_str(" by ending the connection")?,
+            RefusedBy::Packet => {}
         }
         if !self.message.is_empty() {
             write!(formatter, ": {}", self.message)?;
@@ -182,19 +183,21 @@ impl Ended {
         Self { reason, code: None, message: String::new() }
     }
 
-    /// The reason, as `socket.io-client` has it: `io server disconnect` (the server disconnected the socket), `transport close`
-    /// (the connection was closed, or cut), `transport error` (it broke), `parse error` (the server has not kept to the
-    /// protocol). A plain WebSocket knows of `transport close` and `transport error`.
+    /// The reason, in the words of `socket.io-client`: `io server disconnect` (the server
+    /// disconnected the socket), `transport close` (the connection was closed or cut), `transport
+    /// error` (it failed), `parse error` (the server violated the protocol). A plain WebSocket has
+    /// only `transport close` and `transport error`.
     pub fn reason(&self) -> &str {
         self.reason
     }
 
-    /// The code of the server's close frame; 1005 if that has none, `None` if there was no close frame.
+    /// The code of the server's close frame: 1005 if the frame has none, `None` if there was no
+    /// close frame.
     pub fn code(&self) -> Option<u16> {
         self.code
     }
 
-    /// The reason in the server's close frame, or what else is known; often empty.
+    /// The reason in the server's close frame, or the error that ended the connection. Often empty.
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -213,7 +216,8 @@ impl fmt::Display for Ended {
     }
 }
 
-/// An expectation that was not met. As text it says what was expected, what came instead, and all that the client has received.
+/// An expectation that was not met. `Display` prints what was expected, what arrived instead, and
+/// everything that the client has received.
 #[derive(Clone)]
 pub struct Unmet(Box<Details>);
 
@@ -226,13 +230,13 @@ struct Details {
 
 #[derive(Clone)]
 pub(super) enum Instead {
-    /// This message.
+    /// Another message arrived.
     Came(String),
-    /// The right one with other contents.
+    /// The expected message arrived, but its contents are wrong.
     Differs { message: String, why: String },
-    /// Nothing, for this long.
+    /// Nothing arrived for this long.
     Nothing(Duration),
-    /// The end of the connection.
+    /// The connection ended.
     End(Ended),
 }
 

@@ -1,4 +1,4 @@
-//! What a client is expected to hear.
+//! The methods of [`Client`] that wait for messages.
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -15,23 +15,24 @@ use crate::event::message::{Event, IntoMessage, Request};
 use crate::wire::binary::Binary;
 
 impl Client {
-    /// Waits for the next message, which is to be an event of this payload type. To decode it the type must own what it has;
-    /// of one that borrows, [`expect_exact`](Self::expect_exact) expects a value.
+    /// Waits for the next message, which must be an event of this payload type. The type must own
+    /// its data; for a type that borrows, use [`expect_exact`](Self::expect_exact).
     ///
     /// # Errors
     ///
-    /// It is another message, or its payload does not decode; nothing comes within the client's
-    /// [`patience`](super::ClientBuilder::patience), or the connection ends.
+    /// Another message arrives, or the payload does not decode; no message arrives within the
+    /// client's [`patience`](super::ClientBuilder::patience), or the connection ends.
     pub async fn expect<E: Event + DeserializeOwned>(&mut self) -> Result<E, TestError> {
         self.take_event::<E>(false).await
     }
 
-    /// Waits for an event of this payload type, whatever other messages come before it. Those are taken, too.
+    /// Waits for an event of this payload type. Other messages that arrive before it are skipped
+    /// and consumed.
     ///
     /// # Errors
     ///
-    /// Its payload does not decode; none comes within the client's [`patience`](super::ClientBuilder::patience), or the
-    /// connection ends.
+    /// The payload does not decode; no such event arrives within the client's
+    /// [`patience`](super::ClientBuilder::patience), or the connection ends.
     pub async fn wait_for<E: Event + DeserializeOwned>(&mut self) -> Result<E, TestError> {
         self.take_event::<E>(true).await
     }
@@ -47,8 +48,8 @@ impl Client {
         self.inbox.take(self.patience, &format!("the event `{}`", E::NAME), skipping, judge).await
     }
 
-    /// Waits for the next message, which is to be what `message` is when the server emits it: `&payload` of a payload type,
-    /// which may borrow, `("name", a, b)`, a text or bytes.
+    /// Waits for the next message, which must equal what the server sends for `emit(message)`:
+    /// `&payload` of a payload type, which may borrow, `("name", a, b)`, text or bytes.
     ///
     /// ```
     /// # use socketio::{Hub, event};
@@ -73,17 +74,17 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// It is another message; nothing comes within the client's [`patience`](super::ClientBuilder::patience), or the
-    /// connection ends.
+    /// Another message arrives; no message arrives within the client's
+    /// [`patience`](super::ClientBuilder::patience), or the connection ends.
     pub async fn expect_exact(&mut self, message: impl IntoMessage) -> Result<(), TestError> {
-        let Some(expected) = wire::item(&message.into_packet()?, &self.line.encoding) else {
-            return Err(TestError::Impossible("no message is like that".to_owned()));
+        let Some(expected) = wire::item(&message.into_packet()?, &self.connection.encoding) else {
+            return Err(TestError::Impossible("this message is never sent".to_owned()));
         };
         let judge = |item: &Arc<Item>| if **item == expected { Verdict::Accepted(()) } else { Verdict::Other };
         self.inbox.take(self.patience, &format!("the {expected}"), false, judge).await
     }
 
-    /// Waits for the next message, which is to be an event of this name.
+    /// Waits for the next message, which must be an event with this name.
     ///
     /// ```
     /// # use socketio::{Hub, Socket, event, events};
@@ -108,14 +109,15 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// It is another message; nothing comes within the client's [`patience`](super::ClientBuilder::patience), or the
-    /// connection ends.
+    /// Another message arrives; no message arrives within the client's
+    /// [`patience`](super::ClientBuilder::patience), or the connection ends.
     pub async fn expect_event(&mut self, name: &str) -> Result<Received, TestError> {
         let judge = |item: &Arc<Item>| self.received(item, name).map_or(Verdict::Other, Verdict::Accepted);
         self.inbox.take(self.patience, &format!("the event `{name}`"), false, judge).await
     }
 
-    /// Waits for the next message, which is to be a question of this payload type, and answers it.
+    /// Waits for the next message, which must be an event of this payload type that wants an
+    /// answer, and answers it.
     ///
     /// ```
     /// # use serde::{Deserialize, Serialize};
@@ -144,8 +146,9 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// It is another message, its payload does not decode, or the server does not wait for an answer; nothing comes within
-    /// the client's [`patience`](super::ClientBuilder::patience), or the connection ends.
+    /// Another message arrives, the payload does not decode, or the server wants no answer; no
+    /// message arrives within the client's [`patience`](super::ClientBuilder::patience), or the
+    /// connection ends.
     pub async fn answer<Q>(&mut self, answer: impl FnOnce(Q) -> Q::Answer) -> Result<(), TestError>
     where
         Q: Request + DeserializeOwned,
@@ -171,21 +174,21 @@ impl Client {
                 contents: contents.clone(),
                 ack: ack.clone(),
                 namespace: self.namespace.clone(),
-                line: Arc::downgrade(&self.line),
+                connection: Arc::downgrade(&self.connection),
             }),
             _ => None,
         }
     }
 
-    /// Waits for the next message, which is to be a text: what `socket.emit("text")` sends. To a Socket.IO client that is the
-    /// event `message` with a string.
+    /// Waits for the next message, which must be text, as `socket.emit("text")` sends it. A
+    /// Socket.IO client receives it as the event `message` with a string.
     ///
     /// # Errors
     ///
-    /// It is another message; nothing comes within the client's [`patience`](super::ClientBuilder::patience), or the
-    /// connection ends.
+    /// Another message arrives; no message arrives within the client's
+    /// [`patience`](super::ClientBuilder::patience), or the connection ends.
     pub async fn expect_text(&mut self) -> Result<String, TestError> {
-        let is_plain = !self.line.encoding.has_namespaces();
+        let is_plain = !self.connection.encoding.has_namespaces();
         let judge = |item: &Arc<Item>| match &**item {
             Item::Text(text) => Verdict::Accepted(text.to_string()),
             Item::Event { name, contents, .. } if !is_plain && **name == *"message" => {
@@ -196,13 +199,13 @@ impl Client {
         self.inbox.take(self.patience, "a text", false, judge).await
     }
 
-    /// Waits for the next message, which is to be binary: what `socket.emit(bytes)` sends. To a Socket.IO client that is the
-    /// event `message` with binary data.
+    /// Waits for the next message, which must be binary, as `socket.emit(bytes)` sends it. A
+    /// Socket.IO client receives it as the event `message` with binary data.
     ///
     /// # Errors
     ///
-    /// It is another message; nothing comes within the client's [`patience`](super::ClientBuilder::patience), or the
-    /// connection ends.
+    /// Another message arrives; no message arrives within the client's
+    /// [`patience`](super::ClientBuilder::patience), or the connection ends.
     pub async fn expect_binary(&mut self) -> Result<Bytes, TestError> {
         let judge = |item: &Arc<Item>| match &**item {
             Item::Binary(bytes) => Verdict::Accepted(bytes.clone()),
@@ -214,7 +217,8 @@ impl Client {
         self.inbox.take(self.patience, "a binary message", false, judge).await
     }
 
-    /// Waits for the end of the connection, or of a Socket.IO client's place in its namespace, which is to be the next thing.
+    /// Waits until the connection ends, or until a Socket.IO client is disconnected from its
+    /// namespace. No message may arrive first.
     ///
     /// ```
     /// # use socketio::Hub;
@@ -234,19 +238,20 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// A message comes first, or nothing within the client's [`patience`](super::ClientBuilder::patience).
+    /// A message arrives first, or the connection does not end within the client's
+    /// [`patience`](super::ClientBuilder::patience).
     pub async fn expect_end(&mut self) -> Result<Ended, TestError> {
         self.inbox.take_end(self.patience, "the end of the connection").await
     }
 
-    /// Waits until the server has done all that was caused ([`settle`]): nothing is to have come that was not expected, nor
-    /// has the connection ended.
+    /// Waits until the server is idle ([`settle`]). No unexpected message may have arrived, and the
+    /// connection must be open.
     ///
     /// # Errors
     ///
-    /// Something has.
+    /// An unexpected message has arrived, or the connection has ended.
     pub async fn expect_nothing(&mut self) -> Result<(), TestError> {
         settle().await;
-        self.inbox.nothing()
+        self.inbox.expect_empty()
     }
 }

@@ -1,4 +1,4 @@
-//! What a client hears in one namespace, in order, and who waits for it.
+//! [`Inbox`]: the messages that a client has received in one namespace, and the pending waits.
 
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -11,135 +11,137 @@ use tokio::time::{Instant, timeout_at};
 
 use super::error::{Ended, Instead, TestError, Unmet};
 use super::wire::{Answer, Item};
-use crate::connection::after;
+use crate::session::time::after;
 
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
-    heard: Mutex<Heard>,
+    state: Mutex<State>,
     changed: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Heard {
+struct State {
     entries: Vec<Entry>,
-    /// Where the first entry is that nobody has taken.
+    /// Index of the first entry that the test has not taken.
     next: usize,
-    /// Whether the namespace has let the client in. `Err`: the JSON of why not.
-    opening: Option<Result<Box<str>, Box<str>>>,
+    /// The reply to CONNECT: the socket's id, or the JSON of the refusal.
+    connect_reply: Option<Result<Box<str>, Box<str>>>,
     ended: Option<Ended>,
     next_id: u64,
-    /// Who waits for answers: the name of the event, for the record, and where the answer goes.
-    waiting: HashMap<u64, (Box<str>, oneshot::Sender<Answer>)>,
+    /// The pending answers by ack id: the event's name, for the record, and the sender.
+    pending: HashMap<u64, (Box<str>, oneshot::Sender<Answer>)>,
 }
 
 #[derive(Clone, Debug)]
 enum Entry {
     Item(Arc<Item>),
-    /// For the record alone.
+    /// Only for the record.
     Answer(String),
     End(Ended),
 }
 
-/// What becomes of a message that somebody looks at who waits.
+/// The result of matching a message against an expectation.
 pub(super) enum Verdict<T> {
     Accepted(T),
-    /// It is another one.
+    /// It is another message.
     Other,
-    /// It is the right one, but not as it should be.
+    /// It is the expected message, but its contents are wrong.
     Wrong(String),
 }
 
 impl Inbox {
-    pub(super) fn hear(&self, item: Item) {
-        self.change(|heard| heard.entries.push(Entry::Item(Arc::new(item))));
+    pub(super) fn push(&self, item: Item) {
+        self.change(|state| state.entries.push(Entry::Item(Arc::new(item))));
     }
 
-    pub(super) fn open(&self, opening: Result<Box<str>, Box<str>>) {
-        self.change(|heard| heard.opening = Some(opening));
+    pub(super) fn set_connect_reply(&self, connect_reply: Result<Box<str>, Box<str>>) {
+        self.change(|state| state.connect_reply = Some(connect_reply));
     }
 
     pub(super) fn answer(&self, id: u64, answer: Answer) {
-        let waiting = self.change(|heard| {
-            let (name, waiting) = heard.waiting.remove(&id)?;
-            heard.entries.push(Entry::Answer(match &answer {
+        let waiting = self.change(|state| {
+            let (name, waiting) = state.pending.remove(&id)?;
+            state.entries.push(Entry::Answer(match &answer {
                 Ok(contents) => format!("answer to `{name}` {contents}"),
                 Err(error) => format!("error as the answer to `{name}` {}", serde_json::json!(error)),
             }));
             Some(waiting)
         });
         if let Some(waiting) = waiting {
-            // Who asked may not wait any more.
+            // The caller may have stopped waiting.
             let _ = waiting.send(answer);
         }
     }
 
-    /// Only the first end counts.
+    /// Records the end. Later calls change nothing.
     pub(super) fn end(&self, ended: &Ended) {
-        self.change(|heard| {
-            if heard.ended.is_none() {
-                heard.ended = Some(ended.clone());
-                heard.entries.push(Entry::End(ended.clone()));
-                heard.waiting.clear();
+        self.change(|state| {
+            if state.ended.is_none() {
+                state.ended = Some(ended.clone());
+                state.entries.push(Entry::End(ended.clone()));
+                state.pending.clear();
             }
         });
     }
 
-    fn change<R>(&self, change: impl FnOnce(&mut Heard) -> R) -> R {
-        let changed = change(&mut self.heard.lock());
+    fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let changed = change(&mut self.state.lock());
         self.changed.notify_waiters();
         changed
     }
 
     pub(super) fn ended(&self) -> Option<Ended> {
-        self.heard.lock().ended.clone()
+        self.state.lock().ended.clone()
     }
 
-    /// Under which id an event is to be answered that is about to be sent, and where the answer will come.
+    /// Allocates an ack id for an event, and returns the receiver for its answer.
     pub(super) fn ask(&self, name: &str) -> (u64, oneshot::Receiver<Answer>) {
         let (sender, receiver) = oneshot::channel();
-        let mut heard = self.heard.lock();
-        let id = heard.next_id;
-        heard.next_id += 1;
-        if heard.ended.is_none() {
-            heard.waiting.insert(id, (name.into(), sender));
+        let mut state = self.state.lock();
+        let id = state.next_id;
+        state.next_id += 1;
+        if state.ended.is_none() {
+            state.pending.insert(id, (name.into(), sender));
         }
         (id, receiver)
     }
 
-    /// Waits until there is something to `look` at, but no longer than `until`.
-    async fn wait<R>(&self, until: Instant, mut look: impl FnMut(&mut Heard) -> Option<R>) -> Option<R> {
+    /// Waits until `look` returns `Some`, or until `until`.
+    async fn wait<R>(&self, until: Instant, mut look: impl FnMut(&mut State) -> Option<R>) -> Option<R> {
         loop {
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();
-            if let Some(found) = look(&mut self.heard.lock()) {
+            if let Some(found) = look(&mut self.state.lock()) {
                 return Some(found);
             }
             if timeout_at(until, changed).await.is_err() {
-                return look(&mut self.heard.lock());
+                return look(&mut self.state.lock());
             }
         }
     }
 
-    /// Waits for the answer of the namespace that is asked to let the client in. `Err`: the connection ended, or nothing came.
-    pub(super) async fn opened(&self, patience: Duration) -> Result<Result<Box<str>, Box<str>>, Option<Ended>> {
-        let opened = self.wait(after(Instant::now(), patience), |heard| match (heard.opening.take(), &heard.ended) {
-            (Some(opening), _) => Some(Ok(opening)),
-            (None, Some(ended)) => Some(Err(Some(ended.clone()))),
-            (None, None) => None,
-        });
-        opened.await.unwrap_or(Err(None))
+    /// Waits for the reply to CONNECT. `Err`: the connection ended, or no reply arrived in time.
+    pub(super) async fn connect_reply(&self, patience: Duration) -> Result<Result<Box<str>, Box<str>>, Option<Ended>> {
+        let reply =
+            self.wait(after(Instant::now(), patience), |state| match (state.connect_reply.take(), &state.ended) {
+                (Some(connect_reply), _) => Some(Ok(connect_reply)),
+                (None, Some(ended)) => Some(Err(Some(ended.clone()))),
+                (None, None) => None,
+            });
+        reply.await.unwrap_or(Err(None))
     }
 
-    /// Waits for the end of the connection, whatever comes before.
-    pub(super) async fn over(&self) -> Ended {
+    /// Waits for the end of the connection, whatever arrives before.
+    pub(super) async fn wait_for_end(&self) -> Ended {
         loop {
-            if let Some(ended) = self.wait(after(Instant::now(), Duration::MAX), |heard| heard.ended.clone()).await {
+            if let Some(ended) = self.wait(after(Instant::now(), Duration::MAX), |state| state.ended.clone()).await {
                 return ended;
             }
         }
     }
 
-    /// Waits for the next message, and takes it if it is accepted. `skipping`: others are passed over, and taken too.
+    /// Waits for the next message, and takes it if `judge` accepts it. With `skipping`, other
+    /// messages are taken and skipped.
     pub(super) async fn take<T>(
         &self,
         patience: Duration,
@@ -149,14 +151,14 @@ impl Inbox {
     ) -> Result<T, TestError> {
         let until = after(Instant::now(), patience);
         loop {
-            let instead = match self.wait(until, Heard::first).await {
+            let instead = match self.wait(until, State::first).await {
                 Some(Entry::Item(item)) => match judge(&item) {
                     Verdict::Accepted(value) => {
-                        self.heard.lock().next += 1;
+                        self.state.lock().next += 1;
                         return Ok(value);
                     }
                     Verdict::Other if skipping => {
-                        self.heard.lock().next += 1;
+                        self.state.lock().next += 1;
                         continue;
                     }
                     Verdict::Other => Instead::Came(item.to_string()),
@@ -169,11 +171,11 @@ impl Inbox {
         }
     }
 
-    /// Waits for the end of the connection, and takes it.
+    /// Waits for the end of the connection, and takes that entry.
     pub(super) async fn take_end(&self, patience: Duration, wanted: &str) -> Result<Ended, TestError> {
-        let instead = match self.wait(after(Instant::now(), patience), Heard::first).await {
+        let instead = match self.wait(after(Instant::now(), patience), State::first).await {
             Some(Entry::End(ended)) => {
-                self.heard.lock().next += 1;
+                self.state.lock().next += 1;
                 return Ok(ended);
             }
             Some(Entry::Item(item)) => Instead::Came(item.to_string()),
@@ -182,9 +184,9 @@ impl Inbox {
         Err(self.unmet(wanted, instead))
     }
 
-    /// Whether there is anything that nobody has taken.
-    pub(super) fn nothing(&self) -> Result<(), TestError> {
-        let first = self.heard.lock().first();
+    /// Fails if there is an entry that the test has not taken.
+    pub(super) fn expect_empty(&self) -> Result<(), TestError> {
+        let first = self.state.lock().first();
         let instead = match first {
             None => return Ok(()),
             Some(Entry::Item(item)) => Instead::Came(item.to_string()),
@@ -199,12 +201,13 @@ impl Inbox {
         Unmet::new(wanted.to_owned(), instead, record).into()
     }
 
-    /// All that was heard, a line each, with a mark before what nobody has taken and another before what somebody has.
+    /// All entries, one line each. `open` is the prefix of entries not taken yet, `taken` that of
+    /// the others.
     pub(super) fn record(&self, open: &str, taken: &str) -> String {
-        let heard = self.heard.lock();
+        let state = self.state.lock();
         let mut record = String::new();
-        for (at, entry) in heard.entries.iter().enumerate() {
-            let is_open = at >= heard.next && !matches!(entry, Entry::Answer(_));
+        for (at, entry) in state.entries.iter().enumerate() {
+            let is_open = at >= state.next && !matches!(entry, Entry::Answer(_));
             let separator = if at == 0 { "" } else { "\n" };
             let mark = if is_open { open } else { taken };
             // Writing into a string can't fail.
@@ -218,8 +221,8 @@ impl Inbox {
     }
 }
 
-impl Heard {
-    /// The first entry that nobody has taken. Answers have gone to those who asked.
+impl State {
+    /// The first entry that the test has not taken. Answers are skipped: their callers have them.
     fn first(&mut self) -> Option<Entry> {
         while let Some(Entry::Answer(_)) = self.entries.get(self.next) {
             self.next += 1;

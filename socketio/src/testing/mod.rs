@@ -1,12 +1,13 @@
-//! Clients for tests, in the process of the hub: no port, no network, nothing that hangs on timing.
+//! Test clients that run in the hub's process: no port, no network, no dependence on timing.
 //!
-//! [`Namespace::test_client`](crate::Namespace::test_client) begins one; as a [`Hub`](crate::Hub) dereferences to its
-//! namespace `/`, that is `hub.test_client()`. What is below it is the real thing: the HTTP upgrade, the router and its
-//! layers, the connection's task, inbox and outbox, limits, heartbeats and codecs. Only the stream is a pair of buffers in
-//! memory instead of a socket of the kernel.
+//! [`Namespace::test_client`](crate::Namespace::test_client) returns a builder. A
+//! [`Hub`](crate::Hub) dereferences to its namespace `/`, so `hub.test_client()` works too.
+//! Everything below the client is the real server: the HTTP upgrade, the router and its layers, the
+//! connection's task, inbox and outbox, limits, heartbeats and codecs. Only the stream is a pair of
+//! in-memory buffers instead of a TCP socket.
 //!
-//! This module exists with the cargo feature `testing`, which belongs in the `dev-dependencies`. The guide has
-//! [a page on it](crate::guide::tests_in_process).
+//! This module needs the cargo feature `testing`, which belongs in `dev-dependencies`. The guide
+//! has [a page on it](crate::guide::tests_in_process).
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};
@@ -39,15 +40,14 @@
 //! # }
 //! ```
 
-// In the data's way: `builder` begins a `line`, the connection's other end, which reads and writes by `wire` and files what it
-// hears in one `inbox` for each namespace; `client` and `expect` are what a test says and hears, `received` and `error` what it
-// is given.
+// `builder` opens a `connection`, which encodes and decodes with `wire` and delivers to one `inbox`
+// per namespace. `client` sends, `expect` receives. `received` and `error` are the results.
 mod builder;
 mod client;
+mod connection;
 mod error;
 mod expect;
 mod inbox;
-mod line;
 mod received;
 mod wire;
 
@@ -58,17 +58,18 @@ pub use client::Client;
 pub use error::{Ended, Refused, TestError, Unmet};
 pub use received::Received;
 
-/// How long nothing happens before the server counts as idle.
-const QUIET: Duration = Duration::from_millis(20);
+/// How long `settle` sleeps.
+const SETTLE_TIME: Duration = Duration::from_millis(20);
 
-/// How often it is looked whether something that nobody tells has happened.
-const MOMENT: Duration = Duration::from_millis(1);
+/// How often a condition without a notification is polled.
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
-/// Waits until the server has done all that was caused: until nothing but a later time could make it go on.
+/// Waits until the server is idle: until only the passing of time could make it continue.
 ///
-/// It sleeps for 20 milliseconds of tokio's time. Where that is paused (`#[tokio::test(start_paused = true)]`) no time passes
-/// before every task waits, so that this is exact and takes no time; but a handler that itself waits for some time to pass,
-/// longer than these 20 milliseconds, is not done. Where time is not paused it is what it says.
+/// Sleeps for 20 milliseconds of tokio's time. If time is paused (`#[tokio::test(start_paused =
+/// true)]`), it only advances once every task waits. The wait is then exact and takes no real time.
+/// A handler that itself sleeps for longer than 20 milliseconds is not finished afterwards. If time
+/// is not paused, this is a plain sleep.
 ///
 /// ```
 /// # use socketio::{Hub, testing};
@@ -83,5 +84,5 @@ const MOMENT: Duration = Duration::from_millis(1);
 /// # }
 /// ```
 pub async fn settle() {
-    tokio::time::sleep(QUIET).await;
+    tokio::time::sleep(SETTLE_TIME).await;
 }

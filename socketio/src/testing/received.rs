@@ -1,11 +1,11 @@
-//! [`Received`]: an event as it came to a client, to be looked at and answered.
+//! [`Received`]: an event that a client has received. It can be decoded and answered.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Weak;
 
+use super::connection::Connection;
 use super::error::TestError;
-use super::line::Line;
 use super::wire::Contents;
 use crate::event::ack::Args;
 use crate::event::context::RawArgs;
@@ -21,8 +21,8 @@ pub struct Received {
     pub(super) contents: Contents,
     pub(super) ack: Option<Box<str>>,
     pub(super) namespace: Box<str>,
-    /// A question that somebody keeps does not keep the connection.
-    pub(super) line: Weak<Line>,
+    /// Weak, so that a kept event does not keep the connection open.
+    pub(super) connection: Weak<Connection>,
 }
 
 impl Received {
@@ -35,7 +35,7 @@ impl Received {
     ///
     /// # Errors
     ///
-    /// There is none, or it is not what `T` is decoded from.
+    /// There is no argument, or it does not decode to `T`.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
         self.contents.raw().first()
     }
@@ -45,16 +45,16 @@ impl Received {
         self.contents.raw()
     }
 
-    /// Whether the server waits for an answer.
+    /// Whether the server wants an answer.
     pub fn wants_answer(&self) -> bool {
         self.ack.is_some()
     }
 
-    /// Answers with a value; with `()` without arguments.
+    /// Answers with a value. `()` sends an answer without arguments.
     ///
     /// # Errors
     ///
-    /// The server does not wait for an answer, the client has been dropped, or the value does not serialize.
+    /// The server wants no answer, the client has been dropped, or the value does not serialize.
     pub fn answer(self, value: impl Serialize) -> Result<(), TestError> {
         self.respond(Ok(&Payload::reply(&value).map_err(EmitError::from)?))
     }
@@ -63,7 +63,8 @@ impl Received {
     ///
     /// # Errors
     ///
-    /// The server does not wait for an answer, or one of them does not serialize.
+    /// The server wants no answer, the client has been dropped, or one of the values does not
+    /// serialize.
     pub fn answer_args<T: Encode>(self, Args(values): Args<T>) -> Result<(), TestError> {
         let mut payload = Payload::new();
         values.encode(&mut payload).map_err(EmitError::from)?;
@@ -74,7 +75,7 @@ impl Received {
     ///
     /// # Errors
     ///
-    /// The server does not wait for an answer.
+    /// The server wants no answer, or the client has been dropped.
     pub fn fail(self, error: impl Into<EventError>) -> Result<(), TestError> {
         self.respond(Err(&error.into()))
     }
@@ -83,13 +84,13 @@ impl Received {
         let Some(id) = &self.ack else {
             return Err(TestError::Impossible(format!("nobody waits for an answer to `{}`", self.name)));
         };
-        let Some(line) = self.line.upgrade() else {
+        let Some(connection) = self.connection.upgrade() else {
             return Err(TestError::Impossible(format!(
                 "the client that is to answer `{}` has been dropped",
                 self.name
             )));
         };
-        line.write_frame(&line.encoding.answer(&self.namespace, id, answer));
+        connection.write_frame(&connection.encoding.answer(&self.namespace, id, answer));
         Ok(())
     }
 }

@@ -1,12 +1,13 @@
-//! What a client writes and reads, by the codecs of the server.
+//! Encoding and decoding for test clients, with the server's codecs.
 
 use bytes::Bytes;
 use std::fmt;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use crate::event::context::RawArgs;
-use crate::event::error::EventError;
+use crate::event::error::{EventError, PayloadError};
 use crate::hub::socket::answer::failure;
+use crate::session::limits::MAX_DEPTH;
 use crate::wire::binary::Attachments;
 use crate::wire::encoding::Encoding;
 use crate::wire::engineio;
@@ -15,7 +16,7 @@ use crate::wire::frame::{EncodedFrame, frames};
 use crate::wire::packet::Packet;
 use crate::wire::socketio::{self, Kind, Partial};
 
-/// The longest text of a message that a record shows, in characters.
+/// The longest text that an error or a record prints, in characters.
 const SHOWN: usize = 2_000;
 
 /// The arguments of an event or an answer.
@@ -26,10 +27,10 @@ pub(super) struct Contents {
     attachments: Option<Attachments>,
 }
 
-/// What a server tells a client that is no matter of the connection.
+/// A message for the application.
 #[derive(Clone, Debug)]
 pub(super) enum Item {
-    /// `ack`: the JSON text of the id to answer under.
+    /// `ack`: the JSON text of the ack id, if the server wants an answer.
     Event {
         name: Box<str>,
         contents: Contents,
@@ -42,16 +43,16 @@ pub(super) enum Item {
 /// An answer to an event that the client sent.
 pub(super) type Answer = Result<Contents, EventError>;
 
-/// What a message from the server means.
+/// A decoded message from the server.
 #[derive(Debug)]
-pub(super) enum Heard {
+pub(super) enum Incoming {
     Ping,
-    /// The namespace has let the client in, as a socket with this id.
+    /// CONNECT: the namespace has accepted the client, as the socket `sid`.
     Connected {
         namespace: Box<str>,
         sid: Box<str>,
     },
-    /// It has not; the JSON of why.
+    /// CONNECT_ERROR, with its JSON.
     Refused {
         namespace: Box<str>,
         json: Box<str>,
@@ -68,21 +69,21 @@ pub(super) enum Heard {
         id: u64,
         answer: Answer,
     },
-    /// Nothing yet, or nothing that matters.
+    /// An incomplete packet, or one without effect.
     Nothing,
-    /// It is none of the protocol's.
+    /// It violates the protocol.
     Unreadable,
 }
 
-/// Reads what comes by one connection.
+/// Decodes the messages of one connection.
 #[derive(Debug)]
 pub(super) struct Reader {
     is_plain: bool,
-    /// The packet whose attachments have not all come.
+    /// The packet whose attachments have not all arrived.
     partial: Option<Partial<Utf8Bytes>>,
 }
 
-/// The namespace that a plain client's messages are filed under.
+/// The namespace of plain clients.
 pub(super) const ROOT: &str = "/";
 
 impl Reader {
@@ -90,15 +91,15 @@ impl Reader {
         Self { is_plain: !encoding.has_namespaces(), partial: None }
     }
 
-    pub(super) fn read(&mut self, message: Message) -> Heard {
+    pub(super) fn read(&mut self, message: Message) -> Incoming {
         match (message, self.is_plain) {
             (Message::Text(text), true) => read_plain(text),
-            (Message::Binary(bytes), true) => Heard::Item { namespace: ROOT.into(), item: Item::Binary(bytes) },
+            (Message::Binary(bytes), true) => Incoming::Item { namespace: ROOT.into(), item: Item::Binary(bytes) },
             (Message::Text(text), false) => match engineio::read(&text) {
-                Ok(engineio::EnginePacket::Ping) => Heard::Ping,
+                Ok(engineio::EnginePacket::Ping) => Incoming::Ping,
                 Ok(engineio::EnginePacket::Text(text)) => self.begin_packet(text),
-                Ok(engineio::EnginePacket::Ignored) => Heard::Nothing,
-                _ => Heard::Unreadable,
+                Ok(engineio::EnginePacket::Ignored) => Incoming::Nothing,
+                _ => Incoming::Unreadable,
             },
             (Message::Binary(bytes), false) => match self.partial.take() {
                 Some(mut partial) => match partial.take(bytes) {
@@ -108,27 +109,27 @@ impl Reader {
                     }
                     false => {
                         self.partial = Some(partial);
-                        Heard::Nothing
+                        Incoming::Nothing
                     }
                 },
-                None => Heard::Unreadable,
+                None => Incoming::Unreadable,
             },
-            _ => Heard::Nothing,
+            _ => Incoming::Nothing,
         }
     }
 
-    fn begin_packet(&mut self, text: Utf8Bytes) -> Heard {
+    fn begin_packet(&mut self, text: Utf8Bytes) -> Incoming {
         match socketio::read(&text, usize::MAX) {
             Ok(packet) if packet.attachments > 0 => {
                 self.partial = Some(Partial::new(text.clone(), packet.attachments));
-                Heard::Nothing
+                Incoming::Nothing
             }
             _ => read_packet(&text, None),
         }
     }
 }
 
-fn read_plain(text: Utf8Bytes) -> Heard {
+fn read_plain(text: Utf8Bytes) -> Incoming {
     let namespace = ROOT.into();
     let contents = |args: ArgumentText<'_>| {
         let (ArgumentText::One(json) | ArgumentText::Many(json)) = args;
@@ -137,38 +138,44 @@ fn read_plain(text: Utf8Bytes) -> Heard {
     match envelope::read(&text) {
         Some(Envelope::Event { name, args, id, .. }) => {
             let item = Item::Event { name: (*name).into(), contents: contents(args), ack: id.map(Into::into) };
-            Heard::Item { namespace, item }
+            Incoming::Item { namespace, item }
         }
-        Some(Envelope::Answer { id, answer, .. }) => {
-            Heard::Answer { namespace, id, answer: answer.map(contents).map_err(EventError::from_client) }
+        Some(Envelope::Answer { id, answer, depth }) => {
+            let error = |json: &str| match depth > MAX_DEPTH {
+                true => PayloadError::too_deep(depth).into(),
+                false => EventError::from_client(json),
+            };
+            Incoming::Answer { namespace, id, answer: answer.map(contents).map_err(error) }
         }
-        None => Heard::Item { namespace, item: Item::Text(text) },
+        None => Incoming::Item { namespace, item: Item::Text(text) },
     }
 }
 
-fn read_packet(text: &str, attachments: Option<Attachments>) -> Heard {
-    let Ok(packet) = socketio::read(text, usize::MAX) else { return Heard::Unreadable };
+fn read_packet(text: &str, attachments: Option<Attachments>) -> Incoming {
+    let Ok(packet) = socketio::read(text, usize::MAX) else { return Incoming::Unreadable };
     let namespace = packet.namespace.into();
     let contents = Contents { json: packet.args.into(), attachments };
     match packet.kind {
-        Kind::Connect => Heard::Connected { namespace, sid: sid(packet.json).unwrap_or_default().into() },
-        Kind::ConnectError => Heard::Refused { namespace, json: packet.json.into() },
-        Kind::Disconnect => Heard::Disconnected { namespace },
+        Kind::Connect => Incoming::Connected { namespace, sid: sid(packet.json).unwrap_or_default().into() },
+        Kind::ConnectError => Incoming::Refused { namespace, json: packet.json.into() },
+        Kind::Disconnect => Incoming::Disconnected { namespace },
         Kind::Event => {
             let item = Item::Event { name: (*packet.name).into(), contents, ack: packet.id.map(Into::into) };
-            Heard::Item { namespace, item }
+            Incoming::Item { namespace, item }
         }
         Kind::Ack => match packet.id.and_then(|id| id.parse().ok()) {
             Some(id) => {
-                let answer = failure(packet.args).map_or(Ok(contents), Err);
-                Heard::Answer { namespace, id, answer }
+                // What is too deep to be looked at is found to be so when it is decoded.
+                let error = Some(packet.args).filter(|_| packet.depth <= MAX_DEPTH).and_then(failure);
+                let answer = error.map_or(Ok(contents), Err);
+                Incoming::Answer { namespace, id, answer }
             }
-            None => Heard::Unreadable,
+            None => Incoming::Unreadable,
         },
     }
 }
 
-/// The id in the answer to a CONNECT.
+/// The socket's id in the reply to CONNECT.
 fn sid(json: &str) -> Option<&str> {
     #[derive(serde::Deserialize)]
     struct Connected<'a> {
@@ -179,20 +186,16 @@ fn sid(json: &str) -> Option<&str> {
 
 impl Contents {
     pub(super) fn raw(&self) -> RawArgs<'_> {
-        RawArgs::new(ArgumentText::Many(&self.json), self.attachments.as_ref())
-    }
-
-    fn list(&self) -> String {
-        format!("[{}]", self.json)
+        RawArgs::unscanned(ArgumentText::Many(&self.json), self.attachments.as_ref())
     }
 }
 
-/// Equal if a client could not tell them apart: the order of an object's fields does not matter.
+/// Compares what a client can observe: the order of an object's fields does not matter.
 impl PartialEq for Item {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Event { name, contents, .. }, Self::Event { name: other_name, contents: other, .. }) => {
-                let value = |contents: &Contents| serde_json::from_str::<serde_json::Value>(&contents.list()).ok();
+                let value = |contents: &Contents| contents.raw().all::<serde_json::Value>().ok();
                 name == other_name
                     && value(contents) == value(other)
                     && contents.raw().attachments() == other.raw().attachments()
@@ -230,7 +233,7 @@ impl fmt::Display for Item {
     }
 }
 
-/// A text, cut to what a reader can take in.
+/// Prints a text, cut to [`SHOWN`] characters.
 pub(super) struct Shown<'a>(pub(super) &'a str);
 
 impl fmt::Display for Shown<'_> {
@@ -242,17 +245,17 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// What a packet is to a client that reads this encoding.
+/// The message that a client with this encoding receives for a packet.
 pub(super) fn item(packet: &Packet, encoding: &Encoding) -> Option<Item> {
     let mut reader = Reader::new(encoding);
-    let heard = packet.with_frame(encoding, ROOT, messages).into_iter().map(|message| reader.read(message)).last();
-    match heard {
-        Some(Heard::Item { item, .. }) => Some(item),
+    let incoming = packet.with_frame(encoding, ROOT, messages).into_iter().map(|message| reader.read(message)).last();
+    match incoming {
+        Some(Incoming::Item { item, .. }) => Some(item),
         _ => None,
     }
 }
 
-/// The messages that finished frames are.
+/// Splits encoded frames into WebSocket messages.
 pub(super) fn messages(frame: &EncodedFrame) -> Vec<Message> {
     let mut bytes = Vec::with_capacity(frame.len());
     frame.append_to(&mut bytes);
@@ -263,7 +266,7 @@ pub(super) fn messages(frame: &EncodedFrame) -> Vec<Message> {
     frames(&bytes).map(message).collect()
 }
 
-/// The packet with which a client asks to be let into a namespace.
+/// The CONNECT packet of a client.
 pub(super) fn connect(namespace: &str, auth: Option<&str>) -> Message {
     let mut text = "40".to_owned();
     if namespace != ROOT {

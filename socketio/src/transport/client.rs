@@ -1,11 +1,11 @@
-//! The JavaScript client's own files.
+//! Serves the files of the JavaScript client.
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use std::path::PathBuf;
 
-/// The files of the client's package that pages load, and their source maps.
+/// The files that pages load from the client's package, with their source maps.
 const FILES: [&str; 8] = [
     "socket.io.js",
     "socket.io.js.map",
@@ -17,7 +17,7 @@ const FILES: [&str; 8] = [
     "socket.io.msgpack.min.js.map",
 ];
 
-/// Answers with a file, if it is one of the client's.
+/// Responds with a file of the client, or with the status 404.
 pub(super) async fn file(path: PathBuf, name: &str) -> Response {
     if !FILES.contains(&name) {
         return StatusCode::NOT_FOUND.into_response();

@@ -10,6 +10,7 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body::Body as HttpBody;
 use std::convert::Infallible;
 use std::fmt;
+use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -17,58 +18,49 @@ use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 use tower_layer::Layer;
 
 use super::client;
-use crate::connection::engineio::Flavour;
+use super::setting::{is_token, refuse};
 use crate::connection::lifecycle::OnOpen;
-use crate::connection::session::Sessions;
 use crate::event::error::EventError;
 use crate::event::listener::ListenerOutput;
+use crate::handle::engine_session::Transport;
 use crate::hub::Hub;
+use crate::hub::client::EngineSessions;
+use crate::hub::namespace::Namespace;
 use crate::hub::namespace::inner::NamespaceInner;
+use crate::hub::origins::Origins;
 use crate::hub::socket::Socket;
+use crate::session::engineio::Flavour;
 use crate::wire::encoding::Encoding;
 use crate::wire::parser::Parser;
-
-/// How an Engine.IO session travels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Transport {
-    /// HTTP long-polling.
-    Polling,
-    /// A WebSocket.
-    WebSocket,
-}
-
-impl Transport {
-    /// Its name in Engine.IO.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Polling => "polling",
-            Self::WebSocket => "websocket",
-        }
-    }
-
-    pub(super) fn named(name: &str) -> Option<Self> {
-        [Self::Polling, Self::WebSocket].into_iter().find(|transport| transport.as_str() == name)
-    }
-}
 
 pub(super) type AllowRequest = Arc<dyn Fn(Arc<Parts>) -> BoxFuture<'static, Result<(), EventError>> + Send + Sync>;
 pub(super) type AddHeaders = Arc<dyn Fn(&mut HeaderMap, &Parts) + Send + Sync>;
 pub(super) type OnRefused = Arc<dyn Fn(Refused<'_>) + Send + Sync>;
 
-/// A request that was refused, for who wants to know. See [`EngineRoutes::on_refused`].
+/// A refused request; see [`EngineRoutes::on_refused`].
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Refused<'a> {
     /// The request.
     pub request: &'a Parts,
-    /// The reference server's number for the reason, as the client is told it.
+    /// The number of the reason in the Engine.IO protocol, as sent to the client.
     pub code: u8,
-    /// The reason, as the client is told it.
+    /// The reason as sent to the client.
     pub message: &'a str,
 }
 
-/// The routes for Socket.IO clients ([`Hub::socketio`]) or for Engine.IO clients ([`Namespace::engine`]).
+/// The protocol of [`EngineRoutes`] for Socket.IO clients.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct SocketIo;
+
+/// The protocol of [`EngineRoutes`] for clients that speak Engine.IO without Socket.IO.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct EngineIo;
+
+/// The routes for Socket.IO clients ([`Hub::socketio`]) or, as `EngineRoutes<EngineIo>`, for
+/// Engine.IO clients ([`Namespace::engine`]). The protocol decides which settings there are.
 ///
 /// [`Namespace::engine`]: crate::Namespace::engine
 ///
@@ -81,25 +73,27 @@ pub struct Refused<'a> {
 /// # Ok::<(), socketio::BuildError>(())
 /// ```
 ///
-/// They are a tower service as well, for any other server over hyper; it answers every request that it gets, whatever the path.
+/// They are also a tower service, for other servers over hyper. The service answers every request
+/// that it gets, whatever the path.
 ///
-/// Web pages of other origins are let in by [`allow_origins`](crate::HubBuilder::allow_origins), which opens both the handshake
-/// and, for polling, CORS, with credentials. Requests that are none of the protocol's are answered with the status 400 and the
-/// reference server's JSON, `{"code": 1, "message": "Session ID unknown"}`; with 403 where they are not allowed, and with 503
-/// where there are too many connections or the hub shuts down. To requests for a WebSocket the answer is always 400, and the
-/// message alone, as the reference server has it.
-#[derive(Clone)]
+/// [`allow_origins`](crate::HubBuilder::allow_origins) lets web pages of other origins connect: it
+/// applies to the handshake and, for polling, to CORS, with credentials.
+///
+/// A request that breaks the protocol gets the status 400 and the JSON of the reference server,
+/// `{"code": 1, "message": "Session ID unknown"}`. One that is not allowed gets 403. The status is
+/// 503 when there are too many connections, or when the hub shuts down. A refused request for a
+/// WebSocket always gets 400 with the message alone, as in the reference server.
 #[must_use = "merge them into a router"]
-pub struct EngineRoutes(Arc<Options>);
+pub struct EngineRoutes<P = SocketIo>(Arc<Options>, PhantomData<fn() -> P>);
 
-/// What requests are answered by.
+/// The settings of the routes, shared by all requests.
 #[derive(Clone)]
 pub(crate) struct Options {
     pub(super) hub: Hub,
     pub(super) namespace: Arc<NamespaceInner>,
     pub(super) flavour: Flavour,
     pub(super) encoding: Encoding,
-    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) sessions: Arc<EngineSessions>,
     pub(super) transports: Vec<Transport>,
     pub(super) upgrades: bool,
     pub(super) cookie: Option<Arc<str>>,
@@ -110,15 +104,64 @@ pub(crate) struct Options {
     pub(super) on_open: Option<OnOpen>,
     path: String,
     client: Option<PathBuf>,
+    /// Answers CORS requests, if any other origin may connect.
+    cors: Option<CorsLayer>,
 }
 
-impl EngineRoutes {
+/// Routes.
+impl Hub {
+    /// The routes for Socket.IO clients at `/socket.io/`, to be merged into an axum router. Clients
+    /// connect to all namespaces through these routes.
+    pub fn socketio(&self) -> EngineRoutes<SocketIo> {
+        EngineRoutes::new(self.clone(), Arc::clone(self.namespace_inner()), Flavour::SocketIo, "/socket.io/")
+    }
+}
+
+/// Routes.
+impl Namespace {
+    /// The routes for Engine.IO clients without Socket.IO, at a path such as `/engine.io/`, to be
+    /// merged into an axum router. Each session is a socket of this namespace. Its messages are
+    /// `message` events, and `emit(text)` or `emit(bytes)` answers.
+    ///
+    /// # Panics
+    ///
+    /// No request could have the path; see [`EngineRoutes::path`].
+    #[track_caller]
+    pub fn engine(&self, path: impl AsRef<str>) -> EngineRoutes<EngineIo> {
+        EngineRoutes::new(self.hub(), Arc::clone(self.namespace_inner()), Flavour::Bare, path.as_ref())
+    }
+}
+
+impl EngineRoutes<SocketIo> {
+    /// Encodes Socket.IO packets in another way than the default. The clients must use the same
+    /// encoding.
+    pub fn parser(self, parser: impl Parser) -> Self {
+        self.with(|options| options.encoding = Encoding::Parsed(Arc::new(parser)))
+    }
+}
+
+impl EngineRoutes<EngineIo> {
+    /// Calls `callback` for the socket of each new session, before the `connect` handler. The
+    /// callback may be sync or async. The sockets of Socket.IO clients belong to namespaces, which
+    /// have [`middleware`](crate::NamespaceBuilder::middleware) instead.
+    pub fn on_open<F, R, M>(self, callback: F) -> Self
+    where
+        F: Fn(Socket) -> R + Send + Sync + 'static,
+        R: ListenerOutput<M>,
+    {
+        let on_open: OnOpen = Arc::new(move |socket| callback(socket).into_future());
+        self.with(|options| options.on_open = Some(on_open))
+    }
+}
+
+impl<P> EngineRoutes<P> {
     pub(crate) fn new(hub: Hub, namespace: Arc<NamespaceInner>, flavour: Flavour, path: &str) -> Self {
         let encoding = match flavour {
             Flavour::Bare => Encoding::Engine,
             Flavour::SocketIo => Encoding::SocketIo,
         };
-        Self(Arc::new(Options {
+        let options = Options {
+            cors: cors(&hub.config().origins),
             hub,
             namespace,
             flavour,
@@ -132,9 +175,10 @@ impl EngineRoutes {
             headers: None,
             on_refused: None,
             on_open: None,
-            path: path.to_owned(),
+            path: checked_path(path).to_owned(),
             client: None,
-        }))
+        };
+        Self(Arc::new(options), PhantomData)
     }
 
     fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {
@@ -142,37 +186,61 @@ impl EngineRoutes {
         self
     }
 
-    /// The path. With and without a slash at its end it is the same. It may have parameters, as in `/chat/{room}`, for
-    /// [`params`](crate::Socket::params). Default: `/socket.io/`.
+    /// The path, with or without a trailing slash. It may have parameters, as in `/chat/{room}`,
+    /// which [`params`](crate::Socket::params) returns. Default: `/socket.io/`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if no request could have the path, because of a query, a space or another character
+    /// that clients percent-encode. Merging the routes panics if axum does not accept the path.
+    #[track_caller]
     pub fn path(self, path: impl Into<String>) -> Self {
-        self.with(|options| options.path = path.into())
+        let path = path.into();
+        checked_path(&path);
+        self.with(|options| options.path = path)
     }
 
-    /// The transports that clients may begin with. Default: both.
+    /// The transports with which clients may begin. Default: both.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there are none.
+    #[track_caller]
     pub fn transports(self, transports: impl IntoIterator<Item = Transport>) -> Self {
-        self.with(|options| options.transports = transports.into_iter().collect())
+        let transports: Vec<_> = transports.into_iter().collect();
+        if transports.is_empty() {
+            refuse("transports", "[]", "`Transport::Polling`, `Transport::WebSocket` or both");
+        }
+        self.with(|options| options.transports = transports)
     }
 
-    /// Whether a client that polls may go over to a WebSocket. Default: yes.
+    /// Whether a polling client may upgrade to a WebSocket. Default: yes.
     pub fn upgrades(self, upgrades: bool) -> Self {
         self.with(|options| options.upgrades = upgrades)
     }
 
-    /// Another encoding of Socket.IO packets than the default one; the clients must have the same.
-    pub fn parser(self, parser: impl Parser) -> Self {
-        match self.0.flavour {
-            Flavour::SocketIo => self.with(|options| options.encoding = Encoding::Parsed(Arc::new(parser))),
-            Flavour::Bare => self,
-        }
-    }
-
-    /// Sets a cookie of this name with the session's id in the answer that begins a session, for load balancers that send all
-    /// requests of a session to the same server. Default: none.
+    /// Sets a cookie of this name, with the session's id, in the response that begins a session.
+    /// Load balancers use it to send all requests of a session to the same server. Default: none.
+    ///
+    /// # Panics
+    ///
+    /// Panics if browsers would ignore the cookie: the name is no token of letters, digits, `-`,
+    /// `.`, `_` and the like, or it begins with `__Host-` or `__Secure-`, which require the
+    /// attribute `Secure`.
+    #[track_caller]
     pub fn cookie(self, name: impl AsRef<str>) -> Self {
-        self.with(|options| options.cookie = Some(name.as_ref().into()))
+        let name = name.as_ref();
+        let begins = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+        if !is_token(name) || begins("__Host-") || begins("__Secure-") {
+            let accepted =
+                "a name of letters, digits, `-`, `.` and `_` without the prefix `__Host-` or `__Secure-`, such as `io`";
+            refuse("cookie", name, accepted);
+        }
+        self.with(|options| options.cookie = Some(name.into()))
     }
 
-    /// Decides whether a request may begin a session. An `Err` answers it with the status 403 and the error's message.
+    /// Decides whether a request may begin a session. An `Err` refuses it with the status 403 and
+    /// the error's message.
     ///
     /// ```
     /// # use socketio::Hub;
@@ -199,12 +267,12 @@ impl EngineRoutes {
         self.with(|options| options.allow_request = Some(allow))
     }
 
-    /// Adds headers to the answer that begins a session.
+    /// Adds headers to the response that begins a session.
     pub fn initial_headers(self, add: impl Fn(&mut HeaderMap, &Parts) + Send + Sync + 'static) -> Self {
         self.with(|options| options.first_headers = Some(Arc::new(add)))
     }
 
-    /// Adds headers to every answer to a request that is not refused.
+    /// Adds headers to the response to every request that is not refused.
     ///
     /// ```
     /// # use socketio::Hub;
@@ -220,26 +288,14 @@ impl EngineRoutes {
         self.with(|options| options.headers = Some(Arc::new(add)))
     }
 
-    /// Calls `listener` for each request that is refused with one of the protocol's numbers. One client too many, or one that
-    /// comes while the hub shuts down, is answered with status 503 and has none.
+    /// Calls `listener` for each request that is refused with a number of the protocol. The status
+    /// 503, for too many connections or while the hub shuts down, has no number.
     pub fn on_refused(self, listener: impl Fn(Refused<'_>) + Send + Sync + 'static) -> Self {
         self.with(|options| options.on_refused = Some(Arc::new(listener)))
     }
 
-    /// Calls `callback` for the socket of each new session of an Engine.IO client, before the `connect` handler. It may be sync
-    /// or async. For Socket.IO clients, whose sockets belong to namespaces, there is
-    /// [`middleware`](crate::NamespaceBuilder::middleware).
-    pub fn on_open<F, R, M>(self, callback: F) -> Self
-    where
-        F: Fn(Socket) -> R + Send + Sync + 'static,
-        R: ListenerOutput<M>,
-    {
-        let on_open: OnOpen = Arc::new(move |socket| callback(socket).into_future());
-        self.with(|options| options.on_open = Some(on_open))
-    }
-
-    /// Serves the client's own files, such as `socket.io.min.js`, below the path: those in this directory, which is
-    /// `node_modules/socket.io-client/dist` where npm has installed it. Default: no files.
+    /// Serves the client's own files, such as `socket.io.min.js`, below the path. npm installs them
+    /// in `node_modules/socket.io-client/dist`. Default: no files.
     pub fn serve_client(self, directory: impl Into<PathBuf>) -> Self {
         self.with(|options| options.client = Some(directory.into()))
     }
@@ -248,31 +304,56 @@ impl EngineRoutes {
     pub(crate) fn options(&self) -> &Options {
         &self.0
     }
+}
 
-    fn cors(&self) -> Option<CorsLayer> {
-        let origins = self.0.hub.config().origins.clone();
-        origins.is_open().then(|| {
-            CorsLayer::new()
-                .allow_origin(AllowOrigin::predicate(move |origin, _| origins.allows(origin)))
-                .allow_credentials(true)
-                .allow_methods(AllowMethods::list([http::Method::GET, http::Method::POST]))
-                .allow_headers(AllowHeaders::mirror_request())
-        })
-    }
-
-    async fn answer(self, request: Request<Body>) -> Response {
+impl Options {
+    async fn answer(self: Arc<Self>, request: Request<Body>) -> Response {
         let file = request.uri().path().rsplit('/').next().filter(|name| name.starts_with("socket.io"));
-        match (&self.0.client, file) {
+        match (&self.client, file) {
             (Some(directory), Some(file)) if request.uri().query().is_none() => {
                 client::file(directory.join(file), file).await
             }
-            _ => self.0.respond(request).await,
+            _ => self.respond(request).await,
         }
     }
 }
 
-impl<S: Clone + Send + Sync + 'static> From<EngineRoutes> for Router<S> {
-    fn from(routes: EngineRoutes) -> Self {
+fn cors(origins: &Origins) -> Option<CorsLayer> {
+    let allowed = origins.clone();
+    origins.is_open().then(|| {
+        CorsLayer::new()
+            .allow_origin(AllowOrigin::predicate(move |origin, _| allowed.allows(origin)))
+            .allow_credentials(true)
+            .allow_methods(AllowMethods::list([http::Method::GET, http::Method::POST]))
+            .allow_headers(AllowHeaders::mirror_request())
+    })
+}
+
+/// Returns the path if a request can have it.
+#[track_caller]
+fn checked_path(path: &str) -> &str {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"/{}-._~!$&'()*+,;=:@%".contains(&byte);
+    if !path.bytes().all(is_allowed) {
+        refuse(
+            "path",
+            path,
+            "a path as it stands in requests, percent-encoded and without a query, such as `/socket.io/`",
+        );
+    }
+    path
+}
+
+impl<P> Clone for EngineRoutes<P> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0), PhantomData)
+    }
+}
+
+/// # Panics
+///
+/// Panics if axum does not accept the [path](EngineRoutes::path), such as `/{a}{b}`.
+impl<S: Clone + Send + Sync + 'static, P: 'static> From<EngineRoutes<P>> for Router<S> {
+    fn from(routes: EngineRoutes<P>) -> Self {
         let path = routes.0.path.trim_matches('/').to_owned();
         let mut router = match &*path {
             "" => Self::new().route_service("/", routes.clone()),
@@ -287,7 +368,7 @@ impl<S: Clone + Send + Sync + 'static> From<EngineRoutes> for Router<S> {
     }
 }
 
-impl<B> tower_service::Service<Request<B>> for EngineRoutes
+impl<B, P> tower_service::Service<Request<B>> for EngineRoutes<P>
 where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<axum::BoxError>,
@@ -301,19 +382,19 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (request, routes) = (request.map(Body::new), self.clone());
-        match self.cors() {
+        let (request, routes) = (request.map(Body::new), Arc::clone(&self.0));
+        match &self.0.cors {
             None => Box::pin(async move { Ok(routes.answer(request).await) }),
-            Some(cors) => Box::pin(cors.layer(Uncrossed(routes)).call(request)),
+            Some(cors) => Box::pin(cors.layer(BehindCors(routes)).call(request)),
         }
     }
 }
 
-/// The routes behind CORS.
+/// The routes as the inner service of CORS.
 #[derive(Clone)]
-struct Uncrossed(EngineRoutes);
+struct BehindCors(Arc<Options>);
 
-impl tower_service::Service<Request<Body>> for Uncrossed {
+impl tower_service::Service<Request<Body>> for BehindCors {
     type Response = Response;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Response, Infallible>>;
@@ -323,12 +404,12 @@ impl tower_service::Service<Request<Body>> for Uncrossed {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let routes = self.0.clone();
+        let routes = Arc::clone(&self.0);
         Box::pin(async move { Ok(routes.answer(request).await) })
     }
 }
 
-impl fmt::Debug for EngineRoutes {
+impl<P> fmt::Debug for EngineRoutes<P> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("EngineRoutes")
@@ -339,7 +420,7 @@ impl fmt::Debug for EngineRoutes {
     }
 }
 
-/// Why a request is refused, as the reference server says it.
+/// Why a request is refused, in the terms of the reference server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     UnknownTransport,
@@ -373,7 +454,7 @@ impl Refusal {
         }
     }
 
-    /// The answer to a request for a WebSocket: text alone, and no status but 400.
+    /// The response to a request for a WebSocket: text alone, always with the status 400.
     pub(super) fn of_upgrade(&self) -> Response {
         let headers = [(http::header::CONTENT_TYPE, "text/html"), (http::header::CONNECTION, "close")];
         (StatusCode::BAD_REQUEST, headers, self.message().to_owned()).into_response()

@@ -1,4 +1,4 @@
-//! One request of an Engine.IO client: it begins a session, or belongs to one.
+//! Handles one request of an Engine.IO client. It begins a session or belongs to one.
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -14,23 +14,26 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use super::engine_routes::{Options, Refusal, Transport};
+use super::engine_routes::{Options, Refusal};
 use super::too_many;
 use super::upgrade::{PathParams, Upgrade, kept_extensions, path_params};
-use crate::connection::engineio::{Engine, Flavour};
-use crate::connection::handle::{Command, ConnectionHandle};
-use crate::connection::peer::Peer;
-use crate::connection::polling::{PollRequest, Post};
-use crate::connection::session::{PendingUpgrade, Session};
+use crate::connection::Connection;
 use crate::connection::websocket::WebSocketTransport;
-use crate::connection::{Connection, after};
+use crate::handle::ProbeStream;
+use crate::handle::engine_session::Transport;
+use crate::handle::poll_request::{PollRequest, Post};
+use crate::handle::request::Request as Kept;
+use crate::hub::client::Peer;
+use crate::hub::client::{Command, ConnectionHandle};
+use crate::hub::client::{EngineSession, PendingUpgrade};
 use crate::hub::connections::ConnectionPermit;
-use crate::hub::socket::handshake::Request as Kept;
 use crate::hub::socket::{Identity, Socket};
+use crate::session::engineio::Flavour;
+use crate::session::time::after;
 use crate::wire::engineio;
 use crate::wire::frame::EncodedFrame;
 
-/// What the query string says.
+/// The parameters in the query string.
 #[derive(Default)]
 struct Query<'a> {
     transport: Option<Cow<'a, str>>,
@@ -53,7 +56,7 @@ impl<'a> Query<'a> {
     }
 }
 
-/// What becomes of a request that is in order.
+/// A request that passed all checks.
 enum Verified {
     Begins,
     Belongs(Arc<Peer>, Transport),
@@ -62,7 +65,7 @@ enum Verified {
 impl Options {
     pub(super) async fn respond(self: &Arc<Self>, request: Request<Body>) -> Response {
         let (mut parts, body) = request.into_parts();
-        // Where there is one, hyper's promise of an upgrade is worth more than a clone of the request.
+        // Taking the upgrade out of the request avoids a clone of it.
         let upgrade = Upgrade::from_parts(&mut parts).ok();
         let params = if upgrade.is_none() { path_params(&mut parts) } else { Vec::new() };
         let parts = Arc::new(parts);
@@ -86,7 +89,7 @@ impl Options {
         }
     }
 
-    /// Whether a request is in order: what the reference server looks at, in the same order.
+    /// Checks a request as the reference server does, in the same order.
     async fn verify(&self, parts: &Arc<Parts>, is_upgrade: bool) -> Result<Verified, Refusal> {
         let query = Query::of(parts);
         let transport = query.transport.as_deref().and_then(Transport::named);
@@ -134,10 +137,10 @@ impl Options {
         Kept::new(parts, params, peer, self.hub.config().keep_headers.as_deref())
     }
 
-    /// A session that begins to poll: the answer to its first request is the packet that opens it.
+    /// Begins a session over polling. The response to its first request is the `open` packet.
     fn begin_polling(&self, parts: &Parts, params: &PathParams) -> Response {
         let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return too_many() };
-        let session = Session::new(&self.sessions, true);
+        let session = EngineSession::new(&self.sessions, true);
         let sid = session.sid().to_owned();
         let open = self.open_packet(&sid, Transport::Polling);
         let peer = self.peer(session, self.kept(parts, params));
@@ -156,10 +159,10 @@ impl Options {
         }
     }
 
-    /// A session that begins as a WebSocket.
+    /// Begins a session over a WebSocket.
     fn begin_websocket(self: &Arc<Self>, upgrade: Upgrade) -> Response {
         let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return too_many() };
-        let session = Session::new(&self.sessions, false);
+        let session = EngineSession::new(&self.sessions, false);
         let mut response = upgrade.response(None);
         self.add_cookie(&mut response, session.sid());
         let routes = Arc::clone(self);
@@ -175,10 +178,10 @@ impl Options {
         response
     }
 
-    /// The connection of a session that begins as a WebSocket, over a stream on which the handshake is done.
+    /// The connection of a session that begins over a WebSocket whose handshake is done.
     pub(crate) fn opened(
         &self,
-        session: Session,
+        session: EngineSession,
         websocket: WebSocketTransport,
         request: Kept,
         extensions: Extensions,
@@ -186,12 +189,12 @@ impl Options {
     ) -> impl Future<Output = ()> + Send + use<> {
         let open = self.open_packet(session.sid(), Transport::WebSocket);
         let peer = self.peer(session, request);
-        // Nothing else is in the way yet.
+        // The outbox is empty, so the packet always fits.
         let _ = peer.send(&EncodedFrame::text(&open), false);
         self.connection(&peer, Some(websocket), extensions, permit)
     }
 
-    /// A WebSocket for a session that polls.
+    /// Opens a WebSocket for a polling session.
     fn try_websocket(&self, peer: Arc<Peer>, upgrade: Upgrade) -> Response {
         let response = upgrade.response(None);
         let (hub, upgrades) = (self.hub.clone(), self.upgrades);
@@ -202,8 +205,8 @@ impl Options {
             let upgraded = upgrading.wait(config.upgrade_timeout, pending());
             let Some((stream, received)) = upgraded.await else { return };
             if upgrades {
-                let websocket = Box::new(WebSocketTransport::new(stream, received, config.max_payload));
-                pending_upgrade.peer().handle.post(Command::Probe(websocket, Arc::new(request)));
+                let stream = ProbeStream { stream, received, request: Arc::new(request) };
+                pending_upgrade.peer().handle.post(Command::Probe(Box::new(stream)));
             }
         });
         response
@@ -217,13 +220,13 @@ impl Options {
         engineio::open(sid, upgrades, config.ping_interval, config.ping_timeout, config.max_payload)
     }
 
-    fn peer(&self, session: Session, request: Kept) -> Arc<Peer> {
+    fn peer(&self, session: EngineSession, request: Kept) -> Arc<Peer> {
         let config = self.hub.config();
         let handle = ConnectionHandle::new(config.outbox, config.overflow);
         Arc::new(Peer::new(handle, request, self.encoding.clone(), Some(session)))
     }
 
-    /// A session's connection. Requests find the session from now on.
+    /// The connection of a session. From now on requests can find the session.
     fn connection(
         &self,
         peer: &Arc<Peer>,
@@ -232,11 +235,10 @@ impl Options {
         permit: ConnectionPermit,
     ) -> impl Future<Output = ()> + Send + use<> {
         let is_bare = self.flavour == Flavour::Bare;
-        let join_by = (!is_bare).then(|| after(Instant::now(), self.hub.config().join_timeout));
-        let engine = Engine::new(self.flavour, extensions.clone(), join_by);
         self.sessions.add(peer);
         permit.fill(peer);
-        let mut connection = Connection::engine(self.hub.clone(), Arc::clone(peer), websocket, engine, permit);
+        let mut connection =
+            Connection::engine(self.hub.clone(), Arc::clone(peer), websocket, self.flavour, extensions.clone(), permit);
         if is_bare {
             let identity = Identity::Session(peer.session.as_ref().map_or("", |session| session.sid()));
             let (hub, namespace) = (self.hub.clone(), Arc::clone(&self.namespace));
@@ -247,7 +249,7 @@ impl Options {
         connection.run()
     }
 
-    /// A request that brings packets.
+    /// Handles a POST, which brings packets.
     async fn post(&self, peer: Arc<Peer>, parts: &Parts, params: &PathParams, body: Body) -> Response {
         let Some(mut posting) = Posting::begin(&peer) else {
             peer.handle.post(Command::PollRequest(PollRequest::Broken("two requests with data at once")));
@@ -257,7 +259,8 @@ impl Options {
             return StatusCode::BAD_REQUEST.into_response();
         }
         let config = self.hub.config();
-        // By then the session has ended anyway: its heartbeat can't be answered while this request is under way.
+        // At this time the session has ended: its heartbeat can't be answered while the POST is in
+        // progress.
         let by = after(Instant::now(), config.ping_interval.saturating_add(config.ping_timeout));
         let mut collected = BytesMut::new();
         let mut body = body.into_data_stream();
@@ -292,7 +295,7 @@ impl Options {
     }
 }
 
-/// A request that waits for packets.
+/// Handles a GET, which waits for packets.
 async fn poll(peer: &Peer) -> Response {
     if let Some(session) = &peer.session {
         session.settled().await;
@@ -302,7 +305,7 @@ async fn poll(peer: &Peer) -> Response {
     match body.await {
         Ok(Some(body)) => polled(body),
         Ok(None) => StatusCode::BAD_REQUEST.into_response(),
-        // The client has gone over to a WebSocket, or the session was over.
+        // The session was upgraded to a WebSocket, or it has ended.
         Err(_) if is_there && peer.session.as_ref().is_some_and(|session| !session.polls()) => {
             Refusal::BadRequest.into_response()
         }
@@ -314,14 +317,14 @@ fn polled(body: Bytes) -> Response {
     ([(CONTENT_TYPE, "text/plain; charset=UTF-8"), (CACHE_CONTROL, "no-store")], body).into_response()
 }
 
-/// A POST that is under way. One that ends before its time breaks the session.
+/// A POST in progress. If it is dropped before its end, the session breaks.
 struct Posting<'a> {
     peer: &'a Peer,
     is_over: bool,
 }
 
 impl<'a> Posting<'a> {
-    /// `None`: there is one already.
+    /// `None` if another POST is in progress.
     fn begin(peer: &'a Peer) -> Option<Self> {
         peer.session.as_ref()?.begin_post().then_some(Self { peer, is_over: false })
     }

@@ -1,4 +1,4 @@
-//! [`serve`]: the HTTP server in front of the routes, with a deadline for those who never finish asking.
+//! [`serve`]: an HTTP server that bounds the time for the head of a request.
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -22,27 +22,34 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tower_service::Service;
 
+use super::setting::refuse;
+
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// As good as for ever, and no more than a clock can tell.
+/// Effectively forever, and short enough for every clock.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(86_400 * 365);
 
-/// Serves an application, as [`axum::serve()`] does, to clients that may be slow or hostile.
+/// Serves an application as [`axum::serve()`] does, but protects it from slow and hostile clients.
 ///
 /// What it adds:
 ///
 /// - A client has 10 seconds to send the head of a request, then its connection is ended: see
-///   [`handshake_timeout`](Serve::handshake_timeout). `axum::serve` waits for ever, and a client that sends a byte now and then
-///   holds a connection, its memory and its file descriptor, for as long as it likes.
-/// - [`ConnectInfo<SocketAddr>`](ConnectInfo) is there for extractors, and [`Socket::peer_addr`](crate::Socket::peer_addr) is
-///   known over TLS too, wherever the listener's addresses are of that type.
+///   [`handshake_timeout`](Serve::handshake_timeout). `axum::serve` waits for ever, and a client
+///   that sends a byte now and then holds a connection, its memory and its file descriptor, for as
+///   long as it likes.
+/// - [`ConnectInfo<SocketAddr>`](ConnectInfo) is there for extractors, and
+///   [`Socket::peer_addr`](crate::Socket::peer_addr) is known over TLS too, wherever the listener's
+///   addresses are of that type.
 /// - `TCP_NODELAY` is set where the stream is a [`TcpStream`].
 ///
-/// How long a request's body or the taking of an answer may last is not limited: that is for layers of the application.
+/// The times for the body of a request and for reading the response are not bounded. Layers of the
+/// application can do that.
 ///
-/// It speaks HTTP/1.1 alone. The listener is any that axum takes: TCP, a Unix socket, TLS. The application is a
-/// [`Router`](axum::Router), or any other tower service over axum's requests. As with `axum::serve`, the future only ends after
-/// the signal of [`with_graceful_shutdown`](Serve::with_graceful_shutdown), and never with an error. Dropping it stops the server,
-/// too, without waiting for requests that are under way; they are still answered.
+/// It speaks HTTP/1.1 alone. The listener can be any that axum accepts: TCP, a Unix socket, TLS.
+/// The application is a [`Router`](axum::Router) or another tower service over axum's requests.
+///
+/// As with `axum::serve`, the future ends only after the signal of
+/// [`with_graceful_shutdown`](Serve::with_graceful_shutdown), and never with an error. Dropping it
+/// stops the server at once; requests in progress are still answered.
 ///
 /// ```no_run
 /// use axum::{Router, routing::get};
@@ -64,7 +71,7 @@ where
     Serve { listener, app, handshake_timeout: HANDSHAKE_TIMEOUT, signal: pending() }
 }
 
-/// What [`serve`] returns: a server that runs when it is awaited.
+/// The server that [`serve`] returns. It runs when it is awaited.
 #[must_use = "a server does nothing until it is awaited"]
 pub struct Serve<L, S, F = Pending<()>> {
     listener: L,
@@ -74,15 +81,23 @@ pub struct Serve<L, S, F = Pending<()>> {
 }
 
 impl<L: Listener, S, F> Serve<L, S, F> {
-    /// How long a client may take for the head of a request, from the moment in which the server begins to wait for it: when the
-    /// connection is accepted, or the request before it has been answered. Default: 10 seconds. A connection that is kept alive
-    /// without a request ends after that time too. A WebSocket, once it is one, is no longer concerned.
+    /// How long a client may take for the head of a request. The time begins when the connection is
+    /// accepted, and again after each response. A kept-alive connection without a request ends
+    /// after that time too. WebSockets are not affected. Default: 10 seconds.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the timeout is shorter than 1 ms: no request would be in time.
+    #[track_caller]
     pub fn handshake_timeout(self, timeout: Duration) -> Self {
+        if timeout < Duration::from_millis(1) {
+            refuse("handshake_timeout", &format!("{timeout:?}"), "1 ms or more");
+        }
         Self { handshake_timeout: timeout, ..self }
     }
 
-    /// Stops accepting connections at the signal. The server then ends when the requests that were under way are answered.
-    /// WebSockets are no requests any more: they are the hub's to [shut down](crate::Hub::shutdown).
+    /// Stops accepting connections at the signal. The server ends when the requests in progress are
+    /// answered. To end the WebSockets, [shut down](crate::Hub::shutdown) the hub.
     pub fn with_graceful_shutdown<G>(self, signal: G) -> Serve<L, S, G>
     where
         G: Future<Output = ()> + Send + 'static,
@@ -115,7 +130,7 @@ where
         let mut signal = pin!(signal);
         while let Either::Left(((io, address), _)) = select(pin!(listener.accept()), &mut signal).await {
             if let Some(stream) = (&io as &dyn Any).downcast_ref::<TcpStream>() {
-                // Without it, an answer may wait for the acknowledgement of the one before it.
+                // Without it a response may wait for the acknowledgement of the one before.
                 let _ = stream.set_nodelay(true);
             }
             let peer = (&address as &dyn Any).downcast_ref::<SocketAddr>().copied();
@@ -144,7 +159,7 @@ where
     }
 }
 
-/// Has the application answer one request.
+/// Passes one request to the application.
 pub(crate) async fn answer<S>(
     mut app: S,
     request: Request<Incoming>,

@@ -1,4 +1,4 @@
-//! [`Upgrade`]: a request that asks to become a WebSocket.
+//! [`Upgrade`]: a request for a WebSocket.
 
 use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, OriginalUri, RawPathParams};
 use axum::response::{IntoResponse, Response};
@@ -19,13 +19,12 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::connection::stream::Stream;
-use crate::hub::socket::handshake::Request;
+use crate::handle::request::Request;
+use crate::handle::stream::Stream;
 
-/// A request that asks to become a WebSocket, as an axum extractor.
+/// A request for a WebSocket, as an axum extractor.
 ///
-/// With it a handler of your own goes first, with whatever other extractors it likes, and decides which status a client
-/// gets that is not welcome:
+/// A handler that takes it can use other extractors first, and can refuse a client with any status:
 ///
 /// ```
 /// use axum::{extract::State, http::StatusCode, response::{IntoResponse, Response}};
@@ -49,10 +48,10 @@ pub struct Upgrade {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UpgradeRejection {
-    /// It does not ask for it. Status 426.
+    /// It does not ask for an upgrade. Status 426.
     #[error("this is a WebSocket endpoint: connect with a WebSocket client")]
     NotRequested,
-    /// It speaks another version of the WebSocket protocol than 13. Status 426.
+    /// It asks for another version of the WebSocket protocol than 13. Status 426.
     #[error("the version of the WebSocket protocol must be 13")]
     Version,
     /// The WebSocket key is missing. Status 400.
@@ -155,7 +154,7 @@ impl Upgrade {
         protocols.iter().find(offered).cloned()
     }
 
-    /// What is kept of the request, and the promise of its stream.
+    /// Splits it into the stream to come, the kept part of the request, and its extensions.
     pub(crate) fn into_parts(self, keep_headers: Option<&[HeaderName]>) -> (Upgrading, Request, Extensions) {
         let peer = self.parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
         let params = self.params.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -168,32 +167,33 @@ impl Upgrade {
 /// The parameters of a route's path, by name.
 pub(super) type PathParams = [(String, String)];
 
-/// Those of a request. A route without any is no error.
+/// The path parameters of a request; empty for a route without any.
 pub(super) fn path_params(parts: &mut Parts) -> Vec<(String, String)> {
-    // The extractor never waits.
+    // The extractor is always ready.
     let params = RawPathParams::from_request_parts(parts, &()).now_or_never().and_then(Result::ok);
     params.iter().flatten().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// What the application has put into a request's extensions. `by_axum`: how many of them are axum's and can't be named.
+/// The extensions that the application has added to a request. `by_axum`: how many of them belong
+/// to axum and can't be named.
 pub(crate) fn kept_extensions(extensions: &Extensions, by_axum: usize) -> Extensions {
     let mut extensions = extensions.clone();
     extensions.remove::<ConnectInfo<SocketAddr>>();
-    // What axum itself leaves in the extensions is of no use here, and would keep hyper's read buffer in memory.
+    // Axum's own extensions are of no use here, and keep hyper's read buffer in memory.
     extensions.remove::<OriginalUri>();
     extensions.remove::<MatchedPath>();
     if extensions.len() <= by_axum { Extensions::new() } else { extensions }
 }
 
-/// The promise of a stream. With the stream come the bytes that were read beyond the handshake.
+/// The stream to come, with the bytes that were read beyond the handshake.
 pub(crate) struct Upgrading(OnUpgrade);
 
 impl Upgrading {
-    /// Waits for the upgrade, and takes the TCP socket out of it where there is one.
+    /// Waits for the upgrade, and unwraps the TCP stream if there is one.
     async fn stream(self) -> hyper::Result<(Stream, Vec<u8>)> {
         Ok(match tcp(self.0.await?) {
             Ok((stream, received)) => {
-                // Without it, small messages would wait for the acknowledgement of those before them.
+                // Without it small messages wait for the acknowledgement of those before.
                 let _ = stream.set_nodelay(true);
                 (Stream::tcp(stream), received.to_vec())
             }
@@ -201,7 +201,7 @@ impl Upgrading {
         })
     }
 
-    /// The same, for no longer than `timeout`, nor than until the hub shuts down.
+    /// Waits until `timeout`, or until the hub shuts down.
     pub(crate) async fn wait(self, timeout: Duration, ending: impl Future<Output = ()>) -> Option<(Stream, Vec<u8>)> {
         let upgraded = pin!(tokio::time::timeout(timeout, self.stream()));
         match select(upgraded, pin!(ending)).await {
@@ -214,7 +214,7 @@ impl Upgrading {
     }
 }
 
-/// `axum::serve` has its own wrapper about the stream, a server of HTTP/1.1 alone has none.
+/// `axum::serve` wraps the stream once more than a plain server of HTTP/1.1 does.
 fn tcp(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
     let upgraded = match downcast::<TokioIo<TcpStream>>(upgraded) {
         Ok(parts) => return Ok((parts.io.into_inner(), parts.read_buf)),

@@ -11,23 +11,26 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use super::setting::{is_token, refuse};
 use super::too_many;
 use super::upgrade::Upgrade;
 use crate::connection::Connection;
-use crate::connection::handle::ConnectionHandle;
 use crate::connection::lifecycle::OnOpen;
-use crate::connection::peer::Peer;
-use crate::connection::stream::Stream;
 use crate::connection::websocket::WebSocketTransport;
 use crate::event::listener::ListenerOutput;
+use crate::handle::request::Request as ConnectionRequest;
+use crate::handle::stream::Stream;
 use crate::hub::Hub;
+use crate::hub::client::ConnectionHandle;
+use crate::hub::client::Peer;
 use crate::hub::connections::ConnectionPermit;
+use crate::hub::namespace::Namespace;
 use crate::hub::namespace::inner::NamespaceInner;
-use crate::hub::socket::handshake::Request as ConnectionRequest;
 use crate::hub::socket::{Identity, Socket};
 use crate::wire::encoding::Encoding;
 
-/// The route for plain WebSocket clients: an axum handler, and a tower service for any other server over hyper.
+/// The route for plain WebSocket clients: an axum handler, and a tower service for other servers
+/// over hyper.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -38,9 +41,9 @@ use crate::wire::encoding::Encoding;
 /// # Ok::<(), socketio::BuildError>(())
 /// ```
 ///
-/// A request that does not ask for a WebSocket is answered with the status 426, one from a web page of another origin with
-/// 403 (see [`allow_origins`](crate::HubBuilder::allow_origins)), one that is too many, or comes while the hub shuts down, with
-/// 503.
+/// A request that does not ask for a WebSocket gets the status 426. A web page of another origin
+/// gets 403; see [`allow_origins`](crate::HubBuilder::allow_origins). The status is 503 when there
+/// are too many connections, or when the hub shuts down.
 #[derive(Clone)]
 pub struct WebSocketRoute {
     hub: Hub,
@@ -50,31 +53,52 @@ pub struct WebSocketRoute {
     on_open: Option<OnOpen>,
 }
 
+/// Routes.
+impl Namespace {
+    /// The route for plain WebSocket clients, to be mounted in an axum router.
+    pub fn websocket(&self) -> WebSocketRoute {
+        WebSocketRoute::new(self.hub(), Arc::clone(self.namespace_inner()))
+    }
+}
+
 impl WebSocketRoute {
     pub(crate) fn new(hub: Hub, namespace: Arc<NamespaceInner>) -> Self {
         Self { hub, namespace, envelopes: true, protocols: Arc::new([]), on_open: None }
     }
 
-    /// Takes no message for an event: every text and binary message is a `message`, and nothing else.
+    /// Turns envelopes off: every text and binary message is a `message`.
     #[must_use]
     pub fn messages_only(self) -> Self {
         Self { envelopes: false, ..self }
     }
 
-    /// The subprotocols that the server speaks, the preferred one first. The first that a client offers is chosen; a client
-    /// that offers none of them is accepted without one. Names that can't be in a header are ignored.
+    /// The subprotocols that the server speaks, the preferred one first. The first that a client
+    /// offers is chosen. A client that offers none of them is accepted without one. Default: none.
+    ///
+    /// # Panics
+    ///
+    /// Panics if a name is no token of letters, digits, `-`, `.`, `_` and the like: no client can
+    /// offer it.
     #[must_use]
+    #[track_caller]
     pub fn protocols<I>(self, protocols: I) -> Self
     where
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
-        let protocols = protocols.into_iter().filter_map(|name| HeaderValue::from_str(name.as_ref()).ok());
-        Self { protocols: protocols.collect(), ..self }
+        let mut values = Vec::new();
+        for name in protocols {
+            let name = name.as_ref();
+            match HeaderValue::from_str(name) {
+                Ok(value) if is_token(name) => values.push(value),
+                _ => refuse("protocols", name, "names of letters, digits, `-`, `.` and `_`, such as `chat.v1`"),
+            }
+        }
+        Self { protocols: values.into(), ..self }
     }
 
-    /// Calls `callback` for each new socket, before the `connect` handler. It may be sync or async. What it emits arrives
-    /// once the connection is accepted.
+    /// Calls `callback` for each new socket, before the `connect` handler. The callback may be sync
+    /// or async. What it emits is sent once the connection is accepted.
     #[must_use]
     pub fn on_open<F, R, M>(self, callback: F) -> Self
     where
@@ -84,7 +108,7 @@ impl WebSocketRoute {
         Self { on_open: Some(Arc::new(move |socket| callback(socket).into_future())), ..self }
     }
 
-    /// Makes a request that asks for it a connection of the hub. For handlers that take an [`Upgrade`].
+    /// Accepts an [`Upgrade`] as a connection of the hub. For handlers that take one.
     pub fn accept(&self, upgrade: Upgrade) -> Response {
         let config = self.hub.config();
         let parts = upgrade.parts();
@@ -99,7 +123,8 @@ impl WebSocketRoute {
         response
     }
 
-    /// Waits for the stream, then leaves the connection to a task of its own: this one holds on to what hyper has read.
+    /// Waits for the stream, then spawns a new task for the connection: this task keeps hyper's
+    /// read buffer in memory.
     async fn connect(self, upgrade: Upgrade, permit: ConnectionPermit) {
         let config = self.hub.config();
         let (upgrading, mut request, extensions) = upgrade.into_parts(config.keep_headers.as_deref());
@@ -109,7 +134,7 @@ impl WebSocketRoute {
         tokio::spawn(self.begin(stream, received, request, extensions, permit));
     }
 
-    /// The connection over a stream on which the handshake is done.
+    /// The connection over a stream whose handshake is done.
     pub(crate) fn begin(
         self,
         stream: Stream,

@@ -1,4 +1,4 @@
-//! [`Binary`], the payload type for bytes.
+//! [`Binary`]: the payload type for binary data.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,34 +12,35 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 thread_local! {
-    /// The bytes of the [`Binary`] that is being serialized: [`super::payload`] picks them up and shares them instead
-    /// of copying. Any other serializer only sees the byte slice.
-    static PASSING: RefCell<Option<Bytes>> = const { RefCell::new(None) };
-    /// The attachments of the event whose arguments are being decoded.
+    /// The bytes of the [`Binary`] that is being serialized. [`super::payload`] takes them and
+    /// shares them instead of copying. Other serializers only see the byte slice.
+    static SERIALIZING: RefCell<Option<Bytes>> = const { RefCell::new(None) };
+    /// The attachments of the event that is being decoded.
     static ATTACHMENTS: RefCell<Option<Attachments>> = const { RefCell::new(None) };
 }
 
-/// The binary data that came with an event.
+/// The attachments of an event.
 pub(crate) type Attachments = Arc<[Bytes]>;
 
-/// Decodes something whose placeholders stand for `attachments`.
+/// Runs `decode` with these attachments for the placeholders in its input.
 pub(crate) fn with_attachments<R>(attachments: Option<&Attachments>, decode: impl FnOnce() -> R) -> R {
-    /// Puts back what was there before, also if decoding panics.
-    struct Outer(Option<Attachments>);
-    impl Drop for Outer {
+    /// Restores the previous attachments, even if decoding panics.
+    struct Restore(Option<Attachments>);
+    impl Drop for Restore {
         fn drop(&mut self) {
             ATTACHMENTS.set(self.0.take());
         }
     }
     let Some(attachments) = attachments else { return decode() };
-    let _outer = Outer(ATTACHMENTS.replace(Some(Arc::clone(attachments))));
+    let _restore = Restore(ATTACHMENTS.replace(Some(Arc::clone(attachments))));
     decode()
 }
 
 /// Binary data in a payload: as a whole argument or as a field at any depth.
 ///
-/// Socket.IO clients send and receive it as what it is (a `Buffer`, an `ArrayBuffer` or a `Blob`). In the JSON envelopes of
-/// plain WebSocket clients it is a string of standard base64 in both directions. Cloning is cheap, the bytes are shared.
+/// Socket.IO clients send and receive it as a `Buffer`, an `ArrayBuffer` or a `Blob`. In the JSON
+/// envelopes of plain WebSocket clients it is a string of standard base64 in both directions.
+/// Cloning is cheap: the bytes are shared.
 ///
 /// ```
 /// use socketio::{Binary, event};
@@ -73,16 +74,16 @@ impl<T: Into<Bytes>> From<T> for Binary {
 
 impl Serialize for Binary {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        PASSING.set(Some(self.0.clone()));
+        SERIALIZING.set(Some(self.0.clone()));
         let result = serializer.serialize_bytes(&self.0);
-        PASSING.take();
+        SERIALIZING.take();
         result
     }
 }
 
-/// The [`Binary`] that is being serialized right now on this thread, if there is one.
-pub(super) fn passing() -> Option<Bytes> {
-    PASSING.take()
+/// Takes the bytes of the [`Binary`] that is being serialized on this thread.
+pub(super) fn take_serializing() -> Option<Bytes> {
+    SERIALIZING.take()
 }
 
 impl<'de> Deserialize<'de> for Binary {
@@ -100,7 +101,7 @@ impl<'de> Visitor<'de> for BinaryVisitor {
         formatter.write_str("binary data, or a base64 string")
     }
 
-    /// A placeholder for one of the attachments.
+    /// Reads a placeholder for an attachment.
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Binary, A::Error> {
         let (mut is_placeholder, mut number) = (false, None);
         while let Some(key) = map.next_key::<Cow<'_, str>>()? {
@@ -142,6 +143,6 @@ pub(super) fn write_base64(out: &mut Vec<u8>, bytes: &[u8]) {
     let start = out.len();
     let length = base64::encoded_len(bytes.len(), true).expect("an attachment is far smaller than the address space");
     out.resize(start + length, 0);
-    STANDARD.encode_slice(bytes, &mut out[start..]).expect("the room was measured for it");
+    STANDARD.encode_slice(bytes, &mut out[start..]).expect("the length was computed for it");
     out.push(b'"');
 }

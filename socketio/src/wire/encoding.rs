@@ -1,6 +1,7 @@
 //! [`Encoding`]: how the messages of one client are written.
 
 use bytes::Bytes;
+use serde::Serialize;
 use std::sync::Arc;
 
 use super::envelope;
@@ -8,7 +9,6 @@ use super::frame::{EncodedFrame, FrameWriter, Opcode};
 use super::parser::{Parser, ParserMessage, ParserPacket};
 use super::payload::Payload;
 use super::socketio::{self, ConnectError};
-use crate::event::error::EventError;
 
 /// How the messages of one client are written: as WebSocket frames in any case, also for one that polls.
 #[derive(Clone, Debug)]
@@ -63,7 +63,7 @@ impl Encoding {
     }
 
     /// Writes the answer to an event. `id`: its JSON text, as it was received.
-    pub(crate) fn answer(&self, namespace: &str, id: &str, answer: Result<&Payload, &EventError>) -> EncodedFrame {
+    pub(crate) fn answer<E: Serialize>(&self, namespace: &str, id: &str, answer: Result<&Payload, &E>) -> EncodedFrame {
         let attachments = answer.map_or(&[][..], Payload::attachments);
         let envelope = |out: &mut Vec<u8>| match answer {
             Ok(payload) => envelope::write_answer(out, id, payload),

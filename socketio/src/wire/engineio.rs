@@ -1,8 +1,8 @@
-//! Engine.IO, protocol revision 4: packets, and the bodies of HTTP long-polling.
+//! Engine.IO protocol revision 4: packets, and the bodies of HTTP long-polling.
 //!
 //! | first character | packet |
 //! | --- | --- |
-//! | `0` | open: the server's, once, with the session as JSON |
+//! | `0` | open: sent once by the server, with the session as JSON |
 //! | `1` | close |
 //! | `2` | ping: the server's heartbeat, or the client's `2probe` on a new transport |
 //! | `3` | pong |
@@ -10,8 +10,9 @@
 //! | `5` | upgrade |
 //! | `6` | noop |
 //!
-//! A binary message has no such character: it is a WebSocket's binary frame, and in a body `b` with base64. Several packets in
-//! one body are separated by 0x1e. See the [protocol's page](https://github.com/socketio/engine.io-protocol).
+//! A binary message has no type character. On a WebSocket it is a binary frame, in a polling body
+//! it is `b` and base64. Packets in one body are separated by 0x1e. See the [protocol's
+//! page](https://github.com/socketio/engine.io-protocol).
 
 use base64::Engine;
 use base64::engine::DecodePaddingMode;
@@ -24,33 +25,33 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use super::frame::frames;
 
 const SEPARATOR: u8 = 0x1e;
-/// What the body of a poll is answered with that has nothing to say.
+/// The body of a poll response without messages.
 pub(crate) const NOOP: &str = "6";
-/// The packet that ends a session.
+/// The packet that closes a session.
 pub(crate) const CLOSE: &str = "1";
-/// The answer to a client that tries a new transport.
+/// The answer to a probe.
 pub(crate) const PROBE_PONG: &str = "3probe";
 
-/// What a client sent, before anything is made of a message.
+/// A packet from a client.
 #[derive(Debug, PartialEq)]
 pub(crate) enum EnginePacket {
     Close,
     Ping,
-    /// The first packet on a new transport.
+    /// The first packet on a new transport: `2probe`.
     Probe,
     Pong,
     Text(Utf8Bytes),
     Binary(Bytes),
     Upgrade,
-    /// One that is understood, and means nothing from a client: open and noop.
+    /// A packet that has no effect when a client sends it: open and noop.
     Ignored,
 }
 
-/// Bytes that are no packet.
+/// The bytes are not a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Invalid;
 
-/// Reads a packet out of a text frame, or out of a part of a body.
+/// Reads a packet from a text frame, or from one part of a polling body.
 pub(crate) fn read(text: &Utf8Bytes) -> Result<EnginePacket, Invalid> {
     let (kind, data) = text.as_bytes().split_first().ok_or(Invalid)?;
     Ok(match kind {
@@ -61,33 +62,33 @@ pub(crate) fn read(text: &Utf8Bytes) -> Result<EnginePacket, Invalid> {
         b'3' => EnginePacket::Pong,
         b'4' => EnginePacket::Text(slice(text.as_ref(), data)),
         b'5' => EnginePacket::Upgrade,
-        b'b' => EnginePacket::Binary(LENIENT.decode(data).map_err(|_| Invalid)?.into()),
+        b'b' => EnginePacket::Binary(BASE64_ANY_PADDING.decode(data).map_err(|_| Invalid)?.into()),
         _ => return Err(Invalid),
     })
 }
 
-/// Base64 as browsers and Node write it, with or without padding.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
+/// Standard base64, with or without padding: browsers and Node differ.
+const BASE64_ANY_PADDING: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// A part of a text that is known to be text, without a copy.
+/// Slices a text without copying. `part` starts and ends at character boundaries.
 fn slice(whole: &Bytes, part: &[u8]) -> Utf8Bytes {
     Utf8Bytes::try_from(whole.slice_ref(part)).unwrap_or_default()
 }
 
-/// The packets of a polling body, one after the other, each still to be [read](read()).
+/// The packets of a polling body, in order. Each must still be [read](read()).
 #[derive(Debug)]
 pub(crate) struct Body(Option<Utf8Bytes>);
 
 impl Body {
-    /// `Err`: it is not UTF-8.
+    /// `Err`: the body is not UTF-8.
     pub(crate) fn new(bytes: Bytes) -> Result<Self, Invalid> {
         Utf8Bytes::try_from(bytes).map(|text| Self(Some(text))).map_err(|_| Invalid)
     }
 
-    /// How many packets are left.
+    /// The number of remaining packets.
     pub(crate) fn packets(&self) -> usize {
         self.0.as_ref().map_or(0, |text| 1 + text.bytes().filter(|byte| *byte == SEPARATOR).count())
     }
@@ -101,14 +102,15 @@ impl Iterator for Body {
         let Some(end) = rest.bytes().position(|byte| byte == SEPARATOR) else { return Some(rest) };
         let bytes: &Bytes = rest.as_ref();
         self.0 = Some(slice(bytes, &bytes[end + 1..]));
-        // A copy: what waits for long must not keep a whole body in memory, of which it may be the smallest part.
+        // Copies: a pending packet must not keep the whole body in memory.
         Some(rest.as_str()[..end].into())
     }
 }
 
-/// The body of a poll's answer, made of finished WebSocket frames: whatever waits for a client waits in that form.
-pub(crate) fn write_body(out: &mut Vec<u8>, waiting: &[u8]) {
-    for (is_text, payload) in frames(waiting) {
+/// Appends the body of a poll response. Outgoing packets are queued as encoded WebSocket frames, so
+/// this decodes them.
+pub(crate) fn write_body(out: &mut Vec<u8>, queued: &[u8]) {
+    for (is_text, payload) in frames(queued) {
         if !out.is_empty() {
             out.push(SEPARATOR);
         }
@@ -125,7 +127,7 @@ pub(crate) fn write_body(out: &mut Vec<u8>, waiting: &[u8]) {
     }
 }
 
-/// The session, as the open packet tells a client.
+/// The session parameters in the open packet.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Open<'a> {
@@ -136,7 +138,8 @@ struct Open<'a> {
     max_payload: usize,
 }
 
-/// The packet that opens a session.
+/// The packet that opens a session. `interval` and `timeout` are those of the heartbeat, `max` is
+/// the payload limit in bytes.
 pub(crate) fn open(sid: &str, upgrades: &[&'static str], interval: Duration, timeout: Duration, max: usize) -> String {
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let open = Open { sid, upgrades, ping_interval: millis(interval), ping_timeout: millis(timeout), max_payload: max };
@@ -155,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_packet() {
+    fn every_kind_of_packet_is_read() {
         assert_eq!(packet("1"), Ok(EnginePacket::Close));
         assert_eq!(packet("2"), Ok(EnginePacket::Ping));
         assert_eq!(packet("2probe"), Ok(EnginePacket::Probe));
@@ -185,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_opens() {
+    fn the_open_packet_is_written() {
         let second = Duration::from_secs(1);
         let text = open("abc", &["websocket"], 25 * second, 20 * second, 1_000_000);
         let expected =
@@ -194,20 +197,20 @@ mod tests {
     }
 
     proptest! {
-        /// What waits in frames of any size comes out of the body as it was.
+        /// Every queued message is read back from the body unchanged.
         #[test]
         fn bodies_are_read_back(messages in prop::collection::vec((any::<bool>(), "[^\u{1e}]{0,200}"), 1..8)) {
-            let mut waiting = Vec::new();
+            let mut queued = Vec::new();
             for (is_text, text) in &messages {
                 let mut writer = FrameWriter::new();
                 if *is_text {
                     writer.payload().push(b'4');
                 }
                 writer.payload().extend_from_slice(text.as_bytes());
-                writer.finish(if *is_text { Opcode::Text } else { Opcode::Binary }).append_to(&mut waiting);
+                writer.finish(if *is_text { Opcode::Text } else { Opcode::Binary }).append_to(&mut queued);
             }
             let mut body = Vec::new();
-            write_body(&mut body, &waiting);
+            write_body(&mut body, &queued);
             let read: Vec<_> = Body::new(body.into()).expect("text").map(|packet| read(&packet)).collect();
             let expected: Vec<_> = messages
                 .into_iter()
@@ -219,7 +222,7 @@ mod tests {
         }
 
         #[test]
-        fn no_body_makes_reading_panic(bytes in any::<Vec<u8>>()) {
+        fn reading_never_panics(bytes in any::<Vec<u8>>()) {
             if let Ok(body) = Body::new(bytes.into()) {
                 body.for_each(|packet| drop(read(&packet)));
             }

@@ -40,7 +40,7 @@ pub(crate) enum ArgumentText<'a> {
 pub(crate) fn read(text: &str) -> Option<Envelope<'_>> {
     let fields = Fields::read(text)?;
     let (args, depth) = match (fields.data, fields.args) {
-        (Some(data), _) => (ArgumentText::One(data.text), data.depth + 1),
+        (Some(data), _) => (ArgumentText::One(data.text), data.depth.saturating_add(1)),
         (None, Some(list)) => (ArgumentText::Many(between_brackets(list.text)?), list.depth),
         (None, None) => (ArgumentText::Many(""), 1),
     };
@@ -53,7 +53,8 @@ pub(crate) fn read(text: &str) -> Option<Envelope<'_>> {
         }
         None => {
             let id = id?.parse().ok()?;
-            let (answer, depth) = fields.error.map_or((Ok(args), depth), |error| (Err(error.text), error.depth + 1));
+            let (answer, depth) =
+                fields.error.map_or((Ok(args), depth), |error| (Err(error.text), error.depth.saturating_add(1)));
             Some(Envelope::Answer { id, answer, depth })
         }
     }

@@ -1,4 +1,4 @@
-//! Finished WebSocket frames, unmasked as servers send them ([RFC 6455, section 5.2]).
+//! Encoding of WebSocket frames, unmasked, as servers send them ([RFC 6455, section 5.2]).
 //!
 //! [RFC 6455, section 5.2]: https://www.rfc-editor.org/rfc/rfc6455#section-5.2
 
@@ -7,12 +7,11 @@ use smallvec::SmallVec;
 
 use super::scratch::Scratch;
 
-/// The longest header an unmasked frame can have: two bytes and a 64-bit length.
+/// The longest header of an unmasked frame: two bytes and a 64-bit length.
 const HEADER_ROOM: usize = 10;
-/// Frames from this size on are shared between recipients instead of copied into each outbox.
+/// Frames of this size or more are shared between recipients instead of copied into each outbox.
 pub(crate) const SHARE_FROM: usize = 4 * 1024;
 
-/// The kind of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Opcode {
     Text = 0x1,
@@ -22,7 +21,7 @@ pub(crate) enum Opcode {
     Pong = 0xa,
 }
 
-/// A payload being written, with room for the header before it.
+/// A frame under construction: space for the header, then the payload.
 pub(crate) struct FrameWriter(Scratch);
 
 impl FrameWriter {
@@ -44,7 +43,7 @@ impl FrameWriter {
         if length < SHARE_FROM {
             EncodedFrame::Small { buffer: self.0, start }
         } else {
-            // It may wait in outboxes for long, and should not take more memory there than it is worth.
+            // The frame may stay in outboxes for long, so spare capacity is not kept.
             EncodedFrame::Shared(match self.0.capacity() / 2 > self.0.len() {
                 true => Bytes::copy_from_slice(&self.0[start..]),
                 false => Bytes::from(self.0.into_vec()).slice(start..),
@@ -75,7 +74,7 @@ fn header(opcode: Opcode, length: usize) -> ([u8; HEADER_ROOM], usize) {
     (header, size)
 }
 
-/// A whole control frame, with at most 125 bytes.
+/// Encodes a control frame. The payload has at most 125 bytes.
 pub(crate) fn control(opcode: Opcode, payload: &[u8]) -> SmallVec<[u8; 32]> {
     let (header, size) = header(opcode, payload.len());
     let mut frame = SmallVec::from_slice(&header[..size]);
@@ -83,22 +82,23 @@ pub(crate) fn control(opcode: Opcode, payload: &[u8]) -> SmallVec<[u8; 32]> {
     frame
 }
 
-/// What goes out as one message: a frame, header and payload, the same bytes for every recipient.
+/// One encoded message, header included. All recipients get the same bytes.
 #[derive(Debug)]
 pub(crate) enum EncodedFrame {
     /// Small enough to be copied into each outbox.
     Small { buffer: Scratch, start: usize },
-    /// Shared between the recipients, because copying would cost more.
+    /// Shared between the recipients, because copying it into each outbox costs more.
     Shared(Bytes),
-    /// A message of several frames that must stay together, or the header of a shared payload and that payload.
+    /// Several frames that must not be separated, or the header of a shared payload and that
+    /// payload.
     Several(Vec<EncodedFrame>),
 }
 
 impl EncodedFrame {
-    /// No frame at all.
+    /// No frame.
     pub(crate) const NOTHING: Self = Self::Several(Vec::new());
 
-    /// A whole frame with these bytes. Large ones are not copied.
+    /// Encodes a binary frame. Payloads of [`SHARE_FROM`] bytes or more are not copied.
     pub(crate) fn binary(bytes: &Bytes) -> Self {
         let mut writer = FrameWriter::new();
         if bytes.len() < SHARE_FROM {
@@ -111,7 +111,7 @@ impl EncodedFrame {
         Self::Several(vec![Self::Small { buffer, start: 0 }, Self::Shared(bytes.clone())])
     }
 
-    /// A whole frame with this text.
+    /// Encodes a text frame.
     pub(crate) fn text(text: &str) -> Self {
         let mut writer = FrameWriter::new();
         writer.payload().extend_from_slice(text.as_bytes());
@@ -126,7 +126,7 @@ impl EncodedFrame {
         }
     }
 
-    /// Copies all of it.
+    /// Appends a copy of all bytes.
     pub(crate) fn append_to(&self, out: &mut Vec<u8>) {
         match self {
             Self::Small { buffer, start } => out.extend_from_slice(&buffer[*start..]),
@@ -136,8 +136,8 @@ impl EncodedFrame {
     }
 }
 
-/// The data frames in bytes that this side has made itself: whether each is a text, and its payload. Control frames are left
-/// out.
+/// Parses the data frames in bytes that this server has encoded. Yields whether each is a text
+/// frame, and its payload. Control frames are skipped.
 pub(crate) fn frames(mut bytes: &[u8]) -> impl Iterator<Item = (bool, &[u8])> {
     std::iter::from_fn(move || {
         let (first, length, rest) = match *bytes {
@@ -179,18 +179,18 @@ mod tests {
             let frame = EncodedFrame::binary(&payload);
             assert_eq!(parsed(&frame).payload(), &payload[..]);
             assert_eq!(frame.len(), bytes(&frame).len());
-            let own = frames(&bytes(&frame)).map(|(is_text, payload)| (is_text, payload.len())).collect::<Vec<_>>();
-            assert_eq!(own, [(false, length)]);
+            let read = frames(&bytes(&frame)).map(|(is_text, payload)| (is_text, payload.len())).collect::<Vec<_>>();
+            assert_eq!(read, [(false, length)]);
         }
     }
 
     #[test]
-    fn a_shared_frame_keeps_no_more_memory_than_twice_its_size() {
+    fn a_shared_frame_holds_at_most_twice_its_size_in_memory() {
         let mut writer = FrameWriter::new();
         writer.payload().reserve(64 * 1024);
         writer.payload().extend([b'x'; SHARE_FROM]);
         let EncodedFrame::Shared(bytes) = writer.finish(Opcode::Text) else { panic!("a frame of this size is shared") };
-        let bytes = bytes.try_into_mut().expect("nobody else has it");
+        let bytes = bytes.try_into_mut().expect("the only handle");
         assert!(bytes.capacity() <= 2 * bytes.len(), "{}", bytes.capacity());
     }
 

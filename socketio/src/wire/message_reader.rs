@@ -1,7 +1,9 @@
-//! WebSocket messages as a server reads them ([RFC 6455, section 5]): frames unmasked, fragments joined, texts checked.
+//! Decoding of a client's WebSocket messages ([RFC 6455, section 5]): unmasks frames, joins
+//! fragments, validates UTF-8.
 //!
-//! Pure, and fed with whatever has arrived. A message that lies there whole, as most do, is copied once, unmasked, into memory
-//! that it shares with others: nothing is allocated for it. Between two messages a reader has no memory of its own.
+//! The reader does no I/O. It takes bytes as they arrive. A message that has arrived completely, as
+//! most do, is unmasked into a buffer shared with other messages, without an allocation of its own.
+//! Between two messages a reader holds no memory.
 //!
 //! [RFC 6455, section 5]: https://www.rfc-editor.org/rfc/rfc6455#section-5
 
@@ -13,16 +15,16 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-/// The longest header: two bytes, a 64-bit length, a mask.
-const MAX_HEADER: usize = 14;
+/// The longest header of a masked frame: two bytes, a 64-bit length, a mask.
+const MAX_HEADER_LEN: usize = 14;
 /// The longest payload of a control frame.
-const MAX_CONTROL: usize = 125;
-/// How large the memory is that short messages share. One that waits for its handler may keep all of it.
-const CHUNK: usize = 4 * 1024;
-/// The length up to which they do.
-const SHORT: usize = CHUNK / 2;
-/// How much memory a message gets before that much of it has come.
-const FIRST_PIECE: usize = 64 * 1024;
+const MAX_CONTROL_LEN: usize = 125;
+/// The size of the buffer that short messages share. One pending message keeps all of it alive.
+const SHARED_BUFFER: usize = 4 * 1024;
+/// The longest message that is put into the shared buffer.
+const MAX_SHARED: usize = SHARED_BUFFER / 2;
+/// The most memory that is allocated for a message before its bytes have arrived.
+const INITIAL_CAPACITY: usize = 64 * 1024;
 
 thread_local! {
     static SHARED: RefCell<BytesMut> = RefCell::new(BytesMut::new());
@@ -31,17 +33,18 @@ thread_local! {
 /// Reads the messages of one client.
 #[derive(Debug)]
 pub(crate) struct Reader {
-    /// How long a message may be.
+    /// The longest message that is accepted, in bytes.
     max: usize,
-    /// A header that has not come whole.
-    header: SmallVec<[u8; MAX_HEADER]>,
-    /// The frame whose payload has not come whole.
+    /// The bytes of an incomplete frame header.
+    header: SmallVec<[u8; MAX_HEADER_LEN]>,
+    /// The header of the frame whose payload is incomplete.
     frame: Option<FrameHeader>,
-    /// What has come of a message in several frames, or of one that has not come whole.
+    /// The bytes of an incomplete or fragmented message.
     message: Vec<u8>,
-    /// What has come of a control frame's payload, which may stand between the frames of a message.
+    /// The bytes of an incomplete control frame, which may arrive between the fragments of a
+    /// message.
     control: Vec<u8>,
-    /// What the message is that more frames are to come of.
+    /// The kind of the fragmented message. `None` between messages.
     fragmented: Option<Kind>,
 }
 
@@ -55,10 +58,10 @@ enum Kind {
 struct FrameHeader {
     opcode: OpCode,
     is_final: bool,
-    /// Turned so that it begins with the byte for what comes next.
+    /// Rotated so that the first byte belongs to the next payload byte.
     mask: [u8; 4],
-    /// How many bytes of the payload are to come.
-    left: usize,
+    /// The number of payload bytes that have not arrived.
+    remaining: usize,
 }
 
 impl Reader {
@@ -66,16 +69,17 @@ impl Reader {
         Self { max, header: SmallVec::new(), frame: None, message: Vec::new(), control: Vec::new(), fragmented: None }
     }
 
-    /// The next message, taken off the front of `bytes`. `None`: all of them are taken, and it has not come whole. After an
-    /// error nothing more can be read.
+    /// Reads the next message from the front of `bytes`, and advances `bytes` past it. `None`: all
+    /// bytes are consumed, and the message is incomplete. After an error the reader must not be
+    /// used again.
     pub(crate) fn read(&mut self, bytes: &mut &[u8]) -> Result<Option<Message>, Error> {
         loop {
             let mut frame = match self.frame.take() {
                 Some(frame) => frame,
                 None => {
-                    let Some(frame) = self.begin(bytes)? else { return Ok(None) };
+                    let Some(frame) = self.read_header(bytes)? else { return Ok(None) };
                     if let (OpCode::Data(_), true, None) = (frame.opcode, frame.is_final, self.fragmented)
-                        && let Some((payload, rest)) = bytes.split_at_checked(frame.left)
+                        && let Some((payload, rest)) = bytes.split_at_checked(frame.remaining)
                     {
                         *bytes = rest;
                         return message(kind(frame.opcode), unmasked(payload, frame.mask)).map(Some);
@@ -83,8 +87,8 @@ impl Reader {
                     frame
                 }
             };
-            self.go_on(&mut frame, bytes);
-            if frame.left > 0 {
+            self.read_payload(&mut frame, bytes);
+            if frame.remaining > 0 {
                 self.frame = Some(frame);
                 return Ok(None);
             }
@@ -103,10 +107,10 @@ impl Reader {
         }
     }
 
-    /// Reads a frame's header. `None`: it has not come whole.
-    fn begin(&mut self, bytes: &mut &[u8]) -> Result<Option<FrameHeader>, Error> {
+    /// Reads a frame header and validates it. `None`: the header is incomplete.
+    fn read_header(&mut self, bytes: &mut &[u8]) -> Result<Option<FrameHeader>, Error> {
         let parsed = if self.header.is_empty() {
-            let parsed = header(bytes)?;
+            let parsed = parse_header(bytes)?;
             let length = parsed.as_ref().map_or(0, |(_, length)| *length);
             *bytes = &bytes[length..];
             parsed
@@ -119,7 +123,7 @@ impl Reader {
                 let Some((next, rest)) = bytes.split_first() else { return Ok(None) };
                 self.header.push(*next);
                 *bytes = rest;
-                if let Some(parsed) = header(&self.header)? {
+                if let Some(parsed) = parse_header(&self.header)? {
                     self.header.clear();
                     break parsed;
                 }
@@ -127,40 +131,42 @@ impl Reader {
         };
         match (frame.opcode, self.fragmented) {
             (OpCode::Control(_), _) if !frame.is_final => Err(ProtocolError::FragmentedControlFrame.into()),
-            (OpCode::Control(_), _) if frame.left > MAX_CONTROL => Err(ProtocolError::ControlFrameTooBig.into()),
+            (OpCode::Control(_), _) if frame.remaining > MAX_CONTROL_LEN => {
+                Err(ProtocolError::ControlFrameTooBig.into())
+            }
             (OpCode::Data(Data::Continue), None) => Err(ProtocolError::UnexpectedContinueFrame.into()),
             (OpCode::Data(data @ (Data::Text | Data::Binary)), Some(_)) => {
                 Err(ProtocolError::ExpectedFragment(data).into())
             }
-            (OpCode::Data(_), _) if frame.left > self.max - self.message.len() => {
-                let size = self.message.len().saturating_add(frame.left);
+            (OpCode::Data(_), _) if frame.remaining > self.max - self.message.len() => {
+                let size = self.message.len().saturating_add(frame.remaining);
                 Err(CapacityError::MessageTooLong { size, max_size: self.max }.into())
             }
             _ => Ok(Some(frame)),
         }
     }
 
-    /// Takes what has come of a frame's payload.
-    fn go_on(&mut self, frame: &mut FrameHeader, bytes: &mut &[u8]) {
-        let (payload, rest) = bytes.split_at(frame.left.min(bytes.len()));
+    /// Reads the part of the frame's payload that has arrived.
+    fn read_payload(&mut self, frame: &mut FrameHeader, bytes: &mut &[u8]) {
+        let (payload, rest) = bytes.split_at(frame.remaining.min(bytes.len()));
         *bytes = rest;
         let out = if let OpCode::Control(_) = frame.opcode { &mut self.control } else { &mut self.message };
-        // Who only says that a message is long gets no memory for it, and a message in one frame that has come keeps none that
-        // is spare.
+        // Memory is allocated as data arrives, not from the announced length. A message in a single
+        // frame gets no spare capacity.
         if self.fragmented.is_none() && out.capacity() - out.len() < payload.len() {
-            let room = out.len().max(FIRST_PIECE).max(payload.len());
-            out.reserve_exact(room.min(frame.left));
+            let room = out.len().max(INITIAL_CAPACITY).max(payload.len());
+            out.reserve_exact(room.min(frame.remaining));
         }
         let start = out.len();
         out.extend_from_slice(payload);
         unmask(&mut out[start..], frame.mask);
         frame.mask.rotate_left(payload.len() % 4);
-        frame.left -= payload.len();
+        frame.remaining -= payload.len();
     }
 }
 
-/// Reads a header, and tells how long it is. `None`: it has not come whole.
-fn header(bytes: &[u8]) -> Result<Option<(FrameHeader, usize)>, Error> {
+/// Parses a frame header, and returns it with its length. `None`: the header is incomplete.
+fn parse_header(bytes: &[u8]) -> Result<Option<(FrameHeader, usize)>, Error> {
     let [first, second, rest @ ..] = bytes else { return Ok(None) };
     let opcode = OpCode::from(first & 0x0f);
     if let OpCode::Control(Control::Reserved(_)) | OpCode::Data(Data::Reserved(_)) = opcode {
@@ -172,7 +178,7 @@ fn header(bytes: &[u8]) -> Result<Option<(FrameHeader, usize)>, Error> {
     if second & 0x80 == 0 {
         return Err(ProtocolError::UnmaskedFrameFromClient.into());
     }
-    let (left, rest) = match second & 0x7f {
+    let (length, rest) = match second & 0x7f {
         126 => match rest.split_first_chunk() {
             Some((length, rest)) => (u16::from_be_bytes(*length).into(), rest),
             None => return Ok(None),
@@ -184,13 +190,13 @@ fn header(bytes: &[u8]) -> Result<Option<(FrameHeader, usize)>, Error> {
         length => (length.into(), rest),
     };
     let Some((mask, rest)) = rest.split_first_chunk() else { return Ok(None) };
-    // What no memory could hold is too long whatever the limit.
-    let left = usize::try_from(left).unwrap_or(usize::MAX);
-    let frame = FrameHeader { opcode, is_final: first & 0x80 != 0, mask: *mask, left };
+    // A length beyond the address space exceeds any limit.
+    let remaining = usize::try_from(length).unwrap_or(usize::MAX);
+    let frame = FrameHeader { opcode, is_final: first & 0x80 != 0, mask: *mask, remaining };
     Ok(Some((frame, bytes.len() - rest.len())))
 }
 
-/// What kind of message begins with such a frame.
+/// The kind of message that begins with this opcode.
 fn kind(opcode: OpCode) -> Kind {
     if opcode == OpCode::Data(Data::Text) { Kind::Text } else { Kind::Binary }
 }
@@ -218,17 +224,17 @@ fn control(control: Control, payload: Vec<u8>) -> Result<Message, Error> {
     })
 }
 
-/// A copy of a payload that has come whole.
+/// Copies and unmasks a complete payload.
 fn unmasked(payload: &[u8], mask: [u8; 4]) -> Bytes {
-    if payload.len() > SHORT {
+    if payload.len() > MAX_SHARED {
         let mut copy = payload.to_vec();
         unmask(&mut copy, mask);
         return copy.into();
     }
     SHARED.with_borrow_mut(|shared| {
         if shared.capacity() < payload.len() {
-            // The same memory once more, if nobody has any of it.
-            shared.reserve(CHUNK);
+            // Reuses the same buffer if no message refers to it.
+            shared.reserve(SHARED_BUFFER);
         }
         shared.extend_from_slice(payload);
         unmask(shared, mask);
@@ -257,22 +263,22 @@ mod tests {
 
     const MAX: usize = 300;
 
-    /// A frame, right or wrong.
+    /// A client's frame, valid or not.
     #[derive(Clone, Debug)]
-    struct Sent {
+    struct ClientFrame {
         first: u8,
         mask: Option<[u8; 4]>,
-        /// Whether the length is written in a longer form than it needs.
-        is_wordy: bool,
+        /// Whether the length is written in a longer form than necessary.
+        has_padded_length: bool,
         payload: Vec<u8>,
     }
 
-    impl Sent {
+    impl ClientFrame {
         fn write(&self, out: &mut Vec<u8>) {
             out.push(self.first);
             let masked = if self.mask.is_some() { 0x80 } else { 0 };
             match self.payload.len() {
-                length @ 0..=125 if !self.is_wordy => out.push(masked | length as u8),
+                length @ 0..=125 if !self.has_padded_length => out.push(masked | length as u8),
                 length @ 0..=0xffff if length > 125 || length % 2 == 0 => {
                     out.push(masked | 126);
                     out.extend((length as u16).to_be_bytes());
@@ -290,11 +296,12 @@ mod tests {
 
     fn text(payload: &str, first: u8) -> Vec<u8> {
         let mut out = Vec::new();
-        Sent { first, mask: Some([1, 2, 3, 4]), is_wordy: false, payload: payload.into() }.write(&mut out);
+        ClientFrame { first, mask: Some([1, 2, 3, 4]), has_padded_length: false, payload: payload.into() }
+            .write(&mut out);
         out
     }
 
-    /// What is read from pieces of bytes that arrive one after the other, up to the first close frame or error.
+    /// The messages read from consecutive chunks, up to the first close frame or error.
     fn read(pieces: &[&[u8]]) -> (Vec<Message>, Option<&'static str>) {
         let (mut reader, mut messages) = (Reader::new(MAX), Vec::new());
         for piece in pieces {
@@ -308,33 +315,33 @@ mod tests {
                         }
                     }
                     Ok(None) => break,
-                    Err(error) => return (messages, Some(group(&error))),
+                    Err(error) => return (messages, Some(category(&error))),
                 }
             }
-            assert!(bytes.is_empty(), "what could not be used was left");
+            assert!(bytes.is_empty(), "bytes are left");
         }
         (messages, None)
     }
 
-    fn group(error: &Error) -> &'static str {
+    fn category(error: &Error) -> &'static str {
         match error {
             Error::Capacity(_) => "too long",
-            Error::Utf8(_) => "no text",
-            Error::Protocol(_) => "wrong",
+            Error::Utf8(_) => "not UTF-8",
+            Error::Protocol(_) => "protocol",
             other => panic!("{other}"),
         }
     }
 
-    /// What is read from a stream without an end, and written into nothing.
-    struct Waiting<'a>(&'a [u8]);
+    /// A stream that blocks after its bytes, and discards what is written.
+    struct BlockingStream<'a>(&'a [u8]);
 
-    impl Read for Waiting<'_> {
+    impl Read for BlockingStream<'_> {
         fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
             if self.0.is_empty() { Err(io::ErrorKind::WouldBlock.into()) } else { self.0.read(out) }
         }
     }
 
-    impl Write for Waiting<'_> {
+    impl Write for BlockingStream<'_> {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             Ok(bytes.len())
         }
@@ -344,26 +351,26 @@ mod tests {
         }
     }
 
-    /// What tungstenite reads.
+    /// The messages that tungstenite reads.
     fn read_by_tungstenite(bytes: &[u8]) -> (Vec<Message>, Option<&'static str>) {
         let config = WebSocketConfig::default().max_message_size(Some(MAX)).max_frame_size(Some(MAX));
         let mut context = WebSocketContext::new(Role::Server, Some(config));
-        let (mut stream, mut messages) = (Waiting(bytes), Vec::new());
+        let (mut stream, mut messages) = (BlockingStream(bytes), Vec::new());
         loop {
             match context.read(&mut stream) {
-                // It takes a code that nobody may send for another one.
+                // tungstenite replaces a close code that must not be sent.
                 Ok(Message::Close(_)) => {
                     messages.push(Message::Close(None));
                     return (messages, None);
                 }
                 Ok(message) => messages.push(message),
                 Err(Error::Io(_)) => return (messages, None),
-                Err(error) => return (messages, Some(group(&error))),
+                Err(error) => return (messages, Some(category(&error))),
             }
         }
     }
 
-    fn sent() -> impl Strategy<Value = Sent> {
+    fn client_frame() -> impl Strategy<Value = ClientFrame> {
         let first = prop_oneof![
             20 => prop::sample::select(vec![0x81, 0x82, 0x01, 0x02, 0x00, 0x80, 0x89, 0x8a]),
             1 => Just(0x88),
@@ -375,18 +382,19 @@ mod tests {
             3 => prop::collection::vec(any::<u8>(), 0..60),
             1 => prop::collection::vec(Just(b'x'), 100..MAX + 5),
         ];
-        (first, mask, any::<bool>(), payload).prop_map(|(first, mask, is_wordy, payload)| Sent {
+        (first, mask, any::<bool>(), payload).prop_map(|(first, mask, has_padded_length, payload)| ClientFrame {
             first,
             mask,
-            is_wordy,
+            has_padded_length,
             payload,
         })
     }
 
     proptest! {
-        /// Whole or in pieces, right or wrong: what tungstenite reads is read here.
+        /// The reader returns the same messages as tungstenite, for valid and invalid bytes, whole
+        /// or in chunks.
         #[test]
-        fn it_agrees_with_tungstenite(frames in prop::collection::vec(sent(), 0..12), cuts in prop::collection::vec(0..40usize, 0..40)) {
+        fn it_agrees_with_tungstenite(frames in prop::collection::vec(client_frame(), 0..12), cuts in prop::collection::vec(0..40usize, 0..40)) {
             let mut bytes = Vec::new();
             frames.iter().for_each(|frame| frame.write(&mut bytes));
             let mut expected = read_by_tungstenite(&bytes);
@@ -403,12 +411,13 @@ mod tests {
             if let (Some(Message::Close(_)), Some(Message::Close(close))) = (expected.0.last(), found.0.last_mut()) {
                 *close = None;
             }
-            // That a message is no text is found out here when it is whole.
-            if expected.1 == Some("no text") {
+            // This reader validates UTF-8 when the message is complete, tungstenite per frame.
+            if expected.1 == Some("not UTF-8") {
                 found.0.truncate(expected.0.len());
                 found.1 = expected.1;
             }
-            // What is wrong with a frame shows in its header, before all of it is there; it may be wrong in several ways.
+            // This reader rejects a frame by its header, before the payload has arrived. If a frame
+            // has several faults, tungstenite may report another one.
             if found.1.is_some() {
                 expected.1 = found.1;
             }
@@ -422,41 +431,41 @@ mod tests {
     }
 
     #[test]
-    fn masks_go_on_where_they_were() {
-        let bytes = text("eine lange Nachricht", 0x81);
+    fn the_mask_continues_across_chunks() {
+        let bytes = text("a long message", 0x81);
         for cut in 0..bytes.len() {
             let (before, after) = bytes.split_at(cut);
-            assert_eq!(read(&[before, after]), (vec![Message::text("eine lange Nachricht")], None));
+            assert_eq!(read(&[before, after]), (vec![Message::text("a long message")], None));
         }
     }
 
     #[test]
-    fn control_frames_come_between_fragments() {
+    fn control_frames_are_read_between_fragments() {
         let bytes = [text("a", 0x01), text("ping", 0x89), text("b", 0x00), text("c", 0x80)].concat();
         assert_eq!(read(&[&bytes]), (vec![Message::Ping("ping".into()), Message::text("abc")], None));
     }
 
     #[test]
-    fn what_is_wrong_is_told_apart() {
-        for (first, payload, wrong) in [
+    fn errors_have_the_right_category() {
+        for (first, payload, expected) in [
             (0x81, "\u{e9}", None),
-            (0x80, "", Some("wrong")),
-            (0x83, "", Some("wrong")),
-            (0x8b, "", Some("wrong")),
-            (0xc1, "", Some("wrong")),
-            (0x09, "", Some("wrong")),
-            (0x88, "x", Some("wrong")),
+            (0x80, "", Some("protocol")),
+            (0x83, "", Some("protocol")),
+            (0x8b, "", Some("protocol")),
+            (0xc1, "", Some("protocol")),
+            (0x09, "", Some("protocol")),
+            (0x88, "x", Some("protocol")),
         ] {
-            assert_eq!(read(&[&text(payload, first)]).1, wrong, "{first:x}");
+            assert_eq!(read(&[&text(payload, first)]).1, expected, "{first:x}");
         }
-        assert_eq!(read(&[&[0x81, 0]]).1, Some("wrong"));
-        assert_eq!(read(&[&[0x81, 0x81, 0, 0, 0, 0, 0xff]]).1, Some("no text"));
-        assert_eq!(read(&[&text(&"x".repeat(MAX_CONTROL + 1), 0x89)]).1, Some("wrong"));
-        assert_eq!(read(&[&[text("", 0x01), text("", 0x81)].concat()]).1, Some("wrong"));
+        assert_eq!(read(&[&[0x81, 0]]).1, Some("protocol"));
+        assert_eq!(read(&[&[0x81, 0x81, 0, 0, 0, 0, 0xff]]).1, Some("not UTF-8"));
+        assert_eq!(read(&[&text(&"x".repeat(MAX_CONTROL_LEN + 1), 0x89)]).1, Some("protocol"));
+        assert_eq!(read(&[&[text("", 0x01), text("", 0x81)].concat()]).1, Some("protocol"));
     }
 
     #[test]
-    fn the_limit_is_the_whole_message_s() {
+    fn the_limit_applies_to_the_whole_message() {
         let half = "x".repeat(MAX / 2);
         assert_eq!(read(&[&[text(&half, 0x01), text(&half, 0x80)].concat()]).1, None);
         assert_eq!(read(&[&[text(&half, 0x01), text(&half, 0x00), text("x", 0x80)].concat()]).1, Some("too long"));
@@ -465,15 +474,15 @@ mod tests {
     }
 
     #[test]
-    fn who_only_says_that_a_message_is_long_gets_no_memory_for_it() {
+    fn memory_is_not_allocated_from_the_announced_length() {
         let mut reader = Reader::new(usize::MAX);
         let mut bytes = &[0x82, 0xff, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 7][..];
         assert_eq!(reader.read(&mut bytes).unwrap(), None);
-        assert!(reader.message.capacity() <= FIRST_PIECE);
+        assert!(reader.message.capacity() <= INITIAL_CAPACITY);
     }
 
     #[test]
-    fn many_small_fragments_are_not_copied_over_and_over() {
+    fn many_small_fragments_cause_few_reallocations() {
         let mut reader = Reader::new(usize::MAX);
         let (mut growths, mut capacity) = (0, 0);
         for number in 0..10_000 {
@@ -489,7 +498,7 @@ mod tests {
 
     #[test]
     fn a_long_message_keeps_no_spare_memory() {
-        let payload = "x".repeat(3 * FIRST_PIECE);
+        let payload = "x".repeat(3 * INITIAL_CAPACITY);
         let bytes = text(&payload, 0x81);
         let mut reader = Reader::new(usize::MAX);
         for mut piece in bytes.chunks(1000) {

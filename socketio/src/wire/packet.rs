@@ -1,4 +1,4 @@
-//! One message on its way out, before it is known what its recipients speak.
+//! An outgoing message, before it is encoded for its recipients.
 
 use bytes::Bytes;
 use std::borrow::Cow;
@@ -12,22 +12,22 @@ use super::parser::Parser;
 use super::payload::Payload;
 use super::scratch::Scratch;
 
-/// One message on its way out: an event with its encoded arguments, or a raw text or binary message.
+/// An outgoing message: an event with its encoded arguments, or a raw text or binary message.
 ///
-/// [`Adapter`](crate::hub::adapter::Adapter)s see it in this neutral form. Each wire form is made
-/// from it once, at first need.
+/// [`Adapter`](crate::adapter::Adapter)s see it in this neutral form. Each wire form is encoded once,
+/// when the first recipient needs it.
 #[derive(Debug)]
 pub struct Packet {
     content: Content,
     volatile: bool,
-    /// Under which id the client is asked to answer.
+    /// The ack id, if an answer is wanted.
     ack: Option<u64>,
     envelope: OnceCell<EncodedFrame>,
     engine: OnceCell<EncodedFrame>,
     socketio: OnceCell<EncodedFrame>,
-    /// The form of the first parser that was asked for.
+    /// The encoding by the first custom parser that was used.
     parsed: OnceCell<(Arc<dyn Parser>, EncodedFrame)>,
-    /// The payload type that an event was made from, for debug builds to compare with a contract.
+    /// The payload type of the event. Debug builds compare it with the contract.
     #[cfg(debug_assertions)]
     payload_type: Option<&'static str>,
 }
@@ -41,33 +41,33 @@ enum Content {
 
 #[derive(Debug)]
 enum Name {
-    /// A payload type's.
-    Known(&'static str),
-    Stored(Scratch),
+    /// The name of a payload type.
+    Static(&'static str),
+    Copied(Scratch),
 }
 
 impl Name {
     fn as_str(&self) -> &str {
         match self {
-            Self::Known(name) => name,
-            Self::Stored(name) => text(name),
+            Self::Static(name) => name,
+            Self::Copied(name) => text(name),
         }
     }
 }
 
 impl Packet {
     pub(crate) fn event(name: &str, payload: Payload) -> Self {
-        Self::new(Content::Event { name: Name::Stored(stored(name)), payload })
+        Self::new(Content::Event { name: Name::Copied(copied(name)), payload })
     }
 
-    /// An event whose name need not be kept.
+    /// An event with a static name, which is not copied.
     pub(crate) fn known_event(name: &'static str, payload: Payload) -> Self {
-        Self::new(Content::Event { name: Name::Known(name), payload })
+        Self::new(Content::Event { name: Name::Static(name), payload })
     }
 
-    /// A raw text message. Socket.IO clients get it as the event `message`.
+    /// A raw text message. Socket.IO clients receive it as the event `message`.
     pub fn text(text: &str) -> Self {
-        Self::new(Content::Text(stored(text)))
+        Self::new(Content::Text(copied(text)))
     }
 
     /// A raw binary message. Socket.IO clients get it as the event `message`.
@@ -89,7 +89,7 @@ impl Packet {
         }
     }
 
-    /// Notes the name of the type that an event was made from, in debug builds.
+    /// Sets the payload type, in debug builds.
     #[cfg_attr(not(debug_assertions), allow(unused_variables))]
     pub(crate) fn made_from(self, name: fn() -> &'static str) -> Self {
         #[cfg(debug_assertions)]
@@ -98,7 +98,7 @@ impl Packet {
         return self;
     }
 
-    /// The type that was noted, if one was.
+    /// The payload type, if it is known.
     pub(crate) fn payload_type(&self) -> Option<&'static str> {
         #[cfg(debug_assertions)]
         return self.payload_type;
@@ -106,14 +106,13 @@ impl Packet {
         return None;
     }
 
-    /// The same message, volatile or not: a volatile one is dropped for a client that can't take it
-    /// now.
+    /// The same message, volatile or not: a volatile one is dropped for a client that can't take it now.
     #[must_use]
     pub fn with_volatile(self, volatile: bool) -> Self {
         Self { volatile, ..self }
     }
 
-    /// Asks the client to answer under this id.
+    /// Requests an answer with this ack id.
     pub(crate) fn asking(self, ack: u64) -> Self {
         self.with_ack(Some(ack))
     }
@@ -145,7 +144,7 @@ impl Packet {
         }
     }
 
-    /// The arguments as JSON, with the attachments that placeholders in it stand for. A raw message is one argument.
+    /// The arguments as JSON, with placeholders for the attachments. A raw message is one argument.
     pub(crate) fn arguments(&self) -> (Cow<'_, str>, Option<Attachments>) {
         let owned = match &self.content {
             Content::Event { payload, .. } => return payload.placeholders(),
@@ -166,12 +165,13 @@ impl Packet {
         }
     }
 
-    /// Whether the message may be dropped for a client that can't take it now.
+    /// Whether the message may be dropped for clients that can't receive it now.
     pub fn is_volatile(&self) -> bool {
         self.volatile
     }
 
-    /// What is sent to a client that reads this encoding. A packet stays within one namespace, so that each is made once.
+    /// Passes the frame for clients of this encoding to `send`. Each frame is encoded once, because
+    /// a packet has one namespace.
     pub(crate) fn with_frame<R>(
         &self,
         encoding: &Encoding,
@@ -199,13 +199,13 @@ impl Packet {
     }
 }
 
-fn stored(text: &str) -> Scratch {
-    let mut stored = Scratch::take();
-    stored.extend_from_slice(text.as_bytes());
-    stored
+fn copied(text: &str) -> Scratch {
+    let mut copied = Scratch::take();
+    copied.extend_from_slice(text.as_bytes());
+    copied
 }
 
-/// What was text when it was stored.
-fn text(stored: &Scratch) -> &str {
-    std::str::from_utf8(stored).unwrap_or_default()
+/// The inverse of [`copied`].
+fn text(copied: &Scratch) -> &str {
+    std::str::from_utf8(copied).unwrap_or_default()
 }

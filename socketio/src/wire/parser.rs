@@ -1,37 +1,39 @@
-//! [`Parser`]: other encodings of Socket.IO packets than the default one.
+//! [`Parser`]: custom encodings of Socket.IO packets.
 
 use bytes::Bytes;
 use std::fmt;
 
-/// How Socket.IO packets are written, instead of in the default encoding: what `socket.io-client` has as its option `parser`.
-/// Server and client must use the same one.
+/// A custom encoding of Socket.IO packets, like the `parser` option of `socket.io-client`. Server
+/// and client must use the same one.
 ///
-/// A parser translates between its own messages and the default encoding, so that nothing behind it needs to know of it.
-/// [`MsgpackParser`](crate::MsgpackParser) is one; give it to the routes with
+/// A parser translates between its own messages and the default encoding. The rest of the server
+/// only sees the default encoding. [`MsgpackParser`](crate::MsgpackParser) is one; set it with
 /// [`EngineRoutes::parser`](crate::EngineRoutes::parser).
 pub trait Parser: fmt::Debug + Send + Sync + 'static {
-    /// Translates a packet that goes out into one or more messages.
+    /// Translates an outgoing packet into one or more messages.
     fn encode(&self, packet: &ParserPacket) -> Vec<ParserMessage>;
 
-    /// Translates what has come in. `received`: all messages since the last packet; a parser whose packets have several
-    /// messages gives `None` until the last of them is there.
+    /// Translates incoming messages. `received` holds all messages since the last packet. Return
+    /// `None` while a packet of several messages is incomplete.
     ///
     /// # Errors
     ///
-    /// It is no packet: the connection is closed, with the reason `parse error`.
+    /// The messages are not a packet. The server closes the connection with the reason `parse
+    /// error`.
     fn decode(&self, received: &[ParserMessage]) -> Result<Option<ParserPacket>, InvalidPacket>;
 }
 
 /// A packet in Socket.IO's default encoding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ParserPacket {
-    /// Its text, such as `2["message","hello"]`.
+    /// The packet's text, such as `2["message","hello"]`.
     pub text: String,
-    /// Binary data, for which the text has `{"_placeholder":true,"num":0}` and so on.
+    /// The binary data. The text holds a placeholder for each attachment:
+    /// `{"_placeholder":true,"num":0}` for the first, and so on.
     pub attachments: Vec<Bytes>,
 }
 
-/// What a parser's packet travels as: the contents of an Engine.IO message.
+/// The content of one Engine.IO message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ParserMessage {
     /// A text message.
@@ -40,7 +42,7 @@ pub enum ParserMessage {
     Binary(Bytes),
 }
 
-/// What came in is no packet.
+/// The received messages are not a packet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, thiserror::Error)]
 #[error("not a packet")]
 pub struct InvalidPacket;

@@ -1,13 +1,13 @@
-//! The neutral form of arguments: JSON text, comma separated, plus attachments for binary data.
+//! [`Payload`]: event arguments as comma-separated JSON text, plus attachments for binary data.
 //!
-//! Every wire form is made from it, so that a payload is serialized once however many kinds of clients receive it.
+//! Every wire form is derived from it. A payload is serialized once for all kinds of clients.
 
 use bytes::Bytes;
 use serde::Serialize;
 use std::borrow::Cow;
 
 use super::binary::{self, Attachments};
-use super::json::{self, HOLE};
+use super::json::{self, ATTACHMENT_MARKER};
 use super::scan::Scanner;
 use super::scratch::Scratch;
 use super::socketio::placeholder::{self, PLACEHOLDER};
@@ -32,7 +32,7 @@ pub(crate) fn check_args(json: &str) -> Result<(), InvalidArgs> {
     }
     loop {
         scanner.value().ok_or(InvalidArgs::Json)?;
-        if scanner.depth() + 1 > MAX_DEPTH {
+        if scanner.depth().saturating_add(1) > MAX_DEPTH {
             return Err(InvalidArgs::TooDeep);
         }
         if scanner.is_at_end() {
@@ -44,11 +44,11 @@ pub(crate) fn check_args(json: &str) -> Result<(), InvalidArgs> {
     }
 }
 
-/// Encoded arguments.
+/// Serialized arguments.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Payload {
-    /// JSON text, with a [`HOLE`] where each attachment belongs.
+    /// JSON text, with an [`ATTACHMENT_MARKER`] for each attachment.
     json: Scratch,
     count: usize,
     attachments: Vec<Bytes>,
@@ -67,21 +67,21 @@ impl Payload {
         Ok(payload)
     }
 
-    /// A value as the answer to an event: one argument, of `()` none.
+    /// The arguments of an answer: one argument, or none for `()`.
     pub(crate) fn reply<T: Serialize>(value: &T) -> serde_json::Result<Self> {
         let payload = Self::of(value)?;
         let is_unit = size_of_val(value) == 0 && payload.json[..] == *b"null";
         Ok(if is_unit { Self::new() } else { payload })
     }
 
-    /// One argument that is binary.
+    /// One binary argument.
     pub(crate) fn of_binary(bytes: Bytes) -> Self {
         let mut json = Scratch::take();
-        json.push(HOLE);
+        json.push(ATTACHMENT_MARKER);
         Self { json, count: 1, attachments: vec![bytes] }
     }
 
-    /// Appends an argument. After an error the payload is of no more use.
+    /// Appends an argument. After an error the payload must not be used.
     pub(crate) fn push(&mut self, value: &(impl Serialize + ?Sized)) -> serde_json::Result<()> {
         if self.count > 0 {
             self.json.push(b',');
@@ -91,7 +91,8 @@ impl Payload {
         Ok(())
     }
 
-    /// Appends arguments that are JSON already, comma separated, with placeholders for the attachments.
+    /// Appends arguments that are already JSON, comma-separated, with placeholders for the
+    /// attachments.
     pub(crate) fn push_raw(&mut self, json: &str, attachments: &[Bytes]) {
         let mut scanner = Scanner::new(json);
         let mut added = 0;
@@ -119,7 +120,7 @@ impl Payload {
             match number[..end].parse().ok().and_then(|number: usize| attachments.get(number)) {
                 Some(attachment) => {
                     self.attachments.push(attachment.clone());
-                    self.json.push(HOLE);
+                    self.json.push(ATTACHMENT_MARKER);
                     rest = number.get(end + 1..).unwrap_or_default();
                 }
                 None => {
@@ -161,33 +162,33 @@ impl Payload {
         (Cow::Owned(String::from_utf8(json).unwrap_or_default()), Some(self.attachments.as_slice().into()))
     }
 
-    /// How many arguments there are.
+    /// The number of arguments.
     pub(crate) fn count(&self) -> usize {
         self.count
     }
 
-    /// The binary data in it, in the order in which it stands there.
+    /// The attachments, in the order of their markers.
     pub(crate) fn attachments(&self) -> &[Bytes] {
         &self.attachments
     }
 
-    /// The arguments as plain JSON, comma separated, binary data as base64 strings.
+    /// Appends the arguments as comma-separated JSON, with binary data as base64 strings.
     pub(crate) fn write_json(&self, out: &mut Vec<u8>) {
         self.write_with(out, |out, at| binary::write_base64(out, &self.attachments[at]));
     }
 
-    /// The arguments as JSON, comma separated, with Socket.IO's placeholders for binary data.
+    /// Appends the arguments as comma-separated JSON, with Socket.IO placeholders for binary data.
     pub(crate) fn write_placeholders(&self, out: &mut Vec<u8>) {
         self.write_with(out, placeholder::write);
     }
 
-    /// The arguments, with what is written for each attachment.
+    /// Appends the arguments. `write_attachment` writes the attachment with the given index.
     fn write_with(&self, out: &mut Vec<u8>, mut write_attachment: impl FnMut(&mut Vec<u8>, usize)) {
         if self.attachments.is_empty() {
             out.extend_from_slice(&self.json);
             return;
         }
-        for (at, text) in self.json.split(|byte| *byte == HOLE).enumerate() {
+        for (at, text) in self.json.split(|byte| *byte == ATTACHMENT_MARKER).enumerate() {
             if let Some(attachment) = at.checked_sub(1) {
                 write_attachment(out, attachment);
             }
@@ -220,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn binary_becomes_base64_wherever_it_stands() {
+    fn binary_data_becomes_base64_at_any_depth() {
         #[derive(Serialize)]
         struct Upload {
             name: &'static str,
@@ -233,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_are_passed_on_with_their_attachments() {
+    fn raw_arguments_keep_their_attachments() {
         let mut payload = Payload::of(&0).unwrap();
         let json =
             r#"1,{"a":{"_placeholder":true,"num":1}},{"_placeholder":true,"num":0},{"_placeholder":true,"num":9}"#;
@@ -270,14 +271,14 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_a_placeholder_stays() {
+    fn a_lookalike_of_a_placeholder_is_kept() {
         let lookalike = json!({"_placeholder": true, "num": 0});
         let payload = Payload::of(&(lookalike, Binary::from(vec![255]))).unwrap();
         assert_eq!(json(&payload), r#"[{"_placeholder":true,"num":0},"/w=="]"#);
     }
 
     #[test]
-    fn other_bytes_are_arrays_as_serde_json_writes_them() {
+    fn other_bytes_are_arrays_as_in_serde_json() {
         struct Raw;
         impl Serialize for Raw {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

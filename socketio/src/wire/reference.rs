@@ -139,7 +139,7 @@ fn socketio_packets() {
             }
             (Some(3), args) => {
                 let id = id.map(|id| id.to_string()).unwrap_or_default();
-                Some(Encoding::SocketIo.answer(namespace, &id, Ok(&payload(args))))
+                Some(Encoding::SocketIo.answer::<()>(namespace, &id, Ok(&payload(args))))
             }
             _ => None,
         };

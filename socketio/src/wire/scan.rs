@@ -3,7 +3,35 @@
 //!
 //! It accepts what [RFC 8259] does. Strings are not unescaped, so a lone surrogate passes here; who decodes it refuses it.
 //!
+//! It also measures how deeply a value is nested, which says how deeply decoders recurse. That is only true while no decoder
+//! finds more in a value than is written there, so an object with one of serde_json's [reserved keys](RESERVED) has the depth
+//! [`UNBOUNDED`].
+//!
 //! [RFC 8259]: https://www.rfc-editor.org/rfc/rfc8259
+
+use serde::de::IgnoredAny;
+
+/// The depth of a value that holds an object with a [reserved key](RESERVED): the text sets no bound to what it decodes to.
+/// It is larger than every limit; add to it with [`usize::saturating_add`].
+pub(crate) const UNBOUNDED: usize = usize::MAX;
+
+/// How keys begin that serde_json gives a meaning of their own.
+///
+/// With its feature `raw_value`, which axum turns on, a `serde_json::Value` reads `{"$serde_json::private::RawValue": "…"}` as
+/// the JSON inside the string, under a recursion limit that begins anew: strings in strings nest as deeply as a message is
+/// long. With `arbitrary_precision`, `$serde_json::private::Number` stands for a number in a string.
+///
+/// Other crates have names like these, and decode no deeper for them:
+///
+/// - `$__serde_spanned_private_value` (`serde_spanned`, of `toml`) and `_ExtStruct` (`rmp-serde`) hold a value that is written
+///   out, so its levels count.
+/// - `$__toml_private_datetime` and bson's `$oid`, `$numberLong` and the like hold a string that is no document.
+/// - `$ron::private::RawValue` checks that a string is RON, under the recursion limit of `ron`, and keeps it as text.
+/// - `$__private__bson_RawDocument` wants bytes, which JSON text does not have: BSON has NULs, so that a string of it has
+///   escapes, and cannot be borrowed as bytes.
+///
+/// `ts-rs` and `schemars` decode nothing of their own.
+const RESERVED: &[u8] = b"$serde_json::private::";
 
 /// A place in JSON text.
 #[derive(Clone, Debug)]
@@ -55,11 +83,25 @@ impl<'a> Scanner<'a> {
     pub(crate) fn value(&mut self) -> Option<&'a str> {
         self.skip_space();
         let start = self.at;
-        (self.at, self.depth) = value_end(self.text.as_bytes(), start)?;
+        let Some((at, depth)) = value_end(self.text.as_bytes(), start) else { return self.reserved_value() };
+        (self.at, self.depth) = (at, depth);
         Some(&self.text[start..self.at])
     }
 
-    /// How deeply the value that was taken last is nested: 0 for a number, 1 for an array of numbers.
+    /// Takes a value that has no end because of a reserved key. Such values are found here, on a second pass, so that the first
+    /// has nothing to keep in mind.
+    #[cold]
+    fn reserved_value(&mut self) -> Option<&'a str> {
+        let rest = self.rest();
+        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<IgnoredAny>();
+        values.next()?.ok()?;
+        let end = values.byte_offset();
+        (self.at, self.depth) = (self.at + end, UNBOUNDED);
+        Some(&rest[..end])
+    }
+
+    /// How deeply the value that was taken last is nested: 0 for a number, 1 for an array of numbers, [`UNBOUNDED`] where an
+    /// object has a reserved key.
     pub(crate) fn depth(&self) -> usize {
         self.depth
     }
@@ -68,7 +110,7 @@ impl<'a> Scanner<'a> {
 // Each of the following tells where something ends that begins at `at`, or `None` if it isn't there. The place is passed on
 // by value, so that it stays in a register.
 
-/// Also tells how deeply the value is nested.
+/// Also tells how deeply the value is nested. One with a reserved key ends nowhere.
 fn value_end(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
     let mut open = Open::default();
     let mut deepest = 0;
@@ -136,19 +178,63 @@ fn after_space(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// A key with its colon.
+/// Whether a key is a reserved one, however it is escaped. `inside`: what follows its first quote.
+fn has_reserved_prefix(mut inside: &[u8]) -> bool {
+    RESERVED.iter().all(|expected| {
+        let (byte, rest) = match inside {
+            // Of the escapes, `\u` alone can stand for one of these bytes.
+            [b'\\', b'u', b'0', b'0', high, low, rest @ ..] => match (hex(*high), hex(*low)) {
+                (Some(high), Some(low)) => (high << 4 | low, rest),
+                _ => return false,
+            },
+            [byte, rest @ ..] => (*byte, rest),
+            [] => return false,
+        };
+        inside = rest;
+        byte == *expected
+    })
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+/// A key with its colon. A reserved one ends nowhere.
 #[inline]
 fn key_end(bytes: &[u8], at: usize) -> Option<usize> {
-    let at = after_space(bytes, string_end(bytes, at)?);
+    let at = after_space(bytes, string_end_with(bytes, at, |start, at| long_key_end(bytes, start, at))?);
     (bytes.get(at)? == &b':').then_some(at + 1)
+}
+
+/// What is left of a key that begins at `start`. Reserved keys come here, for they are longer than a word.
+#[inline(never)]
+fn long_key_end(bytes: &[u8], start: usize, at: usize) -> Option<usize> {
+    match bytes.get(start) {
+        Some(b'$' | b'\\') => unusual_key_end(bytes, start, at),
+        _ => inside_end(bytes, at),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn unusual_key_end(bytes: &[u8], start: usize, at: usize) -> Option<usize> {
+    if has_reserved_prefix(&bytes[start..]) { None } else { inside_end(bytes, at) }
 }
 
 #[inline]
 fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
+    string_end_with(bytes, at, |_, at| inside_end(bytes, at))
+}
+
+/// `long_end` is called where the string does not end within a word, or has an escape there: with the places where its inside
+/// begins and where to go on.
+#[inline]
+fn string_end_with(bytes: &[u8], at: usize, long_end: impl FnOnce(usize, usize) -> Option<usize>) -> Option<usize> {
     if bytes.get(at)? != &b'"' {
         return None;
     }
-    let mut at = at + 1;
+    let start = at + 1;
+    let mut at = start;
     // Most strings are shorter than a word.
     if let Some(word) = bytes[at..].first_chunk() {
         match special_in(word) {
@@ -157,7 +243,7 @@ fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
             None => at += word.len(),
         }
     }
-    inside_end(bytes, at)
+    long_end(start, at)
 }
 
 /// What is left of a string's inside, with the last quote.
@@ -300,7 +386,7 @@ impl Open {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use serde::de::IgnoredAny;
+    use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
     fn is_json(text: &str) -> bool {
         let mut scanner = Scanner::new(text);
@@ -388,13 +474,14 @@ mod tests {
         }
     }
 
+    fn depth(text: &str) -> usize {
+        let mut scanner = Scanner::new(text);
+        scanner.value().expect("valid JSON");
+        scanner.depth()
+    }
+
     #[test]
     fn depth_is_that_of_the_deepest_place() {
-        let depth = |text: &str| {
-            let mut scanner = Scanner::new(text);
-            scanner.value().expect("valid JSON");
-            scanner.depth()
-        };
         for (text, expected) in
             [("1", 0), (r#""[[""#, 0), ("[]", 1), ("{}", 1), ("[1,[2]]", 2), (r#"[[[]],{"a":{"b":[{}]}},[1]]"#, 5)]
         {
@@ -408,7 +495,126 @@ mod tests {
         assert_eq!((scanner.value(), scanner.depth()), (Some("2"), 0));
     }
 
+    #[test]
+    fn reserved_keys_are_found_wherever_they_stand_and_however_they_are_written() {
+        for key in [
+            "$serde_json::private::RawValue",
+            "$serde_json::private::Number",
+            "$serde_json::private::",
+            r"\u0024serde_json::private::RawValue",
+            r"$\u0073erde_json::private::RawValue",
+            r"$serde_json\u003a\u003Aprivate::RawValue",
+            r"$serde_json::private:\u003aRaw\u0056alue",
+        ] {
+            for text in [
+                format!(r#"{{"{key}":1}}"#),
+                format!(r#"{{ "{key}" : [[1]], "a" : [] }}"#),
+                format!(r#"{{"a":[[]] , "{key}":1}}"#),
+                format!(r#"[1,{{"a":[{{"b":{{}},"{key}":"x"}}]}},[[[[[[]]]]]]]"#),
+            ] {
+                assert_eq!(depth(&text), UNBOUNDED, "{text}");
+            }
+            let others = [format!(r#"["{key}"]"#), format!(r#"{{"a":"{key}"}}"#), format!(r#"{{"a{key}":1}}"#)];
+            for text in others {
+                assert_eq!(depth(&text), 1, "{text}");
+            }
+        }
+        for key in
+            ["$", r"\u0024", "$serde_json::private:", "$Serde_json::private::RawValue", r"\\u0024serde_json::private::"]
+        {
+            assert_eq!(depth(&format!(r#"{{"{key}":1}}"#)), 1, "{key}");
+        }
+        let mut scanner = Scanner::new(r#"{"$serde_json::private::Number":1} [2]"#);
+        assert_eq!((scanner.value().is_some(), scanner.depth()), (true, UNBOUNDED));
+        assert_eq!((scanner.value(), scanner.depth()), (Some("[2]"), 1));
+    }
+
+    /// Whether an object anywhere in a value has a reserved key, as serde_json reads keys.
+    struct HasReserved(bool);
+
+    impl<'de> Deserialize<'de> for HasReserved {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_any(HasReserved(false))
+        }
+    }
+
+    impl<'de> Visitor<'de> for HasReserved {
+        type Value = Self;
+
+        fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            formatter.write_str("any value")
+        }
+
+        fn visit_unit<E>(self) -> Result<Self, E> {
+            Ok(self)
+        }
+
+        fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+            Ok(self)
+        }
+
+        fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+            Ok(self)
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<Self, A::Error> {
+            while let Some(element) = seq.next_element::<Self>()? {
+                self.0 |= element.0;
+            }
+            Ok(self)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
+            while let Some((key, value)) = map.next_entry::<String, Self>()? {
+                self.0 |= key.as_bytes().starts_with(RESERVED) || value.0;
+            }
+            Ok(self)
+        }
+    }
+
+    /// Strings as JSON text: a reserved key, a part of one, or something like it, with some of its characters escaped.
+    fn string() -> impl Strategy<Value = String> {
+        let text = prop_oneof![
+            3 => Just("$serde_json::private::RawValue".to_owned()),
+            1 => (0..30usize).prop_map(|end| "$serde_json::private::RawValue"[..end].to_owned()),
+            1 => "[$s\\\\\"]{1,2}serde_json::private::",
+            1 => "[a$é]{0,9}",
+        ];
+        (text, prop::collection::vec(0..4u8, 40)).prop_map(|(text, escapes)| {
+            let mut json = String::from("\"");
+            for (character, escape) in text.chars().zip(escapes) {
+                match (character, escape) {
+                    (_, 0) => json += &format!("\\u{:04x}", u32::from(character)),
+                    (_, 1) => json += &format!("\\u{:04X}", u32::from(character)),
+                    ('"' | '\\', _) => json.extend(['\\', character]),
+                    _ => json.push(character),
+                }
+            }
+            json + "\""
+        })
+    }
+
+    fn value() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![Just("null".to_owned()), Just("7".to_owned()), string()];
+        leaf.prop_recursive(4, 12, 3, |inner| {
+            let fields = prop::collection::vec((string(), inner.clone()), 0..3);
+            prop_oneof![
+                prop::collection::vec(inner, 0..3).prop_map(|values| format!("[{}]", values.join(" , "))),
+                fields.prop_map(|fields| {
+                    let fields: Vec<_> = fields.iter().map(|(key, value)| format!(" {key} :{value}")).collect();
+                    format!("{{{}}}", fields.join(","))
+                }),
+            ]
+        })
+    }
+
     proptest! {
+        #[test]
+        fn it_finds_the_reserved_keys_that_serde_json_finds(text in value()) {
+            let HasReserved(expected) = serde_json::from_str(&text).expect("valid JSON");
+            prop_assert_eq!(depth(&text) == UNBOUNDED, expected, "{}", text);
+        }
+
         /// It takes for JSON exactly what serde_json does.
         #[test]
         fn it_agrees_with_serde_json(text in r#"[\[\]{}",:0-9a-z\\ \n.eE+\-é]{0,24}"#) {

@@ -1,21 +1,22 @@
-//! Byte buffers that are used for a moment, over and over: encoding an event takes one and gives it back.
+//! Reusable byte buffers. Encoding an event takes one and returns it.
 
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 
 /// Buffers that grew larger than this are freed instead of kept.
 const KEEP_CAPACITY: usize = 1024 * 1024;
-/// Of those larger than this a thread keeps one: were none kept, the allocator would give their pages back and get them anew for
-/// each long message.
+/// Of buffers larger than this, a thread keeps one. Otherwise the allocator would return and
+/// reacquire pages for each long message.
 const LARGE: usize = 64 * 1024;
-/// How many spare buffers a thread keeps: nested encoding (an emit inside a `Serialize`) needs more than one.
+/// How many spare buffers a thread keeps. Nested encoding (an emit inside a `Serialize`) needs more
+/// than one.
 const KEEP_COUNT: usize = 8;
 
 thread_local! {
     static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A byte buffer on loan from the thread: empty when taken, given back when dropped.
+/// A byte buffer from the thread's pool: empty when taken, returned when dropped.
 #[derive(Debug)]
 pub(crate) struct Scratch(Vec<u8>);
 
@@ -25,7 +26,7 @@ impl Scratch {
         Self(spare.ok().flatten().unwrap_or_default())
     }
 
-    /// Keeps the bytes for good: the buffer does not return to the thread.
+    /// Takes the buffer out of the pool for good.
     pub(crate) fn into_vec(mut self) -> Vec<u8> {
         std::mem::take(&mut self.0)
     }
@@ -38,11 +39,11 @@ impl Drop for Scratch {
             return;
         }
         buffer.clear();
-        // A thread that is going down has no pool any more: then the buffer is simply freed.
+        // The pool of a thread that exits is gone. The buffer is then freed.
         let _ = SPARE.try_with(|spare| {
             let mut spare = spare.borrow_mut();
-            let is_one_too_many = buffer.capacity() > LARGE && spare.iter().any(|kept| kept.capacity() > LARGE);
-            if spare.len() < KEEP_COUNT && !is_one_too_many {
+            let exceeds_large = buffer.capacity() > LARGE && spare.iter().any(|kept| kept.capacity() > LARGE);
+            if spare.len() < KEEP_COUNT && !exceeds_large {
                 spare.push(buffer);
             }
         });

@@ -1,4 +1,4 @@
-//! As much of an HTTP client as long-polling needs: one request after the other on a connection that is kept.
+//! A minimal HTTP client for long-polling: sequential requests on a keep-alive connection.
 
 use http::{HeaderMap, Response, StatusCode};
 use std::fmt::Write;
@@ -16,12 +16,12 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// `headers`: those of every request.
+    /// `headers` are sent with every request.
     pub(super) fn new(stream: Stream, headers: HeaderMap) -> Self {
         Self { stream, headers, received: Vec::new() }
     }
 
-    /// Sends a request and receives its answer.
+    /// Sends a request, and receives its response.
     pub(super) async fn request(&mut self, method: &str, target: &str, body: &str) -> io::Result<Response<String>> {
         let mut request = format!("{method} {target} HTTP/1.1\r\ncontent-length: {}\r\n", body.len());
         if !self.headers.contains_key("host") {
@@ -45,7 +45,7 @@ impl Connection {
         }
     }
 
-    /// The answer that has been received, and how many bytes it takes.
+    /// Parses the received response, and returns its length in bytes.
     fn response(&self) -> Option<(Response<String>, usize)> {
         let start = 4 + self.received.windows(4).position(|window| window == b"\r\n\r\n")?;
         let head = std::str::from_utf8(&self.received[..start - 4]).expect("text");

@@ -1,12 +1,12 @@
-//! Socket.IO for tests that write and expect what a plain WebSocket client would: every message is translated, in both
-//! directions.
+//! Translates between the messages of a plain WebSocket client, which tests write and expect, and
+//! Socket.IO.
 //!
-//! | the test | the server |
+//! | test | server |
 //! | --- | --- |
-//! | `{"event", "data" or "args", "id"}` | EVENT, the id a number |
-//! | `{"id", "data" or "args" or "error"}` | ACK; an error is an object with `error` |
-//! | another text, or a binary message | EVENT `message` |
-//! | a close frame | CONNECT_ERROR or DISCONNECT, whose connection is closed then, or the end of the session |
+//! | `{"event", "data" or "args", "id"}` | EVENT, with a numeric id |
+//! | `{"id", "data" or "args" or "error"}` | ACK; an error is an object with the field `error` |
+//! | other text, or a binary message | EVENT `message` |
+//! | a close frame | CONNECT_ERROR, DISCONNECT or the end of the session |
 
 pub(crate) mod http;
 mod msgpack;
@@ -20,43 +20,43 @@ use tokio_tungstenite::tungstenite::{Bytes, Message};
 
 use packet::{ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, Envelope, Packet};
 
-/// What a client has to remember.
+/// The state of one client.
 #[derive(Debug, Default)]
 pub(crate) struct Translator {
     msgpack: bool,
-    /// The ids under which the test waits for answers, by those that the server answers to.
-    asked: HashMap<u64, String>,
+    /// The ids of the test's pending requests, by their numeric ack ids.
+    pending_acks: HashMap<u64, String>,
     next_id: u64,
-    /// What the server wants to be answered.
-    questions: HashSet<u64>,
-    /// A packet, and how many attachments are to come.
+    /// The ack ids of the server's pending requests.
+    requests: HashSet<u64>,
+    /// An incomplete packet, and the number of its missing attachments.
     partial: Option<(Packet, usize)>,
-    /// What has come.
+    /// The translated messages for the test.
     received: VecDeque<Message>,
-    /// What goes out unasked.
-    unasked: VecDeque<Message>,
+    /// Messages that the client sends on its own: CONNECT, pongs and the close frame.
+    automatic: VecDeque<Message>,
     is_closed: bool,
 }
 
 impl Translator {
-    /// A client that connects to `/`.
+    /// Creates the state of a client that connects to `/`.
     pub(crate) fn new(msgpack: bool) -> Self {
         let mut new = Self { msgpack, ..Self::default() };
-        new.unasked = new.messages(&Packet { kind: CONNECT, ..Packet::default() }).into();
+        new.automatic = new.messages(&Packet { kind: CONNECT, ..Packet::default() }).into();
         new
     }
 
     /// The next message for the test.
-    pub(crate) fn received(&mut self) -> Option<Message> {
+    pub(crate) fn next_received(&mut self) -> Option<Message> {
         self.received.pop_front()
     }
 
-    /// The next message that goes out unasked.
-    pub(crate) fn unasked(&mut self) -> Option<Message> {
-        self.unasked.pop_front()
+    /// The next message that the client sends on its own.
+    pub(crate) fn next_automatic(&mut self) -> Option<Message> {
+        self.automatic.pop_front()
     }
 
-    /// What goes out for a message of the test's.
+    /// Translates a message from the test.
     pub(crate) fn send(&mut self, message: Message) -> Vec<Message> {
         match message {
             Message::Text(text) => {
@@ -74,16 +74,16 @@ impl Translator {
         }
     }
 
-    /// `None`: it is no envelope for the server, which did not ask.
+    /// `None`: the message is not an envelope, or answers a request that the server did not send.
     fn packet(&mut self, envelope: &Envelope<'_>) -> Option<Packet> {
         let (kind, id) = match (envelope.event, envelope.id) {
             (Some(_), None) => (EVENT, None),
             (Some(_), Some(id)) => {
                 self.next_id += 1;
-                self.asked.insert(self.next_id, id.get().to_owned());
+                self.pending_acks.insert(self.next_id, id.get().to_owned());
                 (EVENT, Some(self.next_id))
             }
-            (None, id) => (ACK, Some(id?.get().parse().ok().filter(|id| self.questions.remove(id))?)),
+            (None, id) => (ACK, Some(id?.get().parse().ok().filter(|id| self.requests.remove(id))?)),
         };
         Some(Packet { kind, id, json: envelope.list(), attachments: Vec::new() })
     }
@@ -96,17 +96,17 @@ impl Translator {
         std::iter::once(Message::text(packet.text())).chain(attachments).collect()
     }
 
-    /// Takes what has come.
+    /// Translates a message from the server.
     pub(crate) fn receive(&mut self, message: Message) {
         match message {
             _ if self.is_closed => {}
             Message::Text(text) => match text.split_at(1) {
                 ("0" | "6", _) => {}
-                ("2", _) => self.unasked.push_back(Message::text("3")),
+                ("2", _) => self.automatic.push_back(Message::text("3")),
                 ("4", packet) => {
                     let (packet, attachments) = Packet::read(packet);
                     self.partial = Some((packet, attachments));
-                    self.take_whole();
+                    self.take_complete();
                 }
                 other => panic!("an unknown packet: {other:?}"),
             },
@@ -120,10 +120,10 @@ impl Translator {
         let (packet, missing) = self.partial.as_mut().expect("a packet that has attachments");
         packet.attachments.push(bytes);
         *missing -= 1;
-        self.take_whole();
+        self.take_complete();
     }
 
-    fn take_whole(&mut self) {
+    fn take_complete(&mut self) {
         if let Some((packet, _)) = self.partial.take_if(|(_, missing)| *missing == 0) {
             self.take(&packet);
         }
@@ -138,12 +138,12 @@ impl Translator {
                 self.closed(CloseCode::Policy, error["message"].as_str().expect("a message"))
             }
             EVENT => {
-                self.questions.extend(packet.id);
+                self.requests.extend(packet.id);
                 packet.message().unwrap_or_else(|| Message::text(packet::event(packet.id, &packet.args())))
             }
             ACK => {
                 let id =
-                    packet.id.and_then(|id| self.asked.remove(&id)).expect("nothing is answered twice, or unasked");
+                    packet.id.and_then(|id| self.pending_acks.remove(&id)).expect("an answer to a pending request");
                 Message::text(packet::answer(&id, &packet.args()))
             }
             other => panic!("an unknown kind of packet: {other}"),
@@ -151,10 +151,10 @@ impl Translator {
         self.received.push_back(message);
     }
 
-    /// The client has no other namespace, and closes the connection.
+    /// The client is in no other namespace, so it closes the connection.
     fn closed(&mut self, code: CloseCode, reason: &str) -> Message {
         self.is_closed = true;
-        self.unasked.push_back(Message::Close(None));
+        self.automatic.push_back(Message::Close(None));
         Message::Close(Some(CloseFrame { code, reason: reason.into() }))
     }
 }

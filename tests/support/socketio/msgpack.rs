@@ -1,16 +1,18 @@
-//! Packets as `socket.io-msgpack-parser` writes them.
+//! Packets in the encoding of `socket.io-msgpack-parser`.
 
 use rmpv::Value as Pack;
-use serde_json::{Value, from_str, json};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value, from_str, json};
+use std::fmt;
 use tokio_tungstenite::tungstenite::Bytes;
 
 use super::packet::Packet;
 
-/// The message that a packet is.
+/// Encodes a packet.
 pub(super) fn write(packet: &Packet) -> Bytes {
     let mut fields = vec![(Pack::from("type"), Pack::from(packet.kind)), (Pack::from("nsp"), Pack::from("/"))];
     if !packet.json.is_empty() {
-        let data = from_str(&packet.json).expect("JSON");
+        let Written(data) = from_str(&packet.json).expect("JSON");
         fields.push((Pack::from("data"), pack(&data, &packet.attachments)));
     }
     if let Some(id) = packet.id {
@@ -19,6 +21,65 @@ pub(super) fn write(packet: &Packet) -> Bytes {
     let mut bytes = Vec::new();
     rmpv::encode::write_value(&mut bytes, &Pack::Map(fields)).expect("there is memory");
     bytes.into()
+}
+
+/// A value as it is written: a `Value` would decode what stands behind serde_json's private keys.
+struct Written(Value);
+
+impl<'de> Deserialize<'de> for Written {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(WrittenVisitor)
+    }
+}
+
+struct WrittenVisitor;
+
+impl<'de> Visitor<'de> for WrittenVisitor {
+    type Value = Written;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Written, E> {
+        Ok(Written(Value::Null))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Written, E> {
+        Ok(Written(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Written, E> {
+        Ok(Written(value.into()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Written, E> {
+        Ok(Written(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Written, E> {
+        Ok(Written(value.into()))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Written, E> {
+        Ok(Written(value.into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Written, A::Error> {
+        let mut values = Vec::new();
+        while let Some(Written(value)) = seq.next_element()? {
+            values.push(value);
+        }
+        Ok(Written(values.into()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Written, A::Error> {
+        let mut fields = Map::new();
+        while let Some((key, Written(value))) = map.next_entry()? {
+            fields.insert(key, value);
+        }
+        Ok(Written(fields.into()))
+    }
 }
 
 fn pack(value: &Value, attachments: &[Bytes]) -> Pack {
@@ -39,7 +100,7 @@ fn pack(value: &Value, attachments: &[Bytes]) -> Pack {
     }
 }
 
-/// The packet that a message is.
+/// Decodes a packet.
 pub(super) fn read(mut message: &[u8]) -> Packet {
     let Ok(Pack::Map(fields)) = rmpv::decode::read_value(&mut message) else { panic!("not a packet") };
     assert!(message.is_empty(), "more than a packet");

@@ -1,4 +1,4 @@
-//! Packets of Socket.IO, and the messages that tests write and expect in their place.
+//! Socket.IO packets, and the messages that tests write and expect instead of them.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,12 +14,12 @@ pub(super) const EVENT: u8 = 2;
 pub(super) const ACK: u8 = 3;
 pub(super) const CONNECT_ERROR: u8 = 4;
 
-/// A packet of the namespace `/`. In its JSON, placeholders stand for its attachments.
+/// A packet of the namespace `/`. Its JSON has placeholders for its attachments.
 #[derive(Debug, Default)]
 pub(super) struct Packet {
     pub(super) kind: u8,
     pub(super) id: Option<u64>,
-    /// Empty where there is none.
+    /// Empty if the packet has no data.
     pub(super) json: String,
     pub(super) attachments: Vec<Bytes>,
 }
@@ -34,7 +34,7 @@ impl Packet {
         }
     }
 
-    /// Reads such a text, without its first character, and tells how many attachments follow.
+    /// Parses such a text without its first character. Also returns the number of attachments.
     pub(super) fn read(text: &str) -> (Self, usize) {
         let (kind, rest) = text.split_at(1);
         let kind: u8 = kind.parse().expect("a kind of packet");
@@ -50,7 +50,7 @@ impl Packet {
         (Self { kind, id, json: rest[digits..].to_owned(), attachments: Vec::new() }, count)
     }
 
-    /// The arguments of an event, its name among them, or of an answer, binary ones as base64.
+    /// The arguments of an event, with its name, or of an answer. Binary arguments are base64.
     pub(super) fn args(&self) -> Vec<Box<RawValue>> {
         if self.attachments.is_empty() {
             return from_str(&self.json).expect("a list");
@@ -60,7 +60,7 @@ impl Packet {
         args.into_iter().map(raw).collect()
     }
 
-    /// The contents of an event `message` with one argument that is binary, or a string.
+    /// The argument of an event `message`, if it is one string or binary value.
     pub(super) fn message(&self) -> Option<Message> {
         if self.kind != EVENT || self.id.is_some() || !self.json.starts_with(r#"["message","#) {
             return None;
@@ -89,7 +89,7 @@ impl Packet {
     }
 }
 
-/// What tests write for events and answers: envelopes, as plain WebSocket clients send them.
+/// An event or an answer as tests write it: an envelope of plain WebSocket clients.
 #[derive(Deserialize)]
 pub(super) struct Envelope<'a> {
     #[serde(borrow)]
@@ -104,7 +104,7 @@ pub(super) struct Envelope<'a> {
     error: Option<&'a RawValue>,
 }
 
-/// A value that is there, `null` as well.
+/// Distinguishes `null` from a missing value.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
     Deserialize::deserialize(deserializer).map(Some)
 }
@@ -120,7 +120,7 @@ impl<'a> Envelope<'a> {
         (is_event && (envelope.event.is_some() || id.is_some())).then_some(Self { id, ..envelope })
     }
 
-    /// The list that the packet has: an event's name and arguments, or those of an answer.
+    /// The packet's JSON array: an event's name and arguments, or the arguments of an answer.
     pub(super) fn list(&self) -> String {
         let error = self.error.map(|error| format!(r#"{{"error":{}}}"#, error.get()));
         let one = self.data.map(RawValue::get).or(error.as_deref());
@@ -130,14 +130,14 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// The envelope in whose place an event came.
+/// The envelope of an event.
 pub(super) fn event(id: Option<u64>, args: &[Box<RawValue>]) -> String {
     let (name, args) = args.split_first().expect("a name");
     let id = id.map(|id| format!(r#","id":{id}"#)).unwrap_or_default();
     format!(r#"{{"event":{}{}{id}}}"#, name.get(), contents(args))
 }
 
-/// The envelope in whose place an answer came.
+/// The envelope of an answer.
 pub(super) fn answer(id: &str, args: &[Box<RawValue>]) -> String {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]

@@ -1,4 +1,5 @@
-//! Engine.IO by HTTP long-polling: one GET after the other, and POSTs. It takes and gives packets as a WebSocket would.
+//! Engine.IO over HTTP long-polling: sequential GETs, and POSTs. Its interface is that of a
+//! WebSocket.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -17,28 +18,32 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::http::Connection;
-use crate::stream::Stream as Line;
+use crate::stream::Stream as ByteStream;
 
 const SEPARATOR: char = '\u{1e}';
 
 /// A session.
 #[derive(Debug)]
 pub(crate) struct Polling {
-    /// The bodies of the polls. While one waits here, the next is not asked for.
+    /// The bodies of the poll responses. The next poll starts when this is empty.
     polled: mpsc::Receiver<String>,
-    /// What the next request with data takes along.
+    /// Packets for the next POST.
     posted: mpsc::UnboundedSender<String>,
     received: VecDeque<Message>,
-    /// What this side has closed the session with.
-    farewell: Option<Option<CloseFrame>>,
-    /// The tasks end with the session.
+    /// The close frame with which the test has closed the session.
+    close_frame: Option<Option<CloseFrame>>,
+    /// Tasks that are aborted with the session.
     _polls: JoinSet<()>,
     posts: JoinSet<()>,
 }
 
 impl Polling {
-    /// Begins a session.
-    pub(crate) async fn begin(request: Request<()>, polls: Line, posts: Line) -> Result<(Self, Response), Error> {
+    /// Opens a session.
+    pub(crate) async fn begin(
+        request: Request<()>,
+        polls: ByteStream,
+        posts: ByteStream,
+    ) -> Result<(Self, Response), Error> {
         let mut polls = Connection::new(polls, request.headers().clone());
         let target = request.uri().path_and_query().map_or("/", |target| target.as_str()).to_owned();
         let response = polls.request("GET", &target, "").await?;
@@ -54,15 +59,15 @@ impl Polling {
         let (posted, packets) = mpsc::unbounded_channel();
         let polls = JoinSet::from_iter([poll(polls, target.clone(), bodies)]);
         let posts = JoinSet::from_iter([post(posts, target, packets, max_payload)]);
-        let session = Self { polled, posted, received: VecDeque::new(), farewell: None, _polls: polls, posts };
+        let session = Self { polled, posted, received: VecDeque::new(), close_frame: None, _polls: polls, posts };
         Ok((session, response.map(|_| None)))
     }
 }
 
-/// Asks for packets until there are no more.
+/// Polls until the session ends.
 async fn poll(mut connection: Connection, target: String, bodies: mpsc::Sender<String>) {
     loop {
-        // The next one is asked for when the last one is being read.
+        // Polls again when the last body has been taken.
         let Ok(room) = bodies.reserve().await else { return };
         match connection.request("GET", &target, "").await {
             Ok(response) if response.status() == 200 => {
@@ -72,22 +77,22 @@ async fn poll(mut connection: Connection, target: String, bodies: mpsc::Sender<S
                     return;
                 }
             }
-            // It has ended, or is cut.
+            // The session or the connection has ended.
             _ => return,
         }
     }
 }
 
-/// Sends packets, as many at once as there are and the server takes.
+/// Sends packets, as many per POST as are queued and the server accepts.
 async fn post(
     mut connection: Connection,
     target: String,
     mut packets: mpsc::UnboundedReceiver<String>,
     max_payload: usize,
 ) {
-    let mut left = None;
+    let mut next = None;
     loop {
-        let first = match left.take() {
+        let first = match next.take() {
             Some(packet) => packet,
             None => match packets.recv().await {
                 Some(packet) => packet,
@@ -97,7 +102,7 @@ async fn post(
         let mut body = first;
         while let Ok(packet) = packets.try_recv() {
             if body.len() + packet.len() >= max_payload {
-                left = Some(packet);
+                next = Some(packet);
                 break;
             }
             body.push(SEPARATOR);
@@ -111,7 +116,7 @@ async fn post(
     }
 }
 
-/// What a WebSocket would have for a packet in a body.
+/// The WebSocket message for a packet in a body.
 fn message(packet: &str) -> Message {
     match packet.strip_prefix('b') {
         Some(bytes) => Message::binary(STANDARD.decode(bytes).expect("base64")),
@@ -130,8 +135,8 @@ impl Stream for Polling {
             }
             match ready!(self.polled.poll_recv(context)) {
                 Some(body) => self.received.extend(body.split(SEPARATOR).map(message)),
-                // A WebSocket's close frame would have been answered.
-                None => return Poll::Ready(self.farewell.take().map(|frame| Ok(Message::Close(frame)))),
+                // A WebSocket server would have answered the close frame.
+                None => return Poll::Ready(self.close_frame.take().map(|frame| Ok(Message::Close(frame)))),
             }
         }
     }
@@ -149,7 +154,7 @@ impl Sink<Message> for Polling {
             Message::Text(text) => text.to_string(),
             Message::Binary(bytes) => format!("b{}", STANDARD.encode(bytes)),
             Message::Close(frame) => {
-                self.farewell = Some(frame);
+                self.close_frame = Some(frame);
                 "1".to_owned()
             }
             other => panic!("long-polling has no frames: {other:?}"),
@@ -158,8 +163,9 @@ impl Sink<Message> for Polling {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        // Only an end is waited for: who is told to wait by an unanswered request would wait for ever.
-        match self.farewell {
+        // Waits only for the POST that closes the session. Waiting for a request that the server
+        // leaves unanswered would never end.
+        match self.close_frame {
             Some(_) => self.posts.poll_join_next(context).map(|_| Ok(())),
             None => Poll::Ready(Ok(())),
         }

@@ -6,10 +6,13 @@ import {
 } from './contract';
 import { ANSWER_WITHIN, type Credentials, type Handlers, type PageConnection } from './page';
 
-/** How the page calls this way to connect, and where the other one is. */
+/** The name of this connection on the page, and the path of the other page. */
 export const protocol = { name: 'a plain WebSocket', other: { name: 'Socket.IO', path: '/socketio/' } };
 
-/** Codes after which there is no coming back: closed by this page, refused, taken over by another page. */
+/**
+ * Close codes after which the page does not reconnect: closed by this page, refused, taken over by
+ * another page.
+ */
 const FINAL = [1000, 1008, 4001];
 
 export class Connection implements PageConnection {
@@ -37,7 +40,7 @@ export class Connection implements PageConnection {
     });
     const listen = <E extends keyof typeof events>(event: E) => this.#client.on(event, events[event]);
     (Object.keys(events) as (keyof typeof events)[]).filter((event) => event !== 'told').forEach(listen);
-    // That the page has it is all that the sender wants to know.
+    // An empty answer acknowledges the message.
     this.#client.on('told', (told, answer) => {
       events.told(told);
       answer();
@@ -69,7 +72,7 @@ export class Connection implements PageConnection {
     this.#ended('');
   }
 
-  // What the page asks for is asked for now, or not at all.
+  // Fails while disconnected: requests are not queued.
   get #connected(): Client<ServerToClientEvents, ClientToServerEvents> {
     if (!this.#isOpen) throw new Error('there is no connection');
     return this.#client;

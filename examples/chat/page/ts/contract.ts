@@ -7,7 +7,7 @@ export type Welcome = {
   people: Array<Name>;
 };
 
-/** What somebody is called. As a handler parameter: the one whom the event came from. */
+/** A person's name. As a handler parameter, it is the name of the event's sender. */
 export type Name = string;
 
 export type Arrived = {
@@ -23,7 +23,7 @@ export type Joined = {
   name: Name;
 };
 
-/** What a room is called, without the `#` that the page shows. */
+/** A room's name, without the `#` that the page shows. */
 export type RoomName = string;
 
 export type Parted = {
@@ -35,11 +35,14 @@ export type Said = {
   room: RoomName;
   from: Name;
   text: Text;
-  /** No two messages of a room have the same time: clients tell by it which ones they know. */
+  /** Unique within a room, so that clients can tell which messages they have. */
   at: number;
 };
 
-/** What somebody says. A text that is not fit to be said is an `invalid_payload`: no handler ever sees it. */
+/**
+ * The text of a message. An invalid text is answered with `invalid_payload`, and no handler sees
+ * it.
+ */
 export type Text = string;
 
 export type Typing = {
@@ -47,14 +50,17 @@ export type Typing = {
   name: Name;
 };
 
-/** The receiver's page answers that it has it. */
+/** A direct message. The receiver's page acknowledges it. */
 export type Told = {
   from: Name;
   text: Text;
   at: number;
 };
 
-/** The last that a client hears: why the server closes its connection. A WebSocket's close says it too, Socket.IO's can't. */
+/**
+ * The reason for which the server closes the connection. A WebSocket's close frame has it too, a
+ * Socket.IO DISCONNECT has not.
+ */
 export type Farewell = {
   reason: string;
 };
@@ -68,7 +74,7 @@ export type Tell = {
   text: Text;
 };
 
-/** What somebody is told who joins a room. */
+/** The answer to `join`. */
 export type Scene = {
   room: RoomName;
   members: Array<Name>;
@@ -96,20 +102,26 @@ export interface ServerToClientEvents {
   parted: (parted: Parted) => void;
   said: (said: Said) => void;
   typing: (typing: Typing) => void;
-  /** The receiver's page answers that it has it. */
+  /** A direct message. The receiver's page acknowledges it. */
   told: (told: Told, answer: (failed?: Failed<string>) => void) => void;
-  /** The last that a client hears: why the server closes its connection. A WebSocket's close says it too, Socket.IO's can't. */
+  /**
+   * The reason for which the server closes the connection. A WebSocket's close frame has it too, a
+   * Socket.IO DISCONNECT has not.
+   */
   farewell: (farewell: Farewell) => void;
 }
 
 /** What clients send. */
 export interface ClientToServerEvents {
-  /** Passes a message on, and answers once the receiver's page has. Others of the sender's events do not wait for that. */
+  /**
+   * Forwards a message, and answers when the receiver's page has acknowledged it. Meanwhile the
+   * sender's other events are handled.
+   */
   tell: (tell: Tell, ack: (answer: Delivered | Failed<ChatError | "nameless">) => void) => void;
   join: (room: RoomName, ack: (answer: Scene | Failed<ChatError | "nameless">) => void) => void;
   part: (room: RoomName, ack?: (failed?: Failed<"handler_error" | "nameless">) => void) => void;
   say: (say: Say, ack: (answer: Receipt | Failed<ChatError | "nameless">) => void) => void;
-  /** Worth so little a moment later that it may be dropped on its way. */
+  /** A volatile event: it may be dropped for slow clients. */
   typing: (room: RoomName, ack?: (failed?: Failed<"handler_error" | "nameless">) => void) => void;
 }
 

@@ -1,33 +1,33 @@
-// What the page gives to either kind of connection, and takes from it.
+// The interface between the page and both kinds of connection.
 
 import type { Delivered, Receipt, RoomName, Say, Scene, ServerToClientEvents, Tell } from './contract';
 
-/** What the page does when it hears an event. */
+/** The page's event handlers. */
 export type Events = { [E in keyof Omit<ServerToClientEvents, 'farewell'>]: (payload: Parameters<ServerToClientEvents[E]>[0]) => void };
 
 export interface Handlers {
   events: Events;
   /** The connection is lost. */
   lost(): void;
-  /** It will not come back. */
+  /** The connection has ended for good. */
   ended(reason: string): void;
 }
 
-/** Who connects. */
+/** The name and key of the user. */
 export interface Credentials {
   name: string;
   key: string;
 }
 
-/** What the page does with either kind of connection. While there is none, questions fail. */
+/** The operations of both kinds of connection. Requests fail while disconnected. */
 export interface PageConnection {
   tell(tell: Tell): Promise<Delivered>;
   join(room: RoomName): Promise<Scene>;
   part(room: RoomName): Promise<void>;
   say(say: Say): Promise<Receipt>;
-  /** Wants no answer; while there is no connection, it is dropped. */
+  /** Has no answer. Dropped while disconnected. */
   typing(room: RoomName): void;
-  /** For good. */
+  /** Closes the connection for good. */
   close(): void;
 }
 

@@ -1,4 +1,4 @@
-// The same as connection.ts over socket.io-client, which brings all of it along: answers, and coming back.
+// The connection over socket.io-client, which provides answers and reconnection.
 
 import type { Socket } from 'socket.io-client';
 import type {
@@ -6,7 +6,7 @@ import type {
 } from './contract';
 import { ANSWER_WITHIN, type Credentials, type Handlers, type PageConnection } from './page';
 
-// The client's own file, which the server has if npm has installed it.
+// The server serves this file if npm has installed it.
 const path: string = '/socket.io/socket.io.esm.min.js';
 const client: typeof import('socket.io-client') | undefined = await import(path).catch(() => undefined);
 
@@ -33,13 +33,13 @@ export class Connection implements PageConnection {
     socket.on('parted', events.parted);
     socket.on('said', events.said);
     socket.on('typing', events.typing);
-    // That the page has it is all that the sender wants to know.
+    // An empty answer acknowledges the message.
     socket.on('told', (told, answer) => {
       events.told(told);
       answer();
     });
     socket.on('farewell', ({ reason }) => void (this.#farewell = reason));
-    // `active`: the client tries again by itself.
+    // `active`: the client reconnects by itself.
     socket.on('connect_error', ({ message }) => (socket.active ? lost() : ended(message)));
     socket.on('disconnect', () => (socket.active ? lost() : ended(this.#farewell)));
   }
@@ -69,7 +69,7 @@ export class Connection implements PageConnection {
     this.#ended('');
   }
 
-  // What the page asks for is asked for now, or not at all.
+  // Fails while disconnected: requests are not queued.
   get #connected() {
     if (!this.#socket.connected) throw new Error('there is no connection');
     return this.#socket.timeout(ANSWER_WITHIN);

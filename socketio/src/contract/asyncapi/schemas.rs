@@ -3,6 +3,7 @@
 //! What is read and what is written of one type may differ: a field with a default may be missing in what is read, and is always
 //! there in what is written. So there are two schemas of each, which are one in the document where they say the same.
 
+use percent_encoding::percent_decode_str;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::transform::{RemoveRefSiblings, Transform};
 use schemars::{JsonSchema, Schema};
@@ -177,14 +178,7 @@ pub(super) fn rename(schema: &mut Value, name: &dyn Fn(&str) -> Option<String>) 
 
 /// A name as it was before it became part of a reference.
 fn decoded(reference: &str) -> String {
-    let mut pieces = reference.split('%');
-    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
-    for piece in pieces {
-        let (digits, rest) = piece.split_at_checked(2).unwrap_or((piece, ""));
-        bytes.extend(u8::from_str_radix(digits, 16));
-        bytes.extend(rest.as_bytes());
-    }
-    String::from_utf8_lossy(&bytes).replace("~1", "/").replace("~0", "~")
+    percent_decode_str(reference).decode_utf8_lossy().replace("~1", "/").replace("~0", "~")
 }
 
 impl JsonSchema for Binary {

@@ -61,7 +61,7 @@ impl PacketArgs<'_> {
 
     /// The same, to be decoded or emitted again.
     pub fn as_raw(&self) -> RawArgs<'_> {
-        RawArgs::new(ArgumentText::Many(&self.json), self.attachments.as_ref())
+        RawArgs::unscanned(ArgumentText::Many(&self.json), self.attachments.as_ref())
     }
 }
 

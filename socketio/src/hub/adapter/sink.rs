@@ -12,9 +12,9 @@ use std::time::Duration;
 use super::PacketError;
 use crate::hub::selection::EmitError;
 use crate::hub::socket::Socket;
-use crate::hub::socket::answer::ReceivedAnswer;
 use crate::hub::socket::answers::Answerer;
 use crate::hub::socket::requests::{AckError, Registration, Waiter};
+use crate::session::event::ReceivedAnswer;
 use crate::wire::packet::Packet;
 use crate::wire::payload::check_args;
 

@@ -11,7 +11,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::connection::engineio::Flavour;
 use crate::event::listener::{EventPayload, ListenerHandle, ListenerOutput};
 use crate::event::message::{IntoMessage, Request};
 use crate::hub::adapter::{Fetched, RequestError};
@@ -22,11 +21,9 @@ use crate::hub::socket::answer::FromAnswer;
 use crate::hub::socket::answers::AckStream;
 use crate::hub::socket::events::fired;
 use crate::hub::{Core, Hub};
-use crate::transport::engine_routes::EngineRoutes;
-use crate::transport::websocket::WebSocketRoute;
 use inner::NamespaceInner;
 
-/// A separate event namespace: its sockets, rooms, handlers and listeners are its own. A cheap handle.
+/// A separate event space: its sockets, rooms, handlers and listeners are its own. A cheap handle.
 ///
 /// A [`Hub`] dereferences to its namespace `/`; [`Hub::of`] gives the others.
 #[derive(Clone)]
@@ -44,25 +41,17 @@ impl Namespace {
         &self.core
     }
 
-    #[cfg(test)]
-    fn namespace_inner(&self) -> &Arc<NamespaceInner> {
+    pub(crate) fn hub(&self) -> Hub {
+        Hub::from_core(&self.core)
+    }
+
+    pub(crate) fn namespace_inner(&self) -> &Arc<NamespaceInner> {
         &self.namespace
     }
 
     /// The namespace's path.
     pub fn path(&self) -> &str {
         self.namespace.path()
-    }
-
-    /// The route for plain WebSocket clients, to be mounted in an axum router.
-    pub fn websocket(&self) -> WebSocketRoute {
-        WebSocketRoute::new(Hub::from_core(&self.core), Arc::clone(&self.namespace))
-    }
-
-    /// The routes for Engine.IO clients without Socket.IO, at a path such as `/engine.io/`, to be merged into an axum router.
-    /// Each session is a socket of this namespace: its messages are `message` events, and `emit(text)` or `emit(bytes)` answers.
-    pub fn engine(&self, path: impl AsRef<str>) -> EngineRoutes {
-        EngineRoutes::new(Hub::from_core(&self.core), Arc::clone(&self.namespace), Flavour::Bare, path.as_ref())
     }
 
     /// Calls `listener` for events of this name, after the table's handler and the socket's own listeners, in order of

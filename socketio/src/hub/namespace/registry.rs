@@ -147,16 +147,17 @@ fn shrink_if_sparse(by_id: &mut HashMap<SocketId, Socket>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connection::handle::ConnectionHandle;
-    use crate::connection::outbox::{Batch, Bounds};
-    use crate::connection::peer::Peer;
+    use crate::handle::OverflowPolicy;
+    use crate::handle::outbox::Batch;
+    use crate::handle::request::Request;
     use crate::hub::Hub;
-    use crate::hub::config::OverflowPolicy;
+    use crate::hub::client::ConnectionHandle;
+    use crate::hub::client::Peer;
     use crate::hub::selection::Selection;
     use crate::hub::socket::Identity;
     use crate::hub::socket::SetIdError;
-    use crate::hub::socket::handshake::Request;
     use crate::hub::socket::rooms::JoinError;
+    use crate::session::limits::Bounds;
     use crate::wire::encoding::Encoding;
     use http::Extensions;
     use proptest::prelude::*;

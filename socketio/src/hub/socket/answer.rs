@@ -8,18 +8,8 @@ use super::requests::AckError;
 use crate::event::ack::Args;
 use crate::event::context::RawArgs;
 use crate::event::error::{EventError, PayloadError};
-use crate::wire::binary::Attachments;
+use crate::session::event::ReceivedAnswer;
 use crate::wire::envelope::ArgumentText;
-
-/// An answer, apart from the text that it came in.
-#[derive(Debug)]
-pub(crate) enum ReceivedAnswer {
-    One(String),
-    Many(String, Option<Attachments>),
-    Failed(String),
-    /// One that is nested too deeply to be looked at.
-    TooDeep,
-}
 
 impl ReceivedAnswer {
     pub(super) fn decode<T: FromAnswer>(&self) -> Result<T, AckError> {
@@ -27,7 +17,7 @@ impl ReceivedAnswer {
             Self::One(text) => RawArgs::new(ArgumentText::One(text), None),
             Self::Many(text, attachments) => RawArgs::new(ArgumentText::Many(text), attachments.as_ref()),
             Self::Failed(error) => return Err(AckError::Failed(EventError::from_client(error))),
-            Self::TooDeep => return Err(PayloadError::too_deep().into()),
+            Self::TooDeep(depth) => return Err(PayloadError::too_deep(*depth).into()),
         };
         match failure(args.json()) {
             Some(error) => Err(AckError::Failed(error)),
@@ -36,7 +26,7 @@ impl ReceivedAnswer {
     }
 }
 
-/// The error in arguments that are one, as this crate writes it into the ack of a Socket.IO client:
+/// The error in arguments that are one and have been scanned, as this crate writes it into the ack of a Socket.IO client:
 /// `{"error": {"code": …, "message": …}}`, and nothing beside `error`.
 pub(crate) fn failure(args: &str) -> Option<EventError> {
     #[derive(Deserialize)]
@@ -98,7 +88,7 @@ macro_rules! several {
         #[diagnostic::do_not_recommend]
         impl<$($value: DeserializeOwned),*> FromAnswer for Args<($($value,)*)> {
             fn from_answer(args: RawArgs<'_>) -> Result<Self, PayloadError> {
-                let mut remaining = args.remaining();
+                let mut remaining = args.remaining()?;
                 Ok(Self(($(remaining.next::<$value>()?,)*)))
             }
         }

@@ -1,9 +1,9 @@
 //! What sockets send, to their own client and to others.
 
 use super::Socket;
-use crate::connection::handle::Rejected;
 use crate::event::error::EventError;
 use crate::event::message::IntoMessage;
+use crate::handle::frames::Rejected;
 use crate::hub::selection::{EmitError, Selection};
 use crate::wire::frame::EncodedFrame;
 use crate::wire::packet::Packet;
@@ -156,14 +156,15 @@ impl Socket {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connection::handle::ConnectionHandle;
-    use crate::connection::outbox::{Batch, Bounds};
-    use crate::connection::peer::Peer;
+    use crate::handle::OverflowPolicy;
+    use crate::handle::outbox::Batch;
+    use crate::handle::request::Request;
     use crate::hub::Hub;
-    use crate::hub::config::OverflowPolicy;
+    use crate::hub::client::ConnectionHandle;
+    use crate::hub::client::Peer;
     use crate::hub::namespace::inner::{Contents, NamespaceFactory};
     use crate::hub::socket::Identity;
-    use crate::hub::socket::handshake::Request;
+    use crate::session::limits::Bounds;
     use crate::wire::encoding::Encoding;
     use crate::wire::frame::frames;
     use http::Extensions;

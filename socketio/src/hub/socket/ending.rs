@@ -3,9 +3,9 @@
 use std::sync::atomic::Ordering;
 
 use super::{CONNECTED, SENT_AWAY, Socket};
-use crate::connection::end::End;
-use crate::connection::handle::Command;
-use crate::event::disconnect::{Disconnect, DisconnectReason};
+use crate::hub::client::Command;
+use crate::session::disconnect::{Disconnect, DisconnectReason};
+use crate::session::end::End;
 use crate::wire::frame::{FrameWriter, Opcode};
 
 /// Ending.

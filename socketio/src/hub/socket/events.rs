@@ -8,15 +8,19 @@ use std::sync::atomic::Ordering;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::Socket;
-use crate::connection::handle::Command;
 use crate::event::context::RawArgs;
+use crate::event::depth;
 use crate::event::dispatch;
 use crate::event::error::{EventError, shortened};
-use crate::event::incoming::{EventKind, ReceivedEvent};
+use crate::event::incoming::EventKind;
 use crate::event::listener::{EventPayload, ListenerHandle, ListenerOutput, Listeners};
 use crate::event::message::check_name;
 use crate::event::middleware::{self, EventMiddleware, IncomingEvent, Next};
+use crate::hub::client::Command;
 use crate::hub::selection::EmitError;
+use crate::session::event::ReceivedEvent;
+use crate::session::limits::MAX_DEPTH;
+use crate::wire::envelope::ArgumentText;
 use crate::wire::packet::Packet;
 use crate::wire::payload::Payload;
 
@@ -137,7 +141,8 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// `data`, the event's one argument, does not serialize, or the socket is gone.
+    /// `data`, the event's one argument, does not serialize, is nested more than 127 levels deep, or has a
+    /// [reserved key](crate::from_json); or the socket is gone.
     pub fn fire(&self, event: impl AsRef<str>, data: impl Serialize) -> Result<(), EmitError> {
         let (name, text) = fired(event.as_ref(), &data)?;
         self.fire_encoded(&name, &text)
@@ -177,6 +182,7 @@ pub(crate) fn fired(event: &str, data: &impl Serialize) -> Result<(Arc<str>, Utf
     }
     let mut json = Vec::new();
     Payload::of(data)?.write_json(&mut json);
-    let text = Utf8Bytes::try_from(Bytes::from(json)).map_err(<serde_json::Error as serde::de::Error>::custom)?;
+    let text = Utf8Bytes::try_from(Bytes::from(json)).map_err(<serde_json::Error as serde::ser::Error>::custom)?;
+    depth::check(ArgumentText::One(&text), MAX_DEPTH).map_err(EmitError::undecodable)?;
     Ok((event.into(), text))
 }

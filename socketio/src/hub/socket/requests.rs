@@ -11,14 +11,15 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Socket;
-use super::answer::{FromAnswer, ReceivedAnswer};
+use super::answer::FromAnswer;
 use super::answers::AckStream;
 use super::remote::RemoteSocket;
-use crate::connection::after;
 use crate::event::error::{EventError, PayloadError};
 use crate::event::message::{IntoMessage, Request};
 use crate::hub::adapter::sink::PendingAnswer;
 use crate::hub::selection::EmitError;
+use crate::session::event::ReceivedAnswer;
+use crate::session::time::after;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]

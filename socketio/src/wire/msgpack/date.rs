@@ -1,9 +1,11 @@
-//! Dates, which MessagePack knows and JSON does not.
+//! Dates of MessagePack, as strings.
 
-/// A point in time, in milliseconds since 1970, as JavaScript's `toJSON` writes it. `None`: there is no such date.
+/// Formats milliseconds since 1970-01-01 UTC like JavaScript's `toJSON`. `None` if JavaScript has
+/// no such date.
 pub(super) fn date(millis: i64) -> Option<String> {
     let (days, of_day) = (millis.div_euclid(86_400_000), millis.rem_euclid(86_400_000));
-    // Days of the civil calendar, counted in eras of 400 years from the first of March of the year 0.
+    // Days since 0000-03-01, in eras of 400 years. A year that starts in March ends with its leap
+    // day.
     let days = days.checked_add(719_468)?;
     let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
@@ -29,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_are_those_of_the_calendar() {
+    fn dates_match_the_calendar() {
         for (millis, text) in [
             (951_782_400_000, Some("2000-02-29T00:00:00.000Z")),
             (-1, Some("1969-12-31T23:59:59.999Z")),

@@ -1,6 +1,7 @@
-//! [`MsgpackParser`]: Socket.IO packets as MessagePack, as `socket.io-msgpack-parser` has them.
+//! [`MsgpackParser`]: Socket.IO packets as MessagePack, compatible with `socket.io-msgpack-parser`.
 //!
-//! A packet is one binary message, a map with the keys `type`, `nsp`, `data` and `id`. Binary data stands inside it as it is.
+//! A packet is one binary message: a map with the keys `type`, `nsp`, `data` and `id`. Binary data
+//! is inline.
 
 mod date;
 mod read;
@@ -12,7 +13,8 @@ use super::socketio::{self, Kind};
 use read::Reader;
 use write::Writer;
 
-/// The encoding of `socket.io-msgpack-parser`: give the client that as its `parser`, and this one to the routes.
+/// The encoding of `socket.io-msgpack-parser`. Set that package as the client's `parser`, and this
+/// one on the routes.
 ///
 /// ```
 /// use socketio::{Hub, MsgpackParser};
@@ -22,14 +24,15 @@ use write::Writer;
 /// # Ok::<(), socketio::BuildError>(())
 /// ```
 ///
-/// MessagePack knows dates and `undefined`, JSON does not: handlers get a date as a string in the form that JavaScript's
-/// `toJSON` has, and `undefined` as `null`. A packet may have up to 1,000 pieces of binary data.
+/// MessagePack has dates and `undefined`, JSON has neither. Handlers receive a date as a string in
+/// the format of JavaScript's `toJSON`, and `undefined` as `null`. A packet may have up to 1,000
+/// attachments.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MsgpackParser;
 
 impl Parser for MsgpackParser {
     fn encode(&self, packet: &ParserPacket) -> Vec<ParserMessage> {
-        // What this side has written is a packet.
+        // The packet was encoded by this server, so it is valid.
         let Ok(read) = socketio::read(&packet.text, usize::MAX) else { return Vec::new() };
         let kind = match read.kind {
             Kind::Connect => 0,
@@ -66,6 +69,7 @@ impl Parser for MsgpackParser {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::small_stack::{nested, on_small_stack};
     use bytes::Bytes;
     use proptest::prelude::*;
     use serde_json::{Value, json};
@@ -89,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn binary_stands_inside() {
+    fn binary_data_is_inline() {
         let text = r#"52-/,3["a",{"_placeholder":true,"num":1},{"b":{"_placeholder":true,"num":0}}]"#;
         let attachments = vec![Bytes::from_static(&[1]), Bytes::from_static(&[2, 3])];
         let packet = MsgpackParser.decode(&encoded(text, attachments)).expect("a packet").expect("all of it");
@@ -99,8 +103,9 @@ mod tests {
     }
 
     #[test]
-    fn what_javascript_has_besides() {
-        // {type: 2, nsp: "/", data: ["a", undefined, new Date(0), new ArrayBuffer(1)], id: undefined}
+    fn dates_undefined_and_array_buffers_are_read() {
+        // {type: 2, nsp: "/", data: ["a", undefined, new Date(0), new ArrayBuffer(1)], id:
+        // undefined}
         let message =
             b"\x84\xa4type\x02\xa3nsp\xa1/\xa4data\x94\xa1a\xd4\0\0\xd7\0\0\0\0\0\0\0\0\0\xc7\x01\0\x07\xa2id\xd4\0\0";
         let packet = decoded(message).expect("a packet").expect("all of it");
@@ -110,7 +115,23 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_packet() {
+    fn there_is_room_for_as_many_levels_as_a_payload_may_have() {
+        on_small_stack(|| {
+            for levels in [1, 2, 3, 127] {
+                let text = format!("2/,[\"a\",{}]", nested(levels, "1"));
+                let packet = MsgpackParser.decode(&encoded(&text, Vec::new())).expect("a packet").expect("all of it");
+                assert_eq!(packet.text, text);
+            }
+            // What the server emits is not bounded.
+            let text = format!("2/,[\"a\",{}]", nested(3_000, "1"));
+            let message = encoded(&text, Vec::new());
+            assert!(matches!(&message[..], [ParserMessage::Binary(bytes)] if bytes.len() > 3_000));
+            assert_eq!(MsgpackParser.decode(&message), Err(InvalidPacket));
+        });
+    }
+
+    #[test]
+    fn invalid_packets_are_rejected() {
         for bytes in [
             &b""[..],
             b"\x80",
@@ -159,7 +180,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_reading_panic(bytes in any::<Vec<u8>>()) {
+        fn reading_never_panics(bytes in any::<Vec<u8>>()) {
             let _ = decoded(&bytes);
             let _ = decoded(&[b"\x83\xa4type\x02\xa3nsp\xa1/\xa4data\x92\xa1a", &bytes[..]].concat());
         }

@@ -1,4 +1,4 @@
-//! From MessagePack to JSON.
+//! Translates MessagePack to JSON.
 
 use bytes::Bytes;
 use rmp::Marker;
@@ -8,12 +8,13 @@ use super::date::date;
 use crate::wire::parser::{InvalidPacket, ParserPacket};
 use crate::wire::socketio::placeholder;
 
-/// How deep values may be nested.
+/// The deepest nesting of values.
 const MAX_DEPTH: usize = 128;
-/// How many pieces of binary data a packet may have: each takes more room here than a message needs for an empty one.
+/// The most attachments of a packet. Each takes more memory here than an empty one takes in the
+/// message.
 const MAX_ATTACHMENTS: usize = 1_000;
 
-/// Reads MessagePack, and writes JSON.
+/// Reads one message.
 pub(super) struct Reader<'a> {
     whole: &'a Bytes,
     rest: &'a [u8],
@@ -27,7 +28,7 @@ impl<'a> Reader<'a> {
         Self { whole: message, rest: message, attachments: Vec::new() }
     }
 
-    /// Reads the map that a packet is, and that all of the message is.
+    /// Reads the message as one packet.
     pub(super) fn packet(&mut self) -> Read<ParserPacket> {
         let fields = match self.marker()? {
             Marker::FixMap(length) => usize::from(length),
@@ -65,7 +66,8 @@ impl<'a> Reader<'a> {
         if !namespace.starts_with('/') || namespace.contains(',') || !id.iter().all(u8::is_ascii_digit) {
             return Err(InvalidPacket);
         }
-        // What stands in the place of the JSON must not be taken for an id.
+        // The default encoding has no separator before the data, so `data` must not start with a
+        // digit.
         if !matches!(
             (&*kind, data.first()),
             (b"0", None | Some(b'{')) | (b"1", None) | (b"2" | b"3", Some(b'[')) | (b"4", Some(b'{' | b'"'))
@@ -86,7 +88,7 @@ impl<'a> Reader<'a> {
         let text = [kind.as_bytes(), attachments.as_bytes(), namespace.as_bytes(), b",", &id, &data].concat();
         let text = String::from_utf8(text).map_err(|_| InvalidPacket)?;
         let mut attachments = std::mem::take(&mut self.attachments);
-        // What waits for long must not keep a message in memory of which it is the smallest part.
+        // A small attachment must not keep the whole message in memory.
         if attachments.iter().map(Bytes::len).sum::<usize>() < self.whole.len() / 2 {
             attachments.iter_mut().for_each(|attachment| *attachment = Bytes::copy_from_slice(attachment));
         }
@@ -103,7 +105,7 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    /// A length of this many bytes.
+    /// Reads a length of `size` bytes.
     fn length(&mut self, size: usize) -> Read<usize> {
         Ok(self.take(size)?.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)))
     }
@@ -114,7 +116,7 @@ impl<'a> Reader<'a> {
         Ok(*bytes)
     }
 
-    /// Reads a value and appends it as JSON.
+    /// Reads a value, and appends it as JSON.
     fn value(&mut self, out: &mut Vec<u8>, depth: usize) -> Read<()> {
         if depth > MAX_DEPTH {
             return Err(InvalidPacket);
@@ -133,7 +135,7 @@ impl<'a> Reader<'a> {
             Marker::I16 => write_json(out, &i16::from_be_bytes(self.bytes()?)),
             Marker::I32 => write_json(out, &i32::from_be_bytes(self.bytes()?)),
             Marker::I64 => write_json(out, &i64::from_be_bytes(self.bytes()?)),
-            // What JSON has no number for is `null` there, as in JavaScript.
+            // NaN and infinities become `null`, as in JavaScript.
             Marker::F32 => write_json(out, &f32::from_be_bytes(self.bytes()?)),
             Marker::F64 => write_json(out, &f64::from_be_bytes(self.bytes()?)),
             Marker::FixStr(length) => self.string(out, usize::from(length))?,
@@ -208,7 +210,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Reads a map's key: a string, or what becomes one in JavaScript.
+    /// Reads a map key, and appends it as a string. Other types are converted, as in JavaScript.
     fn key(&mut self, out: &mut Vec<u8>) -> Read<()> {
         let start = out.len();
         let attachments = self.attachments.len();
@@ -221,8 +223,8 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Extensions of type 0 are what JavaScript's encoder has for `undefined`, dates and array buffers; others become a
-    /// list of type and bytes, as they do there.
+    /// The JavaScript encoder uses extension type 0 for `undefined`, dates and array buffers. It
+    /// decodes other extensions as an array of type and bytes.
     fn extension(&mut self, out: &mut Vec<u8>, length: usize, fixed: bool) -> Read<()> {
         let kind = i8::from_be_bytes(self.bytes()?);
         match (kind, fixed, length) {
@@ -244,10 +246,10 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// How the JavaScript encoder writes `undefined`.
+/// The encoding of `undefined` by the JavaScript encoder.
 const UNDEFINED: &[u8] = &[0xd4, 0, 0];
 
 fn write_json(out: &mut Vec<u8>, value: &(impl serde::Serialize + ?Sized)) {
-    // Strings, numbers and words always serialize.
+    // Strings, numbers, booleans and `null` always serialize.
     let _ = serde_json::to_writer(out, value);
 }

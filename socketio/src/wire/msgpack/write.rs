@@ -1,13 +1,14 @@
-//! From JSON to MessagePack.
+//! Translates JSON to MessagePack.
 
 use bytes::Bytes;
 use rmp::encode as write;
+use smallvec::SmallVec;
 use std::borrow::Cow;
 
 use crate::wire::scan::Scanner;
 use crate::wire::socketio::PLACEHOLDER;
 
-/// Writes JSON as MessagePack. Writing into memory never fails.
+/// Writes MessagePack. Writing into memory never fails.
 pub(super) struct Writer<'a> {
     pub(super) out: Vec<u8>,
     pub(super) attachments: &'a [Bytes],
@@ -26,30 +27,40 @@ impl Writer<'_> {
         let _ = write::write_uint(&mut self.out, number);
     }
 
-    /// Writes the value that comes next.
+    /// Writes the value that comes next. No level recurses: what the server emits may be nested as deeply as it likes.
     pub(super) fn json(&mut self, scanner: &mut Scanner<'_>) {
-        if let Some(attachment) = self.attachment(scanner) {
-            let _ = write::write_bin(&mut self.out, &attachment);
-        } else if scanner.take(b'[') {
-            let _ = write::write_array_len(&mut self.out, elements(scanner.clone(), b']') as u32);
-            while !scanner.take(b']') {
-                self.json(scanner);
-                scanner.take(b',');
+        // The brackets that end the arrays and objects that are open.
+        let mut open = SmallVec::<[u8; 16]>::new();
+        loop {
+            // A value is due here.
+            if let Some(attachment) = self.attachment(scanner) {
+                let _ = write::write_bin(&mut self.out, &attachment);
+            } else if scanner.take(b'[') {
+                let _ = write::write_array_len(&mut self.out, elements(scanner.clone(), b']') as u32);
+                open.push(b']');
+            } else if scanner.take(b'{') {
+                self.map(elements(scanner.clone(), b'}'));
+                open.push(b'}');
+            } else {
+                self.leaf(scanner.value().unwrap_or("null"));
             }
-        } else if scanner.take(b'{') {
-            self.map(elements(scanner.clone(), b'}'));
-            while !scanner.take(b'}') {
+            // One has ended, or an array or object has begun.
+            let end = loop {
+                let Some(end) = open.last() else { return };
+                scanner.take(b',');
+                if !scanner.take(*end) {
+                    break *end;
+                }
+                open.pop();
+            };
+            if end == b'}' {
                 self.leaf(scanner.string().unwrap_or_default());
                 scanner.take(b':');
-                self.json(scanner);
-                scanner.take(b',');
             }
-        } else {
-            self.leaf(scanner.value().unwrap_or("null"));
         }
     }
 
-    /// The attachment that a placeholder stands for which comes next.
+    /// Reads the next value if it is a placeholder, and returns its attachment.
     fn attachment(&self, scanner: &mut Scanner<'_>) -> Option<Bytes> {
         if self.attachments.is_empty() || !scanner.rest().starts_with(PLACEHOLDER) {
             return None;
@@ -61,7 +72,7 @@ impl Writer<'_> {
         Some(attachment)
     }
 
-    /// Writes a string, a number or a word.
+    /// Writes a string, a number, a boolean or `null`.
     fn leaf(&mut self, json: &str) {
         if json.starts_with('"') {
             match serde_json::from_str::<Cow<'_, str>>(json) {
@@ -88,7 +99,7 @@ impl Writer<'_> {
     }
 }
 
-/// How many elements follow before the bracket that ends them.
+/// Counts the elements up to the closing bracket.
 fn elements(mut scanner: Scanner<'_>, end: u8) -> usize {
     let mut count = 0;
     while !scanner.take(end) {

@@ -23,12 +23,20 @@ use bytes::Bytes;
 use std::borrow::Cow;
 
 use super::scan::Scanner;
-use crate::event::handler::is_reserved;
 use placeholder::Allowance;
 pub(crate) use placeholder::PLACEHOLDER;
 pub(crate) use write::{
     ConnectError, write_ack, write_connect, write_connect_error, write_disconnect, write_error, write_event,
 };
+
+/// The names that no client may send.
+const RESERVED: [&str; 6] =
+    ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
+
+/// Whether clients are forbidden to send an event of this name.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
+}
 
 /// What kind of packet it is, attachments or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +63,7 @@ pub(crate) struct SocketIoPacket<'a> {
     pub(crate) name: Cow<'a, str>,
     /// The arguments of an event or an answer as they stand in the list, comma separated.
     pub(crate) args: &'a str,
-    /// How deeply they are nested, the list of them being the first level.
+    /// How deeply they are nested, the list of them being the first level. What a client connects with counts as one argument.
     pub(crate) depth: usize,
 }
 
@@ -106,9 +114,13 @@ impl<'a> SocketIoPacket<'a> {
     fn read_json(&mut self) -> Option<()> {
         let mut scanner = Scanner::new(self.json);
         let is_valid = match self.kind {
-            Kind::Connect => self.json.is_empty() || is_json(self.json, '{'),
+            Kind::Connect if self.json.is_empty() => true,
+            Kind::Connect => {
+                self.depth = depth(self.json, '{')?.saturating_add(1);
+                true
+            }
             Kind::Disconnect => self.json.is_empty(),
-            Kind::ConnectError => is_json(self.json, '{') || is_json(self.json, '"'),
+            Kind::ConnectError => depth(self.json, '{').or_else(|| depth(self.json, '"')).is_some(),
             // The reference does not mind that there is nothing.
             Kind::Ack | Kind::Event if self.json.is_empty() => true,
             Kind::Ack => scanner.take(b'[') && (scanner.take(b']') && scanner.is_at_end() || self.read_args(scanner)),
@@ -133,7 +145,7 @@ impl<'a> SocketIoPacket<'a> {
             if scanner.value().is_none() {
                 return false;
             }
-            self.depth = self.depth.max(scanner.depth() + 1);
+            self.depth = self.depth.max(scanner.depth().saturating_add(1));
             if !scanner.take(b',') {
                 break;
             }
@@ -156,9 +168,11 @@ impl<'a> SocketIoPacket<'a> {
     }
 }
 
-fn is_json(text: &str, first: char) -> bool {
+/// How deeply JSON is nested that begins like this; `None` if it is none.
+fn depth(text: &str, first: char) -> Option<usize> {
     let mut scanner = Scanner::new(text);
-    text.starts_with(first) && scanner.value().is_some() && scanner.is_at_end()
+    let is_json = text.starts_with(first) && scanner.value().is_some() && scanner.is_at_end();
+    is_json.then_some(scanner.depth())
 }
 
 /// The name of an event. The reference takes numbers for names, too; no client can use a reserved one.
@@ -205,7 +219,10 @@ impl<T> Partial<T> {
 mod tests {
     use super::*;
     use crate::Binary;
+    use crate::session::limits::MAX_DEPTH;
+    use crate::small_stack::{nested, on_small_stack};
     use crate::wire::payload::Payload;
+    use crate::wire::scan::UNBOUNDED;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
@@ -300,6 +317,28 @@ mod tests {
         }
         let lookalike = r#"51-["a",{"_placeholder":false,"num":7},{"_placeholder":"true"}]"#;
         assert_eq!(rewritten(lookalike).as_deref(), Ok(lookalike));
+    }
+
+    #[test]
+    fn placeholders_are_found_as_deep_as_there_may_be() {
+        on_small_stack(|| {
+            let text = format!("51-[\"a\",{}]", nested(MAX_DEPTH - 1, "[]"));
+            let packet = read(&text, 10).expect("a packet");
+            assert_eq!(packet.depth, MAX_DEPTH + 1);
+            assert_eq!(packet.with_placeholders(&text, &[Bytes::new()], 100), Ok(text.clone()));
+        });
+    }
+
+    #[test]
+    fn what_a_client_connects_with_counts_as_one_argument() {
+        for (text, depth) in [
+            ("0", 1),
+            ("0{}", 2),
+            (r#"0/x,{"a":[]}"#, 3),
+            (r#"0{"a":{"\u0024serde_json::private::RawValue":"1"}}"#, UNBOUNDED),
+        ] {
+            assert_eq!(read(text, 10).map(|packet| packet.depth), Ok(depth), "{text}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Engine.IO sessions: what requests that belong together are told by.
+//! Engine.IO sessions, looked up by their `sid`: what the tasks of a client's requests share with that of its connection.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,33 +9,64 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::Notify;
 
+use super::SocketHandle;
 use super::peer::Peer;
 
 /// How long a WebSocket may take from its answer to the connection that it is for.
 const MAX_PENDING_UPGRADE: Duration = Duration::from_millis(100);
 
-/// The sessions of one Engine.IO endpoint, by their ids.
-#[derive(Debug, Default)]
-pub(crate) struct Sessions(Mutex<HashMap<Arc<str>, Arc<Peer>>>);
+/// How an Engine.IO session travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Transport {
+    /// HTTP long-polling.
+    Polling,
+    /// A WebSocket.
+    WebSocket,
+}
 
-impl Sessions {
-    pub(crate) fn find(&self, sid: &str) -> Option<Arc<Peer>> {
+impl Transport {
+    /// Its name in Engine.IO.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Polling => "polling",
+            Self::WebSocket => "websocket",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        [Self::Polling, Self::WebSocket].into_iter().find(|transport| transport.as_str() == name)
+    }
+}
+
+/// The sessions of one Engine.IO endpoint, by their ids.
+#[derive(Debug)]
+pub(crate) struct EngineSessions<S: SocketHandle>(Mutex<HashMap<Arc<str>, Arc<Peer<S>>>>);
+
+impl<S: SocketHandle> Default for EngineSessions<S> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<S: SocketHandle> EngineSessions<S> {
+    pub(crate) fn find(&self, sid: &str) -> Option<Arc<Peer<S>>> {
         self.0.lock().get(sid).cloned()
     }
 
-    pub(crate) fn add(&self, peer: &Arc<Peer>) {
+    pub(crate) fn add(&self, peer: &Arc<Peer<S>>) {
         if let Some(session) = &peer.session {
             self.0.lock().insert(Arc::clone(&session.sid), Arc::clone(peer));
         }
     }
 }
 
-/// What the tasks of a session's requests and that of its connection share.
+/// One session.
 #[derive(Debug)]
-pub(crate) struct Session {
+pub(crate) struct EngineSession<S: SocketHandle> {
     sid: Arc<str>,
-    sessions: Weak<Sessions>,
-    /// Whether it travels by long-polling, still.
+    sessions: Weak<EngineSessions<S>>,
+    /// Whether it still travels by long-polling.
     polls: AtomicBool,
     /// Whether a POST is under way.
     posting: AtomicBool,
@@ -49,22 +80,22 @@ pub(crate) struct Session {
 }
 
 /// A WebSocket that is being opened for a session.
-pub(crate) struct PendingUpgrade(Arc<Peer>);
+pub(crate) struct PendingUpgrade<S: SocketHandle>(Arc<Peer<S>>);
 
-impl PendingUpgrade {
-    pub(crate) fn of(peer: Arc<Peer>) -> Self {
+impl<S: SocketHandle> PendingUpgrade<S> {
+    pub(crate) fn of(peer: Arc<Peer<S>>) -> Self {
         if let Some(session) = &peer.session {
             session.arriving.fetch_add(1, Ordering::AcqRel);
         }
         Self(peer)
     }
 
-    pub(crate) fn peer(&self) -> &Peer {
+    pub(crate) fn peer(&self) -> &Peer<S> {
         &self.0
     }
 }
 
-impl Drop for PendingUpgrade {
+impl<S: SocketHandle> Drop for PendingUpgrade<S> {
     fn drop(&mut self) {
         if let Some(session) = &self.0.session
             && session.arriving.fetch_sub(1, Ordering::AcqRel) == 1
@@ -74,8 +105,8 @@ impl Drop for PendingUpgrade {
     }
 }
 
-impl Session {
-    pub(crate) fn new(sessions: &Arc<Sessions>, polls: bool) -> Self {
+impl<S: SocketHandle> EngineSession<S> {
+    pub(crate) fn new(sessions: &Arc<EngineSessions<S>>, polls: bool) -> Self {
         Self {
             sid: random_id().into(),
             sessions: Arc::downgrade(sessions),
@@ -88,8 +119,8 @@ impl Session {
         }
     }
 
-    /// Waits until no WebSocket is being opened for the session any more, but not for long: what the client has sent by one
-    /// that it sees open counts before what it sends by another way.
+    /// Waits until no WebSocket is being opened for the session any more, but not for long: what the client has sent by a
+    /// WebSocket that it sees open comes before what it sends by another way.
     pub(crate) async fn settled(&self) {
         let mut arrived = std::pin::pin!(self.arrived.notified());
         arrived.as_mut().enable();
@@ -143,10 +174,12 @@ impl Session {
 }
 
 /// An id that nobody can guess: 20 characters of base64url, made of 15 random bytes, as the reference server has them.
+///
+/// # Panics
+///
+/// The system has no random bytes to give.
 pub(crate) fn random_id() -> String {
-    let (first, second) = (uuid::Uuid::new_v4(), uuid::Uuid::new_v4());
-    // Where a UUID says its version there is nothing random: those bytes are left out.
-    let (first, second) = (first.as_bytes(), second.as_bytes());
-    let bytes: [u8; 15] = std::array::from_fn(|at| if at < 6 { first[at] } else { second[(at + 4) % 16] });
+    let mut bytes = [0; 15];
+    getrandom::fill(&mut bytes).expect("the system gives random bytes");
     URL_SAFE_NO_PAD.encode(bytes)
 }

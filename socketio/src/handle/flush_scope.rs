@@ -1,15 +1,19 @@
 //! What one connection's task has for other clients goes out when its scope ends: once for each of them, however many messages
 //! it had, and without waking their tasks where the kernel takes it at once.
 //!
-//! A scope is one poll of a connection's task. Who sends outside of one, on a task of the application's, wakes the
-//! receiver's.
+//! A scope is one poll of a connection's task. What is sent outside of one, by a task of the application, wakes the receiver's
+//! task. The scope is in a thread-local because handlers emit from any depth of their own code: no parameter reaches them.
 
 use std::cell::RefCell;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::peer::Peer;
+/// A client that something may wait for.
+pub(super) trait Flush: Send + Sync {
+    /// Writes what waits for it.
+    fn flush(&self);
+}
 
 /// How many clients one task writes to before it lets others run.
 const GROUP: usize = 64;
@@ -31,7 +35,7 @@ struct Current {
     is_open: bool,
     number: u64,
     /// Those that something waits for until it ends.
-    peers: Vec<Arc<Peer>>,
+    peers: Vec<Arc<dyn Flush>>,
 }
 
 impl Current {
@@ -46,10 +50,10 @@ impl Current {
 }
 
 /// The scope of a connection, for as long as it lives.
-pub(super) struct FlushScope;
+pub(crate) struct FlushScope;
 
 impl FlushScope {
-    pub(super) fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         CURRENT.with_borrow_mut(Current::begin);
         Self
     }
@@ -75,7 +79,7 @@ impl Drop for FlushScope {
 }
 
 /// Clients that are written to when it is dropped: also where a runtime that shuts down does not run its task any more.
-struct Group(Vec<Arc<Peer>>);
+struct Group(Vec<Arc<dyn Flush>>);
 
 impl Drop for Group {
     fn drop(&mut self) {
@@ -83,8 +87,8 @@ impl Drop for Group {
     }
 }
 
-fn flush(peers: &[Arc<Peer>]) {
-    peers.iter().for_each(|peer| peer.handle.flush());
+fn flush(peers: &[Arc<dyn Flush>]) {
+    peers.iter().for_each(|peer| peer.flush());
 }
 
 /// The scope on this thread, if there is one.
@@ -93,6 +97,7 @@ pub(super) fn current() -> Option<Number> {
 }
 
 /// Has a client's handle flushed when this scope ends.
-pub(super) fn flush_later(peer: &Arc<Peer>) {
-    CURRENT.with_borrow_mut(|scope| scope.peers.push(Arc::clone(peer)));
+pub(super) fn flush_later<F: Flush + 'static>(peer: &Arc<F>) {
+    let peer: Arc<dyn Flush> = Arc::clone(peer) as _;
+    CURRENT.with_borrow_mut(|scope| scope.peers.push(peer));
 }

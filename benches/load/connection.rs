@@ -1,26 +1,26 @@
-//! A TCP connection that neither blocks nor, once it is warm, allocates: what has arrived is read into one buffer that all
-//! share, and only an incomplete rest of it is kept.
+//! A non-blocking TCP connection that does not allocate once it is warm. All connections read into
+//! one shared buffer. Only an incomplete rest is stored per connection.
 
 use mio::net::TcpStream;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 
-/// Long enough for several messages of the longest kind.
+/// The size of the shared read buffer: several of the longest messages.
 pub const BUFFER: usize = 4 << 20;
 
-pub struct Link {
+pub struct Connection {
     pub stream: TcpStream,
     unsent: Vec<u8>,
     rest: Vec<u8>,
     connected: bool,
 }
 
-impl Link {
+impl Connection {
     pub fn connect(address: SocketAddr) -> io::Result<Self> {
         Ok(Self { stream: TcpStream::connect(address)?, unsent: Vec::new(), rest: Vec::new(), connected: false })
     }
 
-    /// Writes now what goes, and the rest when there is room.
+    /// Writes what the kernel accepts now, and queues the rest.
     pub fn send(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         if self.connected && self.unsent.is_empty() {
             while !bytes.is_empty() {
@@ -50,33 +50,34 @@ impl Link {
         self.send(&unsent)
     }
 
-    /// Reads once, behind what was kept.
-    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<Arrived> {
+    /// Reads once. The stored rest is put before the new bytes.
+    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<ReadOutcome> {
         let kept = self.rest.len();
         let length = match self.stream.read(&mut buffer[kept..]) {
-            Ok(0) => return Ok(Arrived::End),
+            Ok(0) => return Ok(ReadOutcome::End),
             Ok(length) => length,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Arrived::Nothing),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(ReadOutcome::Nothing),
             Err(error) => return Err(error),
         };
         buffer[..kept].copy_from_slice(&self.rest);
         self.rest.clear();
-        Ok(Arrived::Bytes { end: kept + length, more: length == buffer.len() - kept })
+        Ok(ReadOutcome::Bytes { end: kept + length, more: length == buffer.len() - kept })
     }
 
-    /// Keeps what is incomplete, until more has arrived.
+    /// Stores an incomplete rest until more bytes arrive.
     pub fn keep(&mut self, rest: &[u8]) {
         self.rest.extend_from_slice(rest);
     }
 }
 
-pub enum Arrived {
-    /// So many bytes lie in the buffer. Readiness is told once: whoever reads less than there was room for has all of it.
+pub enum ReadOutcome {
+    /// The buffer holds `end` bytes. `more`: it was filled, so there may be more to read. Readiness
+    /// is edge-triggered.
     Bytes {
         end: usize,
         more: bool,
     },
     Nothing,
-    /// The stream has ended.
+    /// The peer has closed the stream.
     End,
 }

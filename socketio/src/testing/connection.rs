@@ -1,4 +1,4 @@
-//! A client's end of a connection: a task that reads, answers heartbeats, and writes what it is given.
+//! The client's end of a connection: a task that reads, answers heartbeats, and writes.
 
 use futures_util::future::{Either, select};
 use futures_util::stream::{SplitSink, SplitStream};
@@ -17,71 +17,75 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::error::Ended;
 use super::inbox::Inbox;
-use super::wire::{Heard, Reader, messages, pong};
+use super::wire::{Incoming, Reader, messages, pong};
 use crate::wire::encoding::Encoding;
 use crate::wire::frame::EncodedFrame;
 
 type Stream = WebSocketStream<DuplexStream>;
 
-/// A connection as a client's handles have it. When the last of them has gone, so has the stream, without a word to the server.
+/// A handle to the connection, shared by its clients. When the last handle is dropped, so is the
+/// stream, without a close frame.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct Connection {
     commands: UnboundedSender<Command>,
     pub(super) encoding: Encoding,
-    /// How long the server may take to let the client into a namespace.
-    pub(super) permit: Duration,
+    /// How long the server may take to accept the client in a namespace.
+    pub(super) accept_timeout: Duration,
     inboxes: Arc<Mutex<Inboxes>>,
 }
 
-/// Where what is heard goes.
+/// The inboxes that incoming messages are delivered to.
 #[derive(Debug, Default)]
 struct Inboxes {
-    /// Of the namespaces in which the client is, or wants to be.
+    /// For each namespace that the client has joined or is joining.
     by_namespace: HashMap<Box<str>, Arc<Inbox>>,
-    over: Option<Ended>,
+    ended: Option<Ended>,
 }
 
 #[derive(Debug)]
 enum Command {
     Write(Vec<Message>),
     Close(Option<CloseFrame>),
-    /// Neither reads nor writes any more.
+    /// Stop reading and writing.
     Freeze,
 }
 
-impl Line {
-    pub(super) fn new(stream: Stream, encoding: Encoding, permit: Duration) -> Self {
+impl Connection {
+    pub(super) fn new(stream: Stream, encoding: Encoding, accept_timeout: Duration) -> Self {
         let (commands, receiver) = mpsc::unbounded_channel();
         let inboxes = Arc::<Mutex<Inboxes>>::default();
-        let hearing =
-            Hearing { reader: Reader::new(&encoding), inboxes: Arc::clone(&inboxes), commands: commands.downgrade() };
-        tokio::spawn(hearing.run(stream, receiver));
-        Self { commands, encoding, permit, inboxes }
+        let task = ConnectionTask {
+            reader: Reader::new(&encoding),
+            inboxes: Arc::clone(&inboxes),
+            commands: commands.downgrade(),
+        };
+        tokio::spawn(task.run(stream, receiver));
+        Self { commands, encoding, accept_timeout, inboxes }
     }
 
-    /// Where what comes from a namespace is filed from now on; `None` if there is such a place already.
-    pub(super) fn enter(&self, namespace: &str) -> Option<Arc<Inbox>> {
+    /// Creates the inbox for a namespace. `None` if there is one already.
+    pub(super) fn join(&self, namespace: &str) -> Option<Arc<Inbox>> {
         let mut inboxes = self.inboxes.lock();
         if inboxes.by_namespace.contains_key(namespace) {
             return None;
         }
         let inbox = Arc::<Inbox>::default();
-        match &inboxes.over {
+        match &inboxes.ended {
             Some(ended) => inbox.end(ended),
             None => drop(inboxes.by_namespace.insert(namespace.into(), Arc::clone(&inbox))),
         }
         Some(inbox)
     }
 
-    /// The client is not in a namespace, whatever it has wanted. `true`: nor in any other.
-    pub(super) fn forget(&self, namespace: &str) -> bool {
+    /// Removes the inbox of a namespace. Returns `true` if no inbox is left.
+    pub(super) fn remove(&self, namespace: &str) -> bool {
         let mut inboxes = self.inboxes.lock();
         inboxes.by_namespace.remove(namespace);
         inboxes.by_namespace.is_empty()
     }
 
     pub(super) fn write(&self, messages: Vec<Message>) {
-        // A connection that is over takes nothing: whoever writes has been told.
+        // A send on an ended connection fails. The writer learns that from its inbox.
         let _ = self.commands.send(Command::Write(messages));
     }
 
@@ -97,39 +101,39 @@ impl Line {
         let _ = self.commands.send(Command::Freeze);
     }
 
-    /// The client leaves a namespace, and with the last one the connection, which is then `true`.
+    /// Leaves a namespace. Closes the connection and returns `true` if it was the last one.
     pub(super) fn leave(&self, namespace: &str) -> bool {
         let is_there = self.inboxes.lock().by_namespace.contains_key(namespace);
         if let Some(frame) = self.encoding.disconnect(namespace).filter(|_| is_there) {
             self.write_frame(&frame);
         }
-        let is_last = self.forget(namespace);
+        let is_last = self.remove(namespace);
         if is_last {
             self.close(None);
         }
         is_last
     }
 
-    /// Waits until the stream has ended, from either side.
+    /// Waits until the stream has ended, on either side.
     pub(super) async fn ended(&self) {
         self.commands.closed().await;
     }
 }
 
-/// The reading side of the task.
-struct Hearing {
+/// The task that owns the stream. It reads, and delivers to the inboxes.
+struct ConnectionTask {
     reader: Reader,
     inboxes: Arc<Mutex<Inboxes>>,
     commands: WeakUnboundedSender<Command>,
 }
 
-/// Why the writing side has stopped.
+/// Why the writer has stopped.
 enum Stopped {
-    Abandoned,
+    HandlesDropped,
     Frozen,
 }
 
-impl Hearing {
+impl ConnectionTask {
     async fn run(mut self, stream: Stream, mut commands: UnboundedReceiver<Command>) {
         let (mut outgoing, mut incoming) = stream.split();
         let inboxes = Arc::clone(&self.inboxes);
@@ -137,7 +141,7 @@ impl Hearing {
             Either::Left((ended, _)) => {
                 let mut inboxes = inboxes.lock();
                 inboxes.by_namespace.drain().for_each(|(_, inbox)| inbox.end(&ended));
-                inboxes.over = Some(ended);
+                inboxes.ended = Some(ended);
                 return;
             }
             Either::Right((stopped, _)) => stopped,
@@ -156,12 +160,12 @@ impl Hearing {
                     ended.message = frame.map(|frame| frame.reason.to_string()).unwrap_or_default();
                 }
                 Ok(message) => {
-                    let heard = self.reader.read(message);
-                    if !self.file(heard) {
+                    let message = self.reader.read(message);
+                    if !self.deliver(message) {
                         return Ended::new("parse error");
                     }
                 }
-                // What comes after the close frame is no news.
+                // An error after the close frame is expected.
                 Err(_) if ended.code.is_some() => break,
                 Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => break,
                 Err(Error::Io(error)) => return Ended { message: error.to_string(), ..Ended::new("transport error") },
@@ -171,31 +175,35 @@ impl Hearing {
         ended
     }
 
-    /// Puts what was heard where it belongs. `false`: it is none of the protocol's.
-    fn file(&self, heard: Heard) -> bool {
-        match heard {
-            Heard::Ping => self.send(Command::Write(vec![pong()])),
-            Heard::Connected { namespace, sid } => self.with_inbox(&namespace, |inbox| inbox.open(Ok(sid))),
-            Heard::Refused { namespace, json } => self.with_inbox(&namespace, |inbox| inbox.open(Err(json))),
-            Heard::Disconnected { namespace } => self.sent_away(&namespace),
-            Heard::Item { namespace, item } => self.with_inbox(&namespace, |inbox| inbox.hear(item)),
-            Heard::Answer { namespace, id, answer } => self.with_inbox(&namespace, |inbox| inbox.answer(id, answer)),
-            Heard::Nothing => {}
-            Heard::Unreadable => return false,
+    /// Delivers an incoming message to its inbox. `false`: it violates the protocol.
+    fn deliver(&self, message: Incoming) -> bool {
+        match message {
+            Incoming::Ping => self.send(Command::Write(vec![pong()])),
+            Incoming::Connected { namespace, sid } => {
+                self.with_inbox(&namespace, |inbox| inbox.set_connect_reply(Ok(sid)));
+            }
+            Incoming::Refused { namespace, json } => {
+                self.with_inbox(&namespace, |inbox| inbox.set_connect_reply(Err(json)));
+            }
+            Incoming::Disconnected { namespace } => self.disconnected_by_server(&namespace),
+            Incoming::Item { namespace, item } => self.with_inbox(&namespace, |inbox| inbox.push(item)),
+            Incoming::Answer { namespace, id, answer } => self.with_inbox(&namespace, |inbox| inbox.answer(id, answer)),
+            Incoming::Nothing => {}
+            Incoming::Unreadable => return false,
         }
         true
     }
 
-    fn with_inbox(&self, namespace: &str, tell: impl FnOnce(&Inbox)) {
+    fn with_inbox(&self, namespace: &str, deliver: impl FnOnce(&Inbox)) {
         let inbox = self.inboxes.lock().by_namespace.get(namespace).cloned();
         if let Some(inbox) = inbox {
-            tell(&inbox);
+            deliver(&inbox);
         }
     }
 
-    /// The server has disconnected the client from a namespace. As the real client does, it closes a connection that is of no
-    /// use any more.
-    fn sent_away(&self, namespace: &str) {
+    /// Handles a DISCONNECT from the server. Like `socket.io-client`, it closes the connection when
+    /// no namespace is left.
+    fn disconnected_by_server(&self, namespace: &str) {
         let mut inboxes = self.inboxes.lock();
         let inbox = inboxes.by_namespace.remove(namespace);
         let is_empty = inboxes.by_namespace.is_empty();
@@ -217,7 +225,7 @@ impl Hearing {
 
 async fn write(outgoing: &mut SplitSink<Stream, Message>, commands: &mut UnboundedReceiver<Command>) -> Stopped {
     while let Some(command) = commands.recv().await {
-        // Where the stream has ended, the reading side tells of it.
+        // If the stream has ended, the reader reports it.
         let _ = match command {
             Command::Write(messages) => {
                 for message in messages {
@@ -229,5 +237,5 @@ async fn write(outgoing: &mut SplitSink<Stream, Message>, commands: &mut Unbound
             Command::Freeze => return Stopped::Frozen,
         };
     }
-    Stopped::Abandoned
+    Stopped::HandlesDropped
 }

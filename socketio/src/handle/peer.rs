@@ -1,34 +1,36 @@
-//! [`Peer`]: what all sockets of one connection share.
+//! [`Peer`]: what all sockets of one client share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::engine_session::EngineSession;
 use super::flush_scope;
-use super::handle::{ConnectionHandle, Due, Rejected};
-use super::session::Session;
-use crate::hub::socket::handshake::Request;
+use super::frames::{Due, Rejected};
+use super::request::Request;
+use super::{ConnectionHandle, SocketHandle};
 use crate::wire::encoding::Encoding;
 use crate::wire::frame::EncodedFrame;
 
-/// One client, as its sockets see it.
+/// One client, as its sockets see it: how to reach its connection's task, and what does not change while that lives.
 #[derive(Debug)]
-pub(crate) struct Peer {
-    pub(crate) handle: ConnectionHandle,
+pub(crate) struct Peer<S: SocketHandle> {
+    pub(crate) handle: ConnectionHandle<S>,
+    /// The request that the connection began with.
     pub(crate) request: Request,
     /// How its messages are written.
     pub(crate) encoding: Encoding,
-    /// What it is to Engine.IO. A plain WebSocket client is nothing to it.
-    pub(crate) session: Option<Box<Session>>,
-    /// How many answers from the client are being waited for: then its messages are read even when many wait.
+    /// The Engine.IO session. `None` for plain WebSockets.
+    pub(crate) session: Option<Box<EngineSession<S>>>,
+    /// How many answers of the client are being waited for. Its messages are read then even when many wait.
     pub(crate) awaited: AtomicUsize,
 }
 
-impl Peer {
+impl<S: SocketHandle> Peer<S> {
     pub(crate) fn new(
-        handle: ConnectionHandle,
+        handle: ConnectionHandle<S>,
         request: Request,
         encoding: Encoding,
-        session: Option<Session>,
+        session: Option<EngineSession<S>>,
     ) -> Self {
         let session = session.map(Box::new);
         Self { handle, request, encoding, session, awaited: AtomicUsize::new(0) }
@@ -47,5 +49,11 @@ impl Peer {
 
     pub(crate) fn is_awaited(&self) -> bool {
         self.awaited.load(Ordering::Relaxed) > 0
+    }
+}
+
+impl<S: SocketHandle> flush_scope::Flush for Peer<S> {
+    fn flush(&self) {
+        self.handle.flush();
     }
 }

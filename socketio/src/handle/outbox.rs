@@ -7,14 +7,8 @@ use bytes::Bytes;
 use std::io::IoSlice;
 use std::ops::Add;
 
+use crate::session::limits::Bounds;
 use crate::wire::frame::EncodedFrame;
-
-/// How many frames and bytes may wait.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
-    pub(crate) messages: usize,
-    pub(crate) bytes: usize,
-}
 
 /// Why a frame was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

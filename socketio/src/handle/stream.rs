@@ -28,7 +28,7 @@ pub(crate) struct Writer(Option<OwnedWriteHalf>);
 
 impl Writer {
     /// Writes what the kernel takes at once.
-    pub(super) fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub(crate) fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         self.0.as_ref().map_or(Ok(0), |half| write(half.as_ref(), slices))
     }
 }
@@ -49,7 +49,7 @@ impl Stream {
     }
 
     /// What others may write with. `None`: nobody may.
-    pub(super) fn take_writer(&mut self) -> Option<Writer> {
+    pub(crate) fn take_writer(&mut self) -> Option<Writer> {
         if let Self::Tcp(_, writer) = self { writer.take() } else { None }
     }
 

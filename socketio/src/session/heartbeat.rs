@@ -2,10 +2,9 @@
 //!
 //! Hearing something costs a flag, not a look at the clock: times are only computed when a deadline has come.
 
-use std::time::Duration;
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::after;
+use super::time::after;
 
 /// A ping that is sent later than this was late for other reasons than the clock's.
 const LATE: Duration = Duration::from_millis(50);

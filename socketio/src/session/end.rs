@@ -1,9 +1,9 @@
 //! [`End`]: how a connection is to end when this side wants it.
 
-use tokio::time::Instant;
+use std::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::event::disconnect::{Disconnect, DisconnectReason};
+use super::disconnect::{Disconnect, DisconnectReason};
 
 /// How a connection is to end. What waits to be handled is dropped.
 #[derive(Clone, Debug)]

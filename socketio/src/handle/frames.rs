@@ -3,12 +3,10 @@
 use parking_lot::MutexGuard;
 use std::sync::atomic::Ordering;
 
-use super::{Command, ConnectionHandle, State, wake};
-use crate::connection::end::End;
-use crate::connection::flush_scope;
-use crate::connection::outbox::{Batch, Load, Outbox};
-use crate::connection::stream::Writer;
-use crate::hub::config::OverflowPolicy;
+use super::outbox::{Batch, Load, Outbox};
+use super::stream::Writer;
+use super::{Command, ConnectionHandle, OverflowPolicy, SocketHandle, State, Taking, flush_scope, wake};
+use crate::session::end::End;
 use crate::wire::frame::EncodedFrame;
 
 /// Why a frame was not taken.
@@ -23,7 +21,7 @@ pub(crate) enum Rejected {
 
 /// What a frame that has been queued still needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::connection) enum Due {
+pub(crate) enum Due {
     /// Nothing: the task sees to it, or this scope does already.
     Nothing,
     /// To be flushed when the scope ends.
@@ -34,21 +32,21 @@ pub(in crate::connection) enum Due {
     Wake,
 }
 
-impl ConnectionHandle {
+impl<S: SocketHandle> ConnectionHandle<S> {
     /// Lets others write to the client while its task sleeps.
     pub(crate) fn write_with(&self, writer: Option<Writer>) {
         self.state.lock().writer = writer;
     }
 
     /// Queues a frame, in a scope or outside of one. A volatile one is dropped without an error while the client takes nothing.
-    pub(in crate::connection) fn queue(
+    pub(crate) fn queue(
         &self,
         frame: &EncodedFrame,
         volatile: bool,
         scope: Option<flush_scope::Number>,
     ) -> Result<Due, Rejected> {
         let mut state = self.state.lock();
-        if state.shut {
+        if state.taking > Taking::Everything {
             return Err(Rejected::Closed);
         }
         if volatile && state.blocked {
@@ -113,7 +111,7 @@ impl ConnectionHandle {
         wake(waker);
     }
 
-    fn overflow(&self, mut state: MutexGuard<'_, State>) -> Rejected {
+    fn overflow(&self, mut state: MutexGuard<'_, State<S>>) -> Rejected {
         let first = !std::mem::replace(&mut state.overflowing, true);
         if self.policy == OverflowPolicy::Disconnect {
             self.end_for_overflow(state);
@@ -121,8 +119,8 @@ impl ConnectionHandle {
         Rejected::Overflow { first }
     }
 
-    fn end_for_overflow(&self, mut state: MutexGuard<'_, State>) {
-        state.shut = true;
+    fn end_for_overflow(&self, mut state: MutexGuard<'_, State<S>>) {
+        state.take_only(Taking::LastWords);
         self.ending.store(true, Ordering::Release);
         state.commands.push(Command::End(End::overflow()));
         self.posted.store(true, Ordering::Release);
@@ -134,7 +132,7 @@ impl ConnectionHandle {
     /// Puts a frame aside, for a socket that is not accepted yet.
     pub(crate) fn hold(&self, held: &mut Outbox, frame: &EncodedFrame) -> Result<(), Rejected> {
         let state = self.state.lock();
-        if state.shut {
+        if state.taking > Taking::Everything {
             return Err(Rejected::Closed);
         }
         held.push(frame, self.bounds, Load::default()).map_err(|_| self.overflow(state))
@@ -145,11 +143,13 @@ impl ConnectionHandle {
     /// connection ended, whatever becomes of other messages.
     pub(crate) fn send_always(&self, frame: Option<&EncodedFrame>, held: Outbox) {
         let mut state = self.state.lock();
-        if state.discarded {
+        if state.taking >= Taking::Commands {
             return;
         }
         let waits = state.outbox.load() + state.in_flight;
-        if !state.shut && (waits.messages / 2 > self.bounds.messages || waits.bytes / 2 > self.bounds.bytes) {
+        if state.taking == Taking::Everything
+            && (waits.messages / 2 > self.bounds.messages || waits.bytes / 2 > self.bounds.bytes)
+        {
             return self.end_for_overflow(state);
         }
         if let Some(frame) = frame {
@@ -195,14 +195,22 @@ impl ConnectionHandle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connection::outbox::Bounds;
-    use crate::connection::stream::Stream;
+    use crate::handle::stream::Stream;
+    use crate::session::limits::Bounds;
     use crate::wire::frame::{FrameWriter, Opcode};
     use std::sync::Arc;
     use std::sync::atomic::AtomicUsize;
     use std::task::Wake;
     use tokio::io::AsyncReadExt;
     use tokio::net::{TcpListener, TcpStream};
+
+    /// No socket: no command is about one here.
+    #[derive(Debug)]
+    struct Nobody;
+
+    impl SocketHandle for Nobody {
+        type Event = ();
+    }
 
     #[derive(Default)]
     struct Woken(AtomicUsize);
@@ -220,7 +228,7 @@ mod tests {
     }
 
     /// A handle whose task sleeps, the stream that it writes to, and the client's side of that.
-    async fn sleeping(woken: &Arc<Woken>) -> (ConnectionHandle, Stream, TcpStream) {
+    async fn sleeping(woken: &Arc<Woken>) -> (ConnectionHandle<Nobody>, Stream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let client = TcpStream::connect(listener.local_addr().expect("it is bound")).await.expect("a connection");
         let mut stream = Stream::tcp(listener.accept().await.expect("a client").0);

@@ -1,0 +1,186 @@
+//! [`Driver`]: does what a session asks for.
+
+use std::sync::Arc;
+use std::task::Context;
+use std::time::Instant;
+
+use super::client_transport::ClientTransport;
+use super::refusing::{over_limit, refuse};
+use super::socket_entry::SocketEntry;
+use super::timing::now;
+use super::{Io, lifecycle, upgrading};
+use crate::event::dispatch::has_listener;
+use crate::event::handler::Lifecycle;
+use crate::event::incoming::{EventKind, Incoming};
+use crate::handle::outbox::Outbox;
+use crate::hub::socket::{Identity, Socket};
+use crate::session::disconnect::Disconnect;
+use crate::session::event::{Control, RawMessage, ReceivedAnswer, ReceivedEvent, Violation};
+use crate::session::{Effects, Opened};
+use crate::wire::frame::EncodedFrame;
+
+/// The connection's task, while it runs.
+pub(super) struct Driver<'a, 'context> {
+    pub(super) io: &'a mut Io,
+    pub(super) context: &'a mut Context<'context>,
+}
+
+impl Driver<'_, '_> {
+    /// Runs an event in its turn, together with the request that it came by, if that is not the connection's first.
+    fn submit(&mut self, entry: &mut SocketEntry, kind: EventKind) {
+        let request = match &self.io.transport {
+            ClientTransport::WebSocket(_) => self.io.request.clone(),
+            ClientTransport::Polling(polling) => polling.request().cloned(),
+        };
+        let incoming = Incoming::new(entry.socket.clone(), kind).with_request(request);
+        entry.executor.submit(incoming, self.context);
+    }
+}
+
+impl Effects for Driver<'_, '_> {
+    type Socket = SocketEntry;
+
+    fn now(&self) -> Instant {
+        now()
+    }
+
+    fn open(&mut self, namespace: &str, auth: &str) -> Option<Opened<SocketEntry>> {
+        let Io { hub, peer, extensions, .. } = &*self.io;
+        let namespace = hub.enter(namespace)?;
+        let identity = Identity::Generated { auth };
+        let socket = Socket::register(hub.clone(), namespace, Arc::clone(peer), extensions.clone(), identity);
+        Some(SocketEntry::open(socket, None))
+    }
+
+    fn accept(&mut self, entry: &mut SocketEntry) {
+        entry.socket.accepted();
+        tracing::debug!(socket = %entry.socket.id(), namespace = entry.socket.namespace(), "connected");
+        if has_listener(&entry.socket, Lifecycle::Connect) {
+            entry.executor.submit_first(Incoming::new(entry.socket.clone(), EventKind::Connect));
+        }
+    }
+
+    fn refuse(&mut self, entry: &mut SocketEntry) {
+        entry.executor.abort();
+        entry.socket.depart();
+        entry.executor.finish_with(std::future::ready(()));
+    }
+
+    fn event(&mut self, entry: &mut SocketEntry, event: ReceivedEvent, violation: Option<Violation>) {
+        let limited = entry.socket.admit(event.name()).err();
+        if limited.is_none() && violation.is_none() {
+            return self.submit(entry, EventKind::Event(event));
+        }
+        if let (None, Some(message)) = (limited, event.message()) {
+            self.submit(entry, EventKind::message(message));
+        }
+        let incoming = Incoming::new(entry.socket.clone(), EventKind::Event(event));
+        match (limited, violation) {
+            (Some(limited), _) => over_limit(&incoming, limited),
+            (None, Some(violation)) => refuse(&incoming, violation),
+            (None, None) => {}
+        }
+    }
+
+    fn message(&mut self, entry: &mut SocketEntry, message: RawMessage) {
+        let kind = EventKind::message(message);
+        match entry.socket.admit(Lifecycle::Message.as_str()) {
+            Ok(()) => self.submit(entry, kind),
+            Err(limited) => over_limit(&Incoming::new(entry.socket.clone(), kind), limited),
+        }
+    }
+
+    /// One that nobody hears needs no place among the events that wait: no number of them makes reading pause.
+    fn control(&mut self, entry: &mut SocketEntry, control: &Control) {
+        let (lifecycle, kind) = match control {
+            Control::Ping(payload) => (Lifecycle::Ping, EventKind::Ping(payload.clone())),
+            Control::Pong(payload) => (Lifecycle::Pong, EventKind::Pong(payload.clone())),
+        };
+        if entry.executor.is_opening() || has_listener(&entry.socket, lifecycle) {
+            self.submit(entry, kind);
+        }
+    }
+
+    fn answer(&mut self, entry: &mut SocketEntry, id: u64, answer: ReceivedAnswer) -> bool {
+        entry.socket.answered(id, answer)
+    }
+
+    fn drop_events(&mut self, entry: &mut SocketEntry) {
+        entry.executor.drop_queued();
+    }
+
+    fn announce_end(&mut self, entry: &mut SocketEntry) {
+        entry.socket.tell_ending();
+    }
+
+    fn abandon_requests(&mut self, entry: &mut SocketEntry) {
+        entry.socket.tell_waiting();
+    }
+
+    fn end(&mut self, entry: &mut SocketEntry, disconnect: &Disconnect, on_purpose: bool) {
+        entry.socket.leaving();
+        entry.socket.tell_waiting();
+        entry.executor.finish_with(lifecycle::farewell(entry.socket.clone(), disconnect.clone(), on_purpose));
+    }
+
+    fn abort(&mut self, entry: &mut SocketEntry) {
+        entry.executor.abort();
+    }
+
+    fn abort_end(&mut self, entry: &mut SocketEntry) {
+        entry.executor.poll(self.context);
+        if !entry.executor.is_finished() {
+            entry.executor.give_up();
+        }
+    }
+
+    fn send(&mut self, frame: EncodedFrame) {
+        self.io.peer.handle.send_always(Some(&frame), Outbox::default());
+    }
+
+    fn ping(&mut self, frame: &'static [u8]) {
+        self.io.transport.shrink();
+        self.io.peer.handle.shrink();
+        self.io.transport.append(frame);
+    }
+
+    fn shut_queue(&mut self) {
+        self.io.peer.handle.shut();
+    }
+
+    fn discard_queue(&mut self) {
+        self.io.peer.handle.discard();
+    }
+
+    fn write_close(&mut self, code: u16, reason: &str) {
+        if let ClientTransport::WebSocket(websocket) = &mut self.io.transport {
+            websocket.close(code, reason);
+        }
+    }
+
+    fn finish_writing(&mut self) {
+        if let ClientTransport::WebSocket(websocket) = &mut self.io.transport {
+            websocket.finish(self.context);
+        }
+    }
+
+    fn release_poll(&mut self) -> bool {
+        let Some(polling) = self.io.transport.polling() else { return false };
+        polling.closed_by_client();
+        polling.is_polled()
+    }
+
+    fn close(&mut self) {
+        self.io.transport.shut(self.context);
+        self.io.forget_session();
+    }
+
+    fn close_probe(&mut self) {
+        if let Some(probe) = self.io.probe.take() {
+            upgrading::close(probe.websocket, self.context);
+        }
+        if let Some(polling) = self.io.transport.polling() {
+            polling.hurry(false);
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Answers to events that are not handled, because they break a rule of the protocol or come too often.
+
+use crate::event::dispatch::unhandled;
+use crate::event::error::{EventError, PayloadError};
+use crate::event::incoming::Incoming;
+use crate::event::rate::Limited;
+use crate::session::event::Violation;
+
+/// Answers an event that breaks a rule.
+pub(super) fn refuse(incoming: &Incoming, violation: Violation) {
+    let error = match violation {
+        Violation::TooLong => return unhandled(incoming),
+        Violation::Reserved => EventError::reserved_event(incoming.name()),
+        Violation::TooDeep(depth) => PayloadError::too_deep(depth).into(),
+    };
+    incoming.answer(Err(&error));
+    incoming.report(error);
+}
+
+/// Drops an event that exceeds a rate limit. A client that asked for an answer is told each time, the application once an
+/// episode.
+pub(super) fn over_limit(incoming: &Incoming, limited: Limited) {
+    incoming.socket.hub().counters().rate_limited();
+    if limited.is_first || incoming.wants_answer() {
+        let error = EventError::rate_limited(limited.retry_after);
+        incoming.answer(Err(&error));
+        if limited.is_first {
+            incoming.report(error);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Engine.IO packets as they are read, whichever way they travel.
+
+use bytes::Bytes;
+use std::time::Duration;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use super::disconnect::{Disconnect, DisconnectReason};
+use super::effects::{Effects, InNamespace};
+use super::event::Control;
+use super::socketio::SocketIo;
+use super::{Protocol, Session};
+use crate::wire::encoding::Encoding;
+use crate::wire::engineio::{self, EnginePacket};
+
+/// How long a session that its client has closed waits for a poll which the client had sent before, on another connection.
+pub(super) const STRAGGLERS: Duration = Duration::from_millis(50);
+
+/// What an Engine.IO session is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flavour {
+    /// Its messages are raw messages of one socket.
+    Bare,
+    /// Its messages are Socket.IO packets.
+    SocketIo,
+}
+
+/// What Engine.IO messages are.
+pub(crate) enum EngineIo {
+    RawMessages,
+    SocketIo(SocketIo),
+}
+
+impl Protocol {
+    /// That of an Engine.IO client whose messages are written in this encoding.
+    pub(crate) fn engine_io(flavour: Flavour, encoding: &Encoding) -> Self {
+        Self::EngineIo(Box::new(match flavour {
+            Flavour::Bare => EngineIo::RawMessages,
+            Flavour::SocketIo => EngineIo::SocketIo(SocketIo::new(encoding.clone())),
+        }))
+    }
+
+    fn socketio(&self) -> Option<&SocketIo> {
+        match self {
+            Self::EngineIo(engine) => match &**engine {
+                EngineIo::SocketIo(socketio) => Some(socketio),
+                EngineIo::RawMessages => None,
+            },
+            Self::Plain { .. } => None,
+        }
+    }
+
+    pub(super) fn socketio_mut(&mut self) -> Option<&mut SocketIo> {
+        match self {
+            Self::EngineIo(engine) => match &mut **engine {
+                EngineIo::SocketIo(socketio) => Some(socketio),
+                EngineIo::RawMessages => None,
+            },
+            Self::Plain { .. } => None,
+        }
+    }
+
+    pub(super) fn has_namespaces(&self) -> bool {
+        self.socketio().is_some()
+    }
+
+    /// How packets about namespaces are written. `None`: there are no namespaces.
+    pub(super) fn encoding(&self) -> Option<&Encoding> {
+        self.socketio().map(SocketIo::encoding)
+    }
+}
+
+impl<S: InNamespace> Session<S> {
+    /// Takes the packet in a text frame, or in a part of a body.
+    pub(super) fn receive_packet(&mut self, text: &Utf8Bytes, effects: &mut impl Effects<Socket = S>) {
+        match engineio::read(text) {
+            Ok(EnginePacket::Text(text)) if self.protocol.has_namespaces() => self.receive_socketio_text(text, effects),
+            Ok(EnginePacket::Text(text)) => self.receive_text(text, false, effects),
+            Ok(EnginePacket::Binary(bytes)) => self.receive_engine_binary(bytes, effects),
+            Ok(EnginePacket::Pong) => self.receive_control(&Control::Pong(Bytes::new()), effects),
+            Ok(EnginePacket::Close) => self.closed_by_packet(effects),
+            Ok(EnginePacket::Upgrade | EnginePacket::Ignored) => {}
+            Ok(EnginePacket::Ping | EnginePacket::Probe) => {
+                let cause = Disconnect::new(DisconnectReason::TransportError);
+                self.broken(cause.with_code(1002).with_message("invalid heartbeat direction"), effects);
+            }
+            Err(engineio::Invalid) => self.parse_error(effects),
+        }
+    }
+
+    /// Takes a binary message.
+    pub(super) fn receive_engine_binary(&mut self, bytes: Bytes, effects: &mut impl Effects<Socket = S>) {
+        if self.protocol.has_namespaces() {
+            self.receive_socketio_binary(bytes, effects);
+        } else {
+            self.receive_binary(bytes, effects);
+        }
+    }
+
+    /// The client broke the protocol.
+    pub(super) fn parse_error(&mut self, effects: &mut impl Effects<Socket = S>) {
+        self.broken(Disconnect::new(DisconnectReason::ParseError).with_code(1002), effects);
+    }
+}

@@ -1,0 +1,178 @@
+//! What a client sends, as it is handed on: events, raw messages, control frames, answers.
+
+use bytes::Bytes;
+use std::ops::Range;
+use std::sync::Arc;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use super::limits::Limits;
+use crate::wire::binary::Attachments;
+use crate::wire::envelope::ArgumentText;
+use crate::wire::socketio::is_reserved;
+
+/// A message that is no event by name.
+#[derive(Clone, Debug)]
+pub(crate) enum RawMessage {
+    Text(Utf8Bytes),
+    Binary(Bytes),
+}
+
+/// A control frame, with its payload.
+#[derive(Clone, Debug)]
+pub(crate) enum Control {
+    Ping(Bytes),
+    Pong(Bytes),
+}
+
+/// An answer, apart from the text that it came in.
+#[derive(Debug)]
+pub(crate) enum ReceivedAnswer {
+    One(String),
+    Many(String, Option<Attachments>),
+    /// An error, as JSON text.
+    Failed(String),
+    /// One that is nested too deeply to be looked at, and how deeply.
+    TooDeep(usize),
+}
+
+/// Why the protocol does not let an event be handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Violation {
+    /// No client may send an event of its name.
+    Reserved,
+    /// No event has so long a name.
+    TooLong,
+    /// Its payload is nested too deeply: this deeply.
+    TooDeep(usize),
+}
+
+impl Limits {
+    /// Whether an event keeps to the protocol.
+    pub(super) fn violation(&self, name: &str, depth: usize) -> Option<Violation> {
+        if is_reserved(name) {
+            return Some(Violation::Reserved);
+        }
+        if name.len() > self.max_event_name {
+            return Some(Violation::TooLong);
+        }
+        (depth > self.max_depth).then_some(Violation::TooDeep(depth))
+    }
+}
+
+/// An event by name: the text it came in, and where its parts stand there.
+#[derive(Clone, Debug)]
+pub(crate) struct ReceivedEvent {
+    text: Utf8Bytes,
+    name: Name,
+    args: Place,
+    /// The JSON text of the id to answer under.
+    id: Option<Range<usize>>,
+    /// Whether a client sent it; otherwise the server fired it.
+    pub(crate) from_client: bool,
+    /// Whether the text that it came in is still to be heard as a raw message.
+    pub(crate) is_message: bool,
+    /// The binary data that came with it, apart from the text.
+    pub(crate) attachments: Option<Attachments>,
+}
+
+#[derive(Clone, Debug)]
+enum Name {
+    In(Range<usize>),
+    Apart(Arc<str>),
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    One(Range<usize>),
+    Many(Range<usize>),
+}
+
+/// Where the parts of an event stand in its text.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    name: Name,
+    args: Place,
+    id: Option<Range<usize>>,
+}
+
+impl Parts {
+    /// All parts are slices of `text`, except a name that had to be unescaped.
+    pub(crate) fn of(text: &str, name: &str, args: ArgumentText<'_>, id: Option<&str>) -> Self {
+        let place = match args {
+            ArgumentText::One(part) => range(text, part).map(Place::One),
+            ArgumentText::Many(part) => range(text, part).map(Place::Many),
+        };
+        Self {
+            name: range(text, name).map_or_else(|| Name::Apart(name.into()), Name::In),
+            args: place.unwrap_or(Place::Many(0..0)),
+            id: id.and_then(|id| range(text, id)),
+        }
+    }
+}
+
+impl ReceivedEvent {
+    /// An event that a plain WebSocket client sent.
+    pub(crate) fn envelope(text: Utf8Bytes, parts: Parts) -> Self {
+        Self { is_message: true, ..Self::packet(text, parts, None) }
+    }
+
+    /// An event that a Socket.IO client sent.
+    pub(crate) fn packet(text: Utf8Bytes, parts: Parts, attachments: Option<Attachments>) -> Self {
+        let Parts { name, args, id } = parts;
+        Self { text, name, args, id, from_client: true, is_message: false, attachments }
+    }
+
+    /// An event that the server fired, with `text` as its one argument.
+    pub(crate) fn fired(name: Arc<str>, text: Utf8Bytes) -> Self {
+        let args = Place::One(0..text.len());
+        let name = Name::Apart(name);
+        Self { args, text, name, id: None, from_client: false, is_message: false, attachments: None }
+    }
+
+    /// Gives it other arguments: their JSON text, and what its placeholders stand for.
+    pub(crate) fn set_args(&mut self, json: &str, attachments: &[Bytes]) {
+        // The new text holds the id and the arguments.
+        let name = self.name().to_owned();
+        let id = self.id().unwrap_or_default().to_owned();
+        let text = Utf8Bytes::from(id.clone() + json);
+        self.name = Name::Apart(name.into());
+        self.id = self.id.as_ref().map(|_| 0..id.len());
+        self.args = Place::Many(id.len()..text.len());
+        self.attachments = (!attachments.is_empty()).then(|| attachments.into());
+        self.text = text;
+    }
+
+    /// The message that it came in, where that is to be heard as well.
+    pub(crate) fn message(&self) -> Option<RawMessage> {
+        self.is_message.then(|| RawMessage::Text(self.text.clone()))
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        match &self.name {
+            Name::In(range) => &self.text[range.clone()],
+            Name::Apart(name) => name,
+        }
+    }
+
+    pub(crate) fn args(&self) -> ArgumentText<'_> {
+        match &self.args {
+            Place::One(range) => ArgumentText::One(&self.text[range.clone()]),
+            Place::Many(range) => ArgumentText::Many(&self.text[range.clone()]),
+        }
+    }
+
+    pub(crate) fn text(&self) -> &Utf8Bytes {
+        &self.text
+    }
+
+    pub(crate) fn id(&self) -> Option<&str> {
+        self.id.as_ref().map(|range| &self.text[range.clone()])
+    }
+}
+
+/// Where `part` stands in `whole`; `None` if it is no slice of it.
+fn range(whole: &str, part: &str) -> Option<Range<usize>> {
+    let start = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
+    let end = start.checked_add(part.len())?;
+    (end <= whole.len()).then_some(start..end)
+}

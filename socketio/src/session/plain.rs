@@ -1,0 +1,45 @@
+//! What plain WebSocket clients send: envelopes, and raw messages. Those of a bare Engine.IO session are raw messages, too.
+
+use bytes::Bytes;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use super::Session;
+use super::effects::{Effects, InNamespace};
+use super::event::{Parts, RawMessage, ReceivedAnswer, ReceivedEvent};
+use super::limits::Limits;
+use crate::wire::envelope::{self, ArgumentText, Envelope};
+
+impl<S: InNamespace> Session<S> {
+    /// Takes a text message. `envelopes`: it may be an event or an answer.
+    pub(super) fn receive_text(&mut self, text: Utf8Bytes, envelopes: bool, effects: &mut impl Effects<Socket = S>) {
+        let Some(entry) = self.sockets.first_mut() else { return };
+        let socket = &mut entry.socket;
+        match if envelopes { envelope::read(&text) } else { None } {
+            Some(Envelope::Event { name, args, id, depth }) => {
+                let parts = Parts::of(&text, &name, args, id);
+                let violation = self.limits.violation(&name, depth);
+                drop(name);
+                effects.event(socket, ReceivedEvent::envelope(text, parts), violation);
+            }
+            Some(Envelope::Answer { id, answer, depth })
+                if effects.answer(socket, id, owned(&self.limits, answer, depth)) => {}
+            _ => effects.message(socket, RawMessage::Text(text)),
+        }
+    }
+
+    pub(super) fn receive_binary(&mut self, bytes: Bytes, effects: &mut impl Effects<Socket = S>) {
+        if let Some(entry) = self.sockets.first_mut() {
+            effects.message(&mut entry.socket, RawMessage::Binary(bytes));
+        }
+    }
+}
+
+/// An answer, apart from the text that it came in.
+fn owned(limits: &Limits, answer: Result<ArgumentText<'_>, &str>, depth: usize) -> ReceivedAnswer {
+    match answer {
+        _ if depth > limits.max_depth => ReceivedAnswer::TooDeep(depth),
+        Ok(ArgumentText::One(text)) => ReceivedAnswer::One(text.to_owned()),
+        Ok(ArgumentText::Many(text)) => ReceivedAnswer::Many(text.to_owned(), None),
+        Err(error) => ReceivedAnswer::Failed(error.to_owned()),
+    }
+}

@@ -1,0 +1,211 @@
+//! Socket.IO packets as they are read, and the sockets that they are for.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use super::Session;
+use super::disconnect::{Disconnect, DisconnectReason};
+use super::effects::{Effects, InNamespace};
+use super::end::End;
+use super::event::{Parts, ReceivedAnswer, ReceivedEvent};
+use super::limits::too_deep;
+use super::socket::Ended;
+use crate::wire::binary::Attachments;
+use crate::wire::encoding::Encoding;
+use crate::wire::envelope::ArgumentText;
+use crate::wire::parser::ParserMessage;
+use crate::wire::socketio::{self, ConnectError, Kind, Partial, SocketIoPacket};
+
+/// How long the path of a namespace may be, in bytes.
+const MAX_NAMESPACE: usize = 1024;
+
+/// What a session has to remember of Socket.IO.
+pub(crate) struct SocketIo {
+    encoding: Encoding,
+    pending: Pending,
+}
+
+/// What has come of a packet that has not come whole.
+enum Pending {
+    Nothing,
+    /// A packet in the default encoding, and as many of its attachments as have come.
+    Attachments(Partial<Utf8Bytes>),
+    /// The messages of a packet in another encoding.
+    Messages(Vec<ParserMessage>),
+}
+
+impl SocketIo {
+    pub(super) fn new(encoding: Encoding) -> Self {
+        Self { encoding, pending: Pending::Nothing }
+    }
+
+    pub(super) fn encoding(&self) -> &Encoding {
+        &self.encoding
+    }
+
+    fn has_parser(&self) -> bool {
+        matches!(self.encoding, Encoding::Parsed(_))
+    }
+}
+
+impl<S: InNamespace> Session<S> {
+    /// Takes a text message.
+    pub(super) fn receive_socketio_text(&mut self, text: Utf8Bytes, effects: &mut impl Effects<Socket = S>) {
+        let Some(socketio) = self.protocol.socketio_mut() else { return };
+        if socketio.has_parser() {
+            return self.receive_parsed(ParserMessage::Text(text.to_string()), effects);
+        }
+        match socketio::read(&text, self.limits.max_attachments) {
+            // No other packet comes between a packet and its attachments.
+            Ok(_) if !matches!(socketio.pending, Pending::Nothing) => self.parse_error(effects),
+            Ok(SocketIoPacket { attachments: expected @ 1.., .. }) => {
+                socketio.pending = Pending::Attachments(Partial::new(text, expected));
+            }
+            Ok(packet) => self.receive_socketio(&text, &packet, None, effects),
+            Err(socketio::Invalid) => self.parse_error(effects),
+        }
+    }
+
+    /// Takes a binary message: an attachment, or a packet in another encoding.
+    pub(super) fn receive_socketio_binary(&mut self, bytes: Bytes, effects: &mut impl Effects<Socket = S>) {
+        let Some(socketio) = self.protocol.socketio_mut() else { return };
+        if socketio.has_parser() {
+            return self.receive_parsed(ParserMessage::Binary(bytes), effects);
+        }
+        let Pending::Attachments(partial) = &mut socketio.pending else { return self.parse_error(effects) };
+        if partial.size() + bytes.len() > self.limits.max_payload {
+            return self.too_large(effects);
+        }
+        if partial.take(bytes)
+            && let Pending::Attachments(partial) = std::mem::replace(&mut socketio.pending, Pending::Nothing)
+        {
+            let (text, attachments) = partial.into_parts();
+            let whole = match socketio::read(&text, self.limits.max_attachments) {
+                // The event is refused. Its placeholders are not needed, and to look for them recurses.
+                Ok(packet) if packet.depth > self.limits.max_depth => Ok(text),
+                Ok(packet) => packet.with_placeholders(&text, &attachments, self.limits.max_payload).map(Into::into),
+                Err(invalid) => Err(invalid),
+            };
+            match whole {
+                Ok(text) => self.receive_whole(&text, attachments, effects),
+                Err(socketio::Invalid) => self.parse_error(effects),
+            }
+        }
+    }
+
+    fn receive_parsed(&mut self, message: ParserMessage, effects: &mut impl Effects<Socket = S>) {
+        let Some(SocketIo { encoding: Encoding::Parsed(parser), pending }) = self.protocol.socketio_mut() else {
+            return;
+        };
+        let mut messages = match std::mem::replace(pending, Pending::Nothing) {
+            Pending::Messages(messages) => messages,
+            Pending::Nothing | Pending::Attachments(_) => Vec::new(),
+        };
+        messages.push(message);
+        match parser.decode(&messages) {
+            Ok(Some(packet)) => self.receive_whole(&Utf8Bytes::from(packet.text), packet.attachments, effects),
+            // No packet has more messages than attachments, and one for itself.
+            Ok(None) if messages.len() > self.limits.max_attachments => self.parse_error(effects),
+            Ok(None) if messages.iter().map(length).sum::<usize>() > self.limits.max_payload => self.too_large(effects),
+            Ok(None) => *pending = Pending::Messages(messages),
+            Err(_) => self.parse_error(effects),
+        }
+    }
+
+    fn receive_whole(&mut self, text: &Utf8Bytes, attachments: Vec<Bytes>, effects: &mut impl Effects<Socket = S>) {
+        let attachments = Some(attachments).filter(|attachments| !attachments.is_empty());
+        match socketio::read(text, usize::MAX) {
+            Ok(packet) => self.receive_socketio(text, &packet, attachments.map(Into::into), effects),
+            Err(socketio::Invalid) => self.parse_error(effects),
+        }
+    }
+
+    fn too_large(&mut self, effects: &mut impl Effects<Socket = S>) {
+        self.broken(Disconnect::new(DisconnectReason::TooLarge).with_code(1009), effects);
+    }
+
+    /// Takes a packet and all that belongs to it.
+    fn receive_socketio(
+        &mut self,
+        text: &Utf8Bytes,
+        packet: &SocketIoPacket<'_>,
+        attachments: Option<Attachments>,
+        effects: &mut impl Effects<Socket = S>,
+    ) {
+        let namespace = packet.namespace;
+        let present =
+            self.sockets.iter().position(|entry| entry.state.is_present() && entry.socket.namespace() == namespace);
+        match (packet.kind, present) {
+            (Kind::Connect, None) => self.connect(packet, effects),
+            (Kind::Event, Some(at)) => {
+                let entry = &mut self.sockets[at];
+                let parts = Parts::of(text, &packet.name, ArgumentText::Many(packet.args), packet.id);
+                let violation = self.limits.violation(&packet.name, packet.depth);
+                effects.event(&mut entry.socket, ReceivedEvent::packet(text.clone(), parts, attachments), violation);
+            }
+            (Kind::Ack, Some(at)) => {
+                let Some(id) = packet.id.and_then(|id| id.parse().ok()) else { return };
+                let answer = match packet.depth {
+                    depth if depth > self.limits.max_depth => ReceivedAnswer::TooDeep(depth),
+                    _ => ReceivedAnswer::Many(packet.args.to_owned(), attachments),
+                };
+                // One to nothing that was asked means nothing.
+                effects.answer(&mut self.sockets[at].socket, id, answer);
+            }
+            // Nobody leaves what it has not been let into.
+            (Kind::Disconnect, Some(at)) if self.sockets[at].state.is_connected() => {
+                let entry = &mut self.sockets[at];
+                let disconnect = Disconnect::new(DisconnectReason::ClientDisconnect);
+                if entry.state.end(&disconnect, false) == Ended::Now {
+                    effects.end(&mut entry.socket, &disconnect, false);
+                }
+            }
+            // Leaving may cross being sent away, and so may what was sent before.
+            (Kind::Disconnect | Kind::Event | Kind::Ack, None)
+                if self.sockets.iter().any(|entry| entry.socket.namespace() == namespace) => {}
+            _ => {
+                tracing::debug!(kind = ?packet.kind, "a packet that does not fit");
+                self.end(End::misused(), effects);
+            }
+        }
+    }
+
+    /// A client wants to connect to a namespace.
+    fn connect(&mut self, packet: &SocketIoPacket<'_>, effects: &mut impl Effects<Socket = S>) {
+        let SocketIoPacket { namespace, json: auth, depth, .. } = *packet;
+        if self.sockets.len() >= self.limits.max_namespaces {
+            return self.refuse_namespace(namespace, "Too many namespaces", None, effects);
+        }
+        if depth > self.limits.max_depth {
+            let data = json!({ "code": "invalid_payload", "message": too_deep(depth) });
+            return self.refuse_namespace(namespace, "Invalid auth", Some(&data), effects);
+        }
+        let auth = if auth.is_empty() { "{}" } else { auth };
+        let opened = if namespace.len() > MAX_NAMESPACE { None } else { effects.open(namespace, auth) };
+        match opened {
+            Some(opened) => self.add(opened, effects),
+            None => self.refuse_namespace(namespace, "Invalid namespace", None, effects),
+        }
+    }
+
+    fn refuse_namespace(
+        &self,
+        namespace: &str,
+        message: &str,
+        data: Option<&Value>,
+        effects: &mut impl Effects<Socket = S>,
+    ) {
+        let error = ConnectError { message, data };
+        if let Some(frame) = self.protocol.encoding().and_then(|encoding| encoding.connect_error(namespace, &error)) {
+            effects.send(frame);
+        }
+    }
+}
+
+fn length(message: &ParserMessage) -> usize {
+    match message {
+        ParserMessage::Text(text) => text.len(),
+        ParserMessage::Binary(bytes) => bytes.len(),
+    }
+}

@@ -1,0 +1,691 @@
+//! Drives sessions with whatever may happen, in any order, and checks what the guide's page on delivery promises.
+
+use proptest::prelude::*;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+
+use super::disconnect::{Disconnect, DisconnectReason};
+use super::end::End;
+use super::engineio::Flavour;
+use super::event::{Control, RawMessage, ReceivedAnswer, ReceivedEvent, Violation};
+use super::limits::{Bounds, Limits};
+use super::upgrade::Probed;
+use super::{Effects, InNamespace, Inbox, Opened, Protocol, Reading, Session};
+use crate::wire::encoding::Encoding;
+use crate::wire::frame::EncodedFrame;
+use crate::wire::socketio::ConnectError;
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+fn limits() -> Arc<Limits> {
+    Arc::new(Limits {
+        max_payload: 1_000,
+        max_namespaces: 3,
+        max_attachments: 2,
+        max_event_name: 20,
+        max_depth: 4,
+        inbox: Bounds { messages: 4, bytes: 500 },
+        ping_interval: 25 * MILLISECOND,
+        ping_timeout: 20 * MILLISECOND,
+        connect_timeout: 10 * MILLISECOND,
+        join_timeout: 45 * MILLISECOND,
+        upgrade_timeout: 10 * MILLISECOND,
+        close_timeout: 5 * MILLISECOND,
+    })
+}
+
+/// What has run for a socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Fired {
+    Connect,
+    /// The event with this number.
+    Event(u32),
+    Other,
+    Close,
+    Disconnecting,
+    Disconnect(DisconnectReason),
+}
+
+/// An event that waits or runs.
+#[derive(Clone, Debug)]
+struct Waiting {
+    fired: Fired,
+    /// The id under which the client wants an answer.
+    id: Option<u32>,
+    came_in: bool,
+}
+
+/// What a driver has of a socket, and all that has happened to it.
+#[derive(Debug, Default)]
+struct Model {
+    namespace: String,
+    accepted: bool,
+    refused: bool,
+    /// How it ends, and whether on purpose.
+    end: Option<(Disconnect, bool)>,
+    queue: VecDeque<Waiting>,
+    running: Option<Waiting>,
+    finished: bool,
+    fired: Vec<Fired>,
+}
+
+impl Model {
+    fn is_present(&self) -> bool {
+        !self.refused && self.end.is_none()
+    }
+
+    /// Lets the event that runs end, and begins the next one.
+    fn step(&mut self, answered: &mut Vec<u32>) {
+        if !self.accepted && !self.refused {
+            return;
+        }
+        if let Some(event) = self.running.take() {
+            answered.extend(event.id);
+        }
+        match self.queue.pop_front() {
+            Some(event) => {
+                self.fired.push(event.fired.clone());
+                self.running = Some(event);
+            }
+            None => self.finish(),
+        }
+    }
+
+    /// Runs the events of the end.
+    fn finish(&mut self) {
+        if let (Some((disconnect, on_purpose)), false) = (&self.end, self.finished) {
+            self.fired.extend(on_purpose.then_some(Fired::Close));
+            self.fired.extend([Fired::Disconnecting, Fired::Disconnect(disconnect.reason())]);
+        }
+        self.finished = self.end.is_some() || self.refused;
+    }
+
+    fn drop_queued(&mut self, answered: &mut Vec<u32>) {
+        answered.extend(self.queue.iter().filter_map(|event| event.id));
+        self.queue.retain(|event| !event.came_in);
+    }
+}
+
+/// A socket, as the session has it: its place among those of the recorder.
+struct Key {
+    at: usize,
+    namespace: String,
+}
+
+impl InNamespace for Key {
+    fn namespace(&self) -> &str {
+        &self.namespace
+    }
+}
+
+/// A driver that carries out nothing and remembers all.
+struct Recorder {
+    now: Instant,
+    sockets: Vec<Model>,
+    /// How many events and messages were handed over.
+    handed_over: usize,
+    /// Ids under which events were handed over, and answered.
+    asked: Vec<u32>,
+    answered: Vec<u32>,
+    /// Whether the application wants to decide about sockets.
+    decides: bool,
+    is_polled: bool,
+    is_shut: bool,
+    is_discarded: bool,
+    close_frame: Option<u16>,
+    closed: bool,
+}
+
+impl Recorder {
+    fn model(&mut self, key: &Key) -> &mut Model {
+        &mut self.sockets[key.at]
+    }
+
+    fn submit(&mut self, key: &Key, fired: Fired, id: Option<u32>) {
+        let model = &mut self.sockets[key.at];
+        assert!(model.is_present(), "nothing is handed over after the end");
+        self.handed_over += 1;
+        model.queue.push_back(Waiting { fired, id, came_in: true });
+    }
+
+    fn add(&mut self, namespace: &str) -> Opened<Key> {
+        self.sockets.push(Model { namespace: namespace.to_owned(), ..Model::default() });
+        let key = Key { at: self.sockets.len() - 1, namespace: namespace.to_owned() };
+        if self.decides { Opened::Undecided(key) } else { Opened::Accepted(key) }
+    }
+}
+
+impl Effects for Recorder {
+    type Socket = Key;
+
+    fn now(&self) -> Instant {
+        self.now
+    }
+
+    fn open(&mut self, namespace: &str, auth: &str) -> Option<Opened<Key>> {
+        assert_eq!(auth, "{}");
+        (namespace != "/unknown").then(|| self.add(namespace))
+    }
+
+    fn accept(&mut self, key: &mut Key) {
+        let model = self.model(key);
+        assert!(!model.accepted && !model.refused && model.end.is_none());
+        model.accepted = true;
+        model.queue.push_front(Waiting { fired: Fired::Connect, id: None, came_in: false });
+    }
+
+    fn refuse(&mut self, key: &mut Key) {
+        let model = &mut self.sockets[key.at];
+        assert!(!model.accepted && !model.refused && model.end.is_none());
+        model.refused = true;
+        model.drop_queued(&mut self.answered);
+        model.finished = true;
+    }
+
+    fn event(&mut self, key: &mut Key, event: ReceivedEvent, violation: Option<Violation>) {
+        let id = event.id().map(|id| id.parse().expect("ids are numbers"));
+        self.asked.extend(id);
+        match violation {
+            None => {
+                let number = event.name().strip_prefix('e').and_then(|number| number.parse().ok());
+                self.submit(key, Fired::Event(number.expect("names are numbers")), id);
+            }
+            Some(_) => {
+                assert!(self.model(key).is_present());
+                self.answered.extend(id);
+            }
+        }
+    }
+
+    fn message(&mut self, key: &mut Key, _: RawMessage) {
+        self.submit(key, Fired::Other, None);
+    }
+
+    fn control(&mut self, key: &mut Key, _: &Control) {
+        if self.model(key).is_present() {
+            self.submit(key, Fired::Other, None);
+        }
+    }
+
+    fn answer(&mut self, key: &mut Key, id: u64, _: ReceivedAnswer) -> bool {
+        assert!(self.model(key).is_present());
+        id < 10
+    }
+
+    fn drop_events(&mut self, key: &mut Key) {
+        let Self { sockets, answered, .. } = self;
+        sockets[key.at].drop_queued(answered);
+    }
+
+    fn announce_end(&mut self, _: &mut Key) {}
+
+    fn abandon_requests(&mut self, key: &mut Key) {
+        assert!(!self.model(key).accepted);
+    }
+
+    fn end(&mut self, key: &mut Key, disconnect: &Disconnect, on_purpose: bool) {
+        let model = self.model(key);
+        assert!(model.accepted && model.end.is_none(), "an accepted socket ends, and once");
+        model.end = Some((disconnect.clone(), on_purpose));
+    }
+
+    fn abort(&mut self, key: &mut Key) {
+        let Self { sockets, answered, .. } = self;
+        let model = &mut sockets[key.at];
+        answered.extend(model.queue.drain(..).chain(model.running.take()).filter_map(|event| event.id));
+    }
+
+    fn abort_end(&mut self, key: &mut Key) {
+        let model = self.model(key);
+        if !model.finished {
+            model.finish();
+        }
+        assert!(model.finished, "all sockets have ended when handlers have no time left");
+    }
+
+    fn send(&mut self, _: EncodedFrame) {
+        assert!(self.is_discarded || (self.close_frame.is_none() && !self.closed), "nothing is sent behind the close");
+    }
+
+    fn ping(&mut self, _: &'static [u8]) {
+        assert!(!self.is_shut && self.close_frame.is_none() && !self.closed);
+    }
+
+    fn shut_queue(&mut self) {
+        self.is_shut = true;
+    }
+
+    fn discard_queue(&mut self) {
+        self.is_shut = true;
+        self.is_discarded = true;
+    }
+
+    fn write_close(&mut self, code: u16, _: &str) {
+        assert!(self.close_frame.is_none() && !self.closed, "there is one close frame");
+        self.close_frame = Some(code);
+    }
+
+    fn finish_writing(&mut self) {
+        assert!(self.close_frame.is_some() && !self.closed);
+    }
+
+    fn release_poll(&mut self) -> bool {
+        self.is_polled
+    }
+
+    fn close(&mut self) {
+        assert!(!self.closed, "the transport is closed once");
+        self.closed = true;
+    }
+
+    fn close_probe(&mut self) {}
+}
+
+/// What happens next.
+#[derive(Clone, Debug)]
+enum Step {
+    /// An event, in a namespace where there are some, with an id or without.
+    Event {
+        namespace: usize,
+        asks: bool,
+    },
+    /// One that is not handled.
+    BadEvent {
+        namespace: usize,
+        text: &'static str,
+    },
+    Attachment {
+        namespace: usize,
+    },
+    Answer {
+        namespace: usize,
+        id: u8,
+    },
+    Connect {
+        namespace: usize,
+    },
+    Leave {
+        namespace: usize,
+    },
+    Text(&'static str),
+    Binary,
+    Ping,
+    CloseFrame(Option<u16>),
+    Decide {
+        socket: usize,
+        accept: bool,
+    },
+    Handled {
+        socket: usize,
+    },
+    Close,
+    Overflow,
+    Disconnect {
+        socket: usize,
+    },
+    Shutdown {
+        after: u64,
+    },
+    Time(u64),
+    /// The time of the next deadline.
+    Deadline,
+    Written,
+    Broken {
+        code: Option<u16>,
+    },
+    Polled(bool),
+    Probe,
+    ProbeText(&'static str),
+    ProbeTime,
+    Decides(bool),
+}
+
+const NAMESPACES: [&str; 5] = ["/", "/a", "/b", "/c", "/unknown"];
+
+fn step() -> impl Strategy<Value = Step> {
+    let namespace = || 0..NAMESPACES.len();
+    let socket = || 0..6usize;
+    prop_oneof![
+        8 => (namespace(), any::<bool>()).prop_map(|(namespace, asks)| Step::Event { namespace, asks }),
+        1 => (namespace(), prop::sample::select(&[
+            r#"["a_name_that_is_longer_than_they_may_be"]"#,
+            r#"["e1",[[[[[]]]]]]"#,
+        ][..])).prop_map(|(namespace, text)| Step::BadEvent { namespace, text }),
+        1 => namespace().prop_map(|namespace| Step::Attachment { namespace }),
+        2 => (namespace(), 0..20u8).prop_map(|(namespace, id)| Step::Answer { namespace, id }),
+        6 => namespace().prop_map(|namespace| Step::Connect { namespace }),
+        2 => namespace().prop_map(|namespace| Step::Leave { namespace }),
+        1 => prop::sample::select(&["", "hello", "1", "2", "2probe", "3", "4", "4hello", "6", "4x", "b??", "42[\"connect\"]", "451-[\"e1\"]"][..])
+            .prop_map(Step::Text),
+        1 => Just(Step::Binary),
+        1 => Just(Step::Ping),
+        1 => prop::option::of(prop::sample::select(&[1000u16, 1001, 1006, 4000][..])).prop_map(Step::CloseFrame),
+        6 => (socket(), prop::bool::weighted(0.8)).prop_map(|(socket, accept)| Step::Decide { socket, accept }),
+        8 => socket().prop_map(|socket| Step::Handled { socket }),
+        1 => Just(Step::Close),
+        1 => Just(Step::Overflow),
+        2 => socket().prop_map(|socket| Step::Disconnect { socket }),
+        1 => (0..30u64).prop_map(|after| Step::Shutdown { after }),
+        3 => (0..30u64).prop_map(Step::Time),
+        2 => Just(Step::Deadline),
+        3 => Just(Step::Written),
+        1 => prop::option::weighted(0.7, Just(1002)).prop_map(|code| Step::Broken { code }),
+        1 => any::<bool>().prop_map(Step::Polled),
+        2 => Just(Step::Probe),
+        2 => prop::sample::select(&["2probe", "5", "4x"][..]).prop_map(Step::ProbeText),
+        1 => Just(Step::ProbeTime),
+        1 => any::<bool>().prop_map(Step::Decides),
+    ]
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Speaks {
+    Plain,
+    Engine,
+    SocketIo,
+}
+
+struct World {
+    speaks: Speaks,
+    session: Session<Key>,
+    driver: Recorder,
+    /// The number of the next event.
+    next: u32,
+    has_probe: bool,
+}
+
+impl World {
+    fn new(speaks: Speaks, polls: bool, decides: bool) -> Self {
+        let now = Instant::now();
+        let protocol = match speaks {
+            Speaks::Plain => Protocol::Plain { envelopes: true },
+            Speaks::Engine => Protocol::engine_io(Flavour::Bare, &Encoding::Engine),
+            Speaks::SocketIo => Protocol::engine_io(Flavour::SocketIo, &Encoding::SocketIo),
+        };
+        let polls = polls && speaks != Speaks::Plain;
+        let mut driver = Recorder {
+            now,
+            sockets: Vec::new(),
+            handed_over: 0,
+            asked: Vec::new(),
+            answered: Vec::new(),
+            decides,
+            is_polled: false,
+            is_shut: false,
+            is_discarded: false,
+            close_frame: None,
+            closed: false,
+        };
+        let mut session = Session::new(protocol, polls, limits(), now);
+        if speaks != Speaks::SocketIo {
+            let opened = driver.add("/");
+            session.add(opened, &mut driver);
+        }
+        Self { speaks, session, driver, next: 0, has_probe: false }
+    }
+
+    /// Hands a message over, as a driver that has read it does.
+    fn receive(&mut self, message: Message) {
+        if self.session.reading() == Reading::Messages {
+            self.session.receive(message, &mut self.driver);
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        self.receive(Message::text(text.to_owned()));
+    }
+
+    /// Whether an event in this namespace is to be handed over.
+    fn reaches(&self, namespace: &str) -> bool {
+        self.session.is_open()
+            && self.driver.sockets.iter().any(|model| model.is_present() && model.namespace == namespace)
+    }
+
+    fn event(&mut self, namespace: usize, asks: bool) {
+        let (namespace, number) = (NAMESPACES[namespace], self.next);
+        self.next += 1;
+        let reaches = self.reaches(if self.speaks == Speaks::SocketIo { namespace } else { "/" });
+        let (before, already) = (self.driver.handed_over, self.driver.asked.len());
+        match self.speaks {
+            Speaks::Plain if asks => self.text(&format!(r#"{{"event":"e{number}","id":{number}}}"#)),
+            Speaks::Plain => self.text(&format!(r#"{{"event":"e{number}"}}"#)),
+            Speaks::Engine => self.text(&format!("4{number}")),
+            Speaks::SocketIo => {
+                let id = if asks { number.to_string() } else { String::new() };
+                self.text(&format!(r#"42{namespace},{id}["e{number}"]"#));
+            }
+        }
+        let is_asked = asks && reaches && self.speaks != Speaks::Engine;
+        assert_eq!(self.driver.handed_over - before, usize::from(reaches), "each event is handed over once");
+        assert_eq!(self.driver.asked.len() - already, usize::from(is_asked));
+    }
+
+    /// Where the session has a socket.
+    fn place(&self, socket: usize) -> Option<usize> {
+        self.session.sockets().position(|key| key.at == socket)
+    }
+
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Event { namespace, asks } => self.event(namespace, asks),
+            Step::BadEvent { namespace, text } => match self.speaks {
+                Speaks::Plain => self.text(r#"{"event":"connect"}"#),
+                Speaks::Engine => self.text("4"),
+                Speaks::SocketIo => self.text(&format!("42{},{text}", NAMESPACES[namespace])),
+            },
+            Step::Attachment { namespace } if self.speaks == Speaks::SocketIo => {
+                let (namespace, number) = (NAMESPACES[namespace], self.next);
+                self.next += 1;
+                self.text(&format!(r#"451-{namespace},["e{number}",{{"_placeholder":true,"num":0}}]"#));
+                self.receive(Message::binary(vec![1, 2, 3]));
+            }
+            Step::Attachment { .. } | Step::Binary => self.receive(Message::binary(vec![1, 2, 3])),
+            Step::Answer { namespace, id } => match self.speaks {
+                Speaks::SocketIo => self.text(&format!("43{},{id}[1]", NAMESPACES[namespace])),
+                _ => self.text(&format!(r#"{{"id":{id},"data":1}}"#)),
+            },
+            Step::Connect { namespace } if self.speaks == Speaks::SocketIo => {
+                self.text(&format!("40{},", NAMESPACES[namespace]));
+            }
+            Step::Leave { namespace } if self.speaks == Speaks::SocketIo => {
+                self.text(&format!("41{},", NAMESPACES[namespace]));
+            }
+            Step::Connect { .. } | Step::Leave { .. } => {}
+            Step::Text(text) => self.text(text),
+            Step::Ping => self.receive(Message::Ping(vec![1].into())),
+            Step::CloseFrame(code) => {
+                let frame = code.map(|code| CloseFrame { code: code.into(), reason: "bye".into() });
+                if !self.session.upgrade.polls() {
+                    self.receive(Message::Close(frame));
+                }
+            }
+            Step::Decide { socket, accept } => {
+                if let Some(at) = self.place(socket) {
+                    if accept {
+                        self.session.accept(at, &mut self.driver);
+                    } else {
+                        let error = ConnectError { message: "no", data: None };
+                        self.session.refuse(at, &error, &mut self.driver);
+                    }
+                }
+            }
+            Step::Handled { socket } => self.handled(socket),
+            Step::Close => {
+                let end = End::on_purpose(DisconnectReason::ServerClose, 1000, String::new());
+                self.session.end(end, &mut self.driver);
+            }
+            Step::Overflow => self.session.end(End::overflow(), &mut self.driver),
+            Step::Disconnect { socket } => {
+                if let (Some(at), Speaks::SocketIo) = (self.place(socket), self.speaks) {
+                    let disconnect = Disconnect::new(DisconnectReason::ServerDisconnect);
+                    self.session.leave(at, &disconnect, &mut self.driver);
+                }
+            }
+            Step::Shutdown { after } => {
+                let until = self.driver.now + Duration::from_millis(after);
+                self.session.end(End::shutdown(until), &mut self.driver);
+            }
+            Step::Time(milliseconds) => {
+                self.driver.now += Duration::from_millis(milliseconds);
+                self.keep_time();
+            }
+            Step::Deadline => {
+                if let Some(deadline) = self.session.deadline() {
+                    self.driver.now = self.driver.now.max(deadline);
+                }
+                self.keep_time();
+            }
+            Step::Written => while !self.session.is_closed() && self.session.written(&mut self.driver) {},
+            Step::Broken { code } => {
+                if self.session.reading() == Reading::Discard {
+                    self.session.discarded(&mut self.driver);
+                } else if !self.session.is_closed() {
+                    let cause = Disconnect::new(DisconnectReason::TransportError);
+                    let cause = code.map_or_else(|| cause.clone(), |code| cause.clone().with_code(code));
+                    self.session.broken(cause, &mut self.driver);
+                }
+            }
+            Step::Polled(is_polled) => self.driver.is_polled = is_polled,
+            Step::Probe => self.has_probe |= self.session.probe(self.driver.now),
+            Step::ProbeText(text) => {
+                if self.session.is_probing() {
+                    assert!(self.has_probe);
+                    if self.session.receive_probe(&Message::text(text)) == Probed::Invalid {
+                        self.session.lose_probe(&mut self.driver);
+                    }
+                }
+            }
+            Step::ProbeTime => {
+                if self.session.upgrade(true) {
+                    assert!(!self.session.upgrade.polls());
+                }
+            }
+            Step::Decides(decides) => self.driver.decides = decides,
+        }
+        self.look_around();
+    }
+
+    /// An event of a socket has run.
+    fn handled(&mut self, socket: usize) {
+        let Recorder { sockets, answered, .. } = &mut self.driver;
+        if let Some(model) = sockets.get_mut(socket) {
+            model.step(answered);
+        }
+    }
+
+    /// Does what is due. What is due is done in a few steps, and never again at once.
+    fn keep_time(&mut self) {
+        for _ in 0..10 {
+            if self.session.deadline().is_none_or(|deadline| deadline > self.driver.now) {
+                return;
+            }
+            self.session.on_deadline(self.driver.now, &mut self.driver);
+        }
+        panic!("a deadline lies in the past, and nothing comes of it");
+    }
+
+    /// Does what a driver does in each round, and checks what always holds.
+    fn look_around(&mut self) {
+        let is_idle =
+            |model: &Model| (model.accepted || model.refused) && model.queue.is_empty() && model.running.is_none();
+        let is_drained = self.session.sockets().all(|key| is_idle(&self.driver.sockets[key.at]));
+        if self.session.is_draining() && is_drained {
+            self.session.drained(&mut self.driver);
+        }
+        let mut at = 0;
+        while let Some(key) = self.session.socket_mut(at) {
+            let model = &self.driver.sockets[key.at];
+            if self.session.is_open() && model.finished {
+                let (_, disconnect) = self.session.remove(at);
+                assert_eq!(disconnect, model.end.as_ref().map(|(disconnect, _)| disconnect.clone()));
+            } else {
+                at += 1;
+            }
+        }
+        let events = self.session.sockets().map(|key| self.driver.sockets[key.at].queue.len()).sum();
+        self.session.may_read(&Inbox { events, bytes: 0, overhead: 1, is_awaited: false });
+        assert_eq!(self.session.is_closed(), self.driver.closed);
+        assert!(self.session.is_open() || self.driver.is_shut, "no message is taken once the connection closes");
+        if self.session.is_closed() {
+            assert_eq!(self.session.reading(), Reading::Nothing);
+        }
+    }
+
+    /// A client that is silent from now on, and an application that decides nothing: all the same it is closed soon. Events run,
+    /// or the client would have to wait for them as well.
+    fn run_out(&mut self) {
+        for _ in 0..30 {
+            if self.session.is_closed() {
+                break;
+            }
+            let deadline = self.session.deadline().expect("every state but the last one has a deadline");
+            self.driver.now = self.driver.now.max(deadline);
+            self.keep_time();
+            (0..self.driver.sockets.len()).for_each(|socket| self.handled(socket));
+            self.look_around();
+        }
+        assert!(self.session.is_closed(), "every state is left in bounded time");
+        // The application has no more time either.
+        self.take(Step::Time(100));
+        for socket in 0..self.driver.sockets.len() {
+            for _ in 0..1_000 {
+                self.handled(socket);
+            }
+        }
+    }
+
+    /// What holds for every connection that has ended.
+    fn check(&self) {
+        for model in &self.driver.sockets {
+            assert!(model.finished && model.accepted != model.refused, "{model:?}");
+            let disconnects = model.fired.iter().filter(|fired| matches!(fired, Fired::Disconnect(_))).count();
+            let connects = model.fired.iter().filter(|fired| **fired == Fired::Connect).count();
+            if model.refused {
+                assert_eq!(model.fired, [], "a refused socket hears of nothing");
+                continue;
+            }
+            let (disconnect, on_purpose) = model.end.as_ref().expect("it has ended");
+            // A shutdown may leave no time for the listeners to `connect`.
+            assert!(connects <= 1 && (connects == 0 || model.fired[0] == Fired::Connect), "{model:?}");
+            assert_eq!(disconnects, 1, "{model:?}");
+            assert_eq!(model.fired.last(), Some(&Fired::Disconnect(disconnect.reason())));
+            assert_eq!(model.fired.contains(&Fired::Close), *on_purpose);
+            let numbers: Vec<_> = model
+                .fired
+                .iter()
+                .filter_map(|fired| if let Fired::Event(number) = fired { Some(*number) } else { None })
+                .collect();
+            assert!(numbers.is_sorted(), "events run in the order in which they came: {numbers:?}");
+        }
+        let (mut asked, mut answered) = (self.driver.asked.clone(), self.driver.answered.clone());
+        asked.sort_unstable();
+        answered.sort_unstable();
+        assert_eq!(asked, answered, "each event that asks is answered once");
+    }
+}
+
+fn speaks() -> impl Strategy<Value = Speaks> {
+    prop::sample::select(&[Speaks::Plain, Speaks::Engine, Speaks::SocketIo, Speaks::SocketIo][..])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn whatever_happens_the_promises_are_kept(
+        speaks in speaks(),
+        polls in any::<bool>(),
+        decides in any::<bool>(),
+        steps in prop::collection::vec(step(), 0..60),
+    ) {
+        let mut world = World::new(speaks, polls, decides);
+        for step in steps {
+            world.take(step);
+        }
+        world.run_out();
+        world.check();
+    }
+}

@@ -1,0 +1,94 @@
+//! What a session does when it is time: heartbeats, and the ends of what takes too long.
+
+use std::time::Instant;
+
+use super::disconnect::{Disconnect, DisconnectReason};
+use super::effects::{Effects, InNamespace};
+use super::end::End;
+use super::heartbeat::Beat;
+use super::{Protocol, Session};
+use crate::wire::socketio::ConnectError;
+
+/// What a client is told whose socket the application did not decide about in time.
+const TOO_SLOW: ConnectError<'static> = ConnectError { message: "the server took too long", data: None };
+
+impl<S: InNamespace> Session<S> {
+    /// When there is something to do. `None`: nothing waits for the time.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let mut deadline = self.handlers_until;
+        let mut add = |at: Option<Instant>| {
+            deadline = match (deadline, at) {
+                (Some(earliest), Some(at)) => Some(earliest.min(at)),
+                (earliest, at) => earliest.or(at),
+            };
+        };
+        if self.is_open() {
+            add(Some(self.heartbeat.deadline()));
+            add(self.state.join_by());
+            add(self.upgrade.complete_by());
+        } else {
+            add(self.state.close_by());
+        }
+        self.sockets.iter().for_each(|entry| add(entry.state.decide_by()));
+        deadline
+    }
+
+    /// Does what is due.
+    pub(crate) fn on_deadline(&mut self, now: Instant, effects: &mut impl Effects<Socket = S>) {
+        while let Some(at) = self.sockets.iter().position(|entry| entry.state.decide_by().is_some_and(|by| by <= now)) {
+            tracing::warn!(namespace = self.sockets[at].socket.namespace(), "the connect handler took too long");
+            self.refuse(at, &TOO_SLOW, effects);
+        }
+        if self.handlers_until.is_some_and(|until| until <= now) {
+            self.handlers_until = None;
+            self.abort_handlers(effects);
+        }
+        if !self.is_open() {
+            if self.state.close_by().is_some_and(|by| by <= now) {
+                self.close(effects);
+            }
+            return;
+        }
+        match self.heartbeat.beat(now) {
+            Beat::Ping => effects.ping(self.protocol.ping()),
+            Beat::Dead => {
+                tracing::debug!("heartbeat timeout");
+                self.drop_events(effects);
+                self.end_sockets(&Disconnect::new(DisconnectReason::PingTimeout), false, effects);
+                return self.close(effects);
+            }
+            Beat::Wait => {}
+        }
+        if self.upgrade.complete_by().is_some_and(|by| by <= now) {
+            tracing::debug!("the client did not complete its upgrade");
+            self.lose_probe(effects);
+        }
+        if self.state.join_by().is_some_and(|by| by <= now) {
+            tracing::debug!("the client did not connect to a namespace");
+            self.state.join();
+            self.end(End::misused(), effects);
+        }
+    }
+
+    /// The time that a shutdown leaves to handlers is over.
+    fn abort_handlers(&mut self, effects: &mut impl Effects<Socket = S>) {
+        self.sockets.iter_mut().for_each(|entry| effects.abort(&mut entry.socket));
+        self.drained(effects);
+        for entry in &mut self.sockets {
+            if entry.state.refuse() {
+                effects.refuse(&mut entry.socket);
+            }
+            effects.abort_end(&mut entry.socket);
+        }
+    }
+}
+
+impl Protocol {
+    /// The frame that asks the client for a sign of life.
+    fn ping(&self) -> &'static [u8] {
+        match self {
+            Self::Plain { .. } => &[0x89, 0],
+            Self::EngineIo(_) => &[0x81, 1, b'2'],
+        }
+    }
+}

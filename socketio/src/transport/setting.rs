@@ -1,0 +1,34 @@
+//! Checks the settings of routes. A route is made after the hub is built, so a mistake panics in
+//! the line that has it, as a bad path does in an axum router.
+
+use crate::hub::build_error::BuildProblem;
+
+/// Panics with a message that names the setting, the value and the accepted form.
+#[track_caller]
+pub(super) fn refuse(setting: &'static str, value: &str, accepted: &str) -> ! {
+    panic!("{}", BuildProblem::setting(setting, value, accepted))
+}
+
+/// Whether it is a token of [RFC 7230, section 3.2.6], as the names of cookies and subprotocols
+/// are.
+///
+/// [RFC 7230, section 3.2.6]: https://www.rfc-editor.org/rfc/rfc7230#section-3.2.6
+pub(super) fn is_token(name: &str) -> bool {
+    let is_token_char = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !name.is_empty() && name.bytes().all(is_token_char)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_what_http_says() {
+        for name in ["io", "chat.v1", "a!#$%&'*+-.^_`|~9"] {
+            assert!(is_token(name), "{name}");
+        }
+        for name in ["", "a b", "a,b", "a;b", "a=b", "a/b", "a\"", "a\n", "(a)", "\u{e9}"] {
+            assert!(!is_token(name), "{name}");
+        }
+    }
+}
