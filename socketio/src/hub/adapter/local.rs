@@ -50,8 +50,8 @@ impl Adapter for LocalAdapter {
 
     fn emit(&self, packet: &Packet, audience: &Audience) {
         self.registry.for_each(audience, |socket| {
-            // The overflow of one slow client is counted and reported there; the others get the
-            // message all the same.
+            // The overflow of a slow client is counted and reported on its socket. The other
+            // sockets still get the message.
             let _ = socket.deliver(packet);
         });
     }

@@ -20,7 +20,8 @@ pub enum PacketError {
     /// The arguments are not JSON values, separated by commas.
     #[error("the arguments are not JSON values separated by commas")]
     Json,
-    /// The arguments are nested more deeply than 128 levels, their list included.
+    /// The arguments are nested more deeply than 128 levels, their list included. An object with a
+    /// key that `serde_json` reserves counts as too deep, because decoding it may add levels.
     #[error("the arguments are nested too deeply")]
     TooDeep,
     /// A placeholder stands for an attachment that is not there, or there are more attachments than
