@@ -65,7 +65,8 @@ where
 {
     let address = listener.local_addr()?;
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = socketio::serve(listener, app).with_graceful_shutdown(async { _ = stopped.await });
+    let server =
+        socketio::serve(listener, app).secure(scheme == "https").with_graceful_shutdown(async { _ = stopped.await });
     let server = tokio::spawn(server.into_future());
     writeln!(io::stdout(), "{name} listens on {scheme}://{address}")?;
     tokio::signal::ctrl_c().await?;

@@ -1,12 +1,13 @@
 //! What goes to the log. Alone in its process: tracing asks whichever thread comes first whether a record is wanted.
 
-use socketio::Hub;
+use serde_json::json;
+use socketio::{Extension, Hub, event, events};
 use socketio_tests::{Log, log, serve};
 use std::fmt::Debug;
 use tracing::field::Field;
 use tracing::{Metadata, Subscriber, span};
 
-/// Writes down which events the records of the log are about.
+/// Writes down which events the records of the log are about, and which extensions are missing.
 struct Records(Log);
 
 impl Subscriber for Records {
@@ -24,7 +25,7 @@ impl Subscriber for Records {
 
     fn event(&self, event: &tracing::Event<'_>) {
         event.record(&mut |field: &Field, value: &dyn Debug| {
-            if field.name() == "event" {
+            if ["event", "extension"].contains(&field.name()) {
                 self.0.note(format_args!("{value:?}"));
             }
         });
@@ -35,13 +36,23 @@ impl Subscriber for Records {
     fn exit(&self, _: &span::Id) {}
 }
 
+#[derive(Clone)]
+struct Secret;
+
+#[event("missing")]
+fn missing(_secret: Extension<Secret>) {}
+
 #[tokio::test]
-async fn records_of_the_log_do_not_grow_with_the_names_that_clients_send() {
+async fn records_say_what_was_wrong_and_do_not_grow_with_the_names_that_clients_send() {
     let (log, mut seen) = log();
     let _records = tracing::subscriber::set_default(Records(log));
-    let server = serve(Hub::builder().build().expect("a hub")).await;
+    let server = serve(Hub::builder().events(events![missing]).build().expect("a hub")).await;
     let mut client = server.connect("ann").await;
     client.emit("unknown", 1).await;
     client.emit(&"x".repeat(100_000), 1).await;
     seen.expect(&["\"unknown\"", &format!("{:?}", "x".repeat(64))]).await;
+    // What a handler lacks is for the log alone.
+    let answer = client.ask("missing", 1).await;
+    assert_eq!(answer["error"], json!({ "code": "internal", "message": "internal error" }));
+    seen.expect(&["\"missing\"", "\"records::Secret\""]).await;
 }

@@ -7,6 +7,7 @@ use crate::rooms::{Joined, Parted, Rooms, Said, Typing};
 
 contract! {
     /// A chat with rooms and direct messages.
+    #[export(asyncapi, typescript)]
     pub(crate) Chat {
         "/" {
             receives [people::tell, Rooms::join, Rooms::part, Rooms::say, Rooms::typing]

@@ -33,6 +33,7 @@ fn projects(hub: &Hub) -> Vec<String> {
 
 contract! {
     /// Live builds of projects.
+    #[export(asyncapi)]
     Dashboard {
         "/" { receives [projects] emits [admin::Notice] }
         "/project-{id}" {

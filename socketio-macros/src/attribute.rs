@@ -18,8 +18,8 @@ pub(crate) const LIFECYCLES: [(&str, &str); 8] = [
     ("error", "Error"),
 ];
 
-/// Names that clients can't send.
-const RESERVED: [&str; 6] =
+/// Names that clients can't send. The runtime has them from here, by way of a macro.
+pub(crate) const RESERVED: [&str; 6] =
     ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 
 const FORMS: &str = "write `#[event(\"name\")]`, `#[event(connect)]` or another lifecycle event, `#[event(fallback)]`, \

@@ -114,7 +114,8 @@ fn call(attribute: &Attribute, handler: &Handler, callee: &TokenStream) -> Token
     let (kind, failed, outcome) = if *is_async {
         let at = Extent::of(ident);
         let outcome = quote_spanned!(local=> |returned| { let returned = (returned,); #outcome });
-        let future = at.call(at.path(quote!(#krate::HandlerFuture::of)), quote_spanned!(at.end=> future, #outcome));
+        let future =
+            at.call(at.path(quote!(#krate::bounds::HandlerFuture::of)), quote_spanned!(at.end=> future, #outcome));
         (
             quote!(Async),
             quote_spanned!(local=> ::core::result::Result::Err(error)),
@@ -152,7 +153,7 @@ fn take(attribute: &Attribute, parameter: &Type) -> TokenStream {
         Subject::Lifecycle(lifecycle) => {
             let event = Ident::new(lifecycle.variant, Span::mixed_site());
             let event = at.path(quote!(#krate::marker::#event));
-            let start = quote_spanned!(at.start=> #krate::LifecycleArgument::<'_, #event>);
+            let start = quote_spanned!(at.start=> #krate::bounds::LifecycleArgument::<'_, #event>);
             at.call(quote_spanned!(at.end=> #start::from_lifecycle), quote_spanned!(local=> &mut arguments))
         }
         _ => at.call(at.path(quote!(#krate::Argument::from_event)), quote_spanned!(local=> &mut arguments)),

@@ -76,12 +76,15 @@ pub fn events(items: TokenStream) -> TokenStream {
 /// `<Type>::method` where the type's name has no capital letter. `emits` names payload types. A namespace's path is that of the
 /// hub, the parameters in braces of one that comes and goes included.
 ///
-/// It makes a type of that name, a `Contract`, with functions of its own for what the crate's features make of it. What handlers take
-/// and return is inferred from the functions. The guide of the `socketio` crate has a page on contracts.
+/// It makes a type of that name, a `Contract`. What handlers take and return is inferred from the functions. With
+/// `#[export(typescript)]` and `#[export(asyncapi)]` above its name the type has functions that export it; these need the features of
+/// that name, and ask of the contract's types what the exports are made from. The guide of the `socketio` crate has a page on
+/// contracts.
 ///
 /// ```ignore
 /// contract! {
 ///     /// A chat with rooms.
+///     #[export(typescript)]
 ///     pub Chat {
 ///         "/" {
 ///             receives [message, rooms::join, Person::typing]
@@ -115,4 +118,12 @@ pub fn contract(tokens: TokenStream) -> TokenStream {
 #[proc_macro_derive(ErrorCodes, attributes(code))]
 pub fn error_codes(item: TokenStream) -> TokenStream {
     error_codes::expand(item.into()).into()
+}
+
+/// The names that clients can't send, as an array: so the runtime and the macros have one list.
+#[doc(hidden)]
+#[proc_macro]
+pub fn __reserved_names(_: TokenStream) -> TokenStream {
+    let names = attribute::RESERVED;
+    quote::quote!([#(#names),*]).into()
 }

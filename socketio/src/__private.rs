@@ -3,6 +3,8 @@
 use std::any::{TypeId, type_name};
 use std::marker::PhantomData;
 
+pub use crate::contract::describe::{Export, Exports};
+pub use crate::contract::description::DescribedType;
 pub use crate::contract::infer::{AnyErrors, NoAnswer, NoErrors, Settled};
 pub use crate::event::argument::receiver;
 pub use crate::event::build::{Part, Shared, Table, Verdict, count, slot_count};

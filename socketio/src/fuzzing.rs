@@ -74,7 +74,7 @@ where
 
 fn beginning(hub: &Hub) -> (Request, ConnectionPermit) {
     let (parts, ()) = HttpRequest::new(()).into_parts();
-    let request = Request::new(&parts, std::iter::empty(), None, None);
+    let request = Request::new(&parts, std::iter::empty(), None, false, None);
     (request, ConnectionPermit::acquire(hub).expect("a place for the connection"))
 }
 

@@ -23,25 +23,22 @@ pub mod testing;
 mod transport;
 mod wire;
 
+#[cfg(feature = "typescript")]
+pub use contract::TypeScriptContract;
+pub use contract::{ArgumentDescription, Contract, ContractViolation, DescribedArguments, Description, ErrorCodes};
 #[cfg(feature = "asyncapi")]
-pub use contract::{AsyncApiInfo, DocsRoutes};
-pub use contract::{Contract, ContractViolation, Describe, DescribedArguments, Description, ErrorCodes};
-#[doc(hidden)]
-pub use contract::{
-    DescribeReplies, DescribedFunction, Emits, Emitted, FallibleReply, Parameter, Parameters, Receiver, Returned,
-    ValueReply,
-};
+pub use contract::{AsyncApiContract, AsyncApiInfo, DocsRoutes};
 pub use event::ack::{Ack, Args};
-pub use event::argument::{Argument, Arguments, LifecycleArgument};
+pub use event::argument::{Argument, Arguments};
 pub use event::context::{Carrier, EventName, Frame, RawArgs};
 pub use event::depth::from_json;
 pub use event::error::{EventError, PayloadError, Refusal};
-pub use event::listener::{EventPayload, ListenerHandle, ListenerOutput};
+pub use event::extension::Extension;
+pub use event::listener::{EventPayload, ListenerHandle};
 pub use event::marker;
 pub use event::message::{Event, IntoMessage, Request};
 pub use event::middleware::{IncomingEvent, Next};
 pub use event::rate::RateLimit;
-pub use event::reply::{Encode, HandlerFuture, Reply, ReplyError, ReturnedAnswer};
 pub use event::state::State;
 pub use event::table::Events;
 #[cfg(feature = "garde")]
@@ -70,12 +67,35 @@ pub use hub::stats::HubStats;
 pub use session::disconnect::{Disconnect, DisconnectReason};
 pub use socketio_macros::{ErrorCodes, contract, event, events, handlers};
 pub use transport::engine_routes::{EngineIo, EngineRoutes, Refused, SocketIo};
+pub use transport::secure::SecureConnection;
 pub use transport::serve::{Serve, serve};
+pub use transport::session_request::SessionRequest;
 pub use transport::upgrade::{Upgrade, UpgradeRejection};
 pub use transport::websocket::WebSocketRoute;
+pub use wire::any_value::AnyValue;
 pub use wire::binary::Binary;
 pub use wire::msgpack::MsgpackParser;
 pub use wire::parser::{InvalidPacket, Parser, ParserMessage, ParserPacket};
+
+/// What handlers, listeners and contracts ask of types.
+///
+/// The compiler names these where a type does not fit. Code that is generic over listeners or over answers of several arguments names
+/// them, too: [`ListenerOutput`](bounds::ListenerOutput) and [`Encode`](bounds::Encode). Other code has no need of them.
+pub mod bounds {
+    #[doc(hidden)]
+    pub use crate::contract::describe::Describe;
+    #[doc(hidden)]
+    pub use crate::contract::description::Emitted;
+    #[doc(hidden)]
+    pub use crate::contract::infer::{
+        DescribeReplies, DescribedFunction, Emits, FallibleReply, Parameter, Parameters, Receiver, Returned, ValueReply,
+    };
+    pub use crate::event::argument::LifecycleArgument;
+    pub use crate::event::listener::ListenerOutput;
+    pub use crate::event::reply::{Encode, Reply, ReplyError};
+    #[doc(hidden)]
+    pub use crate::event::reply::{HandlerFuture, ReturnedAnswer};
+}
 
 /// Pages on particular matters.
 #[cfg(any(doc, doctest))]
@@ -103,8 +123,7 @@ pub mod guide {
     pub mod tests_in_process {}
 }
 
-/// The README's code is compiled, too, and its test is run. As it stands there it has no need of the feature `asyncapi`, which asks more of
-/// its types.
-#[cfg(all(doctest, feature = "testing", not(feature = "asyncapi")))]
+/// The README's code is compiled, too, and its test is run.
+#[cfg(all(doctest, feature = "testing", feature = "typescript"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;

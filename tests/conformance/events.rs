@@ -3,13 +3,12 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 use socketio::{
-    Ack, AckError, Args, Disconnect, EmitError, EventError, Events, Handshake, RawArgs, Selection, Socket, event,
-    events,
+    Ack, AckError, AnyValue, Args, Disconnect, EmitError, EventError, Events, Handshake, RawArgs, Selection, Socket,
+    event, events,
 };
 use std::collections::HashMap;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
-use crate::any::Any;
 use crate::requests;
 
 pub(crate) const EVENTS: Events = events![
@@ -109,17 +108,17 @@ fn never(ack: Ack) {
 
 /// Waits without holding back what the client sends meanwhile.
 #[event("ask", concurrent)]
-async fn ask(socket: &Socket, time: u64, args: RawArgs<'_>) -> Result<Any, AckError> {
-    let question = socket.timeout(Duration::from_millis(time)).emit_with_ack::<Any>(("question", args.skip(1)));
+async fn ask(socket: &Socket, time: u64, args: RawArgs<'_>) -> Result<AnyValue, AckError> {
+    let question = socket.timeout(Duration::from_millis(time)).emit_with_ack::<AnyValue>(("question", args.skip(1)));
     Ok(match question.await {
-        Ok(answer) => Any::Object(vec![("answer".to_owned(), answer)]),
-        Err(_) => Any::Plain(json!({ "error": "timeout" })),
+        Ok(answer) => AnyValue::from_iter([("answer", answer)]),
+        Err(_) => json!({ "error": "timeout" }).into(),
     })
 }
 
 #[event("leaving", concurrent)]
 async fn leaving(socket: &Socket, args: RawArgs<'_>) -> Result<(), EmitError> {
-    let question = socket.timeout(Duration::from_secs(60)).emit_with_ack::<Any>(("question", args));
+    let question = socket.timeout(Duration::from_secs(60)).emit_with_ack::<AnyValue>(("question", args));
     socket.emit(("asked",))?;
     if question.await.is_err() {
         socket.hub().to("watchers").emit(("unanswered", socket.id()))?;
@@ -152,14 +151,14 @@ fn select(socket: &Socket, chosen: Chosen, name: String, args: RawArgs<'_>) -> R
 }
 
 #[event("poll", concurrent)]
-async fn poll(socket: &Socket, chosen: Chosen, time: u64, args: RawArgs<'_>) -> Result<Any, EventError> {
+async fn poll(socket: &Socket, chosen: Chosen, time: u64, args: RawArgs<'_>) -> Result<AnyValue, EventError> {
     let asked = chosen.select(socket, |selection| {
-        selection.timeout(Duration::from_millis(time)).emit_with_ack::<Any>(("question", args.skip(2)))
+        selection.timeout(Duration::from_millis(time)).emit_with_ack::<AnyValue>(("question", args.skip(2)))
     });
     let answers = asked.await.map_err(|error| error.to_string())?;
-    let complete = Any::Plain(answers.is_complete().into());
-    let answers = Any::List(answers.into_values().collect());
-    Ok(Any::Object(vec![("answers".to_owned(), answers), ("complete".to_owned(), complete)]))
+    let complete = AnyValue::from(answers.is_complete());
+    let answers = AnyValue::from_iter(answers.into_values());
+    Ok(AnyValue::from_iter([("answers", answers), ("complete", complete)]))
 }
 
 #[event("fetch")]
@@ -232,13 +231,14 @@ fn handshake(handshake: Handshake<'_>) -> Result<Value, EventError> {
         .iter()
         .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
         .collect();
-    let issued = handshake.time().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
     let query: HashMap<_, _> = handshake.queries().collect();
     Ok(json!({
         "headers": headers,
         "address": handshake.peer_addr().map(|address| address.ip()),
-        "time": handshake.time().map(httpdate::fmt_http_date),
-        "issued": issued.as_millis() as u64,
+        "time": httpdate::fmt_http_date(handshake.time()),
+        "issued": handshake.issued(),
+        "xdomain": handshake.is_cross_domain(),
+        "secure": handshake.is_secure(),
         "url": handshake.url(),
         "query": query,
         "auth": handshake.auth::<Value>()?,

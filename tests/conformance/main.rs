@@ -1,6 +1,5 @@
 //! The server that the real clients are tried against; `tests/node/CONTRACT.md` says what it does.
 
-mod any;
 mod events;
 mod requests;
 mod settings;
@@ -58,7 +57,7 @@ fn hooked<P>(routes: EngineRoutes<P>, settings: &Settings) -> EngineRoutes<P> {
     let routes = routes
         .transports(settings.transports.clone())
         .allow_request(|request| async move {
-            if request.headers.contains_key("x-forbid") { Err("Forbidden") } else { Ok(()) }
+            if request.headers().contains_key("x-forbid") { Err("Forbidden") } else { Ok(()) }
         })
         .initial_headers(|headers, _| {
             for cookie in ["one=1", "two=2; Path=/", "three=3; HttpOnly", "four=4; SameSite=Lax"] {

@@ -194,8 +194,8 @@ impl<'a> Argument<'a> for Two {
     }
 
     fn describe(payload: &mut DescribedArguments) {
-        payload.argument::<u8>();
-        payload.argument::<Option<u8>>();
+        payload.argument::<u8>().typescript();
+        payload.argument::<Option<u8>>().typescript();
     }
 }
 
@@ -204,6 +204,7 @@ fn gap(_two: Two, _third: u8) {}
 
 contract! {
     #[doc = "One line.\rtwo.\u{2028}three.\u{2029}four."]
+    #[export(typescript)]
     pub(crate) Nasty {
         "/" {
             receives [upload, describe, value, send_parts, words, first_fails, fail, rest, rest_only, gap]

@@ -168,6 +168,7 @@ fn restart(in_seconds: u8) -> u8 {
 
 contract! {
     /// The server that the tests try TypeScript on.
+    #[export(asyncapi, typescript)]
     pub(crate) Chat {
         "/" {
             receives [message, echo, sum, split, checked, later, ask, examine, divide, upload, Counter::count]

@@ -268,6 +268,7 @@ fn values<T: for<'a> Arbitrary<'a>>() -> Vec<T> {
 }
 
 contract! {
+    #[export(typescript)]
     Zoo {
         "/" {
             emits [

@@ -91,7 +91,8 @@ matrix(({ combination, connect, shared }) => {
   test('the handshake is described', async (t) => {
     const before = Date.now();
     const socket = await connect(t, { query: { text: 'ü & = + %41/?', empty: '' }, extraHeaders: { 'X-Name': 'Ann' } });
-    const [{ headers, address, time, issued, url, query }] = await ask(socket, 'handshake');
+    const [{ headers, address, time, issued, xdomain, secure, url, query }] = await ask(socket, 'handshake');
+    assert.deepEqual([xdomain, secure], [false, false]);
     assert.equal(headers['x-name'], 'Ann');
     assert.equal(headers.host, `127.0.0.1:${shared.server.port}`);
     assert.equal(address, '127.0.0.1');

@@ -69,3 +69,39 @@ impl Flavour {
         if self.is_plain() { "forced close" } else { "server namespace disconnect" }
     }
 }
+
+/// Says that a test is for plain WebSocket clients alone. Such tests stand in modules named `plain_only`.
+///
+/// # Panics
+///
+/// This run has other clients.
+pub fn plain_only() {
+    assert_applies(flavour().is_plain(), "plain_only");
+}
+
+/// Says that a test needs clients with a WebSocket. Such tests stand in modules named `websocket_only`.
+///
+/// # Panics
+///
+/// The clients of this run poll.
+pub fn websocket_only() {
+    assert_applies(!flavour().polls(), "websocket_only");
+}
+
+/// Says that a test needs clients that write JSON. Such tests stand in modules named `json_only`.
+///
+/// # Panics
+///
+/// The clients of this run write MessagePack.
+pub fn json_only() {
+    assert_applies(flavour() != Flavour::Msgpack, "json_only");
+}
+
+fn assert_applies(applies: bool, module: &str) {
+    assert!(
+        applies,
+        "this test does not apply to the clients of this run ({:?}): move it into a module `{module}`, and run the tests by \
+         `tests/flavour`, which leaves out such modules",
+        flavour()
+    );
+}

@@ -12,7 +12,7 @@ use ::socketio::{Hub, MsgpackParser, WebSocketRoute};
 use axum::Router;
 use axum::routing::get;
 pub use client::{Channel, Client};
-pub use flavour::{Flavour, flavour};
+pub use flavour::{Flavour, flavour, json_only, plain_only, websocket_only};
 use http::Uri;
 use socketio::polling::Polling;
 use std::fmt::Display;
@@ -40,6 +40,24 @@ pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     waited.unwrap_or_else(|_| panic!("no {what} arrived in time"))
 }
 
+/// Checks that each file of a test program is a module of it: one that is forgotten is never compiled.
+///
+/// # Panics
+///
+/// A file in the directory, or in one below it, is not declared in the program's `main.rs`.
+pub fn assert_modules(main: &str, directory: &str) {
+    for entry in std::fs::read_dir(directory).expect("the program's directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            assert_modules(main, &path.to_string_lossy());
+        } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("main.rs") {
+            let declaration = format!("mod {};", path.file_stem().expect("a name").display());
+            let is_declared = main.lines().any(|line| line.trim().trim_start_matches("pub ") == declaration);
+            assert!(is_declared, "`{}` is missing in main.rs: {}", declaration, path.display());
+        }
+    }
+}
+
 /// A server on this run's kind of [`stream`].
 #[derive(Clone, Debug)]
 pub struct Server {
@@ -58,16 +76,25 @@ pub async fn serve(hub: Hub) -> Server {
         Flavour::Polling | Flavour::SocketIo => routes.into(),
         Flavour::Msgpack => routes.parser(MsgpackParser).into(),
     };
-    Server { flavour: flavour(), ..serve_router(hub, app).await }
+    Server { hub, endpoint: Endpoint::serve(app).await, flavour: flavour() }
 }
 
-/// Serves a route at `/ws/{id}` to plain WebSocket clients, whatever the flavour.
+/// Serves a route at `/ws/{id}`, to plain WebSocket clients.
+///
+/// # Panics
+///
+/// This run has other clients: the test is [`plain_only`].
 pub async fn serve_route(hub: Hub, route: WebSocketRoute) -> Server {
     serve_router(hub, Router::new().route("/ws/{id}", get(route))).await
 }
 
-/// Serves an app to plain WebSocket clients, whatever the flavour.
+/// Serves an application of the test's own, to plain WebSocket clients.
+///
+/// # Panics
+///
+/// This run has other clients: the test is [`plain_only`].
 pub async fn serve_router(hub: Hub, app: Router) -> Server {
+    plain_only();
     Server { hub, endpoint: Endpoint::serve(app).await, flavour: Flavour::Plain }
 }
 

@@ -157,9 +157,8 @@ impl Endpoint {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
         if kind() == Kind::Tls {
-            tokio::spawn(
-                async move { socketio::serve(TlsListener { listener, handshakes: JoinSet::new() }, app).await },
-            );
+            let listener = TlsListener { listener, handshakes: JoinSet::new() };
+            tokio::spawn(async move { socketio::serve(listener, app).secure(true).await });
             return Self::Tls(address);
         }
         tokio::spawn(async move { socketio::serve(listener, app).await });

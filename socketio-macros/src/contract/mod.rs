@@ -1,28 +1,38 @@
 //! `contract! { … }`: a type that knows what a server receives and emits.
 
+mod export;
 mod parse;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::Type;
+use syn::{Type, Visibility};
 
 use crate::checks::require;
 use crate::errors::Errors;
 use crate::extent::Extent;
 use crate::{events, krate, signature};
+use export::Export;
 use parse::{Contract, Handler, Item, Namespace};
 
 pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    let Contract { attributes, visibility, name, namespaces } = parse::parse(tokens, &mut errors);
+    let Contract { attributes, exports, visibility, name, namespaces } = parse::parse(tokens, &mut errors);
     let errors = errors.into_tokens();
     let Some(name) = name else { return errors };
     let krate = krate::path();
     let text = name.to_string();
     let doc = signature::doc(&attributes);
     let conditions = signature::conditions(&attributes);
-    let description = Ident::new("description", Span::mixed_site());
-    let namespaces = namespaces.iter().map(|namespace| render(namespace, &description));
+    let names = Names {
+        description: Ident::new("description", Span::mixed_site()),
+        exports: Ident::new("exports", Span::mixed_site()),
+    };
+    let namespaces = namespaces.iter().map(|namespace| render(namespace, &names));
+    let exported = [(exports.typescript, "typescript"), (exports.asyncapi, "asyncapi")];
+    let exported = exported.into_iter().filter_map(|(export, name)| Some((export?, name)));
+    let (described, implemented): (Vec<_>, Vec<_>) =
+        exported.map(|(export, method)| render_export(&export, method, &visibility, &name, &names)).unzip();
+    let Names { description, exports } = &names;
     quote! {
         #(#attributes)*
         #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
@@ -36,22 +46,45 @@ pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
                 use #krate::__private::{
                     AnyErrors as _, NoAnswer as _, NoErrors as _, Settled as _, Unnamed as _,
                 };
-                use #krate::{FallibleReply as _, ValueReply as _};
+                use #krate::bounds::{FallibleReply as _, ValueReply as _};
+                let #exports = #krate::__private::Exports::NONE;
+                #(#described)*
                 let mut #description = #krate::Description::new(#text, #doc);
                 #(#namespaces)*
                 #description
             }
         }
-        #conditions
-        #krate::__contract_in_typescript!(#visibility #name);
-        #conditions
-        #krate::__contract_in_asyncapi!(#visibility #name);
+        #(#conditions #implemented)*
         #errors
     }
 }
 
+/// The locals of the generated function.
+struct Names {
+    description: Ident,
+    exports: Ident,
+}
+
+/// What an export adds to the description, and what it adds to the contract's type.
+fn render_export(
+    export: &Export,
+    method: &str,
+    visibility: &Option<Visibility>,
+    name: &Ident,
+    Names { exports, .. }: &Names,
+) -> (TokenStream, TokenStream) {
+    let krate = krate::path();
+    let condition = export.condition();
+    let method = Ident::new(method, Span::mixed_site());
+    let implement = Ident::new(&format!("__export_{method}"), Span::mixed_site());
+    // Where the crate lacks the feature, the error underlines the word.
+    let implement = Extent::of(&export.word).path(quote!(#krate::#implement!));
+    (quote!(#condition let #exports = #exports.#method();), quote!(#condition #implement { #visibility #name }))
+}
+
 /// Adds a namespace to the description.
-fn render(namespace: &Namespace, description: &Ident) -> TokenStream {
+fn render(namespace: &Namespace, names: &Names) -> TokenStream {
+    let Names { description, exports } = names;
     let Namespace { doc, path, receives, emits } = namespace;
     let namespace = Ident::new("namespace", Span::mixed_site());
     let received = receives.iter().map(|item| with_conditions(item, part(&item.value)));
@@ -66,8 +99,8 @@ fn render(namespace: &Namespace, description: &Ident) -> TokenStream {
         check(&receives[..at], item, &events::missing(&item.value.path), named)
     });
     let emits_once = emits.iter().enumerate().map(|(at, item)| check(&emits[..at], item, "", TokenStream::new()));
-    let receive = receives.iter().enumerate().map(|(at, item)| receive(&receives[..at], item, &namespace));
-    let emit = emits.iter().map(|item| emit(item, &namespace));
+    let receive = receives.iter().enumerate().map(|(at, item)| receive(&receives[..at], item, &namespace, exports));
+    let emit = emits.iter().map(|item| emit(item, &namespace, exports));
     let (received, emitted) = (table(received), table(emitted));
     quote! {
         {
@@ -151,12 +184,12 @@ fn position<T>(before: &[Item<T>]) -> TokenStream {
 }
 
 /// Adds an event that clients send.
-fn receive(before: &[Item<Handler>], item: &Item<Handler>, namespace: &Ident) -> TokenStream {
+fn receive(before: &[Item<Handler>], item: &Item<Handler>, namespace: &Ident, exports: &Ident) -> TokenStream {
     let krate = krate::path();
     let Item { conditions, value: Handler { path, .. } } = item;
     let position = position(before);
     let at = Extent::of(path);
-    let function = at.call(at.path(quote!(#krate::DescribedArguments::of)), path.to_token_stream());
+    let function = at.call(at.path(quote!(#krate::DescribedArguments::of)), quote!(#path, #exports));
     let local = Span::mixed_site();
     let returned = Ident::new("returned", at.start);
     let reply = at.call(quote_spanned!(at.end=> (&#returned).reply), TokenStream::new());
@@ -173,13 +206,13 @@ fn receive(before: &[Item<Handler>], item: &Item<Handler>, namespace: &Ident) ->
 }
 
 /// Adds an event that the server emits.
-fn emit(item: &Item<Type>, namespace: &Ident) -> TokenStream {
+fn emit(item: &Item<Type>, namespace: &Ident, exports: &Ident) -> TokenStream {
     let krate = krate::path();
     let Item { conditions, value: ty } = item;
     let at = Extent::of(ty);
     let local = Span::mixed_site();
-    let start = quote_spanned!(at.start=> #krate::Emitted::of::<);
-    let emitted = at.call(quote_spanned!(at.end=> #start #ty >), TokenStream::new());
+    let start = quote_spanned!(at.start=> #krate::bounds::Emitted::of::<);
+    let emitted = at.call(quote_spanned!(at.end=> #start #ty, _ >), exports.to_token_stream());
     let asked = Ident::new("asked", at.start);
     let answer = at.call(quote_spanned!(at.end=> (&#asked).answer), TokenStream::new());
     let reply = at.call(quote_spanned!(at.end=> (&#asked).reply), TokenStream::new());

@@ -5,6 +5,8 @@ use quote::ToTokens;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, ExprPath, LitStr, Path, Token, Type, Visibility};
 
+use super::export::{self, Exports};
+
 use crate::errors::Errors;
 use crate::events::until_comma;
 use crate::signature;
@@ -15,7 +17,9 @@ const EMITS: &str = "write `emits [Payload, module::Payload]`";
 
 #[derive(Default)]
 pub(crate) struct Contract {
+    /// Those of the type, without `#[export(…)]`.
     pub(crate) attributes: Vec<Attribute>,
+    pub(crate) exports: Exports,
     pub(crate) visibility: Option<Visibility>,
     /// `None` if it is missing.
     pub(crate) name: Option<Ident>,
@@ -59,7 +63,7 @@ pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Contract {
 }
 
 fn head(input: ParseStream<'_>, contract: &mut Contract, errors: &mut Errors) -> syn::Result<()> {
-    contract.attributes = input.call(Attribute::parse_outer)?;
+    (contract.exports, contract.attributes) = export::take(input.call(Attribute::parse_outer)?, errors);
     contract.visibility = Some(input.parse()?);
     if !input.peek(syn::Ident) {
         errors.push(next(input), "a contract has a name", FORM);

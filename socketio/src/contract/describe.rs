@@ -1,51 +1,97 @@
-//! What a type needs for a contract to have it: what the exports that are switched on are made from.
+//! What a contract asks of its types: nothing, unless it is exported.
+//!
+//! `contract!` writes which exports a contract has into a type, [`Exports`]. The bounds on payload types depend on it alone: a feature
+//! that is on adds the exports, and no bound.
 
-/// A type that a contract can describe: an argument, a reply or the payload of an event.
-///
-/// That is every type, as long as no export asks for more: with the feature `typescript` it derives `ts_rs::TS`, with
-/// `asyncapi` `schemars::JsonSchema`.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` can't be described in a contract",
-    label = "the contract has this type in it",
-    note = "help: derive for it what the exports are made from: `ts_rs::TS` for the feature `typescript`, \
-            `schemars::JsonSchema` for `asyncapi`"
-)]
-pub trait Describe: TypeScriptType + SchemaType {}
+use std::marker::PhantomData;
 
-#[diagnostic::do_not_recommend]
-impl<T: TypeScriptType + SchemaType + ?Sized> Describe for T {}
+use super::description::DescribedType;
+use crate::event::marker::{AsyncApi, TypeScript};
 
-#[cfg(feature = "typescript")]
-mod typescript {
-    #[doc(hidden)]
-    pub trait TypeScriptType: ts_rs::TS {}
+/// The exports that a contract has. `X` is a pair of [`TypeScript`] or `()`, and [`AsyncApi`] or `()`.
+#[derive(Debug)]
+pub struct Exports<X>(PhantomData<X>);
 
-    impl<T: ts_rs::TS + ?Sized> TypeScriptType for T {}
+impl<X> Clone for Exports<X> {
+    fn clone(&self) -> Self {
+        *self
+    }
 }
 
-#[cfg(not(feature = "typescript"))]
-mod typescript {
-    #[doc(hidden)]
-    pub trait TypeScriptType {}
+impl<X> Copy for Exports<X> {}
 
-    impl<T: ?Sized> TypeScriptType for T {}
+impl Exports<((), ())> {
+    pub const NONE: Self = Self(PhantomData);
+}
+
+impl<A, B> Exports<(A, B)> {
+    pub fn typescript(self) -> Exports<(TypeScript, B)> {
+        Exports(PhantomData)
+    }
+
+    pub fn asyncapi(self) -> Exports<(A, AsyncApi)> {
+        Exports(PhantomData)
+    }
+}
+
+/// A type that a contract with the exports `X` can have: an argument, a reply or the payload of an event.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be exported with a contract",
+    label = "the contract has this type in it",
+    note = "help: derive for it what the exports are made from: `ts_rs::TS` for `#[export(typescript)]`, `schemars::JsonSchema` for \
+            `#[export(asyncapi)]`"
+)]
+pub trait Describe<X> {
+    fn described() -> DescribedType;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: 'static, X: Export<T>> Describe<X> for T {
+    fn described() -> DescribedType {
+        let mut described = DescribedType::of::<T>();
+        X::describe(&mut described);
+        described
+    }
+}
+
+/// An export, of the types `T` that it can be made from.
+pub trait Export<T> {
+    fn describe(described: &mut DescribedType);
+}
+
+impl<T> Export<T> for () {
+    fn describe(_: &mut DescribedType) {}
+}
+
+#[cfg(feature = "typescript")]
+impl<T: ts_rs::TS + 'static> Export<T> for TypeScript {
+    fn describe(described: &mut DescribedType) {
+        described.set_typescript::<T>();
+    }
 }
 
 #[cfg(feature = "asyncapi")]
-mod asyncapi {
-    #[doc(hidden)]
-    pub trait SchemaType: schemars::JsonSchema {}
+impl<T: schemars::JsonSchema + 'static> Export<T> for AsyncApi {
+    fn describe(described: &mut DescribedType) {
+        described.set_schema::<T>();
+    }
+}
 
-    impl<T: schemars::JsonSchema + ?Sized> SchemaType for T {}
+// Without its feature the export does not compile, which is one error and not one more of each type.
+
+#[cfg(not(feature = "typescript"))]
+impl<T> Export<T> for TypeScript {
+    fn describe(_: &mut DescribedType) {}
 }
 
 #[cfg(not(feature = "asyncapi"))]
-mod asyncapi {
-    #[doc(hidden)]
-    pub trait SchemaType {}
-
-    impl<T: ?Sized> SchemaType for T {}
+impl<T> Export<T> for AsyncApi {
+    fn describe(_: &mut DescribedType) {}
 }
 
-use asyncapi::SchemaType;
-use typescript::TypeScriptType;
+impl<T, A: Export<T>, B: Export<T>> Export<T> for (A, B) {
+    fn describe(described: &mut DescribedType) {
+        A::describe(described);
+        B::describe(described);
+    }
+}

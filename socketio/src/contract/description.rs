@@ -5,7 +5,7 @@ use serde::Deserialize;
 use std::any::{TypeId, type_name};
 use std::marker::PhantomData;
 
-use super::Describe;
+use super::describe::{Describe, Exports};
 use super::infer::{DescribedFunction, Emits, Returned};
 use crate::event::decode::may_be_missing;
 use crate::event::handler::Source;
@@ -142,22 +142,35 @@ pub struct DescribedType {
     pub(crate) id: TypeId,
     /// Its name with its path.
     pub(crate) name: fn() -> &'static str,
+    /// `None` if it was not described for this export.
     #[cfg(feature = "typescript")]
-    pub(crate) typescript: super::typescript::TypeScript,
+    pub(crate) typescript: Option<super::typescript::TypeScript>,
+    /// `None` if it was not described for this export.
     #[cfg(feature = "asyncapi")]
-    pub(crate) schema: super::asyncapi::SchemaSource,
+    pub(crate) schema: Option<super::asyncapi::SchemaSource>,
 }
 
 impl DescribedType {
-    pub(crate) fn of<T: Describe + 'static>() -> Self {
+    /// A type of which the exports know nothing.
+    pub(crate) fn of<T: 'static>() -> Self {
         Self {
             id: TypeId::of::<T>(),
             name: type_name::<T>,
             #[cfg(feature = "typescript")]
-            typescript: super::typescript::TypeScript::of::<T>(),
+            typescript: None,
             #[cfg(feature = "asyncapi")]
-            schema: super::asyncapi::SchemaSource::of::<T>(),
+            schema: None,
         }
+    }
+
+    #[cfg(feature = "typescript")]
+    pub(crate) fn set_typescript<T: ts_rs::TS + 'static>(&mut self) {
+        self.typescript = Some(super::typescript::TypeScript::of::<T>());
+    }
+
+    #[cfg(feature = "asyncapi")]
+    pub(crate) fn set_schema<T: schemars::JsonSchema>(&mut self) {
+        self.schema = Some(super::asyncapi::SchemaSource::of::<T>());
     }
 }
 
@@ -178,18 +191,40 @@ pub struct DescribedArguments {
     pub(crate) takes_any: bool,
 }
 
+/// What adds a function's payload.
+type Describer = fn(&mut DescribedArguments);
+
 impl DescribedArguments {
     /// A function's payload, and what it returns.
     #[doc(hidden)]
-    pub fn of<F: DescribedFunction<P, M>, P, M>(_: F) -> (fn(&mut Self), Returned<F::Returned>) {
+    pub fn of<F: DescribedFunction<P, M, X>, P, M, X>(_: F, _: Exports<X>) -> (Describer, Returned<F::Returned, X>) {
         (F::describe, Returned(PhantomData))
     }
 
-    /// Adds the payload's next argument.
-    pub fn argument<T: Deserialize<'static> + Describe + 'static>(&mut self) {
+    /// Adds the payload's next argument. The exports know its type if it is given to them:
+    ///
+    /// ```
+    /// # use socketio::DescribedArguments;
+    /// # fn describe(payload: &mut DescribedArguments) {
+    /// let argument = payload.argument::<String>();
+    /// # #[cfg(all(feature = "typescript", feature = "asyncapi"))]
+    /// argument.typescript().schema();
+    /// # }
+    /// ```
+    pub fn argument<T: Deserialize<'static> + 'static>(&mut self) -> ArgumentDescription<'_, T> {
+        self.push::<T>(DescribedType::of::<T>());
+        ArgumentDescription { argument: self.arguments.last_mut(), ty: PhantomData }
+    }
+
+    /// The same of a type with what a contract's exports need.
+    pub(super) fn exported_argument<T: Deserialize<'static> + Describe<X>, X>(&mut self) {
+        self.push::<T>(T::described());
+    }
+
+    fn push<T: Deserialize<'static>>(&mut self, ty: DescribedType) {
         self.arguments.push(DescribedArgument {
             name: self.names.as_slice().first().copied().unwrap_or_default(),
-            ty: DescribedType::of::<T>(),
+            ty,
             optional: may_be_missing::<T>(),
         });
     }
@@ -204,11 +239,46 @@ impl DescribedArguments {
     }
 }
 
+/// An argument that was added with [`DescribedArguments::argument`], to be described to the exports of contracts.
+///
+/// Each method asks of `T` what its export is made from, and exists with its feature. An export that an argument is not described to
+/// writes that it may be anything: `unknown` in TypeScript, a schema without rules in AsyncAPI.
+#[derive(Debug)]
+pub struct ArgumentDescription<'d, T> {
+    argument: Option<&'d mut DescribedArgument>,
+    ty: PhantomData<fn() -> T>,
+}
+
+impl<T: 'static> ArgumentDescription<'_, T> {
+    /// Tells the TypeScript export its type.
+    #[cfg(feature = "typescript")]
+    pub fn typescript(mut self) -> Self
+    where
+        T: ts_rs::TS,
+    {
+        if let Some(argument) = &mut self.argument {
+            argument.ty.set_typescript::<T>();
+        }
+        self
+    }
+
+    /// Tells the AsyncAPI export its JSON Schema.
+    #[cfg(feature = "asyncapi")]
+    pub fn schema(mut self) -> Self
+    where
+        T: schemars::JsonSchema,
+    {
+        if let Some(argument) = &mut self.argument {
+            argument.ty.set_schema::<T>();
+        }
+        self
+    }
+}
+
 impl Emitted {
     /// The event that a payload type is; and what may know of an answer to it.
-    pub fn of<E: Event + Describe + 'static>() -> (Self, Emits<E>) {
-        let payload = DescribedType::of::<E>();
-        (Self { name: E::NAME, doc: E::DOC, payload, answer: None }, Emits(PhantomData))
+    pub fn of<E: Event + Describe<X>, X>(_: Exports<X>) -> (Self, Emits<E, X>) {
+        (Self { name: E::NAME, doc: E::DOC, payload: E::described(), answer: None }, Emits(PhantomData))
     }
 }
 

@@ -11,10 +11,11 @@ use serde::Deserialize;
 use std::any::type_name;
 use std::marker::PhantomData;
 
+use super::ErrorCodes;
+use super::describe::Describe;
 use super::description::{
-    DescribedArguments, DescribedErrors, DescribedReply, DescribedType, Emitted, NamespaceDescription, Received,
+    DescribedArguments, DescribedErrors, DescribedReply, Emitted, NamespaceDescription, Received,
 };
-use super::{Describe, ErrorCodes};
 use crate::event::ack::Args;
 use crate::event::argument::Argument;
 use crate::event::context::RawArgs;
@@ -34,8 +35,8 @@ pub trait Signature<P> {
     type Returned;
 }
 
-/// The parameters of a function. `M` are the markers of each.
-pub trait Parameters<M> {
+/// The parameters of a function, in a contract with the exports `X`. `M` are the markers of each.
+pub trait Parameters<M, X> {
     /// Adds those that are payload.
     fn describe(payload: &mut DescribedArguments);
 }
@@ -50,10 +51,10 @@ macro_rules! functions {
             type Returned = Returned;
         }
 
-        impl<$($parameter: Parameter<$marker>, $marker),*> Parameters<($($marker,)*)> for ($($parameter,)*) {
+        impl<X, $($parameter: Parameter<$marker, X>, $marker),*> Parameters<($($marker,)*), X> for ($($parameter,)*) {
             #[allow(unused_variables, reason = "a function without parameters")]
             fn describe(payload: &mut DescribedArguments) {
-                $(<$parameter as Parameter<$marker>>::describe(payload);)*
+                $(<$parameter as Parameter<$marker, X>>::describe(payload);)*
             }
         }
     )*};
@@ -80,36 +81,36 @@ functions! {
         A16 M16)
 }
 
-/// A parameter of a handler. The marker `M` is the one of its [`Argument`], inferred with it.
+/// A parameter of a handler, in a contract with the exports `X`. The marker `M` is the one of its [`Argument`], inferred with it.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can't be described in a contract",
+    message = "`{Self}` can't be exported with a contract",
     label = "this handler takes it from the payload",
-    note = "help: derive for it what the exports are made from: `ts_rs::TS` for the feature `typescript`, \
-            `schemars::JsonSchema` for `asyncapi`"
+    note = "help: derive for it what the exports are made from: `ts_rs::TS` for `#[export(typescript)]`, `schemars::JsonSchema` for \
+            `#[export(asyncapi)]`; what is no payload is an `Extension<T>`, a `State<T>`, or a type that implements `Argument`"
 )]
-pub trait Parameter<M> {
+pub trait Parameter<M, X> {
     /// Adds it, if it is payload.
     fn describe(payload: &mut DescribedArguments);
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Deserialize<'static> + Describe + 'static> Parameter<Payload> for T {
+impl<T: Deserialize<'static> + Describe<X>, X> Parameter<Payload, X> for T {
     fn describe(payload: &mut DescribedArguments) {
-        payload.argument::<T>();
+        payload.exported_argument::<T, X>();
         payload.next_parameter();
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Deserialize<'static> + Describe + 'static> Parameter<Checked> for Result<T, PayloadError> {
+impl<T: Deserialize<'static> + Describe<X>, X> Parameter<Checked, X> for Result<T, PayloadError> {
     fn describe(payload: &mut DescribedArguments) {
-        payload.argument::<T>();
+        payload.exported_argument::<T, X>();
         payload.next_parameter();
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Argument<'static> + 'static> Parameter<Context> for T {
+impl<T: Argument<'static> + 'static, X> Parameter<Context, X> for T {
     fn describe(payload: &mut DescribedArguments) {
         <T as Argument<'static>>::describe(payload);
         payload.next_parameter();
@@ -121,62 +122,62 @@ impl<T: Argument<'static> + 'static> Parameter<Context> for T {
 pub enum Receiver {}
 
 #[diagnostic::do_not_recommend]
-impl<T: EventSource> Parameter<Receiver> for &'static T {
+impl<T: EventSource, X> Parameter<Receiver, X> for &'static T {
     fn describe(_: &mut DescribedArguments) {}
 }
 
-/// What a function returns, to be asked which kind of reply it is.
+/// What a function returns, to be asked which kind of reply it is. `X` are the exports of the contract.
 #[derive(Debug)]
-pub struct Returned<R>(pub(super) PhantomData<fn() -> R>);
+pub struct Returned<R, X>(pub(super) PhantomData<fn() -> (R, X)>);
 
 /// A function that can be described. One name for all that it takes keeps the compiler's messages short.
-pub trait DescribedFunction<P, M>: Signature<P> {
+pub trait DescribedFunction<P, M, X>: Signature<P> {
     fn describe(payload: &mut DescribedArguments);
 }
 
-impl<F: Signature<P>, P: Parameters<M>, M> DescribedFunction<P, M> for F {
+impl<F: Signature<P>, P: Parameters<M, X>, M, X> DescribedFunction<P, M, X> for F {
     fn describe(payload: &mut DescribedArguments) {
         P::describe(payload);
     }
 }
 
-impl<F: Future> Returned<F> {
+impl<F: Future, X> Returned<F, X> {
     /// What an async function returns in the end.
-    pub fn settled(&self) -> Returned<F::Output> {
+    pub fn settled(&self) -> Returned<F::Output, X> {
         Returned(PhantomData)
     }
 }
 
-pub trait Settled {
+pub trait Settled<X> {
     type Value;
 
-    fn settled(&self) -> Returned<Self::Value>;
+    fn settled(&self) -> Returned<Self::Value, X>;
 }
 
-impl<T> Settled for Returned<T> {
+impl<T, X> Settled<X> for Returned<T, X> {
     type Value = T;
 
-    fn settled(&self) -> Returned<T> {
+    fn settled(&self) -> Returned<T, X> {
         Returned(PhantomData)
     }
 }
 
-/// Values that are several arguments of a reply.
+/// Values that are several arguments of a reply, in a contract with the exports `X`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be described in a contract",
     label = "this is what the handler answers",
     note = "help: name the types of what is answered: `Args<(A, B)>`"
 )]
-pub trait DescribeReplies {
+pub trait DescribeReplies<X> {
     fn describe() -> DescribedReply;
 }
 
 macro_rules! replies {
     ($(($($value:ident),*))*) => {$(
         #[diagnostic::do_not_recommend]
-        impl<$($value: Describe + 'static),*> DescribeReplies for ($($value,)*) {
+        impl<X, $($value: Describe<X>),*> DescribeReplies<X> for ($($value,)*) {
             fn describe() -> DescribedReply {
-                DescribedReply::Values(vec![$(DescribedType::of::<$value>()),*])
+                DescribedReply::Values(vec![$($value::described()),*])
             }
         }
     )*};
@@ -193,7 +194,7 @@ replies! {
     (A, B, C, D, E, F, G, H)
 }
 
-impl DescribeReplies for RawArgs<'_> {
+impl<X> DescribeReplies<X> for RawArgs<'_> {
     fn describe() -> DescribedReply {
         DescribedReply::Unknown
     }
@@ -203,67 +204,67 @@ fn nothing() -> DescribedReply {
     DescribedReply::Values(Vec::new())
 }
 
-impl Returned<()> {
+impl<X> Returned<(), X> {
     pub fn reply(&self) -> DescribedReply {
         nothing()
     }
 }
 
-impl<E> Returned<Result<(), E>> {
+impl<E, X> Returned<Result<(), E>, X> {
     pub fn reply(&self) -> DescribedReply {
         nothing()
     }
 }
 
-impl<T> Returned<Args<T>> {
+impl<T, X> Returned<Args<T>, X> {
     pub fn reply(&self) -> DescribedReply
     where
-        T: DescribeReplies,
+        T: DescribeReplies<X>,
     {
         T::describe()
     }
 }
 
-impl<T, E> Returned<Result<Args<T>, E>> {
+impl<T, E, X> Returned<Result<Args<T>, E>, X> {
     pub fn reply(&self) -> DescribedReply
     where
-        T: DescribeReplies,
+        T: DescribeReplies<X>,
     {
         T::describe()
     }
 }
 
-pub trait FallibleReply<T> {
+pub trait FallibleReply<T, X> {
     fn reply(&self) -> DescribedReply
     where
-        T: Describe + 'static;
+        T: Describe<X>;
 }
 
-impl<T, E> FallibleReply<T> for Returned<Result<T, E>> {
+impl<T, E, X> FallibleReply<T, X> for Returned<Result<T, E>, X> {
     fn reply(&self) -> DescribedReply
     where
-        T: Describe + 'static,
+        T: Describe<X>,
     {
-        DescribedReply::Values(vec![DescribedType::of::<T>()])
+        DescribedReply::Values(vec![T::described()])
     }
 }
 
-pub trait ValueReply<T> {
+pub trait ValueReply<T, X> {
     fn reply(&self) -> DescribedReply
     where
-        T: Describe + 'static;
+        T: Describe<X>;
 }
 
-impl<T> ValueReply<T> for &Returned<T> {
+impl<T, X> ValueReply<T, X> for &Returned<T, X> {
     fn reply(&self) -> DescribedReply
     where
-        T: Describe + 'static,
+        T: Describe<X>,
     {
-        DescribedReply::Values(vec![DescribedType::of::<T>()])
+        DescribedReply::Values(vec![T::described()])
     }
 }
 
-impl<T, E: ErrorCodes> Returned<Result<T, E>> {
+impl<T, E: ErrorCodes, X> Returned<Result<T, E>, X> {
     pub fn errors(&self) -> DescribedErrors {
         let path = type_name::<E>().split('<').next().unwrap_or_default();
         let of = path.rsplit("::").next();
@@ -275,7 +276,7 @@ pub trait AnyErrors {
     fn errors(&self) -> DescribedErrors;
 }
 
-impl<T, E> AnyErrors for Returned<Result<T, E>> {
+impl<T, E, X> AnyErrors for Returned<Result<T, E>, X> {
     fn errors(&self) -> DescribedErrors {
         DescribedErrors::Any
     }
@@ -285,7 +286,7 @@ pub trait NoErrors {
     fn errors(&self) -> DescribedErrors;
 }
 
-impl<T> NoErrors for &Returned<T> {
+impl<T, X> NoErrors for &Returned<T, X> {
     fn errors(&self) -> DescribedErrors {
         DescribedErrors::None
     }
@@ -293,11 +294,11 @@ impl<T> NoErrors for &Returned<T> {
 
 /// A payload type, to be asked whether it wants an answer.
 #[derive(Debug)]
-pub struct Emits<E>(pub(super) PhantomData<fn() -> E>);
+pub struct Emits<E, X>(pub(super) PhantomData<fn() -> (E, X)>);
 
-impl<E: Request> Emits<E> {
+impl<E: Request, X> Emits<E, X> {
     /// It is asked for as a handler's reply is.
-    pub fn answer(&self) -> Returned<E::Answer> {
+    pub fn answer(&self) -> Returned<E::Answer, X> {
         Returned(PhantomData)
     }
 }
@@ -316,7 +317,7 @@ pub trait NoAnswer {
     fn answer(&self) -> Unasked;
 }
 
-impl<E> NoAnswer for &Emits<E> {
+impl<E, X> NoAnswer for &Emits<E, X> {
     fn answer(&self) -> Unasked {
         Unasked
     }

@@ -7,7 +7,8 @@
 pub(crate) mod agreement;
 #[cfg(feature = "asyncapi")]
 pub(crate) mod asyncapi;
-mod describe;
+#[doc(hidden)]
+pub(crate) mod describe;
 pub(crate) mod description;
 #[doc(hidden)]
 pub(crate) mod infer;
@@ -25,26 +26,31 @@ use std::{io, path::Path};
 
 #[cfg(feature = "asyncapi")]
 pub use asyncapi::{AsyncApiInfo, DocsRoutes};
-pub use describe::Describe;
-pub use description::{DescribedArguments, Description, Emitted};
-pub use infer::{
-    DescribeReplies, DescribedFunction, Emits, FallibleReply, Parameter, Parameters, Receiver, Returned, ValueReply,
-};
+pub use description::{ArgumentDescription, DescribedArguments, Description};
 pub use watch::ContractViolation;
 
 /// What a server and its clients agree on: made by [`contract!`](crate::contract!).
 pub trait Contract {
     /// Everything that the contract says.
     fn describe() -> Description;
+}
 
+/// A contract that is exported as TypeScript: one with `#[export(typescript)]` above its name. The guide has
+/// [a page on it](crate::guide::contract).
+#[cfg(feature = "typescript")]
+#[diagnostic::on_unimplemented(
+    message = "the contract `{Self}` is not exported as TypeScript",
+    label = "not exported as TypeScript",
+    note = "help: write `#[export(typescript)]` above its name in `contract!`"
+)]
+pub trait TypeScriptContract: Contract {
     /// The contract as TypeScript: the payload types, the interfaces `ServerToClientEvents` and `ClientToServerEvents` that
-    /// `socket.io-client` takes, and a client for plain WebSockets. The guide has [a page on it](crate::guide::contract).
+    /// `socket.io-client` takes, and a client for plain WebSockets.
     ///
     /// # Panics
     ///
     /// Two different types have the same name in TypeScript, or a type has that of something else in the file. `ts-rs` panics at
     /// what it can't write, such as an `Option` with `#[serde(flatten)]`.
-    #[cfg(feature = "typescript")]
     fn typescript() -> String {
         typescript::typescript(&Self::describe())
     }
@@ -59,7 +65,6 @@ pub trait Contract {
     /// # Panics
     ///
     /// As [`typescript`](Self::typescript).
-    #[cfg(feature = "typescript")]
     fn export(path: impl AsRef<Path>) -> io::Result<()> {
         typescript::export(path.as_ref(), &Self::typescript())
     }
@@ -69,44 +74,54 @@ pub trait Contract {
     /// # Panics
     ///
     /// It is not; the message shows the difference.
-    #[cfg(feature = "typescript")]
     #[track_caller]
     fn assert_exported(path: impl AsRef<Path>) {
         typescript::assert_exported(path.as_ref(), &Self::typescript());
     }
+}
 
+/// A contract that is exported as AsyncAPI: one with `#[export(asyncapi)]` above its name. The guide has
+/// [a page on it](crate::guide::asyncapi).
+#[cfg(feature = "asyncapi")]
+#[diagnostic::on_unimplemented(
+    message = "the contract `{Self}` is not exported as AsyncAPI",
+    label = "not exported as AsyncAPI",
+    note = "help: write `#[export(asyncapi)]` above its name in `contract!`"
+)]
+pub trait AsyncApiContract: Contract {
     /// The contract as an AsyncAPI document, of version 3.0: a channel for each namespace, an operation for each event, its message
-    /// with a JSON Schema, and the reply to it. The guide has [a page on it](crate::guide::asyncapi).
+    /// with a JSON Schema, and the reply to it.
     ///
     /// `info` is what the contract does not know: how the document is called, which version it is, where the servers are.
-    #[cfg(feature = "asyncapi")]
     fn asyncapi(info: AsyncApiInfo) -> serde_json::Value {
         asyncapi::document(&Self::describe(), info)
     }
 }
 
-/// Gives a contract's type the exports as functions of its own, so that nobody needs to import [`Contract`] for them.
+/// Implements an export for a contract's type, with functions of its own, so that nobody needs to import the trait for them.
 #[doc(hidden)]
 #[macro_export]
 #[cfg(feature = "typescript")]
-macro_rules! __contract_in_typescript {
+macro_rules! __export_typescript {
     ($visibility:vis $contract:ident) => {
+        impl $crate::TypeScriptContract for $contract {}
+
         #[allow(dead_code)]
         impl $contract {
             /// The contract as TypeScript.
             $visibility fn typescript() -> ::std::string::String {
-                <Self as $crate::Contract>::typescript()
+                <Self as $crate::TypeScriptContract>::typescript()
             }
 
             /// Writes the contract's TypeScript into a file.
             $visibility fn export(path: impl ::core::convert::AsRef<::std::path::Path>) -> ::std::io::Result<()> {
-                <Self as $crate::Contract>::export(path)
+                <Self as $crate::TypeScriptContract>::export(path)
             }
 
             /// Sees in a test that a file is the contract's TypeScript.
             #[track_caller]
             $visibility fn assert_exported(path: impl ::core::convert::AsRef<::std::path::Path>) {
-                <Self as $crate::Contract>::assert_exported(path);
+                <Self as $crate::TypeScriptContract>::assert_exported(path);
             }
         }
     };
@@ -115,20 +130,27 @@ macro_rules! __contract_in_typescript {
 #[doc(hidden)]
 #[macro_export]
 #[cfg(not(feature = "typescript"))]
-macro_rules! __contract_in_typescript {
-    ($visibility:vis $contract:ident) => {};
+macro_rules! __export_typescript {
+    ($visibility:vis $contract:ident) => {
+        ::core::compile_error!(
+            "`#[export(typescript)]` needs the feature `typescript` of `socketio`\n\n\
+             help: write `socketio = { version = \"…\", features = [\"typescript\"] }` in `Cargo.toml`"
+        );
+    };
 }
 
 #[doc(hidden)]
 #[macro_export]
 #[cfg(feature = "asyncapi")]
-macro_rules! __contract_in_asyncapi {
+macro_rules! __export_asyncapi {
     ($visibility:vis $contract:ident) => {
+        impl $crate::AsyncApiContract for $contract {}
+
         #[allow(dead_code)]
         impl $contract {
             /// The contract as an AsyncAPI document.
             $visibility fn asyncapi(info: $crate::AsyncApiInfo) -> $crate::__private::Json {
-                <Self as $crate::Contract>::asyncapi(info)
+                <Self as $crate::AsyncApiContract>::asyncapi(info)
             }
         }
     };
@@ -137,8 +159,13 @@ macro_rules! __contract_in_asyncapi {
 #[doc(hidden)]
 #[macro_export]
 #[cfg(not(feature = "asyncapi"))]
-macro_rules! __contract_in_asyncapi {
-    ($visibility:vis $contract:ident) => {};
+macro_rules! __export_asyncapi {
+    ($visibility:vis $contract:ident) => {
+        ::core::compile_error!(
+            "`#[export(asyncapi)]` needs the feature `asyncapi` of `socketio`\n\n\
+             help: write `socketio = { version = \"…\", features = [\"asyncapi\"] }` in `Cargo.toml`"
+        );
+    };
 }
 
 /// An error type that says which codes it converts into, so that clients know them.

@@ -11,7 +11,6 @@ use crate::{
 };
 
 #[derive(Deserialize, Serialize)]
-#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 struct Message<'a> {
     #[serde(borrow)]
@@ -19,7 +18,6 @@ struct Message<'a> {
 }
 
 #[derive(Serialize)]
-#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 struct Receipt {
     at: u64,
@@ -92,7 +90,9 @@ impl<'a> Argument<'a> for Two {
     }
 
     fn describe(payload: &mut DescribedArguments) {
-        payload.argument::<u8>();
+        let first = payload.argument::<u8>();
+        #[cfg(feature = "typescript")]
+        first.typescript();
         payload.argument::<Option<String>>();
         payload.error_code("not_two");
     }
@@ -161,7 +161,6 @@ impl<T: Send + Sync + 'static> Shelf<T> {
 /// Something was said.
 #[event("said")]
 #[derive(Serialize)]
-#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 struct Said<'a> {
     text: &'a str,
@@ -169,7 +168,6 @@ struct Said<'a> {
 
 #[event("question", ack = bool)]
 #[derive(Serialize)]
-#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 struct Question;
 
@@ -177,8 +175,7 @@ macro_rules! questions {
     ($($name:literal $question:ident $answer:ty;)*) => {$(
         #[event($name, ack = $answer)]
         #[derive(Serialize)]
-        #[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
-        #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+                #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
         struct $question;
     )*};
 }
@@ -191,12 +188,12 @@ questions! {
 
 #[event("listed")]
 #[derive(Serialize)]
-#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 struct Listed<T>(Vec<T>);
 
 contract! {
     /// All of it.
+    #[cfg_attr(feature = "typescript", export(typescript))]
     pub(crate) Chat {
         /// Everyone's.
         "/" {
@@ -325,7 +322,6 @@ fn what_is_checked_is_an_argument_like_others() {
     use garde::Validate;
 
     #[derive(Deserialize, Validate)]
-    #[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
     #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
     struct Short(#[garde(length(max = 3))] String);
 
@@ -351,6 +347,7 @@ fn answers_may_be_left_out_or_be_several() {
         "done: (done: Done, answer: (failed?: Failed<string>) => void) => void;",
         "both: (both: Both, answer: (...answer: [number, string] | [Failed<string>]) => void) => void;",
         "perhaps: (perhaps: Perhaps, answer: (answer?: number | null | Failed<string>) => void) => void;",
+        "two: (two: number, two2?: any, ack?: (failed?: Failed<\"not_two\">) => void) => void;",
     ] {
         assert!(typescript.contains(expected), "{expected} is not in {typescript}");
     }

@@ -2,8 +2,9 @@
 
 use serde::Deserialize;
 
+use super::DescribedArguments;
+use super::describe::Describe;
 use super::infer::Parameter;
-use super::{Describe, DescribedArguments};
 use crate::event::error::PayloadError;
 use crate::event::marker::Validated;
 use crate::event::valid::Valid;
@@ -31,9 +32,9 @@ impl<T> WithRules for Result<Option<Valid<T>>, PayloadError> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: WithRules<Argument: Deserialize<'static> + Describe + 'static>> Parameter<Validated> for T {
+impl<T: WithRules<Argument: Deserialize<'static> + Describe<X>>, X> Parameter<Validated, X> for T {
     fn describe(payload: &mut DescribedArguments) {
-        payload.argument::<T::Argument>();
+        payload.exported_argument::<T::Argument, X>();
         payload.next_parameter();
     }
 }

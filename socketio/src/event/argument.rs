@@ -16,7 +16,7 @@ use crate::hub::socket::Socket;
 ///
 /// Implemented for everything that implements [`Deserialize`]: such a parameter is the next argument of the event's
 /// payload, in order. Implemented as well for what tells where the event came from: [`&Socket`](Socket),
-/// [`&Hub`](Hub), [`State`], [`Ack`](crate::Ack), [`Handshake`](crate::Handshake), [`EventName`](crate::EventName),
+/// [`&Hub`](Hub), [`State`], [`Extension`](crate::Extension), [`Ack`](crate::Ack), [`Handshake`](crate::Handshake), [`EventName`](crate::EventName),
 /// [`RawArgs`](crate::RawArgs), and for `Result<T, PayloadError>`, with which a handler deals with a bad payload itself. With
 /// the feature `garde` there is `Valid<T>`, a payload that is checked as well.
 ///
@@ -45,8 +45,8 @@ use crate::hub::socket::Socket;
     message = "`{Self}` can't be a parameter of an event handler",
     label = "not a payload, and nothing that an event can give",
     note = "help: derive `serde::Deserialize` for it to take it from the payload, or take one of `&Socket`, `&Hub`, \
-            `State<T>`, `Ack`, `Handshake<'_>`, `EventName<'_>`, `RawArgs<'_>`, `Option<T>`, `Result<T, PayloadError>`, \
-            or `Valid<T>` if it derives `garde::Validate`, too; \
+            `State<T>`, `Extension<T>` with a `T` that is `Clone`, `Ack`, `Handshake<'_>`, `EventName<'_>`, `RawArgs<'_>`, \
+            `Option<T>`, `Result<T, PayloadError>`, or `Valid<T>` if it derives `garde::Validate`, too; or implement `Argument` for it; \
             `Disconnect`, `EventError` and `Frame<'_>` belong to lifecycle events, such as `#[event(disconnect)]`"
 )]
 pub trait Argument<'a, M = Context>: Sized {
@@ -154,7 +154,7 @@ impl<'a, T: Send + Sync + 'static> Argument<'a> for State<T> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not available in a handler of this lifecycle event",
     label = "not available here",
-    note = "help: lifecycle events have no payload: take `&Socket`, `&Hub`, `State<T>` or `Handshake<'_>`; `Disconnect` in \
+    note = "help: lifecycle events have no payload: take `&Socket`, `&Hub`, `State<T>`, `Extension<T>` or `Handshake<'_>`; `Disconnect` in \
             `disconnecting` and `disconnect`, `EventError` in `error`, `Frame<'_>` in `message`, `ping` and `pong`"
 )]
 pub trait LifecycleArgument<'a, L: Lifecycle>: Sized {

@@ -337,11 +337,36 @@ pub struct PayloadError {
 }
 
 impl PayloadError {
-    pub(crate) fn new(argument: usize, message: impl Into<String>) -> Self {
+    /// An error in the argument at this place, counted from 0: for an implementation of [`Argument`](crate::Argument) or
+    /// [`FromAnswer`](crate::FromAnswer) that looks at what it has decoded. The message reaches the client.
+    ///
+    /// ```
+    /// use socketio::{FromAnswer, PayloadError, RawArgs};
+    ///
+    /// /// A client's answer of two numbers, the first the smaller one.
+    /// struct Range(u32, u32);
+    ///
+    /// impl FromAnswer for Range {
+    ///     fn from_answer(args: RawArgs<'_>) -> Result<Self, PayloadError> {
+    ///         match args.all()?[..] {
+    ///             [from, to] if from <= to => Ok(Self(from, to)),
+    ///             [_, _] => Err(PayloadError::new(1, "less than the first")),
+    ///             _ => Err(PayloadError::new(0, "expected two numbers")),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn new(argument: usize, message: impl Into<String>) -> Self {
         Self { argument, path: None, message: message.into(), others: Vec::new() }
     }
 
-    /// A payload that no decoder is given: it is nested too deeply, or an object in it has a reserved key.
+    /// Adds the path of the offending field inside the argument, such as `user.age`.
+    #[must_use]
+    pub fn with_path(self, path: impl Into<String>) -> Self {
+        Self { path: Some(path.into()), ..self }
+    }
+
+    /// A payload that is not decoded: it is nested too deeply, or an object in it has a reserved key.
     pub(crate) fn too_deep(depth: usize) -> Self {
         Self::new(0, too_deep(depth))
     }

@@ -1,4 +1,4 @@
-//! Types without values that say which kind of parameter, reply or listener something is.
+//! Types without values that say which kind of parameter, reply, listener or export something is.
 //!
 //! The compiler infers them, so nobody writes them down; they are public because its messages name them.
 
@@ -18,7 +18,7 @@ pub enum Validated {}
 #[derive(Debug)]
 pub enum Context {}
 
-/// A lifecycle event. See [`LifecycleArgument`](crate::LifecycleArgument).
+/// A lifecycle event. See [`LifecycleArgument`](crate::bounds::LifecycleArgument).
 pub trait Lifecycle {}
 
 macro_rules! lifecycles {
@@ -50,26 +50,34 @@ lifecycles! {
     Error
 }
 
-/// An answer without arguments. Chosen by the macros.
+/// A contract with `#[export(typescript)]`.
+#[derive(Debug)]
+pub enum TypeScript {}
+
+/// A contract with `#[export(asyncapi)]`.
+#[derive(Debug)]
+pub enum AsyncApi {}
+
+/// An answer without arguments. See [`Reply`](crate::bounds::Reply).
 #[derive(Debug)]
 pub enum Nothing {}
 
-/// An answer of one argument. Chosen by the macros.
+/// An answer of one argument. See [`Reply`](crate::bounds::Reply).
 #[derive(Debug)]
 pub enum Value {}
 
-/// An answer of several arguments. Chosen by the macros.
+/// An answer of several arguments. See [`Reply`](crate::bounds::Reply).
 #[derive(Debug)]
 pub enum Several {}
 
-/// An answer of the kind `K`, or an error. Chosen by the macros.
+/// An answer of the kind `K`, or an error. See [`Reply`](crate::bounds::Reply).
 #[derive(Debug)]
 pub struct Fallible<K>(std::marker::PhantomData<K>);
 
-/// A listener that is done when it returns. See [`ListenerOutput`](crate::ListenerOutput).
+/// A listener that is done when it returns. See [`ListenerOutput`](crate::bounds::ListenerOutput).
 #[derive(Debug)]
 pub enum Now {}
 
-/// A listener that returns a future. See [`ListenerOutput`](crate::ListenerOutput).
+/// A listener that returns a future. See [`ListenerOutput`](crate::bounds::ListenerOutput).
 #[derive(Debug)]
 pub enum Later {}

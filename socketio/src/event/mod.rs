@@ -1,7 +1,8 @@
 //! Events: from the names on handlers and payload types to the call of a function and the answer that comes back.
 //!
-//! [`table`] finds a [`handler`], [`incoming`] is what it is called with, [`argument`] turns that into its parameters,
-//! [`reply`] its return value into an [`ack`]; [`depth`] decodes what is no event; [`listener`] is the string-keyed way, [`dispatch`] runs them all;
+//! [`table`] finds a [`handler`], [`incoming`] is what it is called with, [`argument`] turns that into its parameters, such as a
+//! [`state`] or an [`extension`]; [`reply`] turns its return value into an [`ack`]. [`depth`] decodes text that is no event.
+//! [`listener`] is the string-keyed way, [`dispatch`] runs them all;
 //! [`rate`] counts them.
 
 pub(crate) mod ack;
@@ -12,6 +13,7 @@ pub(crate) mod decode;
 pub(crate) mod depth;
 pub(crate) mod dispatch;
 pub(crate) mod error;
+pub(crate) mod extension;
 pub(crate) mod handler;
 pub(crate) mod incoming;
 pub(crate) mod listener;

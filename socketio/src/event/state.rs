@@ -30,6 +30,31 @@ pub struct State<T: ?Sized> {
     value: Arc<T>,
 }
 
+impl<T> State<T> {
+    /// The value as handlers take it: for unit tests that call one.
+    ///
+    /// ```
+    /// use socketio::{State, event};
+    ///
+    /// #[event("limit")]
+    /// fn limit(limit: State<u32>) -> u32 {
+    ///     *limit
+    /// }
+    ///
+    /// assert_eq!(limit(State::new(3)), 3);
+    /// ```
+    pub fn new(value: T) -> Self {
+        Self { value: Arc::new(value) }
+    }
+}
+
+/// The value, shared with whoever else has it.
+impl<T: ?Sized> From<Arc<T>> for State<T> {
+    fn from(value: Arc<T>) -> Self {
+        Self { value }
+    }
+}
+
 impl<T: ?Sized> State<T> {
     /// The value as the hub shares it: to keep it for longer than the event.
     pub fn into_inner(self) -> Arc<T> {

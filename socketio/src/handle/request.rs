@@ -4,8 +4,10 @@
 //! for as long as the connection lives.
 
 use http::HeaderName;
+use http::header::ORIGIN;
 use http::request::Parts;
 use std::net::SocketAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::stream::Stream;
 
@@ -14,6 +16,10 @@ use super::stream::Stream;
 pub(crate) struct Request {
     entries: Box<[u8]>,
     pub(crate) peer: Option<SocketAddr>,
+    /// When it came, in milliseconds since the Unix epoch.
+    pub(crate) issued: u64,
+    pub(crate) is_secure: bool,
+    pub(crate) is_cross_domain: bool,
     /// How many of its bytes each event counts for that it brought; none where it is the connection's own.
     share: u32,
 }
@@ -31,11 +37,13 @@ pub(crate) enum Kind {
 const HEAD: usize = 7;
 
 impl Request {
-    /// Copies what is to be kept. `keep`: the names of the headers; `None` keeps all.
+    /// Copies what is to be kept. `is_secure`: whether the client's connection is encrypted. `keep`: the names of the headers;
+    /// `None` keeps all.
     pub(crate) fn new<'a>(
         parts: &Parts,
         params: impl Iterator<Item = (&'a str, &'a str)>,
         peer: Option<SocketAddr>,
+        is_secure: bool,
         keep: Option<&[HeaderName]>,
     ) -> Self {
         let mut entries = Vec::new();
@@ -48,7 +56,14 @@ impl Request {
                 push(&mut entries, Kind::Header, name.as_str().as_bytes(), value.as_bytes());
             }
         }
-        Self { entries: entries.into(), peer, share: 0 }
+        Self {
+            entries: entries.into(),
+            peer,
+            issued: milliseconds(SystemTime::now()),
+            is_secure,
+            is_cross_domain: parts.headers.contains_key(ORIGIN),
+            share: 0,
+        }
     }
 
     /// A request that brings this many packets, and is kept as long as their events.
@@ -82,6 +97,12 @@ impl Request {
         })
         .filter_map(move |(found, key, value)| (found == kind as u8).then_some((key, value)))
     }
+}
+
+/// The time since the Unix epoch.
+pub(crate) fn milliseconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn push(entries: &mut Vec<u8>, kind: Kind, key: &[u8], value: &[u8]) {

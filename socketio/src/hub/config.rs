@@ -33,6 +33,7 @@ pub(crate) struct Config {
     pub(crate) ack_timeout: Duration,
     pub(crate) origins: Origins,
     pub(crate) keep_headers: Option<Vec<HeaderName>>,
+    pub(crate) trust_forwarded_proto: bool,
 }
 
 impl Default for Config {
@@ -61,6 +62,7 @@ impl Default for Config {
             ack_timeout: Duration::from_secs(30),
             origins: Origins::default(),
             keep_headers: None,
+            trust_forwarded_proto: false,
         }
     }
 }

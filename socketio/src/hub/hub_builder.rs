@@ -338,6 +338,14 @@ impl HubBuilder {
         self
     }
 
+    /// Whether the header `X-Forwarded-Proto` says if a client's connection is encrypted, for
+    /// [`Handshake::is_secure`](crate::Handshake::is_secure). Trust it only behind a proxy that sets
+    /// it in every request; otherwise clients can send any value. Default: no.
+    pub fn trust_forwarded_proto(mut self, trust: bool) -> Self {
+        self.config.trust_forwarded_proto = trust;
+        self
+    }
+
     /// The names of the headers that [`Handshake`](crate::Handshake) keeps. A shorter list saves
     /// memory for every connection; an empty one keeps none. Default: all.
     pub fn keep_headers<I>(mut self, names: I) -> Self

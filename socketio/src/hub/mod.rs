@@ -15,11 +15,11 @@ pub(crate) mod server_events;
 pub(crate) mod socket;
 pub(crate) mod source;
 pub(crate) mod stats;
+mod verbs;
 
 use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::fmt;
-use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -41,8 +41,8 @@ use stats::{Counters, HubStats};
 
 /// The server object: a cheap handle to all connections, and to everything they share.
 ///
-/// It dereferences to its namespace `/`, which is where [`on`](Namespace::on), [`emit_to`](Namespace::emit_to),
-/// [`broadcast`](Namespace::broadcast) and the other verbs come from; [`of`](Self::of) gives the others.
+/// Its verbs, such as [`on`](Self::on), [`emit_to`](Self::emit_to) and [`broadcast`](Self::broadcast), are those of its namespace `/`;
+/// [`of`](Self::of) gives the other namespaces.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -60,14 +60,6 @@ use stats::{Counters, HubStats};
 #[derive(Clone)]
 pub struct Hub {
     root: Namespace,
-}
-
-impl Deref for Hub {
-    type Target = Namespace;
-
-    fn deref(&self) -> &Namespace {
-        &self.root
-    }
 }
 
 /// What all handles to a hub share.
@@ -222,8 +214,6 @@ impl Hub {
     ///
     /// #[event("news")]
     /// #[derive(serde::Serialize)]
-    /// # #[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
-    /// # #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
     /// struct News {
     ///     headline: String,
     /// }

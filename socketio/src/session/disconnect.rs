@@ -21,15 +21,31 @@ pub struct Disconnect {
 }
 
 impl Disconnect {
-    pub(crate) fn new(reason: DisconnectReason) -> Self {
+    /// The end of a connection for this reason: for unit tests that call a handler.
+    ///
+    /// ```
+    /// use socketio::{Disconnect, DisconnectReason, event};
+    ///
+    /// #[event(disconnect)]
+    /// fn left(end: Disconnect) {
+    ///     assert!(end.is_clean());
+    /// }
+    ///
+    /// left(Disconnect::new(DisconnectReason::TransportClose).with_code(1001).with_message("going away"));
+    /// ```
+    pub fn new(reason: DisconnectReason) -> Self {
         Self { reason, code: None, message: None }
     }
 
-    pub(crate) fn with_code(self, code: u16) -> Self {
+    /// Adds the WebSocket close code.
+    #[must_use]
+    pub fn with_code(self, code: u16) -> Self {
         Self { code: Some(code), ..self }
     }
 
-    pub(crate) fn with_message(self, message: impl Into<Cow<'static, str>>) -> Self {
+    /// Adds what else is known.
+    #[must_use]
+    pub fn with_message(self, message: impl Into<Cow<'static, str>>) -> Self {
         Self { message: Some(message.into()), ..self }
     }
 

@@ -57,8 +57,16 @@ impl Namespace {
             headers: Vec::new(),
             cookies: Vec::new(),
             peer: None,
+            secure: false,
             patience: DEFAULT_PATIENCE,
         }
+    }
+}
+
+impl Hub {
+    /// A test client for the namespace `/`. See [`Namespace::test_client`].
+    pub fn test_client(&self) -> ClientBuilder {
+        self.root().test_client()
     }
 }
 
@@ -98,6 +106,7 @@ pub struct ClientBuilder {
     headers: Vec<(String, String)>,
     cookies: Vec<String>,
     peer: Option<SocketAddr>,
+    secure: bool,
     patience: Duration,
 }
 
@@ -170,6 +179,11 @@ impl ClientBuilder {
         Self { peer: Some(address), ..self }
     }
 
+    /// Whether the server takes the connection for an encrypted one. Default: no.
+    pub fn secure(self, secure: bool) -> Self {
+        Self { secure, ..self }
+    }
+
     /// Connects through this router, with its paths, its layers, its
     /// [`allow_request`](crate::EngineRoutes::allow_request) and its
     /// [`on_open`](crate::WebSocketRoute::on_open). Default: the namespace's own routes, as
@@ -235,7 +249,7 @@ impl ClientBuilder {
         });
         let request = self.request(&path)?;
         let (ours, theirs) = duplex(STREAM_CAPACITY);
-        tokio::spawn(serve(theirs, app, marker.clone(), self.peer));
+        tokio::spawn(serve(theirs, app, marker.clone(), self.peer, self.secure));
         // A test may have thousands of clients, so the read buffers are small.
         let config = WebSocketConfig::default().read_buffer_size(4096).max_message_size(None).max_frame_size(None);
         match timeout(self.accept_timeout(), client_async_with_config(request, ours, Some(config))).await {
@@ -327,10 +341,10 @@ impl RequestMarker {
 }
 
 /// Serves the server's end of the stream: HTTP, then the upgraded WebSocket.
-async fn serve(stream: DuplexStream, app: Router, marker: RequestMarker, peer: Option<SocketAddr>) {
+async fn serve(stream: DuplexStream, app: Router, marker: RequestMarker, peer: Option<SocketAddr>, secure: bool) {
     let service = service_fn(move |mut request: Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(marker.clone());
-        answer(app.clone(), request, peer)
+        answer(app.clone(), request, peer, secure)
     });
     let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades().await;
     if let Err(error) = served {

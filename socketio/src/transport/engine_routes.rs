@@ -18,6 +18,7 @@ use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 use tower_layer::Layer;
 
 use super::client;
+use super::session_request::SessionRequest;
 use super::setting::{is_token, refuse};
 use crate::connection::lifecycle::OnOpen;
 use crate::event::error::EventError;
@@ -33,7 +34,7 @@ use crate::session::engineio::Flavour;
 use crate::wire::encoding::Encoding;
 use crate::wire::parser::Parser;
 
-pub(super) type AllowRequest = Arc<dyn Fn(Arc<Parts>) -> BoxFuture<'static, Result<(), EventError>> + Send + Sync>;
+pub(super) type AllowRequest = Arc<dyn Fn(SessionRequest) -> BoxFuture<'static, Result<(), EventError>> + Send + Sync>;
 pub(super) type AddHeaders = Arc<dyn Fn(&mut HeaderMap, &Parts) + Send + Sync>;
 pub(super) type OnRefused = Arc<dyn Fn(Refused<'_>) + Send + Sync>;
 
@@ -113,7 +114,17 @@ impl Hub {
     /// The routes for Socket.IO clients at `/socket.io/`, to be merged into an axum router. Clients
     /// connect to all namespaces through these routes.
     pub fn socketio(&self) -> EngineRoutes<SocketIo> {
-        EngineRoutes::new(self.clone(), Arc::clone(self.namespace_inner()), Flavour::SocketIo, "/socket.io/")
+        EngineRoutes::new(self.clone(), Arc::clone(self.root().namespace_inner()), Flavour::SocketIo, "/socket.io/")
+    }
+
+    /// The routes for Engine.IO clients without Socket.IO. See [`Namespace::engine`].
+    ///
+    /// # Panics
+    ///
+    /// No request could have the path; see [`EngineRoutes::path`].
+    #[track_caller]
+    pub fn engine(&self, path: impl AsRef<str>) -> EngineRoutes<EngineIo> {
+        self.root().engine(path)
     }
 }
 
@@ -246,23 +257,23 @@ impl<P> EngineRoutes<P> {
     /// # use socketio::Hub;
     /// # let hub = Hub::builder().build()?;
     /// let routes = hub.socketio().allow_request(|request| async move {
-    ///     match request.headers.get("x-api-key") {
-    ///         Some(_) => Ok(()),
-    ///         None => Err("an API key is needed"),
+    ///     match request.query("key").as_deref() {
+    ///         Some("secret") => Ok(()),
+    ///         _ => Err("an API key is needed"),
     ///     }
     /// });
     /// # Ok::<(), socketio::BuildError>(())
     /// ```
     pub fn allow_request<F, R, E>(self, decide: F) -> Self
     where
-        F: Fn(Arc<Parts>) -> R + Send + Sync + 'static,
+        F: Fn(SessionRequest) -> R + Send + Sync + 'static,
         R: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<EventError>,
     {
         let decide = Arc::new(decide);
-        let allow: AllowRequest = Arc::new(move |parts| {
+        let allow: AllowRequest = Arc::new(move |request| {
             let decide = Arc::clone(&decide);
-            Box::pin(async move { decide(parts).await.map_err(Into::into) })
+            Box::pin(async move { decide(request).await.map_err(Into::into) })
         });
         self.with(|options| options.allow_request = Some(allow))
     }

@@ -3,7 +3,9 @@
 mod client;
 pub(crate) mod engine_routes;
 mod polling;
+pub(crate) mod secure;
 pub(crate) mod serve;
+pub(crate) mod session_request;
 mod setting;
 pub(crate) mod upgrade;
 pub(crate) mod websocket;

@@ -15,6 +15,8 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use super::engine_routes::{Options, Refusal};
+use super::secure::is_secure;
+use super::session_request::SessionRequest;
 use super::too_many;
 use super::upgrade::{PathParams, Upgrade, kept_extensions, path_params};
 use crate::connection::Connection;
@@ -116,7 +118,9 @@ impl Options {
             return Err(Refusal::BadRequest);
         }
         if let Some(allow) = &self.allow_request {
-            allow(Arc::clone(parts)).await.map_err(|error| Refusal::Forbidden(error.message().to_owned()))?;
+            allow(SessionRequest::new(Arc::clone(parts), self.hub.config().trust_forwarded_proto))
+                .await
+                .map_err(|error| Refusal::Forbidden(error.message().to_owned()))?;
         }
         if is_current { Ok(Verified::Begins) } else { Err(Refusal::Version) }
     }
@@ -134,7 +138,9 @@ impl Options {
     fn kept(&self, parts: &Parts, params: &PathParams) -> Kept {
         let params = params.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let peer = parts.extensions.get::<axum::extract::ConnectInfo<SocketAddr>>().map(|info| info.0);
-        Kept::new(parts, params, peer, self.hub.config().keep_headers.as_deref())
+        let config = self.hub.config();
+        let is_secure = is_secure(parts, config.trust_forwarded_proto);
+        Kept::new(parts, params, peer, is_secure, config.keep_headers.as_deref())
     }
 
     /// Begins a session over polling. The response to its first request is the `open` packet.
@@ -168,7 +174,7 @@ impl Options {
         let routes = Arc::clone(self);
         tokio::spawn(async move {
             let config = routes.hub.config();
-            let (upgrading, mut request, extensions) = upgrade.into_parts(config.keep_headers.as_deref());
+            let (upgrading, mut request, extensions) = upgrade.into_parts(config);
             let upgraded = upgrading.wait(config.upgrade_timeout, permit.ending());
             let Some((stream, received)) = upgraded.await else { return };
             request.set_peer(&stream);
@@ -201,7 +207,7 @@ impl Options {
         let pending_upgrade = PendingUpgrade::of(peer);
         tokio::spawn(async move {
             let config = hub.config();
-            let (upgrading, request, _) = upgrade.into_parts(config.keep_headers.as_deref());
+            let (upgrading, request, _) = upgrade.into_parts(config);
             let upgraded = upgrading.wait(config.upgrade_timeout, pending());
             let Some((stream, received)) = upgraded.await else { return };
             if upgrades {

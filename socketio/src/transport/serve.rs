@@ -22,6 +22,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tower_service::Service;
 
+use super::secure::SecureConnection;
 use super::setting::refuse;
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,6 +41,7 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(86_400 * 365);
 ///   [`Socket::peer_addr`](crate::Socket::peer_addr) is known over TLS too, wherever the listener's
 ///   addresses are of that type.
 /// - `TCP_NODELAY` is set where the stream is a [`TcpStream`].
+/// - Handlers know whether the connection is encrypted: see [`secure`](Serve::secure).
 ///
 /// The times for the body of a request and for reading the response are not bounded. Layers of the
 /// application can do that.
@@ -68,7 +70,7 @@ where
     S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
 {
-    Serve { listener, app, handshake_timeout: HANDSHAKE_TIMEOUT, signal: pending() }
+    Serve { listener, app, handshake_timeout: HANDSHAKE_TIMEOUT, secure: false, signal: pending() }
 }
 
 /// The server that [`serve`] returns. It runs when it is awaited.
@@ -77,6 +79,7 @@ pub struct Serve<L, S, F = Pending<()>> {
     listener: L,
     app: S,
     handshake_timeout: Duration,
+    secure: bool,
     signal: F,
 }
 
@@ -96,13 +99,21 @@ impl<L: Listener, S, F> Serve<L, S, F> {
         Self { handshake_timeout: timeout, ..self }
     }
 
+    /// Whether the listener's streams are encrypted, for
+    /// [`Handshake::is_secure`](crate::Handshake::is_secure). A stream does not tell by itself.
+    /// Default: no.
+    pub fn secure(self, secure: bool) -> Self {
+        Self { secure, ..self }
+    }
+
     /// Stops accepting connections at the signal. The server ends when the requests in progress are
     /// answered. To end the WebSockets, [shut down](crate::Hub::shutdown) the hub.
     pub fn with_graceful_shutdown<G>(self, signal: G) -> Serve<L, S, G>
     where
         G: Future<Output = ()> + Send + 'static,
     {
-        Serve { listener: self.listener, app: self.app, handshake_timeout: self.handshake_timeout, signal }
+        let Self { listener, app, handshake_timeout, secure, .. } = self;
+        Serve { listener, app, handshake_timeout, secure, signal }
     }
 
     /// The address that the listener is bound to.
@@ -123,7 +134,7 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     async fn run(self) {
-        let Self { mut listener, app, handshake_timeout, signal } = self;
+        let Self { mut listener, app, handshake_timeout, secure, signal } = self;
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(handshake_timeout.min(LONGEST_TIMEOUT));
         let (stop, stopping) = watch::channel(());
@@ -135,7 +146,7 @@ where
             }
             let peer = (&address as &dyn Any).downcast_ref::<SocketAddr>().copied();
             let app = app.clone();
-            let service = service_fn(move |request| answer(app.clone(), request, peer));
+            let service = service_fn(move |request| answer(app.clone(), request, peer, secure));
             let connection = http.serve_connection(TokioIo::new(io), service).with_upgrades();
             let mut stopping = stopping.clone();
             tokio::spawn(async move {
@@ -164,6 +175,7 @@ pub(crate) async fn answer<S>(
     mut app: S,
     request: Request<Incoming>,
     peer: Option<SocketAddr>,
+    secure: bool,
 ) -> Result<Response, Infallible>
 where
     S: Service<Request<Body>, Response = Response, Error = Infallible>,
@@ -171,6 +183,9 @@ where
     let mut request = request.map(Body::new);
     if let Some(peer) = peer {
         request.extensions_mut().insert(ConnectInfo(peer));
+    }
+    if secure {
+        request.extensions_mut().insert(SecureConnection(true));
     }
     poll_fn(|context| app.poll_ready(context)).await?;
     app.call(request).await

@@ -19,8 +19,10 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use super::secure::{SecureConnection, is_secure};
 use crate::handle::request::Request;
 use crate::handle::stream::Stream;
+use crate::hub::config::Config;
 
 /// A request for a WebSocket, as an axum extractor.
 ///
@@ -155,10 +157,12 @@ impl Upgrade {
     }
 
     /// Splits it into the stream to come, the kept part of the request, and its extensions.
-    pub(crate) fn into_parts(self, keep_headers: Option<&[HeaderName]>) -> (Upgrading, Request, Extensions) {
+    pub(crate) fn into_parts(self, config: &Config) -> (Upgrading, Request, Extensions) {
         let peer = self.parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
         let params = self.params.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let request = Request::new(&self.parts, params, peer, keep_headers);
+        let is_secure = is_secure(&self.parts, config.trust_forwarded_proto);
+        let keep = config.keep_headers.as_deref();
+        let request = Request::new(&self.parts, params, peer, is_secure, keep);
         let by_axum = usize::from(!self.params.is_empty());
         (Upgrading(self.on_upgrade), request, kept_extensions(&self.parts.extensions, by_axum))
     }
@@ -179,6 +183,7 @@ pub(super) fn path_params(parts: &mut Parts) -> Vec<(String, String)> {
 pub(crate) fn kept_extensions(extensions: &Extensions, by_axum: usize) -> Extensions {
     let mut extensions = extensions.clone();
     extensions.remove::<ConnectInfo<SocketAddr>>();
+    extensions.remove::<SecureConnection>();
     // Axum's own extensions are of no use here, and keep hyper's read buffer in memory.
     extensions.remove::<OriginalUri>();
     extensions.remove::<MatchedPath>();

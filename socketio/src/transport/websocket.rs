@@ -54,6 +54,14 @@ pub struct WebSocketRoute {
 }
 
 /// Routes.
+impl Hub {
+    /// The route for plain WebSocket clients, to be mounted in an axum router. See [`Namespace::websocket`].
+    pub fn websocket(&self) -> WebSocketRoute {
+        self.root().websocket()
+    }
+}
+
+/// Routes.
 impl Namespace {
     /// The route for plain WebSocket clients, to be mounted in an axum router.
     pub fn websocket(&self) -> WebSocketRoute {
@@ -127,7 +135,7 @@ impl WebSocketRoute {
     /// read buffer in memory.
     async fn connect(self, upgrade: Upgrade, permit: ConnectionPermit) {
         let config = self.hub.config();
-        let (upgrading, mut request, extensions) = upgrade.into_parts(config.keep_headers.as_deref());
+        let (upgrading, mut request, extensions) = upgrade.into_parts(config);
         let upgraded = upgrading.wait(config.upgrade_timeout, permit.ending());
         let Some((stream, received)) = upgraded.await else { return };
         request.set_peer(&stream);

@@ -81,6 +81,11 @@ impl Serialize for Binary {
     }
 }
 
+/// An attachment of the event whose arguments are being decoded.
+pub(super) fn attachment(number: usize) -> Option<Binary> {
+    ATTACHMENTS.with_borrow(|attachments| attachments.as_ref()?.get(number).cloned()).map(Binary)
+}
+
 /// Takes the bytes of the [`Binary`] that is being serialized on this thread.
 pub(super) fn take_serializing() -> Option<Bytes> {
     SERIALIZING.take()
@@ -112,8 +117,7 @@ impl<'de> Visitor<'de> for BinaryVisitor {
             }
         }
         let number = number.filter(|_| is_placeholder).ok_or_else(|| de::Error::custom("expected binary data"))?;
-        let attachment = ATTACHMENTS.with_borrow(|attachments| attachments.as_ref()?.get(number).cloned());
-        attachment.map(Binary).ok_or_else(|| de::Error::custom("there is no such attachment"))
+        attachment(number).ok_or_else(|| de::Error::custom("there is no such attachment"))
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Binary, E> {

@@ -4,8 +4,9 @@
 //! [`envelope`] the JSON envelopes of plain WebSocket clients, found in the text by [`scan`], [`frame`] finished WebSocket
 //! frames, [`message_reader`] the way back from a client's frames to its messages. Socket.IO clients have [`socketio`] packets, written by the default encoding or another [`parser`] such as
 //! [`msgpack`], inside [`engineio`] packets. [`encoding`] chooses among all these for one client. [`binary`] is the
-//! [`Binary`](crate::Binary) payload type, [`scratch`] the buffers that all of them are written into.
+//! [`Binary`](crate::Binary) payload type, [`any_value`] the one for any JSON with binary data in it, [`scratch`] the buffers that all of them are written into.
 
+pub(crate) mod any_value;
 pub(crate) mod binary;
 pub(crate) mod encoding;
 pub(crate) mod engineio;

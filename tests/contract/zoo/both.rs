@@ -34,6 +34,7 @@ received! {
 }
 
 contract! {
+    #[export(asyncapi, typescript)]
     pub(crate) Both {
         "/" {
             receives [

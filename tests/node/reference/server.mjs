@@ -195,8 +195,8 @@ function serve(socket) {
   on('collected', (answer) => answer(collected));
 
   on('handshake', (answer) => {
-    const { headers, address, time, issued, url, query, auth } = socket.handshake;
-    answer({ headers, address, time, issued, url, query, auth });
+    const { headers, address, time, issued, xdomain, secure, url, query, auth } = socket.handshake;
+    answer({ headers, address, time, issued, xdomain, secure, url, query, auth });
   });
   on('transport', (answer) => answer(socket.conn.transport.name));
   on('namespaces', (answer) => answer([...io._nsps.keys()].sort()));

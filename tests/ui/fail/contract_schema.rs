@@ -26,6 +26,7 @@ struct Said {
 }
 
 contract! {
+    #[export(typescript, asyncapi)]
     Chat { "/" { receives [message] emits [Said] } }
 }
 

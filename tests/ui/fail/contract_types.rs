@@ -66,6 +66,7 @@ struct Question {
 }
 
 contract! {
+    #[export(typescript, asyncapi)]
     Chat {
         "/" {
             receives [argument, checked, optional, reply, fallible, several, Rooms::method]

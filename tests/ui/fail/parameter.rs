@@ -26,6 +26,12 @@ fn mutable(_socket: &mut Socket) {}
 #[event("shared")]
 fn shared(_hub: &Hub, _count: State<Rc<u32>>) {}
 
+/// Not `Clone`.
+struct Once;
+
+#[event("once")]
+fn once(_once: socketio::Extension<Once>) {}
+
 #[event("many")]
 async fn many(_first: Message, _second: std::time::Instant) {}
 
@@ -39,5 +45,5 @@ impl Chat {
 
 fn main() {
     let _ = Chat;
-    events![say, shout, whisper, checked, unchecked, mutable, shared, many];
+    events![say, shout, whisper, checked, unchecked, mutable, shared, once, many];
 }

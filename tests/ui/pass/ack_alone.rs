@@ -26,6 +26,7 @@ fn alias_of_fallible(ack: Reply, _socket: &Socket) -> Answer {
     Ok(())
 }
 
-fn main() {
+#[test]
+fn compiles() {
     assert_eq!(events![nothing, unit, alias, fallible, alias_of_fallible].names().count(), 5);
 }

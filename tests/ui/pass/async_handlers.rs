@@ -41,6 +41,7 @@ fn boxed() -> u32 {
     1
 }
 
-fn main() {
+#[test]
+fn compiles() {
     assert_eq!(events![borrowed, released, generic, boxed].names().count(), 4);
 }

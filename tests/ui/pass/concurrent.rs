@@ -25,6 +25,7 @@ impl Chat {
     async fn find(&self) {}
 }
 
-fn main() {
+#[test]
+fn compiles() {
     assert!(Hub::builder().events(events![search, load, said,]).events(Chat).build().is_ok());
 }

@@ -1,10 +1,10 @@
 //! Contracts name functions, methods and payload types, whatever lifetimes, parameters and conditions they have.
 #![deny(warnings, rust_2018_idioms, unreachable_pub)]
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use socketio::{Hub, Socket, contract, event, events, handlers};
 use std::borrow::Cow;
-use schemars::JsonSchema;
 use ts_rs::TS;
 
 #[derive(Deserialize, JsonSchema, TS)]
@@ -55,6 +55,8 @@ struct Page<T> {
 contract! {
     /// Everything.
     #[derive(PartialEq)]
+    #[cfg_attr(all(), export(typescript))]
+    #[export(asyncapi)]
     pub(crate) Chat {
         /// For all.
         "/" {
@@ -77,11 +79,14 @@ contract! {
     Gone { "/" { receives [nothing] } }
 }
 
-fn main() -> Result<(), socketio::BuildError> {
+#[test]
+fn compiles() -> Result<(), socketio::BuildError> {
     let hub = Hub::builder().events(events![chat::message, payload]).events(shelf(1u8)).contract::<Chat>().build()?;
     let _ = hub.broadcast(&chat::Said { text: "hello" });
     let _ = hub.broadcast(&Page { items: vec![1u8] });
     assert_eq!(hub.contract_violations(), []);
     assert!(Chat == Chat);
+    assert!(Chat::typescript().contains("interface ServerToClientEvents"));
+    assert_eq!(Chat::asyncapi(socketio::AsyncApiInfo::new("Chat", "1"))["asyncapi"], "3.0.0");
     Ok(())
 }

@@ -1,5 +1,4 @@
 #![deny(warnings)]
-
 #![deny(missing_docs)]
 
 //! Everything that is public here is documented.
@@ -56,6 +55,7 @@ pub mod chat {
     pub const EVENTS: Events = events![say, count, included];
 }
 
-fn main() {
+#[test]
+fn compiles() {
     assert_eq!(chat::EVENTS.names().count(), 3);
 }

@@ -5,7 +5,9 @@ use std::fmt;
 enum ChatError {
     NoSuchUser(String),
     #[code("silenced")]
-    Muted { minutes: u32 },
+    Muted {
+        minutes: u32,
+    },
     #[code("silenced")]
     Banned,
     Emit(EmitError),
@@ -83,7 +85,8 @@ fn told(error: impl Into<EventError>) -> (String, String) {
     (error.code().to_owned(), error.message().to_owned())
 }
 
-fn main() {
+#[test]
+fn compiles() {
     events![speak, wait, calm];
     assert_eq!(ChatError::CODES, ["no_such_user", "silenced", "emit"]);
     assert_eq!(TooLate::CODES, ["too_late"]);

@@ -31,7 +31,8 @@ impl Chat {
     }
 }
 
-fn main() {
+#[test]
+fn compiles() {
     let pointer: fn(u32, u32) -> u32 = add;
     let later: std::pin::Pin<Box<dyn Future<Output = u32>>> = Box::pin(double(SUM));
     drop(later);

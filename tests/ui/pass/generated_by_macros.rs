@@ -83,9 +83,10 @@ macro_rules! local {
     }};
 }
 
-const EVENTS: Events = table![upper, self::sum, crate::add; events![moved]];
+const EVENTS: Events = table![upper, self::sum, crate::generated_by_macros::add; events![moved]];
 
-fn main() {
+#[test]
+fn compiles() {
     let _ = Moved { who: "me", x: 1.0 }.x;
     assert_eq!(EVENTS.names().collect::<Vec<_>>(), ["upper", "sum", "later", "moved"]);
     assert_eq!(local!("local").names().collect::<Vec<_>>(), ["local"]);

@@ -58,6 +58,7 @@ impl Chat {
     }
 }
 
-fn main() {
+#[test]
+fn compiles() {
     assert!(Hub::builder().events(Chat::default()).build().is_ok());
 }

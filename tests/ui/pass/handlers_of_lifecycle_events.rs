@@ -27,6 +27,7 @@ impl Chat {
     }
 }
 
-fn main() {
+#[test]
+fn compiles() {
     assert!(Hub::builder().events(Chat(String::new())).build().is_ok());
 }

@@ -29,6 +29,7 @@ impl Chat {
 #[event("leave")]
 fn leave() {}
 
-fn main() {
+#[test]
+fn compiles() {
     assert!(Hub::builder().events(Chat).events(events![leave]).build().is_ok());
 }

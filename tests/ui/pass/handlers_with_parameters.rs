@@ -86,7 +86,8 @@ impl<'a> Texts<'a> {
     }
 }
 
-fn main() {
+#[test]
+fn compiles() {
     let chat = Chat { db: Memory };
     assert!(Hub::builder().state(Memory).events(chat).build().is_ok());
     assert!(Hub::builder().events(Chat { db: Memory }).build().is_err(), "a state is missing");

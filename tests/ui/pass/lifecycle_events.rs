@@ -40,7 +40,8 @@ fn failed(_error: EventError) -> Result<(), EventError> {
     Ok(())
 }
 
-fn main() {
+#[test]
+fn compiles() {
     let events = events![joined, message, ping, pong, closed, leaving, left, failed];
     assert_eq!(events.names().count(), 0);
     assert!(Hub::builder().state(Users).events(events).build().is_ok());

@@ -28,7 +28,8 @@ fn raw() {}
 #[event(fallback)]
 fn unknown() {}
 
-fn main() {
+#[test]
+fn compiles() {
     let names: Vec<_> = events![message, ping, pong, close, error, fallback, raw, unknown].names().collect();
     assert_eq!(names, ["message", "ping", "pong", "close", "error", "fallback"]);
 }

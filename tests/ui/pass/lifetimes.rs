@@ -38,6 +38,7 @@ async fn nested<'a>(texts: Vec<(&'a str, Option<Cow<'a, str>>)>) -> usize {
     texts.len()
 }
 
-fn main() {
+#[test]
+fn compiles() {
     assert_eq!(events![declared, two, bounded, forever, nested].names().count(), 5);
 }

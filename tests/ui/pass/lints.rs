@@ -1,5 +1,4 @@
 #![deny(warnings)]
-
 #![deny(
     rust_2018_idioms,
     nonstandard_style,
@@ -75,7 +74,9 @@ impl Chat {
     }
 }
 
-fn main() {
-    let hub = Hub::builder().state(1_u32).events(events![say, later, ack, joined, chat::join, moved]).events(Chat).build();
+#[test]
+fn compiles() {
+    let hub =
+        Hub::builder().state(1_u32).events(events![say, later, ack, joined, chat::join, moved]).events(Chat).build();
     assert!(hub.is_ok());
 }

@@ -48,6 +48,7 @@ fn listen(hub: &Hub, socket: &Socket) {
     socket.once("async", async |payload| elsewhere(payload).await);
 }
 
-fn main() {
+#[test]
+fn compiles() {
     let _ = listen;
 }

@@ -36,6 +36,7 @@ fn numbers(_socket: &Socket, _label: String, numbers: Numbers) -> usize {
     numbers.0.len()
 }
 
-fn main() {
+#[test]
+fn compiles() {
     assert_eq!(events![say, whisper, numbers].names().collect::<Vec<_>>(), ["say", "whisper", "list"]);
 }

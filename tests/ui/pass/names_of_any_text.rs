@@ -20,12 +20,11 @@ fn upper() {}
 #[event("say")]
 fn lower() {}
 
-#[event(
-    "a name of more than sixty-four bytes, which is longer than any that somebody would reasonably choose"
-)]
+#[event("a name of more than sixty-four bytes, which is longer than any that somebody would reasonably choose")]
 fn long() {}
 
-fn main() {
+#[test]
+fn compiles() {
     let names: Vec<_> = events![quotes, raw, unicode, signs, upper, lower, long].names().collect();
     assert_eq!(names[..4], ["with spaces and \"quotes\"", "raw\\n", "Größe ✓", "a:b/c.d-e_f"]);
 }

@@ -83,7 +83,8 @@ impl Chat {
     fn r#async(&self) {}
 }
 
-fn main() {
+#[test]
+fn compiles() {
     let events = events![
         argument_0, arguments, call, incoming, reply, returned, future, value, error, outcome, kind, of, handler,
         r#type, event, events, main_

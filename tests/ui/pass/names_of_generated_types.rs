@@ -26,7 +26,15 @@ mod types {
     }
 
     #[event("second")]
-    async fn second(_a: Need, _b: Companion, _c: Outcome, _d: Answer, _e: Argument, _f: Arguments, _g: Event) -> Events {
+    async fn second(
+        _a: Need,
+        _b: Companion,
+        _c: Outcome,
+        _d: Answer,
+        _e: Argument,
+        _f: Arguments,
+        _g: Event,
+    ) -> Events {
         Events
     }
 
@@ -86,8 +94,9 @@ mod std {
     pub(crate) mod boxed {}
 }
 
-fn main() {
+#[test]
+fn compiles() {
     #[allow(unused_imports)]
-    use {crate::core::result, crate::std::boxed};
+    use {crate::names_of_generated_types::core::result, crate::names_of_generated_types::std::boxed};
     assert_eq!(socketio::events![..types::TABLE, ..prelude::TABLE].names().count(), 5);
 }

@@ -53,7 +53,8 @@ mod below {
 
 const EVENTS: Events = events![self::drop, below::line, below::core];
 
-fn main() {
+#[test]
+fn compiles() {
     assert_eq!(events![drop, size_of, serde, std, bool, file, bench, cfg, derive, clippy].names().count(), 10);
     assert_eq!(EVENTS.names().count() + below::EVENTS.names().count(), 6);
 }

@@ -31,6 +31,7 @@ mod bare {
     pub(crate) const EVENTS: ::socketio::Events = events![say, later, joined];
 }
 
-fn main() {
+#[test]
+fn compiles() {
     assert!(socketio::Hub::builder().events(bare::EVENTS).events(bare::Chat).build().is_ok());
 }

@@ -35,7 +35,8 @@ async fn later(
     ack.forget();
 }
 
-fn main() {
+#[test]
+fn compiles() {
     let hub = Hub::builder().state(Users(1)).events(events![sync, later]).build();
     assert!(hub.is_ok());
 }

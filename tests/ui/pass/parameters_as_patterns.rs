@@ -20,6 +20,7 @@ async fn first([first, ..]: [u32; 3]) -> u32 {
     first
 }
 
-fn main() {
+#[test]
+fn compiles() {
     assert_eq!(events![sum, first].names().count(), 2);
 }

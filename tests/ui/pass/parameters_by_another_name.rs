@@ -13,7 +13,8 @@ fn say(_from: From<'_>, _counter: Counter, _text: Text<'_>, _ack: Answering) {}
 #[event("move")]
 async fn moved(_to: Position, _from: From<'_>, _counter: Counter) {}
 
-fn main() {
+#[test]
+fn compiles() {
     // The state that an alias stands for is missed as well.
     assert!(Hub::builder().events(events![say]).build().is_err());
     assert!(Hub::builder().state(7_u32).events(events![say, moved]).build().is_ok());

@@ -12,6 +12,7 @@ async fn later(_a: u8, _b: u8, _c: u8, _d: u8, _e: u8, _f: u8, _socket: &Socket,
 #[event("none")]
 fn none() {}
 
-fn main() {
+#[test]
+fn compiles() {
     assert_eq!(events![many, later, none].names().count(), 3);
 }

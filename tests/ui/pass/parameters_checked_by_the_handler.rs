@@ -21,6 +21,7 @@ async fn count(first: Checked<u32>, second: Checked<Option<String>>) -> usize {
     [first.is_ok(), second.is_ok()].into_iter().filter(|is_ok| *is_ok).count()
 }
 
-fn main() {
+#[test]
+fn compiles() {
     assert_eq!(events![say, count].names().count(), 2);
 }

@@ -60,6 +60,7 @@ fn pair(_label: Option<String>, pair: Pair<u32>) -> u32 {
 #[event(connect)]
 fn joined(_user: UserName, _place: Place<'_>) {}
 
-fn main() {
+#[test]
+fn compiles() {
     assert!(Hub::builder().state(Arc::new(1)).events(events![rename, optional, pair, joined]).build().is_ok());
 }

@@ -46,6 +46,7 @@ fn borrowed(_text: &str, _cow: Cow<'_, str>, _raw: &serde_json::value::RawValue)
 #[event("anything")]
 fn anything(_value: serde_json::Value, _binary: Binary, _boxed: Box<str>) {}
 
-fn main() {
+#[test]
+fn compiles() {
     assert_eq!(events![numbers, structs, shapes, borrowed, anything].names().count(), 5);
 }

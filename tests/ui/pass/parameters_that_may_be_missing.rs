@@ -24,6 +24,7 @@ fn checked(_x: Option<u32>, _y: Result<u32, PayloadError>) {}
 #[event("borrowed")]
 async fn borrowed(_x: Option<&str>, _y: Option<Option<u32>>) {}
 
-fn main() {
+#[test]
+fn compiles() {
     assert_eq!(events![last, all, around, alias, checked, borrowed].names().count(), 6);
 }

@@ -30,7 +30,8 @@ impl Chat {
     fn joined(&self) {}
 }
 
-fn main() {
+#[test]
+fn compiles() {
     assert_eq!(events![module, absolute, renamed].names().count(), 3);
     assert_eq!(<Payload as socketio::Event>::NAME, "payload");
     assert!(io::Hub::builder().events(Chat).build().is_ok());

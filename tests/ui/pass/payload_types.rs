@@ -54,7 +54,8 @@ mod inner {
     }
 }
 
-fn main() {
+#[test]
+fn compiles() {
     let _ = (Unit, Tuple(1, String::new()), Fields { from: "a", sent_at: 1 }, inner::Inner { value: 1 });
     let _ = (Choice::One(Cow::Borrowed(&[1])), Choice::Two { value: 2 }, Defaults { value: 1, _rest: [0; 2] });
     let _ = serde_json::from_str::<Received>("{}").map(|received| received.text);

@@ -56,7 +56,8 @@ fn answer<Q: Request<Answer: 'static>>() -> TypeId {
     TypeId::of::<Q::Answer>()
 }
 
-fn main() {
+#[test]
+fn compiles() {
     let _ = (Question { text: "a" }, Generic::One(Cow::Borrowed(&[1])), Nothing, Several, inner::Inner, Generated);
     let _ = |answer: Answer<'static>| (answer.text, answer.value);
     assert_eq!(Generic::<'static, u8>::NAME, "of the item");

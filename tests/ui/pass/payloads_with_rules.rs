@@ -55,7 +55,8 @@ impl Shop {
 
 const EVENTS: Events = events![named_by_its_payload, mixed, checked];
 
-fn main() {
+#[test]
+fn compiles() {
     let hub = socketio::Hub::builder().state(Limits(1)).events(EVENTS).events(Shop).build();
     assert!(hub.is_ok());
 }

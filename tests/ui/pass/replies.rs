@@ -80,9 +80,9 @@ fn boxed() -> Box<Receipt> {
     Box::new(receipt())
 }
 
-fn main() {
-    let events = events![
-        nothing, unit, alias, number, text, literal, receipt, choice, option, json, tuple, map, binary, boxed
-    ];
+#[test]
+fn compiles() {
+    let events =
+        events![nothing, unit, alias, number, text, literal, receipt, choice, option, json, tuple, map, binary, boxed];
     assert_eq!(events.names().count(), 14);
 }

@@ -31,6 +31,7 @@ async fn declared<'a>(_socket: &Socket, name: EventName<'a>, text: &'a str) -> (
     (name.to_string(), Some(text))
 }
 
-fn main() {
+#[test]
+fn compiles() {
     assert_eq!(events![echo, later, text, declared].names().count(), 4);
 }

@@ -44,6 +44,7 @@ fn borrowed(text: &str) -> Args<(Receipt<'_>, &str)> {
     Args((Receipt(text), text))
 }
 
-fn main() {
+#[test]
+fn compiles() {
     assert_eq!(events![two, one, alias, fallible, both, eight, borrowed].names().count(), 7);
 }

@@ -70,7 +70,8 @@ async fn own() -> std::result::Result<(), EventError> {
     Err(EventError::new("own", "own"))
 }
 
-fn main() {
+#[test]
+fn compiles() {
     let events = events![nothing, value, alias, alias_of_value, alias_of_error, texts, emit, payload, own];
     assert_eq!(events.names().count(), 9);
 }

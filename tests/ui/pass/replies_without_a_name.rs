@@ -39,6 +39,7 @@ fn ack(ack: Ack) -> Result<(), impl Into<EventError>> {
     Err("gone")
 }
 
-fn main() {
+#[test]
+fn compiles() {
     assert_eq!(events![value, later, fallible, error, both, several, ack].names().count(), 7);
 }

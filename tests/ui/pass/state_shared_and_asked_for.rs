@@ -28,7 +28,8 @@ async fn add(names: State<Names>, clock: socketio::State<Box<dyn Clock>>, name: 
     clock.now()
 }
 
-fn main() {
+#[test]
+fn compiles() {
     let clock: Box<dyn Clock> = Box::new(Fixed(1));
     let hub = Hub::builder().state(clock).state(Names::default()).events(events![time, add]).build();
     assert!(hub.is_ok());

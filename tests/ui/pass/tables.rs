@@ -21,7 +21,7 @@ mod chat {
     }
 
     #[event("shout")]
-    pub(in crate::chat) fn shout(_text: String) {}
+    pub(in crate::tables::chat) fn shout(_text: String) {}
 
     pub const EVENTS: Events = events![say, ..rooms::EVENTS];
 }
@@ -37,7 +37,7 @@ trait Table {
 }
 
 impl Table for Chat {
-    const EVENTS: Events = events![crate::chat::rooms::join];
+    const EVENTS: Events = events![crate::tables::chat::rooms::join];
 }
 
 static NOTHING: Events = events![];
@@ -47,7 +47,8 @@ fn time() -> u64 {
     0
 }
 
-fn main() {
+#[test]
+fn compiles() {
     assert_eq!(NOTHING.names().count(), 0);
     assert_eq!(events![time].names().count(), 1);
     assert_eq!(events![time,].names().count(), 1);

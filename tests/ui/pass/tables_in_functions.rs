@@ -12,7 +12,8 @@ fn generic<T: Default>() -> (Events, T) {
     (events![say, inner], T::default())
 }
 
-fn main() {
+#[test]
+fn compiles() {
     // Closer than the one outside.
     #[event("shout")]
     async fn say(_text: String) {}

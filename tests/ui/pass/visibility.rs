@@ -21,7 +21,7 @@ mod outer {
         pub(super) fn above() {}
 
         #[event("within")]
-        pub(in crate::outer) fn within() {}
+        pub(in crate::visibility::outer) fn within() {}
 
         #[event("self")]
         pub(self) fn itself() {}
@@ -34,7 +34,8 @@ mod outer {
 
 const EVENTS: Events = events![outer::public, outer::in_crate];
 
-fn main() {
+#[test]
+fn compiles() {
     assert_eq!(EVENTS.names().collect::<Vec<_>>(), ["public", "crate"]);
     assert_eq!(outer::EVENTS.names().collect::<Vec<_>>(), ["private", "above", "within"]);
     assert_eq!(outer::inner::EVENTS.names().collect::<Vec<_>>(), ["self", "private"]);

@@ -7,7 +7,7 @@ use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTE
 use serde_json::{Map, Value, json};
 
 use super::info::AsyncApiInfo;
-use crate::contract::Contract;
+use crate::contract::AsyncApiContract;
 use crate::hub::Hub;
 
 const PAGE: &str = include_str!("page/page.html");
@@ -40,6 +40,7 @@ const POLICY: &str = "default-src 'none'; img-src data:; script-src 'self'; styl
 /// }
 ///
 /// contract! {
+///     #[export(asyncapi)]
 ///     pub Greetings { "/" { receives [hello] } }
 /// }
 ///
@@ -67,7 +68,7 @@ pub struct DocsRoutes {
 impl Hub {
     /// The routes for a page that shows a contract, and sends its events to this server to try them: at `/docs/`; the document
     /// itself is at `/docs/asyncapi.json`.
-    pub fn docs<C: Contract>(&self, info: AsyncApiInfo) -> DocsRoutes {
+    pub fn docs<C: AsyncApiContract>(&self, info: AsyncApiInfo) -> DocsRoutes {
         DocsRoutes {
             document: C::asyncapi(info),
             path: "/docs".to_owned(),
@@ -142,7 +143,7 @@ impl<S: Clone + Send + Sync + 'static> From<DocsRoutes> for Router<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::Description;
+    use crate::contract::{Contract, Description};
     use axum::body::{Body, to_bytes};
     use http::{Request, StatusCode};
     use tower_service::Service;
@@ -154,6 +155,8 @@ mod tests {
             Description::new("Quiet", "")
         }
     }
+
+    impl AsyncApiContract for Quiet {}
 
     async fn get(router: &mut Router, path: &str) -> Result<(StatusCode, Response), Box<dyn std::error::Error>> {
         let response = router.call(Request::get(path).body(Body::empty())?).await?;

@@ -272,7 +272,6 @@ mod tests {
 
     /// Has the name of a schema of the framework's own.
     #[derive(Deserialize, Serialize, schemars::JsonSchema)]
-    #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
     #[event("said")]
     struct EventError {
         text: Option<String>,
@@ -293,6 +292,7 @@ mod tests {
 
     contract! {
         /// Everything.
+        #[export(asyncapi)]
         Everything {
             /// One room.
             "/room-{id}" { receives [said, any] emits [EventError] }

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{key, unique};
 use crate::hub::socket::SocketId;
+use crate::wire::any_value::AnyValue;
 use crate::wire::binary::Binary;
 
 /// Where the schemas of a document are.
@@ -57,8 +58,10 @@ impl Schemas {
         }
     }
 
-    /// A type's schema, or a reference to it that is good once the document is [finished](Self::finish).
-    pub(super) fn of(&mut self, ty: SchemaSource, maker: Maker) -> Value {
+    /// A type's schema, or a reference to it that is good once the document is [finished](Self::finish). What was not described for
+    /// AsyncAPI may be anything.
+    pub(super) fn of(&mut self, ty: Option<SchemaSource>, maker: Maker) -> Value {
+        let Some(ty) = ty else { return Value::Bool(true) };
         let generator = match maker {
             Maker::Client => &mut self.read,
             Maker::Server => &mut self.written,
@@ -201,6 +204,20 @@ impl JsonSchema for Binary {
     }
 }
 
+impl JsonSchema for AnyValue {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "AnyValue".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        true.into()
+    }
+}
+
 impl JsonSchema for SocketId {
     fn inline_schema() -> bool {
         true
@@ -242,7 +259,7 @@ mod tests {
     fn finished(makers: &[Maker]) -> (Value, Map<String, Value>) {
         let mut schemas = Schemas::new();
         let all: Vec<_> =
-            makers.iter().map(|maker| schemas.of(SchemaSource::of::<Refers<Defaulted>>(), *maker)).collect();
+            makers.iter().map(|maker| schemas.of(Some(SchemaSource::of::<Refers<Defaulted>>()), *maker)).collect();
         let mut document = Value::from(all);
         let schemas = schemas.finish(&mut document);
         (document, schemas)
@@ -273,7 +290,7 @@ mod tests {
         }
 
         let mut schemas = Schemas::new();
-        let mut reference = schemas.of(SchemaSource::of::<Short>(), Maker::Client);
+        let mut reference = schemas.of(Some(SchemaSource::of::<Short>()), Maker::Client);
         assert_eq!(schemas.finish(&mut reference)["Short"]["properties"]["text"]["maxLength"], 3);
     }
 

@@ -1,7 +1,7 @@
 //! The two interfaces of a namespace: what clients hear, and what they can send.
 
 use super::format::{self, WIDTH};
-use super::types::Declarations;
+use super::types::{Declarations, TypeScript};
 use crate::contract::description::{
     DescribedArgument, DescribedErrors, DescribedReply, DescribedType, Emitted, NamespaceDescription, Received,
 };
@@ -234,7 +234,7 @@ fn failed(errors: &DescribedErrors, types: &mut Declarations) -> String {
 /// A type that clients send. For binary data there are more that they may.
 fn sendable(ty: DescribedType, types: &mut Declarations) -> String {
     let name = types.name(ty.typescript);
-    match ty.typescript.has_binary() {
+    match ty.typescript.is_some_and(TypeScript::has_binary) {
         true => {
             types.sends_binary = true;
             format!("Sendable<{name}>")

@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use ts_rs::{Config, TS, TypeVisitor};
 
 use super::format;
-use crate::contract::Describe;
 use crate::hub::socket::SocketId;
+use crate::wire::any_value::AnyValue;
 use crate::wire::binary::Binary;
 
 /// Declares a type, with everything that it consists of.
@@ -20,7 +20,7 @@ pub(crate) struct TypeScript {
 }
 
 impl TypeScript {
-    pub(crate) fn of<T: Describe + 'static>() -> Self {
+    pub(crate) fn of<T: TS + 'static>() -> Self {
         Self { name: T::name, visit: Declarations::visit::<T> }
     }
 
@@ -72,12 +72,14 @@ impl Declarations {
         }
     }
 
-    /// How a type is written, which is declared from now on if it has a name of its own.
+    /// How a type is written, which is declared from now on if it has a name of its own. What was not described for TypeScript may be
+    /// anything.
     ///
     /// # Panics
     ///
     /// Its name, or that of a type in it, is another type's.
-    pub(super) fn name(&mut self, ty: TypeScript) -> String {
+    pub(super) fn name(&mut self, ty: Option<TypeScript>) -> String {
+        let Some(ty) = ty else { return "any".to_owned() };
         (ty.visit)(self);
         format::inline(&(ty.name)(&self.config))
     }
@@ -238,6 +240,20 @@ impl TS for Binary {
 
     fn name(_: &Config) -> String {
         "ArrayBuffer".to_owned()
+    }
+
+    fn inline(config: &Config) -> String {
+        Self::name(config)
+    }
+}
+
+/// What is in it is not known before it is there.
+impl TS for AnyValue {
+    type WithoutGenerics = Self;
+    type OptionInnerType = Self;
+
+    fn name(_: &Config) -> String {
+        "any".to_owned()
     }
 
     fn inline(config: &Config) -> String {

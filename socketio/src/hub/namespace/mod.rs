@@ -25,7 +25,7 @@ use inner::NamespaceInner;
 
 /// A separate event space: its sockets, rooms, handlers and listeners are its own. A cheap handle.
 ///
-/// A [`Hub`] dereferences to its namespace `/`; [`Hub::of`] gives the others.
+/// [`Hub::root`] is the namespace `/`, and the verbs of a [`Hub`] are its own; [`Hub::of`] gives the others.
 #[derive(Clone)]
 pub struct Namespace {
     core: Arc<Core>,

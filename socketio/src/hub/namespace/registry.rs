@@ -237,7 +237,7 @@ mod tests {
     fn register(hub: &Hub) -> Socket {
         let handle = ConnectionHandle::new(Bounds { messages: 100, bytes: 10_000 }, OverflowPolicy::Disconnect);
         let peer = Arc::new(Peer::new(handle, Request::default(), Encoding::Envelopes, None));
-        Socket::register(hub.clone(), Arc::clone(hub.namespace_inner()), peer, Extensions::new(), Identity::Uuid)
+        Socket::register(hub.clone(), Arc::clone(hub.root().namespace_inner()), peer, Extensions::new(), Identity::Uuid)
     }
 
     impl Model {
@@ -322,7 +322,7 @@ mod tests {
         /// Without a sender it is the hub that emits. A sender is left out, except by `within`, which comes last.
         fn emit(&self, from: Option<usize>, within: &[Name], to: &[Name], except: &[Name]) -> Vec<bool> {
             let sender = from.map(|from| &self.all[from].socket);
-            let selection = Selection::all(self.hub.namespace_inner(), sender);
+            let selection = Selection::all(self.hub.root().namespace_inner(), sender);
             let selection = to.iter().fold(selection, Selection::to);
             let selection = except.iter().fold(selection, Selection::except);
             let selection = within.iter().fold(selection, Selection::within);
@@ -382,7 +382,7 @@ mod tests {
             for known in &model.all {
                 known.socket.depart();
             }
-            let registry = model.hub.namespace_inner().registry();
+            let registry = model.hub.root().namespace_inner().registry();
             prop_assert!(registry.by_id.read().is_empty() && registry.all().is_empty() && registry.len() == 0);
             prop_assert!(NAMES.iter().all(|name| registry.rooms().members(name).is_none()));
         }

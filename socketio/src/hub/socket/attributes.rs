@@ -3,7 +3,6 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use super::Socket;
@@ -14,7 +13,7 @@ use super::Socket;
 /// ```
 /// # fn show(payload: socketio::EventPayload) {
 /// let room: Option<String> = payload.attributes.get_as("room");
-/// let all: Vec<&str> = payload.attributes.keys().map(String::as_str).collect();
+/// let all: Vec<&str> = payload.attributes.iter().map(|(key, _)| key).collect();
 /// # }
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,23 +24,29 @@ impl SocketAttributes {
         Arc::make_mut(&mut self.0).insert(key, value);
     }
 
+    /// The attribute, if it is there.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.0.get(key)
+    }
+
     /// The attribute, if it is there and a `T`.
     pub fn get_as<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
         T::deserialize(self.0.get(key)?).ok()
     }
-}
 
-impl FromIterator<(String, Value)> for SocketAttributes {
-    fn from_iter<I: IntoIterator<Item = (String, Value)>>(attributes: I) -> Self {
-        Self(Arc::new(attributes.into_iter().collect()))
+    /// All of them, sorted by their keys.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value))
     }
-}
 
-impl Deref for SocketAttributes {
-    type Target = BTreeMap<String, Value>;
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
 
-    fn deref(&self) -> &BTreeMap<String, Value> {
-        &self.0
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -98,5 +103,11 @@ impl Socket {
     /// Takes the value of this type away from the socket.
     pub fn remove_extension<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
         self.0.side.lock().as_mut()?.extensions.remove::<T>()
+    }
+}
+
+impl FromIterator<(String, Value)> for SocketAttributes {
+    fn from_iter<I: IntoIterator<Item = (String, Value)>>(attributes: I) -> Self {
+        Self(Arc::new(attributes.into_iter().collect()))
     }
 }

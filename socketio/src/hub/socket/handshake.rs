@@ -4,15 +4,29 @@ use http::{HeaderMap, HeaderName};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::net::SocketAddr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::event::argument::{Argument, Arguments};
 use crate::event::decode::Remaining;
 use crate::event::error::{EventError, PayloadError};
-use crate::handle::request::{Kind, Request};
+use crate::handle::request::{Kind, Request, milliseconds};
 use crate::wire::envelope::ArgumentText;
 
 /// The request that the connection began with.
+///
+/// It has the nine fields of the JavaScript server's `socket.handshake`:
+///
+/// | there | here |
+/// | --- | --- |
+/// | `headers` | [`headers`](Self::headers), [`header`](Self::header), [`cookie`](Self::cookie) |
+/// | `time` | [`time`](Self::time) |
+/// | `address` | [`peer_addr`](Self::peer_addr) |
+/// | `xdomain` | [`is_cross_domain`](Self::is_cross_domain) |
+/// | `secure` | [`is_secure`](Self::is_secure) |
+/// | `issued` | [`issued`](Self::issued) |
+/// | `url` | [`url`](Self::url), [`path`](Self::path), [`query_string`](Self::query_string) |
+/// | `query` | [`queries`](Self::queries), [`query`](Self::query) |
+/// | `auth` | [`auth`](Self::auth) |
 ///
 /// ```
 /// use socketio::{Handshake, Refusal, Socket, event};
@@ -72,9 +86,24 @@ impl<'a> Handshake<'a> {
         self.connect_info.map_or("{}", |connect_info| &connect_info.auth)
     }
 
-    /// When the client connected to the namespace. `None` for a plain WebSocket client.
-    pub fn time(&self) -> Option<SystemTime> {
-        self.connect_info.map(|connect_info| connect_info.time)
+    /// When the client connected to the namespace, to the millisecond; a plain WebSocket or bare Engine.IO client when its request
+    /// came.
+    pub fn time(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(self.issued())
+    }
+
+    /// The same in milliseconds since the Unix epoch.
+    pub fn issued(&self) -> u64 {
+        self.connect_info.map_or(self.request.issued, |connect_info| milliseconds(connect_info.time))
+    }
+
+    /// Whether the client's connection is encrypted, as far as it is known.
+    ///
+    /// It is where [`serve`](crate::serve()) was told so with [`secure`](crate::Serve::secure), where a layer put
+    /// [`SecureConnection`](crate::SecureConnection) into the request, and where a proxy that is trusted with
+    /// [`trust_forwarded_proto`](crate::HubBuilder::trust_forwarded_proto) says `https` or `wss`. What such a proxy says comes first.
+    pub fn is_secure(&self) -> bool {
+        self.request.is_secure
     }
 
     /// The path and query string that were requested, as they were sent.
@@ -92,7 +121,7 @@ impl<'a> Handshake<'a> {
 
     /// Whether a web page of another site may have connected: there is an `Origin`.
     pub fn is_cross_domain(&self) -> bool {
-        self.header("origin").is_some()
+        self.request.is_cross_domain
     }
 
     /// A parameter of the route's path, percent-decoded: `id` in `/ws/{id}`.
@@ -166,7 +195,7 @@ impl<'a> Argument<'a> for Handshake<'a> {
 mod tests {
     use super::*;
 
-    fn request(keep: Option<&[HeaderName]>) -> Request {
+    fn request(keep_headers: Option<Vec<HeaderName>>) -> Request {
         let request = http::Request::builder()
             .uri("/ws/a%20b?room=x%20y&room=z&empty=")
             .header("cookie", "a=1; session=abc=; b=2")
@@ -175,7 +204,8 @@ mod tests {
             .body(())
             .expect("a valid request");
         let params = [("id", "a b")];
-        Request::new(&request.into_parts().0, params.into_iter(), Some(([127, 0, 0, 1], 80).into()), keep)
+        let address = Some(([127, 0, 0, 1], 80).into());
+        Request::new(&request.into_parts().0, params.into_iter(), address, false, keep_headers.as_deref())
     }
 
     #[test]
@@ -199,7 +229,7 @@ mod tests {
 
     #[test]
     fn only_the_headers_asked_for_are_kept() {
-        let request = request(Some(&[HeaderName::from_static("x-raw")]));
+        let request = request(Some(vec![HeaderName::from_static("x-raw")]));
         let handshake = Handshake::new(&request, None);
         assert_eq!(handshake.cookie("a"), None);
         assert_eq!(handshake.headers().len(), 1);

@@ -1,6 +1,7 @@
 //! [`SocketId`].
 
-use std::borrow::Borrow;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -8,6 +9,19 @@ use uuid::Uuid;
 
 /// The id of a socket: a cheap clone that dereferences to `str`. On a plain WebSocket it is a random UUID until the
 /// application chooses another with [`Socket::set_id`](super::Socket::set_id).
+///
+/// In JSON it is a string. One that is made of a text may be the id of no socket.
+///
+/// ```
+/// use socketio::{EmitError, Socket, SocketId, event};
+///
+/// #[event("poke")]
+/// fn poke(socket: &Socket, whom: SocketId) -> Result<(), EmitError> {
+///     socket.emit_to(whom, ("poked", socket.id()))
+/// }
+///
+/// assert_eq!(SocketId::from("ann"), SocketId::from(String::from("ann")));
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SocketId(Arc<str>);
 
@@ -32,6 +46,12 @@ impl From<&str> for SocketId {
 impl From<SocketId> for Arc<str> {
     fn from(id: SocketId) -> Self {
         id.0
+    }
+}
+
+impl From<String> for SocketId {
+    fn from(id: String) -> Self {
+        Self(id.into())
     }
 }
 
@@ -79,8 +99,14 @@ impl fmt::Debug for SocketId {
     }
 }
 
-impl serde::Serialize for SocketId {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl<'de> Deserialize<'de> for SocketId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::from(&*Cow::<'_, str>::deserialize(deserializer)?))
+    }
+}
+
+impl Serialize for SocketId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)
     }
 }

@@ -103,8 +103,7 @@ pub struct RemoteSocket {
 pub struct RemoteHandshake {
     /// The headers that are [kept](crate::HubBuilder::keep_headers).
     pub headers: HeaderMap,
-    /// When the client connected to the namespace. `None`: not known, as for plain WebSocket
-    /// clients.
+    /// When the client connected to the namespace. `None`: not known.
     pub time: Option<SystemTime>,
     /// The client's address, without the port; behind a proxy, the proxy's. `None`: not known.
     pub address: Option<String>,
@@ -141,15 +140,13 @@ impl RemoteHandshake {
         for (name, value) in handshake.queries() {
             query.entry(name.into_owned()).or_insert_with(|| value.into_owned());
         }
-        let since = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).ok();
-        let issued = handshake.time().and_then(since).and_then(|since| u64::try_from(since.as_millis()).ok());
         Self {
             headers: handshake.headers(),
-            time: handshake.time(),
+            time: Some(handshake.time()),
             address: handshake.peer_addr().map(|address| address.ip().to_string()),
             xdomain: handshake.is_cross_domain(),
-            secure: None,
-            issued,
+            secure: Some(handshake.is_secure()),
+            issued: Some(handshake.issued()),
             url: handshake.url(),
             query,
             auth: handshake.auth().unwrap_or_default(),

@@ -30,8 +30,8 @@ pub(crate) use write::{
 };
 
 /// The names that no client may send.
-const RESERVED: [&str; 6] =
-    ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
+// The list is that of the macros, which refuse the names at compile time.
+const RESERVED: &[&str] = &socketio_macros::__reserved_names!();
 
 /// Whether clients are forbidden to send an event of this name.
 pub(crate) fn is_reserved(name: &str) -> bool {

@@ -1,0 +1,73 @@
+//! [`Extension`]: a value that one socket has, as a handler parameter.
+
+use std::any::type_name;
+use std::ops::{Deref, DerefMut};
+
+use super::argument::{Argument, Arguments};
+use super::error::{EventError, shortened};
+
+/// A value that is kept with the socket, as a handler parameter: a clone of it.
+///
+/// It is there if [`Socket::insert_extension`](crate::Socket::insert_extension) was called with a value of this type, most often by the
+/// `connect` handler or a middleware; if [`Upgrade::with_extension`](crate::Upgrade::with_extension) gave it; or if a layer put it into
+/// the extensions of the request that the connection began with, as `axum::Extension` does.
+///
+/// The socket has no such value: then the handler is not called. The client is told the error `internal` without any detail, and the
+/// log names the event and the type. A handler for which the value may be missing asks
+/// [`Socket::extension`](crate::Socket::extension).
+///
+/// ```
+/// use socketio::{Extension, Handshake, Refusal, Socket, event};
+///
+/// #[derive(Clone)]
+/// struct User {
+///     name: String,
+/// }
+///
+/// #[event(connect)]
+/// fn join(socket: &Socket, handshake: Handshake<'_>) -> Result<(), Refusal> {
+///     let name = handshake.query("name").ok_or("who are you?")?.into_owned();
+///     socket.insert_extension(User { name });
+///     Ok(())
+/// }
+///
+/// #[event("say")]
+/// fn say(Extension(user): Extension<User>, text: String) -> String {
+///     format!("{}: {text}", user.name)
+/// }
+///
+/// // In a unit test, a handler is called as any function.
+/// assert_eq!(say(Extension(User { name: "Ann".into() }), "hello".into()), "Ann: hello");
+/// ```
+///
+/// An `Arc` around what is large keeps the clone cheap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Extension<T>(pub T);
+
+impl<T> Deref for Extension<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for Extension<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
+
+impl<'a, T: Clone + Send + Sync + 'static> Argument<'a> for Extension<T> {
+    fn from_event(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {
+        arguments.socket().extension().map(Self).ok_or_else(|| {
+            tracing::error!(
+                event = shortened(arguments.event_name()),
+                extension = type_name::<T>(),
+                "a handler takes an `Extension` that the socket does not have: give it one with `Socket::insert_extension` in the \
+                 `connect` handler, or with a layer before the handshake"
+            );
+            EventError::internal()
+        })
+    }
+}

@@ -1,0 +1,443 @@
+//! [`AnyValue`]: a JSON value that may hold binary data.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use indexmap::IndexMap;
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Number, Value};
+use std::fmt;
+use std::ops::Index;
+
+use super::binary::{Binary, attachment};
+
+/// How deep arrays and objects may lie in each other: as deep as `serde_json` reads them.
+const MAX_DEPTH: usize = 128;
+
+/// Whatever an event can carry: JSON with binary data at any depth.
+///
+/// It is for handlers that do not know the form of what they take, pass on or answer. It can be a handler's parameter, a field of a
+/// payload type, an argument of what is emitted, a reply, and what a client's answer is decoded as.
+///
+/// Binary data of Socket.IO clients is [`Binary`](Self::Binary). In the JSON of plain WebSocket clients it is a string of standard
+/// base64, which no one can tell from other strings: there it is a [`Text`](Self::Text), and
+/// [`to_binary`](Self::to_binary) decodes it. In the other direction, binary data reaches each client as its protocol has it.
+///
+/// Values that are decoded are at most 128 levels deep. A number that is not finite is [`Null`](Self::Null).
+///
+/// ```
+/// use socketio::{AnyValue, Binary, event};
+///
+/// /// Sends anything back.
+/// #[event("echo")]
+/// fn echo(value: AnyValue) -> AnyValue {
+///     value
+/// }
+///
+/// let mut value = AnyValue::from(serde_json::json!({ "name": "dot.png" }));
+/// if let Some(fields) = value.as_object_mut() {
+///     fields.insert("bytes".to_owned(), Binary::from(vec![0x89, 0x50]).into());
+/// }
+/// assert_eq!(value["name"].as_str(), Some("dot.png"));
+/// assert_eq!(value["bytes"].as_binary().map(|bytes| bytes.len()), Some(2));
+/// assert!(value.has_binary());
+/// assert_eq!(value.into_json(), serde_json::json!({ "name": "dot.png", "bytes": "iVA=" }));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum AnyValue {
+    /// `null`.
+    #[default]
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number.
+    Number(Number),
+    /// A string.
+    Text(String),
+    /// Binary data.
+    Binary(Binary),
+    /// An array.
+    Array(Vec<AnyValue>),
+    /// An object, its fields in the order in which they were received. Of two fields with one name it is the last.
+    Object(IndexMap<String, AnyValue>),
+}
+
+static NULL: AnyValue = AnyValue::Null;
+
+impl AnyValue {
+    /// Whether it is `null`.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    /// The boolean, if it is one.
+    pub fn as_bool(&self) -> Option<bool> {
+        if let Self::Bool(value) = self { Some(*value) } else { None }
+    }
+
+    /// The number, if it is one.
+    pub fn as_number(&self) -> Option<&Number> {
+        if let Self::Number(number) = self { Some(number) } else { None }
+    }
+
+    /// The number as an integer, if it is one and fits.
+    pub fn as_i64(&self) -> Option<i64> {
+        self.as_number()?.as_i64()
+    }
+
+    /// The number as an integer that is not negative, if it is one and fits.
+    pub fn as_u64(&self) -> Option<u64> {
+        self.as_number()?.as_u64()
+    }
+
+    /// The number as a float, if it is one.
+    pub fn as_f64(&self) -> Option<f64> {
+        self.as_number()?.as_f64()
+    }
+
+    /// The string, if it is one.
+    pub fn as_str(&self) -> Option<&str> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
+    /// The binary data, if it is some. See [`to_binary`](Self::to_binary) for that of plain WebSocket clients.
+    pub fn as_binary(&self) -> Option<&Binary> {
+        if let Self::Binary(binary) = self { Some(binary) } else { None }
+    }
+
+    /// The binary data, if it is some or a string of standard base64.
+    pub fn to_binary(&self) -> Option<Binary> {
+        match self {
+            Self::Binary(binary) => Some(binary.clone()),
+            Self::Text(text) => STANDARD.decode(text).ok().map(Binary::from),
+            _ => None,
+        }
+    }
+
+    /// The elements, if it is an array.
+    pub fn as_array(&self) -> Option<&[Self]> {
+        if let Self::Array(elements) = self { Some(elements) } else { None }
+    }
+
+    /// The elements to be changed, if it is an array.
+    pub fn as_array_mut(&mut self) -> Option<&mut Vec<Self>> {
+        if let Self::Array(elements) = self { Some(elements) } else { None }
+    }
+
+    /// The fields, if it is an object.
+    pub fn as_object(&self) -> Option<&IndexMap<String, Self>> {
+        if let Self::Object(fields) = self { Some(fields) } else { None }
+    }
+
+    /// The fields to be changed, if it is an object.
+    pub fn as_object_mut(&mut self) -> Option<&mut IndexMap<String, Self>> {
+        if let Self::Object(fields) = self { Some(fields) } else { None }
+    }
+
+    /// A field, if it is an object that has it.
+    pub fn get(&self, field: &str) -> Option<&Self> {
+        self.as_object()?.get(field)
+    }
+
+    /// Whether there is binary data in it, at any depth.
+    pub fn has_binary(&self) -> bool {
+        match self {
+            Self::Binary(_) => true,
+            Self::Array(elements) => elements.iter().any(Self::has_binary),
+            Self::Object(fields) => fields.values().any(Self::has_binary),
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::Text(_) => false,
+        }
+    }
+
+    /// The value as plain WebSocket clients receive it: binary data becomes a string of standard base64.
+    pub fn into_json(self) -> Value {
+        match self {
+            Self::Null => Value::Null,
+            Self::Bool(value) => Value::Bool(value),
+            Self::Number(number) => Value::Number(number),
+            Self::Text(text) => Value::String(text),
+            Self::Binary(binary) => Value::String(STANDARD.encode(&*binary)),
+            Self::Array(elements) => elements.into_iter().map(Self::into_json).collect(),
+            Self::Object(fields) => fields.into_iter().map(|(name, value)| (name, value.into_json())).collect(),
+        }
+    }
+}
+
+/// A field of an object; `null` where there is none.
+impl Index<&str> for AnyValue {
+    type Output = Self;
+
+    fn index(&self, field: &str) -> &Self {
+        self.get(field).unwrap_or(&NULL)
+    }
+}
+
+/// An element of an array; `null` where there is none.
+impl Index<usize> for AnyValue {
+    type Output = Self;
+
+    fn index(&self, at: usize) -> &Self {
+        self.as_array().and_then(|elements| elements.get(at)).unwrap_or(&NULL)
+    }
+}
+
+impl From<Value> for AnyValue {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(value) => Self::Bool(value),
+            Value::Number(number) => Self::Number(number),
+            Value::String(text) => Self::Text(text),
+            Value::Array(elements) => elements.into_iter().map(Self::from).collect(),
+            Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, Self::from(value))).collect(),
+        }
+    }
+}
+
+/// As [`AnyValue::into_json`].
+impl From<AnyValue> for Value {
+    fn from(value: AnyValue) -> Self {
+        value.into_json()
+    }
+}
+
+macro_rules! from {
+    ($($type:ty: $variant:ident),* $(,)?) => {$(
+        impl From<$type> for AnyValue {
+            fn from(value: $type) -> Self {
+                Self::$variant(value.into())
+            }
+        }
+    )*};
+}
+
+from! {
+    bool: Bool, i32: Number, i64: Number, u32: Number, u64: Number, &str: Text, String: Text, Binary: Binary, Bytes: Binary,
+    Vec<AnyValue>: Array, IndexMap<String, AnyValue>: Object,
+}
+
+/// A number that is not finite is `null`.
+impl From<f64> for AnyValue {
+    fn from(number: f64) -> Self {
+        Number::from_f64(number).map_or(Self::Null, Self::Number)
+    }
+}
+
+impl<T: Into<AnyValue>> From<Option<T>> for AnyValue {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+impl<T: Into<AnyValue>> FromIterator<T> for AnyValue {
+    fn from_iter<I: IntoIterator<Item = T>>(elements: I) -> Self {
+        Self::Array(elements.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<K: Into<String>, V: Into<AnyValue>> FromIterator<(K, V)> for AnyValue {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(fields: I) -> Self {
+        Self::Object(fields.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
+impl Serialize for AnyValue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Number(number) => number.serialize(serializer),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Binary(binary) => binary.serialize(serializer),
+            Self::Array(elements) => serializer.collect_seq(elements),
+            Self::Object(fields) => serializer.collect_map(fields),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for AnyValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Level(MAX_DEPTH).deserialize(deserializer)
+    }
+}
+
+/// Decodes a value in which arrays and objects lie at most so deep in each other.
+#[derive(Clone, Copy)]
+struct Level(usize);
+
+impl Level {
+    fn deeper<E: Error>(self) -> Result<Self, E> {
+        self.0.checked_sub(1).map(Self).ok_or_else(|| E::custom("nested too deeply"))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Level {
+    type Value = AnyValue;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<AnyValue, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Level {
+    type Value = AnyValue;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("any value")
+    }
+
+    fn visit_unit<E>(self) -> Result<AnyValue, E> {
+        Ok(AnyValue::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<AnyValue, E> {
+        Ok(AnyValue::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<AnyValue, D::Error> {
+        self.deserialize(deserializer)
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<AnyValue, D::Error> {
+        self.deserialize(deserializer)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<AnyValue, E> {
+        Ok(AnyValue::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<AnyValue, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<AnyValue, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<AnyValue, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<AnyValue, E> {
+        Ok(text.into())
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<AnyValue, E> {
+        Ok(text.into())
+    }
+
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<AnyValue, E> {
+        Ok(Bytes::copy_from_slice(bytes).into())
+    }
+
+    fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<AnyValue, E> {
+        Ok(Bytes::from(bytes).into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<AnyValue, A::Error> {
+        let level = self.deeper()?;
+        let mut elements = Vec::new();
+        while let Some(element) = seq.next_element_seed(level)? {
+            elements.push(element);
+        }
+        Ok(AnyValue::Array(elements))
+    }
+
+    /// An object, unless it stands for an attachment of the event.
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<AnyValue, A::Error> {
+        let level = self.deeper()?;
+        let mut fields = IndexMap::new();
+        while let Some(name) = map.next_key::<String>()? {
+            fields.insert(name, map.next_value_seed(level)?);
+        }
+        Ok(attached(&fields).map_or_else(|| AnyValue::Object(fields), AnyValue::Binary))
+    }
+}
+
+/// The attachment that an object is the placeholder of.
+fn attached(fields: &IndexMap<String, AnyValue>) -> Option<Binary> {
+    if fields.len() != 2 || fields.get("_placeholder")?.as_bool() != Some(true) {
+        return None;
+    }
+    attachment(usize::try_from(fields.get("num")?.as_u64()?).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::binary::with_attachments;
+    use super::super::payload::Payload;
+    use super::*;
+    use serde_json::json;
+    use std::sync::Arc;
+
+    fn decoded(text: &str) -> AnyValue {
+        serde_json::from_str(text).expect("JSON")
+    }
+
+    #[test]
+    fn every_json_value_is_the_same_afterwards() {
+        for text in [
+            "null",
+            "true",
+            "-3",
+            "18446744073709551615",
+            "1.5",
+            r#""a\"b""#,
+            r#"[1,[2,{}],"x"]"#,
+            r#"{"b":1,"a":{"_placeholder":true,"num":0}}"#,
+        ] {
+            let value = decoded(text);
+            assert_eq!(serde_json::to_string(&value).expect("JSON"), text);
+            let json: Value = serde_json::from_str(text).expect("JSON");
+            assert_eq!((AnyValue::from(json.clone()), value.into_json()), (value_of(&json), json));
+        }
+    }
+
+    fn value_of(json: &Value) -> AnyValue {
+        decoded(&json.to_string())
+    }
+
+    #[test]
+    fn placeholders_are_the_attachments_that_came_with_them() {
+        let attachments: Arc<[Bytes]> = Arc::from([Bytes::from_static(&[1, 2]), Bytes::from_static(&[255])]);
+        let text = r#"{"a":[{"num":1,"_placeholder":true}],"b":{"_placeholder":true,"num":9},"c":{"_placeholder":true,"num":0,"x":1}}"#;
+        let value = with_attachments(Some(&attachments), || decoded(text));
+        assert_eq!(value["a"][0].as_binary(), Some(&Binary::from(vec![255])));
+        assert_eq!(value["b"]["num"].as_u64(), Some(9), "there is no such attachment");
+        assert_eq!(value["c"]["x"].as_i64(), Some(1), "a placeholder has nothing else in it");
+        let payload = Payload::of(&value).expect("it serializes");
+        assert_eq!(payload.attachments(), [Bytes::from_static(&[255])]);
+        assert_eq!(value.into_json()["a"], json!(["/w=="]));
+    }
+
+    #[test]
+    fn base64_is_binary_data_for_those_who_know() {
+        assert_eq!(AnyValue::from("AQID").to_binary(), Some(Binary::from(vec![1, 2, 3])));
+        assert_eq!(AnyValue::from(Binary::from(vec![1])).to_binary(), Some(Binary::from(vec![1])));
+        assert_eq!(AnyValue::from("?").to_binary(), None);
+        assert_eq!(AnyValue::from(1).to_binary(), None);
+    }
+
+    #[test]
+    fn what_is_missing_is_null() {
+        let value = decoded(r#"{"a":[1]}"#);
+        assert!(value["b"]["c"][0].is_null() && value["a"][1].is_null() && value["a"]["x"].is_null());
+        assert_eq!(value["a"].as_array().map(<[_]>::len), Some(1));
+        assert_eq!(AnyValue::from(f64::NAN), AnyValue::Null);
+        assert_eq!(AnyValue::from(None::<bool>), AnyValue::default());
+    }
+
+    #[test]
+    fn depth_is_bounded_without_a_limit_of_the_deserializer() {
+        let nested = |levels: usize| {
+            let mut value = Value::Null;
+            for _ in 0..levels {
+                value = Value::Array(vec![value]);
+            }
+            AnyValue::deserialize(value)
+        };
+        assert!(nested(MAX_DEPTH).is_ok());
+        assert_eq!(nested(MAX_DEPTH + 1).expect_err("too deep").to_string(), "nested too deeply");
+    }
+}

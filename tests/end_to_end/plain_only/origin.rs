@@ -1,0 +1,146 @@
+//! Which web pages may connect: handshakes as browsers and proxies send them.
+
+use socketio::{Hub, HubBuilder};
+use socketio_tests::{Server, plain_only, serve, soon};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+const OPENS: u16 = 101;
+const FORBIDDEN: u16 = 403;
+
+async fn server(set: impl FnOnce(HubBuilder) -> HubBuilder) -> Server {
+    plain_only();
+    serve(set(Hub::builder()).build().expect("a hub")).await
+}
+
+/// The status that a handshake with these headers gets.
+async fn status(server: &Server, host: &str, origin: Option<&str>, more: &str) -> u16 {
+    let origin = origin.map(|origin| format!("Origin: {origin}\r\n")).unwrap_or_default();
+    let request = format!(
+        "GET /ws/ann HTTP/1.1\r\nHost: {host}\r\n{origin}{more}Connection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    let mut stream = server.open().await;
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = [0; 12];
+    soon("answer", stream.read_exact(&mut answer)).await.expect("an answer");
+    String::from_utf8_lossy(&answer[9..]).parse().expect("a status")
+}
+
+#[tokio::test]
+async fn pages_of_the_same_host_and_port_may_connect() {
+    let server = server(|builder| builder).await;
+    let own = server.host();
+    let own_origin = format!("http://{own}");
+    for (host, origin, expected) in [
+        // A page of the server's own, at whatever port it listens.
+        (own.as_str(), Some(own_origin.as_str()), OPENS),
+        ("chat.example.org", Some("http://chat.example.org"), OPENS),
+        ("Chat.Example.org", Some("http://chat.example.org"), OPENS),
+        ("chat.example.org:3000", Some("http://chat.example.org:3000"), OPENS),
+        ("[::1]:3000", Some("http://[::1]:3000"), OPENS),
+        // TLS ends before this server, which can't know the scheme.
+        ("chat.example.org", Some("https://chat.example.org"), OPENS),
+        // A port that is not named is the scheme's.
+        ("chat.example.org:443", Some("https://chat.example.org"), OPENS),
+        ("chat.example.org:80", Some("http://chat.example.org"), OPENS),
+        ("chat.example.org:443", Some("http://chat.example.org"), FORBIDDEN),
+        // No browser, or an old one.
+        (own.as_str(), None, OPENS),
+        // Other hosts, other ports, and what only looks alike.
+        (own.as_str(), Some("http://evil.example"), FORBIDDEN),
+        (own.as_str(), Some("http://127.0.0.1"), FORBIDDEN),
+        ("chat.example.org", Some("http://chat.example.org:3000"), FORBIDDEN),
+        ("chat.example.org:3000", Some("http://chat.example.org"), FORBIDDEN),
+        ("chat.example.org:3000", Some("http://chat.example.org:3001"), FORBIDDEN),
+        ("chat.example.org", Some("http://chat.example.org.evil.example"), FORBIDDEN),
+        ("chat.example.org", Some("http://evil.example/chat.example.org"), FORBIDDEN),
+        ("chat.example.org", Some("http://chat.example.org@evil.example"), FORBIDDEN),
+        ("chat.example.org", Some("http://example.org"), FORBIDDEN),
+        ("example.org", Some("http://chat.example.org"), FORBIDDEN),
+        // A sandboxed frame, a local file, an extension, and nothing at all.
+        (own.as_str(), Some("null"), FORBIDDEN),
+        (own.as_str(), Some("file://"), FORBIDDEN),
+        ("abcdef", Some("chrome-extension://abcdef"), FORBIDDEN),
+        (own.as_str(), Some(""), FORBIDDEN),
+        (own.as_str(), Some("chat.example.org"), FORBIDDEN),
+        ("null", Some("null"), FORBIDDEN),
+    ] {
+        assert_eq!(status(&server, host, origin, "").await, expected, "{origin:?} at {host}");
+    }
+}
+
+#[tokio::test]
+async fn origins_that_are_allowed_may_connect_too() {
+    let allowed = [
+        "https://app.example.org",
+        "http://localhost:5173/",
+        "HTTPS://Upper.Example.org",
+        "http://default.example.org:80",
+    ];
+    let server = server(|builder| builder.allow_origins(allowed)).await;
+    for (origin, expected) in [
+        ("https://app.example.org", OPENS),
+        ("http://localhost:5173", OPENS),
+        ("https://upper.example.org", OPENS),
+        // Browsers leave out a scheme's own port.
+        ("http://default.example.org", OPENS),
+        // Those of the same host still may.
+        ("https://api.example.org", OPENS),
+        // The scheme and the port count where an origin is named.
+        ("http://app.example.org", FORBIDDEN),
+        ("https://app.example.org:8443", FORBIDDEN),
+        ("http://localhost:5174", FORBIDDEN),
+        ("http://localhost", FORBIDDEN),
+        ("https://evil.example", FORBIDDEN),
+        ("null", FORBIDDEN),
+    ] {
+        assert_eq!(status(&server, "api.example.org", Some(origin), "").await, expected, "{origin}");
+    }
+    assert_eq!(status(&server, "api.example.org", None, "").await, OPENS);
+}
+
+#[tokio::test]
+async fn several_calls_add_up_and_a_star_allows_everyone() {
+    let server =
+        server(|builder| builder.allow_origins(["https://a.example"]).allow_origins(["https://b.example"])).await;
+    for (origin, expected) in
+        [("https://a.example", OPENS), ("https://b.example", OPENS), ("https://c.example", FORBIDDEN)]
+    {
+        assert_eq!(status(&server, "api.example.org", Some(origin), "").await, expected, "{origin}");
+    }
+    let server = self::server(|builder| builder.allow_origins(["*"])).await;
+    for origin in ["https://evil.example", "null", "", "file://"] {
+        assert_eq!(status(&server, "api.example.org", Some(origin), "").await, OPENS, "{origin}");
+    }
+}
+
+/// A proxy, which passes a handshake on to the server and its answer back.
+async fn through_proxy(server: &Server, public: &str, keeps_host: bool) -> u16 {
+    let inside = server.host();
+    let host = if keeps_host { public } else { &inside };
+    // What proxies tell of the request that they got is no proof of anything: any client can send it.
+    let forwarded = format!("X-Forwarded-Host: {public}\r\nX-Forwarded-Proto: https\r\nForwarded: host={public}\r\n");
+    status(server, host, Some(&format!("https://{public}")), &forwarded).await
+}
+
+#[tokio::test]
+async fn behind_a_proxy() {
+    let plain = server(|builder| builder).await;
+    assert_eq!(through_proxy(&plain, "chat.example.org", true).await, OPENS);
+    assert_eq!(through_proxy(&plain, "chat.example.org", false).await, FORBIDDEN);
+    let told = server(|builder| builder.allow_origins(["https://chat.example.org"])).await;
+    for keeps_host in [true, false] {
+        assert_eq!(through_proxy(&told, "chat.example.org", keeps_host).await, OPENS);
+        assert_eq!(through_proxy(&told, "evil.example", false).await, FORBIDDEN);
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_is_refused_takes_no_place() {
+    let server = server(|builder| builder.max_connections(1)).await;
+    for _ in 0..3 {
+        assert_eq!(status(&server, "chat.example.org", Some("http://evil.example"), "").await, FORBIDDEN);
+    }
+    assert_eq!(server.hub.stats().connections, 0);
+    server.connect("ann").await.settle().await;
+}

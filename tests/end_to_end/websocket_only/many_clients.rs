@@ -1,0 +1,281 @@
+//! A thousand clients at once: nothing is lost, nothing overtakes, and nothing is left of them when they have gone.
+
+use futures_util::{FutureExt, SinkExt};
+use serde_json::{Value, json};
+use socketio::{Args, Hub, OverflowPolicy, Socket, State, event, events};
+use socketio_tests::{Client, Log, Server, flavour, log, soon, websocket_only};
+use std::collections::VecDeque;
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_tungstenite::tungstenite::Message;
+
+async fn serve(hub: Hub) -> Server {
+    websocket_only();
+    socketio_tests::serve(hub).await
+}
+
+const CLIENTS: usize = 1_000;
+const MESSAGES: u64 = 100;
+const WINDOW: usize = 10;
+
+/// What each socket keeps: how many of it there are tells how many sockets are in memory.
+#[derive(Clone, Debug)]
+struct Held(#[allow(dead_code, reason = "it is only counted")] Arc<()>);
+
+#[event("count")]
+async fn count(socket: &Socket, number: u64) -> Args<(u64, i64)> {
+    let seen = socket.get_int_attribute("seen").unwrap_or_default();
+    if number.is_multiple_of(7) {
+        tokio::task::yield_now().await;
+    }
+    socket.set_attribute("seen", seen + 1);
+    if number == MESSAGES / 2 {
+        socket.within(socket.params("id").unwrap_or_default()).emit(("half", number)).expect("sent");
+    }
+    Args((number, seen))
+}
+
+/// Sends events in a window, and checks that their answers come in order.
+async fn talk(mut client: Client) -> Client {
+    let mut waiting = VecDeque::new();
+    let (mut next, mut halves) = (0, 0);
+    while next < MESSAGES || !waiting.is_empty() {
+        while next < MESSAGES && waiting.len() < WINDOW {
+            client.send(json!({ "event": "count", "data": next, "id": next }).to_string()).await;
+            waiting.push_back(next);
+            next += 1;
+        }
+        let answer: Value = client.json().await;
+        if answer["event"] == "half" {
+            halves += 1;
+            continue;
+        }
+        let expected = waiting.pop_front().expect("nothing comes unasked");
+        assert_eq!(answer, json!({ "id": expected, "args": [expected, expected] }));
+    }
+    assert_eq!(halves, 1);
+    client
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shutdown_reaches_every_client() {
+    let (log, mut seen) = log();
+    let hub = Hub::builder().build().expect("a hub");
+    hub.on("disconnect", move |payload| log.note(String::from_utf8_lossy(&payload.data)));
+    let server = serve(hub).await;
+    let mut clients = Vec::new();
+    for number in 0..350 {
+        let mut client = server.connect(&number.to_string()).await;
+        client.settle().await;
+        clients.push(client);
+    }
+    server.hub.broadcast("queued").expect("sent");
+    let (sockets, hub) = (server.hub.sockets(), server.hub.clone());
+    let mut shutdown = Box::pin(async move { hub.shutdown(Duration::from_secs(10)).await });
+    // Only some are told before the first pause.
+    assert!(shutdown.as_mut().now_or_never().is_none());
+    let told = sockets.iter().filter(|socket| socket.closed().now_or_never().is_some()).count();
+    assert_eq!((sockets.len(), told), (350, 100));
+    let shutdown = tokio::spawn(shutdown);
+    for mut client in clients {
+        assert_eq!(client.text().await, "queued");
+        assert_eq!(client.closed().await, flavour().told(1001, "server shutting down"));
+    }
+    soon("end of the shutdown", shutdown).await.expect("no panic");
+    for _ in 0..350 {
+        seen.expect(&["server shutting down"]).await;
+    }
+    seen.expect_nothing();
+}
+
+/// Talks until the server ends it. Everything that was queued arrives, and the answers come in order, without a gap.
+async fn talk_to_the_end(mut client: Client) {
+    let (mut asked, mut answered, mut queued) = (0, 0, 0);
+    loop {
+        while asked < answered + 10 {
+            let event = json!({ "event": "count", "data": asked, "id": asked }).to_string();
+            // Once it has closed, the server takes nothing more.
+            let _ = client.0.send(Message::text(event)).await;
+            asked += 1;
+        }
+        let message = match client.next().await {
+            Some(Message::Text(text)) => serde_json::from_str::<Value>(&text).expect("JSON"),
+            Some(Message::Close(Some(frame))) => {
+                let said = (u16::from(frame.code), frame.reason.to_string());
+                assert_eq!(Some(said), flavour().told(1001, "server shutting down"));
+                break assert_eq!(queued, 20);
+            }
+            end => panic!("{end:?} after {answered} answers"),
+        };
+        if message["event"] == "queued" {
+            assert_eq!(message["data"], queued);
+            queued += 1;
+        } else if message["error"] != json!(null) {
+            // It waited, and was dropped.
+            assert_eq!(message["error"]["code"], "unanswered");
+        } else if message["event"] != "half" {
+            assert_eq!(message, json!({ "id": answered, "args": [answered, answered] }));
+            answered += 1;
+        }
+    }
+}
+
+#[event("stuck")]
+async fn stuck(log: State<Log>) {
+    log.note("stuck");
+    pending::<()>().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shutdown_with_everyone_busy_comes_to_its_end() {
+    let (log, mut seen) = log();
+    // Nobody is given up before the shutdown's deadline.
+    let hour = Duration::from_secs(3600);
+    let builder =
+        Hub::builder().state(log.clone()).events(events![count, stuck]).close_timeout(hour).ping_timeout(hour);
+    let hub = builder.build().expect("a hub");
+    hub.on("disconnect", move |payload| {
+        if payload.socket.params("id") != Some("early") {
+            log.note(String::from_utf8_lossy(&payload.data));
+        }
+    });
+    let server = serve(hub).await;
+    let mut stuck = server.connect("stuck").await;
+    stuck.emit("stuck", ()).await;
+    seen.expect(&["stuck"]).await;
+    let (mut slow, mut deaf) = (server.connect("slow").await, server.connect("deaf").await);
+    slow.settle().await;
+    deaf.settle().await;
+    // More than the kernel's buffers take.
+    server.hub.broadcast("x".repeat(7_000_000)).expect("queued");
+    let mut clients = Vec::new();
+    for number in 3..CLIENTS {
+        let mut client = server.connect(&number.to_string()).await;
+        client.settle().await;
+        clients.push(client);
+    }
+    assert_eq!(server.hub.len(), CLIENTS);
+    let busy: JoinSet<()> = clients.into_iter().map(talk_to_the_end).collect();
+    for number in 0..20 {
+        server.hub.broadcast(("queued", number)).expect("queued");
+    }
+    let hub = server.hub.clone();
+    let shutdown = tokio::spawn(async move { hub.shutdown(hour).await });
+    assert_eq!(server.refusal_soon("/ws/early").await, 503);
+    assert_eq!(server.refusal("/ws/late").await, 503);
+    assert_eq!(slow.text().await.len(), 7_000_000);
+    for number in 0..20 {
+        assert_eq!(slow.json().await, json!({ "event": "queued", "data": number }));
+    }
+    assert_eq!(slow.closed().await, flavour().told(1001, "server shutting down"));
+    soon("end of all who listen", busy.join_all()).await;
+    assert!(!shutdown.is_finished(), "two are left");
+    soon("deadline", server.hub.shutdown(Duration::from_millis(50))).await;
+    soon("end of the shutdown", shutdown).await.expect("no panic");
+    assert_eq!((server.hub.len(), server.hub.stats().connections), (0, 0));
+    for _ in 0..CLIENTS {
+        seen.expect(&["server shutting down"]).await;
+    }
+    seen.expect_nothing();
+}
+
+/// Connects so many that only read, and one that has stopped to: all that they are told in a broadcast arrives, and nothing
+/// of it is lost.
+async fn broadcast_past_one_that_does_not_read(policy: OverflowPolicy) -> (Server, Client) {
+    let hub = Hub::builder().outbox(100, usize::MAX).overflow(policy).close_timeout(Duration::from_millis(50));
+    let server = serve(hub.build().expect("a hub")).await;
+    let mut stopped = server.connect("stopped").await;
+    stopped.settle().await;
+    // More than the kernel's buffers take.
+    server.hub.broadcast("x".repeat(7_000_000)).expect("sent");
+    let (mut readers, arrived) = (JoinSet::new(), Arc::new(Semaphore::new(0)));
+    for number in 1..500 {
+        let (mut client, arrived) = (server.connect(&number.to_string()).await, Arc::clone(&arrived));
+        client.settle().await;
+        readers.spawn(async move {
+            for number in 0..200 {
+                assert_eq!(client.json().await, json!({ "event": "tick", "data": number }));
+                if number % 50 == 49 {
+                    arrived.add_permits(1);
+                }
+            }
+            client
+        });
+    }
+    for number in 0..200 {
+        server.hub.broadcast(("tick", number)).expect("broadcasts do not fail");
+        if number % 50 == 49 {
+            soon("message everywhere", arrived.acquire_many(499)).await.expect("it is not closed").forget();
+        }
+    }
+    for mut client in readers.join_all().await {
+        client.settle().await;
+    }
+    assert_eq!(server.hub.stats().overflows, 1);
+    (server, stopped)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_does_not_read_is_no_concern_of_the_others() {
+    let (server, _stopped) = broadcast_past_one_that_does_not_read(OverflowPolicy::Disconnect).await;
+    assert!(server.hub.sockets().iter().all(|socket| socket.params("id") != Some("stopped")));
+    let (server, mut stopped) = broadcast_past_one_that_does_not_read(OverflowPolicy::DropNewest).await;
+    assert!(server.hub.sockets().iter().any(|socket| socket.params("id") == Some("stopped")));
+    assert_eq!(stopped.text().await.len(), 7_000_000);
+    for number in 0..99 {
+        assert_eq!(stopped.json().await, json!({ "event": "tick", "data": number }));
+    }
+    stopped.settle().await;
+}
+
+async fn all_gone(server: &Server) {
+    soon("end of all connections", async {
+        while server.hub.stats().connections > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_clients_lose_nothing_and_leave_nothing() {
+    let held = Held(Arc::new(()));
+    let hub = Hub::builder().events(events![count]).build().expect("a hub");
+    let kept = held.clone();
+    hub.on("connect", move |payload| {
+        payload.socket.insert_extension(kept.clone());
+        let id = payload.socket.params("id").unwrap_or_default().to_owned();
+        payload.socket.join(id).expect("joined");
+        payload.socket.join("everyone").expect("joined");
+    });
+    let server = Arc::new(serve(hub).await);
+    let mut tasks = JoinSet::new();
+    for number in 0..CLIENTS {
+        let server = Arc::clone(&server);
+        tasks.spawn(async move { talk(server.connect(&number.to_string()).await).await });
+    }
+    let mut clients = Vec::new();
+    while let Some(client) = tasks.join_next().await {
+        clients.push(client.expect("no panic"));
+    }
+    assert_eq!((server.hub.len(), server.hub.stats().connections), (CLIENTS, CLIENTS));
+    server.hub.to("everyone").emit(("all",)).expect("sent");
+    for client in &mut clients {
+        assert_eq!(client.json().await, json!({ "event": "all" }));
+    }
+    for (at, client) in clients.iter_mut().enumerate() {
+        // Half of them say goodbye, the others are cut off.
+        if at % 2 == 0 {
+            client.close(1000, "").await;
+        }
+    }
+    drop(clients);
+    all_gone(&server).await;
+    assert!(server.hub.is_empty() && server.hub.sockets().is_empty());
+    assert!(server.hub.to("everyone").sockets().is_empty());
+    // The listener's, and this one.
+    assert_eq!(Arc::strong_count(&held.0), 2);
+}

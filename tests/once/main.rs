@@ -1,0 +1,16 @@
+//! Tests that run once, whatever the clients of a run are: they bring clients and streams of their own, or need none.
+
+mod contract_exports;
+mod engine_hostile;
+mod in_process;
+mod in_process_ends;
+mod in_process_reports;
+mod killed;
+mod serving;
+mod settings;
+mod streams;
+
+#[test]
+fn every_file_is_a_module() {
+    socketio_tests::assert_modules(include_str!("main.rs"), concat!(env!("CARGO_MANIFEST_DIR"), "/once"));
+}
