@@ -1,4 +1,5 @@
-//! Adapters of an application's own: one that counts and filters, and one that connects several hubs.
+//! Adapters of an application's own: one that counts and filters, and one that connects several
+//! hubs.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -214,6 +215,11 @@ fn packets_are_made_of_valid_arguments_alone() {
     assert!(Packet::event_json("e", &deep(127), &[]).is_ok());
     assert_eq!(error("e", &deep(128), &[]), PacketError::TooDeep);
     assert_eq!(error("e", &deep(100_000), &[]), PacketError::TooDeep);
+    // A decoder may read the string behind such a key as JSON, with levels of its own.
+    let reserved = r#"{"\u0024serde_json::private::RawValue":"[1]"}"#;
+    assert_eq!(error("e", reserved, &[]), PacketError::TooDeep);
+    let (sink, _answers) = AckStream::<Value>::channel(Duration::ZERO);
+    assert_eq!(sink.answer(Answerer::Elsewhere, reserved, &[]), Err(PacketError::TooDeep));
 }
 
 /// The arguments of an answer, not decoded.

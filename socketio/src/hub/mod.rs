@@ -135,8 +135,9 @@ impl Hub {
     }
 
     /// A namespace, by its path. It is made if it does not exist; but one of those that come and go
-    /// ([`dynamic_namespace`](HubBuilder::dynamic_namespace)) is not there for that: what is emitted to it reaches nobody on this
-    /// server, and who connects to it finds nothing of what was registered there before.
+    /// ([`dynamic_namespace`](HubBuilder::dynamic_namespace)) is not there for that: what is
+    /// emitted to it reaches nobody on this server, and who connects to it finds nothing of what
+    /// was registered there before.
     pub fn of(&self, path: impl AsRef<str>) -> Namespace {
         let core = self.core();
         let path = hub_builder::normal_path(path.as_ref());
@@ -245,13 +246,14 @@ impl Hub {
 
     /// Ends all connections, and waits until they are gone.
     ///
-    /// New handshakes get the status 503 from now on, and those under way are given up. Handlers that run may go on until
-    /// the deadline, those of `disconnecting` and `disconnect` included, then their futures are dropped. Queued messages go
-    /// out, plain WebSocket clients are closed with 1001, and `disconnect` has fired for every socket when this returns:
-    /// at the deadline at the latest, or moments after it, unless a handler blocks its thread. When there are many
-    /// connections they are closed one after the other during the first half of the deadline, so that not all clients
-    /// reconnect elsewhere in the same moment. Of several calls the earliest deadline counts. At the end the application's
-    /// [adapters](HubBuilder::adapter) are closed.
+    /// New handshakes get the status 503 from now on, and those under way are given up. Handlers
+    /// that run may go on until the deadline, those of `disconnecting` and `disconnect` included,
+    /// then their futures are dropped. Queued messages go out, plain WebSocket clients are closed
+    /// with 1001, and `disconnect` has fired for every socket when this returns: at the deadline at
+    /// the latest, or moments after it, unless a handler blocks its thread. When there are many
+    /// connections they are closed one after the other during the first half of the deadline, so
+    /// that not all clients reconnect elsewhere in the same moment. Of several calls the earliest
+    /// deadline counts. At the end the application's [adapters](HubBuilder::adapter) are closed.
     pub async fn shutdown(&self, deadline: Duration) {
         let until = after(Instant::now(), deadline);
         self.connections().shut_down(deadline).await;

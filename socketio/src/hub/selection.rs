@@ -48,7 +48,7 @@ impl From<serde_json::Error> for EmitError {
     }
 }
 
-/// Some of a namespace's sockets, to be narrowed down further and emitted to.
+/// A set of sockets of a namespace, with the verbs that act on them.
 ///
 /// ```
 /// # fn example(hub: &socketio::Hub, socket: &socketio::Socket) -> Result<(), socketio::EmitError> {
@@ -62,7 +62,7 @@ impl From<serde_json::Error> for EmitError {
 #[must_use = "a selection does nothing until something is emitted to it"]
 pub struct Selection<'a> {
     namespace: &'a Arc<NamespaceInner>,
-    /// The one socket that is meant, as long as no room is named.
+    /// The selecting socket, while it alone is selected.
     own: Option<&'a Socket>,
     audience: Audience,
     volatile: bool,
@@ -70,17 +70,17 @@ pub struct Selection<'a> {
 }
 
 impl<'a> Selection<'a> {
-    /// Everyone, or everyone but one.
+    /// All sockets, or all but one.
     pub(crate) fn all(namespace: &'a Arc<NamespaceInner>, except: Option<&Socket>) -> Self {
         Self { namespace, own: None, audience: Audience::except(except), volatile: false, timeout: None }
     }
 
-    /// One socket alone.
+    /// One socket.
     pub(crate) fn own(socket: &'a Socket) -> Self {
         Self { own: Some(socket), ..Self::all(socket.namespace_inner(), None) }
     }
 
-    /// Turns the one socket that was meant into everyone but that one.
+    /// Selects all sockets but the selecting one, if that alone was selected.
     fn others(mut self) -> Self {
         if let Some(own) = self.own.take() {
             self.audience.except = Some(own.clone());
@@ -88,14 +88,15 @@ impl<'a> Selection<'a> {
         self
     }
 
-    /// Adds the members of a room. A socket in several of the rooms is reached once; one that selects is left out.
+    /// Adds the members of a room. A socket in several of the rooms is selected once. The selecting
+    /// socket is excluded.
     pub fn to(self, room: impl AsRef<str>) -> Self {
         let mut others = self.others();
         others.audience.rooms.push(room.as_ref().into());
         others
     }
 
-    /// Adds the members of a room, the socket that selects included.
+    /// Adds the members of a room, including the selecting socket.
     pub fn within(mut self, room: impl AsRef<str>) -> Self {
         self.own = None;
         self.audience.except = None;
@@ -103,32 +104,34 @@ impl<'a> Selection<'a> {
         self
     }
 
-    /// Leaves the members of a room out.
+    /// Excludes the members of a room.
     pub fn except(self, room: impl AsRef<str>) -> Self {
         let mut others = self.others();
         others.audience.except_rooms.push(room.as_ref().into());
         others
     }
 
-    /// Leaves out the socket with this id, on whatever server it is: the same as [`except`](Self::except) the room of its id.
+    /// Excludes the socket with this id, on any server. It is [`except`](Self::except) with the
+    /// room of the id.
     pub fn except_id(self, id: impl AsRef<str>) -> Self {
         self.except(id)
     }
 
-    /// Only the sockets of this server.
+    /// Selects only the sockets of this server.
     pub fn local(self) -> Self {
         let mut others = self.others();
         others.audience.local = true;
         others
     }
 
-    /// What is emitted is dropped for clients that can't take it now, because earlier messages still wait.
+    /// Drops the message for each client that still has messages waiting.
     pub fn volatile(self) -> Self {
         Self { volatile: true, ..self }
     }
 
-    /// How long [`emit_with_ack`](Self::emit_with_ack), [`request`](Self::request) and [`fetch_sockets`](Self::fetch_sockets)
-    /// wait. Default: the hub's [`ack_timeout`](crate::HubBuilder::ack_timeout).
+    /// Sets the timeout of [`emit_with_ack`](Self::emit_with_ack), [`request`](Self::request) and
+    /// [`fetch_sockets`](Self::fetch_sockets). Default: the hub's
+    /// [`ack_timeout`](crate::HubBuilder::ack_timeout).
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout: Some(timeout), ..self }
     }
@@ -137,8 +140,9 @@ impl<'a> Selection<'a> {
         self.timeout.unwrap_or(self.namespace.ack_timeout())
     }
 
-    /// Emits to all that are selected and connected, and waits until each of them has answered, the time is over or it has gone.
-    /// The message is sent to all of them at once, not only when the future is polled.
+    /// Emits to the selected sockets that are connected, and waits for their answers. The wait ends
+    /// when each of them has answered or disconnected, or with the timeout. The message is sent at
+    /// once, not when the future is polled.
     ///
     /// ```
     /// # async fn example(hub: &socketio::Hub) -> Result<(), socketio::AckError> {
@@ -167,8 +171,9 @@ impl<'a> Selection<'a> {
         stream
     }
 
-    /// Asks all that are selected and connected, and waits for the answers that belong to the question:
-    /// [`emit_with_ack`](Self::emit_with_ack) for payload types that say what they are answered with. See [`AckStream`].
+    /// Sends a question to the selected sockets that are connected, and waits for their answers. It
+    /// is [`emit_with_ack`](Self::emit_with_ack) for payload types that declare the type of the
+    /// answer. See [`AckStream`].
     ///
     /// # Errors
     ///
@@ -180,7 +185,8 @@ impl<'a> Selection<'a> {
         self.emit_with_ack(question)
     }
 
-    /// Lets the selected sockets join rooms. Those that can't, because they are in too many or just leaving, do not.
+    /// Makes the selected sockets join rooms. A socket that is in too many rooms, or is
+    /// disconnecting, does not join.
     pub fn sockets_join<I>(self, rooms: I)
     where
         I: IntoIterator,
@@ -189,7 +195,7 @@ impl<'a> Selection<'a> {
         self.change(&Change::Join(&names(rooms)));
     }
 
-    /// Lets the selected sockets leave rooms.
+    /// Makes the selected sockets leave rooms.
     pub fn sockets_leave<I>(self, rooms: I)
     where
         I: IntoIterator,
@@ -215,8 +221,9 @@ impl<'a> Selection<'a> {
         }
     }
 
-    /// What is known of the selected sockets, on all servers that the adapter connects. The question is sent at once. Servers that
-    /// do not answer within the [`timeout`](Self::timeout) are [counted](Fetched::silent).
+    /// Describes the selected sockets, on all servers that the adapter connects. The request is
+    /// sent at once. Servers that do not answer within the [`timeout`](Self::timeout) are
+    /// [counted](Fetched::silent).
     ///
     /// ```
     /// # async fn example(hub: &socketio::Hub) -> Result<(), socketio::RequestError> {
@@ -243,12 +250,12 @@ impl<'a> Selection<'a> {
         }
     }
 
-    /// Emits to all that are selected.
+    /// Emits to the selected sockets.
     ///
     /// # Errors
     ///
-    /// The payload does not serialize. That a client's outbox overflows or that nobody is selected is none, except when
-    /// one single socket is meant.
+    /// The payload does not serialize. If one socket alone is selected, also: it is closed, or its
+    /// outbox is full. With several sockets, such failures are no errors.
     pub fn emit(self, message: impl IntoMessage) -> Result<(), EmitError> {
         let packet = message.into_packet()?.with_volatile(self.volatile);
         match self.own {
@@ -269,7 +276,7 @@ impl<'a> Selection<'a> {
     }
 }
 
-/// A message that can be answered: an event.
+/// The packet of a message that can be answered, which is an event.
 pub(super) fn question(message: impl IntoMessage) -> Result<Packet, EmitError> {
     let packet = message.into_packet()?;
     match packet.name() {

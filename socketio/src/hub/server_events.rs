@@ -33,7 +33,7 @@ impl<'a> ServerEvent<'a> {
         self.args.as_raw()
     }
 
-    /// The server that has sent it, if the adapter tells.
+    /// The server that sent it, if the adapter reports it.
     pub fn server(&self) -> Option<&ServerId> {
         self.from.as_ref()
     }
@@ -41,7 +41,7 @@ impl<'a> ServerEvent<'a> {
 
 type Listener = Arc<dyn Fn(&ServerEvent<'_>) + Send + Sync>;
 
-/// The listeners of a namespace to what other servers send, by the event's name.
+/// The listeners of a namespace for events of other servers, by the event's name.
 #[derive(Default)]
 pub(crate) struct ServerListeners(RwLock<HashMap<Box<str>, Arc<[Listener]>>>);
 

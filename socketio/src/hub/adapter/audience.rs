@@ -7,9 +7,9 @@ use crate::hub::socket::{Socket, SocketId};
 
 /// The sockets of a namespace that a message or a change is meant for.
 ///
-/// They are the members of [`rooms`](Self::rooms), or all sockets if there are no rooms, without the members of
-/// [`except_rooms`](Self::except_rooms) and without the [sender](Self::except_id). A socket in several of the rooms counts
-/// once. Each socket is in the room of its own id.
+/// They are the members of [`rooms`](Self::rooms), or all sockets if there are no rooms, without
+/// the members of [`except_rooms`](Self::except_rooms) and without the [sender](Self::except_id). A
+/// socket in several of the rooms counts once. Each socket is in the room of its own id.
 ///
 /// ```
 /// use socketio::Audience;
@@ -23,16 +23,17 @@ use crate::hub::socket::{Socket, SocketId};
 pub struct Audience {
     pub(crate) rooms: SmallVec<[Arc<str>; 2]>,
     pub(crate) except_rooms: SmallVec<[Arc<str>; 2]>,
-    /// The sender, told by what it is: its id may change meanwhile.
+    /// The sender. It is compared by identity, because its id may change.
     pub(crate) except: Option<Socket>,
     pub(crate) local: bool,
 }
 
 impl Audience {
-    /// The members of `rooms`, or everyone if there are none, without the members of `except_rooms`. A socket is left out by
-    /// the room of its own id.
+    /// The members of `rooms`, or all sockets if there are none, without the members of
+    /// `except_rooms`. To exclude a socket, name the room of its id.
     ///
-    /// An adapter makes one from what another server has sent. From an audience at hand, which may have a sender:
+    /// An adapter builds one from the message of another server. This converts an audience to the
+    /// form that is sent:
     ///
     /// ```
     /// use socketio::Audience;
@@ -70,17 +71,18 @@ impl Audience {
         Self { except: sender.cloned(), ..Self::default() }
     }
 
-    /// The rooms. Empty: the whole namespace is meant.
+    /// The rooms. Empty: all sockets of the namespace.
     pub fn rooms(&self) -> &[Arc<str>] {
         &self.rooms
     }
 
-    /// The rooms whose members are left out.
+    /// The rooms whose members are excluded.
     pub fn except_rooms(&self) -> &[Arc<str>] {
         &self.except_rooms
     }
 
-    /// The id of the socket that sends and is left out itself, if there is one. It is a socket of this server.
+    /// The id of the sender, which is excluded. It is a socket of this server. `None`: the hub
+    /// sends.
     pub fn except_id(&self) -> Option<SocketId> {
         self.except.as_ref().map(Socket::id)
     }
@@ -89,7 +91,7 @@ impl Audience {
         self.except.as_ref()
     }
 
-    /// Whether only sockets of this server are meant: nothing may be sent to other servers.
+    /// Whether only sockets of this server are meant. Nothing is to be sent to other servers then.
     pub fn is_local(&self) -> bool {
         self.local
     }

@@ -33,8 +33,9 @@ impl LocalAdapter {
         sockets
     }
 
-    /// Calls the namespace's [listeners](crate::Namespace::on_server) for an event that another server has sent by
-    /// [`server_emit`](Adapter::server_emit). A raw message is none, and is ignored.
+    /// Calls the namespace's [listeners](crate::Namespace::on_server) for an event that another
+    /// server has sent by [`server_emit`](Adapter::server_emit). A raw message is none, and is
+    /// ignored.
     pub fn received(&self, event: &Packet, from: Option<ServerId>) {
         if let Some(name) = event.name() {
             self.server_listeners.call(&ServerEvent::new(name, event.args(), from));
@@ -49,7 +50,8 @@ impl Adapter for LocalAdapter {
 
     fn emit(&self, packet: &Packet, audience: &Audience) {
         self.registry.for_each(audience, |socket| {
-            // The overflow of one slow client is counted and reported there; the others get the message all the same.
+            // The overflow of a slow client is counted and reported on its socket. The other
+            // sockets still get the message.
             let _ = socket.deliver(packet);
         });
     }

@@ -1,7 +1,9 @@
-//! Adapters: what carries messages and changes to the sockets of a namespace, on this server and on others.
+//! Adapters: what carries messages and changes to the sockets of a namespace, on this server and on
+//! others.
 //!
-//! The [`LocalAdapter`] is the default and knows the sockets of this server. An [`Adapter`] of the application's own wraps it
-//! and overrides what it is interested in. Everything else acts on the sockets of this server.
+//! The [`LocalAdapter`] is the default and knows the sockets of this server. An [`Adapter`] of the
+//! application's own wraps it and overrides what it is interested in. Everything else acts on the
+//! sockets of this server.
 
 pub(crate) mod audience;
 mod local;
@@ -28,9 +30,10 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Carries messages and changes to the sockets of a namespace. There is one for each namespace.
 ///
-/// Each method has a default that acts on the sockets of this server, by [`local`](Self::local). An adapter that overrides
-/// one passes the call on to the local adapter, or does something else instead. One that wraps an adapter other than the
-/// local one forwards every method: what it leaves out goes past the other.
+/// Each method has a default that acts on the sockets of this server, by [`local`](Self::local). An
+/// adapter that overrides one passes the call on to the local adapter, or does something else
+/// instead. One that wraps an adapter other than the local one forwards every method: what it
+/// leaves out goes past the other.
 ///
 /// ```
 /// use socketio::adapter::{Adapter, Audience, LocalAdapter, Packet};
@@ -79,22 +82,26 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// | `servers` | [`servers`](Self::servers) |
 /// | `server_emit` | [`server_emit`](Self::server_emit) |
 ///
-/// The last five go past it, to the local adapter, where `.local()` is selected. `sockets`, `socket`, `len` and `fire` are about
-/// this server alone.
+/// The last five go past it, to the local adapter, where `.local()` is selected. `sockets`,
+/// `socket`, `len` and `fire` are about this server alone.
 ///
 /// # Where it is called
 ///
-/// On the tasks of connections and wherever the application emits: its methods must not block. None of the framework's locks
-/// is held meanwhile, so that it may ask sockets and hub for anything. What it emits passes through it again.
+/// On the tasks of connections and wherever the application emits: its methods must not block. None
+/// of the framework's locks is held meanwhile, so that it may ask sockets and hub for anything.
+/// What it emits passes through it again.
 ///
 /// # What it is told
 ///
-/// [`added`](Self::added), [`joined`](Self::joined), [`left`](Self::left), [`renamed`](Self::renamed) and
-/// [`removed`](Self::removed) tell it what has become of a socket of this server, after it is so. For each socket they come one
-/// after the other, in the order of the changes. When two tasks change the same socket at the same time, one of them tells of
-/// both changes; the other may have gone on by then. A panic in one of them is logged, and changes nothing else.
+/// [`added`](Self::added), [`joined`](Self::joined), [`left`](Self::left),
+/// [`renamed`](Self::renamed) and [`removed`](Self::removed) tell it what has become of a socket of
+/// this server, after it is so. For each socket they come one after the other, in the order of the
+/// changes. When two tasks change the same socket at the same time, one of them tells of both
+/// changes; the other may have gone on by then. A panic in one of them is logged, and changes
+/// nothing else.
 pub trait Adapter: Debug + Send + Sync + 'static {
-    /// The adapter of this server's sockets, which [`HubBuilder::adapter`](crate::HubBuilder::adapter) gave.
+    /// The adapter of this server's sockets, which
+    /// [`HubBuilder::adapter`](crate::HubBuilder::adapter) gave.
     fn local(&self) -> &LocalAdapter;
 
     /// Delivers to everyone in the audience, each once.
@@ -106,13 +113,14 @@ pub trait Adapter: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// There is none, or it takes no message now. An adapter of several servers can't know whether another server has it: it
-    /// gives `Ok` when the message is on its way there.
+    /// There is none, or it takes no message now. An adapter of several servers can't know whether
+    /// another server has it: it gives `Ok` when the message is on its way there.
     fn emit_to(&self, packet: &Packet, id: &str) -> Result<(), EmitError> {
         self.local().emit_to(packet, id)
     }
 
-    /// Delivers to a socket of this server. The packet may [ask for an answer](Packet::expects_answer).
+    /// Delivers to a socket of this server. The packet may
+    /// [ask for an answer](Packet::expects_answer).
     ///
     /// # Errors
     ///
@@ -121,8 +129,8 @@ pub trait Adapter: Debug + Send + Sync + 'static {
         self.local().emit_to_socket(packet, socket)
     }
 
-    /// Asks everyone in the audience, each once. The answers go into the sink, and the question is over when it and its clones
-    /// are dropped. This returns at once.
+    /// Asks everyone in the audience, each once. The answers go into the sink, and the question is
+    /// over when it and its clones are dropped. This returns at once.
     fn ask(&self, question: Packet, audience: &Audience, answers: AnswerSink) {
         self.local().ask(question, audience, answers);
     }
@@ -132,8 +140,8 @@ pub trait Adapter: Debug + Send + Sync + 'static {
         self.local().change(change, audience);
     }
 
-    /// Describes the sockets of the audience. Sockets of servers that have not answered within `timeout` are not described;
-    /// these servers are [counted](Fetched::silent).
+    /// Describes the sockets of the audience. Sockets of servers that have not answered within
+    /// `timeout` are not described; these servers are [counted](Fetched::silent).
     fn fetch(&self, audience: &Audience, timeout: Duration) -> BoxFuture<'static, Result<Fetched, RequestError>> {
         self.local().fetch(audience, timeout)
     }
@@ -143,7 +151,8 @@ pub trait Adapter: Debug + Send + Sync + 'static {
         self.local().servers()
     }
 
-    /// Sends an event to the other servers, where an adapter hands it to [`LocalAdapter::received`]. The default has none.
+    /// Sends an event to the other servers, where an adapter hands it to
+    /// [`LocalAdapter::received`]. The default has none.
     ///
     /// # Errors
     ///
@@ -167,11 +176,12 @@ pub trait Adapter: Debug + Send + Sync + 'static {
     /// A socket is gone. It had this id.
     fn removed(&self, _socket: &Socket, _id: &str) {}
 
-    /// The namespace is used: called before its first socket is registered, on a runtime that the future is spawned on. Sockets
-    /// do not wait for it, and an error is logged.
+    /// The namespace is used: called before its first socket is registered, on a runtime that the
+    /// future is spawned on. Sockets do not wait for it, and an error is logged.
     ///
-    /// One that was [closed](Self::close) may be opened again. A handle that [`Hub::of`](crate::Hub::of) gives to a dynamic
-    /// namespace without sockets has an adapter that is never opened.
+    /// One that was [closed](Self::close) may be opened again. A handle that
+    /// [`Hub::of`](crate::Hub::of) gives to a dynamic namespace without sockets has an adapter that
+    /// is never opened.
     ///
     /// # Errors
     ///
@@ -180,12 +190,13 @@ pub trait Adapter: Debug + Send + Sync + 'static {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    /// The namespace is not used any more: a dynamic one has vanished, or the hub [shuts down](crate::Hub::shutdown) and all
-    /// sockets are gone. Called once for each [`open`](Self::open). A shutdown waits for the future until its deadline.
+    /// The namespace is not used any more: a dynamic one has vanished, or the hub
+    /// [shuts down](crate::Hub::shutdown) and all sockets are gone. Called once for each
+    /// [`open`](Self::open). A shutdown waits for the future until its deadline.
     ///
-    /// A client may enter a dynamic namespace again at any time, also while this runs. There is another adapter of the same
-    /// path then, which is opened beside this one. Adapters that share something by path, such as a subscription, count their
-    /// references to it.
+    /// A client may enter a dynamic namespace again at any time, also while this runs. There is
+    /// another adapter of the same path then, which is opened beside this one. Adapters that share
+    /// something by path, such as a subscription, count their references to it.
     fn close(&self) -> BoxFuture<'static, ()> {
         Box::pin(std::future::ready(()))
     }
@@ -206,7 +217,8 @@ pub enum Change<'a> {
     },
 }
 
-/// Why other servers were not asked. That one of them gives no answer is no error: see [`Fetched::silent`].
+/// Why other servers were not asked. That one of them gives no answer is no error: see
+/// [`Fetched::silent`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {

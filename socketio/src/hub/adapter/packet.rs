@@ -20,10 +20,12 @@ pub enum PacketError {
     /// The arguments are not JSON values, separated by commas.
     #[error("the arguments are not JSON values separated by commas")]
     Json,
-    /// The arguments are nested more deeply than 128 levels, their list included.
+    /// The arguments are nested more deeply than 128 levels, their list included. An object with a
+    /// key that `serde_json` reserves counts as too deep, because decoding it may add levels.
     #[error("the arguments are nested too deeply")]
     TooDeep,
-    /// A placeholder stands for an attachment that is not there, or there are more attachments than placeholders, or fewer.
+    /// A placeholder stands for an attachment that is not there, or there are more attachments than
+    /// placeholders, or fewer.
     #[error("the placeholders are not those of the attachments")]
     Placeholder,
 }
@@ -46,8 +48,9 @@ pub struct PacketArgs<'a> {
 }
 
 impl PacketArgs<'_> {
-    /// The arguments' JSON text, comma separated, without brackets; empty if there are none. Where binary data belongs,
-    /// `{"_placeholder":true,"num":0}` stands for the first of the [`attachments`](Self::attachments).
+    /// The arguments' JSON text, comma separated, without brackets; empty if there are none. Where
+    /// binary data belongs, `{"_placeholder":true,"num":0}` stands for the first of the
+    /// [`attachments`](Self::attachments).
     pub fn json(&self) -> &str {
         &self.json
     }
@@ -65,9 +68,9 @@ impl PacketArgs<'_> {
 
 /// Making and reading.
 impl Packet {
-    /// An event, from the JSON text of its arguments: comma separated, without brackets, empty for none. Where binary data
-    /// belongs, `{"_placeholder":true,"num":0}` stands for the first of the attachments. Without attachments such an object
-    /// is an ordinary value.
+    /// An event, from the JSON text of its arguments: comma separated, without brackets, empty for
+    /// none. Where binary data belongs, `{"_placeholder":true,"num":0}` stands for the first of the
+    /// attachments. Without attachments such an object is an ordinary value.
     ///
     /// ```
     /// use socketio::adapter::{Packet, PacketError};
@@ -86,8 +89,8 @@ impl Packet {
     ///
     /// # Errors
     ///
-    /// The name is none that an event can have, the text is not JSON or nested too deeply, or its placeholders are not those
-    /// of the attachments.
+    /// The name is none that an event can have, the text is not JSON or nested too deeply, or its
+    /// placeholders are not those of the attachments.
     pub fn event_json(name: &str, args: &str, attachments: &[Bytes]) -> Result<Self, PacketError> {
         check_name(name).map_err(|_| PacketError::Name(name.to_owned()))?;
         Ok(Self::event(name, Payload::from_json(args, attachments)?))
@@ -116,13 +119,14 @@ impl Packet {
         })
     }
 
-    /// Whether the client is asked to answer the event. Such a packet is for one socket, and has to reach it as it is, or
-    /// [replaced](Self::replaced_by).
+    /// Whether the client is asked to answer the event. Such a packet is for one socket, and has to
+    /// reach it as it is, or [replaced](Self::replaced_by).
     pub fn expects_answer(&self) -> bool {
         self.ack().is_some()
     }
 
-    /// Another packet in place of this one: it is volatile if this one is, and asks for the same answer.
+    /// Another packet in place of this one: it is volatile if this one is, and asks for the same
+    /// answer.
     ///
     /// ```
     /// use socketio::adapter::{Packet, PacketError};

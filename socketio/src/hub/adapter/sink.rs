@@ -1,4 +1,4 @@
-//! [`AnswerSink`]: where the answers to one question to several sockets are gathered.
+//! [`AnswerSink`]: collects the answers to a question that was sent to several sockets.
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -18,11 +18,12 @@ use crate::session::event::ReceivedAnswer;
 use crate::wire::packet::Packet;
 use crate::wire::payload::check_args;
 
-/// Where an [`Adapter`](super::Adapter) puts the answers to a question; the other end is the [`AckStream`](crate::AckStream) of the
-/// asker. The question is over when all clones of the sink are dropped, or with the asker's time.
+/// Takes the answers to a question from an [`Adapter`](super::Adapter). The asker receives them by
+/// its [`AckStream`](crate::AckStream), which ends when all clones of the sink are dropped, or with
+/// its timeout.
 ///
-/// What sockets of this server answer gets there by itself, once the local adapter has [asked](super::Adapter::ask) them. An
-/// adapter adds what comes from other servers:
+/// The local adapter's [`ask`](super::Adapter::ask) adds the answers of the sockets of this server.
+/// An adapter adds those of other servers:
 ///
 /// ```
 /// use socketio::adapter::{AckStream, Answerer};
@@ -56,30 +57,30 @@ impl AnswerSink {
         Ok(())
     }
 
-    /// A socket of another server was asked and gives no answer, for this reason.
+    /// Reports that a socket of another server gives no answer, with the error.
     pub fn fail(&self, from: Answerer, error: AckError) {
         self.0.heard(from, Err(error));
     }
 
-    /// Another server asks so many sockets. Several servers add up.
+    /// Reports how many sockets another server asks. Several calls add up.
     pub fn expect(&self, sockets: usize) {
         let mut state = self.0.state.lock();
         state.expected = state.expected.saturating_add(sockets);
     }
 
-    /// So many other servers were asked and have not told how many sockets they ask. Several calls add up.
+    /// Reports how many other servers did not say how many sockets they ask. Several calls add up.
     pub fn silent(&self, servers: usize) {
         let mut state = self.0.state.lock();
         state.silent_servers = state.silent_servers.saturating_add(servers);
     }
 
-    /// How long the asker waits for answers, from the question on. It may be changed [until the
-    /// end](crate::AckStream::timeout).
+    /// How long the asker waits, counted from the question. The asker may
+    /// [change](crate::AckStream::timeout) it.
     pub fn timeout(&self) -> Duration {
         self.0.state.lock().timeout
     }
 
-    /// Whether nobody waits for answers any more. They are ignored then.
+    /// Whether the asker has stopped waiting. Further answers are ignored then.
     pub fn is_closed(&self) -> bool {
         self.0.state.lock().is_closed
     }
@@ -97,7 +98,7 @@ impl AnswerSink {
 
     fn ask_one(&self, question: &Packet, id: u64, socket: &Socket) {
         let Some(at) = self.0.begin() else {
-            // Nobody waits, but the question has been asked.
+            // The asker has stopped waiting, but has not taken the question back.
             let _ = socket.deliver(question);
             return;
         };
@@ -134,7 +135,7 @@ impl fmt::Debug for AnswerSink {
     }
 }
 
-/// The answer of one socket of this server, which the socket waits for.
+/// The expected answer of one socket of this server.
 #[derive(Debug)]
 pub(crate) struct PendingAnswer {
     sink: AnswerSink,
@@ -142,25 +143,25 @@ pub(crate) struct PendingAnswer {
 }
 
 impl PendingAnswer {
-    /// The socket's client has answered, or never will.
+    /// Takes the client's answer, or the reason why there is none.
     pub(crate) fn settle(self, socket: &Socket, answer: Result<ReceivedAnswer, AckError>) {
         self.sink.0.settle(self.at, socket, answer);
     }
 }
 
-/// What has become of a question to one socket of this server.
+/// The state of a question to one socket of this server.
 enum Asked {
-    /// It is being asked.
+    /// It is being sent.
     Asking,
     Waiting(Registration),
-    /// It has answered, or it is known why not.
+    /// There is an answer or an error.
     Settled,
 }
 
-/// An answer that has come, or why there is none.
+/// An answer, or the error in its place.
 pub(crate) type Arrival = (Answerer, Result<ReceivedAnswer, AckError>);
 
-/// What the asker and all sinks of a question share.
+/// The state that the stream and all sinks of a question share.
 pub(crate) struct Collector {
     /// How many sinks there are.
     sinks: AtomicUsize,
@@ -172,7 +173,7 @@ struct State {
     arrived: VecDeque<Arrival>,
     /// The sockets of this server, in the order in which they were asked.
     asked: Vec<Asked>,
-    /// How many sockets other servers ask, and of how many it is known what has become.
+    /// How many sockets other servers ask, and how many of them have an answer or an error.
     expected: usize,
     heard: usize,
     silent_servers: usize,
@@ -181,7 +182,7 @@ struct State {
     is_closed: bool,
 }
 
-/// What was not settled when the asker stopped waiting.
+/// What is missing when the asker stops waiting.
 pub(crate) struct Rest {
     /// The sockets of this server that have not answered.
     pub(crate) asked: Vec<Registration>,
@@ -201,7 +202,7 @@ impl Collector {
         self.state.lock().timeout = timeout;
     }
 
-    /// The next arrival. `None`: there will be no more.
+    /// The next arrival. `None`: there are no more.
     pub(crate) fn poll_next(&self, context: &Context<'_>) -> Poll<Option<Arrival>> {
         let mut state = self.state.lock();
         if let Some(arrival) = state.arrived.pop_front() {
@@ -216,7 +217,7 @@ impl Collector {
         Poll::Pending
     }
 
-    /// The asker stops waiting. What arrives from now on is ignored.
+    /// Ends the wait. Later arrivals are ignored.
     pub(crate) fn close(&self) -> Rest {
         let mut state = self.state.lock();
         state.is_closed = true;
@@ -233,7 +234,8 @@ impl Collector {
         Rest { asked: asked.into_iter().filter_map(waiting).collect(), remote, silent_servers }
     }
 
-    /// A socket of this server is about to be asked. `None`: nobody waits any more.
+    /// Adds a socket of this server that is about to be asked. `None`: the asker has stopped
+    /// waiting.
     fn begin(&self) -> Option<usize> {
         let mut state = self.state.lock();
         if state.is_closed {
@@ -243,7 +245,7 @@ impl Collector {
         Some(state.asked.len() - 1)
     }
 
-    /// The socket waits for the answer of its client. If that has been settled meanwhile, nobody else does.
+    /// Stores the registration, unless the question was settled meanwhile.
     fn begun(&self, at: usize, registration: Registration) {
         let mut state = self.state.lock();
         match state.asked.get_mut(at) {
@@ -255,7 +257,7 @@ impl Collector {
         }
     }
 
-    /// A socket of this server has answered, or it is known why not. Only the first time counts.
+    /// Takes the answer or the error of a socket of this server. Only the first counts.
     fn settle(&self, at: usize, socket: &Socket, answer: Result<ReceivedAnswer, AckError>) {
         let arrival = (Answerer::Id(socket.id()), answer);
         let mut state = self.state.lock();
@@ -272,7 +274,7 @@ impl Collector {
         }
     }
 
-    /// It is known what has become of a socket of another server.
+    /// Takes the answer or the error of a socket of another server.
     fn heard(&self, from: Answerer, answer: Result<ReceivedAnswer, AckError>) {
         let mut state = self.state.lock();
         if state.is_closed {

@@ -55,7 +55,8 @@ pub(crate) struct NamespaceFactory {
 }
 
 impl NamespaceFactory {
-    /// The application makes the adapter, and may ask for other namespaces meanwhile: the caller holds no lock.
+    /// The application makes the adapter, and may ask for other namespaces meanwhile: the caller
+    /// holds no lock.
     pub(crate) fn make(&self, path: &str, contents: Contents) -> NamespaceInner {
         let registry = Arc::new(Registry::default());
         let server_listeners = Arc::<ServerListeners>::default();

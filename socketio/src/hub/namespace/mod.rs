@@ -84,8 +84,8 @@ impl Namespace {
     /// # Errors
     ///
     /// There is none, its client takes no message now, or the payload does not serialize. Where an
-    /// [adapter](crate::adapter::Adapter) connects several servers, `Ok` says of a socket that is not on this one that the message
-    /// was sent to the others.
+    /// [adapter](crate::adapter::Adapter) connects several servers, `Ok` says of a socket that is
+    /// not on this one that the message was sent to the others.
     pub fn emit_to(&self, id: impl AsRef<str>, message: impl IntoMessage) -> Result<(), EmitError> {
         self.namespace.emit_to(&message.into_packet()?, id.as_ref())
     }
@@ -187,7 +187,8 @@ impl Namespace {
         self.everyone().emit_with_ack(message)
     }
 
-    /// Asks everyone, and waits for the answers that belong to the question; see [`Selection::request`].
+    /// Asks everyone, and waits for the answers that belong to the question; see
+    /// [`Selection::request`].
     ///
     /// # Errors
     ///
@@ -236,7 +237,8 @@ impl Namespace {
         self.everyone().fetch_sockets()
     }
 
-    /// How many servers the [adapter](crate::adapter::Adapter) connects, this one included. Without one it is 1.
+    /// How many servers the [adapter](crate::adapter::Adapter) connects, this one included. Without
+    /// one it is 1.
     ///
     /// # Errors
     ///
@@ -245,8 +247,9 @@ impl Namespace {
         self.namespace.adapter().servers()
     }
 
-    /// Sends an event to the other servers that the [adapter](crate::adapter::Adapter) connects, for their
-    /// [`on_server`](Self::on_server). No client receives it, and neither does this server.
+    /// Sends an event to the other servers that the [adapter](crate::adapter::Adapter) connects,
+    /// for their [`on_server`](Self::on_server). No client receives it, and neither does this
+    /// server.
     ///
     /// # Errors
     ///
@@ -255,8 +258,9 @@ impl Namespace {
         self.namespace.adapter().server_emit(&question(message)?)
     }
 
-    /// Calls `listener` for events of this name that other servers send by [`server_emit`](Self::server_emit). It is called on a
-    /// task of the adapter's, and must not block.
+    /// Calls `listener` for events of this name that other servers send by
+    /// [`server_emit`](Self::server_emit). It is called on a task of the adapter's, and must not
+    /// block.
     ///
     /// ```
     /// # let hub = socketio::Hub::builder().build()?;

@@ -1,4 +1,4 @@
-//! When the adapter of a namespace is open.
+//! Opens and closes the adapter of a namespace.
 
 use parking_lot::Mutex;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,7 +29,8 @@ impl Closing {
     }
 }
 
-/// Opens and closes the adapter of one namespace, one call after the other. No lock is held in the adapter.
+/// Opens and closes the adapter of one namespace, one call at a time. It holds no lock during a
+/// call.
 #[derive(Debug)]
 pub(super) struct Opening {
     state: Mutex<State>,
@@ -40,7 +41,7 @@ pub(super) struct Opening {
 struct State {
     is_open: bool,
     should_be_open: bool,
-    /// A task calls the adapter, and sees to it that what should be is.
+    /// A task is calling the adapter. It goes on until the states agree.
     is_calling: bool,
 }
 
@@ -82,9 +83,9 @@ impl Opening {
     }
 
     fn call(&self, adapter: &Arc<dyn Adapter>, opens: bool) {
-        // The adapter lives until it is open or closed.
+        // The adapter lives until the future ends.
         let kept = Arc::clone(adapter);
-        // A connection may end because its runtime does.
+        // There is no runtime where a connection ends together with it.
         let runtime = Handle::try_current();
         if opens {
             let opened = adapter.open();

@@ -1,4 +1,4 @@
-//! Asking several clients the same: their answers as they come, or all together.
+//! Questions to several clients, with the answers one by one or all together.
 
 use futures_util::Stream;
 use std::fmt;
@@ -16,13 +16,13 @@ use crate::hub::adapter::AnswerSink;
 use crate::hub::adapter::sink::Collector;
 use crate::hub::selection::EmitError;
 
-/// Whose answer it is.
+/// The socket that gave an answer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Answerer {
     /// The socket with this id, on whatever server.
     Id(SocketId),
-    /// A socket of another server, which does not tell the id.
+    /// A socket of another server that does not report the id.
     Elsewhere,
 }
 
@@ -61,53 +61,56 @@ impl fmt::Display for Answerer {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Answers<T> {
-    /// Who answered what, in the order in which the answers came.
+    /// The answers in the order of arrival, each with its socket.
     pub answers: Vec<(Answerer, T)>,
-    /// Who did not answer, or not what was asked for.
+    /// The sockets without an answer.
     pub missing: Missing,
 }
 
 impl<T> Answers<T> {
-    /// Whether everyone who was asked has answered.
+    /// Whether every socket that was asked has answered.
     pub fn is_complete(&self) -> bool {
         self.missing.is_none()
     }
 
-    /// The answers alone.
+    /// The answers without their sockets.
     pub fn into_values(self) -> impl Iterator<Item = T> {
         self.answers.into_iter().map(|(_, answer)| answer)
     }
 }
 
-/// Who was asked and has not answered, or not what was asked for.
+/// The sockets that were asked and have not answered, or whose answer does not decode.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Missing {
-    /// Those of whom it is known why: all of this server, and those of other servers that have told it.
+    /// The sockets whose error is known: all of this server, and those of other servers that report
+    /// it.
     pub errors: Vec<(Answerer, AckError)>,
-    /// How many sockets of other servers were asked besides, and have not answered.
+    /// How many sockets of other servers have not answered, beside those in `errors`.
     pub remote: usize,
-    /// How many other servers have not told how many sockets they asked.
+    /// How many other servers have not reported how many sockets they asked.
     pub silent_servers: usize,
 }
 
 impl Missing {
-    /// Whether nobody is missing.
+    /// Whether no answer is missing.
     pub fn is_none(&self) -> bool {
         self.sockets() == 0 && self.silent_servers == 0
     }
 
-    /// How many sockets are known to be missing. [Silent servers](Self::silent_servers) may have asked more.
+    /// How many sockets are known to be missing. [Silent servers](Self::silent_servers) may have
+    /// asked more.
     pub fn sockets(&self) -> usize {
         self.errors.len() + self.remote
     }
 }
 
-/// Waits for the answers of several clients: with [`next`](Self::next) for one after the other, or by `.await` for all of them.
-/// Dropping it forgets the question.
+/// The answers of several clients to one question: one by one with [`next`](Self::next), or all
+/// together with `.await`. Dropping it ends the wait.
 ///
-/// The question was sent when this was made, and the time runs from then on. It is over when each client has answered or gone, or
-/// when the time is; who has not answered by then is [`missing`](Self::missing).
+/// The question was sent when the stream was created, and the timeout counts from then. The stream
+/// ends when each client has answered or disconnected, or with the timeout. The sockets without an
+/// answer are [`missing`](Self::missing).
 ///
 /// ```
 /// use socketio::{Hub, event};
@@ -130,27 +133,28 @@ impl Missing {
 /// }
 /// ```
 ///
-/// It is a `Stream` as well, for what `futures` does with those, and a future by [`into_future`](Self::into_future).
+/// It implements `Stream`. [`into_future`](Self::into_future) converts it into a future of all
+/// answers.
 #[must_use = "the question has been asked, but the answers are only decoded for one who waits for them"]
 pub struct AckStream<T> {
     collector: Arc<Collector>,
     missing: Missing,
-    /// Why nobody was asked.
+    /// Why the question was not sent.
     failed: Option<EmitError>,
     clock: Clock,
     answer: PhantomData<fn() -> T>,
 }
 
 impl<T> AckStream<T> {
-    /// A stream and the sink that it gets its answers from, as [`Adapter::ask`](crate::adapter::Adapter::ask) takes one: for
-    /// adapters that ask the sockets of their server what another server wants to know.
+    /// A stream and its sink, which [`Adapter::ask`](crate::adapter::Adapter::ask) takes. Adapters
+    /// use it to ask the sockets of their server on behalf of another server.
     pub fn channel(timeout: Duration) -> (AnswerSink, Self) {
         let (collector, sink) = Collector::new(timeout);
         let missing = Missing::default();
         (sink, Self { collector, missing, failed: None, clock: Clock::new(timeout), answer: PhantomData })
     }
 
-    /// A question that could not be asked, with those of this server for whom it was meant.
+    /// A question that was not sent, with the sockets of this server that it was meant for.
     pub(crate) fn failed(error: EmitError, sockets: &[Socket]) -> Self {
         let (_, mut stream) = Self::channel(Duration::ZERO);
         let missing = sockets.iter().map(|socket| (socket.id().into(), error.clone().into()));
@@ -159,22 +163,23 @@ impl<T> AckStream<T> {
         stream
     }
 
-    /// Waits as long as this for the answers, instead of the hub's [`ack_timeout`](crate::HubBuilder::ack_timeout). Other servers
-    /// were told the time that was known when the question was asked: that of
-    /// [`Selection::timeout`](crate::Selection::timeout).
+    /// Sets the timeout, instead of the hub's [`ack_timeout`](crate::HubBuilder::ack_timeout). An
+    /// adapter may have sent the earlier timeout to other servers with the question. For these set
+    /// it with [`Selection::timeout`](crate::Selection::timeout).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.clock.set(timeout);
         self.collector.set_timeout(timeout);
         self
     }
 
-    /// Who did not answer, or not what was asked for, and why; a client that answers with an error is among them. Everyone who was
-    /// asked is either here or has answered, once there is no [`next`](Self::next) answer.
+    /// The sockets without an answer so far, with the error of each. A client that answers with an
+    /// error is among them. When the stream has ended, every socket that was asked has answered or
+    /// is counted here.
     pub fn missing(&self) -> &Missing {
         &self.missing
     }
 
-    /// Stops waiting. `why`: what has become of those of this server who have not answered.
+    /// Ends the wait. `why`: the error of the sockets of this server that have not answered.
     fn close(&mut self, why: fn() -> AckError) {
         let rest = self.collector.close();
         let late = rest.asked.iter().map(|registration| (registration.socket().id().into(), why()));
@@ -184,13 +189,13 @@ impl<T> AckStream<T> {
 }
 
 impl<T: FromAnswer> AckStream<T> {
-    /// Waits for all answers that were not taken before: what `.await` does, as a future. It is a method of its own, as
-    /// `StreamExt` of the crate `futures` has one of the same name for another purpose.
+    /// A future of all answers that were not taken before, as `.await` uses. The method is
+    /// inherent, because `futures::StreamExt` has another one of this name.
     pub fn into_future(self) -> AllAnswers<T> {
         AllAnswers { stream: self, answers: Vec::new() }
     }
 
-    /// The next answer, and whose it is. `None`: there will be no more.
+    /// The next answer, with its socket. `None`: the stream has ended.
     pub async fn next(&mut self) -> Option<(Answerer, T)> {
         poll_fn(|context| self.poll_answer(context)).await
     }
@@ -211,7 +216,7 @@ impl<T: FromAnswer> AckStream<T> {
         Poll::Ready(None)
     }
 
-    /// The answer of the one socket that was asked.
+    /// The answer to a question that was sent to one socket.
     pub(super) fn poll_only(&mut self, context: &mut Context<'_>) -> Poll<Result<T, AckError>> {
         if let Some(error) = self.failed.take() {
             return Poll::Ready(Err(error.into()));
@@ -257,11 +262,11 @@ impl<T> fmt::Debug for AckStream<T> {
     }
 }
 
-/// Waits for all answers that an [`AckStream`] has not given before.
+/// The future of all answers that were not taken from an [`AckStream`] before.
 #[must_use = "the question has been asked, but the answers are only decoded for one who waits for them"]
 pub struct AllAnswers<T> {
     stream: AckStream<T>,
-    /// Those that have come.
+    /// The answers so far.
     answers: Vec<(Answerer, T)>,
 }
 

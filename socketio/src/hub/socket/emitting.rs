@@ -24,10 +24,10 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// There is none, or its client takes no message now: both also fire `error` on this socket, with the other's id. Or
-    /// the payload does not serialize, which fires nothing: it is no matter of the other socket's. Where an
-    /// [adapter](crate::adapter::Adapter) connects several servers, `Ok` says of a socket that is not on this one that the message
-    /// was sent to the others.
+    /// There is none, or its client takes no message now: both also fire `error` on this socket,
+    /// with the other's id. Or the payload does not serialize, which fires nothing: it is no matter
+    /// of the other socket's. Where an [adapter](crate::adapter::Adapter) connects several servers,
+    /// `Ok` says of a socket that is not on this one that the message was sent to the others.
     pub fn emit_to(&self, id: impl AsRef<str>, message: impl IntoMessage) -> Result<(), EmitError> {
         let packet = message.into_packet()?;
         self.emit_packet_to(id.as_ref(), &packet)

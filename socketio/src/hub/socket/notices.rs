@@ -1,7 +1,8 @@
-//! What an adapter of the application's own is told of a socket, in order and without a lock.
+//! The changes of a socket that the application's adapter is notified of.
 //!
-//! Each change is noted under the lock that guards it, so that the notices have the order of the changes. One task at a time
-//! passes them on. Another one that changes the socket meanwhile leaves its notice to that task.
+//! Each change is queued under the lock that guards it, so that the queue has the order of the
+//! changes. One task at a time takes notices from the queue and calls the adapter, without a lock.
+//! Other tasks that change the socket meanwhile only queue their notices.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,7 +10,7 @@ use std::sync::Arc;
 
 use super::{Socket, SocketId};
 
-/// What has become of a socket.
+/// A change of a socket.
 pub(super) enum Notice {
     Added(SocketId),
     Joined(Arc<str>),
@@ -18,16 +19,17 @@ pub(super) enum Notice {
     Removed(SocketId),
 }
 
-/// The notices that the adapter has not had yet.
+/// The queue of notices for the adapter.
 #[derive(Default)]
 pub(super) struct Notices {
     waiting: VecDeque<Notice>,
-    /// A task passes them on.
+    /// A task is calling the adapter.
     is_telling: bool,
 }
 
 impl Socket {
-    /// Notes a change, if there is an adapter to be told. The caller holds the lock that guards what has changed.
+    /// Queues a notice, if the application has an adapter. The caller holds the lock that guards
+    /// the change.
     pub(super) fn note(&self, notice: impl FnOnce() -> Notice) {
         if self.namespace_inner().has_own_adapter() {
             let notice = notice();
@@ -35,14 +37,14 @@ impl Socket {
         }
     }
 
-    /// Keeps all notices waiting until [`tell_added`](Self::tell_added), so that this is the first.
+    /// Holds all notices back until [`tell_added`](Self::tell_added), whose notice is the first.
     pub(super) fn begin_notices(&self) {
         if self.namespace_inner().has_own_adapter() {
             self.with_side(|side| side.notices.get_or_insert_default().is_telling = true);
         }
     }
 
-    /// Tells the adapter that the socket is there, then everything that was noted meanwhile.
+    /// Notifies the adapter of the new socket, then of the changes that were queued meanwhile.
     pub(super) fn tell_added(&self, id: SocketId) {
         if self.namespace_inner().has_own_adapter() {
             self.with_side(|side| {
@@ -54,7 +56,7 @@ impl Socket {
         }
     }
 
-    /// Tells the adapter what was noted. The caller holds no lock.
+    /// Notifies the adapter of the queued changes. The caller holds no lock.
     pub(super) fn tell_adapter(&self) {
         if !self.namespace_inner().has_own_adapter() {
             return;
@@ -65,7 +67,7 @@ impl Socket {
             if catch_unwind(AssertUnwindSafe(|| self.tell(&notice))).is_err() {
                 tracing::error!(namespace = self.namespace(), "an adapter panicked as it was told of a socket");
             }
-            // The namespace is in use until its adapter knows that the socket is gone.
+            // The namespace stays open until its adapter is notified of the removal.
             if let Notice::Removed(_) = notice {
                 self.hub().release(self.namespace_inner());
             }

@@ -1,4 +1,4 @@
-//! [`RemoteSocket`]: a socket of any server, as it was fetched.
+//! [`RemoteSocket`]: a snapshot of a socket on any server.
 
 use http::HeaderMap;
 use serde::Serialize;
@@ -19,7 +19,7 @@ use crate::hub::adapter::{Audience, Change};
 use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::selection::{EmitError, question};
 
-/// The id of a server, among those that an adapter connects: a cheap clone.
+/// The id of a server that an adapter connects. Cloning is cheap.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServerId(Arc<str>);
 
@@ -52,9 +52,9 @@ impl fmt::Debug for ServerId {
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Fetched {
-    /// The sockets of this server, and of all other servers that have answered in time.
+    /// The sockets of this server, and of the other servers that answered in time.
     pub sockets: Vec<RemoteSocket>,
-    /// How many servers have not answered in time.
+    /// How many servers did not answer in time.
     pub silent: usize,
 }
 
@@ -65,9 +65,10 @@ impl Fetched {
     }
 }
 
-/// A socket as it was when it was [fetched](crate::Selection::fetch_sockets), on whatever server it is.
+/// A snapshot of a socket on any server, from [`fetch_sockets`](crate::Selection::fetch_sockets).
 ///
-/// Its verbs act on the socket that has the id when they are called. Those that give no result do nothing if there is none.
+/// Its methods act on the socket that has the id when they are called. If there is none, those
+/// without a result do nothing.
 ///
 /// ```
 /// # async fn example(hub: &socketio::Hub) -> Result<(), socketio::RequestError> {
@@ -84,20 +85,19 @@ impl Fetched {
 pub struct RemoteSocket {
     /// Its id.
     pub id: SocketId,
-    /// The rooms that it is in, that of its own id first.
+    /// Its rooms, beginning with the room of its id.
     pub rooms: Vec<String>,
-    /// What the application keeps with it by name; on a server of Node.js its `data`.
+    /// Its attributes. A Node.js server reports its `data` here.
     pub attributes: SocketAttributes,
-    /// The request that it has connected with.
+    /// The handshake that it connected with.
     pub handshake: RemoteHandshake,
-    /// The server that it is on, if the adapter tells. The local adapter does not.
+    /// Its server, if the adapter reports it. The local adapter does not.
     pub server: Option<ServerId>,
-    /// Through which it is reached. `None` until the adapter has given it back.
+    /// The namespace that it is reached by. `None` until an adapter has returned it.
     namespace: Option<Arc<NamespaceInner>>,
 }
 
-/// The request that a socket has connected with, in the form in which servers tell each other of it: the fields of the reference
-/// server's handshake.
+/// The handshake of a socket, with the fields that the reference server sends to other servers.
 #[derive(Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct RemoteHandshake {
@@ -109,15 +109,15 @@ pub struct RemoteHandshake {
     pub address: Option<String>,
     /// Whether a web page of another site may have connected: there was an `Origin`.
     pub xdomain: bool,
-    /// Whether the client is connected by TLS. `None`: the server does not know.
+    /// Whether the connection uses TLS. `None`: not known.
     pub secure: Option<bool>,
     /// The same as [`time`](Self::time), in milliseconds since 1970.
     pub issued: Option<u64>,
     /// The path and query string that were requested.
     pub url: String,
-    /// The parameters of the query string, decoded. Of several with one name it is the first.
+    /// The decoded parameters of the query string; the first of each name.
     pub query: BTreeMap<String, String>,
-    /// What the client connected with as `auth`. A client that gave none gave `{}`.
+    /// The `auth` that the client connected with; `{}` if it sent none.
     pub auth: Value,
 }
 
@@ -155,9 +155,9 @@ impl RemoteHandshake {
 }
 
 impl RemoteSocket {
-    /// A socket of another server, for an adapter to give back from [`fetch`](crate::adapter::Adapter::fetch). What else is known
-    /// of it goes into the fields. Its verbs reach nobody before it has passed through
-    /// [`fetch_sockets`](crate::Selection::fetch_sockets).
+    /// A socket of another server, for an adapter to return from
+    /// [`fetch`](crate::adapter::Adapter::fetch). Set the fields to what is known of it. Its
+    /// methods work once [`fetch_sockets`](crate::Selection::fetch_sockets) has returned it.
     ///
     /// ```
     /// use socketio::RemoteSocket;
@@ -191,7 +191,7 @@ impl RemoteSocket {
         }
     }
 
-    /// Lets it be reached.
+    /// Sets the namespace that it is reached by.
     pub(crate) fn attached_to(self, namespace: &Arc<NamespaceInner>) -> Self {
         Self { namespace: Some(Arc::clone(namespace)), ..self }
     }
@@ -200,8 +200,8 @@ impl RemoteSocket {
     ///
     /// # Errors
     ///
-    /// The payload does not serialize, the client takes no message now, or the socket is gone. For a socket of another server,
-    /// `Ok` says that the message is on its way there.
+    /// The payload does not serialize, the client takes no message now, or the socket is gone. For
+    /// a socket of another server, `Ok` says that the message is on its way there.
     pub fn emit(&self, message: impl IntoMessage) -> Result<(), EmitError> {
         let packet = message.into_packet()?;
         match &self.namespace {
@@ -219,7 +219,8 @@ impl RemoteSocket {
         self.ask(message, None)
     }
 
-    /// Asks the socket's client, and waits for the answer that belongs to the question; see [`Socket::request`].
+    /// Asks the socket's client, and waits for the answer that belongs to the question; see
+    /// [`Socket::request`].
     ///
     /// # Errors
     ///
@@ -231,7 +232,8 @@ impl RemoteSocket {
         self.emit_with_ack(question)
     }
 
-    /// For [`emit_with_ack`](Timed::emit_with_ack) and [`request`](Timed::request) with another timeout than the hub's.
+    /// For [`emit_with_ack`](Timed::emit_with_ack) and [`request`](Timed::request) with another
+    /// timeout than the hub's.
     pub fn timeout(&self, timeout: Duration) -> Timed<'_> {
         Timed::remote(self, timeout)
     }
@@ -248,12 +250,12 @@ impl RemoteSocket {
         })
     }
 
-    /// Lets the socket join a room.
+    /// Makes the socket join a room.
     pub fn join(&self, room: impl AsRef<str>) {
         self.change(&Change::Join(&[room.as_ref().into()]));
     }
 
-    /// Lets the socket leave a room.
+    /// Makes the socket leave a room.
     pub fn leave(&self, room: impl AsRef<str>) {
         self.change(&Change::Leave(&[room.as_ref().into()]));
     }
@@ -280,7 +282,7 @@ impl RemoteSocket {
     }
 }
 
-/// What is known of them is the same.
+/// Compares the public fields.
 impl PartialEq for RemoteSocket {
     fn eq(&self, other: &Self) -> bool {
         let Self { id, rooms, attributes, handshake, server, namespace: _ } = self;

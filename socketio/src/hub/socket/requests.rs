@@ -1,4 +1,4 @@
-//! Asking a client: emits that wait for an answer.
+//! Questions to one client: emits that wait for an answer.
 
 use serde::Serialize;
 use std::collections::HashMap;
@@ -34,10 +34,12 @@ pub enum AckError {
     /// The socket closed before the answer came.
     #[error("the socket closed before the client answered")]
     Closed,
-    /// More answers are waited for than [`max_pending_acks`](crate::HubBuilder::max_pending_acks) allows.
+    /// More answers are waited for than [`max_pending_acks`](crate::HubBuilder::max_pending_acks)
+    /// allows.
     #[error("too many answers are being waited for")]
     TooMany,
-    /// The client answered with an error: with its code and message, and its path and data where it has any.
+    /// The client answered with an error: with its code and message, and its path and data where it
+    /// has any.
     #[error("the client answered with the error `{code}`: {0}", code = .0.code())]
     Failed(EventError),
     /// The answer is not what was expected.
@@ -45,7 +47,7 @@ pub enum AckError {
     Payload(#[from] PayloadError),
 }
 
-/// Where the ids of questions to several clients begin, so that they are none of a socket's own.
+/// The first id of questions to several clients. A socket's own ids are smaller.
 pub(crate) const SHARED_ACKS: u64 = 1 << 32;
 
 /// The answers that a socket waits for.
@@ -56,25 +58,25 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    /// Forgets everyone who waits. Each of them is to be told that the socket is closed.
+    /// Removes all waiters, for the caller to close them.
     pub(super) fn abandon(&mut self) -> impl Iterator<Item = Waiter> + use<> {
         std::mem::take(&mut self.waiting).into_values()
     }
 }
 
-/// Who waits for an answer.
+/// The receiver of an answer.
 #[derive(Debug)]
 pub(crate) enum Waiter {
-    /// One who has asked this socket alone.
+    /// The question was sent to this socket alone.
     One(oneshot::Sender<ReceivedAnswer>),
-    /// One who has asked several sockets.
+    /// The question was sent to several sockets.
     Several(PendingAnswer),
 }
 
 impl Waiter {
     fn answer(self, socket: &Socket, answer: ReceivedAnswer) {
         match self {
-            // It may wait no longer.
+            // The receiver may be gone.
             Self::One(waiting) => drop(waiting.send(answer)),
             Self::Several(pending) => pending.settle(socket, Ok(answer)),
         }
@@ -89,7 +91,7 @@ impl Waiter {
     }
 }
 
-/// A socket, here or on another server, whose client is to be asked, with a timeout of its own.
+/// A socket, here or on another server, with a timeout for the next question.
 ///
 /// ```
 /// # async fn example(socket: &socketio::Socket) -> Result<(), socketio::AckError> {
@@ -119,8 +121,8 @@ impl<'a> Timed<'a> {
 }
 
 impl Timed<'_> {
-    /// Emits to the socket's client and waits for its answer, decoded as a `T`. The message is sent at once, and the time
-    /// runs from then on.
+    /// Emits to the socket's client and waits for its answer, decoded as a `T`. The message is sent
+    /// at once, and the time runs from then on.
     ///
     /// # Errors
     ///
@@ -132,8 +134,8 @@ impl Timed<'_> {
         }
     }
 
-    /// Asks the socket's client, and waits for the answer that belongs to the question. It is sent at once, and the time runs from
-    /// then on.
+    /// Asks the socket's client, and waits for the answer that belongs to the question. It is sent
+    /// at once, and the time runs from then on.
     ///
     /// # Errors
     ///
@@ -158,9 +160,9 @@ pub struct AckFuture<T> {
 enum Question<T> {
     /// A socket of this server was asked.
     Asked(Asked),
-    /// A socket that may be on another server was asked. The stream has the time.
+    /// A socket that may be on another server was asked. The stream has the timeout.
     Remote(Box<AckStream<T>>),
-    /// It was not asked, for this reason; or it is over, which is no reason.
+    /// The question was not sent, with the error. `None`: the answer was taken.
     Over(Option<AckError>),
 }
 
@@ -174,7 +176,8 @@ impl<T> AckFuture<T> {
         Self { question: Question::Remote(Box::new(stream)), clock: Clock::new(Duration::ZERO) }
     }
 
-    /// Waits as long as this for the answer, instead of the hub's [`ack_timeout`](crate::HubBuilder::ack_timeout).
+    /// Waits as long as this for the answer, instead of the hub's
+    /// [`ack_timeout`](crate::HubBuilder::ack_timeout).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         match self.question {
             Question::Remote(stream) => self.question = Question::Remote(Box::new(stream.timeout(timeout))),
@@ -237,7 +240,7 @@ impl Clock {
     }
 }
 
-/// A socket that waits for the answer of its client. Dropping it ends that.
+/// The entry of a waiter in a socket. Dropping it removes the entry.
 #[derive(Debug)]
 pub(crate) struct Registration {
     socket: Socket,
@@ -258,7 +261,7 @@ impl Drop for Registration {
     }
 }
 
-/// A question that was sent to one socket. Dropping it forgets it.
+/// A question that was sent to one socket. Dropping it ends the wait.
 pub(super) struct Asked {
     _registration: Registration,
     answer: oneshot::Receiver<ReceivedAnswer>,
@@ -272,19 +275,21 @@ impl Asked {
 }
 
 impl Socket {
-    /// Emits to this socket's client and waits for its answer, decoded as a `T`, for as long as the hub's
-    /// [`ack_timeout`](crate::HubBuilder::ack_timeout) says. The message is sent at once, not only when the future is polled.
+    /// Emits to this socket's client and waits for its answer, decoded as a `T`, for as long as the
+    /// hub's [`ack_timeout`](crate::HubBuilder::ack_timeout) says. The message is sent at once, not
+    /// only when the future is polled.
     ///
     /// # Errors
     ///
-    /// The message was not sent, the answer did not come in time or before the socket closed, it was an error, or it is no
-    /// `T`.
+    /// The message was not sent, the answer did not come in time or before the socket closed, it
+    /// was an error, or it is no `T`.
     pub fn emit_with_ack<T: FromAnswer>(&self, message: impl IntoMessage) -> AckFuture<T> {
         AckFuture::new(self.ask_alone(message), self.hub().config().ack_timeout)
     }
 
-    /// Asks this socket's client, and waits for the answer that belongs to the question: [`emit_with_ack`](Self::emit_with_ack)
-    /// for payload types that say what they are answered with.
+    /// Asks this socket's client, and waits for the answer that belongs to the question:
+    /// [`emit_with_ack`](Self::emit_with_ack) for payload types that say what they are answered
+    /// with.
     ///
     /// ```
     /// use socketio::{AckError, Socket, event};
@@ -317,12 +322,13 @@ impl Socket {
         self.emit_with_ack(question)
     }
 
-    /// For [`emit_with_ack`](Timed::emit_with_ack) and [`request`](Timed::request) with another timeout than the hub's.
+    /// For [`emit_with_ack`](Timed::emit_with_ack) and [`request`](Timed::request) with another
+    /// timeout than the hub's.
     pub fn timeout(&self, timeout: Duration) -> Timed<'_> {
         Timed { socket: AnySocket::Local(self), timeout }
     }
 
-    /// Sends a question under an id of the socket's own.
+    /// Sends a question with an id of this socket.
     fn ask_alone(&self, message: impl IntoMessage) -> Result<Asked, AckError> {
         let packet = message.into_packet()?;
         if packet.name().is_none() {
@@ -341,10 +347,10 @@ impl Socket {
         }
     }
 
-    /// Lets somebody wait for the answer to the question of this id.
+    /// Registers the waiter for the answer to the question with this id.
     pub(crate) fn register_answer(&self, id: u64, waiter: Waiter) -> Result<Registration, AckError> {
         let limit = self.hub().config().max_pending_acks;
-        // One that is not registered is dropped without the lock.
+        // A waiter that is not registered is dropped after the lock is released.
         let mut waiter = Some(waiter);
         self.with_side(|side| {
             let requests = &mut side.requests;
@@ -361,7 +367,7 @@ impl Socket {
         Ok(Registration { socket: self.clone(), id })
     }
 
-    /// Hands an answer to whoever waits for it, if somebody still does. `false`: nobody ever has.
+    /// Gives an answer to its waiter, if it still waits. `false`: no question had this id.
     pub(crate) fn answered(&self, id: u64, answer: ReceivedAnswer) -> bool {
         let mut side = self.0.side.lock();
         let Some(requests) = side.as_mut().map(|side| &mut side.requests) else { return false };

@@ -24,7 +24,8 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// The socket is gone, or in as many rooms as [`max_rooms`](crate::HubBuilder::max_rooms) allows.
+    /// The socket is gone, or in as many rooms as [`max_rooms`](crate::HubBuilder::max_rooms)
+    /// allows.
     pub fn join(&self, room: impl AsRef<str>) -> Result<(), JoinError> {
         let room = room.as_ref();
         let mut rooms = self.0.rooms.lock();
@@ -77,8 +78,8 @@ impl Socket {
         self.0.rooms.lock().contains(room) || (!self.is_gone() && self.id() == *room)
     }
 
-    /// The rooms that the socket is in: first that of its own id, in which it always is, then those that it has joined. None
-    /// once it is gone.
+    /// The rooms that the socket is in: first that of its own id, in which it always is, then those
+    /// that it has joined. None once it is gone.
     pub fn rooms(&self) -> Vec<String> {
         let joined: Vec<_> = self.0.rooms.lock().iter().map(ToString::to_string).collect();
         let own = (!self.is_gone()).then(|| self.id().to_string());
