@@ -2,8 +2,8 @@
 //!
 //! [`table`] finds a [`handler`], [`incoming`] is what it is called with, [`argument`] turns that into its parameters, such as a
 //! [`state`] or an [`extension`]; [`reply`] turns its return value into an [`ack`]. [`depth`] decodes text that is no event.
-//! [`listener`] is the string-keyed way, [`dispatch`] runs them all;
-//! [`rate`] counts them.
+//! [`listener`] is the string-keyed way, [`dispatch`] runs them all, [`rate`] counts them. [`named`] is what the macros ask of
+//! types.
 
 pub(crate) mod ack;
 pub(crate) mod argument;
@@ -20,6 +20,8 @@ pub(crate) mod listener;
 pub mod marker;
 pub(crate) mod message;
 pub(crate) mod middleware;
+#[doc(hidden)]
+pub(crate) mod named;
 pub(crate) mod rate;
 pub(crate) mod reply;
 pub(crate) mod state;

@@ -5,10 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::agreement::AgreedNamespace;
 use super::config::Config;
 use super::namespace_builder::NamespaceBuilder;
 use super::source::EventSource;
-use crate::contract::{Contract, Description};
 use crate::event::error::EventError;
 use crate::event::middleware::{IncomingEvent, Next};
 use crate::event::rate::RateLimit;
@@ -39,7 +39,8 @@ pub struct HubBuilder {
     pub(super) namespaces: BTreeMap<String, NamespaceBuilder>,
     pub(super) dynamic: Vec<(Matching, NamespaceBuilder)>,
     pub(super) adapter: Option<Box<MakeAdapter>>,
-    pub(super) contracts: Vec<Description>,
+    /// What the contracts hold the hub to. `None` without a contract.
+    pub(crate) agreed: Option<Vec<AgreedNamespace>>,
 }
 
 impl fmt::Debug for HubBuilder {
@@ -137,19 +138,6 @@ impl HubBuilder {
     /// the namespace, and the local adapter, which acts on the sockets of this server.
     pub fn adapter<A: Adapter>(mut self, make: impl Fn(&str, LocalAdapter) -> A + Send + Sync + 'static) -> Self {
         self.adapter = Some(Box::new(move |path, local| Arc::new(make(path, local))));
-        self
-    }
-
-    /// Holds the hub to a contract. [`build`](Self::build) then fails if the handlers differ from
-    /// those in the contract. Debug builds also report what the hub emits against the contract; see
-    /// [`Hub::contract_violations`](crate::Hub::contract_violations). Several contracts add up.
-    /// Their namespaces exist even without handlers.
-    ///
-    /// Namespaces that a [function accepts](Self::dynamic_namespace) have no path in a contract, so
-    /// their handlers are not checked. Neither are listeners, which are registered after the hub is
-    /// built.
-    pub fn contract<C: Contract>(mut self) -> Self {
-        self.contracts.push(C::describe());
         self
     }
 

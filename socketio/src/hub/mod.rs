@@ -1,6 +1,7 @@
 //! [`Hub`]: the server object.
 
 pub mod adapter;
+pub(crate) mod agreement;
 pub(crate) mod build;
 pub(crate) mod build_error;
 pub(crate) mod client;
@@ -25,8 +26,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-use crate::contract::ContractViolation;
-use crate::contract::watch::Watch;
+use self::agreement::watch::{ContractViolation, Watch};
 use crate::event::state::States;
 use crate::hub::namespace::Namespace;
 use crate::hub::namespace::inner::{Contents, NamespaceFactory, NamespaceInner};

@@ -13,7 +13,7 @@ use super::error::{EventError, PayloadError};
 use super::handler::Need;
 use super::marker::Validated;
 use super::message::Event;
-use crate::__private::Named;
+use super::named::Named;
 
 /// How many violations of one payload are told.
 const MAX_VIOLATIONS: usize = 32;
