@@ -2,13 +2,13 @@
 
 pub mod adapter;
 pub(crate) mod build;
-pub(crate) mod client;
 pub(crate) mod config;
 pub(crate) mod connections;
 pub(crate) mod hub_builder;
 pub(crate) mod namespace;
 pub(crate) mod namespace_builder;
 pub(crate) mod origins;
+pub(crate) mod peer;
 pub(crate) mod selection;
 pub(crate) mod socket;
 pub(crate) mod source;

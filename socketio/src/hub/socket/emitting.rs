@@ -153,9 +153,9 @@ mod tests {
     use crate::handle::outbox::Batch;
     use crate::handle::request::Request;
     use crate::hub::Hub;
-    use crate::hub::client::ConnectionHandle;
-    use crate::hub::client::Peer;
     use crate::hub::namespace::inner::{Contents, NamespaceInner};
+    use crate::hub::peer::ConnectionHandle;
+    use crate::hub::peer::Peer;
     use crate::hub::socket::Identity;
     use crate::session::limits::Bounds;
     use crate::wire::encoding::Encoding;
