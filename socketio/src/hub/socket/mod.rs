@@ -32,8 +32,8 @@ use crate::handle::engine_session::Transport;
 use crate::handle::engine_session::random_id;
 use crate::handle::outbox::Outbox;
 use crate::hub::Hub;
-use crate::hub::client::Peer;
 use crate::hub::namespace::inner::NamespaceInner;
+use crate::hub::peer::Peer;
 use attributes::SocketAttributes;
 use events::OutgoingListener;
 use handshake::ConnectInfo;
@@ -53,6 +53,7 @@ struct Inner {
     hub: Hub,
     namespace: Arc<NamespaceInner>,
     peer: Arc<Peer>,
+    /// How far it has come, for all tasks to read. Its connection's session decides.
     phase: AtomicU8,
     connect_info: Option<Box<ConnectInfo>>,
     rooms: Mutex<HashSet<Arc<str>>>,
@@ -64,7 +65,7 @@ struct Inner {
     has_middleware: AtomicBool,
     /// Whether it has listeners to what is sent.
     has_outgoing: AtomicBool,
-    /// Told when the connection has begun to end.
+    /// Notified when the connection has begun to end.
     ended: Notify,
 }
 
