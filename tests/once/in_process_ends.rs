@@ -1,4 +1,5 @@
-//! How the connections of `socketio::testing` end: by the server, by the client, at a limit, and where nobody says a word.
+//! How connections of `socketio::testing` end: by the server, by the client, at a limit, or by a
+//! timeout.
 
 use socketio::testing::{TestError, settle};
 use socketio::{AckError, Disconnect, EventError, Hub, HubBuilder, Socket, State, event, events};
@@ -29,7 +30,7 @@ fn hub() -> (Hub, Seen) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ends_by_the_server() -> Result<(), TestError> {
+async fn the_server_ends_connections() -> Result<(), TestError> {
     let shut = "transport close (1001): server shutting down";
     for (how, socketio, plain) in [
         ("disconnect", "io server disconnect", "transport close (1000)"),
@@ -63,7 +64,7 @@ async fn ends_by_the_server() -> Result<(), TestError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ends_by_the_client() -> Result<(), TestError> {
+async fn the_client_ends_connections() -> Result<(), TestError> {
     let (hub, mut seen) = hub();
     let [socketio, plain] = kinds(&hub);
     socketio.clone().connect().await?.disconnect().await;
@@ -82,7 +83,7 @@ async fn ends_by_the_client() -> Result<(), TestError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_sent_before_a_cut_is_handled() -> Result<(), TestError> {
+async fn messages_sent_before_a_cut_are_handled() -> Result<(), TestError> {
     let (hub, _seen) = hub();
     for [client, mut other] in [both(&hub).await?, both(&hub).await?] {
         other.request::<()>("join", "room").await?;
@@ -95,7 +96,7 @@ async fn what_was_sent_before_a_cut_is_handled() -> Result<(), TestError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn limits_hold() -> Result<(), TestError> {
+async fn limits_apply_to_in_process_clients() -> Result<(), TestError> {
     let (builder, mut seen) = builder();
     let hub = builder.max_payload(1000).max_rooms(2).build().expect("a hub");
     for mut client in both(&hub).await? {
@@ -112,7 +113,7 @@ async fn limits_hold() -> Result<(), TestError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_client_overflows() -> Result<(), TestError> {
+async fn a_slow_client_overflows_its_outbox() -> Result<(), TestError> {
     let (builder, mut seen) = builder();
     let hub = builder.outbox(10, 100_000).build().expect("a hub");
     for client in both(&hub).await? {
@@ -129,7 +130,7 @@ async fn a_slow_client_overflows() -> Result<(), TestError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn heartbeats() -> Result<(), TestError> {
+async fn heartbeats_use_the_paused_clock() -> Result<(), TestError> {
     let (hub, mut seen) = hub();
     let alive = both(&hub).await?;
     sleep(Duration::from_secs(600)).await;
@@ -152,7 +153,7 @@ async fn heartbeats() -> Result<(), TestError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_question_does_not_keep_the_connection() -> Result<(), TestError> {
+async fn a_pending_ack_does_not_keep_the_connection_open() -> Result<(), TestError> {
     let (hub, _seen) = hub();
     for kind in kinds(&hub) {
         let mut client = kind.connect().await?;
@@ -172,7 +173,7 @@ async fn think_forever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hub_that_never_decides() -> Result<(), TestError> {
+async fn a_connect_handler_that_never_returns_times_out() -> Result<(), TestError> {
     let hub = Hub::builder().events(events![think_forever]).build().expect("a hub");
     for (client, how) in kinds(&hub).into_iter().zip(["", " with close code 1008"]) {
         let started = Instant::now();

@@ -1,5 +1,5 @@
-//! What the clients of `socketio::testing` report: the texts of failed expectations, the same at every run, and the same as what
-//! clients over a network see.
+//! The failure reports of `socketio::testing`. They are the same in every run, and the same as for
+//! clients over a network.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -26,7 +26,7 @@ fn hub() -> Hub {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_message_came() -> Result<(), TestError> {
+async fn expect_event_reports_another_message() -> Result<(), TestError> {
     let hub = hub();
     for mut client in both(&hub).await? {
         let to = client.id();
@@ -56,7 +56,7 @@ async fn another_message_came() -> Result<(), TestError> {
             assert_eq!(error.to_string(), format!("expected {wanted}; the next that came is {said}\n{all}"));
             assert_eq!(format!("{error:?}"), error.to_string());
         }
-        // Nothing was taken away.
+        // `expect_event` consumed no message.
         assert_eq!(client.wait_for::<Moved>().await?, Moved { x: 7 });
         client.expect_event("picture").await?;
         client.expect_nothing().await?;
@@ -65,7 +65,7 @@ async fn another_message_came() -> Result<(), TestError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_right_message_came_with_other_contents() -> Result<(), TestError> {
+async fn expect_event_reports_different_contents() -> Result<(), TestError> {
     let hub = hub();
     for mut client in both(&hub).await? {
         let to = client.id();
@@ -94,7 +94,7 @@ async fn never() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_came() -> Result<(), TestError> {
+async fn expectations_report_that_no_message_came() -> Result<(), TestError> {
     let hub = Hub::builder().events(events![length, never]).build().expect("a hub");
     let [socketio, plain] = kinds(&hub).map(|client| client.patience(Duration::from_millis(1500)));
     for client in [socketio, plain] {
@@ -192,7 +192,7 @@ async fn scene() -> Result<Vec<String>, TestError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_run_is_like_the_first() -> Result<(), TestError> {
+async fn reports_are_identical_in_every_run() -> Result<(), TestError> {
     let first = scene().await?;
     assert!(first[0].starts_with("event `arrived` [\"bob\"]\n"), "{}", first[0]);
     assert_eq!(first[0].matches("event `said` [\"cid\",\"slowly\"]").count(), 1);
@@ -203,7 +203,7 @@ async fn every_run_is_like_the_first() -> Result<(), TestError> {
 }
 
 #[test]
-fn every_runtime_is_like_the_first() {
+fn reports_are_identical_on_every_runtime() {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         runtime.expect("a runtime").block_on(scene()).expect("it goes well")
@@ -232,7 +232,7 @@ async fn the_paused_clock_waits_for_blocking_tasks() -> Result<(), TestError> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn time_need_not_be_paused() -> Result<(), TestError> {
+async fn a_paused_clock_is_not_required() -> Result<(), TestError> {
     let (hub, _seen) = chat();
     let [ann, bob] = kinds(&hub);
     let (mut ann, bob) = (ann.query("name", "ann").connect().await?, bob.query("name", "bob").connect().await?);
