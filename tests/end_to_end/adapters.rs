@@ -473,7 +473,7 @@ impl Adapter for Late {
     }
 
     fn change(&self, _change: &Change<'_>, audience: &Audience) {
-        let (question, answers) = self.1.get().expect("it was asked");
+        let (question, answers) = self.1.get().expect("an event was emitted");
         assert!(answers.is_closed());
         let question = question.lock().expect("no panic").take().expect("asked once");
         self.0.ask(question, audience, answers.clone());

@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::Message;
 #[event("first")]
 fn first(socket: &Socket, log: State<Log>) {
     log.note("first");
-    socket.fire("fired", ()).expect("it is connected");
+    socket.fire("fired", ()).expect("the socket is connected");
 }
 
 #[event("fired")]

@@ -220,7 +220,7 @@ async fn reading_pauses_when_the_inbox_is_full_and_no_event_is_lost() {
 }
 
 #[tokio::test]
-async fn a_shutdown_closes_all_connections_and_drops_waiting_handlers() {
+async fn a_shutdown_closes_all_connections_and_drops_handlers_at_the_deadline() {
     let (builder, gate, mut seen) = hub();
     let server = serve(builder.build().expect("a hub")).await;
     let (mut idle, socket) = connected(&server, "idle").await;

@@ -196,7 +196,7 @@ async fn the_timeout_starts_with_the_request_however_it_is_set() {
     tokio::time::advance(Duration::from_secs(6)).await;
     assert!(matches!(short.now_or_never(), Some(Err(AckError::Timeout))));
     assert!(matches!(timed.now_or_never(), Some(Err(AckError::Timeout))));
-    let several = several.into_future().now_or_never().expect("the time is over").expect("it was asked");
+    let several = several.into_future().now_or_never().expect("the time is over").expect("the request was sent");
     assert!(matches!(&several.missing.errors[..], [(id, AckError::Timeout)] if *id == socket.id()));
     tokio::time::advance(Duration::from_secs(25)).await;
     assert!(matches!(usual.now_or_never(), Some(Err(AckError::Timeout))));
@@ -290,25 +290,25 @@ async fn acks_taken_from_the_stream_are_not_in_the_final_answers() {
     answer(&mut ann, json!({ "data": 1 })).await;
     assert_eq!(soon("answer", answers.next()).await, Some((a.id().into(), 1)));
     answer(&mut bob, json!({ "data": 2 })).await;
-    let rest = soon("answers", answers.into_future()).await.expect("it was asked");
+    let rest = soon("answers", answers.into_future()).await.expect("the request was sent");
     assert_eq!(rest.answers, [(b.id().into(), 2)]);
     assert!(rest.is_complete());
 }
 
 /// JSON has no keys of this type.
-#[event("unsayable", ack = u8)]
+#[event("unserializable", ack = u8)]
 #[derive(Serialize)]
-struct Unsayable(HashMap<Vec<u8>, u8>);
+struct Unserializable(HashMap<Vec<u8>, u8>);
 
 #[tokio::test]
 async fn a_request_that_can_not_be_serialized_fails() {
     let server = server().await;
     let (_ann, a) = connect(&server, "ann").await;
-    let unsayable = || Unsayable(HashMap::from([(vec![1], 2)]));
-    assert!(matches!(a.request(&unsayable()).await, Err(AckError::Emit(EmitError::Encode(_)))));
+    let unserializable = || Unserializable(HashMap::from([(vec![1], 2)]));
+    assert!(matches!(a.request(&unserializable()).await, Err(AckError::Emit(EmitError::Encode(_)))));
     let hub = &server.hub;
-    assert!(matches!(hub.request(&unsayable()).await, Err(AckError::Emit(EmitError::Encode(_)))));
-    let mut answers = hub.request(&unsayable());
+    assert!(matches!(hub.request(&unserializable()).await, Err(AckError::Emit(EmitError::Encode(_)))));
+    let mut answers = hub.request(&unserializable());
     assert_eq!(answers.next().await, None);
     assert!(matches!(&answers.missing().errors[..], [(id, AckError::Emit(EmitError::Encode(_)))] if *id == a.id()));
     let mut nobody = hub.to("nobody").request(&First);

@@ -133,7 +133,7 @@ async fn a_join_is_visible_to_tasks_that_are_told_of_it_during_concurrent_joins(
             for round in 0..ROUNDS {
                 socket.join("room").expect("joined");
                 joined.send(round).await.expect("the receiver is alive");
-                is_emitted.recv().await.expect("it is emitted");
+                is_emitted.recv().await.expect("the event was emitted");
                 socket.leave("room");
             }
         });

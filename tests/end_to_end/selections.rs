@@ -39,7 +39,7 @@ async fn emit_with_ack_on_a_selection_collects_several_acks() {
     bob.send(json!({ "id": ids[1], "data": 4 }).to_string()).await;
     ann.send(json!({ "id": ids[0], "data": "three" }).to_string()).await;
     carl.close(1000, "").await;
-    let answers = soon("answers", asked.into_future()).await.expect("it was asked");
+    let answers = soon("answers", asked.into_future()).await.expect("the event was sent");
     assert!(!answers.is_complete());
     assert_eq!(answers.answers, [(b.id().into(), 3)]);
     let missing: Vec<_> = answers.missing.errors.iter().map(|(id, error)| (id.clone(), error)).collect();
@@ -60,7 +60,7 @@ async fn a_timed_out_ack_is_missing_and_an_empty_selection_is_complete() {
     let asked = server.hub.to("jury").timeout(Duration::from_millis(300)).emit_with_ack::<u32>(("points?",));
     let question = ann.json().await;
     ann.send(json!({ "id": question["id"], "data": 5 }).to_string()).await;
-    let answers = soon("answers", asked.into_future()).await.expect("it was asked");
+    let answers = soon("answers", asked.into_future()).await.expect("the event was sent");
     assert_eq!(answers.answers, [(a.id().into(), 5)]);
     assert!(matches!(&answers.missing.errors[..], [(id, AckError::Timeout)] if *id == b.id()));
     let nobody = server.hub.to("nobody").emit_with_ack::<u32>(("points?",)).await.expect("the selection is empty");

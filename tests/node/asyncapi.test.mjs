@@ -177,7 +177,7 @@ test('the page shows the contract, sends events and shows the answers', async (t
   const { page, problems, asked } = await open(t, server);
   assert.equal(page.url(), `${server.http}/docs/`);
   assert.equal(await page.title(), 'Chat <b>&amp;</b>');
-  assert.equal(await page.locator('h1').textContent(), 'Chat <b>&amp;</b> 1.2.3', 'what is shown is text');
+  assert.equal(await page.locator('h1').textContent(), 'Chat <b>&amp;</b> 1.2.3', 'the title is shown as text');
   const operation = (id) => page.locator(`[id="${id}"]`);
   assert.match(await operation('receive.message').textContent(), /Says something to somebody\..*Whom it is for.*Receipt.*"no_text" \| "not_delivered"/s);
   assert.match(await operation('send.question').textContent(), /The client is to say whether it is so\..*Verdict/s);
@@ -238,7 +238,7 @@ test('the page shows the contract, sends events and shows the answers', async (t
   await operation('admin.receive.restart').locator('form.send button').click();
   await operation('admin.receive.restart').locator('.reply.good').waitFor();
   assert.deepEqual(problems, []);
-  assert.deepEqual([...asked], [new URL(server.http).host], 'nobody else is asked for anything');
+  assert.deepEqual([...asked], [new URL(server.http).host], 'the page sends no request to other hosts');
 });
 
 test('every proposed payload matches its schema', async (t) => {

@@ -70,7 +70,7 @@ test('two pages join a room, exchange messages and show their delivery', async (
   await message(bob, 'quotes').waitFor();
   assert.equal(await message(bob, 'quotes').locator('.text').textContent(), text);
   assert.equal(await bob.locator('#log img').count(), 0);
-  assert.equal(await message(bob, 'quotes').getByRole('img').count(), 0, 'only what one said oneself has a mark');
+  assert.equal(await message(bob, 'quotes').getByRole('img').count(), 0, 'only own messages have a delivery mark');
 
   await alice.getByRole('textbox', { name: 'Join a room' }).fill('Rust');
   await alice.getByRole('textbox', { name: 'Join a room' }).press('Enter');

@@ -69,7 +69,7 @@ test('the exported types work with socket.io-client', async (t) => {
   const server = await start(t, program, []);
   await (await load(t, 'socketio')).run(server.http);
   await server.stop();
-  assert.deepEqual(server.lines, [], 'nothing was emitted that the contract lacks');
+  assert.deepEqual(server.lines, [], 'the server reported no contract violation');
 });
 
 test('the exported client works with a plain WebSocket and reconnects', async (t) => {
@@ -84,7 +84,7 @@ test('the exported client works with a plain WebSocket and reconnects', async (t
   t.after(() => delete globalThis.WebSocket);
   await (await load(t, 'plain')).run(server.ws, () => sockets.at(-1).terminate());
   await server.stop();
-  assert.deepEqual(server.lines, [], 'nothing was emitted that the contract lacks');
+  assert.deepEqual(server.lines, [], 'the server reported no contract violation');
 });
 
 // The output of the program for `input`.

@@ -85,7 +85,7 @@ test('the server validates every message of a client', async (t) => {
   assert.deepEqual(await ask('begin', { name: 'x', size: 10 }), { largest_chunk: CHUNK });
   assert.deepEqual(await ask('chunk', Buffer.alloc(9)), { received: 9 });
   assert.equal(await code('chunk', Buffer.alloc(2)), 'too_much');
-  assert.equal(await code('chunk', Buffer.alloc(1)), 'not_begun', 'what went wrong is over');
+  assert.equal(await code('chunk', Buffer.alloc(1)), 'not_begun', 'the failed upload has ended');
 
   await ask('begin', { name: 'x', size: 10 * CHUNK });
   assert.equal(await code('chunk', Buffer.alloc(CHUNK + 1)), 'chunk_too_large');

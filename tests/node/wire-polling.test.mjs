@@ -165,7 +165,7 @@ test('heartbeats begin after an interval and continue while they are answered', 
   const session = await Polling.open(await serve(t, { PING_INTERVAL: '100', PING_TIMEOUT: '1000' }));
   const poll = session.poll();
   await session.post('4first');
-  assert.equal(await poll, '4first', 'no ping at once');
+  assert.equal(await poll, '4first', 'the first ping follows the interval');
   for (let i = 0; i < 3; i += 1) {
     assert.equal(await session.poll(), '2');
     await session.post('3');

@@ -81,7 +81,7 @@ test('a message over the limit closes the connection with 1009', async (t) => {
 test('heartbeats begin after an interval, and missing answers end the connection', async (t) => {
   const client = await open(t, await serve(t, { PING_INTERVAL: '100', PING_TIMEOUT: '1000' }));
   client.send('4first');
-  assert.equal(await client.next(), '4first', 'no ping at once');
+  assert.equal(await client.next(), '4first', 'the first ping follows the interval');
   for (let i = 0; i < 3; i += 1) {
     assert.equal(await client.next(), '2');
     client.send('3');

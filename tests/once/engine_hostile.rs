@@ -233,7 +233,7 @@ async fn the_headers_of_events_count_for_the_inbox() {
         assert_eq!(client.post_with(&header, &body).await.answer().await.0, 200, "{number}");
     }
     let mut fourth = Box::pin(client.post_with(&header, r#"42["note","3"]"#).await.answer());
-    timeout(Duration::from_millis(300), &mut fourth).await.expect_err("no more is read than the inbox holds");
+    timeout(Duration::from_millis(300), &mut fourth).await.expect_err("the inbox is full");
     gate.open();
     assert_eq!(fourth.await.0, 200);
     seen.expect(&["0", "1", "2", "3"]).await;

@@ -133,7 +133,7 @@ async fn rate_limits_use_the_paused_clock() -> Result<(), TestError> {
         for _ in 0..3 {
             assert_eq!(client.emit_with_ack::<i32>(("sum", 3, 4)).await?, 7);
             sleep(half_an_hour - Duration::from_millis(1)).await;
-            let error = client.emit_with_ack::<i32>(("sum", 3, 4)).await.expect_err("it is early by 1 ms");
+            let error = client.emit_with_ack::<i32>(("sum", 3, 4)).await.expect_err("the wait is 1 ms too short");
             let error = error.failed().expect("an answer");
             assert_eq!((error.code(), error.data()), ("rate_limited", Some(&json!({ "retry_after_ms": 1 }))));
             sleep(Duration::from_millis(1)).await;
@@ -190,7 +190,7 @@ async fn values_of_any_kind_travel_both_ways() -> Result<(), TestError> {
     for (mut client, is_binary) in both(&hub).await?.into_iter().zip([true, false]) {
         let received = if is_binary { sent.clone() } else { sent.clone().into_json().into() };
         assert_eq!(client.request::<AnyValue>("any", &sent).await?, received);
-        let socket = hub.socket(client.id()).expect("it is connected");
+        let socket = hub.socket(client.id()).expect("the socket is connected");
         let asked = tokio::spawn(socket.emit_with_ack::<AnyValue>(("question", &sent, 1)).into_future());
         let question = client.expect_event("question").await?;
         assert_eq!(question.args().all::<AnyValue>()?, [received.clone(), 1.into()]);
@@ -263,7 +263,7 @@ async fn clients_acknowledge_events_of_the_server() -> Result<(), TestError> {
         hub.emit_to(client.id(), ("told",))?;
         let told = client.expect_event("told").await?;
         assert!(!told.wants_answer());
-        let error = told.answer(1).expect_err("nobody asks");
+        let error = told.answer(1).expect_err("no ack is pending");
         assert_eq!(error.to_string(), "nobody waits for an answer to `told`");
     }
     Ok(())
@@ -306,7 +306,7 @@ async fn clients_join_several_namespaces_on_one_connection() -> Result<(), TestE
         assert_eq!(client.emit_with_ack::<i32>(("sum", 1, 2)).await?, 3);
     }
 
-    let error = ann.connect_to("/admin", ()).await.expect_err("it is there already");
+    let error = ann.connect_to("/admin", ()).await.expect_err("the namespace is joined already");
     assert_eq!(error.to_string(), "this connection has a client in `/admin` already");
     let error = plain.connect_to("/", ()).await.expect_err("a plain client has one namespace");
     assert!(matches!(error, TestError::Impossible(_)), "{error}");
@@ -433,7 +433,7 @@ async fn clients_connect_through_the_application_router() -> Result<(), TestErro
     assert_eq!(&*plain.id(), "a b");
     let socketio = hub.test_client().through(app).path("/io/").connect().await?;
     for client in [plain, socketio] {
-        let socket = hub.socket(client.id()).expect("it is connected");
+        let socket = hub.socket(client.id()).expect("the socket is connected");
         assert_eq!(socket.extension::<&str>(), Some("a layer's"));
     }
     Ok(())

@@ -41,7 +41,7 @@ async fn the_server_ends_connections() -> Result<(), TestError> {
         for (at, expected) in [socketio, plain].into_iter().enumerate() {
             let (hub, _seen) = hub();
             let mut client = kinds(&hub)[at].clone().connect().await?;
-            let socket = hub.socket(client.id()).expect("it is connected");
+            let socket = hub.socket(client.id()).expect("the socket is connected");
             socket.emit(("last",)).expect("queued");
             match how {
                 "disconnect" => socket.disconnect(),
@@ -56,7 +56,7 @@ async fn the_server_ends_connections() -> Result<(), TestError> {
             assert_eq!(client.expect_end().await?.to_string(), expected);
             settle().await;
             assert_eq!(hub.stats().connections, 0);
-            let error = client.emit(("too late",)).expect_err("it is over");
+            let error = client.emit(("too late",)).expect_err("the connection has ended");
             assert_eq!(error.to_string(), format!("nothing can be sent any more: {expected}"));
         }
     }
@@ -146,7 +146,7 @@ async fn heartbeats_use_the_paused_clock() -> Result<(), TestError> {
         seen.expect_nothing();
         sleep(Duration::from_millis(100)).await;
         seen.expect(&["ping timeout"]).await;
-        let error = client.request::<()>("join", "room").await.expect_err("it is as good as dead");
+        let error = client.request::<()>("join", "room").await.expect_err("the client is frozen");
         assert!(error.to_string().starts_with("expected an answer to `join`; nothing came for 5s"), "{error}");
     }
     Ok(())
@@ -157,7 +157,7 @@ async fn a_pending_ack_does_not_keep_the_connection_open() -> Result<(), TestErr
     let (hub, _seen) = hub();
     for kind in kinds(&hub) {
         let mut client = kind.connect().await?;
-        let asked = hub.socket(client.id()).expect("it is connected").emit_with_ack::<u8>(("which?",));
+        let asked = hub.socket(client.id()).expect("the socket is connected").emit_with_ack::<u8>(("which?",));
         let question = client.expect_event("which?").await?;
         drop(client);
         assert!(matches!(asked.await, Err(AckError::Closed)));
@@ -168,16 +168,16 @@ async fn a_pending_ack_does_not_keep_the_connection_open() -> Result<(), TestErr
 }
 
 #[event(connect)]
-async fn think_forever() {
+async fn never_returns() {
     std::future::pending::<()>().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_connect_handler_that_never_returns_times_out() -> Result<(), TestError> {
-    let hub = Hub::builder().events(events![think_forever]).build().expect("a hub");
+    let hub = Hub::builder().events(events![never_returns]).build().expect("a hub");
     for (client, how) in kinds(&hub).into_iter().zip(["", " with close code 1008"]) {
         let started = Instant::now();
-        let error = client.connect().await.expect_err("nobody lets it in");
+        let error = client.connect().await.expect_err("the connect handler never returns");
         assert_eq!(error.to_string(), format!("the server refused the client{how}: the server took too long"));
         assert_eq!(started.elapsed().as_secs(), 10);
     }

@@ -33,7 +33,7 @@ async fn expect_event_reports_another_message() -> Result<(), TestError> {
         hub.emit_to(&to, ("said", "a \"b\"", 2))?;
         hub.emit_to(&to, &Moved { x: 7 })?;
         hub.emit_to(&to, ("picture", Binary::from(vec![1, 2, 3])))?;
-        let picture = match client.expect_exact(("said", 1)).await.expect_err("it is another one").to_string() {
+        let picture = match client.expect_exact(("said", 1)).await.expect_err("another event came").to_string() {
             text if text.contains("placeholder") => r#"[{"_placeholder":true,"num":0}] with 3 bytes"#,
             _ => r#"["AQID"]"#,
         };
@@ -75,7 +75,7 @@ async fn expect_event_reports_different_contents() -> Result<(), TestError> {
         assert_eq!(error.to_string().lines().next(), Some(expected));
         client.expect_event("moved").await?;
         hub.emit_to(&to, &Sure { what: "all".into() })?;
-        let error = client.answer(|_: Sure| true).await.expect_err("nobody asks");
+        let error = client.answer(|_: Sure| true).await.expect_err("no ack is pending");
         let expected =
             r#"expected the event `sure?`; it came as event `sure?` [{"what":"all"}]: it asks for no answer"#;
         assert_eq!(error.to_string().lines().next(), Some(expected));
@@ -117,7 +117,7 @@ async fn expectations_report_that_no_message_came() -> Result<(), TestError> {
         let error = client.request::<usize>("length", "four").await.expect_err("the handler before it never ends");
         assert!(error.to_string().starts_with("expected an answer to `length`; nothing came for 1.5s\n"), "{error}");
         let asked = tokio::join!(client.request::<usize>("length", "four"), async {
-            hub.socket(client.id()).expect("it is connected").close_with(4001, "enough");
+            hub.socket(client.id()).expect("the socket is connected").close_with(4001, "enough");
         });
         let error = asked.0.expect_err("the connection ends first");
         assert!(error.to_string().starts_with("expected an answer to `length`; the connection ended: "), "{error}");
@@ -217,7 +217,7 @@ fn reports_are_identical_on_every_runtime() {
 #[event("block")]
 async fn block(socket: &Socket) -> Result<(), EmitError> {
     let blocked = tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_millis(100)));
-    blocked.await.expect("it only sleeps");
+    blocked.await.expect("the task does not panic");
     socket.emit(("blocked",))
 }
 
@@ -226,7 +226,7 @@ async fn the_paused_clock_waits_for_blocking_tasks() -> Result<(), TestError> {
     let hub = Hub::builder().events(events![block]).build().expect("a hub");
     let mut client = hub.test_client().connect().await?;
     client.emit(("block",))?;
-    client.expect_nothing().await.expect_err("it is done");
+    client.expect_nothing().await.expect_err("the event arrives");
     client.expect_event("blocked").await?;
     client.expect_nothing().await
 }

@@ -34,7 +34,7 @@ fn app(hub: &Hub) -> Router {
 }
 
 /// A server with short timeouts.
-async fn impatient() -> SocketAddr {
+async fn serve_with_short_timeouts() -> SocketAddr {
     let hub = Hub::builder().events(events![double]).build().expect("a hub");
     let (listener, address) = listener().await;
     tokio::spawn(socketio::serve(listener, app(&hub)).handshake_timeout(SHORT).into_future());
@@ -51,7 +51,7 @@ async fn websocket(address: SocketAddr) -> Client {
 }
 
 /// Sends single bytes of a header that never ends, until the server closes the connection.
-async fn dawdle(stream: TcpStream) {
+async fn send_endless_header(stream: TcpStream) {
     let (mut read, mut write) = stream.into_split();
     let writing = async {
         let mut pace = interval(SHORT / 20);
@@ -77,37 +77,37 @@ async fn page(stream: &mut TcpStream) {
 
 #[tokio::test]
 async fn a_request_header_that_never_ends_times_out() {
-    let address = impatient().await;
-    soon("end", dawdle(connect(address).await)).await;
+    let address = serve_with_short_timeouts().await;
+    soon("end", send_endless_header(connect(address).await)).await;
     let mut begun = connect(address).await;
     begun.write_all(b"GET /ws HTTP/1.1\r\nHost: localhost\r\nx: ").await.expect("sent");
-    soon("end", dawdle(begun)).await;
+    soon("end", send_endless_header(begun)).await;
 }
 
 #[tokio::test]
 async fn a_connection_without_a_request_times_out() {
-    let mut stream = connect(impatient().await).await;
+    let mut stream = connect(serve_with_short_timeouts().await).await;
     let mut answer = Vec::new();
     let _ = soon("end of the connection", stream.read_to_end(&mut answer)).await;
 }
 
 #[tokio::test]
 async fn a_second_request_that_never_ends_times_out() {
-    let mut stream = connect(impatient().await).await;
+    let mut stream = connect(serve_with_short_timeouts().await).await;
     page(&mut stream).await;
     page(&mut stream).await;
     stream.write_all(b"GET /page HTTP/1.1\r\nHost: loc").await.expect("sent");
-    soon("end", dawdle(stream)).await;
+    soon("end", send_endless_header(stream)).await;
 }
 
 #[tokio::test]
 async fn a_websocket_client_stays_connected_beyond_the_request_timeout() {
-    let address = impatient().await;
+    let address = serve_with_short_timeouts().await;
     let mut client = websocket(address).await;
     assert_eq!(client.ask("double", "x").await["data"], "xx");
     // Two other connections time out one after the other, so the timeout has passed.
-    soon("end", dawdle(connect(address).await)).await;
-    soon("end", dawdle(connect(address).await)).await;
+    soon("end", send_endless_header(connect(address).await)).await;
+    soon("end", send_endless_header(connect(address).await)).await;
     assert_eq!(client.ask("double", "x").await["data"], "xx");
 }
 
@@ -120,7 +120,10 @@ async fn a_timeout_may_be_duration_max() {
 }
 
 /// A server with a page that waits for the gate, its log, and its shutdown signal.
-async fn stoppable(hub: &Hub, gate: &Gate) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<std::io::Result<()>>) {
+async fn serve_until_signal(
+    hub: &Hub,
+    gate: &Gate,
+) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<std::io::Result<()>>) {
     let (listener, address) = listener().await;
     let (stop, stopped) = oneshot::channel();
     let gate = gate.clone();
@@ -142,7 +145,7 @@ async fn the_shutdown_signal_lets_requests_finish_and_refuses_new_connections() 
     let hub = Hub::builder().events(events![double]).build().expect("a hub");
     hub.on("disconnect", move |payload| log.note(String::from_utf8_lossy(&payload.data)));
     let gate = Gate::default();
-    let (address, stop, server) = stoppable(&hub, &gate).await;
+    let (address, stop, server) = serve_until_signal(&hub, &gate).await;
 
     let mut client = websocket(address).await;
     let mut idle = connect(address).await;

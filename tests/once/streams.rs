@@ -37,14 +37,11 @@ async fn hubs_can_be_served_on_a_unix_socket() {
     // From small to larger than every buffer.
     for length in [1, 1_000, 400_000] {
         let text = "x".repeat(length);
-        client
-            .send(Message::text(format!(r#"{{"event":"double","data":"{text}","id":1}}"#)))
-            .await
-            .expect("it is taken");
+        client.send(Message::text(format!(r#"{{"event":"double","data":"{text}","id":1}}"#))).await.expect("sent");
         let answer = client.next().await.expect("an answer").expect("a message");
         assert_eq!(answer.to_text().expect("a text"), format!(r#"{{"id":1,"data":"{text}{text}"}}"#));
     }
-    client.close(None).await.expect("it can be closed");
+    client.close(None).await.expect("closed");
     while let Some(Ok(message)) = client.next().await {
         assert!(message.is_close());
     }
@@ -63,7 +60,7 @@ async fn seen_address(server: SocketAddr) -> (Value, SocketAddr) {
     let stream = TcpStream::connect(server).await.expect("connected");
     let own = stream.local_addr().expect("an address");
     let (mut client, _) = client_async("ws://localhost/ws", stream).await.expect("the server accepts");
-    client.send(Message::text(r#"{"event":"peer","id":1}"#)).await.expect("it is taken");
+    client.send(Message::text(r#"{"event":"peer","id":1}"#)).await.expect("sent");
     let answer = client.next().await.expect("an answer").expect("a message");
     let mut answer: Value = serde_json::from_str(answer.to_text().expect("a text")).expect("JSON");
     (answer["data"].take(), own)
@@ -72,12 +69,12 @@ async fn seen_address(server: SocketAddr) -> (Value, SocketAddr) {
 /// The HTTP server's own address is removed, so that the socket must read it from its stream.
 #[tokio::test]
 async fn the_tcp_stream_is_extracted_for_every_http_server() {
-    async fn forget_the_address(mut request: Request) -> Request {
+    async fn remove_connect_info(mut request: Request) -> Request {
         request.extensions_mut().remove::<ConnectInfo<SocketAddr>>();
         request
     }
     let hub = Hub::builder().events(events![peer]).build().expect("a hub");
-    let app: Router = Router::new().route("/ws", get(hub.websocket())).layer(map_request(forget_the_address));
+    let app: Router = Router::new().route("/ws", get(hub.websocket())).layer(map_request(remove_connect_info));
     let listen = async || {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound listener has an address");

@@ -40,7 +40,7 @@ async fn count(socket: &Socket, number: u64) -> Args<(u64, i64)> {
 }
 
 /// Sends events with a bounded number of pending acks, and checks that the acks arrive in order.
-async fn talk(mut client: Client) -> Client {
+async fn exchange(mut client: Client) -> Client {
     let mut waiting = VecDeque::new();
     let (mut next, mut halves) = (0, 0);
     while next < MESSAGES || !waiting.is_empty() {
@@ -94,7 +94,7 @@ async fn a_shutdown_reaches_every_client() {
 
 /// Sends events until the server ends the connection. All queued messages arrive, and the acks come
 /// in order without gaps.
-async fn talk_to_the_end(mut client: Client) {
+async fn exchange_until_closed(mut client: Client) {
     let (mut asked, mut answered, mut queued) = (0, 0, 0);
     loop {
         while asked < answered + 10 {
@@ -160,7 +160,7 @@ async fn a_shutdown_with_every_client_busy_completes() {
         clients.push(client);
     }
     assert_eq!(server.hub.len(), CLIENTS);
-    let busy: JoinSet<()> = clients.into_iter().map(talk_to_the_end).collect();
+    let busy: JoinSet<()> = clients.into_iter().map(exchange_until_closed).collect();
     for number in 0..20 {
         server.hub.broadcast(("queued", number)).expect("queued");
     }
@@ -209,7 +209,7 @@ async fn broadcast_with_one_blocked_client(policy: OverflowPolicy) -> (Server, C
     for number in 0..200 {
         server.hub.broadcast(("tick", number)).expect("broadcasts do not fail");
         if number % 50 == 49 {
-            soon("message everywhere", arrived.acquire_many(499)).await.expect("it is not closed").forget();
+            soon("message everywhere", arrived.acquire_many(499)).await.expect("the connection is open").forget();
         }
     }
     for mut client in readers.join_all().await {
@@ -256,7 +256,7 @@ async fn a_thousand_clients_lose_no_message_and_leak_nothing() {
     let mut tasks = JoinSet::new();
     for number in 0..CLIENTS {
         let server = Arc::clone(&server);
-        tasks.spawn(async move { talk(server.connect(&number.to_string()).await).await });
+        tasks.spawn(async move { exchange(server.connect(&number.to_string()).await).await });
     }
     let mut clients = Vec::new();
     while let Some(client) = tasks.join_next().await {

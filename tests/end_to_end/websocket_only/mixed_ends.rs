@@ -59,7 +59,7 @@ fn end(socket: &Socket, how: &str) -> Result<(), EmitError> {
 const EVENTS: Events = events![connect, slow, beside, end];
 
 /// Connects, sends a few events, and ends in one of several ways.
-async fn come_and_go(server: Server, number: usize, shutdown: Gate) {
+async fn connect_and_end(server: Server, number: usize, shutdown: Gate) {
     let begin = ["", "", "", "refused", "", "panic", "", "closed"][number % 8];
     let mut client = server.connect_to(&format!("/ws/{number}?begin={begin}")).await;
     let mut send = async |message| {
@@ -101,7 +101,7 @@ async fn each_connect_is_followed_by_one_disconnect_however_the_socket_ends() {
         });
     }
     let shutdown = Gate::default();
-    let client = |number| come_and_go(server.clone(), number, shutdown.clone());
+    let client = |number| connect_and_end(server.clone(), number, shutdown.clone());
     let mut clients: JoinSet<_> = (0..600).map(client).collect();
     // Only the idle clients are left.
     soon("end of the others", async {

@@ -55,7 +55,7 @@ async fn a_connection_that_breaks_during_a_write_is_ended() {
     for _ in 0..20 {
         let mut client = server.connect("a").await;
         let socket = connected(&server).await;
-        socket.emit("never read").expect("it is open");
+        socket.emit("never read").expect("the socket is open");
         soon("message", client.stream().arrived()).await;
         // Closing with unread data sends a reset. The emit makes the server write before it reads.
         drop(client);
@@ -70,7 +70,7 @@ async fn a_client_that_closes_during_a_download_receives_started_messages_and_th
     let server = serve(Hub::builder().build().expect("a hub")).await;
     let mut client = server.connect("a").await;
     fill(&connected(&server).await);
-    client.0.send(Message::Close(None)).await.expect("it is taken");
+    client.0.send(Message::Close(None)).await.expect("sent");
     let messages = rest(&mut client).await;
     assert!(messages.last().is_some_and(Message::is_close), "{} messages, but no close frame", messages.len());
 }
@@ -103,7 +103,7 @@ async fn a_ping_during_a_download_is_answered_after_the_queued_messages() {
 }
 
 /// A hub with a short ping interval, and a receiver for the disconnect reason of its only client.
-async fn impatient() -> (Server, Seen) {
+async fn serve_with_short_ping_interval() -> (Server, Seen) {
     let (log, seen) = log();
     let builder = Hub::builder().ping_interval(Duration::from_millis(50)).ping_timeout(Duration::from_secs(1));
     let hub = builder.outbox(100, 50_000_000).build().expect("a hub");
@@ -113,11 +113,11 @@ async fn impatient() -> (Server, Seen) {
 
 #[tokio::test]
 async fn a_client_that_reads_slowly_does_not_time_out() {
-    let (server, mut seen) = impatient().await;
+    let (server, mut seen) = serve_with_short_ping_interval().await;
     let mut client = server.connect("a").await;
     let socket = connected(&server).await;
-    // The data exceeds the kernel's buffers however they grow, as buffered data does not prove that
-    // the client is alive.
+    // The kernel's buffers must not hold all of the data. Only data that the client reads proves that
+    // it is alive.
     for _ in 0..4 {
         fill(&socket);
     }
@@ -136,16 +136,16 @@ async fn a_client_that_reads_slowly_does_not_time_out() {
 
 #[tokio::test]
 async fn a_client_that_sends_slowly_does_not_time_out() {
-    let (server, mut seen) = impatient().await;
+    let (server, mut seen) = serve_with_short_ping_interval().await;
     let mut client = server.connect("a").await;
     connected(&server).await;
     let stream = client.stream();
     // The header of a binary message of 800,000 bytes.
-    stream.write_all(&[0x82, 0xff, 0, 0, 0, 0, 0, 0x0c, 0x35, 0, 0, 0, 0, 0]).await.expect("it is taken");
+    stream.write_all(&[0x82, 0xff, 0, 0, 0, 0, 0, 0x0c, 0x35, 0, 0, 0, 0, 0]).await.expect("sent");
     let mut pace = interval(Duration::from_millis(10));
     for _ in 0..150 {
         pace.tick().await;
-        stream.write_all(&[0; 4000]).await.expect("it is taken");
+        stream.write_all(&[0; 4000]).await.expect("sent");
     }
     assert_eq!(server.hub.len(), 1);
     drop(client);
@@ -177,9 +177,9 @@ async fn delivered_messages_no_longer_count_for_the_outbox() {
         stream
     });
     for _ in 0..400 {
-        sink.feed(Message::text(r#"{"event":"flood"}"#)).await.expect("it is taken");
+        sink.feed(Message::text(r#"{"event":"flood"}"#)).await.expect("sent");
     }
-    sink.flush().await.expect("it is taken");
+    sink.flush().await.expect("sent");
     let _stream = reading.await.expect("all of them");
     seen.expect_nothing();
 }
