@@ -325,15 +325,15 @@ mod plain_only {
             json!({ "id": 0, "error": { "code": "x" }, "data": [true] }).to_string(),
         ];
         let alphabet: Vec<char> = "{}[]\",:\\0e-.ud8\u{0}é \u{1F600}".chars().collect();
-        let mut dice = Random(1);
+        let mut random = Random(1);
         for round in 0..3_000 {
             let mut text: Vec<char> = seeds[round % seeds.len()].chars().collect();
-            for _ in 0..=dice.below(4) {
+            for _ in 0..=random.below(4) {
                 if text.len() < 2 {
                     break;
                 }
-                let (at, with) = (dice.below(text.len()), alphabet[dice.below(alphabet.len())]);
-                match dice.below(4) {
+                let (at, with) = (random.below(text.len()), alphabet[random.below(alphabet.len())]);
+                match random.below(4) {
                     0 => text[at] = with,
                     1 => text.insert(at, with),
                     2 => drop(text.remove(at)),

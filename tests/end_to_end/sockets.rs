@@ -204,7 +204,7 @@ async fn a_hub_lists_and_finds_its_sockets() {
     assert_eq!((hub.len(), hub.sockets()), (1, vec![b]));
     assert!(hub.socket(a.id()).is_none());
     let error: Value = json!(a.emit("x").expect_err("the socket is closed").to_string());
-    assert_eq!(error, "the socket is disconnected");
+    assert_eq!(error, "the socket is closed");
 }
 
 mod plain_only {

@@ -209,7 +209,7 @@ async fn broadcast_with_one_blocked_client(policy: OverflowPolicy) -> (Server, C
     for number in 0..200 {
         server.hub.broadcast(("tick", number)).expect("broadcasts do not fail");
         if number % 50 == 49 {
-            soon("message everywhere", arrived.acquire_many(499)).await.expect("the connection is open").forget();
+            soon("message everywhere", arrived.acquire_many(499)).await.expect("the semaphore is open").forget();
         }
     }
     for mut client in readers.join_all().await {
