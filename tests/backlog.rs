@@ -1,5 +1,5 @@
-//! A client that sends far more than its handlers take: it is made to wait, the server's memory stays bounded, and then
-//! everything is handled in order.
+//! A client that sends far more than its handlers accept. Backpressure makes it wait, memory stays
+//! bounded, and all events are handled in order.
 
 use socketio::{Disconnect, Hub, Socket, State, event, events};
 use socketio_tests::raw::{RawClient, text_frame};
@@ -14,7 +14,7 @@ use std::time::Duration;
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const TOTAL: usize = 100_000_000;
-/// What may be in use beyond what was at the beginning: some buffers, and an inbox.
+/// The allowed growth of memory in bytes: some buffers and an inbox.
 const BOUND: usize = 1_000_000;
 
 fn in_use() -> usize {
@@ -22,7 +22,7 @@ fn in_use() -> usize {
     stats.bytes_allocated - stats.bytes_deallocated
 }
 
-/// How many events have been handled.
+/// The number of handled events.
 #[derive(Default)]
 struct Handled(AtomicUsize);
 
@@ -46,7 +46,7 @@ fn left(socket: &Socket, end: Disconnect, log: State<Log>) {
     }
 }
 
-/// Sends 100 MB in events of this size, and writes down how much memory was in use at most.
+/// Sends 100 MB in events of this size, and records the peak of memory in use.
 fn send(mut client: RawClient, size: usize, peak: &AtomicUsize) -> RawClient {
     let count = TOTAL / size;
     let text = |number| format!(r#"{{"event":"take","args":["{number:08}",{count},"{}"]}}"#, "x".repeat(size));
@@ -61,7 +61,7 @@ fn send(mut client: RawClient, size: usize, peak: &AtomicUsize) -> RawClient {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_megabytes_before_a_handler_that_sleeps() {
+async fn memory_stays_bounded_for_a_hundred_megabytes_before_a_sleeping_handler() {
     for size in [100_000, 2_000] {
         let ((log, mut seen), gate) = (log(), Gate::default());
         let beat = Duration::from_millis(100);
@@ -76,12 +76,12 @@ async fn a_hundred_megabytes_before_a_handler_that_sleeps() {
         let sending = tokio::task::spawn_blocking(move || send(client, size, &sampled));
         seen.expect(&["first"]).await;
         for _ in 0..3 {
-            // One that is silent dies of it, so that much time has gone by.
+            // A silent client times out. That shows that the ping timeout has passed.
             let silent = server.connect("silent").await;
             seen.expect(&["ping timeout"]).await;
             drop(silent);
         }
-        assert!(!sending.is_finished(), "{size}: everything was read");
+        assert!(!sending.is_finished(), "{size}: the server has read all events");
         peak.fetch_max(in_use(), Ordering::Relaxed);
         gate.open();
         let _client = soon("end of the sending", sending).await.expect("no panic");

@@ -1,6 +1,7 @@
-//! A hundred thousand connections that come and go, most of them badly, leave nothing behind: no memory, no open file.
+//! After a hundred thousand connections, most of which end abnormally, no memory and no open file
+//! is leaked.
 //!
-//! The server is a process of its own, which tells what it has in use when it is asked.
+//! The server runs in its own process, and reports its memory and open files on request.
 
 #![allow(clippy::print_stdout, reason = "the figures are for people to read")]
 
@@ -24,10 +25,10 @@ use tokio::net::{TcpListener, TcpStream};
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const CONNECTIONS: usize = 100_000;
-/// Those that fill tables, pools and buffers that the others use.
+/// The first connections, which fill tables, pools and buffers that later ones reuse.
 const WARM_UP: usize = 10_000;
 const AT_A_TIME: usize = 100;
-/// What may be in use beyond the warm-up's: far less than a byte for each connection.
+/// The allowed growth in bytes after the warm-up: far less than one byte per connection.
 const SLACK: usize = 16 * 1024;
 
 static ACCEPTED: AtomicUsize = AtomicUsize::new(0);
@@ -62,7 +63,7 @@ fn files() -> usize {
     std::fs::read_dir("/proc/self/fd").expect("this is Linux").count()
 }
 
-/// Not a test: the server of the test, in its own process.
+/// Not a test of its own: the server process of the test below.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "it is the other test's server"]
 async fn server() {
@@ -81,7 +82,7 @@ async fn server() {
     let _ = socketio::serve(listener, app).handshake_timeout(Duration::from_millis(500)).await;
 }
 
-/// What the server has in use.
+/// The resources that the server has in use.
 #[derive(Debug)]
 struct Figures {
     bytes: usize,
@@ -93,7 +94,7 @@ struct Figures {
 
 struct Server {
     process: Child,
-    /// Its standard output, to which it goes on writing.
+    /// The server's standard output. It stays open because the server keeps writing to it.
     _output: Lines<BufReader<ChildStdout>>,
     address: SocketAddr,
 }
@@ -125,7 +126,7 @@ impl Server {
         Figures { bytes, files, connections, accepted, gone }
     }
 
-    /// Waits until the server has no connection any more, and no more in use than this.
+    /// Waits until the server has no connections and uses no more than this.
     async fn settled(&self, bytes: usize, files: usize) -> Figures {
         let start = Instant::now();
         loop {
@@ -147,7 +148,7 @@ impl Drop for Server {
     }
 }
 
-/// A connection, and what has come over it so far.
+/// A connection, and the bytes received so far.
 struct Client {
     stream: TcpStream,
     received: Vec<u8>,
@@ -156,7 +157,7 @@ struct Client {
 impl Client {
     async fn connect(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
-        // A reset at the end, instead of a port that stays taken for a minute.
+        // A reset at the end avoids a port in TIME_WAIT for a minute.
         stream.set_zero_linger()?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, received: Vec::new() })
@@ -178,7 +179,7 @@ impl Client {
         self.stream.write_all(bytes).await
     }
 
-    /// Reads until this has come.
+    /// Reads until these bytes have arrived.
     async fn receive(&mut self, expected: &[u8]) -> io::Result<()> {
         while !self.received.windows(expected.len()).any(|part| part == expected) {
             if self.stream.read_buf(&mut self.received).await? == 0 {
@@ -188,7 +189,7 @@ impl Client {
         Ok(())
     }
 
-    /// Reads to the end.
+    /// Reads until the connection ends.
     async fn rest(&mut self) {
         let reading = self.stream.read_to_end(&mut self.received);
         // A reset is an end as well.
@@ -196,11 +197,11 @@ impl Client {
     }
 }
 
-/// One connection; the number says of which kind.
-async fn visit(address: SocketAddr, number: usize) -> io::Result<()> {
+/// Makes one connection; the number determines its kind.
+async fn make_connection(address: SocketAddr, number: usize) -> io::Result<()> {
     let work = text_frame(&format!(r#"{{"event":"work","data":{number},"id":1}}"#));
     match number % 5 {
-        // It does all as it should.
+        // A client that behaves correctly.
         0 => {
             let mut client = Client::upgraded(address, "good").await?;
             client.send(&work).await?;
@@ -209,12 +210,13 @@ async fn visit(address: SocketAddr, number: usize) -> io::Result<()> {
             client.rest().await;
             assert!(client.received.ends_with(&[0x88, 2, 0x03, 0xe8]));
         }
-        // It is cut in the middle of a frame.
+        // A client that disconnects in the middle of a frame.
         1 => {
             let mut client = Client::upgraded(address, "cut").await?;
             client.send(&[&work, &work[..work.len() / 2]].concat()).await?;
         }
-        // It never gets beyond the head of its request; some stay until they are ended.
+        // An incomplete request head. Some of these clients wait until the server ends the
+        // connection.
         2 => {
             let mut client = Client::connect(address).await?;
             client.send(b"GET /ws/half HTTP/1.1\r\nHost: localhost\r\nUpg").await?;
@@ -222,7 +224,7 @@ async fn visit(address: SocketAddr, number: usize) -> io::Result<()> {
                 client.rest().await;
             }
         }
-        // It breaks the protocol.
+        // A client that violates the WebSocket protocol.
         3 => {
             let frames: [&[u8]; 5] = [
                 b"\x81\x02no",
@@ -233,11 +235,11 @@ async fn visit(address: SocketAddr, number: usize) -> io::Result<()> {
             ];
             let mut client = Client::upgraded(address, "bad").await?;
             client.send(&[&work, frames[number / 5 % frames.len()]].concat()).await?;
-            // The last of these begins a message, and then nothing more comes.
+            // The last frame starts a message that never continues.
             client.stream.shutdown().await?;
             client.rest().await;
         }
-        // It is not wanted.
+        // A client that is refused.
         _ => {
             let mut client = Client::upgraded(address, "refused").await?;
             client.receive(b"\x03\xf0not you").await?;
@@ -248,8 +250,8 @@ async fn visit(address: SocketAddr, number: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes all these connections, so many at a time.
-async fn visits(address: SocketAddr, numbers: std::ops::Range<usize>) {
+/// Makes these connections, a fixed number of them at a time.
+async fn make_connections(address: SocketAddr, numbers: std::ops::Range<usize>) {
     let next = Arc::new(AtomicUsize::new(numbers.start));
     let mut visitors = tokio::task::JoinSet::new();
     for _ in 0..AT_A_TIME {
@@ -260,7 +262,7 @@ async fn visits(address: SocketAddr, numbers: std::ops::Range<usize>) {
                 if number >= numbers.end {
                     return;
                 }
-                visit(address, number).await.unwrap_or_else(|error| panic!("connection {number}: {error}"));
+                make_connection(address, number).await.unwrap_or_else(|error| panic!("connection {number}: {error}"));
             }
         });
     }
@@ -270,14 +272,14 @@ async fn visits(address: SocketAddr, numbers: std::ops::Range<usize>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_thousand_connections_leave_nothing() {
+async fn a_hundred_thousand_connections_leak_nothing() {
     let server = Server::start();
     let empty = server.figures().await;
-    visits(server.address, 0..WARM_UP).await;
+    make_connections(server.address, 0..WARM_UP).await;
     let before = server.settled(usize::MAX, empty.files).await;
-    visits(server.address, WARM_UP..CONNECTIONS).await;
+    make_connections(server.address, WARM_UP..CONNECTIONS).await;
     let after = server.settled(before.bytes + SLACK, before.files).await;
     println!("after {WARM_UP} connections {before:?}, after {CONNECTIONS} {after:?}");
-    // All but those that were refused, or never asked to the end.
+    // All clients but the refused ones and those with an incomplete request.
     assert_eq!(after.accepted, CONNECTIONS / 5 * 3);
 }

@@ -1,16 +1,18 @@
-//! What must not compile does not, and says why.
+//! Invalid code fails to compile, with the expected messages.
 
-/// Errors that `cargo check` finds.
+/// Errors that `cargo check` reports.
 #[test]
-fn errors_of_a_check() {
+fn invalid_code_fails_cargo_check() {
     trybuild::TestCases::new().compile_fail("ui/fail/*.rs");
 }
 
-/// Errors in what generic code becomes for a type of the user's, which the compiler finds where it generates code.
+/// Errors in generic code that depend on a user's type. The compiler reports them during code
+/// generation.
 ///
-/// These stand apart from the others: with a case that must pass, trybuild builds each case alone, and takes seconds for each.
+/// These cases are separate. A passing case makes trybuild build each case alone, which takes
+/// seconds for each.
 #[test]
-fn errors_of_a_build() {
+fn invalid_generic_code_fails_cargo_build() {
     let cases = trybuild::TestCases::new();
     cases.pass("ui/built/pass/*.rs");
     cases.compile_fail("ui/built/fail/*.rs");

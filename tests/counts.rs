@@ -1,5 +1,5 @@
-//! What a message costs, in allocations and system calls; what a connection costs, in bytes. Counts, not times: they are the
-//! same on every machine. A change that makes one of them worse fails here, and says which.
+//! The costs of messages in allocations and of connections in bytes. These counts are the same on
+//! every machine. The test fails if a change increases one of them, and names it.
 
 #![allow(clippy::print_stdout, reason = "the counts are for people to read")]
 
@@ -70,7 +70,7 @@ fn broadcast(hub: &Hub, message: Message<'_>) -> Result<(), EmitError> {
 
 const PAYLOAD: &str = r#"{"t":"1700000000000","user":"user-1","room":1,"text":"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}"#;
 
-/// What the clients speak, over a WebSocket.
+/// The protocol of a client over a WebSocket.
 #[derive(Clone, Copy)]
 enum Speaks {
     Envelopes,
@@ -78,7 +78,7 @@ enum Speaks {
 }
 
 impl Speaks {
-    /// An event, in a frame.
+    /// An event in a WebSocket frame.
     fn frame(self, event: &str, id: Option<u32>) -> Vec<u8> {
         let digits = id.map(|id| id.to_string()).unwrap_or_default();
         match self {
@@ -90,7 +90,7 @@ impl Speaks {
         }
     }
 
-    /// A client that is connected.
+    /// Connects a client.
     fn connect(self, address: SocketAddr) -> RawClient {
         match self {
             Self::Envelopes => RawClient::connect(address, "/ws/1").expect("a connection"),
@@ -105,12 +105,13 @@ impl Speaks {
     }
 }
 
-/// What ends every answer, and every event that comes back.
+/// The final bytes of every ack, and of every event that is sent back.
 fn expect_end(payload: &[u8]) {
     assert!(payload.ends_with(b"}") || payload.ends_with(b"}]"));
 }
 
-/// Sends bursts of 16 and waits for the answers. What is measured before that fills pools and buffers.
+/// Sends bursts of 16 events and waits for the answers. A first run fills pools and buffers before
+/// a measurement.
 fn exchange(client: &mut RawClient, burst: &[u8], answers: usize, bursts: usize) {
     for _ in 0..bursts {
         client.send(burst).expect("the server takes it");
@@ -118,7 +119,8 @@ fn exchange(client: &mut RawClient, burst: &[u8], answers: usize, bursts: usize)
     }
 }
 
-/// What a connection of a Socket.IO client takes at most, a new one and one that has talked.
+/// The bytes that a connection of a Socket.IO client takes at most: a new one, and one with
+/// traffic.
 const SOCKETIO_BYTES: [f64; 2] = [3550.0, 3700.0];
 
 const BURST: usize = 16;
@@ -127,7 +129,7 @@ const BURSTS: usize = 200;
 struct Counts(Vec<String>);
 
 impl Counts {
-    /// Compares a count with what it may be at most.
+    /// Compares a count with its limit.
     fn check(&mut self, what: &str, count: f64, limit: f64) {
         println!("{what}: {count:.3} (at most {limit})");
         if count > limit {
@@ -146,7 +148,7 @@ fn allocations_per_message(address: SocketAddr, speaks: Speaks, event: &str, id:
     (stats.allocations + stats.reallocations) as f64 / (BURST * BURSTS) as f64
 }
 
-/// The requests, HTTP and all, included: one brings a burst of events, and one or two take the answers.
+/// Includes the HTTP requests: one carries a burst of events, and one or two fetch the answers.
 fn allocations_per_polled_message(address: SocketAddr) -> f64 {
     let mut client = RawPolling::connect(address).expect("a session");
     let event = format!(r#"421["ack",{PAYLOAD}]"#);
@@ -197,7 +199,7 @@ fn bytes_per_connection(hub: &Hub, address: SocketAddr, speaks: Speaks, talk: bo
             std::thread::yield_now();
         }
     };
-    // What grows once: tables, pools, the runtime's own.
+    // The first connections grow tables, pools and the runtime.
     let first: Vec<_> = (0..CONNECTIONS).map(|_| connect()).collect();
     wait_for(CONNECTIONS);
     drop(first);
@@ -215,7 +217,7 @@ fn bytes_per_connection(hub: &Hub, address: SocketAddr, speaks: Speaks, talk: bo
     bytes / CONNECTIONS as f64
 }
 
-/// A connection that has had a large message gives the memory back with its next heartbeat.
+/// A connection that has received a large message releases the memory at its next heartbeat.
 fn bytes_after_a_large_message(runtime: &tokio::runtime::Runtime) -> f64 {
     const CONNECTIONS: usize = 50;
     let hub =
@@ -229,7 +231,7 @@ fn bytes_after_a_large_message(runtime: &tokio::runtime::Runtime) -> f64 {
         client.send(&large).expect("the server takes it");
     }
     for client in &mut clients {
-        // The first ping may have been on its way already. The next one comes when it has been answered.
+        // The first ping may have been sent before the message. The next one follows its pong.
         client.receive(1, |ping| assert!(ping.is_empty())).expect("a ping");
         client.send(&[0x8a, 0x80, 0, 0, 0, 0]).expect("the server takes it");
     }
@@ -240,7 +242,7 @@ fn bytes_after_a_large_message(runtime: &tokio::runtime::Runtime) -> f64 {
     (stats.bytes_allocated as f64 - stats.bytes_deallocated as f64) / CONNECTIONS as f64
 }
 
-/// What is queued for a client that withholds an answer and sends frames of no bytes meanwhile.
+/// The bytes queued for a client that withholds an ack and sends empty pongs meanwhile.
 static QUEUED: AtomicUsize = AtomicUsize::new(0);
 
 #[event("wait")]
@@ -252,8 +254,8 @@ async fn wait(socket: &Socket) {
     QUEUED.store(stats.bytes_allocated.saturating_sub(stats.bytes_deallocated), Ordering::Release);
 }
 
-/// Asks all clients something again and again, and forgets the questions.
-fn allocations_per_socket_asked(hub: &Hub, address: SocketAddr) -> f64 {
+/// Emits to all clients with an ack repeatedly, and drops the ack streams.
+fn allocations_per_acked_recipient(hub: &Hub, address: SocketAddr) -> f64 {
     const CLIENTS: usize = 50;
     const ROUNDS: usize = 50;
     let clients: Vec<_> = (0..CLIENTS).map(|_| RawClient::connect(address, "/ws/1").expect("a connection")).collect();
@@ -261,7 +263,7 @@ fn allocations_per_socket_asked(hub: &Hub, address: SocketAddr) -> f64 {
         std::thread::yield_now();
     }
     let ask = || drop(hub.emit_with_ack::<()>(("question", 1)));
-    // What a socket keeps for questions is there from the first on.
+    // The first emit allocates the table of pending acks of each socket.
     ask();
     let region = Region::new(ALLOCATOR);
     (0..ROUNDS).for_each(|_| ask());
@@ -273,14 +275,14 @@ fn allocations_per_socket_asked(hub: &Hub, address: SocketAddr) -> f64 {
     allocations
 }
 
-fn bytes_queued_while_an_answer_is_awaited(runtime: &tokio::runtime::Runtime) -> f64 {
+fn bytes_queued_while_an_ack_is_pending(runtime: &tokio::runtime::Runtime) -> f64 {
     let hub = Hub::builder().events(events![wait]).build().expect("a hub");
     let address = runtime.block_on(serve(hub.clone())).address();
     let mut client = RawClient::connect(address, "/ws/1").expect("a connection");
     client.send(&text_frame(r#"{"event":"wait"}"#)).expect("the server takes it");
     client.receive(1, |question| assert!(question.ends_with(b"}"))).expect("the question");
     let pongs = [0x8a, 0x80, 0, 0, 0, 0].repeat(100_000);
-    // All of them are taken, though not before the handler has given up.
+    // The server reads all of them, but not before the handler times out.
     for _ in 0..30 {
         client.send(&pongs).expect("the server takes them in the end");
     }
@@ -317,14 +319,15 @@ fn counts() {
         check("bytes per new connection", bytes_per_connection(&hub, address, speaks, false), new);
         check("bytes per connection that has talked", bytes_per_connection(&hub, address, speaks, true), talked);
     }
-    let asked = runtime.block_on(async { allocations_per_socket_asked(&hub, address) });
+    let asked = runtime.block_on(async { allocations_per_acked_recipient(&hub, address) });
     counts.check("allocations per socket of a question to all", asked, 0.2);
     let polled = allocations_per_polled_message(address);
-    // One of them is the event's own copy of its bytes: it must not keep the whole request's in memory.
+    // One allocation is the event's own copy of its bytes, so that it does not keep the whole
+    // request in memory.
     counts.check("long-polling, allocations per acked event of 16 in a request", polled, 6.2);
     counts.check("bytes kept after a large message", bytes_after_a_large_message(&runtime), 500.0);
 
-    let queued = bytes_queued_while_an_answer_is_awaited(&runtime);
+    let queued = bytes_queued_while_an_ack_is_pending(&runtime);
     counts.check("bytes queued while an answer is awaited", queued, 4e6);
 
     assert!(counts.0.is_empty(), "it got worse:\n{}", counts.0.join("\n"));

@@ -1,4 +1,4 @@
-//! What clients that have gone leave in memory: nothing.
+//! Disconnected clients leave no memory behind.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -18,9 +18,9 @@ fn in_use() -> usize {
     stats.bytes_allocated - stats.bytes_deallocated
 }
 
-/// The same, once it has not fallen for a while: the server may not have seen yet that the connections on which clients polled are
-/// closed, and waits a little for one that has gone to hear of the end.
-async fn in_use_in_the_end() -> usize {
+/// The memory in use, once it has stopped falling. The server may not have noticed yet that polling
+/// connections are closed. It also keeps ended sessions for a moment.
+async fn settled_in_use() -> usize {
     soon("end of what is given back", async {
         let (mut lowest, mut since) = (in_use(), 0);
         while since < 10 {
@@ -46,7 +46,7 @@ async fn join(socket: &Socket, room: String) -> usize {
     room.len()
 }
 
-/// Clients come, do what there is to do, and go in different ways.
+/// Connects clients, exercises the API, and disconnects the clients in different ways.
 async fn round(server: &Server) {
     let mut clients: Vec<Client> = Vec::new();
     for number in 0..CLIENTS {
@@ -64,7 +64,7 @@ async fn round(server: &Server) {
         match at % 3 {
             0 => client.close(1000, "").await,
             1 => socket.close(),
-            // That one who polls has gone shows when the time for the heartbeat is up.
+            // The server notices the loss of a polling client only when its heartbeat times out.
             _ if flavour().polls() => client.close(1000, "").await,
             _ => {}
         }
@@ -78,29 +78,30 @@ async fn round(server: &Server) {
     })
     .await;
     for socket in &sockets {
-        // What is done to sockets that have gone must not pile up.
+        // Operations on disconnected sockets must not accumulate.
         socket.close();
         assert!(socket.emit("x").is_err() && socket.emit_to("nobody", "x").is_err() && socket.fire("x", 1).is_err());
     }
 }
 
 #[tokio::test]
-async fn memory_is_back_where_it_was_when_all_have_gone() {
-    // One that polls and has gone is waited for that long, in case it comes to hear of the end.
+async fn memory_returns_to_its_level_when_all_clients_have_disconnected() {
+    // The server keeps an ended polling session for this long.
     let builder = Hub::builder().events(events![join]).close_timeout(Duration::from_millis(100));
     let hub = builder.build().expect("a hub");
     hub.on("message", |_payload| ());
     let server = serve(hub).await;
-    // What the first clients leave are tables and buffers that the next ones use; more of them where packets are translated.
+    // The first rounds fill tables and buffers that later rounds reuse. Packet translation fills
+    // more of them.
     let rounds = if flavour() == Flavour::Msgpack { 6 } else { 2 };
     for _ in 0..rounds {
         round(&server).await;
     }
-    let before = in_use_in_the_end().await;
+    let before = settled_in_use().await;
     for _ in 0..3 {
         round(&server).await;
     }
-    let after = in_use_in_the_end().await;
+    let after = settled_in_use().await;
     assert!(after <= before + before / 10, "{after} bytes are in use, {before} were before");
     assert!(server.hub.is_empty());
 }

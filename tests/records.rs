@@ -1,4 +1,5 @@
-//! What goes to the log. Alone in its process: tracing asks whichever thread comes first whether a record is wanted.
+//! Log records. This test runs alone in its process, because tracing caches by the first thread
+//! whether a record is wanted.
 
 use serde_json::json;
 use socketio::{Extension, Hub, event, events};
@@ -7,7 +8,7 @@ use std::fmt::Debug;
 use tracing::field::Field;
 use tracing::{Metadata, Subscriber, span};
 
-/// Writes down which events the records of the log are about, and which extensions are missing.
+/// Logs the event names of the records, and the missing extensions.
 struct Records(Log);
 
 impl Subscriber for Records {
@@ -43,7 +44,7 @@ struct Secret;
 fn missing(_secret: Extension<Secret>) {}
 
 #[tokio::test]
-async fn records_say_what_was_wrong_and_do_not_grow_with_the_names_that_clients_send() {
+async fn records_name_the_fault_and_are_bounded_for_event_names_of_clients() {
     let (log, mut seen) = log();
     let _records = tracing::subscriber::set_default(Records(log));
     let server = serve(Hub::builder().events(events![missing]).build().expect("a hub")).await;
@@ -51,7 +52,7 @@ async fn records_say_what_was_wrong_and_do_not_grow_with_the_names_that_clients_
     client.emit("unknown", 1).await;
     client.emit(&"x".repeat(100_000), 1).await;
     seen.expect(&["\"unknown\"", &format!("{:?}", "x".repeat(64))]).await;
-    // What a handler lacks is for the log alone.
+    // The missing extension is named in the log only, not in the answer.
     let answer = client.ask("missing", 1).await;
     assert_eq!(answer["error"], json!({ "code": "internal", "message": "internal error" }));
     seen.expect(&["\"missing\"", "\"records::Secret\""]).await;

@@ -1,5 +1,5 @@
-//! How many system calls the `echo` example makes per message, when messages come in pipelined bursts: it reads what has
-//! arrived, handles it, and writes once.
+//! The number of system calls of the `echo` example per message of pipelined bursts. The server
+//! reads a burst, handles it, and writes once.
 
 #![allow(clippy::print_stdout, reason = "the counts are for people to read")]
 
@@ -10,10 +10,10 @@ use std::process::{Child, Command, Stdio};
 
 const BURST: usize = 16;
 const BURSTS: usize = 1000;
-/// A read, a write and a wait for the burst, and now and then something of the runtime's.
+/// A read, a write and a wait for each burst, and occasional calls of the runtime.
 const LIMIT: f64 = 0.22;
 
-/// The example under `strace`, which writes its summary when the example ends.
+/// The example under `strace`, which writes its summary when the example exits.
 struct Traced {
     strace: Child,
     address: SocketAddr,
@@ -57,7 +57,7 @@ fn total(summary: &std::path::Path) -> f64 {
 
 const PAYLOAD: &str = r#"{"t":"1700000000000","user":"user-1","room":1,"text":"0123456789abcdef"}"#;
 
-/// All calls of a run with so many bursts, those of starting and ending included.
+/// All system calls of a run with this number of bursts, including start and exit.
 fn calls(socketio: bool, bursts: usize) -> f64 {
     let summary = std::env::temp_dir().join(format!("socketio-syscalls-{}-{bursts}", std::process::id()));
     let example = Traced::start(&summary);
@@ -83,10 +83,10 @@ fn calls(socketio: bool, bursts: usize) -> f64 {
 }
 
 #[test]
-fn system_calls_per_message() {
+fn system_calls_per_message_stay_below_the_limit() {
     for (socketio, who) in [(false, "a plain WebSocket client"), (true, "a Socket.IO client")] {
         let per_message = (calls(socketio, 2 * BURSTS) - calls(socketio, BURSTS)) / (BURST * BURSTS) as f64;
         println!("system calls per message of {who} in a burst of {BURST}: {per_message:.3} (at most {LIMIT})");
-        assert!(per_message <= LIMIT, "{who}: {per_message:.3} system calls per message, it was at most {LIMIT}");
+        assert!(per_message <= LIMIT, "{who}: {per_message:.3} system calls per message, the limit is {LIMIT}");
     }
 }

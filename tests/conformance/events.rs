@@ -1,4 +1,4 @@
-//! The events that every namespace has.
+//! The events that every namespace handles.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ pub(crate) const EVENTS: Events = events![
     ..requests::EVENTS
 ];
 
-/// Whom something is for.
+/// The recipients of an event.
 #[derive(Deserialize)]
 pub(crate) struct Chosen {
     from: Option<String>,
@@ -106,7 +106,7 @@ fn never(ack: Ack) {
     ack.forget();
 }
 
-/// Waits without holding back what the client sends meanwhile.
+/// Concurrent, so that the handler does not delay later events of the client.
 #[event("ask", concurrent)]
 async fn ask(socket: &Socket, time: u64, args: RawArgs<'_>) -> Result<AnyValue, AckError> {
     let question = socket.timeout(Duration::from_millis(time)).emit_with_ack::<AnyValue>(("question", args.skip(1)));

@@ -1,4 +1,4 @@
-//! The server that the real clients are tried against; `tests/node/CONTRACT.md` says what it does.
+//! The conformance server. `tests/node/CONTRACT.md` specifies its behaviour.
 
 mod events;
 mod requests;
@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use settings::Settings;
 
-/// Who is not let into `/`.
+/// Middleware that refuses clients with `refuse` in their auth.
 async fn may_enter(socket: Socket) -> Result<(), Refusal> {
     #[derive(serde::Deserialize)]
     struct Auth {
@@ -52,7 +52,7 @@ fn with_events(namespace: NamespaceBuilder) -> NamespaceBuilder {
     namespace.events(events::EVENTS)
 }
 
-/// What both kinds of routes have.
+/// The settings and hooks that both kinds of routes share.
 fn hooked<P>(routes: EngineRoutes<P>, settings: &Settings) -> EngineRoutes<P> {
     let routes = routes
         .transports(settings.transports.clone())
@@ -88,7 +88,7 @@ fn echo(payload: EventPayload) {
         (text, false) => payload.socket.emit(String::from_utf8_lossy(text).as_ref()),
         (_, true) => payload.socket.emit(payload.data.clone()),
     };
-    // Whose session is over gets no answer.
+    // The emit fails if the session has ended.
     let _ = sent;
 }
 

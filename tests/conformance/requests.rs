@@ -1,4 +1,4 @@
-//! Typed questions to clients.
+//! Typed requests to clients.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ impl Riddle {
     }
 }
 
-/// What became of a question.
+/// The outcome of a request.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 enum Outcome {

@@ -1,4 +1,4 @@
-//! The settings, from the environment.
+//! The settings from the environment.
 
 use socketio::{Hub, HubBuilder, Transport};
 use std::env;
@@ -17,7 +17,7 @@ pub(crate) struct Settings {
     origin: Option<String>,
 }
 
-/// A variable that is set, and not empty.
+/// The value of a variable that is set and not empty.
 fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -1,7 +1,10 @@
-//! The server that clients written in TypeScript are tried on: `contract`; and the values of the type zoo: `contract zoo` writes
-//! them, `contract zoo-types` the TypeScript in which they are literals, `contract zoo-check` sees that what it reads is still them.
-//! `contract asyncapi` and `contract zoo-asyncapi` write the documents of both, `contract nasty` the TypeScript of what is hard to write
-//! in it.
+//! A program for the tests of TypeScript and AsyncAPI exports:
+//!
+//! - `contract` runs the server that clients written in TypeScript connect to.
+//! - `contract zoo` writes the values of the type zoo, `contract zoo-types` writes them as
+//!   TypeScript literals, and `contract zoo-check` compares its input with them.
+//! - `contract asyncapi` and `contract zoo-asyncapi` write the AsyncAPI documents.
+//! - `contract nasty` writes the TypeScript of the contract in `nasty.rs`.
 
 mod nasty;
 mod server;

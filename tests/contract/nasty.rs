@@ -1,5 +1,5 @@
-//! A contract of what is hard to write in TypeScript: names that mean something there, comments that could end early, types that
-//! contain themselves.
+//! A contract that is hard to export to TypeScript: reserved names, comments with terminators, and
+//! recursive types.
 #![allow(dead_code, reason = "only the types count")]
 #![allow(clippy::just_underscores_and_digits, clippy::upper_case_acronyms, reason = "these are such names")]
 
@@ -98,7 +98,7 @@ payloads! {
     }
 }
 
-/// Types with the names of JavaScript's own.
+/// Types named like JavaScript's built-ins.
 mod own {
     use super::*;
 
@@ -184,7 +184,7 @@ fn rest(first: u8, _rest: RawArgs<'_>) -> Result<bool, NastyError> {
 #[event("rest_only")]
 fn rest_only(_rest: RawArgs<'_>, _first: Option<u8>) {}
 
-/// An argument that takes two, of which the second may be missing, whatever comes after it.
+/// A parameter that takes two arguments. The second may be missing, whatever follows it.
 struct Two;
 
 impl<'a> Argument<'a> for Two {

@@ -1,4 +1,4 @@
-//! A server with a contract that has something of everything in it.
+//! A server whose contract uses every feature of the exports.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

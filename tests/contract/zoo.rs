@@ -1,4 +1,4 @@
-//! One type of each kind, with many values.
+//! The type zoo: one type of each kind, with many values.
 
 mod both;
 
@@ -14,10 +14,10 @@ use ts_rs::TS;
 use url::Url;
 use uuid::Uuid;
 
-/// How many values there are of each type.
+/// The number of values of each type.
 const VALUES: usize = 40;
 
-/// A type of the zoo: an event whose payload it is.
+/// Defines a type of the zoo: a payload type for an event.
 macro_rules! zoo {
     ($($name:literal $item:item)*) => {
         $(
@@ -28,7 +28,7 @@ macro_rules! zoo {
     };
 }
 
-/// Parts of the types that are no events themselves.
+/// Types used in the fields of zoo types.
 macro_rules! parts {
     ($($item:item)*) => {
         $(
@@ -206,7 +206,7 @@ parts! {
     }
 }
 
-/// What JavaScript's numbers hold exactly.
+/// An integer that JavaScript represents exactly.
 fn safe(bytes: &mut Unstructured<'_>) -> arbitrary::Result<i64> {
     bytes.int_in_range(-(1 << 53) + 1..=(1 << 53) - 1)
 }
@@ -215,7 +215,7 @@ fn unsigned<T: TryFrom<i64> + Default>(bytes: &mut Unstructured<'_>) -> arbitrar
     Ok(T::try_from(safe(bytes)?.abs()).unwrap_or_default())
 }
 
-/// As many digits as survive whatever reads and writes them.
+/// A number with few enough digits to survive any reader and writer.
 fn finite(bytes: &mut Unstructured<'_>) -> arbitrary::Result<f64> {
     Ok(f64::from(i32::arbitrary(bytes)?) / 8.0)
 }
@@ -253,9 +253,9 @@ fn json(bytes: &mut Unstructured<'_>) -> arbitrary::Result<Value> {
     })
 }
 
-/// The same values each time.
+/// The values, the same in every run.
 fn values<T: for<'a> Arbitrary<'a>>() -> Vec<T> {
-    // SplitMix64: any bytes do, as long as they are many and the same.
+    // SplitMix64. Any deterministic bytes are sufficient.
     let mut state = 7_u64;
     let mut next = || {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -279,7 +279,7 @@ contract! {
     }
 }
 
-/// Does something with each type.
+/// A visitor of the types.
 trait Visit {
     fn visit<T>(&mut self, name: &str) -> io::Result<()>
     where
@@ -297,7 +297,7 @@ fn visit_all(visitor: &mut impl Visit) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes each value in a line of its own, in a form of the visitor's.
+/// Writes each value on a line of its own, in the visitor's format.
 struct Lines<'a, W>(&'a mut W, fn(name: &str, at: usize, json: &str) -> String);
 
 impl<W: Write> Visit for Lines<'_, W> {
@@ -317,18 +317,18 @@ pub(crate) fn write_asyncapi(out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{}", both::Both::asyncapi(AsyncApiInfo::new("The zoo", "1.0.0")))
 }
 
-/// The values as JSON, a line each.
+/// Writes the values as JSON, one per line.
 pub(crate) fn write(out: &mut impl Write) -> io::Result<()> {
     visit_all(&mut Lines(out, |_, _, json| json.to_owned()))
 }
 
-/// The types, and the values as literals of these types.
+/// Writes the types, and the values as literals of these types.
 pub(crate) fn write_typescript(out: &mut impl Write) -> io::Result<()> {
     out.write_all(Zoo::typescript().as_bytes())?;
     visit_all(&mut Lines(out, |name, at, json| format!("export const {name}{at}: {name} = {json};")))
 }
 
-/// Reads values, and compares them with those that were written.
+/// Reads values and compares them with the expected ones.
 struct Check<I>(I);
 
 impl<I: Iterator<Item = io::Result<String>>> Visit for Check<I> {

@@ -1,7 +1,9 @@
-//! A server with default settings, for clients that send what decodes deeper than it is written (`tests/node/depth.test.mjs`).
+//! A server with default settings for `tests/node/depth.test.mjs`, whose payloads decode to deeper
+//! values than their JSON shows.
 //!
-//! Plain WebSocket clients connect to `/ws`, to `/listened`, where a listener decodes raw messages, or to `/handled`, where a
-//! handler does; Socket.IO clients to `/socket.io/`, or to `/msgpack/` with MessagePack.
+//! Plain WebSocket clients connect to `/ws`; to `/listened`, where a listener decodes raw messages;
+//! or to `/handled`, where a handler decodes them. Socket.IO clients connect to `/socket.io/`, or
+//! to `/msgpack/` with MessagePack.
 
 use axum::Router;
 use axum::routing::get;
@@ -14,7 +16,7 @@ use socketio::{
 use std::io::{self, Write};
 use tokio::net::TcpListener;
 
-/// A value of its own type, with all others beside it.
+/// A type that collects all fields in a flattened map.
 #[derive(Deserialize)]
 struct Flattened {
     #[serde(flatten)]
@@ -51,7 +53,7 @@ fn untagged(value: Untagged) -> bool {
     }
 }
 
-/// Asks the client, and answers with what became of its answer.
+/// Emits an event with an ack, and answers with the outcome.
 #[event("ask me")]
 async fn ask_me(socket: Socket) -> Result<bool, EventError> {
     match socket.emit_with_ack::<Value>(("question",)).await {

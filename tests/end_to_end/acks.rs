@@ -1,4 +1,4 @@
-//! Answers, in both directions: what clients get for their events, and what they answer to the server's.
+//! Acks in both directions: the server answers events, and clients answer events of the server.
 
 use futures_util::FutureExt;
 use serde::Deserialize;
@@ -80,7 +80,7 @@ async fn server() -> (Server, Seen) {
 }
 
 #[tokio::test]
-async fn an_ack_can_be_used_later() {
+async fn an_ack_can_be_sent_after_the_handler_returns() {
     let (server, _seen) = server().await;
     let mut client = server.connect("ann").await;
     for (how, answer) in [
@@ -101,7 +101,7 @@ async fn an_ack_can_be_used_later() {
 }
 
 #[tokio::test]
-async fn the_first_answer_counts() {
+async fn only_the_first_answer_is_sent() {
     let (server, mut seen) = server().await;
     let mut client = server.connect("ann").await;
     client.send(json!({ "event": "twice", "id": 1 }).to_string()).await;
@@ -113,7 +113,7 @@ async fn the_first_answer_counts() {
 }
 
 #[tokio::test]
-async fn an_ack_that_is_not_used() {
+async fn an_event_whose_handler_drops_its_ack_is_answered_with_unanswered() {
     let (server, mut seen) = server().await;
     let mut client = server.connect("ann").await;
     assert_eq!(client.ask("unused", 1).await["error"]["code"], "unanswered");
@@ -125,7 +125,7 @@ async fn an_ack_that_is_not_used() {
 }
 
 #[tokio::test]
-async fn of_a_handler_and_listeners_the_first_answer_counts() {
+async fn handler_and_listeners_share_one_ack_and_the_first_answer_is_sent() {
     let (log, mut seen) = log();
     let hub = Hub::builder().state(log.clone()).state(Kept::default()).events(EVENTS).build().expect("a hub");
     for event in ["forgotten", "unused", "nobody", "answered by a listener"] {
@@ -159,7 +159,7 @@ async fn fine_later() -> u8 {
 }
 
 #[tokio::test]
-async fn an_event_has_one_answer_whoever_else_hears_it() {
+async fn the_handlers_reply_is_sent_before_answers_of_listeners() {
     let hub = Hub::builder().events(events![fine, fine_later]).build().expect("a hub");
     for event in ["fine", "fine later"] {
         hub.on(event, |payload| payload.ack().send("too late").expect("nothing is sent"));
@@ -180,7 +180,7 @@ struct Answer {
 }
 
 #[tokio::test]
-async fn a_client_is_asked_and_answers() {
+async fn emit_with_ack_resolves_with_the_clients_answer() {
     let (server, _seen) = server().await;
     let mut client = server.connect("ann").await;
     client.settle().await;
@@ -210,7 +210,7 @@ async fn a_client_is_asked_and_answers() {
     let asked = socket.emit_with_ack::<u8>(("failing?",));
     let question = client.json().await;
     client.send(json!({ "id": question["id"], "error": { "code": "no" } }).to_string()).await;
-    // To Socket.IO, an answer is a list of arguments, and what has no message is no error.
+    // In Socket.IO an ack is a list of arguments. An `error` without a message is decoded as data.
     match asked.await {
         Err(AckError::Failed(error)) if flavour().is_plain() => assert_eq!(error.code(), "no"),
         Err(AckError::Payload(error)) if !flavour().is_plain() => assert!(error.message().contains("map"), "{error}"),
@@ -222,7 +222,7 @@ async fn a_client_is_asked_and_answers() {
 }
 
 #[tokio::test]
-async fn answers_find_their_questions_in_any_order() {
+async fn acks_are_matched_by_id_in_any_order() {
     let (server, _seen) = server().await;
     let mut client = server.connect("ann").await;
     client.settle().await;
@@ -242,7 +242,7 @@ async fn answers_find_their_questions_in_any_order() {
 }
 
 #[tokio::test]
-async fn the_time_for_an_answer_runs_from_the_question_on() {
+async fn the_ack_timeout_starts_with_the_emit() {
     let server = serve(Hub::builder().build().expect("a hub")).await;
     let mut client = server.connect("ann").await;
     client.settle().await;
@@ -256,7 +256,7 @@ async fn the_time_for_an_answer_runs_from_the_question_on() {
 }
 
 #[tokio::test]
-async fn a_question_that_stays_unanswered() {
+async fn unanswered_acks_time_out_are_limited_and_end_with_the_connection() {
     let (log, mut seen) = log();
     let hub = Hub::builder().ack_timeout(Duration::from_millis(20)).max_pending_acks(2).build().expect("a hub");
     hub.on("said", move |payload| log.note(String::from_utf8_lossy(&payload.data)));
@@ -290,7 +290,7 @@ async fn ask_and_wait(socket: &Socket, log: State<Log>) {
 }
 
 #[tokio::test]
-async fn a_question_ends_with_the_connection_even_inside_a_handler() {
+async fn a_pending_ack_fails_inside_a_handler_when_the_connection_ends() {
     let ((log, mut seen), gate) = (log(), Gate::default());
     let hub = Hub::builder().state(log).state(gate).events(events![ask_and_wait]).build().expect("a hub");
     let server = serve(hub).await;

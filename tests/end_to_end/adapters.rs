@@ -1,5 +1,4 @@
-//! Adapters of an application's own: one that counts and filters, and one that connects several
-//! hubs.
+//! Custom adapters: one counts and filters messages, another connects several hubs.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -21,15 +20,15 @@ async fn connect(server: &Server, name: &str) -> (Client, Socket) {
     (client, new.expect("a connected socket"))
 }
 
-/// Reads a question and answers it.
+/// Reads the next event and acknowledges it with `data`.
 async fn answer(client: &mut Client, data: impl Into<Value>) -> Value {
     let question = client.json().await;
     client.send(json!({ "id": question["id"], "data": data.into() }).to_string()).await;
     question
 }
 
-/// The same message, made anew of what can be read of it.
-fn copy(packet: &Packet) -> Result<Packet, PacketError> {
+/// Rebuilds the packet from its public accessors.
+fn rebuild(packet: &Packet) -> Result<Packet, PacketError> {
     let args = packet.args();
     let copy = match packet.raw() {
         Some(Frame::Text(text)) => Packet::text(text),
@@ -39,13 +38,13 @@ fn copy(packet: &Packet) -> Result<Packet, PacketError> {
     Ok(packet.replaced_by(copy))
 }
 
-/// The same audience, as another server has to be told of it.
-fn told(audience: &Audience) -> Audience {
+/// Rebuilds the audience as another server would from what it receives.
+fn rebuild_audience(audience: &Audience) -> Audience {
     let sender = audience.except_id().map(Arc::<str>::from);
     Audience::new(audience.rooms().iter().cloned(), audience.except_rooms().iter().cloned().chain(sender))
 }
 
-/// Writes down what passes through it, drops `secret` events, and passes on copies of all others.
+/// Logs each message, drops `secret` events and forwards rebuilt copies of all others.
 #[derive(Debug)]
 struct Filter {
     local: LocalAdapter,
@@ -53,11 +52,11 @@ struct Filter {
 }
 
 impl Filter {
-    /// What is passed on.
-    fn copied(&self, verb: &str, packet: &Packet) -> Option<Packet> {
+    /// The packet to forward; `None` for events that are dropped.
+    fn log_and_rebuild(&self, verb: &str, packet: &Packet) -> Option<Packet> {
         let name = packet.name().unwrap_or("raw");
         self.log.note(format_args!("{verb} {name} {}", packet.args().json()));
-        (name != "secret").then(|| copy(packet).expect("what was emitted can be emitted again"))
+        (name != "secret").then(|| rebuild(packet).expect("an emitted packet can be rebuilt"))
     }
 }
 
@@ -67,28 +66,29 @@ impl Adapter for Filter {
     }
 
     fn emit(&self, packet: &Packet, audience: &Audience) {
-        if let Some(packet) = self.copied("emit", packet) {
-            let local = if audience.is_local() { told(audience).local() } else { told(audience) };
+        if let Some(packet) = self.log_and_rebuild("emit", packet) {
+            let local =
+                if audience.is_local() { rebuild_audience(audience).local() } else { rebuild_audience(audience) };
             self.local.emit(&packet, &local);
         }
     }
 
     fn emit_to_socket(&self, packet: &Packet, socket: &Socket) -> Result<(), EmitError> {
-        match self.copied(if packet.expects_answer() { "question" } else { "socket" }, packet) {
+        match self.log_and_rebuild(if packet.expects_answer() { "question" } else { "socket" }, packet) {
             Some(packet) => self.local.emit_to_socket(&packet, socket),
             None => Ok(()),
         }
     }
 
     fn ask(&self, question: Packet, audience: &Audience, answers: AnswerSink) {
-        if let Some(question) = self.copied("ask", &question) {
-            self.local.ask(question, &told(audience), answers);
+        if let Some(question) = self.log_and_rebuild("ask", &question) {
+            self.local.ask(question, &rebuild_audience(audience), answers);
         }
     }
 
     fn change(&self, change: &Change<'_>, audience: &Audience) {
         self.log.note(format_args!("change {change:?} {:?}", audience.rooms()));
-        self.local.change(change, &told(audience));
+        self.local.change(change, &rebuild_audience(audience));
     }
 }
 
@@ -99,19 +99,19 @@ async fn filtered() -> (Server, socketio_tests::Seen) {
 }
 
 #[tokio::test]
-async fn messages_pass_through_an_adapter_that_reads_them_drops_some_and_rebuilds_the_others() {
+async fn an_adapter_can_read_drop_and_rebuild_messages() {
     let (server, mut seen) = filtered().await;
     let (hub, (mut ann, a), (mut bob, b)) = (&server.hub, connect(&server, "ann").await, connect(&server, "bob").await);
     a.join("room").expect("joined");
     b.join("room").expect("joined");
-    hub.to("room").emit(("secret", 1)).expect("the adapter has it");
+    hub.to("room").emit(("secret", 1)).expect("the adapter accepts it");
     hub.to("room").emit(("one", 1, json!({ "x": ["\u{e9}\n", null] }))).expect("sent");
     a.to("room").emit(("two",)).expect("sent");
     hub.to("room").except_id(b.id()).emit(("three", 3)).expect("sent");
     hub.local().emit("a text").expect("sent");
-    a.emit(("secret",)).expect("the adapter has it");
+    a.emit(("secret",)).expect("the adapter accepts it");
     a.emit(("four", 4)).expect("sent");
-    // The default acts on the sockets of this server.
+    // By default, `emit_to` acts on the local sockets.
     hub.emit_to(b.id(), ("five", 5)).expect("sent");
     assert!(matches!(hub.emit_to("nobody", ("five", 5)), Err(EmitError::NotFound(id)) if id == "nobody"));
     seen.expect(&[
@@ -137,7 +137,7 @@ async fn messages_pass_through_an_adapter_that_reads_them_drops_some_and_rebuild
 }
 
 #[tokio::test]
-async fn questions_and_changes_pass_through_an_adapter_unless_they_are_local() {
+async fn ack_requests_and_room_changes_pass_through_the_adapter_unless_they_are_local() {
     let (server, mut seen) = filtered().await;
     let (hub, (mut ann, a), (mut bob, b)) = (&server.hub, connect(&server, "ann").await, connect(&server, "bob").await);
     let asked = a.emit_with_ack::<u8>(("alone?", 1));
@@ -149,7 +149,7 @@ async fn questions_and_changes_pass_through_an_adapter_unless_they_are_local() {
     let answers = asked.await.expect("asked");
     assert_eq!(answers.answers, [(b.id().into(), 2), (a.id().into(), 3)]);
     assert!(answers.is_complete());
-    // An adapter that asks nobody ends the question.
+    // Dropping the `AckSink` ends the request.
     let answers = hub.emit_with_ack::<u8>(("secret", 3)).await.expect("asked");
     assert!(answers.is_complete() && answers.answers.is_empty());
     seen.expect(&["question alone? 1", "ask all? 2", "ask secret 3"]).await;
@@ -185,14 +185,14 @@ async fn questions_and_changes_pass_through_an_adapter_unless_they_are_local() {
 }
 
 #[test]
-fn packets_are_made_of_valid_arguments_alone() {
+fn packets_can_only_be_built_from_valid_arguments() {
     let picture = r#"{"num":0,"_placeholder":true}"#;
     let bytes = [vec![1].into()];
     let packet = Packet::event_json("e", &format!(" {picture} , [\"\\ud83d\", {{}}] "), &bytes).expect("an event");
     assert_eq!(packet.args().json(), r#"{"_placeholder":true,"num":0},["\ud83d",{}]"#);
     assert_eq!(packet.args().attachments(), bytes);
     assert!(!packet.expects_answer() && !packet.is_volatile() && packet.raw().is_none());
-    // Without attachments it is an object like others.
+    // Without attachments, a placeholder is an ordinary object.
     assert_eq!(Packet::event_json("e", picture, &[]).expect("an event").args().json(), picture);
     assert_eq!(Packet::event_json("e", "  ", &[]).expect("an event").args().json(), "");
     assert_eq!(Packet::binary(vec![7].into()).args().json(), r#"{"_placeholder":true,"num":0}"#);
@@ -222,7 +222,7 @@ fn packets_are_made_of_valid_arguments_alone() {
     assert_eq!(sink.answer(Answerer::Elsewhere, reserved, &[]), Err(PacketError::TooDeep));
 }
 
-/// The arguments of an answer, not decoded.
+/// The undecoded arguments of an ack, with their attachments.
 struct Raw(String, Vec<Bytes>);
 
 impl FromAnswer for Raw {
@@ -231,17 +231,17 @@ impl FromAnswer for Raw {
     }
 }
 
-/// What the adapters of several hubs share: those of each namespace, in place of a network.
+/// The adapters of all servers and namespaces. It stands in for a network.
 type Net = Arc<Mutex<Vec<(String, ServerId, LocalAdapter)>>>;
 
-/// Connects hubs.
+/// Forwards messages to the adapters of the other hubs.
 #[derive(Debug)]
 struct Link {
     path: String,
     me: ServerId,
     local: LocalAdapter,
     net: Net,
-    /// Whether other servers learn whose answer it is.
+    /// Whether other servers learn the ids of the sockets that answered.
     tells_ids: bool,
 }
 
@@ -267,7 +267,7 @@ impl Adapter for Link {
     fn emit(&self, packet: &Packet, audience: &Audience) {
         self.local.emit(packet, audience);
         for (_, other) in self.others().into_iter().filter(|_| !audience.is_local()) {
-            other.emit(&copy(packet).expect("a packet"), &told(audience));
+            other.emit(&rebuild(packet).expect("a packet"), &rebuild_audience(audience));
         }
     }
 
@@ -283,10 +283,10 @@ impl Adapter for Link {
 
     fn ask(&self, question: Packet, audience: &Audience, answers: AnswerSink) {
         for (_, other) in self.others() {
-            let audience = told(audience);
+            let audience = rebuild_audience(audience);
             answers.expect(other.sockets(&audience).len());
             let (sink, mut stream) = AckStream::<Raw>::channel(answers.timeout());
-            other.ask(copy(&question).expect("a question"), &audience, sink);
+            other.ask(rebuild(&question).expect("a question"), &audience, sink);
             let (answers, tells_ids) = (answers.clone(), self.tells_ids);
             tokio::spawn(async move {
                 while let Some((from, Raw(json, attachments))) = stream.next().await {
@@ -310,7 +310,7 @@ impl Adapter for Link {
 
     fn change(&self, change: &Change<'_>, audience: &Audience) {
         self.local.change(change, audience);
-        self.others().into_iter().for_each(|(_, other)| other.change(change, &told(audience)));
+        self.others().into_iter().for_each(|(_, other)| other.change(change, &rebuild_audience(audience)));
     }
 
     fn fetch(&self, audience: &Audience, timeout: Duration) -> BoxFuture<'static, Result<Fetched, RequestError>> {
@@ -318,14 +318,18 @@ impl Adapter for Link {
             return Box::pin(async { Err(RequestError::Unavailable("it is cut off".to_owned())) });
         }
         let own = self.local.fetch(audience, timeout);
-        let others: Vec<_> =
-            self.others().into_iter().map(|(id, other)| (id, other.fetch(&told(audience), timeout))).collect();
+        let others: Vec<_> = self
+            .others()
+            .into_iter()
+            .map(|(id, other)| (id, other.fetch(&rebuild_audience(audience), timeout)))
+            .collect();
         Box::pin(async move {
             let mut fetched = own.await?;
             fetched.silent = 1;
             for (id, other) in others {
                 for known in other.await?.sockets {
-                    // What passes over a network is made anew.
+                    // A network carries plain data, so the remote socket is rebuilt from its
+                    // fields.
                     let mut socket = RemoteSocket::new(&known.id);
                     (socket.rooms, socket.handshake) = (known.rooms, known.handshake);
                     socket.attributes =
@@ -349,7 +353,7 @@ impl Adapter for Link {
     }
 }
 
-/// Two servers, connected with each other, and the net.
+/// Two servers that share a network, and the network.
 async fn linked() -> (Server, Server, Net) {
     let net = Net::default();
     let hub = |me: &'static str| {
@@ -360,7 +364,7 @@ async fn linked() -> (Server, Server, Net) {
 }
 
 #[tokio::test]
-async fn what_is_emitted_on_one_server_reaches_the_sockets_of_another() {
+async fn emits_on_one_server_reach_sockets_of_another() {
     let (one, other, _net) = linked().await;
     let ((mut ann, a), (mut bob, b)) = (connect(&one, "ann").await, connect(&other, "bob").await);
     a.join("room").expect("joined");
@@ -371,7 +375,7 @@ async fn what_is_emitted_on_one_server_reaches_the_sockets_of_another() {
     one.hub.local().emit(("ann", 4)).expect("sent");
     a.emit_to(b.id(), ("bob", 5)).expect("sent");
     one.hub.except_id(a.id()).emit(("bob", socketio::Binary::from(vec![6]))).expect("sent");
-    other.hub.emit_to("nobody", ("nobody", 7)).expect("somebody may have it");
+    other.hub.emit_to("nobody", ("nobody", 7)).expect("another server may have this socket");
     one.hub.broadcast("end").expect("sent");
     for (client, expected) in
         [(&mut ann, [json!(1), json!(3), json!(4)].to_vec()), (&mut bob, vec![json!(1), json!(2), json!(5)])]
@@ -385,13 +389,13 @@ async fn what_is_emitted_on_one_server_reaches_the_sockets_of_another() {
 }
 
 #[tokio::test]
-async fn answers_come_from_several_servers_and_who_is_missing_is_counted() {
+async fn acks_arrive_from_several_servers_and_missing_ones_are_counted() {
     let (one, other, net) = linked().await;
     let ((mut ann, a), (mut bob, b)) = (connect(&one, "ann").await, connect(&other, "bob").await);
     let (mut carl, c) = connect(&other, "carl").await;
     let timeout = Duration::from_secs(60);
 
-    // The other server tells whose answers they are.
+    // The other server sends the ids of the sockets that answered.
     let mut asked = one.hub.timeout(timeout).emit_with_ack::<u8>(("points?", 1));
     answer(&mut bob, 2).await;
     assert_eq!(soon("answer", asked.next()).await, Some((Answerer::Id(b.id()), 2)));
@@ -403,7 +407,7 @@ async fn answers_come_from_several_servers_and_who_is_missing_is_counted() {
     assert_eq!((answers.missing.remote, answers.missing.silent_servers), (0, 0));
     assert!(!answers.is_complete());
 
-    // Those of the first server are from elsewhere.
+    // The first server does not send its socket ids.
     let asked = other.hub.emit_with_ack::<u8>(("points?", 2));
     for (client, points) in [(&mut ann, 4), (&mut bob, 5), (&mut carl, 6)] {
         answer(client, points).await;
@@ -413,7 +417,7 @@ async fn answers_come_from_several_servers_and_who_is_missing_is_counted() {
     assert_eq!(answers, [(Answerer::Elsewhere, 4), (b.id().into(), 5), (c.id().into(), 6)]);
     assert_eq!(answers[0].0.to_string(), "a socket of another server");
 
-    // Where it is not known why there is no answer, it is counted.
+    // Sockets without a known error are counted as missing.
     let asked = other.hub.timeout(timeout).emit_with_ack::<u8>(("points?", 3));
     ann.json().await;
     ann.close(1000, "").await;
@@ -423,7 +427,7 @@ async fn answers_come_from_several_servers_and_who_is_missing_is_counted() {
     assert_eq!((answers.answers.len(), answers.missing.remote, answers.missing.sockets()), (2, 1, 1));
     assert!(answers.missing.errors.is_empty() && !answers.is_complete());
 
-    // And so are servers that tell nothing.
+    // Servers that do not report are counted too.
     let silent = Hub::builder().build().expect("a hub");
     drop(silent);
     let (_, _, local) = net.lock().expect("no panic")[0].clone();
@@ -432,14 +436,14 @@ async fn answers_come_from_several_servers_and_who_is_missing_is_counted() {
     let answers = soon("answers", asked.into_future()).await.expect("asked");
     assert_eq!((answers.missing.silent_servers, answers.missing.sockets(), answers.is_complete()), (1, 0, false));
 
-    // What comes too late is late also where the asker has been given another time meanwhile.
+    // A timeout that is set after the emit still applies.
     let mut late = one.hub.emit_with_ack::<u8>(("points?", 5)).timeout(Duration::ZERO);
     assert_eq!(soon("end", late.next()).await, None);
     assert_eq!(late.missing().remote, 2);
 }
 
 #[tokio::test]
-async fn a_sink_tells_the_time_and_when_nobody_waits() {
+async fn an_ack_sink_reports_its_timeout_and_closes_with_its_stream() {
     let (sink, answers) = AckStream::<u8>::channel(Duration::from_secs(5));
     assert_eq!((sink.timeout(), sink.is_closed()), (Duration::from_secs(5), false));
     let answers = answers.timeout(Duration::from_secs(7));
@@ -449,7 +453,7 @@ async fn a_sink_tells_the_time_and_when_nobody_waits() {
     assert!(sink.is_closed());
     sink.answer(Answerer::Elsewhere, "1", &[]).expect("ignored");
 
-    // One that is asked by way of a closed sink hears the question all the same.
+    // An event emitted through a closed sink still reaches the socket.
     let server = serve(Hub::builder().adapter(|_, local| Late(local, OnceLock::new())).build().expect("a hub")).await;
     let (mut ann, a) = connect(&server, "ann").await;
     drop(server.hub.emit_with_ack::<u8>(("late?",)));
@@ -460,7 +464,7 @@ async fn a_sink_tells_the_time_and_when_nobody_waits() {
     assert_eq!(asked.await.expect("an answer"), 2);
 }
 
-/// Asks when there is a change.
+/// Keeps the packet and its sink, and emits the packet when sockets change rooms.
 #[derive(Debug)]
 struct Late(LocalAdapter, OnceLock<(Mutex<Option<Packet>>, AnswerSink)>);
 
@@ -474,7 +478,7 @@ impl Adapter for Late {
     }
 
     fn change(&self, _change: &Change<'_>, audience: &Audience) {
-        let (question, answers) = self.1.get().expect("it was asked");
+        let (question, answers) = self.1.get().expect("an event was emitted");
         assert!(answers.is_closed());
         let question = question.lock().expect("no panic").take().expect("asked once");
         self.0.ask(question, audience, answers.clone());
@@ -482,7 +486,7 @@ impl Adapter for Late {
 }
 
 #[tokio::test]
-async fn sockets_are_fetched_from_several_servers_and_reached_there() {
+async fn sockets_are_fetched_from_several_servers_and_can_be_addressed_there() {
     let (one, other, _net) = linked().await;
     let ((mut ann, a), (mut bob, b)) = (connect(&one, "ann").await, connect(&other, "bob").await);
     b.join("room").expect("joined");
@@ -533,7 +537,7 @@ async fn sockets_are_fetched_from_several_servers_and_reached_there() {
 
     let failed = one.hub.to("unavailable").fetch_sockets().await;
     assert_eq!(failed, Err(RequestError::Unavailable("it is cut off".to_owned())));
-    // Until it was given back by an adapter, it is not known where it is.
+    // The location of a socket is unknown until an adapter returns it.
     let unknown = RemoteSocket::new("unknown");
     unknown.join("room");
     assert!(matches!(unknown.emit(("hello",)), Err(EmitError::NotFound(_))));
@@ -541,7 +545,7 @@ async fn sockets_are_fetched_from_several_servers_and_reached_there() {
 }
 
 #[tokio::test]
-async fn servers_send_events_to_each_other() {
+async fn server_emit_reaches_the_listeners_of_other_servers() {
     let (one, other, _net) = linked().await;
     let (log, mut seen) = log();
     for (hub, name) in [(&one.hub, "one"), (&other.hub, "other")] {
@@ -561,7 +565,7 @@ async fn servers_send_events_to_each_other() {
     seen.expect_nothing();
 }
 
-/// Writes down what it is told of sockets, and asks them about it.
+/// Logs the changes of sockets, and reads the state of each socket meanwhile.
 #[derive(Debug)]
 struct Told {
     path: String,
@@ -580,7 +584,7 @@ impl Adapter for Told {
     }
 
     fn joined(&self, socket: &Socket, room: &Arc<str>) {
-        // It may ask and change the socket, as no lock is held.
+        // No lock is held, so the adapter may read and change the socket.
         self.log.note(format_args!("joined {room} {}", socket.is_in(room)));
         if &**room == "lobby" {
             socket.join("hall").expect("joined");
@@ -624,7 +628,7 @@ fn rename(socket: &Socket) {
 }
 
 #[tokio::test]
-async fn an_adapter_is_told_what_becomes_of_a_socket_in_order_and_without_a_lock() {
+async fn an_adapter_receives_the_changes_of_a_socket_in_order_and_without_a_lock() {
     let (log, mut seen) = log();
     let gate = Gate::default();
     gate.open();
@@ -635,7 +639,7 @@ async fn an_adapter_is_told_what_becomes_of_a_socket_in_order_and_without_a_lock
     socket.join("lobby").expect("joined");
     assert_eq!(client.text().await, "welcome");
     seen.expect(&["joined lobby true", "joined hall true", r#"left lobby ["ann", "hall"]"#]).await;
-    // A panic is the adapter's affair.
+    // A panic of the adapter does not affect the socket.
     socket.join("trap").expect("joined");
     assert!(socket.is_in("trap") && server.hub.to("trap").sockets() == [socket.clone()]);
     seen.expect(&["joined trap true"]).await;
@@ -648,19 +652,19 @@ async fn an_adapter_is_told_what_becomes_of_a_socket_in_order_and_without_a_lock
     seen.expect(&["close /", "closed /"]).await;
 }
 
-/// Knows for each room whether the socket is in it, and never hears twice the same.
+/// Tracks whether the socket is in each room, and records repeated notifications as errors.
 #[derive(Debug)]
 struct Strict {
     local: LocalAdapter,
     is_in: Mutex<bool>,
     told: AtomicUsize,
-    /// A panic would be caught.
+    /// Set instead of a panic, because the crate catches panics of adapters.
     is_wrong: AtomicBool,
 }
 
 impl Strict {
     fn tell(&self, is_in: bool) {
-        // There is one call at a time, and joins and leaves take turns.
+        // Calls do not overlap, and joins and leaves alternate.
         let before = self.is_in.try_lock().ok().map(|mut known| std::mem::replace(&mut *known, is_in));
         self.is_wrong.fetch_or(before != Some(!is_in), Ordering::Relaxed);
         self.told.fetch_add(1, Ordering::Relaxed);
@@ -681,7 +685,7 @@ impl Adapter for Strict {
     }
 }
 
-/// Shows the adapter that the hub has to the test.
+/// Captures the local adapter of the hub for the test.
 #[derive(Debug)]
 struct Shared(Arc<Strict>);
 
@@ -700,7 +704,7 @@ impl Adapter for Shared {
 }
 
 #[tokio::test]
-async fn tasks_that_change_one_socket_together_are_told_of_in_the_order_of_the_changes() {
+async fn concurrent_room_changes_of_one_socket_are_reported_in_order() {
     let shown = Arc::new(OnceLock::<Arc<Strict>>::new());
     let show = Arc::clone(&shown);
     let make = move |_: &str, local| {
@@ -731,7 +735,7 @@ mod plain_only {
     use super::*;
 
     #[tokio::test]
-    async fn adapters_are_opened_with_the_first_socket_and_closed_with_the_namespace_or_the_hub() {
+    async fn adapters_open_with_the_first_socket_and_close_with_the_namespace_or_the_hub() {
         let (log, mut seen) = log();
         let (own, gate) = (log.clone(), Gate::default());
         let closes = gate.clone();
@@ -745,10 +749,10 @@ mod plain_only {
             .route("/bad", axum::routing::get(bad.websocket()))
             .route("/room", axum::routing::get(room));
         let server = serve_router(hub.clone(), app).await;
-        // A namespace that nobody is in is not opened.
+        // An adapter is not opened for a namespace without sockets.
         hub.of("/room-1").broadcast("to nobody").expect("sent");
         seen.expect_nothing();
-        // Sockets do not wait, and get on without the others.
+        // Sockets do not wait for `open`, and a failed adapter does not disconnect them.
         let mut client = server.connect_to("/bad").await;
         client.settle().await;
         bad.broadcast("hello").expect("sent");
@@ -778,7 +782,7 @@ mod plain_only {
         for _ in 0..2 {
             assert!(seen.next().await.starts_with("removed "));
         }
-        // A shutdown waits for the adapters.
+        // `shutdown` waits until the adapters are closed.
         seen.expect(&["close /bad"]).await;
         while gate.waiting() == 0 {
             tokio::task::yield_now().await;

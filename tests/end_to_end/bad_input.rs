@@ -1,4 +1,4 @@
-//! What clients should not send: it never ends a connection, and gets the right answer.
+//! Invalid input from clients: it is answered with an error and never ends the connection.
 
 #![allow(dead_code, reason = "many fields are only there to be decoded")]
 
@@ -128,7 +128,7 @@ fn merged(mut base: Value, changes: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_wrong_type_at_any_depth_is_told_with_its_path_and_without_names_of_ours() {
+async fn a_wrong_type_at_any_depth_is_answered_with_its_path_and_without_rust_type_names() {
     let (server, mut seen) = server().await;
     let mut client = server.connect("ann").await;
     let base = json!({ "name": "x", "age": 1 });
@@ -158,7 +158,7 @@ async fn a_wrong_type_at_any_depth_is_told_with_its_path_and_without_names_of_ou
         (json!({ "tagged": {} }), "tagged"),
         (json!({ "untagged": [] }), "untagged"),
         (json!({ "adjacent": 5 }), "adjacent"),
-        // What comes before its tag is decoded later.
+        // With the tag last, the content is buffered before it is decoded.
         (json!({ "adjacent": { "c": "x", "t": "One" } }), "adjacent"),
         (json!({ "pair": [1] }), "pair"),
         (json!({ "pair": 5 }), "pair"),
@@ -188,7 +188,7 @@ async fn a_wrong_type_at_any_depth_is_told_with_its_path_and_without_names_of_ou
 }
 
 #[tokio::test]
-async fn strings_of_every_size_up_to_the_limit() {
+async fn strings_of_every_size_up_to_max_payload_are_accepted() {
     let (server, _seen) = server().await;
     let mut client = server.connect("ann").await;
     let around = json!({ "event": "text", "data": "", "id": "ask" }).to_string().len();
@@ -199,7 +199,7 @@ async fn strings_of_every_size_up_to_the_limit() {
 }
 
 #[tokio::test]
-async fn errors_without_an_ack_are_not_silent() {
+async fn errors_of_events_without_an_ack_fire_the_error_event() {
     let (server, mut seen) = server().await;
     let (log, mut data) = log();
     server.hub.on("error", move |payload| log.note(String::from_utf8_lossy(&payload.data)));
@@ -216,16 +216,16 @@ async fn errors_without_an_ack_are_not_silent() {
     for event in events {
         match flavour() {
             Flavour::Plain => data.expect(&[&json!({ "event": event, "data": "x" }).to_string()]).await,
-            // The message, as the default encoding has it.
+            // The data is the message in the default Socket.IO encoding.
             _ => assert!(data.next().await.ends_with(&json!([event, "x"]).to_string())),
         }
     }
 }
 
-/// Numbers that look random and are always the same.
-struct Dice(u64);
+/// A pseudorandom number generator with a fixed sequence.
+struct Random(u64);
 
-impl Dice {
+impl Random {
     fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % limit
@@ -236,8 +236,8 @@ mod plain_only {
     use super::*;
 
     #[tokio::test]
-    async fn texts_that_are_no_envelopes_are_messages() {
-        // Others have no envelopes.
+    async fn texts_that_are_not_envelopes_are_raw_messages() {
+        // Only plain WebSocket clients send envelopes.
         plain_only();
         let (server, mut seen) = server().await;
         let (log, mut messages) = log();
@@ -286,8 +286,8 @@ mod plain_only {
     }
 
     #[tokio::test]
-    async fn of_keys_that_occur_twice_the_last_counts_in_an_envelope_and_none_in_a_payload() {
-        // Others have no envelopes.
+    async fn duplicate_keys_are_overridden_in_envelopes_and_rejected_in_payloads() {
+        // Only plain WebSocket clients send envelopes.
         plain_only();
         let (server, _seen) = server().await;
         let mut client = server.connect("ann").await;
@@ -299,8 +299,8 @@ mod plain_only {
     }
 
     #[tokio::test]
-    async fn ids_that_are_none_ask_for_no_answer() {
-        // Others have no envelopes, and ids are numbers.
+    async fn envelopes_with_an_invalid_id_get_no_answer() {
+        // Only plain WebSocket clients send envelopes. Socket.IO ids are numbers.
         plain_only();
         let (server, _seen) = server().await;
         let mut client = server.connect("ann").await;
@@ -314,8 +314,8 @@ mod plain_only {
     }
 
     #[tokio::test]
-    async fn mutilated_envelopes_end_no_connection() {
-        // Others have no envelopes.
+    async fn corrupted_envelopes_do_not_end_the_connection() {
+        // Only plain WebSocket clients send envelopes.
         plain_only();
         let (server, _seen) = server().await;
         let mut client = server.connect("ann").await;
@@ -325,15 +325,15 @@ mod plain_only {
             json!({ "id": 0, "error": { "code": "x" }, "data": [true] }).to_string(),
         ];
         let alphabet: Vec<char> = "{}[]\",:\\0e-.ud8\u{0}é \u{1F600}".chars().collect();
-        let mut dice = Dice(1);
+        let mut random = Random(1);
         for round in 0..3_000 {
             let mut text: Vec<char> = seeds[round % seeds.len()].chars().collect();
-            for _ in 0..=dice.below(4) {
+            for _ in 0..=random.below(4) {
                 if text.len() < 2 {
                     break;
                 }
-                let (at, with) = (dice.below(text.len()), alphabet[dice.below(alphabet.len())]);
-                match dice.below(4) {
+                let (at, with) = (random.below(text.len()), alphabet[random.below(alphabet.len())]);
+                match random.below(4) {
                     0 => text[at] = with,
                     1 => text.insert(at, with),
                     2 => drop(text.remove(at)),
@@ -353,8 +353,8 @@ mod json_only {
     use super::*;
 
     #[tokio::test]
-    async fn extreme_values_are_answered() {
-        // They are written as JSON.
+    async fn numbers_and_nesting_beyond_the_range_of_a_type_are_answered_with_an_error() {
+        // These values are written as JSON text.
         json_only();
         let (server, _seen) = server().await;
         let mut client = server.connect("ann").await;

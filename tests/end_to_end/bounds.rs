@@ -1,4 +1,4 @@
-//! Limits: just under and just over each, where no other test looks as closely.
+//! Each limit is tested just below and just above its value.
 
 use axum::Router;
 use axum::routing::get;
@@ -42,20 +42,20 @@ async fn connected(server: &Server) -> (Client, Socket) {
     (client, server.hub.sockets().pop().expect("a connected socket"))
 }
 
-/// A list of arguments, or an argument, that is nested as deeply.
+/// Nested arrays of this depth, for use as an argument or as a list of arguments.
 fn nested(levels: usize) -> Value {
     let objects =
         |value: Value, level: usize| if level.is_multiple_of(2) { json!([value]) } else { json!({ "a": value }) };
     (0..levels - 1).fold(json!([]), objects)
 }
 
-/// Sends an event's text and gives its answer.
+/// Sends an event and returns its answer.
 async fn answer(client: &mut Client, event: &str, key: &str, value: &Value) -> Value {
     client.request(json!({ "event": event, key: value, "id": 1 })).await
 }
 
 #[tokio::test]
-async fn nobody_is_called_for_a_payload_that_is_nested_too_deeply() {
+async fn no_handler_runs_for_a_payload_beyond_max_depth() {
     let (server, mut seen) = serving(|builder| builder.max_depth(4)).await;
     let (log, mut heard) = log();
     for name in ["any", "nobody's"] {
@@ -73,7 +73,7 @@ async fn nobody_is_called_for_a_payload_that_is_nested_too_deeply() {
 }
 
 #[tokio::test]
-async fn answers_are_nested_only_so_deeply() {
+async fn acks_of_clients_beyond_max_depth_are_rejected() {
     let (server, _seen) = serving(|builder| builder.max_depth(4)).await;
     let (mut client, socket) = connected(&server).await;
     let mut answered = async |body: Value| {
@@ -88,13 +88,13 @@ async fn answers_are_nested_only_so_deeply() {
         let error = answered(body).await.expect_err("too deep");
         assert!(matches!(&error, AckError::Payload(error) if error.message() == "nested too deeply"), "{error:?}");
     }
-    // To Socket.IO, an answer is a list of arguments, whatever they say.
+    // In Socket.IO an ack is a list of arguments, so an `error` key is data.
     let failed = answered(json!({ "error": nested(2) })).await;
     assert!(matches!(failed, Err(AckError::Failed(_))) == flavour().is_plain(), "{failed:?}");
 }
 
 #[tokio::test]
-async fn a_name_is_as_long_as_it_may_be_in_bytes() {
+async fn event_names_are_limited_in_bytes() {
     for (limit, length) in [(None, 256), (Some(8), 8)] {
         let (server, _seen) = serving(|builder| match limit {
             Some(bytes) => builder.max_event_name(bytes),
@@ -123,7 +123,7 @@ async fn wait(log: State<Log>, gate: State<Gate>) -> &'static str {
 }
 
 #[tokio::test]
-async fn questions_that_are_forgotten_make_room_for_others() {
+async fn timed_out_acks_no_longer_count_as_pending() {
     let (server, _seen) = serving(|builder| builder.max_pending_acks(3).ack_timeout(Duration::from_millis(20))).await;
     let (mut client, socket) = connected(&server).await;
     for _ in 0..3 {
@@ -151,13 +151,13 @@ mod plain_only {
     use super::*;
 
     #[tokio::test]
-    async fn a_message_is_as_large_as_it_may_be_whole_and_in_fragments() {
-        // The sizes are those of bare messages.
+    async fn max_payload_applies_to_whole_and_fragmented_messages() {
+        // The sizes are those of raw messages, without a Socket.IO packet around them.
         plain_only();
         let (server, _seen) = serving(|builder| builder.max_payload(200)).await;
         let (log, mut heard) = log();
         server.hub.on("message", move |payload| log.note(payload.data.len()));
-        // What follows the first frame ends a message in fragments, and is one too large for a message of its own.
+        // The second frame ends the fragmented message. One byte more exceeds the limit.
         for (opcode, first, rest) in [(1, 100, 100), (2, 100, 100), (1, 120, 80)] {
             for over in [0, 1] {
                 let mut client = server.connect("ann").await;
@@ -183,8 +183,8 @@ mod plain_only {
     }
 
     #[tokio::test]
-    async fn reading_goes_on_until_as_many_events_or_bytes_wait_as_may() {
-        // The sizes are those of envelopes, and pings tell what was read.
+    async fn reading_pauses_when_the_inbox_reaches_its_limit_of_events_or_bytes() {
+        // The sizes are those of envelopes, and a pong shows what the server has read.
         plain_only();
         let event = br#"{"event":"wait","id":1}"#;
         let bytes = 3 * event.len();
@@ -196,7 +196,8 @@ mod plain_only {
             let server = serve(builder.inbox(events, bytes).build().expect("a hub")).await;
             let mut client = server.connect("ann").await;
             let mut other = server.connect("bob").await;
-            // All of it arrives at once, and with it a ping, whose answer tells whether it was read.
+            // The frames arrive at once with a ping behind them. The pong shows that all of them
+            // were read.
             let frames = [masked_frame(0x81, event).repeat(1 + waiting), masked_frame(0x89, b"")].concat();
             client.stream().write_all(&frames).await.expect("sent");
             seen.expect(&["waiting"]).await;
@@ -216,15 +217,15 @@ mod plain_only {
     }
 
     #[tokio::test]
-    async fn an_outbox_takes_as_many_messages_and_bytes_as_may_wait() {
-        // Two bytes of a frame are its head.
+    async fn the_outbox_is_limited_in_messages_and_bytes() {
+        // A frame has a header of two bytes.
         for (messages, bytes) in [(3, 1_000), (100, 3 * 12), (100, 3 * 12 + 11)] {
             let ((log, mut seen), gate) = (log(), Gate::default());
             let builder = Hub::builder().outbox(messages, bytes).overflow(OverflowPolicy::DropNewest);
             let hub = builder.build().expect("a hub");
             let opening = gate.clone();
             let route = hub.websocket().on_open(move |socket: Socket| {
-                // Nothing goes out before the connection is accepted.
+                // Nothing is written before the connection is accepted.
                 for _ in 0..3 {
                     socket.emit("ten bytes.").expect("there is room");
                 }
@@ -246,12 +247,12 @@ mod plain_only {
     }
 
     #[tokio::test]
-    async fn an_upgrade_that_takes_too_long_is_given_up() {
+    async fn an_upgrade_that_exceeds_its_timeout_is_abandoned() {
         for (timeout, in_time) in [(Duration::from_secs(600), true), (Duration::from_millis(20), false)] {
             let gate = Gate::default();
             let hub = Hub::builder().upgrade_timeout(timeout).build().expect("a hub");
             let (own, hold) = (hub.clone(), gate.clone());
-            // The upgrade waits for the response.
+            // The upgrade waits until the response is sent.
             let late = move |upgrade: Upgrade| async move {
                 let response = own.websocket().accept(upgrade);
                 hold.pass().await;
@@ -285,8 +286,8 @@ mod json_only {
     use super::*;
 
     #[tokio::test]
-    async fn payloads_are_nested_only_so_deeply() {
-        // The client itself can't write as deep a payload as MessagePack.
+    async fn payloads_beyond_max_depth_are_rejected_and_those_below_it_accepted() {
+        // The test client can't encode such a deep payload as MessagePack.
         json_only();
         for (limit, effective) in [(None, 128), (Some(5), 5), (Some(127), 127), (Some(128), 128)] {
             let (server, mut seen) = serving(|builder| match limit {
@@ -310,7 +311,7 @@ mod json_only {
             }
             client.emit("any", nested(effective)).await;
             seen.expect(&["invalid_payload: nested too deeply in any"]).await;
-            // What is no event is not looked at.
+            // The depth of a message that is not an event is not checked.
             client.send(json!({ "no event": nested(effective + 1) }).to_string()).await;
             client.settle().await;
             seen.expect_nothing();

@@ -1,4 +1,4 @@
-//! How connections begin: the upgrade, `on_open` and `connect`, and what a client is told that is not wanted.
+//! How connections begin: the upgrade, `on_open`, `connect`, and what a refused client receives.
 
 use axum::Router;
 use axum::extract::State as AppState;
@@ -57,7 +57,7 @@ async fn server() -> (Server, Gate, Seen) {
     let own = log.clone();
     hub.on("connect", move |payload| {
         own.note(format_args!("connected, {} of {}", payload.from_client(), payload.socket.hub().len()));
-        // The client may have gone.
+        // The client may be disconnected already.
         let _ = payload.socket.emit("from the listener");
     });
     for event in ["disconnecting", "error"] {
@@ -77,13 +77,13 @@ async fn server() -> (Server, Gate, Seen) {
     (serve_route(hub, route).await, gate, seen)
 }
 
-/// What a close frame can hold of a reason.
+/// The reason, cut to the length that fits into a close frame.
 fn cut(reason: &str) -> &str {
     &reason[..reason.len().min(123)]
 }
 
 #[tokio::test]
-async fn a_connect_handler_has_a_deadline() {
+async fn a_connect_handler_is_ended_by_connect_timeout() {
     let ((log, mut seen), gate) = (log(), Gate::default());
     let builder = Hub::builder().state(log).state(gate.clone()).events(EVENTS);
     let hub = builder.connect_timeout(Duration::from_millis(50)).build().expect("a hub");
@@ -99,7 +99,7 @@ async fn a_connect_handler_has_a_deadline() {
 }
 
 #[tokio::test]
-async fn closing_while_connect_runs_delivers_what_was_queued_or_nothing() {
+async fn closing_while_connect_runs_delivers_the_outbox_if_accepted_and_nothing_if_refused() {
     #[event(connect)]
     async fn close_at_once(socket: &Socket, handshake: Handshake<'_>, gate: State<Gate>) -> Result<(), Refusal> {
         socket.emit("hello").expect("queued");
@@ -122,14 +122,14 @@ async fn closing_while_connect_runs_delivers_what_was_queued_or_nothing() {
     assert!(client.next().await.is_none_or(|message| message.is_close()));
 }
 
-/// The subprotocol that the server chose; an error if the client does not accept the answer.
+/// The subprotocol that the server chose; an error if the client rejects the response.
 async fn chosen_protocol(server: &Server, request: Request) -> Result<String, Box<dyn std::error::Error>> {
     let (_client, response) = server.handshake(request).await?;
     let chosen = response.headers().get("sec-websocket-protocol");
     Ok(chosen.map(|chosen| chosen.to_str().map(str::to_owned)).transpose()?.unwrap_or_default())
 }
 
-/// The status line that a request of bare text is answered with.
+/// The status code of the response to a request written as text.
 async fn status(server: &Server, request: &str) -> String {
     let mut stream = server.open().await;
     let request = request.replace('\n', "\r\n") + "\r\n\r\n";
@@ -143,7 +143,7 @@ mod plain_only {
     use super::*;
 
     #[tokio::test]
-    async fn what_is_emitted_before_acceptance_arrives_after_it_in_order() {
+    async fn emits_before_acceptance_arrive_after_it_in_order() {
         let (server, gate, mut seen) = server().await;
         let mut client = server.connect("ann").await;
         client.send(json!({ "event": "said", "data": 1, "id": 1 }).to_string()).await;
@@ -164,7 +164,7 @@ mod plain_only {
     }
 
     #[tokio::test]
-    async fn a_refused_client_hears_why_and_nothing_else() {
+    async fn a_refused_client_receives_the_reason_and_nothing_else() {
         let (server, gate, mut seen) = server().await;
         for reason in ["no%20token", &"x".repeat(200)] {
             let mut client = server.connect_to(&format!("/ws/ann?refuse={reason}")).await;
@@ -186,7 +186,7 @@ mod plain_only {
     }
 
     #[tokio::test]
-    async fn a_client_that_leaves_while_connect_runs() {
+    async fn a_client_may_disconnect_while_connect_runs() {
         let (server, gate, mut seen) = server().await;
         let mut client = server.connect("ann").await;
         client.send(json!({ "event": "said", "data": 1 }).to_string()).await;
@@ -206,7 +206,7 @@ mod plain_only {
     }
 
     #[tokio::test]
-    async fn closing_in_on_open_delivers_what_was_queued() {
+    async fn closing_in_on_open_delivers_the_outbox() {
         let (log, mut seen) = log();
         let hub = Hub::builder().build().expect("a hub");
         for event in ["connect", "close", "disconnecting", "disconnect", "error"] {
@@ -244,7 +244,7 @@ mod plain_only {
     }
 
     #[tokio::test]
-    async fn an_extractor_of_the_applications_own_goes_first() {
+    async fn an_extractor_of_the_application_runs_before_the_upgrade() {
         async fn ws(AppState(hub): AppState<Hub>, headers: HeaderMap, upgrade: Upgrade) -> Response {
             if !headers.contains_key("authorization") {
                 return StatusCode::UNAUTHORIZED.into_response();
@@ -269,8 +269,8 @@ mod plain_only {
     }
 
     #[tokio::test]
-    async fn requests_that_are_no_handshakes() {
-        // What others answer is the reference server's.
+    async fn requests_that_are_not_websocket_handshakes_get_an_http_error() {
+        // `tests/node` compares the Engine.IO responses with those of the reference.
         plain_only();
         let server = serve(Hub::builder().build().expect("a hub")).await;
         let upgrade = "connection: keep-alive, Upgrade\nupgrade: WebSocket";
@@ -295,7 +295,7 @@ mod plain_only {
     }
 
     #[tokio::test]
-    async fn another_method_is_told_which_one_is_allowed() {
+    async fn a_request_with_another_method_is_answered_with_the_allowed_one() {
         let hub = Hub::builder().build().expect("a hub");
         let app = Router::new().route("/ws", any(hub.websocket()));
         let server = serve_router(hub, app).await;

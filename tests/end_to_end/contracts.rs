@@ -1,4 +1,4 @@
-//! Contracts against hubs: what is handled, emitted and answered.
+//! Contracts checked against hubs: their handlers, emits and acks.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -103,10 +103,10 @@ mod rooms {
     }
 }
 
-/// Each as its own type says, whichever contract comes first.
+/// Each payload follows its own contract, in either order of registration.
 #[cfg(debug_assertions)]
 #[tokio::test]
-async fn contracts_with_other_payloads_of_one_event_add_up() {
+async fn contracts_with_different_payloads_of_one_event_are_combined() {
     use rooms::{First, Moved, MovedAsking, Second};
 
     let first = Hub::builder().contract::<First>().contract::<Second>().build().unwrap();
@@ -125,7 +125,7 @@ async fn contracts_with_other_payloads_of_one_event_add_up() {
 
 #[cfg(debug_assertions)]
 #[tokio::test]
-async fn an_answer_that_no_client_knows_of_is_found() {
+async fn an_emit_with_ack_of_an_event_without_an_ack_is_a_violation() {
     let hub = Hub::builder().events(events![greet]).contract::<Greetings>().build().unwrap();
     let (sender, mut asked) = tokio::sync::mpsc::unbounded_channel();
     hub.on("ask", move |payload: socketio::EventPayload| {
@@ -188,7 +188,7 @@ mod undeclared {
 
 #[cfg(debug_assertions)]
 #[tokio::test]
-async fn a_code_that_the_contract_lacks_is_found() {
+async fn an_error_code_missing_in_the_contract_is_a_violation() {
     let events = events![undeclared::fail_with, undeclared::enter];
     let hub = Hub::builder().events(events).contract::<undeclared::Failing>().build().unwrap();
     let server = serve(hub.clone()).await;
@@ -211,7 +211,7 @@ async fn a_code_that_the_contract_lacks_is_found() {
 
 #[cfg(debug_assertions)]
 #[tokio::test]
-async fn each_violation_of_an_event_is_found() {
+async fn each_violation_of_an_event_is_reported() {
     let hub = Hub::builder().events(events![greet]).contract::<Greetings>().build().unwrap();
     let server = serve(hub.clone()).await;
     let mut asked = server.connect("1").await;
@@ -232,15 +232,15 @@ mod no_clients {
         builder.build().err().map(|error| error.problems().to_vec()).unwrap_or_default()
     }
 
-    /// The path of a function of this file.
+    /// The path of a function in this file.
     fn path(function: &str) -> String {
         format!("end_to_end::contracts::{function}")
     }
 
     #[test]
-    fn a_hub_handles_what_its_contract_says() {
+    fn build_fails_when_handlers_and_contract_differ() {
         let build = |events| problems(Hub::builder().events(events).contract::<Greetings>());
-        assert_eq!(build(events![greet, joined]), [], "lifecycle events are nobody's business");
+        assert_eq!(build(events![greet, joined]), [], "contracts do not list lifecycle events");
         let not_in_contract =
             BuildProblem::NotInContract { event: "leave", namespace: "/".into(), handler: path("leave") };
         let not_handled = BuildProblem::NotHandled { event: "greet", namespace: "/".into() };
@@ -262,13 +262,13 @@ mod no_clients {
     }
 
     #[test]
-    fn contracts_add_up() {
+    fn the_events_of_several_contracts_are_combined() {
         let hub = Hub::builder().events(events![greet, leave]);
         assert!(hub.contract::<Greetings>().contract::<Leaving>().build().is_ok());
     }
 
     #[test]
-    fn methods_of_a_type_with_other_parameters_are_others() {
+    fn methods_of_a_type_with_different_type_arguments_are_different_handlers() {
         assert!(Hub::builder().events(Shelf::<String>(PhantomData)).contract::<Texts>().build().is_ok());
         let found = problems(Hub::builder().events(Shelf::<u32>(PhantomData)).contract::<Texts>());
         let [BuildProblem::OtherHandler { handler, described, .. }] = &found[..] else { panic!("{found:?}") };
@@ -280,7 +280,7 @@ mod no_clients {
     }
 
     #[test]
-    fn functions_of_one_name_in_two_functions_are_others() {
+    fn functions_of_one_name_in_different_scopes_are_different_handlers() {
         fn contracted(builder: HubBuilder) -> HubBuilder {
             #[event("same")]
             fn same(_text: String) {}
@@ -297,7 +297,7 @@ mod no_clients {
     }
 
     #[test]
-    fn of_two_contracts_with_one_event_each_has_its_say() {
+    fn each_of_two_contracts_with_one_event_is_checked() {
         let build = |events| {
             let hub = || Hub::builder().events(events);
             let first = problems(hub().contract::<Greetings>().contract::<another::Greetings>());
@@ -318,16 +318,16 @@ mod no_clients {
     }
 
     #[test]
-    fn without_a_contract_nothing_is_found() {
+    fn a_hub_without_a_contract_has_no_violations() {
         let hub = Hub::builder().events(events![leave]).build().unwrap();
         hub.broadcast(("anything", 1)).unwrap();
         assert_eq!(hub.contract_violations(), []);
     }
 
-    /// Debug builds look.
+    /// Violations are recorded in debug builds only.
     #[cfg(debug_assertions)]
     #[tokio::test]
-    async fn what_is_emitted_and_not_in_the_contract_is_found_once() {
+    async fn an_emit_missing_in_the_contract_is_recorded_once() {
         let hub = Hub::builder().events(events![greet]).contract::<Greetings>().build().unwrap();
         let greeted = Greeted { name: "ann".into() };
         hub.broadcast(&greeted).unwrap();
@@ -355,10 +355,10 @@ mod no_clients {
         ));
     }
 
-    /// Clients choose the paths: what is kept of them does not grow with them.
+    /// Clients choose the paths, so violations are recorded per pattern to bound memory.
     #[cfg(debug_assertions)]
     #[tokio::test]
-    async fn namespaces_of_one_pattern_count_as_one() {
+    async fn violations_in_namespaces_of_one_pattern_are_recorded_once() {
         let hub = Hub::builder().contract::<rooms::Rooms>().build().unwrap();
         for room in ["/room-2", "/room-3"] {
             hub.of(room).broadcast(&Asked).unwrap();
@@ -369,7 +369,7 @@ mod no_clients {
 
     #[cfg(debug_assertions)]
     #[tokio::test]
-    async fn a_namespace_of_its_own_is_none_of_the_pattern() {
+    async fn a_namespace_declared_by_path_is_checked_apart_from_the_pattern() {
         let hub = Hub::builder().contract::<rooms::Rooms>().build().unwrap();
         hub.of("/room-1").broadcast(&rooms::Moved).unwrap();
         assert_eq!(hub.contract_violations(), []);
@@ -378,10 +378,10 @@ mod no_clients {
         assert_eq!(hub.contract_violations(), [expected]);
     }
 
-    /// A client that answers as its types say would call what it was not given.
+    /// A generated client calls the ack function that its types promise, but received none.
     #[cfg(debug_assertions)]
     #[tokio::test]
-    async fn a_question_that_asks_for_no_answer_is_found() {
+    async fn an_emit_without_an_ack_of_an_event_with_an_ack_is_a_violation() {
         let hub = Hub::builder().events(events![greet]).contract::<Greetings>().build().unwrap();
         hub.broadcast(&Asked).unwrap();
         hub.broadcast(("asked", 1)).unwrap();
@@ -389,10 +389,10 @@ mod no_clients {
         assert_eq!(hub.contract_violations(), [expected]);
     }
 
-    /// Names can be made at run time, and be a client's.
+    /// Event names can be made at run time, even from client input.
     #[cfg(debug_assertions)]
     #[tokio::test]
-    async fn what_is_found_has_a_bound() {
+    async fn the_number_of_recorded_violations_is_bounded() {
         let hub = Hub::builder().contract::<rooms::Rooms>().build().unwrap();
         for number in 0..1_001 {
             hub.broadcast((format!("made {number}"), 1)).unwrap();

@@ -1,5 +1,5 @@
-//! The table of the guide that says for each way in which a connection ends what becomes of events that wait, of messages
-//! that are queued, and what fires.
+//! Tests the table of the guide on how connections end. For each end it lists the fate of waiting
+//! events and queued messages, and the events that fire.
 
 use futures_util::SinkExt;
 use socketio::{Disconnect, EmitError, EventError, Hub, HubBuilder, Socket, State, event, events};
@@ -39,7 +39,7 @@ fn error(error: EventError, log: State<Log>) {
     log.note(format_args!("error: {}", error.code()));
 }
 
-/// A client whose handler runs, while an event of its waits.
+/// A client with one running handler and one waiting event.
 struct Held {
     server: Server,
     client: Client,
@@ -68,8 +68,8 @@ fn told(code: u16) -> Option<u16> {
 }
 
 impl Held {
-    /// Once the end has begun, and then the handler has ended: this happens, and nothing else. Gives the texts that the client
-    /// still gets, and the code of the close frame.
+    /// Waits for the end of the connection, ends the handler, and expects exactly these lines.
+    /// Returns the texts that the client still receives, and the code of the close frame.
     async fn expect(mut self, lines: &[&str]) -> (Vec<String>, Option<u16>) {
         soon("end", self.socket.closed()).await;
         self.seen.expect_nothing();
@@ -90,11 +90,11 @@ impl Held {
 }
 
 #[tokio::test]
-async fn events_that_came_before_the_client_went_are_handled() {
+async fn events_received_before_the_client_disconnects_are_handled() {
     for (code, errors) in [(1000, &[][..]), (1001, &[]), (4000, &["error: transport close"])] {
         let mut held = held(|builder| builder).await;
         held.client.close(code, "").await;
-        // By long-polling, there are no codes.
+        // Long-polling has no close codes.
         let errors = if flavour().polls() { &[] } else { errors };
         let lines = [&["waiting", "disconnecting", "disconnect: transport close"], errors].concat();
         assert_eq!(held.expect(&lines).await, (vec![], Some(code)));
@@ -108,16 +108,16 @@ async fn events_that_came_before_the_client_went_are_handled() {
 }
 
 #[tokio::test]
-async fn events_of_a_client_that_falls_silent_are_dropped() {
+async fn events_waiting_at_a_ping_timeout_are_dropped() {
     let beat = Duration::from_millis(20);
-    // Who does not read answers no ping.
+    // The client does not read, so it answers no ping.
     let held = held(|builder| builder.ping_interval(beat).ping_timeout(beat)).await;
     let end = held.expect(&["disconnecting", "disconnect: ping timeout", "error: ping timeout"]).await;
     assert_eq!(end, (vec![], None));
 }
 
 #[tokio::test]
-async fn what_is_queued_for_a_client_that_is_too_slow_still_goes_out() {
+async fn the_outbox_is_still_delivered_after_an_overflow() {
     let held = held(|builder| builder.outbox(1, 1_000)).await;
     held.socket.emit("queued").expect("there is room for one");
     assert!(matches!(held.socket.emit("too many"), Err(EmitError::Overflow)));
@@ -127,7 +127,7 @@ async fn what_is_queued_for_a_client_that_is_too_slow_still_goes_out() {
 }
 
 #[tokio::test]
-async fn this_server_delivers_what_is_queued_before_it_ends_a_connection() {
+async fn the_outbox_is_delivered_before_the_server_ends_a_connection() {
     type End = fn(&Socket);
     let ends: [(End, u16, &str); 3] = [
         (Socket::close, 1000, "forced close"),
@@ -146,20 +146,20 @@ async fn this_server_delivers_what_is_queued_before_it_ends_a_connection() {
 }
 
 #[tokio::test]
-async fn a_shutdown_delivers_what_handlers_emit_while_they_may_run() {
+async fn a_shutdown_delivers_what_running_handlers_emit() {
     let held = held(|builder| builder).await;
     held.socket.emit("queued").expect("sent");
     let hub = held.server.hub.clone();
     let shutdown = tokio::spawn(async move { hub.shutdown(Duration::from_secs(600)).await });
     soon("end", held.socket.closed()).await;
-    held.socket.emit("meanwhile").expect("sent, as long as the handler runs");
+    held.socket.emit("meanwhile").expect("accepted while the handler runs");
     let end = held.expect(&["close", "disconnecting", "disconnect: server shutting down"]).await;
     assert_eq!(end, (vec!["queued".to_owned(), "meanwhile".to_owned()], told(1001)));
     soon("end of the shutdown", shutdown).await.expect("no panic");
 }
 
 #[tokio::test]
-async fn what_is_fired_runs_behind_what_waits() {
+async fn fired_events_run_after_waiting_events() {
     let mut held = held(|builder| builder).await;
     held.socket.on("fired", |payload| payload.socket.emit("fired").expect("sent"));
     held.socket.fire("fired", ()).expect("queued");
@@ -178,8 +178,8 @@ mod websocket_only {
     use super::*;
 
     #[tokio::test]
-    async fn events_of_a_client_that_breaks_the_rules_are_dropped() {
-        // There are no frames.
+    async fn events_waiting_at_a_protocol_error_are_dropped() {
+        // Long-polling has no frames.
         websocket_only();
         let too_large = [masked_frame(0x01, &[b'x'; 100]), masked_frame(0x80, &[b'x'; 101])].concat();
         for (bytes, code, reason) in [

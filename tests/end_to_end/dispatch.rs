@@ -1,4 +1,5 @@
-//! How events find their handlers, what handlers can take, and what becomes of what they return.
+//! How events find their handlers, what parameters handlers take, and how return values become
+//! acks.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -17,7 +18,7 @@ struct User<'a> {
     age: u8,
 }
 
-/// A parameter of the application's own.
+/// A custom parameter type.
 struct Caller(String);
 
 impl<'a> Argument<'a> for Caller {
@@ -94,7 +95,7 @@ fn binary(bytes: Binary, picture: Picture) -> Args<(Binary, Picture)> {
     Args((reversed.into(), picture))
 }
 
-/// Sends anything back, and says whether there is binary data in it.
+/// Returns its argument, and whether that contains binary data.
 #[event("any")]
 fn any(first: AnyValue, second: Option<AnyValue>) -> Args<(AnyValue, AnyValue, bool)> {
     let has_binary = first.has_binary();
@@ -168,7 +169,7 @@ async fn sync_and_async_handlers_take_typed_payloads() {
 }
 
 #[tokio::test]
-async fn every_kind_of_parameter_is_filled_in() {
+async fn every_kind_of_parameter_is_extracted() {
     let (server, _seen) = server().await;
     let mut client = server.connect("ann").await;
     let answer = client.ask_all("context", json!([5, "x"])).await;
@@ -179,7 +180,7 @@ async fn every_kind_of_parameter_is_filled_in() {
 }
 
 #[tokio::test]
-async fn several_arguments_surplus_missing_and_optional_ones() {
+async fn surplus_arguments_are_ignored_and_missing_ones_must_be_optional() {
     let (server, _seen) = server().await;
     let mut client = server.connect("ann").await;
     assert_eq!(client.ask_all("move", json!([1, 2])).await["args"], json!([1, 2, null]));
@@ -200,7 +201,7 @@ async fn several_arguments_surplus_missing_and_optional_ones() {
 }
 
 #[tokio::test]
-async fn a_handler_may_deal_with_a_bad_payload_itself() {
+async fn a_handler_can_take_the_payload_error_itself() {
     let (server, _seen) = server().await;
     let mut client = server.connect("ann").await;
     assert_eq!(client.ask_all("checked", json!([{ "name": "x", "age": 1 }, 2])).await["data"], "x Some(2)");
@@ -211,7 +212,7 @@ async fn a_handler_may_deal_with_a_bad_payload_itself() {
 }
 
 #[tokio::test]
-async fn binary_travels_as_base64() {
+async fn binary_data_in_envelopes_is_base64() {
     let (server, _seen) = server().await;
     let mut client = server.connect("ann").await;
     let picture = json!({ "name": "dot", "parts": ["/w==", ""] });
@@ -223,7 +224,7 @@ async fn binary_travels_as_base64() {
 }
 
 #[tokio::test]
-async fn anything_comes_back_as_it_was() {
+async fn a_value_of_any_kind_round_trips() {
     let (server, _seen) = server().await;
     let mut client = server.connect("ann").await;
     for value in [json!(null), json!([1, -2, 1.5, "x", true]), json!({ "b": { "_placeholder": 1 }, "a": [[]] })] {
@@ -238,7 +239,7 @@ async fn anything_comes_back_as_it_was() {
 }
 
 #[tokio::test]
-async fn every_kind_of_reply_becomes_an_answer() {
+async fn every_kind_of_return_value_becomes_an_ack() {
     let (server, _seen) = server().await;
     let mut client = server.connect("ann").await;
     assert_eq!(client.ask("nothing", 1).await, json!({ "id": "ask" }));
@@ -264,7 +265,7 @@ async fn errors_carry_code_message_path_and_data() {
 }
 
 #[tokio::test]
-async fn names_are_found_whatever_they_are_made_of() {
+async fn event_names_may_contain_any_characters() {
     let (server, _seen) = server().await;
     let mut client = server.connect("ann").await;
     assert_eq!(client.ask("\"quoted\" café", 0).await["data"], 1);
@@ -273,7 +274,7 @@ async fn names_are_found_whatever_they_are_made_of() {
 }
 
 #[tokio::test]
-async fn events_that_nobody_handles_get_an_answer_if_one_is_wanted() {
+async fn an_unknown_event_is_answered_with_an_error_if_it_has_an_ack() {
     let (server, _seen) = server().await;
     let mut client = server.connect("ann").await;
     let answer = client.ask("no such event", 1).await;
@@ -293,7 +294,7 @@ async fn events_that_nobody_handles_get_an_answer_if_one_is_wanted() {
 }
 
 #[tokio::test]
-async fn the_fallback_handles_what_nobody_else_does() {
+async fn the_fallback_handles_events_without_a_handler() {
     let hub = Hub::builder().events(events![greet, fallback]).build().expect("a hub");
     hub.on("heard", |payload| {
         let _ = payload.ack().send("by the listener");
@@ -308,12 +309,12 @@ async fn the_fallback_handles_what_nobody_else_does() {
 }
 
 #[tokio::test]
-async fn reserved_names_are_refused() {
+async fn reserved_names_are_rejected() {
     let (server, mut seen) = server().await;
     let mut client = server.connect("ann").await;
     for name in ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"] {
         if !flavour().is_plain() {
-            // A packet of such a name is none, and ends the connection.
+            // A Socket.IO packet with such a name is invalid and ends the connection.
             let mut client = server.connect("bob").await;
             client.emit(name, 1).await;
             assert_eq!(client.closed().await.map(|_| ()), flavour().told(1002, "").map(|_| ()), "{name}");
@@ -345,7 +346,7 @@ impl Counter {
 }
 
 #[tokio::test]
-async fn methods_share_what_they_are_called_on() {
+async fn methods_share_the_state_of_their_receiver() {
     let hub = Hub::builder().events(Counter(AtomicU32::new(10))).events(events![greet]).build().expect("a hub");
     let server = serve(hub).await;
     let mut client = server.connect("ann").await;

@@ -1,4 +1,4 @@
-//! What can be emitted, in which form it arrives, and what is said when it can't.
+//! What can be emitted, how it arrives, and the errors of emits that fail.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ async fn connected(server: &Server, name: &str) -> (Client, Socket) {
     (client, found.expect("a connected socket"))
 }
 
-/// A server whose `error` events are written down.
+/// A server that logs its `error` events.
 async fn server() -> (Server, Seen) {
     let (log, seen) = log();
     (serve_noting_errors(Hub::builder().build().expect("a hub"), log).await, seen)
@@ -44,7 +44,7 @@ async fn serve_noting_errors(hub: Hub, log: Log) -> Server {
 }
 
 #[tokio::test]
-async fn every_form_of_message_arrives_as_it_should() {
+async fn every_kind_of_message_arrives_unchanged() {
     let (server, _seen) = server().await;
     let (mut client, socket) = connected(&server, "ann").await;
     let picture = Binary::from(vec![255, 254]);
@@ -104,7 +104,7 @@ async fn messages_of_every_size_arrive_in_order() {
 }
 
 #[tokio::test]
-async fn emits_of_hub_and_socket_reach_whom_they_name() {
+async fn emits_of_hub_and_socket_reach_their_audience() {
     let (server, mut seen) = server().await;
     let ((mut ann, a), (mut bob, b)) = (connected(&server, "ann").await, connected(&server, "bob").await);
     let hub = &server.hub;
@@ -125,7 +125,7 @@ async fn emits_of_hub_and_socket_reach_whom_they_name() {
 }
 
 #[tokio::test]
-async fn an_id_that_nobody_has_is_an_error_and_fires_one_on_the_socket() {
+async fn emit_to_an_unknown_id_fails_and_fires_error_on_the_socket() {
     let (server, mut seen) = server().await;
     let (_client, socket) = connected(&server, "ann").await;
     let missing = server.hub.emit_to("nobody", "x");
@@ -133,13 +133,13 @@ async fn an_id_that_nobody_has_is_an_error_and_fires_one_on_the_socket() {
     let missing = socket.emit_to("nobody", "x");
     assert!(matches!(missing, Err(EmitError::NotFound(id)) if id == "nobody"));
     seen.expect(&["unreachable no socket has the id `nobody` Some(\"nobody\") nobody"]).await;
-    socket.emit_to_list(["nobody", "noone"], "x").expect("errors of single ones are ignored");
+    socket.emit_to_list(["nobody", "noone"], "x").expect("errors of single recipients are ignored");
     seen.expect(&["unreachable no socket has the id `nobody` Some(\"nobody\") nobody"]).await;
     seen.expect(&["unreachable no socket has the id `noone` Some(\"noone\") noone"]).await;
 }
 
 #[tokio::test]
-async fn a_socket_that_goes_or_has_gone_can_not_be_reached() {
+async fn a_disconnecting_or_closed_socket_can_not_be_emitted_to() {
     #[event(disconnecting)]
     async fn disconnecting(gate: State<Gate>) {
         gate.pass().await;
@@ -153,11 +153,11 @@ async fn a_socket_that_goes_or_has_gone_can_not_be_reached() {
     b.join("room").expect("joined");
     b.close();
     assert_eq!(bob.next().await.map(|message| message.is_close()), Some(true));
-    // Its rooms are still there, and so is its id.
+    // The socket is still in its rooms and still registered by its id.
     assert!(matches!(server.hub.emit_to(&bob_id, "x"), Err(EmitError::Closed)));
     assert!(matches!(a.emit_to(&bob_id, "x"), Err(EmitError::Closed)));
     seen.expect(&[&format!("unreachable the socket is closed Some({bob_id:?}) {bob_id}")]).await;
-    server.hub.to("room").emit("x").expect("one that is closed is no error");
+    server.hub.to("room").emit("x").expect("a closed recipient is not an error");
     gate.open();
     soon("end of the socket", async {
         while server.hub.len() > 1 {
@@ -173,7 +173,7 @@ async fn a_socket_that_goes_or_has_gone_can_not_be_reached() {
 }
 
 #[tokio::test]
-async fn names_that_no_event_can_have_and_values_without_json() {
+async fn reserved_names_and_values_without_json_are_rejected() {
     let (server, mut seen) = server().await;
     let (mut client, socket) = connected(&server, "ann").await;
     for name in ["", "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"] {
@@ -209,7 +209,7 @@ async fn flood(socket: &Socket, hub: &Hub, count: u32) -> Result<u32, EventError
 }
 
 #[tokio::test]
-async fn one_tasks_messages_arrive_in_order_whatever_the_verb() {
+async fn messages_of_one_task_arrive_in_order_across_all_emit_methods() {
     let server = serve(Hub::builder().events(events![flood]).build().expect("a hub")).await;
     let mut client = server.connect("ann").await;
     client.send(json!({ "event": "flood", "data": 2_000, "id": 1 }).to_string()).await;
@@ -220,7 +220,7 @@ async fn one_tasks_messages_arrive_in_order_whatever_the_verb() {
             break;
         }
         let number = message["data"].as_u64().expect("a number");
-        // Only a volatile one may be left out.
+        // Only volatile messages may be missing.
         while next != number {
             assert_eq!(next % 4, 3, "{next} is missing");
             next += 1;
@@ -231,7 +231,7 @@ async fn one_tasks_messages_arrive_in_order_whatever_the_verb() {
 }
 
 #[tokio::test]
-async fn one_handler_may_emit_ten_thousand_messages_without_a_pause() {
+async fn one_handler_may_emit_ten_thousand_messages_without_yielding() {
     #[event("burst")]
     fn burst(socket: &Socket) -> Result<(), EmitError> {
         (0..10_000).try_for_each(|number| socket.emit(("burst", number)))
@@ -242,7 +242,7 @@ async fn one_handler_may_emit_ten_thousand_messages_without_a_pause() {
         (10_000..20_000).try_for_each(|number| socket.emit(("burst", number)))
     }
 
-    // The client may read the first of them when the last are sent.
+    // The client may read the first messages only after the last ones are queued.
     let builder = Hub::builder().events(events![burst, burst_later]).outbox(30_000, 8_000_000);
     let server = serve(builder.build().expect("a hub")).await;
     let mut client = server.connect("ann").await;
@@ -259,7 +259,7 @@ async fn one_handler_may_emit_ten_thousand_messages_without_a_pause() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn many_tasks_may_emit_to_one_socket_and_each_keeps_its_order() {
+async fn messages_of_each_task_arrive_in_order_when_many_tasks_emit() {
     let (server, mut seen) = server().await;
     let (mut client, socket) = connected(&server, "ann").await;
     let tasks: Vec<_> = (0..4)

@@ -1,4 +1,5 @@
-//! How connections end, whoever ends them: which events fire, in which order, and what the client is told.
+//! How connections end, by either side: which events fire, in which order, and what the client
+//! receives.
 
 use futures_util::SinkExt;
 use serde_json::json;
@@ -75,7 +76,7 @@ async fn server() -> (Server, Seen) {
     (server_of(builder, log).await, seen)
 }
 
-/// Nothing else fires for a socket that has gone, as another one that comes and goes shows.
+/// Expects that no other event fires, by connecting and disconnecting a second client.
 async fn expect_no_more(server: &Server, seen: &mut Seen) {
     let mut other = server.connect("other").await;
     other.close(1000, "").await;
@@ -91,7 +92,7 @@ async fn expect_no_more(server: &Server, seen: &mut Seen) {
 }
 
 #[tokio::test]
-async fn closed_by_the_client_cleanly() {
+async fn a_client_closes_with_code_1000() {
     for code in [1000, 1001] {
         let (server, mut seen) = server().await;
         let mut client = server.connect("ann").await;
@@ -106,7 +107,7 @@ async fn closed_by_the_client_cleanly() {
 }
 
 #[tokio::test]
-async fn closed_by_the_client_without_a_code() {
+async fn a_client_closes_without_a_code() {
     let (server, mut seen) = server().await;
     let mut client = server.connect("ann").await;
     client.0.send(Message::Close(None)).await.expect("sent");
@@ -118,7 +119,7 @@ async fn closed_by_the_client_without_a_code() {
 }
 
 #[tokio::test]
-async fn closed_by_this_server() {
+async fn the_server_closes_or_disconnects_a_socket() {
     for (how, reason, code, text) in [
         ("close", "forced close", 1000, ""),
         ("close with", "forced close", 4002, "enough"),
@@ -146,13 +147,14 @@ async fn closed_by_this_server() {
         }
         let (told, reason, code, text) = match flavour().is_plain() {
             true => (Some((code, text.to_owned())), reason, code.to_string(), text),
-            // Whatever it says in a close frame, a client is sent away from its namespace before.
+            // A Socket.IO client first receives a DISCONNECT for its namespace, whatever the close
+            // code.
             false => (flavour().told(code, text), flavour().closed(), "no code".to_owned(), ""),
         };
         if how != "disconnect" || flavour().is_plain() {
             assert_eq!(client.closed().await, told, "{how}");
         } else {
-            // It is for the client to end a connection that is of no more use.
+            // The client closes a connection that has no namespace left.
             assert_eq!(client.closed().await.map(|(code, _)| code), Some(1000));
         }
         let (disconnecting, heard) = (format!("disconnecting: {reason}"), format!("heard: {reason}, none"));
@@ -163,7 +165,7 @@ async fn closed_by_this_server() {
 }
 
 #[tokio::test]
-async fn closed_as_the_server_shuts_down() {
+async fn a_shutdown_closes_the_connection() {
     let (server, mut seen) = server().await;
     let mut client = server.connect("ann").await;
     seen.expect(&["connect"]).await;
@@ -178,7 +180,7 @@ async fn closed_as_the_server_shuts_down() {
 }
 
 #[tokio::test]
-async fn a_client_whose_outbox_overflows() {
+async fn an_outbox_overflow_closes_the_connection() {
     let (builder, log, mut seen) = hub();
     let server = server_of(builder.outbox(10, usize::MAX), log).await;
     let mut client = server.connect("ann").await;
@@ -196,7 +198,7 @@ async fn a_client_whose_outbox_overflows() {
 }
 
 #[tokio::test]
-async fn everything_queued_arrives_even_if_it_is_more_than_the_kernel_takes_at_once() {
+async fn an_outbox_larger_than_the_kernels_buffers_is_delivered_before_the_close() {
     let (server, mut seen) = server().await;
     let mut client = server.connect("ann").await;
     seen.expect(&["connect"]).await;
@@ -214,7 +216,7 @@ async fn everything_queued_arrives_even_if_it_is_more_than_the_kernel_takes_at_o
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_answer_a_close_is_not_waited_for_long() {
+async fn close_timeout_limits_the_wait_for_the_clients_close_frame() {
     let (builder, log, mut seen) = hub();
     let server = server_of(builder.close_timeout(Duration::from_millis(50)), log).await;
     let _silent = server.connect("ann").await;
@@ -232,11 +234,11 @@ async fn a_client_that_does_not_answer_a_close_is_not_waited_for_long() {
 }
 
 #[tokio::test]
-async fn a_client_that_stays_silent() {
+async fn a_client_that_answers_no_ping_is_disconnected() {
     let (builder, log, mut seen) = hub();
     let beat = Duration::from_millis(50);
     let server = server_of(builder.ping_interval(beat).ping_timeout(beat), log).await;
-    // It is never read from, so that it answers no ping.
+    // The test never reads from the client, so that it answers no ping.
     let _client = server.connect("ann").await;
     seen.expect(&["connect", "disconnecting: ping timeout"]).await;
     seen.expect(&["disconnect: ping timeout, no code, \"\"", "heard: ping timeout, ping timeout"]).await;
@@ -244,7 +246,7 @@ async fn a_client_that_stays_silent() {
 }
 
 #[tokio::test]
-async fn what_came_before_a_clients_close_is_handled() {
+async fn events_received_before_a_clients_close_frame_are_handled() {
     let (server, mut seen) = server().await;
     let mut client = server.connect("ann").await;
     for _ in 0..20 {
@@ -262,15 +264,15 @@ mod plain_only {
     use super::*;
 
     #[tokio::test]
-    async fn reset_by_the_client() {
-        // To Engine.IO, a reset is a cut like any other.
+    async fn a_client_resets_the_connection() {
+        // Engine.IO reports a reset as any other loss of the connection.
         plain_only();
         let (server, mut seen) = server().await;
         let mut client = server.connect("ann").await;
         seen.expect(&["connect"]).await;
         server.hub.broadcast("never read").expect("sent");
         soon("message", client.stream().arrived()).await;
-        // What is not read makes a reset of the end.
+        // Closing a TCP socket with unread data sends a reset.
         drop(client);
         seen.expect(&["disconnecting: transport error"]).await;
         let line = seen.next().await;
@@ -281,8 +283,8 @@ mod plain_only {
     }
 
     #[tokio::test]
-    async fn a_long_reason_is_cut() {
-        // Socket.IO clients are sent away from their namespaces, without a reason.
+    async fn a_close_reason_is_cut_to_the_size_of_a_close_frame() {
+        // Socket.IO clients receive a DISCONNECT, which has no reason.
         plain_only();
         let (server, mut seen) = server().await;
         let mut client = server.connect("ann").await;
@@ -292,8 +294,8 @@ mod plain_only {
     }
 
     #[tokio::test]
-    async fn a_client_that_answers_pings_stays() {
-        // Heartbeats of Engine.IO are no control frames, and their clients answer them out of sight.
+    async fn a_client_that_answers_pings_stays_connected() {
+        // Engine.IO heartbeats are messages, and the test client answers them internally.
         plain_only();
         let (builder, log, mut seen) = hub();
         let interval = Duration::from_millis(20);
@@ -313,8 +315,8 @@ mod websocket_only {
     use super::*;
 
     #[tokio::test]
-    async fn closed_by_the_client_with_a_code_of_its_own() {
-        // There are no codes without close frames.
+    async fn a_client_closes_with_a_code_of_its_own() {
+        // Only close frames have codes.
         websocket_only();
         let (server, mut seen) = server().await;
         let mut client = server.connect("ann").await;
@@ -327,8 +329,8 @@ mod websocket_only {
     }
 
     #[tokio::test]
-    async fn cut_without_a_close_frame() {
-        // Who polls has no one connection that could be cut behind a message.
+    async fn a_connection_is_cut_without_a_close_frame() {
+        // A polling client has no single connection that could be cut behind a message.
         websocket_only();
         let (server, mut seen) = server().await;
         let mut client = server.connect("ann").await;
@@ -342,8 +344,8 @@ mod websocket_only {
     }
 
     #[tokio::test]
-    async fn a_message_that_is_too_large() {
-        // A request that brings too much is answered with a status, and the session goes on.
+    async fn a_message_beyond_max_payload_closes_the_connection() {
+        // A polling request that is too large gets an HTTP status, and the session stays open.
         websocket_only();
         let (builder, log, mut seen) = hub();
         let server = server_of(builder.max_payload(1000), log).await;
@@ -368,8 +370,8 @@ mod websocket_only {
     }
 
     #[tokio::test]
-    async fn bytes_that_break_the_protocol() {
-        // There are no frames.
+    async fn invalid_frames_close_the_connection() {
+        // Long-polling has no frames.
         websocket_only();
         let text = |payload: &[u8]| masked_frame(0x81, payload);
         let (server, mut seen) = server().await;

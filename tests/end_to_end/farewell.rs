@@ -1,5 +1,5 @@
-//! A socket's last events when something goes wrong in them: the application's own code fails, the runtime goes, or several
-//! ends come at once. `disconnect` fires once, and what comes after what failed is still done.
+//! The last events of a socket when its handlers panic, the runtime shuts down, or several ends
+//! coincide. `disconnect` fires once, and a failure does not skip the steps after it.
 
 use socketio::adapter::{Adapter, LocalAdapter};
 use socketio::{Disconnect, EventError, Events, Hub, Socket, State, event, events};
@@ -11,8 +11,8 @@ use std::time::Duration;
 use tokio::runtime::{self, Runtime};
 use tokio::task::{JoinSet, yield_now};
 
-/// Writes down what fires, and panics in what the client has chosen by its name.
-fn note(socket: &Socket, log: &Log, event: &str) {
+/// Logs the event, and panics if the client's name says so.
+fn log_or_panic(socket: &Socket, log: &Log, event: &str) {
     log.note(event);
     assert_ne!(socket.params("id"), Some(&*format!("panic-in-{event}")), "a secret of the server");
 }
@@ -22,23 +22,23 @@ mod at_once {
 
     #[event(close)]
     fn close(socket: &Socket, log: State<Log>) {
-        note(socket, &log, "close");
+        log_or_panic(socket, &log, "close");
     }
 
     #[event(disconnecting)]
     fn disconnecting(socket: &Socket, log: State<Log>) {
-        note(socket, &log, "disconnecting");
+        log_or_panic(socket, &log, "disconnecting");
     }
 
     #[event(disconnect)]
     fn disconnect(socket: &Socket, log: State<Log>) {
-        note(socket, &log, "disconnect");
+        log_or_panic(socket, &log, "disconnect");
     }
 
     #[event(error)]
     fn error(socket: &Socket, error: EventError, log: State<Log>) {
         log.note(error.code());
-        note(socket, &log, "error");
+        log_or_panic(socket, &log, "error");
     }
 
     pub(super) const EVENTS: Events = events![close, disconnecting, disconnect, error];
@@ -47,14 +47,14 @@ mod at_once {
 mod later {
     use super::*;
 
-    /// The same, after a while; or never, where the client has chosen that.
+    /// Does the same after a yield, or never returns if the client's name says so.
     async fn step(socket: &Socket, log: &Log, event: &str) {
         log.note(format_args!("begin {event}"));
         yield_now().await;
         if socket.params("id") == Some(&*format!("wait-in-{event}")) {
             pending::<()>().await;
         }
-        note(socket, log, event);
+        log_or_panic(socket, log, event);
     }
 
     #[event(connect)]
@@ -122,7 +122,7 @@ async fn each_handler_of_the_end_may_panic() {
 }
 
 #[tokio::test]
-async fn each_handler_of_the_end_may_panic_after_a_while() {
+async fn each_async_handler_of_the_end_may_panic() {
     for event in ["close", "disconnecting", "disconnect"] {
         let (hub, log, mut seen) = hub(later::EVENTS);
         hub.on("disconnect", move |_payload| log.note("heard"));
@@ -140,7 +140,7 @@ async fn each_handler_of_the_end_may_panic_after_a_while() {
 }
 
 #[tokio::test]
-async fn a_panic_in_connect_after_a_while_refuses_the_client() {
+async fn an_async_connect_handler_that_panics_refuses_the_client() {
     let (hub, _log, mut seen) = hub(later::EVENTS);
     let server = serve(hub).await;
     let mut client = server.connect("panic-in-connect").await;
@@ -154,8 +154,9 @@ fn new_runtime() -> Runtime {
     runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
-/// Serves one client on a runtime that goes when all these lines are written. What is written after that?
-fn written_when_the_runtime_goes(client: &str, lines: &[&str]) -> Vec<String> {
+/// Serves one client on a runtime, drops the runtime after these lines, and returns the lines
+/// logged afterwards.
+fn logged_after_runtime_drop(client: &str, lines: &[&str]) -> Vec<String> {
     let (hub, log, mut seen) = hub(later::EVENTS);
     let (serving, watching) = (new_runtime(), new_runtime());
     let client = serving.block_on(async {
@@ -175,21 +176,21 @@ fn written_when_the_runtime_goes(client: &str, lines: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn a_runtime_may_go_at_any_time() {
+fn the_end_of_a_socket_completes_when_the_runtime_is_dropped() {
     let lines = ["begin connect", "connect", "begin event"];
-    let rest = written_when_the_runtime_goes("wait-in-event", &lines);
+    let rest = logged_after_runtime_drop("wait-in-event", &lines);
     assert_eq!(rest, ["aborted", "begin disconnect", "aborted", "begin error"]);
     let lines = ["begin connect", "connect", "begin disconnecting"];
-    let rest = written_when_the_runtime_goes("wait-in-disconnecting", &lines);
+    let rest = logged_after_runtime_drop("wait-in-disconnecting", &lines);
     assert_eq!(rest, ["transport close", "begin disconnect"]);
     let lines =
         ["begin connect", "connect", "begin disconnecting", "disconnecting", "transport close", "begin disconnect"];
-    assert_eq!(written_when_the_runtime_goes("wait-in-disconnect", &lines), [""; 0]);
-    assert_eq!(written_when_the_runtime_goes("wait-in-connect", &["begin connect"]), [""; 0]);
+    assert_eq!(logged_after_runtime_drop("wait-in-disconnect", &lines), [""; 0]);
+    assert_eq!(logged_after_runtime_drop("wait-in-connect", &["begin connect"]), [""; 0]);
 }
 
 #[test]
-fn a_runtime_that_drops_the_connection_still_fires_disconnect() {
+fn disconnect_fires_when_the_runtime_drops_the_connection_task() {
     let (log, mut seen) = log();
     let (serving, watching) = (new_runtime(), new_runtime());
     let hub = Hub::builder().build().expect("a hub");
@@ -215,7 +216,7 @@ fn a_runtime_that_drops_the_connection_still_fires_disconnect() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn however_many_end_a_connection_disconnect_fires_once() {
+async fn disconnect_fires_once_for_several_simultaneous_ends() {
     #[event(disconnect)]
     fn disconnect(socket: &Socket, log: State<Log>) {
         log.note(socket.params("id").unwrap_or_default());
@@ -258,7 +259,7 @@ async fn however_many_end_a_connection_disconnect_fires_once() {
     assert!(times.len() == CLIENTS && times.values().all(|times| *times == 1), "{times:?}");
 }
 
-/// An adapter that fails where sockets leave their rooms.
+/// Panics when a socket leaves a room.
 #[derive(Debug)]
 struct Failing(LocalAdapter);
 
@@ -268,12 +269,12 @@ impl Adapter for Failing {
     }
 
     fn left(&self, _socket: &Socket, _room: &Arc<str>) {
-        panic!("the others can't be reached");
+        panic!("the adapter of the others failed");
     }
 }
 
 #[tokio::test]
-async fn an_adapter_that_panics_keeps_no_socket() {
+async fn a_panicking_adapter_does_not_leak_sockets() {
     let (log, mut seen) = log();
     let builder = Hub::builder().state(log).events(at_once::EVENTS).adapter(|_, local| Failing(local));
     let server = serve(builder.build().expect("a hub")).await;
@@ -289,7 +290,7 @@ async fn an_adapter_that_panics_keeps_no_socket() {
     assert!(server.hub.is_empty() && server.hub.to("a").sockets().is_empty());
     server.hub.shutdown(Duration::from_secs(60)).await;
     seen.expect_nothing();
-    assert_eq!(Arc::strong_count(&held), 1, "no room keeps the socket in memory");
+    assert_eq!(Arc::strong_count(&held), 1, "no room may keep the socket in memory");
 }
 
 mod websocket_only {
@@ -297,7 +298,7 @@ mod websocket_only {
 
     #[tokio::test]
     async fn the_error_handler_of_an_end_may_panic() {
-        // By long-polling, no end of the client's has a code that makes an error of it.
+        // With long-polling, no end by the client has a code that fires `error`.
         websocket_only();
         let (hub, _log, mut seen) = hub(at_once::EVENTS);
         let server = serve(hub).await;

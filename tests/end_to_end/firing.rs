@@ -1,4 +1,5 @@
-//! `fire` and `close` in a handler count before what the client had already sent behind the handler's event.
+//! `fire` and `close` in a handler take effect before events that the client sent after the handled
+//! one.
 
 use futures_util::SinkExt;
 use socketio::{Hub, Socket, State, event, events};
@@ -8,7 +9,7 @@ use tokio_tungstenite::tungstenite::Message;
 #[event("first")]
 fn first(socket: &Socket, log: State<Log>) {
     log.note("first");
-    socket.fire("fired", ()).expect("it is connected");
+    socket.fire("fired", ()).expect("the socket is connected");
 }
 
 #[event("fired")]
@@ -33,7 +34,7 @@ fn gone(log: State<Log>) {
 }
 
 #[tokio::test]
-async fn what_a_handler_brings_about_comes_before_what_was_sent_behind_its_event() {
+async fn fired_events_and_closes_of_a_handler_precede_later_events_of_the_client() {
     let (log, mut seen) = log();
     let hub = Hub::builder().state(log).events(events![first, fired, second, end, gone]).build().expect("a hub");
     let server = serve(hub).await;

@@ -1,5 +1,5 @@
-//! The clients of `socketio::testing` and those that come over this run's stream have the same conversation with the same
-//! server, word by word.
+//! In-process clients of `socketio::testing` and clients over this run's stream have identical
+//! conversations with one server.
 
 use serde_json::{Value, json};
 use socketio::testing::{self, TestError};
@@ -48,7 +48,7 @@ fn close(socket: &Socket, code: u16) -> Result<(), EmitError> {
 
 #[event(disconnect)]
 fn disconnect(end: Disconnect, log: State<Log>) {
-    // The words for a cut hang on the stream that is cut.
+    // The description of a cut depends on the stream.
     log.note(format_args!("disconnect: {}, {:?}", end.reason(), end.code()));
 }
 
@@ -59,13 +59,13 @@ fn error(error: EventError, log: State<Log>) {
 
 const EVENTS: Events = events![connect, echo, both, nothing, fail, ask, close, disconnect, error];
 
-/// A client of one of both sorts.
-enum Speaker {
+/// A client of either kind.
+enum AnyClient {
     Network(Box<Client>),
     InProcess(testing::Client),
 }
 
-impl Speaker {
+impl AnyClient {
     async fn emit(&mut self, event: &str, data: Value) {
         match self {
             Self::Network(client) => client.emit(event, data).await,
@@ -73,7 +73,7 @@ impl Speaker {
         }
     }
 
-    /// What the answer's first argument is, or its error.
+    /// The first argument of the ack, or its error.
     async fn request(&mut self, event: &str, data: Value) -> Value {
         match self {
             Self::Network(client) => {
@@ -92,7 +92,7 @@ impl Speaker {
         }
     }
 
-    /// The arguments of the next message, an event of this name.
+    /// The arguments of the next message, which must be an event of this name.
     async fn expect(&mut self, event: &str) -> Vec<Value> {
         match self {
             Self::Network(client) => {
@@ -109,7 +109,7 @@ impl Speaker {
         }
     }
 
-    /// Answers the next message, an event of this name.
+    /// Acknowledges the next message, which must be an event of this name.
     async fn answer(&mut self, event: &str, answer: Value) {
         match self {
             Self::Network(client) => {
@@ -123,8 +123,8 @@ impl Speaker {
         }
     }
 
-    /// How the connection ends, by the close frame's code. A Socket.IO client is not told the one of `close_with`: it is sent away
-    /// from its namespace, and closes the connection itself.
+    /// How the connection ends, by the code of the close frame. A Socket.IO client does not receive
+    /// the code of `close_with`. It receives a DISCONNECT and closes the connection itself.
     async fn end(&mut self) -> Option<u16> {
         match self {
             Self::Network(client) => client.closed().await.map(|(code, _)| code).filter(|code| *code != 1000),
@@ -133,8 +133,8 @@ impl Speaker {
     }
 }
 
-/// Talks about everything, and notes what it hears.
-async fn converse(speaker: &mut Speaker) -> Vec<String> {
+/// Exchanges messages of every kind, and logs what the client receives.
+async fn converse(speaker: &mut AnyClient) -> Vec<String> {
     let mut heard = vec![format!("{:?}", speaker.expect("welcome").await)];
     for (event, data) in [
         ("both", json!(1)),
@@ -154,21 +154,21 @@ async fn converse(speaker: &mut Speaker) -> Vec<String> {
     heard
 }
 
-/// Has two conversations, with a client of either sort. `last`: how it ends.
-async fn compare(last: impl AsyncFn(&mut Speaker) -> String) {
+/// Runs the conversation with a client of each kind; `last` ends it.
+async fn compare(last: impl AsyncFn(&mut AnyClient) -> String) {
     let mut all = Vec::new();
     for is_in_process in [false, true] {
         let (log, seen) = log();
         let hub = Hub::builder().state(log).max_payload(5000).events(EVENTS).build().expect("a hub");
         let mut server = None;
         let mut speaker = match is_in_process {
-            false => {
-                Speaker::Network(Box::new(server.insert(serve(hub.clone()).await).connect_to("/ws/1?name=a%20b").await))
-            }
+            false => AnyClient::Network(Box::new(
+                server.insert(serve(hub.clone()).await).connect_to("/ws/1?name=a%20b").await,
+            )),
             true => {
                 let client = hub.test_client().query("name", "a b");
                 let client = if flavour().is_plain() { client.plain() } else { client };
-                Speaker::InProcess(client.connect().await.expect("connected"))
+                AnyClient::InProcess(client.connect().await.expect("connected"))
             }
         };
         let mut heard = converse(&mut speaker).await;
@@ -180,7 +180,7 @@ async fn compare(last: impl AsyncFn(&mut Speaker) -> String) {
     assert!(all[0][1].iter().any(|line| line.starts_with("disconnect: ")), "{all:?}");
 }
 
-/// All that the server has seen.
+/// Everything that the server logged.
 async fn logged(hub: Hub, server: Option<Server>, mut seen: Seen) -> Vec<String> {
     let mut lines = Vec::new();
     while !lines.last().is_some_and(|line: &String| line.starts_with("disconnect: ")) {
@@ -192,7 +192,7 @@ async fn logged(hub: Hub, server: Option<Server>, mut seen: Seen) -> Vec<String>
 }
 
 #[tokio::test]
-async fn a_conversation_that_the_server_ends() {
+async fn conversations_ended_by_the_server_are_identical() {
     compare(async |speaker| {
         speaker.emit("close", json!(4001)).await;
         format!("{:?} {:?}", speaker.expect("farewell").await, speaker.end().await)
@@ -204,8 +204,8 @@ mod websocket_only {
     use super::*;
 
     #[tokio::test]
-    async fn a_conversation_with_a_message_that_is_too_long() {
-        // A POST that is too long is answered with a status.
+    async fn conversations_ended_by_an_oversized_message_are_identical() {
+        // A POST that is too large gets an HTTP status.
         websocket_only();
         compare(async |speaker| {
             speaker.emit("echo", json!("x".repeat(5000))).await;
@@ -215,8 +215,8 @@ mod websocket_only {
     }
 
     #[tokio::test]
-    async fn a_conversation_that_is_cut() {
-        // Who polls has no connection that could be cut.
+    async fn conversations_ended_by_a_cut_are_identical() {
+        // A polling client has no single connection that could be cut.
         websocket_only();
         compare(async |speaker| speaker.request("echo", json!("last")).await.to_string()).await;
     }

@@ -1,4 +1,4 @@
-//! Limits: what happens beyond them, and that they can be set; and how a hub shuts down.
+//! Limits: what happens beyond them, and how to set them; and how a hub shuts down.
 
 use futures_util::SinkExt;
 use serde_json::json;
@@ -20,7 +20,7 @@ async fn wait(socket: &Socket, log: State<Log>, gate: State<Gate>) -> &'static s
 
 #[event("forever")]
 async fn forever(log: State<Log>) {
-    /// Tells when the future that holds it is dropped.
+    /// Logs a line when the future that holds it is dropped.
     struct Dropped(Log);
     impl Drop for Dropped {
         fn drop(&mut self) {
@@ -61,7 +61,7 @@ async fn connected(server: &Server, name: &str) -> (Client, Socket) {
     (client, found.expect("a connected socket"))
 }
 
-/// Emits until the outbox is full; how many messages were taken.
+/// Emits until the outbox is full, and returns the number of accepted messages.
 async fn fill(socket: &Socket) -> usize {
     let large = "x".repeat(100_000);
     for taken in 0..10_000 {
@@ -75,7 +75,7 @@ async fn fill(socket: &Socket) -> usize {
 }
 
 #[tokio::test]
-async fn a_client_that_takes_nothing_is_disconnected() {
+async fn a_client_that_does_not_read_is_disconnected() {
     let (builder, _gate, mut seen) = hub();
     let builder = builder.outbox(100, 1_000_000).close_timeout(Duration::from_millis(50));
     let server = serve(builder.build().expect("a hub")).await;
@@ -90,7 +90,7 @@ async fn a_client_that_takes_nothing_is_disconnected() {
 }
 
 #[tokio::test]
-async fn a_slow_client_that_takes_what_waits_is_told_why() {
+async fn a_slow_client_receives_its_outbox_and_the_close_code() {
     let (builder, _gate, mut seen) = hub();
     let server = serve(builder.outbox(100, 1_000_000).build().expect("a hub")).await;
     let (mut client, socket) = connected(&server, "slow").await;
@@ -103,7 +103,7 @@ async fn a_slow_client_that_takes_what_waits_is_told_why() {
 }
 
 #[tokio::test]
-async fn dropping_the_newest_keeps_the_connection_and_tells_once() {
+async fn drop_newest_keeps_the_connection_and_reports_the_overflow_once() {
     let (builder, _gate, mut seen) = hub();
     let builder = builder.outbox(100, 1_000_000).overflow(OverflowPolicy::DropNewest);
     let server = serve(builder.build().expect("a hub")).await;
@@ -129,12 +129,12 @@ async fn dropping_the_newest_keeps_the_connection_and_tells_once() {
 }
 
 #[tokio::test]
-async fn small_messages_are_bounded_by_their_number() {
+async fn the_outbox_is_limited_in_messages() {
     let (builder, _gate, mut seen) = hub();
     let builder = builder.outbox(100, usize::MAX).overflow(OverflowPolicy::DropNewest);
     let server = serve(builder.build().expect("a hub")).await;
     let (mut client, socket) = connected(&server, "slow").await;
-    // More than the kernel's buffers take.
+    // This exceeds the kernel's buffers.
     socket.emit("x".repeat(7_000_000)).expect("queued");
     let taken = (0..1_000).take_while(|number| socket.emit(("small", number)).is_ok()).count();
     assert_eq!((taken, server.hub.stats().overflows), (99, 1));
@@ -150,11 +150,11 @@ async fn small_messages_are_bounded_by_their_number() {
 }
 
 #[tokio::test]
-async fn volatile_messages_are_dropped_for_a_client_that_takes_nothing() {
+async fn volatile_messages_are_dropped_for_a_client_that_does_not_read() {
     let (builder, _gate, mut seen) = hub();
     let server = serve(builder.build().expect("a hub")).await;
     let (mut client, socket) = connected(&server, "slow").await;
-    // More than the kernel's buffers take, and less than the outbox.
+    // This exceeds the kernel's buffers, but fits into the outbox.
     let large = "x".repeat(7_000_000);
     socket.emit(("large", &large)).expect("queued");
     let mut dropped = 0;
@@ -174,7 +174,7 @@ async fn volatile_messages_are_dropped_for_a_client_that_takes_nothing() {
 }
 
 #[tokio::test]
-async fn only_so_many_connections_are_admitted() {
+async fn connections_beyond_max_connections_are_refused() {
     let (builder, _gate, mut seen) = hub();
     let server = serve(builder.max_connections(2).build().expect("a hub")).await;
     let ((mut ann, _), (_bob, _)) = (connected(&server, "ann").await, connected(&server, "bob").await);
@@ -192,7 +192,7 @@ async fn only_so_many_connections_are_admitted() {
 }
 
 #[tokio::test]
-async fn reading_pauses_when_too_much_waits_and_nothing_is_lost() {
+async fn reading_pauses_when_the_inbox_is_full_and_no_event_is_lost() {
     let (builder, gate, mut seen) = hub();
     let server = serve(builder.inbox(4, 1_000).build().expect("a hub")).await;
     let (client, _socket) = connected(&server, "ann").await;
@@ -205,8 +205,8 @@ async fn reading_pauses_when_too_much_waits_and_nothing_is_lost() {
         sink
     });
     seen.expect(&["waiting"]).await;
-    // All of it together is more than the kernel's buffers take: the client can't be done before the handler is.
-    // Who polls sends what it has to as it can, and does not wait itself.
+    // The events exceed the kernel's buffers, so the client can't finish before the handler. A
+    // polling client sends requests one by one and does not block.
     assert!(flavour().polls() || !sending.is_finished());
     gate.open_for(200);
     for _ in 0..200 {
@@ -220,7 +220,7 @@ async fn reading_pauses_when_too_much_waits_and_nothing_is_lost() {
 }
 
 #[tokio::test]
-async fn a_shutdown_ends_everything() {
+async fn a_shutdown_closes_all_connections_and_drops_handlers_at_the_deadline() {
     let (builder, gate, mut seen) = hub();
     let server = serve(builder.build().expect("a hub")).await;
     let (mut idle, socket) = connected(&server, "idle").await;
@@ -250,18 +250,18 @@ async fn a_shutdown_ends_everything() {
 }
 
 #[tokio::test]
-async fn what_running_handlers_answer_during_a_shutdown_arrives() {
+async fn acks_sent_by_handlers_during_a_shutdown_arrive() {
     let (builder, gate, mut seen) = hub();
     let server = serve(builder.build().expect("a hub")).await;
     let mut client = server.connect("ann").await;
-    // In one write, so that the server has both when it handles the first.
+    // Both events go out in one write, so that the server has both before it handles the first.
     client.0.feed(Message::text(r#"{"event":"wait","id":1}"#)).await.expect("taken");
     client.send(r#"{"event":"wait","id":2}"#).await;
     seen.expect(&["waiting"]).await;
     let hub = server.hub.clone();
     let shutdown = tokio::spawn(async move { hub.shutdown(Duration::from_secs(60)).await });
     assert_eq!(server.refusal_soon("/ws/late").await, 503);
-    // The other one waits no more.
+    // The waiting event is dropped, and its ack is `unanswered`.
     assert_eq!(client.json().await["error"]["code"], "unanswered");
     gate.open_for(2);
     assert_eq!(client.text().await, "from the handler");
@@ -276,7 +276,7 @@ mod no_clients {
     use super::*;
 
     #[test]
-    fn a_hub_that_lacks_something_is_not_built() {
+    fn build_fails_on_duplicate_events_and_missing_state() {
         #[event("wait")]
         fn second() {}
         #[event(error)]

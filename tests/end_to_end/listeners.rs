@@ -1,4 +1,4 @@
-//! Listeners by name, on the hub and on sockets: who is called when, and with what.
+//! Listeners by event name on hubs and sockets: when they run, and what they receive.
 
 use serde_json::{Value, json};
 use socketio::{EventPayload, Frame, Hub, SetIdError, Socket, State, event, events};
@@ -37,26 +37,26 @@ fn named_message(data: Value, log: State<Log>) {
     log.note(format_args!("named: {data}"));
 }
 
-/// A listener that writes a line.
+/// A listener that logs a line.
 fn says(log: &Log, line: &'static str) -> impl Fn(EventPayload) + Send + Sync + 'static {
     let log = log.clone();
     move |_payload| log.note(line)
 }
 
-/// What a payload says of itself.
+/// A description of the payload.
 fn described(payload: &EventPayload) -> String {
     let data = String::from_utf8_lossy(&payload.data);
     format!("{} {data:?} {} {}", payload.name, payload.args().json(), payload.from_client())
 }
 
-/// A listener that writes down what it was called with.
+/// A listener that logs a description of its payload.
 fn describes(log: &Log) -> impl Fn(EventPayload) + Send + Sync + 'static {
     let log = log.clone();
     move |payload| log.note(described(&payload))
 }
 
 #[tokio::test]
-async fn the_tables_handler_goes_first_then_the_sockets_listeners_then_the_hubs() {
+async fn the_handler_runs_before_the_sockets_listeners_and_these_before_the_hubs() {
     let (log, mut seen) = log();
     let hub = Hub::builder().state(log.clone()).events(events![said, other]).build().expect("a hub");
     hub.on("said", says(&log, "hub 1"));
@@ -85,7 +85,7 @@ async fn the_tables_handler_goes_first_then_the_sockets_listeners_then_the_hubs(
 }
 
 #[tokio::test]
-async fn listeners_can_be_taken_back() {
+async fn listeners_can_be_removed() {
     let (log, mut seen) = log();
     let hub = Hub::builder().build().expect("a hub");
     let first = hub.on("said", says(&log, "hub 1"));
@@ -117,7 +117,7 @@ async fn listeners_can_be_taken_back() {
 }
 
 #[tokio::test]
-async fn a_listener_for_once_hears_one_event_however_many_come_at_once() {
+async fn a_once_listener_runs_for_one_of_several_simultaneous_events() {
     let (log, mut seen) = log();
     let hub = Hub::builder().build().expect("a hub");
     let own = log.clone();
@@ -137,7 +137,7 @@ async fn a_listener_for_once_hears_one_event_however_many_come_at_once() {
 }
 
 #[tokio::test]
-async fn a_payload_tells_everything_about_an_event() {
+async fn a_payload_describes_its_event_completely() {
     let (log, mut seen) = log();
     let hub = Hub::builder().state(log).events(events![said]).build().expect("a hub");
     let payloads = Arc::new(Mutex::new(Vec::new()));
@@ -153,7 +153,7 @@ async fn a_payload_tells_everything_about_an_event() {
     seen.expect(&["table"]).await;
     socket.set_attribute("said", "after");
     let renamed = socket.set_id("another");
-    // A Socket.IO client knows its id.
+    // A Socket.IO client knows its id, so that the server can't change it.
     assert_eq!(renamed, if flavour().is_plain() { Ok(()) } else { Err(SetIdError::Known) });
 
     let payload = payloads.lock().expect("no panic").remove(0);
@@ -170,7 +170,7 @@ async fn a_payload_tells_everything_about_an_event() {
 }
 
 #[tokio::test]
-async fn lifecycle_names_that_clients_may_send_are_ordinary_events() {
+async fn lifecycle_names_sent_by_clients_are_ordinary_events() {
     let (log, mut seen) = log();
     let hub = Hub::builder().state(log.clone()).events(events![named_close]).build().expect("a hub");
     for event in ["close", "error", "ping", "pong", "connect"] {
@@ -188,7 +188,7 @@ async fn lifecycle_names_that_clients_may_send_are_ordinary_events() {
 }
 
 #[tokio::test]
-async fn listeners_registered_by_an_earlier_event_hear_later_messages() {
+async fn a_listener_registered_while_an_event_is_handled_receives_later_messages() {
     let (log, mut seen) = log();
     let hub = Hub::builder().build().expect("a hub");
     hub.on("login", move |payload| {
@@ -206,9 +206,9 @@ async fn listeners_registered_by_an_earlier_event_hear_later_messages() {
 }
 
 /// Registers and removes a listener when it is dropped.
-struct Asks(Socket);
+struct ListensOnDrop(Socket);
 
-impl Drop for Asks {
+impl Drop for ListensOnDrop {
     fn drop(&mut self) {
         self.0.on("hi", |_| {}).off();
         self.0.hub().on("hi", |_| {}).off();
@@ -217,15 +217,15 @@ impl Drop for Asks {
 }
 
 #[tokio::test]
-async fn what_a_listener_captured_may_use_its_socket_and_hub_when_it_is_dropped() {
+async fn values_captured_by_a_listener_may_use_its_socket_and_hub_on_drop() {
     let server = serve(Hub::builder().build().expect("a hub")).await;
     let mut client = server.connect("ann").await;
     client.settle().await;
     let socket = server.hub.sockets().remove(0);
     let (done, is_done) = oneshot::channel();
-    // A thread of its own: one that waits for itself is not waited for.
+    // On a separate thread, so that a deadlock does not block the test.
     std::thread::spawn(move || {
-        let asks = || Asks(socket.clone());
+        let asks = || ListensOnDrop(socket.clone());
         let (by_hub, by_socket, by_name) = (asks(), asks(), asks());
         socket.hub().on("hi", move |_| _ = &by_hub).off();
         socket.on("hi", move |_| _ = &by_socket).off();
@@ -240,8 +240,8 @@ mod plain_only {
     use super::*;
 
     #[tokio::test]
-    async fn raw_messages_and_events_named_message() {
-        // Plain WebSocket clients alone send raw messages.
+    async fn raw_messages_and_events_named_message_reach_the_same_listener_once() {
+        // Only plain WebSocket clients send raw messages.
         plain_only();
         let (log, mut seen) = log();
         let hub = Hub::builder().state(log.clone()).events(events![raw, named_message, other]).build().expect("a hub");
@@ -254,7 +254,7 @@ mod plain_only {
         seen.expect(&[r#"raw: b"\x01\x02""#, "message \"\\u{1}\\u{2}\"  false"]).await;
         client.send(r#"{"event":"other"}"#).await;
         seen.expect(&[r#"raw: {"event":"other"}"#, r#"message "{\"event\":\"other\"}"  false"#, "table: other"]).await;
-        // One message, two kinds of handlers, but one call of the listener: as the event that it is.
+        // The handlers of both kinds run, and the listener runs once, for the event.
         client.send(r#"{"event":"message","data":"hi"}"#).await;
         seen.expect(&[r#"raw: {"event":"message","data":"hi"}"#, r#"named: "hi""#, r#"message "hi" "hi" true"#]).await;
         client.settle().await;
@@ -264,7 +264,7 @@ mod plain_only {
     }
 
     #[tokio::test]
-    async fn without_envelopes_everything_is_a_message() {
+    async fn without_envelopes_every_message_is_raw() {
         let (log, mut seen) = log();
         let hub = Hub::builder().state(log.clone()).events(events![other, named_message]).build().expect("a hub");
         hub.on("message", describes(&log));
@@ -279,7 +279,7 @@ mod plain_only {
 
     #[tokio::test]
     async fn json_of_a_raw_message_is_its_text() {
-        // Plain WebSocket clients alone send raw messages.
+        // Only plain WebSocket clients send raw messages.
         plain_only();
         let (log, mut seen) = log();
         let hub = Hub::builder().build().expect("a hub");
@@ -298,8 +298,8 @@ mod json_only {
     use super::*;
 
     #[tokio::test]
-    async fn data_is_the_contents_of_a_string_or_the_json_of_anything_else() {
-        // Escapes and spaces are JSON's own.
+    async fn data_of_a_payload_is_a_strings_contents_or_the_json_of_other_values() {
+        // MessagePack has no JSON escapes and whitespace.
         json_only();
         let (log, mut seen) = log();
         let hub = Hub::builder().build().expect("a hub");

@@ -1,5 +1,6 @@
-//! What is promised to clients, tried with real ones: the environment variables `CLIENT` and `STREAM` choose which. `tests/flavour`
-//! sets them, and leaves out the modules named `*_only` and `no_clients` where they do not apply.
+//! End-to-end tests with real clients. The environment variables `CLIENT` and `STREAM` choose their
+//! kind and their stream. `tests/flavour` sets both, and skips the modules named `*_only` and
+//! `no_clients` where they do not apply.
 
 mod acks;
 mod adapters;

@@ -1,4 +1,5 @@
-//! Middleware: around connections, which it can refuse, and around events, which it can see, change, answer and refuse.
+//! Middleware around connections, which it can refuse, and around events, which it can read,
+//! change, answer and refuse.
 
 use serde_json::json;
 use socketio::{
@@ -35,7 +36,7 @@ fn hub(fill: impl FnOnce(NamespaceBuilder) -> NamespaceBuilder) -> (Hub, Seen, G
 }
 
 #[tokio::test]
-async fn events_pass_middleware_in_the_order_in_which_it_was_added() {
+async fn events_pass_middleware_in_registration_order() {
     let (log, mut seen) = log();
     let (first, second, own) = (log.clone(), log.clone(), log);
     let (hub, mut handled, _) = hub(|namespace| {
@@ -71,7 +72,7 @@ async fn events_pass_middleware_in_the_order_in_which_it_was_added() {
 }
 
 #[tokio::test]
-async fn middleware_changes_answers_and_refuses_events() {
+async fn middleware_can_change_answer_and_refuse_events() {
     async fn change(mut event: IncomingEvent, next: Next) -> Result<(), EventError> {
         match event.name() {
             "add" => {
@@ -106,7 +107,7 @@ async fn middleware_changes_answers_and_refuses_events() {
 }
 
 #[tokio::test]
-async fn a_panic_in_middleware_is_an_internal_error_and_the_connection_lives() {
+async fn a_panic_in_middleware_is_answered_with_internal_and_the_connection_stays_open() {
     async fn fragile(event: IncomingEvent, next: Next) -> Result<(), EventError> {
         assert!(event.name() != "bomb", "a bomb");
         next.run(event).await

@@ -1,4 +1,5 @@
-//! Events of one client run one after the other, and hold back nothing else; `concurrent` handlers run side by side.
+//! Events of one client are handled one after another and do not delay other clients; `concurrent`
+//! handlers run in parallel.
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
@@ -63,7 +64,7 @@ async fn server() -> (Server, Gate, Seen) {
 }
 
 #[tokio::test]
-async fn a_waiting_handler_holds_back_its_own_clients_events_only() {
+async fn a_waiting_handler_delays_events_of_its_own_client_only() {
     let (server, gate, mut seen) = server().await;
     let (mut ann, mut bob) = (server.connect("ann").await, server.connect("bob").await);
     ann.send(json!({ "event": "wait", "data": 1, "id": 1 }).to_string()).await;
@@ -81,7 +82,7 @@ async fn a_waiting_handler_holds_back_its_own_clients_events_only() {
 }
 
 #[tokio::test]
-async fn thousands_of_events_keep_their_order() {
+async fn thousands_of_events_are_handled_in_order() {
     let (server, _gate, mut seen) = server().await;
     let mut client = server.connect("ann").await;
     for number in 0..5_000 {
@@ -94,7 +95,7 @@ async fn thousands_of_events_keep_their_order() {
 }
 
 #[tokio::test]
-async fn concurrent_handlers_start_in_order_and_their_acks_overtake() {
+async fn concurrent_handlers_start_in_order_and_may_answer_out_of_order() {
     let (server, gate, mut seen) = server().await;
     let mut client = server.connect("ann").await;
     client.send(json!({ "event": "beside", "data": 1, "id": 1 }).to_string()).await;
@@ -110,7 +111,7 @@ async fn concurrent_handlers_start_in_order_and_their_acks_overtake() {
 }
 
 #[tokio::test]
-async fn at_most_32_handlers_run_side_by_side() {
+async fn at_most_32_concurrent_handlers_of_one_client_run_at_once() {
     let (server, gate, mut seen) = server().await;
     let mut client = server.connect("ann").await;
     for number in 0..40 {
@@ -136,7 +137,7 @@ async fn at_most_32_handlers_run_side_by_side() {
 }
 
 #[tokio::test]
-async fn a_listener_does_not_make_a_concurrent_handler_wait() {
+async fn a_listener_does_not_delay_a_concurrent_handler() {
     let (server, gate, mut seen) = server().await;
     server.hub.on("beside", |_payload| ());
     let mut client = server.connect("ann").await;
@@ -149,7 +150,7 @@ async fn a_listener_does_not_make_a_concurrent_handler_wait() {
 }
 
 #[tokio::test]
-async fn a_handler_that_asks_its_own_client_gets_the_answer_past_waiting_events() {
+async fn emit_with_ack_in_a_handler_is_answered_before_waiting_events_are_handled() {
     let (builder, _gate, _seen) = hub();
     let server = serve(builder.inbox(4, 256).build().expect("a hub")).await;
     let mut client = server.connect("ann").await;
@@ -163,7 +164,7 @@ async fn a_handler_that_asks_its_own_client_gets_the_answer_past_waiting_events(
 }
 
 #[tokio::test]
-async fn a_handler_that_asks_its_own_client_behind_ten_thousand_events_is_answered_or_gives_up() {
+async fn emit_with_ack_in_a_handler_behind_ten_thousand_events_is_answered_or_times_out() {
     for (max_payload, ack_timeout) in [(10_000_000, 60_000), (100_000, 50)] {
         let (builder, _gate, mut seen) = hub();
         let builder = builder.max_payload(max_payload).ack_timeout(Duration::from_millis(ack_timeout));
@@ -176,7 +177,7 @@ async fn a_handler_that_asks_its_own_client_behind_ten_thousand_events_is_answer
         }
         client.send(json!({ "id": question["id"], "data": 42 }).to_string()).await;
         let (answer, late) = (client.json().await, "the client did not answer in time");
-        // As much as a message may hold is read past what waits, and no more.
+        // The server reads at most `max_payload` bytes past the waiting events.
         match max_payload {
             100_000 => assert_eq!(answer["error"]["message"], late),
             _ => assert_eq!(answer, json!({ "id": "asked", "data": 42 })),
@@ -189,7 +190,7 @@ async fn a_handler_that_asks_its_own_client_behind_ten_thousand_events_is_answer
 }
 
 #[tokio::test]
-async fn a_sleeping_handler_holds_back_neither_messages_nor_answers_nor_the_heartbeat() {
+async fn a_sleeping_handler_delays_neither_messages_nor_acks_nor_heartbeats() {
     let (builder, gate, mut seen) = hub();
     let beat = Duration::from_millis(100);
     let server = serve(builder.ping_interval(beat).ping_timeout(beat).build().expect("a hub")).await;
@@ -206,12 +207,12 @@ async fn a_sleeping_handler_holds_back_neither_messages_nor_answers_nor_the_hear
             if message["event"] == "question" {
                 client.send(json!({ "id": message["id"], "data": message["data"] }).to_string()).await;
             } else {
-                received.send(message).expect("the test goes on");
+                received.send(message).expect("the test is still running");
             }
         }
     });
     for round in 0..3 {
-        // One that is silent dies of it, so that much time has gone by.
+        // A silent client times out. That shows that the ping timeout has passed.
         let silent = server.connect("silent").await;
         seen.expect(&["silent left: ping timeout"]).await;
         drop(silent);
@@ -226,7 +227,7 @@ async fn a_sleeping_handler_holds_back_neither_messages_nor_answers_nor_the_hear
 }
 
 #[tokio::test]
-async fn pings_that_nobody_listens_to_take_no_room() {
+async fn pings_without_listeners_do_not_fill_the_inbox() {
     let (server, gate, mut seen) = server().await;
     let mut client = server.connect("ann").await;
     client.emit("wait", 1).await;
@@ -241,7 +242,7 @@ async fn pings_that_nobody_listens_to_take_no_room() {
 }
 
 #[tokio::test]
-async fn nobody_is_declared_dead_because_the_server_is_busy() {
+async fn a_busy_server_does_not_time_out_its_clients() {
     let (builder, gate, mut seen) = hub();
     let beat = Duration::from_millis(100);
     let builder = builder.inbox(2, 64).ping_interval(beat).ping_timeout(beat);
@@ -252,7 +253,7 @@ async fn nobody_is_declared_dead_because_the_server_is_busy() {
     }
     seen.expect(&["begin 0"]).await;
     for _ in 0..3 {
-        // One that is silent dies of it, so that much time has gone by.
+        // A silent client times out. That shows that the ping timeout has passed.
         let silent = server.connect("silent").await;
         seen.expect(&["silent left: ping timeout"]).await;
         drop(silent);
@@ -263,7 +264,7 @@ async fn nobody_is_declared_dead_because_the_server_is_busy() {
 }
 
 #[tokio::test]
-async fn a_handler_can_notice_that_its_client_went() {
+async fn a_handler_can_wait_for_the_disconnect_of_its_client() {
     let (server, _gate, mut seen) = server().await;
     let mut client = server.connect("ann").await;
     client.emit("until closed", 1).await;
@@ -279,7 +280,7 @@ async fn a_handler_can_notice_that_its_client_went() {
 }
 
 #[tokio::test]
-async fn handlers_go_on_when_the_client_has_gone_and_what_came_before_is_handled() {
+async fn handlers_finish_and_waiting_events_are_handled_after_the_client_disconnects() {
     let (server, gate, mut seen) = server().await;
     let mut client = server.connect("ann").await;
     client.emit("wait", 1).await;
@@ -293,7 +294,7 @@ async fn handlers_go_on_when_the_client_has_gone_and_what_came_before_is_handled
 }
 
 #[tokio::test]
-async fn the_end_waits_for_concurrent_handlers() {
+async fn disconnect_fires_after_concurrent_handlers_return() {
     let (server, gate, mut seen) = server().await;
     let mut client = server.connect("ann").await;
     client.emit("beside", 1).await;
@@ -308,7 +309,7 @@ async fn the_end_waits_for_concurrent_handlers() {
 }
 
 #[tokio::test]
-async fn what_waits_is_dropped_when_the_server_closes_but_no_error() {
+async fn waiting_events_are_dropped_when_the_server_closes_but_errors_still_fire() {
     let ((builder, gate, mut seen), (log, mut errors)) = (hub(), log());
     let server = serve(builder.build().expect("a hub")).await;
     server.hub.on("bye", |payload| payload.socket.close());

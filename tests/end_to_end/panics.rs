@@ -1,11 +1,12 @@
-//! Panics of user code: the client hears `internal` and nothing else, `error` fires, and the connection lives.
+//! Panics of user code: the client receives the code `internal` only, `error` fires, and the
+//! connection stays open.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::json;
 use socketio::{Ack, EventError, Hub, Socket, State, event, events};
 use socketio_tests::{Client, Log, Seen, Server, log, serve, serve_route};
 
-/// Panics whenever it is read or written.
+/// Panics whenever it is serialized or deserialized.
 struct Bomb;
 
 impl Serialize for Bomb {
@@ -71,7 +72,7 @@ fn emit(socket: &Socket) -> Result<(), socketio::EmitError> {
     socket.emit(("bomb", Bomb))
 }
 
-/// A value that has no JSON: a map whose keys are no strings.
+/// A value that can't be serialized as JSON: a map whose keys are not strings.
 #[event("unserializable")]
 fn unserializable() -> std::collections::HashMap<(u8, u8), u8> {
     [((1, 2), 3)].into()
@@ -120,7 +121,7 @@ async fn lives(client: &mut Client) {
 }
 
 #[tokio::test]
-async fn a_handler_that_panics_answers_internal_and_the_connection_lives() {
+async fn a_panicking_handler_is_answered_with_internal_and_the_connection_stays_open() {
     let (server, _log, mut seen) = server().await;
     let mut client = server.connect("ann").await;
     for event in PANICKING.into_iter().chain(["unserializable"]) {
@@ -128,7 +129,7 @@ async fn a_handler_that_panics_answers_internal_and_the_connection_lives() {
         assert_eq!(answer["error"], json!({ "code": "internal", "message": "internal error" }), "{event}");
         seen.expect(&[&format!("internal in {event}")]).await;
         client.emit(event, 1).await;
-        // Nobody wants the reply, so it is not made.
+        // Without an ack, the reply is not serialized.
         if !["reply", "async reply", "unserializable"].contains(&event) {
             seen.expect(&[&format!("internal in {event}")]).await;
         }
@@ -138,7 +139,7 @@ async fn a_handler_that_panics_answers_internal_and_the_connection_lives() {
 }
 
 #[tokio::test]
-async fn listeners_still_hear_what_a_handler_panicked_on() {
+async fn listeners_run_after_a_handler_panics() {
     let (server, log, mut seen) = server().await;
     for event in PANICKING {
         let log = log.clone();
@@ -154,7 +155,7 @@ async fn listeners_still_hear_what_a_handler_panicked_on() {
 }
 
 #[tokio::test]
-async fn a_listener_that_panics_stops_none_of_the_others() {
+async fn a_panicking_listener_does_not_stop_other_listeners() {
     let (server, log, mut seen) = server().await;
     let heard = |name: &'static str| {
         let log = log.clone();
@@ -179,7 +180,7 @@ async fn a_listener_that_panics_stops_none_of_the_others() {
 }
 
 #[tokio::test]
-async fn an_error_listener_that_panics_does_not_set_off_another_error() {
+async fn a_panicking_error_listener_does_not_fire_another_error() {
     let (server, _log, mut seen) = server().await;
     server.hub.on("error", |_payload| -> () { panic!("a secret of the server") });
     let mut client = server.connect("ann").await;
@@ -191,7 +192,7 @@ async fn an_error_listener_that_panics_does_not_set_off_another_error() {
 }
 
 #[tokio::test]
-async fn an_error_handler_whose_own_emits_fail_does_not_go_round_in_circles() {
+async fn failed_emits_of_an_error_handler_do_not_fire_error_again() {
     let (server, log, mut seen) = server().await;
     server.hub.on("error", move |payload| {
         let log = log.clone();
@@ -214,7 +215,7 @@ async fn an_error_handler_whose_own_emits_fail_does_not_go_round_in_circles() {
 }
 
 #[tokio::test]
-async fn raw_messages_and_the_end_may_panic_too() {
+async fn handlers_of_raw_messages_and_of_the_end_may_panic() {
     let (server, log, mut seen) = server().await;
     for event in ["message", "ping", "disconnecting", "disconnect"] {
         server.hub.on(event, |_payload| -> () { panic!("a secret of the server") });
@@ -231,7 +232,7 @@ async fn raw_messages_and_the_end_may_panic_too() {
 }
 
 #[tokio::test]
-async fn a_connect_listener_that_panics_refuses_nobody() {
+async fn a_panicking_connect_listener_does_not_refuse_the_client() {
     let (server, log, mut seen) = server().await;
     server.hub.on("connect", |_payload| -> () { panic!("a secret of the server") });
     server.hub.on("connect", |_payload| async {
@@ -244,7 +245,7 @@ async fn a_connect_listener_that_panics_refuses_nobody() {
     lives(&mut client).await;
 }
 
-/// A client is refused for a panic, of which it learns nothing but that.
+/// Expects that the client is refused after a panic, without details.
 async fn assert_refused(server: &Server, seen: &mut Seen) {
     let mut client = server.connect("ann").await;
     assert_eq!(client.closed().await, Some((1008, "internal error".to_owned())));
@@ -253,7 +254,7 @@ async fn assert_refused(server: &Server, seen: &mut Seen) {
 }
 
 #[tokio::test]
-async fn a_panic_while_connecting_refuses_the_connection() {
+async fn a_panic_in_connect_refuses_the_connection() {
     #[event(connect)]
     fn connect() {
         panic!("a secret of the server");

@@ -1,4 +1,4 @@
-//! Rate limits: what a client hears that sends too much, and what it does not keep others from.
+//! Rate limits: how events beyond a limit are answered, and what a limit does not affect.
 
 use serde_json::{Value, json};
 use socketio::{EventError, Frame, Hub, HubBuilder, RateLimit, Socket, State, event, events};
@@ -46,7 +46,7 @@ async fn serving(limit: impl FnOnce(HubBuilder) -> HubBuilder) -> (Server, Seen)
     (serve(limit(builder).build().expect("a hub")).await, seen)
 }
 
-/// An answer's error, which says when to try again.
+/// Expects a rate limit error with the time to wait.
 fn assert_limited(mut answer: Value, at_most_ms: u64) {
     let wait = answer["error"]["data"]["retry_after_ms"].take().as_u64().expect("a time");
     assert!((1..=at_most_ms).contains(&wait), "{wait}");
@@ -57,7 +57,7 @@ fn assert_limited(mut answer: Value, at_most_ms: u64) {
 const HOUR: u64 = 3_600_000;
 
 #[tokio::test]
-async fn what_comes_beyond_the_limit_is_answered_and_not_handled() {
+async fn events_beyond_the_rate_limit_are_answered_with_an_error_and_not_handled() {
     let (server, mut seen) = serving(|builder| builder.rate_limit(RateLimit::per_hour(2).burst(5))).await;
     let (log, mut heard) = log();
     server.hub.on("say", move |payload| log.note(String::from_utf8_lossy(&payload.data)));
@@ -65,7 +65,7 @@ async fn what_comes_beyond_the_limit_is_answered_and_not_handled() {
     for number in 0..5 {
         assert_eq!(client.ask("say", number).await["data"], number);
     }
-    // To Socket.IO, a reserved name makes no packet.
+    // In Socket.IO a packet with a reserved name is invalid and ends the connection.
     let last = if flavour().is_plain() { "disconnect" } else { "nobody's" };
     for event in ["say", "say", "nobody's", last] {
         assert_limited(client.ask(event, "too much").await, HOUR / 2);
@@ -79,12 +79,12 @@ async fn what_comes_beyond_the_limit_is_answered_and_not_handled() {
     seen.expect_nothing();
     heard.expect(&["0", "1", "2", "3", "4"]).await;
     heard.expect_nothing();
-    // How other clients make sure that all was heard is one more.
+    // The `heard` of Socket.IO clients sends one more event.
     assert_eq!(server.hub.stats().rate_limited, if flavour().is_plain() { 5 } else { 6 });
 }
 
 #[tokio::test]
-async fn each_socket_has_a_limit_of_its_own() {
+async fn each_socket_has_its_own_rate_limit() {
     let (server, mut seen) =
         serving(|builder| builder.rate_limit(RateLimit::per_hour(4)).rate_limit_event("say", RateLimit::per_hour(2)))
             .await;
@@ -95,7 +95,7 @@ async fn each_socket_has_a_limit_of_its_own() {
         }
         assert_limited(client.ask("say", "too much").await, HOUR / 2);
         seen.expect(&["error: rate_limited in say"]).await;
-        // What is dropped for the one limit does not count for the other.
+        // An event dropped by one limit does not count for the other.
         for _ in 0..2 {
             client.emit("typing", ()).await;
             seen.expect(&["typing"]).await;
@@ -107,7 +107,7 @@ async fn each_socket_has_a_limit_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_limit_on_one_event_leaves_the_others_alone() {
+async fn a_rate_limit_on_one_event_does_not_affect_others() {
     let (server, mut seen) = serving(|builder| builder.rate_limit_event("typing", RateLimit::per_hour(1))).await;
     let mut client = server.connect("ann").await;
     client.emit("typing", ()).await;
@@ -117,18 +117,18 @@ async fn a_limit_on_one_event_leaves_the_others_alone() {
         assert_eq!(client.ask("say", number).await["data"], number);
     }
     assert_limited(client.ask("typing", ()).await, HOUR);
-    // An episode is told once, however long it is.
+    // A run of limited events fires `error` once.
     seen.expect(&["error: rate_limited in typing"]).await;
     seen.expect_nothing();
     assert_eq!(server.hub.stats().rate_limited, 11);
 }
 
 #[tokio::test]
-async fn a_client_that_waits_is_heard_again() {
+async fn a_client_that_waits_is_handled_again() {
     let (server, mut seen) = serving(|builder| builder.rate_limit(RateLimit::per_second(20).burst(1))).await;
     let mut client = server.connect("ann").await;
     for _ in 0..3 {
-        // However late an answer comes: of so many in a row some come too early.
+        // Answers may be late, so the test sends so many events that some exceed the limit.
         let mut limited = false;
         for _ in 0..1_000 {
             let answer = client.ask("say", "again").await;
@@ -146,7 +146,7 @@ async fn a_client_that_waits_is_heard_again() {
     seen.expect(&["error: rate_limited in say"]).await;
 }
 
-async fn answer_questions(client: &mut Client) {
+async fn acknowledge_events(client: &mut Client) {
     for number in 0..3 {
         let question = client.json().await;
         assert_eq!((&question["event"], &question["data"]), (&json!("question"), &json!(number)));
@@ -155,14 +155,14 @@ async fn answer_questions(client: &mut Client) {
 }
 
 #[tokio::test]
-async fn answers_pings_and_what_the_server_fires_are_not_limited() {
+async fn acks_pings_and_fired_events_are_not_rate_limited() {
     let (server, mut seen) = serving(|builder| {
         builder.rate_limit(RateLimit::per_hour(1)).rate_limit_event("typing", RateLimit::per_hour(1))
     })
     .await;
     let mut client = server.connect("ann").await;
     client.emit("ask", ()).await;
-    answer_questions(&mut client).await;
+    acknowledge_events(&mut client).await;
     seen.expect(&["Ok(0)", "Ok(1)", "Ok(2)"]).await;
     for _ in 0..3 {
         if flavour().is_plain() {
@@ -176,7 +176,7 @@ async fn answers_pings_and_what_the_server_fires_are_not_limited() {
 }
 
 #[tokio::test]
-async fn of_several_limits_on_one_event_the_last_counts_and_namespaces_have_their_own() {
+async fn the_last_rate_limit_on_an_event_applies_per_namespace() {
     let limit = |builder: HubBuilder| {
         builder
             .rate_limit_event("typing", RateLimit::per_hour(1))
@@ -198,8 +198,8 @@ mod plain_only {
     use super::*;
 
     #[tokio::test]
-    async fn raw_messages_are_limited_too() {
-        // Plain WebSocket clients alone send raw messages.
+    async fn raw_messages_are_rate_limited() {
+        // Only plain WebSocket clients send raw messages.
         plain_only();
         let (log, mut seen) = log();
         let builder = Hub::builder().state(log).events(events![say, message, error]);
@@ -211,7 +211,7 @@ mod plain_only {
         client.send("three").await;
         client.send_binary(b"four".to_vec()).await;
         seen.expect(&["message: one", "message: two", "error: rate_limited in message"]).await;
-        // An event counts once, though it is heard as a message as well; the third is heard as neither.
+        // An event is also a raw message, but counts once. The third event reaches no handler.
         let say = |number| json!({ "event": "say", "data": number, "id": number });
         for number in [5, 6] {
             assert_eq!(client.request(say(number)).await["data"], number);

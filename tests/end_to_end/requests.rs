@@ -1,4 +1,4 @@
-//! Typed questions to clients, and what may come back.
+//! Typed requests to clients, and the acks that they accept.
 
 use futures_util::{FutureExt, StreamExt};
 use serde::{Deserialize, Serialize};
@@ -32,7 +32,7 @@ async fn connect(server: &Server, name: &str) -> (Client, Socket) {
     (client, new.expect("a connected socket"))
 }
 
-/// Reads a question and answers it with what else an envelope may have in it.
+/// Reads a request and answers it with these fields in the envelope.
 async fn answer(client: &mut Client, mut with: Value) -> Value {
     let question = client.json().await;
     with["id"] = question["id"].clone();
@@ -41,7 +41,7 @@ async fn answer(client: &mut Client, mut with: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_client_is_asked_with_a_payload_and_answers_with_another() {
+async fn a_request_sends_a_payload_and_decodes_the_ack() {
     let server = server().await;
     let (mut client, socket) = connect(&server, "ann").await;
     let asked = socket.request(&Question { text: "ready?" });
@@ -61,7 +61,7 @@ async fn a_client_is_asked_with_a_payload_and_answers_with_another() {
     }
 }
 
-/// Asks, lets the client answer, and waits for that.
+/// Sends a request, lets the client answer, and returns the result.
 async fn asked<Q>(client: &mut Client, socket: &Socket, question: Q, with: Value) -> Result<Q::Answer, AckError>
 where
     Q: Request<Answer: socketio::FromAnswer> + Serialize,
@@ -104,7 +104,7 @@ struct File {
 }
 
 #[tokio::test]
-async fn answers_are_of_many_types() {
+async fn acks_are_decoded_into_many_types() {
     let server = server().await;
     let (mut client, socket) = connect(&server, "ann").await;
     let client = &mut client;
@@ -130,16 +130,16 @@ async fn answers_are_of_many_types() {
 }
 
 #[tokio::test]
-async fn binary_data_comes_in_an_answer() {
+async fn an_ack_may_contain_binary_data() {
     let server = server().await;
     let (mut client, socket) = connect(&server, "ann").await;
-    // In envelopes it is base64. Socket.IO clients may write it like that, too.
+    // In envelopes binary data is base64. Socket.IO clients may use that form too.
     let file = asked(&mut client, &socket, Picture, json!({ "data": { "name": "dot", "bytes": "AQI=" } })).await;
     assert_eq!(file.expect("a file"), File { name: "dot".to_owned(), bytes: vec![1, 2].into() });
 }
 
 #[tokio::test]
-async fn a_clients_error_is_no_answer_whatever_is_asked_for() {
+async fn a_clients_error_is_returned_as_an_error_for_every_ack_type() {
     let server = server().await;
     let (mut client, socket) = connect(&server, "ann").await;
     let client = &mut client;
@@ -155,16 +155,16 @@ async fn a_clients_error_is_no_answer_whatever_is_asked_for() {
     check(asked(client, &socket, Nothing, error.clone()).await.expect_err("an error"));
     check(asked(client, &socket, Perhaps, error.clone()).await.expect_err("an error"));
     check(asked(client, &socket, Pair, error.clone()).await.expect_err("an error"));
-    // These could be decoded from it.
+    // These types could be decoded from the error.
     check(asked(client, &socket, Lenient, error.clone()).await.expect_err("an error"));
     check(asked(client, &socket, Anything, error.clone()).await.expect_err("an error"));
-    // As the argument of an answer it is the same to every kind of client.
+    // As an argument of the ack, the error is the same for every kind of client.
     check(asked(client, &socket, Anything, json!({ "data": error })).await.expect_err("an error"));
     check(asked(client, &socket, Anything, json!({ "args": [error] })).await.expect_err("an error"));
 }
 
 #[tokio::test]
-async fn what_only_looks_like_an_error_is_an_answer() {
+async fn data_that_resembles_an_error_is_decoded_as_data() {
     let server = server().await;
     let (mut client, socket) = connect(&server, "ann").await;
     for answer in [
@@ -183,7 +183,7 @@ async fn what_only_looks_like_an_error_is_an_answer() {
 }
 
 #[tokio::test]
-async fn the_time_runs_from_the_question_on_however_it_is_given() {
+async fn the_timeout_starts_with_the_request_however_it_is_set() {
     let server = server().await;
     let (_client, socket) = connect(&server, "ann").await;
     let question = Question { text: "ready?" };
@@ -196,7 +196,7 @@ async fn the_time_runs_from_the_question_on_however_it_is_given() {
     tokio::time::advance(Duration::from_secs(6)).await;
     assert!(matches!(short.now_or_never(), Some(Err(AckError::Timeout))));
     assert!(matches!(timed.now_or_never(), Some(Err(AckError::Timeout))));
-    let several = several.into_future().now_or_never().expect("the time is over").expect("it was asked");
+    let several = several.into_future().now_or_never().expect("the time is over").expect("the request was sent");
     assert!(matches!(&several.missing.errors[..], [(id, AckError::Timeout)] if *id == socket.id()));
     tokio::time::advance(Duration::from_secs(25)).await;
     assert!(matches!(usual.now_or_never(), Some(Err(AckError::Timeout))));
@@ -204,7 +204,7 @@ async fn the_time_runs_from_the_question_on_however_it_is_given() {
 }
 
 #[tokio::test]
-async fn a_question_is_forgotten_when_it_is_over_whoever_keeps_the_future() {
+async fn a_finished_request_is_no_longer_pending_even_if_its_future_lives() {
     let server = serve(Hub::builder().max_pending_acks(1).build().expect("a hub")).await;
     let (mut client, socket) = connect(&server, "ann").await;
     let mut late = socket.request(&First).timeout(Duration::from_millis(10));
@@ -221,10 +221,10 @@ async fn a_question_is_forgotten_when_it_is_over_whoever_keeps_the_future() {
 }
 
 #[tokio::test]
-async fn a_late_answer_is_no_message() {
+async fn a_late_ack_is_not_a_raw_message() {
     #[event(message)]
     fn message(log: State<Log>, frame: Frame<'_>) {
-        // Events are heard as messages first.
+        // An envelope with an event is a raw message too.
         if !matches!(frame, Frame::Text(text) if text.contains("event")) {
             log.note(format_args!("{frame:?}"));
         }
@@ -248,7 +248,7 @@ async fn a_late_answer_is_no_message() {
 }
 
 #[tokio::test]
-async fn the_answers_of_a_selection_come_one_by_one_and_who_is_missing_is_known_at_the_end() {
+async fn acks_of_a_selection_arrive_one_by_one_and_missing_sockets_are_known_at_the_end() {
     let server = server().await;
     let (mut ann, a) = connect(&server, "ann").await;
     let (mut bob, b) = connect(&server, "bob").await;
@@ -258,7 +258,7 @@ async fn the_answers_of_a_selection_come_one_by_one_and_who_is_missing_is_known_
     for socket in [&a, &b, &c, &d, &e] {
         socket.join("jury").expect("joined");
     }
-    // The one who asks is not asked.
+    // A broadcast request excludes the sender.
     let (mut frank, f) = connect(&server, "frank").await;
     f.join("jury").expect("joined");
     let mut answers = f.to("jury").request(&Question { text: "guilty?" }).timeout(Duration::from_secs(2));
@@ -282,7 +282,7 @@ async fn the_answers_of_a_selection_come_one_by_one_and_who_is_missing_is_known_
 }
 
 #[tokio::test]
-async fn what_was_taken_before_is_not_among_all_answers() {
+async fn acks_taken_from_the_stream_are_not_in_the_final_answers() {
     let server = server().await;
     let (mut ann, a) = connect(&server, "ann").await;
     let (mut bob, b) = connect(&server, "bob").await;
@@ -290,25 +290,25 @@ async fn what_was_taken_before_is_not_among_all_answers() {
     answer(&mut ann, json!({ "data": 1 })).await;
     assert_eq!(soon("answer", answers.next()).await, Some((a.id().into(), 1)));
     answer(&mut bob, json!({ "data": 2 })).await;
-    let rest = soon("answers", answers.into_future()).await.expect("it was asked");
+    let rest = soon("answers", answers.into_future()).await.expect("the request was sent");
     assert_eq!(rest.answers, [(b.id().into(), 2)]);
     assert!(rest.is_complete());
 }
 
-/// JSON has no such keys.
-#[event("unsayable", ack = u8)]
+/// JSON has no keys of this type.
+#[event("unserializable", ack = u8)]
 #[derive(Serialize)]
-struct Unsayable(HashMap<Vec<u8>, u8>);
+struct Unserializable(HashMap<Vec<u8>, u8>);
 
 #[tokio::test]
-async fn a_question_that_can_not_be_asked() {
+async fn a_request_that_can_not_be_serialized_fails() {
     let server = server().await;
     let (_ann, a) = connect(&server, "ann").await;
-    let unsayable = || Unsayable(HashMap::from([(vec![1], 2)]));
-    assert!(matches!(a.request(&unsayable()).await, Err(AckError::Emit(EmitError::Encode(_)))));
+    let unserializable = || Unserializable(HashMap::from([(vec![1], 2)]));
+    assert!(matches!(a.request(&unserializable()).await, Err(AckError::Emit(EmitError::Encode(_)))));
     let hub = &server.hub;
-    assert!(matches!(hub.request(&unsayable()).await, Err(AckError::Emit(EmitError::Encode(_)))));
-    let mut answers = hub.request(&unsayable());
+    assert!(matches!(hub.request(&unserializable()).await, Err(AckError::Emit(EmitError::Encode(_)))));
+    let mut answers = hub.request(&unserializable());
     assert_eq!(answers.next().await, None);
     assert!(matches!(&answers.missing().errors[..], [(id, AckError::Emit(EmitError::Encode(_)))] if *id == a.id()));
     let mut nobody = hub.to("nobody").request(&First);
@@ -324,7 +324,7 @@ async fn ask_back(socket: &Socket, log: State<Log>) -> Result<bool, AckError> {
 }
 
 #[tokio::test]
-async fn a_handler_asks_the_client_that_asks_it() {
+async fn a_handler_can_send_a_request_to_the_client_of_its_event() {
     let (log, mut seen) = log();
     let server = serve(Hub::builder().state(log).events(events![ask_back]).build().expect("a hub")).await;
     let (mut client, _socket) = connect(&server, "ann").await;
@@ -342,7 +342,7 @@ mod plain_only {
     use super::*;
 
     #[tokio::test]
-    async fn an_envelopes_error_is_an_error_in_any_form() {
+    async fn the_error_of_an_envelope_may_have_any_form() {
         plain_only();
         let server = server().await;
         let (mut client, socket) = connect(&server, "ann").await;

@@ -1,4 +1,4 @@
-//! Rooms and selections, namespaces, and what an adapter sees of them.
+//! Rooms, selections and namespaces, and what an adapter observes of them.
 
 use serde_json::{Value, json};
 use socketio::adapter::{Adapter, Audience, Change, LocalAdapter, Packet};
@@ -7,7 +7,7 @@ use socketio_tests::{Client, Log, Server, flavour, log, serve, serve_router, soo
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{mpsc, oneshot};
 
-/// Some clients, connected in this order under these names, and their sockets.
+/// Connects one client per name, in this order, and returns the clients and their sockets.
 async fn clients<const N: usize>(server: &Server, names: [&str; N]) -> ([Client; N], [Socket; N]) {
     let mut clients = Vec::new();
     for name in names {
@@ -26,7 +26,7 @@ async fn server() -> Server {
     serve(Hub::builder().build().expect("a hub")).await
 }
 
-/// What each client has received when it hears `end`, which everyone does.
+/// What each client received before the event `end`, which is sent to all.
 async fn received<const N: usize>(hub: &Hub, clients: &mut [Client; N]) -> [Vec<Value>; N] {
     hub.broadcast(("end",)).expect("sent");
     let mut all = std::array::from_fn(|_| Vec::new());
@@ -50,7 +50,7 @@ fn ids(selection: Selection<'_>) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn selections_reach_whom_they_name_and_each_once() {
+async fn selections_reach_their_audience_once() {
     let server = server().await;
     let (mut clients, [a, b, c, d]) = clients(&server, ["a", "b", "c", "d"]).await;
     let hub = &server.hub;
@@ -88,7 +88,7 @@ async fn selections_reach_whom_they_name_and_each_once() {
     assert_eq!(ids(hub.except("x")), ["c", "d"]);
     assert_eq!(ids(a.to("x")), ["b"]);
     assert_eq!(ids(a.volatile()), ["a"]);
-    // By long-polling, a volatile message is dropped for who has no poll waiting at that moment.
+    // With long-polling, a volatile message is dropped if no poll is waiting.
     let is_certain = |number: &Value| !flavour().polls() || ![9, 16, 17].map(Value::from).contains(number);
     let mut received = received(hub, &mut clients).await;
     received.iter_mut().for_each(|received| received.retain(is_certain));
@@ -119,7 +119,7 @@ async fn a_join_is_visible_to_every_emit_that_starts_after_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_join_is_visible_to_whoever_hears_of_it_while_others_join_and_leave() {
+async fn a_join_is_visible_to_tasks_that_are_told_of_it_during_concurrent_joins() {
     const ROUNDS: u64 = 2_000;
     let server = server().await;
     let names = ["a", "b", "c", "d", "e", "f"];
@@ -132,15 +132,15 @@ async fn a_join_is_visible_to_whoever_hears_of_it_while_others_join_and_leave() 
         tasks.spawn(async move {
             for round in 0..ROUNDS {
                 socket.join("room").expect("joined");
-                joined.send(round).await.expect("somebody emits");
-                is_emitted.recv().await.expect("it is emitted");
+                joined.send(round).await.expect("the receiver is alive");
+                is_emitted.recv().await.expect("the event was emitted");
                 socket.leave("room");
             }
         });
         tasks.spawn(async move {
             while let Some(round) = hears.recv().await {
                 hub.to("room").emit(("to", at, round)).expect("sent");
-                emitted.send(()).await.expect("somebody joins");
+                emitted.send(()).await.expect("the receiver is alive");
             }
         });
     }
@@ -150,7 +150,8 @@ async fn a_join_is_visible_to_whoever_hears_of_it_while_others_join_and_leave() 
             let message = client.json().await;
             let [from, round] = [0, 1].map(|arg| message["args"][arg].as_u64().expect("a number"));
             let known = &mut next[from as usize];
-            // What others emit comes while this one is in the room, what is emitted because it is, each time.
+            // Emits of other tasks arrive while this socket is in the room. The emit that follows
+            // its own join arrives each time.
             assert!(round >= *known && (from as usize != at || round == *known), "{from}: {round} after {known}");
             *known = round + 1;
         }
@@ -160,7 +161,7 @@ async fn a_join_is_visible_to_whoever_hears_of_it_while_others_join_and_leave() 
 }
 
 #[tokio::test]
-async fn rooms_end_with_their_members_and_are_limited() {
+async fn rooms_are_removed_with_their_last_member_and_limited_by_max_rooms() {
     let hub = Hub::builder().max_rooms(2).build().expect("a hub");
     let server = serve(hub).await;
     let ([mut client, _other], [socket, _]) = clients(&server, ["a", "b"]).await;
@@ -193,7 +194,7 @@ fn everyone(socket: &Socket) -> Result<(), EmitError> {
     socket.broadcast(("all", socket.namespace()), false)
 }
 
-/// Writes down what passes through it.
+/// Logs the calls that it receives.
 #[derive(Debug)]
 struct Watching {
     local: LocalAdapter,
@@ -238,7 +239,7 @@ impl Adapter for Watching {
 }
 
 #[tokio::test]
-async fn an_adapter_sees_every_emit_and_every_change_of_a_room() {
+async fn an_adapter_receives_every_emit_and_every_room_change() {
     let (log, mut seen) = log();
     let hub = Hub::builder().adapter(move |_, local| Watching { local, log: log.clone() }).build().expect("a hub");
     let server = serve(hub).await;
@@ -275,7 +276,7 @@ async fn an_adapter_sees_every_emit_and_every_change_of_a_room() {
 }
 
 #[tokio::test]
-async fn an_adapter_shows_no_sockets() {
+async fn the_debug_output_of_an_adapter_shows_no_sockets() {
     let (log, mut seen) = log();
     let own = log.clone();
     let make = move |_: &str, local: LocalAdapter| {
@@ -295,7 +296,7 @@ mod plain_only {
     use super::*;
 
     #[tokio::test]
-    async fn namespaces_are_worlds_of_their_own() {
+    async fn namespaces_share_neither_ids_nor_rooms_nor_broadcasts() {
         let admin = events![place, everyone];
         let hub = Hub::builder().events(events![place]).namespace("admin", |namespace| namespace.events(admin)).build();
         let hub = hub.expect("a hub");
@@ -338,7 +339,7 @@ mod no_clients {
     use super::*;
 
     #[tokio::test]
-    async fn whoever_makes_an_adapter_may_ask_for_namespaces() {
+    async fn the_adapter_factory_may_look_up_namespaces() {
         let (log, mut seen) = log();
         let known = Arc::new(OnceLock::<Hub>::new());
         let asked = Arc::clone(&known);
@@ -351,7 +352,7 @@ mod no_clients {
         let hub = Hub::builder().adapter(make).namespace("/first", |first| first).build().expect("a hub");
         known.set(hub.clone()).expect("set once");
         let (done, is_done) = oneshot::channel();
-        // A thread of its own: one that waits for itself is not waited for.
+        // On a separate thread, so that a deadlock does not block the test.
         std::thread::spawn(move || done.send(hub.of("/second").path().to_owned()));
         assert_eq!(soon("namespace", is_done).await.expect("no panic"), "/second");
         seen.expect(&["/first"]).await;

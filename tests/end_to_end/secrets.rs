@@ -1,5 +1,6 @@
-//! What goes wrong inside the server stays there: no text on the wire names a type, a path or a message that was not meant for
-//! clients. Every type here is called `Secret…`, every message of an inner error speaks of a `Secret`.
+//! Details of failures inside the server stay private. No text on the wire names a type, a path or
+//! an internal message. All types here are named `Secret…`, and all inner errors mention a
+//! `Secret`.
 
 #![allow(dead_code, reason = "many fields are only there to be decoded")]
 #![allow(clippy::boxed_local, reason = "so that boxed payloads are decoded, too")]
@@ -24,7 +25,7 @@ impl Serialize for SecretValue {
     }
 }
 
-/// A state that the hub does not have, by way of a parameter of the application's own.
+/// A custom parameter that reads a state that the hub does not have.
 struct SecretParameter(State<SecretState>);
 struct SecretState;
 
@@ -103,7 +104,7 @@ async fn server() -> Server {
     serve(Hub::builder().events(inner).events(payloads()).build().expect("a hub")).await
 }
 
-/// No word of the server's insides in what a client has been sent.
+/// Expects that no message to the client contains details of the server.
 fn expect_no_secret(text: &str, about: &str) {
     for secret in ["Secret", "secret", "::", "serde", ".rs", "/src", "panicked", " line ", " column "] {
         assert!(!text.contains(secret), "{about}: {text}");
@@ -111,7 +112,7 @@ fn expect_no_secret(text: &str, about: &str) {
 }
 
 #[tokio::test]
-async fn what_fails_inside_is_an_internal_error_and_no_more() {
+async fn failures_inside_the_server_are_answered_with_internal_only() {
     let server = server().await;
     let mut client = server.connect("ann").await;
     for event in
@@ -202,7 +203,7 @@ enum SecretKey {
     Two,
 }
 
-/// Something whose `Deserialize` is the application's own, but relies on a derived one.
+/// A custom `Deserialize` that delegates to a derived one.
 struct SecretOwn(SecretExternal);
 
 impl<'de> Deserialize<'de> for SecretOwn {
@@ -211,7 +212,7 @@ impl<'de> Deserialize<'de> for SecretOwn {
     }
 }
 
-/// A handler for each type of payload, and their names.
+/// Defines a handler for each payload type, and lists their names.
 macro_rules! payloads {
     ($($name:literal $handler:ident $type:ty;)*) => {
         $(
@@ -262,7 +263,7 @@ payloads! {
 }
 
 #[tokio::test]
-async fn payload_errors_of_every_kind_name_no_type() {
+async fn payload_errors_name_no_rust_type() {
     let server = server().await;
     let mut client = server.connect("ann").await;
     let inner = [json!(null), json!(true), json!(-1), json!(256), json!(1.5), json!("x"), json!([]), json!({})];

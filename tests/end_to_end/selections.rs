@@ -1,5 +1,5 @@
-//! What can be done with selections besides emitting to them: asking, moving, sending away, describing; and listeners to
-//! anything.
+//! Operations on selections other than emits: acks, room changes, disconnects and fetches; and
+//! listeners to any event.
 
 use serde_json::json;
 use socketio::{AckError, Hub, Socket};
@@ -23,7 +23,7 @@ async fn server() -> Server {
 }
 
 #[tokio::test]
-async fn several_clients_are_asked_at_once() {
+async fn emit_with_ack_on_a_selection_collects_several_acks() {
     let server = server().await;
     let ([mut ann, mut bob, mut carl], [a, b, c]) = clients(&server).await;
     c.emit_to(c.id(), ("warm",)).expect("sent");
@@ -39,7 +39,7 @@ async fn several_clients_are_asked_at_once() {
     bob.send(json!({ "id": ids[1], "data": 4 }).to_string()).await;
     ann.send(json!({ "id": ids[0], "data": "three" }).to_string()).await;
     carl.close(1000, "").await;
-    let answers = soon("answers", asked.into_future()).await.expect("it was asked");
+    let answers = soon("answers", asked.into_future()).await.expect("the event was sent");
     assert!(!answers.is_complete());
     assert_eq!(answers.answers, [(b.id().into(), 3)]);
     let missing: Vec<_> = answers.missing.errors.iter().map(|(id, error)| (id.clone(), error)).collect();
@@ -52,7 +52,7 @@ async fn several_clients_are_asked_at_once() {
 }
 
 #[tokio::test]
-async fn who_does_not_answer_in_time_is_missing_and_nobody_asked_is_complete() {
+async fn a_timed_out_ack_is_missing_and_an_empty_selection_is_complete() {
     let server = server().await;
     let ([mut ann, _bob], [a, b]) = clients(&server).await;
     a.join("jury").expect("joined");
@@ -60,16 +60,16 @@ async fn who_does_not_answer_in_time_is_missing_and_nobody_asked_is_complete() {
     let asked = server.hub.to("jury").timeout(Duration::from_millis(300)).emit_with_ack::<u32>(("points?",));
     let question = ann.json().await;
     ann.send(json!({ "id": question["id"], "data": 5 }).to_string()).await;
-    let answers = soon("answers", asked.into_future()).await.expect("it was asked");
+    let answers = soon("answers", asked.into_future()).await.expect("the event was sent");
     assert_eq!(answers.answers, [(a.id().into(), 5)]);
     assert!(matches!(&answers.missing.errors[..], [(id, AckError::Timeout)] if *id == b.id()));
-    let nobody = server.hub.to("nobody").emit_with_ack::<u32>(("points?",)).await.expect("nobody was asked");
+    let nobody = server.hub.to("nobody").emit_with_ack::<u32>(("points?",)).await.expect("the selection is empty");
     assert!(nobody.is_complete() && nobody.answers.is_empty());
     assert!(matches!(server.hub.emit_with_ack::<u32>("a text").await, Err(AckError::Emit(_))));
 }
 
 #[tokio::test]
-async fn selections_are_moved_described_and_sent_away() {
+async fn the_sockets_of_a_selection_can_be_moved_fetched_and_disconnected() {
     let server = server().await;
     let ([mut ann, mut bob, _carl], [a, b, c]) = clients(&server).await;
     server.hub.except(a.id()).sockets_join(["x", "y"]);
@@ -103,7 +103,7 @@ async fn selections_are_moved_described_and_sent_away() {
 }
 
 #[tokio::test]
-async fn listeners_to_anything_hear_what_comes_and_what_goes() {
+async fn listeners_to_any_event_see_incoming_and_outgoing_events() {
     let ((incoming, mut came), (outgoing, mut went)) = (log(), log());
     let server = server().await;
     let ([mut ann], [a]) = clients(&server).await;
@@ -116,7 +116,7 @@ async fn listeners_to_anything_hear_what_comes_and_what_goes() {
     a.on_any_outgoing(move |name, args| outgoing.note(format_args!("{name} {}", args.json())));
     assert_eq!(ann.ask("known", json!({ "x": [1] })).await["data"], 1);
     came.expect(&[r#"any known {"x":[1]}"#, "known"]).await;
-    // Who hears everything knows nothing in particular.
+    // A listener to any event does not make an unknown event known.
     assert_eq!(ann.ask("unknown", 2).await["error"]["code"], "unknown_event");
     came.expect(&["any unknown 2"]).await;
     a.fire("known", 3).expect("fired");

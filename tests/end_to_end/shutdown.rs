@@ -1,4 +1,4 @@
-//! A shutdown ends every connection, however far it has come, and keeps to its deadline.
+//! A shutdown ends connections in every state and keeps its deadline.
 
 use axum::Router;
 use axum::response::Response;
@@ -27,7 +27,7 @@ async fn disconnect(end: Disconnect, log: State<Log>, gate: State<Gate>) {
     gate.pass().await;
 }
 
-/// Without a shutdown, no connection would end here in the time that a test has.
+/// No connection ends by itself during a test.
 fn hub() -> (HubBuilder, Gate, Seen) {
     let ((log, seen), gate) = (log(), Gate::default());
     let builder = Hub::builder().state(log).state(gate.clone()).events(events![stuck, disconnect]);
@@ -51,7 +51,7 @@ async fn expect_shutdown(hub: &Hub, deadline: Duration) {
 }
 
 #[tokio::test]
-async fn a_close_that_the_client_does_not_answer_is_cut_short() {
+async fn a_close_that_the_client_does_not_answer_is_cut_at_the_deadline() {
     let (server, gate, mut seen) = server().await;
     gate.open();
     let (_silent, socket) = connected(&server).await;
@@ -78,7 +78,7 @@ fn error(error: EventError, log: State<Log>) {
 }
 
 #[tokio::test]
-async fn a_handler_that_never_ends_makes_no_error_of_a_shutdown() {
+async fn a_handler_that_never_returns_does_not_turn_a_shutdown_into_an_error() {
     let (log, mut seen) = log();
     let hub = Hub::builder().state(log).events(events![stuck, leaving, left, error]).build().expect("a hub");
     let server = serve(hub).await;
@@ -95,7 +95,7 @@ async fn a_handler_that_never_ends_makes_no_error_of_a_shutdown() {
 }
 
 #[tokio::test]
-async fn a_socket_that_is_closed_meanwhile_gets_no_more_time() {
+async fn closing_a_socket_during_a_shutdown_does_not_extend_the_deadline() {
     let (server, gate, mut seen) = server().await;
     gate.open();
     let (mut client, socket) = connected(&server).await;
@@ -110,7 +110,7 @@ async fn a_socket_that_is_closed_meanwhile_gets_no_more_time() {
 }
 
 #[tokio::test]
-async fn the_earliest_of_several_deadlines_counts() {
+async fn the_earliest_of_several_deadlines_applies() {
     let (server, gate, mut seen) = server().await;
     gate.open();
     let (mut client, _) = connected(&server).await;
@@ -126,14 +126,14 @@ async fn the_earliest_of_several_deadlines_counts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_that_come_in_between_are_ended_too() {
+async fn clients_that_connect_during_a_shutdown_are_disconnected() {
     let (server, gate, _seen) = server().await;
     gate.open_for(1000);
     let own = server.clone();
     let clients = (0..100).map(move |number| {
         let server = own.clone();
         async move {
-            // Refused, given up, or accepted and closed.
+            // A client is refused, abandoned, or accepted and closed.
             if let Ok((mut client, _)) = server.handshake(server.request(&format!("/ws/{number}"))).await {
                 client.closed().await;
             }
@@ -161,7 +161,7 @@ async fn endless() {
 }
 
 #[tokio::test]
-async fn errors_of_the_last_handlers_do_not_hold_a_shutdown_up() {
+async fn error_handlers_of_the_last_events_do_not_delay_a_shutdown() {
     let (log, mut seen) = log();
     let hub = Hub::builder().state(log).events(events![stuck, failing, endless]).build().expect("a hub");
     let server = serve(hub).await;
@@ -178,7 +178,7 @@ async fn connecting(log: State<Log>) {
 }
 
 #[tokio::test]
-async fn a_client_that_is_not_accepted_yet_is_ended_too() {
+async fn a_client_waiting_for_acceptance_is_disconnected_by_a_shutdown() {
     let (log, mut seen) = log();
     let builder = Hub::builder().state(log).events(events![connecting, leaving, left, error]);
     let server = serve(builder.connect_timeout(HOUR).build().expect("a hub")).await;
@@ -195,15 +195,15 @@ async fn a_client_that_is_not_accepted_yet_is_ended_too() {
 }
 
 #[event(disconnecting)]
-async fn leaving_for_ever(log: State<Log>) {
+async fn never_leaving(log: State<Log>) {
     log.note("leaving");
     pending::<()>().await;
 }
 
 #[tokio::test]
-async fn a_disconnecting_handler_that_never_ends_does_not_keep_disconnect_from_firing() {
+async fn disconnect_fires_although_the_disconnecting_handler_never_returns() {
     let (log, mut seen) = log();
-    let hub = Hub::builder().state(log).events(events![leaving_for_ever, left, error]).build().expect("a hub");
+    let hub = Hub::builder().state(log).events(events![never_leaving, left, error]).build().expect("a hub");
     let server = serve(hub).await;
     let (mut client, _) = connected(&server).await;
     let (_, told) = tokio::join!(expect_shutdown(&server.hub, Duration::from_millis(500)), client.closed());
@@ -236,11 +236,11 @@ mod plain_only {
     use super::*;
 
     #[tokio::test]
-    async fn an_upgrade_under_way_is_given_up() {
+    async fn a_shutdown_abandons_a_pending_upgrade() {
         let (builder, _gate, mut seen) = hub();
         let hub = builder.build().expect("a hub");
         let own = hub.clone();
-        // The response, without which there is no upgrade, never leaves.
+        // The response never goes out, so the upgrade never completes.
         let held = |upgrade: Upgrade| async move {
             let _response = own.websocket().accept(upgrade);
             pending::<Response>().await
@@ -265,8 +265,8 @@ mod websocket_only {
     use super::*;
 
     #[tokio::test]
-    async fn a_disconnect_handler_that_waits_is_dropped_at_the_deadline() {
-        // That one who polls has gone may show only in a heartbeat.
+    async fn a_waiting_disconnect_handler_is_dropped_at_the_deadline() {
+        // With long-polling, a lost client may be detected only by its heartbeat.
         websocket_only();
         let (server, _gate, mut seen) = server().await;
         let (client, _) = connected(&server).await;

@@ -1,4 +1,5 @@
-//! What the string-keyed API says and does of sockets: ids, attributes, extensions, the request, fired events, pings.
+//! The string-keyed API of sockets: ids, attributes, extensions, the request, fired events and
+//! pings.
 
 use axum::extract::Request;
 use axum::middleware::{self, Next};
@@ -15,7 +16,7 @@ async fn connected(server: &Server, name: &str) -> (Client, Socket) {
     (client, found.expect("a connected socket"))
 }
 
-/// A listener that writes down what it was called with.
+/// A listener that logs a description of its payload.
 fn describes(log: &Log) -> impl Fn(EventPayload) + Send + Sync + 'static {
     let log = log.clone();
     move |payload| {
@@ -25,7 +26,7 @@ fn describes(log: &Log) -> impl Fn(EventPayload) + Send + Sync + 'static {
 }
 
 #[tokio::test]
-async fn attributes_are_kept_under_names() {
+async fn attributes_are_stored_by_name() {
     let server = serve(Hub::builder().build().expect("a hub")).await;
     let (_client, socket) = connected(&server, "ann").await;
     assert!(socket.get_attribute("name").is_none() && socket.attributes().get("name").is_none());
@@ -55,15 +56,15 @@ async fn attributes_are_kept_under_names() {
 struct User(&'static str);
 
 #[tokio::test]
-async fn a_socket_remembers_its_request() {
+async fn a_socket_keeps_its_handshake_request() {
     let server = serve(Hub::builder().build().expect("a hub")).await;
     let mut request = server.request("/ws/a%20b?room=x%20y&room=z");
     request.headers_mut().insert("cookie", "a=1; session=abc".parse().expect("a header"));
     request.headers_mut().insert("x-custom", "custom".parse().expect("a header"));
-    // What is kept has no more than milliseconds.
+    // The stored time has a resolution of one millisecond.
     let before = SystemTime::now() - Duration::from_millis(1);
     let (mut client, _response) = server.handshake(request).await.expect("the server accepts");
-    // There is none in memory.
+    // A stream in memory has no address.
     let address = if flavour().polls() { None } else { client.stream().local_addr() };
     assert_eq!(address.is_some(), stream::kind() != Kind::Memory && !flavour().polls());
     let socket = soon("socket", async {
@@ -79,7 +80,7 @@ async fn a_socket_remembers_its_request() {
     assert_eq!((socket.query("room").as_deref(), socket.query("id")), (Some("x y"), None));
     assert_eq!((socket.cookie("session"), socket.cookie("b")), (Some("abc"), None));
     assert_eq!((socket.header("x-custom"), socket.header("x-other")), (Some("custom"), None));
-    // Long-polling has several connections, and the server knows the address of the first.
+    // Long-polling uses several connections, and the server stores the address of the first.
     assert_eq!(socket.peer_addr().is_some(), stream::kind() != Kind::Memory);
     assert!(flavour().polls() || socket.peer_addr() == address);
     assert_eq!(socket.handshake().path(), "/ws/a%20b");
@@ -92,7 +93,7 @@ async fn a_socket_remembers_its_request() {
 }
 
 #[tokio::test]
-async fn of_the_headers_only_those_are_kept_that_are_wanted() {
+async fn only_the_headers_named_in_keep_headers_are_kept() {
     let hub = Hub::builder().keep_headers(["Host"]).build().expect("a hub");
     let server = serve(hub).await;
     let (_client, socket) = connected(&server, "ann").await;
@@ -140,7 +141,7 @@ async fn fired_events_are_queued_for_handlers_and_listeners() {
         seen.expect(&[&format!("{event} \"[1,2]\" false")]).await;
     }
     heard.off();
-    a.fire("disconnecting", 1).expect("queued, though nobody hears it");
+    a.fire("disconnecting", 1).expect("queued even without listeners");
     a.fire("unknown", 1).expect("queued");
     a.fire("end", 1).expect("queued");
     seen.expect(&["end \"1\" false"]).await;
@@ -157,7 +158,7 @@ async fn fired_events_are_queued_for_handlers_and_listeners() {
     assert!(ann.closed().await.is_some() && !a.is_alive());
 }
 
-/// Whom the socket belongs to.
+/// The user of the socket, as an extension.
 #[derive(Clone)]
 struct Guest(String);
 
@@ -177,7 +178,7 @@ fn left(guest: Extension<Guest>, log: State<Log>) {
 }
 
 #[tokio::test]
-async fn handlers_take_what_a_socket_was_given() {
+async fn extensions_of_a_socket_are_handler_parameters() {
     let (log, mut seen) = log();
     let hub = Hub::builder().state(log).events(events![greet, whoami, left]).build().expect("a hub");
     let server = serve(hub).await;
@@ -189,7 +190,7 @@ async fn handlers_take_what_a_socket_was_given() {
 }
 
 #[tokio::test]
-async fn what_the_hub_knows_of_its_sockets() {
+async fn a_hub_lists_and_finds_its_sockets() {
     let server = serve(Hub::builder().build().expect("a hub")).await;
     let hub = &server.hub;
     assert!(hub.is_empty() && hub.sockets().is_empty());
@@ -202,7 +203,7 @@ async fn what_the_hub_knows_of_its_sockets() {
     a.closed().await;
     assert_eq!((hub.len(), hub.sockets()), (1, vec![b]));
     assert!(hub.socket(a.id()).is_none());
-    let error: Value = json!(a.emit("x").expect_err("it is closed").to_string());
+    let error: Value = json!(a.emit("x").expect_err("the socket is closed").to_string());
     assert_eq!(error, "the socket is closed");
 }
 
@@ -210,8 +211,8 @@ mod plain_only {
     use super::*;
 
     #[tokio::test]
-    async fn a_socket_can_be_given_another_id() {
-        // Others know their ids.
+    async fn the_id_of_a_plain_socket_can_be_changed() {
+        // Socket.IO clients know their ids, so these are fixed.
         plain_only();
         let server = serve(Hub::builder().build().expect("a hub")).await;
         let hub = &server.hub;
@@ -231,7 +232,7 @@ mod plain_only {
         hub.emit_to("ann", "by id").expect("sent");
         hub.to("ann").emit("by its own room").expect("sent");
         b.to("ann").emit("from another").expect("sent");
-        hub.to(&old).emit("lost").expect("nobody is there");
+        hub.to(&old).emit("lost").expect("no socket has this id");
         hub.except("ann").emit("not for it").expect("sent");
         hub.broadcast("last").expect("sent");
         for expected in ["by id", "by its own room", "from another", "last"] {
@@ -263,8 +264,8 @@ mod plain_only {
     }
 
     #[tokio::test]
-    async fn pings_are_answered_and_pongs_heard() {
-        // Others have no control frames.
+    async fn pings_are_answered_and_pongs_fire_listeners() {
+        // Only plain WebSocket clients send control frames.
         plain_only();
         let (log, mut seen) = log();
         let hub = Hub::builder().build().expect("a hub");

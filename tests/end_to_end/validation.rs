@@ -1,4 +1,4 @@
-//! Payloads with rules: what breaks one is answered like what does not decode.
+//! Payload validation: a violation is answered like a payload that does not decode.
 
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -92,7 +92,7 @@ fn checked(
     Args((user, other.map_or_else(told, |other| json!(other.map(|other| other.age)))))
 }
 
-/// The most that a hub's users may ask for.
+/// The largest value that a hub accepts, as the context of a rule.
 struct Most(u32);
 
 #[derive(Deserialize, Validate)]
@@ -130,7 +130,7 @@ fn invalid(path: Option<&str>, message: &str) -> Value {
 }
 
 #[tokio::test]
-async fn what_keeps_the_rules_reaches_the_handler() {
+async fn a_valid_payload_reaches_the_handler() {
     let mut client = client().await;
     assert_eq!(Valid::<Profile<'_>>::NAME, "profile");
     let profile = json!({ "nickName": "ann", "user": { "age": 20 }, "friends": [{ "age": 21 }], "town": "Ulm" });
@@ -140,7 +140,7 @@ async fn what_keeps_the_rules_reaches_the_handler() {
 }
 
 #[tokio::test]
-async fn the_answer_to_a_violation_is_that_to_a_payload_that_does_not_decode() {
+async fn a_violation_is_answered_like_a_payload_that_does_not_decode() {
     let mut client = client().await;
     let profile = |change: Value| {
         let mut profile = json!({ "nickName": "ann", "user": { "age": 20 } });
@@ -182,7 +182,7 @@ async fn the_answer_to_a_violation_is_that_to_a_payload_that_does_not_decode() {
 }
 
 #[tokio::test]
-async fn of_several_violations_the_first_is_the_error_and_all_are_in_its_data() {
+async fn the_first_violation_is_the_error_and_its_data_lists_all() {
     let mut client = client().await;
     let answer = client.ask("profile", json!({ "nickName": "a", "user": { "age": 7 }, "town": "Köln" })).await;
     let all = json!([
@@ -199,7 +199,7 @@ async fn of_several_violations_the_first_is_the_error_and_all_are_in_its_data() 
 }
 
 #[tokio::test]
-async fn a_payload_may_be_missing_or_be_the_handlers_own_matter() {
+async fn an_optional_payload_may_be_missing_and_a_result_leaves_errors_to_the_handler() {
     let mut client = client().await;
     assert_eq!(client.ask_all("optional", json!([])).await["data"], Value::Null);
     assert_eq!(client.ask("optional", Value::Null).await["data"], Value::Null);
@@ -223,7 +223,7 @@ mod no_clients {
     use super::*;
 
     #[tokio::test]
-    async fn a_hub_without_the_context_of_rules_can_not_be_built() {
+    async fn build_fails_without_the_context_of_rules() {
         let error = Hub::builder().events(events![order]).build().expect_err("there is no `Most`");
         let [BuildProblem::MissingState { event: "order", state }] = error.problems() else { panic!("{error}") };
         assert!(state.ends_with("Most"));
@@ -231,7 +231,7 @@ mod no_clients {
     }
 
     #[test]
-    fn handlers_can_be_called_by_hand() {
+    fn validated_handlers_can_be_called_as_functions() {
         let user = Valid::new(User { age: 20 }, &()).expect("old enough");
         assert_eq!(optional(Some(user)), Some(20));
         let error = Valid::new(User { age: 7 }, &()).expect_err("too young");

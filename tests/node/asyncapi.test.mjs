@@ -1,4 +1,5 @@
-// The AsyncAPI document of a contract: it is valid, its schemas say what serde reads and writes, and its page works in a browser.
+// The AsyncAPI document of a contract is valid, its schemas match what serde reads and writes, and
+// its page works in a browser.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -19,7 +20,7 @@ async function output(argument) {
 
 const documentOf = async (argument) => JSON.parse(await output(argument));
 
-// Compiles the schemas of a document, strictly.
+// Compiles the schemas of a document in strict mode.
 function validators(document) {
   const ajv = new Ajv2020({ strict: true, strictTuples: false, allowUnionTypes: true });
   addFormats(ajv);
@@ -27,7 +28,7 @@ function validators(document) {
     ajv.addFormat(`int${bits}`, { type: 'number', validate: Number.isInteger });
     ajv.addFormat(`uint${bits}`, { type: 'number', validate: (value) => Number.isInteger(value) && value >= 0 });
   }
-  // The schemas are parts of what is no schema itself.
+  // The document around the schemas is not a schema itself.
   ajv.addVocabulary(Object.keys(document));
   ajv.addSchema(document, 'document');
   return (pointer) => {
@@ -37,10 +38,10 @@ function validators(document) {
   };
 }
 
-// What the parser has to say against a document.
+// The faults that the AsyncAPI parser finds in a document.
 async function faultsOf(text) {
   const { document, diagnostics } = await new Parser().parse(text);
-  // It is of version 3.0, and that there is a newer one is no fault.
+  // The document uses version 3.0. The hint at a newer version is not a fault.
   const faults = diagnostics.filter(({ code }) => code !== 'asyncapi-latest-version');
   assert.equal(document?.version() ?? '3.0.0', '3.0.0');
   return faults.map(({ message, path }) => `${path.join('.')}: ${message}`);
@@ -49,13 +50,13 @@ async function faultsOf(text) {
 const payload = (message, channel = 'root') => `/channels/${channel}/messages/${message}/payload`;
 
 for (const document of ['asyncapi', 'zoo-asyncapi']) {
-  test(`the document that \`contract ${document}\` writes is valid`, async () => {
+  test(`the document of \`contract ${document}\` is valid`, async () => {
     assert.deepEqual(await faultsOf(await output(document)), []);
   });
 }
 
 for (const example of ['chat', 'dashboard']) {
-  test(`so is that of the example \`${example}\`, which serves it`, async (t) => {
+  test(`the document served by the example \`${example}\` is valid`, async (t) => {
     const { http } = await run(t, example);
     const response = await fetch(`${http}/docs/asyncapi.json`);
     assert.equal(response.headers.get('content-type'), 'application/json');
@@ -63,7 +64,7 @@ for (const example of ['chat', 'dashboard']) {
   });
 }
 
-test('it says everything that the contract says', async () => {
+test('the document describes everything in the contract', async () => {
   const { document } = await new Parser().parse(await output('asyncapi'));
   assert.deepEqual(document.servers().all().map((server) => server.url()), ['wss://chat.example.org/socket.io/', 'ws://127.0.0.1:3000/']);
   assert.deepEqual(document.channels().all().map((channel) => channel.address()), ['/', '/admin']);
@@ -80,7 +81,7 @@ test('it says everything that the contract says', async () => {
   assert.deepEqual(question.reply().messages().all().map((reply) => reply.name()), ['question reply', 'question error']);
 });
 
-test('what is said of arguments and replies is so', async () => {
+test('the document describes arguments and replies', async () => {
   const document = await documentOf('asyncapi');
   const validator = validators(document);
   const rejects = (message, value) => assert.throws(() => validator(payload(message))(value), { code: 'ERR_ASSERTION' });
@@ -107,7 +108,7 @@ test('what is said of arguments and replies is so', async () => {
   ]);
 });
 
-test('what the server sends is what the document says', async (t) => {
+test('messages of the server match the document', async (t) => {
   const validator = validators(await documentOf('asyncapi'));
   const server = await start(t, program, []);
   const client = await Client.connect(t, `${server.ws}/ws`);
@@ -128,19 +129,19 @@ test('what the server sends is what the document says', async (t) => {
   validator(payload('receive.count.reply'))((await client.ask('count')).data);
 });
 
-test('the schemas of every type take what serde writes', async () => {
+test('the schemas of every type accept what serde writes', async () => {
   const validator = validators(await documentOf('zoo-asyncapi'));
   const literals = (await output('zoo-types')).matchAll(/^export const (\D\w*?)\d+: \w+ = (.*);$/gm);
   const values = [...literals].map(([, name, json]) => [name.toLowerCase(), JSON.parse(json)]);
   assert.ok(values.length > 500);
   for (const [name, value] of values) {
     validator(payload(`send.${name}`))(value);
-    // What is written can be read.
+    // Values that serde writes can also be read.
     validator(payload(`receive.${name}`))(value);
   }
 });
 
-test('the schemas of types refuse what is something else', async () => {
+test('the schemas of types reject other values', async () => {
   const validator = validators(await documentOf('zoo-asyncapi'));
   const others = {
     unit: 1, newtype: 1, tuple: [true, 'a', 'b'], empty: [], numbers: {}, options: { plain: '1' }, external: { Other: 1 },
@@ -153,12 +154,12 @@ test('the schemas of types refuse what is something else', async () => {
       assert.throws(() => validator(payload(`${way}.${name}`))(value), { code: 'ERR_ASSERTION' }, `${way}.${name}`);
     }
   }
-  // A field that has a default may be missing where it is read.
+  // A field with a default may be missing in a value that is read.
   validator(payload('receive.skipped'))({ kept: 1 });
   assert.throws(() => validator(payload('send.skipped'))({ kept: 1 }), { code: 'ERR_ASSERTION' });
 });
 
-// Opens the page, and keeps what goes wrong on it and what it asks of whom.
+// Opens the page, and records its errors and its requests.
 async function open(t, server) {
   const page = await (await launch(t)).newPage();
   const problems = [];
@@ -171,12 +172,12 @@ async function open(t, server) {
   return { page, problems, asked };
 }
 
-test('the page shows the contract, sends events and shows what comes back', async (t) => {
+test('the page shows the contract, sends events and shows the answers', async (t) => {
   const server = await start(t, program, []);
   const { page, problems, asked } = await open(t, server);
   assert.equal(page.url(), `${server.http}/docs/`);
   assert.equal(await page.title(), 'Chat <b>&amp;</b>');
-  assert.equal(await page.locator('h1').textContent(), 'Chat <b>&amp;</b> 1.2.3', 'what is shown is text');
+  assert.equal(await page.locator('h1').textContent(), 'Chat <b>&amp;</b> 1.2.3', 'the title is shown as text');
   const operation = (id) => page.locator(`[id="${id}"]`);
   assert.match(await operation('receive.message').textContent(), /Says something to somebody\..*Whom it is for.*Receipt.*"no_text" \| "not_delivered"/s);
   assert.match(await operation('send.question').textContent(), /The client is to say whether it is so\..*Verdict/s);
@@ -194,7 +195,7 @@ test('the page shows the contract, sends events and shows what comes back', asyn
     const answered = (id, text, kind = 'good') => operation(id).locator(`.reply.${kind}`, { hasText: text }).waitFor();
     const heard = (text) => page.locator('aside li', { hasText: text }).first();
 
-    // The proposed payload is one that the server understands.
+    // The server accepts the proposed payload.
     await send('receive.message');
     await answered('receive.message', 'not_delivered', 'bad');
     await send('receive.message', { to: 1, text: '' });
@@ -237,10 +238,10 @@ test('the page shows the contract, sends events and shows what comes back', asyn
   await operation('admin.receive.restart').locator('form.send button').click();
   await operation('admin.receive.restart').locator('.reply.good').waitFor();
   assert.deepEqual(problems, []);
-  assert.deepEqual([...asked], [new URL(server.http).host], 'nobody else is asked for anything');
+  assert.deepEqual([...asked], [new URL(server.http).host], 'the page sends no request to other hosts');
 });
 
-test('every proposed payload is one that its schema takes', async (t) => {
+test('every proposed payload matches its schema', async (t) => {
   const document = await documentOf('zoo-asyncapi');
   const validator = validators(document);
   const server = await start(t, program, []);

@@ -14,7 +14,7 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-// Runs one for as long as a test lasts.
+// Runs a browser until the test ends.
 export async function launch(test) {
   const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
   const browser = await chromium.launch({ executablePath, args: FLAGS, timeout: 2 * LIMIT });

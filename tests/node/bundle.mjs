@@ -1,5 +1,5 @@
-// Makes what the chat's pages load of their sources in TypeScript: `node tests/node/bundle.mjs`. With `--check` it only sees that it is
-// made of them as they are.
+// Bundles the TypeScript sources of the chat's pages: `node tests/node/bundle.mjs`. With `--check`
+// it only checks that the bundles are up to date.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 
 const page = (name) => fileURLToPath(new URL(`../../examples/chat/page/${name}`, import.meta.url));
 
-// Both files, by their paths.
+// The bundles by path.
 export async function bundle() {
   const made = [];
   for (const name of ['connection', 'socketio']) {
@@ -21,7 +21,7 @@ export async function bundle() {
       banner: { js: `// Made of ts/${name}.ts and the contract by tests/node/bundle.mjs.` },
       tsconfigRaw: {},
     });
-    // The sources' paths depend on where it was called.
+    // The paths in the output depend on the working directory.
     const text = outputFiles[0].text.replace(/^\/\/ .*\/page\/ts\//gm, '// ts/');
     made.push({ path: page(`${name}.js`), text });
   }

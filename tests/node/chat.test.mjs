@@ -1,16 +1,17 @@
-// The `chat` example and its pages, in a real browser: two of them that talk to each other, by a plain WebSocket and by Socket.IO.
+// The `chat` example and its pages in a real browser: one page uses a plain WebSocket, the other
+// Socket.IO.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { launch } from './browser.mjs';
 import { Client, LIMIT, get, refusal, run } from './lib.mjs';
 
-// Where the two pages are.
+// The paths of the two pages.
 const PLAIN = '/';
 const SOCKET_IO = '/socketio/';
 const PAGES = Object.entries({ 'a plain WebSocket': PLAIN, 'Socket.IO': SOCKET_IO });
 
-// A browser for as long as a test lasts; `open` gives a page of its own, whose faults fail the test.
+// Runs a browser until the test ends. `open` opens a page, and errors on the page fail the test.
 async function browse(test, example) {
   const browser = await launch(test);
   const faults = [];
@@ -50,7 +51,7 @@ async function shows(page, selector, text) {
   );
 }
 
-test('two pages find each other, talk in a room, and see what arrived', async (t) => {
+test('two pages join a room, exchange messages and show their delivery', async (t) => {
   const { open, faults } = await browse(t, await run(t, 'chat'));
   const alice = await open('Alice');
   await shows(alice, '#status', 'connected');
@@ -69,7 +70,7 @@ test('two pages find each other, talk in a room, and see what arrived', async (t
   await message(bob, 'quotes').waitFor();
   assert.equal(await message(bob, 'quotes').locator('.text').textContent(), text);
   assert.equal(await bob.locator('#log img').count(), 0);
-  assert.equal(await message(bob, 'quotes').getByRole('img').count(), 0, 'only what one said oneself has a mark');
+  assert.equal(await message(bob, 'quotes').getByRole('img').count(), 0, 'only own messages have a delivery mark');
 
   await alice.getByRole('textbox', { name: 'Join a room' }).fill('Rust');
   await alice.getByRole('textbox', { name: 'Join a room' }).press('Enter');
@@ -84,7 +85,7 @@ test('two pages find each other, talk in a room, and see what arrived', async (t
   assert.deepEqual(faults, []);
 });
 
-test('a direct message is delivered when the other page has it', async (t) => {
+test('a direct message is shown as delivered when the other page has it', async (t) => {
   const { open, faults } = await browse(t, await run(t, 'chat'));
   const alice = await open('Alice');
   const bob = await open('Bob');
@@ -108,7 +109,7 @@ test('a direct message is delivered when the other page has it', async (t) => {
   assert.deepEqual(faults, []);
 });
 
-test('a plain WebSocket and a Socket.IO client are in the same rooms, and tell each other what arrived', async (t) => {
+test('a plain WebSocket and a Socket.IO client share rooms and report delivery to each other', async (t) => {
   const { open, faults } = await browse(t, await run(t, 'chat'));
   const alice = await open('Alice');
   const bob = await open('Bob', SOCKET_IO);
@@ -139,7 +140,7 @@ test('a plain WebSocket and a Socket.IO client are in the same rooms, and tell e
   assert.deepEqual(faults, []);
 });
 
-test('the Socket.IO page says how to install the client where it is not', async (t) => {
+test('the Socket.IO page explains how to install a missing client', async (t) => {
   const { open, faults } = await browse(t, await run(t, 'chat', 0, { SOCKET_IO_CLIENT: '/nowhere' }));
   const page = await open(undefined, SOCKET_IO);
   await shows(page, '#refused', 'socket.io-client is not installed. Do that, and reload:\nnpm ci --prefix tests/node');
@@ -151,7 +152,7 @@ test('the Socket.IO page says how to install the client where it is not', async 
 });
 
 for (const [name, path] of PAGES) {
-  test(`the page shows what the server objects to, by ${name}`, async (t) => {
+  test(`the page shows errors of the server, by ${name}`, async (t) => {
     const { open, faults } = await browse(t, await run(t, 'chat'));
     const alice = await open('Alice', path);
     await shows(alice, '#status', 'connected');
@@ -177,7 +178,7 @@ for (const [name, path] of PAGES) {
 }
 
 for (const [name, path] of PAGES) {
-  test(`a page that is reloaded keeps its name, and is told what was said, by ${name}`, async (t) => {
+  test(`a reloaded page keeps its name and receives the history, by ${name}`, async (t) => {
     const { open, faults } = await browse(t, await run(t, 'chat'));
     const alice = await open('Alice', path);
     const bob = await open('Bob', path);
@@ -196,7 +197,7 @@ for (const [name, path] of PAGES) {
 }
 
 for (const [name, path] of PAGES) {
-  test(`a tab that is duplicated takes over, and the first one says so, by ${name}`, async (t) => {
+  test(`a duplicated tab takes over and the first one says so, by ${name}`, async (t) => {
     const { open, faults } = await browse(t, await run(t, 'chat'));
     const alice = await open('Alice', path);
     await shows(alice, '#members', 'you');
@@ -211,7 +212,7 @@ for (const [name, path] of PAGES) {
   });
 }
 
-test('pages come back when the server does', async (t) => {
+test('pages reconnect when the server restarts', async (t) => {
   const first = await run(t, 'chat');
   const { open, faults } = await browse(t, first);
   const alice = await open('Alice');
@@ -232,7 +233,7 @@ test('pages come back when the server does', async (t) => {
   assert.deepEqual(faults, []);
 });
 
-test('other clients speak the same envelopes', async (t) => {
+test('other clients can use the same envelopes', async (t) => {
   const chat = await run(t, 'chat');
   const alice = await Client.connect(t, `${chat.ws}/ws?name=Alice&key=secret`);
   assert.deepEqual(await alice.nextJson(), { event: 'welcome', data: { name: 'Alice', people: ['Alice'] } });
@@ -257,7 +258,7 @@ test('other clients speak the same envelopes', async (t) => {
   bob.sendJson({ event: 'tell', data: { to: 'Alice', text: 'hello' }, id: 'a' });
   const told = await alice.nextJson();
   assert.deepEqual([told.event, told.data.from, told.data.text], ['told', 'Bob', 'hello']);
-  // While that message is on its way, its sender is free to do something else.
+  // The sender is not blocked while its message is being delivered.
   assert.deepEqual((await bob.ask('join', 'lobby')).data.members.sort(), ['Alice', 'Bob']);
   assert.deepEqual(await alice.nextJson(), { event: 'joined', data: { room: 'lobby', name: 'Bob' } });
   alice.sendJson({ id: told.id });
@@ -274,7 +275,7 @@ test('other clients speak the same envelopes', async (t) => {
   assert.deepEqual(await again.nextJson(), { event: 'left', data: { name: 'Bob' } });
 });
 
-test('the page needs nothing from elsewhere, and pages from elsewhere can not connect', async (t) => {
+test('the page loads nothing from other origins, and pages of other origins can not connect', async (t) => {
   const chat = await run(t, 'chat');
   const response = await get(chat.http);
   assert.equal(response.statusCode, 200);

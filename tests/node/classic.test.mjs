@@ -1,4 +1,4 @@
-// The `classic` example, held against what the Go chat of the same name does and prints.
+// The `classic` example behaves like the Go chat of the same name.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -6,7 +6,7 @@ import { Client, get, run } from './lib.mjs';
 
 const UUID = '[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}';
 
-// Connects a user and reads the greeting, which tells the user's UUID.
+// Connects a user and reads the UUID from the greeting.
 async function connect(test, classic, user) {
   const client = await Client.connect(test, `${classic.ws}/ws/${encodeURIComponent(user)}`);
   const hello = await client.next();
@@ -15,7 +15,7 @@ async function connect(test, classic, user) {
   return { client, uuid };
 }
 
-test('newcomers are greeted, and announced to everyone else', async (t) => {
+test('newcomers are greeted and announced to all others', async (t) => {
   const classic = await run(t, 'classic');
   const { client: ann, uuid: first } = await connect(t, classic, 'ann');
   const { client: ben, uuid: second } = await connect(t, classic, 'ben');
@@ -25,7 +25,7 @@ test('newcomers are greeted, and announced to everyone else', async (t) => {
   for (const client of [ann, ben]) assert.equal(await client.next(), `New user connected: zoë and UUID: ${third}`);
 });
 
-test('messages go to the named user as they are, events are fired, and each is printed once', async (t) => {
+test('messages reach the named user unchanged, and fired events are printed once', async (t) => {
   const classic = await run(t, 'classic');
   const { client: ann } = await connect(t, classic, 'ann');
   const { client: ben, uuid } = await connect(t, classic, 'ben');
@@ -44,7 +44,8 @@ test('messages go to the named user as they are, events are fired, and each is p
   ann.send(unheard);
   assert.equal(await ann.next(), unheard);
 
-  // Not an envelope here: `id` asks for nothing, and the event is fired by the listener alone.
+  // The server does not use envelopes here: `id` requests no ack, and only the listener fires the
+  // event.
   const envelope = '{"to":"ben","event":"CUSTOM_EVENT","data":1,"id":7}';
   ben.send(envelope);
   assert.equal(await ben.next(), envelope);
@@ -71,7 +72,7 @@ test('messages go to the named user as they are, events are fired, and each is p
   ]);
 });
 
-test('a message to someone who is not there is an error of its sender', async (t) => {
+test('a message to an unknown user fires error on its sender', async (t) => {
   const classic = await run(t, 'classic');
   const { client: ann } = await connect(t, classic, 'ann');
   const { client: ben } = await connect(t, classic, 'ben');
@@ -107,7 +108,7 @@ test('a message to someone who is not there is an error of its sender', async (t
   ]);
 });
 
-test('a connection that is cut is disconnected with an error', async (t) => {
+test('a cut connection is disconnected with an error', async (t) => {
   const classic = await run(t, 'classic');
   const { client: ann } = await connect(t, classic, 'ann');
   ann.socket.terminate();
@@ -126,7 +127,7 @@ test('a connection that is cut is disconnected with an error', async (t) => {
   ]);
 });
 
-test('a server that goes closes its connections', async (t) => {
+test('a server that shuts down closes its connections', async (t) => {
   const classic = await run(t, 'classic');
   const { client: ann } = await connect(t, classic, 'ann');
   const stopped = classic.stop();
@@ -139,7 +140,7 @@ test('a server that goes closes its connections', async (t) => {
   ]);
 });
 
-test('many users at once are each connected and disconnected exactly once', async (t) => {
+test('each of many simultaneous users is connected and disconnected exactly once', async (t) => {
   const classic = await run(t, 'classic');
   const users = Array.from({ length: 50 }, (_, index) => `user${index}`);
   const clients = await Promise.all(users.map((user) => Client.connect(t, `${classic.ws}/ws/${user}`)));

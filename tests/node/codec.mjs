@@ -1,19 +1,21 @@
-// Prints packets and what the reference makes of them, to compare other encoders with.
+// Prints packets with the reference's encodings, to compare other encoders with them.
 //
 //     node codec.mjs [SEED [COUNT]]
 //
-// The same seed gives the same lines. Each line is a JSON object; in it, binary data is {"$binary": BASE64}.
+// The same seed gives the same lines. Each line is a JSON object, in which binary data is
+// {"$binary": BASE64}.
 //
 // {"kind": "engine", "packets": [{"type": "message", "data": …}, …], "frames": […], "payload": "…"}
-//   Engine.IO packets; the WebSocket message of each (engine.io-parser's `encodePacket`, text or binary), and the
-//   polling body of all (`encodePayload`).
+//   Engine.IO packets; the WebSocket message of each (`encodePacket` of engine.io-parser, text or
+//   binary); and the polling body of all (`encodePayload`).
 // {"kind": "socket", "packet": {"type": 2, "nsp": "/", "id": 1, "data": […]}, "encoded": […]}
-//   A Socket.IO packet, and the messages that it becomes (socket.io-parser's `Encoder`): one text, and then the attachments.
-//   `type` is that before encoding: an EVENT or ACK with binary data is encoded as BINARY_EVENT or BINARY_ACK. `id` and `data` may be missing.
+//   A Socket.IO packet and its messages (`Encoder` of socket.io-parser): one text, followed by the
+//   attachments. `type` is that before encoding: an EVENT or ACK with binary data is encoded as
+//   BINARY_EVENT or BINARY_ACK. `id` and `data` may be missing.
 // {"kind": "msgpack", "packet": …, "encoded": {"$binary": …}}
-//   The same with socket.io-msgpack-parser. It writes keys in the order of the packet, which promises nothing: decode it.
+//   The same with socket.io-msgpack-parser. The order of keys is not specified, so decode it.
 //
-// The keys of objects are sorted by their UTF-8, and numbers are such that everyone writes them alike.
+// The keys of objects are sorted by their UTF-8, and all encoders write the numbers alike.
 
 import { encodePacket, encodePayload } from 'engine.io-parser';
 import { Encoder, PacketType } from 'socket.io-parser';
@@ -21,7 +23,7 @@ import msgpack from 'socket.io-msgpack-parser';
 
 const [seed = 1, count = 1000] = process.argv.slice(2).map(Number);
 
-// Mulberry32.
+// The pseudorandom number generator Mulberry32.
 let state = seed >>> 0;
 function random() {
   state = (state + 0x6d2b79f5) >>> 0;
@@ -62,7 +64,7 @@ function number() {
 }
 
 function object(depth, binary) {
-  // A key that looks like an index would be written first; one named __proto__ would be none.
+  // JavaScript writes keys that look like an index first, and does not store a key named __proto__.
   const keys = new Set(list(5, () => `k${text(5)}`));
   const sorted = [...keys].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
   return Object.fromEntries(sorted.map((key) => [key, value(depth - 1, binary)]));
@@ -74,7 +76,7 @@ function value(depth, binary) {
   return pick([() => null, () => chance(0.5), number, () => text(), () => text()])();
 }
 
-// How many attachments the decoders of npm take.
+// The limit of attachments in the decoders from npm.
 const MAX_ATTACHMENTS = 10;
 
 function attachments(value) {
@@ -115,7 +117,7 @@ function enginePacket() {
   return data ? { type, data } : { type };
 }
 
-// As it is printed.
+// The packet in the output format.
 function plain(value) {
   if (Buffer.isBuffer(value)) return { $binary: value.toString('base64') };
   if (Array.isArray(value)) return value.map(plain);
@@ -132,7 +134,7 @@ for (let i = 0; i < count; i += 1) {
   console.log(JSON.stringify(plain({ kind: 'engine', packets, frames, payload })));
 
   const packet = socketPacket();
-  // The encoders may take it apart.
+  // The encoders may modify the packet.
   const printed = plain(packet);
   console.log(JSON.stringify({ kind: 'socket', packet: printed, encoded: plain(new Encoder().encode(packet)) }));
   console.log(JSON.stringify({ kind: 'msgpack', packet: printed, encoded: plain(new msgpack.Encoder().encode(packet)[0]) }));

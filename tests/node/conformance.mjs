@@ -1,4 +1,4 @@
-// The conformance server, and Socket.IO clients for it: every combination of transports and parsers.
+// The conformance server, and Socket.IO clients for every combination of transports and parsers.
 
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
@@ -9,24 +9,25 @@ import { io } from 'socket.io-client';
 import msgpack from 'socket.io-msgpack-parser';
 import { Feed, LIMIT, built, start, within } from './lib.mjs';
 
-// Which server is tested: this crate's, or the reference implementation.
+// Whether the reference implementation is tested instead of this crate.
 export const REFERENCE = process.env.SERVER === 'reference';
 
-// What this crate does otherwise than the reference, on purpose.
+// Intended differences between this crate and the reference.
 export const DIFFERENCES = REFERENCE
   ? {
-      // Why a socket goes whose client sent something that is not a packet.
+      // The disconnect reason of a socket whose client sent an invalid packet.
       invalidPacket: 'forced close',
-      // A DISCONNECT that a CONNECT follows at once ends the connection.
+      // A DISCONNECT followed immediately by a CONNECT ends the connection.
       refusesHaste: true,
       totalOrder: true,
-      // The reference writes several headers of one name as one in the answer to a WebSocket handshake, and gives no sticky cookie there.
+      // In the response to a WebSocket handshake the reference joins headers of one name, and sends
+      // no sticky cookie.
       webSocketCookies: { standard: ['one=1,two=2; Path=/,three=3; HttpOnly,four=4; SameSite=Lax'], sticky: false },
     }
   : {
       invalidPacket: 'parse error',
       refusesHaste: false,
-      // Handlers of several clients run side by side, so that what each of them emits has no place among what the others do.
+      // Handlers of different clients run in parallel, so their emits have no common order.
       totalOrder: false,
       webSocketCookies: { standard: ['one=1', 'two=2; Path=/', 'three=3; HttpOnly', 'four=4; SameSite=Lax'], sticky: true },
     };
@@ -38,7 +39,7 @@ function command() {
   return [found, []];
 }
 
-// Runs the conformance server for as long as a test lasts, on a port that is free; the settings are those of CONTRACT.md.
+// Runs the conformance server on a free port until the test ends. CONTRACT.md lists the settings.
 export function serve(test, settings = {}) {
   return start(test, ...command(), { PORT: '0', ...settings });
 }
@@ -63,7 +64,7 @@ class Combination {
     this.options = { transports, parser };
   }
 
-  // A client that is connected, and upgraded if that is how it goes.
+  // A client that is connected, and upgraded if the transport is `upgrade`.
   async connect(test, server, options = {}, namespace = '/') {
     const socket = this.client(test, server, options, namespace);
     await within(heard(socket, 'connect', 'connect_error'), `connecting to ${namespace}`);
@@ -72,20 +73,20 @@ class Combination {
     return socket;
   }
 
-  // A client that has just begun to connect.
+  // A client that starts to connect.
   client(test, server, options = {}, namespace = '/') {
     const socket = io(server.http + namespace, { forceNew: true, reconnection: false, ...this.options, ...options });
     test.after(() => socket.io._close());
     return socket;
   }
 
-  // Waits until there is nothing left to upgrade.
+  // Waits until no upgrade is pending.
   async settled(socket) {
     const { engine } = socket.io;
     if (this.transport === 'upgrade' && engine.transport.name !== 'websocket') await within(heard(engine, 'upgrade'), 'upgrading');
   }
 
-  // The transport of a client that has settled.
+  // The transport of a client after any upgrade.
   get last() {
     return this.transport === 'polling' ? 'polling' : 'websocket';
   }
@@ -95,7 +96,8 @@ export const COMBINATIONS = PARSERS.flatMap(([name, parser]) =>
   TRANSPORTS.map(([transport, transports]) => new Combination(transport, transports, name, parser)),
 );
 
-// Runs `body` for each combination, with a server that the tests in it share: `shared.server`, once they run.
+// Runs `body` for each combination, with one server for its tests: `shared.server`, set when they
+// run.
 export function matrix(body, settings = {}) {
   for (const combination of COMBINATIONS) {
     describe(combination.name, () => {
@@ -129,14 +131,14 @@ export function ask(socket, event, ...args) {
   return within(new Promise((resolve) => socket.emit(event, ...args, (...answer) => resolve(answer))), `waiting for the ack of ${event}`);
 }
 
-// Keeps the arguments of every event with this name.
+// Collects the arguments of every event with this name.
 export function keep(socket, event) {
   const feed = new Feed();
   socket.on(event, (...args) => feed.push(args));
   return feed;
 }
 
-// Who goes, as a socket on the namespace `/` is told.
+// A socket in the namespace `/` that is told about disconnected sockets.
 export class Watcher {
   static async begin(test, server, parser) {
     const socket = await COMBINATIONS.find(({ name }) => name === `websocket, ${parser}`).connect(test, server);
@@ -147,7 +149,7 @@ export class Watcher {
     return watcher;
   }
 
-  // What is said of the socket with this id.
+  // The report about the socket with this id.
   async left(id) {
     const [told] = await this.gone.until((all) => all.find(([{ id: gone }]) => gone === id), `waiting for ${id} to go`);
     return told;

@@ -1,5 +1,5 @@
-// The TypeScript of a contract: it compiles where it is used rightly, does not where it is not, works against the server, and says of
-// every type what serde makes of it.
+// The TypeScript of a contract: correct uses compile, wrong uses do not, it works against the
+// server, and its types match serde's output.
 
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
@@ -28,23 +28,23 @@ async function compile(project) {
   return errors;
 }
 
-// A directory for what is only made here, inside this one, so that packages are found.
+// A directory for generated files. It is inside this directory, so that packages are found.
 function scratch(t) {
   const directory = mkdtempSync(path.join(here, 'scratch-'));
   t.after(() => rmSync(directory, { recursive: true }));
   return directory;
 }
 
-test('a program that uses every event rightly compiles', async () => {
+test('a program that uses every event correctly compiles', async () => {
   assert.deepEqual(await compile(here), []);
 });
 
-test("the chat's pages compile, and load what is made of them", async () => {
+test("the chat's pages compile, and their bundles are up to date", async () => {
   assert.deepEqual(await compile(chat), []);
   for (const { path, text } of await bundle()) assert.equal(readFileSync(path, 'utf8'), text, 'run `node tests/node/bundle.mjs`');
 });
 
-test('each wrong use is an error, where it is', async (t) => {
+test('each wrong use is an error at its line', async (t) => {
   const directory = scratch(t);
   const config = { extends: '../tsconfig.json', include: ['../wrong/*.ts'] };
   writeFileSync(path.join(directory, 'tsconfig.json'), JSON.stringify(config));
@@ -65,14 +65,14 @@ async function load(t, name) {
   return import(pathToFileURL(outfile));
 }
 
-test('it works with socket.io-client', async (t) => {
+test('the exported types work with socket.io-client', async (t) => {
   const server = await start(t, program, []);
   await (await load(t, 'socketio')).run(server.http);
   await server.stop();
-  assert.deepEqual(server.lines, [], 'nothing was emitted that the contract lacks');
+  assert.deepEqual(server.lines, [], 'the server reported no contract violation');
 });
 
-test('it works with a plain WebSocket, over lost connections', async (t) => {
+test('the exported client works with a plain WebSocket and reconnects', async (t) => {
   const server = await start(t, program, []);
   const sockets = [];
   globalThis.WebSocket = class extends WebSocket {
@@ -84,10 +84,10 @@ test('it works with a plain WebSocket, over lost connections', async (t) => {
   t.after(() => delete globalThis.WebSocket);
   await (await load(t, 'plain')).run(server.ws, () => sockets.at(-1).terminate());
   await server.stop();
-  assert.deepEqual(server.lines, [], 'nothing was emitted that the contract lacks');
+  assert.deepEqual(server.lines, [], 'the server reported no contract violation');
 });
 
-// What the program prints, given `input`.
+// The output of the program for `input`.
 async function output(argument, input = '') {
   const child = spawn(program, [argument], { stdio: ['pipe', 'pipe', 'inherit'] });
   child.stdin.end(input);
@@ -98,14 +98,14 @@ async function output(argument, input = '') {
   return text;
 }
 
-test('every value that serde writes has the type that the contract says', async (t) => {
+test('every value that serde writes has the exported type', async (t) => {
   const directory = scratch(t);
   writeFileSync(path.join(directory, 'zoo.ts'), await output('zoo-types'));
   writeFileSync(path.join(directory, 'tsconfig.json'), JSON.stringify({ extends: '../tsconfig.json', include: ['*.ts'] }));
   assert.deepEqual((await compile(directory)).map(({ text }) => text), []);
 });
 
-test('what is hard to write in TypeScript compiles, and is used rightly', async (t) => {
+test('names and types that are hard to export compile and are used correctly', async (t) => {
   const directory = scratch(t);
   writeFileSync(path.join(directory, 'nasty.ts'), await output('nasty'));
   copyFileSync(path.join(here, 'nasty', 'use.ts'), path.join(directory, 'use.ts'));
@@ -113,7 +113,7 @@ test('what is hard to write in TypeScript compiles, and is used rightly', async 
   assert.deepEqual((await compile(directory)).map(({ text }) => text), []);
 });
 
-test('values go through a program in JavaScript unchanged', async () => {
+test('values pass through a JavaScript program unchanged', async () => {
   const lines = (await output('zoo')).trimEnd().split('\n');
   assert.ok(lines.length > 500);
   await output('zoo-check', lines.map((line) => JSON.stringify(JSON.parse(line))).join('\n'));

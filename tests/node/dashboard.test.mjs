@@ -1,4 +1,4 @@
-// The `dashboard` example: namespaces that are there for good and ones that come and go, who may enter, and rooms.
+// The `dashboard` example: static and dynamic namespaces, who may enter them, and rooms.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -7,7 +7,7 @@ import { Feed, run, within } from './lib.mjs';
 
 const start = (test) => run(test, 'dashboard', 0, { ADMIN_TOKEN: 'a secret' });
 
-// A client for one namespace after the other, on one connection, whose events are kept.
+// A client that joins namespaces on one connection and records their events.
 function client(test, dashboard) {
   const { io: manager } = io(dashboard.http, { autoConnect: false, forceNew: true, reconnection: false });
   test.after(() => manager._close());
@@ -16,7 +16,7 @@ function client(test, dashboard) {
     const heard = new Feed();
     for (const event of ['connect', 'connect_error', 'disconnect']) socket.on(event, (value) => heard.push([event, value]));
     socket.onAny((...event) => heard.push(event));
-    // The first event of this name from now on.
+    // The next event of this name.
     const next = (name) => {
       const known = heard.items.length;
       return heard.until((items) => items.slice(known).find(([event]) => event === name)?.slice(1), `waiting for ${name} in ${namespace}`);
@@ -32,7 +32,7 @@ function client(test, dashboard) {
   return { begin, enter };
 }
 
-test('a project exists as long as somebody looks at it', async (t) => {
+test('a project exists as long as it has visitors', async (t) => {
   const dashboard = await start(t);
   const ann = client(t, dashboard);
   const everywhere = await ann.enter('/');
@@ -41,7 +41,7 @@ test('a project exists as long as somebody looks at it', async (t) => {
   const eight = await client(t, dashboard).enter('/project-8');
   assert.deepEqual(await everywhere.ask('projects'), ['7', '8']);
 
-  // Once the admins are told of it, it is so.
+  // The namespace is removed by the time the admins receive the event.
   const admin = await client(t, dashboard).enter('/admin', { token: 'a secret' });
   const left = admin.next('left');
   const { id } = eight.socket;
@@ -54,7 +54,7 @@ test('a project exists as long as somebody looks at it', async (t) => {
   assert.equal((await next('connect_error'))[0].message, 'Invalid namespace');
 });
 
-test('those who watch a branch of a project hear of its builds', async (t) => {
+test('sockets that watch a branch of a project receive its builds', async (t) => {
   const dashboard = await start(t);
   const enter = (project) => client(t, dashboard).enter(`/project-${project}`);
   const [reporter, main, both, other] = [await enter(7), await enter(7), await enter(7), await enter(8)];
@@ -71,12 +71,12 @@ test('those who watch a branch of a project hear of its builds', async (t) => {
   assert.deepEqual(await next, [{ branch: 'next', passed: false }]);
   assert.equal((await reporter.ask('report', { branch: 'main' })).error.code, 'invalid_payload');
 
-  // Whoever has been answered has received everything that was sent before.
+  // Earlier events have arrived when an ack arrives.
   await other.ask('watch', 'next');
   for (const { heard } of [other, reporter]) assert.deepEqual(heard.items.filter(([event]) => event === 'built'), []);
 });
 
-test('who knows the token may enter /admin, on the same connection', async (t) => {
+test('a client with the token may enter /admin on the same connection', async (t) => {
   const dashboard = await start(t);
   for (const [auth, data] of [[undefined, 'no_token'], [{ token: 7 }, 'no_token'], [{ token: 'a guess' }, 'wrong_token']]) {
     const ann = client(t, dashboard);
@@ -92,7 +92,7 @@ test('who knows the token may enter /admin, on the same connection', async (t) =
   assert.equal((await next('connect_error'))[0].message, 'not authorized');
 });
 
-test('admins see who comes, tell everyone something, and send clients away', async (t) => {
+test('admins see visitors, send announcements and disconnect clients', async (t) => {
   const dashboard = await start(t);
   const admin = await client(t, dashboard).enter('/admin', { token: 'a secret' });
   const ann = client(t, dashboard);
@@ -110,7 +110,7 @@ test('admins see who comes, tell everyone something, and send clients away', asy
   for (const reason of gone.slice(0, 2)) assert.deepEqual(await reason, ['io server disconnect']);
   await gone[2];
   assert.deepEqual(await admin.ask('clients'), [bob.socket.id]);
-  // Nobody sends events of /admin from elsewhere.
+  // Events of /admin are unknown in other namespaces.
   assert.equal((await bob.ask('dismiss', bob.socket.id)).error.code, 'unknown_event');
   assert.ok(bob.socket.connected);
 });

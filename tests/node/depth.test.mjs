@@ -1,5 +1,6 @@
-// What decodes deeper than it is written, sent to release servers with default settings and stacks: JSON in a string, behind the
-// key by which serde_json knows its `RawValue`, in JSON in a string, and so on.
+// Values that decode deeper than their JSON shows, sent to release servers with default settings
+// and stacks. Behind the key of serde_json's `RawValue` stands JSON in a string, which contains
+// JSON in a string, and so on.
 
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
@@ -12,7 +13,7 @@ import { Polling, join, open } from './wire.mjs';
 const ERROR = { code: 'invalid_payload', message: 'an object has a reserved key' };
 const REFUSAL = { message: 'Invalid auth', data: ERROR };
 
-// Ways to write an object whose key serde_json gives its meaning.
+// Spellings of an object with the private key of serde_json.
 const SPELLINGS = {
   plain: (string) => `{"$serde_json::private::RawValue":${string}}`,
   'with the first letter escaped': (string) => `{"\\u0024serde_json::private::RawValue":${string}}`,
@@ -20,8 +21,8 @@ const SPELLINGS = {
   'behind another key': (string) => `{ "a" : 1 , "$serde_json::private::RawValue" : ${string} }`,
 };
 
-// JSON that is nested less deeply than a payload may be: 120 arrays around the same in a string, 40 times. Quotes and backslashes
-// are escaped so that the text does not double with each level: it has 27 KB.
+// JSON below the depth limit: 120 arrays around a string with the same, 40 times. Escaped quotes
+// and backslashes keep the text from doubling with each level: it has 27 KB.
 function deep(spelling) {
   let json = '1';
   for (let i = 0; i < 40; i += 1) {
@@ -31,18 +32,18 @@ function deep(spelling) {
   return json;
 }
 
-// Each is an argument.
+// Each message is one argument.
 const MESSAGES = Object.keys(SPELLINGS).map((spelling) => [spelling, deep(spelling)]);
 assert.ok(MESSAGES.every(([, json]) => json.length < 50_000));
 
-// Handlers of a `Value`, and of types that have one in them.
+// Events with a `Value` argument, and with types that contain one.
 const EVENTS = {
   value: (json) => json,
   flattened: (json) => `{"a":${json}}`,
   untagged: (json) => json,
 };
 
-// Runs what `cargo build --profile quick-release` has built.
+// Runs a program that `cargo build --profile quick-release` has built.
 function release(t, name, env) {
   const directory = process.env.RELEASE_DIR ?? path.join(path.dirname(built), 'quick-release');
   const program = path.join(directory, name);
@@ -51,7 +52,7 @@ function release(t, name, env) {
   return start(t, program, [], env);
 }
 
-// A server, and a client of it that sees whether it goes on.
+// A server, and a client that checks that the server is alive.
 async function serve(t) {
   const server = await release(t, 'depth');
   const witness = await Client.connect(t, `${server.ws}/ws`);
@@ -60,7 +61,7 @@ async function serve(t) {
   return { server, lives };
 }
 
-test('events of plain WebSocket clients', async (t) => {
+test('events of plain WebSocket clients do not overflow the stack', async (t) => {
   const { server, lives } = await serve(t);
   const client = await Client.connect(t, `${server.ws}/ws`);
   for (const [spelling, json] of MESSAGES) {
@@ -75,7 +76,7 @@ test('events of plain WebSocket clients', async (t) => {
   }
 });
 
-test('answers of plain WebSocket clients', async (t) => {
+test('acks of plain WebSocket clients do not overflow the stack', async (t) => {
   const { server, lives } = await serve(t);
   const client = await Client.connect(t, `${server.ws}/ws`);
   for (const [spelling, json] of MESSAGES) {
@@ -90,7 +91,7 @@ test('answers of plain WebSocket clients', async (t) => {
   }
 });
 
-test('raw messages', async (t) => {
+test('raw messages do not overflow the stack', async (t) => {
   const { server, lives } = await serve(t);
   for (const route of ['/listened', '/handled']) {
     const client = await Client.connect(t, `${server.ws}${route}`);
@@ -106,7 +107,7 @@ test('raw messages', async (t) => {
   }
 });
 
-// What a Socket.IO client in the default encoding sends, and the answers.
+// The packets that a Socket.IO client sends in the default encoding, and their answers.
 function packets(json, argument) {
   const answer = `[${JSON.stringify({ error: ERROR })}]`;
   const place = '{"_placeholder":true,"num":0}';
@@ -120,7 +121,7 @@ function packets(json, argument) {
 
 const argument = (event, json) => EVENTS[event](json);
 
-test('events and answers over Socket.IO', async (t) => {
+test('events and acks over Socket.IO do not overflow the stack', async (t) => {
   const { server, lives } = await serve(t);
   const client = await join(t, server);
   for (const [spelling, json] of MESSAGES) {
@@ -140,7 +141,7 @@ test('events and answers over Socket.IO', async (t) => {
   }
 });
 
-test('what Socket.IO clients connect with', async (t) => {
+test('auth of Socket.IO clients does not overflow the stack', async (t) => {
   const { server, lives } = await serve(t);
   for (const [spelling, json] of MESSAGES) {
     const client = await open(t, server, '/socket.io/');
@@ -154,7 +155,7 @@ test('what Socket.IO clients connect with', async (t) => {
   }
 });
 
-test('Socket.IO by long-polling', async (t) => {
+test('Socket.IO over long-polling does not overflow the stack', async (t) => {
   const { server, lives } = await serve(t);
   for (const [spelling, json] of MESSAGES) {
     const session = await Polling.open(server, '/socket.io/');
@@ -171,7 +172,7 @@ test('Socket.IO by long-polling', async (t) => {
   }
 });
 
-test('Socket.IO with MessagePack', async (t) => {
+test('Socket.IO with MessagePack does not overflow the stack', async (t) => {
   const { server, lives } = await serve(t);
   const encode = (packet) => new msgpack.Encoder().encode(packet)[0];
   const decode = async (client) => {
@@ -205,7 +206,7 @@ test('Socket.IO with MessagePack', async (t) => {
   }
 });
 
-test('the `classic` example, which decodes messages itself', async (t) => {
+test('the `classic` example decodes messages itself without a stack overflow', async (t) => {
   const classic = await release(t, path.join('examples', 'classic'), { PORT: '0' });
   const connect = async (user) => {
     const client = await Client.connect(t, `${classic.ws}/ws/${user}`);
@@ -218,7 +219,7 @@ test('the `classic` example, which decodes messages itself', async (t) => {
   for (const [spelling, json] of MESSAGES) {
     client.send(`{"to":"witness","event":"CUSTOM_EVENT","data":${json}}`);
     client.send(`{"to":"witness","data":"${spelling}"}`);
-    // The first is passed on to nobody.
+    // The first message is dropped.
     assert.equal(await witness.next(), `{"to":"witness","data":"${spelling}"}`);
   }
 });

@@ -1,4 +1,5 @@
-// The `echo` example: envelopes, answers and the WebSocket protocol around them; and the same handlers for Socket.IO clients.
+// The `echo` example: envelopes, acks and the WebSocket protocol; and the same handlers for
+// Socket.IO clients.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -10,7 +11,7 @@ const payload = { t: '1', user: 'ann', room: 7, text: 'hello' };
 
 const connect = (test, echo, ...options) => Client.connect(test, `${echo.ws}/ws/1`, ...options);
 
-test('an event comes back', async (t) => {
+test('an event is echoed', async (t) => {
   const echo = await run(t, 'echo');
   const client = await connect(t, echo);
   for (const text of ['hello', '', 'üñí 🎉', '"quoted" \\ \n\t\u0000\u2028 </script>', 'x'.repeat(100_000)]) {
@@ -25,7 +26,7 @@ test('an event comes back', async (t) => {
   assert.deepEqual(await client.nextJson(), { event: 'echo', data: payload });
 });
 
-test('an event with an id is answered under it, after what its handler emits', async (t) => {
+test('an ack has the id of its event and follows what the handler emits', async (t) => {
   const echo = await run(t, 'echo');
   const client = await connect(t, echo);
   for (const id of [0, 1, -1, 1.5, Number.MAX_SAFE_INTEGER, '1', 'an id', '', 'ü"\n']) {
@@ -36,7 +37,7 @@ test('an event with an id is answered under it, after what its handler emits', a
   assert.deepEqual(await client.nextJson(), { id: 1 });
 });
 
-test('many events are handled in order', async (t) => {
+test('events are handled in order', async (t) => {
   const echo = await run(t, 'echo');
   const client = await connect(t, echo);
   for (let id = 0; id < 2000; id += 1) client.sendJson({ event: id % 2 ? 'ack' : 'echo', data: { ...payload, room: id }, id });
@@ -46,17 +47,17 @@ test('many events are handled in order', async (t) => {
   }
 });
 
-test('a broadcast reaches everyone, its sender included', async (t) => {
+test('a broadcast reaches every client and its sender', async (t) => {
   const echo = await run(t, 'echo');
   const clients = [await connect(t, echo), await connect(t, echo), await connect(t, echo)];
-  // Those who have been answered are connected.
+  // A client that has received an answer is connected.
   for (const client of clients) await client.ask('ack', payload);
   clients[0].sendJson({ event: 'broadcast', data: payload, id: 'b' });
   for (const client of clients) assert.deepEqual(await client.nextJson(), { event: 'broadcast', data: payload });
   assert.deepEqual(await clients[0].nextJson(), { id: 'b' });
 });
 
-test('a payload that does not fit is answered with what is wrong, and where', async (t) => {
+test('an invalid payload is answered with the error and its path', async (t) => {
   const echo = await run(t, 'echo');
   const client = await connect(t, echo);
   const wrong = [
@@ -82,7 +83,7 @@ test('a payload that does not fit is answered with what is wrong, and where', as
   assert.deepEqual(await client.ask('ack', payload), { data: payload });
 });
 
-test('names that nobody handles, or that are reserved, are answered with an error', async (t) => {
+test('unknown and reserved event names are answered with an error', async (t) => {
   const echo = await run(t, 'echo');
   const client = await connect(t, echo);
   assert.equal((await client.ask('nothing', payload)).error.code, 'unknown_event');
@@ -93,7 +94,7 @@ test('names that nobody handles, or that are reserved, are answered with an erro
   assert.deepEqual(await client.ask('ack', payload), { data: payload });
 });
 
-test('whatever is no envelope is ignored without harm', async (t) => {
+test('messages that are not envelopes are ignored', async (t) => {
   const echo = await run(t, 'echo');
   const client = await connect(t, echo);
   for (const text of ['', 'hello', '{', '[]', '{}', 'null', '{"event":1}', '{"event":""}', '{"id":1,"data":2}', '{"event":"echo"']) client.send(text);
@@ -112,7 +113,7 @@ test('a ping is answered with its payload', async (t) => {
   }
 });
 
-test('a close is answered with its code', async (t) => {
+test('a close frame is answered with its code', async (t) => {
   const echo = await run(t, 'echo');
   for (const code of [1000, 1001, 1011, 3000, 4999]) {
     const client = await connect(t, echo);
@@ -124,7 +125,7 @@ test('a close is answered with its code', async (t) => {
   assert.equal((await client.end()).code, 1005);
 });
 
-test('what was sent before a close is still handled', async (t) => {
+test('events sent before a close frame are still handled', async (t) => {
   const echo = await run(t, 'echo');
   const client = await connect(t, echo);
   const other = await connect(t, echo);
@@ -135,13 +136,13 @@ test('what was sent before a close is still handled', async (t) => {
   assert.equal((await client.end()).code, 1000);
 });
 
-test('a client that breaks the protocol is told how', async (t) => {
+test('a protocol error closes the connection with its code', async (t) => {
   const echo = await run(t, 'echo');
   const client = await connect(t, echo);
   client.send('x'.repeat(1_000_001));
   assert.equal((await client.end()).code, 1009);
 
-  // Each with the mask 0.
+  // Each frame is masked with 0.
   const frames = [
     [1007, [0x81, 0x81, 0, 0, 0, 0, 0xff]],
     [1002, [0x83, 0x80, 0, 0, 0, 0]],
@@ -159,7 +160,7 @@ test('a client that breaks the protocol is told how', async (t) => {
   }
 });
 
-test('a server that goes says so', async (t) => {
+test('a server that shuts down sends a close frame', async (t) => {
   const echo = await run(t, 'echo');
   const client = await connect(t, echo);
   await client.ask('ack', payload);
@@ -167,7 +168,7 @@ test('a server that goes says so', async (t) => {
   assert.equal((await client.end()).code, 1001);
 });
 
-test('no subprotocol is spoken', async (t) => {
+test('the server accepts no subprotocol', async (t) => {
   const echo = await run(t, 'echo');
   assert.equal((await connect(t, echo)).socket.protocol, '');
   const { response, socket } = await upgrade(`${echo.http}/ws/1`, { 'sec-websocket-protocol': 'chat, superchat' });
@@ -179,7 +180,7 @@ test('no subprotocol is spoken', async (t) => {
   assert.equal(response.headers['sec-websocket-extensions'], undefined);
 });
 
-test('pages of the same origin connect, others do not', async (t) => {
+test('pages of the same origin may connect, others may not', async (t) => {
   const echo = await run(t, 'echo');
   const client = await connect(t, echo, { origin: echo.http });
   assert.deepEqual(await client.ask('ack', payload), { data: payload });

@@ -15,7 +15,7 @@ for (const transports of [['polling'], ['websocket'], ['polling', 'websocket']])
       return { socket, messages };
     }
 
-    test('text and bytes come back in order', async (t) => {
+    test('text and bytes are echoed in order', async (t) => {
       const { socket, messages } = await connect(t, await serve(t));
       const sent = [];
       for (let i = 0; i < 300; i += 1) {
@@ -31,21 +31,21 @@ for (const transports of [['polling'], ['websocket'], ['polling', 'websocket']])
       assert.equal(socket.transport.name, transports.at(-1));
     });
 
-    test('a message finds the headers of its request', async (t) => {
+    test('a message has the headers of its request', async (t) => {
       const { socket, messages } = await connect(t, await serve(t), { extraHeaders: { 'X-Name': 'Ann' } });
       socket.send('headers');
       const [answer] = await messages.until((all) => all[0], 'waiting for the headers');
       assert.equal(JSON.parse(answer)['x-name'], 'Ann');
     });
 
-    test('the client closes', async (t) => {
+    test('the client closes the connection', async (t) => {
       const { socket } = await connect(t, await serve(t));
       const closed = heard(socket, 'close');
       socket.close();
       assert.equal((await closed)[0], 'forced close');
     });
 
-    test('the server ends', async (t) => {
+    test('the server closes the connection', async (t) => {
       const server = await serve(t);
       const { socket, messages } = await connect(t, server);
       socket.send('seen');
@@ -55,7 +55,7 @@ for (const transports of [['polling'], ['websocket'], ['polling', 'websocket']])
       assert.ok(['transport close', 'transport error'].includes((await closed)[0]));
     });
 
-    test('a refused handshake is an error', async (t) => {
+    test('a refused handshake is reported as an error', async (t) => {
       const server = await serve(t);
       const socket = new Socket(server.ws, { path: '/engine.io/', transports, extraHeaders: { 'x-forbid': 'yes' } });
       await heard(socket, 'error');

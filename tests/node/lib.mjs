@@ -1,4 +1,4 @@
-// What the tests share: a program that runs, and a client for it.
+// Shared parts of the tests: programs under test, and a client for them.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -10,22 +10,22 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import WebSocket from 'ws';
 
-// How long anything may take that is waited for.
+// How long a test waits for an expected event, in milliseconds.
 export const LIMIT = 15_000;
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-// Where cargo puts what it builds.
+// The directory of cargo's build output.
 export const built = path.join(path.resolve(root, process.env.CARGO_TARGET_DIR ?? 'target'), 'debug');
 
-// Where the built examples are: what `EXAMPLES_DIR` says, or where `cargo build --examples` puts them.
+// The directory of the built examples: `EXAMPLES_DIR`, or that of `cargo build --examples`.
 function examplePath(name) {
   const found = path.join(process.env.EXAMPLES_DIR ?? path.join(built, 'examples'), name);
   assert.ok(existsSync(found), `${found} is missing: run \`cargo build --examples\``);
   return found;
 }
 
-// Resolves as the promise does, or fails when that takes too long.
+// Resolves as the promise does, and fails if that takes too long.
 export async function within(promise, what) {
   let timer;
   const late = new Promise((_, reject) => {
@@ -38,7 +38,7 @@ export async function within(promise, what) {
   }
 }
 
-// A list that grows, and can be waited on.
+// A growing list that tests can wait on.
 export class Feed {
   items = [];
   #waiting = new Set();
@@ -49,13 +49,13 @@ export class Feed {
     for (const check of this.#waiting) check();
   }
 
-  // Nothing more will come.
+  // Ends the list.
   end(error) {
     this.#end = error;
     for (const check of this.#waiting) check();
   }
 
-  // Resolves once `choose`, called with all items, gives something other than `undefined`.
+  // Resolves when `choose`, called with all items, returns something other than `undefined`.
   async until(choose, what) {
     let check;
     const found = new Promise((resolve, reject) => {
@@ -75,7 +75,7 @@ export class Feed {
   }
 }
 
-// A server that runs in a process of its own.
+// A server in a process of its own.
 class Program {
   #process;
   #output = new Feed();
@@ -84,14 +84,14 @@ class Program {
   constructor(command, args, env) {
     this.#process = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
     createInterface({ input: this.#process.stdout }).on('line', (line) => this.#output.push(line));
-    // After `close` everything that it printed has been read.
+    // At `close` the whole output has been read.
     this.#exit = once(this.#process, 'close').then(([code, signal]) => {
       this.#output.end(new Error(`${command} ended with ${signal ?? code}`));
       return signal ?? code;
     });
   }
 
-  // Waits for the line that says where it listens.
+  // Waits for the line with the address.
   async begin() {
     const line = await this.line(/listen(s|ing) on https?:\/\//);
     this.port = Number(new URL(line.split(' ').at(-1)).port);
@@ -101,37 +101,37 @@ class Program {
     return this;
   }
 
-  // Everything that it has printed, its address left out.
+  // The lines printed so far, without the address.
   get lines() {
     return this.#output.items;
   }
 
-  // Waits until it has printed a line like this, or that many of them.
+  // Waits until the program has printed `count` lines that match.
   line(pattern, count = 1) {
     const last = (lines) => lines.filter((line) => pattern.test(line))[count - 1];
     return this.#output.until(last, `waiting for ${count} of the line ${pattern}`);
   }
 
-  // Asks it to end, as Ctrl-C does, or with another signal kills it, and waits until it is gone.
+  // Sends a signal to the program, by default that of Ctrl-C, and waits until it exits.
   async stop(signal = 'SIGINT') {
     this.#process.kill(signal);
     return within(this.#exit, 'waiting for the program to end');
   }
 }
 
-// Runs a program for as long as a test lasts.
+// Runs a program until the test ends.
 export async function start(test, command, args, env) {
   const program = new Program(command, args, env);
   test.after(() => program.stop('SIGKILL'));
   return program.begin();
 }
 
-// Runs an example for as long as a test lasts, on a port that is free.
+// Runs an example on a free port until the test ends.
 export function run(test, name, port = 0, env = {}) {
   return start(test, examplePath(name), [], { PORT: String(port), ...env });
 }
 
-// A WebSocket client that keeps everything it receives.
+// A WebSocket client that keeps everything that it receives.
 export class Client {
   #feed = new Feed();
   #taken = 0;
@@ -155,7 +155,7 @@ export class Client {
     return client;
   }
 
-  // The next thing that was received: of this kind, and nothing else before it.
+  // The next item, which must be of this kind.
   async next(kind = 'text') {
     const index = this.#taken++;
     const item = await this.#feed.until((items) => items[index], `waiting for ${kind} ${index}`);
@@ -175,7 +175,7 @@ export class Client {
     this.send(JSON.stringify(data));
   }
 
-  // Sends an event and waits for its answer, which must be what comes next.
+  // Sends an event and waits for its ack, which must be the next message.
   async ask(event, data, id = ++this.#lastId) {
     this.sendJson({ event, data, id });
     const { id: answered, ...answer } = await this.nextJson();
@@ -188,7 +188,7 @@ export class Client {
   }
 }
 
-// The status of the answer to a WebSocket handshake that is not accepted.
+// The status of the response to a refused WebSocket handshake.
 export async function refusal(url, options) {
   const socket = new WebSocket(url, options);
   socket.on('error', () => {});
@@ -197,14 +197,14 @@ export async function refusal(url, options) {
   return response.statusCode;
 }
 
-// The answer to a request that asks for no upgrade.
+// The response to a request without an upgrade.
 export async function get(url) {
   const [response] = await within(once(http.get(url, { agent: false }), 'response'), `waiting for ${url}`);
   response.resume();
   return response;
 }
 
-// A handshake without a client behind it: its answer, and the stream to write frames to.
+// A handshake without a client: its response, and the stream to write frames to.
 export async function upgrade(url, headers) {
   const request = http.get(url, {
     agent: false,
@@ -220,7 +220,7 @@ export async function upgrade(url, headers) {
   return { response, socket };
 }
 
-// The first that comes from the other side.
+// The next bytes from the server.
 export async function answer(socket) {
   const [chunk] = await within(once(socket, 'data'), 'waiting for an answer');
   return chunk;

@@ -1,4 +1,4 @@
-// A line between clients and a server that can be cut and mended, or fall silent.
+// A TCP proxy between clients and a server, which can cut, restore or silence its connections.
 
 import { EventEmitter, once } from 'node:events';
 import net from 'node:net';
@@ -10,7 +10,7 @@ export class Line {
   #refused;
   #asked = new EventEmitter();
 
-  // A line to a port, for as long as a test lasts. Connections whose first bytes match `refused` are cut at once.
+  // A proxy for a port, until the test ends. Connections whose first bytes match `refused` are cut.
   static async begin(test, port, refused) {
     const line = new Line();
     line.#refused = refused;
@@ -43,24 +43,24 @@ export class Line {
         first = false;
         if (!this.#silent) to.write(chunk, () => to === far && this.#passed(pair, chunk));
       });
-      // What is lost while the line is silent includes the ends of connections.
+      // While the proxy is silent, it does not forward the ends of connections either.
       from.on('close', () => this.#silent || end());
       from.on('error', () => {});
     }
   }
 
-  // A request has gone to the server.
+  // Records that a request has been forwarded to the server.
   #passed(pair, chunk) {
     pair.polls = chunk.toString('latin1').startsWith('GET ');
     if (pair.polls) this.#asked.emit('poll');
   }
 
-  // Waits until the server has a poll to answer.
+  // Waits until the server has a pending poll.
   async polled() {
     if (![...this.#pairs].some(({ polls }) => polls)) await once(this.#asked, 'poll');
   }
 
-  // Ends all connections, without a word of either protocol, and takes no others.
+  // Cuts all connections without a close of either protocol, and accepts no others.
   cut() {
     this.#broken = true;
     for (const pair of this.#pairs) for (const socket of pair) socket.destroy();
@@ -71,7 +71,7 @@ export class Line {
     this.#broken = false;
   }
 
-  // From now on nothing arrives, in either direction.
+  // Drops all data from now on, in both directions.
   silence() {
     this.#silent = true;
   }

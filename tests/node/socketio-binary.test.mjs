@@ -21,7 +21,7 @@ const ARGUMENTS = [
 ];
 
 matrix(({ connect }) => {
-  test('binary data comes back from any place of an event', async (t) => {
+  test('binary data is echoed from any place in an event', async (t) => {
     const socket = await connect(t);
     const echoed = keep(socket, 'echo');
     for (const args of ARGUMENTS) {
@@ -31,12 +31,12 @@ matrix(({ connect }) => {
     assert.equal(echoed.items.length, ARGUMENTS.length);
   });
 
-  test('binary data comes back in an ack of the server', async (t) => {
+  test('binary data is returned in an ack of the server', async (t) => {
     const socket = await connect(t);
     for (const args of ARGUMENTS) assert.deepEqual(await ask(socket, 'ack', ...args), args);
   });
 
-  test('the client answers with binary data', async (t) => {
+  test('the client sends an ack with binary data', async (t) => {
     const socket = await connect(t);
     socket.on('question', (value, answer) => answer(value));
     for (const [value] of ARGUMENTS) assert.deepEqual(await ask(socket, 'ask', LIMIT, value), [{ answer: value }]);

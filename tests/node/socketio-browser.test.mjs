@@ -11,7 +11,8 @@ import { LIMIT, serve, within } from './conformance.mjs';
 const TRANSPORTS = [['polling'], ['websocket'], ['polling', 'websocket']];
 const PARSERS = { default: 'socket.io.js', msgpack: 'socket.io.msgpack.min.js' };
 
-// A page with the client, on a server of its own, for as long as a test lasts; its faults fail the test.
+// Serves a page with the client from its own server until the test ends. Errors on the page fail
+// the test.
 async function open(t, parser) {
   const script = await readFile(new URL(`node_modules/socket.io-client/dist/${PARSERS[parser]}`, import.meta.url));
   const pages = http.createServer((request, response) => {
@@ -31,7 +32,8 @@ async function open(t, parser) {
   const origin = `http://127.0.0.1:${pages.address().port}`;
   await page.goto(origin);
   const evaluate = (...args) => within(page.evaluate(...args), 'waiting for the page');
-  // What the tests do on the page. Binary data are array buffers there: the client's msgpack takes a typed array for an object.
+  // The functions that tests call on the page. They use array buffers, because the client's msgpack
+  // encodes a typed array as an object.
   await evaluate(() => {
     window.heard = (emitter, event) => new Promise((resolve) => emitter.once(event, (...args) => resolve(args)));
     window.ask = (...args) => new Promise((resolve) => window.socket.emit(...args, (...answer) => resolve(answer)));
@@ -42,7 +44,7 @@ async function open(t, parser) {
   return { evaluate, origin, faults };
 }
 
-// Connects, and upgrades if that is how it goes; resolves with the transport that the server sees.
+// Connects, and upgrades if possible. Resolves with the transport that the server sees.
 function connect(evaluate, url, options) {
   return evaluate(
     async ([url, options]) => {
@@ -60,7 +62,7 @@ function connect(evaluate, url, options) {
 for (const parser of Object.keys(PARSERS)) {
   for (const transports of TRANSPORTS) {
     describe(`${transports.join(' → ')}, ${parser}`, () => {
-      test('events, acks and binary data go both ways, and the client comes back', async (t) => {
+      test('events, acks and binary data travel both ways, and the client reconnects', async (t) => {
         const { evaluate, origin, faults } = await open(t, parser);
         const settings = { PARSER: parser, CORS_ORIGIN: origin };
         const server = await serve(t, settings);
@@ -99,7 +101,7 @@ for (const parser of Object.keys(PARSERS)) {
   }
 }
 
-test('cookies of the server come back when credentials are allowed', async (t) => {
+test('cookies of the server are sent back when credentials are allowed', async (t) => {
   const { evaluate, origin } = await open(t, 'default');
   const server = await serve(t, { CORS_ORIGIN: origin });
   await connect(evaluate, server.http, { transports: ['polling'], withCredentials: true });

@@ -1,4 +1,4 @@
-// Connecting with the client from npm: auth, refusals, the handshake and what its answer carries.
+// Connecting with the client from npm: auth, refusals, the handshake and its response.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -15,7 +15,7 @@ async function refused(socket) {
 matrix(({ combination, connect, shared }) => {
   const client = (t, options, namespace) => combination.client(t, shared.server, options, namespace);
 
-  test('a client connects without auth, and is told its id alone', async (t) => {
+  test('a client connects without auth and receives its id only', async (t) => {
     const socket = await connect(t);
     assert.match(socket.id, /^[\w-]{20}$/);
     assert.notEqual(socket.id, socket.io.engine.id);
@@ -35,7 +35,7 @@ matrix(({ combination, connect, shared }) => {
         this.on('decoded', (packet) => packets.push(structuredClone(packet)));
       }
     }
-    // The prototype of msgpack's decoder is no class.
+    // The msgpack decoder creates objects without a class.
     socket.io.decoder = new Spy();
     socket.connect();
     await heard(socket, 'connect');
@@ -45,7 +45,7 @@ matrix(({ combination, connect, shared }) => {
     assert.deepEqual(JSON.parse(JSON.stringify(data)), { sid: socket.id });
   });
 
-  test('auth arrives, however it is given, and is not mixed with the query', async (t) => {
+  test('auth arrives in every form and separate from the query', async (t) => {
     const auth = { token: 'ü "quoted"', nested: { list: [1, null, true] } };
     const given = await connect(t, { auth, query: { token: 'of the query' } });
     const [{ auth: arrived, query }] = await ask(given, 'handshake');
@@ -71,7 +71,7 @@ matrix(({ combination, connect, shared }) => {
     assert.equal(error.data, undefined);
   });
 
-  test('who was refused may try again on the same connection', async (t) => {
+  test('a refused client may try again on the same connection', async (t) => {
     const other = await connect(t, {}, '/room-1');
     const { engine } = other.io;
     const socket = other.io.socket('/', { auth: { refuse: { message: 'no' } } });
@@ -88,7 +88,7 @@ matrix(({ combination, connect, shared }) => {
     assert.match(error.message, combination.transport === 'websocket' ? /websocket error/ : /xhr poll error/);
   });
 
-  test('the handshake is described', async (t) => {
+  test('handlers can read the handshake', async (t) => {
     const before = Date.now();
     const socket = await connect(t, { query: { text: 'ü & = + %41/?', empty: '' }, extraHeaders: { 'X-Name': 'Ann' } });
     const [{ headers, address, time, issued, xdomain, secure, url, query }] = await ask(socket, 'handshake');
@@ -106,7 +106,7 @@ matrix(({ combination, connect, shared }) => {
     assert.deepEqual(rest, { text: 'ü & = + %41/?', empty: '', EIO: '4', transport });
   });
 
-  test('the server knows the transport that is in use', async (t) => {
+  test('the server knows the current transport', async (t) => {
     const socket = await connect(t);
     assert.equal(socket.io.engine.transport.name, combination.last);
     assert.deepEqual(await ask(socket, 'transport'), [combination.last]);
@@ -130,7 +130,7 @@ matrix(({ combination, connect, shared }) => {
     assert.deepEqual(await ask(other, 'ack', 'undisturbed'), ['undisturbed']);
   });
 
-  test('nothing comes that was not asked for', async (t) => {
+  test('a client receives no unrequested events', async (t) => {
     const socket = client(t);
     const received = [];
     socket.onAny((...args) => received.push(args));
@@ -140,7 +140,7 @@ matrix(({ combination, connect, shared }) => {
     assert.deepEqual(received, []);
   });
 
-  test('what is emitted before the connection is there arrives in order', async (t) => {
+  test('events emitted before the connection opens arrive in order', async (t) => {
     const socket = client(t);
     const echoed = keep(socket, 'echo');
     for (let i = 0; i < 20; i += 1) socket.emit('echo', i);
@@ -148,7 +148,7 @@ matrix(({ combination, connect, shared }) => {
     assert.deepEqual(echoed.items.map(([i]) => i), Array.from({ length: 20 }, (_, i) => i));
   });
 
-  test('four Set-Cookie headers reach the client, and come back', async (t) => {
+  test('four Set-Cookie headers reach the client and are sent back', async (t) => {
     const socket = client(t, { withCredentials: true });
     await heard(socket, 'connect');
     const [{ headers }] = await ask(socket, 'handshake');
@@ -159,7 +159,7 @@ matrix(({ combination, connect, shared }) => {
   });
 });
 
-test('only the transports that are allowed can be used', async (t) => {
+test('only the allowed transports can be used', async (t) => {
   for (const allowed of ['polling', 'websocket']) {
     const server = await serve(t, { TRANSPORTS: allowed });
     const [polling, webSocket, upgrading] = COMBINATIONS;

@@ -1,4 +1,4 @@
-// How connections of the client from npm end, and how it comes back.
+// How connections of the client from npm end, and how the client reconnects.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -11,11 +11,11 @@ matrix(({ combination, connect, shared }) => {
   const watch = (t) => Watcher.begin(t, shared.server, combination.settings.PARSER);
   const whenCut = combination.last === 'polling' ? 'transport error' : 'transport close';
 
-  // A server that has no poll to answer only notices at the next heartbeat.
+  // Without a pending poll, the server notices the end only at the next heartbeat.
   async function cut(line) {
     if (combination.last === 'polling') {
       await line.polled();
-      // By the answers to requests of others, that one has been looked at as well.
+      // The acks of other clients show that the server has processed this one too.
       for (let i = 0; i < 2; i += 1) await (await fetch(shared.server.http)).text();
     }
     line.cut();
@@ -42,7 +42,7 @@ matrix(({ combination, connect, shared }) => {
     assert.equal((await watcher.left(id)).reason, 'transport close');
   });
 
-  test('the server disconnects, and the client does not come back by itself', async (t) => {
+  test('the server disconnects, and the client does not reconnect by itself', async (t) => {
     const watcher = await watch(t);
     const socket = await connect(t, COMES_BACK);
     const { id } = socket;
@@ -59,7 +59,7 @@ matrix(({ combination, connect, shared }) => {
     assert.deepEqual(await ask(socket, 'ack', 1), [1]);
   });
 
-  test('a cut line is noticed on both sides, and the client comes back', async (t) => {
+  test('both sides notice a cut connection, and the client reconnects', async (t) => {
     const watcher = await watch(t);
     const line = await Line.begin(t, shared.server.port);
     const socket = await combination.connect(t, line, COMES_BACK);
@@ -78,7 +78,7 @@ matrix(({ combination, connect, shared }) => {
     assert.deepEqual(echoed.items.flat(), Array.from({ length: 10 }, (_, i) => i));
   });
 
-  test('all namespaces of a connection end with it, and come back', async (t) => {
+  test('all namespaces of a connection end with it and reconnect', async (t) => {
     const watcher = await watch(t);
     const line = await Line.begin(t, shared.server.port);
     const main = await combination.connect(t, line, COMES_BACK);
@@ -95,7 +95,7 @@ matrix(({ combination, connect, shared }) => {
     assert.deepEqual(await ask(room, 'ack', 1), [1]);
   });
 
-  test('the client comes back after the server was killed', async (t) => {
+  test('the client reconnects after the server was killed', async (t) => {
     const first = await serve(t, combination.settings);
     const socket = await combination.connect(t, first, COMES_BACK);
     const { id } = socket;
@@ -108,7 +108,7 @@ matrix(({ combination, connect, shared }) => {
     assert.deepEqual(await ask(socket, 'ack', 1), [1]);
   });
 
-  test('a server that ends lets its clients go, and they come back to the next', async (t) => {
+  test('a server that shuts down disconnects its clients, and they reconnect to the next', async (t) => {
     const first = await serve(t, combination.settings);
     const socket = await combination.connect(t, first, COMES_BACK);
     const gone = heard(socket, 'disconnect');
@@ -123,7 +123,7 @@ matrix(({ combination, connect, shared }) => {
   });
 });
 
-test('a client whose WebSocket does not come through stays on polling', async (t) => {
+test('a client whose WebSocket is blocked stays on polling', async (t) => {
   for (const combination of COMBINATIONS.filter(({ transport }) => transport === 'upgrade')) {
     const server = await serve(t, combination.settings);
     const line = await Line.begin(t, server.port, /^GET .*transport=websocket/);

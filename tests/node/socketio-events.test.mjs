@@ -47,11 +47,11 @@ const VALUES = [
   Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`key ${i}`, i])),
 ];
 
-// Whole numbers that the msgpack of npm writes as other ones.
+// Integers that the msgpack encoder from npm changes.
 const HUGE = [1e21, -1e21, 1.7976931348623157e308];
 
 matrix(({ combination, connect, shared }) => {
-  test('every JSON value comes back in an event and in an ack', async (t) => {
+  test('every JSON value is returned in an event and in an ack', async (t) => {
     const socket = await connect(t);
     const echoed = keep(socket, 'echo');
     const values = combination.settings.PARSER === 'msgpack' ? VALUES : [...VALUES, ...HUGE];
@@ -63,7 +63,7 @@ matrix(({ combination, connect, shared }) => {
     assert.equal(echoed.items.length, values.length);
   });
 
-  test('several arguments, or none, keep their places', async (t) => {
+  test('several arguments or none keep their positions', async (t) => {
     const socket = await connect(t);
     const echoed = keep(socket, 'echo');
     for (const args of [[], [null], [null, null], [1, 'two', [3], { four: 4 }, null, true], VALUES]) {
@@ -73,7 +73,7 @@ matrix(({ combination, connect, shared }) => {
     }
   });
 
-  test('names of events may be any text', async (t) => {
+  test('event names may be any text', async (t) => {
     const socket = await connect(t);
     for (const name of ['ünï 🎉', '"quoted" \\ \n', 'ping', 'error', 'message', 'x'.repeat(200)]) {
       const received = keep(socket, name);
@@ -82,7 +82,7 @@ matrix(({ combination, connect, shared }) => {
     }
   });
 
-  test('an event that nobody handles does no harm', async (t) => {
+  test('an unknown event has no effect', async (t) => {
     const socket = await connect(t);
     socket.emit('nobody handles this', 1);
     socket.emit('', 1);
@@ -96,13 +96,13 @@ matrix(({ combination, connect, shared }) => {
     ]);
   });
 
-  test('an ack that does not come is a timeout of the client', async (t) => {
+  test('a missing ack times out at the client', async (t) => {
     const socket = await connect(t);
     await assert.rejects(socket.timeout(50).emitWithAck('never'), { message: 'operation has timed out' });
     assert.deepEqual(await socket.timeout(LIMIT).emitWithAck('ack', 'still here'), 'still here');
   });
 
-  test('acks find their events, whatever the order', async (t) => {
+  test('acks are matched to their events in any order', async (t) => {
     const socket = await connect(t);
     socket.on('question', (i, answer) => setTimeout(answer, 20 - i, i));
     const slow = Array.from({ length: 20 }, (_, i) => ask(socket, 'ask', LIMIT, i));
@@ -111,24 +111,24 @@ matrix(({ combination, connect, shared }) => {
     for (const [i, answer] of (await Promise.all(slow)).entries()) assert.deepEqual(answer, [{ answer: i }]);
   });
 
-  test('the server is answered with a value of any kind', async (t) => {
+  test('the client acknowledges with a value of any kind', async (t) => {
     const socket = await connect(t);
     socket.on('question', (value, answer) => answer(value, 'surplus'));
     for (const value of VALUES) assert.deepEqual(await ask(socket, 'ask', LIMIT, value), [{ answer: value }]);
   });
 
-  test('an answer that does not come is a timeout of the server', async (t) => {
+  test('a missing ack times out at the server', async (t) => {
     const socket = await connect(t);
     const answers = [];
     socket.on('question', (_, answer) => answers.push(answer));
     assert.deepEqual(await ask(socket, 'ask', 20, 1), [{ error: 'timeout' }]);
-    // Too late, and twice: neither is heard.
+    // Late and repeated acks are ignored.
     answers[0]('late');
     answers[0]('later');
     assert.deepEqual(await ask(socket, 'ack', 1), [1]);
   });
 
-  test('an ack that is outstanding when the client leaves is an error on both sides', async (t) => {
+  test('a pending ack is an error on both sides when the client disconnects', async (t) => {
     const watcher = await Watcher.begin(t, shared.server, combination.settings.PARSER);
     const socket = await connect(t);
     const { id } = socket;
@@ -141,7 +141,7 @@ matrix(({ combination, connect, shared }) => {
     await watcher.unanswered.until((all) => all.find(([gone]) => gone === id), 'waiting for the error');
   });
 
-  test('events are handled and answered in order', async (t) => {
+  test('events are handled and acknowledged in order', async (t) => {
     const socket = await connect(t);
     const echoed = keep(socket, 'echo');
     const answers = [];
@@ -162,7 +162,7 @@ matrix(({ combination, connect, shared }) => {
     clearInterval(timer);
   });
 
-  test('volatile events from the server are dropped, at most, and never overtake', async (t) => {
+  test('volatile events from the server may be dropped but are never reordered', async (t) => {
     const socket = await connect(t);
     const ticks = keep(socket, 'tick');
     const done = heard(socket, 'done');

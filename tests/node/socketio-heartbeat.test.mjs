@@ -7,7 +7,7 @@ import { Line } from './line.mjs';
 
 matrix(
   ({ combination, connect, shared }) => {
-    test('a client that has nothing to say stays', async (t) => {
+    test('an idle client stays connected', async (t) => {
       const socket = await connect(t);
       const { id } = socket;
       const pings = keep(socket.io, 'ping');
@@ -16,7 +16,7 @@ matrix(
       assert.deepEqual(await ask(socket, 'ack', 1), [1]);
     });
 
-    test('a line that falls silent is noticed on both sides', async (t) => {
+    test('both sides notice a silent connection', async (t) => {
       const watcher = await Watcher.begin(t, shared.server, combination.settings.PARSER);
       const line = await Line.begin(t, shared.server.port);
       const socket = await combination.connect(t, line);
@@ -27,7 +27,7 @@ matrix(
       assert.equal((await watcher.left(id)).reason, 'ping timeout');
     });
 
-    test('a server that stops answering is noticed by the client, which comes back', async (t) => {
+    test('the client notices an unresponsive server and reconnects', async (t) => {
       const first = await Line.begin(t, shared.server.port);
       const socket = await combination.connect(t, first);
       const gone = heard(socket, 'disconnect');

@@ -1,4 +1,4 @@
-// Much at once with the client from npm: upgrades under load, large messages, many clients.
+// Heavy load with the client from npm: upgrades under load, large messages, many clients.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -8,13 +8,13 @@ import { DIFFERENCES, ask, heard, keep, matrix } from './conformance.mjs';
 const MAX_PAYLOAD = 100_000;
 const count = (length) => Array.from({ length }, (_, i) => i);
 
-// The length of what a packet becomes on a transport.
+// The encoded length of a packet on a transport.
 function encodedLength(encoded, transport) {
   if (typeof encoded === 'string') return 1 + Buffer.byteLength(encoded);
   return transport === 'polling' ? 1 + encoded.toString('base64').length : encoded.length;
 }
 
-// The largest length for which `fits` is true, as it is for all that are smaller.
+// The largest length for which `fits` is true. It must be true for all smaller ones.
 function largest(fits) {
   let [fitting, excessive] = [0, MAX_PAYLOAD + 1];
   while (excessive - fitting > 1) {
@@ -49,7 +49,7 @@ matrix(({ combination, connect, shared }) => {
     assert.deepEqual(await ask(socket, 'transport'), [combination.last]);
   });
 
-  test('acks around an upgrade each come once', async (t) => {
+  test('each ack around an upgrade arrives once', async (t) => {
     const socket = combination.client(t, shared.server);
     const answers = [];
     let upgraded = combination.transport !== 'upgrade';
@@ -64,7 +64,7 @@ matrix(({ combination, connect, shared }) => {
     assert.deepEqual(answers, count(asked));
   });
 
-  test('a message as large as allowed arrives, a larger one ends the connection', async (t) => {
+  test('a message of the largest size arrives, and a larger one ends the connection', async (t) => {
     const socket = await connect(t);
     const size = (length) => {
       const packet = { type: 2, data: ['ack', 'x'.repeat(length)], options: { compress: true }, id: 0, nsp: '/' };
@@ -78,12 +78,12 @@ matrix(({ combination, connect, shared }) => {
     assert.equal((await gone)[0], combination.last === 'polling' ? 'transport error' : 'transport close');
   });
 
-  test('binary data as large as allowed arrives, larger data ends the connection', async (t) => {
+  test('binary data of the largest size arrives, and larger data ends the connection', async (t) => {
     const socket = await connect(t);
     const size = (length) => {
       const packet = { type: 2, data: ['ack', Buffer.alloc(length)], options: { compress: true }, id: 0, nsp: '/' };
       const lengths = socket.io.encoder.encode(packet).map((encoded) => encodedLength(encoded, combination.last));
-      // On polling the packet and its attachment may go in one body or in two.
+      // On polling the packet and its attachment may share a body.
       return combination.last === 'polling' ? lengths.reduce((sum, each) => sum + each + 1) : Math.max(...lengths);
     };
     const length = largest((length) => size(length) <= MAX_PAYLOAD);
@@ -108,7 +108,7 @@ matrix(({ combination, connect, shared }) => {
       await ask(socket, 'ack');
       assert.deepEqual(news[i].items.flat().sort((a, b) => a - b), count(50));
     }
-    // All have heard them in the same order.
+    // All clients received them in the same order.
     if (DIFFERENCES.totalOrder) for (const { items } of news) assert.deepEqual(items, news[0].items);
   });
 }, { MAX_PAYLOAD: String(MAX_PAYLOAD) });

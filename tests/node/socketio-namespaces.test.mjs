@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { LIMIT, Watcher, ask, heard, keep, matrix } from './conformance.mjs';
 
 matrix(({ combination, connect, shared }) => {
-  // Another namespace of the connection that a socket has.
+  // Another namespace on the connection of a socket.
   async function beside(socket, namespace, options) {
     const other = socket.io.socket(namespace, options);
     await heard(other, 'connect');
@@ -30,7 +30,7 @@ matrix(({ combination, connect, shared }) => {
     assert.deepEqual(answers, ['/', '/admin', '/room-1'].flatMap((name) => [1, 2, 3].map((i) => [name, i])));
   });
 
-  test('the server asks each namespace by itself', async (t) => {
+  test('the server emits with an ack to each namespace separately', async (t) => {
     const main = await connect(t);
     const room = await beside(main, '/room-1');
     for (const socket of [main, room]) socket.on('question', (i, answer) => answer(`${socket.nsp} ${i}`));
@@ -38,7 +38,7 @@ matrix(({ combination, connect, shared }) => {
     assert.deepEqual(asked.map(([{ answer }]) => answer), ['/ 0', '/room-1 1', '/ 2', '/room-1 3']);
   });
 
-  test('binary events find their namespace', async (t) => {
+  test('binary events reach their namespace', async (t) => {
     const main = await connect(t);
     const room = await beside(main, '/room-77');
     const bytes = Buffer.from([1, 2, 3]);
@@ -48,7 +48,7 @@ matrix(({ combination, connect, shared }) => {
     assert.deepEqual(heardInRoom.items, [[bytes]]);
   });
 
-  test('events to everyone, and to a room, stay in their namespace', async (t) => {
+  test('broadcasts and emits to rooms stay in their namespace', async (t) => {
     const sockets = [await connect(t), await connect(t, {}, '/room-1'), await connect(t, {}, '/room-2')];
     const news = sockets.map((socket) => keep(socket, 'news'));
     for (const socket of sockets) await ask(socket, 'join', 'the same name');
@@ -59,7 +59,7 @@ matrix(({ combination, connect, shared }) => {
     assert.deepEqual(news.map(({ items }) => items.flat()), [[], [1, 2], []]);
   });
 
-  test('a namespace refuses who is not allowed in, with message and data', async (t) => {
+  test('a namespace refuses an unauthorized client with message and data', async (t) => {
     const main = await connect(t);
     const refusal = { message: 'not authorized', data: { code: 'unauthorized', retry: false } };
     assert.deepEqual(await refused(combination.client(t, shared.server, {}, '/admin')), refusal);
@@ -76,7 +76,7 @@ matrix(({ combination, connect, shared }) => {
     assert.deepEqual((await ask(admin, 'handshake'))[0].auth, { token: 'secret' });
   });
 
-  test('there is no other namespace than those that there are', async (t) => {
+  test('an unknown namespace is refused', async (t) => {
     const main = await connect(t);
     for (const name of ['/nobody', '/Admin', '/admin/', '/room-', '/room-x', '/room-1x', '/x/room-1', '/room-1/x', '/ünï']) {
       assert.deepEqual(await refused(main.io.socket(name)), { message: 'Invalid namespace', data: undefined }, name);
@@ -85,7 +85,7 @@ matrix(({ combination, connect, shared }) => {
     assert.deepEqual(await ask(main, 'ack', 'still here'), ['still here']);
   });
 
-  test('a dynamic namespace is there as long as someone is in it', async (t) => {
+  test('a dynamic namespace exists as long as it has sockets', async (t) => {
     const main = await connect(t);
     const watcher = await Watcher.begin(t, shared.server, combination.settings.PARSER);
     const exists = async () => (await ask(main, 'namespaces'))[0].includes('/room-4711');
@@ -103,7 +103,7 @@ matrix(({ combination, connect, shared }) => {
     assert.deepEqual(await ask(again, 'ack', 1), [1]);
   });
 
-  test('a client leaves one namespace, the other lives on', async (t) => {
+  test('a client leaves one namespace and the other stays connected', async (t) => {
     const watcher = await Watcher.begin(t, shared.server, combination.settings.PARSER);
     const main = await connect(t);
     const room = await beside(main, '/room-1');
@@ -120,7 +120,7 @@ matrix(({ combination, connect, shared }) => {
     assert.deepEqual(await ask(room, 'rooms'), [[room.id]]);
   });
 
-  test('the server ends one namespace, the other lives on', async (t) => {
+  test('the server disconnects one namespace and the other stays connected', async (t) => {
     const watcher = await Watcher.begin(t, shared.server, combination.settings.PARSER);
     const main = await connect(t);
     const room = await beside(main, '/room-1');
@@ -132,7 +132,7 @@ matrix(({ combination, connect, shared }) => {
     assert.deepEqual(await ask(main, 'ack', 'still here'), ['still here']);
   });
 
-  test('the server ends the connection with all namespaces', async (t) => {
+  test('the server closes the connection with all namespaces', async (t) => {
     const watcher = await Watcher.begin(t, shared.server, combination.settings.PARSER);
     const main = await connect(t);
     const room = await beside(main, '/room-1');

@@ -1,4 +1,4 @@
-// Typed questions of the server, as the client from npm answers them.
+// Typed requests of the server to the client from npm.
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { LIMIT, ask, matrix } from './conformance.mjs';
 
 matrix(({ connect }) => {
-  test('a question is answered with what was asked for, binary data included', async (t) => {
+  test('a request is answered with the declared type, binary data included', async (t) => {
     const socket = await connect(t);
     socket.on('riddle', ({ text, picture }, answer) => {
       const word = `${text}, ${picture}`;
@@ -18,7 +18,7 @@ matrix(({ connect }) => {
     assert.deepEqual({ ...solved, sketch: Buffer.from(solved.sketch) }, { word: 'abc, abc', sketch: Buffer.from('cba') });
   });
 
-  test('an error is told from an answer, and both from what is neither', async (t) => {
+  test('errors, answers and invalid acks are told apart', async (t) => {
     const socket = await connect(t);
     const error = { code: 'busy', message: 'not now' };
     const answers = {
@@ -51,12 +51,12 @@ matrix(({ connect }) => {
     });
   });
 
-  test('a question that nobody answers ends with the time', async (t) => {
+  test('a request without an ack times out', async (t) => {
     const socket = await connect(t);
     const answers = [];
     socket.on('riddle', (_, answer) => answers.push(answer));
     assert.deepEqual(await ask(socket, 'request', 20, 'first'), [{ missing: 'timeout' }]);
-    // An answer that comes too late is none to the next question.
+    // A late ack does not answer the next request.
     answers[0]({ word: 'late' });
     const second = ask(socket, 'request', LIMIT, 'second');
     while (answers.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -64,7 +64,7 @@ matrix(({ connect }) => {
     assert.deepEqual(await second, [{ solved: { word: 'in time' } }]);
   });
 
-  test('of a room everyone is asked, and whose answer it is and who is missing are known', async (t) => {
+  test('a request to a room collects acks by socket and lists the missing ones', async (t) => {
     const sockets = await Promise.all(Array.from({ length: 4 }, () => connect(t)));
     const room = randomUUID();
     for (const socket of sockets) await ask(socket, 'join', room);

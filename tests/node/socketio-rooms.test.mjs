@@ -1,4 +1,4 @@
-// Rooms, and everyone that an event can be sent to.
+// Rooms, and the recipients of emits.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -7,7 +7,7 @@ import { LIMIT, ask, heard, keep, matrix } from './conformance.mjs';
 matrix(({ connect }) => {
   let last = 0;
 
-  // Clients with these rooms, which only this test uses, and what each hears.
+  // Connects clients in these rooms, with names unique to the test, and records their events.
   async function gather(t, ...memberships) {
     const prefix = `test ${(last += 1)} `;
     const room = (name) => prefix + name;
@@ -20,7 +20,8 @@ matrix(({ connect }) => {
     return { members, sockets: members.map(({ socket }) => socket), room };
   }
 
-  // Who has heard what since the last time; everyone is asked something after it.
+  // Checks what each client received since the last call. An ack after it shows that nothing is
+  // pending.
   async function heardBy(members, ...expected) {
     for (const [i, { socket, news }] of members.entries()) {
       await ask(socket, 'ack');
@@ -29,7 +30,7 @@ matrix(({ connect }) => {
     }
   }
 
-  test('a socket is in the room of its own id, and in those that it joins', async (t) => {
+  test('a socket is in the room of its own id and in those that it joined', async (t) => {
     const socket = await connect(t);
     assert.deepEqual(await ask(socket, 'rooms'), [[socket.id]]);
     assert.deepEqual(await ask(socket, 'join', 'one room'), [[socket.id, 'one room'].sort()]);
@@ -39,7 +40,7 @@ matrix(({ connect }) => {
     assert.deepEqual(await ask(socket, 'leave', 'one room'), [[socket.id, 'two', 'ü 🎉', ''].sort()]);
   });
 
-  test('an event to rooms reaches each socket in them once', async (t) => {
+  test('an emit to several rooms reaches each socket once', async (t) => {
     const { members, sockets, room } = await gather(t, ['a'], ['b'], ['a', 'b'], []);
     const send = (selection, what) => ask(sockets[0], 'select', selection, 'news', what);
     await send({ to: [room('a')] }, 1);
@@ -49,7 +50,7 @@ matrix(({ connect }) => {
     await heardBy(members, [1, 2], [2, 4], [1, 2, 4], [4]);
   });
 
-  test('a socket leaves itself out, the server does not', async (t) => {
+  test('an emit of a socket excludes its sender, and one of the server does not', async (t) => {
     const { members, sockets, room } = await gather(t, ['a'], ['a'], []);
     const send = (selection, what) => ask(sockets[0], 'select', selection, 'news', what);
     await send({ from: 'socket', to: [room('a')] }, 1);
@@ -58,7 +59,7 @@ matrix(({ connect }) => {
     await heardBy(members, [2], [1, 2], []);
   });
 
-  test('rooms and single sockets can be excepted', async (t) => {
+  test('rooms and single sockets can be excluded', async (t) => {
     const { members, sockets, room } = await gather(t, ['a'], ['a', 'b'], ['a', 'c'], ['b']);
     const send = (selection, what) => ask(sockets[0], 'select', selection, 'news', what);
     await send({ to: [room('a')], except: [room('b')] }, 1);
@@ -69,7 +70,7 @@ matrix(({ connect }) => {
     await heardBy(members, [1, 2, 3], [3, 5], [1], [5]);
   });
 
-  test('without rooms everyone is meant', async (t) => {
+  test('an emit without rooms reaches everyone', async (t) => {
     const { members, sockets, room } = await gather(t, ['a'], ['a'], []);
     const send = (selection, what) => ask(sockets[0], 'select', selection, 'news', what);
     await send({}, 1);
@@ -79,22 +80,22 @@ matrix(({ connect }) => {
     await heardBy(members, [1], [1, 2, 4], [1, 2, 3]);
   });
 
-  test('who left a room hears nothing more', async (t) => {
+  test('a socket that left a room receives nothing for it', async (t) => {
     const { members, sockets, room } = await gather(t, ['a'], ['a']);
     await ask(sockets[1], 'leave', room('a'));
     await ask(sockets[0], 'select', { to: [room('a')] }, 'news', 1);
     await heardBy(members, [1], []);
   });
 
-  test('volatile events to rooms reach those who can take them', async (t) => {
+  test('volatile emits to rooms reach clients that are ready to receive', async (t) => {
     const { sockets, members, room } = await gather(t, ['a'], ['a']);
-    // A poll may be under way at any one time, not at each.
+    // A poll is not pending at every moment.
     const tries = setInterval(() => sockets[0].emit('select', { to: [room('a')], volatile: true }, 'news', 1), 5);
     for (const { news } of members) await news.until(([first]) => first, 'waiting for one of many');
     clearInterval(tries);
   });
 
-  test('everyone in a room is asked', async (t) => {
+  test('an emit with an ack reaches everyone in a room', async (t) => {
     const { sockets, room } = await gather(t, ['a'], ['a'], ['a', 'b'], []);
     for (const [i, socket] of sockets.entries()) {
       socket.on('question', (what, answer) => answer({ what, from: i, bytes: Buffer.from([i]) }));
@@ -109,7 +110,7 @@ matrix(({ connect }) => {
     assert.deepEqual(none, { answers: [], complete: true });
   });
 
-  test('the answers of those who answered are there after a timeout', async (t) => {
+  test('the acks that arrived are available after a timeout', async (t) => {
     const { sockets, room } = await gather(t, ['a'], ['a'], ['a']);
     for (const [i, socket] of sockets.entries()) socket.on('question', (_, answer) => i === 1 || answer(i));
     const [{ answers, complete }] = await ask(sockets[0], 'poll', { to: [room('a')] }, 300, 'well?');
@@ -117,7 +118,7 @@ matrix(({ connect }) => {
     assert.deepEqual(answers.sort(), [0, 2]);
   });
 
-  test('sockets are found with their rooms', async (t) => {
+  test('sockets are fetched with their rooms', async (t) => {
     const { sockets, room } = await gather(t, ['a'], ['a', 'b'], ['b']);
     const [found] = await ask(sockets[0], 'fetch', { to: [room('a')] });
     const expected = [
@@ -129,7 +130,7 @@ matrix(({ connect }) => {
     assert.deepEqual(excepted.map(({ id }) => id), [sockets[2].id]);
   });
 
-  test('sockets join and leave together', async (t) => {
+  test('sockets join and leave rooms together', async (t) => {
     const { members, sockets, room } = await gather(t, ['a'], ['a', 'b'], ['b']);
     await ask(sockets[0], 'move', { to: [room('a')] }, [room('c'), room('d')], [room('b')]);
     const rooms = async (socket) => (await ask(socket, 'rooms'))[0].filter((name) => name !== socket.id);

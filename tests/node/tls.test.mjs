@@ -1,4 +1,4 @@
-// The `tls` example: the same over an encrypted connection.
+// The `tls` example: the API over an encrypted connection.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -9,7 +9,7 @@ import { Client, run, within } from './lib.mjs';
 
 const connect = (test, tls) => Client.connect(test, `wss://127.0.0.1:${tls.port}/ws`, { rejectUnauthorized: false });
 
-test('events are answered over TLS, small and large', async (t) => {
+test('events are acknowledged over TLS, small and large', async (t) => {
   const client = await connect(t, await run(t, 'tls'));
   for (const length of [1, 1_000, 400_000]) {
     assert.deepEqual(await client.ask('shout', 'x'.repeat(length)), { data: 'X'.repeat(length) });
@@ -22,7 +22,7 @@ test('the address of a client is known', async (t) => {
   assert.deepEqual(await client.ask('address'), { data: `${localAddress}:${localPort}` });
 });
 
-test('a client that does not speak TLS, or says nothing, holds nobody up', async (t) => {
+test('a client without a TLS handshake does not delay others', async (t) => {
   const tls = await run(t, 'tls');
   const silent = net.connect(tls.port, '127.0.0.1');
   const plain = net.connect(tls.port, '127.0.0.1');
@@ -37,7 +37,7 @@ test('a client that does not speak TLS, or says nothing, holds nobody up', async
   assert.deepEqual(await (await connect(t, tls)).ask('shout', 'x'), { data: 'X' });
 });
 
-test('a client that takes its time is accepted, whatever came of others meanwhile', async (t) => {
+test('a client with a slow TLS handshake is accepted after others have failed', async (t) => {
   const tls = await run(t, 'tls');
   const [slow, plain] = [net.connect(tls.port, '127.0.0.1'), net.connect(tls.port, '127.0.0.1')];
   t.after(() => slow.destroy());
@@ -51,7 +51,7 @@ test('a client that takes its time is accepted, whatever came of others meanwhil
   assert.deepEqual(await client.ask('shout', 'x'), { data: 'X' });
 });
 
-test('a server that goes says so over TLS', async (t) => {
+test('a server that shuts down sends a close frame over TLS', async (t) => {
   const tls = await run(t, 'tls');
   const client = await connect(t, tls);
   await client.ask('shout', 'x');

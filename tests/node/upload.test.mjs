@@ -1,4 +1,4 @@
-// The `upload` example: its page in a real browser, and clients that do not keep to the rules.
+// The `upload` example: its page in a real browser, and clients that violate its rules.
 
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
@@ -10,7 +10,7 @@ import { LIMIT, run, within } from './lib.mjs';
 const CHUNK = 65_536;
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 
-// The page, whose faults fail the test, and how far its progress bar has been.
+// Opens the page, and records its progress bar. Errors on the page fail the test.
 async function open(test, upload) {
   const browser = await launch(test);
   const page = await browser.newPage();
@@ -23,7 +23,7 @@ async function open(test, upload) {
     new MutationObserver(() => seen.push(document.querySelector('progress').value)).observe(document.querySelector('progress'), { attributes: true });
   });
   const status = (pattern) => page.getByRole('status').filter({ hasText: pattern }).textContent();
-  // The page has what it needs.
+  // The page has finished loading.
   const ready = () => page.locator('#file:enabled').waitFor();
   const send = async (name, buffer) => {
     await ready();
@@ -39,7 +39,7 @@ function connect(test, upload) {
   return (...event) => within(socket.emitWithAck(...event), `waiting for the answer to ${event[0]}`);
 }
 
-test('a file arrives as it was sent, and the page sees how far it has got', async (t) => {
+test('a file arrives unchanged, and the page shows the progress', async (t) => {
   const { page, faults, status, send } = await open(t, await run(t, 'upload'));
   for (const length of [0, 1, CHUNK, 40 * CHUNK + 1]) {
     const bytes = randomBytes(length);
@@ -55,10 +55,10 @@ test('a file arrives as it was sent, and the page sees how far it has got', asyn
   assert.deepEqual(faults, []);
 });
 
-test('a file that is too large is not sent at all', async (t) => {
+test('a file that is too large is not sent', async (t) => {
   const { page, faults, status, ready, send } = await open(t, await run(t, 'upload'));
   await ready();
-  // Too large to be handed over to the browser: only its size is.
+  // The file is too large for the browser automation, so only its size is set.
   await page.evaluate(() => {
     const file = new File([new Blob(Array(65).fill(new Uint8Array(1 << 20)))], 'huge.bin');
     const transfer = new DataTransfer();
@@ -73,7 +73,7 @@ test('a file that is too large is not sent at all', async (t) => {
   assert.deepEqual(faults, []);
 });
 
-test('the server believes no client', async (t) => {
+test('the server validates every message of a client', async (t) => {
   const upload = await run(t, 'upload');
   const ask = connect(t, upload);
   const code = async (...event) => (await ask(...event)).error?.code;
@@ -85,7 +85,7 @@ test('the server believes no client', async (t) => {
   assert.deepEqual(await ask('begin', { name: 'x', size: 10 }), { largest_chunk: CHUNK });
   assert.deepEqual(await ask('chunk', Buffer.alloc(9)), { received: 9 });
   assert.equal(await code('chunk', Buffer.alloc(2)), 'too_much');
-  assert.equal(await code('chunk', Buffer.alloc(1)), 'not_begun', 'what went wrong is over');
+  assert.equal(await code('chunk', Buffer.alloc(1)), 'not_begun', 'the failed upload has ended');
 
   await ask('begin', { name: 'x', size: 10 * CHUNK });
   assert.equal(await code('chunk', Buffer.alloc(CHUNK + 1)), 'chunk_too_large');
@@ -93,7 +93,7 @@ test('the server believes no client', async (t) => {
   await ask('chunk', Buffer.alloc(1));
   assert.equal(await code('finish'), 'incomplete');
 
-  // Each client has an upload of its own.
+  // Each client has its own upload.
   const other = connect(t, upload);
   await ask('begin', { name: 'one', size: 3 });
   await other('begin', { name: 'other', size: 3 });
@@ -103,7 +103,7 @@ test('the server believes no client', async (t) => {
   assert.deepEqual(await other('finish'), { name: 'other', size: 3, sha256: sha256('two') });
 });
 
-test('the page says how to install the client where it is not', async (t) => {
+test('the page explains how to install a missing client', async (t) => {
   const { page, status } = await open(t, await run(t, 'upload', 0, { SOCKET_IO_CLIENT: '/nowhere' }));
   assert.match(await status('not installed'), /npm ci --prefix tests\/node$/);
   assert.ok(await page.getByLabel('File').isDisabled());

@@ -1,4 +1,4 @@
-// Engine.IO handshakes: the open packet, refusals, cookies, other headers and CORS.
+// Engine.IO handshakes: the OPEN packet, refusals, cookies, other headers and CORS.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -31,13 +31,13 @@ test('a session opens over a WebSocket', async (t) => {
   }
 });
 
-test('the open packet has its keys in the order that the reference has', async (t) => {
+test('the OPEN packet has its keys in the order of the reference', async (t) => {
   const server = await serve(t);
   const { body } = await request(`${server.http}/socket.io/?EIO=4&transport=polling`);
   assert.match(body, /^0\{"sid":"[\w-]{20}","upgrades":\["websocket"\],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000\}$/);
 });
 
-test('nothing can be upgraded to where only polling is allowed', async (t) => {
+test('no upgrade is offered where only polling is allowed', async (t) => {
   const server = await serve(t, { TRANSPORTS: 'polling' });
   assert.deepEqual(opened((await request(`${server.http}/socket.io/?EIO=4&transport=polling`)).body).upgrades, []);
 });
@@ -51,7 +51,7 @@ const ERRORS = {
   version: { code: 5, message: 'Unsupported protocol version' },
 };
 
-test('a bad request is answered with what is wrong', async (t) => {
+test('an invalid request is answered with its error', async (t) => {
   const server = await serve(t);
   for (const path of PATHS) {
     const { sid } = await Polling.open(server, path);
@@ -90,19 +90,19 @@ test('a bad request is answered with what is wrong', async (t) => {
   }
 });
 
-test('a handshake may be forbidden', async (t) => {
+test('a handshake may be refused by a hook', async (t) => {
   const server = await serve(t);
   for (const path of PATHS) {
     const answer = await request(`${server.http}${path}?EIO=4&transport=polling`, { headers: { 'x-forbid': 'yes' } });
     assert.deepEqual([answer.status, JSON.parse(answer.body)], [403, ERRORS.forbidden]);
-    // Later requests are not asked about.
+    // The hook is not called for later requests.
     const session = await Polling.open(server, path);
     await session.post(path.startsWith('/engine.io') ? '4echo' : '40');
     assert.equal((await session.get({ headers: { 'x-forbid': 'yes' } })).status, 200);
   }
 });
 
-test('a bad WebSocket handshake is refused', async (t) => {
+test('an invalid WebSocket handshake is refused', async (t) => {
   const server = await serve(t);
   for (const path of PATHS) {
     const { sid } = await Polling.open(server, path);
@@ -116,14 +116,14 @@ test('a bad WebSocket handshake is refused', async (t) => {
     for (const [query, body] of wrong) assert.deepEqual(await refused(`${server.ws}${path}${query}`), { status: 400, body }, query);
     const forbidden = await refused(`${server.ws}${path}?EIO=4&transport=websocket`, { headers: { 'x-forbid': 'yes' } });
     assert.deepEqual(forbidden, { status: 400, body: 'Forbidden' });
-    // The reference ends these only after the upgrade; no session opens.
+    // The reference closes these after the upgrade. No session opens.
     for (const query of ['?EIO=3&transport=websocket', '?transport=websocket', '?EIO=4&transport=polling']) {
       await refused(`${server.ws}${path}${query}`);
     }
   }
 });
 
-test('hooks add headers to the first answer, and to every one', async (t) => {
+test('hooks add headers to the first response and to every response', async (t) => {
   const server = await serve(t);
   for (const path of PATHS) {
     const first = await request(`${server.http}${path}?EIO=4&transport=polling`);
@@ -163,7 +163,7 @@ test('a sticky cookie has the id of the session', async (t) => {
   }
 });
 
-test('other origins may read answers only if they are allowed', async (t) => {
+test('other origins may read responses only if they are allowed', async (t) => {
   const origin = 'http://app.example';
   const server = await serve(t, { CORS_ORIGIN: origin });
   const url = `${server.http}/socket.io/?EIO=4&transport=polling`;
@@ -192,7 +192,7 @@ test('other origins may read answers only if they are allowed', async (t) => {
   assert.notEqual(stranger.headers['access-control-allow-origin'], '*');
 });
 
-test('without CORS no answer has its headers', async (t) => {
+test('without CORS no response has its headers', async (t) => {
   const server = await serve(t);
   const { headers } = await request(`${server.http}/socket.io/?EIO=4&transport=polling`, { headers: { origin: server.http } });
   for (const name of Object.keys(headers)) assert.doesNotMatch(name, /^access-control/);

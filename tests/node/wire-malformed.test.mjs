@@ -1,4 +1,4 @@
-// What is no Socket.IO packet, or none that may come now, ends the connection.
+// Invalid Socket.IO packets, and packets in an invalid state, end the connection.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ import { Polling, RS, join, open } from './wire.mjs';
 const bytes = Buffer.from([1]);
 const place = '{"_placeholder":true,"num":0}';
 
-// Each is one or more messages.
+// Each case is one or more messages.
 const MALFORMED = {
   'no type': [['4'], ['4abc'], ['4{}'], ['47'], ['48["x"]'], ['49'], ['4-1'], ['4null']],
   event: [
@@ -70,7 +70,7 @@ const MALFORMED = {
   ],
 };
 
-// What is well formed, and may not come now.
+// Well-formed packets that are not allowed in the current state.
 const OUT_OF_PLACE = {
   'a second CONNECT': ['40', '40{}', '40{"again":true}', '401{}'],
   'CONNECT_ERROR from a client': ['44{}', '44{"message":"x"}', '44"x"', '44/nobody,{"message":"x"}'],
@@ -106,7 +106,7 @@ for (const [kind, packets] of Object.entries(OUT_OF_PLACE)) {
   });
 }
 
-test('out of place: anything before CONNECT', async (t) => {
+test('out of place: any packet before CONNECT', async (t) => {
   const server = await serve(t);
   for (const packet of ['42["ack"]', '420["ack"]', '430[]', '41', '44{"message":"x"}', '4abc', bytes]) {
     const client = await open(t, server, '/socket.io/');
@@ -116,7 +116,7 @@ test('out of place: anything before CONNECT', async (t) => {
   }
 });
 
-test('over polling they end the session, and the poll that waits', async (t) => {
+test('over polling they end the session and the pending poll', async (t) => {
   const server = await serve(t);
   for (const body of ['4abc', '42{}', '40', 'bAQ==', ['420["ack"', '421["ack"]'].join(RS)]) {
     const session = await Polling.join(server);
@@ -127,7 +127,7 @@ test('over polling they end the session, and the poll that waits', async (t) => 
   }
 });
 
-test('a namespace that ends with its connection leaves no other behind', async (t) => {
+test('a connection that ends leaves no other namespace behind', async (t) => {
   const server = await serve(t);
   const watcher = await Watcher.begin(t, server, 'default');
   const client = await join(t, server);

@@ -1,4 +1,4 @@
-// Socket.IO packets by hand, with the default parser: namespaces, events and acks.
+// Hand-written Socket.IO packets with the default parser: namespaces, events and acks.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -8,25 +8,25 @@ import { Polling, RS, join, open } from './wire.mjs';
 
 const start = (t, server) => open(t, server, '/socket.io/');
 
-// Checks that this comes, and nothing before it.
+// Checks that this message arrives next.
 async function answers(client, packet, expected) {
   client.send(packet);
   assert.equal(await client.next(), expected);
 }
 
-// The id of a CONNECT answer, which must have nothing else.
+// The id in a CONNECT answer, which must contain nothing else.
 function sid(answer, namespace = '') {
   const [, id] = answer.match(new RegExp(`^40${namespace}\\{"sid":"([\\w-]{20})"\\}$`)) ?? assert.fail(answer);
   return id;
 }
 
-test('a CONNECT is answered with an id that is not the one of the connection', async (t) => {
+test('a CONNECT is answered with an id that differs from the session id', async (t) => {
   const client = await start(t, await serve(t));
   client.send('40');
   assert.notEqual(sid(await client.next()), client.open.sid);
 });
 
-test('namespaces come with and without the comma', async (t) => {
+test('namespaces are accepted with and without the comma', async (t) => {
   const client = await start(t, await serve(t));
   const ids = new Set();
   for (const [packet, namespace] of [
@@ -48,7 +48,7 @@ test('namespaces come with and without the comma', async (t) => {
   await answers(client, '427["ack","still here"]', '437["still here"]');
 });
 
-test('a refusal has message and data, and leaves the connection open', async (t) => {
+test('a refusal has message and data and leaves the connection open', async (t) => {
   const client = await start(t, await serve(t));
   await answers(client, '40/admin,', '44/admin,{"message":"not authorized","data":{"code":"unauthorized","retry":false}}');
   await answers(client, '40/nobody,', '44/nobody,{"message":"Invalid namespace"}');
@@ -59,7 +59,7 @@ test('a refusal has message and data, and leaves the connection open', async (t)
   sid(await client.next());
 });
 
-test('a DISCONNECT is not answered, and the connection stays', async (t) => {
+test('a DISCONNECT is not answered and leaves the connection open', async (t) => {
   const server = await serve(t);
   const watcher = await Watcher.begin(t, server, 'default');
   const client = await start(t, server);
@@ -76,7 +76,7 @@ test('a DISCONNECT is not answered, and the connection stays', async (t) => {
   await answers(client, '40/nobody', '44/nobody,{"message":"Invalid namespace"}');
 });
 
-test('acks have the arguments, whatever the id', async (t) => {
+test('acks have all arguments for every id', async (t) => {
   const client = await join(t, await serve(t));
   await answers(client, '420["ack"]', '430[]');
   await answers(client, '421["ack",null]', '431[null]');
@@ -88,7 +88,7 @@ test('acks have the arguments, whatever the id', async (t) => {
   assert.deepEqual(JSON.parse((await client.next()).slice('438'.length)), ['ü']);
 });
 
-test('an event that asks for no answer gets none', async (t) => {
+test('an event without an id gets no ack', async (t) => {
   const client = await join(t, await serve(t));
   client.send('42["ack",1]');
   client.send('42["nobody handles this"]');
@@ -97,7 +97,7 @@ test('an event that asks for no answer gets none', async (t) => {
   await answers(client, '420["ack"]', '430[]');
 });
 
-test('an ack that nobody waits for is ignored', async (t) => {
+test('an unexpected ack is ignored', async (t) => {
   const client = await join(t, await serve(t));
   for (const packet of ['430[]', '4399["x"]', '43["no id"]', '439007199254740991[1]']) client.send(packet);
   client.send('461-99[{"_placeholder":true,"num":0}]');
@@ -115,7 +115,7 @@ test('an ack counts once', async (t) => {
   await answers(client, '420["ack"]', '430[]');
 });
 
-test('an ack counts once among those of many', async (t) => {
+test('an ack counts once among those of several sockets', async (t) => {
   const server = await serve(t);
   const clients = [await join(t, server), await join(t, server)];
   for (const client of clients) {
@@ -132,7 +132,7 @@ test('an ack counts once among those of many', async (t) => {
   assert.equal(await clients[0].next(), '431[{"answers":["first","other"],"complete":true}]');
 });
 
-test('binary events have their attachments after them', async (t) => {
+test('the attachments of a binary event follow it', async (t) => {
   const client = await join(t, await serve(t));
   client.send('452-["echo",{"_placeholder":true,"num":0},{"deep":[{"_placeholder":true,"num":1}]}]');
   client.send(Buffer.from([1]));
@@ -152,7 +152,7 @@ test('binary events have their attachments after them', async (t) => {
   assert.deepEqual(await client.next('binary'), Buffer.from([9]));
 });
 
-test('placeholders may come in any order, twice, or not at all', async (t) => {
+test('placeholders may come in any order, repeatedly, or not at all', async (t) => {
   const client = await join(t, await serve(t));
   client.send('452-0["ack",{"num":1,"_placeholder":true},{"_placeholder":true,"num":0}]');
   client.send(Buffer.from([1]));
@@ -174,7 +174,7 @@ test('over polling a packet and its attachments share a body', async (t) => {
   assert.equal(await session.poll(), ['461-0[{"_placeholder":true,"num":0}]', 'bAQID'].join(RS));
 });
 
-test('a connection without a namespace is closed in time', async (t) => {
+test('a connection without a namespace is closed after the connect timeout', async (t) => {
   const server = await serve(t, { CONNECT_TIMEOUT: '300' });
   const joined = await join(t, server);
   const left = await join(t, server);
@@ -189,12 +189,12 @@ test('a connection without a namespace is closed in time', async (t) => {
   assert.equal(await poll, '1');
   await polling.gone();
   await answers(joined, '420["ack"]', '430[]');
-  // Who has been in a namespace may be in none.
+  // A client that has been in a namespace may stay without one.
   left.send('40');
   sid(await left.next());
 });
 
-test('what is sent with the handshake may not be mistaken for auth', async (t) => {
+test('the query of the handshake is not used as auth', async (t) => {
   const server = await serve(t);
   const client = await Client.connect(t, `${server.ws}/socket.io/?EIO=4&transport=websocket&token=secret&text=%C3%BC%20%26+%25`);
   await client.next();
@@ -207,7 +207,7 @@ test('what is sent with the handshake may not be mistaken for auth', async (t) =
   assert.deepEqual(query, { EIO: '4', transport: 'websocket', token: 'secret', text: 'ü & %' });
 });
 
-test('volatile events are dropped while no poll waits', async (t) => {
+test('volatile events are dropped while no poll is pending', async (t) => {
   const session = await Polling.join(await serve(t));
   await session.post('42["volley",3]');
   assert.equal(await session.poll(), '42["done",3]');

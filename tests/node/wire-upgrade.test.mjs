@@ -1,4 +1,4 @@
-// Upgrades by hand: what a probe does to polling, and what becomes of those that are not finished.
+// Hand-written upgrades: how a probe affects polling, and how unfinished upgrades end.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -6,16 +6,16 @@ import { serve } from './conformance.mjs';
 import { Client } from './lib.mjs';
 import { Polling, RS, open, refused, request } from './wire.mjs';
 
-// A server that gives no upgrade up for lack of time.
+// A server whose upgrades do not time out.
 const patient = (t) => serve(t, { UPGRADE_TIMEOUT: '600000' });
 
-// Checks that both directions of polling work.
+// Checks that polling works in both directions.
 async function polls(session, text) {
   await session.post(`4${text}`);
   assert.equal(await session.poll(), `4${text}`);
 }
 
-// Polls until there is something other than `6`.
+// Polls until the response is not the NOOP packet `6`.
 async function pollPast(session) {
   for (;;) {
     const body = await session.poll();
@@ -23,7 +23,7 @@ async function pollPast(session) {
   }
 }
 
-test('a probe releases the poll that waits, and every one that follows', async (t) => {
+test('a probe releases the pending poll and every later one', async (t) => {
   const session = await Polling.open(await patient(t));
   const poll = session.poll();
   await session.probe(t);
@@ -31,7 +31,7 @@ test('a probe releases the poll that waits, and every one that follows', async (
   for (let i = 0; i < 3; i += 1) assert.equal(await session.poll(), '6');
 });
 
-test('after the upgrade everything goes over the WebSocket', async (t) => {
+test('after the upgrade all packets go over the WebSocket', async (t) => {
   const session = await Polling.open(await patient(t));
   const client = await session.probe(t);
   client.send('5');
@@ -41,7 +41,7 @@ test('after the upgrade everything goes over the WebSocket', async (t) => {
   assert.deepEqual(await client.next('binary'), Buffer.from([1, 2, 3]));
 });
 
-test('what is sent while the probe runs arrives, in order', async (t) => {
+test('messages sent during the probe arrive in order', async (t) => {
   const session = await Polling.open(await patient(t));
   await session.post('4before');
   const client = await session.probe(t);
@@ -54,7 +54,7 @@ test('what is sent while the probe runs arrives, in order', async (t) => {
   assert.equal(await client.next(), '4after');
 });
 
-test('a poll takes what is queued while the probe runs', async (t) => {
+test('a poll takes the messages queued during the probe', async (t) => {
   const session = await Polling.open(await patient(t));
   const client = await session.probe(t);
   await session.post('4during');
@@ -64,7 +64,7 @@ test('a poll takes what is queued while the probe runs', async (t) => {
   assert.equal(await client.next(), '4after');
 });
 
-test('polling is over after the upgrade, and a second WebSocket is closed', async (t) => {
+test('polling is refused after the upgrade, and a second WebSocket is closed', async (t) => {
   const session = await Polling.open(await patient(t));
   const client = await session.probe(t);
   client.send('5');
@@ -80,7 +80,7 @@ test('polling is over after the upgrade, and a second WebSocket is closed', asyn
   assert.equal(await client.next(), '4still here');
 });
 
-test('a second WebSocket while the probe runs is closed', async (t) => {
+test('a second WebSocket during the probe is closed', async (t) => {
   const session = await Polling.open(await patient(t));
   const client = await session.probe(t);
   const second = await session.upgrade(t);
@@ -100,19 +100,19 @@ test('a WebSocket of an unknown session is refused', async (t) => {
   }
 });
 
-test('a probe that is not followed by an upgrade is given up, polling goes on', async (t) => {
+test('a probe without an upgrade times out, and polling continues', async (t) => {
   const session = await Polling.open(await serve(t, { UPGRADE_TIMEOUT: '200' }));
   const client = await session.probe(t);
   await client.end();
   await polls(session, 'still here');
-  // The next try may succeed.
+  // Another upgrade may succeed.
   const next = await session.probe(t);
   next.send('5');
   next.send('4here');
   assert.equal(await next.next(), '4here');
 });
 
-test('a WebSocket that says nothing is given up, polling goes on', async (t) => {
+test('a silent WebSocket times out, and polling continues', async (t) => {
   const session = await Polling.open(await serve(t, { UPGRADE_TIMEOUT: '200' }));
   const client = await session.upgrade(t);
   await polls(session, 'meanwhile');
@@ -120,7 +120,7 @@ test('a WebSocket that says nothing is given up, polling goes on', async (t) => 
   await polls(session, 'still here');
 });
 
-test('anything but a probe closes the WebSocket, polling goes on', async (t) => {
+test('any packet but a probe closes the WebSocket, and polling continues', async (t) => {
   const server = await patient(t);
   for (const packet of ['4early', '2', '2other', '3probe', '6', '1', 'x', Buffer.from([1])]) {
     const session = await Polling.open(server);
@@ -131,7 +131,7 @@ test('anything but a probe closes the WebSocket, polling goes on', async (t) => 
   }
 });
 
-test('anything but an upgrade after the probe closes the WebSocket, polling goes on', async (t) => {
+test('any packet but an upgrade after the probe closes the WebSocket, and polling continues', async (t) => {
   const server = await patient(t);
   for (const packet of ['4early', '2', '6', '1', 'x', Buffer.from([1])]) {
     const session = await Polling.open(server);
@@ -142,7 +142,7 @@ test('anything but an upgrade after the probe closes the WebSocket, polling goes
   }
 });
 
-test('a WebSocket that is lost while the probe runs does no harm', async (t) => {
+test('a WebSocket that is lost during the probe does not affect the session', async (t) => {
   const session = await Polling.open(await patient(t));
   const client = await session.probe(t);
   client.socket.terminate();
@@ -150,7 +150,7 @@ test('a WebSocket that is lost while the probe runs does no harm', async (t) => 
   await polls(session, 'still here');
 });
 
-test('a session that ends while the probe runs takes the WebSocket along', async (t) => {
+test('a session that ends during the probe closes the WebSocket', async (t) => {
   const session = await Polling.open(await patient(t));
   const client = await session.probe(t);
   await session.post('1');
@@ -169,7 +169,7 @@ test('an upgraded session ends with its WebSocket', async (t) => {
   await session.gone();
 });
 
-test('heartbeats go on over the WebSocket', async (t) => {
+test('heartbeats continue over the WebSocket', async (t) => {
   const session = await Polling.open(await serve(t, { PING_INTERVAL: '100', PING_TIMEOUT: '1000' }));
   const client = await session.probe(t);
   client.send('5');
@@ -179,7 +179,7 @@ test('heartbeats go on over the WebSocket', async (t) => {
   }
 });
 
-test('the messages of an upgraded session have the headers of its WebSocket', async (t) => {
+test('messages of an upgraded session have the headers of its WebSocket', async (t) => {
   const server = await patient(t);
   const session = await Polling.open(server);
   const url = `${server.ws}/engine.io/?EIO=4&transport=websocket&sid=${session.sid}`;
@@ -196,12 +196,12 @@ test('the messages of an upgraded session have the headers of its WebSocket', as
   assert.equal(JSON.parse((await direct.next()).slice(1))['x-name'], 'Bob');
 });
 
-test('what a client does on one connection after another is seen in that order', async (t) => {
+test('actions of a client on consecutive connections are seen in order', async (t) => {
   const server = await patient(t);
   for (let i = 0; i < 100; i += 1) {
     const session = await Polling.open(server);
     const client = await session.upgrade(t);
-    // Without a look at the answer to the probe.
+    // The client does not wait for the answer to the probe.
     client.send('2probe');
     client.send('5');
     assert.equal((await session.get()).status, 400, `upgrade ${i}`);

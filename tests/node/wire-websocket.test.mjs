@@ -1,11 +1,11 @@
-// Engine.IO over a WebSocket by hand: packets, limits, heartbeats.
+// Hand-written Engine.IO over a WebSocket: packets, limits, heartbeats.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { serve } from './conformance.mjs';
 import { open } from './wire.mjs';
 
-test('messages come back as they are', async (t) => {
+test('messages are echoed unchanged', async (t) => {
   const client = await open(t, await serve(t));
   for (const text of ['4hello', '4', '4ü 🎉 \x1e', '4bAQID', `4${'x'.repeat(70_000)}`]) {
     client.send(text);
@@ -17,27 +17,27 @@ test('messages come back as they are', async (t) => {
   }
 });
 
-test('binary data may come as text', async (t) => {
+test('binary data may arrive as text', async (t) => {
   const client = await open(t, await serve(t));
   client.send('bAQID');
   assert.deepEqual(await client.next('binary'), Buffer.from([1, 2, 3]));
 });
 
-test('messages in fragments are whole ones', async (t) => {
+test('fragmented messages are reassembled', async (t) => {
   const client = await open(t, await serve(t));
   client.socket.send('4he', { fin: false });
   client.socket.send('llo', { fin: true });
   assert.equal(await client.next(), '4hello');
 });
 
-test('packets that mean nothing here do no harm', async (t) => {
+test('packets without a meaning here are ignored', async (t) => {
   const client = await open(t, await serve(t));
   for (const packet of ['6', '6more', '3', '3more', '5', '0', '0{}']) client.send(packet);
   client.send('4still here');
   assert.equal(await client.next(), '4still here');
 });
 
-test('what is no packet closes the connection, and so does a ping', async (t) => {
+test('an invalid packet and a ping close the connection', async (t) => {
   const server = await serve(t);
   for (const packet of ['', 'x', '7', '9', '-1', ' 4', 'ü', '{"a":1}', '2', '2probe']) {
     const client = await open(t, server);
@@ -78,10 +78,10 @@ test('a message over the limit closes the connection with 1009', async (t) => {
   assert.equal((await fragments.end()).code, 1009);
 });
 
-test('heartbeats begin after an interval, and the connection ends without their answers', async (t) => {
+test('heartbeats begin after an interval, and missing answers end the connection', async (t) => {
   const client = await open(t, await serve(t, { PING_INTERVAL: '100', PING_TIMEOUT: '1000' }));
   client.send('4first');
-  assert.equal(await client.next(), '4first', 'no ping at once');
+  assert.equal(await client.next(), '4first', 'the first ping follows the interval');
   for (let i = 0; i < 3; i += 1) {
     assert.equal(await client.next(), '2');
     client.send('3');
@@ -90,7 +90,7 @@ test('heartbeats begin after an interval, and the connection ends without their 
   await client.end();
 });
 
-test('pings of the WebSocket itself are answered', async (t) => {
+test('WebSocket pings are answered', async (t) => {
   const client = await open(t, await serve(t));
   client.socket.ping('there?');
   assert.equal((await client.next('pong')).toString(), 'there?');

@@ -1,4 +1,4 @@
-// Engine.IO written by hand: requests and polling sessions without the client from npm.
+// Hand-written Engine.IO: requests and polling sessions without the client from npm.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -9,7 +9,7 @@ import { Client, within } from './lib.mjs';
 // Separates the packets of a polling body.
 export const RS = '\x1e';
 
-// The answer to a request that has a connection of its own.
+// The response to a request on a connection of its own.
 export async function request(url, { method = 'GET', headers = {}, body } = {}) {
   const outgoing = http.request(url, { method, agent: false, headers });
   outgoing.on('error', () => {});
@@ -28,7 +28,7 @@ export async function answered(outgoing, what) {
   return { status: response.statusCode, headers: response.headers, body: text };
 }
 
-// Parses the open packet.
+// Parses the OPEN packet.
 export function opened(packet) {
   assert.equal(packet[0], '0');
   return JSON.parse(packet.slice(1));
@@ -49,7 +49,7 @@ export class Polling {
     return new Polling(server, path, opened(body).sid);
   }
 
-  // One that has joined the namespace `/` of Socket.IO.
+  // A session that has joined the Socket.IO namespace `/`.
   static async join(server) {
     const session = await Polling.open(server, '/socket.io/');
     assert.equal(await session.post('40'), 'ok');
@@ -63,14 +63,15 @@ export class Polling {
     return request(this.url, options);
   }
 
-  // The body of the answer to a poll.
+  // The body of the response to a poll.
   async poll() {
     const { status, body } = await this.get();
     assert.equal(status, 200, body);
     return body;
   }
 
-  // A poll that the server has seen: it has answered requests that came later. For what must not reach it before.
+  // A poll that the server has received: it has answered later requests. For tests whose next
+  // request must not overtake the poll.
   async waiting() {
     const answer = this.get();
     answer.catch(() => {});
@@ -78,14 +79,14 @@ export class Polling {
     return { answer };
   }
 
-  // The body of the answer to packets.
+  // The body of the response to packets.
   async post(body) {
     const { status, body: answer } = await request(this.url, { method: 'POST', body });
     assert.equal(status, 200, answer);
     return answer;
   }
 
-  // Checks that the server does not know this session any more.
+  // Checks that the session no longer exists.
   async gone() {
     const { status, body } = await this.get();
     assert.deepEqual([status, JSON.parse(body)], [400, { code: 1, message: 'Session ID unknown' }]);
@@ -96,7 +97,7 @@ export class Polling {
     return Client.connect(test, `${this.server.ws}${this.path}?EIO=4&transport=websocket&sid=${this.sid}`);
   }
 
-  // The same, after the probe.
+  // A WebSocket of this session after the probe.
   async probe(test) {
     const client = await this.upgrade(test);
     client.send('2probe');
@@ -105,14 +106,14 @@ export class Polling {
   }
 }
 
-// A session over a WebSocket; its first packet has been received.
+// A session over a WebSocket, after its OPEN packet.
 export async function open(test, server, path = '/engine.io/', options) {
   const client = await Client.connect(test, `${server.ws}${path}?EIO=4&transport=websocket`, options);
   client.open = opened(await client.next());
   return client;
 }
 
-// One that has joined the namespace `/` of Socket.IO.
+// A session that has joined the Socket.IO namespace `/`.
 export async function join(test, server) {
   const client = await open(test, server, '/socket.io/');
   client.send('40');
@@ -122,7 +123,7 @@ export async function join(test, server) {
   return client;
 }
 
-// The answer to a WebSocket handshake that is not accepted, or what happens to one that is.
+// The response to a refused WebSocket handshake, or the events of an accepted one.
 export async function refused(url, options) {
   const socket = new WebSocket(url, options);
   socket.on('error', () => {});

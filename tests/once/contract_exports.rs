@@ -1,4 +1,4 @@
-//! The TypeScript of contracts, and the file that it is exported into.
+//! The TypeScript export of contracts, and the exported file.
 
 #[path = "../contract/server.rs"]
 mod server;
@@ -20,21 +20,21 @@ contract! {
     Greetings { "/" { emits [Greeted] } }
 }
 
-/// Where the clients of the tests with node find it.
+/// The path at which the Node tests expect the file.
 fn exported() -> &'static Path {
     Path::new("node/contract/server.ts")
 }
 
 #[test]
-fn the_exported_file_is_fresh() {
+fn the_exported_file_is_up_to_date() {
     server::Chat::assert_exported(exported());
     assert!(server::hub().is_ok());
 }
 
 #[test]
-fn a_stale_file_is_shown_with_what_differs() {
+fn a_stale_file_fails_with_a_diff() {
     if std::env::var_os("SOCKETIO_EXPORT").is_some() {
-        return; // then it is written
+        return; // In this mode the file is written instead.
     }
     let directory = std::env::temp_dir().join(format!("socketio-contract-{}", std::process::id()));
     let file = directory.join("deeper/chat.ts");
@@ -55,7 +55,7 @@ fn a_stale_file_is_shown_with_what_differs() {
     std::fs::remove_dir_all(directory).unwrap();
 }
 
-/// What the README and the guide show of their contracts' TypeScript.
+/// The TypeScript of contracts in the README and the guide.
 mod shown {
     use schemars::JsonSchema;
     use serde::{Deserialize, Serialize};
@@ -104,7 +104,7 @@ mod shown {
 }
 
 #[test]
-fn the_readme_shows_what_is_exported() {
+fn the_readme_shows_the_exported_typescript() {
     let readme = include_str!("../../README.md");
     let shown = readme.split("```ts\n").find(|block| block.contains("interface ServerToClientEvents")).unwrap();
     let shown = shown.split("```").next().unwrap();
@@ -129,7 +129,7 @@ mod ids {
 }
 
 #[test]
-fn the_id_of_a_socket_is_a_string() {
+fn a_socket_id_is_exported_as_a_string() {
     let exported = ids::Ids::typescript();
     assert!(exported.contains("whoami: (ack: (answer: string | Failed) => void) => void;"), "{exported}");
     let document = ids::Ids::asyncapi(socketio::AsyncApiInfo::new("Ids", "1"));
@@ -175,13 +175,13 @@ mod clash {
 
 #[test]
 #[should_panic = "`once::contract_exports::clash::Same` and `once::contract_exports::clash::other::Same` are both called `Same` in TypeScript"]
-fn two_types_of_one_name_are_an_error() {
+fn two_types_of_one_name_are_rejected() {
     clash::Clashing::typescript();
 }
 
 #[test]
 #[should_panic = "`once::contract_exports::clash::other::Failed` is called `Failed` in TypeScript"]
-fn the_names_of_the_file_are_its_own() {
+fn types_named_like_generated_ones_are_rejected() {
     clash::Reserved::typescript();
 }
 
@@ -242,14 +242,14 @@ mod blocks {
 
 #[test]
 #[should_panic = "are both called `Place` in TypeScript"]
-fn two_types_of_one_name_and_path_are_an_error() {
+fn two_types_of_one_name_and_path_are_rejected() {
     blocks::export();
 }
 
 mod taken {
     use socketio::{ErrorCodes, EventError, contract, event};
 
-    /// Called like something in the file.
+    /// Named like a type in the generated file.
     #[derive(Debug)]
     pub(super) struct Client;
 
@@ -275,7 +275,7 @@ mod taken {
 }
 
 #[test]
-fn codes_of_errors_give_way_to_the_files_names() {
+fn type_parameters_of_error_codes_avoid_generated_names() {
     let exported = taken::Calls::typescript();
     assert!(
         exported.contains("call: (ack?: (failed?: Failed<\"gone\" | \"blocked\">) => void) => void;"),
@@ -314,9 +314,9 @@ mod order {
     }
 }
 
-/// Else the file would be another one in each build.
+/// A fixed order makes the file reproducible.
 #[test]
-fn types_stand_in_the_order_in_which_others_name_them() {
+fn types_are_exported_in_the_order_of_their_first_use() {
     let exported = order::Ordered::typescript();
     let names = exported.lines().filter_map(|line| line.strip_prefix("export type ")?.strip_suffix(" = {"));
     let expected = ["Whole", "Sixth", "Second", "Fifth", "First", "Fourth", "Third"];

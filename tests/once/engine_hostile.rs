@@ -1,5 +1,5 @@
-//! Engine.IO and Socket.IO clients that are slow, cut their requests or send what no client of these protocols would: nothing
-//! hangs, nothing grows without bound, and nothing is lost that was sent as the protocol has it.
+//! Slow, disconnecting and hostile Engine.IO and Socket.IO clients. Nothing hangs or grows without
+//! bound, and no correctly sent message is lost.
 
 use axum::Router;
 use futures_util::SinkExt;
@@ -18,24 +18,24 @@ async fn serve(hub: Hub) -> Server {
     serve_router(hub, routes).await
 }
 
-/// A client that connects over a WebSocket, up to the packet that opens the session.
+/// Connects over a WebSocket and reads the OPEN packet.
 async fn websocket(server: &Server) -> Client {
     let mut client = server.connect_to("/socket.io/?EIO=4&transport=websocket").await;
     assert!(client.text().await.starts_with("0{"));
     client
 }
 
-/// A client that polls.
+/// A polling client.
 struct Poller<'a> {
     server: &'a Server,
     path: String,
 }
 
-/// A request whose answer is still to come.
+/// A request whose response is still to come.
 struct Pending(TcpStream);
 
 impl Pending {
-    /// Status and body of the answer.
+    /// The status and the body of the response.
     async fn answer(mut self) -> (u16, String) {
         let mut answer = String::new();
         soon("answer", self.0.read_to_string(&mut answer)).await.expect("an answer");
@@ -45,7 +45,7 @@ impl Pending {
 }
 
 impl<'a> Poller<'a> {
-    /// Begins a session below this path.
+    /// Opens a session below this path.
     async fn begin(server: &'a Server, path: &str) -> Self {
         let mut poller = Self { server, path: format!("{path}?EIO=4&transport=polling") };
         let (status, open) = poller.get().await.answer().await;
@@ -55,7 +55,7 @@ impl<'a> Poller<'a> {
         poller
     }
 
-    /// Begins a session, and connects to the namespace `/`.
+    /// Opens a session and connects to the namespace `/`.
     async fn connect(server: &'a Server) -> Self {
         let poller = Self::begin(server, "/socket.io/").await;
         assert_eq!(poller.post("40").await.answer().await, (200, "ok".to_owned()));
@@ -73,7 +73,7 @@ impl<'a> Poller<'a> {
         self.request(format!("GET {} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n", self.path)).await
     }
 
-    /// A poll that waits by now: it came before requests that are answered already.
+    /// A poll that the server has received: later requests are answered already.
     async fn waiting_poll(&self) -> Pending {
         let poll = self.get().await;
         for _ in 0..3 {
@@ -86,13 +86,13 @@ impl<'a> Poller<'a> {
         self.post_with("", body).await
     }
 
-    /// A POST with more headers, each of which ends with a line break.
+    /// A POST with additional headers, each of which ends with a line break.
     async fn post_with(&self, headers: &str, body: &str) -> Pending {
         let head = "HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length:";
         self.request(format!("POST {} {head} {}\r\n{headers}\r\n{body}", self.path, body.len())).await
     }
 
-    /// Tries a WebSocket, up to the answer.
+    /// Probes a WebSocket upgrade, up to the answer.
     async fn probe(&self) -> Client {
         let path = self.path.replace("polling", "websocket");
         let mut client = self.server.connect_to(&path).await;
@@ -111,7 +111,7 @@ async fn handler_waits(gate: &Gate) {
     soon("handler", waits).await;
 }
 
-/// Notes what becomes of the sockets.
+/// Logs the end of each socket.
 fn watched(hub: Hub) -> (Hub, Seen) {
     let (log, seen) = log();
     hub.on("disconnect", move |payload: EventPayload| {
@@ -152,9 +152,9 @@ fn flood(socket: &Socket) {
     }
 }
 
-/// A packet may be larger than what waits for handlers may be.
+/// A packet may be larger than the inbox.
 #[tokio::test]
-async fn attachments_larger_than_the_inbox_are_read_on() {
+async fn attachments_larger_than_the_inbox_are_read() {
     let server = serve(Hub::builder().events(events![sizes]).build().expect("a hub")).await;
     let mut client = websocket(&server).await;
     client.send("40").await;
@@ -165,9 +165,9 @@ async fn attachments_larger_than_the_inbox_are_read_on() {
     assert_eq!(client.text().await, "431[[200000,300000]]");
 }
 
-/// Whoever refers to an attachment again and again would have it copied as often, to whomever it is passed on.
+/// Repeated references to one attachment would multiply its bytes for every recipient.
 #[tokio::test]
-async fn no_packet_stands_for_more_bytes_than_a_payload_may_have() {
+async fn a_packet_whose_placeholders_exceed_max_payload_is_rejected() {
     let (hub, mut seen) = watched(Hub::builder().events(events![echo]).build().expect("a hub"));
     let server = serve(hub).await;
     let mut client = websocket(&server).await;
@@ -179,9 +179,9 @@ async fn no_packet_stands_for_more_bytes_than_a_payload_may_have() {
     seen.expect(&["disconnect parse error"]).await;
 }
 
-/// It comes and goes, and takes nothing of what it is told.
+/// It connects and disconnects, and reads none of the answers.
 #[tokio::test]
-async fn who_connects_over_and_over_and_never_reads_is_sent_away() {
+async fn a_client_that_reconnects_repeatedly_and_never_reads_is_disconnected() {
     for policy in [OverflowPolicy::Disconnect, OverflowPolicy::DropNewest] {
         let hub = Hub::builder().outbox(100, 10_000).overflow(policy).close_timeout(Duration::from_millis(10));
         let hub = hub.build().expect("a hub");
@@ -201,15 +201,15 @@ async fn who_connects_over_and_over_and_never_reads_is_sent_away() {
     }
 }
 
-/// What handlers bring about for a client that does not poll fills its outbox, and then it is gone.
+/// Emits for a client that does not poll fill its outbox, which then overflows.
 #[tokio::test]
-async fn who_posts_and_never_polls_is_sent_away() {
+async fn a_client_that_posts_and_never_polls_is_disconnected() {
     let (hub, mut seen) =
         watched(Hub::builder().outbox(2_000, 1 << 20).events(events![once, flood]).build().expect("a hub"));
     let server = serve(hub).await;
     let client = Poller::connect(&server).await;
     let poll = client.waiting_poll().await;
-    // The first message takes the poll, before the others are read.
+    // The first message answers the poll before the others are read.
     let body = [&[r#"42["once"]"#][..], &["3"; 300], &[r#"42["flood"]"#; 500]].concat().join(SEPARATOR);
     let post = client.post(&body).await;
     assert_eq!(poll.answer().await.0, 200);
@@ -217,9 +217,9 @@ async fn who_posts_and_never_polls_is_sent_away() {
     post.answer().await;
 }
 
-/// Handlers may ask for them, so they are kept as long as the events.
+/// Handlers may read the headers, so the server keeps them as long as their events.
 #[tokio::test]
-async fn the_headers_that_events_came_with_fill_the_inbox_as_well() {
+async fn the_headers_of_events_count_for_the_inbox() {
     let (log, mut seen) = log();
     let gate = Gate::default();
     let hub = Hub::builder().state(gate.clone()).state(log).events(events![wait, note]).inbox(1_000, 64 * 1024);
@@ -233,15 +233,15 @@ async fn the_headers_that_events_came_with_fill_the_inbox_as_well() {
         assert_eq!(client.post_with(&header, &body).await.answer().await.0, 200, "{number}");
     }
     let mut fourth = Box::pin(client.post_with(&header, r#"42["note","3"]"#).await.answer());
-    timeout(Duration::from_millis(300), &mut fourth).await.expect_err("no more is read than the inbox holds");
+    timeout(Duration::from_millis(300), &mut fourth).await.expect_err("the inbox is full");
     gate.open();
     assert_eq!(fourth.await.0, 200);
     seen.expect(&["0", "1", "2", "3"]).await;
 }
 
-/// The client goes over while a POST of its own is still being read.
+/// The client upgrades while the server still reads one of its POSTs.
 #[tokio::test]
-async fn an_upgrade_waits_for_what_was_posted_before() {
+async fn an_upgrade_waits_for_a_pending_post() {
     let (log, mut seen) = log();
     let gate = Gate::default();
     let hub = Hub::builder().inbox(1, 1 << 20).state(gate.clone()).state(log).events(events![wait, note]);
@@ -253,16 +253,16 @@ async fn an_upgrade_waits_for_what_was_posted_before() {
     upgraded.send("5").await;
     upgraded.send(r#"42["note","3"]"#).await;
     handler_waits(&gate).await;
-    // The server has seen by then that the client wants to go over.
+    // The server has processed the probe by now.
     client.get().await.answer().await;
     gate.open();
     seen.expect(&["1", "2", "3"]).await;
     assert_eq!(post.answer().await.0, 200);
 }
 
-/// What would be told by it is lost, whatever the server is busy with.
+/// The messages in a cut poll are lost, even while the server does not read.
 #[tokio::test]
-async fn a_poll_that_is_cut_while_nothing_is_read_ends_the_session() {
+async fn a_poll_cut_while_reading_is_paused_ends_the_session() {
     let gate = Gate::default();
     let hub = Hub::builder().inbox(1, 1 << 20).state(gate.clone()).events(events![wait]).build().expect("a hub");
     let (hub, mut seen) = watched(hub);
@@ -279,9 +279,8 @@ async fn a_poll_that_is_cut_while_nothing_is_read_ends_the_session() {
     drop(post);
 }
 
-/// However soon it is cut.
 #[tokio::test]
-async fn a_poll_that_is_cut_at_once_ends_the_session() {
+async fn a_poll_cut_immediately_ends_the_session() {
     let (hub, mut seen) = watched(Hub::builder().build().expect("a hub"));
     let server = serve(hub).await;
     for _ in 0..50 {
@@ -291,9 +290,9 @@ async fn a_poll_that_is_cut_at_once_ends_the_session() {
     }
 }
 
-/// Nor does its body wait for ever.
+/// The server limits the time for the body of a POST.
 #[tokio::test]
-async fn a_post_that_never_ends_is_given_up() {
+async fn a_post_whose_body_never_ends_is_abandoned() {
     let hub = Hub::builder().ping_interval(Duration::from_millis(100)).ping_timeout(Duration::from_millis(100));
     let server = serve(hub.build().expect("a hub")).await;
     let client = Poller::begin(&server, "/socket.io/").await;
@@ -302,9 +301,9 @@ async fn a_post_that_never_ends_is_given_up() {
     assert_eq!(client.request(head).await.answer().await.0, 400);
 }
 
-/// As browsers do it when a page is left.
+/// Browsers do this when the user leaves a page.
 #[tokio::test]
-async fn what_was_posted_whole_is_handled_though_the_client_waits_for_no_answer() {
+async fn a_complete_post_is_handled_although_the_client_disconnects_before_the_response() {
     let (log, mut seen) = log();
     let gate = Gate::default();
     let hub = Hub::builder().inbox(1, 1 << 20).state(gate.clone()).state(log).events(events![wait, note]);
@@ -313,15 +312,15 @@ async fn what_was_posted_whole_is_handled_though_the_client_waits_for_no_answer(
     let post = client.post(&[r#"42["wait"]"#, r#"42["note","1"]"#, r#"42["note","2"]"#].join(SEPARATOR)).await;
     handler_waits(&gate).await;
     drop(post);
-    // The server notices.
+    // This gives the server time to notice.
     tokio::time::sleep(Duration::from_millis(200)).await;
     gate.open();
     seen.expect(&["1", "2"]).await;
 }
 
-/// A plain WebSocket client in a namespace that comes and goes counts like any other.
+/// A plain WebSocket client counts as a member of a dynamic namespace too.
 #[tokio::test]
-async fn a_dynamic_namespace_stays_as_long_as_anybody_is_in_it() {
+async fn a_dynamic_namespace_lives_as_long_as_it_has_sockets() {
     let hub = Hub::builder().namespace("/room-{id}", |room| room).build().expect("a hub");
     let plain = hub.clone();
     let ws = move |upgrade: Upgrade| async move { plain.of("/room-1").websocket().accept(upgrade) };
@@ -352,9 +351,9 @@ async fn a_dynamic_namespace_stays_as_long_as_anybody_is_in_it() {
     .await;
 }
 
-/// A path with many places where a parameter may end.
+/// Each parameter could end at many places in this path, so that backtracking would not finish.
 #[tokio::test]
-async fn no_path_takes_long_to_compare() {
+async fn a_long_path_that_does_not_match_a_pattern_is_rejected() {
     let hub = Hub::builder().namespace("/{a}-{b}-{c}", |room| room).build().expect("a hub");
     let server = serve(hub).await;
     let mut client = websocket(&server).await;
@@ -364,7 +363,7 @@ async fn no_path_takes_long_to_compare() {
 }
 
 #[tokio::test]
-async fn who_asks_for_a_dynamic_namespace_does_not_make_it() {
+async fn looking_up_a_dynamic_namespace_does_not_create_it() {
     let hub = Hub::builder().namespace("/room-{number}", |room| room).build().expect("a hub");
     let server = serve(hub).await;
     server.hub.of("/room-1").broadcast("to nobody").expect("sent");
@@ -379,7 +378,7 @@ async fn who_asks_for_a_dynamic_namespace_does_not_make_it() {
 }
 
 #[tokio::test]
-async fn who_waits_for_an_upgrade_learns_that_there_is_none_to_come() {
+async fn upgraded_resolves_to_false_when_the_session_ends() {
     let server = serve(Hub::builder().build().expect("a hub")).await;
     let poller = Poller::connect(&server).await;
     let polling = server.hub.sockets().remove(0);

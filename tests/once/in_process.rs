@@ -1,4 +1,4 @@
-//! The clients of `socketio::testing`: what a hub is to them, whichever kind they are, and what they are to the hub.
+//! The clients of `socketio::testing`, of both kinds, and how hubs treat them.
 
 use axum::http::StatusCode;
 use axum::routing::get;
@@ -105,7 +105,7 @@ fn hub() -> (Hub, Seen) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_and_answers() -> Result<(), TestError> {
+async fn events_are_acknowledged() -> Result<(), TestError> {
     let (hub, _seen) = hub();
     for mut client in both(&hub).await? {
         let to = client.id().to_string();
@@ -125,7 +125,7 @@ async fn events_and_answers() -> Result<(), TestError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rate_limits_go_by_the_paused_clock() -> Result<(), TestError> {
+async fn rate_limits_use_the_paused_clock() -> Result<(), TestError> {
     let (builder, _seen) = builder();
     let hub = builder.rate_limit(RateLimit::per_hour(2).burst(1)).build().expect("a hub");
     let half_an_hour = Duration::from_secs(1_800);
@@ -133,7 +133,7 @@ async fn rate_limits_go_by_the_paused_clock() -> Result<(), TestError> {
         for _ in 0..3 {
             assert_eq!(client.emit_with_ack::<i32>(("sum", 3, 4)).await?, 7);
             sleep(half_an_hour - Duration::from_millis(1)).await;
-            let error = client.emit_with_ack::<i32>(("sum", 3, 4)).await.expect_err("it is early by 1 ms");
+            let error = client.emit_with_ack::<i32>(("sum", 3, 4)).await.expect_err("the wait is 1 ms too short");
             let error = error.failed().expect("an answer");
             assert_eq!((error.code(), error.data()), ("rate_limited", Some(&json!({ "retry_after_ms": 1 }))));
             sleep(Duration::from_millis(1)).await;
@@ -143,7 +143,7 @@ async fn rate_limits_go_by_the_paused_clock() -> Result<(), TestError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_that_are_errors() -> Result<(), TestError> {
+async fn acks_may_be_errors() -> Result<(), TestError> {
     let (hub, _seen) = hub();
     for client in both(&hub).await? {
         for (event, payload, code, path) in [
@@ -162,7 +162,7 @@ async fn answers_that_are_errors() -> Result<(), TestError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn binary_data_both_ways() -> Result<(), TestError> {
+async fn binary_data_travels_both_ways() -> Result<(), TestError> {
     let (hub, _seen) = hub();
     for mut client in both(&hub).await? {
         let sent = Picture { name: "dot".into(), bytes: vec![0, 1, 255].into() };
@@ -182,15 +182,15 @@ fn any(value: AnyValue) -> AnyValue {
 }
 
 #[tokio::test(start_paused = true)]
-async fn anything_both_ways() -> Result<(), TestError> {
+async fn values_of_any_kind_travel_both_ways() -> Result<(), TestError> {
     let hub = Hub::builder().events(events![any]).build().expect("a hub");
     let sent: AnyValue =
         [("name", "dot".into()), ("parts", AnyValue::from_iter([Binary::from(vec![0, 255])]))].into_iter().collect();
-    // A plain client's binary data is a string like any other.
+    // A plain client's binary data is an ordinary string.
     for (mut client, is_binary) in both(&hub).await?.into_iter().zip([true, false]) {
         let received = if is_binary { sent.clone() } else { sent.clone().into_json().into() };
         assert_eq!(client.request::<AnyValue>("any", &sent).await?, received);
-        let socket = hub.socket(client.id()).expect("it is connected");
+        let socket = hub.socket(client.id()).expect("the socket is connected");
         let asked = tokio::spawn(socket.emit_with_ack::<AnyValue>(("question", &sent, 1)).into_future());
         let question = client.expect_event("question").await?;
         assert_eq!(question.args().all::<AnyValue>()?, [received.clone(), 1.into()]);
@@ -203,14 +203,14 @@ async fn anything_both_ways() -> Result<(), TestError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn messages_that_are_no_events() -> Result<(), TestError> {
+async fn raw_messages_and_texts_reach_their_handlers() -> Result<(), TestError> {
     let (hub, _seen) = hub();
     let [mut socketio, mut plain] = both(&hub).await?;
     plain.emit("hello")?;
     assert_eq!(plain.expect_text().await?, "you said hello");
     plain.emit(b"\0")?;
     assert_eq!(plain.expect_binary().await?, b"\0"[..]);
-    // What is not allowed can be said as a text.
+    // A text may contain a reserved name.
     plain.emit(r#"{"event": "disconnect", "id": "me"}"#)?;
     let refused = r#"{"id":"me","error":{"code":"reserved_event","message":"`disconnect` can't be sent by clients"}}"#;
     assert_eq!(plain.expect_text().await?, refused);
@@ -219,7 +219,7 @@ async fn messages_that_are_no_events() -> Result<(), TestError> {
         client.expect_exact("to all").await?;
         client.expect_nothing().await?;
     }
-    // To a Socket.IO client a text is the event `message`, and what it sends so is one.
+    // To a Socket.IO client a text is the event `message`, in both directions.
     let error = socketio.emit_with_ack::<()>(("message", "hello")).await.expect_err("no Message");
     assert_eq!(error.failed().expect("an answer").code(), "invalid_payload");
     Ok(())
@@ -236,7 +236,7 @@ async fn guess(socket: &Socket, log: State<Log>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn questions_of_the_server() -> Result<(), TestError> {
+async fn clients_acknowledge_events_of_the_server() -> Result<(), TestError> {
     let (log, mut seen) = log();
     let hub = Hub::builder().state(log).events(events![guess]).build().expect("a hub");
     for mut client in both(&hub).await? {
@@ -263,14 +263,14 @@ async fn questions_of_the_server() -> Result<(), TestError> {
         hub.emit_to(client.id(), ("told",))?;
         let told = client.expect_event("told").await?;
         assert!(!told.wants_answer());
-        let error = told.answer(1).expect_err("nobody asks");
+        let error = told.answer(1).expect_err("no ack is pending");
         assert_eq!(error.to_string(), "nobody waits for an answer to `told`");
     }
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn rooms_and_broadcasts_between_clients() -> Result<(), TestError> {
+async fn clients_receive_emits_to_rooms_and_broadcasts() -> Result<(), TestError> {
     let (hub, _seen) = hub();
     let [mut ann, mut bob] = both(&hub).await?;
     let mut cid = hub.test_client().connect().await?;
@@ -290,7 +290,7 @@ async fn rooms_and_broadcasts_between_clients() -> Result<(), TestError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn namespaces() -> Result<(), TestError> {
+async fn clients_join_several_namespaces_on_one_connection() -> Result<(), TestError> {
     let (builder, mut seen) = builder();
     let hub = builder.namespace("/admin", |admin| admin.events(events![sum, disconnect])).build().expect("a hub");
     let mut ann = hub.test_client().connect().await?;
@@ -306,14 +306,14 @@ async fn namespaces() -> Result<(), TestError> {
         assert_eq!(client.emit_with_ack::<i32>(("sum", 1, 2)).await?, 3);
     }
 
-    let error = ann.connect_to("/admin", ()).await.expect_err("it is there already");
+    let error = ann.connect_to("/admin", ()).await.expect_err("the namespace is joined already");
     assert_eq!(error.to_string(), "this connection has a client in `/admin` already");
     let error = plain.connect_to("/", ()).await.expect_err("a plain client has one namespace");
     assert!(matches!(error, TestError::Impossible(_)), "{error}");
     let error = ann.connect_to("/nowhere", ()).await.expect_err("it does not exist");
     assert_eq!(error.to_string(), "the server refused the client: Invalid namespace");
 
-    // The connection lives on for the others.
+    // The connection stays open for the other namespaces.
     admin.disconnect().await;
     seen.expect(&["client namespace disconnect"]).await;
     ann.request::<()>("join", "room").await?;
@@ -337,7 +337,7 @@ fn check(handshake: Handshake<'_>, log: State<Log>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_handshake_tells() -> Result<(), TestError> {
+async fn the_handshake_is_built_from_the_clients_settings() -> Result<(), TestError> {
     let (log, mut seen) = log();
     let hub = Hub::builder().state(log).events(events![check]).build().expect("a hub");
     let [socketio, plain] = kinds(&hub).map(|client| {
@@ -360,7 +360,7 @@ fn secure(handshake: Handshake<'_>) -> (bool, bool) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_is_as_secure_as_the_server_or_a_trusted_proxy_says() -> Result<(), TestError> {
+async fn a_connection_is_secure_if_the_server_or_a_trusted_proxy_says_so() -> Result<(), TestError> {
     for trust in [false, true] {
         let hub = Hub::builder().events(events![secure]).trust_forwarded_proto(trust).keep_headers(["host"]);
         let hub = hub.build().expect("a hub");
@@ -377,7 +377,7 @@ async fn a_connection_is_as_secure_as_the_server_or_a_trusted_proxy_says() -> Re
 }
 
 #[tokio::test(start_paused = true)]
-async fn clients_that_are_refused() -> Result<(), TestError> {
+async fn refused_clients_get_an_error() -> Result<(), TestError> {
     let (builder, mut seen) = builder();
     let hub = builder.max_connections(2).build().expect("a hub");
     let [socketio, plain] = kinds(&hub);
@@ -422,7 +422,7 @@ async fn clients_that_are_refused() -> Result<(), TestError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn by_way_of_the_application() -> Result<(), TestError> {
+async fn clients_connect_through_the_application_router() -> Result<(), TestError> {
     let (hub, _seen) = hub();
     let route = hub.websocket().on_open(|socket| {
         let name = socket.query("name").expect("a name");
@@ -433,14 +433,14 @@ async fn by_way_of_the_application() -> Result<(), TestError> {
     assert_eq!(&*plain.id(), "a b");
     let socketio = hub.test_client().through(app).path("/io/").connect().await?;
     for client in [plain, socketio] {
-        let socket = hub.socket(client.id()).expect("it is connected");
+        let socket = hub.socket(client.id()).expect("the socket is connected");
         assert_eq!(socket.extension::<&str>(), Some("a layer's"));
     }
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_clients_in_tasks_of_their_own() -> Result<(), TestError> {
+async fn many_clients_run_in_separate_tasks() -> Result<(), TestError> {
     const CLIENTS: usize = 300;
     let (hub, _seen) = hub();
     let mut tasks = JoinSet::new();

@@ -1,4 +1,5 @@
-//! How the connections of `socketio::testing` end: by the server, by the client, at a limit, and where nobody says a word.
+//! How connections of `socketio::testing` end: by the server, by the client, at a limit, or by a
+//! timeout.
 
 use socketio::testing::{TestError, settle};
 use socketio::{AckError, Disconnect, EventError, Hub, HubBuilder, Socket, State, event, events};
@@ -29,7 +30,7 @@ fn hub() -> (Hub, Seen) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ends_by_the_server() -> Result<(), TestError> {
+async fn the_server_ends_connections() -> Result<(), TestError> {
     let shut = "transport close (1001): server shutting down";
     for (how, socketio, plain) in [
         ("disconnect", "io server disconnect", "transport close (1000)"),
@@ -40,7 +41,7 @@ async fn ends_by_the_server() -> Result<(), TestError> {
         for (at, expected) in [socketio, plain].into_iter().enumerate() {
             let (hub, _seen) = hub();
             let mut client = kinds(&hub)[at].clone().connect().await?;
-            let socket = hub.socket(client.id()).expect("it is connected");
+            let socket = hub.socket(client.id()).expect("the socket is connected");
             socket.emit(("last",)).expect("queued");
             match how {
                 "disconnect" => socket.disconnect(),
@@ -55,7 +56,7 @@ async fn ends_by_the_server() -> Result<(), TestError> {
             assert_eq!(client.expect_end().await?.to_string(), expected);
             settle().await;
             assert_eq!(hub.stats().connections, 0);
-            let error = client.emit(("too late",)).expect_err("it is over");
+            let error = client.emit(("too late",)).expect_err("the connection has ended");
             assert_eq!(error.to_string(), format!("nothing can be sent any more: {expected}"));
         }
     }
@@ -63,7 +64,7 @@ async fn ends_by_the_server() -> Result<(), TestError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ends_by_the_client() -> Result<(), TestError> {
+async fn the_client_ends_connections() -> Result<(), TestError> {
     let (hub, mut seen) = hub();
     let [socketio, plain] = kinds(&hub);
     socketio.clone().connect().await?.disconnect().await;
@@ -82,7 +83,7 @@ async fn ends_by_the_client() -> Result<(), TestError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_sent_before_a_cut_is_handled() -> Result<(), TestError> {
+async fn messages_sent_before_a_cut_are_handled() -> Result<(), TestError> {
     let (hub, _seen) = hub();
     for [client, mut other] in [both(&hub).await?, both(&hub).await?] {
         other.request::<()>("join", "room").await?;
@@ -95,7 +96,7 @@ async fn what_was_sent_before_a_cut_is_handled() -> Result<(), TestError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn limits_hold() -> Result<(), TestError> {
+async fn limits_apply_to_in_process_clients() -> Result<(), TestError> {
     let (builder, mut seen) = builder();
     let hub = builder.max_payload(1000).max_rooms(2).build().expect("a hub");
     for mut client in both(&hub).await? {
@@ -112,7 +113,7 @@ async fn limits_hold() -> Result<(), TestError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_client_overflows() -> Result<(), TestError> {
+async fn a_slow_client_overflows_its_outbox() -> Result<(), TestError> {
     let (builder, mut seen) = builder();
     let hub = builder.outbox(10, 100_000).build().expect("a hub");
     for client in both(&hub).await? {
@@ -129,7 +130,7 @@ async fn a_slow_client_overflows() -> Result<(), TestError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn heartbeats() -> Result<(), TestError> {
+async fn heartbeats_use_the_paused_clock() -> Result<(), TestError> {
     let (hub, mut seen) = hub();
     let alive = both(&hub).await?;
     sleep(Duration::from_secs(600)).await;
@@ -145,18 +146,18 @@ async fn heartbeats() -> Result<(), TestError> {
         seen.expect_nothing();
         sleep(Duration::from_millis(100)).await;
         seen.expect(&["ping timeout"]).await;
-        let error = client.request::<()>("join", "room").await.expect_err("it is as good as dead");
+        let error = client.request::<()>("join", "room").await.expect_err("the client is frozen");
         assert!(error.to_string().starts_with("expected an answer to `join`; nothing came for 5s"), "{error}");
     }
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_question_does_not_keep_the_connection() -> Result<(), TestError> {
+async fn a_pending_ack_does_not_keep_the_connection_open() -> Result<(), TestError> {
     let (hub, _seen) = hub();
     for kind in kinds(&hub) {
         let mut client = kind.connect().await?;
-        let asked = hub.socket(client.id()).expect("it is connected").emit_with_ack::<u8>(("which?",));
+        let asked = hub.socket(client.id()).expect("the socket is connected").emit_with_ack::<u8>(("which?",));
         let question = client.expect_event("which?").await?;
         drop(client);
         assert!(matches!(asked.await, Err(AckError::Closed)));
@@ -167,16 +168,16 @@ async fn a_question_does_not_keep_the_connection() -> Result<(), TestError> {
 }
 
 #[event(connect)]
-async fn think_forever() {
+async fn never_returns() {
     std::future::pending::<()>().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hub_that_never_decides() -> Result<(), TestError> {
-    let hub = Hub::builder().events(events![think_forever]).build().expect("a hub");
+async fn a_connect_handler_that_never_returns_times_out() -> Result<(), TestError> {
+    let hub = Hub::builder().events(events![never_returns]).build().expect("a hub");
     for (client, how) in kinds(&hub).into_iter().zip(["", " with close code 1008"]) {
         let started = Instant::now();
-        let error = client.connect().await.expect_err("nobody lets it in");
+        let error = client.connect().await.expect_err("the connect handler never returns");
         assert_eq!(error.to_string(), format!("the server refused the client{how}: the server took too long"));
         assert_eq!(started.elapsed().as_secs(), 10);
     }

@@ -1,5 +1,5 @@
-//! What the clients of `socketio::testing` report: the texts of failed expectations, the same at every run, and the same as what
-//! clients over a network see.
+//! The failure reports of `socketio::testing`. They are the same in every run, and the same as for
+//! clients over a network.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -26,14 +26,14 @@ fn hub() -> Hub {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_message_came() -> Result<(), TestError> {
+async fn expect_event_reports_another_message() -> Result<(), TestError> {
     let hub = hub();
     for mut client in both(&hub).await? {
         let to = client.id();
         hub.emit_to(&to, ("said", "a \"b\"", 2))?;
         hub.emit_to(&to, &Moved { x: 7 })?;
         hub.emit_to(&to, ("picture", Binary::from(vec![1, 2, 3])))?;
-        let picture = match client.expect_exact(("said", 1)).await.expect_err("it is another one").to_string() {
+        let picture = match client.expect_exact(("said", 1)).await.expect_err("another event came").to_string() {
             text if text.contains("placeholder") => r#"[{"_placeholder":true,"num":0}] with 3 bytes"#,
             _ => r#"["AQID"]"#,
         };
@@ -56,7 +56,7 @@ async fn another_message_came() -> Result<(), TestError> {
             assert_eq!(error.to_string(), format!("expected {wanted}; the next that came is {said}\n{all}"));
             assert_eq!(format!("{error:?}"), error.to_string());
         }
-        // Nothing was taken away.
+        // `expect_event` consumed no message.
         assert_eq!(client.wait_for::<Moved>().await?, Moved { x: 7 });
         client.expect_event("picture").await?;
         client.expect_nothing().await?;
@@ -65,7 +65,7 @@ async fn another_message_came() -> Result<(), TestError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_right_message_came_with_other_contents() -> Result<(), TestError> {
+async fn expect_event_reports_different_contents() -> Result<(), TestError> {
     let hub = hub();
     for mut client in both(&hub).await? {
         let to = client.id();
@@ -75,7 +75,7 @@ async fn the_right_message_came_with_other_contents() -> Result<(), TestError> {
         assert_eq!(error.to_string().lines().next(), Some(expected));
         client.expect_event("moved").await?;
         hub.emit_to(&to, &Sure { what: "all".into() })?;
-        let error = client.answer(|_: Sure| true).await.expect_err("nobody asks");
+        let error = client.answer(|_: Sure| true).await.expect_err("no ack is pending");
         let expected =
             r#"expected the event `sure?`; it came as event `sure?` [{"what":"all"}]: it asks for no answer"#;
         assert_eq!(error.to_string().lines().next(), Some(expected));
@@ -94,7 +94,7 @@ async fn never() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_came() -> Result<(), TestError> {
+async fn expectations_report_that_no_message_came() -> Result<(), TestError> {
     let hub = Hub::builder().events(events![length, never]).build().expect("a hub");
     let [socketio, plain] = kinds(&hub).map(|client| client.patience(Duration::from_millis(1500)));
     for client in [socketio, plain] {
@@ -117,7 +117,7 @@ async fn nothing_came() -> Result<(), TestError> {
         let error = client.request::<usize>("length", "four").await.expect_err("the handler before it never ends");
         assert!(error.to_string().starts_with("expected an answer to `length`; nothing came for 1.5s\n"), "{error}");
         let asked = tokio::join!(client.request::<usize>("length", "four"), async {
-            hub.socket(client.id()).expect("it is connected").close_with(4001, "enough");
+            hub.socket(client.id()).expect("the socket is connected").close_with(4001, "enough");
         });
         let error = asked.0.expect_err("the connection ends first");
         assert!(error.to_string().starts_with("expected an answer to `length`; the connection ended: "), "{error}");
@@ -192,7 +192,7 @@ async fn scene() -> Result<Vec<String>, TestError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_run_is_like_the_first() -> Result<(), TestError> {
+async fn reports_are_identical_in_every_run() -> Result<(), TestError> {
     let first = scene().await?;
     assert!(first[0].starts_with("event `arrived` [\"bob\"]\n"), "{}", first[0]);
     assert_eq!(first[0].matches("event `said` [\"cid\",\"slowly\"]").count(), 1);
@@ -203,7 +203,7 @@ async fn every_run_is_like_the_first() -> Result<(), TestError> {
 }
 
 #[test]
-fn every_runtime_is_like_the_first() {
+fn reports_are_identical_on_every_runtime() {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         runtime.expect("a runtime").block_on(scene()).expect("it goes well")
@@ -217,7 +217,7 @@ fn every_runtime_is_like_the_first() {
 #[event("block")]
 async fn block(socket: &Socket) -> Result<(), EmitError> {
     let blocked = tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_millis(100)));
-    blocked.await.expect("it only sleeps");
+    blocked.await.expect("the task does not panic");
     socket.emit(("blocked",))
 }
 
@@ -226,13 +226,13 @@ async fn the_paused_clock_waits_for_blocking_tasks() -> Result<(), TestError> {
     let hub = Hub::builder().events(events![block]).build().expect("a hub");
     let mut client = hub.test_client().connect().await?;
     client.emit(("block",))?;
-    client.expect_nothing().await.expect_err("it is done");
+    client.expect_nothing().await.expect_err("the event arrives");
     client.expect_event("blocked").await?;
     client.expect_nothing().await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn time_need_not_be_paused() -> Result<(), TestError> {
+async fn a_paused_clock_is_not_required() -> Result<(), TestError> {
     let (hub, _seen) = chat();
     let [ann, bob] = kinds(&hub);
     let (mut ann, bob) = (ann.query("name", "ann").connect().await?, bob.query("name", "bob").connect().await?);

@@ -1,4 +1,5 @@
-//! Clients whose processes are killed in the middle of a frame: their connections end, and nobody else notices.
+//! Client processes that are killed in the middle of a frame. Their connections end, and other
+//! clients are not affected.
 
 use serde_json::json;
 use socketio::{Disconnect, Hub, Socket, State, event, events};
@@ -10,7 +11,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 const CLIENTS: usize = 8;
-/// Says to the process of a client where its server is.
+/// The environment variable that gives the client process the server's address.
 const ADDRESS: &str = "KILLED_TEST_SERVER";
 
 #[event("double")]
@@ -23,7 +24,8 @@ fn disconnect(socket: &Socket, end: Disconnect, log: State<Log>) {
     log.note(format_args!("{} {}", socket.params("id").unwrap_or_default(), end.reason()));
 }
 
-/// Not a test: a client of the test, in its own process. It is killed while it sends a large message.
+/// Not a test of its own: a client process of the test below. It is killed while it sends a large
+/// message.
 #[test]
 #[ignore = "it is the other test's client"]
 fn client() {
@@ -40,7 +42,7 @@ fn client() {
 }
 
 #[tokio::test]
-async fn killed_clients_are_gone_and_the_others_go_on() {
+async fn killed_clients_are_disconnected_and_the_others_stay_connected() {
     let (log, mut seen) = log();
     let hub = Hub::builder().state(log).events(events![double, disconnect]).build().expect("a hub");
     let server = serve(hub).await;

@@ -1,4 +1,5 @@
-//! Tests that run once, whatever the clients of a run are: they bring clients and streams of their own, or need none.
+//! Tests that run once, independent of `CLIENT` and `STREAM`. They use their own clients and
+//! streams, or none.
 
 mod contract_exports;
 mod engine_hostile;

@@ -1,4 +1,5 @@
-//! `socketio::serve`: who does not finish asking has to go, who does is served, and at its signal the server ends in order.
+//! `socketio::serve`: incomplete requests time out, complete ones are served, and a signal shuts
+//! the server down gracefully.
 
 use axum::Router;
 use axum::routing::get;
@@ -32,8 +33,8 @@ fn app(hub: &Hub) -> Router {
     Router::new().route("/ws", get(hub.websocket())).route("/page", get(async || "a page"))
 }
 
-/// A server that does not wait long.
-async fn impatient() -> SocketAddr {
+/// A server with short timeouts.
+async fn serve_with_short_timeouts() -> SocketAddr {
     let hub = Hub::builder().events(events![double]).build().expect("a hub");
     let (listener, address) = listener().await;
     tokio::spawn(socketio::serve(listener, app(&hub)).handshake_timeout(SHORT).into_future());
@@ -49,8 +50,8 @@ async fn websocket(address: SocketAddr) -> Client {
     Client(Channel::plain(client_async("ws://localhost/ws", stream).await.expect("accepted").0))
 }
 
-/// Sends a byte of a header that never ends now and then, until the server has had enough.
-async fn dawdle(stream: TcpStream) {
+/// Sends single bytes of a header that never ends, until the server closes the connection.
+async fn send_endless_header(stream: TcpStream) {
     let (mut read, mut write) = stream.into_split();
     let writing = async {
         let mut pace = interval(SHORT / 20);
@@ -58,7 +59,7 @@ async fn dawdle(stream: TcpStream) {
             pace.tick().await;
         }
     };
-    // The end, or a reset for what was sent and not read.
+    // The connection ends, or is reset because the server did not read all bytes.
     let mut answer = Vec::new();
     tokio::select! {
         _ = soon("end of the connection", read.read_to_end(&mut answer)) => {}
@@ -75,51 +76,54 @@ async fn page(stream: &mut TcpStream) {
 }
 
 #[tokio::test]
-async fn a_header_that_never_ends_ends_the_connection() {
-    let address = impatient().await;
-    soon("end", dawdle(connect(address).await)).await;
+async fn a_request_header_that_never_ends_times_out() {
+    let address = serve_with_short_timeouts().await;
+    soon("end", send_endless_header(connect(address).await)).await;
     let mut begun = connect(address).await;
     begun.write_all(b"GET /ws HTTP/1.1\r\nHost: localhost\r\nx: ").await.expect("sent");
-    soon("end", dawdle(begun)).await;
+    soon("end", send_endless_header(begun)).await;
 }
 
 #[tokio::test]
-async fn a_client_that_says_nothing_at_all_is_ended_too() {
-    let mut stream = connect(impatient().await).await;
+async fn a_connection_without_a_request_times_out() {
+    let mut stream = connect(serve_with_short_timeouts().await).await;
     let mut answer = Vec::new();
     let _ = soon("end of the connection", stream.read_to_end(&mut answer)).await;
 }
 
 #[tokio::test]
-async fn a_second_request_that_never_ends_ends_the_connection() {
-    let mut stream = connect(impatient().await).await;
+async fn a_second_request_that_never_ends_times_out() {
+    let mut stream = connect(serve_with_short_timeouts().await).await;
     page(&mut stream).await;
     page(&mut stream).await;
     stream.write_all(b"GET /page HTTP/1.1\r\nHost: loc").await.expect("sent");
-    soon("end", dawdle(stream)).await;
+    soon("end", send_endless_header(stream)).await;
 }
 
 #[tokio::test]
-async fn a_good_client_stays_for_as_long_as_it_likes() {
-    let address = impatient().await;
+async fn a_websocket_client_stays_connected_beyond_the_request_timeout() {
+    let address = serve_with_short_timeouts().await;
     let mut client = websocket(address).await;
     assert_eq!(client.ask("double", "x").await["data"], "xx");
-    // Two others come after it, and have had all the time that there is.
-    soon("end", dawdle(connect(address).await)).await;
-    soon("end", dawdle(connect(address).await)).await;
+    // Two other connections time out one after the other, so the timeout has passed.
+    soon("end", send_endless_header(connect(address).await)).await;
+    soon("end", send_endless_header(connect(address).await)).await;
     assert_eq!(client.ask("double", "x").await["data"], "xx");
 }
 
 #[tokio::test]
-async fn a_timeout_may_be_as_long_as_it_likes() {
+async fn a_timeout_may_be_duration_max() {
     let hub = Hub::builder().build().expect("a hub");
     let (listener, address) = listener().await;
     tokio::spawn(socketio::serve(listener, app(&hub)).handshake_timeout(Duration::MAX).into_future());
     soon("page", page(&mut connect(address).await)).await;
 }
 
-/// A server with a page that takes until the gate is opened, what it says of itself, and what ends it.
-async fn stoppable(hub: &Hub, gate: &Gate) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<std::io::Result<()>>) {
+/// A server with a page that waits for the gate, its log, and its shutdown signal.
+async fn serve_until_signal(
+    hub: &Hub,
+    gate: &Gate,
+) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<std::io::Result<()>>) {
     let (listener, address) = listener().await;
     let (stop, stopped) = oneshot::channel();
     let gate = gate.clone();
@@ -136,12 +140,12 @@ async fn stoppable(hub: &Hub, gate: &Gate) -> (SocketAddr, oneshot::Sender<()>, 
 }
 
 #[tokio::test]
-async fn at_the_signal_requests_are_finished_and_no_connection_is_accepted() {
+async fn the_shutdown_signal_lets_requests_finish_and_refuses_new_connections() {
     let (log, mut seen) = log();
     let hub = Hub::builder().events(events![double]).build().expect("a hub");
     hub.on("disconnect", move |payload| log.note(String::from_utf8_lossy(&payload.data)));
     let gate = Gate::default();
-    let (address, stop, server) = stoppable(&hub, &gate).await;
+    let (address, stop, server) = serve_until_signal(&hub, &gate).await;
 
     let mut client = websocket(address).await;
     let mut idle = connect(address).await;
@@ -159,7 +163,7 @@ async fn at_the_signal_requests_are_finished_and_no_connection_is_accepted() {
     stop.send(()).expect("the server waits for it");
     let mut rest = Vec::new();
     assert_eq!(soon("end of what is idle", idle.read_to_end(&mut rest)).await.ok(), Some(0));
-    // The listener was dropped before that.
+    // The listener is dropped before that.
     assert!(TcpStream::connect(address).await.is_err());
     assert_eq!(client.ask("double", "x").await["data"], "xx");
     assert!(!server.is_finished());
@@ -169,7 +173,7 @@ async fn at_the_signal_requests_are_finished_and_no_connection_is_accepted() {
     soon("answer", busy.read_to_string(&mut answer)).await.expect("an answer");
     assert!(answer.ends_with("a page"), "{answer}");
     soon("end of the server", server).await.expect("no panic").expect("no error");
-    // WebSockets are the hub's.
+    // The hub ends the WebSocket connections.
     assert_eq!(client.ask("double", "x").await["data"], "xx");
     tokio::join!(hub.shutdown(PATIENCE), client.closed());
     seen.expect(&["server shutting down"]).await;

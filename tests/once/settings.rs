@@ -1,4 +1,4 @@
-//! Settings that can't work: `build()` lists all of them, and routes refuse theirs where they are written.
+//! Invalid settings: `build()` lists all of them, and routes panic where theirs are written.
 
 use axum::Router;
 use socketio::{BuildError, BuildProblem, Hub, HubBuilder, RateLimit, Serve, State, Transport, event, events, serve};
@@ -15,7 +15,7 @@ fn texts(builder: HubBuilder) -> Vec<String> {
 }
 
 #[test]
-fn numbers_with_which_nothing_works_are_refused() {
+fn invalid_numbers_are_rejected() {
     type Set = fn(HubBuilder) -> HubBuilder;
     let cases: [(Set, &str); 11] = [
         (|hub| hub.max_payload(0), "`max_payload` does not take `0 bytes`: give 1 or more"),
@@ -38,13 +38,13 @@ fn numbers_with_which_nothing_works_are_refused() {
 }
 
 #[test]
-fn zero_turns_off_what_can_be_done_without() {
+fn zero_turns_optional_settings_off() {
     let hub = Hub::builder().max_rooms(0).max_attachments(0).max_pending_acks(0).close_timeout(Duration::ZERO);
     assert_eq!(problems(hub), []);
 }
 
 #[test]
-fn times_of_less_than_a_millisecond_are_refused() {
+fn durations_below_a_millisecond_are_rejected() {
     type Set = fn(HubBuilder, Duration) -> HubBuilder;
     let cases: [(Set, &str); 6] = [
         (HubBuilder::ping_interval, "ping_interval"),
@@ -66,7 +66,7 @@ fn times_of_less_than_a_millisecond_are_refused() {
 }
 
 #[test]
-fn origins_that_no_page_has_are_refused() {
+fn invalid_origins_are_rejected() {
     let hub =
         Hub::builder().allow_origins(["https://app.example", "app.example"]).allow_origins(["http://a.example/b"]);
     let accepted = "give scheme and host, and a port if it is not the scheme's own, such as";
@@ -85,13 +85,13 @@ fn origins_that_no_page_has_are_refused() {
 }
 
 #[test]
-fn names_that_no_header_has_are_refused() {
+fn invalid_header_names_are_rejected() {
     let accepted = "give a header's name, of letters, digits and hyphens, such as `user-agent`";
     for name in ["not a header", "", "cookie:"] {
         let text = format!("`keep_headers` does not take `{name}`: {accepted}");
         assert_eq!(texts(Hub::builder().keep_headers(["Host", name])), [text]);
     }
-    // Of several calls the last counts.
+    // The last call replaces earlier ones.
     assert_eq!(texts(Hub::builder().keep_headers(["not a header"]).keep_headers(["X-Token"])), [""; 0]);
 }
 
@@ -105,7 +105,7 @@ fn error() {}
 fn fallback() {}
 
 #[test]
-fn limits_on_events_that_no_handler_takes_are_refused() {
+fn rate_limits_on_events_without_a_handler_are_rejected() {
     let limit = RateLimit::per_hour(1);
     let hub = Hub::builder()
         .events(events![say, error])
@@ -143,7 +143,7 @@ fn also_say(_gate: State<u8>, _key: State<u16>) {}
 fn also_error(_gate: State<u8>) {}
 
 #[test]
-fn one_error_lists_everything() {
+fn one_error_lists_all_invalid_settings() {
     let hub = Hub::builder().inbox(0, 0).allow_origins(["app.example"]).keep_headers(["a b"]);
     let hub = hub.events(events![say, error]).events(events![also_say, also_error]).events(events![say]);
     let error = hub.build().expect_err("many problems");
@@ -159,14 +159,14 @@ fn one_error_lists_everything() {
     assert_eq!(lines.len(), 9, "{text}");
 }
 
-/// What a panic says.
+/// The message of a panic.
 fn panic_of<T>(call: impl FnOnce() -> T) -> Option<String> {
     let panic = catch_unwind(AssertUnwindSafe(|| drop(call()))).err()?;
     panic.downcast_ref::<String>().cloned()
 }
 
 #[test]
-fn routes_refuse_what_can_not_work_where_it_is_written() {
+fn routes_panic_where_an_invalid_setting_is_written() {
     let hub = Hub::builder().build().expect("a hub");
     let cases: [(Option<String>, &str); 8] = [
         (panic_of(|| hub.websocket().protocols(["chat.v1", "chat v2"])), "`protocols` does not take `chat v2`: give "),
@@ -187,7 +187,7 @@ fn routes_refuse_what_can_not_work_where_it_is_written() {
 }
 
 #[tokio::test]
-async fn a_server_without_time_for_a_request_is_refused() {
+async fn a_server_with_a_timeout_of_zero_is_rejected() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let server: Serve<_, Router> = serve(listener, Router::new());
     let panic = panic_of(|| server.handshake_timeout(Duration::ZERO)).expect("a panic");

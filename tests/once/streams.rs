@@ -1,5 +1,5 @@
-//! What a connection runs over: the TCP socket itself, whichever HTTP server it came through, or whatever stream that server
-//! keeps, here a Unix socket.
+//! The stream of a connection: the TCP socket itself for every HTTP server, or the server's own
+//! stream, here a Unix socket.
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
@@ -24,7 +24,7 @@ async fn double(socket: &Socket, text: String) -> String {
 }
 
 #[tokio::test]
-async fn a_unix_socket_serves_as_well() {
+async fn hubs_can_be_served_on_a_unix_socket() {
     let hub = Hub::builder().events(events![double]).build().expect("a hub");
     let app: Router = Router::new().route("/ws", get(hub.websocket()));
     let path = std::env::temp_dir().join(format!("socketio-streams-{}", std::process::id()));
@@ -34,17 +34,14 @@ async fn a_unix_socket_serves_as_well() {
     let stream = UnixStream::connect(&path).await.expect("the server listens");
     std::fs::remove_file(&path).expect("the socket's file");
     let (mut client, _) = client_async("ws://localhost/ws", stream).await.expect("the server accepts");
-    // Small, and larger than every buffer on the way.
+    // From small to larger than every buffer.
     for length in [1, 1_000, 400_000] {
         let text = "x".repeat(length);
-        client
-            .send(Message::text(format!(r#"{{"event":"double","data":"{text}","id":1}}"#)))
-            .await
-            .expect("it is taken");
+        client.send(Message::text(format!(r#"{{"event":"double","data":"{text}","id":1}}"#))).await.expect("sent");
         let answer = client.next().await.expect("an answer").expect("a message");
         assert_eq!(answer.to_text().expect("a text"), format!(r#"{{"id":1,"data":"{text}{text}"}}"#));
     }
-    client.close(None).await.expect("it can be closed");
+    client.close(None).await.expect("closed");
     while let Some(Ok(message)) = client.next().await {
         assert!(message.is_close());
     }
@@ -58,26 +55,26 @@ fn peer(socket: &Socket) -> Option<String> {
     socket.peer_addr().map(|address| address.to_string())
 }
 
-/// Asks a server for the address that it sees the client at.
+/// The client address that a socket of this server reports.
 async fn seen_address(server: SocketAddr) -> (Value, SocketAddr) {
     let stream = TcpStream::connect(server).await.expect("connected");
     let own = stream.local_addr().expect("an address");
     let (mut client, _) = client_async("ws://localhost/ws", stream).await.expect("the server accepts");
-    client.send(Message::text(r#"{"event":"peer","id":1}"#)).await.expect("it is taken");
+    client.send(Message::text(r#"{"event":"peer","id":1}"#)).await.expect("sent");
     let answer = client.next().await.expect("an answer").expect("a message");
     let mut answer: Value = serde_json::from_str(answer.to_text().expect("a text")).expect("JSON");
     (answer["data"].take(), own)
 }
 
-/// What the HTTP server knows of the address is thrown away: what a socket knows of it then, it knows from its own stream.
+/// The HTTP server's own address is removed, so that the socket must read it from its stream.
 #[tokio::test]
-async fn the_tcp_stream_is_taken_out_of_every_http_server() {
-    async fn forget_the_address(mut request: Request) -> Request {
+async fn the_tcp_stream_is_extracted_for_every_http_server() {
+    async fn remove_connect_info(mut request: Request) -> Request {
         request.extensions_mut().remove::<ConnectInfo<SocketAddr>>();
         request
     }
     let hub = Hub::builder().events(events![peer]).build().expect("a hub");
-    let app: Router = Router::new().route("/ws", get(hub.websocket())).layer(map_request(forget_the_address));
+    let app: Router = Router::new().route("/ws", get(hub.websocket())).layer(map_request(remove_connect_info));
     let listen = async || {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
@@ -104,14 +101,14 @@ async fn the_tcp_stream_is_taken_out_of_every_http_server() {
     }
 }
 
-/// Sends everyone else far more than an outbox holds.
+/// Broadcasts far more messages than an outbox holds to all other sockets.
 #[event("flood")]
 fn flood(socket: &Socket) -> Result<(), EmitError> {
     (0..3_000).try_for_each(|number| socket.broadcast(("flooded", number), true))
 }
 
 #[tokio::test]
-async fn what_the_kernel_takes_at_once_does_not_fill_the_outbox_of_a_client_whose_task_sleeps() {
+async fn messages_that_the_kernel_accepts_do_not_count_for_the_outbox() {
     let server = serve(Hub::builder().events(events![flood]).outbox(300, 1_000_000).build().expect("a hub")).await;
     let mut sender = server.connect("sender").await;
     let mut receiver = server.connect("receiver").await;

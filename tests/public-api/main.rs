@@ -1,4 +1,5 @@
-//! Prints the public items of a crate, one a line, from the JSON that rustdoc writes. `tests/check-public-api` runs it.
+//! Prints the public items of a crate, one per line, from the JSON that rustdoc writes.
+//! `tests/check-public-api` runs it.
 
 #![allow(clippy::print_stdout, reason = "this is what it is for")]
 
@@ -8,7 +9,7 @@ use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let json = env::args().nth(1).ok_or("usage: public-api FILE.json")?;
-    // What the compiler implements by itself says nothing new: each type has it.
+    // Blanket and auto trait implementations are the same for most types, so they are omitted.
     let builder = Builder::from_rustdoc_json(json).omit_blanket_impls(true).omit_auto_trait_impls(true);
     print!("{}", builder.build()?);
     Ok(())

@@ -70,7 +70,7 @@ impl Flavour {
     }
 }
 
-/// Says that a test is for plain WebSocket clients alone. Such tests stand in modules named `plain_only`.
+/// Marks a test for plain WebSocket clients. Such tests belong in modules named `plain_only`.
 ///
 /// # Panics
 ///
@@ -79,16 +79,16 @@ pub fn plain_only() {
     assert_applies(flavour().is_plain(), "plain_only");
 }
 
-/// Says that a test needs clients with a WebSocket. Such tests stand in modules named `websocket_only`.
+/// Marks a test for clients with a WebSocket. Such tests belong in modules named `websocket_only`.
 ///
 /// # Panics
 ///
-/// The clients of this run poll.
+/// The clients of this run use long-polling.
 pub fn websocket_only() {
     assert_applies(!flavour().polls(), "websocket_only");
 }
 
-/// Says that a test needs clients that write JSON. Such tests stand in modules named `json_only`.
+/// Marks a test for clients that write JSON. Such tests belong in modules named `json_only`.
 ///
 /// # Panics
 ///

@@ -40,11 +40,12 @@ pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     waited.unwrap_or_else(|_| panic!("no {what} arrived in time"))
 }
 
-/// Checks that each file of a test program is a module of it: one that is forgotten is never compiled.
+/// Checks that each file of a test program is a module of it. A file that is not declared is never
+/// compiled.
 ///
 /// # Panics
 ///
-/// A file in the directory, or in one below it, is not declared in the program's `main.rs`.
+/// A file in the directory or below it is not declared in the program's `main.rs`.
 pub fn assert_modules(main: &str, directory: &str) {
     for entry in std::fs::read_dir(directory).expect("the program's directory") {
         let path = entry.expect("an entry").path();

@@ -1,4 +1,4 @@
-//! The zoo, when clients send its types too: what is read has schemas of its own.
+//! The zoo with types that clients send too, so that each has a schema for reading.
 
 use socketio::{contract, event};
 

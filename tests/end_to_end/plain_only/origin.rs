@@ -1,4 +1,4 @@
-//! Which web pages may connect: handshakes as browsers and proxies send them.
+//! Origin checks: which web pages may connect, with handshakes as browsers and proxies send them.
 
 use socketio::{Hub, HubBuilder};
 use socketio_tests::{Server, plain_only, serve, soon};
@@ -12,7 +12,7 @@ async fn server(set: impl FnOnce(HubBuilder) -> HubBuilder) -> Server {
     serve(set(Hub::builder()).build().expect("a hub")).await
 }
 
-/// The status that a handshake with these headers gets.
+/// The status code of the response to a handshake with these headers.
 async fn status(server: &Server, host: &str, origin: Option<&str>, more: &str) -> u16 {
     let origin = origin.map(|origin| format!("Origin: {origin}\r\n")).unwrap_or_default();
     let request = format!(
@@ -32,21 +32,21 @@ async fn pages_of_the_same_host_and_port_may_connect() {
     let own = server.host();
     let own_origin = format!("http://{own}");
     for (host, origin, expected) in [
-        // A page of the server's own, at whatever port it listens.
+        // A page of this server, at the port that it listens on.
         (own.as_str(), Some(own_origin.as_str()), OPENS),
         ("chat.example.org", Some("http://chat.example.org"), OPENS),
         ("Chat.Example.org", Some("http://chat.example.org"), OPENS),
         ("chat.example.org:3000", Some("http://chat.example.org:3000"), OPENS),
         ("[::1]:3000", Some("http://[::1]:3000"), OPENS),
-        // TLS ends before this server, which can't know the scheme.
+        // A proxy terminates TLS, so this server can't know the scheme.
         ("chat.example.org", Some("https://chat.example.org"), OPENS),
-        // A port that is not named is the scheme's.
+        // A missing port is the default port of the scheme.
         ("chat.example.org:443", Some("https://chat.example.org"), OPENS),
         ("chat.example.org:80", Some("http://chat.example.org"), OPENS),
         ("chat.example.org:443", Some("http://chat.example.org"), FORBIDDEN),
-        // No browser, or an old one.
+        // Old browsers and other clients send no `Origin` header.
         (own.as_str(), None, OPENS),
-        // Other hosts, other ports, and what only looks alike.
+        // Other hosts, other ports, and similar names.
         (own.as_str(), Some("http://evil.example"), FORBIDDEN),
         (own.as_str(), Some("http://127.0.0.1"), FORBIDDEN),
         ("chat.example.org", Some("http://chat.example.org:3000"), FORBIDDEN),
@@ -57,7 +57,7 @@ async fn pages_of_the_same_host_and_port_may_connect() {
         ("chat.example.org", Some("http://chat.example.org@evil.example"), FORBIDDEN),
         ("chat.example.org", Some("http://example.org"), FORBIDDEN),
         ("example.org", Some("http://chat.example.org"), FORBIDDEN),
-        // A sandboxed frame, a local file, an extension, and nothing at all.
+        // A sandboxed frame, a local file, an extension, and an empty header.
         (own.as_str(), Some("null"), FORBIDDEN),
         (own.as_str(), Some("file://"), FORBIDDEN),
         ("abcdef", Some("chrome-extension://abcdef"), FORBIDDEN),
@@ -70,7 +70,7 @@ async fn pages_of_the_same_host_and_port_may_connect() {
 }
 
 #[tokio::test]
-async fn origins_that_are_allowed_may_connect_too() {
+async fn allowed_origins_may_connect_too() {
     let allowed = [
         "https://app.example.org",
         "http://localhost:5173/",
@@ -82,11 +82,11 @@ async fn origins_that_are_allowed_may_connect_too() {
         ("https://app.example.org", OPENS),
         ("http://localhost:5173", OPENS),
         ("https://upper.example.org", OPENS),
-        // Browsers leave out a scheme's own port.
+        // Browsers omit the default port of the scheme.
         ("http://default.example.org", OPENS),
-        // Those of the same host still may.
+        // Pages of the same host may still connect.
         ("https://api.example.org", OPENS),
-        // The scheme and the port count where an origin is named.
+        // For an allowed origin, scheme and port must match.
         ("http://app.example.org", FORBIDDEN),
         ("https://app.example.org:8443", FORBIDDEN),
         ("http://localhost:5174", FORBIDDEN),
@@ -100,7 +100,7 @@ async fn origins_that_are_allowed_may_connect_too() {
 }
 
 #[tokio::test]
-async fn several_calls_add_up_and_a_star_allows_everyone() {
+async fn allowed_origins_accumulate_and_a_star_allows_all() {
     let server =
         server(|builder| builder.allow_origins(["https://a.example"]).allow_origins(["https://b.example"])).await;
     for (origin, expected) in
@@ -114,17 +114,17 @@ async fn several_calls_add_up_and_a_star_allows_everyone() {
     }
 }
 
-/// A proxy, which passes a handshake on to the server and its answer back.
+/// Forwards a handshake like a reverse proxy, and returns the status code of the response.
 async fn through_proxy(server: &Server, public: &str, keeps_host: bool) -> u16 {
     let inside = server.host();
     let host = if keeps_host { public } else { &inside };
-    // What proxies tell of the request that they got is no proof of anything: any client can send it.
+    // The server ignores forwarded headers, because any client can send them.
     let forwarded = format!("X-Forwarded-Host: {public}\r\nX-Forwarded-Proto: https\r\nForwarded: host={public}\r\n");
     status(server, host, Some(&format!("https://{public}")), &forwarded).await
 }
 
 #[tokio::test]
-async fn behind_a_proxy() {
+async fn behind_a_proxy_a_page_needs_the_forwarded_host_or_an_allowed_origin() {
     let plain = server(|builder| builder).await;
     assert_eq!(through_proxy(&plain, "chat.example.org", true).await, OPENS);
     assert_eq!(through_proxy(&plain, "chat.example.org", false).await, FORBIDDEN);
@@ -136,7 +136,7 @@ async fn behind_a_proxy() {
 }
 
 #[tokio::test]
-async fn a_page_that_is_refused_takes_no_place() {
+async fn a_refused_page_does_not_count_as_a_connection() {
     let server = server(|builder| builder.max_connections(1)).await;
     for _ in 0..3 {
         assert_eq!(status(&server, "chat.example.org", Some("http://evil.example"), "").await, FORBIDDEN);

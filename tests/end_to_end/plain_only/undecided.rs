@@ -1,4 +1,4 @@
-//! What Socket.IO clients do, and are sent, while it is not decided whether they may connect.
+//! What Socket.IO clients may send and receive while a `connect` handler runs.
 
 use axum::Router;
 use socketio::{Hub, Socket, State, event, events};
@@ -18,7 +18,8 @@ async fn decide(socket: &Socket, gate: State<Gate>, log: State<Log>) -> Result<(
     if socket.namespace() == "/closed" { Err("closed".to_owned()) } else { Ok(()) }
 }
 
-/// A client that has a session, of a server where `/slow` and `/closed` decide when the gate is opened.
+/// Serves the hub and opens a session. The `connect` handlers of `/slow` and `/closed` wait for the
+/// gate.
 async fn serve() -> (Server, Client, Gate, Seen) {
     let (gate, (log, seen)) = (Gate::default(), log());
     let builder = Hub::builder().state(gate.clone()).state(log).events(events![note]);
@@ -34,7 +35,7 @@ async fn serve() -> (Server, Client, Gate, Seen) {
 }
 
 #[tokio::test]
-async fn their_events_wait_for_the_decision_those_of_other_namespaces_do_not() {
+async fn events_wait_for_the_connect_handler_of_their_namespace_only() {
     let (_server, mut client, gate, mut seen) = serve().await;
     let nobody_handles_it = format!("42/slow,2[\"{}\"]", "x".repeat(257));
     for packet in ["40/slow,", "42/slow,1[\"note\",\"early\"]", &nobody_handles_it, "40", "42[\"note\",\"elsewhere\"]"]
@@ -52,7 +53,7 @@ async fn their_events_wait_for_the_decision_those_of_other_namespaces_do_not() {
 }
 
 #[tokio::test]
-async fn nothing_of_theirs_is_handled_when_they_are_refused() {
+async fn events_of_a_refused_client_are_not_handled() {
     let (_server, mut client, gate, mut seen) = serve().await;
     for packet in ["40/closed,", "42/closed,1[\"note\",\"early\"]"] {
         client.send(packet).await;
@@ -68,7 +69,7 @@ async fn nothing_of_theirs_is_handled_when_they_are_refused() {
 }
 
 #[tokio::test]
-async fn a_second_connect_ends_the_connection() {
+async fn a_second_connect_during_the_first_ends_the_connection() {
     let (server, mut client, gate, mut seen) = serve().await;
     client.send("40/slow,").await;
     seen.expect(&["undecided"]).await;

@@ -1,4 +1,5 @@
-//! A thousand clients at once: nothing is lost, nothing overtakes, and nothing is left of them when they have gone.
+//! A thousand clients at once: no message is lost or reordered, and no memory of a client remains
+//! after its end.
 
 use futures_util::{FutureExt, SinkExt};
 use serde_json::{Value, json};
@@ -21,7 +22,7 @@ const CLIENTS: usize = 1_000;
 const MESSAGES: u64 = 100;
 const WINDOW: usize = 10;
 
-/// What each socket keeps: how many of it there are tells how many sockets are in memory.
+/// A value held by each socket. Its reference count is the number of sockets in memory.
 #[derive(Clone, Debug)]
 struct Held(#[allow(dead_code, reason = "it is only counted")] Arc<()>);
 
@@ -38,8 +39,8 @@ async fn count(socket: &Socket, number: u64) -> Args<(u64, i64)> {
     Args((number, seen))
 }
 
-/// Sends events in a window, and checks that their answers come in order.
-async fn talk(mut client: Client) -> Client {
+/// Sends events with a bounded number of pending acks, and checks that the acks arrive in order.
+async fn exchange(mut client: Client) -> Client {
     let mut waiting = VecDeque::new();
     let (mut next, mut halves) = (0, 0);
     while next < MESSAGES || !waiting.is_empty() {
@@ -53,7 +54,7 @@ async fn talk(mut client: Client) -> Client {
             halves += 1;
             continue;
         }
-        let expected = waiting.pop_front().expect("nothing comes unasked");
+        let expected = waiting.pop_front().expect("no message arrives without an event");
         assert_eq!(answer, json!({ "id": expected, "args": [expected, expected] }));
     }
     assert_eq!(halves, 1);
@@ -75,7 +76,7 @@ async fn a_shutdown_reaches_every_client() {
     server.hub.broadcast("queued").expect("sent");
     let (sockets, hub) = (server.hub.sockets(), server.hub.clone());
     let mut shutdown = Box::pin(async move { hub.shutdown(Duration::from_secs(10)).await });
-    // Only some are told before the first pause.
+    // The shutdown reaches only some clients before it yields for the first time.
     assert!(shutdown.as_mut().now_or_never().is_none());
     let told = sockets.iter().filter(|socket| socket.closed().now_or_never().is_some()).count();
     assert_eq!((sockets.len(), told), (350, 100));
@@ -91,13 +92,14 @@ async fn a_shutdown_reaches_every_client() {
     seen.expect_nothing();
 }
 
-/// Talks until the server ends it. Everything that was queued arrives, and the answers come in order, without a gap.
-async fn talk_to_the_end(mut client: Client) {
+/// Sends events until the server ends the connection. All queued messages arrive, and the acks come
+/// in order without gaps.
+async fn exchange_until_closed(mut client: Client) {
     let (mut asked, mut answered, mut queued) = (0, 0, 0);
     loop {
         while asked < answered + 10 {
             let event = json!({ "event": "count", "data": asked, "id": asked }).to_string();
-            // Once it has closed, the server takes nothing more.
+            // The server reads nothing after its close frame.
             let _ = client.0.send(Message::text(event)).await;
             asked += 1;
         }
@@ -114,7 +116,7 @@ async fn talk_to_the_end(mut client: Client) {
             assert_eq!(message["data"], queued);
             queued += 1;
         } else if message["error"] != json!(null) {
-            // It waited, and was dropped.
+            // The event was waiting and was dropped.
             assert_eq!(message["error"]["code"], "unanswered");
         } else if message["event"] != "half" {
             assert_eq!(message, json!({ "id": answered, "args": [answered, answered] }));
@@ -130,9 +132,9 @@ async fn stuck(log: State<Log>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_shutdown_with_everyone_busy_comes_to_its_end() {
+async fn a_shutdown_with_every_client_busy_completes() {
     let (log, mut seen) = log();
-    // Nobody is given up before the shutdown's deadline.
+    // No connection ends before the deadline of the shutdown.
     let hour = Duration::from_secs(3600);
     let builder =
         Hub::builder().state(log.clone()).events(events![count, stuck]).close_timeout(hour).ping_timeout(hour);
@@ -149,7 +151,7 @@ async fn a_shutdown_with_everyone_busy_comes_to_its_end() {
     let (mut slow, mut deaf) = (server.connect("slow").await, server.connect("deaf").await);
     slow.settle().await;
     deaf.settle().await;
-    // More than the kernel's buffers take.
+    // This exceeds the kernel's buffers.
     server.hub.broadcast("x".repeat(7_000_000)).expect("queued");
     let mut clients = Vec::new();
     for number in 3..CLIENTS {
@@ -158,7 +160,7 @@ async fn a_shutdown_with_everyone_busy_comes_to_its_end() {
         clients.push(client);
     }
     assert_eq!(server.hub.len(), CLIENTS);
-    let busy: JoinSet<()> = clients.into_iter().map(talk_to_the_end).collect();
+    let busy: JoinSet<()> = clients.into_iter().map(exchange_until_closed).collect();
     for number in 0..20 {
         server.hub.broadcast(("queued", number)).expect("queued");
     }
@@ -172,7 +174,7 @@ async fn a_shutdown_with_everyone_busy_comes_to_its_end() {
     }
     assert_eq!(slow.closed().await, flavour().told(1001, "server shutting down"));
     soon("end of all who listen", busy.join_all()).await;
-    assert!(!shutdown.is_finished(), "two are left");
+    assert!(!shutdown.is_finished(), "two sockets are left");
     soon("deadline", server.hub.shutdown(Duration::from_millis(50))).await;
     soon("end of the shutdown", shutdown).await.expect("no panic");
     assert_eq!((server.hub.len(), server.hub.stats().connections), (0, 0));
@@ -182,14 +184,13 @@ async fn a_shutdown_with_everyone_busy_comes_to_its_end() {
     seen.expect_nothing();
 }
 
-/// Connects so many that only read, and one that has stopped to: all that they are told in a broadcast arrives, and nothing
-/// of it is lost.
-async fn broadcast_past_one_that_does_not_read(policy: OverflowPolicy) -> (Server, Client) {
+/// Broadcasts to clients that read and to one that does not. The readers receive every message.
+async fn broadcast_with_one_blocked_client(policy: OverflowPolicy) -> (Server, Client) {
     let hub = Hub::builder().outbox(100, usize::MAX).overflow(policy).close_timeout(Duration::from_millis(50));
     let server = serve(hub.build().expect("a hub")).await;
     let mut stopped = server.connect("stopped").await;
     stopped.settle().await;
-    // More than the kernel's buffers take.
+    // This exceeds the kernel's buffers.
     server.hub.broadcast("x".repeat(7_000_000)).expect("sent");
     let (mut readers, arrived) = (JoinSet::new(), Arc::new(Semaphore::new(0)));
     for number in 1..500 {
@@ -208,7 +209,7 @@ async fn broadcast_past_one_that_does_not_read(policy: OverflowPolicy) -> (Serve
     for number in 0..200 {
         server.hub.broadcast(("tick", number)).expect("broadcasts do not fail");
         if number % 50 == 49 {
-            soon("message everywhere", arrived.acquire_many(499)).await.expect("it is not closed").forget();
+            soon("message everywhere", arrived.acquire_many(499)).await.expect("the semaphore is open").forget();
         }
     }
     for mut client in readers.join_all().await {
@@ -219,10 +220,10 @@ async fn broadcast_past_one_that_does_not_read(policy: OverflowPolicy) -> (Serve
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_that_does_not_read_is_no_concern_of_the_others() {
-    let (server, _stopped) = broadcast_past_one_that_does_not_read(OverflowPolicy::Disconnect).await;
+async fn a_client_that_does_not_read_does_not_delay_the_others() {
+    let (server, _stopped) = broadcast_with_one_blocked_client(OverflowPolicy::Disconnect).await;
     assert!(server.hub.sockets().iter().all(|socket| socket.params("id") != Some("stopped")));
-    let (server, mut stopped) = broadcast_past_one_that_does_not_read(OverflowPolicy::DropNewest).await;
+    let (server, mut stopped) = broadcast_with_one_blocked_client(OverflowPolicy::DropNewest).await;
     assert!(server.hub.sockets().iter().any(|socket| socket.params("id") == Some("stopped")));
     assert_eq!(stopped.text().await.len(), 7_000_000);
     for number in 0..99 {
@@ -241,7 +242,7 @@ async fn all_gone(server: &Server) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_clients_lose_nothing_and_leave_nothing() {
+async fn a_thousand_clients_lose_no_message_and_leak_nothing() {
     let held = Held(Arc::new(()));
     let hub = Hub::builder().events(events![count]).build().expect("a hub");
     let kept = held.clone();
@@ -255,7 +256,7 @@ async fn a_thousand_clients_lose_nothing_and_leave_nothing() {
     let mut tasks = JoinSet::new();
     for number in 0..CLIENTS {
         let server = Arc::clone(&server);
-        tasks.spawn(async move { talk(server.connect(&number.to_string()).await).await });
+        tasks.spawn(async move { exchange(server.connect(&number.to_string()).await).await });
     }
     let mut clients = Vec::new();
     while let Some(client) = tasks.join_next().await {
@@ -267,7 +268,7 @@ async fn a_thousand_clients_lose_nothing_and_leave_nothing() {
         assert_eq!(client.json().await, json!({ "event": "all" }));
     }
     for (at, client) in clients.iter_mut().enumerate() {
-        // Half of them say goodbye, the others are cut off.
+        // Half of the clients send a close frame, the others cut the connection.
         if at % 2 == 0 {
             client.close(1000, "").await;
         }
@@ -276,6 +277,6 @@ async fn a_thousand_clients_lose_nothing_and_leave_nothing() {
     all_gone(&server).await;
     assert!(server.hub.is_empty() && server.hub.sockets().is_empty());
     assert!(server.hub.to("everyone").sockets().is_empty());
-    // The listener's, and this one.
+    // One reference belongs to the listener, and one to this test.
     assert_eq!(Arc::strong_count(&held.0), 2);
 }

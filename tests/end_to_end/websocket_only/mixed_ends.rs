@@ -1,5 +1,5 @@
-//! Hundreds of clients that begin and end in all the ways there are, at once: each that is accepted fires `connect` once, and
-//! then `disconnect` once.
+//! Hundreds of clients that connect and disconnect in every possible way at once. Each accepted
+//! client fires `connect` once, and then `disconnect` once.
 
 use futures_util::SinkExt;
 use serde_json::json;
@@ -50,7 +50,7 @@ fn end(socket: &Socket, how: &str) -> Result<(), EmitError> {
         "close" => socket.close(),
         "disconnect" => socket.disconnect(),
         "panic" => panic!("a secret of the server"),
-        // More than the outbox takes.
+        // This overflows the outbox.
         _ => (0..200).try_for_each(|_| socket.emit("x"))?,
     }
     Ok(())
@@ -58,12 +58,12 @@ fn end(socket: &Socket, how: &str) -> Result<(), EmitError> {
 
 const EVENTS: Events = events![connect, slow, beside, end];
 
-/// Connects, sends a few events, and ends in one of many ways.
-async fn come_and_go(server: Server, number: usize, shutdown: Gate) {
+/// Connects, sends a few events, and ends in one of several ways.
+async fn connect_and_end(server: Server, number: usize, shutdown: Gate) {
     let begin = ["", "", "", "refused", "", "panic", "", "closed"][number % 8];
     let mut client = server.connect_to(&format!("/ws/{number}?begin={begin}")).await;
     let mut send = async |message| {
-        // The server may have ended it already.
+        // The server may have closed the connection already.
         let _ = client.0.send(message).await;
     };
     for event in ["slow", "beside", "slow", "beside"].iter().take(number % 5) {
@@ -76,7 +76,7 @@ async fn come_and_go(server: Server, number: usize, shutdown: Gate) {
         3 => drop(client.stream().write_all(&masked_frame(0x81, b"\xff")).await),
         4 => drop(client.stream().write_all(&masked_frame(0x83, b"")).await),
         5 => return,
-        // It neither reads nor says anything, until the shutdown.
+        // The client is idle until the shutdown.
         6 => shutdown.pass().await,
         at => {
             let how = ["panic", "close", "disconnect", "overflow"][at - 7];
@@ -90,7 +90,7 @@ async fn come_and_go(server: Server, number: usize, shutdown: Gate) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn however_sockets_end_each_connect_is_followed_by_one_disconnect() {
+async fn each_connect_is_followed_by_one_disconnect_however_the_socket_ends() {
     let (log, mut seen) = log();
     let builder = Hub::builder().events(EVENTS).max_payload(10_000).outbox(100, 1_000_000);
     let server = serve(builder.build().expect("a hub")).await;
@@ -101,9 +101,9 @@ async fn however_sockets_end_each_connect_is_followed_by_one_disconnect() {
         });
     }
     let shutdown = Gate::default();
-    let client = |number| come_and_go(server.clone(), number, shutdown.clone());
+    let client = |number| connect_and_end(server.clone(), number, shutdown.clone());
     let mut clients: JoinSet<_> = (0..600).map(client).collect();
-    // Those that say nothing are left.
+    // Only the idle clients are left.
     soon("end of the others", async {
         while clients.len() > 600 / 11 {
             clients.join_next().await.expect("there are more").expect("no panic");

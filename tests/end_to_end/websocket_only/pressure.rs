@@ -1,5 +1,5 @@
-//! Clients that take or send slowly, and lines that break at the wrong moment: nothing hangs, nothing is lost on the way
-//! out, and nobody who is alive is taken for dead.
+//! Slow clients, slow senders and broken connections: nothing hangs, no queued message is lost, and
+//! no live client times out.
 
 use futures_util::{SinkExt, StreamExt};
 use socketio::{EventPayload, Hub, Socket};
@@ -15,7 +15,7 @@ async fn serve(hub: Hub) -> Server {
     socketio_tests::serve(hub).await
 }
 
-/// More than the kernel's buffers of both sides take.
+/// This many messages exceed the kernel's buffers of both sides.
 const LARGE: usize = 7;
 
 async fn connected(server: &Server) -> Socket {
@@ -30,14 +30,14 @@ async fn connected(server: &Server) -> Socket {
     soon("socket", connected).await
 }
 
-/// Fills the line to a client that does not read.
+/// Fills the connection of a client that does not read.
 fn fill(socket: &Socket) {
     for _ in 0..LARGE {
         socket.emit("x".repeat(1_000_000)).expect("the outbox has room");
     }
 }
 
-/// Everything that comes until the connection ends.
+/// All messages until the connection ends.
 async fn rest(client: &mut Client) -> Vec<Message> {
     let mut messages = Vec::new();
     while let Some(Ok(message)) = soon("message, or the end", client.0.next()).await {
@@ -47,7 +47,7 @@ async fn rest(client: &mut Client) -> Vec<Message> {
 }
 
 #[tokio::test]
-async fn a_line_that_breaks_while_it_is_written_to_ends_the_connection() {
+async fn a_connection_that_breaks_during_a_write_is_ended() {
     let hub = Hub::builder().build().expect("a hub");
     let (log, mut seen) = log();
     hub.on("disconnect", move |payload: EventPayload| log.note(String::from_utf8_lossy(&payload.data)));
@@ -55,9 +55,9 @@ async fn a_line_that_breaks_while_it_is_written_to_ends_the_connection() {
     for _ in 0..20 {
         let mut client = server.connect("a").await;
         let socket = connected(&server).await;
-        socket.emit("never read").expect("it is open");
+        socket.emit("never read").expect("the socket is open");
         soon("message", client.stream().arrived()).await;
-        // What is not read makes a reset of the end, and the emit has the server write before it looks for what came.
+        // Closing with unread data sends a reset. The emit makes the server write before it reads.
         drop(client);
         let _ = socket.emit("too late");
         soon("end", socket.closed()).await;
@@ -66,17 +66,17 @@ async fn a_line_that_breaks_while_it_is_written_to_ends_the_connection() {
 }
 
 #[tokio::test]
-async fn a_client_that_closes_during_a_download_gets_all_of_it_that_was_begun_and_the_close_frame() {
+async fn a_client_that_closes_during_a_download_receives_started_messages_and_the_close_frame() {
     let server = serve(Hub::builder().build().expect("a hub")).await;
     let mut client = server.connect("a").await;
     fill(&connected(&server).await);
-    client.0.send(Message::Close(None)).await.expect("it is taken");
+    client.0.send(Message::Close(None)).await.expect("sent");
     let messages = rest(&mut client).await;
     assert!(messages.last().is_some_and(Message::is_close), "{} messages, but no close frame", messages.len());
 }
 
 #[tokio::test]
-async fn a_client_that_sends_too_much_during_a_download_is_told() {
+async fn a_client_that_exceeds_max_payload_during_a_download_receives_the_close_code() {
     let server = serve(Hub::builder().max_payload(1000).build().expect("a hub")).await;
     let mut client = server.connect("a").await;
     fill(&connected(&server).await);
@@ -87,7 +87,7 @@ async fn a_client_that_sends_too_much_during_a_download_is_told() {
 }
 
 #[tokio::test]
-async fn a_ping_during_a_download_is_answered_behind_it() {
+async fn a_ping_during_a_download_is_answered_after_the_queued_messages() {
     let server = serve(Hub::builder().build().expect("a hub")).await;
     let mut client = server.connect("a").await;
     fill(&connected(&server).await);
@@ -102,8 +102,8 @@ async fn a_ping_during_a_download_is_answered_behind_it() {
     }
 }
 
-/// A hub that pings often, and what it says of the end of its one client.
-async fn impatient() -> (Server, Seen) {
+/// A hub with a short ping interval, and a receiver for the disconnect reason of its only client.
+async fn serve_with_short_ping_interval() -> (Server, Seen) {
     let (log, seen) = log();
     let builder = Hub::builder().ping_interval(Duration::from_millis(50)).ping_timeout(Duration::from_secs(1));
     let hub = builder.outbox(100, 50_000_000).build().expect("a hub");
@@ -112,16 +112,17 @@ async fn impatient() -> (Server, Seen) {
 }
 
 #[tokio::test]
-async fn a_client_that_reads_slowly_is_alive() {
-    let (server, mut seen) = impatient().await;
+async fn a_client_that_reads_slowly_does_not_time_out() {
+    let (server, mut seen) = serve_with_short_ping_interval().await;
     let mut client = server.connect("a").await;
     let socket = connected(&server).await;
-    // However much the kernel's buffers grow, they must not take all of it: what is in them is no sign of life.
+    // The kernel's buffers must not hold all of the data. Only data that the client reads proves that
+    // it is alive.
     for _ in 0..4 {
         fill(&socket);
     }
     let stream = client.stream();
-    // Three times the timeout, and nowhere near the ping that waits behind all of it.
+    // Three times the timeout, and long before the client reaches the ping behind the data.
     let mut pace = interval(Duration::from_millis(20));
     let mut buffer = vec![0; 40_000];
     for _ in 0..150 {
@@ -134,17 +135,17 @@ async fn a_client_that_reads_slowly_is_alive() {
 }
 
 #[tokio::test]
-async fn a_client_that_sends_slowly_is_alive() {
-    let (server, mut seen) = impatient().await;
+async fn a_client_that_sends_slowly_does_not_time_out() {
+    let (server, mut seen) = serve_with_short_ping_interval().await;
     let mut client = server.connect("a").await;
     connected(&server).await;
     let stream = client.stream();
-    // A binary message of 800,000 bytes begins.
-    stream.write_all(&[0x82, 0xff, 0, 0, 0, 0, 0, 0x0c, 0x35, 0, 0, 0, 0, 0]).await.expect("it is taken");
+    // The header of a binary message of 800,000 bytes.
+    stream.write_all(&[0x82, 0xff, 0, 0, 0, 0, 0, 0x0c, 0x35, 0, 0, 0, 0, 0]).await.expect("sent");
     let mut pace = interval(Duration::from_millis(10));
     for _ in 0..150 {
         pace.tick().await;
-        stream.write_all(&[0; 4000]).await.expect("it is taken");
+        stream.write_all(&[0; 4000]).await.expect("sent");
     }
     assert_eq!(server.hub.len(), 1);
     drop(client);
@@ -152,9 +153,10 @@ async fn a_client_that_sends_slowly_is_alive() {
 }
 
 #[tokio::test]
-async fn what_the_client_has_taken_does_not_fill_its_outbox() {
+async fn delivered_messages_no_longer_count_for_the_outbox() {
     let (log, mut seen) = log();
-    // What one event brings about fits a hundred times, but not what all those do that are read at once.
+    // The outbox holds the messages of one event a hundred times over, but not those of all events
+    // that are read at once.
     let hub = Hub::builder().outbox(300, 1_000_000).build().expect("a hub");
     hub.on("flood", |payload: EventPayload| {
         for number in 0..3 {
@@ -175,15 +177,15 @@ async fn what_the_client_has_taken_does_not_fill_its_outbox() {
         stream
     });
     for _ in 0..400 {
-        sink.feed(Message::text(r#"{"event":"flood"}"#)).await.expect("it is taken");
+        sink.feed(Message::text(r#"{"event":"flood"}"#)).await.expect("sent");
     }
-    sink.flush().await.expect("it is taken");
+    sink.flush().await.expect("sent");
     let _stream = reading.await.expect("all of them");
     seen.expect_nothing();
 }
 
 #[tokio::test]
-async fn times_may_be_as_long_as_they_like() {
+async fn timeouts_may_be_as_long_as_duration_max() {
     let forever = Duration::MAX;
     let builder = Hub::builder().ping_interval(forever).ping_timeout(forever).connect_timeout(forever);
     let server = serve(builder.close_timeout(forever).ack_timeout(forever).build().expect("a hub")).await;
@@ -197,7 +199,7 @@ mod plain_only {
     use super::*;
 
     #[tokio::test]
-    async fn a_listener_that_keeps_its_socket_goes_with_it() {
+    async fn a_listener_that_captures_its_socket_is_dropped_with_the_socket() {
         let held = Arc::new(());
         let weak = Arc::downgrade(&held);
         let hub = Hub::builder().build().expect("a hub");

@@ -1,4 +1,4 @@
-// The conformance server of CONTRACT.md, as the reference implementation does it.
+// The conformance server of CONTRACT.md, implemented with the reference packages.
 
 import { createServer } from 'node:http';
 import { Server as EngineServer } from 'engine.io';
@@ -38,7 +38,7 @@ const engine = new EngineServer(options);
 engine.attach(http, { ...options, path: '/engine.io' });
 hook(engine);
 
-// The WebSocket handshakes of sessions that are upgraded: the sessions themselves do not know them.
+// The handshakes of upgraded sessions, which the sessions do not store.
 const upgrades = new Map();
 engine.use((request, _, next) => {
   if (request.headers.upgrade && request._query.sid) upgrades.set(request._query.sid, request.headers);
@@ -82,18 +82,18 @@ for (const namespace of [io.of('/'), io.of('/admin'), io.of(/^\/room-\d+$/)]) na
 
 const watchers = io.to('watchers');
 
-// What a selection stands for.
+// Builds the broadcast operator of a selection.
 function select(socket, { from, to = [], except = [], volatile = false }) {
   let chosen = (from === 'socket' ? socket.broadcast : socket.nsp).to(to).except(except);
   return volatile ? chosen.volatile : chosen;
 }
 
-// The arguments of an event, and a function that answers it, or does nothing where no answer is wanted.
+// The arguments of an event and its ack function, which does nothing if the client wants no ack.
 function split(args) {
   return typeof args.at(-1) === 'function' ? [args.slice(0, -1), args.at(-1)] : [args, () => {}];
 }
 
-// Asks a socket, and tells what became of it.
+// Sends the event `riddle` to a socket, and returns the outcome.
 async function riddle(socket, time, text) {
   const [timeout, ...args] = await new Promise((resolve) => {
     socket.timeout(time).emit('riddle', { text, picture: Buffer.from(text) }, (...answer) => resolve(answer));
@@ -135,7 +135,7 @@ function serve(socket) {
     const gone = new Promise((_, reject) => socket.once('disconnect', reject));
     const asked = socket.timeout(60_000).emitWithAck('question', ...args);
     socket.emit('asked');
-    // The reference goes on waiting after the socket has gone.
+    // The reference keeps waiting after the socket has disconnected.
     asked.catch(() => {});
     Promise.race([asked, gone]).catch(() => watchers.emit('unanswered', socket.id));
   });

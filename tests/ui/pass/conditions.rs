@@ -15,7 +15,7 @@ fn gone_below(_value: NoSuchType) {}
 #[cfg(all())]
 fn here() {}
 
-// One of two, under one name.
+// Two handlers of one name, of which one is compiled.
 #[event("either")]
 #[cfg(unix)]
 fn either() -> u32 {

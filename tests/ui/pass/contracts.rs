@@ -1,4 +1,5 @@
-//! Contracts name functions, methods and payload types, whatever lifetimes, parameters and conditions they have.
+//! Contracts accept functions, methods and payload types with any lifetimes, parameters and
+//! conditions.
 #![deny(warnings, rust_2018_idioms, unreachable_pub)]
 
 use schemars::JsonSchema;

@@ -1,4 +1,4 @@
-//! A contract that nothing is exported of asks nothing of its types, whatever features of the crate are on.
+//! A contract without exports has no bounds on its types, whatever features of the crate are on.
 #![deny(warnings)]
 
 use serde::{Deserialize, Serialize};
@@ -34,7 +34,7 @@ async fn checked(message: Valid<Checked>, other: Result<Message, PayloadError>) 
     Ok(Receipt { length: message.text.len() + other?.text.len() })
 }
 
-/// A parameter of one's own that takes two arguments.
+/// A custom parameter that takes two arguments.
 struct Pair(Message, Message);
 
 impl<'a> Argument<'a> for Pair {

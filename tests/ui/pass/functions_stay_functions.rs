@@ -1,6 +1,6 @@
 #![deny(warnings)]
 
-//! A handler is still the function that was written.
+//! A handler can still be called as a function.
 
 use socketio::{event, events, handlers};
 

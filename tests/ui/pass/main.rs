@@ -1,6 +1,6 @@
-//! What must compile, without a warning. Each module is one case; its test runs what it declares.
+//! Code that must compile without a warning. Each module is one case, and its test runs it.
 //!
-//! These are modules of one program, and not cases of trybuild, because trybuild builds and links each case that passes alone.
+//! The cases are modules of one program because trybuild links each passing case separately.
 
 #![allow(
     missing_docs,

@@ -1,6 +1,6 @@
 #![deny(warnings)]
 
-//! Types of the same names as those that generated code speaks of, and as those of the prelude.
+//! User types may have the names that generated code uses, and names of the prelude.
 
 mod types {
     use serde::{Deserialize, Serialize};

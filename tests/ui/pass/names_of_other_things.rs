@@ -1,6 +1,6 @@
 #![deny(warnings)]
 
-//! Handlers of the same names as functions of the prelude, crates, types of the language, macros, and tools.
+//! Handlers may have the names of prelude functions, crates, built-in types, macros and tools.
 
 use socketio::{Events, event, events};
 

@@ -15,7 +15,7 @@ async fn moved(_to: Position, _from: From<'_>, _counter: Counter) {}
 
 #[test]
 fn compiles() {
-    // The state that an alias stands for is missed as well.
+    // `build()` also reports the missing state behind a type alias.
     assert!(Hub::builder().events(events![say]).build().is_err());
     assert!(Hub::builder().state(7_u32).events(events![say, moved]).build().is_ok());
 }

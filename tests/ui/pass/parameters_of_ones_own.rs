@@ -13,7 +13,7 @@ impl<'a> Argument<'a> for UserName {
     }
 }
 
-/// Borrowed from the event.
+/// Borrows from the event.
 struct Place<'a> {
     event: &'a str,
     socket: &'a Socket,
@@ -25,7 +25,7 @@ impl<'a> Argument<'a> for Place<'a> {
     }
 }
 
-/// Takes from the payload itself.
+/// Takes an argument of the payload.
 struct Pair<T>(T, T);
 
 impl<'a, T: serde::Deserialize<'a>> Argument<'a> for Pair<T> {

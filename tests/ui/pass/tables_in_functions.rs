@@ -14,7 +14,7 @@ fn generic<T: Default>() -> (Events, T) {
 
 #[test]
 fn compiles() {
-    // Closer than the one outside.
+    // This handler shadows the one outside.
     #[event("shout")]
     async fn say(_text: String) {}
 
