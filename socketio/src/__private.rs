@@ -74,3 +74,73 @@ const fn joined(parts: [&str; 3]) -> [u8; 1024] {
     }
     message
 }
+
+/// Implements an export for a contract's type, with functions of its own, so that nobody needs to import the trait for them.
+#[doc(hidden)]
+#[macro_export]
+#[cfg(feature = "typescript")]
+macro_rules! __export_typescript {
+    ($visibility:vis $contract:ident) => {
+        impl $crate::TypeScriptContract for $contract {}
+
+        #[allow(dead_code)]
+        impl $contract {
+            /// The contract as TypeScript.
+            $visibility fn typescript() -> ::std::string::String {
+                <Self as $crate::TypeScriptContract>::typescript()
+            }
+
+            /// Writes the contract's TypeScript into a file.
+            $visibility fn export(path: impl ::core::convert::AsRef<::std::path::Path>) -> ::std::io::Result<()> {
+                <Self as $crate::TypeScriptContract>::export(path)
+            }
+
+            /// Sees in a test that a file is the contract's TypeScript.
+            #[track_caller]
+            $visibility fn assert_exported(path: impl ::core::convert::AsRef<::std::path::Path>) {
+                <Self as $crate::TypeScriptContract>::assert_exported(path);
+            }
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+#[cfg(not(feature = "typescript"))]
+macro_rules! __export_typescript {
+    ($visibility:vis $contract:ident) => {
+        ::core::compile_error!(
+            "`#[export(typescript)]` needs the feature `typescript` of `socketio`\n\n\
+             help: write `socketio = { version = \"…\", features = [\"typescript\"] }` in `Cargo.toml`"
+        );
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+#[cfg(feature = "asyncapi")]
+macro_rules! __export_asyncapi {
+    ($visibility:vis $contract:ident) => {
+        impl $crate::AsyncApiContract for $contract {}
+
+        #[allow(dead_code)]
+        impl $contract {
+            /// The contract as an AsyncAPI document.
+            $visibility fn asyncapi(info: $crate::AsyncApiInfo) -> $crate::__private::Json {
+                <Self as $crate::AsyncApiContract>::asyncapi(info)
+            }
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+#[cfg(not(feature = "asyncapi"))]
+macro_rules! __export_asyncapi {
+    ($visibility:vis $contract:ident) => {
+        ::core::compile_error!(
+            "`#[export(asyncapi)]` needs the feature `asyncapi` of `socketio`\n\n\
+             help: write `socketio = { version = \"…\", features = [\"asyncapi\"] }` in `Cargo.toml`"
+        );
+    };
+}
