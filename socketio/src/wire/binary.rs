@@ -12,10 +12,11 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 thread_local! {
-    /// The bytes of the [`Binary`] that is being serialized: [`super::payload`] picks them up and shares them instead
-    /// of copying. Any other serializer only sees the byte slice.
+    /// The bytes of the [`Binary`] that is being serialized: [`super::payload`] picks them up and
+    /// shares them instead of copying. Any other serializer only sees the byte slice. serde's
+    /// traits have no parameter for it.
     static PASSING: RefCell<Option<Bytes>> = const { RefCell::new(None) };
-    /// The attachments of the event whose arguments are being decoded.
+    /// The attachments of the event whose arguments are being decoded, for the same reason.
     static ATTACHMENTS: RefCell<Option<Attachments>> = const { RefCell::new(None) };
 }
 
