@@ -149,7 +149,7 @@ impl Connection {
             more |= self.read(context);
             self.write(context);
             if self.io.transport.take_alive() {
-                self.session.is_alive();
+                self.session.note_activity();
             }
             more |= self.keep_time(context, timer.as_mut());
             if self.session.is_closed() && self.session.sockets().all(|entry| entry.executor.is_finished()) {

@@ -1,11 +1,11 @@
-//! [`End`]: how a connection is to end when this side wants it.
+//! [`End`]: how this server wants a connection to end.
 
 use std::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::disconnect::{Disconnect, DisconnectReason};
 
-/// How a connection is to end. What waits to be handled is dropped.
+/// How a connection is to end. Events that wait for their handlers are dropped.
 #[derive(Clone, Debug)]
 pub(crate) struct End {
     pub(crate) disconnect: Disconnect,
@@ -14,7 +14,7 @@ pub(crate) struct End {
     pub(crate) reason: String,
     /// Whether this server ends it on purpose: then `close` fires.
     pub(crate) on_purpose: bool,
-    /// Until when handlers may go on; without, for as long as they like.
+    /// Until when handlers may run. `None`: for as long as they like.
     pub(crate) handlers_until: Option<Instant>,
 }
 
@@ -39,7 +39,7 @@ impl End {
         Self::new(DisconnectReason::ServerDisconnect, 1008, message)
     }
 
-    /// The end of a client that does what makes no sense, or nothing at all.
+    /// The end of a client that sends packets that do not fit, or connects to no namespace.
     pub(crate) fn misused() -> Self {
         Self::new(DisconnectReason::ServerClose, 1000, "")
     }
@@ -49,7 +49,7 @@ impl End {
         Self::new(DisconnectReason::Overflow, 1013, "overflow")
     }
 
-    /// The end of everyone when the server shuts down.
+    /// The end of all connections when the hub shuts down.
     pub(crate) fn shutdown(handlers_until: Instant) -> Self {
         let end = Self::new(DisconnectReason::Shutdown, 1001, "server shutting down");
         Self { on_purpose: true, handlers_until: Some(handlers_until), ..end }

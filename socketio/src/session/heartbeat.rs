@@ -1,4 +1,4 @@
-//! The heartbeat: a ping after every interval, and some sign of life within the timeout.
+//! [`Heartbeat`]: a ping after every interval, and some sign of life within the timeout.
 //!
 //! Hearing something costs a flag, not a look at the clock: times are only computed when a deadline
 //! has come.
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::time::after;
 
-/// A ping that is sent later than this was late for other reasons than the clock's.
+/// A ping that is sent later than this is not only late because clocks are imprecise.
 const LATE: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(crate) struct Heartbeat {
     /// When silence after that ping means death.
     dead_by: Instant,
     received: bool,
-    /// Whether this side has not been reading at some time since the ping.
+    /// Whether reading was paused at some time since the ping.
     was_read_paused: bool,
 }
 
@@ -53,7 +53,7 @@ impl Heartbeat {
         self.received = true;
     }
 
-    /// This side is not reading, so that it can't hear anything.
+    /// Reading is paused, so that the client can't be heard.
     pub(crate) fn read_paused(&mut self) {
         self.was_read_paused = true;
     }

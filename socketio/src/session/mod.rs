@@ -160,7 +160,7 @@ impl<S: InNamespace> Session<S> {
     }
 
     /// Bytes have come or gone that were no message yet: the client is there.
-    pub(crate) fn is_alive(&mut self) {
+    pub(crate) fn note_activity(&mut self) {
         self.heartbeat.received();
     }
 

@@ -13,9 +13,11 @@ use std::sync::Arc;
 
 thread_local! {
     /// The bytes of the [`Binary`] that is being serialized. [`super::payload`] takes them and
-    /// shares them instead of copying. Other serializers only see the byte slice.
+    /// shares them instead of copying. Other serializers only see the byte slice. serde's traits
+    /// have no parameter for it.
     static SERIALIZING: RefCell<Option<Bytes>> = const { RefCell::new(None) };
-    /// The attachments of the event that is being decoded.
+    /// The attachments of the event that is being decoded. serde's traits have no parameter for
+    /// them either.
     static ATTACHMENTS: RefCell<Option<Attachments>> = const { RefCell::new(None) };
 }
 

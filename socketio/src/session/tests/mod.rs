@@ -3,6 +3,7 @@
 
 mod ends;
 mod recorder;
+mod split;
 mod step;
 
 use proptest::prelude::*;
@@ -20,6 +21,7 @@ use super::{Inbox, Protocol, Reading, Session};
 use crate::wire::encoding::Encoding;
 use crate::wire::socketio::ConnectError;
 use recorder::{Fired, Key, Model, Recorder};
+use split::Split;
 use step::{NAMESPACES, Step, step};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -46,6 +48,14 @@ enum Speaks {
     Plain,
     Engine,
     SocketIo,
+    /// Socket.IO in an encoding of the application's own.
+    Parsed,
+}
+
+impl Speaks {
+    fn has_namespaces(self) -> bool {
+        matches!(self, Self::SocketIo | Self::Parsed)
+    }
 }
 
 struct World {
@@ -64,6 +74,7 @@ impl World {
             Speaks::Plain => Protocol::Plain { envelopes: true },
             Speaks::Engine => Protocol::engine_io(Flavour::Bare, &Encoding::Engine),
             Speaks::SocketIo => Protocol::engine_io(Flavour::SocketIo, &Encoding::SocketIo),
+            Speaks::Parsed => Protocol::engine_io(Flavour::SocketIo, &Encoding::Parsed(Arc::new(Split))),
         };
         let polls = polls && speaks != Speaks::Plain;
         let mut driver = Recorder {
@@ -80,7 +91,7 @@ impl World {
             closed: false,
         };
         let mut session = Session::new(protocol, polls, limits(), now);
-        if speaks != Speaks::SocketIo {
+        if !speaks.has_namespaces() {
             let opened = driver.add("/");
             session.add(opened, &mut driver);
         }
@@ -107,13 +118,13 @@ impl World {
     fn event(&mut self, namespace: usize, asks: bool) {
         let (namespace, number) = (NAMESPACES[namespace], self.next);
         self.next += 1;
-        let reaches = self.reaches(if self.speaks == Speaks::SocketIo { namespace } else { "/" });
+        let reaches = self.reaches(if self.speaks.has_namespaces() { namespace } else { "/" });
         let (before, already) = (self.driver.handed_over, self.driver.asked.len());
         match self.speaks {
             Speaks::Plain if asks => self.text(&format!(r#"{{"event":"e{number}","id":{number}}}"#)),
             Speaks::Plain => self.text(&format!(r#"{{"event":"e{number}"}}"#)),
             Speaks::Engine => self.text(&format!("4{number}")),
-            Speaks::SocketIo => {
+            Speaks::SocketIo | Speaks::Parsed => {
                 let id = if asks { number.to_string() } else { String::new() };
                 self.text(&format!(r#"42{namespace},{id}["e{number}"]"#));
             }
@@ -133,7 +144,7 @@ impl World {
     fn fits(&self, step: &Step) -> bool {
         let has = |namespace: usize| self.session.sockets().any(|key| key.namespace == NAMESPACES[namespace]);
         match *step {
-            _ if self.speaks != Speaks::SocketIo => true,
+            _ if !self.speaks.has_namespaces() => true,
             Step::Event { namespace, .. }
             | Step::BadEvent { namespace, .. }
             | Step::Attachment { namespace }
@@ -151,9 +162,9 @@ impl World {
             Step::BadEvent { namespace, text } => match self.speaks {
                 Speaks::Plain => self.text(r#"{"event":"connect"}"#),
                 Speaks::Engine => self.text("4"),
-                Speaks::SocketIo => self.text(&format!("42{},{text}", NAMESPACES[namespace])),
+                Speaks::SocketIo | Speaks::Parsed => self.text(&format!("42{},{text}", NAMESPACES[namespace])),
             },
-            Step::Attachment { namespace } if self.speaks == Speaks::SocketIo => {
+            Step::Attachment { namespace } if self.speaks.has_namespaces() => {
                 let (namespace, number) = (NAMESPACES[namespace], self.next);
                 self.next += 1;
                 self.text(&format!(r#"451-{namespace},["e{number}",{{"_placeholder":true,"num":0}}]"#));
@@ -161,13 +172,13 @@ impl World {
             }
             Step::Attachment { .. } | Step::Binary => self.receive(Message::binary(vec![1, 2, 3])),
             Step::Answer { namespace, id } => match self.speaks {
-                Speaks::SocketIo => self.text(&format!("43{},{id}[1]", NAMESPACES[namespace])),
+                Speaks::SocketIo | Speaks::Parsed => self.text(&format!("43{},{id}[1]", NAMESPACES[namespace])),
                 _ => self.text(&format!(r#"{{"id":{id},"data":1}}"#)),
             },
-            Step::Connect { namespace } if self.speaks == Speaks::SocketIo => {
+            Step::Connect { namespace } if self.speaks.has_namespaces() => {
                 self.text(&format!("40{},", NAMESPACES[namespace]));
             }
-            Step::Leave { namespace } if self.speaks == Speaks::SocketIo => {
+            Step::Leave { namespace } if self.speaks.has_namespaces() => {
                 self.text(&format!("41{},", NAMESPACES[namespace]));
             }
             Step::Connect { .. } | Step::Leave { .. } => {}
@@ -175,7 +186,7 @@ impl World {
             Step::HalfPacket => {
                 self.text(r#"451-["e1"]"#);
                 self.text(r#"42["e1"]"#);
-                assert!(self.speaks != Speaks::SocketIo || !self.session.is_open());
+                assert!(!self.speaks.has_namespaces() || !self.session.is_open());
             }
             Step::Ping => self.receive(Message::Ping(vec![1].into())),
             Step::CloseFrame(code) => {
@@ -201,7 +212,7 @@ impl World {
             }
             Step::Overflow => self.session.end(End::overflow(), &mut self.driver),
             Step::Disconnect { socket } => {
-                if let (Some(at), Speaks::SocketIo) = (self.place(socket), self.speaks) {
+                if let (Some(at), true) = (self.place(socket), self.speaks.has_namespaces()) {
                     let disconnect = Disconnect::new(DisconnectReason::ServerDisconnect);
                     self.session.leave(at, &disconnect, &mut self.driver);
                 }
@@ -357,7 +368,7 @@ impl World {
 }
 
 fn speaks() -> impl Strategy<Value = Speaks> {
-    prop::sample::select(&[Speaks::Plain, Speaks::Engine, Speaks::SocketIo, Speaks::SocketIo][..])
+    prop::sample::select(&[Speaks::Plain, Speaks::Engine, Speaks::SocketIo, Speaks::SocketIo, Speaks::Parsed][..])
 }
 
 proptest! {
