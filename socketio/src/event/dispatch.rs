@@ -1,4 +1,5 @@
-//! Running an event: the table's handler, then the socket's listeners, then the hub's.
+//! Dispatch of an event: runs the table's handler, then the listeners of the socket, then those of
+//! the namespace.
 
 use futures_util::FutureExt;
 use std::any::Any;
@@ -19,16 +20,16 @@ use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::socket::Socket;
 use crate::session::event::ReceivedEvent;
 
-/// An event that could not be finished at once.
+/// An event whose handlers or listeners are still running.
 pub(crate) struct Running {
     future: ReusableBoxFuture<'static, ()>,
     socket: Socket,
     event: &'static str,
-    /// Whether it is about an error.
+    /// `true` for an `error` event.
     reports: bool,
 }
 
-/// The box of an event that was finished, for the next one.
+/// The box of a finished event's future. The next event reuses the allocation.
 #[derive(Default)]
 pub(crate) struct Spare(Option<ReusableBoxFuture<'static, ()>>);
 
@@ -44,25 +45,26 @@ impl Spare {
     }
 }
 
-/// How a handler is to be run.
+/// The result of starting an event.
 pub(crate) enum Start {
-    /// It is done.
+    /// The event is finished.
     Done,
-    /// It goes on, in order.
+    /// The event is running. Later events of the socket wait for it.
     Running(Running),
-    /// It goes on, and does not hold back what comes after it.
+    /// The event is running. Later events of the socket don't wait for it.
     Concurrent(Running),
 }
 
 type Shared = Option<Arc<dyn Any + Send + Sync>>;
 
 thread_local! {
-    /// The socket whose `error` handlers and listeners run on this thread now. Their own code is between them and
-    /// [`Socket::report`], so that no parameter can tell. A flag of the socket's would silence errors of other threads.
+    /// The socket whose `error` handlers and listeners run on this thread. User code lies between
+    /// them and [`Socket::report`], so no parameter can carry this. A flag in the socket would
+    /// suppress errors from other threads.
     static REPORTING: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
-/// As long as it lives, the socket's errors are those of its own `error` handlers.
+/// Marks the socket's `error` handlers as running on this thread until it is dropped.
 struct Reporting {
     before: Option<usize>,
 }
@@ -79,13 +81,13 @@ impl Drop for Reporting {
     }
 }
 
-/// Whether an `error` handler or listener of this socket runs on this thread: were its errors to fire `error` as well,
-/// there would be no end to it.
+/// Returns `true` while an `error` handler or listener of this socket runs on this thread. Its own
+/// errors must not fire `error` again, because that would recurse without end.
 pub(crate) fn is_reporting(socket: &Socket) -> bool {
     REPORTING.get() == Some(socket.address())
 }
 
-/// Runs an event as far as it goes without waiting.
+/// Starts an event and runs it until it first has to wait.
 pub(crate) fn start(incoming: Incoming, spare: &mut Spare) -> Start {
     let Some(stack) = middleware::stack(&incoming) else { return start_past_middleware(incoming, spare) };
     let socket = incoming.socket.clone();
@@ -95,7 +97,7 @@ pub(crate) fn start(incoming: Incoming, spare: &mut Spare) -> Start {
     if concurrent { Start::Concurrent(running) } else { Start::Running(running) }
 }
 
-/// Runs an event that middleware has let on.
+/// Runs the handlers and listeners of an event that passed all middleware.
 pub(super) async fn pass(incoming: Incoming) {
     match start_past_middleware(incoming, &mut Spare::default()) {
         Start::Done => {}
@@ -136,7 +138,7 @@ fn start_past_middleware(mut incoming: Incoming, spare: &mut Spare) -> Start {
     }
 }
 
-/// Whether anything would be called for this lifecycle event.
+/// Returns `true` if a handler or listener is registered for this lifecycle event.
 pub(crate) fn has_listener(socket: &Socket, lifecycle: Lifecycle) -> bool {
     let namespace = socket.namespace_inner();
     namespace.lifecycle_handler(lifecycle).is_some()
@@ -148,7 +150,7 @@ fn handler(namespace: &NamespaceInner, incoming: &Incoming) -> Option<(&'static 
     match &incoming.kind {
         EventKind::Event(event) if is_for_listeners(event) => None,
         EventKind::Event(event) => namespace.handler(event.name()),
-        // Its handler has decided that the connection is accepted; now it is the listeners' turn.
+        // The `connect` handler already ran and accepted the connection. Only listeners are left.
         EventKind::Connect => None,
         lifecycle => namespace.lifecycle_handler(lifecycle.lifecycle()?),
     }
@@ -161,19 +163,19 @@ fn fallback(namespace: &NamespaceInner, incoming: &Incoming) -> Option<(&'static
     }
 }
 
-/// Whether the server has fired it under a lifecycle event's name.
+/// Returns `true` if the server fired an event under the name of a lifecycle event.
 fn is_for_listeners(event: &ReceivedEvent) -> bool {
     !event.from_client && Lifecycle::named(event.name()).is_some()
 }
 
-/// The listeners that hear an event.
+/// The listeners that match an event.
 #[derive(Default)]
 struct MatchingListeners {
-    /// The socket's, to whatever its client sends.
+    /// The socket's listeners for all events of its client.
     any: Option<List>,
-    /// The socket's, to events of this name.
+    /// The socket's listeners for this name.
     own: Option<List>,
-    /// The namespace's.
+    /// The namespace's listeners for this name.
     shared: Option<List>,
 }
 
@@ -195,7 +197,7 @@ impl MatchingListeners {
         self.any.is_none() && !self.is_named()
     }
 
-    /// Whether one of them knows the event by its name.
+    /// Returns `true` if a listener is registered for the event's name.
     fn is_named(&self) -> bool {
         self.own.is_some() || self.shared.is_some()
     }
@@ -209,13 +211,14 @@ fn call_sync(call: fn(&Incoming) -> Outcome, incoming: &Incoming) {
     }
 }
 
-/// An event that only an async handler hears.
+/// Runs an event that has an async handler and no listeners.
 async fn handle(incoming: Incoming, call: AsyncCall) {
     let outcome = call_async(call, &incoming).await;
     incoming.finish(outcome);
 }
 
-/// Everything that hears an event, one after the other. A panic ends only what panicked.
+/// Runs the handler and all listeners of an event in order. A panic ends only the handler or
+/// listener that panicked.
 async fn chain(mut incoming: Incoming, handler: Option<(&'static Handler, Shared)>, listening: MatchingListeners) {
     let socket = incoming.socket.clone();
     if let Some(list) = &listening.any {
@@ -259,13 +262,13 @@ async fn call_all(incoming: &Incoming, list: &[Arc<Listener>]) {
     }
 }
 
-/// An event that nothing was registered for.
+/// Counts, logs and answers an event that has neither handler nor listener.
 pub(crate) fn unhandled(incoming: &Incoming) {
     match &incoming.kind {
         EventKind::Event(event) if event.from_client => {
             let socket = &incoming.socket;
             socket.hub().counters().unknown_event();
-            tracing::debug!(socket = %socket.id(), event = shortened(event.name()), "nobody handles this event");
+            tracing::debug!(socket = %socket.id(), event = shortened(event.name()), "no handler for this event");
             if socket.hub().config().answer_unknown_events && incoming.wants_answer() {
                 incoming.answer(Err(&EventError::unknown_event(event.name())));
             } else {
@@ -286,7 +289,7 @@ fn panicked(socket: &Socket, event: &str) {
 }
 
 impl Running {
-    /// Goes on with it. A panic of user code ends it like a return.
+    /// Polls the event. A panic in user code is reported, and the event counts as finished.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let _reporting = self.reports.then(|| Reporting::on(&self.socket));
         let polled = catch_unwind(AssertUnwindSafe(|| self.future.poll(context)));
@@ -296,7 +299,7 @@ impl Running {
         })
     }
 
-    /// What is left of it when it is done.
+    /// Returns the box of the finished future for reuse.
     pub(crate) fn into_spare(self) -> Spare {
         Spare(Some(self.future))
     }

@@ -1,4 +1,4 @@
-//! Selections: whom a message goes to, and how.
+//! [`Selection`]: a set of sockets to emit to, with the options of the emit.
 
 use serde::Serialize;
 use std::future::ready;
@@ -14,29 +14,29 @@ use crate::hub::socket::answer::FromAnswer;
 use crate::hub::socket::answers::AckStream;
 use crate::hub::socket::remote::RemoteSocket;
 
-/// Why a message was not sent.
+/// The error of a message that was not sent.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmitError {
-    /// No socket has this id: none of this server, where an adapter does not know of others.
+    /// No socket has this id. Without an adapter for other servers, only this server was searched.
     #[error("no socket has the id `{0}`")]
     NotFound(String),
-    /// The socket takes no more messages: it is closing or gone.
+    /// The socket accepts no more messages because it is closing or gone.
     #[error("the socket is closed")]
     Closed,
-    /// The client takes its messages too slowly, and its outbox is full.
+    /// The outbox is full because the client reads too slowly.
     #[error("the outbox is full")]
     Overflow,
     /// The payload does not serialize.
     #[error("the payload does not serialize: {0}")]
     Encode(#[source] Arc<serde_json::Error>),
-    /// No event can have this name: it is empty, or reserved by the framework.
+    /// The event name is empty or reserved by the framework.
     #[error("no event can be named `{0}`")]
     InvalidName(String),
 }
 
 impl EmitError {
-    /// Nothing can decode the arguments of the event.
+    /// Wraps the error of event arguments that could not be decoded by any receiver.
     pub(crate) fn undecodable(error: PayloadError) -> Self {
         Self::from(<serde_json::Error as serde::ser::Error>::custom(error.message))
     }
@@ -48,13 +48,14 @@ impl From<serde_json::Error> for EmitError {
     }
 }
 
-/// Some of a namespace's sockets, to be narrowed down further and emitted to.
+/// Some of a namespace's sockets. Narrow the selection down with its methods, then emit to it.
 ///
 /// ```
-/// # fn example(hub: &socketio::Hub, socket: &socketio::Socket) -> Result<(), socketio::EmitError> {
+/// # use socketio::{EmitError, Hub, Socket};
+/// # fn example(hub: &Hub, socket: &Socket) -> Result<(), EmitError> {
 /// hub.to("lobby").to("hall").except("muted").emit(("news", "the doors are open"))?;
-/// socket.to("lobby").volatile().emit(("cursor", 3, 4))?; // all of the room but the sender
-/// socket.within("lobby").emit(("joined", socket.id()))?; // the sender too
+/// socket.to("lobby").volatile().emit(("cursor", 3, 4))?; // the room without the sender
+/// socket.within("lobby").emit(("joined", socket.id()))?; // the room with the sender
 /// # Ok(())
 /// # }
 /// ```
@@ -62,7 +63,7 @@ impl From<serde_json::Error> for EmitError {
 #[must_use = "a selection does nothing until something is emitted to it"]
 pub struct Selection<'a> {
     namespace: &'a Arc<NamespaceInner>,
-    /// The one socket that is meant, as long as no room is named.
+    /// The socket to which the selection applies until another method widens it to the namespace.
     own: Option<&'a Socket>,
     audience: Audience,
     volatile: bool,
@@ -70,17 +71,17 @@ pub struct Selection<'a> {
 }
 
 impl<'a> Selection<'a> {
-    /// Everyone, or everyone but one.
+    /// Selects all sockets except one.
     pub(crate) fn all(namespace: &'a Arc<NamespaceInner>, except: Option<&Socket>) -> Self {
         Self { namespace, own: None, audience: Audience::except(except), volatile: false, timeout: None }
     }
 
-    /// One socket alone.
+    /// Selects a single socket.
     pub(crate) fn own(socket: &'a Socket) -> Self {
         Self { own: Some(socket), ..Self::all(socket.namespace_inner(), None) }
     }
 
-    /// Turns the one socket that was meant into everyone but that one.
+    /// Turns a single selected socket into all other sockets.
     fn others(mut self) -> Self {
         if let Some(own) = self.own.take() {
             self.audience.except = Some(own.clone());
@@ -88,14 +89,15 @@ impl<'a> Selection<'a> {
         self
     }
 
-    /// Adds the members of a room. A socket in several of the rooms is reached once; one that selects is left out.
+    /// Adds the members of a room. A socket in several of the rooms receives a message once. The
+    /// socket that created the selection is left out.
     pub fn to(self, room: impl AsRef<str>) -> Self {
         let mut others = self.others();
         others.audience.rooms.push(room.as_ref().into());
         others
     }
 
-    /// Adds the members of a room, the socket that selects included.
+    /// Adds the members of a room, including the socket that created the selection.
     pub fn within(mut self, room: impl AsRef<str>) -> Self {
         self.own = None;
         self.audience.except = None;
@@ -103,32 +105,34 @@ impl<'a> Selection<'a> {
         self
     }
 
-    /// Leaves the members of a room out.
+    /// Excludes the members of a room.
     pub fn except(self, room: impl AsRef<str>) -> Self {
         let mut others = self.others();
         others.audience.except_rooms.push(room.as_ref().into());
         others
     }
 
-    /// Leaves out the socket with this id, on whatever server it is: the same as [`except`](Self::except) the room of its id.
+    /// Excludes the socket with this id, on any server. Same as [`except`](Self::except) with the
+    /// room of its id.
     pub fn except_id(self, id: impl AsRef<str>) -> Self {
         self.except(id)
     }
 
-    /// Only the sockets of this server.
+    /// Limits the selection to the sockets of this server.
     pub fn local(self) -> Self {
         let mut others = self.others();
         others.audience.local = true;
         others
     }
 
-    /// What is emitted is dropped for clients that can't take it now, because earlier messages still wait.
+    /// Drops the message for clients that can't receive it now because earlier messages still wait.
     pub fn volatile(self) -> Self {
         Self { volatile: true, ..self }
     }
 
-    /// How long [`emit_with_ack`](Self::emit_with_ack), [`request`](Self::request) and [`fetch_sockets`](Self::fetch_sockets)
-    /// wait. Default: the hub's [`ack_timeout`](crate::HubBuilder::ack_timeout).
+    /// Sets how long [`emit_with_ack`](Self::emit_with_ack), [`request`](Self::request) and
+    /// [`fetch_sockets`](Self::fetch_sockets) wait. Default: the hub's
+    /// [`ack_timeout`](crate::HubBuilder::ack_timeout).
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout: Some(timeout), ..self }
     }
@@ -137,8 +141,9 @@ impl<'a> Selection<'a> {
         self.timeout.unwrap_or(self.namespace.ack_timeout())
     }
 
-    /// Emits to all that are selected and connected, and waits until each of them has answered, the time is over or it has gone.
-    /// The message is sent to all of them at once, not only when the future is polled.
+    /// Emits to all selected sockets that are connected and waits for their answers. It waits until
+    /// each socket has answered or closed, or the time is over. The message is sent at once, not
+    /// when the future is polled.
     ///
     /// ```
     /// # async fn example(hub: &socketio::Hub) -> Result<(), socketio::AckError> {
@@ -153,7 +158,7 @@ impl<'a> Selection<'a> {
     ///
     /// # Errors
     ///
-    /// The payload does not serialize, or it is no event.
+    /// The payload does not serialize, or the message is not an event.
     pub fn emit_with_ack<T: FromAnswer>(self, message: impl IntoMessage) -> AckStream<T> {
         let question = match question(message) {
             Ok(question) => question.with_volatile(self.volatile),
@@ -167,12 +172,13 @@ impl<'a> Selection<'a> {
         stream
     }
 
-    /// Asks all that are selected and connected, and waits for the answers that belong to the question:
-    /// [`emit_with_ack`](Self::emit_with_ack) for payload types that say what they are answered with. See [`AckStream`].
+    /// Asks all selected sockets that are connected and waits for their answers. It is
+    /// [`emit_with_ack`](Self::emit_with_ack) for payload types that declare the type of their
+    /// answer. See [`AckStream`].
     ///
     /// # Errors
     ///
-    /// Those of [`emit_with_ack`](Self::emit_with_ack).
+    /// See [`emit_with_ack`](Self::emit_with_ack).
     pub fn request<Q>(self, question: &Q) -> AckStream<Q::Answer>
     where
         Q: Request<Answer: FromAnswer> + Serialize,
@@ -180,7 +186,8 @@ impl<'a> Selection<'a> {
         self.emit_with_ack(question)
     }
 
-    /// Lets the selected sockets join rooms. Those that can't, because they are in too many or just leaving, do not.
+    /// Makes the selected sockets join rooms. Sockets that can't join are skipped: those that are
+    /// in too many rooms or that are closing.
     pub fn sockets_join<I>(self, rooms: I)
     where
         I: IntoIterator,
@@ -189,7 +196,7 @@ impl<'a> Selection<'a> {
         self.change(&Change::Join(&names(rooms)));
     }
 
-    /// Lets the selected sockets leave rooms.
+    /// Makes the selected sockets leave rooms.
     pub fn sockets_leave<I>(self, rooms: I)
     where
         I: IntoIterator,
@@ -215,8 +222,9 @@ impl<'a> Selection<'a> {
         }
     }
 
-    /// What is known of the selected sockets, on all servers that the adapter connects. The question is sent at once. Servers that
-    /// do not answer within the [`timeout`](Self::timeout) are [counted](Fetched::silent).
+    /// Describes the selected sockets on all servers that the adapter connects. The request is sent
+    /// at once. Servers that do not answer within the [`timeout`](Self::timeout) are
+    /// [counted](Fetched::silent).
     ///
     /// ```
     /// # async fn example(hub: &socketio::Hub) -> Result<(), socketio::RequestError> {
@@ -243,12 +251,13 @@ impl<'a> Selection<'a> {
         }
     }
 
-    /// Emits to all that are selected.
+    /// Emits to all selected sockets.
     ///
     /// # Errors
     ///
-    /// The payload does not serialize. That a client's outbox overflows or that nobody is selected is none, except when
-    /// one single socket is meant.
+    /// The payload does not serialize. If a single socket is selected, it may also be closed or
+    /// have a full outbox. In larger selections such sockets are skipped, and an empty selection is
+    /// not an error.
     pub fn emit(self, message: impl IntoMessage) -> Result<(), EmitError> {
         let packet = message.into_packet()?.with_volatile(self.volatile);
         match self.own {
@@ -269,7 +278,7 @@ impl<'a> Selection<'a> {
     }
 }
 
-/// A message that can be answered: an event.
+/// Converts a message that can be answered, which must be an event.
 pub(super) fn question(message: impl IntoMessage) -> Result<Packet, EmitError> {
     let packet = message.into_packet()?;
     match packet.name() {

@@ -1,15 +1,15 @@
-//! [`Audience`]: the sockets that a message goes to.
+//! [`Audience`]: the sockets that receive a message.
 
 use smallvec::SmallVec;
 use std::sync::Arc;
 
 use crate::hub::socket::{Socket, SocketId};
 
-/// The sockets of a namespace that a message or a change is meant for.
+/// The sockets of a namespace that receive a message or a change.
 ///
-/// They are the members of [`rooms`](Self::rooms), or all sockets if there are no rooms, without the members of
-/// [`except_rooms`](Self::except_rooms) and without the [sender](Self::except_id). A socket in several of the rooms counts
-/// once. Each socket is in the room of its own id.
+/// They are the members of [`rooms`](Self::rooms), or all sockets if there are no rooms. Members of
+/// [`except_rooms`](Self::except_rooms) and the [sender](Self::except_id) are left out. A socket in
+/// several of the rooms counts once. Each socket is a member of the room with its own id.
 ///
 /// ```
 /// use socketio::Audience;
@@ -23,16 +23,17 @@ use crate::hub::socket::{Socket, SocketId};
 pub struct Audience {
     pub(crate) rooms: SmallVec<[Arc<str>; 2]>,
     pub(crate) except_rooms: SmallVec<[Arc<str>; 2]>,
-    /// The sender, told by what it is: its id may change meanwhile.
+    /// The sender. It is stored as a socket and not as an id, because ids can change.
     pub(crate) except: Option<Socket>,
     pub(crate) local: bool,
 }
 
 impl Audience {
-    /// The members of `rooms`, or everyone if there are none, without the members of `except_rooms`. A socket is left out by
-    /// the room of its own id.
+    /// Creates an audience of the members of `rooms`, or of all sockets if there are none, without
+    /// the members of `except_rooms`. To leave out one socket, pass the room with its id.
     ///
-    /// An adapter makes one from what another server has sent. From an audience at hand, which may have a sender:
+    /// Adapters use it for audiences that other servers sent. To copy an audience together with its
+    /// sender:
     ///
     /// ```
     /// use socketio::Audience;
@@ -40,7 +41,8 @@ impl Audience {
     ///
     /// fn received(sent: &Audience) -> Audience {
     ///     let sender = sent.except_id().map(Arc::<str>::from);
-    ///     Audience::new(sent.rooms().iter().cloned(), sent.except_rooms().iter().cloned().chain(sender))
+    ///     let except_rooms = sent.except_rooms().iter().cloned().chain(sender);
+    ///     Audience::new(sent.rooms().iter().cloned(), except_rooms)
     /// }
     /// # assert_eq!(received(&Audience::new(["a"], ["b"])).except_rooms().len(), 1);
     /// ```
@@ -59,18 +61,18 @@ impl Audience {
         Self::default()
     }
 
-    /// The same audience among the sockets of this server alone.
+    /// Limits the audience to the sockets of this server.
     #[must_use]
     pub fn local(self) -> Self {
         Self { local: true, ..self }
     }
 
-    /// Everyone, or everyone but the sender.
+    /// All sockets except the sender, if there is one.
     pub(crate) fn except(sender: Option<&Socket>) -> Self {
         Self { except: sender.cloned(), ..Self::default() }
     }
 
-    /// The rooms. Empty: the whole namespace is meant.
+    /// The selected rooms. Empty if the whole namespace is selected.
     pub fn rooms(&self) -> &[Arc<str>] {
         &self.rooms
     }
@@ -80,7 +82,8 @@ impl Audience {
         &self.except_rooms
     }
 
-    /// The id of the socket that sends and is left out itself, if there is one. It is a socket of this server.
+    /// The id of the sender, which is left out. It is a socket of this server. `None` if there is
+    /// no sender.
     pub fn except_id(&self) -> Option<SocketId> {
         self.except.as_ref().map(Socket::id)
     }
@@ -89,7 +92,8 @@ impl Audience {
         self.except.as_ref()
     }
 
-    /// Whether only sockets of this server are meant: nothing may be sent to other servers.
+    /// Returns `true` if only sockets of this server are selected. The message must then not be
+    /// sent to other servers.
     pub fn is_local(&self) -> bool {
         self.local
     }

@@ -1,4 +1,4 @@
-//! [`AnswerSink`]: where the answers to one question to several sockets are gathered.
+//! [`AnswerSink`]: collects the answers to a question that several sockets were asked.
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -18,11 +18,13 @@ use crate::session::event::ReceivedAnswer;
 use crate::wire::packet::Packet;
 use crate::wire::payload::check_args;
 
-/// Where an [`Adapter`](super::Adapter) puts the answers to a question; the other end is the [`AckStream`](crate::AckStream) of the
-/// asker. The question is over when all clones of the sink are dropped, or with the asker's time.
+/// Collects the answers to a question, which the asker reads from its
+/// [`AckStream`](crate::AckStream). The question is finished when all clones of the sink are
+/// dropped or its timeout has passed. An [`Adapter`](super::Adapter) receives a sink in
+/// [`ask`](super::Adapter::ask).
 ///
-/// What sockets of this server answer gets there by itself, once the local adapter has [asked](super::Adapter::ask) them. An
-/// adapter adds what comes from other servers:
+/// The answers of this server's sockets arrive in the sink automatically after the local adapter
+/// [asked](super::Adapter::ask) them. An adapter adds the answers from other servers:
 ///
 /// ```
 /// use socketio::adapter::{AckStream, Answerer};
@@ -43,12 +45,12 @@ use crate::wire::payload::check_args;
 pub struct AnswerSink(Arc<Collector>);
 
 impl AnswerSink {
-    /// Adds the answer of a socket of another server: the JSON text of its arguments, as in
-    /// [`Packet::event_json`](super::Packet::event_json).
+    /// Adds the answer of a socket of another server. `args` is the JSON text of its arguments, as
+    /// in [`Packet::event_json`](super::Packet::event_json).
     ///
     /// # Errors
     ///
-    /// It is not JSON, or nested too deeply.
+    /// The text is not JSON or is nested too deeply.
     pub fn answer(&self, from: Answerer, args: &str, attachments: &[Bytes]) -> Result<(), PacketError> {
         check_args(args)?;
         let attachments = (!attachments.is_empty()).then(|| attachments.into());
@@ -56,30 +58,31 @@ impl AnswerSink {
         Ok(())
     }
 
-    /// A socket of another server was asked and gives no answer, for this reason.
+    /// Records that a socket of another server was asked but gives no answer, for this reason.
     pub fn fail(&self, from: Answerer, error: AckError) {
         self.0.heard(from, Err(error));
     }
 
-    /// Another server asks so many sockets. Several servers add up.
+    /// Adds the number of sockets that another server asks. The numbers of several servers add up.
     pub fn expect(&self, sockets: usize) {
         let mut state = self.0.state.lock();
         state.expected = state.expected.saturating_add(sockets);
     }
 
-    /// So many other servers were asked and have not told how many sockets they ask. Several calls add up.
+    /// Adds the number of other servers that were asked but did not report how many sockets they
+    /// ask. Several calls add up.
     pub fn silent(&self, servers: usize) {
         let mut state = self.0.state.lock();
         state.silent_servers = state.silent_servers.saturating_add(servers);
     }
 
-    /// How long the asker waits for answers, from the question on. It may be changed [until the
-    /// end](crate::AckStream::timeout).
+    /// How long the asker waits for answers, counted from the question. The asker can
+    /// [change](crate::AckStream::timeout) it at any time.
     pub fn timeout(&self) -> Duration {
         self.0.state.lock().timeout
     }
 
-    /// Whether nobody waits for answers any more. They are ignored then.
+    /// Returns `true` if the asker has stopped waiting. Further answers are ignored.
     pub fn is_closed(&self) -> bool {
         self.0.state.lock().is_closed
     }
@@ -97,7 +100,7 @@ impl AnswerSink {
 
     fn ask_one(&self, question: &Packet, id: u64, socket: &Socket) {
         let Some(at) = self.0.begin() else {
-            // Nobody waits, but the question has been asked.
+            // The asker stopped waiting, but the other sockets already have the question.
             let _ = socket.deliver(question);
             return;
         };
@@ -134,7 +137,7 @@ impl fmt::Debug for AnswerSink {
     }
 }
 
-/// The answer of one socket of this server, which the socket waits for.
+/// The pending answer of one socket of this server.
 #[derive(Debug)]
 pub(crate) struct PendingAnswer {
     sink: AnswerSink,
@@ -142,27 +145,27 @@ pub(crate) struct PendingAnswer {
 }
 
 impl PendingAnswer {
-    /// The socket's client has answered, or never will.
+    /// Reports the answer of the socket's client, or why there will be none.
     pub(crate) fn settle(self, socket: &Socket, answer: Result<ReceivedAnswer, AckError>) {
         self.sink.0.settle(self.at, socket, answer);
     }
 }
 
-/// What has become of a question to one socket of this server.
+/// The state of a question to one socket of this server.
 enum Asked {
-    /// It is being asked.
+    /// The question is being sent.
     Asking,
     Waiting(Registration),
-    /// It has answered, or it is known why not.
+    /// The answer, or the reason for its absence, was recorded.
     Settled,
 }
 
-/// An answer that has come, or why there is none.
+/// An answer, or the reason why there is none, with its sender.
 pub(crate) type Arrival = (Answerer, Result<ReceivedAnswer, AckError>);
 
-/// What the asker and all sinks of a question share.
+/// The state that the asker and all sinks of a question share.
 pub(crate) struct Collector {
-    /// How many sinks there are.
+    /// The number of sinks.
     sinks: AtomicUsize,
     state: Mutex<State>,
 }
@@ -172,7 +175,7 @@ struct State {
     arrived: VecDeque<Arrival>,
     /// The sockets of this server, in the order in which they were asked.
     asked: Vec<Asked>,
-    /// How many sockets other servers ask, and of how many it is known what has become.
+    /// The number of sockets that other servers ask, and how many of them have answered or failed.
     expected: usize,
     heard: usize,
     silent_servers: usize,
@@ -181,7 +184,7 @@ struct State {
     is_closed: bool,
 }
 
-/// What was not settled when the asker stopped waiting.
+/// The sockets and servers that had not answered when the asker stopped waiting.
 pub(crate) struct Rest {
     /// The sockets of this server that have not answered.
     pub(crate) asked: Vec<Registration>,
@@ -190,7 +193,7 @@ pub(crate) struct Rest {
 }
 
 impl Collector {
-    /// A collector with its first sink.
+    /// Creates a collector with its first sink.
     pub(crate) fn new(timeout: Duration) -> (Arc<Self>, AnswerSink) {
         let state = Mutex::new(State { timeout, ..State::default() });
         let collector = Arc::new(Self { sinks: AtomicUsize::new(1), state });
@@ -201,7 +204,7 @@ impl Collector {
         self.state.lock().timeout = timeout;
     }
 
-    /// The next arrival. `None`: there will be no more.
+    /// Returns the next arrival, or `None` if there will be no more.
     pub(crate) fn poll_next(&self, context: &Context<'_>) -> Poll<Option<Arrival>> {
         let mut state = self.state.lock();
         if let Some(arrival) = state.arrived.pop_front() {
@@ -216,7 +219,7 @@ impl Collector {
         Poll::Pending
     }
 
-    /// The asker stops waiting. What arrives from now on is ignored.
+    /// Ends the wait of the asker. Later answers are ignored.
     pub(crate) fn close(&self) -> Rest {
         let mut state = self.state.lock();
         state.is_closed = true;
@@ -233,7 +236,8 @@ impl Collector {
         Rest { asked: asked.into_iter().filter_map(waiting).collect(), remote, silent_servers }
     }
 
-    /// A socket of this server is about to be asked. `None`: nobody waits any more.
+    /// Reserves a place for a socket of this server. Returns `None` if the asker has stopped
+    /// waiting.
     fn begin(&self) -> Option<usize> {
         let mut state = self.state.lock();
         if state.is_closed {
@@ -243,7 +247,8 @@ impl Collector {
         Some(state.asked.len() - 1)
     }
 
-    /// The socket waits for the answer of its client. If that has been settled meanwhile, nobody else does.
+    /// Stores the registration of a socket. If the answer was settled in the meantime, the
+    /// registration is dropped.
     fn begun(&self, at: usize, registration: Registration) {
         let mut state = self.state.lock();
         match state.asked.get_mut(at) {
@@ -255,7 +260,8 @@ impl Collector {
         }
     }
 
-    /// A socket of this server has answered, or it is known why not. Only the first time counts.
+    /// Records the answer of a socket of this server, or why there is none. Only the first call has
+    /// an effect.
     fn settle(&self, at: usize, socket: &Socket, answer: Result<ReceivedAnswer, AckError>) {
         let arrival = (Answerer::Id(socket.id()), answer);
         let mut state = self.state.lock();
@@ -272,7 +278,7 @@ impl Collector {
         }
     }
 
-    /// It is known what has become of a socket of another server.
+    /// Records the answer of a socket of another server, or why there is none.
     fn heard(&self, from: Answerer, answer: Result<ReceivedAnswer, AckError>) {
         let mut state = self.state.lock();
         if state.is_closed {

@@ -1,4 +1,4 @@
-//! The sockets of one namespace on this server: by id, all together, and by room.
+//! [`Registry`]: the sockets of one namespace on this server, by id and by room.
 
 use parking_lot::{Mutex, RwLock};
 use smallvec::SmallVec;
@@ -16,11 +16,11 @@ pub(crate) struct Registry {
     by_id: RwLock<HashMap<SocketId, Socket>>,
     all: Mutex<Members>,
     rooms: Rooms,
-    /// How many are connected, those left out whose `connect` handler still runs.
+    /// The number of connected sockets. A socket counts after its `connect` handler accepted it.
     connected: AtomicUsize,
 }
 
-/// The members of a room, with the socket whose own room it is.
+/// The members of a room, and the socket whose id is the room's name.
 struct Room {
     members: Option<Members>,
     own: Option<Socket>,
@@ -44,7 +44,7 @@ impl Room {
 }
 
 impl Registry {
-    /// Registers a socket under its id. `false`: the id is taken.
+    /// Registers a socket under its id. Returns `false` if the id is taken.
     pub(crate) fn add(&self, id: SocketId, socket: &Socket) -> bool {
         if !insert_id(&mut self.by_id.write(), id, socket) {
             return false;
@@ -57,7 +57,7 @@ impl Registry {
         self.connected.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Forgets a socket that has left its rooms.
+    /// Removes a socket that has left its rooms.
     pub(crate) fn remove(&self, id: &str, socket: &Socket, was_connected: bool) {
         {
             let mut by_id = self.by_id.write();
@@ -75,7 +75,7 @@ impl Registry {
         }
     }
 
-    /// Moves a socket to another id. `false`: that one is taken, and nothing has changed.
+    /// Moves a socket to another id. Returns `false` without a change if that id is taken.
     pub(crate) fn rename(&self, socket: &Socket, from: &str, to: &SocketId) -> bool {
         let mut by_id = self.by_id.write();
         if !insert_id(&mut by_id, to.clone(), socket) {
@@ -101,7 +101,7 @@ impl Registry {
         &self.rooms
     }
 
-    /// Visits each selected socket once, without a lock being held.
+    /// Calls `visit` once for each socket in the audience, without holding a lock.
     pub(crate) fn for_each(&self, audience: &Audience, mut visit: impl FnMut(&Socket)) {
         let excluded: SmallVec<[Room; 2]> = audience.except_rooms().iter().map(|room| self.room(room)).collect();
         let is_excluded = |socket: &Socket| {
@@ -164,7 +164,8 @@ mod tests {
     use std::collections::BTreeSet;
     use std::time::{Duration, Instant};
 
-    /// What rooms and sockets are called: the same names for both, as every socket has the room of its own id.
+    /// The names of rooms and sockets. Both use the same names, because every socket is in the room
+    /// of its id.
     const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
     const MAX_ROOMS: usize = 3;
 
@@ -206,7 +207,7 @@ mod tests {
         Gone,
     }
 
-    /// What is known of a socket, by the simplest means.
+    /// The model of a socket.
     struct Known {
         socket: Socket,
         id: String,
@@ -219,7 +220,7 @@ mod tests {
             rooms.iter().any(|room| self.rooms.contains(room) || self.id == *room)
         }
 
-        /// How many messages it was sent since the last time.
+        /// The number of messages that the socket received since the last call.
         fn received(&self) -> usize {
             let mut batch = Batch::default();
             self.socket.peer().handle.take_frames(&mut batch);
@@ -251,7 +252,7 @@ mod tests {
             self.all.iter().find(|known| known.id == id && known.phase != Phase::Gone)
         }
 
-        /// Takes a step, and tells whom it should have reached.
+        /// Takes a step and returns which sockets it should have reached.
         fn take(&mut self, step: &Step) -> Vec<bool> {
             let count = self.all.len();
             let mut reached = vec![false; count];
@@ -319,7 +320,8 @@ mod tests {
             reached
         }
 
-        /// Without a sender it is the hub that emits. A sender is left out, except by `within`, which comes last.
+        /// Without a sender the hub emits. A sender is left out, except by `within`, which must be
+        /// called last.
         fn emit(&self, from: Option<usize>, within: &[Name], to: &[Name], except: &[Name]) -> Vec<bool> {
             let sender = from.map(|from| &self.all[from].socket);
             let selection = Selection::all(self.hub.root().namespace_inner(), sender);
@@ -338,7 +340,7 @@ mod tests {
             self.all.iter().map(is_reached).collect()
         }
 
-        /// What can be asked for is what is known.
+        /// Compares everything that the hub reports with the model.
         fn check(&self) {
             let connected: Vec<_> = self.all.iter().filter(|known| known.phase == Phase::Connected).collect();
             assert_eq!(self.hub.len(), connected.len());
@@ -360,7 +362,7 @@ mod tests {
         }
     }
 
-    /// Each of them is found, and found once.
+    /// Asserts that each socket is found exactly once.
     fn assert_same<'a>(found: &[Socket], expected: impl Iterator<Item = &'a Socket>) {
         let addresses: BTreeSet<_> = found.iter().map(Socket::address).collect();
         assert_eq!(addresses.len(), found.len());
@@ -368,9 +370,10 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the order in which sockets come, move and go: each message reaches whom it is meant for, once.
+        /// Sockets may join, leave and end in any order. Each message must reach its audience
+        /// exactly once.
         #[test]
-        fn messages_reach_whom_they_are_meant_for(steps in prop::collection::vec(step(), 0..80)) {
+        fn messages_reach_exactly_their_audience(steps in prop::collection::vec(step(), 0..80)) {
             let hub = Hub::builder().max_rooms(MAX_ROOMS).build().expect("a hub");
             let mut model = Model { hub, all: Vec::new() };
             for step in &steps {
@@ -388,10 +391,11 @@ mod tests {
         }
     }
 
-    /// Run it alone and optimized: `cargo test --release -p socketio --lib among_many_rooms -- --ignored --nocapture`.
+    /// Run it alone and optimized:
+    /// `cargo test --release -p socketio --lib among_many_rooms -- --ignored --nocapture`.
     #[test]
     #[ignore = "a measurement"]
-    #[allow(clippy::print_stdout, reason = "the times are for people to read")]
+    #[allow(clippy::print_stdout, reason = "people read the times")]
     fn joining_and_leaving_among_many_rooms() {
         const SOCKETS: usize = 100;
         const EACH: usize = 10;

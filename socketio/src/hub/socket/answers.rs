@@ -1,4 +1,4 @@
-//! Asking several clients the same: their answers as they come, or all together.
+//! [`AckStream`] and [`Answers`]: the answers of several clients to one question.
 
 use futures_util::Stream;
 use std::fmt;
@@ -16,13 +16,13 @@ use crate::hub::adapter::AnswerSink;
 use crate::hub::adapter::sink::Collector;
 use crate::hub::selection::EmitError;
 
-/// Whose answer it is.
+/// The sender of an answer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Answerer {
-    /// The socket with this id, on whatever server.
+    /// The socket with this id, on any server.
     Id(SocketId),
-    /// A socket of another server, which does not tell the id.
+    /// A socket of another server whose id is unknown.
     Elsewhere,
 }
 
@@ -61,53 +61,56 @@ impl fmt::Display for Answerer {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Answers<T> {
-    /// Who answered what, in the order in which the answers came.
+    /// The answers with their senders, in the order of arrival.
     pub answers: Vec<(Answerer, T)>,
-    /// Who did not answer, or not what was asked for.
+    /// The sockets without a valid answer.
     pub missing: Missing,
 }
 
 impl<T> Answers<T> {
-    /// Whether everyone who was asked has answered.
+    /// Returns `true` if every asked socket has answered.
     pub fn is_complete(&self) -> bool {
         self.missing.is_none()
     }
 
-    /// The answers alone.
+    /// Returns the answers without their senders.
     pub fn into_values(self) -> impl Iterator<Item = T> {
         self.answers.into_iter().map(|(_, answer)| answer)
     }
 }
 
-/// Who was asked and has not answered, or not what was asked for.
+/// The sockets that were asked but gave no valid answer.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Missing {
-    /// Those of whom it is known why: all of this server, and those of other servers that have told it.
+    /// The errors with the sockets that they concern: all sockets of this server, and those of
+    /// other servers that reported a reason.
     pub errors: Vec<(Answerer, AckError)>,
-    /// How many sockets of other servers were asked besides, and have not answered.
+    /// The number of other sockets of other servers that were asked and have not answered.
     pub remote: usize,
-    /// How many other servers have not told how many sockets they asked.
+    /// The number of other servers that did not report how many sockets they asked.
     pub silent_servers: usize,
 }
 
 impl Missing {
-    /// Whether nobody is missing.
+    /// Returns `true` if no socket and no server is missing.
     pub fn is_none(&self) -> bool {
         self.sockets() == 0 && self.silent_servers == 0
     }
 
-    /// How many sockets are known to be missing. [Silent servers](Self::silent_servers) may have asked more.
+    /// The number of sockets known to be missing. [Silent servers](Self::silent_servers) may have
+    /// asked more.
     pub fn sockets(&self) -> usize {
         self.errors.len() + self.remote
     }
 }
 
-/// Waits for the answers of several clients: with [`next`](Self::next) for one after the other, or by `.await` for all of them.
-/// Dropping it forgets the question.
+/// The answers of several clients to one question. Get them one by one with [`next`](Self::next),
+/// or all with `.await`. Dropping the stream cancels the wait.
 ///
-/// The question was sent when this was made, and the time runs from then on. It is over when each client has answered or gone, or
-/// when the time is; who has not answered by then is [`missing`](Self::missing).
+/// The question is sent when the stream is created, and the timeout starts then. The stream ends
+/// when each client has answered or closed, or after the timeout. Sockets without an answer are
+/// [`missing`](Self::missing).
 ///
 /// ```
 /// use socketio::{Hub, event};
@@ -120,7 +123,8 @@ impl Missing {
 /// }
 ///
 /// async fn ask(hub: &Hub) {
-///     let mut answers = hub.to("jury").request(&Points { act: "the third" }).timeout(Duration::from_secs(10));
+///     let question = Points { act: "the third" };
+///     let mut answers = hub.to("jury").request(&question).timeout(Duration::from_secs(10));
 ///     while let Some((juror, points)) = answers.next().await {
 ///         println!("{juror} gives {points}");
 ///     }
@@ -130,27 +134,29 @@ impl Missing {
 /// }
 /// ```
 ///
-/// It is a `Stream` as well, for what `futures` does with those, and a future by [`into_future`](Self::into_future).
-#[must_use = "the question has been asked, but the answers are only decoded for one who waits for them"]
+/// It implements `Stream` for use with the `futures` crate. [`into_future`](Self::into_future)
+/// turns it into a future.
+#[must_use = "the question is already sent, but its answers are only decoded when they are awaited"]
 pub struct AckStream<T> {
     collector: Arc<Collector>,
     missing: Missing,
-    /// Why nobody was asked.
+    /// The error if the question could not be sent.
     failed: Option<EmitError>,
     clock: Clock,
     answer: PhantomData<fn() -> T>,
 }
 
 impl<T> AckStream<T> {
-    /// A stream and the sink that it gets its answers from, as [`Adapter::ask`](crate::adapter::Adapter::ask) takes one: for
-    /// adapters that ask the sockets of their server what another server wants to know.
+    /// Creates a stream and the sink for its answers, as
+    /// [`Adapter::ask`](crate::adapter::Adapter::ask) takes it. Adapters use it to ask this
+    /// server's sockets on behalf of another server.
     pub fn channel(timeout: Duration) -> (AnswerSink, Self) {
         let (collector, sink) = Collector::new(timeout);
         let missing = Missing::default();
         (sink, Self { collector, missing, failed: None, clock: Clock::new(timeout), answer: PhantomData })
     }
 
-    /// A question that could not be asked, with those of this server for whom it was meant.
+    /// Creates the stream of a question that could not be sent to these sockets of this server.
     pub(crate) fn failed(error: EmitError, sockets: &[Socket]) -> Self {
         let (_, mut stream) = Self::channel(Duration::ZERO);
         let missing = sockets.iter().map(|socket| (socket.id().into(), error.clone().into()));
@@ -159,22 +165,24 @@ impl<T> AckStream<T> {
         stream
     }
 
-    /// Waits as long as this for the answers, instead of the hub's [`ack_timeout`](crate::HubBuilder::ack_timeout). Other servers
-    /// were told the time that was known when the question was asked: that of
-    /// [`Selection::timeout`](crate::Selection::timeout).
+    /// Sets how long to wait for the answers, instead of the hub's
+    /// [`ack_timeout`](crate::HubBuilder::ack_timeout). Other servers use the timeout from the time
+    /// of the question. Set that one with [`Selection::timeout`](crate::Selection::timeout).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.clock.set(timeout);
         self.collector.set_timeout(timeout);
         self
     }
 
-    /// Who did not answer, or not what was asked for, and why; a client that answers with an error is among them. Everyone who was
-    /// asked is either here or has answered, once there is no [`next`](Self::next) answer.
+    /// The sockets that gave no valid answer, with the reasons. This includes clients that answered
+    /// with an error. Once [`next`](Self::next) returned `None`, every asked socket either answered
+    /// or is listed here.
     pub fn missing(&self) -> &Missing {
         &self.missing
     }
 
-    /// Stops waiting. `why`: what has become of those of this server who have not answered.
+    /// Stops waiting. `why` creates the error for the sockets of this server that have not
+    /// answered.
     fn close(&mut self, why: fn() -> AckError) {
         let rest = self.collector.close();
         let late = rest.asked.iter().map(|registration| (registration.socket().id().into(), why()));
@@ -184,13 +192,14 @@ impl<T> AckStream<T> {
 }
 
 impl<T: FromAnswer> AckStream<T> {
-    /// Waits for all answers that were not taken before: what `.await` does, as a future. It is a method of its own, as
-    /// `StreamExt` of the crate `futures` has one of the same name for another purpose.
+    /// Waits for all answers that [`next`](Self::next) has not returned. `.await` does the same.
+    /// This inherent method hides `StreamExt::into_future` of the `futures` crate, which does
+    /// something else.
     pub fn into_future(self) -> AllAnswers<T> {
         AllAnswers { stream: self, answers: Vec::new() }
     }
 
-    /// The next answer, and whose it is. `None`: there will be no more.
+    /// Returns the next answer and its sender, or `None` if there will be no more.
     pub async fn next(&mut self) -> Option<(Answerer, T)> {
         poll_fn(|context| self.poll_answer(context)).await
     }
@@ -211,14 +220,14 @@ impl<T: FromAnswer> AckStream<T> {
         Poll::Ready(None)
     }
 
-    /// The answer of the one socket that was asked.
+    /// Returns the answer of the only socket that was asked.
     pub(super) fn poll_only(&mut self, context: &mut Context<'_>) -> Poll<Result<T, AckError>> {
         if let Some(error) = self.failed.take() {
             return Poll::Ready(Err(error.into()));
         }
         Poll::Ready(match ready!(self.poll_answer(context)) {
             Some((_, answer)) => Ok(answer),
-            // Where nothing is known of the socket, it was not found.
+            // Without any information about the socket, it was not found.
             None => Err(match self.missing.errors.pop() {
                 Some((_, error)) => error,
                 None if self.missing.is_none() => AckError::Closed,
@@ -257,15 +266,15 @@ impl<T> fmt::Debug for AckStream<T> {
     }
 }
 
-/// Waits for all answers that an [`AckStream`] has not given before.
-#[must_use = "the question has been asked, but the answers are only decoded for one who waits for them"]
+/// Waits for all answers that an [`AckStream`] has not returned yet.
+#[must_use = "the question is already sent, but its answers are only decoded when they are awaited"]
 pub struct AllAnswers<T> {
     stream: AckStream<T>,
-    /// Those that have come.
+    /// The answers received so far.
     answers: Vec<(Answerer, T)>,
 }
 
-/// Nothing in it is pinned.
+/// No field is pinned.
 impl<T> Unpin for AllAnswers<T> {}
 
 impl<T: FromAnswer> Future for AllAnswers<T> {

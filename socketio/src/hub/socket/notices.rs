@@ -1,7 +1,9 @@
-//! What an adapter of the application's own is told of a socket, in order and without a lock.
+//! [`Notices`]: reports the changes of a [`Socket`] to the application's adapter, in order and
+//! without holding a lock.
 //!
-//! Each change is noted under the lock that guards it, so that the notices have the order of the changes. One task at a time
-//! passes them on. Another one that changes the socket meanwhile leaves its notice to that task.
+//! Each change is recorded under the lock that guards it, so notices have the order of the changes.
+//! One task at a time passes them to the adapter. Another task that changes the socket in the
+//! meantime leaves its notice to that task.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,7 +11,7 @@ use std::sync::Arc;
 
 use super::{Socket, SocketId};
 
-/// What has become of a socket.
+/// A change of a socket.
 pub(super) enum Notice {
     Added(SocketId),
     Joined(Arc<str>),
@@ -18,16 +20,17 @@ pub(super) enum Notice {
     Removed(SocketId),
 }
 
-/// The notices that the adapter has not had yet.
+/// The notices that were not passed to the adapter yet.
 #[derive(Default)]
 pub(super) struct Notices {
     waiting: VecDeque<Notice>,
-    /// A task passes them on.
+    /// Whether a task is passing notices to the adapter.
     is_telling: bool,
 }
 
 impl Socket {
-    /// Notes a change, if there is an adapter to be told. The caller holds the lock that guards what has changed.
+    /// Records a change if there is an adapter of the application. The caller holds the lock that
+    /// guards the change.
     pub(super) fn note(&self, notice: impl FnOnce() -> Notice) {
         if self.namespace_inner().has_own_adapter() {
             let notice = notice();
@@ -35,14 +38,14 @@ impl Socket {
         }
     }
 
-    /// Keeps all notices waiting until [`tell_added`](Self::tell_added), so that this is the first.
+    /// Holds all notices back until [`tell_added`](Self::tell_added), so that `Added` comes first.
     pub(super) fn begin_notices(&self) {
         if self.namespace_inner().has_own_adapter() {
             self.with_side(|side| side.notices.get_or_insert_default().is_telling = true);
         }
     }
 
-    /// Tells the adapter that the socket is there, then everything that was noted meanwhile.
+    /// Tells the adapter that the socket was added, then passes on the other recorded notices.
     pub(super) fn tell_added(&self, id: SocketId) {
         if self.namespace_inner().has_own_adapter() {
             self.with_side(|side| {
@@ -54,7 +57,7 @@ impl Socket {
         }
     }
 
-    /// Tells the adapter what was noted. The caller holds no lock.
+    /// Passes the recorded notices to the adapter. The caller holds no lock.
     pub(super) fn tell_adapter(&self) {
         if !self.namespace_inner().has_own_adapter() {
             return;
@@ -63,9 +66,9 @@ impl Socket {
         while let Some(notice) = self.next_notice(is_mine) {
             is_mine = true;
             if catch_unwind(AssertUnwindSafe(|| self.tell(&notice))).is_err() {
-                tracing::error!(namespace = self.namespace(), "an adapter panicked as it was told of a socket");
+                tracing::error!(namespace = self.namespace(), "an adapter panicked while it was told about a socket");
             }
-            // The namespace is in use until its adapter knows that the socket is gone.
+            // The namespace stays in use until its adapter knows that the socket is gone.
             if let Notice::Removed(_) = notice {
                 self.hub().release(self.namespace_inner());
             }
