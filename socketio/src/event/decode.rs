@@ -53,7 +53,7 @@ impl<'a> Remaining<'a> {
                     self.args = ArgumentText::Many(after(list, values.byte_offset()));
                     return Ok(value);
                 }
-                let end = end_of_first(list);
+                let end = first_value_end(list);
                 self.args = ArgumentText::Many(after(list, end));
                 let (path, message) = explain::<T>(&list[..end]);
                 Err(failed(path, message))
@@ -75,7 +75,7 @@ fn after(list: &str, end: usize) -> &str {
 }
 
 /// Returns the byte offset at which the first value ends.
-fn end_of_first(list: &str) -> usize {
+fn first_value_end(list: &str) -> usize {
     let mut values = serde_json::Deserializer::from_str(list).into_iter::<IgnoredAny>();
     match values.next() {
         Some(Ok(_)) => values.byte_offset(),

@@ -26,7 +26,7 @@ pub(crate) struct Running {
     socket: Socket,
     event: &'static str,
     /// `true` for an `error` event.
-    reports: bool,
+    is_error: bool,
 }
 
 /// The box of a finished event's future. The next event reuses the allocation.
@@ -89,34 +89,34 @@ pub(crate) fn is_reporting(socket: &Socket) -> bool {
 
 /// Starts an event and runs it until it first has to wait.
 pub(crate) fn start(incoming: Incoming, spare: &mut Spare) -> Start {
-    let Some(stack) = middleware::stack(&incoming) else { return start_past_middleware(incoming, spare) };
+    let Some(stack) = middleware::stack(&incoming) else { return start_after_middleware(incoming, spare) };
     let socket = incoming.socket.clone();
     let concurrent = handler(socket.namespace_inner(), &incoming).is_some_and(|(handler, _)| handler.concurrent);
     let future = spare.hold(middleware::run(incoming, stack));
-    let running = Running { future, socket, event: "middleware", reports: false };
+    let running = Running { future, socket, event: "middleware", is_error: false };
     if concurrent { Start::Concurrent(running) } else { Start::Running(running) }
 }
 
 /// Runs the handlers and listeners of an event that passed all middleware.
-pub(super) async fn pass(incoming: Incoming) {
-    match start_past_middleware(incoming, &mut Spare::default()) {
+pub(super) async fn run_handlers(incoming: Incoming) {
+    match start_after_middleware(incoming, &mut Spare::default()) {
         Start::Done => {}
         Start::Running(running) | Start::Concurrent(running) => running.await,
     }
 }
 
-fn start_past_middleware(mut incoming: Incoming, spare: &mut Spare) -> Start {
-    let reports = matches!(incoming.kind, EventKind::Error(_));
-    let _reporting = reports.then(|| Reporting::on(&incoming.socket));
+fn start_after_middleware(mut incoming: Incoming, spare: &mut Spare) -> Start {
+    let is_error = matches!(incoming.kind, EventKind::Error(_));
+    let _reporting = is_error.then(|| Reporting::on(&incoming.socket));
     let namespace = incoming.socket.namespace_inner();
-    let listening = MatchingListeners::to(namespace, &incoming);
+    let matching = MatchingListeners::find(namespace, &incoming);
     let found = handler(namespace, &incoming);
-    if !listening.is_empty() {
+    if !matching.is_empty() {
         let socket = incoming.socket.clone();
-        let found = if listening.is_named() { found } else { found.or_else(|| fallback(namespace, &incoming)) };
+        let found = if matching.has_named() { found } else { found.or_else(|| fallback(namespace, &incoming)) };
         let concurrent = found.as_ref().is_some_and(|(handler, _)| handler.concurrent);
-        let future = spare.hold(chain(incoming, found, listening));
-        let running = Running { future, socket, event: "listener", reports };
+        let future = spare.hold(run_handler_and_listeners(incoming, found, matching));
+        let running = Running { future, socket, event: "listener", is_error };
         return if concurrent { Start::Concurrent(running) } else { Start::Running(running) };
     }
     let Some((handler, this)) = found.or_else(|| fallback(incoming.socket.namespace_inner(), &incoming)) else {
@@ -132,7 +132,7 @@ fn start_past_middleware(mut incoming: Incoming, spare: &mut Spare) -> Start {
         Call::Async(call) => {
             let socket = incoming.socket.clone();
             let event = handler.key.as_str();
-            let running = Running { future: spare.hold(handle(incoming, call)), socket, event, reports };
+            let running = Running { future: spare.hold(run_async_handler(incoming, call)), socket, event, is_error };
             if handler.concurrent { Start::Concurrent(running) } else { Start::Running(running) }
         }
     }
@@ -180,7 +180,8 @@ struct MatchingListeners {
 }
 
 impl MatchingListeners {
-    fn to(namespace: &NamespaceInner, incoming: &Incoming) -> Self {
+    fn find(namespace: &NamespaceInner, incoming: &Incoming) -> Self {
+        // Listeners for `message` receive the event in this message instead.
         if let EventKind::Message { is_event: true, .. } = incoming.kind {
             return Self::default();
         }
@@ -194,11 +195,11 @@ impl MatchingListeners {
     }
 
     fn is_empty(&self) -> bool {
-        self.any.is_none() && !self.is_named()
+        self.any.is_none() && !self.has_named()
     }
 
     /// Returns `true` if a listener is registered for the event's name.
-    fn is_named(&self) -> bool {
+    fn has_named(&self) -> bool {
         self.own.is_some() || self.shared.is_some()
     }
 }
@@ -212,19 +213,23 @@ fn call_sync(call: fn(&Incoming) -> Outcome, incoming: &Incoming) {
 }
 
 /// Runs an event that has an async handler and no listeners.
-async fn handle(incoming: Incoming, call: AsyncCall) {
+async fn run_async_handler(incoming: Incoming, call: AsyncCall) {
     let outcome = call_async(call, &incoming).await;
     incoming.finish(outcome);
 }
 
 /// Runs the handler and all listeners of an event in order. A panic ends only the handler or
 /// listener that panicked.
-async fn chain(mut incoming: Incoming, handler: Option<(&'static Handler, Shared)>, listening: MatchingListeners) {
+async fn run_handler_and_listeners(
+    mut incoming: Incoming,
+    handler: Option<(&'static Handler, Shared)>,
+    matching: MatchingListeners,
+) {
     let socket = incoming.socket.clone();
-    if let Some(list) = &listening.any {
+    if let Some(list) = &matching.any {
         call_all(&incoming, list).await;
     }
-    if handler.is_none() && !listening.is_named() {
+    if handler.is_none() && !matching.has_named() {
         return unhandled(&incoming);
     }
     if let Some((handler, this)) = handler {
@@ -240,11 +245,11 @@ async fn chain(mut incoming: Incoming, handler: Option<(&'static Handler, Shared
             }
         }
     }
-    for list in [&listening.own, &listening.shared].into_iter().flatten() {
+    for list in [&matching.own, &matching.shared].into_iter().flatten() {
         call_all(&incoming, list).await;
     }
-    if let (Some(list), Some(listeners)) = (&listening.own, socket.listeners()) {
-        listeners.forget_spent(incoming.name(), list);
+    if let (Some(list), Some(listeners)) = (&matching.own, socket.listeners()) {
+        listeners.remove_called_once(incoming.name(), list);
     }
 }
 
@@ -291,7 +296,7 @@ fn panicked(socket: &Socket, event: &str) {
 impl Running {
     /// Polls the event. A panic in user code is reported, and the event counts as finished.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let _reporting = self.reports.then(|| Reporting::on(&self.socket));
+        let _reporting = self.is_error.then(|| Reporting::on(&self.socket));
         let polled = catch_unwind(AssertUnwindSafe(|| self.future.poll(context)));
         polled.unwrap_or_else(|_| {
             panicked(&self.socket, self.event);

@@ -136,7 +136,7 @@ impl Incoming {
     }
 
     /// The request that carried the event, if it is not the connection's first request.
-    pub(crate) fn own_request(&self) -> Option<&Arc<Request>> {
+    pub(crate) fn carrier_request(&self) -> Option<&Arc<Request>> {
         self.request.as_ref()
     }
 

@@ -77,7 +77,7 @@ impl EventPayload {
             args: Bytes::new(),
             single: false,
             attachments: incoming.attachments().cloned(),
-            request: incoming.own_request().cloned(),
+            request: incoming.carrier_request().cloned(),
             from_client: false,
             is_binary: false,
             ack: incoming.ack(),
@@ -336,7 +336,7 @@ impl Listeners {
     }
 
     /// Removes `once` listeners that have been called.
-    pub(crate) fn forget_spent(&self, name: &str, listeners: &[Arc<Listener>]) {
+    pub(crate) fn remove_called_once(&self, name: &str, listeners: &[Arc<Listener>]) {
         for listener in listeners {
             if listener.pending.as_ref().is_some_and(|pending| !pending.load(Ordering::Relaxed)) {
                 self.remove(name, listener.number);

@@ -112,7 +112,7 @@ impl Next {
         match self.stack.get(self.at) {
             Some(middleware) => middleware(event, Self { stack: Arc::clone(&self.stack), at: self.at + 1 }).await,
             None => {
-                dispatch::pass(event.0).await;
+                dispatch::run_handlers(event.0).await;
                 Ok(())
             }
         }

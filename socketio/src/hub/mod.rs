@@ -201,10 +201,10 @@ impl Hub {
         let mut namespaces = self.core().namespaces.write();
         let is_empty = namespace.release();
         let is_known = namespaces.get(namespace.path()).is_some_and(|known| Arc::ptr_eq(known, namespace));
-        let vanished = if is_empty && is_known { namespaces.remove(namespace.path()) } else { None };
+        let removed = if is_empty && is_known { namespaces.remove(namespace.path()) } else { None };
         drop(namespaces);
-        if let Some(vanished) = vanished {
-            vanished.close();
+        if let Some(removed) = removed {
+            removed.close();
         }
     }
 

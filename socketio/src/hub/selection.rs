@@ -48,7 +48,7 @@ impl From<serde_json::Error> for EmitError {
     }
 }
 
-/// Some of a namespace's sockets. Narrow the selection down with its methods, then emit to it.
+/// Some of a namespace's sockets, with methods that change the selection and that emit to it.
 ///
 /// ```
 /// # use socketio::{EmitError, Hub, Socket};
@@ -63,7 +63,7 @@ impl From<serde_json::Error> for EmitError {
 #[must_use = "a selection does nothing until something is emitted to it"]
 pub struct Selection<'a> {
     namespace: &'a Arc<NamespaceInner>,
-    /// The socket to which the selection applies until another method widens it to the namespace.
+    /// The socket, if only one is selected. Methods that select other sockets reset it.
     own: Option<&'a Socket>,
     audience: Audience,
     volatile: bool,

@@ -31,8 +31,8 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 ///
 /// The default of each method acts on the sockets of this server, through [`local`](Self::local).
 /// An adapter that overrides a method can forward the call to the local adapter. An adapter that
-/// wraps one other than the local adapter must forward every method. Calls to the methods that it
-/// omits bypass the wrapped adapter.
+/// wraps another custom adapter must forward every method to it. Methods that it omits bypass the
+/// wrapped adapter.
 ///
 /// ```
 /// use socketio::adapter::{Adapter, Audience, LocalAdapter, Packet};

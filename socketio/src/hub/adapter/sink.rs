@@ -54,13 +54,13 @@ impl AnswerSink {
     pub fn answer(&self, from: Answerer, args: &str, attachments: &[Bytes]) -> Result<(), PacketError> {
         check_args(args)?;
         let attachments = (!attachments.is_empty()).then(|| attachments.into());
-        self.0.heard(from, Ok(ReceivedAnswer::Many(args.to_owned(), attachments)));
+        self.0.settle_remote(from, Ok(ReceivedAnswer::Many(args.to_owned(), attachments)));
         Ok(())
     }
 
     /// Records that a socket of another server was asked but gives no answer, for this reason.
     pub fn fail(&self, from: Answerer, error: AckError) {
-        self.0.heard(from, Err(error));
+        self.0.settle_remote(from, Err(error));
     }
 
     /// Adds the number of sockets that another server asks. The numbers of several servers add up.
@@ -99,13 +99,13 @@ impl AnswerSink {
     }
 
     fn ask_one(&self, question: &Packet, id: u64, socket: &Socket) {
-        let Some(at) = self.0.begin() else {
+        let Some(at) = self.0.reserve() else {
             // The asker stopped waiting, but the other sockets already have the question.
             let _ = socket.deliver(question);
             return;
         };
         match socket.register_answer(id, Waiter::Several(PendingAnswer { sink: self.clone(), at })) {
-            Ok(registration) => self.0.begun(at, registration),
+            Ok(registration) => self.0.registered(at, registration),
             Err(error) => return self.0.settle(at, socket, Err(error)),
         }
         match socket.deliver(question) {
@@ -175,9 +175,10 @@ struct State {
     arrived: VecDeque<Arrival>,
     /// The sockets of this server, in the order in which they were asked.
     asked: Vec<Asked>,
-    /// The number of sockets that other servers ask, and how many of them have answered or failed.
+    /// The number of sockets that other servers ask.
     expected: usize,
-    heard: usize,
+    /// The number of these sockets that have answered or failed.
+    remote_settled: usize,
     silent_servers: usize,
     timeout: Duration,
     waker: Option<Waker>,
@@ -185,7 +186,7 @@ struct State {
 }
 
 /// The sockets and servers that had not answered when the asker stopped waiting.
-pub(crate) struct Rest {
+pub(crate) struct Unanswered {
     /// The sockets of this server that have not answered.
     pub(crate) asked: Vec<Registration>,
     pub(crate) remote: usize,
@@ -220,12 +221,12 @@ impl Collector {
     }
 
     /// Ends the wait of the asker. Later answers are ignored.
-    pub(crate) fn close(&self) -> Rest {
+    pub(crate) fn close(&self) -> Unanswered {
         let mut state = self.state.lock();
         state.is_closed = true;
         let (arrived, waker) = (std::mem::take(&mut state.arrived), state.waker.take());
         let asked = std::mem::take(&mut state.asked);
-        let remote = state.expected.saturating_sub(state.heard);
+        let remote = state.expected.saturating_sub(state.remote_settled);
         let silent_servers = state.silent_servers;
         drop(state);
         drop((arrived, waker));
@@ -233,12 +234,12 @@ impl Collector {
             Asked::Waiting(registration) => Some(registration),
             Asked::Asking | Asked::Settled => None,
         };
-        Rest { asked: asked.into_iter().filter_map(waiting).collect(), remote, silent_servers }
+        Unanswered { asked: asked.into_iter().filter_map(waiting).collect(), remote, silent_servers }
     }
 
     /// Reserves a place for a socket of this server. Returns `None` if the asker has stopped
     /// waiting.
-    fn begin(&self) -> Option<usize> {
+    fn reserve(&self) -> Option<usize> {
         let mut state = self.state.lock();
         if state.is_closed {
             return None;
@@ -249,7 +250,7 @@ impl Collector {
 
     /// Stores the registration of a socket. If the answer was settled in the meantime, the
     /// registration is dropped.
-    fn begun(&self, at: usize, registration: Registration) {
+    fn registered(&self, at: usize, registration: Registration) {
         let mut state = self.state.lock();
         match state.asked.get_mut(at) {
             Some(asked @ Asked::Asking) => *asked = Asked::Waiting(registration),
@@ -279,12 +280,12 @@ impl Collector {
     }
 
     /// Records the answer of a socket of another server, or why there is none.
-    fn heard(&self, from: Answerer, answer: Result<ReceivedAnswer, AckError>) {
+    fn settle_remote(&self, from: Answerer, answer: Result<ReceivedAnswer, AckError>) {
         let mut state = self.state.lock();
         if state.is_closed {
             return;
         }
-        state.heard = state.heard.saturating_add(1);
+        state.remote_settled = state.remote_settled.saturating_add(1);
         state.arrived.push_back((from, answer));
         let waker = state.waker.take();
         drop(state);

@@ -114,33 +114,33 @@ type Found = Option<(&'static Handler, Option<Arc<dyn Any + Send + Sync>>)>;
 /// Calls to the adapter. Debug builds first compare the packet with the hub's contracts.
 impl NamespaceInner {
     pub(crate) fn emit(&self, packet: &Packet, audience: &Audience) {
-        self.look(packet, false);
+        self.check_contract(packet, false);
         self.adapter().emit(packet, audience);
     }
 
     pub(crate) fn emit_to(&self, packet: &Packet, id: &str) -> Result<(), EmitError> {
-        self.look(packet, false);
+        self.check_contract(packet, false);
         self.adapter().emit_to(packet, id)
     }
 
     pub(crate) fn emit_to_socket(&self, packet: &Packet, socket: &Socket) -> Result<(), EmitError> {
-        self.look(packet, packet.expects_answer());
+        self.check_contract(packet, packet.expects_answer());
         self.adapter().emit_to_socket(packet, socket)
     }
 
     /// Asks the audience. If it is limited to this server, the application's adapter is bypassed.
     pub(crate) fn ask(&self, question: Packet, audience: &Audience, answers: AnswerSink) {
-        self.look(&question, true);
+        self.check_contract(&question, true);
         self.adapter_for(audience).ask(question, audience, answers);
     }
 
     /// Asks one socket of this server.
     pub(crate) fn ask_socket(&self, question: Packet, socket: &Socket, answers: AnswerSink) {
-        self.look(&question, true);
+        self.check_contract(&question, true);
         answers.ask(question, std::slice::from_ref(socket));
     }
 
-    fn look(&self, packet: &Packet, is_asked: bool) {
+    fn check_contract(&self, packet: &Packet, is_asked: bool) {
         if cfg!(debug_assertions)
             && let Some(watch) = &self.watch
         {

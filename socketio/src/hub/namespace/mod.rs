@@ -88,8 +88,8 @@ impl Namespace {
     /// No socket has this id, the socket does not accept messages now, or the payload does not
     /// serialize.
     ///
-    /// If an [adapter](crate::adapter::Adapter) connects several servers, `Ok` for a socket that is
-    /// not on this server only means that the message was sent to the others.
+    /// With an [adapter](crate::adapter::Adapter) for several servers, `Ok` may only mean that the
+    /// message was sent to the other servers. Whether one of them has the socket is unknown.
     pub fn emit_to(&self, id: impl AsRef<str>, message: impl IntoMessage) -> Result<(), EmitError> {
         self.namespace.emit_to(&message.into_packet()?, id.as_ref())
     }

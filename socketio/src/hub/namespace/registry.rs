@@ -208,14 +208,14 @@ mod tests {
     }
 
     /// The model of a socket.
-    struct Known {
+    struct ModelSocket {
         socket: Socket,
         id: String,
         rooms: BTreeSet<Name>,
         phase: Phase,
     }
 
-    impl Known {
+    impl ModelSocket {
         fn is_in(&self, rooms: &[Name]) -> bool {
             rooms.iter().any(|room| self.rooms.contains(room) || self.id == *room)
         }
@@ -232,7 +232,7 @@ mod tests {
 
     struct Model {
         hub: Hub,
-        all: Vec<Known>,
+        all: Vec<ModelSocket>,
     }
 
     fn register(hub: &Hub) -> Socket {
@@ -245,10 +245,10 @@ mod tests {
         fn register(&mut self) {
             let socket = register(&self.hub);
             let id = socket.id().to_string();
-            self.all.push(Known { socket, id, rooms: BTreeSet::new(), phase: Phase::Connecting });
+            self.all.push(ModelSocket { socket, id, rooms: BTreeSet::new(), phase: Phase::Connecting });
         }
 
-        fn holder(&self, id: &str) -> Option<&Known> {
+        fn holder(&self, id: &str) -> Option<&ModelSocket> {
             self.all.iter().find(|known| known.id == id && known.phase != Phase::Gone)
         }
 
@@ -331,7 +331,7 @@ mod tests {
             selection.emit("x").expect("a text is always sent");
             let left_out = sender.filter(|_| within.is_empty());
             let rooms = [to, within].concat();
-            let is_reached = |known: &Known| {
+            let is_reached = |known: &ModelSocket| {
                 known.phase != Phase::Gone
                     && left_out != Some(&known.socket)
                     && (rooms.is_empty() || known.is_in(&rooms))
@@ -378,7 +378,7 @@ mod tests {
             let mut model = Model { hub, all: Vec::new() };
             for step in &steps {
                 let reached = model.take(step);
-                let received: Vec<_> = model.all.iter().map(Known::received).collect();
+                let received: Vec<_> = model.all.iter().map(ModelSocket::received).collect();
                 prop_assert_eq!(received, reached.into_iter().map(usize::from).collect::<Vec<_>>());
                 model.check();
             }
@@ -401,27 +401,27 @@ mod tests {
         const EACH: usize = 10;
         for count in [1_000, 10_000, 100_000] {
             let hub = Hub::builder().max_rooms(count).build().expect("a hub");
-            let residents: Vec<Socket> = (0..SOCKETS).map(|_| register(&hub)).collect();
+            let members: Vec<Socket> = (0..SOCKETS).map(|_| register(&hub)).collect();
             for room in 0..count {
-                residents[room % SOCKETS].join(format!("room-{room}")).expect("there is room");
+                members[room % SOCKETS].join(format!("room-{room}")).expect("there is room");
             }
             let names: Vec<String> = (0..SOCKETS * EACH).map(|n| format!("another-{n}")).collect();
-            let each = |act: fn(&Socket, &str), guests: &[Socket]| {
+            let each = |act: fn(&Socket, &str), joining: &[Socket]| {
                 let begin = Instant::now();
                 for (n, name) in names.iter().enumerate() {
-                    act(&guests[n % SOCKETS], name);
+                    act(&joining[n % SOCKETS], name);
                 }
                 begin.elapsed()
             };
             let mut best = [Duration::MAX; 3];
             for _ in 0..20 {
-                let guests: Vec<Socket> = (0..SOCKETS).map(|_| register(&hub)).collect();
+                let joining: Vec<Socket> = (0..SOCKETS).map(|_| register(&hub)).collect();
                 let join = |socket: &Socket, name: &str| socket.join(name).expect("there is room");
-                let joined = each(join, &guests);
-                let left = each(|socket, name| socket.leave(name), &guests);
-                each(join, &guests);
+                let joined = each(join, &joining);
+                let left = each(|socket, name| socket.leave(name), &joining);
+                each(join, &joining);
                 let begin = Instant::now();
-                guests.iter().for_each(|socket| _ = socket.depart());
+                joining.iter().for_each(|socket| _ = socket.depart());
                 for (best, took) in best.iter_mut().zip([joined, left, begin.elapsed()]) {
                     *best = took.min(*best);
                 }
@@ -434,7 +434,7 @@ mod tests {
                 leave / changes,
                 depart / sockets
             );
-            residents.iter().for_each(|socket| _ = socket.depart());
+            members.iter().for_each(|socket| _ = socket.depart());
         }
     }
 }

@@ -27,8 +27,8 @@ impl Socket {
     /// No socket has this id, or it does not accept messages now. Both also fire `error` on this
     /// socket, with the other id. If the payload does not serialize, `error` does not fire.
     ///
-    /// If an [adapter](crate::adapter::Adapter) connects several servers, `Ok` for a socket that is
-    /// not on this server only means that the message was sent to the others.
+    /// With an [adapter](crate::adapter::Adapter) for several servers, `Ok` may only mean that the
+    /// message was sent to the other servers. Whether one of them has the socket is unknown.
     pub fn emit_to(&self, id: impl AsRef<str>, message: impl IntoMessage) -> Result<(), EmitError> {
         let packet = message.into_packet()?;
         self.emit_packet_to(id.as_ref(), &packet)
@@ -106,7 +106,7 @@ impl Socket {
         if self.is_leaving() {
             return Err(EmitError::Closed);
         }
-        self.tell_outgoing(packet);
+        self.call_outgoing_listeners(packet);
         let send = |frame: &EncodedFrame| self.send(frame, packet.is_volatile());
         let sent = packet.with_frame(&self.peer().encoding, self.namespace(), send);
         sent.map_err(|rejected| self.rejected(rejected))

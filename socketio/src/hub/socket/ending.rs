@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{CONNECTED, SENT_AWAY, Socket};
+use super::{CONNECTED, ENDED_BY_SERVER, Socket};
 use crate::hub::client::Command;
 use crate::session::disconnect::{Disconnect, DisconnectReason};
 use crate::session::end::End;
@@ -32,7 +32,7 @@ impl Socket {
             return self.end(DisconnectReason::ServerDisconnect, 1000, String::new());
         }
         // A socket that is not accepted yet leaves as soon as it is.
-        let _ = self.0.phase.compare_exchange(CONNECTED, SENT_AWAY, Ordering::AcqRel, Ordering::Acquire);
+        let _ = self.0.phase.compare_exchange(CONNECTED, ENDED_BY_SERVER, Ordering::AcqRel, Ordering::Acquire);
         self.peer().handle.post(Command::Leave(self.clone(), Disconnect::new(DisconnectReason::ServerDisconnect)));
     }
 

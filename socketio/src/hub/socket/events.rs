@@ -71,7 +71,7 @@ impl Socket {
     }
 
     /// Calls the listeners for outgoing messages.
-    pub(super) fn tell_outgoing(&self, packet: &Packet) {
+    pub(super) fn call_outgoing_listeners(&self, packet: &Packet) {
         if !self.0.has_outgoing.load(Ordering::Acquire) {
             return;
         }

@@ -89,7 +89,7 @@ const CONNECTED: u8 = 1;
 /// Accepts no more messages, but is still in its rooms.
 const LEAVING: u8 = 2;
 /// Like [`LEAVING`], and waiting events are dropped because the server ended the socket.
-const SENT_AWAY: u8 = 3;
+const ENDED_BY_SERVER: u8 = 3;
 const GONE: u8 = 4;
 
 /// The kind of id that a new socket gets.
@@ -269,7 +269,7 @@ impl Socket {
     /// Returns `true` if the server is ending the socket or its connection. Waiting events are then
     /// dropped.
     pub(crate) fn is_ending(&self) -> bool {
-        self.peer().handle.is_ending() || self.0.phase.load(Ordering::Acquire) == SENT_AWAY
+        self.peer().handle.is_ending() || self.0.phase.load(Ordering::Acquire) == ENDED_BY_SERVER
     }
 
     pub(crate) fn connect_info(&self) -> Option<&ConnectInfo> {

@@ -62,9 +62,9 @@ impl Socket {
         if !self.namespace_inner().has_own_adapter() {
             return;
         }
-        let mut is_mine = false;
-        while let Some(notice) = self.next_notice(is_mine) {
-            is_mine = true;
+        let mut is_teller = false;
+        while let Some(notice) = self.next_notice(is_teller) {
+            is_teller = true;
             if catch_unwind(AssertUnwindSafe(|| self.tell(&notice))).is_err() {
                 tracing::error!(namespace = self.namespace(), "an adapter panicked while it was told about a socket");
             }
@@ -75,10 +75,10 @@ impl Socket {
         }
     }
 
-    fn next_notice(&self, is_mine: bool) -> Option<Notice> {
+    fn next_notice(&self, is_teller: bool) -> Option<Notice> {
         let mut side = self.0.side.lock();
         let notices = side.as_mut()?.notices.as_deref_mut()?;
-        if notices.is_telling && !is_mine {
+        if notices.is_telling && !is_teller {
             return None;
         }
         let notice = notices.waiting.pop_front();
