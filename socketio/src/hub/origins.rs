@@ -211,7 +211,7 @@ mod tests {
             ("1://app.example", "`https://app.example`"),
             ("", "`https://app.example`"),
             ("null", "`*`"),
-            ("https://*.app.example", "each host by itself"),
+            ("https://*.app.example", "each host separately"),
             ("https://b\u{fc}cher.example", "`https://xn--bcher-kva.example`"),
         ] {
             let error = Origins::default().allow(given).expect_err(given);
