@@ -38,7 +38,7 @@ pub struct Incoming {
     request: Option<Arc<Request>>,
 }
 
-/// What happened.
+/// The kind of an event, with its data.
 #[derive(Clone, Debug)]
 pub(crate) enum EventKind {
     /// A named event, sent by the client or by `fire`.

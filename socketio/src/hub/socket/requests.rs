@@ -282,8 +282,9 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// The message was not sent, or the socket closed before the answer arrived. The client did not
-    /// answer in time, or answered with an error. Or the answer does not decode as `T`.
+    /// - The message was not sent.
+    /// - The client did not answer in time, or the socket closed first.
+    /// - The client answered with an error, or its answer does not decode as `T`.
     pub fn emit_with_ack<T: FromAnswer>(&self, message: impl IntoMessage) -> AckFuture<T> {
         AckFuture::new(self.ask_alone(message), self.hub().config().ack_timeout)
     }
