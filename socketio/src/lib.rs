@@ -25,7 +25,7 @@ mod wire;
 
 #[cfg(feature = "typescript")]
 pub use contract::TypeScriptContract;
-pub use contract::{ArgumentDescription, Contract, ContractViolation, DescribedArguments, Description, ErrorCodes};
+pub use contract::{ArgumentDescription, Contract, DescribedArguments, Description, ErrorCodes};
 #[cfg(feature = "asyncapi")]
 pub use contract::{AsyncApiContract, AsyncApiInfo, DocsRoutes};
 pub use event::ack::{Ack, Args};
@@ -48,6 +48,7 @@ pub use handle::engine_session::Transport;
 pub use hub::Hub;
 pub use hub::adapter;
 pub use hub::adapter::{Audience, RequestError};
+pub use hub::agreement::watch::ContractViolation;
 pub use hub::build_error::{BuildError, BuildProblem};
 pub use hub::hub_builder::HubBuilder;
 pub use hub::namespace::Namespace;

@@ -7,7 +7,7 @@ use super::polling::Polling;
 use super::websocket::{Message, ReadBuffer, WebSocketTransport};
 use crate::handle::outbox::{Batch, Load};
 use crate::handle::stream::Writer;
-use crate::hub::client::ConnectionHandle;
+use crate::hub::peer::ConnectionHandle;
 use crate::session::disconnect::Disconnect;
 
 #[allow(clippy::large_enum_variant, reason = "nearly all connections have the large one")]

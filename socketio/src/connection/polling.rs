@@ -13,7 +13,7 @@ use super::websocket::Message;
 use crate::handle::outbox::{Batch, Load};
 use crate::handle::poll_request::{PollRequest, Post};
 use crate::handle::request::Request;
-use crate::hub::client::ConnectionHandle;
+use crate::hub::peer::ConnectionHandle;
 use crate::session::disconnect::{Disconnect, DisconnectReason};
 use crate::wire::engineio;
 

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 pub(crate) use super::read_buffer::ReadBuffer;
 use crate::handle::outbox::{Batch, Load};
 use crate::handle::stream::{Stream, Writer};
-use crate::hub::client::ConnectionHandle;
+use crate::hub::peer::ConnectionHandle;
 use crate::session::disconnect::{Disconnect, DisconnectReason};
 use crate::wire::frame::{Opcode, control};
 use crate::wire::message_reader::Reader;

@@ -10,6 +10,7 @@ use super::infer::{DescribedFunction, Emits, Returned};
 use crate::event::decode::may_be_missing;
 use crate::event::handler::Source;
 use crate::event::message::Event;
+use crate::hub::agreement::{AgreedEmit, AgreedHandler, AgreedNamespace};
 
 /// Everything that a [`contract!`](crate::contract!) says: its namespaces, and their events.
 #[derive(Clone, Debug)]
@@ -275,7 +276,17 @@ impl<T: 'static> ArgumentDescription<'_, T> {
     }
 }
 
+impl Received {
+    fn agreed(&self) -> AgreedHandler {
+        AgreedHandler { event: self.name, source: self.source, codes: self.errors.codes() }
+    }
+}
+
 impl Emitted {
+    fn agreed(&self) -> AgreedEmit {
+        AgreedEmit { event: self.name, payload: self.payload.name, is_answered: self.answer.is_some() }
+    }
+
     /// The event that a payload type is; and what may know of an answer to it.
     pub fn of<E: Event + Describe<X>, X>(_: Exports<X>) -> (Self, Emits<E, X>) {
         (Self { name: E::NAME, doc: E::DOC, payload: E::described(), answer: None }, Emits(PhantomData))
@@ -283,6 +294,15 @@ impl Emitted {
 }
 
 impl Description {
+    /// What it holds a hub to.
+    pub(crate) fn agreed(self) -> impl Iterator<Item = AgreedNamespace> {
+        self.namespaces.into_iter().map(|namespace| AgreedNamespace {
+            path: namespace.path,
+            receives: namespace.receives.iter().map(Received::agreed).collect(),
+            emits: namespace.emits.iter().map(Emitted::agreed).collect(),
+        })
+    }
+
     #[doc(hidden)]
     pub fn new(name: &'static str, doc: &'static str) -> Self {
         Self { name, doc, namespaces: Vec::new() }

@@ -1,10 +1,9 @@
-//! Contracts: what a server receives and emits, gathered by [`contract!`](crate::contract!) from the definitions of handlers and
-//! payload types.
+//! Contracts: what a server receives and emits, gathered by [`contract!`](crate::contract!) from
+//! the definitions of handlers and payload types.
 //!
-//! [`infer`] finds out what the functions themselves say, [`description`] holds it; [`agreement`] compares it with a hub's handlers,
-//! [`watch`] with what a hub emits.
+//! [`infer`] finds out what the functions themselves say, and [`description`] holds it. The exports
+//! are made from it, and what a hub is held to.
 
-pub(crate) mod agreement;
 #[cfg(feature = "asyncapi")]
 pub(crate) mod asyncapi;
 #[doc(hidden)]
@@ -19,7 +18,6 @@ pub(crate) mod typescript;
 #[cfg(feature = "garde")]
 #[doc(hidden)]
 pub(crate) mod valid;
-pub(crate) mod watch;
 
 #[cfg(feature = "typescript")]
 use std::{io, path::Path};
@@ -27,12 +25,28 @@ use std::{io, path::Path};
 #[cfg(feature = "asyncapi")]
 pub use asyncapi::{AsyncApiInfo, DocsRoutes};
 pub use description::{ArgumentDescription, DescribedArguments, Description};
-pub use watch::ContractViolation;
+
+use crate::hub::hub_builder::HubBuilder;
 
 /// What a server and its clients agree on: made by [`contract!`](crate::contract!).
 pub trait Contract {
     /// Everything that the contract says.
     fn describe() -> Description;
+}
+
+impl HubBuilder {
+    /// Requires the hub to match a contract. [`build`](Self::build) then fails if the handlers
+    /// differ from those in the contract. Debug builds also check what the hub emits against the
+    /// contract; see [`Hub::contract_violations`](crate::Hub::contract_violations). Several
+    /// contracts add up. Their namespaces exist even without handlers.
+    ///
+    /// Handlers of namespaces that a [function accepts](Self::dynamic_namespace) are not checked,
+    /// because these namespaces have no path in a contract. Listeners are not checked either,
+    /// because they are registered after the hub is built.
+    pub fn contract<C: Contract>(mut self) -> Self {
+        self.agreed.get_or_insert_default().extend(C::describe().agreed());
+        self
+    }
 }
 
 /// A contract that is exported as TypeScript: one with `#[export(typescript)]` above its name. The guide has

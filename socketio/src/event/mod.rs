@@ -5,7 +5,7 @@
 //! then. [`table`] finds its [`handler`], and [`argument`] extracts the parameters, such as a
 //! [`state`] or an [`extension`]. [`reply`] turns the return value into an answer; an [`ack`]
 //! answers later. [`listener`] contains the closures that are registered at run time. [`depth`]
-//! decodes JSON text outside events.
+//! decodes JSON text outside events. [`named`] gives the macros facts about types.
 
 pub(crate) mod ack;
 pub(crate) mod argument;
@@ -22,6 +22,8 @@ pub(crate) mod listener;
 pub mod marker;
 pub(crate) mod message;
 pub(crate) mod middleware;
+#[doc(hidden)]
+pub(crate) mod named;
 pub(crate) mod rate;
 pub(crate) mod reply;
 pub(crate) mod state;

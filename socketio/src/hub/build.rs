@@ -5,13 +5,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::agreement::check::check;
+use super::agreement::watch::Watch;
 use super::build_error::{BuildError, BuildProblem};
 use super::config::Config;
 use super::hub_builder::HubBuilder;
 use super::namespace_builder::NamespaceBuilder;
 use super::{Core, Hub};
-use crate::contract::agreement;
-use crate::contract::watch::Watch;
 use crate::event::handler::{Handler, Key, Lifecycle};
 use crate::hub::namespace::inner::{Contents, NamespaceFactory, NamespaceInner};
 use crate::hub::namespace::pattern::{Matching, Pattern};
@@ -34,16 +34,15 @@ impl HubBuilder {
         let mut problems = Vec::new();
         self.check_settings(&mut problems);
         self.check_namespaces(&mut problems);
-        agreement::check(
-            &self.contracts,
-            self.namespaces.iter().map(|(path, namespace)| (&**path, namespace.handlers())),
-            &mut problems,
-        );
+        if let Some(agreed) = &self.agreed {
+            let handlers = self.namespaces.iter().map(|(path, namespace)| (&**path, namespace.handlers()));
+            check(agreed, handlers, &mut problems);
+        }
         BuildError::check(problems)?;
-        for namespace in self.contracts.iter().flat_map(|contract| &contract.namespaces) {
+        for namespace in self.agreed.iter().flatten() {
             self.namespaces.entry(namespace.path.to_owned()).or_default();
         }
-        let watch = Watch::new(self.contracts, self.namespaces.keys());
+        let watch = Watch::new(self.agreed, self.namespaces.keys());
         let factory = NamespaceFactory {
             make_adapter: self.adapter,
             watch,

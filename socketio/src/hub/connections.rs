@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::Hub;
-use crate::hub::client::Command;
-use crate::hub::client::Peer;
+use crate::hub::peer::Command;
+use crate::hub::peer::Peer;
 use crate::session::end::End;
 use crate::session::time::after;
 

@@ -5,10 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::agreement::AgreedNamespace;
 use super::config::Config;
 use super::namespace_builder::NamespaceBuilder;
 use super::source::EventSource;
-use crate::contract::{Contract, Description};
 use crate::event::error::EventError;
 use crate::event::middleware::{IncomingEvent, Next};
 use crate::event::rate::RateLimit;
@@ -39,7 +39,8 @@ pub struct HubBuilder {
     pub(super) namespaces: BTreeMap<String, NamespaceBuilder>,
     pub(super) dynamic: Vec<(Matching, NamespaceBuilder)>,
     pub(super) adapter: Option<Box<MakeAdapter>>,
-    pub(super) contracts: Vec<Description>,
+    /// The events in the contracts, which the hub must match. `None` without a contract.
+    pub(crate) agreed: Option<Vec<AgreedNamespace>>,
 }
 
 impl fmt::Debug for HubBuilder {
@@ -141,19 +142,6 @@ impl HubBuilder {
     /// the path of the namespace and the local adapter, which acts on the sockets of this server.
     pub fn adapter<A: Adapter>(mut self, make: impl Fn(&str, LocalAdapter) -> A + Send + Sync + 'static) -> Self {
         self.adapter = Some(Box::new(move |path, local| Arc::new(make(path, local))));
-        self
-    }
-
-    /// Requires the hub to match a contract. [`build`](Self::build) then fails if the handlers
-    /// differ from those in the contract. Debug builds also check what the hub emits against the
-    /// contract; see [`Hub::contract_violations`](crate::Hub::contract_violations). Several
-    /// contracts add up. Their namespaces exist even without handlers.
-    ///
-    /// Handlers of namespaces that a [function accepts](Self::dynamic_namespace) are not checked,
-    /// because these namespaces have no path in a contract. Listeners are not checked either,
-    /// because they are registered after the hub is built.
-    pub fn contract<C: Contract>(mut self) -> Self {
-        self.contracts.push(C::describe());
         self
     }
 

@@ -1,15 +1,16 @@
 //! [`Hub`]: the server object, with its namespaces, settings and connections.
 
 pub mod adapter;
+pub(crate) mod agreement;
 pub(crate) mod build;
 pub(crate) mod build_error;
-pub(crate) mod client;
 pub(crate) mod config;
 pub(crate) mod connections;
 pub(crate) mod hub_builder;
 pub(crate) mod namespace;
 pub(crate) mod namespace_builder;
 pub(crate) mod origins;
+pub(crate) mod peer;
 pub(crate) mod selection;
 pub(crate) mod server_events;
 pub(crate) mod socket;
@@ -25,8 +26,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-use crate::contract::ContractViolation;
-use crate::contract::watch::Watch;
+use self::agreement::watch::{ContractViolation, Watch};
 use crate::event::state::States;
 use crate::hub::namespace::Namespace;
 use crate::hub::namespace::inner::{Contents, NamespaceFactory, NamespaceInner};

@@ -21,11 +21,11 @@ use crate::event::listener::ListenerOutput;
 use crate::handle::request::Request as ConnectionRequest;
 use crate::handle::stream::Stream;
 use crate::hub::Hub;
-use crate::hub::client::ConnectionHandle;
-use crate::hub::client::Peer;
 use crate::hub::connections::ConnectionPermit;
 use crate::hub::namespace::Namespace;
 use crate::hub::namespace::inner::NamespaceInner;
+use crate::hub::peer::ConnectionHandle;
+use crate::hub::peer::Peer;
 use crate::hub::socket::{Identity, Socket};
 use crate::wire::encoding::Encoding;
 

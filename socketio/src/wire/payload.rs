@@ -20,7 +20,8 @@ pub(crate) enum InvalidArgs {
     Placeholder,
 }
 
-/// The deepest nesting that arguments may have: what `serde_json` decodes, their list counted as one level.
+/// The deepest nesting that arguments may have: what `serde_json` decodes, their list counted as
+/// one level.
 pub(crate) const MAX_DEPTH: usize = 128;
 
 /// Checks that text is JSON values separated by commas, or nothing.
@@ -131,8 +132,8 @@ impl Payload {
         self.json.extend_from_slice(rest.as_bytes());
     }
 
-    /// Arguments from JSON text that another server has sent, comma separated, with placeholders for the attachments. Where
-    /// there are attachments, there is a placeholder for each.
+    /// Arguments from JSON text that another server has sent, comma separated, with placeholders
+    /// for the attachments. Where there are attachments, there is a placeholder for each.
     pub(crate) fn from_json(json: &str, attachments: &[Bytes]) -> Result<Self, InvalidArgs> {
         let json = json.trim_ascii();
         check_args(json)?;

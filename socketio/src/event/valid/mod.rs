@@ -13,7 +13,7 @@ use super::error::{EventError, PayloadError};
 use super::handler::Need;
 use super::marker::Validated;
 use super::message::Event;
-use crate::__private::Named;
+use super::named::Named;
 
 /// The maximum number of violations reported for one payload.
 const MAX_VIOLATIONS: usize = 32;

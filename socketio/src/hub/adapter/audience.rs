@@ -77,7 +77,7 @@ impl Audience {
         &self.rooms
     }
 
-    /// The rooms whose members are left out.
+    /// The rooms whose members are excluded.
     pub fn except_rooms(&self) -> &[Arc<str>] {
         &self.except_rooms
     }

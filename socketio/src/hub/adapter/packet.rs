@@ -21,7 +21,8 @@ pub enum PacketError {
     #[error("the arguments are not JSON values separated by commas")]
     Json,
     /// The arguments are nested more than 128 levels deep. The list of arguments is the first
-    /// level.
+    /// level. An object with a key that `serde_json` reserves counts as too deep, because decoding
+    /// it may add levels.
     #[error("the arguments are nested too deeply")]
     TooDeep,
     /// A placeholder has no attachment, or the numbers of attachments and placeholders differ.

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use super::opening::{Closing, Opening};
 use super::registry::Registry;
-use crate::contract::watch::{NamespaceWatch, Watch};
 use crate::event::error::EventError;
 use crate::event::handler::{Handler, Lifecycle};
 use crate::event::listener::Listeners;
@@ -16,6 +15,7 @@ use crate::event::middleware::EventMiddleware;
 use crate::event::rate::{EventLimit, EventLimits};
 use crate::event::table::{self, Events};
 use crate::hub::adapter::{Adapter, AnswerSink, Audience, LocalAdapter, Packet};
+use crate::hub::agreement::watch::{NamespaceWatch, Watch};
 use crate::hub::selection::EmitError;
 use crate::hub::server_events::ServerListeners;
 use crate::hub::socket::Socket;

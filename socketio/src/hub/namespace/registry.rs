@@ -151,8 +151,8 @@ mod tests {
     use crate::handle::outbox::Batch;
     use crate::handle::request::Request;
     use crate::hub::Hub;
-    use crate::hub::client::ConnectionHandle;
-    use crate::hub::client::Peer;
+    use crate::hub::peer::ConnectionHandle;
+    use crate::hub::peer::Peer;
     use crate::hub::selection::Selection;
     use crate::hub::socket::Identity;
     use crate::hub::socket::SetIdError;

@@ -140,7 +140,7 @@ impl Missing {
 pub struct AckStream<T> {
     collector: Arc<Collector>,
     missing: Missing,
-    /// The error if the question could not be sent.
+    /// The error, if the question could not be sent.
     failed: Option<EmitError>,
     clock: Clock,
     answer: PhantomData<fn() -> T>,
@@ -165,9 +165,9 @@ impl<T> AckStream<T> {
         stream
     }
 
-    /// Sets how long to wait for the answers, instead of the hub's
-    /// [`ack_timeout`](crate::HubBuilder::ack_timeout). Other servers use the timeout from the time
-    /// of the question. Set that one with [`Selection::timeout`](crate::Selection::timeout).
+    /// Sets the timeout, instead of the hub's [`ack_timeout`](crate::HubBuilder::ack_timeout). An
+    /// adapter may have sent the earlier timeout to other servers with the question. For these set
+    /// it with [`Selection::timeout`](crate::Selection::timeout).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.clock.set(timeout);
         self.collector.set_timeout(timeout);

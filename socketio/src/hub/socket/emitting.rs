@@ -163,9 +163,8 @@ mod tests {
     use crate::handle::outbox::Batch;
     use crate::handle::request::Request;
     use crate::hub::Hub;
-    use crate::hub::client::ConnectionHandle;
-    use crate::hub::client::Peer;
     use crate::hub::namespace::inner::{Contents, NamespaceFactory};
+    use crate::hub::peer::{ConnectionHandle, Peer};
     use crate::hub::socket::Identity;
     use crate::session::limits::Bounds;
     use crate::wire::encoding::Encoding;

@@ -16,7 +16,7 @@ use crate::event::incoming::EventKind;
 use crate::event::listener::{EventPayload, ListenerHandle, ListenerOutput, Listeners};
 use crate::event::message::check_name;
 use crate::event::middleware::{self, EventMiddleware, IncomingEvent, Next};
-use crate::hub::client::Command;
+use crate::hub::peer::Command;
 use crate::hub::selection::EmitError;
 use crate::session::event::ReceivedEvent;
 use crate::session::limits::MAX_DEPTH;

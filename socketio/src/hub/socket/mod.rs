@@ -32,8 +32,8 @@ use crate::handle::engine_session::Transport;
 use crate::handle::engine_session::random_id;
 use crate::handle::outbox::Outbox;
 use crate::hub::Hub;
-use crate::hub::client::Peer;
 use crate::hub::namespace::inner::NamespaceInner;
+use crate::hub::peer::Peer;
 use attributes::SocketAttributes;
 use events::OutgoingListener;
 use handshake::ConnectInfo;
@@ -54,6 +54,7 @@ struct Inner {
     hub: Hub,
     namespace: Arc<NamespaceInner>,
     peer: Arc<Peer>,
+    /// One of the constants below. All tasks read it. The connection's session decides it.
     phase: AtomicU8,
     connect_info: Option<Box<ConnectInfo>>,
     rooms: Mutex<HashSet<Arc<str>>>,

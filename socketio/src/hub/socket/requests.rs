@@ -68,9 +68,9 @@ impl Requests {
 /// The receiver of an answer.
 #[derive(Debug)]
 pub(crate) enum Waiter {
-    /// The asker of this socket alone.
+    /// The question was sent to this socket alone.
     One(oneshot::Sender<ReceivedAnswer>),
-    /// The asker of several sockets.
+    /// The question was sent to several sockets.
     Several(PendingAnswer),
 }
 

@@ -82,8 +82,9 @@ pub(super) fn rewrite(
     Ok(())
 }
 
-/// Copies arguments, comma separated, and writes their placeholders in the one form in which they are found again. `None`: one
-/// stands for no attachment, or they stand for more than `max` bytes together. How deep the arguments are, is known by now.
+/// Copies arguments, comma separated, and writes their placeholders in the one form in which they
+/// are found again. `None`: one stands for no attachment, or they stand for more than `max` bytes
+/// together. How deep the arguments are, is known by now.
 pub(crate) fn rewrite_args(json: &str, out: &mut Vec<u8>, attachments: &[Bytes], max: usize) -> Option<()> {
     let mut scanner = Scanner::new(json);
     let mut allowance = Allowance::new(attachments, max);

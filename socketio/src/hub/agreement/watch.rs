@@ -3,7 +3,7 @@
 use parking_lot::Mutex;
 use std::sync::Arc;
 
-use super::description::{Description, Emitted, NamespaceDescription};
+use super::{AgreedEmit, AgreedNamespace};
 use crate::event::error::{EventError, FRAMEWORK_CODES};
 use crate::hub::namespace::pattern::Pattern;
 use crate::wire::packet::Packet;
@@ -104,7 +104,7 @@ const MOST: usize = 1_000;
 /// What is looked for, and what was found.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    contracts: Vec<Description>,
+    agreed: Vec<AgreedNamespace>,
     /// The paths that the hub was built with, with the patterns that some of them are, in the order in which the hub tries them.
     paths: Vec<(Box<str>, Option<Pattern>)>,
     found: Mutex<Vec<ContractViolation>>,
@@ -112,11 +112,13 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// `None` where there is nothing to be looked for.
-    pub(crate) fn new<'p>(contracts: Vec<Description>, paths: impl Iterator<Item = &'p String>) -> Option<Arc<Self>> {
-        let is_wanted = cfg!(debug_assertions) && !contracts.is_empty();
-        is_wanted.then(|| {
+    pub(crate) fn new<'p>(
+        agreed: Option<Vec<AgreedNamespace>>,
+        paths: impl Iterator<Item = &'p String>,
+    ) -> Option<Arc<Self>> {
+        agreed.filter(|_| cfg!(debug_assertions)).map(|agreed| {
             let paths = paths.map(|path| (path.as_str().into(), Pattern::of(path))).collect();
-            Arc::new(Self { contracts, paths, found: Mutex::default() })
+            Arc::new(Self { agreed, paths, found: Mutex::default() })
         })
     }
 
@@ -127,17 +129,17 @@ impl Watch {
     /// What looks at everything that is emitted in a namespace.
     pub(crate) fn of(self: &Arc<Self>, path: &str) -> NamespaceWatch {
         let path = self.known_path(path);
-        let emits = self.namespaces(path).flat_map(|namespace| namespace.emits.iter().cloned()).collect();
+        let emits = self.namespaces(path).flat_map(|namespace| namespace.emits.iter().copied()).collect();
         NamespaceWatch { watch: Arc::clone(self), path: path.into(), emits }
     }
 
     /// Looks at the error that an event was answered with.
     pub(crate) fn failed(&self, path: &str, event: &str, error: &EventError) {
         let (path, code) = (self.known_path(path), error.code());
-        let mut described = self.namespaces(path).flat_map(|namespace| &namespace.receives);
-        let Some(described) = described.find(|received| received.name == event) else { return };
+        let mut handlers = self.namespaces(path).flat_map(|namespace| &namespace.receives);
+        let Some(handler) = handlers.find(|handler| handler.event == event) else { return };
         let is_known =
-            FRAMEWORK_CODES.contains(&code) || described.errors.codes().is_none_or(|codes| codes.contains(&code));
+            FRAMEWORK_CODES.contains(&code) || handler.codes.as_ref().is_none_or(|codes| codes.contains(&code));
         if !is_known {
             let (event, namespace, code) = (event.to_owned(), path.to_owned(), code.to_owned());
             self.report(ContractViolation::UnknownCode { event, namespace, code });
@@ -154,9 +156,8 @@ impl Watch {
     }
 
     /// What the contracts say of a namespace.
-    fn namespaces(&self, path: &str) -> impl Iterator<Item = &NamespaceDescription> {
-        let namespaces = self.contracts.iter().flat_map(|contract| &contract.namespaces);
-        namespaces.filter(move |namespace| namespace.path == path)
+    fn namespaces(&self, path: &str) -> impl Iterator<Item = &AgreedNamespace> {
+        self.agreed.iter().filter(move |namespace| namespace.path == path)
     }
 
     /// Each violation is reported once.
@@ -174,7 +175,7 @@ impl Watch {
 pub(crate) struct NamespaceWatch {
     watch: Arc<Watch>,
     path: Box<str>,
-    emits: Vec<Emitted>,
+    emits: Vec<AgreedEmit>,
 }
 
 impl NamespaceWatch {
@@ -189,21 +190,21 @@ impl NamespaceWatch {
         // Raw messages are no events.
         let event = packet.name()?;
         let names = || (event.to_owned(), self.path.to_string());
-        let known = || self.emits.iter().filter(|emitted| emitted.name == event);
+        let known = || self.emits.iter().filter(|emit| emit.event == event);
         let Some(first) = known().next() else {
             let (event, namespace) = names();
             return Some(ContractViolation::UnknownEvent { event, namespace });
         };
         // Of what is emitted as a name with values, only the name is known.
         let emitted = packet.payload_type();
-        let is_fitting = |known: &&Emitted| emitted.is_none_or(|emitted| (known.payload.name)() == emitted);
+        let is_fitting = |known: &&AgreedEmit| emitted.is_none_or(|emitted| (known.payload)() == emitted);
         let mut fitting = known().filter(is_fitting).peekable();
         if let (None, Some(emitted)) = (fitting.peek(), emitted) {
             let (event, namespace) = names();
-            let described = (first.payload.name)();
+            let described = (first.payload)();
             return Some(ContractViolation::OtherPayload { event, namespace, emitted, described });
         }
-        if fitting.any(|known| known.answer.is_some() == is_asked) {
+        if fitting.any(|known| known.is_answered == is_asked) {
             return None;
         }
         let (event, namespace) = names();
