@@ -2,7 +2,7 @@
 #![cfg_attr(feature = "testing", doc = "\n# Tests\n")]
 #![cfg_attr(feature = "testing", doc = "A test talks to a hub [in its own process](guide::tests_in_process).")]
 
-// The macros name the crate from outside, also where they are used inside it: in its doctests and unit tests.
+// The macros refer to the crate as `socketio`, also when its own unit tests use them.
 #[allow(unused_extern_crates)]
 extern crate self as socketio;
 
@@ -78,10 +78,11 @@ pub use wire::binary::Binary;
 pub use wire::msgpack::MsgpackParser;
 pub use wire::parser::{InvalidPacket, Parser, ParserMessage, ParserPacket};
 
-/// What handlers, listeners and contracts ask of types.
+/// Traits that handlers, listeners and contracts require of types.
 ///
-/// The compiler names these where a type does not fit. Code that is generic over listeners or over answers of several arguments names
-/// them, too: [`ListenerOutput`](bounds::ListenerOutput) and [`Encode`](bounds::Encode). Other code has no need of them.
+/// Compile errors name these traits when a type does not fit. Most code never names them itself.
+/// Generic code needs [`ListenerOutput`](bounds::ListenerOutput) for listeners, and
+/// [`Encode`](bounds::Encode) for answers of several arguments.
 pub mod bounds {
     #[doc(hidden)]
     pub use crate::contract::describe::Describe;
@@ -98,7 +99,7 @@ pub mod bounds {
     pub use crate::event::reply::{HandlerFuture, ReturnedAnswer};
 }
 
-/// Pages on particular matters.
+/// The guide: one page per topic.
 #[cfg(any(doc, doctest))]
 pub mod guide {
     #[doc = include_str!("docs/handlers.md")]
@@ -124,7 +125,7 @@ pub mod guide {
     pub mod tests_in_process {}
 }
 
-/// The README's code is compiled, too, and its test is run.
+/// Compiles the README's code and runs its test.
 #[cfg(all(doctest, feature = "testing", feature = "typescript"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;

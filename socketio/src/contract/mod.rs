@@ -35,14 +35,14 @@ pub trait Contract {
 }
 
 impl HubBuilder {
-    /// Holds the hub to a contract. [`build`](Self::build) then fails if the handlers differ from
-    /// those in the contract. Debug builds also report what the hub emits against the contract; see
-    /// [`Hub::contract_violations`](crate::Hub::contract_violations). Several contracts add up.
-    /// Their namespaces exist even without handlers.
+    /// Requires the hub to match a contract. [`build`](Self::build) then fails if the handlers
+    /// differ from those in the contract. Debug builds also check what the hub emits against the
+    /// contract; see [`Hub::contract_violations`](crate::Hub::contract_violations). Several
+    /// contracts add up. Their namespaces exist even without handlers.
     ///
-    /// Namespaces that a [function accepts](Self::dynamic_namespace) have no path in a contract, so
-    /// their handlers are not checked. Neither are listeners, which are registered after the hub is
-    /// built.
+    /// Handlers of namespaces that a [function accepts](Self::dynamic_namespace) are not checked,
+    /// because these namespaces have no path in a contract. Listeners are not checked either,
+    /// because they are registered after the hub is built.
     pub fn contract<C: Contract>(mut self) -> Self {
         self.agreed.get_or_insert_default().extend(C::describe().agreed());
         self

@@ -1,4 +1,4 @@
-//! Answers to events: [`Ack`], with which a handler answers later, and [`Args`] for answers of several arguments.
+//! [`Ack`], a handle to answer an event later, and [`Args`], an answer with several arguments.
 
 use serde::Serialize;
 use std::sync::Arc;
@@ -12,11 +12,14 @@ use crate::hub::selection::EmitError;
 use crate::hub::socket::Socket;
 use crate::wire::payload::Payload;
 
-/// The answer to an event, to be given later, once.
+/// A handle to answer an event once, at any later time.
 ///
-/// A handler that takes it returns `()` or `Result<(), E>`; an `Err` answers only if the `Ack` did not. The first use
-/// counts, later ones do nothing. Dropped unused, the client gets the error `unanswered`; [`forget`](Self::forget) sends
-/// nothing at all. If the client did not ask for an answer, using it does nothing.
+/// A handler that takes an `Ack` returns `()` or `Result<(), E>`. An `Err` is the answer only if
+/// the `Ack` was not used. Only the first answer is sent; later ones are ignored.
+///
+/// If the last clone is dropped unused, the client receives the error `unanswered`.
+/// [`forget`](Self::forget) sends nothing. If the client did not ask for an answer, all methods do
+/// nothing.
 ///
 /// ```
 /// use socketio::{Ack, event};
@@ -39,7 +42,7 @@ pub(crate) struct AckState {
 }
 
 impl AckState {
-    /// `done`: whether the event was answered already.
+    /// `done` is `true` if the event was already answered.
     pub(crate) fn new(socket: Socket, id: &str, done: bool) -> Self {
         Self { socket, id: id.into(), done: AtomicBool::new(done) }
     }
@@ -62,30 +65,31 @@ impl Ack {
         Self(state)
     }
 
-    /// Whether the client asked for an answer and none was given yet.
+    /// Returns `true` if the client asked for an answer and none was given yet.
     pub fn is_wanted(&self) -> bool {
         self.0.as_ref().is_some_and(|state| !state.done.load(Ordering::Relaxed))
     }
 
-    /// Answers with a value: one argument, or with [`Args`] several. `()` answers without arguments.
+    /// Answers with one argument. `()` answers without arguments. For several arguments use
+    /// [`send_args`](Self::send_args).
     ///
     /// # Errors
     ///
-    /// The value does not serialize; then nothing was answered yet.
+    /// The value does not serialize. The event is then still unanswered.
     pub fn send(&self, value: impl Serialize) -> Result<(), EmitError> {
         let Some(state) = self.0.as_ref().filter(|_| self.is_wanted()) else {
             return Ok(());
         };
-        // As a handler's `()` does, it answers without arguments.
+        // `Payload::reply` encodes `()` as no arguments, like the return value of a handler.
         state.answer(Ok(&Payload::reply(&value)?));
         Ok(())
     }
 
-    /// Answers with several values, each an argument of its own.
+    /// Answers with several arguments.
     ///
     /// # Errors
     ///
-    /// One of them does not serialize; then nothing was answered yet.
+    /// One of the values does not serialize. The event is then still unanswered.
     pub fn send_args<T: Encode>(&self, Args(values): Args<T>) -> Result<(), EmitError> {
         let Some(state) = self.0.as_ref().filter(|_| self.is_wanted()) else {
             return Ok(());
@@ -103,7 +107,7 @@ impl Ack {
         }
     }
 
-    /// Gives no answer: the client will wait in vain.
+    /// Sends no answer. The client waits until its own timeout, if it has one.
     pub fn forget(self) {
         if let Some(state) = &self.0 {
             state.done.store(true, Ordering::Relaxed);
@@ -121,7 +125,7 @@ impl<'a> Argument<'a> for Ack {
     }
 }
 
-/// Several arguments in one answer: `Args((a, b))` reaches a JavaScript client as `(a, b)`.
+/// An answer with several arguments: a JavaScript client receives `Args((a, b))` as `(a, b)`.
 ///
 /// ```
 /// use socketio::{Args, event};

@@ -1,4 +1,4 @@
-//! Handler parameters: how each comes out of an event.
+//! [`Argument`], the trait of handler parameters, and [`Arguments`], the event they are taken from.
 
 use serde::Deserialize;
 use std::sync::Arc;
@@ -14,14 +14,18 @@ use crate::hub::socket::Socket;
 
 /// A type that can be a parameter of an event handler.
 ///
-/// Implemented for everything that implements [`Deserialize`]: such a parameter is the next argument of the event's
-/// payload, in order. Implemented as well for what tells where the event came from: [`&Socket`](Socket),
-/// [`&Hub`](Hub), [`State`], [`Extension`](crate::Extension), [`Ack`](crate::Ack), [`Handshake`](crate::Handshake), [`EventName`](crate::EventName),
-/// [`RawArgs`](crate::RawArgs), and for `Result<T, PayloadError>`, with which a handler deals with a bad payload itself. With
-/// the feature `garde` there is `Valid<T>`, a payload that is checked as well.
+/// It is implemented for:
 ///
-/// Implement it to give handlers parameters of your own. The marker `M` says which of the kinds a type is and is
-/// inferred; leave it at its default:
+/// - every type that implements [`Deserialize`]. Such a parameter takes the next argument of the
+///   payload;
+/// - [`&Socket`](Socket), [`&Hub`](Hub), [`State`], [`Extension`](crate::Extension),
+///   [`Ack`](crate::Ack), [`Handshake`](crate::Handshake), [`EventName`](crate::EventName) and
+///   [`RawArgs`](crate::RawArgs), which describe the context of the event;
+/// - `Result<T, PayloadError>`, with which a handler handles an invalid payload itself;
+/// - `Valid<T>`, a validated payload, with the feature `garde`.
+///
+/// Implement it for parameters of your own. The marker `M` tells the kinds of parameters apart. The
+/// compiler infers it; leave it at its default:
 ///
 /// ```
 /// use socketio::{Argument, Arguments, EventError, event};
@@ -50,19 +54,21 @@ use crate::hub::socket::Socket;
             `Disconnect`, `EventError` and `Frame<'_>` belong to lifecycle events, such as `#[event(disconnect)]`"
 )]
 pub trait Argument<'a, M = Context>: Sized {
-    /// Takes the parameter out of the event.
+    /// Extracts the parameter from the event.
     ///
     /// # Errors
     ///
-    /// An error is the event's answer, and the handler is not called.
+    /// The error becomes the answer to the event, and the handler is not called.
     fn from_event(arguments: &mut Arguments<'a>) -> Result<Self, EventError>;
 
-    /// Tells a [`contract!`](crate::contract!) which arguments it takes out of the payload, and with which codes it fails. One
-    /// that is made of others lets these tell it: `<Ack as Argument>::describe(payload)`. Default: none.
+    /// Tells a [`contract!`](crate::contract!) which payload arguments this parameter takes, and
+    /// the error codes it fails with. A type that wraps other parameters calls their `describe`:
+    /// `<Ack as Argument>::describe(payload)`. Default: no arguments.
     fn describe(_payload: &mut DescribedArguments) {}
 }
 
-/// An event that handler parameters are taken from: the payload's arguments one after the other, and everything around.
+/// The event from which the parameters of a handler are extracted: its context, and the payload
+/// arguments that are not decoded yet.
 #[derive(Debug)]
 pub struct Arguments<'a> {
     pub(crate) incoming: &'a Incoming,
@@ -79,12 +85,12 @@ impl<'a> Arguments<'a> {
     ///
     /// # Errors
     ///
-    /// It is missing, or not what `T` is decoded from.
+    /// The argument is missing or does not decode as `T`.
     pub fn next_payload<T: Deserialize<'a>>(&mut self) -> Result<T, PayloadError> {
         self.remaining.next()
     }
 
-    /// The socket that the event came from.
+    /// The socket that received the event.
     pub fn socket(&self) -> &'a Socket {
         &self.incoming.socket
     }
@@ -99,7 +105,7 @@ impl<'a> Arguments<'a> {
         self.incoming.name()
     }
 
-    /// A value of the hub's state; `None` if the hub was given none of this type.
+    /// Returns the hub's state of type `T`, or `None` if the hub has none.
     pub fn state<T: Send + Sync + 'static>(&self) -> Option<State<T>> {
         self.hub().states().get()
     }
@@ -145,12 +151,14 @@ impl<'a> Argument<'a> for Hub {
 
 impl<'a, T: Send + Sync + 'static> Argument<'a> for State<T> {
     fn from_event(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {
-        // `build()` has seen to it that the value is there; this covers a hand-written `Argument` that wraps a state.
+        // `build()` checks the states that handlers take. It can't see a state inside a
+        // hand-written `Argument`.
         arguments.state().ok_or_else(EventError::internal)
     }
 }
 
-/// A parameter of a lifecycle handler: those never have a payload, and some have a parameter of their own.
+/// A parameter of a lifecycle handler. Lifecycle events have no payload. Some have a parameter type
+/// of their own, such as `Disconnect`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not available in a handler of this lifecycle event",
     label = "not available here",
@@ -169,7 +177,7 @@ impl<'a, L: Lifecycle, T: Argument<'a, Context>> LifecycleArgument<'a, L> for T 
     }
 }
 
-/// The state that `self` handlers share, as their `&self`.
+/// Returns the value that `self` handlers receive as `&self`.
 #[doc(hidden)]
 pub fn receiver<T: 'static>(this: &Option<Arc<dyn std::any::Any + Send + Sync>>) -> &T {
     this.as_ref()

@@ -1,4 +1,5 @@
-//! Building a table of handlers, all of it at compile time: what is in it twice is an error there.
+//! [`Table`]: builds a table of handlers in a `const` context, so that a duplicate event is a
+//! compile error.
 
 use std::marker::PhantomData;
 
@@ -12,12 +13,12 @@ use crate::hub::source::EventSource;
 pub enum Part {
     One(&'static Handler),
     All(Events),
-    /// A path that leads to no handler.
+    /// A path that names no handler.
     Missing,
 }
 
 impl Part {
-    /// The handler that was found at a path.
+    /// Makes a part from the handler found at a path, if there is one.
     pub const fn found(handler: Option<&'static Handler>) -> Self {
         match handler {
             Some(handler) => Self::One(handler),
@@ -25,7 +26,7 @@ impl Part {
         }
     }
 
-    /// The handler that is the method `function` of a type with these.
+    /// Finds the handler of the method `function` in `parts`.
     pub const fn method(parts: &[Self], function: &str) -> Self {
         let mut part = 0;
         while part < parts.len() {
@@ -42,7 +43,7 @@ impl Part {
         Self::Missing
     }
 
-    /// The handler, if the part is one.
+    /// Returns the handler if the part is a single handler.
     pub const fn handler(&self) -> Option<&'static Handler> {
         match self {
             Self::One(handler) => Some(handler),
@@ -50,7 +51,8 @@ impl Part {
         }
     }
 
-    /// Whether it is known that clients can't send this event, since it has no name.
+    /// Returns `true` for a single handler that is registered for a lifecycle event or as the
+    /// fallback.
     pub const fn is_nameless(&self) -> bool {
         match self {
             Self::One(handler) => matches!(handler.key, Key::Lifecycle(_) | Key::Fallback),
@@ -70,24 +72,24 @@ impl Part {
         match self {
             Self::One(handler) => handler,
             Self::All(events) => events.handlers[at],
-            Self::Missing => panic!("there is nothing in a part that is missing"),
+            Self::Missing => panic!("a missing part has no handlers"),
         }
     }
 }
 
-/// What is to be said of an item of `events![…]`.
+/// The result of checking one item of `events![…]`.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Each of its events has one handler.
     Single,
-    /// It leads to no handler.
+    /// The item contains no handler.
     Missing,
-    /// The first of its events that an earlier item has a handler of too.
+    /// The name of its first event that an earlier item also handles.
     Repeated(&'static str),
 }
 
-/// How many handlers the parts have together.
+/// The number of handlers in all parts.
 #[doc(hidden)]
 pub const fn count(parts: &[Part]) -> usize {
     let mut total = 0;
@@ -99,22 +101,22 @@ pub const fn count(parts: &[Part]) -> usize {
     total
 }
 
-/// How many slots a table of `handlers` has: a power of two, at least half of them free.
+/// The number of slots for `handlers`: a power of two, of which at least half stay free.
 #[doc(hidden)]
 pub const fn slot_count(handlers: usize) -> usize {
     (handlers * 2 + 1).next_power_of_two()
 }
 
-/// A table while it is being built.
+/// A table under construction.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Table<const N: usize, const S: usize> {
     handlers: [&'static Handler; N],
     slots: [Slot; S],
     special: Special,
-    /// How many handlers there are: some of the `N` may be left out by a `#[cfg]`.
+    /// The number of handlers. It is less than `N` if a `#[cfg]` removes some.
     len: usize,
-    /// Per handler: whether another one before it is registered for the same event.
+    /// For each handler: `true` if an earlier handler is registered for the same event.
     repeated: [bool; N],
 }
 
@@ -143,7 +145,7 @@ impl<const N: usize, const S: usize> Table<N, S> {
         table
     }
 
-    /// The finished table.
+    /// Returns the finished table.
     pub const fn events(&'static self) -> Events {
         Events { handlers: self.handlers.split_at(self.len).0, slots: &self.slots, special: self.special }
     }
@@ -177,12 +179,13 @@ impl<const N: usize, const S: usize> Table<N, S> {
         }
     }
 
-    /// Whether the handler at `position` is one too many for its event.
+    /// Returns `true` if an earlier handler is registered for the same event.
     pub const fn is_repeated(&self, position: usize) -> bool {
         self.repeated[position]
     }
 
-    /// What is to be said of each part. All at once: to find a part's position takes a walk over those before it.
+    /// Checks every part in one pass. The position of a part depends on the length of all earlier
+    /// parts.
     pub const fn verdicts<const P: usize>(&self, parts: &[Part]) -> [Verdict; P] {
         let mut verdicts = [Verdict::Single; P];
         let mut part = 0;
@@ -204,7 +207,8 @@ impl<const N: usize, const S: usize> Table<N, S> {
     }
 }
 
-/// The table of the handlers that a value is the `self` of. `N` and `S`: how many there are at most, and the slots.
+/// The table of the `self` handlers of `T`. `N` is the maximum number of handlers, `S` the number
+/// of slots.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Shared<T, const N: usize, const S: usize>(PhantomData<T>);
@@ -244,7 +248,7 @@ mod tests {
     const EVENTS: Events = TABLE.events();
 
     #[test]
-    fn what_is_in_the_table_is_found_and_nothing_else() {
+    fn a_table_finds_its_events_and_no_others() {
         for name in ["a", "a name of more than eight bytes"] {
             assert_eq!(EVENTS.find(name, hash(name)).map(|found| found.key), Some(Key::Name(name)));
         }
@@ -257,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn repeated_events_are_found_however_nested() {
+    fn repeated_events_are_found_in_nested_tables() {
         const NESTED: [Part; 4] = [Part::One(&C), Part::One(&A), Part::Missing, Part::All(EVENTS)];
         const TABLE: Table<5, { slot_count(5) }> = Table::build(&NESTED);
         let [Verdict::Single, Verdict::Single, Verdict::Missing, Verdict::Repeated(name)] = TABLE.verdicts(&NESTED)

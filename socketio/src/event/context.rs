@@ -1,4 +1,5 @@
-//! Handler parameters that tell where an event came from.
+//! Handler parameters for the context of an event: [`EventName`], [`RawArgs`], [`Carrier`] and
+//! [`Frame`].
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -18,14 +19,14 @@ use crate::wire::binary::Attachments;
 use crate::wire::envelope::ArgumentText;
 use crate::wire::scan::Scanner;
 
-/// The name of the event, as a parameter of fallback handlers.
+/// The event's name, as a handler parameter. It is most useful in fallback handlers.
 ///
 /// ```
 /// use socketio::{EventName, RawArgs, event};
 ///
 /// #[event(fallback)]
 /// fn unknown(name: EventName<'_>, args: RawArgs<'_>) {
-///     println!("nobody handles {}: {}", &*name, args.json());
+///     println!("no handler for {}: {}", &*name, args.json());
 /// }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,15 +46,16 @@ impl<'a> Argument<'a> for EventName<'a> {
     }
 }
 
-/// All arguments of the event as JSON text, not decoded: for handlers that pass them on, such as fallback handlers.
+/// All arguments of the event as undecoded JSON text, for handlers that forward them.
 ///
-/// They can be emitted under a name, `socket.emit(("name", args))`, and answered with, `ack.send_args(Args(args))`, binary
-/// data included.
+/// Emit them with `socket.emit(("name", args))` or answer with `ack.send_args(Args(args))`. Both
+/// include the binary attachments.
 #[derive(Clone, Copy, Debug)]
 pub struct RawArgs<'a> {
     args: ArgumentText<'a>,
     attachments: Option<&'a Attachments>,
-    /// Whether they did not come from a client: those are scanned as they are received.
+    /// `true` for arguments that this server wrote. Arguments of clients are scanned when they are
+    /// received.
     is_unscanned: bool,
 }
 
@@ -62,25 +64,28 @@ impl<'a> RawArgs<'a> {
         Self { args, attachments, is_unscanned: false }
     }
 
-    /// Arguments that this side has written: they are scanned before they are decoded.
+    /// Wraps arguments that this server wrote. They are scanned before they are decoded.
     pub(crate) fn unscanned(args: ArgumentText<'a>, attachments: Option<&'a Attachments>) -> Self {
         Self { args, attachments, is_unscanned: true }
     }
 
-    /// The arguments' JSON text, comma separated, without brackets; empty if there are none. Where a Socket.IO client has
-    /// binary data, `{"_placeholder":true,"num":0}` stands for the first of the [`attachments`](Self::attachments).
+    /// The JSON text of the arguments, separated by commas, without brackets. It is empty if there
+    /// are none.
+    ///
+    /// In Socket.IO events `{"_placeholder":true,"num":0}` stands for the first of the
+    /// [`attachments`](Self::attachments).
     pub fn json(&self) -> &'a str {
         match self.args {
             ArgumentText::One(text) | ArgumentText::Many(text) => text,
         }
     }
 
-    /// The binary data of a Socket.IO client, in the order of its placeholders' numbers.
+    /// The binary attachments of a Socket.IO event, in the order of their placeholders' numbers.
     pub fn attachments(&self) -> &'a [Bytes] {
         self.attachments.map(|attachments| &**attachments).unwrap_or_default()
     }
 
-    /// The arguments without the first few; none, where there are not so many.
+    /// Returns the arguments without the first `count`. The result is empty if there are fewer.
     #[must_use]
     pub fn skip(self, count: usize) -> Self {
         let mut scanner = Scanner::new(self.json());
@@ -92,7 +97,7 @@ impl<'a> RawArgs<'a> {
         Self { args: ArgumentText::Many(rest), ..self }
     }
 
-    /// What they are decoded from.
+    /// Returns a decoder for the arguments, after it has scanned them if necessary.
     pub(crate) fn remaining(&self) -> Result<Remaining<'a>, PayloadError> {
         if self.is_unscanned {
             depth::check(self.args, MAX_DEPTH)?;
@@ -104,7 +109,7 @@ impl<'a> RawArgs<'a> {
     ///
     /// # Errors
     ///
-    /// It is missing, or not what `T` is decoded from.
+    /// The argument is missing or does not decode as `T`.
     pub fn first<T: Deserialize<'a>>(&self) -> Result<T, PayloadError> {
         self.remaining()?.next()
     }
@@ -113,7 +118,7 @@ impl<'a> RawArgs<'a> {
     ///
     /// # Errors
     ///
-    /// One of them is not what `T` is decoded from.
+    /// One of the arguments does not decode as `T`.
     pub fn all<T: Deserialize<'a>>(&self) -> Result<Vec<T>, PayloadError> {
         let mut remaining = self.remaining()?;
         let mut all = Vec::new();
@@ -134,8 +139,11 @@ impl<'a> Argument<'a> for RawArgs<'a> {
     }
 }
 
-/// The HTTP request that brought the event, as a handler parameter: of a Socket.IO or Engine.IO client that polls the POST with
-/// the event in it, of all others the request that the connection began with. It dereferences to [`Handshake`].
+/// The HTTP request that carried the event, as a handler parameter. It dereferences to
+/// [`Handshake`].
+///
+/// With Socket.IO or Engine.IO over HTTP polling this is the POST request that contained the event.
+/// Otherwise it is the first request of the connection.
 ///
 /// ```
 /// use socketio::{Carrier, event};
@@ -163,7 +171,8 @@ impl<'a> Argument<'a> for Carrier<'a> {
     }
 }
 
-/// A raw message or the payload of a control frame, as a parameter of `message`, `ping` and `pong` handlers.
+/// A raw message or the payload of a control frame, as a parameter of `message`, `ping` and `pong`
+/// handlers.
 ///
 /// ```
 /// use socketio::{EmitError, Frame, Socket, event};
@@ -180,12 +189,13 @@ impl<'a> Argument<'a> for Carrier<'a> {
 pub enum Frame<'a> {
     /// A text message.
     Text(&'a str),
-    /// A binary message, or a control frame's payload.
+    /// A binary message or the payload of a control frame.
     Binary(&'a Bytes),
 }
 
 impl<'a> Frame<'a> {
-    /// Decodes JSON, of a binary message as well, as [`from_json`](crate::from_json) does.
+    /// Decodes a text message, or a binary message in UTF-8, as JSON with
+    /// [`from_json`](crate::from_json).
     ///
     /// ```
     /// use socketio::{Frame, PayloadError, event};
@@ -200,7 +210,8 @@ impl<'a> Frame<'a> {
     ///
     /// # Errors
     ///
-    /// It is not what `T` is decoded from, is nested more than 127 levels deep, or has a reserved key.
+    /// The message does not decode as `T`, is nested more than 127 levels deep, or has an object
+    /// with a reserved key.
     pub fn json<T: Deserialize<'a>>(&self) -> Result<T, PayloadError> {
         match *self {
             Self::Text(text) => depth::from_json(text),
@@ -212,8 +223,9 @@ impl<'a> Frame<'a> {
     }
 }
 
-// The parameters that lifecycle events have of their own. Handlers are found by what happened, so it is always the right one
-// of the subjects; no macro writes these, for the compiler would tell of it wherever such a parameter stands in the wrong place.
+// The parameter types of single lifecycle events. Dispatch selects a handler by the event's kind,
+// so the other match arms are unreachable. The implementations are written out so that compile
+// errors don't mention a macro.
 
 impl<'a> LifecycleArgument<'a, marker::Message> for Frame<'a> {
     fn from_lifecycle(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {

@@ -1,4 +1,5 @@
-//! Arguments of an event, decoded one after the other straight from the received text.
+//! [`Remaining`]: decodes the arguments of an event one by one from the received text, without
+//! copies.
 
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, Visitor};
 use serde::forward_to_deserialize_any;
@@ -7,13 +8,13 @@ use super::error::PayloadError;
 use crate::wire::binary::{Attachments, with_attachments};
 use crate::wire::envelope::ArgumentText;
 
-/// What is left of an event's arguments.
+/// The arguments of an event that are not decoded yet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Remaining<'a> {
     args: ArgumentText<'a>,
-    /// The binary data that placeholders in the arguments stand for.
+    /// The attachments that placeholders in the arguments refer to.
     attachments: Option<&'a Attachments>,
-    /// How many have been decoded.
+    /// The number of arguments decoded so far.
     pub(super) taken: usize,
 }
 
@@ -30,7 +31,7 @@ impl<'a> Remaining<'a> {
         self.args == ArgumentText::Many("")
     }
 
-    /// Decodes the next argument. One that is missing is an error, unless `T` is an `Option`.
+    /// Decodes the next argument. A missing argument is an error unless `T` is an `Option`.
     pub(crate) fn next<T: Deserialize<'a>>(&mut self) -> Result<T, PayloadError> {
         with_attachments(self.attachments, || self.decode_next())
     }
@@ -52,7 +53,7 @@ impl<'a> Remaining<'a> {
                     self.args = ArgumentText::Many(after(list, values.byte_offset()));
                     return Ok(value);
                 }
-                let end = end_of_first(list);
+                let end = first_value_end(list);
                 self.args = ArgumentText::Many(after(list, end));
                 let (path, message) = explain::<T>(&list[..end]);
                 Err(failed(path, message))
@@ -61,20 +62,20 @@ impl<'a> Remaining<'a> {
     }
 }
 
-/// Whether an argument of this type may be left out.
+/// Returns `true` if an argument of this type is optional.
 pub(crate) fn may_be_missing<'a, T: Deserialize<'a>>() -> bool {
     T::deserialize(Missing).is_ok()
 }
 
-/// The arguments after the one that ends at `end`.
+/// Returns the arguments after the one that ends at `end`.
 fn after(list: &str, end: usize) -> &str {
     let space = [' ', '\t', '\n', '\r'];
     let rest = list[end..].trim_start_matches(space);
     rest.strip_prefix(',').unwrap_or(rest).trim_start_matches(space)
 }
 
-/// Where the first of several values ends.
-fn end_of_first(list: &str) -> usize {
+/// Returns the byte offset at which the first value ends.
+fn first_value_end(list: &str) -> usize {
     let mut values = serde_json::Deserializer::from_str(list).into_iter::<IgnoredAny>();
     match values.next() {
         Some(Ok(_)) => values.byte_offset(),
@@ -82,7 +83,8 @@ fn end_of_first(list: &str) -> usize {
     }
 }
 
-/// Decodes once more, this time keeping track of the path, to say where it fails and why.
+/// Decodes again with path tracking and returns the path and message of the error. The first
+/// attempt does not track paths because that costs time.
 fn explain<'a, T: Deserialize<'a>>(text: &'a str) -> (Option<String>, String) {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
@@ -94,8 +96,7 @@ fn explain<'a, T: Deserialize<'a>>(text: &'a str) -> (Option<String>, String) {
     }
 }
 
-/// serde's message, without positions, which mean nothing to a client, and without the names of Rust types, which are
-/// none of its business.
+/// Returns serde's message without positions and Rust type names, which mean nothing to clients.
 pub(super) fn describe(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let message = message.rsplit_once(" at line ").map_or(&*message, |(message, _)| message);
@@ -135,7 +136,7 @@ pub(super) fn describe(error: &serde_json::Error) -> String {
     out
 }
 
-/// What a missing argument is decoded from: only an `Option` accepts it.
+/// The deserializer of a missing argument. Only an `Option` accepts it.
 struct Missing;
 
 impl<'de> Deserializer<'de> for Missing {
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_come_in_order_whatever_their_kind() {
+    fn arguments_of_all_types_are_decoded_in_order() {
         let mut args = many(r#"1 , "two",true,null, {"name":"x","age":3} ,[4],-5.5"#);
         assert_eq!(args.next::<i32>().unwrap(), 1);
         assert_eq!(args.next::<&str>().unwrap(), "two");
@@ -199,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_argument_is_named_and_the_next_still_decodes() {
+    fn an_error_names_the_argument_and_the_next_one_still_decodes() {
         let mut args = many(r#"{"users":[{"name":"x","age":3},{"name":"y","age":300}]}, 7"#);
         let error = args.next::<Profile<'_>>().unwrap_err();
         assert_eq!((error.argument, error.path()), (0, Some("users[1].age")));
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_name_no_rust_types() {
+    fn messages_contain_no_names_of_rust_types() {
         let message = |text| Remaining::new(ArgumentText::One(text)).next::<User<'_>>().unwrap_err().message;
         assert_eq!(message("5"), "invalid type: integer `5`, expected an object");
         assert_eq!(message("[\"x\"]"), "invalid length 1, expected an object with 2 elements");

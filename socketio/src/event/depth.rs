@@ -1,5 +1,5 @@
-//! JSON that has not been scanned as an event: raw messages, and what the server itself passes on. It is scanned here before a
-//! decoder sees it.
+//! [`from_json`] and the scan of JSON text that was not scanned as part of a received event: raw
+//! messages, and arguments that the server wrote. The scan runs before any decoder.
 
 use serde::de::{Deserialize, IgnoredAny};
 
@@ -9,13 +9,14 @@ use crate::session::limits::MAX_DEPTH;
 use crate::wire::envelope::ArgumentText;
 use crate::wire::scan::Scanner;
 
-/// Decodes JSON text from a client, such as a raw message, or a string that has JSON in it.
+/// Decodes JSON text from a client, such as a raw message or a string that contains JSON.
 ///
-/// Use it in place of `serde_json::from_str` for everything that a client can have written. `serde_json` limits its recursion to
-/// 128 levels, but `serde_json::Value`, alone or inside another type, gives a meaning to the key
-/// `$serde_json::private::RawValue`: it decodes the string behind it as JSON, and counts the levels from 0 again. A short message
-/// nests so deeply that the stack overflows, which ends the process. This function refuses text in which an object has such a
-/// key.
+/// Use it instead of `serde_json::from_str` for all text that a client may have written.
+///
+/// `serde_json` limits recursion to 128 levels. `serde_json::Value` gets around this limit: it
+/// decodes the string behind the key `$serde_json::private::RawValue` as JSON and starts counting
+/// at 0. A short message can therefore nest deeply enough to overflow the stack, which aborts the
+/// process. This function rejects text in which an object has such a key.
 ///
 /// ```
 /// use serde_json::Value;
@@ -23,26 +24,28 @@ use crate::wire::scan::Scanner;
 /// let value: Value = socketio::from_json(r#"{"to": "ann", "data": [1, 2]}"#)?;
 /// assert_eq!(value["data"][1], 2);
 ///
-/// let error = socketio::from_json::<Value>(r#"{"$serde_json::private::RawValue": "[1, 2]"}"#).unwrap_err();
+/// let text = r#"{"$serde_json::private::RawValue": "[1, 2]"}"#;
+/// let error = socketio::from_json::<Value>(text).unwrap_err();
 /// assert_eq!(error.message(), "an object has a reserved key");
 /// # Ok::<(), socketio::PayloadError>(())
 /// ```
 ///
 /// # Errors
 ///
-/// The text is not what `T` is decoded from, it is nested more than 127 levels deep, or one of its objects has a key that begins
-/// with `$serde_json::private::`, however it is escaped.
+/// The text does not decode as `T`, is nested more than 127 levels deep, or has an object with a
+/// key that begins with `$serde_json::private::`. Escapes in the key make no difference.
 pub fn from_json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, PayloadError> {
     decode(text, MAX_DEPTH)
 }
 
-/// Decodes text as if it were the one argument of an event.
+/// Decodes text like the only argument of an event.
 pub(crate) fn decode<'a, T: Deserialize<'a>>(text: &'a str, max_depth: usize) -> Result<T, PayloadError> {
     check(ArgumentText::One(text), max_depth)?;
     Remaining::new(ArgumentText::One(text)).next()
 }
 
-/// Checks that arguments may be decoded: they are JSON, and at most as deep as this. Their list is the first level.
+/// Checks that arguments are JSON, are nested at most `max_depth` levels deep and have no reserved
+/// keys. The list of arguments is the first level.
 pub(crate) fn check(args: ArgumentText<'_>, max_depth: usize) -> Result<(), PayloadError> {
     let (ArgumentText::One(text) | ArgumentText::Many(text)) = args;
     let mut scanner = Scanner::new(text);
@@ -64,7 +67,8 @@ pub(crate) fn check(args: ArgumentText<'_>, max_depth: usize) -> Result<(), Payl
     if scanner.is_at_end() { Ok(()) } else { Err(not_json(text)) }
 }
 
-/// Says what is wrong with the text. It is not decoded any more: decoders act on the values before the fault.
+/// Describes what is wrong with the text. `IgnoredAny` reads it, because other decoders would act
+/// on the values before the error.
 #[cold]
 fn not_json(text: &str) -> PayloadError {
     let message = match serde_json::from_str::<IgnoredAny>(text) {
@@ -90,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_decoded_is_json_of_the_depth_that_is_allowed() {
+    fn only_json_within_the_depth_limit_is_decoded() {
         for text in ["1", " [ [ [ ] ] ] ", r#"{"a":[{}]}"#] {
             assert_eq!(message(ArgumentText::One(text)), None, "{text}");
             assert_eq!(message(ArgumentText::Many(text)), None, "{text}");
@@ -116,14 +120,14 @@ mod tests {
     }
 
     #[test]
-    fn as_many_levels_are_decoded_as_serde_json_decodes() {
+    fn the_depth_limit_is_that_of_serde_json() {
         let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
-        from_json::<Value>(&nested(MAX_DEPTH - 1)).expect("as deep as may be");
+        from_json::<Value>(&nested(MAX_DEPTH - 1)).expect("the depth is allowed");
         let error = from_json::<Value>(&nested(MAX_DEPTH)).expect_err("deeper");
         assert_eq!(error.message, "nested too deeply");
     }
 
-    // What they hold is decoded, shown and dropped, and not read.
+    // The tests decode, format and drop the fields but never read them.
 
     #[derive(Debug, Deserialize)]
     #[expect(dead_code)]
@@ -155,7 +159,7 @@ mod tests {
         a: Vec<Node>,
     }
 
-    /// Decodes an argument, shows it and drops it; or looks for the place that does not decode.
+    /// Decodes an argument, formats it and drops it.
     fn decoded<T: for<'a> Deserialize<'a> + Debug>(argument: &str) -> Result<(), PayloadError> {
         let value: T = decode(argument, MAX_DEPTH)?;
         assert!(format!("{value:#?}").lines().count() > MAX_DEPTH / 2);
@@ -164,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn decoders_have_room_for_as_many_levels_as_there_may_be() {
+    fn decoders_do_not_overflow_the_stack_at_the_depth_limit() {
         on_small_stack(|| {
             let most = MAX_DEPTH - 1;
             for innermost in ["1", "-1"] {

@@ -1,4 +1,5 @@
-//! Running an event: the table's handler, then the socket's listeners, then the hub's.
+//! Dispatch of an event: runs the table's handler, then the listeners of the socket, then those of
+//! the namespace.
 
 use futures_util::FutureExt;
 use std::any::Any;
@@ -19,16 +20,16 @@ use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::socket::Socket;
 use crate::session::event::ReceivedEvent;
 
-/// An event that could not be finished at once.
+/// An event whose handlers or listeners are still running.
 pub(crate) struct Running {
     future: ReusableBoxFuture<'static, ()>,
     socket: Socket,
     event: &'static str,
-    /// Whether it is about an error.
-    reports: bool,
+    /// `true` for an `error` event.
+    is_error: bool,
 }
 
-/// The box of an event that was finished, for the next one.
+/// The box of a finished event's future. The next event reuses the allocation.
 #[derive(Default)]
 pub(crate) struct Spare(Option<ReusableBoxFuture<'static, ()>>);
 
@@ -44,25 +45,26 @@ impl Spare {
     }
 }
 
-/// How a handler is to be run.
+/// The result of starting an event.
 pub(crate) enum Start {
-    /// It is done.
+    /// The event is finished.
     Done,
-    /// It goes on, in order.
+    /// The event is running. Later events of the socket wait for it.
     Running(Running),
-    /// It goes on, and does not hold back what comes after it.
+    /// The event is running. Later events of the socket don't wait for it.
     Concurrent(Running),
 }
 
 type Shared = Option<Arc<dyn Any + Send + Sync>>;
 
 thread_local! {
-    /// The socket whose `error` handlers and listeners run on this thread now. Their own code is between them and
-    /// [`Socket::report`], so that no parameter can tell. A flag of the socket's would silence errors of other threads.
+    /// The socket whose `error` handlers and listeners run on this thread. User code lies between
+    /// them and [`Socket::report`], so no parameter can carry this. A flag in the socket would
+    /// suppress errors from other threads.
     static REPORTING: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
-/// As long as it lives, the socket's errors are those of its own `error` handlers.
+/// Marks the socket's `error` handlers as running on this thread until it is dropped.
 struct Reporting {
     before: Option<usize>,
 }
@@ -79,42 +81,42 @@ impl Drop for Reporting {
     }
 }
 
-/// Whether an `error` handler or listener of this socket runs on this thread: were its errors to fire `error` as well,
-/// there would be no end to it.
+/// Returns `true` while an `error` handler or listener of this socket runs on this thread. Its own
+/// errors must not fire `error` again, because that would recurse without end.
 pub(crate) fn is_reporting(socket: &Socket) -> bool {
     REPORTING.get() == Some(socket.address())
 }
 
-/// Runs an event as far as it goes without waiting.
+/// Starts an event and runs it until it first has to wait.
 pub(crate) fn start(incoming: Incoming, spare: &mut Spare) -> Start {
-    let Some(stack) = middleware::stack(&incoming) else { return start_past_middleware(incoming, spare) };
+    let Some(stack) = middleware::stack(&incoming) else { return start_after_middleware(incoming, spare) };
     let socket = incoming.socket.clone();
     let concurrent = handler(socket.namespace_inner(), &incoming).is_some_and(|(handler, _)| handler.concurrent);
     let future = spare.hold(middleware::run(incoming, stack));
-    let running = Running { future, socket, event: "middleware", reports: false };
+    let running = Running { future, socket, event: "middleware", is_error: false };
     if concurrent { Start::Concurrent(running) } else { Start::Running(running) }
 }
 
-/// Runs an event that middleware has let on.
-pub(super) async fn pass(incoming: Incoming) {
-    match start_past_middleware(incoming, &mut Spare::default()) {
+/// Runs the handlers and listeners of an event that passed all middleware.
+pub(super) async fn run_handlers(incoming: Incoming) {
+    match start_after_middleware(incoming, &mut Spare::default()) {
         Start::Done => {}
         Start::Running(running) | Start::Concurrent(running) => running.await,
     }
 }
 
-fn start_past_middleware(mut incoming: Incoming, spare: &mut Spare) -> Start {
-    let reports = matches!(incoming.kind, EventKind::Error(_));
-    let _reporting = reports.then(|| Reporting::on(&incoming.socket));
+fn start_after_middleware(mut incoming: Incoming, spare: &mut Spare) -> Start {
+    let is_error = matches!(incoming.kind, EventKind::Error(_));
+    let _reporting = is_error.then(|| Reporting::on(&incoming.socket));
     let namespace = incoming.socket.namespace_inner();
-    let listening = MatchingListeners::to(namespace, &incoming);
+    let matching = MatchingListeners::find(namespace, &incoming);
     let found = handler(namespace, &incoming);
-    if !listening.is_empty() {
+    if !matching.is_empty() {
         let socket = incoming.socket.clone();
-        let found = if listening.is_named() { found } else { found.or_else(|| fallback(namespace, &incoming)) };
+        let found = if matching.has_named() { found } else { found.or_else(|| fallback(namespace, &incoming)) };
         let concurrent = found.as_ref().is_some_and(|(handler, _)| handler.concurrent);
-        let future = spare.hold(chain(incoming, found, listening));
-        let running = Running { future, socket, event: "listener", reports };
+        let future = spare.hold(run_handler_and_listeners(incoming, found, matching));
+        let running = Running { future, socket, event: "listener", is_error };
         return if concurrent { Start::Concurrent(running) } else { Start::Running(running) };
     }
     let Some((handler, this)) = found.or_else(|| fallback(incoming.socket.namespace_inner(), &incoming)) else {
@@ -130,13 +132,13 @@ fn start_past_middleware(mut incoming: Incoming, spare: &mut Spare) -> Start {
         Call::Async(call) => {
             let socket = incoming.socket.clone();
             let event = handler.key.as_str();
-            let running = Running { future: spare.hold(handle(incoming, call)), socket, event, reports };
+            let running = Running { future: spare.hold(run_async_handler(incoming, call)), socket, event, is_error };
             if handler.concurrent { Start::Concurrent(running) } else { Start::Running(running) }
         }
     }
 }
 
-/// Whether anything would be called for this lifecycle event.
+/// Returns `true` if a handler or listener is registered for this lifecycle event.
 pub(crate) fn has_listener(socket: &Socket, lifecycle: Lifecycle) -> bool {
     let namespace = socket.namespace_inner();
     namespace.lifecycle_handler(lifecycle).is_some()
@@ -148,7 +150,7 @@ fn handler(namespace: &NamespaceInner, incoming: &Incoming) -> Option<(&'static 
     match &incoming.kind {
         EventKind::Event(event) if is_for_listeners(event) => None,
         EventKind::Event(event) => namespace.handler(event.name()),
-        // Its handler has decided that the connection is accepted; now it is the listeners' turn.
+        // The `connect` handler already ran and accepted the connection. Only listeners are left.
         EventKind::Connect => None,
         lifecycle => namespace.lifecycle_handler(lifecycle.lifecycle()?),
     }
@@ -161,24 +163,25 @@ fn fallback(namespace: &NamespaceInner, incoming: &Incoming) -> Option<(&'static
     }
 }
 
-/// Whether the server has fired it under a lifecycle event's name.
+/// Returns `true` if the server fired an event under the name of a lifecycle event.
 fn is_for_listeners(event: &ReceivedEvent) -> bool {
     !event.from_client && Lifecycle::named(event.name()).is_some()
 }
 
-/// The listeners that hear an event.
+/// The listeners that match an event.
 #[derive(Default)]
 struct MatchingListeners {
-    /// The socket's, to whatever its client sends.
+    /// The socket's listeners for all events of its client.
     any: Option<List>,
-    /// The socket's, to events of this name.
+    /// The socket's listeners for this name.
     own: Option<List>,
-    /// The namespace's.
+    /// The namespace's listeners for this name.
     shared: Option<List>,
 }
 
 impl MatchingListeners {
-    fn to(namespace: &NamespaceInner, incoming: &Incoming) -> Self {
+    fn find(namespace: &NamespaceInner, incoming: &Incoming) -> Self {
+        // Listeners for `message` receive the event in this message instead.
         if let EventKind::Message { is_event: true, .. } = incoming.kind {
             return Self::default();
         }
@@ -192,11 +195,11 @@ impl MatchingListeners {
     }
 
     fn is_empty(&self) -> bool {
-        self.any.is_none() && !self.is_named()
+        self.any.is_none() && !self.has_named()
     }
 
-    /// Whether one of them knows the event by its name.
-    fn is_named(&self) -> bool {
+    /// Returns `true` if a listener is registered for the event's name.
+    fn has_named(&self) -> bool {
         self.own.is_some() || self.shared.is_some()
     }
 }
@@ -209,19 +212,24 @@ fn call_sync(call: fn(&Incoming) -> Outcome, incoming: &Incoming) {
     }
 }
 
-/// An event that only an async handler hears.
-async fn handle(incoming: Incoming, call: AsyncCall) {
+/// Runs an event that has an async handler and no listeners.
+async fn run_async_handler(incoming: Incoming, call: AsyncCall) {
     let outcome = call_async(call, &incoming).await;
     incoming.finish(outcome);
 }
 
-/// Everything that hears an event, one after the other. A panic ends only what panicked.
-async fn chain(mut incoming: Incoming, handler: Option<(&'static Handler, Shared)>, listening: MatchingListeners) {
+/// Runs the handler and all listeners of an event in order. A panic ends only the handler or
+/// listener that panicked.
+async fn run_handler_and_listeners(
+    mut incoming: Incoming,
+    handler: Option<(&'static Handler, Shared)>,
+    matching: MatchingListeners,
+) {
     let socket = incoming.socket.clone();
-    if let Some(list) = &listening.any {
+    if let Some(list) = &matching.any {
         call_all(&incoming, list).await;
     }
-    if handler.is_none() && !listening.is_named() {
+    if handler.is_none() && !matching.has_named() {
         return unhandled(&incoming);
     }
     if let Some((handler, this)) = handler {
@@ -237,11 +245,11 @@ async fn chain(mut incoming: Incoming, handler: Option<(&'static Handler, Shared
             }
         }
     }
-    for list in [&listening.own, &listening.shared].into_iter().flatten() {
+    for list in [&matching.own, &matching.shared].into_iter().flatten() {
         call_all(&incoming, list).await;
     }
-    if let (Some(list), Some(listeners)) = (&listening.own, socket.listeners()) {
-        listeners.forget_spent(incoming.name(), list);
+    if let (Some(list), Some(listeners)) = (&matching.own, socket.listeners()) {
+        listeners.remove_called_once(incoming.name(), list);
     }
 }
 
@@ -259,13 +267,13 @@ async fn call_all(incoming: &Incoming, list: &[Arc<Listener>]) {
     }
 }
 
-/// An event that nothing was registered for.
+/// Counts, logs and answers an event that has neither handler nor listener.
 pub(crate) fn unhandled(incoming: &Incoming) {
     match &incoming.kind {
         EventKind::Event(event) if event.from_client => {
             let socket = &incoming.socket;
             socket.hub().counters().unknown_event();
-            tracing::debug!(socket = %socket.id(), event = shortened(event.name()), "nobody handles this event");
+            tracing::debug!(socket = %socket.id(), event = shortened(event.name()), "no handler for this event");
             if socket.hub().config().answer_unknown_events && incoming.wants_answer() {
                 incoming.answer(Err(&EventError::unknown_event(event.name())));
             } else {
@@ -286,9 +294,9 @@ fn panicked(socket: &Socket, event: &str) {
 }
 
 impl Running {
-    /// Goes on with it. A panic of user code ends it like a return.
+    /// Polls the event. A panic in user code is reported, and the event counts as finished.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let _reporting = self.reports.then(|| Reporting::on(&self.socket));
+        let _reporting = self.is_error.then(|| Reporting::on(&self.socket));
         let polled = catch_unwind(AssertUnwindSafe(|| self.future.poll(context)));
         polled.unwrap_or_else(|_| {
             panicked(&self.socket, self.event);
@@ -296,7 +304,7 @@ impl Running {
         })
     }
 
-    /// What is left of it when it is done.
+    /// Returns the box of the finished future for reuse.
     pub(crate) fn into_spare(self) -> Spare {
         Spare(Some(self.future))
     }

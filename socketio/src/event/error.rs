@@ -1,4 +1,4 @@
-//! What can go wrong with an event: [`EventError`], which the client is told, and the errors it is made from.
+//! [`EventError`], the error that a client receives, and the errors that convert into it.
 
 use bytes::Bytes;
 use serde::ser::SerializeMap;
@@ -16,29 +16,31 @@ use crate::hub::socket::requests::AckError;
 use crate::session::disconnect::Disconnect;
 use crate::session::limits::too_deep;
 
-/// The codes of errors that any event can be answered with.
+/// The error codes that the answer to any event may have.
 pub(crate) const FRAMEWORK_CODES: [&str; 6] =
     ["invalid_payload", "unknown_event", "reserved_event", "rate_limited", "unanswered", "internal"];
 
-/// An error of one event: what a client that asked for an answer is told, and what `error` handlers receive.
+/// The error of one event. A client that asked for an answer receives it, and so do `error`
+/// handlers.
 ///
-/// It is also what a client answers with that can't answer a [request](crate::AckError::Failed).
+/// It is also the error with which a client answers a [request](crate::AckError::Failed).
 ///
-/// On the wire it is `{"code": …, "message": …}`, with `path` and `data` where there are any. These are the codes of the
-/// framework itself; a handler's own errors carry the code they were made with:
+/// On the wire it is `{"code": …, "message": …}`, plus `path` and `data` if they are set. The
+/// framework uses these codes; a handler's own errors have the code that they were created with:
 ///
 /// | code | when |
 /// | --- | --- |
-/// | `invalid_payload` | an argument is missing, is not what the handler takes, breaks a rule, is nested too deeply or has a [reserved key](crate::from_json); `path` is the offending field; where several break one, `data` is all of them: `[{"path": …, "message": …}, …]` |
-/// | `unknown_event` | nobody handles an event of that name |
-/// | `reserved_event` | the name is one that clients can't send |
-/// | `rate_limited` | the client sends too many events; `data` is `{"retry_after_ms": …}` |
+/// | `invalid_payload` | an argument is missing, does not decode, breaks a validation rule, is nested too deeply or has a [reserved key](crate::from_json). `path` is the offending field. If there are several, `data` lists them all: `[{"path": …, "message": …}, …]` |
+/// | `unknown_event` | the event has no handler or listener |
+/// | `reserved_event` | clients can't send events of this name |
+/// | `rate_limited` | the client sends too many events. `data` is `{"retry_after_ms": …}` |
 /// | `unanswered` | the handler dropped its [`Ack`](crate::Ack) without using it |
-/// | `handler_error` | the handler returned an error without a code of its own |
-/// | `internal` | the handler panicked; no detail leaves the server |
+/// | `handler_error` | the handler returned an error without a code |
+/// | `internal` | the handler panicked. The client learns no details |
 ///
-/// Give your own error type a `From` conversion, and handlers can return it. [`#[derive(ErrorCodes)]`](macro@crate::ErrorCodes) writes one
-/// for errors that are a code and a message; by hand it is:
+/// Implement `From` to return your own error type from handlers.
+/// [`#[derive(ErrorCodes)]`](macro@crate::ErrorCodes) implements it for errors that consist of a
+/// code and a message. Written by hand it is:
 ///
 /// ```
 /// use socketio::EventError;
@@ -52,13 +54,15 @@ pub(crate) const FRAMEWORK_CODES: [&str; 6] =
 ///     fn from(error: ChatError) -> Self {
 ///         match error {
 ///             ChatError::NoSuchUser => EventError::new("no_such_user", "nobody has that name"),
-///             ChatError::Muted { minutes } => EventError::new("muted", "you are muted").with_data(minutes),
+///             ChatError::Muted { minutes } => {
+///                 EventError::new("muted", "you are muted").with_data(minutes)
+///             }
 ///         }
 ///     }
 /// }
 /// ```
 ///
-/// Plain strings convert too, with the code `handler_error`.
+/// `&'static str` and `String` convert too, with the code `handler_error`.
 #[derive(Clone)]
 pub struct EventError(Arc<Details>);
 
@@ -74,7 +78,8 @@ struct Details {
 }
 
 impl EventError {
-    /// An error with a code for programs and a message for people. Both reach the client.
+    /// Creates an error with a code for programs and a message for people. The client receives
+    /// both.
     pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Arc::new(Details {
             code: code.into(),
@@ -87,13 +92,13 @@ impl EventError {
         }))
     }
 
-    /// Adds data for the client. Data that does not serialize is left out.
+    /// Adds data for the client. Data that does not serialize is omitted.
     #[must_use]
     pub fn with_data(self, data: impl Serialize) -> Self {
         self.change(|details| details.data = serde_json::to_value(data).ok())
     }
 
-    /// Adds the path of the field that the error is about, like `user.age`.
+    /// Adds the path of the offending field, such as `user.age`.
     #[must_use]
     pub fn with_path(self, path: impl Into<String>) -> Self {
         self.change(|details| details.path = Some(path.into()))
@@ -103,7 +108,7 @@ impl EventError {
         self.change(|details| details.event = Some(event.to_owned()))
     }
 
-    /// Adds the message that the event came in.
+    /// Adds the message that contained the event.
     pub(crate) fn with_received(self, received: Option<Bytes>) -> Self {
         self.change(|details| details.received = received)
     }
@@ -130,7 +135,8 @@ impl EventError {
     }
 
     pub(crate) fn rate_limited(retry_after: Duration) -> Self {
-        // Time has gone on since the event was counted: it may be up already, but to try at once is never right.
+        // The wait may already be over, because time passed since the event was counted. Report at
+        // least 1 ms, so that no client retries at once.
         let wait = u64::try_from(retry_after.as_micros().div_ceil(1_000).max(1)).unwrap_or(u64::MAX);
         Self::new("rate_limited", "too many events").with_data(json!({ "retry_after_ms": wait }))
     }
@@ -143,8 +149,9 @@ impl EventError {
         Self::new("internal", "internal error")
     }
 
-    /// The error that a client answered with: its JSON text, which has been scanned, in the form in which clients are told errors. Of any other form it is
-    /// an error without a code of its own.
+    /// Parses the error that a client answered with. The JSON text was scanned before. Anything
+    /// that is neither an object nor a string becomes a `handler_error` with the text as its
+    /// message.
     pub(crate) fn from_client(json: &str) -> Self {
         match serde_json::from_str(json) {
             Ok(Value::Object(fields)) => Self::from_fields(fields),
@@ -153,7 +160,7 @@ impl EventError {
         }
     }
 
-    /// The same, of its fields.
+    /// Like [`from_client`](Self::from_client), from the fields of a JSON object.
     pub(crate) fn from_fields(mut fields: Map<String, Value>) -> Self {
         let data = fields.remove("data");
         let mut text = |field| match fields.remove(field) {
@@ -177,28 +184,28 @@ impl EventError {
         &self.0.message
     }
 
-    /// The path of the offending field, where the error is about one.
+    /// The path of the offending field, if the error is about one.
     pub fn path(&self) -> Option<&str> {
         self.0.path.as_deref()
     }
 
-    /// The data added with [`with_data`](Self::with_data).
+    /// The data set by [`with_data`](Self::with_data).
     pub fn data(&self) -> Option<&Value> {
         self.0.data.as_ref()
     }
 
-    /// The event that failed, where the error comes from one.
+    /// The name of the event that failed, if the error comes from an event.
     pub fn event(&self) -> Option<&str> {
         self.0.event.as_deref()
     }
 
-    /// The socket that could not be reached, after a failed `emit_to`.
+    /// The id of the socket that a failed `emit_to` could not reach.
     pub fn target(&self) -> Option<&SocketId> {
         self.0.target.as_ref()
     }
 }
 
-/// A name as long as an error message or a record of a log can bear.
+/// Cuts an event name to 64 characters for error messages and logs.
 pub(crate) fn shortened(name: &str) -> &str {
     match name.char_indices().nth(64) {
         Some((end, _)) => &name[..end],
@@ -235,7 +242,7 @@ impl fmt::Debug for EventError {
 
 impl std::error::Error for EventError {}
 
-/// The form in which clients receive it.
+/// Serializes the error in the form that clients receive.
 impl Serialize for EventError {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -272,7 +279,8 @@ impl From<Infallible> for EventError {
 impl From<EmitError> for EventError {
     fn from(error: EmitError) -> Self {
         let code = match &error {
-            // Why a value of the server's own does not serialize is nothing for a client to know.
+            // Serialization failures concern the server's own values. Clients don't learn the
+            // details.
             EmitError::Encode(_) => return Self::internal(),
             EmitError::NotFound(_) | EmitError::Closed | EmitError::Overflow | EmitError::InvalidName(_) => {
                 "handler_error"
@@ -323,10 +331,10 @@ impl From<&Disconnect> for EventError {
     }
 }
 
-/// Why an argument of an event did not decode, or which rule it breaks.
+/// Why an argument of an event did not decode, or which validation rule it breaks.
 ///
-/// Without further ado it becomes the answer `invalid_payload`; a handler that takes `Result<T, PayloadError>` deals
-/// with it itself.
+/// By default it becomes the answer `invalid_payload`. A handler that takes
+/// `Result<T, PayloadError>` handles the error itself.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct PayloadError {
@@ -337,8 +345,11 @@ pub struct PayloadError {
 }
 
 impl PayloadError {
-    /// An error in the argument at this place, counted from 0: for an implementation of [`Argument`](crate::Argument) or
-    /// [`FromAnswer`](crate::FromAnswer) that looks at what it has decoded. The message reaches the client.
+    /// Creates an error for the argument at position `argument`, counted from 0. The message
+    /// reaches the client.
+    ///
+    /// Use it in an implementation of [`Argument`](crate::Argument) or
+    /// [`FromAnswer`](crate::FromAnswer) that checks decoded values.
     ///
     /// ```
     /// use socketio::{FromAnswer, PayloadError, RawArgs};
@@ -366,36 +377,39 @@ impl PayloadError {
         Self { path: Some(path.into()), ..self }
     }
 
-    /// A payload that is not decoded: it is nested too deeply, or an object in it has a reserved key.
+    /// Creates the error for a payload that is nested too deeply or has an object with a reserved
+    /// key.
     pub(crate) fn too_deep(depth: usize) -> Self {
         Self::new(0, too_deep(depth))
     }
 
-    /// Which argument it is, counted from 0.
+    /// The position of the argument, counted from 0.
     pub fn argument(&self) -> usize {
         self.argument
     }
 
-    /// The path of the offending field inside the argument, like `user.age`; `None` if it is the whole argument.
+    /// The path of the offending field inside the argument, such as `user.age`. `None` if the error
+    /// is about the whole argument.
     pub fn path(&self) -> Option<&str> {
         self.path.as_deref()
     }
 
-    /// What is wrong with it.
+    /// The message, which describes what is wrong.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// What else is wrong with the argument: the further rules of a `Valid<T>` that it breaks. Nothing, where it did not decode.
+    /// The other validation rules of `Valid<T>` that the argument breaks. Empty if the argument did
+    /// not decode.
     pub fn others(&self) -> &[Self] {
         &self.others
     }
 }
 
-/// The answer of a `connect` handler, or of a namespace's middleware, that does not want the connection.
+/// The error with which a `connect` handler or a namespace's middleware rejects a connection.
 ///
-/// A plain WebSocket client is closed with code 1008 and the message, cut to the 123 bytes that a close frame can hold. A
-/// Socket.IO client gets both message and data as its `connect_error`.
+/// A plain WebSocket is closed with code 1008 and the message, cut to the 123 bytes that fit into a
+/// close frame. A Socket.IO client receives message and data as its `connect_error`.
 ///
 /// ```
 /// use socketio::{Handshake, Refusal, event};
@@ -415,12 +429,13 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal with a message for the client.
+    /// Creates a refusal with a message for the client.
     pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
         Self { message: message.into(), data: None }
     }
 
-    /// Adds data for the client, where its protocol can carry it. Data that does not serialize is left out.
+    /// Adds data for the client. Plain WebSocket clients don't receive it. Data that does not
+    /// serialize is omitted.
     #[must_use]
     pub fn with_data(self, data: impl Serialize) -> Self {
         Self { data: serde_json::to_value(data).ok(), ..self }

@@ -1,4 +1,4 @@
-//! [`Extension`]: a value that one socket has, as a handler parameter.
+//! [`Extension`]: a value that is stored in one socket, as a handler parameter.
 
 use std::any::type_name;
 use std::ops::{Deref, DerefMut};
@@ -6,15 +6,19 @@ use std::ops::{Deref, DerefMut};
 use super::argument::{Argument, Arguments};
 use super::error::{EventError, shortened};
 
-/// A value that is kept with the socket, as a handler parameter: a clone of it.
+/// A clone of a value that is stored in the socket, as a handler parameter.
 ///
-/// It is there if [`Socket::insert_extension`](crate::Socket::insert_extension) was called with a value of this type, most often by the
-/// `connect` handler or a middleware; if [`Upgrade::with_extension`](crate::Upgrade::with_extension) gave it; or if a layer put it into
-/// the extensions of the request that the connection began with, as `axum::Extension` does.
+/// The socket has the value if one of these stored it:
 ///
-/// The socket has no such value: then the handler is not called. The client is told the error `internal` without any detail, and the
-/// log names the event and the type. A handler for which the value may be missing asks
-/// [`Socket::extension`](crate::Socket::extension).
+/// - [`Socket::insert_extension`](crate::Socket::insert_extension), usually in the `connect`
+///   handler or a middleware;
+/// - [`Upgrade::with_extension`](crate::Upgrade::with_extension);
+/// - a layer that adds it to the extensions of the connection's first request, like
+///   `axum::Extension`.
+///
+/// If the socket has no such value, the handler is not called. The client receives the error
+/// `internal` without details, and the log names the event and the type. A handler whose value may
+/// be missing calls [`Socket::extension`](crate::Socket::extension) instead.
 ///
 /// ```
 /// use socketio::{Extension, Handshake, Refusal, Socket, event};
@@ -40,7 +44,7 @@ use super::error::{EventError, shortened};
 /// assert_eq!(say(Extension(User { name: "Ann".into() }), "hello".into()), "Ann: hello");
 /// ```
 ///
-/// An `Arc` around what is large keeps the clone cheap.
+/// Wrap large values in an `Arc` to keep the clone cheap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Extension<T>(pub T);
 

@@ -1,4 +1,4 @@
-//! The description of a handler: what it is registered for, how it is called, and what it needs.
+//! [`Handler`]: the static description of a handler function, as `#[event]` generates it.
 
 use futures_util::future::BoxFuture;
 use std::any::{TypeId, type_name};
@@ -7,7 +7,7 @@ use super::error::EventError;
 use super::incoming::Incoming;
 use super::reply::Outcome;
 
-/// One handler, as `#[event]` describes it.
+/// A handler: the event it is registered for, how to call it and which states it needs.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Handler {
@@ -20,7 +20,7 @@ pub struct Handler {
 }
 
 impl Handler {
-    /// What stands for an event that has no function.
+    /// Creates a handler without a function, as a placeholder.
     pub const fn placeholder(key: Key) -> Self {
         Self {
             key,
@@ -33,28 +33,28 @@ impl Handler {
     }
 }
 
-/// Which function a handler is, and what its parameters are called.
+/// Identifies the function of a handler and names its parameters.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct Source {
-    /// Where its attribute stands: the module, the line and the column.
+    /// The module, line and column of its attribute.
     pub place: (&'static str, u32, u32),
-    /// The type that it is a method of. It may have parameters, so that the place alone does not tell them apart.
+    /// The type, if the function is a method. Generic types can share one `place`.
     pub of: Option<fn() -> (TypeId, &'static str)>,
     pub function: &'static str,
-    /// One for each parameter but `self`; empty where it is a pattern.
+    /// The name of each parameter except `self`. It is empty if the parameter is a pattern.
     pub parameters: &'static [&'static str],
 }
 
 impl Source {
     pub const NOWHERE: Self = Self { place: ("", 0, 0), of: None, function: "", parameters: &[] };
 
-    /// What tells one type from others, and what it is called, with its path.
+    /// Returns the identity and the full name of a type.
     pub fn of<T: 'static>() -> (TypeId, &'static str) {
         (TypeId::of::<T>(), type_name::<T>())
     }
 
-    /// What an error calls the function.
+    /// The function's path for error messages.
     pub(crate) fn path(&self) -> String {
         let scope = self.of.map_or(self.place.0, |of| of().1);
         format!("{scope}::{}", self.function)
@@ -68,19 +68,20 @@ impl PartialEq for Source {
     }
 }
 
-/// What a handler is registered for.
+/// The event that a handler is registered for.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Key {
     Name(&'static str),
     Lifecycle(Lifecycle),
     Fallback,
-    /// Nothing: the handler does not compile. No table has it, so that there are no errors but its own.
+    /// The handler does not compile. No table contains it, so that the compiler reports only its
+    /// own errors.
     Invalid,
 }
 
 impl Key {
-    /// The key of the event that a payload type is.
+    /// The key of a handler whose payload type declares the event's name.
     pub const fn of_payload(name: Option<&'static str>) -> Self {
         match name {
             Some(name) => Self::Name(name),
@@ -88,7 +89,7 @@ impl Key {
         }
     }
 
-    /// The name, or the lifecycle event's identifier.
+    /// Returns the event's name or the lifecycle event's identifier.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Name(name) => name,
@@ -99,7 +100,7 @@ impl Key {
     }
 }
 
-/// The events that the framework itself brings about.
+/// The lifecycle events, which the framework itself fires.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Lifecycle {
@@ -143,7 +144,8 @@ impl Lifecycle {
     }
 }
 
-/// How a handler is called. An async one fails at once where the event is not what it takes, and borrows the event until it is done.
+/// How a handler is called. An async handler returns an error at once if its parameters can't be
+/// extracted. Otherwise its future borrows the event.
 #[doc(hidden)]
 #[derive(Clone, Copy)]
 pub enum Call {
@@ -153,7 +155,7 @@ pub enum Call {
 
 pub(crate) type AsyncCall = fn(&Incoming) -> Result<BoxFuture<'_, Outcome>, EventError>;
 
-/// What comes of an async handler's call.
+/// Calls an async handler and returns its outcome.
 pub(crate) async fn call_async(call: AsyncCall, incoming: &Incoming) -> Outcome {
     match call(incoming) {
         Ok(future) => future.await,
@@ -170,7 +172,7 @@ impl std::fmt::Debug for Call {
     }
 }
 
-/// A state that a handler needs the hub to have.
+/// A type of state that a handler needs the hub to have.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct Need {

@@ -1,4 +1,4 @@
-//! One event on its way to handlers and listeners.
+//! [`Incoming`]: one event on its way to handlers and listeners.
 
 use bytes::Bytes;
 use std::any::Any;
@@ -19,31 +19,32 @@ use crate::wire::binary::Attachments;
 use crate::wire::envelope::ArgumentText;
 use crate::wire::payload::Payload;
 
-/// One event on its way to handlers and listeners, together with everything they can ask of it.
+/// An event that handlers and listeners receive, with its socket, its request and the state of its
+/// answer.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Incoming {
     pub(crate) socket: Socket,
     pub(crate) kind: EventKind,
-    /// What the handlers of the table that the event was found in share as `&self`.
+    /// The value that `self` handlers of the selected table receive as `&self`.
     pub this: Option<Arc<dyn Any + Send + Sync>>,
-    /// Whether it was answered directly; once there is an `ack`, that one knows.
+    /// Whether the event was answered directly. Once `ack` is set, its own flag counts.
     answered: AtomicBool,
-    /// Made when somebody besides the handler's return value may answer.
+    /// Created when something other than the handler's return value may answer.
     ack: OnceLock<Arc<AckState>>,
-    /// Whether the handler has the `Ack`, so that what it returns is no answer.
+    /// Whether the handler took the `Ack`. Its return value is then not the answer.
     ack_taken: AtomicBool,
-    /// The request that it came with, if that is another than the one the connection began with.
+    /// The request that carried the event, if it is not the connection's first request.
     request: Option<Arc<Request>>,
 }
 
-/// What happened.
+/// The kind of an event, with its data.
 #[derive(Clone, Debug)]
 pub(crate) enum EventKind {
-    /// An event by name, sent by the client or by `fire`.
+    /// A named event, sent by the client or by `fire`.
     Event(ReceivedEvent),
-    /// A raw message. `is_event`: it is an envelope of an event named `message` as well, and
-    /// listeners hear that one.
+    /// A raw message. `is_event` is `true` if it also contains an event named `message`. Listeners
+    /// then receive only that event.
     Message {
         message: RawMessage,
         is_event: bool,
@@ -58,12 +59,12 @@ pub(crate) enum EventKind {
 }
 
 impl EventKind {
-    /// A message that is no event by name.
+    /// Creates a raw message that contains no named event.
     pub(crate) fn message(message: RawMessage) -> Self {
         Self::Message { message, is_event: false }
     }
 
-    /// The message that it came in.
+    /// Returns the message that contained the event.
     fn received(&self) -> Option<Bytes> {
         match self {
             Self::Event(event) => Some(event.text().clone().into()),
@@ -75,7 +76,7 @@ impl EventKind {
         }
     }
 
-    /// The lifecycle event that it is; `None` for events by name.
+    /// Returns the lifecycle event, or `None` for named events.
     pub(crate) fn lifecycle(&self) -> Option<Lifecycle> {
         Some(match self {
             Self::Event(_) => return None,
@@ -90,7 +91,7 @@ impl EventKind {
         })
     }
 
-    /// How many bytes it holds on to of the messages that it was received in.
+    /// The bytes of received messages that the event keeps in memory.
     fn size(&self) -> usize {
         match self {
             Self::Event(event) => {
@@ -134,29 +135,29 @@ impl Incoming {
         self
     }
 
-    /// The request that it came with, if that is another than the connection's first.
-    pub(crate) fn own_request(&self) -> Option<&Arc<Request>> {
+    /// The request that carried the event, if it is not the connection's first request.
+    pub(crate) fn carrier_request(&self) -> Option<&Arc<Request>> {
         self.request.as_ref()
     }
 
-    /// The request that it came with.
+    /// The request that carried the event.
     pub(crate) fn request(&self) -> &Request {
         self.request.as_deref().unwrap_or_else(|| &self.socket.peer().request)
     }
 
-    /// How many bytes of what was received it holds on to.
+    /// The bytes of received data that the event keeps in memory, including its request.
     pub(crate) fn size(&self) -> usize {
         self.kind.size() + self.request.as_ref().map_or(0, |request| request.share())
     }
 
-    /// Whether it was received, and not brought about by this side or by the connection's beginning
-    /// and end.
+    /// Returns `true` for events, messages, pings and pongs, and `false` for the other lifecycle
+    /// events.
     pub(crate) fn came_in(&self) -> bool {
         matches!(self.kind, EventKind::Event(_) | EventKind::Message { .. } | EventKind::Ping(_) | EventKind::Pong(_))
     }
 
-    /// The raw message that the event came in, to be heard before it; once, and only if somebody
-    /// would hear it.
+    /// Returns the raw message that contained the event, to be dispatched before it. Returns `Some`
+    /// at most once, and only if `message` has a handler or listener.
     pub(crate) fn raw_message(&mut self) -> Option<Self> {
         let EventKind::Event(event) = &mut self.kind else { return None };
         if !std::mem::take(&mut event.is_message) || !has_listener(&self.socket, Lifecycle::Message) {
@@ -196,17 +197,17 @@ impl Incoming {
         }
     }
 
-    /// Whether the client asked for an answer.
+    /// Returns `true` if the client asked for an answer.
     pub(crate) fn wants_answer(&self) -> bool {
         self.id().is_some()
     }
 
-    /// A handle to answer with, shared with all others of this event.
+    /// Returns a handle to answer with. All handles of the event share one state.
     pub(crate) fn ack(&self) -> Ack {
         Ack::new(self.ack_state())
     }
 
-    /// The same for the handler, whose return value is no answer then.
+    /// Like [`ack`](Self::ack), for the handler. The handler's return value is then not the answer.
     pub(crate) fn take_ack(&self) -> Ack {
         self.ack_taken.store(true, Ordering::Relaxed);
         self.ack()
@@ -218,15 +219,15 @@ impl Incoming {
         Some(Arc::clone(self.ack.get_or_init(|| Arc::new(AckState::new(self.socket.clone(), id, answered)))))
     }
 
-    /// Gives up answering.
+    /// Marks the event as answered without sending an answer.
     pub(crate) fn forget(&self) {
         self.answered.store(true, Ordering::Relaxed);
     }
 
-    /// Answers with what the handler returned, and reports its error.
+    /// Answers with the handler's outcome and reports its error.
     pub(crate) fn finish(&self, outcome: Outcome) {
         match outcome {
-            // A handler that took the `Ack` answers with that.
+            // The handler took the `Ack` and answers with it.
             Outcome::Done if self.ack_taken.load(Ordering::Relaxed) => {}
             Outcome::Done => self.answer(Ok(&Payload::new())),
             Outcome::Value(payload) => self.answer(Ok(&payload)),
@@ -240,7 +241,7 @@ impl Incoming {
         }
     }
 
-    /// Sends the answer, if one was asked for and none was sent.
+    /// Sends the answer if the client asked for one and none was sent.
     pub(crate) fn answer(&self, answer: Result<&Payload, &EventError>) {
         let Some(id) = self.id() else { return };
         match self.ack.get() {
@@ -250,8 +251,8 @@ impl Incoming {
         }
     }
 
-    /// Makes an error of this event known: as an `error` event, except that errors of `error`
-    /// handlers are only traced.
+    /// Fires an `error` event for an error of this event. Errors of `error` handlers are only
+    /// logged.
     pub(crate) fn report(&self, error: EventError) {
         if matches!(self.kind, EventKind::Error(_)) {
             tracing::warn!(socket = %self.socket.id(), %error, "an error handler failed");

@@ -1,4 +1,5 @@
-//! Listeners: closures registered under a name at run time.
+//! [`EventPayload`] and [`ListenerHandle`]: listeners are closures that are registered for an event
+//! name at run time.
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -25,7 +26,7 @@ use crate::wire::binary::{Attachments, Binary};
 use crate::wire::envelope::ArgumentText;
 use crate::wire::socketio::PLACEHOLDER;
 
-/// What a listener is called with.
+/// The parameter of a listener: an event with its socket and data.
 ///
 /// ```
 /// use socketio::{EventPayload, Hub};
@@ -39,18 +40,21 @@ use crate::wire::socketio::PLACEHOLDER;
 /// ```
 #[derive(Clone, Debug)]
 pub struct EventPayload {
-    /// The socket that the event came from.
+    /// The socket that received the event.
     pub socket: Socket,
     /// The event's name.
     pub name: Arc<str>,
     /// The socket's id.
     pub socket_id: SocketId,
-    /// The socket's attributes as they were when the event was handled.
+    /// The socket's attributes at the time of the event.
     pub attributes: SocketAttributes,
-    /// What went wrong, in `error`, and in `disconnect` after an abnormal end.
+    /// The error, in `error` and in `disconnect` after an abnormal end.
     pub error: Option<EventError>,
-    /// The raw message; or of an event's first argument the contents, if it is a string or binary, else its JSON text. In `error`
-    /// the message that was at fault, or the id of the socket that could not be reached.
+    /// The content of a raw message.
+    ///
+    /// For named events it is the first argument: the content of a string or of binary data, the
+    /// JSON text of any other value. In `error` it is the message that caused the error, or the id
+    /// of the socket that could not be reached.
     pub data: Bytes,
     args: Bytes,
     single: bool,
@@ -73,7 +77,7 @@ impl EventPayload {
             args: Bytes::new(),
             single: false,
             attachments: incoming.attachments().cloned(),
-            request: incoming.own_request().cloned(),
+            request: incoming.carrier_request().cloned(),
             from_client: false,
             is_binary: false,
             ack: incoming.ack(),
@@ -110,7 +114,8 @@ impl EventPayload {
         payload
     }
 
-    /// The first argument's contents: a string's characters, anything else as JSON.
+    /// The content of the first argument: the characters of a string, the bytes of binary data, or
+    /// JSON text.
     fn first_contents(&self) -> Bytes {
         let Ok(first) = self.raw().first::<&serde_json::value::RawValue>() else {
             return Bytes::new();
@@ -138,12 +143,13 @@ impl EventPayload {
         )
     }
 
-    /// Decodes the event's first argument; of a raw message, its JSON.
+    /// Decodes the event's first argument, or the JSON of a raw message.
     ///
     /// # Errors
     ///
-    /// There is none, or it is not what `T` is decoded from. A raw message is, like an event, nested at most as deeply as
-    /// [`max_depth`](crate::HubBuilder::max_depth) says, and has no [reserved keys](crate::from_json).
+    /// There is no argument, or it does not decode as `T`. Like an event, a raw message must not be
+    /// nested more deeply than [`max_depth`](crate::HubBuilder::max_depth) allows or have [reserved
+    /// keys](crate::from_json).
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
         if self.args.is_empty() && !self.data.is_empty() {
             let text = std::str::from_utf8(&self.data).unwrap_or_default();
@@ -157,31 +163,34 @@ impl EventPayload {
         self.raw()
     }
 
-    /// The answer to the event. A handler's return value goes first; of listeners the first that uses it counts.
+    /// A handle to answer the event. The handler's return value takes precedence. Of the listeners,
+    /// the first to use the handle answers.
     pub fn ack(&self) -> Ack {
         self.ack.clone()
     }
 
-    /// The HTTP request that brought the event: of a client that polls the POST with the event in it, of all others the
-    /// request that the connection began with.
+    /// The HTTP request that carried the event.
+    ///
+    /// With HTTP polling this is the POST request that contained the event. Otherwise it is the
+    /// first request of the connection.
     pub fn request(&self) -> Handshake<'_> {
         let request = self.request.as_deref().unwrap_or_else(|| &self.socket.peer().request);
         Handshake::new(request, self.socket.connect_info())
     }
 
-    /// Whether it is a binary message.
+    /// Returns `true` for a binary message.
     pub fn is_binary(&self) -> bool {
         self.is_binary
     }
 
-    /// Whether a client sent an event of this name. Lifecycle events, raw messages among them, and what the server
-    /// itself [fired](Socket::fire) say `false`.
+    /// Returns `true` if a client sent a named event. Lifecycle events, including raw messages, and
+    /// events that the server [fired](Socket::fire) return `false`.
     pub fn from_client(&self) -> bool {
         self.from_client
     }
 }
 
-/// What a listener returns: `()`, or a future of it.
+/// The return type of a listener: `()`, or a future with the output `()`.
 #[diagnostic::on_unimplemented(
     message = "a listener can't return `{Self}`",
     label = "neither `()` nor a future of it",
@@ -209,13 +218,14 @@ type Call = Box<dyn Fn(EventPayload) -> Option<BoxFuture<'static, ()>> + Send + 
 /// A registered listener.
 pub(crate) struct Listener {
     number: u64,
-    /// For `once`: whether the call is still to come.
+    /// For `once` listeners: `true` until the first call.
     pending: Option<AtomicBool>,
     call: Call,
 }
 
 impl Listener {
-    /// Calls it, unless it was for once and has been called. What is left to do comes back as a future.
+    /// Calls the listener, unless it is a `once` listener that was already called. An async
+    /// listener returns its future.
     pub(crate) fn call(&self, incoming: &Incoming) -> Option<BoxFuture<'static, ()>> {
         if let Some(pending) = &self.pending
             && !pending.swap(false, Ordering::Relaxed)
@@ -237,13 +247,14 @@ pub(crate) type List = Arc<[Arc<Listener>]>;
 
 /// The listeners of a namespace or of a socket, by name, in order of registration.
 ///
-/// What a listener captured may do anything when it is dropped, also ask for listeners: no lock is held then.
+/// Listeners are dropped without holding a lock, because the drop of captured values may access the
+/// listeners again.
 #[derive(Debug, Default)]
 pub(crate) struct Listeners {
     by_name: RwLock<HashMap<Box<str>, List>>,
-    /// Those of whatever name.
+    /// Listeners for all events.
     any: RwLock<Option<List>>,
-    /// How many names have listeners: while there are none, looking one up takes no lock.
+    /// The number of names with listeners. While it is 0, lookups take no lock.
     names: AtomicUsize,
     next: AtomicU64,
 }
@@ -267,7 +278,7 @@ impl Listeners {
         ListenerHandle { listeners: Arc::downgrade(self), name: Some(name.into()), number }
     }
 
-    /// Adds one for events of whatever name.
+    /// Adds a listener for all events.
     pub(crate) fn add_any<F, R, M>(self: &Arc<Self>, listener: F) -> ListenerHandle
     where
         F: Fn(EventPayload) -> R + Send + Sync + 'static,
@@ -324,8 +335,8 @@ impl Listeners {
         drop(before);
     }
 
-    /// Forgets listeners that were for once and have been called.
-    pub(crate) fn forget_spent(&self, name: &str, listeners: &[Arc<Listener>]) {
+    /// Removes `once` listeners that have been called.
+    pub(crate) fn remove_called_once(&self, name: &str, listeners: &[Arc<Listener>]) {
         for listener in listeners {
             if listener.pending.as_ref().is_some_and(|pending| !pending.load(Ordering::Relaxed)) {
                 self.remove(name, listener.number);
@@ -334,17 +345,17 @@ impl Listeners {
     }
 }
 
-/// A registered listener, to take it back with. Dropping it leaves the listener where it is.
+/// Removes a registered listener. Dropping the handle does not remove the listener.
 #[derive(Clone, Debug)]
 pub struct ListenerHandle {
     listeners: Weak<Listeners>,
-    /// `None`: it hears events of whatever name.
+    /// `None` for a listener of all events.
     name: Option<Box<str>>,
     number: u64,
 }
 
 impl ListenerHandle {
-    /// Removes the listener. An event that is being handled may still reach it.
+    /// Removes the listener. It may still receive an event that is being handled.
     pub fn off(&self) {
         if let Some(listeners) = self.listeners.upgrade() {
             match &self.name {

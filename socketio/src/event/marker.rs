@@ -1,6 +1,6 @@
-//! Types without values that say which kind of parameter, reply, listener or export something is.
+//! Marker types that tell apart kinds of parameters, replies, listeners and exports.
 //!
-//! The compiler infers them, so nobody writes them down; they are public because its messages name them.
+//! The compiler infers them. They are public because its error messages name them.
 
 /// A parameter that is decoded from the payload. See [`Argument`](crate::Argument).
 #[derive(Debug)]
@@ -10,11 +10,12 @@ pub enum Payload {}
 #[derive(Debug)]
 pub enum Checked {}
 
-/// A parameter that is decoded from the payload and then checked: `Valid<T>`. See [`Argument`](crate::Argument).
+/// A parameter that is decoded from the payload and then validated: `Valid<T>`. See
+/// [`Argument`](crate::Argument).
 #[derive(Debug)]
 pub enum Validated {}
 
-/// A parameter that tells where an event came from. See [`Argument`](crate::Argument).
+/// A parameter that describes the context of the event. See [`Argument`](crate::Argument).
 #[derive(Debug)]
 pub enum Context {}
 
@@ -70,11 +71,12 @@ pub enum Value {}
 #[derive(Debug)]
 pub enum Several {}
 
-/// An answer of the kind `K`, or an error. See [`Reply`](crate::bounds::Reply).
+/// An answer of kind `K`, or an error. See [`Reply`](crate::bounds::Reply).
 #[derive(Debug)]
 pub struct Fallible<K>(std::marker::PhantomData<K>);
 
-/// A listener that is done when it returns. See [`ListenerOutput`](crate::bounds::ListenerOutput).
+/// A listener that is finished when it returns. See
+/// [`ListenerOutput`](crate::bounds::ListenerOutput).
 #[derive(Debug)]
 pub enum Now {}
 

@@ -1,4 +1,4 @@
-//! What can be emitted: payload types, names with values, texts and bytes.
+//! [`Event`], [`Request`] and [`IntoMessage`]: the types of values that can be emitted.
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -11,7 +11,8 @@ use crate::wire::packet::Packet;
 use crate::wire::payload::Payload;
 use crate::wire::socketio::is_reserved;
 
-/// A payload type: a struct or enum that says which event it is. Implemented by `#[event("name")]` on the type.
+/// A payload type: a struct or enum that belongs to one event. `#[event("name")]` on the type
+/// implements it.
 ///
 /// ```
 /// use socketio::{Event, event};
@@ -39,8 +40,9 @@ pub trait Event {
     const DOC: &'static str = "";
 }
 
-/// A payload type that asks for an answer. Implemented by `#[event("name", ack = Answer)]` on the type.
-/// [`Socket::request`](crate::Socket::request) asks, and so do selections and namespaces.
+/// A payload type whose event asks for an answer. `#[event("name", ack = Answer)]` on the type
+/// implements it. Send it with [`Socket::request`](crate::Socket::request), or with the same method
+/// of a selection or namespace.
 ///
 /// ```
 /// use socketio::event;
@@ -63,21 +65,22 @@ pub trait Event {
             is asked for, `emit_with_ack::<Answer>(&payload)`"
 )]
 pub trait Request: Event {
-    /// What a client answers: a type that implements [`FromAnswer`](crate::FromAnswer).
+    /// The type of the client's answer. It implements [`FromAnswer`](crate::FromAnswer).
     type Answer;
 }
 
-/// What can be emitted.
+/// A value that can be emitted.
 ///
-/// | value | is |
+/// | value | meaning |
 /// | --- | --- |
 /// | `&payload`, of a type with `#[event("name")]` | that event, with the payload as its one argument |
 /// | `("name", value)` | an event with one argument |
-/// | `("name", a, b, …)` | an event with up to eight arguments; with `("name",)` none |
+/// | `("name", a, b, …)` | an event with up to eight arguments; `("name",)` has none |
 /// | `&str`, `String` | a text message |
 /// | `&[u8]`, `Vec<u8>`, `Bytes` | a binary message |
 ///
-/// On the wire of a plain WebSocket events are JSON envelopes, messages are frames of their own kind.
+/// On a plain WebSocket, events are JSON envelopes in text frames. Text and binary messages are
+/// frames of the same kind.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be emitted",
     label = "neither an event that can be serialized, nor a text or binary message",
@@ -177,7 +180,7 @@ named_values! {
     (A, B, C, D, E, F, G, H)
 }
 
-/// A name that is only known at run time: not empty, and not one of those that clients take for the framework's own.
+/// Checks an event name at run time. It must not be empty or reserved by the framework.
 pub(crate) fn check_name(name: &str) -> Result<(), EmitError> {
     if name.is_empty() || is_reserved(name) {
         return Err(EmitError::InvalidName(name.to_owned()));

@@ -1,4 +1,5 @@
-//! Event middleware: what stands around the handlers and listeners of an event.
+//! Event middleware, which runs around the handlers and listeners of an event: [`IncomingEvent`]
+//! and [`Next`].
 
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -16,11 +17,11 @@ use crate::session::limits::MAX_DEPTH;
 use crate::wire::envelope::ArgumentText;
 use crate::wire::payload::Payload;
 
-/// Sees an event before its handler does.
+/// A boxed event middleware.
 pub(crate) type EventMiddleware =
     Arc<dyn Fn(IncomingEvent, Next) -> BoxFuture<'static, Result<(), EventError>> + Send + Sync>;
 
-/// Wraps what the application gives.
+/// Boxes a middleware function of the application.
 pub(crate) fn event_middleware<F, R, E>(middleware: F) -> EventMiddleware
 where
     F: Fn(IncomingEvent, Next) -> R + Send + Sync + 'static,
@@ -34,42 +35,42 @@ where
     })
 }
 
-/// An event on its way to its handler, as event middleware sees it. See
+/// An event that has not reached its handler yet, as event middleware receives it. See
 /// [`NamespaceBuilder::event_middleware`](crate::NamespaceBuilder::event_middleware).
 #[derive(Debug)]
 pub struct IncomingEvent(Incoming);
 
 impl IncomingEvent {
-    /// The socket that it came from.
+    /// The socket that received the event.
     pub fn socket(&self) -> &Socket {
         &self.0.socket
     }
 
-    /// Its name.
+    /// The event's name.
     pub fn name(&self) -> &str {
         self.0.name()
     }
 
-    /// Its arguments.
+    /// The event's arguments.
     pub fn args(&self) -> RawArgs<'_> {
         RawArgs::new(self.0.args(), self.0.attachments())
     }
 
-    /// Decodes its first argument.
+    /// Decodes the first argument.
     ///
     /// # Errors
     ///
-    /// There is none, or it is not what `T` is decoded from.
+    /// The argument is missing or does not decode as `T`.
     pub fn json<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, PayloadError> {
         self.args().first()
     }
 
-    /// Gives the event other arguments.
+    /// Replaces the event's arguments.
     ///
     /// # Errors
     ///
-    /// They do not serialize, are nested more than 127 levels deep, or have a [reserved key](crate::from_json). Then the event
-    /// keeps those that it has.
+    /// The arguments do not serialize, are nested more than 127 levels deep, or have a [reserved
+    /// key](crate::from_json). The event then keeps its arguments.
     pub fn set_args<T: Encode>(&mut self, Args(values): Args<T>) -> Result<(), EmitError> {
         let mut payload = Payload::new();
         values.encode(&mut payload)?;
@@ -84,13 +85,13 @@ impl IncomingEvent {
         Ok(())
     }
 
-    /// Its answer. Once it is given, what the handler returns is none.
+    /// A handle to answer the event. Once it is used, the handler's return value is not the answer.
     pub fn ack(&self) -> Ack {
         self.0.ack()
     }
 }
 
-/// The rest of an event's way: further middleware, then handlers and listeners.
+/// The rest of an event's path: the remaining middleware, then handlers and listeners.
 #[derive(Clone)]
 pub struct Next {
     stack: Arc<[EventMiddleware]>,
@@ -98,17 +99,20 @@ pub struct Next {
 }
 
 impl Next {
-    /// Lets the event go on, and waits until it is handled. An event that is not let on is not handled; where the client asked
-    /// for an answer and nobody gave one, it gets the error `unanswered`.
+    /// Passes the event on and waits until it is handled.
+    ///
+    /// An event that is not passed on does not reach its handler. If the client asked for an answer
+    /// and none was given, it receives the error `unanswered`.
     ///
     /// # Errors
     ///
-    /// Middleware further on refused it. That a handler gave an error is none: it is answered by then.
+    /// A later middleware rejected the event. A handler's error is not returned, because it was
+    /// already sent as the answer.
     pub async fn run(self, event: IncomingEvent) -> Result<(), EventError> {
         match self.stack.get(self.at) {
             Some(middleware) => middleware(event, Self { stack: Arc::clone(&self.stack), at: self.at + 1 }).await,
             None => {
-                dispatch::pass(event.0).await;
+                dispatch::run_handlers(event.0).await;
                 Ok(())
             }
         }
@@ -121,7 +125,7 @@ impl std::fmt::Debug for Next {
     }
 }
 
-/// The middleware that an event passes, that of its namespace first. `None`: there is none.
+/// Returns the middleware for an event, that of the namespace first, or `None` if there is none.
 pub(super) fn stack(incoming: &Incoming) -> Option<Arc<[EventMiddleware]>> {
     let EventKind::Event(event) = &incoming.kind else { return None };
     if !event.from_client {
@@ -135,7 +139,7 @@ pub(super) fn stack(incoming: &Incoming) -> Option<Arc<[EventMiddleware]>> {
     }
 }
 
-/// Passes an event through middleware. What refuses it gives the answer.
+/// Passes an event through its middleware. A middleware's error becomes the answer.
 pub(super) async fn run(incoming: Incoming, stack: Arc<[EventMiddleware]>) {
     let (socket, ack) = (incoming.socket.clone(), incoming.ack());
     let event = incoming.name().to_owned();

@@ -1,9 +1,11 @@
-//! Events: from the names on handlers and payload types to the call of a function and the answer that comes back.
+//! Events, from the handler table to the answer. Middleware, handlers and listeners of the
+//! application are called here.
 //!
-//! [`table`] finds a [`handler`], [`incoming`] is what it is called with, [`argument`] turns that into its parameters, such as a
-//! [`state`] or an [`extension`]; [`reply`] turns its return value into an [`ack`]. [`depth`] decodes text that is no event.
-//! [`listener`] is the string-keyed way, [`dispatch`] runs them all, [`rate`] counts them. [`named`] is what the macros ask of
-//! types.
+//! The hub creates an [`incoming`] event and passes it to [`dispatch`]. [`rate`] has counted it by
+//! then. [`table`] finds its [`handler`], and [`argument`] extracts the parameters, such as a
+//! [`state`] or an [`extension`]. [`reply`] turns the return value into an answer; an [`ack`]
+//! answers later. [`listener`] contains the closures that are registered at run time. [`depth`]
+//! decodes JSON text outside events. [`named`] gives the macros facts about types.
 
 pub(crate) mod ack;
 pub(crate) mod argument;

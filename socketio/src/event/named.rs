@@ -1,4 +1,4 @@
-//! What the macros ask of a type or of a function that they know by its name alone.
+//! [`Named`]: facts about a type or function that a macro only knows by name.
 
 use std::any::{TypeId, type_name};
 use std::marker::PhantomData;
@@ -11,16 +11,17 @@ use super::marker::Context;
 use super::message::Event;
 use super::state::State;
 
-/// What `#[event]` on a function adds beside it, under the same name.
+/// Implemented for the type that `#[event]` generates beside a function, under the same name.
 pub trait Companion {
     const HANDLER: &'static Handler;
 }
 
-/// A type, to be asked what is special about it. What it knows by itself comes before what [`Unnamed`] says of any type.
+/// Provides facts about the type `T` as constants. The inherent constants of some types take
+/// precedence over the defaults in [`Unnamed`].
 #[derive(Debug)]
 pub struct Named<T: ?Sized>(PhantomData<T>);
 
-/// What is special about a type that nothing is known of: nothing.
+/// The defaults of the constants of [`Named`], for all types.
 pub trait Unnamed {
     const HANDLER: Option<&'static Handler> = None;
     const EVENT: Option<&'static str> = None;

@@ -1,21 +1,21 @@
 //! [`RateLimit`]: how many events a client may send, and the buckets that count them.
 //!
-//! A bucket belongs to one socket. It is made when the first event arrives that counts against its
-//! limit. Events count when they are read, before they wait for a handler.
+//! A bucket belongs to one socket and is created by the first event that its limit applies to.
+//! Events count when they are read, before they are queued for a handler.
 //!
-//! The algorithm is GCRA, a leaky bucket that stores one point in time. It is written here because
-//! the crates for it bring atomics and clocks of their own: the lock of the socket already guards
-//! the buckets, and tests pause tokio's clock.
+//! The algorithm is GCRA, a leaky bucket that stores one point in time. Existing crates bring
+//! atomics and clocks of their own. Here the socket's lock already guards the buckets, and tests
+//! pause tokio's clock.
 
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How many events a client may send: a rate, and the size of a burst.
+/// A rate of events that a client may send, and the size of a burst.
 ///
-/// Each socket has a count of its own. A client that was silent for a while may send a whole burst
-/// at once. After that the events must be evenly spread: one every 20 ms at 50 a second. Events
-/// beyond the limit are dropped; see [`HubBuilder::rate_limit`](crate::HubBuilder::rate_limit).
+/// The limit applies to each socket separately. A client that was silent may send a whole burst at
+/// once. After that, events must be evenly spaced: at 50 a second, one every 20 ms. Events beyond
+/// the limit are dropped; see [`HubBuilder::rate_limit`](crate::HubBuilder::rate_limit).
 ///
 /// ```
 /// use socketio::{Hub, RateLimit};
@@ -35,7 +35,7 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
-    /// A number of events a second, and bursts of that number.
+    /// Allows `events` events a second, and bursts of `events`.
     ///
     /// # Panics
     ///
@@ -44,7 +44,7 @@ impl RateLimit {
         Self::per(1, events)
     }
 
-    /// A number of events a minute, and bursts of that number.
+    /// Allows `events` events a minute, and bursts of `events`.
     ///
     /// # Panics
     ///
@@ -53,7 +53,7 @@ impl RateLimit {
         Self::per(60, events)
     }
 
-    /// A number of events an hour, and bursts of that number.
+    /// Allows `events` events an hour, and bursts of `events`.
     ///
     /// # Panics
     ///
@@ -62,7 +62,7 @@ impl RateLimit {
         Self::per(3_600, events)
     }
 
-    /// Sets the size of a burst, which may be larger or smaller than the number of the rate.
+    /// Sets the size of a burst in events. It may be larger or smaller than the rate.
     ///
     /// # Panics
     ///
@@ -74,19 +74,19 @@ impl RateLimit {
 
     const fn per(seconds: u64, events: u32) -> Self {
         let nanoseconds = seconds * 1_000_000_000 / positive(events) as u64;
-        // With an interval of zero there would be no limit.
+        // An interval of zero would disable the limit.
         let interval = Duration::from_nanos(if nanoseconds == 0 { 1 } else { nanoseconds });
         Self { interval, burst: events }
     }
 
-    /// How far `settled_at` may be in the future when an event is admitted.
+    /// The furthest that `settled_at` may lie in the future when an event is admitted.
     fn tolerance(self) -> Duration {
         self.interval * (self.burst - 1)
     }
 }
 
 const fn positive(events: u32) -> u32 {
-    assert!(events > 0, "a rate limit lets at least one event through");
+    assert!(events > 0, "a rate limit must allow at least one event");
     events
 }
 
@@ -94,7 +94,7 @@ const fn positive(events: u32) -> u32 {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EventLimits(HashMap<Box<str>, EventLimit>);
 
-/// The limit on one event, with its position among those of the namespace.
+/// The limit on one event, with its index among the limits of the namespace.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EventLimit {
     place: usize,
@@ -113,7 +113,7 @@ impl EventLimits {
         }
     }
 
-    /// The events that have a limit, in the order in which they got it.
+    /// The events that have a limit, in the order in which the limits were set.
     pub(crate) fn events(&self) -> Vec<&str> {
         let mut events: Vec<_> = self.0.iter().map(|(event, limit)| (limit.place, &**event)).collect();
         events.sort_unstable();
@@ -129,21 +129,22 @@ impl EventLimits {
 #[derive(Debug, Default)]
 pub(crate) struct Buckets {
     all: Option<Bucket>,
-    /// The buckets of single events, with the position of the event's limit.
+    /// The buckets of single events, with the index of the event's limit.
     events: Vec<(usize, Bucket)>,
 }
 
-/// An event is beyond the limit.
+/// The error for an event beyond the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limited {
     /// How long the client must wait.
     pub(crate) retry_after: Duration,
-    /// Whether it is the first of its episode.
+    /// Whether this is the first dropped event of an episode.
     pub(crate) is_first: bool,
 }
 
 impl Buckets {
-    /// Counts an event. An event that its own limit drops does not count against the other.
+    /// Counts an event. An event that its own limit drops does not count against the limit on all
+    /// events.
     pub(crate) fn admit(&mut self, all: Option<RateLimit>, own: Option<EventLimit>) -> Result<(), Limited> {
         let now = Instant::now();
         if let Some(own) = own {
@@ -165,7 +166,7 @@ impl Buckets {
 /// Counts events against one limit.
 #[derive(Debug)]
 struct Bucket {
-    /// The time at which all admitted events are paid for, one interval each.
+    /// The time at which all admitted events are accounted for, one interval each.
     settled_at: Instant,
     dropped_last: Option<Instant>,
 }
@@ -182,7 +183,8 @@ impl Bucket {
             return Ok(());
         }
         let retry_after = owed - limit.tolerance();
-        // A client that is slightly too fast has an event dropped now and then, all in one episode.
+        // A client that is slightly too fast has an event dropped from time to time. All these
+        // drops belong to one episode.
         let over_after = (limit.interval * limit.burst * 2).max(Duration::from_secs(1));
         let last = self.dropped_last.replace(now);
         let is_first = last.is_none_or(|last| now - last > over_after);
@@ -198,7 +200,7 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// Counts events by tokio's clock.
+    /// Counts events with tokio's clock.
     fn bucket(limit: RateLimit) -> impl FnMut() -> Result<(), Limited> {
         let mut bucket = Bucket::new(Instant::now());
         move || bucket.admit(limit, Instant::now())
@@ -209,7 +211,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_burst_comes_at_once_and_the_rest_evenly_spread() {
+    async fn after_a_burst_events_must_be_evenly_spaced() {
         let mut admit = bucket(RateLimit::per_second(10).burst(3));
         for _ in 0..3 {
             assert_eq!(admit(), Ok(()));
@@ -227,7 +229,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_episode_goes_on_for_a_client_that_sends_slightly_too_much() {
+    async fn drops_of_a_slightly_too_fast_client_are_one_episode() {
         let mut admit = bucket(RateLimit::per_second(1));
         let mut episodes = 0;
         for _ in 0..100 {
@@ -238,7 +240,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn any_numbers_can_be_counted_with() {
+    async fn extreme_rates_and_bursts_do_not_overflow() {
         for limit in [RateLimit::per_second(u32::MAX), RateLimit::per_minute(1), RateLimit::per_hour(1)] {
             for burst in [1, 1_000, u32::MAX] {
                 let mut admit = bucket(limit.burst(burst));
@@ -257,12 +259,12 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "at least one event")]
-    fn nothing_at_all_is_no_rate() {
+    fn a_rate_of_zero_panics() {
         let _ = RateLimit::per_second(0);
     }
 
     #[test]
-    fn what_one_limit_stops_does_not_count_for_the_others() {
+    fn an_event_that_one_limit_drops_does_not_count_against_others() {
         let mut limits = EventLimits::default();
         limits.set("a", RateLimit::per_hour(1));
         limits.set("b", RateLimit::per_hour(1));
@@ -274,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_wait_for_whole_milliseconds_and_for_one_at_least() {
+    fn the_retry_time_is_at_least_one_whole_millisecond() {
         for (micros, expected) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2), (50_000, 50)] {
             let error = EventError::rate_limited(Duration::from_micros(micros));
             assert_eq!(error.data(), Some(&serde_json::json!({ "retry_after_ms": expected })));

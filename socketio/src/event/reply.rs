@@ -1,8 +1,10 @@
-//! Return values: how what a handler returns becomes the answer.
+//! [`Outcome`]: converts a handler's return value into the answer.
 //!
-//! Which kind of value it is, is found out by method resolution on [`Probe`]: inherent methods come before trait
-//! methods, and those on the value before those on a reference to it. The bounds stand on [`ReturnedAnswer::of`], behind that choice:
-//! else a `Result` whose error happens to be `Serialize` would pass for a value and go out as `{"Err": …}`.
+//! Method resolution on [`Probe`] selects the kind of return value. Inherent methods take
+//! precedence over trait methods, and methods of the value over those of a reference.
+//!
+//! The bounds are on [`ReturnedAnswer::of`], which is called after that selection. On `Probe` they
+//! would make a `Result` with a `Serialize` error count as a value, which is sent as `{"Err": …}`.
 
 use futures_util::future::BoxFuture;
 use serde::Serialize;
@@ -16,35 +18,35 @@ use super::incoming::Incoming;
 use super::marker::{Fallible, Nothing, Several, Value};
 use crate::wire::payload::Payload;
 
-/// What came of a handler's call.
+/// The outcome of a handler.
 #[doc(hidden)]
 #[derive(Debug)]
 pub enum Outcome {
-    /// Nothing to tell: an answer without arguments, if one is wanted.
+    /// No value: an answer without arguments, if the client asked for one.
     Done,
     Value(Payload),
     Failed(EventError),
 }
 
-/// How a handler's return value becomes the answer to an event.
+/// Converts a handler's return value into the answer to an event.
 ///
-/// A handler returns `()`, a [`Reply`], [`Args`], or a `Result` of one of these and a [`ReplyError`]. The marker `K` says
-/// which, and is inferred.
+/// A handler returns `()`, a [`Reply`], [`Args`], or a `Result` of one of these and a
+/// [`ReplyError`]. The compiler infers the marker `K`.
 #[derive(Debug)]
 pub struct ReturnedAnswer<'a, K> {
     event: &'a Incoming,
     kind: PhantomData<K>,
 }
 
-// The compiler shows these signatures to users whose types do not fit: they say no more than those need to know.
+// Compile errors show these signatures, so they contain no more than users need to know.
 type Answered = Outcome;
 
-/// The future of an async handler. It has to be `Send`, because connections move between threads.
+/// The future of an async handler. It must be `Send`, because connections move between threads.
 #[derive(Debug)]
 pub enum HandlerFuture {}
 
 impl HandlerFuture {
-    /// The future of an outcome, of a handler's and of what makes an outcome of what it returns.
+    /// Boxes a handler's future, and applies `outcome` to its output.
     #[doc(hidden)]
     pub fn of<'a, F, A>(future: F, outcome: A) -> BoxFuture<'a, Answered>
     where
@@ -55,7 +57,7 @@ impl HandlerFuture {
     }
 }
 
-/// A type that can be the answer to an event: everything that implements [`Serialize`].
+/// A type that can answer an event: every type that implements [`Serialize`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be the reply of an event handler",
     label = "the answer to the event would be this",
@@ -67,7 +69,8 @@ pub trait Reply: Serialize {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + ?Sized> Reply for T {}
 
-/// The error type of a handler that returns `Result<T, E>`: everything that converts into [`EventError`].
+/// The error type of a handler that returns `Result<T, E>`: every type that converts into
+/// [`EventError`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be the error of an event handler",
     label = "the client is told this error",
@@ -86,7 +89,7 @@ impl<E: Into<EventError>> ReplyError for E {
     }
 }
 
-/// Values that are several arguments: tuples of up to eight.
+/// A tuple of up to eight values, each of which is one argument.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not several arguments",
     label = "not a tuple of values that implement `serde::Serialize`",
@@ -119,7 +122,7 @@ encode_tuples! {
     (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7)
 }
 
-/// All arguments of another event, as they came.
+/// Copies all arguments of another event unchanged.
 impl Encode for RawArgs<'_> {
     fn encode(&self, payload: &mut Payload) -> serde_json::Result<()> {
         payload.push_raw(self.json(), self.attachments());
@@ -127,7 +130,7 @@ impl Encode for RawArgs<'_> {
     }
 }
 
-/// A handler's return value, to be asked which kind it is, and the event that it answers.
+/// Selects the kind of a handler's return value. It holds the value and the event that it answers.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Probe<'t, 'a, T>(pub &'t T, pub &'a Incoming);
@@ -235,7 +238,7 @@ impl<'a> ReturnedAnswer<'a, Fallible<Several>> {
     }
 }
 
-/// Encodes an answer, unless nobody wants it.
+/// Encodes an answer if the client asked for one.
 fn encoded(event: &Incoming, encode: impl FnOnce(&mut Payload) -> serde_json::Result<()>) -> Outcome {
     if !event.wants_answer() {
         return Outcome::Done;
@@ -244,7 +247,7 @@ fn encoded(event: &Incoming, encode: impl FnOnce(&mut Payload) -> serde_json::Re
     match encode(&mut payload) {
         Ok(()) => Outcome::Value(payload),
         Err(error) => {
-            tracing::error!(event = shortened(event.name()), %error, "a reply does not serialize");
+            tracing::error!(event = shortened(event.name()), %error, "the reply of a handler does not serialize");
             Outcome::Failed(EventError::internal())
         }
     }

@@ -1,4 +1,4 @@
-//! [`State`]: values that handlers share.
+//! [`State`]: values that the handlers of a hub share.
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
@@ -6,10 +6,10 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// A value that the hub was given with [`state`](crate::HubBuilder::state), as a handler parameter.
+/// A value passed to [`HubBuilder::state`](crate::HubBuilder::state), as a handler parameter.
 ///
-/// It dereferences to the value. A handler that asks for a type the hub was not given is an error of
-/// [`build`](crate::HubBuilder::build), which names the event and the type; it can't happen later.
+/// It dereferences to the value. If a handler takes a type that the hub does not have,
+/// [`build`](crate::HubBuilder::build) fails with an error that names the event and the type.
 ///
 /// ```
 /// use socketio::{Hub, State, event, events};
@@ -31,7 +31,7 @@ pub struct State<T: ?Sized> {
 }
 
 impl<T> State<T> {
-    /// The value as handlers take it: for unit tests that call one.
+    /// Wraps a value, so that a unit test can call a handler.
     ///
     /// ```
     /// use socketio::{State, event};
@@ -48,7 +48,7 @@ impl<T> State<T> {
     }
 }
 
-/// The value, shared with whoever else has it.
+/// Wraps a value that is already shared.
 impl<T: ?Sized> From<Arc<T>> for State<T> {
     fn from(value: Arc<T>) -> Self {
         Self { value }
@@ -56,7 +56,7 @@ impl<T: ?Sized> From<Arc<T>> for State<T> {
 }
 
 impl<T: ?Sized> State<T> {
-    /// The value as the hub shares it: to keep it for longer than the event.
+    /// Returns the shared value, for example to keep it after the event.
     pub fn into_inner(self) -> Arc<T> {
         self.value
     }
@@ -85,7 +85,7 @@ impl<T: fmt::Debug + ?Sized> fmt::Debug for State<T> {
 /// The values of a hub, one of each type.
 pub(crate) struct States(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
 
-/// What needs nothing has it in every hub.
+/// `()` is always present, for validation rules that need no context.
 impl Default for States {
     fn default() -> Self {
         let mut states = Self(HashMap::new());

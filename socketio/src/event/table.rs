@@ -1,13 +1,16 @@
-//! The table that finds the handler of an event: built at compile time, looked up without allocating.
+//! [`Events`]: the table that finds the handler of an event. It is built at compile time, and
+//! lookups do not allocate.
 //!
-//! Names lie in an open-addressed hash table of twice as many slots as handlers. Handlers of lifecycle events are kept
-//! apart, so that no client can reach one by sending its name.
+//! Names are stored in an open-addressed hash table with at least twice as many slots as handlers.
+//! Handlers of lifecycle events are stored separately, so that no client can call one by sending
+//! its name.
 
 use super::handler::{Handler, Key, Lifecycle};
 
 /// A table of handlers, built at compile time by [`events!`](crate::events).
 ///
-/// It is a constant: keep it in one, and compose tables of several modules or crates into one.
+/// Tables are constants. Store them in a `const`, and combine the tables of several modules or
+/// crates into one.
 ///
 /// ```
 /// use socketio::{Events, event, events};
@@ -41,18 +44,18 @@ pub struct Events {
 #[derive(Clone, Copy, Debug)]
 pub struct Slot {
     pub(super) hash: u32,
-    /// The handler's position, counted from 1; 0 in a free slot.
+    /// The handler's position, counted from 1. 0 marks a free slot.
     pub(super) handler: u32,
 }
 
-/// The handlers without a name of their own: lifecycle events, then the fallback.
+/// The handlers without an event name: those of lifecycle events, then the fallback.
 #[doc(hidden)]
 pub type Special = [Option<&'static Handler>; 9];
 
 pub(super) const FALLBACK: usize = 8;
 
 impl Events {
-    /// The names of the events that are handled, lifecycle events left out.
+    /// The names of the handled events, without lifecycle events.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
         self.handlers.iter().filter_map(|handler| match handler.key {
             Key::Name(name) => Some(name),
@@ -95,7 +98,8 @@ impl std::fmt::Debug for Events {
     }
 }
 
-/// The hash of an event's name. Names are short: eight bytes at a time, then the rest as one word with the length.
+/// Hashes an event's name. It reads eight bytes at a time, then the rest as one word with the
+/// length.
 pub(crate) const fn hash(name: &str) -> u32 {
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut rest = name.as_bytes();
@@ -132,7 +136,7 @@ mod tests {
     const MOST: usize = 1000;
     const LENGTH: usize = "event:000".len();
 
-    /// `event:000` and so on, one after the other.
+    /// The names `event:000`, `event:001` and so on.
     static NAMES: [u8; MOST * LENGTH] = {
         let mut names = [0; MOST * LENGTH];
         let mut at = 0;
@@ -180,16 +184,17 @@ mod tests {
         Table::build(PARTS.split_at(N).0)
     }
 
-    /// Run it alone and optimized: `cargo test --release -p socketio --lib look_ups -- --ignored --nocapture`.
+    /// Run it alone and optimized:
+    /// `cargo test --release -p socketio --lib look_ups -- --ignored --nocapture`.
     #[test]
     #[ignore = "a measurement"]
-    #[allow(clippy::print_stdout, reason = "the times are for people to read")]
+    #[allow(clippy::print_stdout, reason = "people read the times")]
     fn look_ups_in_small_and_large_tables() {
         static TEN: Table<10, { slot_count(10) }> = table();
         static HUNDRED: Table<100, { slot_count(100) }> = table();
         static THOUSAND: Table<MOST, { slot_count(MOST) }> = table();
         for (count, events) in [(10, TEN.events()), (100, HUNDRED.events()), (MOST, THOUSAND.events())] {
-            // In an order that no branch predictor knows.
+            // A pseudo-random order defeats the branch predictor.
             let names: Vec<String> = (0..100_000).map(|n: usize| name(n * 7919 % 104_729 % count).to_owned()).collect();
             let best = (0..50).map(|_| {
                 let begin = std::time::Instant::now();

@@ -1,4 +1,4 @@
-//! Makes a [`Hub`] from a [`HubBuilder`]. Everything in the builder is checked first.
+//! [`HubBuilder::build`]: checks everything in the builder, then creates the [`Hub`].
 
 use http::HeaderName;
 use std::collections::{HashMap, HashSet};
@@ -19,14 +19,17 @@ use crate::session::limits::MAX_DEPTH;
 use crate::wire::socketio::is_reserved;
 
 impl HubBuilder {
-    /// Makes the hub.
+    /// Creates the hub.
     ///
     /// # Errors
     ///
-    /// One error lists all problems: a setting has a value that it does not take, a rate limit is
-    /// for an event that the namespace's handlers do not take, two tables handle the same event, a
-    /// handler takes a state that was not given, or the handlers are not those of the
-    /// [`contract`](Self::contract).
+    /// One error lists all problems:
+    ///
+    /// - a setting does not accept its value;
+    /// - a rate limit is for an event that no handler of the namespace takes;
+    /// - two tables handle the same event;
+    /// - a handler takes a state that the hub does not have;
+    /// - the handlers differ from the [`contract`](Self::contract).
     pub fn build(mut self) -> Result<Hub, BuildError> {
         let mut problems = Vec::new();
         self.check_settings(&mut problems);
@@ -62,7 +65,7 @@ impl HubBuilder {
         Ok(Hub::new(Core::new(self.config, self.states, namespaces, patterns, factory)))
     }
 
-    /// Checks all settings, and parses origins and header names.
+    /// Checks all settings. Parses origins and header names.
     fn check_settings(&mut self, problems: &mut Vec<BuildProblem>) {
         self.config.check(problems);
         for origin in &self.allow_origins {
@@ -104,7 +107,7 @@ impl HubBuilder {
     }
 }
 
-/// Adds a problem that is not among them yet.
+/// Adds a problem unless it is already listed.
 pub(crate) fn report(problem: BuildProblem, problems: &mut Vec<BuildProblem>) {
     if !problems.contains(&problem) {
         problems.push(problem);
@@ -151,8 +154,8 @@ impl Config {
     }
 }
 
-/// A limit on an event without a handler is probably a misspelt name. A namespace without handlers
-/// is not checked: its listeners are registered later.
+/// Rejects limits on events without a handler, which are usually misspelled names. A namespace
+/// without handlers is not checked, because its listeners are registered later.
 fn check_limits(path: &str, namespace: &NamespaceBuilder, handlers: &[&Handler], problems: &mut Vec<BuildProblem>) {
     let any_name = handlers.is_empty() || handlers.iter().any(|handler| handler.key == Key::Fallback);
     for event in namespace.0.event_limits.events() {

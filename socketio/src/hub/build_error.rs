@@ -1,16 +1,18 @@
-//! [`BuildError`]: all that is wrong with what a hub is to be made from.
+//! [`BuildError`]: all problems of the builder from which a hub could not be built.
 
 use std::fmt;
 
-/// Why a hub could not be built: every problem that its builder has, not only the first one.
+/// The error of [`HubBuilder::build`](crate::HubBuilder::build). It lists every problem, not only
+/// the first.
 ///
-/// As text it has one line for each [problem](Self::problems).
+/// Its text has one line for each [problem](Self::problems).
 ///
 /// ```
 /// use socketio::{BuildProblem, Hub};
 /// use std::time::Duration;
 ///
-/// let error = Hub::builder().inbox(0, 65_536).ping_interval(Duration::ZERO).build().expect_err("two problems");
+/// let builder = Hub::builder().inbox(0, 65_536).ping_interval(Duration::ZERO);
+/// let error = builder.build().expect_err("two problems");
 /// assert!(matches!(error.problems()[0], BuildProblem::InvalidSetting { setting: "inbox", .. }));
 /// assert_eq!(
 ///     error.to_string(),
@@ -22,12 +24,12 @@ use std::fmt;
 pub struct BuildError(Vec<BuildProblem>);
 
 impl BuildError {
-    /// An error if there are problems.
+    /// Returns an error if there are problems.
     pub(super) fn check(problems: Vec<BuildProblem>) -> Result<(), Self> {
         if problems.is_empty() { Ok(()) } else { Err(Self(problems)) }
     }
 
-    /// The problems: one or more, each of them once. Those of settings come first.
+    /// The problems: at least one, each listed once. Problems with settings come first.
     pub fn problems(&self) -> &[BuildProblem] {
         &self.0
     }
@@ -49,17 +51,17 @@ impl std::error::Error for BuildError {}
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildProblem {
-    /// A setting has a value that it does not take.
+    /// A setting does not accept its value.
     #[error("`{setting}` does not take `{value}`: give {accepted}")]
     InvalidSetting {
         /// The name of the builder's method.
         setting: &'static str,
-        /// The value that was given; of several, the wrong one.
+        /// The value. If the setting takes several, the rejected one.
         value: String,
-        /// What can be given instead.
+        /// The accepted form.
         accepted: String,
     },
-    /// An event has a rate limit, but the namespace has handlers for other events alone.
+    /// An event has a rate limit, but the namespace only has handlers for other events.
     #[error(
         "`rate_limit_event` does not take `{event}`: give an event that a handler of the namespace `{namespace}` takes"
     )]
@@ -77,8 +79,8 @@ pub enum BuildProblem {
         /// The namespace.
         namespace: String,
     },
-    /// A handler takes a state that the hub was not given.
-    #[error("the handler of `{event}` takes `State<{state}>`, but the hub was not given one: add `.state(…)`")]
+    /// A handler takes a state that the hub does not have.
+    #[error("the handler of `{event}` takes `State<{state}>`, but the hub has none: add `.state(…)`")]
     MissingState {
         /// The event's name, or the lifecycle event's identifier.
         event: &'static str,
@@ -87,7 +89,7 @@ pub enum BuildProblem {
     },
     /// A handler's event is not in the hub's contract.
     #[error(
-        "`{handler}` handles the event `{event}` of the namespace `{namespace}`, which the contract lacks: add it to `receives`"
+        "`{handler}` handles the event `{event}` of the namespace `{namespace}`, which is not in the contract: add it to `receives`"
     )]
     NotInContract {
         /// The event's name.
@@ -97,7 +99,7 @@ pub enum BuildProblem {
         /// The function's path.
         handler: String,
     },
-    /// The hub has another handler for an event than the one that its contract describes.
+    /// The hub's handler for an event is not the one in its contract.
     #[error(
         "the event `{event}` of the namespace `{namespace}` is handled by `{handler}`, but the contract describes `{described}`"
     )]
@@ -111,7 +113,7 @@ pub enum BuildProblem {
         /// The path of the contract's function.
         described: String,
     },
-    /// The hub's contract has an event that no handler of the hub takes.
+    /// The hub's contract contains an event without a handler in the hub.
     #[error(
         "the contract has the event `{event}` in the namespace `{namespace}`, but the hub has no handler for it: add `.events(…)`"
     )]

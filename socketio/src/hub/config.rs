@@ -1,4 +1,5 @@
-//! Limits and times of a hub, with their defaults.
+//! [`Config`]: the limits and times of a hub, with their defaults.
+//! [`HubBuilder`](super::hub_builder::HubBuilder) sets them.
 
 use http::HeaderName;
 use std::time::Duration;
@@ -68,7 +69,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// What the protocol of a connection enforces.
+    /// The limits that the protocol of a connection enforces.
     pub(crate) fn limits(&self) -> Limits {
         Limits {
             max_payload: self.max_payload,
@@ -93,7 +94,7 @@ mod tests {
 
     const TABLE: &str = include_str!("../docs/limits.md");
 
-    /// The table without the targets of its links.
+    /// The table with its links replaced by their texts.
     fn plain(table: &str) -> String {
         let mut plain = String::new();
         let mut rest = table;
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_tells_the_defaults() {
+    fn the_table_lists_the_defaults() {
         let config = Config::default();
         let thousands = |number: usize| match (number / 1_000_000, number / 1_000 % 1_000, number % 1_000) {
             (0, 0, ones) => format!("{ones}"),
@@ -145,10 +146,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_nested_as_deeply_as_may_be_is_decoded() {
-        // In a list of arguments, which is the first level.
+    fn values_at_the_depth_limit_are_decoded() {
+        // The arguments are in a list, which is the first level.
         let nested = |levels: usize| "[".repeat(levels - 1) + &"]".repeat(levels - 1);
-        serde_json::from_str::<serde_json::Value>(&nested(MAX_DEPTH)).expect("as deep as may be");
+        serde_json::from_str::<serde_json::Value>(&nested(MAX_DEPTH)).expect("the depth is allowed");
         serde_json::from_str::<serde_json::Value>(&nested(MAX_DEPTH + 1)).expect_err("deeper");
     }
 }

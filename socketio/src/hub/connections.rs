@@ -1,7 +1,8 @@
-//! [`Connections`]: how many there are, and how each of them is reached when all are to end.
+//! [`Connections`]: counts the connections of a hub, and reaches each of them during a shutdown.
 //!
-//! They are counted from the handshake until their task is gone, which is longer than the hub knows their sockets: a
-//! shutdown has to reach those too that are not upgraded yet, and those whose last handlers run.
+//! A connection counts from its handshake until its task has ended, which is longer than the hub
+//! knows its sockets. A shutdown must also reach connections that are not upgraded yet and those
+//! whose last handlers still run.
 
 use parking_lot::Mutex;
 use slab::Slab;
@@ -16,27 +17,27 @@ use crate::hub::peer::Peer;
 use crate::session::end::End;
 use crate::session::time::after;
 
-/// How many connections are told at once that the hub shuts down, and how long it waits after each group.
+/// During a shutdown, this many connections are told to end at once, with a pause after each group.
 const SHUTDOWN_GROUP: usize = 100;
 const SHUTDOWN_PAUSE: Duration = Duration::from_millis(20);
-/// Places beyond which a list of none gives its memory back.
+/// An empty list with more places than this releases its memory.
 const KEEP_PLACES: usize = 64;
 
 /// All connections of a hub.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
     state: Mutex<State>,
-    /// Told when the hub begins to shut down.
+    /// Notified when the hub begins to shut down.
     ending: Notify,
-    /// Told when the last connection is gone.
+    /// Notified when the last connection is gone.
     empty: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// One for each connection; without a peer until it is a WebSocket.
+    /// One place for each connection. It has no peer until the handshake is finished.
     places: Slab<Option<Arc<Peer>>>,
-    /// Until when handlers may run, once the hub shuts down.
+    /// Once the hub shuts down, the time until which handlers may run.
     handlers_until: Option<Instant>,
 }
 
@@ -45,7 +46,7 @@ impl Connections {
         self.state.lock().places.len()
     }
 
-    /// A place for one more. `None`: there are `max` of them, or the hub is shutting down.
+    /// Takes a place. Returns `None` if there are `max` connections or the hub is shutting down.
     fn take_place(&self, max: usize) -> Option<usize> {
         let mut state = self.state.lock();
         let is_open = state.handlers_until.is_none() && state.places.len() < max;
@@ -66,7 +67,7 @@ impl Connections {
         }
     }
 
-    /// Ends all of them, and waits until they are gone.
+    /// Ends all connections and waits until they are gone.
     pub(crate) async fn shut_down(&self, deadline: Duration) {
         let until = after(tokio::time::Instant::now().into_std(), deadline);
         let (peers, until) = {
@@ -78,7 +79,8 @@ impl Connections {
             (peers, until)
         };
         self.ending.notify_waiters();
-        // A few at a time: a pause after each group, all pauses together at most half of the deadline.
+        // Pause after each group, so that not all clients reconnect elsewhere at once. All pauses
+        // together take at most half of the deadline.
         let groups = peers.len().div_ceil(SHUTDOWN_GROUP).max(1);
         let pause = (deadline / 2 / groups as u32).min(SHUTDOWN_PAUSE);
         for group in peers.chunks(SHUTDOWN_GROUP) {
@@ -109,20 +111,21 @@ impl Connections {
     }
 }
 
-/// A connection's place among those that the hub allows, from the handshake to the end.
+/// Permission for one connection, from its handshake until its end. Dropping it frees the place.
 pub(crate) struct ConnectionPermit {
     hub: Hub,
     place: usize,
 }
 
 impl ConnectionPermit {
-    /// `None`: there are too many connections, or the hub is shutting down.
+    /// Returns `None` if there are too many connections or the hub is shutting down.
     pub(crate) fn acquire(hub: &Hub) -> Option<Self> {
         let place = hub.connections().take_place(hub.config().max_connections)?;
         Some(Self { hub: hub.clone(), place })
     }
 
-    /// Makes the connection known, now that it is one. If the hub has begun to shut down meanwhile, it is to end at once.
+    /// Stores the peer after the handshake. If the hub began to shut down in the meantime, the
+    /// connection is told to end.
     pub(crate) fn fill(&self, peer: &Arc<Peer>) {
         let mut state = self.hub.connections().state.lock();
         state.places[self.place] = Some(Arc::clone(peer));

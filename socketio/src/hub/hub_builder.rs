@@ -1,4 +1,4 @@
-//! [`HubBuilder`]: handlers and settings of a hub to be. [`super::build`] makes the hub.
+//! [`HubBuilder`]: the handlers and settings of a hub. [`super::build`] creates the hub.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,18 +28,18 @@ use crate::session::limits::Bounds;
 ///
 #[doc = include_str!("../docs/limits.md")]
 #[derive(Default)]
-#[must_use = "a hub is made with `build()`"]
+#[must_use = "the hub is created by `build()`"]
 pub struct HubBuilder {
     pub(super) config: Config,
-    /// As they were given: `build` checks them.
+    /// The origins, unparsed. `build` checks them.
     pub(super) allow_origins: Vec<String>,
-    /// As they were given: `build` checks them.
+    /// The header names, unparsed. `build` checks them.
     pub(super) keep_headers: Option<Vec<String>>,
     pub(super) states: States,
     pub(super) namespaces: BTreeMap<String, NamespaceBuilder>,
     pub(super) dynamic: Vec<(Matching, NamespaceBuilder)>,
     pub(super) adapter: Option<Box<MakeAdapter>>,
-    /// What the contracts hold the hub to. `None` without a contract.
+    /// The events in the contracts, which the hub must match. `None` without a contract.
     pub(crate) agreed: Option<Vec<AgreedNamespace>>,
 }
 
@@ -50,8 +50,8 @@ impl fmt::Debug for HubBuilder {
 }
 
 impl HubBuilder {
-    /// Adds handlers to the namespace `/`. Several calls add up. Two handlers for one event are an
-    /// error of [`build`](Self::build).
+    /// Adds handlers to the namespace `/`. Several calls add up. If two handlers take the same
+    /// event, [`build`](Self::build) fails.
     pub fn events(self, events: impl EventSource) -> Self {
         self.namespace("/", |namespace| namespace.events(events))
     }
@@ -61,14 +61,16 @@ impl HubBuilder {
     /// A path with parameters in braces, such as `/room-{id}`, stands for any number of namespaces.
     /// Each is created when a Socket.IO client connects to it, and removed when the last one
     /// leaves. A parameter matches one or more characters, but no slash.
-    /// [`Socket::namespace`](crate::Socket::namespace) returns the whole path.
+    /// [`Socket::namespace`](crate::Socket::namespace) returns the actual path.
     ///
     /// ```
     /// # use socketio::{Hub, event, events};
     /// #[event("restart")]
     /// fn restart() {}
     ///
-    /// let hub = Hub::builder().namespace("/admin", |admin| admin.events(events![restart])).build()?;
+    /// let hub = Hub::builder()
+    ///     .namespace("/admin", |admin| admin.events(events![restart]))
+    ///     .build()?;
     /// # Ok::<(), socketio::BuildError>(())
     /// ```
     pub fn namespace(mut self, path: impl AsRef<str>, fill: impl FnOnce(NamespaceBuilder) -> NamespaceBuilder) -> Self {
@@ -87,7 +89,9 @@ impl HubBuilder {
     ///
     /// ```
     /// # use socketio::Hub;
-    /// let is_room = |path: &str| path.strip_prefix("/room-").is_some_and(|number| number.parse::<u32>().is_ok());
+    /// let is_room = |path: &str| {
+    ///     path.strip_prefix("/room-").is_some_and(|number| number.parse::<u32>().is_ok())
+    /// };
     /// let hub = Hub::builder().dynamic_namespace(is_room, |room| room).build()?;
     /// # Ok::<(), socketio::BuildError>(())
     /// ```
@@ -122,8 +126,8 @@ impl HubBuilder {
         self.namespace("/", |namespace| namespace.event_middleware(middleware))
     }
 
-    /// Adds a value that handlers can take as [`State<T>`](crate::State). The last value of each
-    /// type counts.
+    /// Adds a value that handlers can take as [`State<T>`](crate::State). A second value of the
+    /// same type replaces the first.
     pub fn state<T: Send + Sync + 'static>(self, value: T) -> Self {
         self.shared_state(Arc::new(value))
     }
@@ -134,72 +138,70 @@ impl HubBuilder {
         self
     }
 
-    /// Wraps the local adapter of each namespace in one of the application. `make` gets the path of
-    /// the namespace, and the local adapter, which acts on the sockets of this server.
+    /// Wraps the local adapter of each namespace in an adapter of the application. `make` receives
+    /// the path of the namespace and the local adapter, which acts on the sockets of this server.
     pub fn adapter<A: Adapter>(mut self, make: impl Fn(&str, LocalAdapter) -> A + Send + Sync + 'static) -> Self {
         self.adapter = Some(Box::new(move |path, local| Arc::new(make(path, local))));
         self
     }
 
-    /// The largest message that is accepted from a client, in bytes. Default: 1,000,000.
+    /// The maximum size of a message from a client, in bytes. Default: 1,000,000.
     pub fn max_payload(mut self, bytes: usize) -> Self {
         self.config.max_payload = bytes;
         self
     }
 
-    /// The largest number of connections at one time. Default: 100,000.
+    /// The maximum number of simultaneous connections. Default: 100,000.
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.config.max_connections = connections;
         self
     }
 
-    /// The largest number of rooms for each socket. With 0 no room can be joined. Default: 1,000.
+    /// The maximum number of rooms per socket. With 0 no room can be joined. Default: 1,000.
     pub fn max_rooms(mut self, rooms: usize) -> Self {
         self.config.max_rooms = rooms;
         self
     }
 
-    /// The longest event name, in bytes. Default: 256.
+    /// The maximum length of an event name, in bytes. Default: 256.
     pub fn max_event_name(mut self, bytes: usize) -> Self {
         self.config.max_event_name = bytes;
         self
     }
 
-    /// How deeply the arguments of an event or of a client's answer may be nested. Their list is
-    /// the first level, the arrays and objects in it are the second, and so on. From 1 to 128.
-    /// Default: 128.
+    /// The maximum nesting depth of the arguments of an event or of a client's answer. The list of
+    /// arguments is the first level, the arrays and objects in it are the second, and so on.
+    /// Accepts 1 to 128. Default: 128.
     ///
     /// The auth payload of a Socket.IO client counts as one argument. So does a raw message that
-    /// [`EventPayload::json`](crate::EventPayload::json) decodes. The limit holds for the decoded
-    /// value, not only for its text: see
-    /// [JSON from clients](crate::guide::delivery_order_and_limits#json-from-clients).
+    /// [`EventPayload::json`](crate::EventPayload::json) decodes. The limit also holds for decoded
+    /// values; see [JSON from clients](crate::guide::delivery_order_and_limits#json-from-clients).
     pub fn max_depth(mut self, levels: usize) -> Self {
         self.config.max_depth = levels;
         self
     }
 
-    /// The largest number of pending answers for each socket. With 0 no client can be asked.
-    /// Default: 1,000.
+    /// The maximum number of pending answers per socket. With 0 no client can be asked. Default:
+    /// 1,000.
     pub fn max_pending_acks(mut self, acks: usize) -> Self {
         self.config.max_pending_acks = acks;
         self
     }
 
-    /// Limits how many events each client may send, raw messages included. Default: no limit.
+    /// Limits how many events each client may send, including raw messages. Default: no limit.
     ///
-    /// Each socket has a count of its own, and events count when they are read. An event beyond the
-    /// limit is dropped, with the message that it came in; no handler and no listener runs. A
-    /// client that asked for an answer gets the error `rate_limited`, whose `data` says when to try
-    /// again: `{"retry_after_ms": 20}`. [`HubStats::rate_limited`](crate::HubStats) counts the
-    /// dropped events.
+    /// The limit applies to each socket separately, and events count when they are read. An event
+    /// beyond the limit is dropped together with its message, and no handler or listener runs. If
+    /// the client asked for an answer, it receives the error `rate_limited`. Its `data` contains
+    /// the time to wait: `{"retry_after_ms": 20}`. [`HubStats::rate_limited`](crate::HubStats)
+    /// counts the dropped events.
     ///
-    /// `error` fires once for each episode of dropped events. An episode ends when nothing was
-    /// dropped for twice the time that a whole burst takes to come back, and for at least a second.
-    /// Answers, pings, heartbeats and events that the server [fires](crate::Socket::fire) are not
-    /// limited.
+    /// `error` fires once per episode of dropped events. An episode ends when nothing was dropped
+    /// for twice the time in which a burst refills, and for at least one second. Answers, pings,
+    /// heartbeats and events that the server [fires](crate::Socket::fire) are not limited.
     ///
-    /// A limit takes about 150 bytes for each socket that has sent events, and 40 bytes for each
-    /// event that has a limit of its own. A hub without limits pays nothing.
+    /// A limit takes about 150 bytes per socket that has sent events, and 40 bytes per event with a
+    /// separate limit. Without limits there is no cost.
     ///
     /// ```
     /// use socketio::{Hub, RateLimit};
@@ -214,21 +216,22 @@ impl HubBuilder {
 
     /// Limits how many events of this name each client may send in the namespace `/`, in addition
     /// to [`rate_limit`](Self::rate_limit). An event that this limit drops does not count there.
-    /// Default: no limit. [`NamespaceBuilder::rate_limit_event`] says which names are accepted.
+    /// Default: no limit. [`NamespaceBuilder::rate_limit_event`] describes which names are
+    /// accepted.
     pub fn rate_limit_event(self, event: impl AsRef<str>, limit: RateLimit) -> Self {
         self.namespace("/", |namespace| namespace.rate_limit_event(event, limit))
     }
 
-    /// How many received events of one client may wait for a handler, and how many bytes of them,
-    /// before reading pauses. The [kept](Self::keep_headers) headers of a POST count among the
-    /// bytes. Default: 256 and 64 KiB.
+    /// How many received events of one client, and how many bytes, may wait for a handler before
+    /// reading pauses. The [kept](Self::keep_headers) headers of a POST count as bytes. Default:
+    /// 256 and 64 KiB.
     pub fn inbox(mut self, events: usize, bytes: usize) -> Self {
         self.config.inbox = Bounds { messages: events, bytes };
         self
     }
 
-    /// How many messages may wait for one client, and how many bytes of them. A single message may
-    /// be larger if nothing else waits. Default: 16,384 and 8 MiB.
+    /// How many messages, and how many bytes, may wait for one client. A single message may be
+    /// larger if no other message waits. Default: 16,384 and 8 MiB.
     pub fn outbox(mut self, messages: usize, bytes: usize) -> Self {
         self.config.outbox = Bounds { messages, bytes };
         self
@@ -277,27 +280,27 @@ impl HubBuilder {
         self
     }
 
-    /// The largest number of namespaces for each Socket.IO client. Default: 100.
+    /// The maximum number of namespaces per Socket.IO client. Default: 100.
     pub fn max_namespaces(mut self, namespaces: usize) -> Self {
         self.config.max_namespaces = namespaces;
         self
     }
 
-    /// The largest number of binary attachments of an event from a Socket.IO client. With 0 binary
+    /// The maximum number of binary attachments of an event from a Socket.IO client. With 0 binary
     /// data is refused. Default: 10, as in the reference server.
     pub fn max_attachments(mut self, attachments: usize) -> Self {
         self.config.max_attachments = attachments;
         self
     }
 
-    /// The largest number of packets in the body of one POST. Default: 100,000.
+    /// The maximum number of packets in the body of one POST. Default: 100,000.
     pub fn max_packets(mut self, packets: usize) -> Self {
         self.config.max_packets = packets;
         self
     }
 
-    /// How long a closing connection waits for the client to read what is queued and to answer.
-    /// With 0 it does not wait, and queued messages may be lost. Default: 5 s.
+    /// How long a closing connection waits for the client to read the queued messages and to
+    /// confirm the close. With 0 it does not wait, and queued messages may be lost. Default: 5 s.
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.config.close_timeout = timeout;
         self
@@ -315,8 +318,8 @@ impl HubBuilder {
     /// host and port of the request may always connect, and so may clients that send no `Origin`.
     ///
     /// An origin has a scheme and a host, no path, and a port if it is not the default of the
-    /// scheme. [`build`](Self::build) refuses everything else, including patterns such as
-    /// `https://*.example.org` and `null`, which every sandboxed page sends.
+    /// scheme. [`build`](Self::build) rejects everything else. This includes patterns such as
+    /// `https://*.example.org`, and `null`, which every sandboxed page sends.
     pub fn allow_origins<I>(mut self, origins: I) -> Self
     where
         I: IntoIterator,
@@ -326,16 +329,16 @@ impl HubBuilder {
         self
     }
 
-    /// Whether the header `X-Forwarded-Proto` says if a client's connection is encrypted, for
-    /// [`Handshake::is_secure`](crate::Handshake::is_secure). Trust it only behind a proxy that sets
-    /// it in every request; otherwise clients can send any value. Default: no.
+    /// Whether the header `X-Forwarded-Proto` determines if a client's connection is encrypted; see
+    /// [`Handshake::is_secure`](crate::Handshake::is_secure). Enable it only behind a proxy that
+    /// sets the header in every request, because clients can send any value. Default: no.
     pub fn trust_forwarded_proto(mut self, trust: bool) -> Self {
         self.config.trust_forwarded_proto = trust;
         self
     }
 
     /// The names of the headers that [`Handshake`](crate::Handshake) keeps. A shorter list saves
-    /// memory for every connection; an empty one keeps none. Default: all.
+    /// memory in every connection. An empty list keeps none. Default: all.
     pub fn keep_headers<I>(mut self, names: I) -> Self
     where
         I: IntoIterator,
@@ -346,7 +349,7 @@ impl HubBuilder {
     }
 }
 
-/// A namespace's path always begins with a slash.
+/// Adds the leading slash of a namespace's path if it is missing.
 pub(super) fn normal_path(path: &str) -> String {
     if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
 }

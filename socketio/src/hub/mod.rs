@@ -1,4 +1,4 @@
-//! [`Hub`]: the server object.
+//! [`Hub`]: the server object, with its namespaces, settings and connections.
 
 pub mod adapter;
 pub(crate) mod agreement;
@@ -39,10 +39,11 @@ use connections::Connections;
 use hub_builder::HubBuilder;
 use stats::{Counters, HubStats};
 
-/// The server object: a cheap handle to all connections, and to everything they share.
+/// The server object: a handle to all connections and their shared state. Cloning is cheap.
 ///
-/// Its verbs, such as [`on`](Self::on), [`emit_to`](Self::emit_to) and [`broadcast`](Self::broadcast), are those of its namespace `/`;
-/// [`of`](Self::of) gives the other namespaces.
+/// Its methods, such as [`on`](Self::on), [`emit_to`](Self::emit_to) and
+/// [`broadcast`](Self::broadcast), act on the namespace `/`. Use [`of`](Self::of) for other
+/// namespaces.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -62,15 +63,15 @@ pub struct Hub {
     root: Namespace,
 }
 
-/// What all handles to a hub share.
+/// The state that all handles to a hub share.
 pub(crate) struct Core {
     config: Config,
-    /// The part of it that connections enforce.
+    /// The limits that connections enforce.
     limits: Arc<Limits>,
     states: States,
     root: Arc<NamespaceInner>,
     namespaces: RwLock<HashMap<Box<str>, Arc<NamespaceInner>>>,
-    /// What namespaces are made from that exist only while somebody is in them.
+    /// The contents of dynamic namespaces, with the paths that they apply to.
     patterns: Vec<(Matching, Contents)>,
     factory: NamespaceFactory,
     counters: Counters,
@@ -105,7 +106,7 @@ impl Core {
         }
     }
 
-    /// What a namespace of this path would be made from, if it is one of those that come and go.
+    /// The contents for a dynamic namespace with this path, or `None` if no pattern matches.
     fn pattern(&self, path: &str) -> Option<&Contents> {
         self.patterns.iter().find_map(|(pattern, contents)| pattern.matches(path).then_some(contents))
     }
@@ -116,7 +117,7 @@ impl Core {
 }
 
 impl Hub {
-    /// A hub to be filled with handlers and settings.
+    /// Returns a builder for a hub.
     pub fn builder() -> HubBuilder {
         HubBuilder::default()
     }
@@ -134,10 +135,12 @@ impl Hub {
         self.root.core()
     }
 
-    /// A namespace, by its path. It is made if it does not exist; but one of those that come and go
-    /// ([`dynamic_namespace`](HubBuilder::dynamic_namespace)) is not there for that: what is
-    /// emitted to it reaches nobody on this server, and who connects to it finds nothing of what
-    /// was registered there before.
+    /// Returns the namespace with this path.
+    ///
+    /// If it does not exist, it is created, except for a [dynamic](HubBuilder::dynamic_namespace)
+    /// namespace. Then the handle is not connected to the namespace that a client creates later.
+    /// Emits through it reach no socket of this server, and clients do not get the listeners that
+    /// are registered through it.
     pub fn of(&self, path: impl AsRef<str>) -> Namespace {
         let core = self.core();
         let path = hub_builder::normal_path(path.as_ref());
@@ -147,7 +150,7 @@ impl Hub {
                 return Arc::new(core.make_namespace(&path, Some(contents)).dynamic());
             }
             let new = Arc::new(core.make_namespace(&path, None));
-            // Of two that are made at the same time the first is kept.
+            // Another thread may have created the namespace in the meantime. The first one is kept.
             let mut namespaces = core.namespaces.write();
             let kept = Arc::clone(namespaces.entry(path.as_str().into()).or_insert_with(|| Arc::clone(&new)));
             drop(namespaces);
@@ -156,15 +159,15 @@ impl Hub {
         Namespace::new(Arc::clone(core), namespace)
     }
 
-    /// The paths of all namespaces that exist now, sorted.
+    /// The paths of all existing namespaces, sorted.
     pub fn namespaces(&self) -> Vec<String> {
         let mut paths: Vec<_> = self.core().namespaces.read().keys().map(ToString::to_string).collect();
         paths.sort();
         paths
     }
 
-    /// The namespace that a client asks for, if there is one. One that comes and goes has the client for a guest from now on,
-    /// and until the client's socket [departs](Self::release).
+    /// Returns the namespace that a client connects to, if it exists. For a dynamic namespace this
+    /// increments its reference count, until [`release`](Self::release).
     pub(crate) fn enter(&self, path: &str) -> Option<Arc<NamespaceInner>> {
         let core = self.core();
         if let Some(known) = core.namespaces.read().get(path) {
@@ -179,8 +182,8 @@ impl Hub {
         Some(kept)
     }
 
-    /// A guest comes who has the namespace already, and does not ask for it by its path. One that has vanished meanwhile is
-    /// found again, unless there is another in its place.
+    /// Increments the reference count of a dynamic namespace. If it was removed in the meantime, it
+    /// is added again, unless another namespace with its path exists.
     pub(crate) fn acquire(&self, namespace: &Arc<NamespaceInner>) {
         if namespace.is_dynamic() {
             let mut namespaces = self.core().namespaces.write();
@@ -189,7 +192,8 @@ impl Hub {
         }
     }
 
-    /// A socket has left a namespace, which vanishes now if it is of that kind and the socket was the last.
+    /// Decrements the reference count of a dynamic namespace, after a socket has left. The last
+    /// reference removes and closes it.
     pub(crate) fn release(&self, namespace: &Arc<NamespaceInner>) {
         if !namespace.is_dynamic() {
             return;
@@ -197,17 +201,17 @@ impl Hub {
         let mut namespaces = self.core().namespaces.write();
         let is_empty = namespace.release();
         let is_known = namespaces.get(namespace.path()).is_some_and(|known| Arc::ptr_eq(known, namespace));
-        let vanished = if is_empty && is_known { namespaces.remove(namespace.path()) } else { None };
+        let removed = if is_empty && is_known { namespaces.remove(namespace.path()) } else { None };
         drop(namespaces);
-        if let Some(vanished) = vanished {
-            vanished.close();
+        if let Some(removed) = removed {
+            removed.close();
         }
     }
 
-    /// What was emitted or answered although none of the hub's [contracts](HubBuilder::contract) says so: each once, and of them the first
-    /// 1,000. It is logged, too.
+    /// The events and answers that violate the hub's [contracts](HubBuilder::contract). Each
+    /// violation is listed once and logged. At most the first 1,000 are kept.
     ///
-    /// Only debug builds look, so that others pay nothing; without a contract there is nothing to find.
+    /// Only debug builds check for violations. Without a contract there are none.
     ///
     /// ```
     /// use socketio::{Hub, contract, event};
@@ -239,27 +243,30 @@ impl Hub {
         self.core().factory.watch.as_deref()
     }
 
-    /// Figures for operators.
+    /// Returns statistics for operators.
     pub fn stats(&self) -> HubStats {
         self.core().counters.stats(self.connections().len())
     }
 
-    /// Ends all connections, and waits until they are gone.
+    /// Ends all connections and waits until they are gone.
     ///
-    /// New handshakes get the status 503 from now on, and those under way are given up. Handlers
-    /// that run may go on until the deadline, those of `disconnecting` and `disconnect` included,
-    /// then their futures are dropped. Queued messages go out, plain WebSocket clients are closed
-    /// with 1001, and `disconnect` has fired for every socket when this returns: at the deadline at
-    /// the latest, or moments after it, unless a handler blocks its thread. When there are many
-    /// connections they are closed one after the other during the first half of the deadline, so
-    /// that not all clients reconnect elsewhere in the same moment. Of several calls the earliest
-    /// deadline counts. At the end the application's [adapters](HubBuilder::adapter) are closed.
+    /// New handshakes receive the status 503, and pending ones are aborted. Running handlers may
+    /// continue until the deadline, including those of `disconnecting` and `disconnect`. After that
+    /// their futures are dropped.
+    ///
+    /// Queued messages are sent, and plain WebSockets are closed with code 1001. When this returns,
+    /// `disconnect` has fired for every socket. It returns at the deadline or shortly after it,
+    /// unless a handler blocks its thread.
+    ///
+    /// Many connections are closed in groups during the first half of the deadline, so that not all
+    /// clients reconnect elsewhere at once. If it is called several times, the earliest deadline
+    /// applies. At the end the [adapters](HubBuilder::adapter) of the application are closed.
     pub async fn shutdown(&self, deadline: Duration) {
         let until = after(Instant::now(), deadline);
         self.connections().shut_down(deadline).await;
         let namespaces: Vec<_> = self.core().namespaces.read().values().cloned().collect();
         namespaces.iter().for_each(|namespace| namespace.close());
-        // A deadline that is over is no reason to keep the caller waiting.
+        // The adapters may still be closing when the deadline has passed.
         let _ = timeout_at(until, self.core().factory.closing.wait()).await;
     }
 
@@ -267,7 +274,7 @@ impl Hub {
         self.core().next_shared_ack.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Whether several sockets were asked something under this id, at any time.
+    /// Returns `true` if a question to several sockets ever had this id.
     pub(crate) fn has_asked(&self, id: u64) -> bool {
         (SHARED_ACKS..self.core().next_shared_ack.load(Ordering::Relaxed)).contains(&id)
     }

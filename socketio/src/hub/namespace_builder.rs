@@ -1,4 +1,4 @@
-//! [`NamespaceBuilder`]: what a namespace is made from.
+//! [`NamespaceBuilder`]: the handlers, middleware and limits of a namespace.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,9 +11,10 @@ use crate::event::rate::RateLimit;
 use crate::hub::namespace::inner::Contents;
 use crate::hub::socket::Socket;
 
-/// What one namespace is made from. See [`HubBuilder::namespace`](crate::HubBuilder::namespace).
+/// The handlers, middleware and limits of one namespace. See
+/// [`HubBuilder::namespace`](crate::HubBuilder::namespace).
 #[derive(Default)]
-#[must_use = "give it back to the builder"]
+#[must_use = "return it to the builder"]
 pub struct NamespaceBuilder(pub(super) Contents);
 
 impl fmt::Debug for NamespaceBuilder {
@@ -34,9 +35,9 @@ impl NamespaceBuilder {
         self
     }
 
-    /// Calls `middleware` for each socket that connects, before its `connect` handler. Several run
-    /// in the order in which they were added. The first error refuses the socket, and its message
-    /// and data are sent to the client.
+    /// Calls `middleware` for each socket that connects, before its `connect` handler. Several
+    /// middleware run in the order in which they were added. The first error refuses the socket,
+    /// and the client receives its message and data.
     ///
     /// ```
     /// use socketio::{Hub, Refusal, Socket};
@@ -44,11 +45,16 @@ impl NamespaceBuilder {
     /// async fn only_admins(socket: Socket) -> Result<(), Refusal> {
     ///     match socket.handshake().cookie("role") {
     ///         Some("admin") => Ok(()),
-    ///         _ => Err(Refusal::new("admins only").with_data(serde_json::json!({ "sign_in": "/login" }))),
+    ///         _ => {
+    ///             let data = serde_json::json!({ "sign_in": "/login" });
+    ///             Err(Refusal::new("admins only").with_data(data))
+    ///         }
     ///     }
     /// }
     ///
-    /// let hub = Hub::builder().namespace("/admin", |admin| admin.middleware(only_admins)).build()?;
+    /// let hub = Hub::builder()
+    ///     .namespace("/admin", |admin| admin.middleware(only_admins))
+    ///     .build()?;
     /// # Ok::<(), socketio::BuildError>(())
     /// ```
     pub fn middleware<F, R, E>(mut self, middleware: F) -> Self
@@ -60,17 +66,18 @@ impl NamespaceBuilder {
         let middleware = Arc::new(middleware);
         self.0.middleware.push(Arc::new(move |socket| {
             let middleware = Arc::clone(&middleware);
-            // Called inside the future, where a panic refuses the socket.
+            // Called inside the future, so that a panic refuses the socket.
             Box::pin(async move { middleware(socket).await.map_err(Into::into) })
         }));
         self
     }
 
     /// Calls `middleware` around each event that a client sends, before handlers and listeners.
-    /// Several run in the order in which they were added, then those of the socket
-    /// ([`Socket::event_middleware`]). Middleware can read the event, change it, answer it, or
-    /// refuse it with an error, which becomes the answer. Raw messages and lifecycle events do not
-    /// pass through it.
+    ///
+    /// Several middleware run in the order in which they were added, followed by those of the
+    /// socket ([`Socket::event_middleware`]). Middleware can read the event, change it, answer it,
+    /// or reject it with an error, which becomes the answer. Raw messages and lifecycle events do
+    /// not pass through it.
     ///
     /// ```
     /// use socketio::{EventError, Hub, IncomingEvent, Next};
@@ -86,7 +93,7 @@ impl NamespaceBuilder {
     /// # Ok::<(), socketio::BuildError>(())
     /// ```
     ///
-    /// With middleware, each event costs a few allocations more.
+    /// Middleware adds a few allocations to each event.
     pub fn event_middleware<F, R, E>(mut self, middleware: F) -> Self
     where
         F: Fn(IncomingEvent, Next) -> R + Send + Sync + 'static,
@@ -98,13 +105,14 @@ impl NamespaceBuilder {
     }
 
     /// Limits how many events of this name each client may send. Default: no limit. `message`
-    /// stands for raw messages as well as for the event of that name. See
-    /// [`HubBuilder::rate_limit`](crate::HubBuilder::rate_limit) for what happens beyond it.
+    /// applies to raw messages and to the event of that name.
+    /// [`HubBuilder::rate_limit`](crate::HubBuilder::rate_limit) describes what happens beyond the
+    /// limit.
     ///
-    /// [`build`](crate::HubBuilder::build) refuses a name without a handler in the namespace: a
-    /// limit with a misspelt name would limit nothing. A [fallback handler](macro@crate::event)
-    /// takes every name. In a namespace without handlers every name is accepted, since listeners
-    /// are registered later.
+    /// [`build`](crate::HubBuilder::build) rejects a name without a handler in the namespace,
+    /// because a limit with a misspelled name would have no effect. A [fallback
+    /// handler](macro@crate::event) takes every name. A namespace without handlers accepts every
+    /// name, because listeners are registered later.
     pub fn rate_limit_event(mut self, event: impl AsRef<str>, limit: RateLimit) -> Self {
         self.0.event_limits.set(event.as_ref(), limit);
         self

@@ -1,7 +1,7 @@
-//! Decides which web pages may connect.
+//! [`Origins`]: decides which web pages may connect, before a handshake is accepted.
 //!
-//! Browsers send an `Origin` with every WebSocket handshake, but let any page open one. The server
-//! has to check it ([RFC 6455, section 10.2]).
+//! Browsers send an `Origin` header with every WebSocket handshake but do not restrict which page
+//! may open one. The server must check it ([RFC 6455, section 10.2]).
 //!
 //! [RFC 6455, section 10.2]: https://www.rfc-editor.org/rfc/rfc6455#section-10.2
 
@@ -18,7 +18,7 @@ pub(crate) struct Origins {
 }
 
 impl Origins {
-    /// Adds an origin; `*` stands for all. An error describes the accepted form.
+    /// Adds an origin; `*` stands for all. The error describes the accepted form.
     pub(crate) fn allow(&mut self, origin: &str) -> Result<(), String> {
         match origin {
             "*" => self.any = true,
@@ -27,12 +27,12 @@ impl Origins {
         Ok(())
     }
 
-    /// Whether a page of any other origin may connect.
+    /// Returns `true` if pages of other origins may connect.
     pub(crate) fn is_open(&self) -> bool {
         self.any || !self.allowed.is_empty()
     }
 
-    /// Whether the origin is among the allowed ones. The server's own is not considered.
+    /// Returns `true` if the origin is allowed. The server's own origin is not considered.
     pub(crate) fn allows(&self, origin: &HeaderValue) -> bool {
         self.any || origin.to_str().is_ok_and(|origin| self.names(origin))
     }
@@ -41,7 +41,7 @@ impl Origins {
         self.allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
     }
 
-    /// Whether a request with these headers may connect. In HTTP/2 the host is in the request's
+    /// Returns `true` if a request with these headers may connect. In HTTP/2 the host is in the
     /// `uri`.
     pub(crate) fn permit(&self, headers: &HeaderMap, uri: &Uri) -> bool {
         let Some(origin) = headers.get(ORIGIN) else { return true };
@@ -55,14 +55,14 @@ impl Origins {
     }
 }
 
-/// Writes an origin as browsers do: in lower case, without a trailing slash, without the default
-/// port of the scheme. `None` if no browser sends such an origin.
+/// Serializes an origin like browsers: in lower case, without a trailing slash and without the
+/// scheme's default port. Returns `None` if no browser sends such an origin.
 fn serialized(origin: &str) -> Option<String> {
     let origin = origin.to_ascii_lowercase();
     let (scheme, rest) = origin.split_once("://")?;
     let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
         && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
-    // Pages are not loaded over a WebSocket.
+    // A page can't have this scheme.
     if !is_scheme || matches!(scheme, "ws" | "wss") {
         return None;
     }
@@ -91,16 +91,17 @@ fn serialized(origin: &str) -> Option<String> {
     })
 }
 
-/// Describes what is accepted instead of this origin, with an example made from it.
+/// Describes the accepted form, with an example derived from the rejected origin.
 fn accepted(origin: &str) -> String {
     if origin.eq_ignore_ascii_case("null") {
-        return "the origins of the pages; `null` is that of every sandboxed page, and only `*` allows them".to_owned();
+        return "the origins of single pages; every sandboxed page has the origin `null`, and only `*` allows it"
+            .to_owned();
     }
     if origin.contains('*') {
-        return "each host by itself, such as `https://app.example`, or `*` alone, which allows all".to_owned();
+        return "each host separately, such as `https://app.example`, or only `*`, which allows all".to_owned();
     }
     if !origin.is_ascii() {
-        return "the host as browsers send it, in ASCII, such as `https://xn--bcher-kva.example`".to_owned();
+        return "the host in ASCII, as browsers send it, such as `https://xn--bcher-kva.example`".to_owned();
     }
     let (scheme, rest) = origin.split_once("://").unwrap_or(("https", origin.trim_start_matches('/')));
     let scheme = match &*scheme.to_ascii_lowercase() {
@@ -115,7 +116,7 @@ fn accepted(origin: &str) -> String {
     format!("scheme and host, and a port if it is not the scheme's own, such as `{example}`")
 }
 
-/// The default port of a scheme, which origins leave out.
+/// The default port of a scheme, which origins omit.
 fn default_port(scheme: &str) -> Option<u16> {
     match scheme {
         "http" | "ws" => Some(80),
@@ -124,8 +125,8 @@ fn default_port(scheme: &str) -> Option<u16> {
     }
 }
 
-/// Whether an origin has the host and port of the request. The scheme is ignored: behind a proxy
-/// for TLS the server does not know it. The default port is that of the origin's scheme.
+/// Returns `true` if an origin has the host and port of the request. The scheme is ignored, because
+/// behind a TLS proxy the server does not know it. The default port is that of the origin's scheme.
 fn is_same(origin: &str, host: &Authority) -> bool {
     let Ok(origin) = origin.parse::<Uri>() else { return false };
     let (Some(scheme), Some(authority)) = (origin.scheme_str(), origin.authority()) else { return false };
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_the_same_host_and_port_connect() {
+    fn pages_of_the_same_host_and_port_may_connect() {
         assert!(permit(&[], Some("http://example.org"), "example.org"));
         assert!(permit(&[], Some("https://Example.org"), "example.org"));
         assert!(permit(&[], Some("https://example.org:443"), "example.org"));
@@ -161,12 +162,12 @@ mod tests {
     }
 
     #[test]
-    fn clients_without_an_origin_connect() {
+    fn clients_without_an_origin_may_connect() {
         assert!(permit(&[], None, "example.org"));
     }
 
     #[test]
-    fn other_pages_do_not() {
+    fn other_pages_may_not_connect() {
         for origin in ["http://evil.org", "http://example.org:81", "http://example.org.evil.org", "null", "", "file://"]
         {
             assert!(!permit(&[], Some(origin), "example.org"), "{origin}");
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_browser_sends_is_not_accepted() {
+    fn origins_that_no_browser_sends_are_rejected() {
         for (given, accepted) in [
             ("app.example", "`https://app.example`"),
             ("app.example:8443/chat", "`https://app.example:8443`"),
@@ -210,7 +211,7 @@ mod tests {
             ("1://app.example", "`https://app.example`"),
             ("", "`https://app.example`"),
             ("null", "`*`"),
-            ("https://*.app.example", "each host by itself"),
+            ("https://*.app.example", "each host separately"),
             ("https://b\u{fc}cher.example", "`https://xn--bcher-kva.example`"),
         ] {
             let error = Origins::default().allow(given).expect_err(given);
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn allowed_origins_connect() {
+    fn allowed_origins_may_connect() {
         let allowed = ["https://app.example.org/", "http://localhost:5173"];
         assert!(permit(&allowed, Some("https://app.example.org"), "api.example.org"));
         assert!(permit(&allowed, Some("http://localhost:5173"), "localhost:3000"));

@@ -1,4 +1,4 @@
-//! The [handle](crate::handle) of a connection, for the hub's sockets.
+//! The [`handle`](crate::handle) types, with the hub's [`Socket`] as the socket type.
 
 use super::socket::Socket;
 use crate::event::incoming::EventKind;
@@ -8,7 +8,7 @@ impl SocketHandle for Socket {
     type Event = EventKind;
 }
 
-/// One client, as its sockets see it.
+/// One client, shared by all its sockets.
 pub(crate) type Peer = handle::peer::Peer<Socket>;
 pub(crate) type ConnectionHandle = handle::ConnectionHandle<Socket>;
 pub(crate) type Command = handle::Command<Socket>;

@@ -1,4 +1,4 @@
-//! Selections: whom a message goes to, and how.
+//! [`Selection`]: a set of sockets to emit to, with the options of the emit.
 
 use serde::Serialize;
 use std::future::ready;
@@ -14,29 +14,29 @@ use crate::hub::socket::answer::FromAnswer;
 use crate::hub::socket::answers::AckStream;
 use crate::hub::socket::remote::RemoteSocket;
 
-/// Why a message was not sent.
+/// The error of a message that was not sent.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmitError {
-    /// No socket has this id: none of this server, where an adapter does not know of others.
+    /// No socket has this id. Without an adapter for other servers, only this server was searched.
     #[error("no socket has the id `{0}`")]
     NotFound(String),
-    /// The socket takes no more messages: it is closing or gone.
+    /// The socket accepts no more messages because it is closing or gone.
     #[error("the socket is closed")]
     Closed,
-    /// The client takes its messages too slowly, and its outbox is full.
+    /// The outbox is full because the client reads too slowly.
     #[error("the outbox is full")]
     Overflow,
     /// The payload does not serialize.
     #[error("the payload does not serialize: {0}")]
     Encode(#[source] Arc<serde_json::Error>),
-    /// No event can have this name: it is empty, or reserved by the framework.
+    /// The event name is empty or reserved by the framework.
     #[error("no event can be named `{0}`")]
     InvalidName(String),
 }
 
 impl EmitError {
-    /// Nothing can decode the arguments of the event.
+    /// Wraps the error of event arguments that could not be decoded by any receiver.
     pub(crate) fn undecodable(error: PayloadError) -> Self {
         Self::from(<serde_json::Error as serde::ser::Error>::custom(error.message))
     }
@@ -48,13 +48,14 @@ impl From<serde_json::Error> for EmitError {
     }
 }
 
-/// A set of sockets of a namespace, with the verbs that act on them.
+/// Some of a namespace's sockets, with methods that change the selection and that emit to it.
 ///
 /// ```
-/// # fn example(hub: &socketio::Hub, socket: &socketio::Socket) -> Result<(), socketio::EmitError> {
+/// # use socketio::{EmitError, Hub, Socket};
+/// # fn example(hub: &Hub, socket: &Socket) -> Result<(), EmitError> {
 /// hub.to("lobby").to("hall").except("muted").emit(("news", "the doors are open"))?;
-/// socket.to("lobby").volatile().emit(("cursor", 3, 4))?; // all of the room but the sender
-/// socket.within("lobby").emit(("joined", socket.id()))?; // the sender too
+/// socket.to("lobby").volatile().emit(("cursor", 3, 4))?; // the room without the sender
+/// socket.within("lobby").emit(("joined", socket.id()))?; // the room with the sender
 /// # Ok(())
 /// # }
 /// ```
@@ -62,7 +63,7 @@ impl From<serde_json::Error> for EmitError {
 #[must_use = "a selection does nothing until something is emitted to it"]
 pub struct Selection<'a> {
     namespace: &'a Arc<NamespaceInner>,
-    /// The selecting socket, while it alone is selected.
+    /// The socket, if only one is selected. Methods that select other sockets reset it.
     own: Option<&'a Socket>,
     audience: Audience,
     volatile: bool,
@@ -70,17 +71,17 @@ pub struct Selection<'a> {
 }
 
 impl<'a> Selection<'a> {
-    /// All sockets, or all but one.
+    /// Selects all sockets except one.
     pub(crate) fn all(namespace: &'a Arc<NamespaceInner>, except: Option<&Socket>) -> Self {
         Self { namespace, own: None, audience: Audience::except(except), volatile: false, timeout: None }
     }
 
-    /// One socket.
+    /// Selects a single socket.
     pub(crate) fn own(socket: &'a Socket) -> Self {
         Self { own: Some(socket), ..Self::all(socket.namespace_inner(), None) }
     }
 
-    /// Selects all sockets but the selecting one, if that alone was selected.
+    /// Turns a single selected socket into all other sockets.
     fn others(mut self) -> Self {
         if let Some(own) = self.own.take() {
             self.audience.except = Some(own.clone());
@@ -88,15 +89,15 @@ impl<'a> Selection<'a> {
         self
     }
 
-    /// Adds the members of a room. A socket in several of the rooms is selected once. The selecting
-    /// socket is excluded.
+    /// Adds the members of a room. A socket in several of the rooms receives a message once. The
+    /// socket that created the selection is left out.
     pub fn to(self, room: impl AsRef<str>) -> Self {
         let mut others = self.others();
         others.audience.rooms.push(room.as_ref().into());
         others
     }
 
-    /// Adds the members of a room, including the selecting socket.
+    /// Adds the members of a room, including the socket that created the selection.
     pub fn within(mut self, room: impl AsRef<str>) -> Self {
         self.own = None;
         self.audience.except = None;
@@ -111,26 +112,26 @@ impl<'a> Selection<'a> {
         others
     }
 
-    /// Excludes the socket with this id, on any server. It is [`except`](Self::except) with the
-    /// room of the id.
+    /// Excludes the socket with this id, on any server. Same as [`except`](Self::except) with the
+    /// room of its id.
     pub fn except_id(self, id: impl AsRef<str>) -> Self {
         self.except(id)
     }
 
-    /// Selects only the sockets of this server.
+    /// Limits the selection to the sockets of this server.
     pub fn local(self) -> Self {
         let mut others = self.others();
         others.audience.local = true;
         others
     }
 
-    /// Drops the message for each client that still has messages waiting.
+    /// Drops the message for clients that can't receive it now because earlier messages still wait.
     pub fn volatile(self) -> Self {
         Self { volatile: true, ..self }
     }
 
-    /// Sets the timeout of [`emit_with_ack`](Self::emit_with_ack), [`request`](Self::request) and
-    /// [`fetch_sockets`](Self::fetch_sockets). Default: the hub's
+    /// Sets how long [`emit_with_ack`](Self::emit_with_ack), [`request`](Self::request) and
+    /// [`fetch_sockets`](Self::fetch_sockets) wait. Default: the hub's
     /// [`ack_timeout`](crate::HubBuilder::ack_timeout).
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout: Some(timeout), ..self }
@@ -140,9 +141,9 @@ impl<'a> Selection<'a> {
         self.timeout.unwrap_or(self.namespace.ack_timeout())
     }
 
-    /// Emits to the selected sockets that are connected, and waits for their answers. The wait ends
-    /// when each of them has answered or disconnected, or with the timeout. The message is sent at
-    /// once, not when the future is polled.
+    /// Emits to all selected sockets that are connected and waits for their answers. It waits until
+    /// each socket has answered or closed, or the time is over. The message is sent at once, not
+    /// when the future is polled.
     ///
     /// ```
     /// # async fn example(hub: &socketio::Hub) -> Result<(), socketio::AckError> {
@@ -157,7 +158,7 @@ impl<'a> Selection<'a> {
     ///
     /// # Errors
     ///
-    /// The payload does not serialize, or it is no event.
+    /// The payload does not serialize, or the message is not an event.
     pub fn emit_with_ack<T: FromAnswer>(self, message: impl IntoMessage) -> AckStream<T> {
         let question = match question(message) {
             Ok(question) => question.with_volatile(self.volatile),
@@ -171,13 +172,13 @@ impl<'a> Selection<'a> {
         stream
     }
 
-    /// Sends a question to the selected sockets that are connected, and waits for their answers. It
-    /// is [`emit_with_ack`](Self::emit_with_ack) for payload types that declare the type of the
+    /// Asks all selected sockets that are connected and waits for their answers. It is
+    /// [`emit_with_ack`](Self::emit_with_ack) for payload types that declare the type of their
     /// answer. See [`AckStream`].
     ///
     /// # Errors
     ///
-    /// Those of [`emit_with_ack`](Self::emit_with_ack).
+    /// See [`emit_with_ack`](Self::emit_with_ack).
     pub fn request<Q>(self, question: &Q) -> AckStream<Q::Answer>
     where
         Q: Request<Answer: FromAnswer> + Serialize,
@@ -185,8 +186,8 @@ impl<'a> Selection<'a> {
         self.emit_with_ack(question)
     }
 
-    /// Makes the selected sockets join rooms. A socket that is in too many rooms, or is
-    /// disconnecting, does not join.
+    /// Makes the selected sockets join rooms. Sockets that can't join are skipped: those that are
+    /// in too many rooms or that are closing.
     pub fn sockets_join<I>(self, rooms: I)
     where
         I: IntoIterator,
@@ -221,8 +222,8 @@ impl<'a> Selection<'a> {
         }
     }
 
-    /// Describes the selected sockets, on all servers that the adapter connects. The request is
-    /// sent at once. Servers that do not answer within the [`timeout`](Self::timeout) are
+    /// Describes the selected sockets on all servers that the adapter connects. The request is sent
+    /// at once. Servers that do not answer within the [`timeout`](Self::timeout) are
     /// [counted](Fetched::silent).
     ///
     /// ```
@@ -250,12 +251,13 @@ impl<'a> Selection<'a> {
         }
     }
 
-    /// Emits to the selected sockets.
+    /// Emits to all selected sockets.
     ///
     /// # Errors
     ///
-    /// The payload does not serialize. If one socket alone is selected, also: it is closed, or its
-    /// outbox is full. With several sockets, such failures are no errors.
+    /// The payload does not serialize. If a single socket is selected, it may also be closed or
+    /// have a full outbox. In larger selections such sockets are skipped, and an empty selection is
+    /// not an error.
     pub fn emit(self, message: impl IntoMessage) -> Result<(), EmitError> {
         let packet = message.into_packet()?.with_volatile(self.volatile);
         match self.own {
@@ -276,7 +278,7 @@ impl<'a> Selection<'a> {
     }
 }
 
-/// The packet of a message that can be answered, which is an event.
+/// Converts a message that can be answered, which must be an event.
 pub(super) fn question(message: impl IntoMessage) -> Result<Packet, EmitError> {
     let packet = message.into_packet()?;
     match packet.name() {

@@ -1,4 +1,4 @@
-//! Events that servers send to each other: [`ServerEvent`].
+//! [`ServerEvent`]: events that servers send to each other.
 
 use parking_lot::RwLock;
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use crate::event::context::RawArgs;
 use crate::event::error::shortened;
 use crate::hub::adapter::{PacketArgs, ServerId};
 
-/// An event that another server has sent by [`server_emit`](crate::Namespace::server_emit).
+/// An event that another server sent with [`server_emit`](crate::Namespace::server_emit).
 #[derive(Clone, Debug)]
 pub struct ServerEvent<'a> {
     name: &'a str,
@@ -28,12 +28,12 @@ impl<'a> ServerEvent<'a> {
         self.name
     }
 
-    /// The event's arguments, to be decoded.
+    /// The event's arguments, undecoded.
     pub fn args(&self) -> RawArgs<'_> {
         self.args.as_raw()
     }
 
-    /// The server that sent it, if the adapter reports it.
+    /// The server that sent the event, if the adapter provides it.
     pub fn server(&self) -> Option<&ServerId> {
         self.from.as_ref()
     }
@@ -41,7 +41,7 @@ impl<'a> ServerEvent<'a> {
 
 type Listener = Arc<dyn Fn(&ServerEvent<'_>) + Send + Sync>;
 
-/// The listeners of a namespace for events of other servers, by the event's name.
+/// The listeners of a namespace for events of other servers, by event name.
 #[derive(Default)]
 pub(crate) struct ServerListeners(RwLock<HashMap<Box<str>, Arc<[Listener]>>>);
 
@@ -57,7 +57,7 @@ impl ServerListeners {
         let Some(listeners) = self.0.read().get(event.name()).cloned() else { return };
         for listener in listeners.iter() {
             if catch_unwind(AssertUnwindSafe(|| listener(event))).is_err() {
-                tracing::error!(event = shortened(event.name()), "a listener to server events panicked");
+                tracing::error!(event = shortened(event.name()), "a listener for server events panicked");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! [`EventSource`]: what handlers come from.
+//! [`EventSource`]: types that event handlers come from.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use crate::event::build::Part;
 use crate::event::table::Events;
 use crate::hub::namespace::inner::Mounted;
 
-/// Something that handlers come from: a table made with [`events!`](crate::events), or a value whose type has
-/// [`#[handlers]`](crate::handlers).
+/// A source of event handlers: a table made with [`events!`](crate::events), or a value whose type
+/// has [`#[handlers]`](crate::handlers).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no event handlers",
     label = "neither a table of handlers nor a type with `#[handlers]`",
@@ -19,7 +19,7 @@ pub trait EventSource {
     #[doc(hidden)]
     const PARTS: &'static [Part] = &[];
 
-    /// An error at compile time, if there is one that only the types can tell.
+    /// Evaluates to a compile error if there is a mistake that only the types reveal.
     #[doc(hidden)]
     const CHECKED: () = ();
 
@@ -27,7 +27,7 @@ pub trait EventSource {
     fn into_mounted(self) -> MountedEvents;
 }
 
-/// A table of handlers on its way into a hub.
+/// A table of handlers, prepared to be added to a hub.
 #[doc(hidden)]
 pub struct MountedEvents(Mounted);
 

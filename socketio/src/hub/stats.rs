@@ -1,18 +1,18 @@
-//! Figures for operators.
+//! [`HubStats`]: statistics of a hub.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a hub has seen since it was built.
+/// Statistics of a hub. The counters start when the hub is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HubStats {
-    /// How many connections there are, those in their handshake included.
+    /// The current number of connections, including those in their handshake.
     pub connections: usize,
-    /// How many events came that nobody handles.
+    /// How many events were received that have neither handler nor listener.
     pub unknown_events: u64,
-    /// How often a client's outbox was full.
+    /// How often the outbox of a client was full.
     pub overflows: u64,
-    /// How many events were dropped because of a [rate limit](crate::HubBuilder::rate_limit).
+    /// How many events a [rate limit](crate::HubBuilder::rate_limit) has dropped.
     pub rate_limited: u64,
 }
 

@@ -1,7 +1,8 @@
-//! The verbs of a [`Hub`]: those of its namespace `/`.
+//! The methods of [`Hub`] that act on its namespace `/`.
 //!
-//! They are written out instead of being reached by `Deref`: a hub has a namespace `/` and is none. The documentation of a hub shows all
-//! that it can do, and a method that is added to one of the two never hides one of the other.
+//! They are written out instead of using `Deref`, because a hub is not a namespace. The
+//! documentation of `Hub` lists them all, and a new method of one type can't hide a method of the
+//! other.
 
 use serde::Serialize;
 use std::time::Duration;
@@ -17,9 +18,9 @@ use crate::hub::socket::Socket;
 use crate::hub::socket::answer::FromAnswer;
 use crate::hub::socket::answers::AckStream;
 
-/// The namespace `/`. For other namespaces there is [`of`](Self::of).
+/// Methods for the namespace `/`. For other namespaces use [`of`](Self::of).
 impl Hub {
-    /// The namespace `/` itself, for what is written for any namespace.
+    /// The namespace `/` itself, for code that works with any namespace.
     pub fn root(&self) -> &Namespace {
         &self.root
     }
@@ -49,16 +50,16 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// As [`Namespace::emit_to`].
+    /// See [`Namespace::emit_to`].
     pub fn emit_to(&self, id: impl AsRef<str>, message: impl IntoMessage) -> Result<(), EmitError> {
         self.root.emit_to(id, message)
     }
 
-    /// Emits to several sockets. One that can't be reached is no error.
+    /// Emits to several sockets. Sockets that can't be reached are skipped.
     ///
     /// # Errors
     ///
-    /// As [`Namespace::emit_to_list`].
+    /// See [`Namespace::emit_to_list`].
     pub fn emit_to_list<I>(&self, ids: I, message: impl IntoMessage) -> Result<(), EmitError>
     where
         I: IntoIterator,
@@ -67,29 +68,30 @@ impl Hub {
         self.root.emit_to_list(ids, message)
     }
 
-    /// Emits to everyone.
+    /// Emits to all sockets.
     ///
     /// # Errors
     ///
-    /// As [`Namespace::broadcast`].
+    /// See [`Namespace::broadcast`].
     pub fn broadcast(&self, message: impl IntoMessage) -> Result<(), EmitError> {
         self.root.broadcast(message)
     }
 
-    /// The same as [`broadcast`](Self::broadcast), under the name that Socket.IO has for it.
+    /// Same as [`broadcast`](Self::broadcast). Socket.IO uses this name.
     ///
     /// # Errors
     ///
-    /// As [`Namespace::emit`].
+    /// See [`Namespace::emit`].
     pub fn emit(&self, message: impl IntoMessage) -> Result<(), EmitError> {
         self.root.emit(message)
     }
 
-    /// Queues an event on every connected socket as if its client had sent it. See [`Socket::fire`].
+    /// Queues an event on every connected socket as if its client had sent it. See
+    /// [`Socket::fire`].
     ///
     /// # Errors
     ///
-    /// As [`Namespace::fire`].
+    /// See [`Namespace::fire`].
     pub fn fire(&self, event: impl AsRef<str>, data: impl Serialize) -> Result<(), EmitError> {
         self.root.fire(event, data)
     }
@@ -99,50 +101,50 @@ impl Hub {
         self.root.to(room)
     }
 
-    /// The same as [`to`](Self::to): a hub has no self to leave out.
+    /// Same as [`to`](Self::to), because no socket is left out.
     pub fn within(&self, room: impl AsRef<str>) -> Selection<'_> {
         self.root.within(room)
     }
 
-    /// Selects everyone but the members of a room.
+    /// Selects all sockets except the members of a room.
     pub fn except(&self, room: impl AsRef<str>) -> Selection<'_> {
         self.root.except(room)
     }
 
-    /// Selects everyone but the socket with this id, on whatever server it is.
+    /// Selects all sockets except the one with this id, on any server.
     pub fn except_id(&self, id: impl AsRef<str>) -> Selection<'_> {
         self.root.except_id(id)
     }
 
-    /// Selects everyone on this server.
+    /// Selects all sockets of this server.
     pub fn local(&self) -> Selection<'_> {
         self.root.local()
     }
 
-    /// Selects everyone; what is emitted is dropped for clients that can't take it now.
+    /// Selects all sockets. The message is dropped for clients that can't receive it now.
     pub fn volatile(&self) -> Selection<'_> {
         self.root.volatile()
     }
 
-    /// Selects everyone, with another timeout for answers than the hub's. See [`Namespace::timeout`].
+    /// Selects all sockets, with a different timeout for answers. See [`Namespace::timeout`].
     pub fn timeout(&self, timeout: Duration) -> Selection<'_> {
         self.root.timeout(timeout)
     }
 
-    /// Emits to everyone, and waits for all answers. See [`Selection::emit_with_ack`].
+    /// Emits to all sockets and waits for their answers. See [`Selection::emit_with_ack`].
     ///
     /// # Errors
     ///
-    /// As [`Namespace::emit_with_ack`].
+    /// See [`Namespace::emit_with_ack`].
     pub fn emit_with_ack<T: FromAnswer>(&self, message: impl IntoMessage) -> AckStream<T> {
         self.root.emit_with_ack(message)
     }
 
-    /// Asks everyone, and waits for the answers that belong to the question. See [`Selection::request`].
+    /// Asks all sockets and waits for their answers. See [`Selection::request`].
     ///
     /// # Errors
     ///
-    /// As [`Namespace::request`].
+    /// See [`Namespace::request`].
     pub fn request<Q>(&self, question: &Q) -> AckStream<Q::Answer>
     where
         Q: Request<Answer: FromAnswer> + Serialize,
@@ -150,7 +152,7 @@ impl Hub {
         self.root.request(question)
     }
 
-    /// Lets everyone join rooms.
+    /// Makes all sockets join rooms.
     pub fn sockets_join<I>(&self, rooms: I)
     where
         I: IntoIterator,
@@ -159,7 +161,7 @@ impl Hub {
         self.root.sockets_join(rooms);
     }
 
-    /// Lets everyone leave rooms.
+    /// Makes all sockets leave rooms.
     pub fn sockets_leave<I>(&self, rooms: I)
     where
         I: IntoIterator,
@@ -168,30 +170,30 @@ impl Hub {
         self.root.sockets_leave(rooms);
     }
 
-    /// [Disconnects](Socket::disconnect) everyone.
+    /// [Disconnects](Socket::disconnect) all sockets.
     pub fn disconnect_sockets(&self) {
         self.root.disconnect_sockets();
     }
 
-    /// [Closes](Socket::close) everyone's connection.
+    /// [Closes](Socket::close) the connections of all sockets.
     pub fn close_sockets(&self) {
         self.root.close_sockets();
     }
 
-    /// What is known of everyone. See [`Selection::fetch_sockets`].
+    /// Describes all sockets. See [`Selection::fetch_sockets`].
     ///
     /// # Errors
     ///
-    /// As [`Namespace::fetch_sockets`].
+    /// See [`Namespace::fetch_sockets`].
     pub fn fetch_sockets(&self) -> impl Future<Output = Result<Fetched, RequestError>> + Send + use<> {
         self.root.fetch_sockets()
     }
 
-    /// How many servers share the namespace `/`. See [`Namespace::servers`].
+    /// The number of servers that share the namespace `/`. See [`Namespace::servers`].
     ///
     /// # Errors
     ///
-    /// As [`Namespace::servers`].
+    /// See [`Namespace::servers`].
     pub fn servers(&self) -> impl Future<Output = Result<usize, RequestError>> + Send + use<> {
         self.root.servers()
     }
@@ -200,12 +202,12 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// As [`Namespace::server_emit`].
+    /// See [`Namespace::server_emit`].
     pub fn server_emit(&self, message: impl IntoMessage) -> Result<(), EmitError> {
         self.root.server_emit(message)
     }
 
-    /// Calls `listener` for events of this name that other servers send. See [`Namespace::on_server`].
+    /// Calls `listener` for events of this name from other servers. See [`Namespace::on_server`].
     pub fn on_server(&self, event: impl AsRef<str>, listener: impl Fn(&ServerEvent<'_>) + Send + Sync + 'static) {
         self.root.on_server(event, listener);
     }
@@ -215,17 +217,17 @@ impl Hub {
         self.root.socket(id)
     }
 
-    /// The sockets that are connected now.
+    /// The connected sockets.
     pub fn sockets(&self) -> Vec<Socket> {
         self.root.sockets()
     }
 
-    /// How many sockets are connected.
+    /// The number of connected sockets.
     pub fn len(&self) -> usize {
         self.root.len()
     }
 
-    /// Whether no socket is connected.
+    /// Returns `true` if no socket is connected.
     pub fn is_empty(&self) -> bool {
         self.root.is_empty()
     }

@@ -1,4 +1,4 @@
-//! [`Valid`]: payloads that have to keep rules, which `garde` checks when they have been decoded.
+//! [`Valid`]: payloads that `garde` validates after decoding.
 
 mod path;
 
@@ -15,14 +15,15 @@ use super::marker::Validated;
 use super::message::Event;
 use super::named::Named;
 
-/// How many violations of one payload are told.
+/// The maximum number of violations reported for one payload.
 const MAX_VIOLATIONS: usize = 32;
 
-/// A payload that keeps the rules of its type, as a handler parameter: decoded as `T`, and then checked with
-/// [`garde`](https://docs.rs/garde). It dereferences to `T`. Needs the feature `garde`.
+/// A handler parameter that is decoded as `T` and then validated with
+/// [`garde`](https://docs.rs/garde). It dereferences to `T`. Requires the feature `garde`.
 ///
-/// A payload that breaks a rule is answered like one that does not decode: with the error `invalid_payload`, the path of the field
-/// and the rule's message. The handler is not called. [A page of the guide](crate::guide::validated_payloads) says more.
+/// If a payload breaks a rule, the handler is not called. The client receives the error
+/// `invalid_payload` with the field's path and the rule's message. See [the
+/// guide](crate::guide::validated_payloads).
 ///
 /// ```
 /// use garde::Validate;
@@ -40,19 +41,22 @@ const MAX_VIOLATIONS: usize = 32;
 /// }
 /// ```
 ///
-/// `Option<Valid<T>>` may be missing, and with `Result<Valid<T>, PayloadError>` a handler deals with a bad payload itself.
+/// `Option<Valid<T>>` makes the argument optional. With `Result<Valid<T>, PayloadError>` a handler
+/// handles an invalid payload itself.
 ///
-/// Rules that need a context, `#[garde(context(Limits))]`, are given the hub's [`State`](crate::State) of that type. A hub without it
-/// is an error of [`build`](crate::HubBuilder::build).
+/// Rules with a context, `#[garde(context(Limits))]`, receive the hub's [`State`](crate::State) of
+/// that type. If the hub has no such state, [`build`](crate::HubBuilder::build) fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Valid<T>(T);
 
 impl<T: Validate> Valid<T> {
-    /// Checks a value: in a listener, or to call a handler by hand. `context` is `&()` for rules that need none.
+    /// Validates a value, for example in a listener or a unit test. Pass `&()` as `context` for
+    /// rules that need none.
     ///
     /// # Errors
     ///
-    /// It breaks a rule. Fields are called as in Rust, since nothing tells how a client calls them.
+    /// The value breaks a rule. The error uses the Rust names of fields, because the names in the
+    /// JSON are unknown here.
     pub fn new(value: T, context: &T::Context) -> Result<Self, PayloadError> {
         match value.validate_with(context) {
             Ok(()) => Ok(Self(value)),
@@ -62,7 +66,7 @@ impl<T: Validate> Valid<T> {
 }
 
 impl<T> Valid<T> {
-    /// The payload itself.
+    /// Returns the payload.
     pub fn into_inner(self) -> T {
         self.0
     }
@@ -76,14 +80,14 @@ impl<T> Deref for Valid<T> {
     }
 }
 
-/// So that `#[event]` without a name finds it here, too.
+/// `#[event]` without a name takes the name from the payload type, also through `Valid`.
 #[diagnostic::do_not_recommend]
 impl<T: Event> Event for Valid<T> {
     const NAME: &'static str = T::NAME;
     const DOC: &'static str = T::DOC;
 }
 
-/// A payload that can be decoded and checked.
+/// A payload type that can be decoded and validated.
 pub trait Rules<'a>: Deserialize<'a> + Validate<Context: Send + Sync + 'static> {}
 
 impl<'a, T: Deserialize<'a> + Validate<Context: Send + Sync + 'static>> Rules<'a> for T {}
@@ -116,7 +120,7 @@ impl<'a, T: Rules<'a>> Argument<'a, Validated> for Result<Option<Valid<T>>, Payl
     }
 }
 
-/// The context of the rules of `T`.
+/// The state that the rules of `T` need as their context.
 const fn context<T: Validate<Context: 'static>>() -> Option<Need> {
     Some(Need { id: TypeId::of::<T::Context>(), name: type_name::<T::Context> })
 }
@@ -141,7 +145,8 @@ impl<T: Validate<Context: 'static>> Named<Result<Option<Valid<T>>, PayloadError>
     pub const NEED: Option<Need> = context::<T>();
 }
 
-/// Decodes the next argument as a `D`, and checks the `T` in it. The outer error: the hub has no context for its rules.
+/// Decodes the next argument as a `D` and validates the `T` in it. The outer error means that the
+/// hub has no context for the rules.
 fn decode<'a, T, D>(
     arguments: &mut Arguments<'a>,
     value: fn(&D) -> Option<&T>,
@@ -150,7 +155,7 @@ where
     T: Validate<Context: Send + Sync + 'static>,
     D: Deserialize<'a>,
 {
-    // `build()` has seen to it that it is there.
+    // `build()` checks that the hub has this state.
     let context = arguments.state::<T::Context>().ok_or_else(EventError::internal)?;
     let mut before = arguments.remaining;
     let checked =
@@ -161,7 +166,8 @@ where
     Ok(checked)
 }
 
-/// The error that tells of the violations in a report: of the first, with the others in it.
+/// Converts a report into an error. The first violation is the error itself, the others are in its
+/// `others`.
 fn violations(argument: usize, report: &Report, sent: Option<&Value>) -> PayloadError {
     let mut all = report.iter().take(MAX_VIOLATIONS).map(|(path, error)| {
         let path = path::as_sent(&path.to_string(), sent);

@@ -1,18 +1,20 @@
-//! Where a violation is: from the fields of a Rust type to those of the JSON that a client sent.
+//! [`as_sent`]: translates the path of a violation from Rust field names to the JSON that the
+//! client sent.
 //!
-//! Rules know fields by their names in Rust, a client by those that `serde` has for them. What was sent tells them apart, as far as the
-//! names differ by `rename_all`, and where fields are flattened, wrapped in a newtype, or those of an enum's variant.
+//! `garde` reports the Rust names of fields, but clients use the names that `serde` gives them. The
+//! received JSON tells which name applies. It resolves `rename_all`, flattened fields, newtypes and
+//! the variants of enums.
 
 use serde_json::{Map, Value};
 
-/// A step into a value.
+/// A step from a value to a part of it.
 #[derive(Clone, Copy)]
 enum Step<'a> {
     Field(&'a str),
     Item(usize),
 }
 
-/// The path in what was sent. What is not there keeps its name in Rust.
+/// Returns the path in the JSON. Fields that it lacks keep their Rust names.
 pub(super) fn as_sent(path: &str, sent: Option<&Value>) -> String {
     let mut out = String::new();
     let mut at = sent;
@@ -50,7 +52,7 @@ fn push(path: &mut String, step: Step<'_>) {
     }
 }
 
-/// A path like `users[1].age`, taken apart.
+/// Splits a path such as `users[1].age` into steps.
 fn steps(path: &str) -> impl Iterator<Item = Step<'_>> {
     path.split(['.', '[']).filter(|step| !step.is_empty()).map(|step| {
         let item = step.strip_suffix(']').and_then(|item| item.parse().ok());
@@ -58,7 +60,7 @@ fn steps(path: &str) -> impl Iterator<Item = Step<'_>> {
     })
 }
 
-/// Where a step leads to, and what it is called there.
+/// Follows a step. Returns the step with the JSON name, and the value.
 fn follow<'v>(value: &'v Value, step: Step<'v>) -> Option<(Step<'v>, &'v Value)> {
     match (step, value) {
         (Step::Item(item), Value::Array(items)) => Some((step, items.get(item)?)),
@@ -69,7 +71,7 @@ fn follow<'v>(value: &'v Value, step: Step<'v>) -> Option<(Step<'v>, &'v Value)>
     }
 }
 
-/// The field that is called so, or else one that `rename_all` may have made of it.
+/// Finds the field with this name, or with a name that `rename_all` may have produced from it.
 fn find<'v>(fields: &'v Map<String, Value>, name: &str) -> Option<(&'v str, &'v Value)> {
     let letters = |name: &str| name.replace(['_', '-'], "").to_lowercase();
     let field = fields.get_key_value(name).or_else(|| {
@@ -79,7 +81,7 @@ fn find<'v>(fields: &'v Map<String, Value>, name: &str) -> Option<(&'v str, &'v 
     field.map(|(key, value)| (key.as_str(), value))
 }
 
-/// The only field of an object: how `serde` writes an enum's variant, unless it is told otherwise.
+/// Returns the only field of an object. By default `serde` encodes an enum's variant this way.
 fn only_field(value: &Value) -> Option<(&str, &Value)> {
     let fields = value.as_object().filter(|fields| fields.len() == 1)?;
     fields.iter().next().map(|(key, value)| (key.as_str(), value))
@@ -91,7 +93,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn fields_are_called_as_they_were_sent() {
+    fn paths_use_the_field_names_of_the_json() {
         let sent =
             json!({ "userAge": 3, "USERS": [{ "first-name": "x" }, {}], "size": 4, "a.b": { "x": 1 }, "type": 1 });
         for (path, expected) in [

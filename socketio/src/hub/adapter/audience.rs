@@ -1,15 +1,15 @@
-//! [`Audience`]: the sockets that a message goes to.
+//! [`Audience`]: the sockets that receive a message.
 
 use smallvec::SmallVec;
 use std::sync::Arc;
 
 use crate::hub::socket::{Socket, SocketId};
 
-/// The sockets of a namespace that a message or a change is meant for.
+/// The sockets of a namespace that receive a message or a change.
 ///
-/// They are the members of [`rooms`](Self::rooms), or all sockets if there are no rooms, without
-/// the members of [`except_rooms`](Self::except_rooms) and without the [sender](Self::except_id). A
-/// socket in several of the rooms counts once. Each socket is in the room of its own id.
+/// They are the members of [`rooms`](Self::rooms), or all sockets if there are no rooms. Members of
+/// [`except_rooms`](Self::except_rooms) and the [sender](Self::except_id) are left out. A socket in
+/// several of the rooms counts once. Each socket is a member of the room with its own id.
 ///
 /// ```
 /// use socketio::Audience;
@@ -23,17 +23,17 @@ use crate::hub::socket::{Socket, SocketId};
 pub struct Audience {
     pub(crate) rooms: SmallVec<[Arc<str>; 2]>,
     pub(crate) except_rooms: SmallVec<[Arc<str>; 2]>,
-    /// The sender. It is compared by identity, because its id may change.
+    /// The sender. It is stored as a socket and not as an id, because ids can change.
     pub(crate) except: Option<Socket>,
     pub(crate) local: bool,
 }
 
 impl Audience {
-    /// The members of `rooms`, or all sockets if there are none, without the members of
-    /// `except_rooms`. To exclude a socket, name the room of its id.
+    /// Creates an audience of the members of `rooms`, or of all sockets if there are none, without
+    /// the members of `except_rooms`. To leave out one socket, pass the room with its id.
     ///
-    /// An adapter builds one from the message of another server. This converts an audience to the
-    /// form that is sent:
+    /// Adapters use it for audiences that other servers sent. To copy an audience together with its
+    /// sender:
     ///
     /// ```
     /// use socketio::Audience;
@@ -41,7 +41,8 @@ impl Audience {
     ///
     /// fn received(sent: &Audience) -> Audience {
     ///     let sender = sent.except_id().map(Arc::<str>::from);
-    ///     Audience::new(sent.rooms().iter().cloned(), sent.except_rooms().iter().cloned().chain(sender))
+    ///     let except_rooms = sent.except_rooms().iter().cloned().chain(sender);
+    ///     Audience::new(sent.rooms().iter().cloned(), except_rooms)
     /// }
     /// # assert_eq!(received(&Audience::new(["a"], ["b"])).except_rooms().len(), 1);
     /// ```
@@ -60,18 +61,18 @@ impl Audience {
         Self::default()
     }
 
-    /// The same audience among the sockets of this server alone.
+    /// Limits the audience to the sockets of this server.
     #[must_use]
     pub fn local(self) -> Self {
         Self { local: true, ..self }
     }
 
-    /// Everyone, or everyone but the sender.
+    /// All sockets except the sender, if there is one.
     pub(crate) fn except(sender: Option<&Socket>) -> Self {
         Self { except: sender.cloned(), ..Self::default() }
     }
 
-    /// The rooms. Empty: all sockets of the namespace.
+    /// The selected rooms. Empty if the whole namespace is selected.
     pub fn rooms(&self) -> &[Arc<str>] {
         &self.rooms
     }
@@ -81,8 +82,8 @@ impl Audience {
         &self.except_rooms
     }
 
-    /// The id of the sender, which is excluded. It is a socket of this server. `None`: the hub
-    /// sends.
+    /// The id of the sender, which is left out. It is a socket of this server. `None` if there is
+    /// no sender.
     pub fn except_id(&self) -> Option<SocketId> {
         self.except.as_ref().map(Socket::id)
     }
@@ -91,7 +92,8 @@ impl Audience {
         self.except.as_ref()
     }
 
-    /// Whether only sockets of this server are meant. Nothing is to be sent to other servers then.
+    /// Returns `true` if only sockets of this server are selected. The message must then not be
+    /// sent to other servers.
     pub fn is_local(&self) -> bool {
         self.local
     }

@@ -1,4 +1,4 @@
-//! [`LocalAdapter`]: the sockets of this server.
+//! [`LocalAdapter`]: delivers to the sockets of this server.
 
 use std::fmt::{self, Debug};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::hub::selection::EmitError;
 use crate::hub::server_events::{ServerEvent, ServerListeners};
 use crate::hub::socket::Socket;
 
-/// The adapter of one server: it acts on the sockets of this server, and knows no others.
+/// The adapter for a single server. It acts on the sockets of this server and knows no others.
 #[derive(Clone)]
 pub struct LocalAdapter {
     registry: Arc<Registry>,
@@ -22,7 +22,7 @@ impl LocalAdapter {
         Self { registry, server_listeners }
     }
 
-    /// The sockets of this server that are in the audience and connected.
+    /// The connected sockets of this server that belong to the audience.
     pub fn sockets(&self, audience: &Audience) -> Vec<Socket> {
         let mut sockets = Vec::new();
         self.registry.for_each(audience, |socket| {
@@ -34,8 +34,7 @@ impl LocalAdapter {
     }
 
     /// Calls the namespace's [listeners](crate::Namespace::on_server) for an event that another
-    /// server has sent by [`server_emit`](Adapter::server_emit). A raw message is none, and is
-    /// ignored.
+    /// server sent with [`server_emit`](Adapter::server_emit). Packets of raw messages are ignored.
     pub fn received(&self, event: &Packet, from: Option<ServerId>) {
         if let Some(name) = event.name() {
             self.server_listeners.call(&ServerEvent::new(name, event.args(), from));
@@ -50,8 +49,8 @@ impl Adapter for LocalAdapter {
 
     fn emit(&self, packet: &Packet, audience: &Audience) {
         self.registry.for_each(audience, |socket| {
-            // The overflow of a slow client is counted and reported on its socket. The other
-            // sockets still get the message.
+            // `deliver` counts and reports the overflow of a slow client. The other clients still
+            // get the message.
             let _ = socket.deliver(packet);
         });
     }
@@ -94,7 +93,7 @@ impl Adapter for LocalAdapter {
 
 impl Debug for LocalAdapter {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Sockets would show their ids, which are locked while one changes.
+        // `Socket`'s output contains its id, and reading the id takes a lock.
         formatter.debug_struct("LocalAdapter").field("sockets", &self.registry.len()).finish_non_exhaustive()
     }
 }

@@ -1,9 +1,8 @@
-//! Adapters: what carries messages and changes to the sockets of a namespace, on this server and on
-//! others.
+//! Adapters carry messages and changes to the sockets of a namespace, on this server and on others.
 //!
-//! The [`LocalAdapter`] is the default and knows the sockets of this server. An [`Adapter`] of the
-//! application's own wraps it and overrides what it is interested in. Everything else acts on the
-//! sockets of this server.
+//! The default is [`LocalAdapter`], which knows the sockets of this server. An application's
+//! [`Adapter`] wraps it and overrides single methods. The other methods act on the sockets of this
+//! server.
 
 pub(crate) mod audience;
 mod local;
@@ -25,15 +24,15 @@ pub use local::LocalAdapter;
 pub use packet::{PacketArgs, PacketError};
 pub use sink::AnswerSink;
 
-/// A future that an adapter gives back.
+/// A boxed future that an adapter returns.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Carries messages and changes to the sockets of a namespace. There is one for each namespace.
+/// Carries messages and changes to the sockets of a namespace. Each namespace has one adapter.
 ///
-/// Each method has a default that acts on the sockets of this server, by [`local`](Self::local). An
-/// adapter that overrides one passes the call on to the local adapter, or does something else
-/// instead. One that wraps an adapter other than the local one forwards every method: what it
-/// leaves out goes past the other.
+/// The default of each method acts on the sockets of this server, through [`local`](Self::local).
+/// An adapter that overrides a method can forward the call to the local adapter. An adapter that
+/// wraps another custom adapter must forward every method to it. Methods that it omits bypass the
+/// wrapped adapter.
 ///
 /// ```
 /// use socketio::adapter::{Adapter, Audience, LocalAdapter, Packet};
@@ -41,7 +40,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// use std::sync::Arc;
 /// use std::sync::atomic::{AtomicU64, Ordering};
 ///
-/// /// Counts what is emitted.
+/// /// Counts emits.
 /// #[derive(Debug)]
 /// struct Counting {
 ///     local: LocalAdapter,
@@ -69,11 +68,11 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// # What passes through it
+/// # Calls that pass through it
 ///
-/// | verb | method |
+/// | call | method |
 /// | --- | --- |
-/// | `emit`, `broadcast` to several sockets, also by `.local()`: [`Audience::is_local`] says so | [`emit`](Self::emit) |
+/// | `emit`, `broadcast` to several sockets. With `.local()`, [`Audience::is_local`] is `true` | [`emit`](Self::emit) |
 /// | `emit_to`, `emit_to_list`, `emit` of a [`RemoteSocket`] | [`emit_to`](Self::emit_to) |
 /// | `emit`, `emit_with_ack`, `request` of a [`Socket`] | [`emit_to_socket`](Self::emit_to_socket) |
 /// | `emit_with_ack`, `request` of selections and of a [`RemoteSocket`] | [`ask`](Self::ask) |
@@ -82,106 +81,109 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// | `servers` | [`servers`](Self::servers) |
 /// | `server_emit` | [`server_emit`](Self::server_emit) |
 ///
-/// The last five go past it, to the local adapter, where `.local()` is selected. `sockets`,
-/// `socket`, `len` and `fire` are about this server alone.
+/// For a selection with `.local()`, the methods `ask`, `change` and `fetch` of the local adapter
+/// are called directly. `sockets`, `socket`, `len` and `fire` only concern this server and never
+/// reach the adapter.
 ///
-/// # Where it is called
+/// # Where its methods are called
 ///
-/// On the tasks of connections and wherever the application emits: its methods must not block. None
-/// of the framework's locks is held meanwhile, so that it may ask sockets and hub for anything.
-/// What it emits passes through it again.
+/// Methods are called on the tasks of connections and wherever the application emits. They must not
+/// block. The framework holds no locks during the calls, so an adapter may call any method of
+/// sockets and the hub. What the adapter emits itself passes through it again.
 ///
-/// # What it is told
+/// # Reported changes
 ///
 /// [`added`](Self::added), [`joined`](Self::joined), [`left`](Self::left),
-/// [`renamed`](Self::renamed) and [`removed`](Self::removed) tell it what has become of a socket of
-/// this server, after it is so. For each socket they come one after the other, in the order of the
-/// changes. When two tasks change the same socket at the same time, one of them tells of both
-/// changes; the other may have gone on by then. A panic in one of them is logged, and changes
-/// nothing else.
+/// [`renamed`](Self::renamed) and [`removed`](Self::removed) report changes of a socket of this
+/// server after they happened. For each socket the calls are sequential and in the order of the
+/// changes.
+///
+/// If two tasks change a socket at the same time, one of them reports both changes, and the other
+/// does not wait for it. A panic in one of these methods is logged and has no further effect.
 pub trait Adapter: Debug + Send + Sync + 'static {
-    /// The adapter of this server's sockets, which
-    /// [`HubBuilder::adapter`](crate::HubBuilder::adapter) gave.
+    /// The adapter of this server's sockets, as passed to the closure of
+    /// [`HubBuilder::adapter`](crate::HubBuilder::adapter).
     fn local(&self) -> &LocalAdapter;
 
-    /// Delivers to everyone in the audience, each once.
+    /// Delivers a packet to each socket in the audience once.
     fn emit(&self, packet: &Packet, audience: &Audience) {
         self.local().emit(packet, audience);
     }
 
-    /// Delivers to the socket with this id.
+    /// Delivers a packet to the socket with this id.
     ///
     /// # Errors
     ///
-    /// There is none, or it takes no message now. An adapter of several servers can't know whether
-    /// another server has it: it gives `Ok` when the message is on its way there.
+    /// No socket has this id, or the socket does not accept messages now. An adapter for several
+    /// servers does not know the sockets of other servers. It returns `Ok` once the message is on
+    /// its way to them.
     fn emit_to(&self, packet: &Packet, id: &str) -> Result<(), EmitError> {
         self.local().emit_to(packet, id)
     }
 
-    /// Delivers to a socket of this server. The packet may
-    /// [ask for an answer](Packet::expects_answer).
+    /// Delivers a packet to a socket of this server. The packet may [expect an
+    /// answer](Packet::expects_answer).
     ///
     /// # Errors
     ///
-    /// It takes no message now.
+    /// The socket does not accept messages now.
     fn emit_to_socket(&self, packet: &Packet, socket: &Socket) -> Result<(), EmitError> {
         self.local().emit_to_socket(packet, socket)
     }
 
-    /// Asks everyone in the audience, each once. The answers go into the sink, and the question is
-    /// over when it and its clones are dropped. This returns at once.
+    /// Asks each socket in the audience once and returns without waiting. The answers go into the
+    /// sink. The question is finished when all clones of the sink are dropped.
     fn ask(&self, question: Packet, audience: &Audience, answers: AnswerSink) {
         self.local().ask(question, audience, answers);
     }
 
-    /// Changes the sockets of the audience.
+    /// Applies a change to the sockets in the audience.
     fn change(&self, change: &Change<'_>, audience: &Audience) {
         self.local().change(change, audience);
     }
 
-    /// Describes the sockets of the audience. Sockets of servers that have not answered within
-    /// `timeout` are not described; these servers are [counted](Fetched::silent).
+    /// Describes the sockets in the audience. Servers that do not answer within `timeout` are
+    /// [counted](Fetched::silent), and their sockets are missing.
     fn fetch(&self, audience: &Audience, timeout: Duration) -> BoxFuture<'static, Result<Fetched, RequestError>> {
         self.local().fetch(audience, timeout)
     }
 
-    /// How many servers there are, this one included.
+    /// The number of servers, including this one.
     fn servers(&self) -> BoxFuture<'static, Result<usize, RequestError>> {
         self.local().servers()
     }
 
-    /// Sends an event to the other servers, where an adapter hands it to
-    /// [`LocalAdapter::received`]. The default has none.
+    /// Sends an event to the other servers. Their adapters pass it to [`LocalAdapter::received`].
+    /// By default there are no other servers.
     ///
     /// # Errors
     ///
-    /// It can't be sent now.
+    /// The event can't be sent now.
     fn server_emit(&self, event: &Packet) -> Result<(), EmitError> {
         self.local().server_emit(event)
     }
 
-    /// A socket was registered under this id. It is not connected yet, and may still be refused.
+    /// A socket was registered under this id. It is not connected yet and may still be refused.
     fn added(&self, _socket: &Socket, _id: &str) {}
 
-    /// A socket has joined a room: emits of this server reach it there.
+    /// A socket joined a room. Emits of this server to the room already reach it.
     fn joined(&self, _socket: &Socket, _room: &Arc<str>) {}
 
-    /// A socket has left a room, also by its end.
+    /// A socket left a room, or ended while it was in the room.
     fn left(&self, _socket: &Socket, _room: &Arc<str>) {}
 
-    /// A socket has another id, and the room of its own id with it.
+    /// A socket changed its id, and thereby the room with its own id.
     fn renamed(&self, _socket: &Socket, _from: &str, _to: &str) {}
 
-    /// A socket is gone. It had this id.
+    /// A socket is gone. `id` was its last id.
     fn removed(&self, _socket: &Socket, _id: &str) {}
 
-    /// The namespace is used: called before its first socket is registered, on a runtime that the
-    /// future is spawned on. Sockets do not wait for it, and an error is logged.
+    /// The namespace comes into use. This is called before its first socket is registered. The
+    /// future is spawned on the current tokio runtime. Sockets do not wait for it, and an error is
+    /// logged.
     ///
-    /// One that was [closed](Self::close) may be opened again. A handle that
-    /// [`Hub::of`](crate::Hub::of) gives to a dynamic namespace without sockets has an adapter that
-    /// is never opened.
+    /// A [closed](Self::close) adapter may be opened again. If [`Hub::of`](crate::Hub::of) returns
+    /// a handle to a dynamic namespace without sockets, the adapter of that handle is never opened.
     ///
     /// # Errors
     ///
@@ -190,56 +192,57 @@ pub trait Adapter: Debug + Send + Sync + 'static {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    /// The namespace is not used any more: a dynamic one has vanished, or the hub
-    /// [shuts down](crate::Hub::shutdown) and all sockets are gone. Called once for each
+    /// The namespace is no longer in use. Either a dynamic namespace was removed, or the hub [shut
+    /// down](crate::Hub::shutdown) and all sockets are gone. It is called once for each
     /// [`open`](Self::open). A shutdown waits for the future until its deadline.
     ///
-    /// A client may enter a dynamic namespace again at any time, also while this runs. There is
-    /// another adapter of the same path then, which is opened beside this one. Adapters that share
-    /// something by path, such as a subscription, count their references to it.
+    /// A client may connect to a removed dynamic namespace again, even while this future runs. The
+    /// hub then opens another adapter for the same path. Adapters that share something per path,
+    /// such as a subscription, must count references to it.
     fn close(&self) -> BoxFuture<'static, ()> {
         Box::pin(std::future::ready(()))
     }
 }
 
-/// What is done to sockets, wherever they are.
+/// A change to sockets, on this server or on others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Change<'a> {
-    /// They join rooms.
+    /// The sockets join rooms.
     Join(&'a [Arc<str>]),
-    /// They leave rooms.
+    /// The sockets leave rooms.
     Leave(&'a [Arc<str>]),
-    /// They are disconnected from the namespace.
+    /// The sockets are disconnected from the namespace.
     Disconnect {
-        /// Their connections are closed, with all other namespaces.
+        /// Whether to close their connections too, which ends their sockets in all other
+        /// namespaces.
         close: bool,
     },
 }
 
-/// Why other servers were not asked. That one of them gives no answer is no error: see
-/// [`Fetched::silent`].
+/// The error of a request to other servers that could not be sent. A server that does not answer is
+/// not an error: see [`Fetched::silent`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// Other servers can't be reached, with the reason.
+    /// Other servers can't be reached. Contains the reason.
     #[error("other servers can't be reached: {0}")]
     Unavailable(String),
-    /// Too many requests are waiting for answers of other servers.
-    #[error("too many requests to other servers are waiting")]
+    /// Too many requests wait for answers of other servers.
+    #[error("too many requests to other servers are pending")]
     TooMany,
-    /// The adapter can't do this.
+    /// The adapter does not support this request.
     #[error("the adapter does not support this request")]
     Unsupported,
 }
 
-/// Why an adapter did not [open](Adapter::open).
+/// The error of an adapter that failed to [open](Adapter::open).
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct AdapterError(Box<dyn std::error::Error + Send + Sync>);
 
 impl AdapterError {
-    /// An error for this reason: an error, or a text.
+    /// Creates an error from another error or a text.
     pub fn new(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self(reason.into())
     }

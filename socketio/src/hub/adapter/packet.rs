@@ -1,4 +1,4 @@
-//! What adapters read of packets, and how they make them.
+//! [`Packet`] methods for adapters, which read packets and create them from data of other servers.
 
 use bytes::Bytes;
 use std::borrow::Cow;
@@ -10,23 +10,23 @@ use crate::wire::envelope::ArgumentText;
 use crate::wire::packet::Packet;
 use crate::wire::payload::{InvalidArgs, Payload};
 
-/// Why a [`Packet`] or an answer can't be made from what another server has sent.
+/// The error for a [`Packet`] or an answer that can't be created from the data of another server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PacketError {
-    /// No event can have this name: it is empty, or reserved by the framework.
+    /// The event name is empty or reserved by the framework.
     #[error("no event can be named `{0}`")]
     Name(String),
-    /// The arguments are not JSON values, separated by commas.
+    /// The arguments are not JSON values separated by commas.
     #[error("the arguments are not JSON values separated by commas")]
     Json,
-    /// The arguments are nested more deeply than 128 levels, their list included. An object with a
-    /// key that `serde_json` reserves counts as too deep, because decoding it may add levels.
+    /// The arguments are nested more than 128 levels deep. The list of arguments is the first
+    /// level. An object with a key that `serde_json` reserves counts as too deep, because decoding
+    /// it may add levels.
     #[error("the arguments are nested too deeply")]
     TooDeep,
-    /// A placeholder stands for an attachment that is not there, or there are more attachments than
-    /// placeholders, or fewer.
-    #[error("the placeholders are not those of the attachments")]
+    /// A placeholder has no attachment, or the numbers of attachments and placeholders differ.
+    #[error("the placeholders don't match the attachments")]
     Placeholder,
 }
 
@@ -40,7 +40,7 @@ impl From<InvalidArgs> for PacketError {
     }
 }
 
-/// The arguments of a [`Packet`] as JSON text, with the binary data in them.
+/// The arguments of a [`Packet`]: JSON text and binary attachments.
 #[derive(Clone, Debug)]
 pub struct PacketArgs<'a> {
     json: Cow<'a, str>,
@@ -48,29 +48,31 @@ pub struct PacketArgs<'a> {
 }
 
 impl PacketArgs<'_> {
-    /// The arguments' JSON text, comma separated, without brackets; empty if there are none. Where
-    /// binary data belongs, `{"_placeholder":true,"num":0}` stands for the first of the
+    /// The JSON text of the arguments, separated by commas, without brackets. It is empty if there
+    /// are none. `{"_placeholder":true,"num":0}` stands for the first of the
     /// [`attachments`](Self::attachments).
     pub fn json(&self) -> &str {
         &self.json
     }
 
-    /// The binary data, in the order of its placeholders' numbers.
+    /// The binary attachments, in the order of their placeholders' numbers.
     pub fn attachments(&self) -> &[Bytes] {
         self.attachments.as_deref().unwrap_or_default()
     }
 
-    /// The same, to be decoded or emitted again.
+    /// Returns the arguments as [`RawArgs`], which can be decoded or emitted.
     pub fn as_raw(&self) -> RawArgs<'_> {
         RawArgs::unscanned(ArgumentText::Many(&self.json), self.attachments.as_ref())
     }
 }
 
-/// Making and reading.
+/// Creating and reading packets in an adapter.
 impl Packet {
-    /// An event, from the JSON text of its arguments: comma separated, without brackets, empty for
-    /// none. Where binary data belongs, `{"_placeholder":true,"num":0}` stands for the first of the
-    /// attachments. Without attachments such an object is an ordinary value.
+    /// Creates an event from the JSON text of its arguments: separated by commas, without brackets,
+    /// empty for none.
+    ///
+    /// `{"_placeholder":true,"num":0}` stands for the first attachment. Without attachments such an
+    /// object is an ordinary value.
     ///
     /// ```
     /// use socketio::adapter::{Packet, PacketError};
@@ -81,7 +83,8 @@ impl Packet {
     ///
     /// let picture = r#"{"_placeholder":true,"num":0}"#;
     /// let packet = Packet::event_json("picture", picture, &[vec![1, 2].into()])?;
-    /// assert_eq!((packet.args().json(), &packet.args().attachments()[0][..]), (picture, &[1, 2][..]));
+    /// assert_eq!(packet.args().json(), picture);
+    /// assert_eq!(packet.args().attachments()[0][..], [1, 2]);
     ///
     /// assert_eq!(Packet::event_json("picture", "{", &[]).unwrap_err(), PacketError::Json);
     /// # Ok::<(), PacketError>(())
@@ -89,20 +92,20 @@ impl Packet {
     ///
     /// # Errors
     ///
-    /// The name is none that an event can have, the text is not JSON or nested too deeply, or its
-    /// placeholders are not those of the attachments.
+    /// The name is empty or reserved, the text is not JSON or nested too deeply, or the
+    /// placeholders don't match the attachments.
     pub fn event_json(name: &str, args: &str, attachments: &[Bytes]) -> Result<Self, PacketError> {
         check_name(name).map_err(|_| PacketError::Name(name.to_owned()))?;
         Ok(Self::event(name, Payload::from_json(args, attachments)?))
     }
 
-    /// The arguments. A raw message is one argument: a string, or binary data.
+    /// The arguments. A raw message has one: a string or binary data.
     pub fn args(&self) -> PacketArgs<'_> {
         let (json, attachments) = self.arguments();
         PacketArgs { json, attachments }
     }
 
-    /// The text or the bytes of a raw message; `None` for events.
+    /// The content of a raw message, or `None` for events.
     ///
     /// ```
     /// use socketio::Frame;
@@ -119,26 +122,29 @@ impl Packet {
         })
     }
 
-    /// Whether the client is asked to answer the event. Such a packet is for one socket, and has to
-    /// reach it as it is, or [replaced](Self::replaced_by).
+    /// Returns `true` if the client is asked to answer the event. Such a packet is meant for one
+    /// socket. An adapter must deliver it unchanged or [replaced](Self::replaced_by).
     pub fn expects_answer(&self) -> bool {
         self.ack().is_some()
     }
 
-    /// Another packet in place of this one: it is volatile if this one is, and asks for the same
-    /// answer.
+    /// Replaces this packet by another one, which inherits whether it is volatile and which answer
+    /// it expects.
     ///
     /// ```
     /// use socketio::adapter::{Packet, PacketError};
     ///
     /// fn shout(packet: &Packet) -> Result<Packet, PacketError> {
     ///     let args = packet.args();
-    ///     let loud = Packet::event_json("shout", &args.json().to_uppercase(), args.attachments())?;
+    ///     let json = args.json().to_uppercase();
+    ///     let loud = Packet::event_json("shout", &json, args.attachments())?;
     ///     Ok(packet.replaced_by(loud))
     /// }
     ///
     /// let loud = shout(&Packet::event_json("say", r#""hello""#, &[])?.with_volatile(true))?;
-    /// assert_eq!((loud.name(), loud.args().json(), loud.is_volatile()), (Some("shout"), r#""HELLO""#, true));
+    /// assert_eq!(loud.name(), Some("shout"));
+    /// assert_eq!(loud.args().json(), r#""HELLO""#);
+    /// assert!(loud.is_volatile());
     /// # Ok::<(), PacketError>(())
     /// ```
     #[must_use]

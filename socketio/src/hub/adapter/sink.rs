@@ -1,4 +1,4 @@
-//! [`AnswerSink`]: collects the answers to a question that was sent to several sockets.
+//! [`AnswerSink`]: collects the answers to a question that several sockets were asked.
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -18,12 +18,13 @@ use crate::session::event::ReceivedAnswer;
 use crate::wire::packet::Packet;
 use crate::wire::payload::check_args;
 
-/// Takes the answers to a question from an [`Adapter`](super::Adapter). The asker receives them by
-/// its [`AckStream`](crate::AckStream), which ends when all clones of the sink are dropped, or with
-/// its timeout.
+/// Collects the answers to a question, which the asker reads from its
+/// [`AckStream`](crate::AckStream). The question is finished when all clones of the sink are
+/// dropped or its timeout has passed. An [`Adapter`](super::Adapter) receives a sink in
+/// [`ask`](super::Adapter::ask).
 ///
-/// The local adapter's [`ask`](super::Adapter::ask) adds the answers of the sockets of this server.
-/// An adapter adds those of other servers:
+/// The answers of this server's sockets arrive in the sink automatically after the local adapter
+/// [asked](super::Adapter::ask) them. An adapter adds the answers from other servers:
 ///
 /// ```
 /// use socketio::adapter::{AckStream, Answerer};
@@ -44,43 +45,44 @@ use crate::wire::payload::check_args;
 pub struct AnswerSink(Arc<Collector>);
 
 impl AnswerSink {
-    /// Adds the answer of a socket of another server: the JSON text of its arguments, as in
-    /// [`Packet::event_json`](super::Packet::event_json).
+    /// Adds the answer of a socket of another server. `args` is the JSON text of its arguments, as
+    /// in [`Packet::event_json`](super::Packet::event_json).
     ///
     /// # Errors
     ///
-    /// It is not JSON, or nested too deeply.
+    /// The text is not JSON or is nested too deeply.
     pub fn answer(&self, from: Answerer, args: &str, attachments: &[Bytes]) -> Result<(), PacketError> {
         check_args(args)?;
         let attachments = (!attachments.is_empty()).then(|| attachments.into());
-        self.0.heard(from, Ok(ReceivedAnswer::Many(args.to_owned(), attachments)));
+        self.0.settle_remote(from, Ok(ReceivedAnswer::Many(args.to_owned(), attachments)));
         Ok(())
     }
 
-    /// Reports that a socket of another server gives no answer, with the error.
+    /// Records that a socket of another server was asked but gives no answer, for this reason.
     pub fn fail(&self, from: Answerer, error: AckError) {
-        self.0.heard(from, Err(error));
+        self.0.settle_remote(from, Err(error));
     }
 
-    /// Reports how many sockets another server asks. Several calls add up.
+    /// Adds the number of sockets that another server asks. The numbers of several servers add up.
     pub fn expect(&self, sockets: usize) {
         let mut state = self.0.state.lock();
         state.expected = state.expected.saturating_add(sockets);
     }
 
-    /// Reports how many other servers did not say how many sockets they ask. Several calls add up.
+    /// Adds the number of other servers that were asked but did not report how many sockets they
+    /// ask. Several calls add up.
     pub fn silent(&self, servers: usize) {
         let mut state = self.0.state.lock();
         state.silent_servers = state.silent_servers.saturating_add(servers);
     }
 
-    /// How long the asker waits, counted from the question. The asker may
-    /// [change](crate::AckStream::timeout) it.
+    /// How long the asker waits for answers, counted from the question. The asker can
+    /// [change](crate::AckStream::timeout) it at any time.
     pub fn timeout(&self) -> Duration {
         self.0.state.lock().timeout
     }
 
-    /// Whether the asker has stopped waiting. Further answers are ignored then.
+    /// Returns `true` if the asker has stopped waiting. Further answers are ignored.
     pub fn is_closed(&self) -> bool {
         self.0.state.lock().is_closed
     }
@@ -97,13 +99,13 @@ impl AnswerSink {
     }
 
     fn ask_one(&self, question: &Packet, id: u64, socket: &Socket) {
-        let Some(at) = self.0.begin() else {
-            // The asker has stopped waiting, but has not taken the question back.
+        let Some(at) = self.0.reserve() else {
+            // The asker stopped waiting, but the other sockets already have the question.
             let _ = socket.deliver(question);
             return;
         };
         match socket.register_answer(id, Waiter::Several(PendingAnswer { sink: self.clone(), at })) {
-            Ok(registration) => self.0.begun(at, registration),
+            Ok(registration) => self.0.registered(at, registration),
             Err(error) => return self.0.settle(at, socket, Err(error)),
         }
         match socket.deliver(question) {
@@ -135,7 +137,7 @@ impl fmt::Debug for AnswerSink {
     }
 }
 
-/// The expected answer of one socket of this server.
+/// The pending answer of one socket of this server.
 #[derive(Debug)]
 pub(crate) struct PendingAnswer {
     sink: AnswerSink,
@@ -143,7 +145,7 @@ pub(crate) struct PendingAnswer {
 }
 
 impl PendingAnswer {
-    /// Takes the client's answer, or the reason why there is none.
+    /// Reports the answer of the socket's client, or why there will be none.
     pub(crate) fn settle(self, socket: &Socket, answer: Result<ReceivedAnswer, AckError>) {
         self.sink.0.settle(self.at, socket, answer);
     }
@@ -151,19 +153,19 @@ impl PendingAnswer {
 
 /// The state of a question to one socket of this server.
 enum Asked {
-    /// It is being sent.
+    /// The question is being sent.
     Asking,
     Waiting(Registration),
-    /// There is an answer or an error.
+    /// The answer, or the reason for its absence, was recorded.
     Settled,
 }
 
-/// An answer, or the error in its place.
+/// An answer, or the reason why there is none, with its sender.
 pub(crate) type Arrival = (Answerer, Result<ReceivedAnswer, AckError>);
 
-/// The state that the stream and all sinks of a question share.
+/// The state that the asker and all sinks of a question share.
 pub(crate) struct Collector {
-    /// How many sinks there are.
+    /// The number of sinks.
     sinks: AtomicUsize,
     state: Mutex<State>,
 }
@@ -173,17 +175,18 @@ struct State {
     arrived: VecDeque<Arrival>,
     /// The sockets of this server, in the order in which they were asked.
     asked: Vec<Asked>,
-    /// How many sockets other servers ask, and how many of them have an answer or an error.
+    /// The number of sockets that other servers ask.
     expected: usize,
-    heard: usize,
+    /// The number of these sockets that have answered or failed.
+    remote_settled: usize,
     silent_servers: usize,
     timeout: Duration,
     waker: Option<Waker>,
     is_closed: bool,
 }
 
-/// What is missing when the asker stops waiting.
-pub(crate) struct Rest {
+/// The sockets and servers that had not answered when the asker stopped waiting.
+pub(crate) struct Unanswered {
     /// The sockets of this server that have not answered.
     pub(crate) asked: Vec<Registration>,
     pub(crate) remote: usize,
@@ -191,7 +194,7 @@ pub(crate) struct Rest {
 }
 
 impl Collector {
-    /// A collector with its first sink.
+    /// Creates a collector with its first sink.
     pub(crate) fn new(timeout: Duration) -> (Arc<Self>, AnswerSink) {
         let state = Mutex::new(State { timeout, ..State::default() });
         let collector = Arc::new(Self { sinks: AtomicUsize::new(1), state });
@@ -202,7 +205,7 @@ impl Collector {
         self.state.lock().timeout = timeout;
     }
 
-    /// The next arrival. `None`: there are no more.
+    /// Returns the next arrival, or `None` if there will be no more.
     pub(crate) fn poll_next(&self, context: &Context<'_>) -> Poll<Option<Arrival>> {
         let mut state = self.state.lock();
         if let Some(arrival) = state.arrived.pop_front() {
@@ -217,13 +220,13 @@ impl Collector {
         Poll::Pending
     }
 
-    /// Ends the wait. Later arrivals are ignored.
-    pub(crate) fn close(&self) -> Rest {
+    /// Ends the wait of the asker. Later answers are ignored.
+    pub(crate) fn close(&self) -> Unanswered {
         let mut state = self.state.lock();
         state.is_closed = true;
         let (arrived, waker) = (std::mem::take(&mut state.arrived), state.waker.take());
         let asked = std::mem::take(&mut state.asked);
-        let remote = state.expected.saturating_sub(state.heard);
+        let remote = state.expected.saturating_sub(state.remote_settled);
         let silent_servers = state.silent_servers;
         drop(state);
         drop((arrived, waker));
@@ -231,12 +234,12 @@ impl Collector {
             Asked::Waiting(registration) => Some(registration),
             Asked::Asking | Asked::Settled => None,
         };
-        Rest { asked: asked.into_iter().filter_map(waiting).collect(), remote, silent_servers }
+        Unanswered { asked: asked.into_iter().filter_map(waiting).collect(), remote, silent_servers }
     }
 
-    /// Adds a socket of this server that is about to be asked. `None`: the asker has stopped
+    /// Reserves a place for a socket of this server. Returns `None` if the asker has stopped
     /// waiting.
-    fn begin(&self) -> Option<usize> {
+    fn reserve(&self) -> Option<usize> {
         let mut state = self.state.lock();
         if state.is_closed {
             return None;
@@ -245,8 +248,9 @@ impl Collector {
         Some(state.asked.len() - 1)
     }
 
-    /// Stores the registration, unless the question was settled meanwhile.
-    fn begun(&self, at: usize, registration: Registration) {
+    /// Stores the registration of a socket. If the answer was settled in the meantime, the
+    /// registration is dropped.
+    fn registered(&self, at: usize, registration: Registration) {
         let mut state = self.state.lock();
         match state.asked.get_mut(at) {
             Some(asked @ Asked::Asking) => *asked = Asked::Waiting(registration),
@@ -257,7 +261,8 @@ impl Collector {
         }
     }
 
-    /// Takes the answer or the error of a socket of this server. Only the first counts.
+    /// Records the answer of a socket of this server, or why there is none. Only the first call has
+    /// an effect.
     fn settle(&self, at: usize, socket: &Socket, answer: Result<ReceivedAnswer, AckError>) {
         let arrival = (Answerer::Id(socket.id()), answer);
         let mut state = self.state.lock();
@@ -274,13 +279,13 @@ impl Collector {
         }
     }
 
-    /// Takes the answer or the error of a socket of another server.
-    fn heard(&self, from: Answerer, answer: Result<ReceivedAnswer, AckError>) {
+    /// Records the answer of a socket of another server, or why there is none.
+    fn settle_remote(&self, from: Answerer, answer: Result<ReceivedAnswer, AckError>) {
         let mut state = self.state.lock();
         if state.is_closed {
             return;
         }
-        state.heard = state.heard.saturating_add(1);
+        state.remote_settled = state.remote_settled.saturating_add(1);
         state.arrived.push_back((from, answer));
         let waker = state.waker.take();
         drop(state);

@@ -1,8 +1,7 @@
-//! What a contract holds a hub to: the events that the hub has handlers for, and those that it
-//! emits.
+//! [`AgreedNamespace`]: the events of a contract that a hub must handle or may emit.
 //!
-//! [`check`] compares it with the hub's handlers when the hub is built, [`watch`] with what the hub
-//! emits later.
+//! [`check`] compares them with the hub's handlers when the hub is built. [`watch`] compares them
+//! with everything that the hub emits later.
 
 pub(crate) mod check;
 pub(crate) mod watch;
@@ -12,7 +11,7 @@ use crate::event::handler::Source;
 /// One namespace of a contract.
 #[derive(Clone, Debug)]
 pub(crate) struct AgreedNamespace {
-    /// With its slash. It may have parameters in braces.
+    /// The path, including its slash. It may have parameters in braces.
     pub(crate) path: &'static str,
     pub(crate) receives: Vec<AgreedHandler>,
     pub(crate) emits: Vec<AgreedEmit>,
@@ -23,7 +22,7 @@ pub(crate) struct AgreedNamespace {
 pub(crate) struct AgreedHandler {
     pub(crate) event: &'static str,
     pub(crate) source: Source,
-    /// The codes of the handler's own errors. `None`: any.
+    /// The codes of the handler's errors. `None` allows all codes.
     pub(crate) codes: Option<Vec<&'static str>>,
 }
 
@@ -31,8 +30,8 @@ pub(crate) struct AgreedHandler {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AgreedEmit {
     pub(crate) event: &'static str,
-    /// The name of the payload's Rust type, with its path.
+    /// Returns the name of the payload's Rust type, with its path.
     pub(crate) payload: fn() -> &'static str,
-    /// The client answers it.
+    /// Whether the client answers the event.
     pub(crate) is_answered: bool,
 }

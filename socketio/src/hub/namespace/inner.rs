@@ -1,4 +1,4 @@
-//! What one namespace consists of, behind all handles to it.
+//! [`NamespaceInner`]: the state of one namespace, which all handles to it share.
 
 use futures_util::future::BoxFuture;
 use std::any::Any;
@@ -20,14 +20,14 @@ use crate::hub::selection::EmitError;
 use crate::hub::server_events::ServerListeners;
 use crate::hub::socket::Socket;
 
-/// A table of handlers, with what they share as `&self`.
+/// A table of handlers, with the value that its `self` handlers share.
 #[derive(Clone)]
 pub(crate) struct Mounted {
     pub(crate) events: Events,
     pub(crate) this: Option<Arc<dyn Any + Send + Sync>>,
 }
 
-/// What a namespace is made from.
+/// The handlers, middleware and limits from which a namespace is created.
 #[derive(Clone, Default)]
 pub(crate) struct Contents {
     pub(crate) mounted: Vec<Mounted>,
@@ -36,27 +36,27 @@ pub(crate) struct Contents {
     pub(crate) event_middleware: Vec<EventMiddleware>,
 }
 
-/// Lets a new socket go on, or refuses it.
+/// Accepts a new socket, or refuses it with an error.
 pub(crate) type Middleware = Arc<dyn Fn(Socket) -> BoxFuture<'static, Result<(), EventError>> + Send + Sync>;
 
-/// Makes the adapter of a namespace, by its path, from the local one.
+/// Creates the adapter of a namespace from its path and the local adapter.
 pub(crate) type MakeAdapter = dyn Fn(&str, LocalAdapter) -> Arc<dyn Adapter> + Send + Sync;
 
-/// What a hub makes its namespaces with.
+/// The settings of a hub from which it creates namespaces.
 #[derive(Default)]
 pub(crate) struct NamespaceFactory {
     pub(crate) make_adapter: Option<Box<MakeAdapter>>,
-    /// Compares what is emitted with the hub's contracts, in debug builds.
+    /// Compares emits with the hub's contracts, in debug builds.
     pub(crate) watch: Option<Arc<Watch>>,
-    /// How long questions wait whose asker names no time.
+    /// The default timeout of questions.
     pub(crate) ack_timeout: Duration,
     /// The adapters that are being closed.
     pub(crate) closing: Arc<Closing>,
 }
 
 impl NamespaceFactory {
-    /// The application makes the adapter, and may ask for other namespaces meanwhile: the caller
-    /// holds no lock.
+    /// Creates a namespace. The caller must hold no lock, because `make_adapter` is application
+    /// code and may ask for other namespaces.
     pub(crate) fn make(&self, path: &str, contents: Contents) -> NamespaceInner {
         let registry = Arc::new(Registry::default());
         let server_listeners = Arc::<ServerListeners>::default();
@@ -84,7 +84,7 @@ impl NamespaceFactory {
     }
 }
 
-/// An adapter that the application has made.
+/// An adapter of the application.
 struct OwnAdapter {
     adapter: Arc<dyn Adapter>,
     opening: Opening,
@@ -100,46 +100,47 @@ pub(crate) struct NamespaceInner {
     server_listeners: Arc<ServerListeners>,
     registry: Arc<Registry>,
     local: LocalAdapter,
-    /// `None`: the local adapter is the only one.
+    /// `None` if only the local adapter is used.
     own: Option<OwnAdapter>,
     watch: Option<Box<NamespaceWatch>>,
     ack_timeout: Duration,
-    /// How many sockets there are or will be in a moment, in a namespace that vanishes when it is empty.
+    /// The number of sockets in a dynamic namespace, including those that are about to be created.
+    /// `None` for other namespaces.
     references: Option<AtomicUsize>,
 }
 
 type Found = Option<(&'static Handler, Option<Arc<dyn Any + Send + Sync>>)>;
 
-/// What goes through the adapter. Debug builds compare it with the hub's contracts before.
+/// Calls to the adapter. Debug builds first compare the packet with the hub's contracts.
 impl NamespaceInner {
     pub(crate) fn emit(&self, packet: &Packet, audience: &Audience) {
-        self.look(packet, false);
+        self.check_contract(packet, false);
         self.adapter().emit(packet, audience);
     }
 
     pub(crate) fn emit_to(&self, packet: &Packet, id: &str) -> Result<(), EmitError> {
-        self.look(packet, false);
+        self.check_contract(packet, false);
         self.adapter().emit_to(packet, id)
     }
 
     pub(crate) fn emit_to_socket(&self, packet: &Packet, socket: &Socket) -> Result<(), EmitError> {
-        self.look(packet, packet.expects_answer());
+        self.check_contract(packet, packet.expects_answer());
         self.adapter().emit_to_socket(packet, socket)
     }
 
-    /// Asks the audience; one of this server alone is asked past the application's adapter.
+    /// Asks the audience. If it is limited to this server, the application's adapter is bypassed.
     pub(crate) fn ask(&self, question: Packet, audience: &Audience, answers: AnswerSink) {
-        self.look(&question, true);
+        self.check_contract(&question, true);
         self.adapter_for(audience).ask(question, audience, answers);
     }
 
     /// Asks one socket of this server.
     pub(crate) fn ask_socket(&self, question: Packet, socket: &Socket, answers: AnswerSink) {
-        self.look(&question, true);
+        self.check_contract(&question, true);
         answers.ask(question, std::slice::from_ref(socket));
     }
 
-    fn look(&self, packet: &Packet, is_asked: bool) {
+    fn check_contract(&self, packet: &Packet, is_asked: bool) {
         if cfg!(debug_assertions)
             && let Some(watch) = &self.watch
         {
@@ -153,7 +154,7 @@ impl NamespaceInner {
         self.own.as_ref().map_or(&self.local, |own| &*own.adapter)
     }
 
-    /// The local adapter, if only sockets of this server are meant.
+    /// Returns the local adapter if the audience is limited to this server.
     pub(crate) fn adapter_for(&self, audience: &Audience) -> &dyn Adapter {
         if audience.is_local() { &self.local } else { self.adapter() }
     }
@@ -166,14 +167,14 @@ impl NamespaceInner {
         self.own.is_some()
     }
 
-    /// Opens the application's adapter, if it is not open.
+    /// Opens the application's adapter if it is not open.
     pub(crate) fn open(&self) {
         if let Some(own) = &self.own {
             own.opening.open(&own.adapter);
         }
     }
 
-    /// Closes it, if it is open and the namespace is not used again.
+    /// Closes the application's adapter if it is open and the namespace is not in use.
     pub(crate) fn close(&self) {
         if let Some(own) = &self.own {
             let is_used = || self.references.as_ref().is_some_and(|references| references.load(Ordering::Relaxed) > 0);
@@ -189,7 +190,7 @@ impl NamespaceInner {
         &self.server_listeners
     }
 
-    /// Makes it one that vanishes when it is empty.
+    /// Makes the namespace dynamic: it counts references and is removed with the last one.
     pub(crate) fn dynamic(self) -> Self {
         Self { references: Some(AtomicUsize::new(0)), ..self }
     }
@@ -204,7 +205,7 @@ impl NamespaceInner {
         }
     }
 
-    /// `true`: it was the last.
+    /// Returns `true` if this was the last reference.
     pub(crate) fn release(&self) -> bool {
         self.references.as_ref().is_some_and(|references| references.fetch_sub(1, Ordering::Relaxed) == 1)
     }

@@ -1,4 +1,4 @@
-//! [`Namespace`]: a separate event space, with the verbs that hubs share.
+//! [`Namespace`]: a separate event space, which holds the methods that [`Hub`] forwards to.
 
 pub(crate) mod inner;
 pub(crate) mod opening;
@@ -23,9 +23,10 @@ use crate::hub::socket::events::fired;
 use crate::hub::{Core, Hub};
 use inner::NamespaceInner;
 
-/// A separate event space: its sockets, rooms, handlers and listeners are its own. A cheap handle.
+/// A separate event space with sockets, rooms, handlers and listeners. Cloning the handle is cheap.
 ///
-/// [`Hub::root`] is the namespace `/`, and the verbs of a [`Hub`] are its own; [`Hub::of`] gives the others.
+/// [`Hub::root`] returns the namespace `/`, on which the methods of [`Hub`] act. [`Hub::of`]
+/// returns the others.
 #[derive(Clone)]
 pub struct Namespace {
     core: Arc<Core>,
@@ -54,8 +55,9 @@ impl Namespace {
         self.namespace.path()
     }
 
-    /// Calls `listener` for events of this name, after the table's handler and the socket's own listeners, in order of
-    /// registration. It may be sync or async; a sync one runs on the connection's task and must not block.
+    /// Calls `listener` for events of this name. Listeners run in the order of registration, after
+    /// the table's handler and the socket's listeners. A listener may be sync or async. A sync
+    /// listener runs on the connection's task and must not block.
     ///
     /// ```
     /// # let hub = socketio::Hub::builder().build()?;
@@ -69,8 +71,8 @@ impl Namespace {
     /// # Ok::<(), socketio::BuildError>(())
     /// ```
     ///
-    /// A listener that keeps something of its own clones it for each call: `move |payload| { let db = db.clone(); async
-    /// move { … } }`.
+    /// An async listener must clone captured values for each call:
+    /// `move |payload| { let db = db.clone(); async move { … } }`.
     pub fn on<F, R, M>(&self, event: impl AsRef<str>, listener: F) -> ListenerHandle
     where
         F: Fn(EventPayload) -> R + Send + Sync + 'static,
@@ -83,14 +85,16 @@ impl Namespace {
     ///
     /// # Errors
     ///
-    /// There is none, its client takes no message now, or the payload does not serialize. Where an
-    /// [adapter](crate::adapter::Adapter) connects several servers, `Ok` says of a socket that is
-    /// not on this one that the message was sent to the others.
+    /// No socket has this id, the socket does not accept messages now, or the payload does not
+    /// serialize.
+    ///
+    /// With an [adapter](crate::adapter::Adapter) for several servers, `Ok` may only mean that the
+    /// message was sent to the other servers. Whether one of them has the socket is unknown.
     pub fn emit_to(&self, id: impl AsRef<str>, message: impl IntoMessage) -> Result<(), EmitError> {
         self.namespace.emit_to(&message.into_packet()?, id.as_ref())
     }
 
-    /// Emits to several sockets. One that can't be reached is no error.
+    /// Emits to several sockets. Sockets that can't be reached are skipped.
     ///
     /// # Errors
     ///
@@ -107,7 +111,7 @@ impl Namespace {
         Ok(())
     }
 
-    /// Emits to everyone.
+    /// Emits to all sockets.
     ///
     /// # Errors
     ///
@@ -116,7 +120,7 @@ impl Namespace {
         self.everyone().emit(message)
     }
 
-    /// The same as [`broadcast`](Self::broadcast), under the name that Socket.IO has for it.
+    /// Same as [`broadcast`](Self::broadcast). Socket.IO uses this name.
     ///
     /// # Errors
     ///
@@ -125,7 +129,8 @@ impl Namespace {
         self.broadcast(message)
     }
 
-    /// Queues an event on every connected socket as if its client had sent it. See [`Socket::fire`].
+    /// Queues an event on every connected socket as if its client had sent it. See
+    /// [`Socket::fire`].
     ///
     /// # Errors
     ///
@@ -147,48 +152,47 @@ impl Namespace {
         self.everyone().to(room)
     }
 
-    /// The same as [`to`](Self::to): a namespace has no self to leave out.
+    /// Same as [`to`](Self::to), because no socket is left out.
     pub fn within(&self, room: impl AsRef<str>) -> Selection<'_> {
         self.everyone().within(room)
     }
 
-    /// Selects everyone but the members of a room.
+    /// Selects all sockets except the members of a room.
     pub fn except(&self, room: impl AsRef<str>) -> Selection<'_> {
         self.everyone().except(room)
     }
 
-    /// Selects everyone but the socket with this id.
+    /// Selects all sockets except the one with this id, on any server.
     pub fn except_id(&self, id: impl AsRef<str>) -> Selection<'_> {
         self.everyone().except_id(id)
     }
 
-    /// Selects everyone on this server.
+    /// Selects all sockets of this server.
     pub fn local(&self) -> Selection<'_> {
         self.everyone().local()
     }
 
-    /// Selects everyone; what is emitted is dropped for clients that can't take it now.
+    /// Selects all sockets. The message is dropped for clients that can't receive it now.
     pub fn volatile(&self) -> Selection<'_> {
         self.everyone().volatile()
     }
 
-    /// Selects everyone, for [`emit_with_ack`](Selection::emit_with_ack) and [`request`](Selection::request) with another timeout
-    /// than the hub's.
+    /// Selects all sockets, with a different timeout for
+    /// [`emit_with_ack`](Selection::emit_with_ack) and [`request`](Selection::request).
     pub fn timeout(&self, timeout: Duration) -> Selection<'_> {
         self.everyone().timeout(timeout)
     }
 
-    /// Emits to everyone, and waits for all answers; see [`Selection::emit_with_ack`].
+    /// Emits to all sockets and waits for their answers; see [`Selection::emit_with_ack`].
     ///
     /// # Errors
     ///
-    /// The payload does not serialize, or it is no event.
+    /// The payload does not serialize, or the message is not an event.
     pub fn emit_with_ack<T: FromAnswer>(&self, message: impl IntoMessage) -> AckStream<T> {
         self.everyone().emit_with_ack(message)
     }
 
-    /// Asks everyone, and waits for the answers that belong to the question; see
-    /// [`Selection::request`].
+    /// Asks all sockets and waits for their answers; see [`Selection::request`].
     ///
     /// # Errors
     ///
@@ -200,7 +204,7 @@ impl Namespace {
         self.everyone().request(question)
     }
 
-    /// Lets everyone join rooms.
+    /// Makes all sockets join rooms.
     pub fn sockets_join<I>(&self, rooms: I)
     where
         I: IntoIterator,
@@ -209,7 +213,7 @@ impl Namespace {
         self.everyone().sockets_join(rooms);
     }
 
-    /// Lets everyone leave rooms.
+    /// Makes all sockets leave rooms.
     pub fn sockets_leave<I>(&self, rooms: I)
     where
         I: IntoIterator,
@@ -218,17 +222,17 @@ impl Namespace {
         self.everyone().sockets_leave(rooms);
     }
 
-    /// [Disconnects](Socket::disconnect) everyone.
+    /// [Disconnects](Socket::disconnect) all sockets.
     pub fn disconnect_sockets(&self) {
         self.everyone().disconnect_sockets();
     }
 
-    /// [Closes](Socket::close) everyone's connections.
+    /// [Closes](Socket::close) the connections of all sockets.
     pub fn close_sockets(&self) {
         self.everyone().close_sockets();
     }
 
-    /// What is known of everyone; see [`Selection::fetch_sockets`].
+    /// Describes all sockets; see [`Selection::fetch_sockets`].
     ///
     /// # Errors
     ///
@@ -237,8 +241,8 @@ impl Namespace {
         self.everyone().fetch_sockets()
     }
 
-    /// How many servers the [adapter](crate::adapter::Adapter) connects, this one included. Without
-    /// one it is 1.
+    /// The number of servers that the [adapter](crate::adapter::Adapter) connects, including this
+    /// one. Without an adapter it is 1.
     ///
     /// # Errors
     ///
@@ -247,20 +251,19 @@ impl Namespace {
         self.namespace.adapter().servers()
     }
 
-    /// Sends an event to the other servers that the [adapter](crate::adapter::Adapter) connects,
-    /// for their [`on_server`](Self::on_server). No client receives it, and neither does this
-    /// server.
+    /// Sends an event to the other servers that the [adapter](crate::adapter::Adapter) connects.
+    /// Their [`on_server`](Self::on_server) listeners receive it. Clients and this server don't.
     ///
     /// # Errors
     ///
-    /// The payload does not serialize, the message is no event, or the adapter can't send it now.
+    /// The payload does not serialize, the message is not an event, or the adapter can't send it
+    /// now.
     pub fn server_emit(&self, message: impl IntoMessage) -> Result<(), EmitError> {
         self.namespace.adapter().server_emit(&question(message)?)
     }
 
-    /// Calls `listener` for events of this name that other servers send by
-    /// [`server_emit`](Self::server_emit). It is called on a task of the adapter's, and must not
-    /// block.
+    /// Calls `listener` for events of this name that other servers send with
+    /// [`server_emit`](Self::server_emit). It runs on a task of the adapter and must not block.
     ///
     /// ```
     /// # let hub = socketio::Hub::builder().build()?;
@@ -279,17 +282,17 @@ impl Namespace {
         self.namespace.registry().get(id.as_ref()).filter(Socket::is_connected)
     }
 
-    /// The sockets that are connected now.
+    /// The connected sockets.
     pub fn sockets(&self) -> Vec<Socket> {
         self.everyone().sockets()
     }
 
-    /// How many sockets are connected.
+    /// The number of connected sockets.
     pub fn len(&self) -> usize {
         self.namespace.registry().len()
     }
 
-    /// Whether no socket is connected.
+    /// Returns `true` if no socket is connected.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -1,4 +1,4 @@
-//! Opens and closes the adapter of a namespace.
+//! [`Opening`]: opens and closes the adapter of a namespace.
 
 use parking_lot::Mutex;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use crate::hub::adapter::Adapter;
 
-/// The adapters of a hub that are being closed.
+/// The tasks of a hub that close adapters.
 #[derive(Debug, Default)]
 pub(crate) struct Closing(Mutex<Vec<JoinHandle<()>>>);
 
@@ -23,14 +23,14 @@ impl Closing {
     pub(crate) async fn wait(&self) {
         let tasks = std::mem::take(&mut *self.0.lock());
         for task in tasks {
-            // A panic is reported where it happens.
+            // The panic was reported where it happened.
             let _ = task.await;
         }
     }
 }
 
-/// Opens and closes the adapter of one namespace, one call at a time. It holds no lock during a
-/// call.
+/// Opens and closes the adapter of one namespace. Calls to the adapter are sequential, and no lock
+/// is held during them.
 #[derive(Debug)]
 pub(super) struct Opening {
     state: Mutex<State>,
@@ -41,7 +41,7 @@ pub(super) struct Opening {
 struct State {
     is_open: bool,
     should_be_open: bool,
-    /// A task is calling the adapter. It goes on until the states agree.
+    /// A task is calling the adapter. It also applies later changes of `should_be_open`.
     is_calling: bool,
 }
 
@@ -55,7 +55,7 @@ impl Opening {
         self.settle(adapter);
     }
 
-    /// Closes the adapter, unless the namespace is used again.
+    /// Closes the adapter unless the namespace is in use again.
     pub(super) fn close_unless(&self, is_used: impl FnOnce() -> bool, adapter: &Arc<dyn Adapter>) {
         let mut state = self.state.lock();
         if is_used() {
@@ -76,16 +76,16 @@ impl Opening {
             let opens = state.is_open;
             drop(state);
             if catch_unwind(AssertUnwindSafe(|| self.call(adapter, opens))).is_err() {
-                tracing::error!("an adapter panicked as it was {}", if opens { "opened" } else { "closed" });
+                tracing::error!("an adapter panicked while it was {}", if opens { "opened" } else { "closed" });
             }
             self.state.lock().is_calling = false;
         }
     }
 
     fn call(&self, adapter: &Arc<dyn Adapter>, opens: bool) {
-        // The adapter lives until the future ends.
+        // Keep the adapter alive until the future is finished.
         let kept = Arc::clone(adapter);
-        // There is no runtime where a connection ends together with it.
+        // There is no runtime if the connection ends because its runtime shuts down.
         let runtime = Handle::try_current();
         if opens {
             let opened = adapter.open();

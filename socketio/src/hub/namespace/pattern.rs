@@ -1,10 +1,11 @@
-//! [`Pattern`]: which namespaces exist only while somebody is in them.
+//! [`Pattern`] and [`Matching`]: the paths of dynamic namespaces, which exist only while they have
+//! sockets.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// Tells whether a path is that of a namespace.
+/// Decides whether a path belongs to a dynamic namespace.
 #[derive(Clone)]
 pub(crate) enum Matching {
     Pattern(Pattern),
@@ -15,9 +16,9 @@ impl Matching {
     pub(crate) fn matches(&self, path: &str) -> bool {
         match self {
             Self::Pattern(pattern) => pattern.matches(path),
-            // The application's own: whatever becomes of it, the connection goes on.
+            // Application code: the connection must survive a panic.
             Self::Function(matches) => catch_unwind(AssertUnwindSafe(|| matches(path))).unwrap_or_else(|_| {
-                tracing::error!("a function that tells namespaces panicked");
+                tracing::error!("the function of a dynamic namespace panicked");
                 false
             }),
         }
@@ -33,12 +34,13 @@ impl fmt::Debug for Matching {
     }
 }
 
-/// A path with parameters in it, such as `/room-{id}`: each stands for one character or more, none of them a slash.
+/// A path with parameters, such as `/room-{id}`. Each parameter stands for one or more characters,
+/// except slashes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pattern(Vec<Box<str>>);
 
 impl Pattern {
-    /// `None`: the path has no parameters, it is a namespace of its own.
+    /// Returns `None` if the path has no parameters.
     pub(crate) fn of(path: &str) -> Option<Self> {
         let mut parts = Vec::new();
         let mut rest = path;
@@ -50,11 +52,12 @@ impl Pattern {
         (parts.len() > 1).then_some(Self(parts))
     }
 
-    /// Clients choose the path: it is gone through once for each parameter, whatever it is.
+    /// Clients choose the path. It is scanned once per parameter, so the cost stays bounded for
+    /// every path.
     pub(crate) fn matches(&self, path: &str) -> bool {
         let [first, parts @ ..] = &self.0[..] else { return false };
         let Some(path) = path.strip_prefix(&**first) else { return false };
-        // Where everything before the next parameter can have ended.
+        // The positions at which the pattern before the next parameter can end.
         let mut ends = vec![false; path.len() + 1];
         ends[0] = true;
         for part in parts {
@@ -82,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_stand_for_what_is_no_slash() {
+    fn parameters_match_all_characters_except_slashes() {
         assert!(matches("/room-{id}", "/room-1") && matches("/room-{id}", "/room-é-2"));
         assert!(matches("/{tenant}/chat", "/acme/chat") && matches("/{a}-{b}", "/1-2-3"));
         for path in ["/room-", "/room-1/2", "/room", "/rooms-1", "/ROOM-1", "/x/room-1", ""] {
@@ -92,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_without_parameters_is_no_pattern() {
+    fn a_path_without_parameters_is_not_a_pattern() {
         for path in ["/", "/admin", "/x}", "/{x"] {
             assert_eq!(Pattern::of(path), None, "{path}");
         }

@@ -1,4 +1,4 @@
-//! The sockets of one namespace on this server: by id, all together, and by room.
+//! [`Registry`]: the sockets of one namespace on this server, by id and by room.
 
 use parking_lot::{Mutex, RwLock};
 use smallvec::SmallVec;
@@ -16,11 +16,11 @@ pub(crate) struct Registry {
     by_id: RwLock<HashMap<SocketId, Socket>>,
     all: Mutex<Members>,
     rooms: Rooms,
-    /// How many are connected, those left out whose `connect` handler still runs.
+    /// The number of connected sockets. A socket counts after its `connect` handler accepted it.
     connected: AtomicUsize,
 }
 
-/// The members of a room, with the socket whose own room it is.
+/// The members of a room, and the socket whose id is the room's name.
 struct Room {
     members: Option<Members>,
     own: Option<Socket>,
@@ -44,7 +44,7 @@ impl Room {
 }
 
 impl Registry {
-    /// Registers a socket under its id. `false`: the id is taken.
+    /// Registers a socket under its id. Returns `false` if the id is taken.
     pub(crate) fn add(&self, id: SocketId, socket: &Socket) -> bool {
         if !insert_id(&mut self.by_id.write(), id, socket) {
             return false;
@@ -57,7 +57,7 @@ impl Registry {
         self.connected.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Forgets a socket that has left its rooms.
+    /// Removes a socket that has left its rooms.
     pub(crate) fn remove(&self, id: &str, socket: &Socket, was_connected: bool) {
         {
             let mut by_id = self.by_id.write();
@@ -75,7 +75,7 @@ impl Registry {
         }
     }
 
-    /// Moves a socket to another id. `false`: that one is taken, and nothing has changed.
+    /// Moves a socket to another id. Returns `false` without a change if that id is taken.
     pub(crate) fn rename(&self, socket: &Socket, from: &str, to: &SocketId) -> bool {
         let mut by_id = self.by_id.write();
         if !insert_id(&mut by_id, to.clone(), socket) {
@@ -101,7 +101,7 @@ impl Registry {
         &self.rooms
     }
 
-    /// Visits each selected socket once, without a lock being held.
+    /// Calls `visit` once for each socket in the audience, without holding a lock.
     pub(crate) fn for_each(&self, audience: &Audience, mut visit: impl FnMut(&Socket)) {
         let excluded: SmallVec<[Room; 2]> = audience.except_rooms().iter().map(|room| self.room(room)).collect();
         let is_excluded = |socket: &Socket| {
@@ -164,7 +164,8 @@ mod tests {
     use std::collections::BTreeSet;
     use std::time::{Duration, Instant};
 
-    /// What rooms and sockets are called: the same names for both, as every socket has the room of its own id.
+    /// The names of rooms and sockets. Both use the same names, because every socket is in the room
+    /// of its id.
     const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
     const MAX_ROOMS: usize = 3;
 
@@ -206,20 +207,20 @@ mod tests {
         Gone,
     }
 
-    /// What is known of a socket, by the simplest means.
-    struct Known {
+    /// The model of a socket.
+    struct ModelSocket {
         socket: Socket,
         id: String,
         rooms: BTreeSet<Name>,
         phase: Phase,
     }
 
-    impl Known {
+    impl ModelSocket {
         fn is_in(&self, rooms: &[Name]) -> bool {
             rooms.iter().any(|room| self.rooms.contains(room) || self.id == *room)
         }
 
-        /// How many messages it was sent since the last time.
+        /// The number of messages that the socket received since the last call.
         fn received(&self) -> usize {
             let mut batch = Batch::default();
             self.socket.peer().handle.take_frames(&mut batch);
@@ -231,7 +232,7 @@ mod tests {
 
     struct Model {
         hub: Hub,
-        all: Vec<Known>,
+        all: Vec<ModelSocket>,
     }
 
     fn register(hub: &Hub) -> Socket {
@@ -244,14 +245,14 @@ mod tests {
         fn register(&mut self) {
             let socket = register(&self.hub);
             let id = socket.id().to_string();
-            self.all.push(Known { socket, id, rooms: BTreeSet::new(), phase: Phase::Connecting });
+            self.all.push(ModelSocket { socket, id, rooms: BTreeSet::new(), phase: Phase::Connecting });
         }
 
-        fn holder(&self, id: &str) -> Option<&Known> {
+        fn holder(&self, id: &str) -> Option<&ModelSocket> {
             self.all.iter().find(|known| known.id == id && known.phase != Phase::Gone)
         }
 
-        /// Takes a step, and tells whom it should have reached.
+        /// Takes a step and returns which sockets it should have reached.
         fn take(&mut self, step: &Step) -> Vec<bool> {
             let count = self.all.len();
             let mut reached = vec![false; count];
@@ -319,7 +320,8 @@ mod tests {
             reached
         }
 
-        /// Without a sender it is the hub that emits. A sender is left out, except by `within`, which comes last.
+        /// Without a sender the hub emits. A sender is left out, except by `within`, which must be
+        /// called last.
         fn emit(&self, from: Option<usize>, within: &[Name], to: &[Name], except: &[Name]) -> Vec<bool> {
             let sender = from.map(|from| &self.all[from].socket);
             let selection = Selection::all(self.hub.root().namespace_inner(), sender);
@@ -329,7 +331,7 @@ mod tests {
             selection.emit("x").expect("a text is always sent");
             let left_out = sender.filter(|_| within.is_empty());
             let rooms = [to, within].concat();
-            let is_reached = |known: &Known| {
+            let is_reached = |known: &ModelSocket| {
                 known.phase != Phase::Gone
                     && left_out != Some(&known.socket)
                     && (rooms.is_empty() || known.is_in(&rooms))
@@ -338,7 +340,7 @@ mod tests {
             self.all.iter().map(is_reached).collect()
         }
 
-        /// What can be asked for is what is known.
+        /// Compares everything that the hub reports with the model.
         fn check(&self) {
             let connected: Vec<_> = self.all.iter().filter(|known| known.phase == Phase::Connected).collect();
             assert_eq!(self.hub.len(), connected.len());
@@ -360,7 +362,7 @@ mod tests {
         }
     }
 
-    /// Each of them is found, and found once.
+    /// Asserts that each socket is found exactly once.
     fn assert_same<'a>(found: &[Socket], expected: impl Iterator<Item = &'a Socket>) {
         let addresses: BTreeSet<_> = found.iter().map(Socket::address).collect();
         assert_eq!(addresses.len(), found.len());
@@ -368,14 +370,15 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the order in which sockets come, move and go: each message reaches whom it is meant for, once.
+        /// Sockets may join, leave and end in any order. Each message must reach its audience
+        /// exactly once.
         #[test]
-        fn messages_reach_whom_they_are_meant_for(steps in prop::collection::vec(step(), 0..80)) {
+        fn messages_reach_exactly_their_audience(steps in prop::collection::vec(step(), 0..80)) {
             let hub = Hub::builder().max_rooms(MAX_ROOMS).build().expect("a hub");
             let mut model = Model { hub, all: Vec::new() };
             for step in &steps {
                 let reached = model.take(step);
-                let received: Vec<_> = model.all.iter().map(Known::received).collect();
+                let received: Vec<_> = model.all.iter().map(ModelSocket::received).collect();
                 prop_assert_eq!(received, reached.into_iter().map(usize::from).collect::<Vec<_>>());
                 model.check();
             }
@@ -388,36 +391,37 @@ mod tests {
         }
     }
 
-    /// Run it alone and optimized: `cargo test --release -p socketio --lib among_many_rooms -- --ignored --nocapture`.
+    /// Run it alone and optimized:
+    /// `cargo test --release -p socketio --lib among_many_rooms -- --ignored --nocapture`.
     #[test]
     #[ignore = "a measurement"]
-    #[allow(clippy::print_stdout, reason = "the times are for people to read")]
+    #[allow(clippy::print_stdout, reason = "people read the times")]
     fn joining_and_leaving_among_many_rooms() {
         const SOCKETS: usize = 100;
         const EACH: usize = 10;
         for count in [1_000, 10_000, 100_000] {
             let hub = Hub::builder().max_rooms(count).build().expect("a hub");
-            let residents: Vec<Socket> = (0..SOCKETS).map(|_| register(&hub)).collect();
+            let members: Vec<Socket> = (0..SOCKETS).map(|_| register(&hub)).collect();
             for room in 0..count {
-                residents[room % SOCKETS].join(format!("room-{room}")).expect("there is room");
+                members[room % SOCKETS].join(format!("room-{room}")).expect("there is room");
             }
             let names: Vec<String> = (0..SOCKETS * EACH).map(|n| format!("another-{n}")).collect();
-            let each = |act: fn(&Socket, &str), guests: &[Socket]| {
+            let each = |act: fn(&Socket, &str), joining: &[Socket]| {
                 let begin = Instant::now();
                 for (n, name) in names.iter().enumerate() {
-                    act(&guests[n % SOCKETS], name);
+                    act(&joining[n % SOCKETS], name);
                 }
                 begin.elapsed()
             };
             let mut best = [Duration::MAX; 3];
             for _ in 0..20 {
-                let guests: Vec<Socket> = (0..SOCKETS).map(|_| register(&hub)).collect();
+                let joining: Vec<Socket> = (0..SOCKETS).map(|_| register(&hub)).collect();
                 let join = |socket: &Socket, name: &str| socket.join(name).expect("there is room");
-                let joined = each(join, &guests);
-                let left = each(|socket, name| socket.leave(name), &guests);
-                each(join, &guests);
+                let joined = each(join, &joining);
+                let left = each(|socket, name| socket.leave(name), &joining);
+                each(join, &joining);
                 let begin = Instant::now();
-                guests.iter().for_each(|socket| _ = socket.depart());
+                joining.iter().for_each(|socket| _ = socket.depart());
                 for (best, took) in best.iter_mut().zip([joined, left, begin.elapsed()]) {
                     *best = took.min(*best);
                 }
@@ -430,7 +434,7 @@ mod tests {
                 leave / changes,
                 depart / sockets
             );
-            residents.iter().for_each(|socket| _ = socket.depart());
+            members.iter().for_each(|socket| _ = socket.depart());
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Who is where: the members of a namespace and of its rooms.
+//! [`Rooms`]: the members of a namespace's rooms.
 //!
-//! Members lie densely in a set that is shared with whoever fans a message out at that moment, so that no lock is held
-//! meanwhile: a change makes a copy only if a fan-out is under way.
+//! Members are stored in a dense set behind an `Arc`. A broadcast clones the `Arc` and iterates
+//! without a lock. A change copies the set only while a broadcast uses it.
 
 use indexmap::IndexSet;
 use parking_lot::Mutex;
@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 use crate::hub::socket::Socket;
 
-/// A set of sockets as it was at one moment.
+/// A snapshot of a set of sockets.
 pub(crate) type Members = Arc<IndexSet<Socket>>;
 
-/// How many locks the rooms are spread over.
+/// The number of locks among which the rooms are divided.
 const SHARDS: usize = 16;
 
 /// The rooms of a namespace.
@@ -29,7 +29,7 @@ impl Rooms {
         &self.shards[self.hasher.hash_one(room) as usize % SHARDS]
     }
 
-    /// Adds a socket to a room and gives back the room's name as all its members keep it.
+    /// Adds a socket to a room. Returns the room's name, of which all members share one allocation.
     pub(crate) fn join(&self, room: &str, socket: &Socket) -> Arc<str> {
         let mut shard = self.shard(room).lock();
         let name = match shard.get_key_value(room) {

@@ -1,4 +1,4 @@
-//! A client's answer: what was received, and what it is decoded as.
+//! [`FromAnswer`]: decodes the answer of a client.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -26,15 +26,16 @@ impl ReceivedAnswer {
     }
 }
 
-/// The error in arguments that are one and have been scanned, as this crate writes it into the ack of a Socket.IO client:
-/// `{"error": {"code": …, "message": …}}`, and nothing beside `error`.
+/// Returns the error in the arguments of an answer, if they consist of the one object
+/// `{"error": {"code": …, "message": …}}`. This crate sends errors to Socket.IO clients in this
+/// form. The text must have been scanned.
 pub(crate) fn failure(args: &str) -> Option<EventError> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Failure {
         error: Map<String, Value>,
     }
-    // A struct is decoded from an array, too.
+    // `serde_json` also decodes a struct from an array.
     if !args.trim_start().starts_with('{') {
         return None;
     }
@@ -43,18 +44,18 @@ pub(crate) fn failure(args: &str) -> Option<EventError> {
     is_error.then(|| EventError::from_fields(error))
 }
 
-/// What a client's answer can be decoded as: every type that implements [`DeserializeOwned`], and [`Args`] of up to eight of
-/// them.
+/// A type that a client's answer can be decoded as: every type that implements
+/// [`DeserializeOwned`], and [`Args`] of up to eight of them.
 ///
-/// | type | is |
+/// | type | accepts |
 /// | --- | --- |
-/// | `T: DeserializeOwned` | the answer's first argument; others are ignored |
-/// | `Option<T>` | an answer that may be `null` or without arguments |
-/// | `()` | an answer without arguments, or `null` |
-/// | `Args<(A, B, …)>` | an answer of several arguments |
+/// | `T: DeserializeOwned` | an answer whose first argument decodes as `T`; other arguments are ignored |
+/// | `Option<T>` | the same, or `null`, or no arguments |
+/// | `()` | no arguments, or `null` |
+/// | `Args<(A, B, …)>` | several arguments |
 ///
-/// An answer of the one argument `{"error": {"code": "…", "message": "…"}}` is a client's [error](crate::AckError::Failed),
-/// whatever is asked for.
+/// If the only argument is `{"error": {"code": "…", "message": "…"}}`, the answer is an
+/// [error](crate::AckError::Failed) of the client for every type.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be the answer of a client",
     label = "not decoded from an answer",
@@ -66,14 +67,15 @@ pub trait FromAnswer: Sized {
     ///
     /// # Errors
     ///
-    /// They are something else.
+    /// The arguments do not decode as this type.
     fn from_answer(args: RawArgs<'_>) -> Result<Self, PayloadError>;
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: DeserializeOwned> FromAnswer for T {
     fn from_answer(args: RawArgs<'_>) -> Result<Self, PayloadError> {
-        // An answer without arguments is what a handler of `()` gives.
+        // A handler that returns `()` answers without arguments. Types that accept `null` accept
+        // that too.
         if args.json().is_empty()
             && let Ok(nothing) = serde_json::from_str("null")
         {
@@ -105,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_is_told_from_an_answer_that_has_one() {
+    fn an_answer_with_an_error_field_is_not_always_an_error() {
         let error =
             failure(r#" { "error": {"message": "not n\u006fw", "code": "busy", "path": "a.b", "data": 3, "x": 4} }"#);
         let error = error.expect("an error");
@@ -132,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_one_argument_or_several_or_nothing() {
+    fn an_answer_has_zero_one_or_several_arguments() {
         let many = |text: &str| ReceivedAnswer::Many(text.to_owned(), None);
         assert_eq!(many("3, 4").decode::<u8>().expect("the first"), 3);
         assert_eq!(many("3, \"x\"").decode::<Args<(u8, String)>>().expect("both"), Args((3, "x".to_owned())));

@@ -1,4 +1,4 @@
-//! Questions to several clients, with the answers one by one or all together.
+//! [`AckStream`] and [`Answers`]: the answers of several clients to one question.
 
 use futures_util::Stream;
 use std::fmt;
@@ -16,13 +16,13 @@ use crate::hub::adapter::AnswerSink;
 use crate::hub::adapter::sink::Collector;
 use crate::hub::selection::EmitError;
 
-/// The socket that gave an answer.
+/// The sender of an answer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Answerer {
-    /// The socket with this id, on whatever server.
+    /// The socket with this id, on any server.
     Id(SocketId),
-    /// A socket of another server that does not report the id.
+    /// A socket of another server whose id is unknown.
     Elsewhere,
 }
 
@@ -61,56 +61,56 @@ impl fmt::Display for Answerer {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Answers<T> {
-    /// The answers in the order of arrival, each with its socket.
+    /// The answers with their senders, in the order of arrival.
     pub answers: Vec<(Answerer, T)>,
-    /// The sockets without an answer.
+    /// The sockets without a valid answer.
     pub missing: Missing,
 }
 
 impl<T> Answers<T> {
-    /// Whether every socket that was asked has answered.
+    /// Returns `true` if every asked socket has answered.
     pub fn is_complete(&self) -> bool {
         self.missing.is_none()
     }
 
-    /// The answers without their sockets.
+    /// Returns the answers without their senders.
     pub fn into_values(self) -> impl Iterator<Item = T> {
         self.answers.into_iter().map(|(_, answer)| answer)
     }
 }
 
-/// The sockets that were asked and have not answered, or whose answer does not decode.
+/// The sockets that were asked but gave no valid answer.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Missing {
-    /// The sockets whose error is known: all of this server, and those of other servers that report
-    /// it.
+    /// The errors with the sockets that they concern: all sockets of this server, and those of
+    /// other servers that reported a reason.
     pub errors: Vec<(Answerer, AckError)>,
-    /// How many sockets of other servers have not answered, beside those in `errors`.
+    /// The number of other sockets of other servers that were asked and have not answered.
     pub remote: usize,
-    /// How many other servers have not reported how many sockets they asked.
+    /// The number of other servers that did not report how many sockets they asked.
     pub silent_servers: usize,
 }
 
 impl Missing {
-    /// Whether no answer is missing.
+    /// Returns `true` if no socket and no server is missing.
     pub fn is_none(&self) -> bool {
         self.sockets() == 0 && self.silent_servers == 0
     }
 
-    /// How many sockets are known to be missing. [Silent servers](Self::silent_servers) may have
+    /// The number of sockets known to be missing. [Silent servers](Self::silent_servers) may have
     /// asked more.
     pub fn sockets(&self) -> usize {
         self.errors.len() + self.remote
     }
 }
 
-/// The answers of several clients to one question: one by one with [`next`](Self::next), or all
-/// together with `.await`. Dropping it ends the wait.
+/// The answers of several clients to one question. Get them one by one with [`next`](Self::next),
+/// or all with `.await`. Dropping the stream cancels the wait.
 ///
-/// The question was sent when the stream was created, and the timeout counts from then. The stream
-/// ends when each client has answered or disconnected, or with the timeout. The sockets without an
-/// answer are [`missing`](Self::missing).
+/// The question is sent when the stream is created, and the timeout starts then. The stream ends
+/// when each client has answered or closed, or after the timeout. Sockets without an answer are
+/// [`missing`](Self::missing).
 ///
 /// ```
 /// use socketio::{Hub, event};
@@ -123,7 +123,8 @@ impl Missing {
 /// }
 ///
 /// async fn ask(hub: &Hub) {
-///     let mut answers = hub.to("jury").request(&Points { act: "the third" }).timeout(Duration::from_secs(10));
+///     let question = Points { act: "the third" };
+///     let mut answers = hub.to("jury").request(&question).timeout(Duration::from_secs(10));
 ///     while let Some((juror, points)) = answers.next().await {
 ///         println!("{juror} gives {points}");
 ///     }
@@ -133,28 +134,29 @@ impl Missing {
 /// }
 /// ```
 ///
-/// It implements `Stream`. [`into_future`](Self::into_future) converts it into a future of all
-/// answers.
-#[must_use = "the question has been asked, but the answers are only decoded for one who waits for them"]
+/// It implements `Stream` for use with the `futures` crate. [`into_future`](Self::into_future)
+/// turns it into a future.
+#[must_use = "the question is already sent, but its answers are only decoded when they are awaited"]
 pub struct AckStream<T> {
     collector: Arc<Collector>,
     missing: Missing,
-    /// Why the question was not sent.
+    /// The error, if the question could not be sent.
     failed: Option<EmitError>,
     clock: Clock,
     answer: PhantomData<fn() -> T>,
 }
 
 impl<T> AckStream<T> {
-    /// A stream and its sink, which [`Adapter::ask`](crate::adapter::Adapter::ask) takes. Adapters
-    /// use it to ask the sockets of their server on behalf of another server.
+    /// Creates a stream and the sink for its answers, as
+    /// [`Adapter::ask`](crate::adapter::Adapter::ask) takes it. Adapters use it to ask this
+    /// server's sockets on behalf of another server.
     pub fn channel(timeout: Duration) -> (AnswerSink, Self) {
         let (collector, sink) = Collector::new(timeout);
         let missing = Missing::default();
         (sink, Self { collector, missing, failed: None, clock: Clock::new(timeout), answer: PhantomData })
     }
 
-    /// A question that was not sent, with the sockets of this server that it was meant for.
+    /// Creates the stream of a question that could not be sent to these sockets of this server.
     pub(crate) fn failed(error: EmitError, sockets: &[Socket]) -> Self {
         let (_, mut stream) = Self::channel(Duration::ZERO);
         let missing = sockets.iter().map(|socket| (socket.id().into(), error.clone().into()));
@@ -172,14 +174,15 @@ impl<T> AckStream<T> {
         self
     }
 
-    /// The sockets without an answer so far, with the error of each. A client that answers with an
-    /// error is among them. When the stream has ended, every socket that was asked has answered or
-    /// is counted here.
+    /// The sockets that gave no valid answer, with the reasons. This includes clients that answered
+    /// with an error. Once [`next`](Self::next) returned `None`, every asked socket either answered
+    /// or is listed here.
     pub fn missing(&self) -> &Missing {
         &self.missing
     }
 
-    /// Ends the wait. `why`: the error of the sockets of this server that have not answered.
+    /// Stops waiting. `why` creates the error for the sockets of this server that have not
+    /// answered.
     fn close(&mut self, why: fn() -> AckError) {
         let rest = self.collector.close();
         let late = rest.asked.iter().map(|registration| (registration.socket().id().into(), why()));
@@ -189,13 +192,14 @@ impl<T> AckStream<T> {
 }
 
 impl<T: FromAnswer> AckStream<T> {
-    /// A future of all answers that were not taken before, as `.await` uses. The method is
-    /// inherent, because `futures::StreamExt` has another one of this name.
+    /// Waits for all answers that [`next`](Self::next) has not returned. `.await` does the same.
+    /// This inherent method hides `StreamExt::into_future` of the `futures` crate, which does
+    /// something else.
     pub fn into_future(self) -> AllAnswers<T> {
         AllAnswers { stream: self, answers: Vec::new() }
     }
 
-    /// The next answer, with its socket. `None`: the stream has ended.
+    /// Returns the next answer and its sender, or `None` if there will be no more.
     pub async fn next(&mut self) -> Option<(Answerer, T)> {
         poll_fn(|context| self.poll_answer(context)).await
     }
@@ -216,14 +220,14 @@ impl<T: FromAnswer> AckStream<T> {
         Poll::Ready(None)
     }
 
-    /// The answer to a question that was sent to one socket.
+    /// Returns the answer of the only socket that was asked.
     pub(super) fn poll_only(&mut self, context: &mut Context<'_>) -> Poll<Result<T, AckError>> {
         if let Some(error) = self.failed.take() {
             return Poll::Ready(Err(error.into()));
         }
         Poll::Ready(match ready!(self.poll_answer(context)) {
             Some((_, answer)) => Ok(answer),
-            // Where nothing is known of the socket, it was not found.
+            // Without any information about the socket, it was not found.
             None => Err(match self.missing.errors.pop() {
                 Some((_, error)) => error,
                 None if self.missing.is_none() => AckError::Closed,
@@ -262,15 +266,15 @@ impl<T> fmt::Debug for AckStream<T> {
     }
 }
 
-/// The future of all answers that were not taken from an [`AckStream`] before.
-#[must_use = "the question has been asked, but the answers are only decoded for one who waits for them"]
+/// Waits for all answers that an [`AckStream`] has not returned yet.
+#[must_use = "the question is already sent, but its answers are only decoded when they are awaited"]
 pub struct AllAnswers<T> {
     stream: AckStream<T>,
-    /// The answers so far.
+    /// The answers received so far.
     answers: Vec<(Answerer, T)>,
 }
 
-/// Nothing in it is pinned.
+/// No field is pinned.
 impl<T> Unpin for AllAnswers<T> {}
 
 impl<T: FromAnswer> Future for AllAnswers<T> {

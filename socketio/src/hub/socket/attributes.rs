@@ -1,4 +1,5 @@
-//! What the application keeps with a socket: values by name, and values by type.
+//! Values that the application stores in a socket: [`SocketAttributes`] by name, and extensions by
+//! type.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -7,8 +8,8 @@ use std::sync::Arc;
 
 use super::Socket;
 
-/// A socket's attributes as they were at one moment. Taking and cloning one is cheap: it is shared until the socket's
-/// attributes change.
+/// A snapshot of a socket's attributes. Cloning is cheap: the data is shared until the attributes
+/// change.
 ///
 /// ```
 /// # fn show(payload: socketio::EventPayload) {
@@ -24,33 +25,33 @@ impl SocketAttributes {
         Arc::make_mut(&mut self.0).insert(key, value);
     }
 
-    /// The attribute, if it is there.
+    /// The attribute, if it exists.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.0.get(key)
     }
 
-    /// The attribute, if it is there and a `T`.
+    /// The attribute, if it exists and decodes as a `T`.
     pub fn get_as<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
         T::deserialize(self.0.get(key)?).ok()
     }
 
-    /// All of them, sorted by their keys.
+    /// All attributes, sorted by their keys.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value))
     }
 
-    /// How many there are.
+    /// The number of attributes.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are no attributes.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// What the application keeps with the socket.
+/// Attributes and extensions.
 impl Socket {
     /// Sets an attribute.
     pub fn set_attribute(&self, key: impl Into<String>, value: impl Into<Value>) {
@@ -63,44 +64,44 @@ impl Socket {
         self.attributes().get(key).cloned()
     }
 
-    /// An attribute, if it is there and a string.
+    /// The attribute, if it exists and is a string.
     pub fn get_string_attribute(&self, key: &str) -> Option<String> {
         self.attributes().get(key)?.as_str().map(str::to_owned)
     }
 
-    /// An attribute, if it is there and an integer.
+    /// The attribute, if it exists and is an integer that fits into an `i64`.
     pub fn get_int_attribute(&self, key: &str) -> Option<i64> {
         self.attributes().get(key)?.as_i64()
     }
 
-    /// An attribute, if it is there and a number.
+    /// The attribute, if it exists and is a number.
     pub fn get_float_attribute(&self, key: &str) -> Option<f64> {
         self.attributes().get(key)?.as_f64()
     }
 
-    /// An attribute, if it is there and a boolean.
+    /// The attribute, if it exists and is a boolean.
     pub fn get_bool_attribute(&self, key: &str) -> Option<bool> {
         self.attributes().get(key)?.as_bool()
     }
 
-    /// All attributes as they are now.
+    /// A snapshot of all attributes.
     pub fn attributes(&self) -> SocketAttributes {
         self.0.side.lock().as_ref().map(|side| side.attributes.clone()).unwrap_or_default()
     }
 
-    /// Keeps a value with the socket, one of each type; gives back the one that was there before. Request extensions
-    /// that axum layers set before the upgrade are there from the beginning.
+    /// Stores a value in the socket, one per type. Returns the previous value. Extensions of the
+    /// connection's first request are stored before the `connect` handler runs.
     pub fn insert_extension<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
         self.with_side(|side| side.extensions.insert(value))
     }
 
-    /// The value of this type that is kept with the socket: a clone of it. What the socket keeps is locked meanwhile, so
-    /// the type's `Clone` must not ask the socket for anything; an `Arc` around what is large keeps it quick.
+    /// Returns a clone of the stored value of this type. A lock of the socket is held during the
+    /// call, so `T::clone` must not access the socket. Wrap large values in an `Arc`.
     pub fn extension<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
         self.0.side.lock().as_ref()?.extensions.get::<T>().cloned()
     }
 
-    /// Takes the value of this type away from the socket.
+    /// Removes the stored value of this type and returns it.
     pub fn remove_extension<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
         self.0.side.lock().as_mut()?.extensions.remove::<T>()
     }

@@ -1,4 +1,4 @@
-//! What sockets send, to their own client and to others.
+//! Emits of a [`Socket`], to its client and to others.
 
 use super::Socket;
 use crate::event::error::EventError;
@@ -15,25 +15,27 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// The payload does not serialize, or the client takes no message now.
+    /// The payload does not serialize, or the client does not accept messages now.
     pub fn emit(&self, message: impl IntoMessage) -> Result<(), EmitError> {
         self.namespace_inner().emit_to_socket(&message.into_packet()?, self)
     }
 
-    /// Emits to the socket of the namespace with this id.
+    /// Emits to the socket with this id in the same namespace.
     ///
     /// # Errors
     ///
-    /// There is none, or its client takes no message now: both also fire `error` on this socket,
-    /// with the other's id. Or the payload does not serialize, which fires nothing: it is no matter
-    /// of the other socket's. Where an [adapter](crate::adapter::Adapter) connects several servers,
-    /// `Ok` says of a socket that is not on this one that the message was sent to the others.
+    /// No socket has this id, or it does not accept messages now. Both also fire `error` on this
+    /// socket, with the other id. If the payload does not serialize, `error` does not fire.
+    ///
+    /// With an [adapter](crate::adapter::Adapter) for several servers, `Ok` may only mean that the
+    /// message was sent to the other servers. Whether one of them has the socket is unknown.
     pub fn emit_to(&self, id: impl AsRef<str>, message: impl IntoMessage) -> Result<(), EmitError> {
         let packet = message.into_packet()?;
         self.emit_packet_to(id.as_ref(), &packet)
     }
 
-    /// Emits to several sockets. One that can't be reached is no error, but fires `error` on this socket.
+    /// Emits to several sockets. A socket that can't be reached is skipped and fires `error` on
+    /// this socket.
     ///
     /// # Errors
     ///
@@ -59,7 +61,7 @@ impl Socket {
         sent
     }
 
-    /// Emits to everyone in the namespace, this socket left out if `except_self`.
+    /// Emits to all sockets of the namespace. If `except_self` is `true`, this socket is left out.
     ///
     /// # Errors
     ///
@@ -68,53 +70,54 @@ impl Socket {
         Selection::all(self.namespace_inner(), except_self.then_some(self)).emit(message)
     }
 
-    /// Selects the members of a room, this socket left out.
+    /// Selects the members of a room, without this socket.
     pub fn to(&self, room: impl AsRef<str>) -> Selection<'_> {
         Selection::own(self).to(room)
     }
 
-    /// Selects the members of a room, this socket included.
+    /// Selects the members of a room, including this socket.
     pub fn within(&self, room: impl AsRef<str>) -> Selection<'_> {
         Selection::own(self).within(room)
     }
 
-    /// Selects everyone but this socket and the members of a room.
+    /// Selects all sockets except this one and the members of a room.
     pub fn except(&self, room: impl AsRef<str>) -> Selection<'_> {
         Selection::own(self).except(room)
     }
 
-    /// Selects everyone but this socket and the one with this id.
+    /// Selects all sockets except this one and the one with this id.
     pub fn except_id(&self, id: impl AsRef<str>) -> Selection<'_> {
         Selection::own(self).except_id(id)
     }
 
-    /// Selects everyone on this server but this socket.
+    /// Selects all sockets of this server except this one.
     pub fn local(&self) -> Selection<'_> {
         Selection::own(self).local()
     }
 
-    /// Emits to this socket's client, or to those selected further on, what is dropped for a client that can't take it
-    /// now.
+    /// Selects this socket. The message is dropped for clients that can't receive it now. Further
+    /// methods can change the selection.
     pub fn volatile(&self) -> Selection<'_> {
         Selection::own(self).volatile()
     }
 
-    /// Puts a message into the client's outbox.
+    /// Queues a message in the client's outbox.
     pub(crate) fn deliver(&self, packet: &Packet) -> Result<(), EmitError> {
         if self.is_leaving() {
             return Err(EmitError::Closed);
         }
-        self.tell_outgoing(packet);
+        self.call_outgoing_listeners(packet);
         let send = |frame: &EncodedFrame| self.send(frame, packet.is_volatile());
         let sent = packet.with_frame(&self.peer().encoding, self.namespace(), send);
         sent.map_err(|rejected| self.rejected(rejected))
     }
 
-    /// Queues a frame for the client; until the socket is accepted it is put aside.
+    /// Queues a frame for the client. Until the socket is accepted, the frame is held back.
     fn send(&self, frame: &EncodedFrame, volatile: bool) -> Result<(), Rejected> {
         if self.is_connecting() {
             let mut side = self.0.side.lock();
-            // It may have been accepted meanwhile, and then nothing is put aside any more.
+            // The socket may have been accepted before the lock was taken. Frames are then no
+            // longer held back.
             if self.is_connecting() {
                 let held = &mut side.get_or_insert_default().held;
                 return self.peer().handle.hold(held.get_or_insert_default(), frame);
@@ -139,8 +142,8 @@ impl Socket {
         }
     }
 
-    /// Sends the answer to an event, which may come before the socket is accepted: one that is not handled is answered at once.
-    /// `id`: the JSON text of the event's id.
+    /// Sends the answer to an event. `id` is the JSON text of the event's id. The socket may not be
+    /// accepted yet, because events without a handler are answered at once.
     pub(crate) fn answer(&self, id: &str, answer: Result<&Payload, &EventError>) {
         let sent = match self.is_leaving() {
             true => Err(Rejected::Closed),
@@ -148,7 +151,7 @@ impl Socket {
         };
         if let Err(rejected) = sent {
             let error = self.rejected(rejected);
-            tracing::debug!(socket = %self.id(), %error, "an answer was not sent");
+            tracing::debug!(socket = %self.id(), %error, "an answer could not be sent");
         }
     }
 }
@@ -169,7 +172,7 @@ mod tests {
     use http::Extensions;
     use std::sync::Arc;
 
-    /// All text messages that wait for a client.
+    /// All text messages in the outbox of a client.
     fn waiting(handle: &ConnectionHandle) -> Vec<String> {
         let mut batch = Batch::default();
         handle.take_frames(&mut batch);
@@ -178,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_overtakes_what_waits_for_a_socket_to_be_accepted() {
+    fn later_messages_do_not_overtake_those_held_back_until_acceptance() {
         let hub = Hub::builder().build().expect("a hub");
         let namespace = Arc::new(NamespaceFactory::default().make("/", Contents::default()));
         let expected: Vec<_> = (0..50).map(|number| format!(r#"42["message","{number}"]"#)).collect();

@@ -1,4 +1,4 @@
-//! Listeners of single sockets, and events that the server brings about.
+//! Listeners of a single [`Socket`], and events that the server fires.
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -24,13 +24,13 @@ use crate::wire::envelope::ArgumentText;
 use crate::wire::packet::Packet;
 use crate::wire::payload::Payload;
 
-/// Hears what is emitted to a socket.
+/// A listener for everything that is emitted to a socket.
 pub(super) type OutgoingListener = Arc<dyn Fn(&str, RawArgs<'_>) + Send + Sync>;
 
 /// Events and listeners of this socket.
 impl Socket {
-    /// Calls `listener` for events of this name that come from this socket, after the table's handler and before the
-    /// hub's listeners.
+    /// Calls `listener` for events of this name on this socket, after the table's handler and
+    /// before the namespace's listeners.
     pub fn on<F, R, M>(&self, event: impl AsRef<str>, listener: F) -> ListenerHandle
     where
         F: Fn(EventPayload) -> R + Send + Sync + 'static,
@@ -39,7 +39,7 @@ impl Socket {
         self.own_listeners().add(event.as_ref(), false, listener)
     }
 
-    /// The same for the next such event only.
+    /// Like [`on`](Self::on), but only for the next event.
     pub fn once<F, R, M>(&self, event: impl AsRef<str>, listener: F) -> ListenerHandle
     where
         F: Fn(EventPayload) -> R + Send + Sync + 'static,
@@ -48,8 +48,8 @@ impl Socket {
         self.own_listeners().add(event.as_ref(), true, listener)
     }
 
-    /// Calls `listener` for every event that this socket's client sends, whatever its name, before all others that hear it. An
-    /// event that nobody else hears still counts as unknown.
+    /// Calls `listener` for every event that this socket's client sends, before all other handlers
+    /// and listeners. An event that has no other handler or listener still counts as unknown.
     pub fn on_any<F, R, M>(&self, listener: F) -> ListenerHandle
     where
         F: Fn(EventPayload) -> R + Send + Sync + 'static,
@@ -58,8 +58,9 @@ impl Socket {
         self.own_listeners().add_any(listener)
     }
 
-    /// Calls `listener` with name and arguments of everything that is emitted to this socket, by whatever verb; text and binary
-    /// messages have the name `message`. It is called on the task that emits, and must return at once.
+    /// Calls `listener` with the name and arguments of everything that is emitted to this socket.
+    /// Text and binary messages have the name `message`. It runs on the task that emits and must
+    /// not block.
     pub fn on_any_outgoing(&self, listener: impl Fn(&str, RawArgs<'_>) + Send + Sync + 'static) {
         let listener: OutgoingListener = Arc::new(listener);
         self.with_side(|side| {
@@ -69,8 +70,8 @@ impl Socket {
         self.0.has_outgoing.store(true, Ordering::Release);
     }
 
-    /// Tells the listeners to what is sent.
-    pub(super) fn tell_outgoing(&self, packet: &Packet) {
+    /// Calls the listeners for outgoing messages.
+    pub(super) fn call_outgoing_listeners(&self, packet: &Packet) {
         if !self.0.has_outgoing.load(Ordering::Acquire) {
             return;
         }
@@ -79,13 +80,14 @@ impl Socket {
         for listener in listeners.iter() {
             let name = packet.name().unwrap_or("message");
             if catch_unwind(AssertUnwindSafe(|| listener(name, args.as_raw()))).is_err() {
-                tracing::error!(socket = %self.id(), event = shortened(name), "a listener to outgoing events panicked");
+                tracing::error!(socket = %self.id(), event = shortened(name), "a listener for outgoing events panicked");
                 self.report(EventError::internal().with_event(name));
             }
         }
     }
 
-    /// Calls `middleware` around each event that this socket's client sends, after that of the namespace; see
+    /// Calls `middleware` around each event that this socket's client sends, after the middleware
+    /// of the namespace. See
     /// [`NamespaceBuilder::event_middleware`](crate::NamespaceBuilder::event_middleware).
     pub fn event_middleware<F, R, E>(&self, middleware: F)
     where
@@ -105,14 +107,15 @@ impl Socket {
         self.0.side.lock().as_ref().map(|side| side.event_middleware.clone())
     }
 
-    /// Removes all listeners that this socket has for events of this name.
+    /// Removes all listeners of this socket for events of this name.
     pub fn off(&self, event: impl AsRef<str>) {
         if let Some(listeners) = self.listeners() {
             listeners.remove_all(event.as_ref());
         }
     }
 
-    /// For the end: a listener that keeps its socket would keep it, and itself, for ever.
+    /// Drops all listeners when the socket ends. A listener that captured its socket would
+    /// otherwise form a reference cycle.
     pub(crate) fn forget_listeners(&self) {
         let forgotten = self
             .0
@@ -136,13 +139,13 @@ impl Socket {
         self.0.side.lock().as_ref()?.listeners.clone()
     }
 
-    /// Queues an event as if the client had sent it, for handlers and listeners; nothing is sent. The name of a lifecycle
-    /// event reaches listeners only.
+    /// Queues an event as if the client had sent it. Handlers and listeners receive it; nothing is
+    /// sent to the client. Under the name of a lifecycle event only listeners receive it.
     ///
     /// # Errors
     ///
-    /// `data`, the event's one argument, does not serialize, is nested more than 127 levels deep, or has a
-    /// [reserved key](crate::from_json); or the socket is gone.
+    /// `data`, the only argument, does not serialize, is nested more than 127 levels deep, or has a
+    /// [reserved key](crate::from_json). Or the socket is gone.
     pub fn fire(&self, event: impl AsRef<str>, data: impl Serialize) -> Result<(), EmitError> {
         let (name, text) = fired(event.as_ref(), &data)?;
         self.fire_encoded(&name, &text)
@@ -158,7 +161,8 @@ impl Socket {
         }
     }
 
-    /// Fires `error`, unless nobody would hear it: then it is only traced.
+    /// Fires `error`. During an `error` handler, or after the end of the connection, the error is
+    /// only logged.
     pub(crate) fn report(&self, error: EventError) {
         if dispatch::is_reporting(self) {
             return tracing::warn!(socket = %self.id(), %error, "an error handler failed");
@@ -166,7 +170,7 @@ impl Socket {
         let kept = error.clone();
         if !self.post(EventKind::Error(error)) {
             let event = kept.event().map(shortened);
-            tracing::warn!(socket = %self.id(), error = %kept, event, "error after a connection's end");
+            tracing::warn!(socket = %self.id(), error = %kept, event, "error after the end of a connection");
         }
     }
 
@@ -175,7 +179,7 @@ impl Socket {
     }
 }
 
-/// An event to be fired, encoded once for all sockets.
+/// Encodes an event to be fired, once for all sockets.
 pub(crate) fn fired(event: &str, data: &impl Serialize) -> Result<(Arc<str>, Utf8Bytes), EmitError> {
     if event.is_empty() {
         check_name(event)?;

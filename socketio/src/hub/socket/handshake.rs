@@ -1,4 +1,4 @@
-//! [`Handshake`]: the request that a connection began with, as handlers see it.
+//! [`Handshake`]: the first HTTP request of a connection, as handlers receive it.
 
 use http::{HeaderMap, HeaderName};
 use serde::Deserialize;
@@ -12,11 +12,11 @@ use crate::event::error::{EventError, PayloadError};
 use crate::handle::request::{Kind, Request, milliseconds};
 use crate::wire::envelope::ArgumentText;
 
-/// The request that the connection began with.
+/// The first HTTP request of a connection.
 ///
-/// It has the nine fields of the JavaScript server's `socket.handshake`:
+/// It provides the nine fields of `socket.handshake` in the JavaScript server:
 ///
-/// | there | here |
+/// | JavaScript | this type |
 /// | --- | --- |
 /// | `headers` | [`headers`](Self::headers), [`header`](Self::header), [`cookie`](Self::cookie) |
 /// | `time` | [`time`](Self::time) |
@@ -40,11 +40,11 @@ use crate::wire::envelope::ArgumentText;
 #[derive(Clone, Copy, Debug)]
 pub struct Handshake<'a> {
     request: &'a Request,
-    /// What a Socket.IO client connected with.
+    /// The data of a Socket.IO client's CONNECT packet.
     connect_info: Option<&'a ConnectInfo>,
 }
 
-/// What a Socket.IO client sent when it connected to a namespace, and when that was.
+/// The auth payload of a Socket.IO client's CONNECT packet, and the time of its arrival.
 #[derive(Debug)]
 pub(crate) struct ConnectInfo {
     pub(crate) auth: Box<str>,
@@ -56,8 +56,8 @@ impl<'a> Handshake<'a> {
         Self { request, connect_info }
     }
 
-    /// What a Socket.IO client connected with as `auth`, decoded. A client that gives none gives
-    /// `{}`, and so does one of a plain WebSocket.
+    /// Decodes the `auth` payload that a Socket.IO client connected with. Without a payload, and
+    /// for other clients, it is `{}`.
     ///
     /// ```
     /// use socketio::{Handshake, Refusal, event};
@@ -76,37 +76,41 @@ impl<'a> Handshake<'a> {
     ///
     /// # Errors
     ///
-    /// It is not what `T` is decoded from.
+    /// The payload does not decode as `T`.
     pub fn auth<T: Deserialize<'a>>(&self) -> Result<T, PayloadError> {
         Remaining::new(ArgumentText::One(self.auth_json())).next()
     }
 
-    /// The JSON text of the same.
+    /// The JSON text of the `auth` payload.
     pub fn auth_json(&self) -> &'a str {
         self.connect_info.map_or("{}", |connect_info| &connect_info.auth)
     }
 
-    /// When the client connected to the namespace, to the millisecond; a plain WebSocket or bare Engine.IO client when its request
-    /// came.
+    /// When the client connected to the namespace, in whole milliseconds. For plain WebSocket and
+    /// bare Engine.IO clients it is the time of the request.
     pub fn time(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_millis(self.issued())
     }
 
-    /// The same in milliseconds since the Unix epoch.
+    /// Like [`time`](Self::time), in milliseconds since the Unix epoch.
     pub fn issued(&self) -> u64 {
         self.connect_info.map_or(self.request.issued, |connect_info| milliseconds(connect_info.time))
     }
 
-    /// Whether the client's connection is encrypted, as far as it is known.
+    /// Returns `true` if the client's connection is known to be encrypted.
     ///
-    /// It is where [`serve`](crate::serve()) was told so with [`secure`](crate::Serve::secure), where a layer put
-    /// [`SecureConnection`](crate::SecureConnection) into the request, and where a proxy that is trusted with
-    /// [`trust_forwarded_proto`](crate::HubBuilder::trust_forwarded_proto) says `https` or `wss`. What such a proxy says comes first.
+    /// The connection counts as encrypted if:
+    ///
+    /// - [`serve`](crate::serve()) was configured with [`secure`](crate::Serve::secure);
+    /// - a layer added [`SecureConnection`](crate::SecureConnection) to the request;
+    /// - a proxy sent `https` or `wss` and
+    ///   [`trust_forwarded_proto`](crate::HubBuilder::trust_forwarded_proto) is on. The value of
+    ///   such a proxy takes precedence over the others.
     pub fn is_secure(&self) -> bool {
         self.request.is_secure
     }
 
-    /// The path and query string that were requested, as they were sent.
+    /// The requested path and query string, not decoded.
     pub fn url(&self) -> String {
         match (self.path(), self.query_string()) {
             (path, "") => path.to_owned(),
@@ -119,7 +123,8 @@ impl<'a> Handshake<'a> {
         form_urlencoded::parse(self.uri().1)
     }
 
-    /// Whether a web page of another site may have connected: there is an `Origin`.
+    /// Returns `true` if the request has an `Origin` header, so a web page of another site may have
+    /// sent it.
     pub fn is_cross_domain(&self) -> bool {
         self.request.is_cross_domain
     }
@@ -135,18 +140,18 @@ impl<'a> Handshake<'a> {
         form_urlencoded::parse(query).find(|(name, _)| name == key).map(|(_, value)| value)
     }
 
-    /// The path that was requested, as it was sent.
+    /// The requested path, not decoded.
     pub fn path(&self) -> &'a str {
         self.uri().0
     }
 
-    /// The query string that was sent, without the `?`.
+    /// The query string without the `?`, not decoded.
     pub fn query_string(&self) -> &'a str {
         std::str::from_utf8(self.uri().1).unwrap_or_default()
     }
 
-    /// The first header with this name, in lower case, if it is text and is kept
-    /// ([`keep_headers`](crate::HubBuilder::keep_headers)).
+    /// The first header with this name, if it is UTF-8 and [kept](crate::HubBuilder::keep_headers).
+    /// `name` is in lower case.
     pub fn header(&self, name: &str) -> Option<&'a str> {
         self.text(Kind::Header, name)
     }
@@ -163,14 +168,14 @@ impl<'a> Handshake<'a> {
         headers
     }
 
-    /// The value of a cookie, as it was sent.
+    /// The value of a cookie, not decoded.
     pub fn cookie(&self, name: &str) -> Option<&'a str> {
         let cookies = self.request.entries(Kind::Header).filter(|(header, _)| *header == "cookie");
         let pairs = cookies.filter_map(|(_, value)| std::str::from_utf8(value).ok()).flat_map(|value| value.split(';'));
         pairs.filter_map(|pair| pair.trim().split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
     }
 
-    /// The client's address; behind a proxy, the proxy's.
+    /// The client's address, or that of the proxy in front of the server.
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.request.peer
     }
@@ -209,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_found_again() {
+    fn a_handshake_returns_all_parts_of_the_request() {
         let request = request(None);
         let handshake = Handshake::new(&request, None);
         assert_eq!(handshake.param("id"), Some("a b"));
@@ -228,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_headers_asked_for_are_kept() {
+    fn only_the_listed_headers_are_kept() {
         let request = request(Some(vec![HeaderName::from_static("x-raw")]));
         let handshake = Handshake::new(&request, None);
         assert_eq!(handshake.cookie("a"), None);

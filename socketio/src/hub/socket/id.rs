@@ -1,4 +1,4 @@
-//! [`SocketId`].
+//! [`SocketId`]: the id of a socket.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::{Borrow, Cow};
@@ -7,10 +7,10 @@ use std::ops::Deref;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// The id of a socket: a cheap clone that dereferences to `str`. On a plain WebSocket it is a random UUID until the
-/// application chooses another with [`Socket::set_id`](super::Socket::set_id).
+/// The id of a socket. Cloning is cheap, and it dereferences to `str`. On a plain WebSocket it is a
+/// random UUID until the application sets another with [`Socket::set_id`](super::Socket::set_id).
 ///
-/// In JSON it is a string. One that is made of a text may be the id of no socket.
+/// It serializes as a string. An id that is created from a string need not belong to a socket.
 ///
 /// ```
 /// use socketio::{EmitError, Socket, SocketId, event};
@@ -31,7 +31,7 @@ impl SocketId {
         Self(Arc::from(&*Uuid::new_v4().hyphenated().encode_lower(&mut text)))
     }
 
-    /// The id as text.
+    /// The id as a string slice.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! [`Socket`]: a connection within one namespace, as handlers and listeners hold it.
+//! [`Socket`]: a client's connection to one namespace, as handlers and listeners receive it.
 
 pub(crate) mod answer;
 pub(crate) mod answers;
@@ -41,10 +41,11 @@ pub use id::SocketId;
 use notices::{Notice, Notices};
 use requests::Requests;
 
-/// A connection within one namespace: what handlers and listeners hold.
+/// A client's connection to one namespace, which handlers and listeners receive.
 ///
-/// Cloning is cheap, and all clones are the same socket. Emitting never blocks: messages are queued in the client's
-/// outbox and written by its connection's task, in the order in which one task emits them.
+/// Cloning is cheap, and all clones are the same socket. Emits never block: they queue messages in
+/// the client's outbox, and the connection's task sends them. The messages that one task emits keep
+/// their order.
 #[derive(Clone)]
 pub struct Socket(Arc<Inner>);
 
@@ -53,19 +54,19 @@ struct Inner {
     hub: Hub,
     namespace: Arc<NamespaceInner>,
     peer: Arc<Peer>,
-    /// How far it has come, for all tasks to read. Its connection's session decides.
+    /// One of the constants below. All tasks read it. The connection's session decides it.
     phase: AtomicU8,
     connect_info: Option<Box<ConnectInfo>>,
     rooms: Mutex<HashSet<Arc<str>>>,
-    /// What most sockets have none of.
+    /// Data that most sockets don't need.
     side: Mutex<Option<Box<Side>>>,
-    /// Whether `side` has listeners: those are looked up for every event.
+    /// Whether `side` has listeners. Every event checks this without taking the lock.
     has_listeners: AtomicBool,
-    /// Whether it has middleware, likewise.
+    /// Whether `side` has event middleware. Every event checks this without taking the lock.
     has_middleware: AtomicBool,
-    /// Whether it has listeners to what is sent.
+    /// Whether `side` has listeners for outgoing messages.
     has_outgoing: AtomicBool,
-    /// Notified when the connection has begun to end.
+    /// Notified when the connection begins to end.
     ended: Notify,
 }
 
@@ -73,32 +74,33 @@ struct Inner {
 struct Side {
     attributes: SocketAttributes,
     extensions: Extensions,
-    /// What waits for the socket to be accepted.
+    /// Messages that are held back until the socket is accepted.
     held: Option<Box<Outbox>>,
     listeners: Option<Arc<Listeners>>,
     event_middleware: Vec<EventMiddleware>,
     outgoing: Option<Arc<[OutgoingListener]>>,
     requests: Requests,
     buckets: Option<Box<Buckets>>,
-    /// What an adapter of the application's own is still to be told.
+    /// Changes that the application's adapter has not been told yet.
     notices: Option<Box<Notices>>,
 }
 
 const CONNECTING: u8 = 0;
 const CONNECTED: u8 = 1;
-/// It takes no more messages, and still has its rooms.
+/// Accepts no more messages, but is still in its rooms.
 const LEAVING: u8 = 2;
-/// The same, and what waits to be handled is dropped: this side wants it to leave.
-const SENT_AWAY: u8 = 3;
+/// Like [`LEAVING`], and waiting events are dropped because the server ended the socket.
+const ENDED_BY_SERVER: u8 = 3;
 const GONE: u8 = 4;
 
-/// How a new socket is to be called, and what it is known of it.
+/// The kind of id that a new socket gets.
 pub(crate) enum Identity<'a> {
-    /// A random UUID, until the application gives it another id.
+    /// A random UUID, until the application sets another id.
     Uuid,
     /// The id of its Engine.IO session.
     Session(&'a str),
-    /// An id in the form of the reference server, for a Socket.IO client that connects with this JSON text.
+    /// A random id in the format of the reference server, for a Socket.IO client. `auth` is the
+    /// JSON text of its auth payload.
     Generated { auth: &'a str },
 }
 
@@ -112,7 +114,7 @@ impl Identity<'_> {
     }
 }
 
-/// Why a socket did not get another id.
+/// The error of a socket whose id could not be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SetIdError {
@@ -122,16 +124,17 @@ pub enum SetIdError {
     /// Another socket of the namespace has the id.
     #[error("the id is taken")]
     Taken,
-    /// An id is not empty.
+    /// The id is empty.
     #[error("the id is empty")]
     Empty,
-    /// A Socket.IO client has been told its id, once it is connected.
-    #[error("the client knows its id already")]
+    /// A Socket.IO client learns its id when it connects. After that the id can't change.
+    #[error("the client already knows its id")]
     Known,
 }
 
 impl Socket {
-    /// A new socket, registered and able to be addressed, but not yet connected.
+    /// Creates a socket and registers it. Messages can be emitted to it, but it is not connected
+    /// yet.
     pub(crate) fn register(
         hub: Hub,
         namespace: Arc<NamespaceInner>,
@@ -169,11 +172,13 @@ impl Socket {
         socket
     }
 
-    /// Tells the client that it is connected, sends what was put aside, and counts the socket as connected.
+    /// Tells the client that it is connected, sends the messages that were held back, and counts
+    /// the socket as connected.
     pub(crate) fn accepted(&self) {
-        // The client is told the id that the socket has from now on.
+        // Lock the id, so that it stays the one that the client is told.
         let id = self.0.id.read();
-        // Whoever emits meanwhile waits for this lock, as long as the socket is not connected, and comes behind.
+        // Concurrent emits wait for this lock until the phase is `CONNECTED`. Their messages follow
+        // those that were held back.
         let mut side = self.0.side.lock();
         if !self.is_connecting() {
             return;
@@ -189,18 +194,19 @@ impl Socket {
         self.namespace_inner().registry().count_connected();
     }
 
-    /// What was put aside until the socket is accepted.
+    /// Takes the messages that were held back until the socket is accepted.
     pub(crate) fn take_held(&self) -> Outbox {
         let held = self.0.side.lock().as_mut().and_then(|side| side.held.take());
         held.map_or_else(Outbox::default, |held| *held)
     }
 
-    /// Takes no more messages.
+    /// Stops accepting messages.
     pub(crate) fn leaving(&self) {
         let _ = self.0.phase.compare_exchange(CONNECTED, LEAVING, Ordering::AcqRel, Ordering::Acquire);
     }
 
-    /// Leaves hub and rooms, once. `Some`: it was the first time, and whether the socket had been connected.
+    /// Removes the socket from the namespace and its rooms. The first call returns whether the
+    /// socket was connected, later calls return `None`.
     pub(crate) fn depart(&self) -> Option<bool> {
         let before = self.0.phase.swap(GONE, Ordering::AcqRel);
         if before == GONE {
@@ -225,7 +231,7 @@ impl Socket {
         Some(before != CONNECTING)
     }
 
-    /// Lets everyone know who waits for the client's answers or for the end that the end has begun.
+    /// Wakes the tasks that wait for the client's answers or for the end of the connection.
     pub(crate) fn tell_waiting(&self) {
         let abandoned = self.0.side.lock().as_mut().map(|side| side.requests.abandon());
         for waiter in abandoned.into_iter().flatten() {
@@ -234,7 +240,7 @@ impl Socket {
         self.tell_ending();
     }
 
-    /// Lets everyone know who waits for the end that it has begun.
+    /// Wakes the tasks that wait for the end of the connection.
     pub(crate) fn tell_ending(&self) {
         self.0.ended.notify_waiters();
     }
@@ -247,7 +253,7 @@ impl Socket {
         self.0.phase.load(Ordering::Acquire) == GONE
     }
 
-    /// Whether it is accepted, and not gone yet.
+    /// Returns `true` if the socket was accepted and is not gone.
     pub(crate) fn is_connected(&self) -> bool {
         !matches!(self.0.phase.load(Ordering::Acquire), CONNECTING | GONE)
     }
@@ -256,14 +262,15 @@ impl Socket {
         self.0.phase.load(Ordering::Acquire) == CONNECTING
     }
 
-    /// Whether it takes no more messages.
+    /// Returns `true` if the socket accepts no more messages.
     fn is_leaving(&self) -> bool {
         self.0.phase.load(Ordering::Acquire) >= LEAVING
     }
 
-    /// Whether this side wants it to end, so that what waits to be handled is dropped.
+    /// Returns `true` if the server is ending the socket or its connection. Waiting events are then
+    /// dropped.
     pub(crate) fn is_ending(&self) -> bool {
-        self.peer().handle.is_ending() || self.0.phase.load(Ordering::Acquire) == SENT_AWAY
+        self.peer().handle.is_ending() || self.0.phase.load(Ordering::Acquire) == ENDED_BY_SERVER
     }
 
     pub(crate) fn connect_info(&self) -> Option<&ConnectInfo> {
@@ -275,11 +282,12 @@ impl Socket {
         self.0.id.read().clone()
     }
 
-    /// Gives the socket another id, under which the hub finds it from then on; its own room moves along.
+    /// Changes the socket's id. The room with the socket's id changes too.
     ///
     /// # Errors
     ///
-    /// The id is empty or another socket of the namespace has it, or the socket is gone. The id stays what it was.
+    /// The id is empty or another socket of the namespace has it, the client already knows its id,
+    /// or the socket is gone. The id does not change.
     pub fn set_id(&self, id: impl AsRef<str>) -> Result<(), SetIdError> {
         let id = id.as_ref();
         if id.is_empty() {
@@ -324,12 +332,12 @@ impl Socket {
         self.namespace_inner().path()
     }
 
-    /// Whether the socket is connected: it has been accepted, and `disconnect` has not fired yet.
+    /// Returns `true` if the socket has been accepted and `disconnect` has not fired yet.
     pub fn connected(&self) -> bool {
         self.is_connected()
     }
 
-    /// How the client's messages travel now.
+    /// The current transport of the client's connection.
     pub fn transport(&self) -> Transport {
         match &self.peer().session {
             Some(session) if session.polls() => Transport::Polling,
@@ -337,8 +345,8 @@ impl Socket {
         }
     }
 
-    /// Waits until the client has gone over from long-polling to a WebSocket, and is `true`; at once if it has one. `false`: the
-    /// connection has ended before.
+    /// Waits until the client has upgraded from long-polling to a WebSocket. Returns `true` at once
+    /// if it already has one. Returns `false` if the connection ends first.
     pub async fn upgraded(&self) -> bool {
         match &self.peer().session {
             Some(session) => session.upgrade().await,
@@ -346,13 +354,15 @@ impl Socket {
         }
     }
 
-    /// Whether messages can be emitted to the socket: it has not begun to close.
+    /// Returns `true` if messages can be emitted to the socket, which means that it has not begun
+    /// to close.
     pub fn is_alive(&self) -> bool {
         !self.is_leaving() && !self.peer().handle.is_shut()
     }
 
-    /// Waits until the connection has begun to end, whoever ended it: for handlers to notice that nobody waits for them
-    /// any more. They are never cancelled; `disconnecting` and `disconnect` fire when they are done.
+    /// Waits until the connection begins to end, for any reason. With it, a long-running handler
+    /// notices that its client has gone. Handlers are not cancelled; `disconnecting` and
+    /// `disconnect` fire after they finish.
     pub async fn closed(&self) {
         let notified = self.0.ended.notified();
         tokio::pin!(notified);
@@ -364,7 +374,7 @@ impl Socket {
 }
 
 impl Socket {
-    /// Tells it from all other sockets that there are now.
+    /// The address of the shared state, which identifies the socket as long as it lives.
     pub(crate) fn address(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
     }

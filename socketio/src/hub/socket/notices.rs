@@ -1,8 +1,9 @@
-//! The changes of a socket that the application's adapter is notified of.
+//! [`Notices`]: reports the changes of a [`Socket`] to the application's adapter, in order and
+//! without holding a lock.
 //!
-//! Each change is queued under the lock that guards it, so that the queue has the order of the
-//! changes. One task at a time takes notices from the queue and calls the adapter, without a lock.
-//! Other tasks that change the socket meanwhile only queue their notices.
+//! Each change is recorded under the lock that guards it, so notices have the order of the changes.
+//! One task at a time passes them to the adapter. Another task that changes the socket in the
+//! meantime leaves its notice to that task.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,17 +20,17 @@ pub(super) enum Notice {
     Removed(SocketId),
 }
 
-/// The queue of notices for the adapter.
+/// The notices that were not passed to the adapter yet.
 #[derive(Default)]
 pub(super) struct Notices {
     waiting: VecDeque<Notice>,
-    /// A task is calling the adapter.
+    /// Whether a task is passing notices to the adapter.
     is_telling: bool,
 }
 
 impl Socket {
-    /// Queues a notice, if the application has an adapter. The caller holds the lock that guards
-    /// the change.
+    /// Records a change if there is an adapter of the application. The caller holds the lock that
+    /// guards the change.
     pub(super) fn note(&self, notice: impl FnOnce() -> Notice) {
         if self.namespace_inner().has_own_adapter() {
             let notice = notice();
@@ -37,14 +38,14 @@ impl Socket {
         }
     }
 
-    /// Holds all notices back until [`tell_added`](Self::tell_added), whose notice is the first.
+    /// Holds all notices back until [`tell_added`](Self::tell_added), so that `Added` comes first.
     pub(super) fn begin_notices(&self) {
         if self.namespace_inner().has_own_adapter() {
             self.with_side(|side| side.notices.get_or_insert_default().is_telling = true);
         }
     }
 
-    /// Notifies the adapter of the new socket, then of the changes that were queued meanwhile.
+    /// Tells the adapter that the socket was added, then passes on the other recorded notices.
     pub(super) fn tell_added(&self, id: SocketId) {
         if self.namespace_inner().has_own_adapter() {
             self.with_side(|side| {
@@ -56,28 +57,28 @@ impl Socket {
         }
     }
 
-    /// Notifies the adapter of the queued changes. The caller holds no lock.
+    /// Passes the recorded notices to the adapter. The caller holds no lock.
     pub(super) fn tell_adapter(&self) {
         if !self.namespace_inner().has_own_adapter() {
             return;
         }
-        let mut is_mine = false;
-        while let Some(notice) = self.next_notice(is_mine) {
-            is_mine = true;
+        let mut is_teller = false;
+        while let Some(notice) = self.next_notice(is_teller) {
+            is_teller = true;
             if catch_unwind(AssertUnwindSafe(|| self.tell(&notice))).is_err() {
-                tracing::error!(namespace = self.namespace(), "an adapter panicked as it was told of a socket");
+                tracing::error!(namespace = self.namespace(), "an adapter panicked while it was told about a socket");
             }
-            // The namespace stays open until its adapter is notified of the removal.
+            // The namespace stays in use until its adapter knows that the socket is gone.
             if let Notice::Removed(_) = notice {
                 self.hub().release(self.namespace_inner());
             }
         }
     }
 
-    fn next_notice(&self, is_mine: bool) -> Option<Notice> {
+    fn next_notice(&self, is_teller: bool) -> Option<Notice> {
         let mut side = self.0.side.lock();
         let notices = side.as_mut()?.notices.as_deref_mut()?;
-        if notices.is_telling && !is_mine {
+        if notices.is_telling && !is_teller {
             return None;
         }
         let notice = notices.waiting.pop_front();

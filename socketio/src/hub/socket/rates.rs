@@ -1,10 +1,10 @@
-//! Rate limits of single sockets.
+//! Rate limits of a single [`Socket`].
 
 use super::Socket;
 use crate::event::rate::Limited;
 
 impl Socket {
-    /// Counts an event that the client has sent; an error if it is one too many.
+    /// Counts an event that the client sent. Returns an error if the event exceeds a limit.
     pub(crate) fn admit(&self, event: &str) -> Result<(), Limited> {
         let (all, own) = (self.hub().config().rate_limit, self.namespace_inner().event_limit(event));
         if all.is_none() && own.is_none() {

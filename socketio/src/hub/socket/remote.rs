@@ -24,7 +24,7 @@ use crate::hub::selection::{EmitError, question};
 pub struct ServerId(Arc<str>);
 
 impl ServerId {
-    /// The id as text.
+    /// The id as a string slice.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -48,18 +48,18 @@ impl fmt::Debug for ServerId {
     }
 }
 
-/// The sockets that were [fetched](crate::Selection::fetch_sockets).
+/// The result of [`fetch_sockets`](crate::Selection::fetch_sockets).
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Fetched {
-    /// The sockets of this server, and of the other servers that answered in time.
+    /// The sockets of this server, and of all other servers that answered in time.
     pub sockets: Vec<RemoteSocket>,
-    /// How many servers did not answer in time.
+    /// The number of servers that did not answer in time.
     pub silent: usize,
 }
 
 impl Fetched {
-    /// These sockets, and no silent server.
+    /// Creates a result with these sockets and no silent server.
     pub fn new(sockets: Vec<RemoteSocket>) -> Self {
         Self { sockets, silent: 0 }
     }
@@ -67,13 +67,16 @@ impl Fetched {
 
 /// A snapshot of a socket on any server, from [`fetch_sockets`](crate::Selection::fetch_sockets).
 ///
-/// Its methods act on the socket that has the id when they are called. If there is none, those
-/// without a result do nothing.
+/// Its methods act on the socket that has the id at the time of the call. Methods without a result
+/// do nothing if there is no such socket.
 ///
 /// ```
 /// # async fn example(hub: &socketio::Hub) -> Result<(), socketio::RequestError> {
 /// let fetched = hub.to("lobby").fetch_sockets().await?;
-/// for socket in fetched.sockets.iter().filter(|socket| !socket.rooms.iter().any(|room| room == "seated")) {
+/// for socket in &fetched.sockets {
+///     if socket.rooms.iter().any(|room| room == "seated") {
+///         continue;
+///     }
 ///     socket.join("standing");
 ///     let _ = socket.emit(("sorry", "no seat is left"));
 /// }
@@ -83,47 +86,50 @@ impl Fetched {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct RemoteSocket {
-    /// Its id.
+    /// The socket's id.
     pub id: SocketId,
-    /// Its rooms, beginning with the room of its id.
+    /// The rooms of the socket. The room with its own id is the first.
     pub rooms: Vec<String>,
-    /// Its attributes. A Node.js server reports its `data` here.
+    /// The socket's attributes. For a socket of a Node.js server, its `data`.
     pub attributes: SocketAttributes,
-    /// The handshake that it connected with.
+    /// The handshake of the socket.
     pub handshake: RemoteHandshake,
-    /// Its server, if the adapter reports it. The local adapter does not.
+    /// The server of the socket, if the adapter provides it. The local adapter does not.
     pub server: Option<ServerId>,
-    /// The namespace that it is reached by. `None` until an adapter has returned it.
+    /// The namespace through which the socket is reached. `None` until the adapter has returned it.
     namespace: Option<Arc<NamespaceInner>>,
 }
 
-/// The handshake of a socket, with the fields that the reference server sends to other servers.
+/// The handshake of a socket in the form that servers exchange. It has the fields of the reference
+/// server's handshake.
 #[derive(Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct RemoteHandshake {
     /// The headers that are [kept](crate::HubBuilder::keep_headers).
     pub headers: HeaderMap,
-    /// When the client connected to the namespace. `None`: not known.
+    /// When the client connected to the namespace. `None` if unknown.
     pub time: Option<SystemTime>,
-    /// The client's address, without the port; behind a proxy, the proxy's. `None`: not known.
+    /// The address of the client or of the proxy in front of the server, without the port. `None`
+    /// if unknown.
     pub address: Option<String>,
-    /// Whether a web page of another site may have connected: there was an `Origin`.
+    /// Whether the request had an `Origin` header, so a web page of another site may have sent it.
     pub xdomain: bool,
-    /// Whether the connection uses TLS. `None`: not known.
+    /// Whether the client's connection is encrypted. `None` if unknown.
     pub secure: Option<bool>,
-    /// The same as [`time`](Self::time), in milliseconds since 1970.
+    /// Like [`time`](Self::time), in milliseconds since the Unix epoch.
     pub issued: Option<u64>,
-    /// The path and query string that were requested.
+    /// The requested path and query string, not decoded.
     pub url: String,
-    /// The decoded parameters of the query string; the first of each name.
+    /// The parameters of the query string, decoded. If a name occurs several times, the first value
+    /// is kept.
     pub query: BTreeMap<String, String>,
-    /// The `auth` that the client connected with; `{}` if it sent none.
+    /// The `auth` payload of the client. Without a payload it is `{}`.
     pub auth: Value,
 }
 
 impl fmt::Debug for RemoteHandshake {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Headers, query and `auth` may have secrets in them.
+        // Headers, query and `auth` may contain secrets.
         formatter
             .debug_struct("RemoteHandshake")
             .field("time", &self.time)
@@ -155,9 +161,10 @@ impl RemoteHandshake {
 }
 
 impl RemoteSocket {
-    /// A socket of another server, for an adapter to return from
-    /// [`fetch`](crate::adapter::Adapter::fetch). Set the fields to what is known of it. Its
-    /// methods work once [`fetch_sockets`](crate::Selection::fetch_sockets) has returned it.
+    /// Creates a socket of another server, for an adapter to return from
+    /// [`fetch`](crate::adapter::Adapter::fetch). The adapter fills in the other fields. The
+    /// methods have no effect until [`fetch_sockets`](crate::Selection::fetch_sockets) has returned
+    /// the socket.
     ///
     /// ```
     /// use socketio::RemoteSocket;
@@ -165,7 +172,8 @@ impl RemoteSocket {
     /// let mut socket = RemoteSocket::new("a0b1c2");
     /// socket.rooms.push("lobby".into());
     /// socket.server = Some("server 7".into());
-    /// assert_eq!((&*socket.id, &*socket.rooms), ("a0b1c2", &["a0b1c2".to_owned(), "lobby".to_owned()][..]));
+    /// assert_eq!(socket.id, "a0b1c2");
+    /// assert_eq!(socket.rooms, ["a0b1c2", "lobby"]);
     /// ```
     pub fn new(id: impl AsRef<str>) -> Self {
         let id = SocketId::from(id.as_ref());
@@ -179,7 +187,7 @@ impl RemoteSocket {
         }
     }
 
-    /// A socket of this server.
+    /// Describes a socket of this server.
     pub(crate) fn of(socket: &Socket) -> Self {
         Self {
             id: socket.id(),
@@ -191,7 +199,7 @@ impl RemoteSocket {
         }
     }
 
-    /// Sets the namespace that it is reached by.
+    /// Sets the namespace through which the socket is reached.
     pub(crate) fn attached_to(self, namespace: &Arc<NamespaceInner>) -> Self {
         Self { namespace: Some(Arc::clone(namespace)), ..self }
     }
@@ -200,8 +208,8 @@ impl RemoteSocket {
     ///
     /// # Errors
     ///
-    /// The payload does not serialize, the client takes no message now, or the socket is gone. For
-    /// a socket of another server, `Ok` says that the message is on its way there.
+    /// The payload does not serialize, the client does not accept messages now, or the socket is
+    /// gone. For a socket of another server, `Ok` means that the message is on its way there.
     pub fn emit(&self, message: impl IntoMessage) -> Result<(), EmitError> {
         let packet = message.into_packet()?;
         match &self.namespace {
@@ -214,17 +222,16 @@ impl RemoteSocket {
     ///
     /// # Errors
     ///
-    /// Those of [`Socket::emit_with_ack`].
+    /// See [`Socket::emit_with_ack`].
     pub fn emit_with_ack<T: FromAnswer>(&self, message: impl IntoMessage) -> AckFuture<T> {
         self.ask(message, None)
     }
 
-    /// Asks the socket's client, and waits for the answer that belongs to the question; see
-    /// [`Socket::request`].
+    /// Asks the socket's client and waits for its answer; see [`Socket::request`].
     ///
     /// # Errors
     ///
-    /// Those of [`Socket::emit_with_ack`].
+    /// See [`Socket::emit_with_ack`].
     pub fn request<Q>(&self, question: &Q) -> AckFuture<Q::Answer>
     where
         Q: Request<Answer: FromAnswer> + Serialize,
@@ -232,8 +239,8 @@ impl RemoteSocket {
         self.emit_with_ack(question)
     }
 
-    /// For [`emit_with_ack`](Timed::emit_with_ack) and [`request`](Timed::request) with another
-    /// timeout than the hub's.
+    /// Sets a timeout for [`emit_with_ack`](Timed::emit_with_ack) and [`request`](Timed::request),
+    /// instead of the hub's.
     pub fn timeout(&self, timeout: Duration) -> Timed<'_> {
         Timed::remote(self, timeout)
     }
@@ -276,13 +283,13 @@ impl RemoteSocket {
         }
     }
 
-    /// The room of its id.
+    /// The room with the socket's id.
     fn audience(&self) -> Audience {
         Audience::new([self.id.clone()], None::<Arc<str>>)
     }
 }
 
-/// Compares the public fields.
+/// Compares the described data, not the namespace.
 impl PartialEq for RemoteSocket {
     fn eq(&self, other: &Self) -> bool {
         let Self { id, rooms, attributes, handshake, server, namespace: _ } = self;

@@ -1,4 +1,4 @@
-//! The request that a socket's connection began with.
+//! The handshake of a [`Socket`].
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use super::Socket;
 use super::handshake::Handshake;
 
-/// The request that the connection began with.
+/// The first request of the connection.
 impl Socket {
-    /// Everything that is known of it.
+    /// The first HTTP request of the connection.
     pub fn handshake(&self) -> Handshake<'_> {
         Handshake::new(&self.peer().request, self.connect_info())
     }
@@ -23,17 +23,17 @@ impl Socket {
         self.handshake().query(key)
     }
 
-    /// The value of a cookie.
+    /// The value of a cookie, not decoded.
     pub fn cookie(&self, name: &str) -> Option<&str> {
         self.handshake().cookie(name)
     }
 
-    /// The value of a header, its name in lower case.
+    /// The value of a header. `name` is in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.handshake().header(name)
     }
 
-    /// The client's address; behind a proxy, the proxy's.
+    /// The client's address, or that of the proxy in front of the server.
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.handshake().peer_addr()
     }

@@ -1,4 +1,4 @@
-//! Questions to one client: emits that wait for an answer.
+//! [`AckFuture`] and [`AckError`]: emits to one client that wait for its answer.
 
 use serde::Serialize;
 use std::collections::HashMap;
@@ -21,36 +21,37 @@ use crate::hub::selection::EmitError;
 use crate::session::event::ReceivedAnswer;
 use crate::session::time::after;
 
-/// Why there is no answer.
+/// The error of a question without a valid answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AckError {
     /// The message was not sent.
     #[error(transparent)]
     Emit(#[from] EmitError),
-    /// The answer did not come in time. One that comes later is ignored.
+    /// The client did not answer in time. A later answer is ignored.
     #[error("the client did not answer in time")]
     Timeout,
-    /// The socket closed before the answer came.
+    /// The socket closed before the client answered.
     #[error("the socket closed before the client answered")]
     Closed,
-    /// More answers are waited for than [`max_pending_acks`](crate::HubBuilder::max_pending_acks)
-    /// allows.
-    #[error("too many answers are being waited for")]
+    /// The number of pending answers exceeds
+    /// [`max_pending_acks`](crate::HubBuilder::max_pending_acks).
+    #[error("too many answers are pending")]
     TooMany,
-    /// The client answered with an error: with its code and message, and its path and data where it
-    /// has any.
+    /// The client answered with an error. Contains its code and message, and its path and data if
+    /// it has any.
     #[error("the client answered with the error `{code}`: {0}", code = .0.code())]
     Failed(EventError),
-    /// The answer is not what was expected.
+    /// The answer does not decode as the expected type.
     #[error("unexpected answer: {0}")]
     Payload(#[from] PayloadError),
 }
 
-/// The first id of questions to several clients. A socket's own ids are smaller.
+/// The first id of questions to several clients. The ids of questions to a single socket are
+/// smaller.
 pub(crate) const SHARED_ACKS: u64 = 1 << 32;
 
-/// The answers that a socket waits for.
+/// The pending answers of a socket.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
     next: u64,
@@ -58,7 +59,7 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    /// Removes all waiters, for the caller to close them.
+    /// Removes all waiters. The caller must tell them that the socket is closed.
     pub(super) fn abandon(&mut self) -> impl Iterator<Item = Waiter> + use<> {
         std::mem::take(&mut self.waiting).into_values()
     }
@@ -76,13 +77,13 @@ pub(crate) enum Waiter {
 impl Waiter {
     fn answer(self, socket: &Socket, answer: ReceivedAnswer) {
         match self {
-            // The receiver may be gone.
+            // The asker may have stopped waiting.
             Self::One(waiting) => drop(waiting.send(answer)),
             Self::Several(pending) => pending.settle(socket, Ok(answer)),
         }
     }
 
-    /// The socket has closed before the answer.
+    /// Reports that the socket closed before the client answered.
     pub(super) fn close(self, socket: &Socket) {
         match self {
             Self::One(waiting) => drop(waiting),
@@ -91,7 +92,7 @@ impl Waiter {
     }
 }
 
-/// A socket, here or on another server, with a timeout for the next question.
+/// A socket of any server, with a timeout for the answer of its client.
 ///
 /// ```
 /// # async fn example(socket: &socketio::Socket) -> Result<(), socketio::AckError> {
@@ -122,11 +123,11 @@ impl<'a> Timed<'a> {
 
 impl Timed<'_> {
     /// Emits to the socket's client and waits for its answer, decoded as a `T`. The message is sent
-    /// at once, and the time runs from then on.
+    /// at once, and the timeout starts then.
     ///
     /// # Errors
     ///
-    /// Those of [`Socket::emit_with_ack`].
+    /// See [`Socket::emit_with_ack`].
     pub fn emit_with_ack<T: FromAnswer>(self, message: impl IntoMessage) -> AckFuture<T> {
         match self.socket {
             AnySocket::Local(socket) => socket.emit_with_ack(message).timeout(self.timeout),
@@ -134,12 +135,12 @@ impl Timed<'_> {
         }
     }
 
-    /// Asks the socket's client, and waits for the answer that belongs to the question. It is sent
-    /// at once, and the time runs from then on.
+    /// Asks the socket's client and waits for its answer, whose type the payload type declares. The
+    /// question is sent at once, and the timeout starts then.
     ///
     /// # Errors
     ///
-    /// Those of [`Socket::emit_with_ack`].
+    /// See [`Socket::emit_with_ack`].
     pub fn request<Q>(self, question: &Q) -> AckFuture<Q::Answer>
     where
         Q: Request<Answer: FromAnswer> + Serialize,
@@ -148,10 +149,10 @@ impl Timed<'_> {
     }
 }
 
-/// Waits for a client's answer. Dropping it forgets the question.
+/// Waits for a client's answer. Dropping it cancels the wait.
 ///
-/// The question was sent when this was made, and the time runs from then on.
-#[must_use = "the question has been asked, but the answer is only decoded for one who awaits it"]
+/// The question was sent when the future was created, and the timeout started then.
+#[must_use = "the question is already sent, but its answer is only decoded when it is awaited"]
 pub struct AckFuture<T> {
     question: Question<T>,
     clock: Clock,
@@ -162,7 +163,7 @@ enum Question<T> {
     Asked(Asked),
     /// A socket that may be on another server was asked. The stream has the timeout.
     Remote(Box<AckStream<T>>),
-    /// The question was not sent, with the error. `None`: the answer was taken.
+    /// The question could not be sent, for this reason. `None` if the future is finished.
     Over(Option<AckError>),
 }
 
@@ -176,7 +177,7 @@ impl<T> AckFuture<T> {
         Self { question: Question::Remote(Box::new(stream)), clock: Clock::new(Duration::ZERO) }
     }
 
-    /// Waits as long as this for the answer, instead of the hub's
+    /// Sets how long to wait for the answer, instead of the hub's
     /// [`ack_timeout`](crate::HubBuilder::ack_timeout).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         match self.question {
@@ -214,7 +215,7 @@ impl<T> fmt::Debug for AckFuture<T> {
     }
 }
 
-/// The time that answers have. The timer is made when somebody waits for it.
+/// The timeout for answers. The timer is created on the first poll.
 pub(super) struct Clock {
     start: Instant,
     until: Instant,
@@ -227,20 +228,20 @@ impl Clock {
         Self { start, until: after(start, timeout), timer: None }
     }
 
-    /// Changes how long it is, from the beginning on.
+    /// Changes the timeout, which still counts from the start.
     pub(super) fn set(&mut self, timeout: Duration) {
         self.until = after(self.start, timeout);
         self.timer = None;
     }
 
-    /// Ready when the time is over.
+    /// Ready when the timeout has passed.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let until = self.until;
         self.timer.get_or_insert_with(|| Box::pin(sleep_until(until))).as_mut().poll(context)
     }
 }
 
-/// The entry of a waiter in a socket. Dropping it removes the entry.
+/// An entry in a socket's pending answers. Dropping it removes the entry.
 #[derive(Debug)]
 pub(crate) struct Registration {
     socket: Socket,
@@ -261,35 +262,36 @@ impl Drop for Registration {
     }
 }
 
-/// A question that was sent to one socket. Dropping it ends the wait.
+/// A question that was sent to one socket. Dropping it cancels the wait.
 pub(super) struct Asked {
     _registration: Registration,
     answer: oneshot::Receiver<ReceivedAnswer>,
 }
 
 impl Asked {
-    /// Ready when the client has answered, or never will.
+    /// Ready when the client has answered or can no longer answer.
     pub(super) fn poll_answer(&mut self, context: &mut Context<'_>) -> Poll<Result<ReceivedAnswer, AckError>> {
         Pin::new(&mut self.answer).poll(context).map_err(|_| AckError::Closed)
     }
 }
 
 impl Socket {
-    /// Emits to this socket's client and waits for its answer, decoded as a `T`, for as long as the
-    /// hub's [`ack_timeout`](crate::HubBuilder::ack_timeout) says. The message is sent at once, not
-    /// only when the future is polled.
+    /// Emits to this socket's client and waits for its answer, decoded as a `T`. The timeout is the
+    /// hub's [`ack_timeout`](crate::HubBuilder::ack_timeout). The message is sent at once, not when
+    /// the future is polled.
     ///
     /// # Errors
     ///
-    /// The message was not sent, the answer did not come in time or before the socket closed, it
-    /// was an error, or it is no `T`.
+    /// - The message was not sent.
+    /// - The client did not answer in time, or the socket closed first.
+    /// - The client answered with an error, or its answer does not decode as `T`.
     pub fn emit_with_ack<T: FromAnswer>(&self, message: impl IntoMessage) -> AckFuture<T> {
         AckFuture::new(self.ask_alone(message), self.hub().config().ack_timeout)
     }
 
-    /// Asks this socket's client, and waits for the answer that belongs to the question:
-    /// [`emit_with_ack`](Self::emit_with_ack) for payload types that say what they are answered
-    /// with.
+    /// Asks this socket's client and waits for its answer. It is
+    /// [`emit_with_ack`](Self::emit_with_ack) for payload types that declare the type of their
+    /// answer.
     ///
     /// ```
     /// use socketio::{AckError, Socket, event};
@@ -307,14 +309,15 @@ impl Socket {
     /// }
     ///
     /// async fn is_ready(socket: &Socket) -> Result<bool, AckError> {
-    ///     let answer = socket.request(&Question { text: "ready?" }).timeout(Duration::from_secs(5)).await?;
+    ///     let question = Question { text: "ready?" };
+    ///     let answer = socket.request(&question).timeout(Duration::from_secs(5)).await?;
     ///     Ok(answer.yes)
     /// }
     /// ```
     ///
     /// # Errors
     ///
-    /// Those of [`emit_with_ack`](Self::emit_with_ack).
+    /// See [`emit_with_ack`](Self::emit_with_ack).
     pub fn request<Q>(&self, question: &Q) -> AckFuture<Q::Answer>
     where
         Q: Request<Answer: FromAnswer> + Serialize,
@@ -322,13 +325,13 @@ impl Socket {
         self.emit_with_ack(question)
     }
 
-    /// For [`emit_with_ack`](Timed::emit_with_ack) and [`request`](Timed::request) with another
-    /// timeout than the hub's.
+    /// Sets a timeout for [`emit_with_ack`](Timed::emit_with_ack) and [`request`](Timed::request),
+    /// instead of the hub's.
     pub fn timeout(&self, timeout: Duration) -> Timed<'_> {
         Timed { socket: AnySocket::Local(self), timeout }
     }
 
-    /// Sends a question with an id of this socket.
+    /// Sends a question with an id from the socket's own counter.
     fn ask_alone(&self, message: impl IntoMessage) -> Result<Asked, AckError> {
         let packet = message.into_packet()?;
         if packet.name().is_none() {
@@ -347,7 +350,7 @@ impl Socket {
         }
     }
 
-    /// Registers the waiter for the answer to the question with this id.
+    /// Registers a waiter for the answer to the question with this id.
     pub(crate) fn register_answer(&self, id: u64, waiter: Waiter) -> Result<Registration, AckError> {
         let limit = self.hub().config().max_pending_acks;
         // A waiter that is not registered is dropped after the lock is released.
@@ -367,7 +370,8 @@ impl Socket {
         Ok(Registration { socket: self.clone(), id })
     }
 
-    /// Gives an answer to its waiter, if it still waits. `false`: no question had this id.
+    /// Passes an answer to its waiter, if it still waits. Returns `false` if no question ever had
+    /// this id.
     pub(crate) fn answered(&self, id: u64, answer: ReceivedAnswer) -> bool {
         let mut side = self.0.side.lock();
         let Some(requests) = side.as_mut().map(|side| &mut side.requests) else { return false };

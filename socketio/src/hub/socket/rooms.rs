@@ -1,4 +1,4 @@
-//! The rooms of a socket.
+//! Rooms of a [`Socket`].
 
 use std::sync::Arc;
 
@@ -6,14 +6,14 @@ use super::Socket;
 use super::notices::Notice;
 use crate::hub::adapter::Change;
 
-/// Why a socket did not join a room.
+/// The error of a socket that could not join a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JoinError {
     /// The socket is gone.
     #[error("the socket is closed")]
     Closed,
-    /// The socket is in as many rooms as it may be in.
+    /// The socket has reached the maximum number of rooms.
     #[error("the socket is in too many rooms")]
     TooManyRooms,
 }
@@ -24,8 +24,8 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// The socket is gone, or in as many rooms as [`max_rooms`](crate::HubBuilder::max_rooms)
-    /// allows.
+    /// The socket is gone, or the number of its rooms has reached
+    /// [`max_rooms`](crate::HubBuilder::max_rooms).
     pub fn join(&self, room: impl AsRef<str>) -> Result<(), JoinError> {
         let room = room.as_ref();
         let mut rooms = self.0.rooms.lock();
@@ -46,7 +46,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Leaves a room. To leave one that the socket is not in does nothing.
+    /// Leaves a room. Does nothing if the socket is not in the room.
     pub fn leave(&self, room: impl AsRef<str>) {
         let mut rooms = self.0.rooms.lock();
         let Some(room) = rooms.take(room.as_ref()) else { return };
@@ -56,7 +56,7 @@ impl Socket {
         self.tell_adapter();
     }
 
-    /// Changes the socket as others are changed with it. A join that fails is only traced.
+    /// Applies a change. A join that fails is only logged.
     pub(crate) fn change(&self, change: &Change<'_>) {
         match *change {
             Change::Join(rooms) => {
@@ -72,14 +72,14 @@ impl Socket {
         }
     }
 
-    /// Whether the socket is in a room.
+    /// Returns `true` if the socket is in the room.
     pub fn is_in(&self, room: impl AsRef<str>) -> bool {
         let room = room.as_ref();
         self.0.rooms.lock().contains(room) || (!self.is_gone() && self.id() == *room)
     }
 
-    /// The rooms that the socket is in: first that of its own id, in which it always is, then those
-    /// that it has joined. None once it is gone.
+    /// The rooms of the socket. The room with its own id comes first. Empty once the socket is
+    /// gone.
     pub fn rooms(&self) -> Vec<String> {
         let joined: Vec<_> = self.0.rooms.lock().iter().map(ToString::to_string).collect();
         let own = (!self.is_gone()).then(|| self.id().to_string());
