@@ -1,12 +1,12 @@
-//! Whether a hub has the handlers that its contracts name, and no others.
+//! Checks that a hub has exactly the handlers that its contracts name.
 
 use super::description::{Description, NamespaceDescription, Received};
 use crate::event::handler::{Handler, Key};
 use crate::hub::build::report;
 use crate::hub::build_error::BuildProblem;
 
-/// Compares the handlers in each namespace of the hub with the contracts. Without a contract there
-/// is nothing to compare.
+/// Compares the handlers in each namespace of the hub with the contracts. Without a contract, every
+/// hub is valid.
 pub(crate) fn check<'a>(
     contracts: &[Description],
     hub: impl Iterator<Item = (&'a str, Vec<&'static Handler>)> + Clone,
@@ -36,7 +36,7 @@ pub(crate) fn check<'a>(
 fn check_handler(contracts: &[Description], path: &str, handler: &Handler, problems: &mut Vec<BuildProblem>) {
     let Key::Name(event) = handler.key else { return };
     let namespace = path.to_owned();
-    // The same event may be in several contracts, and each of them holds.
+    // Several contracts may describe the same event. The handler must match each of them.
     let mut described = find(contracts, path, event).peekable();
     if described.peek().is_none() {
         report(BuildProblem::NotInContract { event, namespace, handler: handler.source.path() }, problems);
