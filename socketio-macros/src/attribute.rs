@@ -1,4 +1,4 @@
-//! What stands in the brackets of `#[event(…)]`.
+//! Parses the arguments of `#[event(…)]`.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::{LitStr, Type};
@@ -6,7 +6,7 @@ use syn::{LitStr, Type};
 use crate::ack::{self, Ack};
 use crate::errors::Errors;
 
-/// The lifecycle events, as users write them and as their types are called.
+/// The lifecycle events: the user's words, and the names of the variants.
 pub(crate) const LIFECYCLES: [(&str, &str); 8] = [
     ("connect", "Connect"),
     ("message", "Message"),
@@ -18,29 +18,29 @@ pub(crate) const LIFECYCLES: [(&str, &str); 8] = [
     ("error", "Error"),
 ];
 
-/// Names that clients can't send. The runtime has them from here, by way of a macro.
+/// Names that clients cannot send. The runtime reads this list through a macro.
 pub(crate) const RESERVED: [&str; 6] =
     ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 
 const FORMS: &str = "write `#[event(\"name\")]`, `#[event(connect)]` or another lifecycle event, `#[event(fallback)]`, \
                      `#[event(\"name\", concurrent)]`, or above a payload type `#[event(\"name\", ack = Answer)]`";
 
-/// Which event it is about.
+/// The event that an attribute names.
 pub(crate) enum Subject {
     Name(LitStr),
     Lifecycle(Lifecycle),
     Fallback(Ident),
-    /// None is named: it is the last parameter's.
+    /// No event is named; it is the event of the last parameter's payload type.
     Inferred,
-    /// What is written is wrong, so that what was meant can't be known.
+    /// The argument is invalid, so the event is unknown.
     Unknown,
 }
 
 /// A lifecycle event.
 pub(crate) struct Lifecycle {
-    /// As the user wrote it.
+    /// The word as the user wrote it.
     pub(crate) word: Ident,
-    /// What its types are called.
+    /// The name of the variant.
     pub(crate) variant: &'static str,
 }
 
@@ -50,7 +50,7 @@ pub(crate) struct Attribute {
     pub(crate) ack: Option<Ack>,
 }
 
-/// Parses the arguments, each by itself, so that one that is wrong does not hide the others.
+/// Parses each argument separately, so that an invalid argument does not hide errors in the others.
 pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Attribute {
     let mut attribute = Attribute { subject: Subject::Inferred, concurrent: None, ack: None };
     for argument in split_at_commas(tokens, errors) {
@@ -117,7 +117,7 @@ fn check_name(name: &LitStr, errors: &mut Errors) {
     }
 }
 
-/// Commas between the angle brackets of a type separate nothing.
+/// Splits at commas, except for those between the angle brackets of a type.
 fn split_at_commas(tokens: TokenStream, errors: &mut Errors) -> Vec<TokenStream> {
     let mut parts = Vec::new();
     let mut part = TokenStream::new();
@@ -137,7 +137,7 @@ fn split_at_commas(tokens: TokenStream, errors: &mut Errors) -> Vec<TokenStream>
                 continue;
             }
             Some('<') => open += 1,
-            // The other `>` is that of an arrow.
+            // The `>` of `->` closes no bracket.
             Some('>') if !after_dash => open = open.saturating_sub(1),
             _ => {}
         }
@@ -150,7 +150,8 @@ fn split_at_commas(tokens: TokenStream, errors: &mut Errors) -> Vec<TokenStream>
     parts
 }
 
-/// What `#[event]` on the payload type `ident` says: a name and, if it asks for an answer, the type of that.
+/// Parses the `#[event]` of the payload type `ident`: its name and the type of the requested
+/// answer.
 pub(crate) fn parse_payload(tokens: TokenStream, ident: &Ident, errors: &mut Errors) -> (LitStr, Option<Type>) {
     let help = "write `#[event(\"name\")]`";
     let attribute = parse(tokens, errors);
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn names_lifecycles_and_options_in_any_order() {
+    fn names_lifecycles_and_options_are_parsed_in_any_order() {
         let (attribute, errors) = parsed(quote!(concurrent, "name",));
         assert!(matches!(&attribute.subject, Subject::Name(name) if name.value() == "name"));
         assert!(attribute.concurrent.is_some());
@@ -198,13 +199,13 @@ mod tests {
     }
 
     #[test]
-    fn each_wrong_argument_is_one_error() {
+    fn each_invalid_argument_is_one_error() {
         assert_eq!(parsed(quote!("", parallel, 3, concurrent, concurrent, x = "y",,)).1, 6);
         assert_eq!(parsed(quote!("a", "b", connect)).1, 2);
     }
 
     #[test]
-    fn an_answer_is_of_any_type() {
+    fn an_answer_may_have_any_type() {
         for answer in
             [quote!(Heard), quote!(a::Heard<'a, [T; 2], u8>), quote!(Box<dyn Fn(u8, u8) -> u8>), quote!((A, B))]
         {
@@ -220,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn reserved_names_are_lifecycle_events_or_no_names_at_all() {
+    fn reserved_names_are_rejected() {
         for name in RESERVED {
             assert_eq!(parsed(quote!(#name)).1, 1, "{name}");
         }
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_type_has_a_name_and_perhaps_an_answer() {
+    fn a_payload_type_needs_a_name_and_may_request_an_answer() {
         let ident = format_ident!("Said");
         for (tokens, expected) in [
             (quote!("said"), 0),

@@ -1,4 +1,4 @@
-//! A handler's entry in the table: what it is registered for, and how the function is called.
+//! Renders a handler's entry in the table: its event, and the call of its function.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -11,7 +11,7 @@ use crate::extent::Extent;
 use crate::krate;
 use crate::signature::{Handler, Output};
 
-/// The entry of a handler that can't be called because it has errors.
+/// Renders the entry of a handler that has errors and cannot be called.
 pub(crate) fn stub(handler: &Handler) -> TokenStream {
     let krate = krate::path();
     let Handler { ident, names, .. } = handler;
@@ -28,7 +28,7 @@ pub(crate) fn stub(handler: &Handler) -> TokenStream {
     }
 }
 
-/// The entry of a handler. `callee` is the function's path.
+/// Renders the entry of a handler. `callee` is the function's path.
 pub(crate) fn entry(attribute: &Attribute, handler: &Handler, callee: &TokenStream, is_method: bool) -> TokenStream {
     let krate = krate::path();
     let source = source(handler, is_method);
@@ -53,7 +53,7 @@ pub(crate) fn entry(attribute: &Attribute, handler: &Handler, callee: &TokenStre
     }
 }
 
-/// Which function it is.
+/// Renders where the function is defined.
 fn source(handler: &Handler, is_method: bool) -> TokenStream {
     let krate = krate::path();
     let Handler { ident, names, .. } = handler;
@@ -86,16 +86,16 @@ fn key(attribute: &Attribute, handler: &Handler) -> TokenStream {
                 let name = Extent::of(payload).constant(payload, &quote!(#krate::Event), "NAME");
                 quote!(#krate::__private::Key::Name(#name))
             }
-            // An error has been noted: which event it is can't be known.
+            // The event is unknown, and an error was reported for it.
             None => quote!(#krate::__private::Key::Invalid),
         },
     }
 }
 
-/// How the function is called: its arguments are taken from the event one by one. Their types are not named, but inferred
-/// from the call.
+/// Renders the call of the function. Its arguments are extracted from the event in order; their
+/// types are inferred from the call.
 ///
-/// The names in it are the macro's own, so that a handler may be called like any of them.
+/// The generated names are hygienic, so a handler may have any of them.
 fn call(attribute: &Attribute, handler: &Handler, callee: &TokenStream) -> TokenStream {
     let krate = krate::path();
     let Handler { ident, parameters, is_async, receiver, output, .. } = handler;
@@ -104,7 +104,7 @@ fn call(attribute: &Attribute, handler: &Handler, callee: &TokenStream) -> Token
     let takes = parameters.iter().map(|parameter| take(attribute, parameter));
     let this = receiver.then(|| quote_spanned!(local=> #krate::__private::receiver::<Self>(&incoming.this),));
     let called = quote!(#callee(#this #(#names),*));
-    // The reply's type is what may be wrong with it, so that is where errors about it point.
+    // Errors about the reply underline its type.
     let answer = match output {
         Output::Type { ty, .. } => Extent::of(ty),
         Output::Nothing => Extent::of(ident),

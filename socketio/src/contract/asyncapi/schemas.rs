@@ -287,7 +287,7 @@ mod tests {
         #[derive(garde::Validate, JsonSchema)]
         struct Short {
             #[garde(length(max = 3))]
-            #[allow(dead_code, reason = "the schema is all that is made of it")]
+            #[allow(dead_code, reason = "only the schema of the type is used")]
             text: String,
         }
 

@@ -104,9 +104,15 @@ pub(super) fn write(namespace: &NamespaceDescription, types: &mut Declarations, 
         format!("\n{}export interface {prefix}{name} ", format::docs(&format!("{what}{place}.{about}"), 0))
     };
     out.push_str(&head(LISTENED, "What the server emits"));
-    write_entries(namespace.emits.iter().map(|event| (event.doc, entry(event.name, &listener_parameters(event, types)))), out);
+    write_entries(
+        namespace.emits.iter().map(|event| (event.doc, entry(event.name, &listener_parameters(event, types)))),
+        out,
+    );
     out.push_str(&head(SENT, "What clients send"));
-    write_entries(namespace.receives.iter().map(|event| (event.doc, entry(event.name, &emit_parameters(event, types)))), out);
+    write_entries(
+        namespace.receives.iter().map(|event| (event.doc, entry(event.name, &emit_parameters(event, types)))),
+        out,
+    );
 }
 
 /// Writes the entries of an interface.
