@@ -22,7 +22,7 @@ const FAILED: &str = include_str!("failed.ts");
 const CLIENT: &str = include_str!("client.ts");
 
 const SENDABLE: &str = "
-/** What clients may send in the place of an `ArrayBuffer` that they would receive. */
+/** The type that clients may send where they would receive an `ArrayBuffer`. */
 export type Sendable<T> = WithBytes<T, ArrayBuffer | globalThis.ArrayBufferView | globalThis.Blob>;
 ";
 
@@ -91,7 +91,7 @@ pub(crate) fn typescript(description: &Description) -> String {
     description.namespaces.iter().for_each(|namespace| events::write(namespace, &mut types, &mut interfaces));
 
     let mut out = format!(
-        "// The contract `{}`, written by the server's program from its Rust types. What is changed here is lost.\n",
+        "// The contract `{}`, generated from the server's Rust types. Do not edit.\n",
         description.name
     );
     if !description.doc.is_empty() {

@@ -95,7 +95,7 @@ impl Declarations {
             Some(_) => {}
             None => {
                 self.names.insert(name.to_owned(), self.found.len());
-                let docs = "/** The codes with which handlers fail. */\n".to_owned();
+                let docs = "/** The error codes of a handler. */\n".to_owned();
                 self.found.push(Declaration { origin: name, docs, text });
             }
         }
