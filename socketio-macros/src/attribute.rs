@@ -26,7 +26,7 @@ const FORMS: &str = "write `#[event(\"name\")]`, `#[event(connect)]` or another 
                      `#[event(\"name\", concurrent)]`, or above a payload type `#[event(\"name\", ack = Answer)]`";
 
 /// The event that an attribute names.
-pub(crate) enum Subject {
+pub(crate) enum EventKind {
     Name(LitStr),
     Lifecycle(Lifecycle),
     Fallback(Ident),
@@ -45,18 +45,18 @@ pub(crate) struct Lifecycle {
 }
 
 pub(crate) struct Attribute {
-    pub(crate) subject: Subject,
+    pub(crate) event: EventKind,
     pub(crate) concurrent: Option<Ident>,
     pub(crate) ack: Option<Ack>,
 }
 
 /// Parses each argument separately, so that an invalid argument does not hide errors in the others.
 pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Attribute {
-    let mut attribute = Attribute { subject: Subject::Inferred, concurrent: None, ack: None };
+    let mut attribute = Attribute { event: EventKind::Inferred, concurrent: None, ack: None };
     for argument in split_at_commas(tokens, errors) {
         if let Ok(name) = syn::parse2::<LitStr>(argument.clone()) {
             check_name(&name, errors);
-            set_subject(&mut attribute, Subject::Name(name), &argument, errors);
+            set_event(&mut attribute, EventKind::Name(name), &argument, errors);
         } else if let Some(ack) = ack::parse(&argument, errors) {
             if attribute.ack.replace(ack).is_some() {
                 errors.push(&argument, "`ack` is written twice", "an event has one answer: write it once");
@@ -65,7 +65,7 @@ pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Attribute {
             parse_word(&mut attribute, word, &argument, errors);
         } else {
             errors.push(&argument, "this is no argument of `#[event]`", FORMS);
-            attribute.subject = Subject::Unknown;
+            attribute.event = EventKind::Unknown;
         }
     }
     attribute
@@ -78,9 +78,9 @@ fn parse_word(attribute: &mut Attribute, word: Ident, argument: &TokenStream, er
             errors.push(argument, "`concurrent` is written twice", "write it once");
         }
     } else if text == "fallback" {
-        set_subject(attribute, Subject::Fallback(word), argument, errors);
+        set_event(attribute, EventKind::Fallback(word), argument, errors);
     } else if let Some((_, variant)) = LIFECYCLES.iter().find(|(name, _)| *name == text) {
-        set_subject(attribute, Subject::Lifecycle(Lifecycle { word, variant }), argument, errors);
+        set_event(attribute, EventKind::Lifecycle(Lifecycle { word, variant }), argument, errors);
     } else {
         let names: Vec<_> = LIFECYCLES.iter().map(|(name, _)| format!("`{name}`")).collect();
         errors.push(
@@ -92,14 +92,14 @@ fn parse_word(attribute: &mut Attribute, word: Ident, argument: &TokenStream, er
                 names.join(", ")
             ),
         );
-        attribute.subject = Subject::Unknown;
+        attribute.event = EventKind::Unknown;
     }
 }
 
-fn set_subject(attribute: &mut Attribute, subject: Subject, argument: &TokenStream, errors: &mut Errors) {
-    match attribute.subject {
-        Subject::Inferred => attribute.subject = subject,
-        Subject::Unknown => {}
+fn set_event(attribute: &mut Attribute, event: EventKind, argument: &TokenStream, errors: &mut Errors) {
+    match attribute.event {
+        EventKind::Inferred => attribute.event = event,
+        EventKind::Unknown => {}
         _ => errors.push(argument, "a second event", "a handler or payload type has one event: write one for each"),
     }
 }
@@ -159,13 +159,13 @@ pub(crate) fn parse_payload(tokens: TokenStream, ident: &Ident, errors: &mut Err
         errors.push(concurrent, "a payload type can't be `concurrent`", help);
     }
     let answer = attribute.ack.and_then(|ack| ack.answer);
-    match attribute.subject {
-        Subject::Name(name) => return (name, answer),
-        Subject::Lifecycle(Lifecycle { word, .. }) | Subject::Fallback(word) => {
+    match attribute.event {
+        EventKind::Name(name) => return (name, answer),
+        EventKind::Lifecycle(Lifecycle { word, .. }) | EventKind::Fallback(word) => {
             errors.push(&word, "a payload type has an event with a name", help);
         }
-        Subject::Inferred => errors.push(ident, "a payload type needs the name of its event", help),
-        Subject::Unknown => {}
+        EventKind::Inferred => errors.push(ident, "a payload type needs the name of its event", help),
+        EventKind::Unknown => {}
     }
     (LitStr::new("unnamed", ident.span()), answer)
 }
@@ -185,17 +185,17 @@ mod tests {
     #[test]
     fn names_lifecycles_and_options_are_parsed_in_any_order() {
         let (attribute, errors) = parsed(quote!(concurrent, "name",));
-        assert!(matches!(&attribute.subject, Subject::Name(name) if name.value() == "name"));
+        assert!(matches!(&attribute.event, EventKind::Name(name) if name.value() == "name"));
         assert!(attribute.concurrent.is_some());
         assert_eq!(errors, 0);
         for (name, variant) in LIFECYCLES {
             let word = format_ident!("{name}");
             let (attribute, errors) = parsed(quote!(#word));
-            assert!(matches!(attribute.subject, Subject::Lifecycle(lifecycle) if lifecycle.variant == variant));
+            assert!(matches!(attribute.event, EventKind::Lifecycle(lifecycle) if lifecycle.variant == variant));
             assert_eq!(errors, 0);
         }
-        assert!(matches!(parsed(quote!(fallback)).0.subject, Subject::Fallback(_)));
-        assert!(matches!(parsed(quote!()).0.subject, Subject::Inferred));
+        assert!(matches!(parsed(quote!(fallback)).0.event, EventKind::Fallback(_)));
+        assert!(matches!(parsed(quote!()).0.event, EventKind::Inferred));
     }
 
     #[test]
@@ -210,7 +210,7 @@ mod tests {
             [quote!(Heard), quote!(a::Heard<'a, [T; 2], u8>), quote!(Box<dyn Fn(u8, u8) -> u8>), quote!((A, B))]
         {
             let (attribute, errors) = parsed(quote!(ack = #answer, "said",));
-            assert!(matches!(attribute.subject, Subject::Name(_)), "{answer}");
+            assert!(matches!(attribute.event, EventKind::Name(_)), "{answer}");
             let found = attribute.ack.and_then(|ack| ack.answer);
             assert_eq!((found.map(|found| quote!(#found).to_string()), errors), (Some(answer.to_string()), 0));
         }

@@ -5,7 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::Type;
 use syn::ext::IdentExt;
 
-use crate::attribute::{Attribute, Subject};
+use crate::attribute::{Attribute, EventKind};
 use crate::checks::has_name;
 use crate::extent::Extent;
 use crate::krate;
@@ -74,14 +74,14 @@ fn source(handler: &Handler, is_method: bool) -> TokenStream {
 
 fn key(attribute: &Attribute, handler: &Handler) -> TokenStream {
     let krate = krate::path();
-    match &attribute.subject {
-        Subject::Name(name) => quote!(#krate::__private::Key::Name(#name)),
-        Subject::Lifecycle(lifecycle) => {
+    match &attribute.event {
+        EventKind::Name(name) => quote!(#krate::__private::Key::Name(#name)),
+        EventKind::Lifecycle(lifecycle) => {
             let variant = Ident::new(lifecycle.variant, Span::mixed_site());
             quote!(#krate::__private::Key::Lifecycle(#krate::__private::Lifecycle::#variant))
         }
-        Subject::Fallback(_) => quote!(#krate::__private::Key::Fallback),
-        Subject::Inferred | Subject::Unknown => match handler.parameters.last() {
+        EventKind::Fallback(_) => quote!(#krate::__private::Key::Fallback),
+        EventKind::Inferred | EventKind::Unknown => match handler.parameters.last() {
             Some(payload) => {
                 let name = Extent::of(payload).constant(payload, &quote!(#krate::Event), "NAME");
                 quote!(#krate::__private::Key::Name(#name))
@@ -149,8 +149,8 @@ fn take(attribute: &Attribute, parameter: &Type) -> TokenStream {
     let krate = krate::path();
     let at = Extent::of(parameter);
     let local = Span::mixed_site();
-    match &attribute.subject {
-        Subject::Lifecycle(lifecycle) => {
+    match &attribute.event {
+        EventKind::Lifecycle(lifecycle) => {
             let event = Ident::new(lifecycle.variant, Span::mixed_site());
             let event = at.path(quote!(#krate::marker::#event));
             let start = quote_spanned!(at.start=> #krate::bounds::LifecycleArgument::<'_, #event>);

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::Type;
 
-use crate::attribute::{Attribute, Subject};
+use crate::attribute::{Attribute, EventKind};
 use crate::extent::Extent;
 use crate::krate;
 use crate::signature::{Handler, Output};
@@ -23,7 +23,7 @@ pub(crate) fn of_handler(attribute: &Attribute, handler: &Handler) -> Vec<Check>
         checks.extend(named.map(|parameter| ack_or_value(parameter, ty, *is_value)));
     }
     // Handlers of lifecycle events have no payload arguments.
-    if !matches!(attribute.subject, Subject::Lifecycle(_)) {
+    if !matches!(attribute.event, EventKind::Lifecycle(_)) {
         let parameters = &handler.parameters;
         checks.extend(
             (1..parameters.len()).filter_map(|at| required_before_optional(&parameters[..at], &parameters[at])),

@@ -1,4 +1,4 @@
-//! Controls what compile errors in generated code underline.
+//! Chooses the tokens that compile errors in generated code underline.
 //!
 //! The compiler underlines an expression from its first to its last token. If one token has a span
 //! from elsewhere, the error moves to the whole attribute. A check of a type is therefore rendered

@@ -6,7 +6,7 @@ use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Attribute as SynAttribute, Signature, Token, Visibility};
 
 use crate::ack::Ack;
-use crate::attribute::{self, Attribute, Subject};
+use crate::attribute::{self, Attribute, EventKind};
 use crate::errors::{Errors, error};
 use crate::extent::Extent;
 use crate::signature::{self, Handler, Place};
@@ -103,8 +103,8 @@ fn is_type(item: TokenStream) -> bool {
 /// Reports contradictions between an attribute and its function.
 pub(crate) fn check(attribute: &Attribute, handler: &Handler, errors: &mut Errors) {
     if let Some(concurrent) = &attribute.concurrent {
-        let message = match &attribute.subject {
-            Subject::Lifecycle(_) => Some("lifecycle events are always handled in order"),
+        let message = match &attribute.event {
+            EventKind::Lifecycle(_) => Some("lifecycle events are always handled in order"),
             _ if !handler.is_async => Some("only an async handler can be `concurrent`"),
             _ => None,
         };
@@ -123,7 +123,7 @@ pub(crate) fn check(attribute: &Attribute, handler: &Handler, errors: &mut Error
             "leave `ack` out and return the answer, or write `#[event(\"name\", ack = Answer)]` above a payload type",
         );
     }
-    if matches!(attribute.subject, Subject::Inferred) && handler.parameters.is_empty() {
+    if matches!(attribute.event, EventKind::Inferred) && handler.parameters.is_empty() {
         errors.push(
             &handler.ident,
             "which event is this the handler of?",
@@ -132,8 +132,8 @@ pub(crate) fn check(attribute: &Attribute, handler: &Handler, errors: &mut Error
     }
 }
 
-/// Reports a second `#[event]` on the same item. The second attribute is expanded later and emits
-/// the unique parts.
+/// Reports a second `#[event]` on the same item. An item can have only one companion, which the
+/// expansion of the second attribute emits.
 pub(crate) fn second_attribute(attributes: &[SynAttribute], errors: &mut Errors) -> bool {
     let second = attributes.iter().find(|attribute| signature::is_event(attribute));
     if let Some(second) = second {

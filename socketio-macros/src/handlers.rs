@@ -6,7 +6,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use std::collections::HashSet;
 use syn::{Attribute, GenericParam, ImplItem, ImplItemFn, ItemImpl, Meta, Type};
 
-use crate::attribute::{self, Lifecycle, Subject};
+use crate::attribute::{self, EventKind, Lifecycle};
 use crate::checks::{self, Check, require};
 use crate::errors::{Errors, error};
 use crate::extent::Extent;
@@ -206,13 +206,13 @@ fn method(function: &mut ImplItemFn, errors: &mut Errors) -> Option<Method> {
         false => (stub.clone(), Vec::new()),
     };
     errors.extend(own);
-    let event = match &attribute.subject {
-        Subject::Name(name) if name.value().is_empty() => None,
-        Subject::Name(name) => Some((format!("{:?}", name.value()), name.to_token_stream())),
-        Subject::Lifecycle(Lifecycle { word, .. }) | Subject::Fallback(word) => {
+    let event = match &attribute.event {
+        EventKind::Name(name) if name.value().is_empty() => None,
+        EventKind::Name(name) => Some((format!("{:?}", name.value()), name.to_token_stream())),
+        EventKind::Lifecycle(Lifecycle { word, .. }) | EventKind::Fallback(word) => {
             Some((word.to_string(), word.to_token_stream()))
         }
-        Subject::Inferred | Subject::Unknown => None,
+        EventKind::Inferred | EventKind::Unknown => None,
     };
     let conditions = signature::conditions(&function.attrs);
     Some(Method { conditions, ident: handler.ident, entry, stub, checks, event })

@@ -69,8 +69,8 @@ pub fn handlers(attribute: TokenStream, item: TokenStream) -> TokenStream {
     handlers::expand(attribute.into(), item.into()).into()
 }
 
-/// Collects handlers into one table at compile time: `events![joined, chat::message,
-/// ..admin::EVENTS]`.
+/// Collects handlers into one table at compile time:
+/// `events![joined, chat::message, ..admin::EVENTS]`.
 ///
 /// An item is the path of a function with `#[event]`, or `..` and a constant of the type `Events`.
 /// Two handlers for the same event are a compile error.
@@ -84,8 +84,8 @@ pub fn events(items: TokenStream) -> TokenStream {
 ///
 /// `receives` lists functions with `#[event("name")]`, and methods of types with
 /// [`macro@handlers`]. A method is written `Type::method`, or `<Type>::method` if the type's name
-/// has no capital letter. `emits` lists payload types. A namespace has the same path as in the hub. The
-/// path of a dynamic namespace has parameters in braces.
+/// has no capital letter. `emits` lists payload types. A namespace has the same path as in the hub.
+/// The path of a dynamic namespace has parameters in braces.
 ///
 /// The macro generates a type of this name that implements `Contract`. It infers arguments and
 /// replies from the functions. `#[export(typescript)]` and `#[export(asyncapi)]` above the name add

@@ -203,7 +203,7 @@ impl DescribedArguments {
         (F::describe, Returned(PhantomData))
     }
 
-    /// Adds the payload's next argument. Each export that needs its type must be given it:
+    /// Adds the payload's next argument. Call a method for each export that includes its type:
     ///
     /// ```
     /// # use socketio::DescribedArguments;

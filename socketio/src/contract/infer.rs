@@ -1,9 +1,9 @@
-//! Infers what handlers take and return from the functions themselves.
+//! Infers the arguments and replies of handlers from the functions themselves.
 //!
-//! `contract!` has only the path of a function. As a value, the function implements `Fn(A1, …) ->
-//! R` for its own parameters and return type, so the compiler infers them. Markers distinguish
-//! payload parameters, as they do where the handler is called. Lifetimes are inferred as `'static`,
-//! because only the types matter.
+//! `contract!` has only the path of a function. The compiler infers the parameters and the return
+//! type from the `Fn` trait that the function's value implements. Markers distinguish payload
+//! parameters, as they do where the handler is called. Lifetimes are inferred as `'static`, because
+//! only the types matter.
 //!
 //! Method resolution selects the kind of the return type, as in [`reply`](crate::event::reply).
 //! Inherent methods come before trait methods, and methods of the value before methods of a

@@ -1,4 +1,4 @@
-//! Contracts: what a server receives and emits. [`contract!`](crate::contract!) gathers it from the
+//! Contracts: the events of a server. [`contract!`](crate::contract!) gathers it from the
 //! definitions of handlers and payload types.
 //!
 //! [`infer`] reads the signatures of the functions, and [`description`] holds the result.

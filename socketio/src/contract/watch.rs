@@ -1,4 +1,4 @@
-//! Compares what a hub emits and answers with its contracts, in debug builds only.
+//! Compares the messages and answers of a hub with its contracts, in debug builds only.
 
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -100,7 +100,7 @@ impl ContractViolation {
 
 /// The maximum number of stored violations. Names and codes can depend on client data, so their
 /// number is unbounded.
-const MOST: usize = 1_000;
+const MAX_VIOLATIONS: usize = 1_000;
 
 /// The contracts of a hub, and the violations that were found.
 #[derive(Debug)]
@@ -164,14 +164,14 @@ impl Watch {
     /// Reports a violation, unless it was reported before.
     fn report(&self, violation: ContractViolation) {
         let mut found = self.found.lock();
-        if found.len() < MOST && !found.contains(&violation) {
+        if found.len() < MAX_VIOLATIONS && !found.contains(&violation) {
             tracing::warn!("{violation}");
             found.push(violation);
         }
     }
 }
 
-/// Checks what one namespace emits, before the adapter receives it.
+/// Checks the messages of one namespace, before the adapter receives them.
 #[derive(Debug)]
 pub(crate) struct NamespaceWatch {
     watch: Arc<Watch>,

@@ -40,7 +40,7 @@ pub(crate) const UNBOUNDED: usize = usize::MAX;
 /// `ts-rs` and `schemars` decode no keys of their own.
 const RESERVED: &[u8] = b"$serde_json::private::";
 
-/// A position in JSON text.
+/// Reads JSON text from its start, one token or value at a time.
 #[derive(Clone, Debug)]
 pub(crate) struct Scanner<'a> {
     text: &'a str,

@@ -112,7 +112,7 @@ impl Events {
     fn reply(&mut self, event: &str, reply: &DescribedReply, maker: Maker) -> Value {
         let mut message = json!({ "name": format!("{event} reply"), "title": "the reply" });
         match reply {
-            DescribedReply::Unknown => message["payload"] = json!({ "description": "Whatever the answer is." }),
+            DescribedReply::Unknown => message["payload"] = json!({ "description": "Any answer." }),
             DescribedReply::Values(values) => self.fill(&mut message, &unnamed(values), maker),
         }
         message
@@ -213,7 +213,7 @@ fn error_message(event: &str, codes: Option<&[&str]>) -> Value {
 
 fn framework_codes() -> Value {
     json!({
-        "description": "The codes of errors that any event can be answered with.",
+        "description": "The error codes that any event can be answered with.",
         "type": "string",
         "enum": FRAMEWORK_CODES,
     })
@@ -221,13 +221,13 @@ fn framework_codes() -> Value {
 
 fn error_schema() -> Value {
     json!({
-        "description": "What went wrong with an event.",
+        "description": "The error of an event.",
         "type": "object",
         "properties": {
             "code": { "type": "string" },
             "message": { "type": "string" },
-            "path": { "description": "The field of the payload that is at fault, such as `user.age`.", "type": "string" },
-            "data": { "description": "More about it." },
+            "path": { "description": "The invalid field of the payload, such as `user.age`.", "type": "string" },
+            "data": { "description": "Further data." },
         },
         "required": ["code", "message"],
     })

@@ -114,7 +114,7 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
     const passed = [...(args ?? [data]), ...(id === undefined ? [] : [answer])];
     listeners.get(event)?.forEach((listener) => listener(...passed));
   };
-  // Rejects the requests that were sent. Queued requests wait for the next connection, if there is one.
+  // Rejects sent requests. Queued requests are rejected only if there is no next connection.
   const end = (message: string) => {
     if (closed) queue = [];
     for (const id of [...waiting.keys()].filter((id) => !queue.some((message) => message.id === id))) {

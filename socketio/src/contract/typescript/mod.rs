@@ -90,10 +90,8 @@ pub(crate) fn typescript(description: &Description) -> String {
     let mut interfaces = String::new();
     description.namespaces.iter().for_each(|namespace| events::write(namespace, &mut types, &mut interfaces));
 
-    let mut out = format!(
-        "// The contract `{}`, generated from the server's Rust types. Do not edit.\n",
-        description.name
-    );
+    let mut out =
+        format!("// The contract `{}`, generated from the server's Rust types. Do not edit.\n", description.name);
     if !description.doc.is_empty() {
         out.push_str("//\n");
         lines(description.doc).for_each(|line| out.push_str(&format!("{}\n", format!("// {line}").trim_end())));
