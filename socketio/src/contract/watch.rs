@@ -75,7 +75,7 @@ pub enum ContractViolation {
 }
 
 impl ContractViolation {
-    /// The name of the event.
+    /// Returns the name of the event.
     pub fn event(&self) -> &str {
         match self {
             Self::UnknownEvent { event, .. }

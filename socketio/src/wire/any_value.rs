@@ -69,48 +69,48 @@ pub enum AnyValue {
 static NULL: AnyValue = AnyValue::Null;
 
 impl AnyValue {
-    /// Whether it is `null`.
+    /// Whether the value is `null`.
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)
     }
 
-    /// The boolean, if it is one.
+    /// The boolean, if the value is one.
     pub fn as_bool(&self) -> Option<bool> {
         if let Self::Bool(value) = self { Some(*value) } else { None }
     }
 
-    /// The number, if it is one.
+    /// The number, if the value is one.
     pub fn as_number(&self) -> Option<&Number> {
         if let Self::Number(number) = self { Some(number) } else { None }
     }
 
-    /// The number as an integer, if it is one and fits.
+    /// The number as an integer, if the value is one and fits.
     pub fn as_i64(&self) -> Option<i64> {
         self.as_number()?.as_i64()
     }
 
-    /// The number as an integer that is not negative, if it is one and fits.
+    /// The number as an integer that is not negative, if the value is one and fits.
     pub fn as_u64(&self) -> Option<u64> {
         self.as_number()?.as_u64()
     }
 
-    /// The number as a float, if it is one.
+    /// The number as a float, if the value is one.
     pub fn as_f64(&self) -> Option<f64> {
         self.as_number()?.as_f64()
     }
 
-    /// The string, if it is one.
+    /// The string, if the value is one.
     pub fn as_str(&self) -> Option<&str> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
 
-    /// The binary data, if it is some. For plain WebSocket clients, see
+    /// The bytes, if the value is binary data. For plain WebSocket clients, see
     /// [`to_binary`](Self::to_binary).
     pub fn as_binary(&self) -> Option<&Binary> {
         if let Self::Binary(binary) = self { Some(binary) } else { None }
     }
 
-    /// The binary data, also decoded from a string of standard base64.
+    /// The bytes, if the value is binary data or a string of standard base64.
     pub fn to_binary(&self) -> Option<Binary> {
         match self {
             Self::Binary(binary) => Some(binary.clone()),
@@ -119,27 +119,27 @@ impl AnyValue {
         }
     }
 
-    /// The elements, if it is an array.
+    /// The elements, if the value is an array.
     pub fn as_array(&self) -> Option<&[Self]> {
         if let Self::Array(elements) = self { Some(elements) } else { None }
     }
 
-    /// The elements, mutable, if it is an array.
+    /// The elements, mutable, if the value is an array.
     pub fn as_array_mut(&mut self) -> Option<&mut Vec<Self>> {
         if let Self::Array(elements) = self { Some(elements) } else { None }
     }
 
-    /// The fields, if it is an object.
+    /// The fields, if the value is an object.
     pub fn as_object(&self) -> Option<&IndexMap<String, Self>> {
         if let Self::Object(fields) = self { Some(fields) } else { None }
     }
 
-    /// The fields, mutable, if it is an object.
+    /// The fields, mutable, if the value is an object.
     pub fn as_object_mut(&mut self) -> Option<&mut IndexMap<String, Self>> {
         if let Self::Object(fields) = self { Some(fields) } else { None }
     }
 
-    /// The field of this name, if it is an object that has it.
+    /// The field of this name, if the value is an object that has it.
     pub fn get(&self, field: &str) -> Option<&Self> {
         self.as_object()?.get(field)
     }
