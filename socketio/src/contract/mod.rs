@@ -1,8 +1,8 @@
-//! Contracts: the events of a server. [`contract!`](crate::contract!) gathers it from the
-//! definitions of handlers and payload types.
+//! Contracts: typed descriptions of a server's events. [`contract!`](crate::contract!) makes them
+//! from the definitions of handlers and payload types.
 //!
 //! [`infer`] reads the signatures of the functions, and [`description`] holds the result.
-//! [`agreement`] compares it with a hub's handlers, [`watch`] with what a hub emits.
+//! [`agreement`] compares it with a hub's handlers, [`watch`] with the messages that a hub emits.
 
 pub(crate) mod agreement;
 #[cfg(feature = "asyncapi")]

@@ -161,8 +161,9 @@ impl<'a> SocketIoPacket<'a> {
     ///
     /// # Errors
     ///
-    /// A placeholder refers to a missing attachment, or the placeholders together stand for more
-    /// than `max` bytes. Forwarding the packet copies an attachment for each of its placeholders.
+    /// Returns [`Invalid`] if a placeholder refers to a missing attachment, or if the placeholders
+    /// together stand for more than `max` bytes. Several placeholders may refer to one attachment,
+    /// which forwarding the packet would send several times.
     pub(crate) fn with_placeholders(&self, text: &str, attachments: &[Bytes], max: usize) -> Result<String, Invalid> {
         let mut out = Vec::with_capacity(text.len());
         out.extend_from_slice(&text.as_bytes()[..text.len() - self.json.len()]);
