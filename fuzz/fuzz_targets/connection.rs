@@ -1,8 +1,9 @@
-//! Whatever bytes a client sends: its connection never panics, ends with it, fires `connect` and `disconnect` once each, writes
-//! nothing but proper frames, and tells nothing of the server's insides.
+//! Sends arbitrary bytes to a connection. It must not panic, must end with its stream and must fire
+//! `connect` and `disconnect` once each. It must write only valid frames and must not reveal the
+//! server's internals.
 //!
-//! The first byte of the input says what the rest is: the bytes as they arrive, in pieces, or messages, one a line, of which
-//! frames are made; and whether the client speaks plain envelopes or, from 128 on, Socket.IO.
+//! The first byte of the input selects the mode: bytes that arrive in pieces, or one message per
+//! line, sent as frames. From 128 on, the client uses Socket.IO; below, it uses plain envelopes.
 
 #![no_main]
 
@@ -25,7 +26,7 @@ thread_local! {
         tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
 }
 
-// What must not be told: these types' names, and paths.
+// The names of these types, and file paths, must not reach clients.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct InnerRecord {
@@ -77,7 +78,7 @@ fn record(record: InnerRecord) -> InnerRecord {
 #[event("later")]
 async fn later(socket: &Socket, text: String, rest: Option<i32>) -> Args<(usize, Option<i32>)> {
     tokio::task::yield_now().await;
-    // Emitted, joined and fired: what a client may set off.
+    // Clients can trigger emits, joins and local events.
     let _ = socket.join(&text);
     let _ = socket.to(&text).emit(("told", rest));
     let _ = socket.fire("record", &text);
@@ -99,7 +100,8 @@ fn checked(payload: Result<InnerRecord, PayloadError>) -> Result<bool, EventErro
 
 #[event("ask")]
 async fn ask(socket: &Socket) -> Result<u8, EventError> {
-    // Short: with a full inbox, a connection that waits for an answer hears of its end only then.
+    // The timeout is short: if the inbox is full, a connection that waits for an answer notices its
+    // end only then.
     socket.timeout(Duration::from_millis(1)).emit_with_ack::<u8>(("question",)).await.map_err(|_| "no answer".into())
 }
 
@@ -156,7 +158,7 @@ fn pieces(kind: u8, input: &[u8]) -> Vec<Vec<u8>> {
     match kind % 3 {
         0 => vec![input.to_vec()],
         1 => input.chunks(usize::from(kind / 3) + 1).map(<[u8]>::to_vec).collect(),
-        // A line that begins with a zero is a binary message.
+        // A line that starts with a zero is a binary message.
         _ => input
             .split(|byte| *byte == b'\n')
             .map(|line| match line.strip_prefix(b"\0") {
@@ -172,7 +174,7 @@ fn is_socketio(kind: u8) -> bool {
     kind >= 128
 }
 
-/// The JSON of a packet. What stands before it may have any characters but a comma in the name of its namespace.
+/// The JSON of a packet. The prefix may contain any character in its namespace but a comma.
 fn json_of(packet: &str) -> &str {
     let is_head = |head: &str| head.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
     let behind = match packet.split_once('/') {
@@ -182,7 +184,8 @@ fn json_of(packet: &str) -> &str {
     &behind[behind.find(['[', '{']).unwrap_or(behind.len())..]
 }
 
-/// Checks that these are frames as servers send them, nothing behind the close frame, and text messages that are JSON.
+/// Checks that the output consists of valid server frames, that text messages contain JSON, and
+/// that nothing follows the close frame.
 fn check(mut output: &[u8], input: &[u8], kind: u8) {
     let mut closed = false;
     while !output.is_empty() {
@@ -223,12 +226,12 @@ fn check(mut output: &[u8], input: &[u8], kind: u8) {
     }
 }
 
-/// What the client has said itself is no secret, in whatever notation.
+/// A text that the client itself sent, in any notation, is not a secret.
 fn keeps_secrets(text: &str, input: &[u8]) {
     for secret in SECRETS {
-        let told = || input.windows(secret.len()).any(|part| part == secret.as_bytes());
+        let sent = || input.windows(secret.len()).any(|part| part == secret.as_bytes());
         let escaped = || input.windows(2).any(|part| part == b"\\u");
-        assert!(!text.contains(secret) || told() || escaped(), "{text}");
+        assert!(!text.contains(secret) || sent() || escaped(), "{text}");
     }
 }
 
@@ -246,7 +249,7 @@ async fn run(kind: u8, input: &[u8]) -> Vec<u8> {
     };
     let mut output = Vec::new();
     let everything = async {
-        // The connection is dropped when it has ended, and only then its stream ends.
+        // The stream ends only when the connection is dropped after its end.
         let connection: BoxFuture<'_, ()> = match is_socketio(kind) {
             true => Box::pin(socketio::fuzzing::socketio_connection(&ROUTES, &HUB, theirs)),
             false => Box::pin(socketio::fuzzing::connection(&HUB, theirs)),

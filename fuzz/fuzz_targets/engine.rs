@@ -1,4 +1,5 @@
-//! Whatever a client POSTs: reading it as a body never panics, and what is read comes back when it is written and read again.
+//! Reads arbitrary bytes as a long-polling body. Reading must not panic, and the messages must
+//! survive writing and reading.
 
 #![no_main]
 
@@ -9,7 +10,7 @@ fuzz_target!(|body: &[u8]| {
     let Some(messages) = read_body(body) else { return };
     assert!(messages.len() <= 1 + body.iter().filter(|byte| **byte == 0x1e).count());
     for message in &messages {
-        // What separates packets stands in none of them.
+        // No packet contains the separator.
         assert!(!matches!(message, Message::Text(text) if text.contains('\x1e')));
     }
     if !messages.is_empty() {

@@ -1,4 +1,4 @@
-//! Whatever text comes: reading it as an envelope never panics, and finds what a JSON parser finds.
+//! Reads arbitrary text as an envelope. Reading must not panic and must agree with a JSON parser.
 
 #![no_main]
 
@@ -11,8 +11,8 @@ fuzz_target!(|text: &str| {
     match read_envelope(text) {
         Read::Event { name, args } => {
             assert!(!name.is_empty());
-            // What nests too deeply for a `Value`, or has lone surrogates, is still an envelope: its arguments are decoded
-            // later, by themselves.
+            // Text with lone surrogates, or nested too deeply for a `Value`, can still be an
+            // envelope. Its arguments are decoded separately.
             let Some(parsed) = parsed else { return };
             assert_eq!(parsed["event"], Value::from(name));
             let expected = match (parsed.get("data"), parsed.get("args")) {

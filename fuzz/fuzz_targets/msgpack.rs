@@ -1,4 +1,5 @@
-//! Whatever bytes come: reading them as MessagePack never panics, and what is read comes back when it is written and read again.
+//! Reads arbitrary bytes as MessagePack. Reading must not panic, and the packet must survive
+//! writing and reading.
 
 #![no_main]
 
@@ -9,7 +10,8 @@ use socketio::{MsgpackParser, Parser, ParserMessage};
 fuzz_target!(|bytes: &[u8]| {
     let message = ParserMessage::Binary(bytes.to_vec().into());
     let Ok(Some(packet)) = MsgpackParser.decode(&[message]) else { return };
-    // It knows no limit on attachments, not every event that it can write may be sent, and data may look like a placeholder.
+    // The parser has no limit on attachments and can write events that are forbidden. User data can
+    // look like a placeholder.
     let has_lookalikes = packet.text.matches("_placeholder").count() != packet.attachments.len();
     if packet.attachments.len() <= 10 && !has_lookalikes && read_packet(&packet.text).is_some() {
         let again = MsgpackParser.decode(&MsgpackParser.encode(&packet)).expect("a packet").expect("all of it");

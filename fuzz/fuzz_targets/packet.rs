@@ -1,4 +1,5 @@
-//! Whatever text comes: reading it as a Socket.IO packet never panics, and finds what a JSON parser finds.
+//! Reads arbitrary text as a Socket.IO packet. Reading must not panic and must agree with a JSON
+//! parser.
 
 #![no_main]
 
@@ -13,7 +14,8 @@ fuzz_target!(|text: &str| {
     if packet.json.is_empty() {
         return;
     }
-    // What nests too deeply for a `Value`, or has lone surrogates, is a packet all the same: it is decoded later.
+    // Text with lone surrogates, or nested too deeply for a `Value`, can still be a packet. It is
+    // decoded later.
     let Ok(json) = serde_json::from_str::<Value>(&packet.json) else { return };
     if let Value::Array(list) = &json {
         let args: Vec<Value> = serde_json::from_str(&format!("[{}]", packet.args)).expect("arguments are JSON");

@@ -1,5 +1,8 @@
-//! Whatever text comes: nothing that it decodes to is nested more deeply than payloads may be, and a small stack has room for it.
-//! `socketio` turns on the feature `raw_value` of serde_json, for which a `Value` may be more than what is written.
+//! Decodes arbitrary text as arguments. No decoded value may be nested more deeply than the payload
+//! limit, and a small stack must suffice.
+//!
+//! `socketio` enables the feature `raw_value` of serde_json, with which a `Value` can be deeper
+//! than its text.
 
 #![no_main]
 
@@ -13,7 +16,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::runtime::Builder;
 
-/// Half of what a thread of tokio has; with sanitizers, frames are larger than otherwise.
+/// Half the stack of a tokio thread. Sanitizers make stack frames larger.
 const STACK: usize = 1024 * 1024;
 
 #[derive(Deserialize)]
@@ -47,12 +50,13 @@ fn depth(value: &Value) -> usize {
     }
 }
 
-/// How many levels payloads of a hub may have.
+/// The maximum nesting of a hub's payloads.
 #[derive(Clone, Copy)]
 struct Limit(usize);
 
 impl Limit {
-    /// Checks an argument that has this many levels around the values. The list of arguments is one more.
+    /// Checks an argument that has `around` levels around these values. The list of arguments is
+    /// one more level.
     fn check<'v>(self, around: usize, values: impl IntoIterator<Item = &'v Value>) {
         let deepest = values.into_iter().map(depth).max().unwrap_or(0);
         assert!(1 + around + deepest <= self.0, "{deepest} levels");
@@ -62,7 +66,7 @@ impl Limit {
 #[event("value")]
 fn value(limit: State<Limit>, value: Value) -> String {
     limit.check(0, [&value]);
-    // Both recurse.
+    // Both formats recurse.
     format!("{value:?}{value}")
 }
 
@@ -128,14 +132,14 @@ fn frame(text: &str) -> Vec<u8> {
 
 const EVENTS: [&str; 5] = ["value", "flattened", "untagged", "tagged", "raw"];
 
-/// What a plain client, or a Socket.IO client, sends with this text as an argument.
+/// The messages of a plain or Socket.IO client with this text as an argument.
 fn messages(text: &str, is_socketio: bool) -> Vec<u8> {
     let events = EVENTS.iter().map(|event| match is_socketio {
         true => format!("421[\"{event}\",{text}]"),
         false => format!("{{\"event\":\"{event}\",\"data\":{text},\"id\":1}}"),
     });
     let first = if is_socketio { format!("40{text}") } else { text.to_owned() };
-    // The auth may be refused; then the client connects without any.
+    // The server may refuse this auth object. Then the client connects without one.
     let second = is_socketio.then(|| "40".to_owned());
     [first].into_iter().chain(second).chain(events).flat_map(|message| frame(&message)).collect()
 }
@@ -159,7 +163,7 @@ async fn run(hub: &Hub, text: &str, is_socketio: bool) {
     ended.expect("the connection does not end").expect("it can be read");
 }
 
-/// A thread with a small stack, and what it is given and gives back.
+/// A thread with a small stack, and its channels.
 struct Worker {
     texts: SyncSender<String>,
     done: Receiver<()>,

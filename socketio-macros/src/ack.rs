@@ -1,4 +1,4 @@
-//! `ack = Answer` in the brackets of `#[event("name", ack = Answer)]`: what a client is to answer to a payload type.
+//! Parses `ack = Answer` in `#[event("name", ack = Answer)]`: the type of a client's answer.
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::Type;
@@ -8,9 +8,9 @@ use crate::errors::Errors;
 const FORM: &str = "write `#[event(\"name\", ack = Answer)]` above a payload type";
 
 pub(crate) struct Ack {
-    /// The whole argument, as the user wrote it.
+    /// The whole argument as the user wrote it.
     pub(crate) argument: TokenStream,
-    /// `None`: what is written is no type.
+    /// `None` if the tokens are not a type.
     pub(crate) answer: Option<Type>,
 }
 

@@ -1,4 +1,4 @@
-//! What stands in the brackets of `#[event(…)]`.
+//! Parses the arguments of `#[event(…)]`.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::{LitStr, Type};
@@ -6,7 +6,7 @@ use syn::{LitStr, Type};
 use crate::ack::{self, Ack};
 use crate::errors::Errors;
 
-/// The lifecycle events, as users write them and as their types are called.
+/// The lifecycle events: the user's words, and the names of the variants.
 pub(crate) const LIFECYCLES: [(&str, &str); 8] = [
     ("connect", "Connect"),
     ("message", "Message"),
@@ -18,45 +18,45 @@ pub(crate) const LIFECYCLES: [(&str, &str); 8] = [
     ("error", "Error"),
 ];
 
-/// Names that clients can't send. The runtime has them from here, by way of a macro.
+/// Names that clients cannot send. The runtime reads this list through a macro.
 pub(crate) const RESERVED: [&str; 6] =
     ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 
 const FORMS: &str = "write `#[event(\"name\")]`, `#[event(connect)]` or another lifecycle event, `#[event(fallback)]`, \
                      `#[event(\"name\", concurrent)]`, or above a payload type `#[event(\"name\", ack = Answer)]`";
 
-/// Which event it is about.
-pub(crate) enum Subject {
+/// The event that an attribute names.
+pub(crate) enum EventKind {
     Name(LitStr),
     Lifecycle(Lifecycle),
     Fallback(Ident),
-    /// None is named: it is the last parameter's.
+    /// No event is named; it is the event of the last parameter's payload type.
     Inferred,
-    /// What is written is wrong, so that what was meant can't be known.
+    /// The argument is invalid, so the event is unknown.
     Unknown,
 }
 
 /// A lifecycle event.
 pub(crate) struct Lifecycle {
-    /// As the user wrote it.
+    /// The word as the user wrote it.
     pub(crate) word: Ident,
-    /// What its types are called.
+    /// The name of the variant.
     pub(crate) variant: &'static str,
 }
 
 pub(crate) struct Attribute {
-    pub(crate) subject: Subject,
+    pub(crate) event: EventKind,
     pub(crate) concurrent: Option<Ident>,
     pub(crate) ack: Option<Ack>,
 }
 
-/// Parses the arguments, each by itself, so that one that is wrong does not hide the others.
+/// Parses each argument separately, so that an invalid argument does not hide errors in the others.
 pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Attribute {
-    let mut attribute = Attribute { subject: Subject::Inferred, concurrent: None, ack: None };
+    let mut attribute = Attribute { event: EventKind::Inferred, concurrent: None, ack: None };
     for argument in split_at_commas(tokens, errors) {
         if let Ok(name) = syn::parse2::<LitStr>(argument.clone()) {
             check_name(&name, errors);
-            set_subject(&mut attribute, Subject::Name(name), &argument, errors);
+            set_event(&mut attribute, EventKind::Name(name), &argument, errors);
         } else if let Some(ack) = ack::parse(&argument, errors) {
             if attribute.ack.replace(ack).is_some() {
                 errors.push(&argument, "`ack` is written twice", "an event has one answer: write it once");
@@ -65,7 +65,7 @@ pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Attribute {
             parse_word(&mut attribute, word, &argument, errors);
         } else {
             errors.push(&argument, "this is no argument of `#[event]`", FORMS);
-            attribute.subject = Subject::Unknown;
+            attribute.event = EventKind::Unknown;
         }
     }
     attribute
@@ -78,9 +78,9 @@ fn parse_word(attribute: &mut Attribute, word: Ident, argument: &TokenStream, er
             errors.push(argument, "`concurrent` is written twice", "write it once");
         }
     } else if text == "fallback" {
-        set_subject(attribute, Subject::Fallback(word), argument, errors);
+        set_event(attribute, EventKind::Fallback(word), argument, errors);
     } else if let Some((_, variant)) = LIFECYCLES.iter().find(|(name, _)| *name == text) {
-        set_subject(attribute, Subject::Lifecycle(Lifecycle { word, variant }), argument, errors);
+        set_event(attribute, EventKind::Lifecycle(Lifecycle { word, variant }), argument, errors);
     } else {
         let names: Vec<_> = LIFECYCLES.iter().map(|(name, _)| format!("`{name}`")).collect();
         errors.push(
@@ -92,14 +92,14 @@ fn parse_word(attribute: &mut Attribute, word: Ident, argument: &TokenStream, er
                 names.join(", ")
             ),
         );
-        attribute.subject = Subject::Unknown;
+        attribute.event = EventKind::Unknown;
     }
 }
 
-fn set_subject(attribute: &mut Attribute, subject: Subject, argument: &TokenStream, errors: &mut Errors) {
-    match attribute.subject {
-        Subject::Inferred => attribute.subject = subject,
-        Subject::Unknown => {}
+fn set_event(attribute: &mut Attribute, event: EventKind, argument: &TokenStream, errors: &mut Errors) {
+    match attribute.event {
+        EventKind::Inferred => attribute.event = event,
+        EventKind::Unknown => {}
         _ => errors.push(argument, "a second event", "a handler or payload type has one event: write one for each"),
     }
 }
@@ -117,7 +117,7 @@ fn check_name(name: &LitStr, errors: &mut Errors) {
     }
 }
 
-/// Commas between the angle brackets of a type separate nothing.
+/// Splits at commas, except for those between the angle brackets of a type.
 fn split_at_commas(tokens: TokenStream, errors: &mut Errors) -> Vec<TokenStream> {
     let mut parts = Vec::new();
     let mut part = TokenStream::new();
@@ -137,7 +137,7 @@ fn split_at_commas(tokens: TokenStream, errors: &mut Errors) -> Vec<TokenStream>
                 continue;
             }
             Some('<') => open += 1,
-            // The other `>` is that of an arrow.
+            // The `>` of `->` closes no bracket.
             Some('>') if !after_dash => open = open.saturating_sub(1),
             _ => {}
         }
@@ -150,7 +150,8 @@ fn split_at_commas(tokens: TokenStream, errors: &mut Errors) -> Vec<TokenStream>
     parts
 }
 
-/// What `#[event]` on the payload type `ident` says: a name and, if it asks for an answer, the type of that.
+/// Parses the `#[event]` of the payload type `ident`: its name and the type of the requested
+/// answer.
 pub(crate) fn parse_payload(tokens: TokenStream, ident: &Ident, errors: &mut Errors) -> (LitStr, Option<Type>) {
     let help = "write `#[event(\"name\")]`";
     let attribute = parse(tokens, errors);
@@ -158,13 +159,13 @@ pub(crate) fn parse_payload(tokens: TokenStream, ident: &Ident, errors: &mut Err
         errors.push(concurrent, "a payload type can't be `concurrent`", help);
     }
     let answer = attribute.ack.and_then(|ack| ack.answer);
-    match attribute.subject {
-        Subject::Name(name) => return (name, answer),
-        Subject::Lifecycle(Lifecycle { word, .. }) | Subject::Fallback(word) => {
+    match attribute.event {
+        EventKind::Name(name) => return (name, answer),
+        EventKind::Lifecycle(Lifecycle { word, .. }) | EventKind::Fallback(word) => {
             errors.push(&word, "a payload type has an event with a name", help);
         }
-        Subject::Inferred => errors.push(ident, "a payload type needs the name of its event", help),
-        Subject::Unknown => {}
+        EventKind::Inferred => errors.push(ident, "a payload type needs the name of its event", help),
+        EventKind::Unknown => {}
     }
     (LitStr::new("unnamed", ident.span()), answer)
 }
@@ -182,34 +183,34 @@ mod tests {
     }
 
     #[test]
-    fn names_lifecycles_and_options_in_any_order() {
+    fn names_lifecycles_and_options_are_parsed_in_any_order() {
         let (attribute, errors) = parsed(quote!(concurrent, "name",));
-        assert!(matches!(&attribute.subject, Subject::Name(name) if name.value() == "name"));
+        assert!(matches!(&attribute.event, EventKind::Name(name) if name.value() == "name"));
         assert!(attribute.concurrent.is_some());
         assert_eq!(errors, 0);
         for (name, variant) in LIFECYCLES {
             let word = format_ident!("{name}");
             let (attribute, errors) = parsed(quote!(#word));
-            assert!(matches!(attribute.subject, Subject::Lifecycle(lifecycle) if lifecycle.variant == variant));
+            assert!(matches!(attribute.event, EventKind::Lifecycle(lifecycle) if lifecycle.variant == variant));
             assert_eq!(errors, 0);
         }
-        assert!(matches!(parsed(quote!(fallback)).0.subject, Subject::Fallback(_)));
-        assert!(matches!(parsed(quote!()).0.subject, Subject::Inferred));
+        assert!(matches!(parsed(quote!(fallback)).0.event, EventKind::Fallback(_)));
+        assert!(matches!(parsed(quote!()).0.event, EventKind::Inferred));
     }
 
     #[test]
-    fn each_wrong_argument_is_one_error() {
+    fn each_invalid_argument_is_one_error() {
         assert_eq!(parsed(quote!("", parallel, 3, concurrent, concurrent, x = "y",,)).1, 6);
         assert_eq!(parsed(quote!("a", "b", connect)).1, 2);
     }
 
     #[test]
-    fn an_answer_is_of_any_type() {
+    fn an_answer_may_have_any_type() {
         for answer in
             [quote!(Heard), quote!(a::Heard<'a, [T; 2], u8>), quote!(Box<dyn Fn(u8, u8) -> u8>), quote!((A, B))]
         {
             let (attribute, errors) = parsed(quote!(ack = #answer, "said",));
-            assert!(matches!(attribute.subject, Subject::Name(_)), "{answer}");
+            assert!(matches!(attribute.event, EventKind::Name(_)), "{answer}");
             let found = attribute.ack.and_then(|ack| ack.answer);
             assert_eq!((found.map(|found| quote!(#found).to_string()), errors), (Some(answer.to_string()), 0));
         }
@@ -220,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn reserved_names_are_lifecycle_events_or_no_names_at_all() {
+    fn reserved_names_are_rejected() {
         for name in RESERVED {
             assert_eq!(parsed(quote!(#name)).1, 1, "{name}");
         }
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_type_has_a_name_and_perhaps_an_answer() {
+    fn a_payload_type_needs_a_name_and_may_request_an_answer() {
         let ident = format_ident!("Said");
         for (tokens, expected) in [
             (quote!("said"), 0),

@@ -1,17 +1,17 @@
-//! A handler's entry in the table: what it is registered for, and how the function is called.
+//! Renders a handler's entry in the table: its event, and the call of its function.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::Type;
 use syn::ext::IdentExt;
 
-use crate::attribute::{Attribute, Subject};
+use crate::attribute::{Attribute, EventKind};
 use crate::checks::has_name;
 use crate::extent::Extent;
 use crate::krate;
 use crate::signature::{Handler, Output};
 
-/// The entry of a handler that can't be called because it has errors.
+/// Renders the entry of a handler that has errors and cannot be called.
 pub(crate) fn stub(handler: &Handler) -> TokenStream {
     let krate = krate::path();
     let Handler { ident, names, .. } = handler;
@@ -28,7 +28,7 @@ pub(crate) fn stub(handler: &Handler) -> TokenStream {
     }
 }
 
-/// The entry of a handler. `callee` is the function's path.
+/// Renders the entry of a handler. `callee` is the function's path.
 pub(crate) fn entry(attribute: &Attribute, handler: &Handler, callee: &TokenStream, is_method: bool) -> TokenStream {
     let krate = krate::path();
     let source = source(handler, is_method);
@@ -53,7 +53,7 @@ pub(crate) fn entry(attribute: &Attribute, handler: &Handler, callee: &TokenStre
     }
 }
 
-/// Which function it is.
+/// Renders where the function is defined.
 fn source(handler: &Handler, is_method: bool) -> TokenStream {
     let krate = krate::path();
     let Handler { ident, names, .. } = handler;
@@ -74,28 +74,28 @@ fn source(handler: &Handler, is_method: bool) -> TokenStream {
 
 fn key(attribute: &Attribute, handler: &Handler) -> TokenStream {
     let krate = krate::path();
-    match &attribute.subject {
-        Subject::Name(name) => quote!(#krate::__private::Key::Name(#name)),
-        Subject::Lifecycle(lifecycle) => {
+    match &attribute.event {
+        EventKind::Name(name) => quote!(#krate::__private::Key::Name(#name)),
+        EventKind::Lifecycle(lifecycle) => {
             let variant = Ident::new(lifecycle.variant, Span::mixed_site());
             quote!(#krate::__private::Key::Lifecycle(#krate::__private::Lifecycle::#variant))
         }
-        Subject::Fallback(_) => quote!(#krate::__private::Key::Fallback),
-        Subject::Inferred | Subject::Unknown => match handler.parameters.last() {
+        EventKind::Fallback(_) => quote!(#krate::__private::Key::Fallback),
+        EventKind::Inferred | EventKind::Unknown => match handler.parameters.last() {
             Some(payload) => {
                 let name = Extent::of(payload).constant(payload, &quote!(#krate::Event), "NAME");
                 quote!(#krate::__private::Key::Name(#name))
             }
-            // An error has been noted: which event it is can't be known.
+            // The event is unknown, and an error was reported for it.
             None => quote!(#krate::__private::Key::Invalid),
         },
     }
 }
 
-/// How the function is called: its arguments are taken from the event one by one. Their types are not named, but inferred
-/// from the call.
+/// Renders the call of the function. Its arguments are extracted from the event in order; their
+/// types are inferred from the call.
 ///
-/// The names in it are the macro's own, so that a handler may be called like any of them.
+/// The generated names are hygienic, so a handler may have any of them.
 fn call(attribute: &Attribute, handler: &Handler, callee: &TokenStream) -> TokenStream {
     let krate = krate::path();
     let Handler { ident, parameters, is_async, receiver, output, .. } = handler;
@@ -104,7 +104,7 @@ fn call(attribute: &Attribute, handler: &Handler, callee: &TokenStream) -> Token
     let takes = parameters.iter().map(|parameter| take(attribute, parameter));
     let this = receiver.then(|| quote_spanned!(local=> #krate::__private::receiver::<Self>(&incoming.this),));
     let called = quote!(#callee(#this #(#names),*));
-    // The reply's type is what may be wrong with it, so that is where errors about it point.
+    // Errors about the reply underline its type.
     let answer = match output {
         Output::Type { ty, .. } => Extent::of(ty),
         Output::Nothing => Extent::of(ident),
@@ -149,8 +149,8 @@ fn take(attribute: &Attribute, parameter: &Type) -> TokenStream {
     let krate = krate::path();
     let at = Extent::of(parameter);
     let local = Span::mixed_site();
-    match &attribute.subject {
-        Subject::Lifecycle(lifecycle) => {
+    match &attribute.event {
+        EventKind::Lifecycle(lifecycle) => {
             let event = Ident::new(lifecycle.variant, Span::mixed_site());
             let event = at.path(quote!(#krate::marker::#event));
             let start = quote_spanned!(at.start=> #krate::bounds::LifecycleArgument::<'_, #event>);

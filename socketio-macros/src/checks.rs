@@ -1,29 +1,29 @@
-//! Checks that only the types can decide. They are made by the compiler, over what types say of themselves in constants.
+//! Checks that depend on types. The compiler evaluates them from constants of the types.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::Type;
 
-use crate::attribute::{Attribute, Subject};
+use crate::attribute::{Attribute, EventKind};
 use crate::extent::Extent;
 use crate::krate;
 use crate::signature::{Handler, Output};
 
-/// A check, and the types that it is about.
+/// A check, and the types in it.
 pub(crate) struct Check {
     pub(crate) tokens: TokenStream,
     pub(crate) types: TokenStream,
 }
 
-/// The checks of one handler.
+/// Renders the checks of one handler.
 pub(crate) fn of_handler(attribute: &Attribute, handler: &Handler) -> Vec<Check> {
     let mut checks = Vec::new();
     if let Output::Type { ty, is_value } = &handler.output {
         let named = handler.parameters.iter().filter(|parameter| has_name(parameter));
         checks.extend(named.map(|parameter| ack_or_value(parameter, ty, *is_value)));
     }
-    // Handlers of lifecycle events have no arguments at all.
-    if !matches!(attribute.subject, Subject::Lifecycle(_)) {
+    // Handlers of lifecycle events have no payload arguments.
+    if !matches!(attribute.event, EventKind::Lifecycle(_)) {
         let parameters = &handler.parameters;
         checks.extend(
             (1..parameters.len()).filter_map(|at| required_before_optional(&parameters[..at], &parameters[at])),
@@ -32,7 +32,7 @@ pub(crate) fn of_handler(attribute: &Attribute, handler: &Handler) -> Vec<Check>
     checks
 }
 
-/// A handler answers with its `Ack`, or with what it returns.
+/// A handler answers either with its `Ack` or with its return value.
 fn ack_or_value(parameter: &Type, output: &Type, is_value: Option<bool>) -> Check {
     let krate = krate::path();
     let is_value = match is_value {
@@ -48,7 +48,7 @@ fn ack_or_value(parameter: &Type, output: &Type, is_value: Option<bool>) -> Chec
     Check { tokens, types: quote!(#parameter #output) }
 }
 
-/// A client could never leave out an optional argument that a required one follows.
+/// A client cannot omit an optional argument if a required argument follows.
 fn required_before_optional(before: &[Type], parameter: &Type) -> Option<Check> {
     let before: Vec<_> = before.iter().filter(|before| has_name(before)).collect();
     if before.is_empty() {
@@ -67,12 +67,13 @@ fn required_before_optional(before: &[Type], parameter: &Type) -> Option<Check> 
     Some(Check { tokens, types: quote!(#(#before)* #parameter) })
 }
 
-/// Whether the type may be one of those that the checks know. They may go by other names, but always have one.
+/// Whether the type may be one that the checks recognize. Such types may be aliased, but always
+/// have a name.
 pub(crate) fn has_name(ty: &Type) -> bool {
     matches!(ty, Type::Path(_) | Type::Macro(_) | Type::Paren(_) | Type::Group(_))
 }
 
-/// A check that underlines `tokens`.
+/// Renders a check whose error underlines `tokens`.
 pub(crate) fn require(tokens: impl ToTokens, condition: TokenStream, message: impl ToTokens) -> TokenStream {
     let krate = krate::path();
     let at = Extent::of(tokens);

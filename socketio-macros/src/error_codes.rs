@@ -1,4 +1,4 @@
-//! `#[derive(ErrorCodes)]`: an error whose variants each have a code, and what clients are told of it.
+//! `#[derive(ErrorCodes)]`: gives each variant of an error a code for clients.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -9,11 +9,11 @@ use crate::krate;
 
 pub(crate) fn expand(item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    // What the compiler has to say of a broken type it says by itself.
+    // The compiler reports invalid types itself.
     let Ok(DeriveInput { ident, generics, attrs, data, .. }) = syn::parse2(item) else {
         return TokenStream::new();
     };
-    // Each pattern of an error, with its code.
+    // The pattern and the code of each variant.
     let mut coded = Vec::new();
     match &data {
         Data::Struct(data) => {
@@ -42,7 +42,7 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
     let cases = coded.iter().map(|(pattern, code)| quote!(#pattern => #code));
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
     let krate = krate::path();
-    // Of an error that can't be displayed the compiler says so, and points at it.
+    // This cast makes the compiler report a missing `Display` at the type.
     let shown = quote_spanned!(ident.span()=> &error as &dyn ::core::fmt::Display);
     let converted = if coded.is_empty() {
         quote!(match error {})
@@ -71,7 +71,7 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
     }
 }
 
-/// The code of a variant, or of a struct: what is written in `#[code("…")]`, or its name in `snake_case`.
+/// The code of a variant or struct: the text in `#[code("…")]`, or the name in `snake_case`.
 fn code_of(name: &Ident, attributes: &[Attribute], errors: &mut Errors) -> LitStr {
     let mut code = None;
     for attribute in codes_in(attributes) {
@@ -86,7 +86,7 @@ fn code_of(name: &Ident, attributes: &[Attribute], errors: &mut Errors) -> LitSt
     code.unwrap_or_else(|| LitStr::new(&snake_case(name), name.span()))
 }
 
-/// As serde has it: each capital letter begins a word.
+/// Converts a name as serde does: each capital letter begins a word.
 fn snake_case(name: &Ident) -> String {
     let mut snake = String::new();
     for letter in name.to_string().trim_start_matches("r#").chars() {
@@ -102,14 +102,14 @@ fn codes_in(attributes: &[Attribute]) -> impl Iterator<Item = &Attribute> {
     attributes.iter().filter(|attribute| attribute.path().is_ident("code"))
 }
 
-/// Reports codes of fields.
+/// Reports `#[code]` attributes on fields.
 fn no_code_in(fields: &Fields, errors: &mut Errors) {
     for field in fields {
         no_code(&field.attrs, "a field has no code", errors);
     }
 }
 
-/// Reports codes where none can stand.
+/// Reports `#[code]` attributes where none is allowed.
 fn no_code(attributes: &[Attribute], message: &str, errors: &mut Errors) {
     for attribute in codes_in(attributes) {
         errors.push(attribute, message, "write it above a variant, or above a struct");
@@ -122,7 +122,7 @@ mod tests {
     use proc_macro2::Span;
 
     #[test]
-    fn names_are_codes_in_snake_case() {
+    fn default_codes_are_names_in_snake_case() {
         for (name, code) in
             [("NoSuchUser", "no_such_user"), ("Muted", "muted"), ("HTTP", "h_t_t_p"), ("already_so", "already_so")]
         {

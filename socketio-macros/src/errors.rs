@@ -1,4 +1,4 @@
-//! Errors collected, so that all that is wrong with an item is reported at once.
+//! Collects errors, so that a macro reports all errors of an item at once.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -8,7 +8,7 @@ use std::fmt::Display;
 pub(crate) struct Errors(Option<syn::Error>);
 
 impl Errors {
-    /// Adds an error that underlines `tokens`. `help` is the form that is accepted.
+    /// Adds an error that underlines `tokens`. `help` shows the accepted form.
     pub(crate) fn push(&mut self, tokens: impl ToTokens, message: impl Display, help: impl Display) {
         self.add(error(tokens, message, help));
     }
@@ -35,7 +35,7 @@ impl Errors {
         }
     }
 
-    /// The errors as items to be emitted beside the user's own.
+    /// Renders the errors as items beside the user's own.
     pub(crate) fn into_tokens(self) -> TokenStream {
         self.0.map(syn::Error::into_compile_error).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! `events![…]`: one table of many handlers.
+//! `events![…]`: builds one table from many handlers.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
@@ -35,7 +35,8 @@ impl ToTokens for Item {
     }
 }
 
-/// Parses the items, each by itself: one that is wrong is left out of the table and does not hide the others.
+/// Parses each item separately. Invalid items are left out of the table and do not hide other
+/// errors.
 fn parse(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Vec<Item>> {
     let mut items = Vec::new();
     while !input.is_empty() {
@@ -106,16 +107,17 @@ fn part(item: &Item) -> TokenStream {
     }
 }
 
-/// The part that is the handler at a path.
+/// Renders the part of the table for the handler at a path.
 pub(crate) fn handler(path: &Path) -> TokenStream {
     let krate = krate::path();
-    // A name alone may be that of a function's own item, of which only the type can be looked up without any ambiguity.
+    // A single name may also be a local function. Only its type can be looked up without ambiguity.
     let found = |companion: TokenStream| quote!(#krate::__private::Part::found(#krate::__private::Named::<#companion>::HANDLER));
     if path.get_ident().is_some() {
         return found(path.to_token_stream());
     }
-    // A plain function has no companion, so that its path is no type. Importing it succeeds nevertheless, and leaves the type
-    // to the block around: there it is one without a handler, of which the check can say what is missing.
+    // The path of a plain function has no companion type. Its import still succeeds, but imports
+    // only the value. The type name then resolves to `()` in the outer block, which has no handler,
+    // so the check reports the missing attribute.
     let Extent { end, .. } = Extent::of(path);
     let import = quote_spanned!(end=> as __SocketioHandler);
     let part = found(quote!(__SocketioHandler));
@@ -130,7 +132,7 @@ pub(crate) fn handler(path: &Path) -> TokenStream {
     }}
 }
 
-/// What is wrong with an item that is no handler.
+/// The error message for an item that is not a handler.
 pub(crate) fn missing(item: impl ToTokens) -> String {
     let path = item.to_token_stream().to_string().replace(' ', "");
     format!(
@@ -138,7 +140,7 @@ pub(crate) fn missing(item: impl ToTokens) -> String {
     )
 }
 
-/// The check that an item is a handler, and that its events have no other.
+/// Renders the check that an item is a handler and that its events have no other handler.
 fn check(at: usize, item: &Item) -> TokenStream {
     let krate = krate::path();
     let missing = missing(item);
@@ -150,7 +152,7 @@ fn check(at: usize, item: &Item) -> TokenStream {
 mod tests {
     use super::*;
 
-    /// How many items and errors are found.
+    /// The numbers of items and errors.
     fn counts(tokens: TokenStream) -> (usize, usize) {
         let mut errors = Errors::default();
         let items = (|input: ParseStream<'_>| parse(input, &mut errors)).parse2(tokens).expect("errors are collected");
@@ -164,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn each_wrong_item_is_one_error_and_hides_no_other() {
+    fn each_invalid_item_is_one_error() {
         assert_eq!(counts(quote!(a, "b", c d, e(), ..f, |g| h, 7, ..)), (2, 6));
         assert_eq!(counts(quote!(,)), (0, 1));
         assert_eq!(counts(quote!(a,, b)), (2, 1));

@@ -1,12 +1,13 @@
-//! Where the compiler points when something is wrong with generated code.
+//! Chooses the tokens that compile errors in generated code underline.
 //!
-//! It underlines from the first to the last token of an expression, if all of them come from the same place; one token with a
-//! span from elsewhere moves the error to the whole attribute. So what checks a type is written with that type's spans.
+//! The compiler underlines an expression from its first to its last token. If one token has a span
+//! from elsewhere, the error moves to the whole attribute. A check of a type is therefore rendered
+//! with the spans of that type.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 
-/// The first and the last of the tokens that an error about something underlines.
+/// The spans of the first and the last token that an error underlines.
 #[derive(Clone, Copy)]
 pub(crate) struct Extent {
     pub(crate) start: Span,
@@ -18,11 +19,11 @@ impl Extent {
         let mut spans = tokens.into_token_stream().into_iter().map(|token| token.span());
         let start = spans.next().unwrap_or_else(Span::call_site);
         let end = spans.last().unwrap_or(start);
-        // The names in generated code stay the macro's own.
+        // `mixed_site` keeps the generated names hygienic.
         Self { start: Span::mixed_site().located_at(start), end: Span::mixed_site().located_at(end) }
     }
 
-    /// A path of the macro's own tokens, located here.
+    /// Renders a path of generated tokens at this location.
     pub(crate) fn path(self, path: TokenStream) -> TokenStream {
         let mut span = self.start;
         let locate = |mut token: TokenTree| {
@@ -33,7 +34,7 @@ impl Extent {
         path.into_iter().map(locate).collect()
     }
 
-    /// A call whose brackets close here.
+    /// Renders a call whose closing bracket is at this location.
     pub(crate) fn call(self, function: TokenStream, arguments: TokenStream) -> TokenStream {
         let mut arguments = Group::new(Delimiter::Parenthesis, arguments);
         arguments.set_span(self.end);
@@ -41,13 +42,13 @@ impl Extent {
         quote!(#function #arguments)
     }
 
-    /// The only field of a local tuple.
+    /// Renders the only field of a local tuple.
     pub(crate) fn field(self, tuple: &str) -> TokenStream {
         let tuple = Ident::new(tuple, self.start);
         quote_spanned!(self.end=> #tuple.0)
     }
 
-    /// A constant that a trait gives to a type of the user's.
+    /// Renders a trait's associated constant for the user's type.
     pub(crate) fn constant(self, ty: impl ToTokens, of: &TokenStream, name: &str) -> TokenStream {
         let name = Ident::new(name, self.end);
         let start = quote_spanned!(self.start=> <);
@@ -68,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn constants_are_those_of_the_trait() {
+    fn constants_name_the_type_and_the_trait() {
         let ty = quote!(Vec<u32>);
         let constant = Extent::of(&ty).constant(&ty, &quote!(a::B), "C");
         assert_eq!(constant.to_string(), quote!(<Vec<u32> as a::B>::C).to_string());

@@ -1,4 +1,4 @@
-//! `#[event]` on a function: the function itself, and the companion that `events![…]` finds.
+//! `#[event]` on a function: emits the function and the companion that `events![…]` finds.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
@@ -6,13 +6,13 @@ use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Attribute as SynAttribute, Signature, Token, Visibility};
 
 use crate::ack::Ack;
-use crate::attribute::{self, Attribute, Subject};
+use crate::attribute::{self, Attribute, EventKind};
 use crate::errors::{Errors, error};
 use crate::extent::Extent;
 use crate::signature::{self, Handler, Place};
 use crate::{call, checks, krate, payload};
 
-/// A function, as far as it is looked at.
+/// The parts of a function that the macro reads.
 struct Function {
     attributes: Vec<SynAttribute>,
     visibility: Visibility,
@@ -26,7 +26,7 @@ impl Parse for Function {
             visibility: input.parse()?,
             signature: input.parse()?,
         };
-        // The body.
+        // Skips the body.
         input.parse::<TokenStream>()?;
         Ok(function)
     }
@@ -49,7 +49,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let attribute = attribute::parse(arguments, &mut errors);
     let handler = signature::read(&signature, &attributes, Place::Free, &mut errors);
     check(&attribute, &handler, &mut errors);
-    // An `impl` can't have a companion in it, and a function has only one.
+    // An `impl` cannot contain a companion, and a function can have only one.
     if second_attribute(&attributes, &mut errors) || signature.receiver().is_some() {
         let errors = errors.into_tokens();
         return quote!(#item #errors);
@@ -88,7 +88,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     }
 }
 
-/// Whether the item is a type, as far as its first words say.
+/// Whether the item is a type, judged by its first tokens.
 fn is_type(item: TokenStream) -> bool {
     fn keyword(input: ParseStream<'_>) -> syn::Result<bool> {
         input.call(SynAttribute::parse_outer)?;
@@ -100,11 +100,11 @@ fn is_type(item: TokenStream) -> bool {
     keyword.parse2(item).unwrap_or(false)
 }
 
-/// Notes what does not fit together in an attribute and the function below it.
+/// Reports contradictions between an attribute and its function.
 pub(crate) fn check(attribute: &Attribute, handler: &Handler, errors: &mut Errors) {
     if let Some(concurrent) = &attribute.concurrent {
-        let message = match &attribute.subject {
-            Subject::Lifecycle(_) => Some("lifecycle events are always handled in order"),
+        let message = match &attribute.event {
+            EventKind::Lifecycle(_) => Some("lifecycle events are always handled in order"),
             _ if !handler.is_async => Some("only an async handler can be `concurrent`"),
             _ => None,
         };
@@ -123,7 +123,7 @@ pub(crate) fn check(attribute: &Attribute, handler: &Handler, errors: &mut Error
             "leave `ack` out and return the answer, or write `#[event(\"name\", ack = Answer)]` above a payload type",
         );
     }
-    if matches!(attribute.subject, Subject::Inferred) && handler.parameters.is_empty() {
+    if matches!(attribute.event, EventKind::Inferred) && handler.parameters.is_empty() {
         errors.push(
             &handler.ident,
             "which event is this the handler of?",
@@ -132,7 +132,8 @@ pub(crate) fn check(attribute: &Attribute, handler: &Handler, errors: &mut Error
     }
 }
 
-/// Notes a second `#[event]` on the same item. It is expanded later, so what there can be one of is left to that.
+/// Reports a second `#[event]` on the same item. An item can have only one companion, which the
+/// expansion of the second attribute emits.
 pub(crate) fn second_attribute(attributes: &[SynAttribute], errors: &mut Errors) -> bool {
     let second = attributes.iter().find(|attribute| signature::is_event(attribute));
     if let Some(second) = second {

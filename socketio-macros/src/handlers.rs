@@ -1,11 +1,12 @@
-//! `#[handlers]` on an `impl`: the `impl` itself, its `#[event]` attributes taken out, and the table of its handlers.
+//! `#[handlers]` on an `impl`: emits the `impl` without its `#[event]` attributes, and the table of
+//! its handlers.
 
 use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use std::collections::HashSet;
 use syn::{Attribute, GenericParam, ImplItem, ImplItemFn, ItemImpl, Meta, Type};
 
-use crate::attribute::{self, Lifecycle, Subject};
+use crate::attribute::{self, EventKind, Lifecycle};
 use crate::checks::{self, Check, require};
 use crate::errors::{Errors, error};
 use crate::extent::Extent;
@@ -48,7 +49,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     quote!(#block #table #errors)
 }
 
-/// The `impl` that makes a value of the type a source of events.
+/// Renders the `impl` that makes the type an event source.
 fn table(block: &ItemImpl, methods: &[Method]) -> TokenStream {
     let krate = krate::path();
     let this = &block.self_ty;
@@ -59,13 +60,14 @@ fn table(block: &ItemImpl, methods: &[Method]) -> TokenStream {
     let entries = methods
         .iter()
         .map(|Method { conditions, entry, .. }| quote!(#conditions #krate::__private::Part::One(&#entry)));
-    // What the compiler says of the type itself points to it.
+    // Errors about the type itself underline it.
     let Extent { start, .. } = Extent::of(this);
     let begin = quote_spanned!(start=> impl);
     let threads = quote_spanned!(start=> Self: ::core::marker::Send + ::core::marker::Sync + 'static);
     let checked = quote_spanned!(start=> <Self as #krate::EventSource>::CHECKED);
     let table = quote!(#krate::__private::Shared::<#this, #count, #slots>::TABLE);
-    // What depends on the parameters of the `impl` is checked when its table is made, all else at once.
+    // Checks that depend on the parameters of the `impl` run when its table is built. All others
+    // run at once.
     let names = names(block);
     let (inside, outside): (Vec<_>, Vec<_>) = methods.iter().map(|method| method.checks(&names, this)).unzip();
     let (single_inside, single_outside) = match names.is_empty() {
@@ -101,7 +103,7 @@ fn table(block: &ItemImpl, methods: &[Method]) -> TokenStream {
     }
 }
 
-/// The checks that no event is handled twice, over a table of their own.
+/// Renders the checks for duplicate events, with a separate table.
 fn single_at_once(methods: &[Method], this: &Type, slots: usize) -> TokenStream {
     let krate = krate::path();
     let count = methods.len();
@@ -115,9 +117,9 @@ fn single_at_once(methods: &[Method], this: &Type, slots: usize) -> TokenStream 
     }
 }
 
-/// The check that no method above handles the event of the one at `at`.
+/// Renders the check that no earlier method handles the event of the method at `at`.
 fn single(methods: &[Method], at: usize, table: &TokenStream) -> TokenStream {
-    // The position in the table: methods that a `#[cfg]` takes away have none.
+    // The position in the table, which excludes methods that a `#[cfg]` removes.
     let before = methods[..at].iter().map(|Method { conditions, .. }| quote!(#conditions ()));
     let Method { conditions, event, ident, .. } = &methods[at];
     let event = match event {
@@ -140,7 +142,7 @@ fn single(methods: &[Method], at: usize, table: &TokenStream) -> TokenStream {
     }}
 }
 
-/// The names of the parameters of the `impl`.
+/// The names of the type and const parameters of the `impl`.
 fn names(block: &ItemImpl) -> Vec<String> {
     let names = block.generics.params.iter().filter_map(|parameter| match parameter {
         GenericParam::Lifetime(_) => None,
@@ -156,15 +158,16 @@ struct Method {
     conditions: TokenStream,
     ident: Ident,
     entry: TokenStream,
-    /// What takes the entry's place if the event is another's already.
+    /// The replacement for the entry if another method handles the same event.
     stub: TokenStream,
     checks: Vec<Check>,
-    /// The event, if it is written here.
+    /// The event, if the attribute names it.
     event: Option<(String, TokenStream)>,
 }
 
 impl Method {
-    /// The checks to be made when the table is, for they depend on the parameters of the `impl`, and those made at once.
+    /// Renders the checks in two groups: those that depend on the parameters of the `impl`, and all
+    /// others.
     fn checks(&self, names: &[String], this: &Type) -> (TokenStream, TokenStream) {
         let this = &without_lifetimes(this);
         let mut inside = TokenStream::new();
@@ -183,7 +186,8 @@ impl Method {
     }
 }
 
-/// Takes the `#[event]` off a method and renders it; `None` if it has none.
+/// Removes the `#[event]` attribute from a method and renders the handler. `None` if it has no such
+/// attribute.
 fn method(function: &mut ImplItemFn, errors: &mut Errors) -> Option<Method> {
     let at = function.attrs.iter().position(is_event)?;
     let attribute = function.attrs.remove(at);
@@ -202,32 +206,32 @@ fn method(function: &mut ImplItemFn, errors: &mut Errors) -> Option<Method> {
         false => (stub.clone(), Vec::new()),
     };
     errors.extend(own);
-    let event = match &attribute.subject {
-        Subject::Name(name) if name.value().is_empty() => None,
-        Subject::Name(name) => Some((format!("{:?}", name.value()), name.to_token_stream())),
-        Subject::Lifecycle(Lifecycle { word, .. }) | Subject::Fallback(word) => {
+    let event = match &attribute.event {
+        EventKind::Name(name) if name.value().is_empty() => None,
+        EventKind::Name(name) => Some((format!("{:?}", name.value()), name.to_token_stream())),
+        EventKind::Lifecycle(Lifecycle { word, .. }) | EventKind::Fallback(word) => {
             Some((word.to_string(), word.to_token_stream()))
         }
-        Subject::Inferred | Subject::Unknown => None,
+        EventKind::Inferred | EventKind::Unknown => None,
     };
     let conditions = signature::conditions(&function.attrs);
     Some(Method { conditions, ident: handler.ident, entry, stub, checks, event })
 }
 
-/// What stands in the brackets of an attribute.
+/// The tokens in the brackets of an attribute.
 fn arguments(attribute: &Attribute, errors: &mut Errors) -> TokenStream {
     match &attribute.meta {
         Meta::List(list) => list.tokens.clone(),
         Meta::Path(_) => TokenStream::new(),
         Meta::NameValue(pair) => {
             errors.push(&pair.value, "this is no argument of `#[event]`", "write `#[event(\"name\")]`");
-            // Whatever was meant, it is not to be inferred.
+            // The arguments are invalid. A placeholder name prevents inference of the event.
             quote!("unnamed")
         }
     }
 }
 
-/// Notes events that two methods handle, as far as their names are written here and both are always there.
+/// Reports events with two methods, if the attributes name them and neither method has a `#[cfg]`.
 fn check_names(methods: &mut [Method], errors: &mut Errors) {
     let mut seen = HashSet::new();
     for method in methods.iter_mut().filter(|method| method.conditions.is_empty()) {
@@ -239,13 +243,13 @@ fn check_names(methods: &mut [Method], errors: &mut Errors) {
                 format_args!("a second handler of the event `{}`", name.trim_matches('"')),
                 "an event has one handler: give one of them another name, or call both from one",
             );
-            // Saying it once is enough.
+            // With the stub, the compiler does not report the duplicate again.
             method.entry.clone_from(&method.stub);
         }
     }
 }
 
-/// The tokens with `Self` spelled out, for where there is none.
+/// Replaces `Self` by the type, for tokens outside the `impl`.
 fn with_self(tokens: TokenStream, this: &Type) -> TokenStream {
     let replace = |token| match token {
         TokenTree::Ident(ident) if ident == "Self" => quote!(#this),
@@ -259,7 +263,7 @@ fn with_self(tokens: TokenStream, this: &Type) -> TokenStream {
     tokens.into_iter().map(replace).collect()
 }
 
-/// Whether one of the names stands anywhere in the tokens.
+/// Whether the tokens contain one of the names.
 fn mentions(tokens: &TokenStream, names: &[String]) -> bool {
     tokens.clone().into_iter().any(|token| match token {
         TokenTree::Ident(ident) => names.iter().any(|name| ident == name),

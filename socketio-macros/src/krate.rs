@@ -1,4 +1,4 @@
-//! The path of the `socketio` crate in the crate that is being compiled, whatever it is called there.
+//! The path of the `socketio` crate in the crate that is being compiled, which may have renamed it.
 
 use proc_macro_crate::{FoundCrate, crate_name};
 use proc_macro2::{Ident, Span, TokenStream};
@@ -7,7 +7,8 @@ use std::cell::RefCell;
 use std::ffi::OsString;
 
 thread_local! {
-    /// The package that was asked about last, and the name. Asking takes longer than all else that a macro does.
+    /// The last package and the crate's name in it, cached because the lookup takes longer than all
+    /// other work of a macro.
     static LAST: RefCell<Option<(OsString, String)>> = const { RefCell::new(None) };
 }
 
@@ -32,7 +33,7 @@ fn name() -> String {
 fn find() -> String {
     match crate_name("socketio") {
         Ok(FoundCrate::Name(name)) => name,
-        // Inside the crate itself, and where no manifest can be found.
+        // Inside the crate itself, or without a manifest.
         Ok(FoundCrate::Itself) | Err(_) => "socketio".to_owned(),
     }
 }

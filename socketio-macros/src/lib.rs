@@ -1,8 +1,10 @@
-//! The macros of the [`socketio`](https://docs.rs/socketio) crate, which re-exports them: use that one.
+//! The macros of the [`socketio`](https://docs.rs/socketio) crate. Use that crate, which re-exports
+//! them.
 //!
-//! Each macro goes three steps: `attribute` and `signature` parse what the user wrote, checks collect everything that
-//! is wrong with it, and `handler`, `handlers`, `payload`, `events` and others render. Whatever is wrong, the user's item is
-//! emitted unchanged and with its companion, so that one mistake does not cause errors elsewhere.
+//! Each macro has three steps. `attribute` and `signature` parse the user's code. Checks collect
+//! all errors in it. `handler`, `handlers`, `payload`, `events` and other modules render the
+//! output. Even with errors, the macros emit the user's item and its companion, so that one mistake
+//! causes no errors elsewhere.
 
 mod ack;
 mod attribute;
@@ -23,27 +25,32 @@ use proc_macro::TokenStream;
 
 /// Marks a function as the handler of an event, or a type as the payload of one.
 ///
-/// | written | on | is |
+/// | attribute | item | meaning |
 /// | --- | --- | --- |
-/// | `#[event("name")]` | a function | the handler of the events of that name |
-/// | `#[event]` | a function | the same, with the name of its last parameter's payload type |
-/// | `#[event(connect)]` | a function | the handler of a lifecycle event: `connect`, `message`, `ping`, `pong`, `close`, `disconnecting`, `disconnect` or `error` |
-/// | `#[event(fallback)]` | a function | the handler of events that nobody else handles |
-/// | `#[event("name", concurrent)]` | an async function | a handler that later events do not wait for |
-/// | `#[event("name")]` | a struct or enum | a payload type: an event that can be emitted |
-/// | `#[event("name", ack = Answer)]` | a struct or enum | a payload type that asks for an answer of that type |
+/// | `#[event("name")]` | a function | the handler of the event `name` |
+/// | `#[event]` | a function | a handler of its last parameter's payload type |
+/// | `#[event(connect)]` | a function | the handler of a lifecycle event (see below) |
+/// | `#[event(fallback)]` | a function | the handler of all events without a handler of their own |
+/// | `#[event("name", concurrent)]` | an async function | a handler that does not delay later events |
+/// | `#[event("name")]` | a struct or enum | a payload type: an event that the server can emit |
+/// | `#[event("name", ack = Answer)]` | a struct or enum | a payload type that requests an answer of the type `Answer` |
 ///
-/// The item stays as it is. A handler is registered by naming it in [`events!`]. Its parameters, in any order, are
-/// what the `Argument` trait of the `socketio` crate lists; what it returns answers the event.
+/// The lifecycle events are `connect`, `message`, `ping`, `pong`, `close`, `disconnecting`,
+/// `disconnect` and `error`.
 ///
-/// Beside a function stands a hidden type of the same name, by which [`events!`] finds the handler. So no type and no
-/// module can have that name in the same place, and a function in an `impl` needs [`macro@handlers`] above the `impl`.
+/// The item itself is unchanged. [`events!`] registers handlers by name. The parameters may be in
+/// any order. The `Argument` trait of the `socketio` crate lists their types. The return value
+/// answers the event.
+///
+/// The macro generates a hidden type with the function's name, which [`events!`] uses to find the
+/// handler. No other type or module in the same scope may have this name. Functions in an `impl`
+/// need [`macro@handlers`] above the `impl`.
 #[proc_macro_attribute]
 pub fn event(attribute: TokenStream, item: TokenStream) -> TokenStream {
     handler::expand(attribute.into(), item.into()).into()
 }
 
-/// Makes the methods of an `impl` that have `#[event(…)]` handlers that share `self`.
+/// Turns the methods with `#[event(…)]` of an `impl` into handlers that share `self`.
 ///
 /// ```ignore
 /// #[handlers]
@@ -55,31 +62,35 @@ pub fn event(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// Hub::builder().events(Chat::new())
 /// ```
 ///
-/// The `impl` may have parameters. A type has one such `impl`: methods of others can be called from there.
+/// The `impl` may have generic parameters. A type can have only one such `impl`; its handlers may
+/// call methods from others.
 #[proc_macro_attribute]
 pub fn handlers(attribute: TokenStream, item: TokenStream) -> TokenStream {
     handlers::expand(attribute.into(), item.into()).into()
 }
 
-/// Gathers handlers into one table, at compile time: `events![joined, chat::message, ..admin::EVENTS]`.
+/// Collects handlers into one table at compile time:
+/// `events![joined, chat::message, ..admin::EVENTS]`.
 ///
-/// An item is the path of a function with `#[event]`, or `..` and a constant of the type `Events`. Two handlers of the same
-/// event do not compile.
+/// An item is the path of a function with `#[event]`, or `..` and a constant of the type `Events`.
+/// Two handlers for the same event are a compile error.
 #[proc_macro]
 pub fn events(items: TokenStream) -> TokenStream {
     events::expand(items.into()).into()
 }
 
-/// Gathers what a server receives and emits, per namespace: `contract! { pub Chat { "/" { receives […] emits […] } } }`.
+/// Describes the events of a server by namespace:
+/// `contract! { pub Chat { "/" { receives […] emits […] } } }`.
 ///
-/// `receives` names functions with `#[event("name")]`, and methods of types with [`macro@handlers`] as `Type::method`, or
-/// `<Type>::method` where the type's name has no capital letter. `emits` names payload types. A namespace's path is that of the
-/// hub, the parameters in braces of one that comes and goes included.
+/// `receives` lists functions with `#[event("name")]`, and methods of types with
+/// [`macro@handlers`]. A method is written `Type::method`, or `<Type>::method` if the type's name
+/// has no capital letter. `emits` lists payload types. A namespace has the same path as in the hub.
+/// The path of a dynamic namespace has parameters in braces.
 ///
-/// It makes a type of that name, a `Contract`. What handlers take and return is inferred from the functions. With
-/// `#[export(typescript)]` and `#[export(asyncapi)]` above its name the type has functions that export it; these need the features of
-/// that name, and ask of the contract's types what the exports are made from. The guide of the `socketio` crate has a page on
-/// contracts.
+/// The macro generates a type of this name that implements `Contract`. It infers arguments and
+/// replies from the functions. `#[export(typescript)]` and `#[export(asyncapi)]` above the name add
+/// functions that export the contract. An export requires the feature of the same name and puts
+/// bounds on the contract's types. The guide of the `socketio` crate has a page on contracts.
 ///
 /// ```ignore
 /// contract! {
@@ -99,11 +110,13 @@ pub fn contract(tokens: TokenStream) -> TokenStream {
     contract::expand(tokens.into()).into()
 }
 
-/// Gives each variant of an error a code that clients know: implements `ErrorCodes`, and converts the error into an `EventError`.
+/// Gives each variant of an error a code for clients. Implements `ErrorCodes` and converts the
+/// error into an `EventError`.
 ///
-/// A variant's code is its name in `snake_case`, or what `#[code("…")]` says; a struct has one code, made of its name in the same way. The
-/// message is what the error displays as, so it has to implement `Display`; the fields do not leave the server otherwise. An error that
-/// tells clients more has an `impl From<…> for EventError` of its own, and an `impl ErrorCodes`.
+/// A variant's code is its name in `snake_case`, or the text in `#[code("…")]`. A struct has one
+/// code, which is derived from its name in the same way. The error must implement `Display`, which
+/// gives the message. Clients receive the fields only as part of the message. To send more data,
+/// implement `From<…> for EventError` and `ErrorCodes` by hand.
 ///
 /// ```ignore
 /// #[derive(Debug, thiserror::Error, ErrorCodes)]
@@ -120,7 +133,8 @@ pub fn error_codes(item: TokenStream) -> TokenStream {
     error_codes::expand(item.into()).into()
 }
 
-/// The names that clients can't send, as an array: so the runtime and the macros have one list.
+/// The event names that clients cannot send, as an array. The runtime and the macros share this
+/// list.
 #[doc(hidden)]
 #[proc_macro]
 pub fn __reserved_names(_: TokenStream) -> TokenStream {

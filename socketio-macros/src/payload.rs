@@ -1,4 +1,5 @@
-//! `#[event("name")]` on a type: the type itself, and that it is a payload type, perhaps one that asks for an answer.
+//! `#[event("name")]` on a type: emits the type and its `Event` implementation, and `Request` if it
+//! has an answer.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -10,7 +11,7 @@ use crate::{attribute, krate, signature};
 
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    // What the compiler has to say of a broken type it says by itself.
+    // The compiler reports invalid types itself.
     let Ok(DeriveInput { ident, generics, attrs, .. }) = syn::parse2(item.clone()) else {
         return item;
     };

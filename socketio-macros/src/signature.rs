@@ -1,4 +1,4 @@
-//! A handler's signature: what the macros know of a function. Its body stays as it is.
+//! Reads a handler's signature. The macros do not parse its body.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -11,12 +11,12 @@ use syn::{
 
 use crate::errors::Errors;
 
-/// Everything that is rendered of a handler.
+/// The parts of a handler that are rendered.
 pub(crate) struct Handler {
     pub(crate) ident: Ident,
     pub(crate) is_async: bool,
     pub(crate) parameters: Vec<Type>,
-    /// What each of them is called; empty where it is a pattern.
+    /// The name of each parameter; empty for a pattern.
     pub(crate) names: Vec<String>,
     /// Whether the function takes `&self`.
     pub(crate) receiver: bool,
@@ -24,26 +24,27 @@ pub(crate) struct Handler {
     pub(crate) doc: String,
 }
 
-/// What a handler returns.
+/// The return type of a handler.
 pub(crate) enum Output {
     Nothing,
     Type {
-        /// With its lifetimes left to be inferred.
+        /// With inferred lifetimes.
         ty: Box<Type>,
-        /// Whether it is anything but `()` and `Result<(), E>`; `None` if only the compiler can say.
+        /// Whether the type is neither `()` nor `Result<(), E>`; `None` if only the compiler can
+        /// tell.
         is_value: Option<bool>,
     },
 }
 
-/// Where the function stands.
+/// Where the function is defined.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Place {
     Free,
-    /// In a `#[handlers] impl`.
+    /// In an `impl` with `#[handlers]`.
     Method,
 }
 
-/// Looks at a signature, and notes everything that no handler can have.
+/// Reads a signature and reports everything that handlers must not have.
 pub(crate) fn read(signature: &Signature, attributes: &[Attribute], place: Place, errors: &mut Errors) -> Handler {
     for parameter in &signature.generics.params {
         let (kind, help) = match parameter {
@@ -90,7 +91,7 @@ pub(crate) fn read(signature: &Signature, attributes: &[Attribute], place: Place
     }
     let output = match &signature.output {
         ReturnType::Type(_, ty) if !is_unit(ty) => {
-            // A type with `impl Trait` in it can't be named elsewhere, so what is written has to do.
+            // A type with `impl Trait` cannot be named elsewhere, so its tokens decide.
             let is_value = find_impl(ty).map(|_| !is_unit_result(ty));
             Output::Type { ty: Box::new(without_lifetimes(ty)), is_value }
         }
@@ -107,7 +108,7 @@ pub(crate) fn read(signature: &Signature, attributes: &[Attribute], place: Place
     }
 }
 
-/// What a parameter is called, the underscore of an unused one left out.
+/// The name of a parameter, without a leading underscore.
 fn name(pattern: &Pat) -> String {
     match pattern {
         Pat::Ident(pattern) => pattern.ident.unraw().to_string().trim_start_matches('_').to_owned(),
@@ -138,7 +139,7 @@ fn is_unit_result(ty: &Type) -> bool {
     })
 }
 
-/// The `impl` of an `impl Trait`, wherever it stands in the type.
+/// The first `impl Trait` in the type, at any depth.
 fn find_impl(ty: &Type) -> Option<TokenStream> {
     fn find(tokens: TokenStream) -> Option<TokenStream> {
         tokens.into_iter().find_map(|token| match token {
@@ -150,7 +151,7 @@ fn find_impl(ty: &Type) -> Option<TokenStream> {
     find(ty.to_token_stream())
 }
 
-/// The type with all lifetimes left to be inferred: it is named where they are not declared.
+/// Replaces all lifetimes by inferred ones, because the type is named where they are not declared.
 pub(crate) fn without_lifetimes(ty: &Type) -> Type {
     struct Erase;
     impl VisitMut for Erase {
@@ -165,7 +166,7 @@ pub(crate) fn without_lifetimes(ty: &Type) -> Type {
     ty
 }
 
-/// The doc comment.
+/// The text of the doc comment.
 pub(crate) fn doc(attributes: &[Attribute]) -> String {
     let lines = attributes.iter().filter_map(|attribute| match &attribute.meta {
         Meta::NameValue(pair) if pair.path.is_ident("doc") => match &pair.value {
@@ -178,12 +179,12 @@ pub(crate) fn doc(attributes: &[Attribute]) -> String {
     lines.join("\n")
 }
 
-/// Whether an attribute is `#[event(…)]`, whatever the path to it.
+/// Whether an attribute is `#[event(…)]`, with any path.
 pub(crate) fn is_event(attribute: &Attribute) -> bool {
     attribute.path().segments.last().is_some_and(|last| last.ident == "event")
 }
 
-/// The `#[cfg(…)]` attributes: what is generated of an item is there if the item is.
+/// The `#[cfg(…)]` attributes of an item, which also apply to the code that is generated for it.
 pub(crate) fn conditions(attributes: &[Attribute]) -> TokenStream {
     attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).map(ToTokens::to_token_stream).collect()
 }
@@ -195,7 +196,7 @@ mod tests {
 
     use super::*;
 
-    /// The handler, and how many errors it has.
+    /// The handler and its number of errors.
     fn handler(function: &ItemFn, place: Place) -> (Handler, usize) {
         let mut errors = Errors::default();
         let handler = read(&function.sig, &function.attrs, place, &mut errors);
@@ -210,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_no_handler_can_have_is_an_error_of_its_own() {
+    fn each_invalid_part_of_a_signature_is_one_error() {
         let function = parse_quote!(
             unsafe fn f<'a, T, const N: usize>(a: &'a T, b: impl Clone, c: Vec<impl Clone>) {}
         );
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn handlers_share_self_in_their_impl_alone() {
+    fn only_methods_may_take_self_by_reference() {
         let by_reference = parse_quote!(
             fn f(&self) {}
         );
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn lifetimes_are_left_to_be_inferred() {
+    fn lifetimes_become_inferred() {
         let (handler, _) = handler(
             &parse_quote!(
                 fn f<'a>(a: &'a str, b: (A<'a>, B<'static>)) {}
@@ -275,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_hidden_type_is_can_be_read_off_it() {
+    fn the_kind_of_an_impl_trait_reply_is_read_from_its_tokens() {
         assert_eq!(
             is_value(&parse_quote!(
                 fn f() {}
@@ -315,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn doc_comments_lose_their_margin_only() {
+    fn doc_comments_lose_only_their_margin() {
         let function: ItemFn = parse_quote! {
             /// One.
             ///

@@ -76,7 +76,8 @@ const fn joined(parts: [&str; 3]) -> [u8; 1024] {
     message
 }
 
-/// Implements an export for a contract's type, with functions of its own, so that nobody needs to import the trait for them.
+/// Implements an export for a contract's type. Inherent functions save users the import of the
+/// trait.
 #[doc(hidden)]
 #[macro_export]
 #[cfg(feature = "typescript")]
@@ -86,7 +87,7 @@ macro_rules! __export_typescript {
 
         #[allow(dead_code)]
         impl $contract {
-            /// The contract as TypeScript.
+            /// Returns the contract as TypeScript.
             $visibility fn typescript() -> ::std::string::String {
                 <Self as $crate::TypeScriptContract>::typescript()
             }
@@ -96,7 +97,7 @@ macro_rules! __export_typescript {
                 <Self as $crate::TypeScriptContract>::export(path)
             }
 
-            /// Sees in a test that a file is the contract's TypeScript.
+            /// Asserts in a test that a file has the contract's TypeScript.
             #[track_caller]
             $visibility fn assert_exported(path: impl ::core::convert::AsRef<::std::path::Path>) {
                 <Self as $crate::TypeScriptContract>::assert_exported(path);
@@ -126,7 +127,7 @@ macro_rules! __export_asyncapi {
 
         #[allow(dead_code)]
         impl $contract {
-            /// The contract as an AsyncAPI document.
+            /// Returns the contract as an AsyncAPI document.
             $visibility fn asyncapi(info: $crate::AsyncApiInfo) -> $crate::__private::Json {
                 <Self as $crate::AsyncApiContract>::asyncapi(info)
             }

@@ -1,4 +1,4 @@
-//! What fuzz targets need to see of the inside. Compiled for them alone.
+//! Access to internals for the fuzz targets. Compiled only for them.
 
 use bytes::Bytes;
 use http::{Extensions, Request as HttpRequest};
@@ -16,14 +16,14 @@ use crate::wire::envelope::{self, ArgumentText, Envelope};
 use crate::wire::frame::EncodedFrame;
 use crate::wire::socketio;
 
-/// What a text was read as.
+/// The result of reading a text message.
 #[derive(Debug)]
 pub enum Read {
-    /// An event; the arguments as they stand between the brackets of a list.
+    /// An event.
     Event {
         /// Its name.
         name: String,
-        /// Its arguments.
+        /// Its arguments, comma-separated.
         args: String,
     },
     /// An answer.
@@ -32,7 +32,7 @@ pub enum Read {
     Message,
 }
 
-/// Reads a text as plain WebSocket connections do.
+/// Reads a text as a plain WebSocket connection does.
 pub fn read_envelope(text: &str) -> Read {
     match envelope::read(text) {
         Some(Envelope::Event { name, args: ArgumentText::One(args) | ArgumentText::Many(args), .. }) => {
@@ -43,11 +43,12 @@ pub fn read_envelope(text: &str) -> Read {
     }
 }
 
-/// A plain WebSocket connection of a hub, over a stream on which the handshake is done. It has ended when the future does.
+/// Runs a plain WebSocket connection of a hub over a stream after the handshake. The future
+/// completes when the connection has ended.
 ///
 /// # Panics
 ///
-/// The hub shuts down, or has as many connections as it may have.
+/// Panics if the hub is shutting down or has reached its maximum number of connections.
 pub fn connection<S>(hub: &Hub, stream: S) -> impl Future<Output = ()> + Send + use<S>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -56,12 +57,12 @@ where
     hub.websocket().begin(Stream::Other(Box::new(stream)), Vec::new(), request, Extensions::new(), permit)
 }
 
-/// A Socket.IO connection of a hub, over a stream on which the handshake for its WebSocket is done. It has ended when the future
-/// does.
+/// Runs a Socket.IO connection of a hub over a WebSocket stream after the handshake. The future
+/// completes when the connection has ended.
 ///
 /// # Panics
 ///
-/// The hub shuts down, or has as many connections as it may have.
+/// Panics if the hub is shutting down or has reached its maximum number of connections.
 pub fn socketio_connection<S>(routes: &EngineRoutes, hub: &Hub, stream: S) -> impl Future<Output = ()> + Send + use<S>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -87,7 +88,7 @@ pub enum Message {
     Binary(Bytes),
 }
 
-/// The messages in a body of long-polling; `None` if it is no body.
+/// Reads the messages in a long-polling body; `None` if the body is invalid.
 pub fn read_body(body: &[u8]) -> Option<Vec<Message>> {
     let body = Body::new(Bytes::copy_from_slice(body)).ok()?;
     let mut messages = Vec::new();
@@ -101,7 +102,7 @@ pub fn read_body(body: &[u8]) -> Option<Vec<Message>> {
     Some(messages)
 }
 
-/// A body with these messages.
+/// Writes a long-polling body with these messages.
 pub fn write_body(messages: &[Message]) -> Vec<u8> {
     let mut waiting = Vec::new();
     for message in messages {
@@ -118,25 +119,25 @@ pub fn write_body(messages: &[Message]) -> Vec<u8> {
 /// A Socket.IO packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packet {
-    /// How many attachments it has.
+    /// The number of its attachments.
     pub attachments: usize,
     /// Its namespace.
     pub namespace: String,
-    /// Its id.
+    /// Its ack id.
     pub id: Option<String>,
     /// Its JSON.
     pub json: String,
-    /// An event's name.
+    /// The name of an event.
     pub name: String,
-    /// Its arguments, or an answer's.
+    /// The arguments of an event or an answer.
     pub args: String,
-    /// How deeply they are nested.
+    /// The nesting of the arguments.
     pub depth: usize,
-    /// Its text with all placeholders in the same form, if they can be.
+    /// Its text with all placeholders in the same form, if all of them are valid.
     pub rewritten: Option<String>,
 }
 
-/// Reads a text as a Socket.IO packet, as long as it is not too deep for whatever comes after.
+/// Reads a text as a Socket.IO packet. `None` if it is invalid or nested too deeply for decoders.
 pub fn read_packet(text: &str) -> Option<Packet> {
     let packet = socketio::read(text, 10).ok()?;
     let attachments = vec![Bytes::new(); packet.attachments];

@@ -1,4 +1,4 @@
-//! `#[export(typescript, asyncapi)]` above a contract's name: what is made of it besides, which its types have to allow.
+//! Parses `#[export(typescript, asyncapi)]` above a contract's name.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -17,11 +17,11 @@ pub(crate) struct Exports {
     pub(crate) asyncapi: Option<Export>,
 }
 
-/// One export, there under its condition.
+/// One export, with an optional condition.
 pub(crate) struct Export {
-    /// The user's word for it.
+    /// The word that the user wrote.
     pub(crate) word: Ident,
-    /// What stands in the `#[cfg_attr(…)]` around it.
+    /// The condition of the surrounding `#[cfg_attr(…)]`.
     condition: Option<Meta>,
 }
 
@@ -32,7 +32,7 @@ impl Export {
     }
 }
 
-/// Takes the exports out of a contract's attributes; `#[cfg_attr(condition, export(…))]` is one of them.
+/// Removes the exports from a contract's attributes, including `#[cfg_attr(condition, export(…))]`.
 pub(crate) fn take(attributes: Vec<Attribute>, errors: &mut Errors) -> (Exports, Vec<Attribute>) {
     let mut exports = Exports::default();
     let kept = attributes.into_iter().filter_map(|attribute| match &attribute.meta {
@@ -101,7 +101,7 @@ mod tests {
 
     use super::*;
 
-    /// The conditions of the two exports, the attributes that are left, and how many errors there are.
+    /// The conditions of the two exports, the remaining attributes, and the number of errors.
     fn taken(attributes: TokenStream) -> ([Option<String>; 2], String, usize) {
         let mut errors = Errors::default();
         let attributes = Attribute::parse_outer.parse2(attributes).expect("attributes");
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn exports_are_taken_out_of_the_attributes() {
+    fn exports_are_removed_from_the_attributes() {
         let some = |text: &str| Some(text.to_owned());
         assert_eq!(taken(quote!(#[derive(PartialEq)])), ([None, None], "#[derive(PartialEq)]".to_owned(), 0));
         assert_eq!(taken(quote!(#[export(typescript, asyncapi,)])), ([some(""), some("")], String::new(), 0));
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn each_wrong_export_is_one_error() {
+    fn each_invalid_export_is_one_error() {
         for (attributes, count) in [
             (quote!(#[export]), 1),
             (quote!(#[export()]), 1),

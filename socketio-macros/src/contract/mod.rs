@@ -1,4 +1,4 @@
-//! `contract! { … }`: a type that knows what a server receives and emits.
+//! `contract! { … }`: generates a type that describes the events of a server.
 
 mod export;
 mod parse;
@@ -59,13 +59,13 @@ pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
     }
 }
 
-/// The locals of the generated function.
+/// The local variables of the generated function.
 struct Names {
     description: Ident,
     exports: Ident,
 }
 
-/// What an export adds to the description, and what it adds to the contract's type.
+/// Renders an export: its statement in the description, and its functions on the contract's type.
 fn render_export(
     export: &Export,
     method: &str,
@@ -77,12 +77,12 @@ fn render_export(
     let condition = export.condition();
     let method = Ident::new(method, Span::mixed_site());
     let implement = Ident::new(&format!("__export_{method}"), Span::mixed_site());
-    // Where the crate lacks the feature, the error underlines the word.
+    // If the crate lacks the feature, the error underlines the export's name.
     let implement = Extent::of(&export.word).path(quote!(#krate::#implement!));
     (quote!(#condition let #exports = #exports.#method();), quote!(#condition #implement { #visibility #name }))
 }
 
-/// Adds a namespace to the description.
+/// Renders a namespace of the description.
 fn render(namespace: &Namespace, names: &Names) -> TokenStream {
     let Names { description, exports } = names;
     let Namespace { doc, path, receives, emits } = namespace;
@@ -119,7 +119,7 @@ fn render(namespace: &Namespace, names: &Names) -> TokenStream {
     }
 }
 
-/// A table of the events in a list, by which it is known whether one is there twice.
+/// Renders the table of the events in a list, which detects duplicates.
 fn table(parts: impl Iterator<Item = TokenStream>) -> TokenStream {
     let krate = krate::path();
     quote! {
@@ -136,7 +136,7 @@ fn with_conditions<T>(item: &Item<T>, tokens: TokenStream) -> TokenStream {
     quote!(#conditions #tokens)
 }
 
-/// A handler's place in the table.
+/// Renders a handler's entry in the table.
 fn part(handler: &Handler) -> TokenStream {
     let krate = krate::path();
     match &handler.method {
@@ -149,7 +149,7 @@ fn part(handler: &Handler) -> TokenStream {
     }
 }
 
-/// A payload type's place in the table.
+/// Renders a payload type's entry in the table.
 fn placeholder(ty: &Type) -> TokenStream {
     let krate = krate::path();
     quote! {{
@@ -159,7 +159,7 @@ fn placeholder(ty: &Type) -> TokenStream {
     }}
 }
 
-/// The check that an item is what it should be, and that no item before has the same event.
+/// Renders the check that an item has the right kind and that no earlier item has the same event.
 fn check<T: ToTokens>(before: &[Item<T>], item: &Item<T>, missing: &str, more: TokenStream) -> TokenStream {
     let krate = krate::path();
     let Item { conditions, value } = item;
@@ -172,7 +172,7 @@ fn check<T: ToTokens>(before: &[Item<T>], item: &Item<T>, missing: &str, more: T
     }
 }
 
-/// The constant `AT`: which of those in the table the next one is.
+/// Renders the constant `AT`: the item's position in the table.
 fn position<T>(before: &[Item<T>]) -> TokenStream {
     let before = before.iter().map(|Item { conditions, .. }| quote!(#conditions ()));
     quote! {
@@ -183,7 +183,7 @@ fn position<T>(before: &[Item<T>]) -> TokenStream {
     }
 }
 
-/// Adds an event that clients send.
+/// Renders an event that clients send.
 fn receive(before: &[Item<Handler>], item: &Item<Handler>, namespace: &Ident, exports: &Ident) -> TokenStream {
     let krate = krate::path();
     let Item { conditions, value: Handler { path, .. } } = item;
@@ -205,7 +205,7 @@ fn receive(before: &[Item<Handler>], item: &Item<Handler>, namespace: &Ident, ex
     }
 }
 
-/// Adds an event that the server emits.
+/// Renders an event that the server emits.
 fn emit(item: &Item<Type>, namespace: &Ident, exports: &Ident) -> TokenStream {
     let krate = krate::path();
     let Item { conditions, value: ty } = item;

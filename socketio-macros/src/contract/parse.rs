@@ -1,4 +1,5 @@
-//! What stands in `contract! { … }`, each item parsed by itself, so that one that is wrong hides no other.
+//! Parses the contents of `contract! { … }`. Each item is parsed separately, so that an invalid
+//! item hides no other error.
 
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -17,11 +18,11 @@ const EMITS: &str = "write `emits [Payload, module::Payload]`";
 
 #[derive(Default)]
 pub(crate) struct Contract {
-    /// Those of the type, without `#[export(…)]`.
+    /// The attributes of the type, without `#[export(…)]`.
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) exports: Exports,
     pub(crate) visibility: Option<Visibility>,
-    /// `None` if it is missing.
+    /// `None` if the name is missing.
     pub(crate) name: Option<Ident>,
     pub(crate) namespaces: Vec<Namespace>,
 }
@@ -33,17 +34,17 @@ pub(crate) struct Namespace {
     pub(crate) emits: Vec<Item<Type>>,
 }
 
-/// An item of a list, there under its `#[cfg]` attributes.
+/// An item of a list, with its `#[cfg]` attributes.
 pub(crate) struct Item<T> {
     pub(crate) conditions: TokenStream,
     pub(crate) value: T,
 }
 
-/// A function that is named in `receives`.
+/// A function in `receives`.
 pub(crate) struct Handler {
-    /// The whole path, as the function's value is named.
+    /// The whole path of the function.
     pub(crate) path: ExprPath,
-    /// The type that it is a method of, and what it is called there.
+    /// The type of a method, and the method's name.
     pub(crate) method: Option<(TokenStream, Ident)>,
 }
 
@@ -103,7 +104,7 @@ fn namespaces(input: ParseStream<'_>, contract: &mut Contract, errors: &mut Erro
     Ok(())
 }
 
-/// Those of another name would be left out without a word.
+/// Reports attributes with other names, which would otherwise be dropped silently.
 fn check_attributes(attributes: &[Attribute], known: &str, message: &str, errors: &mut Errors) {
     for attribute in attributes.iter().filter(|attribute| !attribute.path().is_ident(known)) {
         errors.push(
@@ -138,7 +139,7 @@ fn sections(input: ParseStream<'_>, namespace: &mut Namespace, errors: &mut Erro
                     format_args!("there is no `{text}` in a contract"),
                     "a namespace has `receives [handler, …]` and `emits [Payload, …]`",
                 );
-                // What belongs to it.
+                // Skips the list after the unknown word.
                 if input.peek(syn::token::Bracket) || input.peek(syn::token::Brace) || input.peek(syn::token::Paren) {
                     input.parse::<TokenTree>()?;
                 }
@@ -150,7 +151,7 @@ fn sections(input: ParseStream<'_>, namespace: &mut Namespace, errors: &mut Erro
         }
         let Some(list) = group(input, Delimiter::Bracket) else {
             errors.push(&word, format_args!("what a namespace `{text}` stands in brackets"), help);
-            // Some other kind of brackets, most likely.
+            // Skips brackets of another kind.
             if let Some(TokenTree::Group(_)) = peek(input) {
                 input.parse::<TokenTree>()?;
             }
@@ -213,7 +214,7 @@ fn handler(input: ParseStream<'_>) -> syn::Result<Handler> {
     Ok(Handler { path, method })
 }
 
-/// The type that the function is a method of, if it is one.
+/// The type and the name, if the path is that of a method.
 fn method(path: &ExprPath) -> Result<Option<(TokenStream, Ident)>, ()> {
     let segments = &path.path.segments;
     let Some(last) = segments.last() else { return Err(()) };
@@ -230,7 +231,7 @@ fn method(path: &ExprPath) -> Result<Option<(TokenStream, Ident)>, ()> {
     }
     let leading_colon = path.path.leading_colon;
     let mut ty = Path { leading_colon, segments: segments.iter().take(segments.len() - 1).cloned().collect() };
-    // A pair ends with its separator, which is that before the method.
+    // Removes the separator before the method's name.
     ty.segments.pop_punct();
     Ok(Some((ty.to_token_stream(), last.ident.clone())))
 }
@@ -246,7 +247,7 @@ fn payload(input: ParseStream<'_>) -> syn::Result<Type> {
     }
 }
 
-/// The next token, without taking it; nothing at the end.
+/// The next token without consuming it; empty at the end.
 fn next(input: ParseStream<'_>) -> TokenStream {
     peek(input).map(ToTokens::into_token_stream).unwrap_or_default()
 }
@@ -259,7 +260,7 @@ fn braces(input: ParseStream<'_>) -> Option<TokenStream> {
     group(input, Delimiter::Brace)
 }
 
-/// What stands in the brackets that come next, if they are of this kind.
+/// The contents of the next brackets, if they have this delimiter.
 fn group(input: ParseStream<'_>, delimiter: Delimiter) -> Option<TokenStream> {
     match peek(input) {
         Some(TokenTree::Group(group)) if group.delimiter() == delimiter => {
@@ -280,7 +281,7 @@ mod tests {
 
     use super::*;
 
-    /// How many namespaces, received and emitted events are found, and how many errors.
+    /// The numbers of namespaces, received events, emitted events and errors.
     fn counts(tokens: TokenStream) -> (usize, usize, usize, usize) {
         let mut errors = Errors::default();
         let contract = parse(tokens, &mut errors);
@@ -292,7 +293,7 @@ mod tests {
         (contract.namespaces.len(), receives, emits, errors.len())
     }
 
-    /// The type and the method that a path names, if it is one of a method.
+    /// The type and the method, if the path is that of a method.
     fn method_of(path: TokenStream) -> Option<(String, String)> {
         let handler = handler.parse2(path).expect("a path");
         handler.method.map(|(ty, method)| (ty.to_string().replace(' ', ""), method.to_string()))
@@ -308,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn each_wrong_item_is_one_error_and_hides_no_other() {
+    fn each_invalid_item_is_one_error() {
         assert_eq!(counts(quote!(Chat { "/" { receives ["a", b, c(), ..D, , e] emits [3, F] } })), (1, 2, 1, 5));
         assert_eq!(counts(quote!(Chat { "/" { sends [a] receives {b} emits [C] emits [D] } })), (1, 0, 2, 3));
         assert_eq!(counts(quote!(Chat { "a" {} "/" {} "/" {} "/b" })), (4, 0, 0, 3));
@@ -319,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn methods_are_known_by_their_types_capital_letter() {
+    fn methods_are_recognized_by_the_capital_letter_of_their_type() {
         let method = |ty: &str| Some((ty.to_owned(), "typing".to_owned()));
         assert_eq!(method_of(quote!(typing)), None);
         assert_eq!(method_of(quote!(chat::typing)), None);

@@ -1,14 +1,14 @@
-//! What a contract asks of its types: nothing, unless it is exported.
+//! The bounds that a contract puts on its types. Only exports need any.
 //!
-//! `contract!` writes which exports a contract has into a type, [`Exports`]. The bounds on payload types depend on it alone: a feature
-//! that is on adds the exports, and no bound.
+//! `contract!` writes the contract's exports into the type [`Exports`]. The bounds on payload types
+//! depend on this type alone, so enabling a feature makes exports available but adds no bound.
 
 use std::marker::PhantomData;
 
 use super::description::DescribedType;
 use crate::event::marker::{AsyncApi, TypeScript};
 
-/// The exports that a contract has. `X` is a pair of [`TypeScript`] or `()`, and [`AsyncApi`] or `()`.
+/// The exports of a contract. `X` is a pair: [`TypeScript`] or `()`, and [`AsyncApi`] or `()`.
 #[derive(Debug)]
 pub struct Exports<X>(PhantomData<X>);
 
@@ -34,7 +34,8 @@ impl<A, B> Exports<(A, B)> {
     }
 }
 
-/// A type that a contract with the exports `X` can have: an argument, a reply or the payload of an event.
+/// A type that a contract with the exports `X` can contain: an argument, a reply or the payload of
+/// an event.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be exported with a contract",
     label = "the contract has this type in it",
@@ -54,7 +55,7 @@ impl<T: 'static, X: Export<T>> Describe<X> for T {
     }
 }
 
-/// An export, of the types `T` that it can be made from.
+/// An export that can describe the type `T`.
 pub trait Export<T> {
     fn describe(described: &mut DescribedType);
 }
@@ -77,7 +78,8 @@ impl<T: schemars::JsonSchema + 'static> Export<T> for AsyncApi {
     }
 }
 
-// Without its feature the export does not compile, which is one error and not one more of each type.
+// Without its feature, the export itself fails to compile. An empty bound avoids a further error
+// for each type.
 
 #[cfg(not(feature = "typescript"))]
 impl<T> Export<T> for TypeScript {

@@ -1,5 +1,6 @@
-//! What a contract says, in a form that is neither TypeScript's nor AsyncAPI's: the exports are written from it.
-#![cfg_attr(not(feature = "typescript"), allow(dead_code, reason = "it is the exports that read all of it"))]
+//! The description of a contract, independent of TypeScript and AsyncAPI. The exports are generated
+//! from it.
+#![cfg_attr(not(feature = "typescript"), allow(dead_code, reason = "only the exports read all fields"))]
 
 use serde::Deserialize;
 use std::any::{TypeId, type_name};
@@ -12,13 +13,13 @@ use crate::event::handler::Source;
 use crate::event::message::Event;
 use crate::hub::agreement::{AgreedEmit, AgreedHandler, AgreedNamespace};
 
-/// Everything that a [`contract!`](crate::contract!) says: its namespaces, and their events.
+/// A description of all namespaces and events of a [`contract!`](crate::contract!).
 #[derive(Clone, Debug)]
 pub struct Description {
-    /// What the contract's type is called.
+    /// The name of the contract's type.
     pub(crate) name: &'static str,
     pub(crate) doc: &'static str,
-    /// In the order in which they are written; no path is there twice.
+    /// In source order; each path occurs once.
     pub(crate) namespaces: Vec<NamespaceDescription>,
 }
 
@@ -26,7 +27,7 @@ pub struct Description {
 #[doc(hidden)]
 #[derive(Clone, Debug)]
 pub struct NamespaceDescription {
-    /// With its slash. It may have parameters in braces.
+    /// The path, with its slash. It may have parameters in braces.
     pub(crate) path: &'static str,
     pub(crate) doc: &'static str,
     pub(crate) receives: Vec<Received>,
@@ -41,7 +42,7 @@ pub(crate) struct Received {
     pub(crate) doc: &'static str,
     pub(crate) source: Source,
     pub(crate) arguments: Vec<DescribedArgument>,
-    /// The handler takes all arguments as they came, whatever they are.
+    /// Whether the handler takes all arguments without decoding them.
     pub(crate) takes_any: bool,
     pub(crate) reply: DescribedReply,
     pub(crate) errors: DescribedErrors,
@@ -50,25 +51,25 @@ pub(crate) struct Received {
 /// One argument of an event that clients send.
 #[derive(Clone, Debug)]
 pub(crate) struct DescribedArgument {
-    /// What the handler calls it; empty where it gives it no name.
+    /// The name of the handler's parameter; empty if it has none.
     pub(crate) name: &'static str,
     pub(crate) ty: DescribedType,
-    /// Whether it may be missing.
+    /// Whether clients may omit it.
     pub(crate) optional: bool,
 }
 
-/// What the client is answered, if it asks for an answer.
+/// The reply to an event.
 #[doc(hidden)]
 #[derive(Clone, Debug)]
 pub enum DescribedReply {
-    /// So many arguments, mostly none or one.
+    /// The types of the reply's arguments, usually none or one.
     Values(Vec<DescribedType>),
-    /// The handler answers with an [`Ack`](crate::Ack), which takes anything.
+    /// Any reply, because the handler takes an [`Ack`](crate::Ack), which accepts any value.
     Unknown,
 }
 
 impl DescribedReply {
-    /// The types of what is known of it.
+    /// The types of the reply's arguments, as far as they are known.
     #[cfg(feature = "typescript")]
     pub(super) fn values(&self) -> &[DescribedType] {
         match self {
@@ -78,26 +79,26 @@ impl DescribedReply {
     }
 }
 
-/// With which errors of its own a handler may answer. The framework's codes come on top of them.
+/// The application's error codes of a handler. The framework's codes are added to them.
 #[doc(hidden)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DescribedErrors {
-    /// It never fails.
+    /// The handler never fails.
     None,
-    /// Its error type does not say.
+    /// Any code, because the error type does not implement `ErrorCodes`.
     Any,
     Codes {
-        /// What the error type is called, without its path.
+        /// The name of the error type, without its path.
         of: Option<&'static str>,
-        /// Its codes.
+        /// The codes of the error type.
         codes: &'static [&'static str],
-        /// Those with which the parameters fail.
+        /// The codes of errors from the parameters.
         of_parameters: Vec<&'static str>,
     },
 }
 
 impl DescribedErrors {
-    /// Adds codes that come from the parameters.
+    /// Adds error codes of the parameters.
     pub(super) fn with(self, of_parameters: Vec<&'static str>) -> Self {
         match self {
             Self::None if !of_parameters.is_empty() => Self::Codes { of: None, codes: &[], of_parameters },
@@ -106,7 +107,7 @@ impl DescribedErrors {
         }
     }
 
-    /// All codes, each once; `None` if it may be any.
+    /// All codes without duplicates; `None` if any code is possible.
     pub(crate) fn codes(&self) -> Option<Vec<&'static str>> {
         match self {
             Self::None => Some(Vec::new()),
@@ -132,16 +133,16 @@ pub struct Emitted {
     /// The doc comment of the payload type.
     pub(crate) doc: &'static str,
     pub(crate) payload: DescribedType,
-    /// The answer that is asked of the client, if the payload type is a [`Request`](crate::Request).
+    /// The answer that clients must send, if the payload type is a [`Request`](crate::Request).
     pub(crate) answer: Option<DescribedReply>,
 }
 
-/// A Rust type, and what the exports make of it.
+/// A Rust type, and its form in the exports.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct DescribedType {
     pub(crate) id: TypeId,
-    /// Its name with its path.
+    /// Returns the type's name with its path.
     pub(crate) name: fn() -> &'static str,
     /// `None` if it was not described for this export.
     #[cfg(feature = "typescript")]
@@ -152,7 +153,7 @@ pub struct DescribedType {
 }
 
 impl DescribedType {
-    /// A type of which the exports know nothing.
+    /// A type without a description for the exports.
     pub(crate) fn of<T: 'static>() -> Self {
         Self {
             id: TypeId::of::<T>(),
@@ -181,8 +182,9 @@ impl PartialEq for DescribedType {
     }
 }
 
-/// The payload of an event, as a handler's parameters take it apart: for an [`Argument`](crate::Argument) of one's own, which says in
-/// [`describe`](crate::Argument::describe) what it takes.
+/// The payload of an event, as a handler's parameters decode it. A custom
+/// [`Argument`](crate::Argument) describes its arguments here, in
+/// [`describe`](crate::Argument::describe).
 #[derive(Debug)]
 pub struct DescribedArguments {
     pub(super) names: std::slice::Iter<'static, &'static str>,
@@ -192,17 +194,17 @@ pub struct DescribedArguments {
     pub(crate) takes_any: bool,
 }
 
-/// What adds a function's payload.
+/// A function that describes the payload of a handler.
 type Describer = fn(&mut DescribedArguments);
 
 impl DescribedArguments {
-    /// A function's payload, and what it returns.
+    /// A handler function: its payload and its return type.
     #[doc(hidden)]
     pub fn of<F: DescribedFunction<P, M, X>, P, M, X>(_: F, _: Exports<X>) -> (Describer, Returned<F::Returned, X>) {
         (F::describe, Returned(PhantomData))
     }
 
-    /// Adds the payload's next argument. The exports know its type if it is given to them:
+    /// Adds the payload's next argument. Call a method for each export that includes its type:
     ///
     /// ```
     /// # use socketio::DescribedArguments;
@@ -217,7 +219,7 @@ impl DescribedArguments {
         ArgumentDescription { argument: self.arguments.last_mut(), ty: PhantomData }
     }
 
-    /// The same of a type with what a contract's exports need.
+    /// Adds the payload's next argument, with what the contract's exports `X` require.
     pub(super) fn exported_argument<T: Deserialize<'static> + Describe<X>, X>(&mut self) {
         self.push::<T>(T::described());
     }
@@ -230,7 +232,7 @@ impl DescribedArguments {
         });
     }
 
-    /// Adds a code of the errors with which the parameter fails, beside those of the framework's own.
+    /// Adds a code of the parameter's errors. The framework's codes need not be added.
     pub fn error_code(&mut self, code: &'static str) {
         self.codes.push(code);
     }
@@ -240,10 +242,12 @@ impl DescribedArguments {
     }
 }
 
-/// An argument that was added with [`DescribedArguments::argument`], to be described to the exports of contracts.
+/// An argument that was added with [`DescribedArguments::argument`]. Its methods describe it to the
+/// exports of contracts.
 ///
-/// Each method asks of `T` what its export is made from, and exists with its feature. An export that an argument is not described to
-/// writes that it may be anything: `any` in TypeScript, a schema without rules in AsyncAPI.
+/// Each method has the bounds of its export and requires the feature of the export. An argument
+/// without a description for an export may be anything there: `any` in TypeScript, an empty schema
+/// in AsyncAPI.
 #[derive(Debug)]
 pub struct ArgumentDescription<'d, T> {
     argument: Option<&'d mut DescribedArgument>,
@@ -251,7 +255,7 @@ pub struct ArgumentDescription<'d, T> {
 }
 
 impl<T: 'static> ArgumentDescription<'_, T> {
-    /// Tells the TypeScript export its type.
+    /// Describes the argument to the TypeScript export.
     #[cfg(feature = "typescript")]
     pub fn typescript(mut self) -> Self
     where
@@ -263,7 +267,7 @@ impl<T: 'static> ArgumentDescription<'_, T> {
         self
     }
 
-    /// Tells the AsyncAPI export its JSON Schema.
+    /// Describes the argument to the AsyncAPI export.
     #[cfg(feature = "asyncapi")]
     pub fn schema(mut self) -> Self
     where
@@ -287,7 +291,7 @@ impl Emitted {
         AgreedEmit { event: self.name, payload: self.payload.name, is_answered: self.answer.is_some() }
     }
 
-    /// The event that a payload type is; and what may know of an answer to it.
+    /// Describes the event of a payload type, and returns a value that can describe its answer.
     pub fn of<E: Event + Describe<X>, X>(_: Exports<X>) -> (Self, Emits<E, X>) {
         (Self { name: E::NAME, doc: E::DOC, payload: E::described(), answer: None }, Emits(PhantomData))
     }

@@ -1,11 +1,13 @@
-//! What handlers take and return, inferred from the functions themselves.
+//! Infers the arguments and replies of handlers from the functions themselves.
 //!
-//! `contract!` only has a function's path. Named as a value, the function implements `Fn(A1, …) -> R` for exactly its own
-//! parameters and return value, so that the compiler finds them; which of the parameters are payload, their markers tell, as they do
-//! where the handler is called. Lifetimes are inferred with them, as `'static`: it is only types that are asked.
+//! `contract!` has only the path of a function. The compiler infers the parameters and the return
+//! type from the `Fn` trait that the function's value implements. Markers distinguish payload
+//! parameters, as they do where the handler is called. Lifetimes are inferred as `'static`, because
+//! only the types matter.
 //!
-//! What is returned is looked at by method resolution, as in [`reply`](crate::event::reply): inherent methods come before trait
-//! methods, and those on the value before those on a reference to it.
+//! Method resolution selects the kind of the return type, as in [`reply`](crate::event::reply).
+//! Inherent methods come before trait methods, and methods of the value before methods of a
+//! reference to it.
 
 use serde::Deserialize;
 use std::any::type_name;
@@ -25,7 +27,7 @@ use crate::event::marker::{Checked, Context, Payload};
 use crate::event::message::Request;
 use crate::hub::source::EventSource;
 
-/// A function, as the list of its parameters `P` and what it returns.
+/// A function with the parameter list `P`.
 #[diagnostic::on_unimplemented(
     message = "this function can't be described in a contract",
     label = "not a function, or one with more than 16 parameters",
@@ -35,9 +37,10 @@ pub trait Signature<P> {
     type Returned;
 }
 
-/// The parameters of a function, in a contract with the exports `X`. `M` are the markers of each.
+/// The parameters of a function, in a contract with the exports `X`. `M` contains the marker of
+/// each parameter.
 pub trait Parameters<M, X> {
-    /// Adds those that are payload.
+    /// Adds the payload parameters to the description.
     fn describe(payload: &mut DescribedArguments);
 }
 
@@ -81,7 +84,8 @@ functions! {
         A16 M16)
 }
 
-/// A parameter of a handler, in a contract with the exports `X`. The marker `M` is the one of its [`Argument`], inferred with it.
+/// A parameter of a handler, in a contract with the exports `X`. `M` is the marker of its
+/// [`Argument`] implementation.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be exported with a contract",
     label = "this handler takes it from the payload",
@@ -89,7 +93,7 @@ functions! {
             `#[export(asyncapi)]`; what is no payload is an `Extension<T>`, a `State<T>`, or a type that implements `Argument`"
 )]
 pub trait Parameter<M, X> {
-    /// Adds it, if it is payload.
+    /// Adds the parameter to the description if it is payload.
     fn describe(payload: &mut DescribedArguments);
 }
 
@@ -117,7 +121,7 @@ impl<T: Argument<'static> + 'static, X> Parameter<Context, X> for T {
     }
 }
 
-/// The marker of the `&self` of handlers that share it.
+/// The marker of the parameter `&self`.
 #[derive(Debug)]
 pub enum Receiver {}
 
@@ -126,11 +130,12 @@ impl<T: EventSource, X> Parameter<Receiver, X> for &'static T {
     fn describe(_: &mut DescribedArguments) {}
 }
 
-/// What a function returns, to be asked which kind of reply it is. `X` are the exports of the contract.
+/// The return type of a function, in a contract with the exports `X`. Its methods describe the
+/// reply and the errors.
 #[derive(Debug)]
 pub struct Returned<R, X>(pub(super) PhantomData<fn() -> (R, X)>);
 
-/// A function that can be described. One name for all that it takes keeps the compiler's messages short.
+/// A function that can be described. This single bound keeps compile errors short.
 pub trait DescribedFunction<P, M, X>: Signature<P> {
     fn describe(payload: &mut DescribedArguments);
 }
@@ -142,7 +147,7 @@ impl<F: Signature<P>, P: Parameters<M, X>, M, X> DescribedFunction<P, M, X> for 
 }
 
 impl<F: Future, X> Returned<F, X> {
-    /// What an async function returns in the end.
+    /// The output of an async function.
     pub fn settled(&self) -> Returned<F::Output, X> {
         Returned(PhantomData)
     }
@@ -162,7 +167,7 @@ impl<T, X> Settled<X> for Returned<T, X> {
     }
 }
 
-/// Values that are several arguments of a reply, in a contract with the exports `X`.
+/// A tuple of several reply arguments, in a contract with the exports `X`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be described in a contract",
     label = "this is what the handler answers",
@@ -292,18 +297,18 @@ impl<T, X> NoErrors for &Returned<T, X> {
     }
 }
 
-/// A payload type, to be asked whether it wants an answer.
+/// A payload type. Its methods describe the answer that it requests.
 #[derive(Debug)]
 pub struct Emits<E, X>(pub(super) PhantomData<fn() -> (E, X)>);
 
 impl<E: Request, X> Emits<E, X> {
-    /// It is asked for as a handler's reply is.
+    /// The requested answer, which is described like a handler's return type.
     pub fn answer(&self) -> Returned<E::Answer, X> {
         Returned(PhantomData)
     }
 }
 
-/// Stands for the answer of what asks for none.
+/// The answer of a payload type that requests none.
 #[derive(Debug)]
 pub struct Unasked;
 
@@ -332,7 +337,7 @@ impl NamespaceDescription {
         reply: DescribedReply,
         errors: DescribedErrors,
     ) {
-        // What is no event with a name does not compile anyway.
+        // An entry without an event name fails to compile elsewhere.
         let Some(&Handler { key: Key::Name(name), doc, source, .. }) = handler else { return };
         let names = source.parameters.iter();
         let mut payload =

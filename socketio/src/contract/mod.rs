@@ -1,8 +1,8 @@
-//! Contracts: what a server receives and emits, gathered by [`contract!`](crate::contract!) from
-//! the definitions of handlers and payload types.
+//! Contracts: typed descriptions of a server's events. [`contract!`](crate::contract!) makes them
+//! from the definitions of handlers and payload types.
 //!
-//! [`infer`] finds out what the functions themselves say, and [`description`] holds it. The exports
-//! are made from it, and what a hub is held to.
+//! [`infer`] reads the signatures of the functions, and [`description`] holds the result. The
+//! exports are made from it. The hub compares its part of it with handlers and emitted messages.
 
 #[cfg(feature = "asyncapi")]
 pub(crate) mod asyncapi;
@@ -28,9 +28,10 @@ pub use description::{ArgumentDescription, DescribedArguments, Description};
 
 use crate::hub::hub_builder::HubBuilder;
 
-/// What a server and its clients agree on: made by [`contract!`](crate::contract!).
+/// The events that a server and its clients exchange. [`contract!`](crate::contract!) implements
+/// it.
 pub trait Contract {
-    /// Everything that the contract says.
+    /// Describes all namespaces and events of the contract.
     fn describe() -> Description;
 }
 
@@ -49,8 +50,8 @@ impl HubBuilder {
     }
 }
 
-/// A contract that is exported as TypeScript: one with `#[export(typescript)]` above its name. The guide has
-/// [a page on it](crate::guide::contract).
+/// A contract with `#[export(typescript)]` above its name, which can be exported as TypeScript. The
+/// guide has [a page on it](crate::guide::contract).
 #[cfg(feature = "typescript")]
 #[diagnostic::on_unimplemented(
     message = "the contract `{Self}` is not exported as TypeScript",
@@ -58,44 +59,47 @@ impl HubBuilder {
     note = "help: write `#[export(typescript)]` above its name in `contract!`"
 )]
 pub trait TypeScriptContract: Contract {
-    /// The contract as TypeScript: the payload types, the interfaces `ServerToClientEvents` and `ClientToServerEvents` that
-    /// `socket.io-client` takes, and a client for plain WebSockets.
+    /// Returns the contract as TypeScript: the payload types, the interfaces `ServerToClientEvents`
+    /// and `ClientToServerEvents` for `socket.io-client`, and a client for plain WebSockets.
     ///
     /// # Panics
     ///
-    /// Two different types have the same name in TypeScript, or a type has that of something else in the file. `ts-rs` panics at
-    /// what it can't write, such as an `Option` with `#[serde(flatten)]`.
+    /// Panics if two different types have the same TypeScript name, or if a type has the name of
+    /// another item in the file. `ts-rs` panics on types that it cannot write, such as an `Option`
+    /// with `#[serde(flatten)]`.
     fn typescript() -> String {
         typescript::typescript(&Self::describe())
     }
 
-    /// Writes the [TypeScript](Self::typescript) into a file, and makes the directories that it is in. A relative path is one from
-    /// where the program was started; in tests that is the package's directory.
+    /// Writes the [TypeScript](Self::typescript) into a file and creates missing directories. A
+    /// relative path starts at the current directory of the process; in tests that is the package's
+    /// directory.
     ///
     /// # Errors
     ///
-    /// The file can't be written.
+    /// Returns an error if the file cannot be written.
     ///
     /// # Panics
     ///
-    /// As [`typescript`](Self::typescript).
+    /// Panics in the same cases as [`typescript`](Self::typescript).
     fn export(path: impl AsRef<Path>) -> io::Result<()> {
         typescript::export(path.as_ref(), &Self::typescript())
     }
 
-    /// Sees in a test that a file is what [`export`](Self::export) would write. With the variable `SOCKETIO_EXPORT=1` it writes it.
+    /// Asserts in a test that the file has the content that [`export`](Self::export) would write.
+    /// With the environment variable `SOCKETIO_EXPORT=1`, it writes the file instead.
     ///
     /// # Panics
     ///
-    /// It is not; the message shows the difference.
+    /// Panics with the difference if the file has other content.
     #[track_caller]
     fn assert_exported(path: impl AsRef<Path>) {
         typescript::assert_exported(path.as_ref(), &Self::typescript());
     }
 }
 
-/// A contract that is exported as AsyncAPI: one with `#[export(asyncapi)]` above its name. The guide has
-/// [a page on it](crate::guide::asyncapi).
+/// A contract with `#[export(asyncapi)]` above its name, which can be exported as AsyncAPI. The
+/// guide has [a page on it](crate::guide::asyncapi).
 #[cfg(feature = "asyncapi")]
 #[diagnostic::on_unimplemented(
     message = "the contract `{Self}` is not exported as AsyncAPI",
@@ -103,21 +107,24 @@ pub trait TypeScriptContract: Contract {
     note = "help: write `#[export(asyncapi)]` above its name in `contract!`"
 )]
 pub trait AsyncApiContract: Contract {
-    /// The contract as an AsyncAPI document, of version 3.0: a channel for each namespace, an operation for each event, its message
-    /// with a JSON Schema, and the reply to it.
+    /// Returns the contract as an AsyncAPI 3.0 document. It has a channel for each namespace and an
+    /// operation for each event, with the JSON Schema of its message and the reply to it.
     ///
-    /// `info` is what the contract does not know: how the document is called, which version it is, where the servers are.
+    /// `info` adds what the contract does not contain: the document's title and version, and the
+    /// servers' addresses.
     fn asyncapi(info: AsyncApiInfo) -> serde_json::Value {
         asyncapi::document(&Self::describe(), info)
     }
 }
 
-/// An error type that says which codes it converts into, so that clients know them.
+/// An error type with a known list of codes, which contracts tell clients.
 ///
-/// A handler's error is any type that converts into [`EventError`](crate::EventError). With this, a contract knows what a client
-/// can expect of it; without, any code.
+/// A handler's error is any type that converts into [`EventError`](crate::EventError). If the type
+/// also implements `ErrorCodes`, a contract lists these codes. Otherwise clients must expect any
+/// code.
 ///
-/// [`#[derive(ErrorCodes)]`](macro@crate::ErrorCodes) makes both of the names of an error's variants:
+/// [`#[derive(ErrorCodes)]`](macro@crate::ErrorCodes) derives the codes and the conversion from
+/// the variants' names:
 ///
 /// ```
 /// use socketio::ErrorCodes;
@@ -133,7 +140,7 @@ pub trait AsyncApiContract: Contract {
 /// assert_eq!(ChatError::CODES, ["no_such_user", "muted"]);
 /// ```
 ///
-/// By hand, an error can tell clients more:
+/// A manual implementation can send clients more data:
 ///
 /// ```
 /// use socketio::{ErrorCodes, EventError};
@@ -151,24 +158,26 @@ pub trait AsyncApiContract: Contract {
 ///     fn from(error: ChatError) -> Self {
 ///         match error {
 ///             ChatError::NoSuchUser => EventError::new("no_such_user", "nobody has that name"),
-///             ChatError::Muted { minutes } => EventError::new("muted", "you are muted").with_data(minutes),
+///             ChatError::Muted { minutes } => {
+///                 EventError::new("muted", "you are muted").with_data(minutes)
+///             }
 ///         }
 ///     }
 /// }
 /// ```
 ///
-/// The framework's own codes, such as `invalid_payload`, are always known, and not repeated here.
+/// The framework's codes, such as `invalid_payload`, are always included and need not be listed.
 pub trait ErrorCodes {
-    /// The codes.
+    /// All codes that the error converts into.
     const CODES: &'static [&'static str];
 }
 
-/// A text is an error without a code of its own.
+/// A string is an error without a code of its own.
 impl ErrorCodes for String {
     const CODES: &'static [&'static str] = &["handler_error"];
 }
 
-/// A text is an error without a code of its own.
+/// A string is an error without a code of its own.
 impl ErrorCodes for &'static str {
     const CODES: &'static [&'static str] = &["handler_error"];
 }

@@ -1,4 +1,4 @@
-//! What a contract finds out of handlers and payload types.
+//! Tests of the descriptions that contracts make from handlers and payload types.
 
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -219,7 +219,8 @@ fn emitted(name: &str) -> Emitted {
     description.namespaces[0].emits.iter().find(|event| event.name == name).expect("it is emitted").clone()
 }
 
-/// The names of the arguments, whether each is optional, and whether they have the expected types.
+/// The names of the arguments and whether each is optional. Panics if their types differ from
+/// `types`.
 fn arguments(event: &Received, types: &[DescribedType]) -> Vec<(&'static str, bool)> {
     assert_eq!(event.arguments.iter().map(|argument| argument.ty).collect::<Vec<_>>(), types, "{event:?}");
     event.arguments.iter().map(|argument| (argument.name, argument.optional)).collect()
@@ -237,7 +238,7 @@ macro_rules! types {
 }
 
 #[test]
-fn namespaces_stand_in_the_order_in_which_they_are_written() {
+fn namespaces_keep_their_order() {
     let description = Chat::describe();
     assert_eq!((description.name, description.doc), ("Chat", "All of it."));
     let namespaces: Vec<_> = description.namespaces.iter().map(|namespace| (namespace.path, namespace.doc)).collect();
@@ -247,7 +248,7 @@ fn namespaces_stand_in_the_order_in_which_they_are_written() {
 }
 
 #[test]
-fn what_handlers_take_and_return_is_inferred() {
+fn arguments_replies_and_errors_are_inferred_from_signatures() {
     let message = received("message");
     assert_eq!(arguments(&message, &types![Message<'_>]), [("message", false)]);
     assert_eq!(replies(&message), Some(&types![Receipt][..]));
@@ -276,7 +277,7 @@ fn what_handlers_take_and_return_is_inferred() {
 }
 
 #[test]
-fn what_no_signature_says_is_left_open() {
+fn unknown_parts_of_signatures_stay_open() {
     let later = received("later");
     assert_eq!(arguments(&later, &types![Binary]), [("data", false)]);
     assert_eq!((replies(&later), &later.errors), (None, &DescribedErrors::Any));
@@ -290,7 +291,7 @@ fn what_no_signature_says_is_left_open() {
 }
 
 #[test]
-fn methods_are_handlers_too() {
+fn methods_are_described_like_functions() {
     let join = received("join");
     assert_eq!(arguments(&join, &types![Cow<'_, str>]), [("room", false)]);
     assert_eq!((join.doc, join.errors), ("Joins.", DescribedErrors::Any));
@@ -300,7 +301,7 @@ fn methods_are_handlers_too() {
 }
 
 #[test]
-fn payload_types_say_what_is_emitted() {
+fn emitted_events_are_described_by_their_payload_types() {
     let said = emitted("said");
     assert_eq!((said.doc, said.payload), ("Something was said.", DescribedType::of::<Said<'_>>()));
     assert!(said.answer.is_none());
@@ -317,7 +318,7 @@ fn payload_types_say_what_is_emitted() {
 
 #[cfg(feature = "garde")]
 #[test]
-fn what_is_checked_is_an_argument_like_others() {
+fn validated_arguments_are_described_like_others() {
     use crate::Valid;
     use garde::Validate;
 
@@ -341,7 +342,7 @@ fn what_is_checked_is_an_argument_like_others() {
 
 #[cfg(feature = "typescript")]
 #[test]
-fn answers_may_be_left_out_or_be_several() {
+fn exported_answers_may_be_optional_or_several() {
     let typescript = Chat::typescript();
     for expected in [
         "done: (done: Done, answer: (failed?: Failed<string>) => void) => void;",

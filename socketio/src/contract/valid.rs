@@ -1,4 +1,5 @@
-//! In a contract, [`Valid<T>`] is an argument like `T`: the rules say nothing of its form.
+//! Describes [`Valid<T>`] in contracts as an argument of type `T`, because validation rules do not
+//! change the type.
 
 use serde::Deserialize;
 
@@ -9,9 +10,9 @@ use crate::event::error::PayloadError;
 use crate::event::marker::Validated;
 use crate::event::valid::Valid;
 
-/// What a handler takes that wants rules to be kept.
+/// A parameter type that validates its argument.
 pub trait WithRules {
-    /// The argument itself.
+    /// The argument without the validation.
     type Argument;
 }
 

@@ -12,19 +12,22 @@ use std::ops::Index;
 
 use super::binary::{Binary, attachment};
 
-/// How deep arrays and objects may lie in each other: as deep as `serde_json` reads them.
+/// The maximum nesting of arrays and objects, the same as the limit of `serde_json`.
 const MAX_DEPTH: usize = 128;
 
-/// Whatever an event can carry: JSON with binary data at any depth.
+/// Any event argument: a JSON value with binary data at any depth.
 ///
-/// It is for handlers that do not know the form of what they take, pass on or answer. It can be a handler's parameter, a field of a
-/// payload type, an argument of what is emitted, a reply, and what a client's answer is decoded as.
+/// Use it in handlers that receive, forward or answer values of unknown form. It can be a handler's
+/// parameter, a field of a payload type, an argument of an emitted event, a reply, and the type of
+/// a client's answer.
 ///
-/// Binary data of Socket.IO clients is [`Binary`](Self::Binary). In the JSON of plain WebSocket clients it is a string of standard
-/// base64, which no one can tell from other strings: there it is a [`Text`](Self::Text), and
-/// [`to_binary`](Self::to_binary) decodes it. In the other direction, binary data reaches each client as its protocol has it.
+/// Binary data from Socket.IO clients is [`Binary`](Self::Binary). Plain WebSocket clients send it
+/// as a string of standard base64, which looks like any other string. It arrives as
+/// [`Text`](Self::Text), and [`to_binary`](Self::to_binary) decodes it. Outgoing binary data is
+/// encoded as each client's protocol requires.
 ///
-/// Values that are decoded are at most 128 levels deep. A number that is not finite is [`Null`](Self::Null).
+/// Decoding fails for values with more than 128 levels. A number that is not finite is
+/// [`Null`](Self::Null).
 ///
 /// ```
 /// use socketio::{AnyValue, Binary, event};
@@ -59,54 +62,55 @@ pub enum AnyValue {
     Binary(Binary),
     /// An array.
     Array(Vec<AnyValue>),
-    /// An object, its fields in the order in which they were received. Of two fields with one name it is the last.
+    /// An object, its fields in the order of arrival. If a field occurs twice, the last one counts.
     Object(IndexMap<String, AnyValue>),
 }
 
 static NULL: AnyValue = AnyValue::Null;
 
 impl AnyValue {
-    /// Whether it is `null`.
+    /// Whether the value is `null`.
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)
     }
 
-    /// The boolean, if it is one.
+    /// The boolean, if the value is one.
     pub fn as_bool(&self) -> Option<bool> {
         if let Self::Bool(value) = self { Some(*value) } else { None }
     }
 
-    /// The number, if it is one.
+    /// The number, if the value is one.
     pub fn as_number(&self) -> Option<&Number> {
         if let Self::Number(number) = self { Some(number) } else { None }
     }
 
-    /// The number as an integer, if it is one and fits.
+    /// The number as an integer, if the value is one and fits.
     pub fn as_i64(&self) -> Option<i64> {
         self.as_number()?.as_i64()
     }
 
-    /// The number as an integer that is not negative, if it is one and fits.
+    /// The number as an integer that is not negative, if the value is one and fits.
     pub fn as_u64(&self) -> Option<u64> {
         self.as_number()?.as_u64()
     }
 
-    /// The number as a float, if it is one.
+    /// The number as a float, if the value is one.
     pub fn as_f64(&self) -> Option<f64> {
         self.as_number()?.as_f64()
     }
 
-    /// The string, if it is one.
+    /// The string, if the value is one.
     pub fn as_str(&self) -> Option<&str> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
 
-    /// The binary data, if it is some. See [`to_binary`](Self::to_binary) for that of plain WebSocket clients.
+    /// The bytes, if the value is binary data. For plain WebSocket clients, see
+    /// [`to_binary`](Self::to_binary).
     pub fn as_binary(&self) -> Option<&Binary> {
         if let Self::Binary(binary) = self { Some(binary) } else { None }
     }
 
-    /// The binary data, if it is some or a string of standard base64.
+    /// The bytes, if the value is binary data or a string of standard base64.
     pub fn to_binary(&self) -> Option<Binary> {
         match self {
             Self::Binary(binary) => Some(binary.clone()),
@@ -115,32 +119,32 @@ impl AnyValue {
         }
     }
 
-    /// The elements, if it is an array.
+    /// The elements, if the value is an array.
     pub fn as_array(&self) -> Option<&[Self]> {
         if let Self::Array(elements) = self { Some(elements) } else { None }
     }
 
-    /// The elements to be changed, if it is an array.
+    /// The elements, mutable, if the value is an array.
     pub fn as_array_mut(&mut self) -> Option<&mut Vec<Self>> {
         if let Self::Array(elements) = self { Some(elements) } else { None }
     }
 
-    /// The fields, if it is an object.
+    /// The fields, if the value is an object.
     pub fn as_object(&self) -> Option<&IndexMap<String, Self>> {
         if let Self::Object(fields) = self { Some(fields) } else { None }
     }
 
-    /// The fields to be changed, if it is an object.
+    /// The fields, mutable, if the value is an object.
     pub fn as_object_mut(&mut self) -> Option<&mut IndexMap<String, Self>> {
         if let Self::Object(fields) = self { Some(fields) } else { None }
     }
 
-    /// A field, if it is an object that has it.
+    /// The field of this name, if the value is an object that has it.
     pub fn get(&self, field: &str) -> Option<&Self> {
         self.as_object()?.get(field)
     }
 
-    /// Whether there is binary data in it, at any depth.
+    /// Whether the value contains binary data at any depth.
     pub fn has_binary(&self) -> bool {
         match self {
             Self::Binary(_) => true,
@@ -150,7 +154,8 @@ impl AnyValue {
         }
     }
 
-    /// The value as plain WebSocket clients receive it: binary data becomes a string of standard base64.
+    /// The value as plain WebSocket clients receive it, with binary data as strings of standard
+    /// base64.
     pub fn into_json(self) -> Value {
         match self {
             Self::Null => Value::Null,
@@ -164,7 +169,7 @@ impl AnyValue {
     }
 }
 
-/// A field of an object; `null` where there is none.
+/// A field of an object; `null` if there is none.
 impl Index<&str> for AnyValue {
     type Output = Self;
 
@@ -173,7 +178,7 @@ impl Index<&str> for AnyValue {
     }
 }
 
-/// An element of an array; `null` where there is none.
+/// An element of an array; `null` if there is none.
 impl Index<usize> for AnyValue {
     type Output = Self;
 
@@ -195,7 +200,7 @@ impl From<Value> for AnyValue {
     }
 }
 
-/// As [`AnyValue::into_json`].
+/// Equivalent to [`AnyValue::into_json`].
 impl From<AnyValue> for Value {
     fn from(value: AnyValue) -> Self {
         value.into_json()
@@ -217,7 +222,7 @@ from! {
     Vec<AnyValue>: Array, IndexMap<String, AnyValue>: Object,
 }
 
-/// A number that is not finite is `null`.
+/// A number that is not finite becomes `null`.
 impl From<f64> for AnyValue {
     fn from(number: f64) -> Self {
         Number::from_f64(number).map_or(Self::Null, Self::Number)
@@ -262,7 +267,7 @@ impl<'de> Deserialize<'de> for AnyValue {
     }
 }
 
-/// Decodes a value in which arrays and objects lie at most so deep in each other.
+/// Decodes a value with at most this many levels of nesting.
 #[derive(Clone, Copy)]
 struct Level(usize);
 
@@ -344,7 +349,7 @@ impl<'de> Visitor<'de> for Level {
         Ok(AnyValue::Array(elements))
     }
 
-    /// An object, unless it stands for an attachment of the event.
+    /// Decodes an object, or an attachment if the object is its placeholder.
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<AnyValue, A::Error> {
         let level = self.deeper()?;
         let mut fields = IndexMap::new();
@@ -355,7 +360,7 @@ impl<'de> Visitor<'de> for Level {
     }
 }
 
-/// The attachment that an object is the placeholder of.
+/// The attachment for a placeholder; `None` if the object is none.
 fn attached(fields: &IndexMap<String, AnyValue>) -> Option<Binary> {
     if fields.len() != 2 || fields.get("_placeholder")?.as_bool() != Some(true) {
         return None;
@@ -376,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn every_json_value_is_the_same_afterwards() {
+    fn json_values_round_trip() {
         for text in [
             "null",
             "true",
@@ -399,20 +404,20 @@ mod tests {
     }
 
     #[test]
-    fn placeholders_are_the_attachments_that_came_with_them() {
+    fn placeholders_decode_to_their_attachments() {
         let attachments: Arc<[Bytes]> = Arc::from([Bytes::from_static(&[1, 2]), Bytes::from_static(&[255])]);
         let text = r#"{"a":[{"num":1,"_placeholder":true}],"b":{"_placeholder":true,"num":9},"c":{"_placeholder":true,"num":0,"x":1}}"#;
         let value = with_attachments(Some(&attachments), || decoded(text));
         assert_eq!(value["a"][0].as_binary(), Some(&Binary::from(vec![255])));
         assert_eq!(value["b"]["num"].as_u64(), Some(9), "there is no such attachment");
-        assert_eq!(value["c"]["x"].as_i64(), Some(1), "a placeholder has nothing else in it");
+        assert_eq!(value["c"]["x"].as_i64(), Some(1), "a placeholder has no other fields");
         let payload = Payload::of(&value).expect("it serializes");
         assert_eq!(payload.attachments(), [Bytes::from_static(&[255])]);
         assert_eq!(value.into_json()["a"], json!(["/w=="]));
     }
 
     #[test]
-    fn base64_is_binary_data_for_those_who_know() {
+    fn base64_strings_convert_to_binary() {
         assert_eq!(AnyValue::from("AQID").to_binary(), Some(Binary::from(vec![1, 2, 3])));
         assert_eq!(AnyValue::from(Binary::from(vec![1])).to_binary(), Some(Binary::from(vec![1])));
         assert_eq!(AnyValue::from("?").to_binary(), None);
@@ -420,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_null() {
+    fn missing_fields_and_elements_are_null() {
         let value = decoded(r#"{"a":[1]}"#);
         assert!(value["b"]["c"][0].is_null() && value["a"][1].is_null() && value["a"]["x"].is_null());
         assert_eq!(value["a"].as_array().map(<[_]>::len), Some(1));
@@ -429,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn depth_is_bounded_without_a_limit_of_the_deserializer() {
+    fn depth_is_limited_even_if_the_deserializer_has_no_limit() {
         let nested = |levels: usize| {
             let mut value = Value::Null;
             for _ in 0..levels {

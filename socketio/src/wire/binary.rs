@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 thread_local! {
     /// The bytes of the [`Binary`] that is being serialized. [`super::payload`] takes them and
-    /// shares them instead of copying. Other serializers only see the byte slice. serde's traits
-    /// have no parameter for it.
+    /// shares them instead of copying. Other serializers receive only the byte slice. serde's
+    /// traits have no parameter for it.
     static SERIALIZING: RefCell<Option<Bytes>> = const { RefCell::new(None) };
     /// The attachments of the event that is being decoded. serde's traits have no parameter for
     /// them either.
@@ -83,7 +83,7 @@ impl Serialize for Binary {
     }
 }
 
-/// An attachment of the event whose arguments are being decoded.
+/// The attachment with this number of the event that is being decoded.
 pub(super) fn attachment(number: usize) -> Option<Binary> {
     ATTACHMENTS.with_borrow(|attachments| attachments.as_ref()?.get(number).cloned()).map(Binary)
 }
@@ -108,7 +108,7 @@ impl<'de> Visitor<'de> for BinaryVisitor {
         formatter.write_str("binary data, or a base64 string")
     }
 
-    /// Reads a placeholder for an attachment.
+    /// Decodes a placeholder as its attachment.
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Binary, A::Error> {
         let (mut is_placeholder, mut number) = (false, None);
         while let Some(key) = map.next_key::<Cow<'_, str>>()? {

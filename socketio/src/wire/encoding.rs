@@ -1,4 +1,4 @@
-//! [`Encoding`]: how the messages of one client are written.
+//! [`Encoding`]: the wire format of one client's outgoing messages.
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -10,20 +10,21 @@ use super::parser::{Parser, ParserMessage, ParserPacket};
 use super::payload::Payload;
 use super::socketio::{self, ConnectError};
 
-/// How the messages of one client are written: as WebSocket frames in any case, also for one that polls.
+/// The wire format of one client's outgoing messages. All variants produce WebSocket frames, also
+/// for polling clients.
 #[derive(Clone, Debug)]
 pub(crate) enum Encoding {
-    /// For plain WebSocket clients: envelopes, and messages as they are.
+    /// Envelopes and raw messages, for plain WebSocket clients.
     Envelopes,
-    /// For Engine.IO clients: the same inside Engine.IO messages.
+    /// Envelopes and raw messages inside Engine.IO messages, for Engine.IO clients.
     Engine,
-    /// For Socket.IO clients, in the default encoding.
+    /// Socket.IO packets in the default encoding.
     SocketIo,
-    /// For Socket.IO clients, in another one.
+    /// Socket.IO packets encoded by a custom parser.
     Parsed(Arc<dyn Parser>),
 }
 
-/// The first character of an Engine.IO message.
+/// The packet type of an Engine.IO message.
 const MESSAGE: u8 = b'4';
 
 impl Encoding {
@@ -32,7 +33,7 @@ impl Encoding {
         matches!(self, Self::SocketIo | Self::Parsed(_))
     }
 
-    /// Writes an event. With `ack` the client is asked to answer under that id.
+    /// Encodes an event. With `ack`, the client is asked to answer with that id.
     pub(super) fn event(&self, namespace: &str, name: &str, payload: &Payload, ack: Option<u64>) -> EncodedFrame {
         self.write(
             payload.attachments(),
@@ -41,7 +42,7 @@ impl Encoding {
         )
     }
 
-    /// Writes a text message, for Socket.IO clients the event `message`.
+    /// Encodes a text message. Socket.IO clients receive it as the event `message`.
     pub(super) fn text(&self, namespace: &str, text: &str) -> EncodedFrame {
         let event = || Payload::of(text).map(|payload| self.event(namespace, "message", &payload, None));
         match self {
@@ -52,7 +53,7 @@ impl Encoding {
         }
     }
 
-    /// Writes a binary message, for Socket.IO clients the event `message`.
+    /// Encodes a binary message. Socket.IO clients receive it as the event `message`.
     pub(super) fn binary(&self, namespace: &str, bytes: &Bytes) -> EncodedFrame {
         match self {
             Self::Envelopes | Self::Engine => EncodedFrame::binary(bytes),
@@ -62,7 +63,7 @@ impl Encoding {
         }
     }
 
-    /// Writes the answer to an event. `id`: its JSON text, as it was received.
+    /// Encodes the answer to an event. `id` is the JSON text that the client sent.
     pub(crate) fn answer<E: Serialize>(&self, namespace: &str, id: &str, answer: Result<&Payload, &E>) -> EncodedFrame {
         let attachments = answer.map_or(&[][..], Payload::attachments);
         let envelope = |out: &mut Vec<u8>| match answer {
@@ -75,17 +76,19 @@ impl Encoding {
         })
     }
 
-    /// Tells a client that it is connected to a namespace. `None`: its protocol knows of none.
+    /// Encodes that the client is connected to a namespace. `None` if its protocol has no
+    /// namespaces.
     pub(crate) fn connect(&self, namespace: &str, sid: &str) -> Option<EncodedFrame> {
         self.packet(|out| socketio::write_connect(out, namespace, sid))
     }
 
-    /// Tells a client why it is not.
+    /// Encodes why the client was refused by a namespace. `None` if its protocol has no namespaces.
     pub(crate) fn connect_error(&self, namespace: &str, error: &ConnectError<'_>) -> Option<EncodedFrame> {
         self.packet(|out| socketio::write_connect_error(out, namespace, error))
     }
 
-    /// Tells a client that it is no longer.
+    /// Encodes that the client is disconnected from a namespace. `None` if its protocol has no
+    /// namespaces.
     pub(crate) fn disconnect(&self, namespace: &str) -> Option<EncodedFrame> {
         self.packet(|out| socketio::write_disconnect(out, namespace))
     }
@@ -97,7 +100,7 @@ impl Encoding {
         }
     }
 
-    /// Writes an envelope or a packet, whichever the client reads.
+    /// Writes a packet for Socket.IO clients, an envelope for all others.
     fn write(
         &self,
         attachments: &[Bytes],

@@ -1,14 +1,14 @@
-//! The JSON envelopes that plain WebSocket clients speak.
+//! The JSON envelopes of plain WebSocket clients.
 //!
-//! | text | is |
+//! | text | meaning |
 //! | --- | --- |
 //! | `{"event": "name", "data": …}` | an event with one argument |
-//! | `{"event": "name", "args": […]}` | an event with several; without `data` and `args` it has none |
-//! | the same with `"id": …`, a number or a string | an event that asks for an answer |
+//! | `{"event": "name", "args": […]}` | an event with any number of arguments; without `data` and `args` it has none |
+//! | either of these with `"id": …`, a number or a string | an event that expects an answer |
 //! | `{"id": …, "data": …}` or `{"id": …, "args": […]}` | an answer |
-//! | `{"id": …, "error": {"code": …, "message": …}}` | an answer that says what went wrong |
+//! | `{"id": …, "error": {"code": …, "message": …}}` | an error answer |
 //!
-//! Other keys are ignored; of a key that occurs twice the last one counts, as in JavaScript.
+//! Other keys are ignored. If a key occurs twice, the last one counts, as in JavaScript.
 
 use serde::Serialize;
 use std::borrow::Cow;
@@ -17,13 +17,13 @@ use super::json;
 use super::payload::Payload;
 use super::scan::Scanner;
 
-/// What a text message says, borrowed from it.
+/// A parsed text message, borrowed from its text.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Envelope<'a> {
-    /// An event. `id` is the JSON text of the id to answer under, `depth` how deeply the arguments are nested: their list,
-    /// written out or not, is the first level.
+    /// An event. `id` is the JSON text of the id for the answer. `depth` is the nesting of the
+    /// arguments; their list counts as the first level, written out or not.
     Event { name: Cow<'a, str>, args: ArgumentText<'a>, id: Option<&'a str>, depth: usize },
-    /// An answer to an event that this side sent.
+    /// An answer to an event that the server sent.
     Answer { id: u64, answer: Result<ArgumentText<'a>, &'a str>, depth: usize },
 }
 
@@ -32,11 +32,11 @@ pub(crate) enum Envelope<'a> {
 pub(crate) enum ArgumentText<'a> {
     /// One argument.
     One(&'a str),
-    /// Any number, as they stand between the brackets of an array.
+    /// Comma-separated arguments: the contents of a JSON array.
     Many(&'a str),
 }
 
-/// Reads an envelope. `None`: the text is an ordinary message.
+/// Reads an envelope. `None` if the text is an ordinary message.
 pub(crate) fn read(text: &str) -> Option<Envelope<'_>> {
     let fields = Fields::read(text)?;
     let (args, depth) = match (fields.data, fields.args) {
@@ -66,19 +66,19 @@ fn unquoted(json: &str) -> Option<Cow<'_, str>> {
     if inside.contains('\\') { serde_json::from_str(json).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inside)) }
 }
 
-/// What stands inside a JSON array; `None` for any other value.
+/// The contents of a JSON array; `None` for any other value.
 fn between_brackets(json: &str) -> Option<&str> {
     Some(json.strip_prefix('[')?.strip_suffix(']')?.trim_matches([' ', '\t', '\n', '\r']))
 }
 
-/// The JSON text of a field, and how deeply it is nested.
+/// The JSON text of a field, and its nesting.
 #[derive(Clone, Copy)]
 struct Field<'a> {
     text: &'a str,
     depth: usize,
 }
 
-/// An envelope's fields.
+/// The fields of an envelope.
 #[derive(Default)]
 struct Fields<'a> {
     event: Option<Field<'a>>,
@@ -89,7 +89,7 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// `None`: the text is no JSON object.
+    /// Reads the fields. `None` if the text is not a JSON object.
     fn read(text: &'a str) -> Option<Self> {
         let mut fields = Self::default();
         let mut scanner = Scanner::new(text);
@@ -118,7 +118,7 @@ impl<'a> Fields<'a> {
         scanner.is_at_end().then_some(fields)
     }
 
-    /// The field of this key, which is JSON text.
+    /// The field with this key, given as JSON text.
     fn field(&mut self, key: &str) -> Option<&mut Option<Field<'a>>> {
         Some(match key {
             r#""event""# => &mut self.event,
@@ -135,7 +135,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Appends an event. With `ack` the client is asked to answer under that id.
+/// Appends an event. With `ack`, the client is asked to answer with that id.
 pub(crate) fn write_event(out: &mut Vec<u8>, name: &str, payload: &Payload, ack: Option<u64>) {
     out.extend_from_slice(b"{\"event\":");
     json::write_string(out, name);
@@ -147,7 +147,7 @@ pub(crate) fn write_event(out: &mut Vec<u8>, name: &str, payload: &Payload, ack:
     out.push(b'}');
 }
 
-/// Appends an answer. `id` is JSON text, as it was received.
+/// Appends an answer. `id` is the JSON text that the client sent.
 pub(crate) fn write_answer(out: &mut Vec<u8>, id: &str, payload: &Payload) {
     out.extend_from_slice(b"{\"id\":");
     out.extend_from_slice(id.as_bytes());
@@ -155,7 +155,7 @@ pub(crate) fn write_answer(out: &mut Vec<u8>, id: &str, payload: &Payload) {
     out.push(b'}');
 }
 
-/// Appends an answer that says what went wrong.
+/// Appends an error answer.
 pub(crate) fn write_error(out: &mut Vec<u8>, id: &str, error: &impl Serialize) {
     out.extend_from_slice(b"{\"id\":");
     out.extend_from_slice(id.as_bytes());
@@ -179,7 +179,7 @@ fn write_arguments(out: &mut Vec<u8>, payload: &Payload) {
     }
 }
 
-/// Appends a value of ours, none of which can fail to serialize.
+/// Appends a value of one of the crate's own types, whose serialization cannot fail.
 pub(super) fn write_value(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
     let start = out.len();
     if serde_json::to_writer(&mut *out, value).is_err() {
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_numbers_or_strings_and_kept_as_they_came() {
+    fn ids_are_numbers_or_strings_and_keep_their_text() {
         for id in ["0", "7", "-1", "1.50", "1e400", r#""x\"y""#, "123456789012345678901234567890"] {
             assert_eq!(read(&format!(r#"{{"event":"a","id":{id}}}"#)), event("a", ArgumentText::Many(""), Some(id)));
         }
@@ -225,14 +225,14 @@ mod tests {
     }
 
     #[test]
-    fn names_with_escapes_are_unescaped() {
+    fn escaped_names_are_unescaped() {
         assert_eq!(read(r#"{"event":"caf\u00e9 \"x\""}"#), event("café \"x\"", ArgumentText::Many(""), None));
         assert_eq!(read(r#"{"ev\u0065nt":"a"}"#), event("a", ArgumentText::Many(""), None));
         assert_eq!(read(r#"{"\"event\"":"b","event":"a","\\":1}"#), event("a", ArgumentText::Many(""), None));
     }
 
     #[test]
-    fn of_duplicate_keys_the_last_counts() {
+    fn the_last_of_duplicate_keys_counts() {
         let text = r#"{"event":"a","data":1,"event":"b","data":2}"#;
         assert_eq!(read(text), event("b", ArgumentText::One("2"), None));
         assert_eq!(read(r#"{"event":1,"event":"b"}"#), event("b", ArgumentText::Many(""), None));
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_told_from_events() {
+    fn answers_are_distinguished_from_events() {
         let answer = |answer, depth| Some(Envelope::Answer { id: 3, answer, depth });
         assert_eq!(read(r#"{"id":3,"data":4}"#), answer(Ok(ArgumentText::One("4")), 1));
         assert_eq!(read(r#"{"id":3}"#), answer(Ok(ArgumentText::Many("")), 1));
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn lone_surrogates_in_arguments_are_left_to_the_arguments() {
+    fn lone_surrogates_in_arguments_are_accepted() {
         assert_eq!(read(r#"{"event":"a","data":"\ud800"}"#), event("a", ArgumentText::One(r#""\ud800""#), None));
     }
 
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_of_arguments_is_the_first_level() {
+    fn the_argument_list_counts_as_the_first_level() {
         for (text, expected) in [
             (r#"{"event":"a"}"#, 1),
             (r#"{"event":"a","data":1}"#, 1),
@@ -322,7 +322,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(
+        fn written_events_are_read_back(
             name in any::<String>().prop_filter("names are not empty", |name| !name.is_empty()),
             args in prop::collection::vec(value(), 0..4),
             ack in any::<Option<u64>>(),
@@ -361,12 +361,12 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_reading_panic(text in any::<String>()) {
+        fn reading_never_panics(text in any::<String>()) {
             let _ = read(&text);
         }
 
         #[test]
-        fn whatever_is_read_is_valid_json(text in r#"\{("event":"[a\\"]{0,3}",?)?("data":[\[\]{}",:0-9a]{0,8})?,?("id":1)?\}"#) {
+        fn read_parts_are_valid_json(text in r#"\{("event":"[a\\"]{0,3}",?)?("data":[\[\]{}",:0-9a]{0,8})?,?("id":1)?\}"#) {
             if read(&text).is_some() {
                 prop_assert!(serde_json::from_str::<Value>(&text).is_ok() || text.contains('\\'));
             }

@@ -1,10 +1,20 @@
-//! What travels: pure functions over bytes, without I/O and without tokio.
+//! The wire formats: pure functions from bytes to packets and back, without I/O and without tokio.
 //!
-//! [`payload`] is the neutral form of arguments that everything above speaks, written by [`json`], [`packet`] one message on its way out,
-//! [`envelope`] the JSON envelopes of plain WebSocket clients, found in the text by [`scan`], [`frame`] finished WebSocket
-//! frames, [`message_reader`] the way back from a client's frames to its messages. Socket.IO clients have [`socketio`] packets, written by the default encoding or another [`parser`] such as
-//! [`msgpack`], inside [`engineio`] packets. [`encoding`] chooses among all these for one client. [`binary`] is the
-//! [`Binary`](crate::Binary) payload type, [`any_value`] the one for any JSON with binary data in it, [`scratch`] the buffers that all of them are written into.
+//! Outgoing data takes this way:
+//!
+//! - [`payload`] holds event arguments in a neutral form; [`json`] serializes them.
+//! - [`packet`] is one outgoing message. [`encoding`] selects the wire format of a client.
+//! - [`envelope`] writes and reads the JSON envelopes of plain WebSocket clients.
+//! - [`socketio`] writes and reads Socket.IO packets in the default encoding. A [`parser`] such as
+//!   [`msgpack`] replaces that encoding. [`engineio`] wraps the packets.
+//! - [`frame`] makes finished WebSocket frames. [`scratch`] provides the buffers that all encoders
+//!   write into.
+//!
+//! Incoming data: [`message_reader`] reads a client's messages from its frames, and [`scan`] finds
+//! the JSON values in them.
+//!
+//! [`binary`] and [`any_value`] are the public payload types [`Binary`](crate::Binary) and
+//! [`AnyValue`](crate::AnyValue).
 
 pub(crate) mod any_value;
 pub(crate) mod binary;

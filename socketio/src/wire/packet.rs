@@ -1,4 +1,4 @@
-//! An outgoing message, before it is encoded for its recipients.
+//! An outgoing message before it is encoded for its recipients.
 
 use bytes::Bytes;
 use std::borrow::Cow;
@@ -14,13 +14,13 @@ use super::scratch::Scratch;
 
 /// An outgoing message: an event with its encoded arguments, or a raw text or binary message.
 ///
-/// [`Adapter`](crate::adapter::Adapter)s see it in this neutral form. Each wire form is encoded once,
-/// when the first recipient needs it.
+/// [`Adapter`](crate::adapter::Adapter)s handle messages in this neutral form. Each wire format is
+/// encoded once, when the first recipient needs it.
 #[derive(Debug)]
 pub struct Packet {
     content: Content,
     volatile: bool,
-    /// The ack id, if an answer is wanted.
+    /// The ack id, if an answer is expected.
     ack: Option<u64>,
     envelope: OnceCell<EncodedFrame>,
     engine: OnceCell<EncodedFrame>,
@@ -70,7 +70,7 @@ impl Packet {
         Self::new(Content::Text(copied(text)))
     }
 
-    /// A raw binary message. Socket.IO clients get it as the event `message`.
+    /// A raw binary message. Socket.IO clients receive it as the event `message`.
     pub fn binary(bytes: Bytes) -> Self {
         Self::new(Content::Binary(bytes))
     }
@@ -106,7 +106,8 @@ impl Packet {
         return None;
     }
 
-    /// The same message, volatile or not: a volatile one is dropped for a client that can't take it now.
+    /// Makes the message volatile or not. A volatile message is dropped for a client that cannot
+    /// take it now.
     #[must_use]
     pub fn with_volatile(self, volatile: bool) -> Self {
         Self { volatile, ..self }
@@ -117,7 +118,7 @@ impl Packet {
         self.with_ack(Some(ack))
     }
 
-    /// The id in it makes each wire form another one: those that were made are dropped.
+    /// Sets the ack id, which is a part of each wire format, and drops what was encoded before.
     pub(crate) fn with_ack(self, ack: Option<u64>) -> Self {
         if ack == self.ack {
             return self;
@@ -156,7 +157,7 @@ impl Packet {
         (Cow::Owned(json.into_owned()), attachments)
     }
 
-    /// A raw message: `Ok` is a text, `Err` is binary.
+    /// The raw message: `Ok` is text, `Err` is binary. `None` for events.
     pub(crate) fn raw_message(&self) -> Option<Result<&str, &Bytes>> {
         match &self.content {
             Content::Event { .. } => None,
@@ -165,13 +166,13 @@ impl Packet {
         }
     }
 
-    /// Whether the message may be dropped for clients that can't receive it now.
+    /// Whether the message may be dropped for clients that cannot take it now.
     pub fn is_volatile(&self) -> bool {
         self.volatile
     }
 
-    /// Passes the frame for clients of this encoding to `send`. Each frame is encoded once, because
-    /// a packet has one namespace.
+    /// Passes the frame for clients with this encoding to `send`. Each format is encoded only once,
+    /// because a packet has one namespace.
     pub(crate) fn with_frame<R>(
         &self,
         encoding: &Encoding,

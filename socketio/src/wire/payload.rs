@@ -1,6 +1,6 @@
 //! [`Payload`]: event arguments as comma-separated JSON text, plus attachments for binary data.
 //!
-//! Every wire form is derived from it. A payload is serialized once for all kinds of clients.
+//! Every wire format is written from it, so a payload is serialized only once for all clients.
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -12,7 +12,7 @@ use super::scan::Scanner;
 use super::scratch::Scratch;
 use super::socketio::placeholder::{self, PLACEHOLDER};
 
-/// Why text can't be the arguments of an event.
+/// Why a text is not valid as the arguments of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum InvalidArgs {
     Json,
@@ -20,11 +20,11 @@ pub(crate) enum InvalidArgs {
     Placeholder,
 }
 
-/// The deepest nesting that arguments may have: what `serde_json` decodes, their list counted as
+/// The maximum nesting of arguments, the same as the limit of `serde_json`. Their list counts as
 /// one level.
 pub(crate) const MAX_DEPTH: usize = 128;
 
-/// Checks that text is JSON values separated by commas, or nothing.
+/// Checks that the text is empty or consists of comma-separated JSON values.
 pub(crate) fn check_args(json: &str) -> Result<(), InvalidArgs> {
     let mut scanner = Scanner::new(json);
     if scanner.is_at_end() {
@@ -81,7 +81,7 @@ impl Payload {
         Self { json, count: 1, attachments: vec![bytes] }
     }
 
-    /// Appends an argument. After an error the payload must not be used.
+    /// Appends an argument. The payload must not be used after an error.
     pub(crate) fn push(&mut self, value: &(impl Serialize + ?Sized)) -> serde_json::Result<()> {
         if self.count > 0 {
             self.json.push(b',');
@@ -91,7 +91,7 @@ impl Payload {
         Ok(())
     }
 
-    /// Appends arguments that are already JSON, comma-separated, with placeholders for the
+    /// Appends arguments that are already comma-separated JSON, with placeholders for the
     /// attachments.
     pub(crate) fn push_raw(&mut self, json: &str, attachments: &[Bytes]) {
         let mut scanner = Scanner::new(json);
@@ -132,8 +132,8 @@ impl Payload {
         self.json.extend_from_slice(rest.as_bytes());
     }
 
-    /// Arguments from JSON text that another server has sent, comma separated, with placeholders
-    /// for the attachments. Where there are attachments, there is a placeholder for each.
+    /// Makes arguments from another server's text: comma-separated JSON with a placeholder for each
+    /// attachment.
     pub(crate) fn from_json(json: &str, attachments: &[Bytes]) -> Result<Self, InvalidArgs> {
         let json = json.trim_ascii();
         check_args(json)?;
@@ -145,7 +145,7 @@ impl Payload {
         let allowed = attachments.iter().map(Bytes::len).fold(0, usize::saturating_add);
         let mut rewritten = Scratch::take();
         placeholder::rewrite_args(json, &mut rewritten, attachments, allowed).ok_or(InvalidArgs::Placeholder)?;
-        // What was text stays text.
+        // The placeholders are ASCII, so the rewritten text is still UTF-8.
         payload.push_raw(std::str::from_utf8(&rewritten).map_err(|_| InvalidArgs::Json)?, attachments);
         let is_complete = payload.attachments.len() == attachments.len();
         is_complete.then_some(payload).ok_or(InvalidArgs::Placeholder)
@@ -154,7 +154,7 @@ impl Payload {
     /// The arguments as JSON with placeholders, and the attachments.
     pub(crate) fn placeholders(&self) -> (Cow<'_, str>, Option<Attachments>) {
         if self.attachments.is_empty() {
-            // It is JSON, which is UTF-8.
+            // JSON text is always UTF-8.
             return (Cow::Borrowed(std::str::from_utf8(&self.json).unwrap_or_default()), None);
         }
         let mut json = Vec::new();
@@ -245,9 +245,9 @@ mod tests {
     }
 
     proptest! {
-        /// What one server reads of arguments and sends, another makes the same arguments of.
+        /// Arguments that one server writes are equal after another server has read them.
         #[test]
-        fn arguments_are_made_again_of_their_json(
+        fn arguments_round_trip_through_json(
             args in prop::collection::vec((any::<String>(), any::<i64>(), prop::option::of(any::<Vec<u8>>())), 0..6),
         ) {
             let mut payload = Payload::new();
@@ -264,21 +264,21 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_arguments_panic(json in ".*", attachments in prop::collection::vec(any::<Vec<u8>>(), 0..3)) {
+        fn reading_arguments_never_panics(json in ".*", attachments in prop::collection::vec(any::<Vec<u8>>(), 0..3)) {
             let attachments: Vec<Bytes> = attachments.into_iter().map(Bytes::from).collect();
             let _ = Payload::from_json(&json, &attachments);
         }
     }
 
     #[test]
-    fn a_lookalike_of_a_placeholder_is_kept() {
+    fn a_user_object_like_a_placeholder_is_kept() {
         let lookalike = json!({"_placeholder": true, "num": 0});
         let payload = Payload::of(&(lookalike, Binary::from(vec![255]))).unwrap();
         assert_eq!(json(&payload), r#"[{"_placeholder":true,"num":0},"/w=="]"#);
     }
 
     #[test]
-    fn other_bytes_are_arrays_as_in_serde_json() {
+    fn other_byte_types_become_arrays_as_in_serde_json() {
         struct Raw;
         impl Serialize for Raw {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn binary_is_read_from_base64_and_from_arrays() {
+    fn binary_is_decoded_from_base64_and_arrays() {
         assert_eq!(serde_json::from_str::<Binary>(r#""AQID""#).unwrap(), Binary::from(vec![1, 2, 3]));
         assert_eq!(serde_json::from_str::<Binary>("[1,2,3]").unwrap(), Binary::from(vec![1, 2, 3]));
         assert!(serde_json::from_str::<Binary>(r#""?""#).is_err());

@@ -1,6 +1,8 @@
-//! Comparisons, byte for byte, with what the reference's encoders make of the same packets.
+//! Byte-for-byte comparisons with the output of the reference implementation's encoders for the
+//! same packets.
 //!
-//! `tests/node/codec.mjs` prints the packets and says what its lines are; `tests/run` runs it and these tests.
+//! `tests/node/codec.mjs` prints the packets and documents the format of its lines. `tests/run`
+//! runs it, then these tests.
 
 use super::encoding::Encoding;
 use super::engineio::{self, Body, EnginePacket};
@@ -34,7 +36,7 @@ fn binary(value: &Value) -> Option<Bytes> {
     Some(STANDARD.decode(text).expect("base64").into())
 }
 
-/// A value with binary data in it, as handlers would have it.
+/// A value with binary data, which handlers would pass as [`Binary`].
 struct Data<'a>(&'a Value);
 
 impl Serialize for Data<'_> {
@@ -48,7 +50,7 @@ impl Serialize for Data<'_> {
     }
 }
 
-/// What a value becomes in JSON, placeholders numbered from `number` on.
+/// The JSON form of a value, with placeholders numbered from `number` on.
 fn with_placeholders(value: &Value, number: &mut usize) -> Value {
     match value {
         value if binary(value).is_some() => {
@@ -67,7 +69,7 @@ fn bytes(frame: &EncodedFrame) -> Vec<u8> {
     bytes
 }
 
-/// The messages in a frame: texts without the Engine.IO type, and binary ones.
+/// The messages in a frame: texts without the Engine.IO packet type, and binary messages.
 fn messages(frame: &EncodedFrame) -> Vec<Value> {
     frames(&bytes(frame))
         .map(|(is_text, payload)| match is_text {
@@ -93,7 +95,7 @@ fn engine_packets() {
         engineio::write_body(&mut body, &waiting);
         assert_eq!(std::str::from_utf8(&body).expect("text"), line["payload"].as_str().expect("a text"));
 
-        // A text that has the separator in it is cut in two in a body, by the reference as well.
+        // The reference, too, splits a text that contains the separator when it reads a body.
         let packets = line["packets"].as_array().expect("a list");
         let is_cut = packets.iter().any(|packet| packet["data"].as_str().is_some_and(|data| data.contains('\x1e')));
         if is_cut {
@@ -176,7 +178,7 @@ fn msgpack_packets() {
         assert_eq!(read.id.map(str::to_owned), packet["id"].as_u64().map(|id| id.to_string()));
         let json: Value = if read.json.is_empty() { Value::Null } else { read.json.parse().expect("JSON") };
         assert_eq!(json, with_placeholders(&packet["data"], &mut 0), "{packet}");
-        // And back.
+        // The packet also survives encoding and decoding.
         let again = MsgpackParser.decode(&MsgpackParser.encode(&parsed)).expect("a packet").expect("all of it");
         assert_eq!(again.attachments, parsed.attachments);
         assert_eq!(again.text, parsed.text);

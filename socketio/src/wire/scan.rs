@@ -1,44 +1,51 @@
-//! A pass over JSON text that finds where values end, and checks that they are well-formed: nothing is decoded, nothing
-//! allocated (up to 64 levels of nesting), and no level recurses.
+//! A scanner that finds where JSON values end and checks that they are well-formed.
 //!
-//! It accepts what [RFC 8259] does. Strings are not unescaped, so a lone surrogate passes here; who decodes it refuses it.
+//! It decodes nothing, does not recurse, and allocates only for more than 64 levels of nesting.
 //!
-//! It also measures how deeply a value is nested, which says how deeply decoders recurse. That is only true while no decoder
-//! finds more in a value than is written there, so an object with one of serde_json's [reserved keys](RESERVED) has the depth
-//! [`UNBOUNDED`].
+//! It accepts what [RFC 8259] accepts. It does not unescape strings, so a lone surrogate passes
+//! here and fails when the string is decoded.
+//!
+//! It also measures how deeply a value is nested, which bounds the recursion of decoders. This
+//! bound fails where a decoder finds more levels in a value than the text has. An object with one
+//! of serde_json's [reserved keys](RESERVED) therefore has the depth [`UNBOUNDED`].
 //!
 //! [RFC 8259]: https://www.rfc-editor.org/rfc/rfc8259
 
 use serde::de::IgnoredAny;
 
-/// The depth of a value that holds an object with a [reserved key](RESERVED): the text sets no bound to what it decodes to.
-/// It is larger than every limit; add to it with [`usize::saturating_add`].
+/// The depth of a value that holds an object with a [reserved key](RESERVED): its text does not
+/// bound the depth of the decoded value.
+///
+/// It is larger than every limit. Add to it with [`usize::saturating_add`].
 pub(crate) const UNBOUNDED: usize = usize::MAX;
 
-/// How keys begin that serde_json gives a meaning of their own.
+/// The prefix of object keys that have a special meaning to serde_json.
 ///
-/// With its feature `raw_value`, which axum turns on, a `serde_json::Value` reads `{"$serde_json::private::RawValue": "…"}` as
-/// the JSON inside the string, under a recursion limit that begins anew: strings in strings nest as deeply as a message is
-/// long. With `arbitrary_precision`, `$serde_json::private::Number` stands for a number in a string.
+/// With the feature `raw_value`, which axum enables, `serde_json::Value` decodes the string in
+/// `{"$serde_json::private::RawValue": "…"}` as JSON. The recursion limit starts anew there, so
+/// nested strings can nest as deeply as the message is long. With `arbitrary_precision`,
+/// `$serde_json::private::Number` marks a number in a string.
 ///
-/// Other crates have names like these, and decode no deeper for them:
+/// Other crates have similar names, which do not make values deeper:
 ///
-/// - `$__serde_spanned_private_value` (`serde_spanned`, of `toml`) and `_ExtStruct` (`rmp-serde`) hold a value that is written
-///   out, so its levels count.
-/// - `$__toml_private_datetime` and bson's `$oid`, `$numberLong` and the like hold a string that is no document.
-/// - `$ron::private::RawValue` checks that a string is RON, under the recursion limit of `ron`, and keeps it as text.
-/// - `$__private__bson_RawDocument` wants bytes, which JSON text does not have: BSON has NULs, so that a string of it has
-///   escapes, and cannot be borrowed as bytes.
+/// - `$__serde_spanned_private_value` (`serde_spanned`, of `toml`) and `_ExtStruct` (`rmp-serde`)
+///   hold a value that is written out, so its levels count.
+/// - `$__toml_private_datetime` and bson's `$oid`, `$numberLong` and the like hold a string that is
+///   not a document.
+/// - `$ron::private::RawValue` checks that a string is RON, under the recursion limit of `ron`, and
+///   keeps it as text.
+/// - `$__private__bson_RawDocument` expects borrowed bytes. BSON contains NULs, which JSON text
+///   must escape, so it cannot be borrowed.
 ///
-/// `ts-rs` and `schemars` decode nothing of their own.
+/// `ts-rs` and `schemars` decode no keys of their own.
 const RESERVED: &[u8] = b"$serde_json::private::";
 
-/// A place in JSON text.
+/// Reads JSON text from its start, one token or value at a time.
 #[derive(Clone, Debug)]
 pub(crate) struct Scanner<'a> {
     text: &'a str,
     at: usize,
-    /// How many arrays and objects were open at once in the last value.
+    /// The maximum nesting of the value that was read last.
     depth: usize,
 }
 
@@ -47,7 +54,7 @@ impl<'a> Scanner<'a> {
         Self { text, at: 0, depth: 0 }
     }
 
-    /// Takes this byte, after any white space.
+    /// Skips white space, then consumes `byte` if it comes next.
     #[inline]
     pub(crate) fn take(&mut self, byte: u8) -> bool {
         self.skip_space();
@@ -60,7 +67,7 @@ impl<'a> Scanner<'a> {
         self.at = after_space(self.text.as_bytes(), self.at);
     }
 
-    /// What has not been looked at.
+    /// The text that is not yet consumed.
     pub(crate) fn rest(&self) -> &'a str {
         &self.text[self.at..]
     }
@@ -71,7 +78,8 @@ impl<'a> Scanner<'a> {
         self.at == self.text.len()
     }
 
-    /// Takes a string, after any white space, and gives its JSON text. `None`: there is none.
+    /// Skips white space, then consumes a string and returns its JSON text. `None` if no string
+    /// comes next.
     pub(crate) fn string(&mut self) -> Option<&'a str> {
         self.skip_space();
         let start = self.at;
@@ -79,7 +87,8 @@ impl<'a> Scanner<'a> {
         Some(&self.text[start..self.at])
     }
 
-    /// Takes any value, after any white space, and gives its JSON text. `None`: there is none.
+    /// Skips white space, then consumes any value and returns its JSON text. `None` if no value
+    /// comes next.
     pub(crate) fn value(&mut self) -> Option<&'a str> {
         self.skip_space();
         let start = self.at;
@@ -88,8 +97,8 @@ impl<'a> Scanner<'a> {
         Some(&self.text[start..self.at])
     }
 
-    /// Takes a value that has no end because of a reserved key. Such values are found here, on a second pass, so that the first
-    /// has nothing to keep in mind.
+    /// Consumes a value with a reserved key, on which [`value_end`] stops. This second pass keeps
+    /// the check out of the first.
     #[cold]
     fn reserved_value(&mut self) -> Option<&'a str> {
         let rest = self.rest();
@@ -100,22 +109,22 @@ impl<'a> Scanner<'a> {
         Some(&rest[..end])
     }
 
-    /// How deeply the value that was taken last is nested: 0 for a number, 1 for an array of numbers, [`UNBOUNDED`] where an
-    /// object has a reserved key.
+    /// The nesting of the value that was read last: 0 for a number, 1 for an array of numbers,
+    /// [`UNBOUNDED`] where an object has a reserved key.
     pub(crate) fn depth(&self) -> usize {
         self.depth
     }
 }
 
-// Each of the following tells where something ends that begins at `at`, or `None` if it isn't there. The place is passed on
-// by value, so that it stays in a register.
+// Each `*_end` function returns where the element that starts at `at` ends, or `None` if there is
+// no such element. The position is passed by value, so that it stays in a register.
 
-/// Also tells how deeply the value is nested. One with a reserved key ends nowhere.
+/// Returns the end of a value and its nesting. `None` also for a value with a reserved key.
 fn value_end(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
     let mut open = Open::default();
     let mut deepest = 0;
     loop {
-        // A value is due here.
+        // A value must start here.
         at = after_space(bytes, at);
         match bytes.get(at)? {
             b'"' => at = string_end(bytes, at)?,
@@ -143,7 +152,7 @@ fn value_end(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
             b'n' => at = word_end(bytes, at, "null")?,
             _ => at = number_end(bytes, at)?,
         }
-        // A value has ended: what it was in goes on, or ends too.
+        // After a value, the enclosing array or object continues or ends too.
         loop {
             let Some(is_object) = open.last() else { return Some((at, deepest)) };
             at = after_space(bytes, at);
@@ -169,7 +178,7 @@ fn value_end(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
 #[inline]
 fn after_space(bytes: &[u8], mut at: usize) -> usize {
     while let Some(byte) = bytes.get(at)
-        // Most bytes are decided by this alone.
+        // This comparison alone decides for most bytes.
         && *byte <= b' '
         && matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
     {
@@ -178,11 +187,12 @@ fn after_space(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Whether a key is a reserved one, however it is escaped. `inside`: what follows its first quote.
+/// Whether a key has the reserved prefix, in any escaped form. `inside` starts after the opening
+/// quote.
 fn has_reserved_prefix(mut inside: &[u8]) -> bool {
     RESERVED.iter().all(|expected| {
         let (byte, rest) = match inside {
-            // Of the escapes, `\u` alone can stand for one of these bytes.
+            // `\u` is the only escape that can produce one of these bytes.
             [b'\\', b'u', b'0', b'0', high, low, rest @ ..] => match (hex(*high), hex(*low)) {
                 (Some(high), Some(low)) => (high << 4 | low, rest),
                 _ => return false,
@@ -199,14 +209,15 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
-/// A key with its colon. A reserved one ends nowhere.
+/// The end of a key and its colon. `None` for a reserved key.
 #[inline]
 fn key_end(bytes: &[u8], at: usize) -> Option<usize> {
     let at = after_space(bytes, string_end_with(bytes, at, |start, at| long_key_end(bytes, start, at))?);
     (bytes.get(at)? == &b':').then_some(at + 1)
 }
 
-/// What is left of a key that begins at `start`. Reserved keys come here, for they are longer than a word.
+/// The end of a key that starts at `start`. Every reserved key is longer than a word, so it is
+/// checked here.
 #[inline(never)]
 fn long_key_end(bytes: &[u8], start: usize, at: usize) -> Option<usize> {
     match bytes.get(start) {
@@ -226,8 +237,8 @@ fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
     string_end_with(bytes, at, |_, at| inside_end(bytes, at))
 }
 
-/// `long_end` is called where the string does not end within a word, or has an escape there: with the places where its inside
-/// begins and where to go on.
+/// Calls `long_end` if the string does not end within a word or has an escape there. Its arguments
+/// are where the contents start and where to continue.
 #[inline]
 fn string_end_with(bytes: &[u8], at: usize, long_end: impl FnOnce(usize, usize) -> Option<usize>) -> Option<usize> {
     if bytes.get(at)? != &b'"' {
@@ -246,7 +257,7 @@ fn string_end_with(bytes: &[u8], at: usize, long_end: impl FnOnce(usize, usize) 
     long_end(start, at)
 }
 
-/// What is left of a string's inside, with the last quote.
+/// The end of a string's remaining contents, with the closing quote.
 #[inline(never)]
 fn inside_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
@@ -254,7 +265,7 @@ fn inside_end(bytes: &[u8], mut at: usize) -> Option<usize> {
         match bytes.get(at)? {
             b'"' => return Some(at + 1),
             b'\\' => at = escape_end(bytes, at)?,
-            // A control character, which a string can only have escaped.
+            // A control character must be escaped in a string.
             _ => return None,
         }
     }
@@ -298,7 +309,8 @@ fn digits_end(bytes: &[u8], start: usize) -> Option<usize> {
     (at > start).then_some(at)
 }
 
-/// How many bytes at the front of a string's inside mean themselves: neither a quote, nor a backslash, nor a control character.
+/// The number of leading bytes that need no unescaping: no quote, no backslash, no control
+/// character.
 #[inline]
 pub(super) fn plain_length(bytes: &[u8]) -> usize {
     match bytes.split_first_chunk() {
@@ -312,11 +324,11 @@ fn short_plain_length(bytes: &[u8]) -> usize {
     bytes.iter().position(|byte| is_special(*byte)).unwrap_or(bytes.len())
 }
 
-/// The same for what is long, as most strings are not.
+/// [`plain_length`] for long strings. Most strings are short, so this code stays out of line.
 #[inline(never)]
 fn long_plain_length(bytes: &[u8]) -> usize {
     let mut at = 0;
-    // The compiler makes a few instructions of this, which look at all bytes at once.
+    // The compiler vectorizes this loop.
     while let Some(block) = bytes[at..].first_chunk::<16>()
         && !block.iter().fold(false, |found, byte| found | is_special(*byte))
     {
@@ -335,7 +347,7 @@ fn is_special(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
-/// Where the first of eight bytes that is not plain stands.
+/// The position of the first of eight bytes that is not plain.
 #[inline]
 fn special_in(bytes: &[u8; 8]) -> Option<usize> {
     const ONES: u64 = 0x0101_0101_0101_0101;
@@ -343,7 +355,7 @@ fn special_in(bytes: &[u8; 8]) -> Option<usize> {
     let word = u64::from_le_bytes(*bytes);
     let quote = word ^ (ONES * b'"' as u64);
     let backslash = word ^ (ONES * b'\\' as u64);
-    // The lowest of these bits that is set belongs to the first byte that is a quote, a backslash or below 0x20.
+    // The lowest set bit belongs to the first byte that is a quote, a backslash or below 0x20.
     let special = ((quote.wrapping_sub(ONES) & !quote)
         | (backslash.wrapping_sub(ONES) & !backslash)
         | (word.wrapping_sub(ONES * 0x20) & !word))
@@ -351,12 +363,12 @@ fn special_in(bytes: &[u8; 8]) -> Option<usize> {
     (special != 0).then(|| special.trailing_zeros() as usize / 8)
 }
 
-/// The arrays and objects that are open, a bit each: one for an object.
+/// The open arrays and objects, one bit each; 1 is an object.
 #[derive(Default)]
 struct Open {
     bits: u64,
     depth: usize,
-    /// The bits of outer levels, 64 at a time.
+    /// The bits of outer levels, 64 in each word.
     outer: Vec<u64>,
 }
 
@@ -394,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn what_json_is_and_is_not() {
+    fn valid_json_is_accepted_and_invalid_json_rejected() {
         for text in [
             "null",
             " true ",
@@ -449,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_found_where_they_stand() {
+    fn values_are_returned_with_their_exact_text() {
         let mut scanner = Scanner::new(r#" {"a" : [1, {"b": "]"}] , "c":2}"#);
         assert!(scanner.take(b'{'));
         assert_eq!(scanner.string(), Some(r#""a""#));
@@ -464,7 +476,7 @@ mod tests {
     }
 
     #[test]
-    fn any_depth_is_followed() {
+    fn nesting_of_any_depth_is_scanned() {
         for depth in [1, 63, 64, 65, 127, 128, 129, 1000, 100_000] {
             let nested = format!("{}1{}", r#"[{"a":"#.repeat(depth), "}]".repeat(depth));
             assert!(is_json(&nested), "{depth}");
@@ -481,7 +493,7 @@ mod tests {
     }
 
     #[test]
-    fn depth_is_that_of_the_deepest_place() {
+    fn depth_is_the_maximum_nesting() {
         for (text, expected) in
             [("1", 0), (r#""[[""#, 0), ("[]", 1), ("{}", 1), ("[1,[2]]", 2), (r#"[[[]],{"a":{"b":[{}]}},[1]]"#, 5)]
         {
@@ -496,7 +508,7 @@ mod tests {
     }
 
     #[test]
-    fn reserved_keys_are_found_wherever_they_stand_and_however_they_are_written() {
+    fn reserved_keys_are_found_at_any_depth_and_in_any_escaped_form() {
         for key in [
             "$serde_json::private::RawValue",
             "$serde_json::private::Number",
@@ -572,7 +584,8 @@ mod tests {
         }
     }
 
-    /// Strings as JSON text: a reserved key, a part of one, or something like it, with some of its characters escaped.
+    /// Strings as JSON text: a reserved key, a part of one, or a similar key, with some characters
+    /// escaped.
     fn string() -> impl Strategy<Value = String> {
         let text = prop_oneof![
             3 => Just("$serde_json::private::RawValue".to_owned()),
@@ -610,19 +623,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_finds_the_reserved_keys_that_serde_json_finds(text in value()) {
+        fn the_same_reserved_keys_are_found_as_by_serde_json(text in value()) {
             let HasReserved(expected) = serde_json::from_str(&text).expect("valid JSON");
             prop_assert_eq!(depth(&text) == UNBOUNDED, expected, "{}", text);
         }
 
-        /// It takes for JSON exactly what serde_json does.
+        /// The scanner accepts exactly the texts that serde_json accepts.
         #[test]
-        fn it_agrees_with_serde_json(text in r#"[\[\]{}",:0-9a-z\\ \n.eE+\-é]{0,24}"#) {
+        fn random_json_is_accepted_or_rejected_as_by_serde_json(text in r#"[\[\]{}",:0-9a-z\\ \n.eE+\-é]{0,24}"#) {
             prop_assert_eq!(is_json(&text), serde_json::from_str::<IgnoredAny>(&text).is_ok());
         }
 
         #[test]
-        fn it_agrees_with_serde_json_on_strings(inside in any::<String>(), cut in 0..8usize) {
+        fn strings_are_accepted_or_rejected_as_by_serde_json(inside in any::<String>(), cut in 0..8usize) {
             let text = serde_json::to_string(&inside).expect("a string serializes");
             prop_assert!(is_json(&text));
             let mut end = text.len().saturating_sub(cut);

@@ -1,4 +1,4 @@
-// The contract `Chat`, written by the server's program from its Rust types. What is changed here is lost.
+// The contract `Chat`, generated from the server's Rust types. Do not edit.
 //
 // The server that the tests try TypeScript on.
 
@@ -51,10 +51,10 @@ export type Message = {
   text: string;
 };
 
-/** The codes with which handlers fail. */
+/** The error codes of a handler. */
 export type ChatError = "no_text" | "not_delivered";
 
-/** The codes with which handlers fail. */
+/** The error codes of a handler. */
 export type AckError = "handler_error" | "timeout";
 
 /** What the server emits. */
@@ -122,7 +122,7 @@ export interface AdminClientToServerEvents {
   restart: (inSeconds: number, ack: (answer: number | Failed) => void) => void;
 }
 
-/** The codes of errors that any event can be answered with. */
+/** The error codes that any event can be answered with. */
 export type FrameworkCode =
   | "invalid_payload"
   | "unknown_event"
@@ -131,21 +131,21 @@ export type FrameworkCode =
   | "unanswered"
   | "internal";
 
-/** What went wrong with an event. `Code` are the codes of its handler. */
+/** The error of an event. `Code` is the union of its handler's own codes. */
 export interface EventError<Code extends string = never> {
   code: Code | FrameworkCode;
   message: string;
-  /** The field of the payload that is at fault, such as `user.age`. */
+  /** The invalid field of the payload, such as `user.age`. */
   path?: string;
   data?: unknown;
 }
 
-/** An event is answered with this in the place of its reply when it fails. */
+/** The error answer, which replaces the reply if the event fails. */
 export interface Failed<Code extends string = never> {
   error: EventError<Code>;
 }
 
-/** What a type is with `Bytes` in the place of its binary data. */
+/** The type `T` with its binary data replaced by `Bytes`. */
 type WithBytes<T, Bytes> = [HasNoBytes<T>] extends [never] ? ReplaceBytes<T, Bytes> : T;
 type ReplaceBytes<T, Bytes> = T extends (...args: infer A) => infer R
   ? (...args: EachWithBytes<A, Bytes>) => R
@@ -156,16 +156,16 @@ type ReplaceBytes<T, Bytes> = T extends (...args: infer A) => infer R
       : T extends object ? EachWithBytes<T, Bytes> : T;
 type EachWithBytes<T, Bytes> = { [K in keyof T]: WithBytes<T[K], Bytes> };
 interface ArrayWithBytes<T, Bytes> extends Array<WithBytes<T, Bytes>> {}
-/** Types that contain themselves, and no binary data: they are left as they are. */
+/** Recursive types without binary data, which are not mapped. */
 type HasNoBytes<T> = IsSame<T, any>;
 type IsSame<T, U> = (<X>() => X extends T ? 1 : 2) extends <X>() => X extends U ? 1 : 2 ? true : never;
 
-/** What clients may send in the place of an `ArrayBuffer` that they would receive. */
+/** The type that clients may send where they would receive an `ArrayBuffer`. */
 export type Sendable<T> = WithBytes<T, ArrayBuffer | globalThis.ArrayBufferView | globalThis.Blob>;
 
 type InEnvelope<T> = WithBytes<T, string>;
 
-/** The arguments with which an event is sent: those of its entry but the function for its answer. */
+/** The arguments for sending an event: the parameters of its entry without the `ack` callback. */
 type ArgumentsOf<F> = F extends (...args: infer A) => void ? WithoutAck<A> : never;
 type WithoutAck<A extends unknown[]> = number extends A["length"]
   ? A extends [...infer Before, (...args: never) => void] ? Before : A
@@ -177,7 +177,7 @@ type WithoutAck<A extends unknown[]> = number extends A["length"]
       ? A extends [] ? [] : [globalThis.NonNullable<First>] extends [(...args: never) => void] ? [] : [First?, ...WithoutAck<Rest>]
       : [];
 
-/** What an event is answered with when it does not fail. */
+/** The answer to an event that did not fail. */
 type AnswerTo<F> = F extends (...args: infer A) => void ? AnswerOf<A> : never;
 type AnswerOf<A extends unknown[]> = number extends A["length"]
   ? A extends [...unknown[], (...answer: infer R) => void] ? SettledAnswer<R> : unknown
@@ -190,7 +190,7 @@ type AnswerOf<A extends unknown[]> = number extends A["length"]
 type SettledAnswer<R extends unknown[]> = [] extends R ? void : R extends [infer One] ? NotFailed<One> : R;
 type NotFailed<One> = One extends Failed<string> ? (keyof One extends "error" ? never : One) : One;
 
-/** An event that was sent was answered with an error. */
+/** The server answered an event with an error, or did not answer it. */
 export class RequestError extends Error {
   readonly code: string;
   readonly path: string | undefined;
@@ -206,29 +206,38 @@ export class RequestError extends Error {
 }
 
 export interface ConnectOptions {
-  /** The connection is there, or there again: what is sent now goes before what has waited. */
+  /** Called after each connect and reconnect. Events that are sent here precede the queued ones. */
   onOpen?: () => void;
-  /** The connection has ended. A new one is tried, unless this returns `false`, the server has refused the client, or it was closed. */
+  /**
+   * Called when the connection has ended. The client reconnects, unless this returns `false`, the
+   * server refused the client, or `close()` was called.
+   */
   onClose?: (event: globalThis.CloseEvent) => boolean | void;
-  /** How long an answer is waited for, in milliseconds. Default: 30,000. */
+  /** The time limit for an answer, in milliseconds. Default: 30,000. */
   timeout?: number;
 }
 
 export interface Client<in out Listen, in out Emit> {
-  /** Listens to an event. A function that is passed last, if one is, takes the answer. Returns how to stop. */
+  /**
+   * Listens to an event. If the server expects an answer, the last argument is a function that
+   * sends it. Returns a function that removes the listener.
+   */
   on<E extends keyof Listen & string>(event: E, listener: InEnvelope<Listen[E]>): () => void;
-  /** Sends an event: at once, or when there is a connection. */
+  /** Sends an event. Without a connection, it is queued for the next one. */
   emit<E extends keyof Emit & string>(event: E, ...args: ArgumentsOf<InEnvelope<Emit[E]>>): void;
-  /** Sends an event and waits for its answer; fails with a `RequestError`. */
+  /** Sends an event and waits for its answer. Rejects with a `RequestError`. */
   request<E extends keyof Emit & string>(
     event: E,
     ...args: ArgumentsOf<InEnvelope<Emit[E]>>
   ): globalThis.Promise<AnswerTo<InEnvelope<Emit[E]>>>;
-  /** Ends the connection, for good. */
+  /** Closes the connection and does not reconnect. */
   close(): void;
 }
 
-/** Connects to the server's route for plain WebSockets, again and again until `close()`. It needs nothing but a `WebSocket`. */
+/**
+ * Connects to the server's route for plain WebSockets, and reconnects until `close()`. It needs only
+ * a global `WebSocket`.
+ */
 export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEvents>(
   url: string | globalThis.URL,
   options: ConnectOptions = {},
@@ -254,7 +263,7 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
     if (error) reject?.(new RequestError(error));
     else resolve?.(args ? (args.length > 0 ? args : undefined) : data);
   };
-  // An answer that is an error and nothing else, which is how the server writes one too: another may have a field of that name.
+  // The error, if it is the only field of the answer. Other answers may also have a field `error`.
   const failure = (answer: any[]): EventError<string> | undefined => {
     const error = answer[0]?.error;
     const isAlone = answer.length === 1 && Object.keys(answer[0] ?? {}).length === 1;
@@ -264,13 +273,13 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
     const asked = socket;
     const answer = (...values: any[]) => {
       const error = failure(values);
-      // Another connection has questions of its own, under the same ids.
+      // A new connection uses the same ids for other events.
       if (asked.readyState === WebSocket.OPEN) asked.send(JSON.stringify(error ? { id, error } : { id, ...body(values) }));
     };
     const passed = [...(args ?? [data]), ...(id === undefined ? [] : [answer])];
     listeners.get(event)?.forEach((listener) => listener(...passed));
   };
-  // What has not gone out waits for the next connection, where there will be one; nothing else has an answer to wait for.
+  // Rejects sent requests. Queued requests are rejected only if there is no next connection.
   const end = (message: string) => {
     if (closed) queue = [];
     for (const id of [...waiting.keys()].filter((id) => !queue.some((message) => message.id === id))) {
@@ -290,7 +299,7 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
       try {
         message = JSON.parse(data);
       } catch {
-        // A message of its own, and no envelope.
+        // The message is not an envelope.
       }
       if (typeof message?.event === "string") hear(message);
       else if (message && message.id !== undefined) settle(message);
@@ -299,7 +308,7 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
     const ended = (event: globalThis.CloseEvent) => {
       if (hasEnded) return;
       hasEnded = true;
-      // 1008: the server has refused the client, and would again.
+      // 1008: the server refused the client and would refuse it again.
       const isWanted = options.onClose?.(event) !== false;
       closed ||= !isWanted || event.code === 1008;
       end(event.reason || "the connection was lost");
@@ -307,7 +316,7 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
       if (!closed) setTimeout(() => closed || open(), wait);
     };
     socket.onclose = ended;
-    // A close follows, but not in every version of Node where there was no connection.
+    // Some versions of Node fire no `close` event if the connection was never open.
     const failed = { code: 1006, reason: "", wasClean: false } as globalThis.CloseEvent;
     socket.onerror = () => setTimeout(() => ended(failed), 100);
   };
@@ -339,7 +348,7 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
     close() {
       closed = true;
       socket.close(1000);
-      // Between two connections there is none whose end would be heard of.
+      // Between two connections, no `close` event follows.
       if (socket.readyState === WebSocket.CLOSED) end("the connection is closed");
     },
   };

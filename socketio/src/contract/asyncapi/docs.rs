@@ -1,4 +1,4 @@
-//! [`DocsRoutes`]: the page that shows a contract and tries it.
+//! [`DocsRoutes`]: serves the page that shows a contract and sends its events.
 
 use axum::Router;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -14,7 +14,7 @@ const PAGE: &str = include_str!("page/page.html");
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// What the page loads: names, types and contents.
+/// The page's files: names, content types and contents.
 const FILES: [(&str, &str, &str); 5] = [
     ("page.css", "text/css; charset=utf-8", include_str!("page/page.css")),
     ("page.js", SCRIPT, include_str!("page/page.js")),
@@ -23,11 +23,11 @@ const FILES: [(&str, &str, &str); 5] = [
     ("schema.js", SCRIPT, include_str!("page/schema.js")),
 ];
 
-/// Nothing but this server is asked for anything, by no way.
+/// The content security policy: the page may contact only this server.
 const POLICY: &str = "default-src 'none'; img-src data:; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
 
-/// The routes for the page that shows a contract ([`Hub::docs`]), and for its AsyncAPI document.
+/// The routes of the documentation page of a contract ([`Hub::docs`]) and of its AsyncAPI document.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -53,21 +53,21 @@ const POLICY: &str = "default-src 'none'; img-src data:; script-src 'self'; styl
 /// # Ok::<(), socketio::BuildError>(())
 /// ```
 ///
-/// The page tells everybody who can open it all that the contract says. Where that is not for everybody, mount it behind a layer
-/// that looks at who asks, or in debug builds alone.
+/// Everyone who can open the page can read the whole contract. If the contract is not public, mount
+/// the routes behind an authorization layer, or only in debug builds.
 #[derive(Clone, Debug)]
 #[must_use = "merge them into a router"]
 pub struct DocsRoutes {
     document: Value,
     path: String,
     socketio: String,
-    /// The route of each namespace.
+    /// The WebSocket route of each namespace.
     websockets: Map<String, Value>,
 }
 
 impl Hub {
-    /// The routes for a page that shows a contract, and sends its events to this server to try them: at `/docs/`; the document
-    /// itself is at `/docs/asyncapi.json`.
+    /// Returns the routes of the documentation page at `/docs/`. The page shows the contract and
+    /// can send its events to this server. The AsyncAPI document is at `/docs/asyncapi.json`.
     pub fn docs<C: AsyncApiContract>(&self, info: AsyncApiInfo) -> DocsRoutes {
         DocsRoutes {
             document: C::asyncapi(info),
@@ -79,32 +79,32 @@ impl Hub {
 }
 
 impl DocsRoutes {
-    /// The path of the page. Default: `/docs`.
+    /// Sets the path of the page. Default: `/docs`.
     pub fn path(self, path: impl Into<String>) -> Self {
         Self { path: path.into(), ..self }
     }
 
-    /// Where the page finds the routes for [Socket.IO](Hub::socketio), with the path of the router that they are nested in. Default:
-    /// `/socket.io/`.
+    /// Sets the path of the [Socket.IO](Hub::socketio) routes, with the path of the router that
+    /// they are nested in. Default: `/socket.io/`.
     pub fn socketio(self, path: impl Into<String>) -> Self {
         Self { socketio: path.into(), ..self }
     }
 
-    /// Where the page finds a namespace's route for [plain WebSockets](crate::Namespace::websocket). With one it is what the page
-    /// proposes for this namespace; else that is Socket.IO.
+    /// Sets the path of a namespace's [plain WebSocket](crate::Namespace::websocket) route. The
+    /// page then suggests this route for the namespace; otherwise it suggests Socket.IO.
     pub fn websocket(mut self, namespace: impl Into<String>, path: impl Into<String>) -> Self {
         self.websockets.insert(namespace.into(), path.into().into());
         self
     }
 
-    /// The page, which has in it what it can't find in the document.
+    /// The page's HTML with its configuration.
     fn page(&self) -> String {
         let config = json!({ "socketio": self.socketio, "websockets": self.websockets });
         PAGE.replace("{config}", &escaped(&config.to_string()))
     }
 }
 
-/// Text as it stands in an attribute.
+/// Escapes text for an HTML attribute.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('"', "&quot;").replace('\'', "&#39;").replace('<', "&lt;").replace('>', "&gt;")
 }
@@ -131,7 +131,8 @@ impl<S: Clone + Send + Sync + 'static> From<DocsRoutes> for Router<S> {
         for (name, content_type, body) in own.into_iter().chain(files) {
             router = router.route(&format!("{base}/{name}"), get(async move || answer(content_type, body)));
         }
-        // The page's files are found beside it, wherever the router is nested: so its path ends with a slash.
+        // The page's links are relative, so its path must end with a slash, wherever the router is
+        // nested.
         if let Some((_, last)) = base.rsplit_once('/') {
             let page = format!("{last}/");
             router = router.route(base, get(async move || Redirect::temporary(&page)));
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_page_is_found_wherever_it_is_nested() -> Result<(), Box<dyn std::error::Error>> {
+    async fn the_page_is_served_under_nested_routers() -> Result<(), Box<dyn std::error::Error>> {
         let hub = Hub::builder().build()?;
         let docs =
             hub.docs::<Quiet>(AsyncApiInfo::new("Quiet", "1")).path("/reference/").websocket("/", "/ws?a='\"<&>");

@@ -1,4 +1,4 @@
-//! The document: a channel for each namespace, an operation for each event, with its message and the reply to it.
+//! Writes the AsyncAPI document: a channel for each namespace, and an operation for each event.
 
 use serde_json::{Map, Value, json};
 
@@ -9,13 +9,13 @@ use crate::contract::description::{
 };
 use crate::event::error::FRAMEWORK_CODES;
 
-/// They stand for schemas of the framework's own until it is known which names are free.
+/// Temporary references to the framework's own schemas, until all names are known.
 const ERROR: &str = "#/own/EventError";
 const FRAMEWORK_CODE: &str = "#/own/FrameworkCode";
 
 type Members = Map<String, Value>;
 
-/// The whole document.
+/// Writes the whole document.
 pub(crate) fn document(description: &Description, info: AsyncApiInfo) -> Value {
     let (info, servers) = info.into_parts(description.doc);
     let mut document = json!({ "asyncapi": "3.0.0", "info": info });
@@ -30,7 +30,7 @@ pub(crate) fn document(description: &Description, info: AsyncApiInfo) -> Value {
     document["operations"] = operations.into();
     let mut schemas = schemas.finish(&mut document);
     for (reference, schema) in [(ERROR, error_schema()), (FRAMEWORK_CODE, framework_codes())] {
-        // A type of the contract may have the same name.
+        // The user may have a type of the same name.
         let name = unique(reference.trim_start_matches("#/own/").to_owned(), &schemas);
         rename(&mut document, &|found| (found == reference).then(|| format!("#/components/schemas/{name}")));
         schemas.insert(name, schema);
@@ -39,17 +39,17 @@ pub(crate) fn document(description: &Description, info: AsyncApiInfo) -> Value {
     document
 }
 
-/// What the namespaces add to.
+/// The parts of the document that are collected from all namespaces.
 struct Events {
     schemas: Schemas,
     channels: Members,
     operations: Members,
 }
 
-/// A channel while it is filled.
+/// A channel under construction.
 struct Channel {
     key: String,
-    /// What the names of its operations begin with: nothing for the namespace `/`.
+    /// The prefix of its operations' names; empty for the namespace `/`.
     prefix: String,
     messages: Members,
 }
@@ -59,7 +59,7 @@ impl Channel {
         json!({ "$ref": format!("#/channels/{}", self.key) })
     }
 
-    /// Adds a message, and gives the reference to it.
+    /// Adds a message and returns a reference to it.
     fn message(&mut self, name: &str, message: Value) -> Value {
         let name = unique(key(name), &self.messages);
         self.messages.insert(name.clone(), message);
@@ -74,7 +74,7 @@ impl Events {
         let key = unique(if is_root { "root".to_owned() } else { words }, &self.channels);
         let prefix = if is_root { String::new() } else { format!("{key}.") };
         let mut channel = Channel { key, prefix, messages: Map::new() };
-        // The operations of others must not take its name.
+        // Reserves the channel's key.
         self.channels.insert(channel.key.clone(), Value::Null);
         namespace.receives.iter().for_each(|event| self.receive(&mut channel, event));
         namespace.emits.iter().for_each(|event| self.send(&mut channel, event));
@@ -108,11 +108,11 @@ impl Events {
         self.operation(channel, &name, "receive", event.doc, message, &[reply, error]);
     }
 
-    /// What an event is answered with.
+    /// The reply to an event.
     fn reply(&mut self, event: &str, reply: &DescribedReply, maker: Maker) -> Value {
         let mut message = json!({ "name": format!("{event} reply"), "title": "the reply" });
         match reply {
-            DescribedReply::Unknown => message["payload"] = json!({ "description": "Whatever the answer is." }),
+            DescribedReply::Unknown => message["payload"] = json!({ "description": "Any answer." }),
             DescribedReply::Values(values) => self.fill(&mut message, &unnamed(values), maker),
         }
         message
@@ -146,8 +146,8 @@ impl Events {
         self.operations.insert(name, operation.into());
     }
 
-    /// The payload of a message: its one argument, or the array of them, if there are several or none. Which it is, and what they
-    /// are called, `x-arguments` says.
+    /// Sets the payload of a message: its only argument, otherwise the array of its arguments. The
+    /// extension `x-arguments` lists the arguments' names.
     fn fill(&mut self, message: &mut Value, arguments: &[(&str, DescribedType, bool)], maker: Maker) {
         let mut schemas: Vec<_> = arguments.iter().map(|(_, ty, _)| self.schemas.of(ty.schema, maker)).collect();
         let payload = match &mut schemas[..] {
@@ -178,7 +178,7 @@ fn unnamed(types: &[DescribedType]) -> Vec<(&'static str, DescribedType, bool)> 
     types.iter().map(|ty| ("", *ty, true)).collect()
 }
 
-/// A schema that is no boolean: AsyncAPI has none of those where a payload stands.
+/// Replaces boolean schemas, which AsyncAPI does not accept as payloads.
 fn object(schema: Value) -> Value {
     match schema {
         Value::Bool(true) => json!({}),
@@ -199,7 +199,7 @@ fn titled(schema: Value, name: &str) -> Value {
     schema
 }
 
-/// What an event is answered with when it fails. `codes` are those that the handler has of its own, if that is known.
+/// The error answer to an event. `codes` are the handler's own codes; `None` if they are not known.
 fn error_message(event: &str, codes: Option<&[&str]>) -> Value {
     let mut error = json!({ "$ref": ERROR });
     if let Some(codes) = codes {
@@ -213,7 +213,7 @@ fn error_message(event: &str, codes: Option<&[&str]>) -> Value {
 
 fn framework_codes() -> Value {
     json!({
-        "description": "The codes of errors that any event can be answered with.",
+        "description": "The error codes that any event can be answered with.",
         "type": "string",
         "enum": FRAMEWORK_CODES,
     })
@@ -221,19 +221,19 @@ fn framework_codes() -> Value {
 
 fn error_schema() -> Value {
     json!({
-        "description": "What went wrong with an event.",
+        "description": "The error of an event.",
         "type": "object",
         "properties": {
             "code": { "type": "string" },
             "message": { "type": "string" },
-            "path": { "description": "The field of the payload that is at fault, such as `user.age`.", "type": "string" },
-            "data": { "description": "More about it." },
+            "path": { "description": "The invalid field of the payload, such as `user.age`.", "type": "string" },
+            "data": { "description": "Further data." },
         },
         "required": ["code", "message"],
     })
 }
 
-/// The first paragraph of a doc comment is the summary, the rest the description.
+/// Splits a doc comment: its first paragraph is the summary, the rest is the description.
 fn add_docs(members: &mut Members, doc: &str) {
     let (summary, description) = doc.trim().split_once("\n\n").unwrap_or((doc.trim(), ""));
     let summary = summary.lines().map(str::trim).collect::<Vec<_>>().join(" ");
@@ -250,13 +250,13 @@ fn parameters(path: &str) -> Members {
     names.map(|(name, _)| (name.to_owned(), json!({}))).collect()
 }
 
-/// A name as the keys of a document may be.
+/// Replaces the characters that are not allowed in the document's keys.
 pub(super) fn key(name: &str) -> String {
     let allowed = |char: char| if char.is_ascii_alphanumeric() || "_.-".contains(char) { char } else { '_' };
     name.chars().map(allowed).collect()
 }
 
-/// The name, with a number if it is taken.
+/// Appends a number to the name if it is taken.
 pub(super) fn unique(name: String, taken: &Members) -> String {
     let numbered = (2..).map(|number| format!("{name}{number}"));
     let free = std::iter::once(name.clone()).chain(numbered).find(|name| !taken.contains_key(name));
@@ -270,7 +270,7 @@ mod tests {
     use serde::{Deserialize, Serialize};
     use socketio::{RawArgs, contract, event};
 
-    /// Has the name of a schema of the framework's own.
+    /// This type has the name of one of the framework's schemas.
     #[derive(Deserialize, Serialize, schemars::JsonSchema)]
     #[event("said")]
     struct EventError {
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn namespaces_are_channels() {
+    fn namespaces_become_channels() {
         let document = everything();
         assert_eq!(document["info"]["description"], "Everything.");
         let channels = &document["channels"];
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn events_are_operations_and_messages() {
+    fn events_become_operations_and_messages() {
         let document = everything();
         let operation = &document["operations"]["room-id.receive.said"];
         assert_eq!(
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_what_references_can_hold() {
+    fn keys_have_only_characters_that_references_allow() {
         let document = everything();
         assert_eq!(document["operations"]["room-id.receive.any_thing__"]["action"], "receive");
         assert_eq!(document["operations"]["room-id2.receive.any_thing__"]["channel"]["$ref"], "#/channels/room-id2");
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn the_framework_leaves_names_to_the_users_types() {
+    fn user_types_keep_their_names_before_framework_schemas() {
         let document = everything();
         let schemas = &document["components"]["schemas"];
         assert_eq!(schemas["EventError"]["properties"]["text"]["type"], json!(["string", "null"]));

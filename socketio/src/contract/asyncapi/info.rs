@@ -1,8 +1,8 @@
-//! [`AsyncApiInfo`]: what a document says that no contract knows.
+//! [`AsyncApiInfo`]: the parts of a document that are not in the contract.
 
 use serde_json::{Map, Value, json};
 
-/// What an AsyncAPI document is called, which version it is, and where the servers are.
+/// The title and version of an AsyncAPI document, and the addresses of the servers.
 ///
 /// ```
 /// use socketio::AsyncApiInfo;
@@ -18,22 +18,24 @@ pub struct AsyncApiInfo {
     title: String,
     version: String,
     description: Option<String>,
-    /// Their names and addresses.
+    /// The names and addresses of the servers.
     servers: Vec<(String, String)>,
 }
 
 impl AsyncApiInfo {
-    /// The title of the document, and its version: of the application, not of AsyncAPI.
+    /// Creates the information with the document's title and the application's version.
     pub fn new(title: impl Into<String>, version: impl Into<String>) -> Self {
         Self { title: title.into(), version: version.into(), description: None, servers: Vec::new() }
     }
 
-    /// What the application does. It may be Markdown. Default: the contract's doc comment.
+    /// Sets the description of the application, which may be Markdown. Default: the contract's doc
+    /// comment.
     pub fn description(self, description: impl Into<String>) -> Self {
         Self { description: Some(description.into()), ..self }
     }
 
-    /// Adds a server: what it is called in the document, and its address, as in `wss://chat.example.org/socket.io/`.
+    /// Adds a server: its name in the document, and its address, such as
+    /// `wss://chat.example.org/socket.io/`.
     pub fn server(mut self, name: impl Into<String>, address: impl Into<String>) -> Self {
         self.servers.push((name.into(), address.into()));
         self
@@ -68,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_taken_apart() {
+    fn addresses_are_split_into_their_parts() {
         for (address, expected) in [
             ("wss://a.org", json!({ "host": "a.org", "protocol": "wss" })),
             ("ws://a.org:3000/", json!({ "host": "a.org:3000", "protocol": "ws" })),

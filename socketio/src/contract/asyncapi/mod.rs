@@ -1,7 +1,8 @@
-//! Contracts as AsyncAPI documents, and the page that shows one and tries it.
+//! Exports contracts as AsyncAPI documents, and serves a page that shows a document and sends its
+//! events.
 //!
-//! [`schemas`] gathers the JSON Schemas of what the events carry, [`document`](mod@document) writes the rest around them, and [`docs`] serves
-//! it together with the page.
+//! [`schemas`] gathers the JSON Schemas of payloads, [`document`](mod@document) writes the document
+//! around them, and [`docs`] serves it with the page.
 
 mod docs;
 mod document;

@@ -1,7 +1,8 @@
-//! The JSON Schemas of what events carry, each with a name once.
+//! Gathers the JSON Schemas of payloads, each once by name.
 //!
-//! What is read and what is written of one type may differ: a field with a default may be missing in what is read, and is always
-//! there in what is written. So there are two schemas of each, which are one in the document where they say the same.
+//! The schemas for reading and for writing a type may differ: a field with a default is optional
+//! when it is read, but is always written. Each type therefore has two schemas. The document merges
+//! them if they are equal.
 
 use percent_encoding::percent_decode_str;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
@@ -16,13 +17,13 @@ use crate::hub::socket::SocketId;
 use crate::wire::any_value::AnyValue;
 use crate::wire::binary::Binary;
 
-/// Where the schemas of a document are.
+/// The path of the schemas in a document.
 const SCHEMAS: &str = "#/components/schemas/";
-/// Where they are until it is known which of them differ.
+/// The temporary paths of schemas, until it is known which of them differ.
 const READ: &str = "#/read/";
 const WRITTEN: &str = "#/written/";
 
-/// The schema of a Rust type.
+/// A function that makes the schema of a Rust type.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SchemaSource(fn(&mut SchemaGenerator) -> Schema);
 
@@ -32,14 +33,14 @@ impl SchemaSource {
     }
 }
 
-/// Who makes a value of a type.
+/// The side that sends a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Maker {
     Client,
     Server,
 }
 
-/// The schemas that a document needs.
+/// The schemas that a document uses.
 pub(super) struct Schemas {
     read: SchemaGenerator,
     written: SchemaGenerator,
@@ -58,8 +59,8 @@ impl Schemas {
         }
     }
 
-    /// A type's schema, or a reference to it that is good once the document is [finished](Self::finish). What was not described for
-    /// AsyncAPI may be anything.
+    /// The schema of a type, or a reference to it that becomes valid with [`finish`](Self::finish).
+    /// A type without a schema may be anything.
     pub(super) fn of(&mut self, ty: Option<SchemaSource>, maker: Maker) -> Value {
         let Some(ty) = ty else { return Value::Bool(true) };
         let generator = match maker {
@@ -69,7 +70,8 @@ impl Schemas {
         simple(ty.0(generator))
     }
 
-    /// All that have a name, under the names that they get; and their references in the rest of the document are made good.
+    /// Returns all named schemas under their final names, and updates the references in the
+    /// document.
     pub(super) fn finish(mut self, document: &mut Value) -> Map<String, Value> {
         let read = definitions(&mut self.read);
         let written = definitions(&mut self.written);
@@ -106,7 +108,7 @@ impl Schemas {
     }
 }
 
-/// Without what stands beside a reference: tools that know draft 7 alone don't see it there.
+/// Removes the siblings of references, because tools for draft 7 ignore them.
 fn simple(mut schema: Schema) -> Value {
     RemoveRefSiblings::default().transform(&mut schema);
     schema.to_value()
@@ -118,7 +120,7 @@ fn definitions(generator: &mut SchemaGenerator) -> Map<String, Value> {
     definitions.map(|(name, schema)| (name, simple(schema))).collect()
 }
 
-/// The names of those that are not the same in both, or that refer to such.
+/// The names of the types whose two schemas differ, directly or through a reference.
 fn differing(read: &Map<String, Value>, written: &Map<String, Value>) -> BTreeSet<String> {
     let neutral = |schema: &Value| {
         let mut schema = schema.clone();
@@ -147,7 +149,7 @@ fn differing(read: &Map<String, Value>, written: &Map<String, Value>) -> BTreeSe
     }
 }
 
-/// The names of what a schema that is read refers to.
+/// The names of the schemas that a read schema refers to.
 fn references(schema: &Value) -> Vec<String> {
     match schema {
         Value::Object(members) => {
@@ -159,7 +161,7 @@ fn references(schema: &Value) -> Vec<String> {
     }
 }
 
-/// Gives every reference the name that `name` has for it.
+/// Replaces each reference for which `name` returns a new one.
 pub(super) fn rename(schema: &mut Value, name: &dyn Fn(&str) -> Option<String>) {
     match schema {
         Value::Object(members) => {
@@ -179,7 +181,7 @@ pub(super) fn rename(schema: &mut Value, name: &dyn Fn(&str) -> Option<String>) 
     }
 }
 
-/// A name as it was before it became part of a reference.
+/// Decodes a name from a reference.
 fn decoded(reference: &str) -> String {
     percent_decode_str(reference).decode_utf8_lossy().replace("~1", "/").replace("~0", "~")
 }
@@ -266,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_and_written_alike_is_there_once() {
+    fn equal_schemas_for_reading_and_writing_are_merged() {
         let (document, schemas) = finished(&[Maker::Server, Maker::Client]);
         let mut names: Vec<_> = schemas.keys().map(String::as_str).collect();
         names.sort_unstable();
@@ -281,11 +283,11 @@ mod tests {
 
     #[cfg(feature = "garde")]
     #[test]
-    fn the_rules_of_a_type_are_in_its_schema() {
+    fn validation_rules_are_in_the_schema() {
         #[derive(garde::Validate, JsonSchema)]
         struct Short {
             #[garde(length(max = 3))]
-            #[allow(dead_code, reason = "the schema is all that is made of it")]
+            #[allow(dead_code, reason = "only the schema of the type is used")]
             text: String,
         }
 
@@ -295,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn names_come_back_from_references() {
+    fn names_are_decoded_from_references() {
         for (reference, expected) in [("A", "A"), ("A%3CB%3E", "A<B>"), ("%C3%A9", "é"), ("a~1b~0", "a/b~")] {
             assert_eq!(decoded(reference), expected);
         }

@@ -1,4 +1,4 @@
-/** What a type is with `Bytes` in the place of its binary data. */
+/** The type `T` with its binary data replaced by `Bytes`. */
 type WithBytes<T, Bytes> = [HasNoBytes<T>] extends [never] ? ReplaceBytes<T, Bytes> : T;
 type ReplaceBytes<T, Bytes> = T extends (...args: infer A) => infer R
   ? (...args: EachWithBytes<A, Bytes>) => R
@@ -9,6 +9,6 @@ type ReplaceBytes<T, Bytes> = T extends (...args: infer A) => infer R
       : T extends object ? EachWithBytes<T, Bytes> : T;
 type EachWithBytes<T, Bytes> = { [K in keyof T]: WithBytes<T[K], Bytes> };
 interface ArrayWithBytes<T, Bytes> extends Array<WithBytes<T, Bytes>> {}
-/** Types that contain themselves, and no binary data: they are left as they are. */
+/** Recursive types without binary data, which are not mapped. */
 type HasNoBytes<T> = IsSame<T, any>;
 type IsSame<T, U> = (<X>() => X extends T ? 1 : 2) extends <X>() => X extends U ? 1 : 2 ? true : never;

@@ -1,6 +1,6 @@
 type InEnvelope<T> = T;
 
-/** The arguments with which an event is sent: those of its entry but the function for its answer. */
+/** The arguments for sending an event: the parameters of its entry without the `ack` callback. */
 type ArgumentsOf<F> = F extends (...args: infer A) => void ? WithoutAck<A> : never;
 type WithoutAck<A extends unknown[]> = number extends A["length"]
   ? A extends [...infer Before, (...args: never) => void] ? Before : A
@@ -12,7 +12,7 @@ type WithoutAck<A extends unknown[]> = number extends A["length"]
       ? A extends [] ? [] : [globalThis.NonNullable<First>] extends [(...args: never) => void] ? [] : [First?, ...WithoutAck<Rest>]
       : [];
 
-/** What an event is answered with when it does not fail. */
+/** The answer to an event that did not fail. */
 type AnswerTo<F> = F extends (...args: infer A) => void ? AnswerOf<A> : never;
 type AnswerOf<A extends unknown[]> = number extends A["length"]
   ? A extends [...unknown[], (...answer: infer R) => void] ? SettledAnswer<R> : unknown
@@ -25,7 +25,7 @@ type AnswerOf<A extends unknown[]> = number extends A["length"]
 type SettledAnswer<R extends unknown[]> = [] extends R ? void : R extends [infer One] ? NotFailed<One> : R;
 type NotFailed<One> = One extends Failed<string> ? (keyof One extends "error" ? never : One) : One;
 
-/** An event that was sent was answered with an error. */
+/** The server answered an event with an error, or did not answer it. */
 export class RequestError extends Error {
   readonly code: string;
   readonly path: string | undefined;
@@ -41,29 +41,38 @@ export class RequestError extends Error {
 }
 
 export interface ConnectOptions {
-  /** The connection is there, or there again: what is sent now goes before what has waited. */
+  /** Called after each connect and reconnect. Events that are sent here precede the queued ones. */
   onOpen?: () => void;
-  /** The connection has ended. A new one is tried, unless this returns `false`, the server has refused the client, or it was closed. */
+  /**
+   * Called when the connection has ended. The client reconnects, unless this returns `false`, the
+   * server refused the client, or `close()` was called.
+   */
   onClose?: (event: globalThis.CloseEvent) => boolean | void;
-  /** How long an answer is waited for, in milliseconds. Default: 30,000. */
+  /** The time limit for an answer, in milliseconds. Default: 30,000. */
   timeout?: number;
 }
 
 export interface Client<in out Listen, in out Emit> {
-  /** Listens to an event. A function that is passed last, if one is, takes the answer. Returns how to stop. */
+  /**
+   * Listens to an event. If the server expects an answer, the last argument is a function that
+   * sends it. Returns a function that removes the listener.
+   */
   on<E extends keyof Listen & string>(event: E, listener: InEnvelope<Listen[E]>): () => void;
-  /** Sends an event: at once, or when there is a connection. */
+  /** Sends an event. Without a connection, it is queued for the next one. */
   emit<E extends keyof Emit & string>(event: E, ...args: ArgumentsOf<InEnvelope<Emit[E]>>): void;
-  /** Sends an event and waits for its answer; fails with a `RequestError`. */
+  /** Sends an event and waits for its answer. Rejects with a `RequestError`. */
   request<E extends keyof Emit & string>(
     event: E,
     ...args: ArgumentsOf<InEnvelope<Emit[E]>>
   ): globalThis.Promise<AnswerTo<InEnvelope<Emit[E]>>>;
-  /** Ends the connection, for good. */
+  /** Closes the connection and does not reconnect. */
   close(): void;
 }
 
-/** Connects to the server's route for plain WebSockets, again and again until `close()`. It needs nothing but a `WebSocket`. */
+/**
+ * Connects to the server's route for plain WebSockets, and reconnects until `close()`. It needs only
+ * a global `WebSocket`.
+ */
 export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEvents>(
   url: string | globalThis.URL,
   options: ConnectOptions = {},
@@ -89,7 +98,7 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
     if (error) reject?.(new RequestError(error));
     else resolve?.(args ? (args.length > 0 ? args : undefined) : data);
   };
-  // An answer that is an error and nothing else, which is how the server writes one too: another may have a field of that name.
+  // The error, if it is the only field of the answer. Other answers may also have a field `error`.
   const failure = (answer: any[]): EventError<string> | undefined => {
     const error = answer[0]?.error;
     const isAlone = answer.length === 1 && Object.keys(answer[0] ?? {}).length === 1;
@@ -99,13 +108,13 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
     const asked = socket;
     const answer = (...values: any[]) => {
       const error = failure(values);
-      // Another connection has questions of its own, under the same ids.
+      // A new connection uses the same ids for other events.
       if (asked.readyState === WebSocket.OPEN) asked.send(JSON.stringify(error ? { id, error } : { id, ...body(values) }));
     };
     const passed = [...(args ?? [data]), ...(id === undefined ? [] : [answer])];
     listeners.get(event)?.forEach((listener) => listener(...passed));
   };
-  // What has not gone out waits for the next connection, where there will be one; nothing else has an answer to wait for.
+  // Rejects sent requests. Queued requests are rejected only if there is no next connection.
   const end = (message: string) => {
     if (closed) queue = [];
     for (const id of [...waiting.keys()].filter((id) => !queue.some((message) => message.id === id))) {
@@ -125,7 +134,7 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
       try {
         message = JSON.parse(data);
       } catch {
-        // A message of its own, and no envelope.
+        // The message is not an envelope.
       }
       if (typeof message?.event === "string") hear(message);
       else if (message && message.id !== undefined) settle(message);
@@ -134,7 +143,7 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
     const ended = (event: globalThis.CloseEvent) => {
       if (hasEnded) return;
       hasEnded = true;
-      // 1008: the server has refused the client, and would again.
+      // 1008: the server refused the client and would refuse it again.
       const isWanted = options.onClose?.(event) !== false;
       closed ||= !isWanted || event.code === 1008;
       end(event.reason || "the connection was lost");
@@ -142,7 +151,7 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
       if (!closed) setTimeout(() => closed || open(), wait);
     };
     socket.onclose = ended;
-    // A close follows, but not in every version of Node where there was no connection.
+    // Some versions of Node fire no `close` event if the connection was never open.
     const failed = { code: 1006, reason: "", wasClean: false } as globalThis.CloseEvent;
     socket.onerror = () => setTimeout(() => ended(failed), 100);
   };
@@ -174,7 +183,7 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
     close() {
       closed = true;
       socket.close(1000);
-      // Between two connections there is none whose end would be heard of.
+      // Between two connections, no `close` event follows.
       if (socket.readyState === WebSocket.CLOSED) end("the connection is closed");
     },
   };

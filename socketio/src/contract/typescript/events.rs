@@ -1,4 +1,5 @@
-//! The two interfaces of a namespace: what clients hear, and what they can send.
+//! Writes the two interfaces of a namespace: the events that clients receive, and those that they
+//! send.
 
 use super::format::{self, WIDTH};
 use super::types::{Declarations, TypeScript};
@@ -6,11 +7,12 @@ use crate::contract::description::{
     DescribedArgument, DescribedErrors, DescribedReply, DescribedType, Emitted, NamespaceDescription, Received,
 };
 
-/// What the interfaces are called, beside their namespace.
+/// The interfaces' names, which follow the namespace's prefix.
 pub(super) const LISTENED: &str = "ServerToClientEvents";
 pub(super) const SENT: &str = "ClientToServerEvents";
 
-/// Words that no parameter can be called: those that ECMAScript reserves in modules, whose code is strict.
+/// Words that cannot be parameter names: the reserved words of ECMAScript modules, which are in
+/// strict mode.
 const RESERVED: [&str; 48] = [
     "arguments",
     "await",
@@ -62,14 +64,14 @@ const RESERVED: [&str; 48] = [
     "yield",
 ];
 
-/// The words of a namespace's path, with which the names of its interfaces begin: none for `/`, `Admin` for `/admin`.
+/// The prefix of a namespace's interfaces: empty for `/`, `Admin` for `/admin`.
 pub(super) fn prefix(path: &str) -> String {
     let words = path.split(|char: char| !char.is_ascii_alphanumeric());
-    undigited(words.map(capitalized).collect())
+    without_leading_digit(words.map(capitalized).collect())
 }
 
-/// A name that does not begin with a digit.
-fn undigited(name: String) -> String {
+/// Prefixes a name that begins with a digit.
+fn without_leading_digit(name: String) -> String {
     if name.starts_with(|first: char| first.is_ascii_digit()) { format!("_{name}") } else { name }
 }
 
@@ -102,18 +104,24 @@ pub(super) fn write(namespace: &NamespaceDescription, types: &mut Declarations, 
         format!("\n{}export interface {prefix}{name} ", format::docs(&format!("{what}{place}.{about}"), 0))
     };
     out.push_str(&head(LISTENED, "What the server emits"));
-    write_entries(namespace.emits.iter().map(|event| (event.doc, entry(event.name, &heard(event, types)))), out);
+    write_entries(
+        namespace.emits.iter().map(|event| (event.doc, entry(event.name, &listener_parameters(event, types)))),
+        out,
+    );
     out.push_str(&head(SENT, "What clients send"));
-    write_entries(namespace.receives.iter().map(|event| (event.doc, entry(event.name, &sent(event, types)))), out);
+    write_entries(
+        namespace.receives.iter().map(|event| (event.doc, entry(event.name, &emit_parameters(event, types)))),
+        out,
+    );
 }
 
-/// Writes what stands in an interface, with the comment of each entry.
+/// Writes the entries of an interface.
 fn write_entries<'d>(entries: impl Iterator<Item = (&'d str, String)>, out: &mut String) {
     let entries: String = entries.map(|(doc, entry)| format::docs(doc, 2) + &entry).collect();
     out.push_str(&if entries.is_empty() { "{}\n".to_owned() } else { format!("{{\n{entries}}}\n") });
 }
 
-/// One event, with its parameters on lines of their own where one line is too short.
+/// Writes one event. Its parameters are on separate lines if they do not fit on one.
 fn entry(name: &str, parameters: &[String]) -> String {
     let name = match format::is_identifier(name) {
         true => name.to_owned(),
@@ -123,30 +131,31 @@ fn entry(name: &str, parameters: &[String]) -> String {
     if short.len() <= WIDTH {
         return short;
     }
-    // What takes the rest may have no comma behind it.
+    // TypeScript forbids a comma after a rest parameter.
     let comma = |parameter: &str| if parameter.starts_with("...") { "" } else { "," };
     let lines: String = parameters.iter().map(|parameter| format!("    {parameter}{}\n", comma(parameter))).collect();
     format!("  {name}: (\n{lines}  ) => void;\n")
 }
 
-/// A string literal.
+/// Writes a string literal.
 pub(super) fn string(text: &str) -> String {
-    // A string always serializes, and JSON's strings are TypeScript's.
+    // A string always serializes, and every JSON string is a TypeScript string.
     serde_json::to_string(text).unwrap_or_default()
 }
 
 /// The parameters of a listener.
-fn heard(event: &Emitted, types: &mut Declarations) -> Vec<String> {
+fn listener_parameters(event: &Emitted, types: &mut Declarations) -> Vec<String> {
     let payload = types.name(event.payload.typescript);
     let mut names: Vec<_> = event.answer.iter().map(|_| "answer".to_owned()).collect();
     let name = unique(parameter_of(&payload).unwrap_or_else(|| "payload".to_owned()), &mut names);
     let mut parameters = vec![format!("{name}: {payload}")];
-    parameters.extend(event.answer.as_ref().map(|answer| answered(answer, types)));
+    parameters.extend(event.answer.as_ref().map(|answer| answer_callback(answer, types)));
     parameters
 }
 
-/// The function with which a listener answers. An answer that may be `null` may be left out.
-fn answered(answer: &DescribedReply, types: &mut Declarations) -> String {
+/// The type of the function with which a listener answers. An answer that may be `null` is
+/// optional.
+fn answer_callback(answer: &DescribedReply, types: &mut Declarations) -> String {
     let parameters = match answer {
         DescribedReply::Unknown => "...answer: any[]".to_owned(),
         DescribedReply::Values(values) => {
@@ -164,17 +173,17 @@ fn answered(answer: &DescribedReply, types: &mut Declarations) -> String {
     format!("answer: ({parameters}) => void")
 }
 
-/// The parameters with which an event is sent.
-fn sent(event: &Received, types: &mut Declarations) -> Vec<String> {
+/// The parameters for sending an event.
+fn emit_parameters(event: &Received, types: &mut Declarations) -> Vec<String> {
     let mut names = vec!["ack".to_owned()];
     let needs_ack = match &event.reply {
         DescribedReply::Values(values) => !values.is_empty(),
         DescribedReply::Unknown => !event.takes_any,
     };
     let last = match (event.takes_any, needs_ack) {
-        (false, _) => ack(event, types),
-        (true, true) => format!("...rest: [...rest: any[], {}]", ack(event, types)),
-        // After any number of arguments nothing may be left out, and they may be an `ack` as well.
+        (false, _) => ack_callback(event, types),
+        (true, true) => format!("...rest: [...rest: any[], {}]", ack_callback(event, types)),
+        // After any number of arguments, no parameter can be optional, so `ack` is one of the rest.
         (true, false) => "...rest: any[]".to_owned(),
     };
     if event.takes_any {
@@ -184,7 +193,7 @@ fn sent(event: &Received, types: &mut Declarations) -> Vec<String> {
     for (at, argument) in event.arguments.iter().enumerate() {
         let ty = sendable(argument.ty, types);
         let name = unique(parameter(argument, &ty), &mut names);
-        // Nothing can be left out before what can't.
+        // Only trailing parameters can be optional.
         let may_be_missing = !needs_ack && event.arguments[at..].iter().all(|argument| argument.optional);
         parameters.push(match (argument.optional, may_be_missing) {
             (true, true) => format!("{name}?: {ty}"),
@@ -196,9 +205,9 @@ fn sent(event: &Received, types: &mut Declarations) -> Vec<String> {
     parameters
 }
 
-/// The function that is called with the answer. It may be left out where the answer only says that the event was handled; with
-/// any other, `socket.io-client` needs it to be there to find its type.
-fn ack(event: &Received, types: &mut Declarations) -> String {
+/// The type of the acknowledgement callback. It is optional if the answer only says that the event
+/// was handled. Otherwise `socket.io-client` needs it to infer the answer's type.
+fn ack_callback(event: &Received, types: &mut Declarations) -> String {
     let failed = failed(&event.errors, types);
     match &event.reply {
         DescribedReply::Unknown => "ack: (answer: any) => void".to_owned(),
@@ -213,7 +222,7 @@ fn ack(event: &Received, types: &mut Declarations) -> String {
     }
 }
 
-/// What an event is answered with when it fails.
+/// The type of the error answer.
 fn failed(errors: &DescribedErrors, types: &mut Declarations) -> String {
     let codes = match errors {
         DescribedErrors::None => Vec::new(),
@@ -231,7 +240,8 @@ fn failed(errors: &DescribedErrors, types: &mut Declarations) -> String {
     }
 }
 
-/// A type that clients send. For binary data there are more that they may.
+/// The type of an argument that clients send. They may send more types of binary data than they
+/// receive.
 fn sendable(ty: DescribedType, types: &mut Declarations) -> String {
     let name = types.name(ty.typescript);
     match ty.typescript.is_some_and(TypeScript::has_binary) {
@@ -243,9 +253,9 @@ fn sendable(ty: DescribedType, types: &mut Declarations) -> String {
     }
 }
 
-/// What a parameter is called: as in the handler, or like its type.
+/// The name of a parameter: the handler's name for it, otherwise a name derived from its type.
 fn parameter(argument: &DescribedArgument, ty: &str) -> String {
-    // `_` and the like have no words in them.
+    // `_` and similar names contain no words.
     let name = match camel(argument.name) {
         name if name.is_empty() => parameter_of(ty).unwrap_or_else(|| "argument".to_owned()),
         name => name,
@@ -261,7 +271,7 @@ fn unique(name: String, names: &mut Vec<String>) -> String {
     free
 }
 
-/// What a parameter of a declared type is called: `delivered` for `Delivered`.
+/// The parameter name for a declared type: `delivered` for `Delivered`.
 fn parameter_of(ty: &str) -> Option<String> {
     let name = ty.split('<').next()?;
     let is_declared = format::is_identifier(name) && name.starts_with(|first: char| first.is_ascii_uppercase());
@@ -272,7 +282,7 @@ fn parameter_of(ty: &str) -> Option<String> {
 fn camel(name: &str) -> String {
     let mut words = name.split('_').filter(|word| !word.is_empty());
     let first = words.next().unwrap_or_default().to_owned();
-    undigited(words.fold(first, |name, word| name + &capitalized(word)))
+    without_leading_digit(words.fold(first, |name, word| name + &capitalized(word)))
 }
 
 #[cfg(test)]
@@ -280,7 +290,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn namespaces_begin_the_names_of_their_interfaces() {
+    fn interfaces_are_prefixed_with_their_namespace() {
         for (path, expected) in [
             ("/", ""),
             ("/admin", "Admin"),
@@ -294,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_have_names_that_typescript_takes() {
+    fn parameter_names_are_valid_in_typescript() {
         for (name, expected) in [("user_id", "userId"), ("_1", "_1"), ("_user", "user"), ("__", "")] {
             assert_eq!(camel(name), expected);
         }

@@ -1,4 +1,4 @@
-/** The codes of errors that any event can be answered with. */
+/** The error codes that any event can be answered with. */
 export type FrameworkCode =
   | "invalid_payload"
   | "unknown_event"
@@ -7,16 +7,16 @@ export type FrameworkCode =
   | "unanswered"
   | "internal";
 
-/** What went wrong with an event. `Code` are the codes of its handler. */
+/** The error of an event. `Code` is the union of its handler's own codes. */
 export interface EventError<Code extends string = never> {
   code: Code | FrameworkCode;
   message: string;
-  /** The field of the payload that is at fault, such as `user.age`. */
+  /** The invalid field of the payload, such as `user.age`. */
   path?: string;
   data?: unknown;
 }
 
-/** An event is answered with this in the place of its reply when it fails. */
+/** The error answer, which replaces the reply if the event fails. */
 export interface Failed<Code extends string = never> {
   error: EventError<Code>;
 }

@@ -1,4 +1,4 @@
-//! The exported file on disk: written, or compared with what it should be.
+//! Writes the exported file, or compares it with the expected text.
 
 use similar::TextDiff;
 use std::ffi::OsStr;
@@ -6,10 +6,10 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// With this variable set, a check writes the file in the place of failing.
+/// If this environment variable is set, a check writes the file instead of failing.
 const UPDATE: &str = "SOCKETIO_EXPORT";
 
-/// Writes the file, if it is not what it should be already, and the directories that it is in.
+/// Writes the file and creates missing directories. A file with this text stays untouched.
 pub(crate) fn export(path: &Path, text: &str) -> io::Result<()> {
     if read(path).is_ok_and(|known| known == text) {
         return Ok(());
@@ -20,7 +20,7 @@ pub(crate) fn export(path: &Path, text: &str) -> io::Result<()> {
     fs::write(path, text)
 }
 
-/// Fails where the file is not what it should be.
+/// Panics if the file does not have this text.
 #[track_caller]
 pub(crate) fn assert_exported(path: &Path, text: &str) {
     if is_on(std::env::var_os(UPDATE).as_deref()) {
@@ -37,17 +37,17 @@ pub(crate) fn assert_exported(path: &Path, text: &str) {
     }
 }
 
-/// Whether a variable says yes: whatever it says, but for nothing and `0`.
+/// Whether a variable is set to anything but an empty string or `0`.
 fn is_on(value: Option<&OsStr>) -> bool {
     value.is_some_and(|value| !value.is_empty() && value != "0")
 }
 
-/// The file, with the ends of its lines as they were written, whatever a version control system has made of them.
+/// Reads the file with `\n` line ends, which version control systems may convert.
 fn read(path: &Path) -> io::Result<String> {
     Ok(fs::read_to_string(path)?.replace("\r\n", "\n"))
 }
 
-/// The lines that differ, with three around each run of them.
+/// The lines that differ, each group with three lines around it.
 fn difference(known: &str, wanted: &str) -> String {
     let (known, wanted): (Vec<_>, Vec<_>) = (known.lines().collect(), wanted.lines().collect());
     let difference = TextDiff::from_slices(&known, &wanted);
@@ -75,13 +75,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_variable_can_say_no() {
+    fn zero_and_empty_values_disable_a_variable() {
         assert!(is_on(Some(OsStr::new("1"))));
         assert!(![None, Some(""), Some("0")].map(|value| value.map(OsStr::new)).into_iter().any(is_on));
     }
 
     #[test]
-    fn a_difference_shows_what_is_around_it() {
+    fn a_difference_shows_the_lines_around_it() {
         let lines = |numbers: &[u32]| numbers.iter().map(u32::to_string).collect::<Vec<_>>().join("\n");
         let shown = difference(&lines(&[1, 2, 3, 4, 5, 6, 7, 8]), &lines(&[1, 2, 3, 4, 50, 6, 7, 8, 9]));
         assert_eq!(shown, "…\n  2\n  3\n  4\n- 5\n+ 50\n  6\n  7\n  8\n+ 9\n");

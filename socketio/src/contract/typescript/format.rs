@@ -1,15 +1,15 @@
-//! Formats TypeScript types. `ts-rs` writes each type on one line. Long types and those with
-//! comments are broken into several lines here.
+//! Formats TypeScript types. `ts-rs` writes each type on one line; long types and those with
+//! comments are split into several lines here.
 //!
-//! The feature `format` of `ts-rs` does not help: it formats only the files that `ts-rs` itself
-//! writes. It would also add 110 packages, including a TypeScript parser, to the 20 of `ts-rs`.
+//! The feature `format` of `ts-rs` formats only the files that `ts-rs` itself writes. It would also
+//! add 110 packages, including a TypeScript parser, to the 20 of `ts-rs`.
 
 use std::str::CharIndices;
 
-/// The length of the longest line.
+/// The maximum length of a line.
 pub(super) const WIDTH: usize = 100;
 
-/// A type in one line.
+/// Formats a type on one line.
 pub(super) fn inline(ty: &str) -> String {
     let mut out = String::new();
     for piece in pieces(ty) {
@@ -18,8 +18,8 @@ pub(super) fn inline(ty: &str) -> String {
     out.trim().to_owned()
 }
 
-/// `type Name = …`, with each member of an object on a line of its own, and each alternative of a
-/// long union.
+/// Formats `type Name = …`, with each member of an object on its own line, and each alternative of
+/// a long union.
 pub(super) fn declaration(declaration: &str) -> String {
     let Some((head, ty)) = declaration.trim().trim_end_matches(';').split_once(" = ") else {
         return declaration.to_owned();
@@ -36,8 +36,8 @@ pub(super) fn declaration(declaration: &str) -> String {
     format!("{head} ={}", alternatives.collect::<String>())
 }
 
-/// Formats a type whose first line begins at `indent`. If `open`, even a short object has each
-/// member on a line of its own.
+/// Formats a type whose first line begins at `indent`. With `open`, even a short object has each
+/// member on its own line.
 fn written(ty: &str, indent: usize, open: bool) -> String {
     let mut out = String::new();
     for piece in pieces(ty.trim()) {
@@ -122,7 +122,7 @@ fn members(object: &str) -> Vec<Member> {
     members.collect()
 }
 
-/// Removes the quotes around a member's name if it needs none.
+/// Removes the quotes around a member's name if they are not needed.
 fn member(text: &str) -> String {
     let unquoted = text.strip_prefix('"').and_then(|text| text.split_once('"'));
     match unquoted {
@@ -131,7 +131,7 @@ fn member(text: &str) -> String {
     }
 }
 
-/// Writes a text as a doc comment.
+/// Formats a text as a doc comment.
 pub(super) fn docs(text: &str, indent: usize) -> String {
     let margin = " ".repeat(indent);
     let text = text.trim().replace("*/", "*\\/");
@@ -155,7 +155,7 @@ pub(super) fn tidy_docs(comment: &str, indent: usize) -> String {
     docs(&lines.join("\n"), indent)
 }
 
-/// Whether it is a name that needs no quotes.
+/// Whether the name needs no quotes.
 pub(super) fn is_identifier(name: &str) -> bool {
     let is_word = |char: char| char.is_ascii_alphanumeric() || char == '_' || char == '$';
     name.chars().all(is_word) && name.starts_with(|first: char| !first.is_ascii_digit())
@@ -243,7 +243,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_stand_on_lines_of_their_own() {
+    fn members_are_on_separate_lines() {
         let ts = "type User = { \n/**\n * The name, of it.\n */\nname: string, age: number, map: { [key in string]: Array<Kind> }, };";
         assert_eq!(
             declaration(ts),
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn alternatives_stay_on_one_line_while_they_are_short() {
+    fn short_unions_stay_on_one_line() {
         assert_eq!(
             declaration("type Kind = \"A\" | { \"B\": number } | { \"C-1\": { x: number, } };"),
             "type Kind = \"A\" | { B: number } | { \"C-1\": { x: number } }"
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn brackets_in_strings_and_arrows_are_no_brackets() {
+    fn brackets_in_strings_and_arrows_are_ignored() {
         assert_eq!(
             declaration("type T = { \"}\": \"{,\", f: Record<A, B>, };"),
             "type T = {\n  \"}\": \"{,\";\n  f: Record<A, B>;\n}"
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_of_all_kinds_are_left_alone() {
+    fn strings_of_all_kinds_are_kept() {
         let ts = "type T = { a: 'it\\'s, {' | `|},`, b: `${'}' | `{${N}`}, }` | \"\\\"}\", };";
         assert_eq!(
             declaration(ts),
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_can_not_be_left_early() {
+    fn comments_end_only_at_their_own_end() {
         assert_eq!(
             declaration("type T = { \n/**\n * Matches src/*/mod.rs, **/*.rs.\n */\nglob: string, };"),
             "type T = {\n  /** Matches src/*\\/mod.rs, **\\/*.rs. */\n  glob: string;\n}"

@@ -1,8 +1,8 @@
-//! Contracts as TypeScript: one file with the payload types, the interfaces that `socket.io-client` expects, and a client for plain
-//! WebSockets.
+//! Exports contracts as TypeScript. One file holds the payload types, the interfaces for
+//! `socket.io-client` and a client for plain WebSockets.
 //!
-//! [`types`] declares what the events carry, [`events`] writes the interfaces; `client.ts`, `failed.ts` and `binary.ts` are the same
-//! for all, but for a few names.
+//! [`types`] declares the payload types and [`events`] writes the interfaces. `client.ts`,
+//! `failed.ts` and `binary.ts` are templates, in which only a few names are replaced.
 
 mod events;
 mod file;
@@ -15,26 +15,28 @@ pub(crate) use types::TypeScript;
 use super::description::Description;
 use types::Declarations;
 
-/// What an event is answered with when it fails.
+/// The types of error answers.
 const FAILED: &str = include_str!("failed.ts");
 
 /// The client for plain WebSockets.
 const CLIENT: &str = include_str!("client.ts");
 
 const SENDABLE: &str = "
-/** What clients may send in the place of an `ArrayBuffer` that they would receive. */
+/** The type that clients may send where they would receive an `ArrayBuffer`. */
 export type Sendable<T> = WithBytes<T, ArrayBuffer | globalThis.ArrayBufferView | globalThis.Blob>;
 ";
 
-/// In envelopes binary data is a base64 string.
+/// Envelopes carry binary data as base64 strings.
 const ENVELOPE_WITH_BINARY: &str = "type InEnvelope<T> = WithBytes<T, string>;
 ";
 
-/// What maps types with binary data, where there are some. Arrays are interfaces in it, which the compiler looks into when it has to
-/// and no earlier, as it does with objects: otherwise there would be no end to a type that contains itself in an array.
+/// The types that replace the binary data in other types. Arrays are interfaces, which the compiler
+/// resolves lazily, as it does with objects. Otherwise a type that contains itself in an array
+/// would never end.
 const BINARY: &str = include_str!("binary.ts");
 
-/// The file's own names, and those of JavaScript's that payload types are written with: no payload type can have them.
+/// The names that payload types must not have: the file's own, and those of JavaScript types that
+/// it uses.
 const NAMES: [&str; 23] = [
     "AnswerOf",
     "AnswerTo",
@@ -61,11 +63,11 @@ const NAMES: [&str; 23] = [
     "WithoutAck",
 ];
 
-/// The whole file.
+/// Returns the whole file.
 ///
 /// # Panics
 ///
-/// Two things in it would have the same name.
+/// Panics if two items of the file would have the same name.
 pub(crate) fn typescript(description: &Description) -> String {
     let mut types = Declarations::new();
     let mut prefixes = Vec::new();
@@ -77,7 +79,7 @@ pub(crate) fn typescript(description: &Description) -> String {
             namespace.path
         );
         prefixes.push(prefix);
-        // All of them before the codes of errors, which give way to a type of their name.
+        // Payload types are declared before error codes, which are inlined if their name is taken.
         events::declare(namespace, &mut types);
     }
     let own = prefixes
@@ -88,10 +90,8 @@ pub(crate) fn typescript(description: &Description) -> String {
     let mut interfaces = String::new();
     description.namespaces.iter().for_each(|namespace| events::write(namespace, &mut types, &mut interfaces));
 
-    let mut out = format!(
-        "// The contract `{}`, written by the server's program from its Rust types. What is changed here is lost.\n",
-        description.name
-    );
+    let mut out =
+        format!("// The contract `{}`, generated from the server's Rust types. Do not edit.\n", description.name);
     if !description.doc.is_empty() {
         out.push_str("//\n");
         lines(description.doc).for_each(|line| out.push_str(&format!("{}\n", format!("// {line}").trim_end())));
@@ -111,20 +111,20 @@ pub(crate) fn typescript(description: &Description) -> String {
     out
 }
 
-/// The lines of a text, as JavaScript knows them, which ends a comment with each.
+/// The lines of a text by JavaScript's line terminators, each of which ends a `//` comment.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.lines().flat_map(|line| line.split(['\r', '\u{2028}', '\u{2029}']))
 }
 
-/// What maps types with binary data. A type without any that contains itself it does not look into: in a tuple there would be no end
-/// to it.
+/// The types that replace binary data. Recursive types without binary data are excluded, because
+/// their expansion would not end inside a tuple.
 fn binary(types: &Declarations) -> String {
     let same: String = types.recursive().map(|name| format!(" | IsSame<T, {name}>")).collect();
     let binary = BINARY.replace("IsSame<T, any>;", &format!("IsSame<T, any>{same};"));
     format!("\n{binary}")
 }
 
-/// The client, with the interfaces of the first namespace as its defaults: mostly those of `/`.
+/// The client. Its defaults are the interfaces of the first namespace, usually `/`.
 fn client(prefixes: &[String], has_binary: bool) -> String {
     let prefix = prefixes.first().map(String::as_str).unwrap_or_default();
     let mut client = CLIENT.to_owned();
@@ -146,8 +146,8 @@ mod tests {
     use crate::event::error::FRAMEWORK_CODES;
     use std::collections::BTreeSet;
 
-    /// The types that are named in the text, but those of which it says `globalThis.`: a payload type of that name would be taken for
-    /// them. Values have no names in common with types.
+    /// The types that are named in the text without `globalThis.`, which a payload type of the same
+    /// name would shadow. No value has the name of a type.
     fn named_types(text: &str) -> BTreeSet<&str> {
         let is_word = |char: char| char.is_ascii_alphanumeric() || char == '_';
         let lines = text.lines().map(str::trim).filter(|line| !line.starts_with(['/', '*']));
@@ -168,10 +168,10 @@ mod tests {
     }
 
     #[test]
-    fn the_files_own_names_are_all_known() {
+    fn all_names_of_the_file_are_reserved() {
         let text = [FAILED, SENDABLE, BINARY, &client(&[String::new()], true)].concat();
         let mut names = named_types(&text);
-        // What names something of their own inside a declaration does there whatever types there are.
+        // Names that are declared locally are not affected by payload types.
         let inner = "A Before Bytes Code E Emit F First K Listen Message One R Rest T U Waiting X";
         inner.split(' ').for_each(|name| assert!(names.remove(name), "{name}"));
         [events::LISTENED, events::SENT].iter().for_each(|name| assert!(names.remove(name), "{name}"));
@@ -181,12 +181,12 @@ mod tests {
     }
 
     #[test]
-    fn lines_end_where_comments_do() {
+    fn lines_end_at_javascript_line_terminators() {
         assert_eq!(lines("a\nb\r\nc\rd\u{2028}e\u{2029}\n").collect::<Vec<_>>(), ["a", "b", "c", "d", "e", ""]);
     }
 
     #[test]
-    fn the_frameworks_codes_are_those_of_the_file() {
+    fn the_file_lists_all_framework_codes() {
         let union = FAILED.split(';').next().unwrap();
         let listed: Vec<_> = union.lines().filter_map(|line| line.trim().strip_prefix("| ")).collect();
         assert_eq!(listed, FRAMEWORK_CODES.map(|code| format!("{code:?}")));

@@ -1,4 +1,4 @@
-//! The payload types that a contract has in it, each declared once, with everything that they consist of.
+//! Declares each payload type of a contract once, with the types that it contains.
 
 use std::any::{TypeId, type_name};
 use std::collections::{HashMap, HashSet};
@@ -9,10 +9,10 @@ use crate::hub::socket::SocketId;
 use crate::wire::any_value::AnyValue;
 use crate::wire::binary::Binary;
 
-/// Declares a type, with everything that it consists of.
+/// Declares a type and the types that it contains.
 type Visit = fn(&mut Declarations);
 
-/// What TypeScript makes of a Rust type.
+/// The TypeScript form of a Rust type.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TypeScript {
     name: fn(&Config) -> String,
@@ -24,7 +24,7 @@ impl TypeScript {
         Self { name: T::name, visit: Declarations::visit::<T> }
     }
 
-    /// Whether there is binary data somewhere in it.
+    /// Whether the type contains binary data.
     pub(super) fn has_binary(self) -> bool {
         let mut visited = Declarations::new();
         (self.visit)(&mut visited);
@@ -36,16 +36,16 @@ impl TypeScript {
 pub(super) struct Declarations {
     config: Config,
     seen: HashSet<TypeId>,
-    /// What is declared, in the order in which it is come upon.
+    /// The declarations in the order of discovery.
     found: Vec<Declaration>,
-    /// Where each name stands in that list.
+    /// The index of each name in that list.
     names: HashMap<String, usize>,
-    /// What no type can be called.
+    /// Names that types must not have.
     reserved: HashSet<String>,
-    /// How those are written that contain themselves, and no binary data.
+    /// The types that contain themselves but no binary data.
     recursive: Vec<String>,
     pub(super) has_binary: bool,
-    /// Whether clients send some.
+    /// Whether clients send binary data.
     pub(super) sends_binary: bool,
 }
 
@@ -60,7 +60,7 @@ struct Declaration {
 impl Declarations {
     pub(super) fn new() -> Self {
         Self {
-            // JSON has one kind of numbers, and JavaScript reads it as that.
+            // JavaScript reads every JSON number as `number`.
             config: Config::new().with_large_int("number"),
             seen: HashSet::new(),
             found: Vec::new(),
@@ -72,19 +72,19 @@ impl Declarations {
         }
     }
 
-    /// How a type is written, which is declared from now on if it has a name of its own. What was not described for TypeScript may be
-    /// anything.
+    /// The TypeScript form of a type. A named type is also declared. A type without a TypeScript
+    /// form is `any`.
     ///
     /// # Panics
     ///
-    /// Its name, or that of a type in it, is another type's.
+    /// Panics if another type has the name of this type or of a type in it.
     pub(super) fn name(&mut self, ty: Option<TypeScript>) -> String {
         let Some(ty) = ty else { return "any".to_owned() };
         (ty.visit)(self);
         format::inline(&(ty.name)(&self.config))
     }
 
-    /// Declares the codes of an error type under its name; `None` if that is something else's.
+    /// Declares the codes of an error type under its name; `None` if the name is taken.
     pub(super) fn codes(&mut self, name: &'static str, codes: &str) -> Option<String> {
         if !format::is_identifier(name) || self.reserved.contains(name) {
             return None;
@@ -95,18 +95,18 @@ impl Declarations {
             Some(_) => {}
             None => {
                 self.names.insert(name.to_owned(), self.found.len());
-                let docs = "/** The codes with which handlers fail. */\n".to_owned();
+                let docs = "/** The error codes of a handler. */\n".to_owned();
                 self.found.push(Declaration { origin: name, docs, text });
             }
         }
         Some(name.to_owned())
     }
 
-    /// Keeps a name for what is not a payload type.
+    /// Reserves a name for an item that is not a payload type.
     ///
     /// # Panics
     ///
-    /// It is a payload type's.
+    /// Panics if a payload type has the name.
     pub(super) fn reserve(&mut self, name: String) {
         if let Some(&at) = self.names.get(&name) {
             panic!(
@@ -118,7 +118,7 @@ impl Declarations {
         self.reserved.insert(name);
     }
 
-    /// The types that contain themselves, and no binary data.
+    /// The types that contain themselves but no binary data.
     pub(super) fn recursive(&self) -> impl Iterator<Item = &str> {
         self.recursive.iter().map(String::as_str)
     }
@@ -166,7 +166,7 @@ impl TypeVisitor for Declarations {
         }
         self.has_binary |= id == TypeId::of::<Binary>();
         let mut text = String::new();
-        // Only a type with a declaration of its own has a place to put it.
+        // Only types with a declaration of their own have an output path.
         if T::output_path().is_some() {
             text = T::decl(&self.config);
             self.declare::<T>();
@@ -184,7 +184,8 @@ impl TypeVisitor for Declarations {
     }
 }
 
-/// The types that a type names, to be visited in the order in which they stand there: `ts-rs` has another one in each build.
+/// The types that a type refers to directly. They are sorted by their position in its text, because
+/// `ts-rs` lists them in an order that differs between builds.
 struct Direct<'c> {
     config: &'c Config,
     found: Vec<(String, Visit)>,
@@ -196,11 +197,12 @@ impl TypeVisitor for Direct<'_> {
     }
 }
 
-/// What is in a type, however deep.
+/// What a type contains at any depth.
 struct Content<'c> {
     config: &'c Config,
     seen: HashSet<TypeId>,
-    /// What the type is called. Its Rust type may be another one inside of it: that of JSON has one for TypeScript alone.
+    /// The type's name. Names are compared because `ts-rs` can represent a Rust type by another
+    /// one, as for `Value`.
     name: String,
     has_itself: bool,
     has_binary: bool,
@@ -215,7 +217,7 @@ impl<'c> Content<'c> {
         content
     }
 
-    /// Whether it contains itself, and no binary data.
+    /// Whether the type contains itself but no binary data.
     fn is_recursive(&self) -> bool {
         self.has_itself && !self.has_binary
     }
@@ -233,7 +235,7 @@ impl TypeVisitor for Content<'_> {
     }
 }
 
-/// What a browser receives.
+/// A browser receives binary data as an `ArrayBuffer`.
 impl TS for Binary {
     type WithoutGenerics = Self;
     type OptionInnerType = Self;
@@ -247,7 +249,7 @@ impl TS for Binary {
     }
 }
 
-/// What is in it is not known before it is there.
+/// The type of the value is not known before run time.
 impl TS for AnyValue {
     type WithoutGenerics = Self;
     type OptionInnerType = Self;

@@ -1,4 +1,4 @@
-//! Whether a hub has the handlers that its contracts name, and no others.
+//! Checks that a hub has exactly the handlers that its contracts name.
 
 use super::{AgreedHandler, AgreedNamespace};
 use crate::event::handler::{Handler, Key};

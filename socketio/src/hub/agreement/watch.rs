@@ -1,4 +1,4 @@
-//! Whether what a hub emits and answers is what its contracts say. Debug builds look; in others nothing is looked at.
+//! Compares the messages and answers of a hub with its contracts, in debug builds only.
 
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -8,36 +8,36 @@ use crate::event::error::{EventError, FRAMEWORK_CODES};
 use crate::hub::namespace::pattern::Pattern;
 use crate::wire::packet::Packet;
 
-/// Something that a hub emitted or answered although none of its contracts says so. See
+/// An event or answer of a hub that its contracts do not describe. See
 /// [`Hub::contract_violations`](crate::Hub::contract_violations).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ContractViolation {
-    /// The contract has no such event.
+    /// The contract does not describe an event of this name.
     #[error(
         "the event `{event}` was emitted in the namespace `{namespace}`, whose contract lacks it: add it to `emits`"
     )]
     UnknownEvent {
         /// The event's name.
         event: String,
-        /// The namespace, or the pattern of those that come and go.
+        /// The namespace, or the pattern of a dynamic namespace.
         namespace: String,
     },
-    /// The contract has an event of that name, with another payload type.
+    /// The contract describes an event of this name with another payload type.
     #[error(
         "the event `{event}` was emitted in the namespace `{namespace}` as `{emitted}`; the contract says `{described}`"
     )]
     OtherPayload {
         /// The event's name.
         event: String,
-        /// The namespace, or the pattern of those that come and go.
+        /// The namespace, or the pattern of a dynamic namespace.
         namespace: String,
         /// The type that was emitted.
         emitted: &'static str,
-        /// The type that the contract says.
+        /// The type in the contract.
         described: &'static str,
     },
-    /// An event was answered with an error of a code that its handler does not have in the contract.
+    /// The error code of an answer is not one of its handler's codes in the contract.
     #[error(
         "the event `{event}` was answered with the error `{code}` in the namespace `{namespace}`; for the contract to know it, add it \
          to the `ErrorCodes` of the handler's error"
@@ -45,12 +45,12 @@ pub enum ContractViolation {
     UnknownCode {
         /// The event's name.
         event: String,
-        /// The namespace, or the pattern of those that come and go.
+        /// The namespace, or the pattern of a dynamic namespace.
         namespace: String,
         /// The code.
         code: String,
     },
-    /// An answer was asked for, and the contract does not tell clients so.
+    /// The server requested an answer, but the contract does not describe one.
     #[error(
         "an answer to `{event}` was asked for in the namespace `{namespace}`; for the contract to say so, its payload type needs \
          `#[event(\"{event}\", ack = …)]`"
@@ -58,10 +58,10 @@ pub enum ContractViolation {
     NoAnswer {
         /// The event's name.
         event: String,
-        /// The namespace, or the pattern of those that come and go.
+        /// The namespace, or the pattern of a dynamic namespace.
         namespace: String,
     },
-    /// The contract tells clients to answer, and no answer was asked for.
+    /// The contract describes an answer, but the server did not request it.
     #[error(
         "the event `{event}` was emitted in the namespace `{namespace}` without asking for an answer, which the contract tells clients \
          to give: use `request`"
@@ -69,13 +69,13 @@ pub enum ContractViolation {
     NotAsked {
         /// The event's name.
         event: String,
-        /// The namespace, or the pattern of those that come and go.
+        /// The namespace, or the pattern of a dynamic namespace.
         namespace: String,
     },
 }
 
 impl ContractViolation {
-    /// The event's name.
+    /// Returns the name of the event.
     pub fn event(&self) -> &str {
         match self {
             Self::UnknownEvent { event, .. }
@@ -86,7 +86,7 @@ impl ContractViolation {
         }
     }
 
-    /// The namespace's path, as the hub was built with: of one that comes and goes it is the pattern.
+    /// The namespace's path; for a dynamic namespace, its pattern.
     pub fn namespace(&self) -> &str {
         match self {
             Self::UnknownEvent { namespace, .. }
@@ -98,20 +98,22 @@ impl ContractViolation {
     }
 }
 
-/// So many violations are kept. Names and codes can be made at run time, as many as there are clients.
-const MOST: usize = 1_000;
+/// The maximum number of stored violations. Names and codes can depend on client data, so their
+/// number is unbounded.
+const MAX_VIOLATIONS: usize = 1_000;
 
-/// What is looked for, and what was found.
+/// The contracts of a hub, and the violations that were found.
 #[derive(Debug)]
 pub(crate) struct Watch {
     agreed: Vec<AgreedNamespace>,
-    /// The paths that the hub was built with, with the patterns that some of them are, in the order in which the hub tries them.
+    /// The hub's namespaces in the order of matching: the path, and its pattern if the namespace is
+    /// dynamic.
     paths: Vec<(Box<str>, Option<Pattern>)>,
     found: Mutex<Vec<ContractViolation>>,
 }
 
 impl Watch {
-    /// `None` where there is nothing to be looked for.
+    /// Returns `None` in release builds or without contracts.
     pub(crate) fn new<'p>(
         agreed: Option<Vec<AgreedNamespace>>,
         paths: impl Iterator<Item = &'p String>,
@@ -126,14 +128,14 @@ impl Watch {
         self.found.lock().clone()
     }
 
-    /// What looks at everything that is emitted in a namespace.
+    /// The watch for the messages that a namespace emits.
     pub(crate) fn of(self: &Arc<Self>, path: &str) -> NamespaceWatch {
         let path = self.known_path(path);
         let emits = self.namespaces(path).flat_map(|namespace| namespace.emits.iter().copied()).collect();
         NamespaceWatch { watch: Arc::clone(self), path: path.into(), emits }
     }
 
-    /// Looks at the error that an event was answered with.
+    /// Checks the error that an event was answered with.
     pub(crate) fn failed(&self, path: &str, event: &str, error: &EventError) {
         let (path, code) = (self.known_path(path), error.code());
         let mut handlers = self.namespaces(path).flat_map(|namespace| &namespace.receives);
@@ -146,7 +148,7 @@ impl Watch {
         }
     }
 
-    /// The path under which the hub was told of a namespace: its own, or else the pattern of those that come and go.
+    /// The path of the namespace in the contract: its own, or the pattern of the dynamic namespace.
     fn known_path<'p>(&'p self, path: &'p str) -> &'p str {
         if self.paths.iter().any(|(known, _)| **known == *path) {
             return path;
@@ -155,22 +157,22 @@ impl Watch {
         self.paths.iter().find(|(_, pattern)| is_match(pattern)).map_or(path, |(known, _)| known)
     }
 
-    /// What the contracts say of a namespace.
+    /// The namespace in all contracts that have it.
     fn namespaces(&self, path: &str) -> impl Iterator<Item = &AgreedNamespace> {
         self.agreed.iter().filter(move |namespace| namespace.path == path)
     }
 
-    /// Each violation is reported once.
+    /// Reports a violation, unless it was reported before.
     fn report(&self, violation: ContractViolation) {
         let mut found = self.found.lock();
-        if found.len() < MOST && !found.contains(&violation) {
+        if found.len() < MAX_VIOLATIONS && !found.contains(&violation) {
             tracing::warn!("{violation}");
             found.push(violation);
         }
     }
 }
 
-/// Looks at what is emitted in one namespace, before the adapter has it.
+/// Checks the messages of one namespace, before the adapter receives them.
 #[derive(Debug)]
 pub(crate) struct NamespaceWatch {
     watch: Arc<Watch>,
@@ -179,7 +181,7 @@ pub(crate) struct NamespaceWatch {
 }
 
 impl NamespaceWatch {
-    /// `is_asked`: the client is to answer the message.
+    /// Checks a message. `is_asked` is whether the client must answer it.
     pub(crate) fn look(&self, packet: &Packet, is_asked: bool) {
         if let Some(violation) = self.violation(packet, is_asked) {
             self.watch.report(violation);
@@ -187,7 +189,7 @@ impl NamespaceWatch {
     }
 
     fn violation(&self, packet: &Packet, is_asked: bool) -> Option<ContractViolation> {
-        // Raw messages are no events.
+        // Raw messages are not events.
         let event = packet.name()?;
         let names = || (event.to_owned(), self.path.to_string());
         let known = || self.emits.iter().filter(|emit| emit.event == event);
@@ -195,7 +197,8 @@ impl NamespaceWatch {
             let (event, namespace) = names();
             return Some(ContractViolation::UnknownEvent { event, namespace });
         };
-        // Of what is emitted as a name with values, only the name is known.
+        // An event that is emitted as a name with values has no payload type, so only its name is
+        // compared.
         let emitted = packet.payload_type();
         let is_fitting = |known: &&AgreedEmit| emitted.is_none_or(|emitted| (known.payload)() == emitted);
         let mut fitting = known().filter(is_fitting).peekable();

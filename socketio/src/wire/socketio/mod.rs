@@ -1,4 +1,4 @@
-//! Socket.IO, protocol revision 5: packets in the default encoding.
+//! Socket.IO packets in the default encoding, protocol revision 5.
 //!
 //! ```text
 //! <kind>[<attachments>-][<namespace>,][<id>][<JSON>]
@@ -12,9 +12,10 @@
 //! | `3`, with attachments `6` | ACK | `[…]` |
 //! | `4` | CONNECT_ERROR | `{"message": …, "data": …}` |
 //!
-//! A namespace other than `/` ends with a comma, which a packet without anything behind it may leave out. Each attachment
-//! follows as a binary message of its own; in the JSON `{"_placeholder":true,"num":0}` stands for it. See the
-//! [protocol's page](https://github.com/socketio/socket.io-protocol).
+//! A namespace other than `/` ends with a comma, which is optional at the end of a packet. Each
+//! attachment follows as a separate binary message. In the JSON, the placeholder
+//! `{"_placeholder":true,"num":0}` refers to it. See the [protocol
+//! specification](https://github.com/socketio/socket.io-protocol).
 
 pub(crate) mod placeholder;
 mod write;
@@ -29,16 +30,16 @@ pub(crate) use write::{
     ConnectError, write_ack, write_connect, write_connect_error, write_disconnect, write_error, write_event,
 };
 
-/// The names that no client may send.
-// The list is that of the macros, which refuse the names at compile time.
+/// The event names that no client may send.
+// The macros share this list, because they reject the names at compile time.
 const RESERVED: &[&str] = &socketio_macros::__reserved_names!();
 
-/// Whether clients are forbidden to send an event of this name.
+/// Whether the protocol reserves this event name.
 pub(crate) fn is_reserved(name: &str) -> bool {
     RESERVED.contains(&name)
 }
 
-/// What kind of packet it is, attachments or not.
+/// The packet's type, with or without attachments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Connect,
@@ -48,30 +49,31 @@ pub(crate) enum Kind {
     ConnectError,
 }
 
-/// A packet as it was received, borrowed from its text. The JSON is well-formed and of the packet's kind.
+/// A received packet, borrowed from its text. Its JSON is valid for its kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SocketIoPacket<'a> {
     pub(crate) kind: Kind,
-    /// How many binary messages belong to it.
+    /// The number of binary messages that follow the packet.
     pub(crate) attachments: usize,
     pub(crate) namespace: &'a str,
-    /// The digits of the id to answer under, or that is answered.
+    /// The digits of the ack id: the id to answer with, or the id of the answered event.
     pub(crate) id: Option<&'a str>,
-    /// Empty where there is none.
+    /// Empty if the packet has none.
     pub(crate) json: &'a str,
-    /// An event's name; empty in other packets.
+    /// The name of an event; empty in other packets.
     pub(crate) name: Cow<'a, str>,
-    /// The arguments of an event or an answer as they stand in the list, comma separated.
+    /// The arguments of an event or an answer, comma-separated.
     pub(crate) args: &'a str,
-    /// How deeply they are nested, the list of them being the first level. What a client connects with counts as one argument.
+    /// The nesting of the arguments. Their list is the first level. A client's auth object counts
+    /// as one argument.
     pub(crate) depth: usize,
 }
 
-/// A text that is no packet.
+/// The text is not a valid packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Invalid;
 
-/// Reads a packet that has at most `max_attachments`.
+/// Reads a packet with at most `max_attachments`.
 pub(crate) fn read(text: &str, max_attachments: usize) -> Result<SocketIoPacket<'_>, Invalid> {
     let (kind, rest) = text.split_at_checked(1).ok_or(Invalid)?;
     let (kind, is_binary) = match kind {
@@ -110,7 +112,7 @@ fn split_digits(text: &str) -> (&str, &str) {
 }
 
 impl<'a> SocketIoPacket<'a> {
-    /// Finds the parts of the JSON. `None`: it is not what such a packet has.
+    /// Finds the parts of the JSON. `None` if the JSON is not valid for the packet's kind.
     fn read_json(&mut self) -> Option<()> {
         let mut scanner = Scanner::new(self.json);
         let is_valid = match self.kind {
@@ -121,7 +123,7 @@ impl<'a> SocketIoPacket<'a> {
             }
             Kind::Disconnect => self.json.is_empty(),
             Kind::ConnectError => depth(self.json, '{').or_else(|| depth(self.json, '"')).is_some(),
-            // The reference does not mind that there is nothing.
+            // The reference implementation accepts these packets without JSON.
             Kind::Ack | Kind::Event if self.json.is_empty() => true,
             Kind::Ack => scanner.take(b'[') && (scanner.take(b']') && scanner.is_at_end() || self.read_args(scanner)),
             Kind::Event => {
@@ -138,7 +140,7 @@ impl<'a> SocketIoPacket<'a> {
         is_valid.then_some(())
     }
 
-    /// Finds the arguments, of which there is one at least, up to the end of the list.
+    /// Finds the arguments up to the end of the list. There must be at least one.
     fn read_args(&mut self, mut scanner: Scanner<'a>) -> bool {
         let rest = scanner.rest();
         loop {
@@ -154,12 +156,14 @@ impl<'a> SocketIoPacket<'a> {
         scanner.take(b']') && scanner.is_at_end()
     }
 
-    /// The packet's text with all placeholders in the form that encoders give them, for one that has attachments.
+    /// The packet's text with all placeholders in the form that encoders write. The packet must
+    /// have attachments.
     ///
     /// # Errors
     ///
-    /// A placeholder stands for none of them, or all of them together for more than `max` bytes: whoever passes the packet on
-    /// passes on an attachment as often as a placeholder stands for it.
+    /// Returns [`Invalid`] if a placeholder refers to a missing attachment, or if the placeholders
+    /// together stand for more than `max` bytes. Several placeholders may refer to one attachment,
+    /// which forwarding the packet would send several times.
     pub(crate) fn with_placeholders(&self, text: &str, attachments: &[Bytes], max: usize) -> Result<String, Invalid> {
         let mut out = Vec::with_capacity(text.len());
         out.extend_from_slice(&text.as_bytes()[..text.len() - self.json.len()]);
@@ -168,14 +172,14 @@ impl<'a> SocketIoPacket<'a> {
     }
 }
 
-/// How deeply JSON is nested that begins like this; `None` if it is none.
+/// The nesting of a JSON value that starts with `first`; `None` if the text is not such a value.
 fn depth(text: &str, first: char) -> Option<usize> {
     let mut scanner = Scanner::new(text);
     let is_json = text.starts_with(first) && scanner.value().is_some() && scanner.is_at_end();
     is_json.then_some(scanner.depth())
 }
 
-/// The name of an event. The reference takes numbers for names, too; no client can use a reserved one.
+/// An event's name. The reference also accepts numbers. Reserved names are rejected.
 fn name(json: &str) -> Option<Cow<'_, str>> {
     let name = match json.as_bytes().first()? {
         b'"' if json.contains('\\') => Cow::Owned(serde_json::from_str(json).ok()?),
@@ -186,7 +190,7 @@ fn name(json: &str) -> Option<Cow<'_, str>> {
     (!is_reserved(&name)).then_some(name)
 }
 
-/// A packet that is being received: its text, and as many of its attachments as have come.
+/// A partly received packet: its text and the attachments that have arrived.
 #[derive(Debug)]
 pub(crate) struct Partial<T> {
     pub(crate) text: T,
@@ -199,13 +203,13 @@ impl<T> Partial<T> {
         Self { text, expected, attachments: Vec::new() }
     }
 
-    /// Takes an attachment. `true`: it was the last.
+    /// Adds an attachment. Returns whether it was the last one.
     pub(crate) fn take(&mut self, attachment: Bytes) -> bool {
         self.attachments.push(attachment);
         self.attachments.len() == self.expected
     }
 
-    /// How many bytes of attachments have come.
+    /// The number of bytes of the attachments that have arrived.
     pub(crate) fn size(&self) -> usize {
         self.attachments.iter().map(Bytes::len).sum()
     }
@@ -240,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_packet() {
+    fn packets_of_every_kind_are_read() {
         assert_eq!(read("0", 10), packet(Kind::Connect, "/", None, ""));
         assert_eq!(read(r#"0{"token":1}"#, 10), packet(Kind::Connect, "/", None, r#"{"token":1}"#));
         assert_eq!(read("0/admin", 10), packet(Kind::Connect, "/admin", None, ""));
@@ -258,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_packet() {
+    fn invalid_packets_are_rejected() {
         for text in [
             "",
             "7",
@@ -297,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn placeholders_may_be_written_in_other_ways() {
+    fn placeholders_are_recognized_in_other_spellings() {
         let attachments = [Bytes::from_static(&[0; 60]), Bytes::from_static(&[0; 40])];
         let rewritten = |text: &str| {
             let packet = read(text, 10).expect("a packet");
@@ -320,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn placeholders_are_found_as_deep_as_there_may_be() {
+    fn placeholders_are_found_at_the_maximum_depth() {
         on_small_stack(|| {
             let text = format!("51-[\"a\",{}]", nested(MAX_DEPTH - 1, "[]"));
             let packet = read(&text, 10).expect("a packet");
@@ -330,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_connects_with_counts_as_one_argument() {
+    fn the_auth_object_counts_as_one_argument() {
         for (text, depth) in [
             ("0", 1),
             ("0{}", 2),
@@ -342,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_arguments_of_events() {
+    fn names_and_arguments_of_events_are_split() {
         let event = |text: &'static str| {
             let packet = read(text, 10).expect("a packet");
             (packet.name, packet.args, packet.depth)
@@ -354,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn what_servers_send() {
+    fn written_packets_have_the_expected_text() {
         let text = |write: &dyn Fn(&mut Vec<u8>)| {
             let mut out = Vec::new();
             write(&mut out);
@@ -409,13 +413,13 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_reading_panic(text in any::<String>()) {
+        fn reading_never_panics(text in any::<String>()) {
             let _ = read(&text, 10);
         }
 
-        /// What is taken for a packet has JSON that is JSON.
+        /// The JSON of every accepted packet is valid.
         #[test]
-        fn its_json_is_valid(text in r#"[0-6](1-)?(/a,)?[0-9]{0,2}[\[\]{}",:0-9a]{0,10}"#) {
+        fn the_json_of_a_packet_is_valid(text in r#"[0-6](1-)?(/a,)?[0-9]{0,2}[\[\]{}",:0-9a]{0,10}"#) {
             if let Ok(packet) = read(&text, 10) {
                 prop_assert!(packet.json.is_empty() || serde_json::from_str::<Value>(packet.json).is_ok());
             }

@@ -1,21 +1,21 @@
-//! What stands for binary data in the JSON of a packet.
+//! Placeholders: the JSON objects that refer to a packet's attachments.
 
 use bytes::Bytes;
 
 use super::Invalid;
 use crate::wire::scan::Scanner;
 
-/// The beginning of what stands for an attachment.
+/// The text before the number in a placeholder.
 pub(crate) const PLACEHOLDER: &str = r#"{"_placeholder":true,"num":"#;
 
-/// Appends what stands for an attachment.
+/// Appends a placeholder.
 pub(crate) fn write(out: &mut Vec<u8>, number: usize) {
     out.extend_from_slice(PLACEHOLDER.as_bytes());
     out.extend_from_slice(number.to_string().as_bytes());
     out.push(b'}');
 }
 
-/// The attachments of a packet, and for how many more bytes placeholders may stand.
+/// The attachments of a packet, and how many more bytes placeholders may refer to.
 pub(super) struct Allowance<'a> {
     attachments: &'a [Bytes],
     left: usize,
@@ -32,7 +32,7 @@ impl<'a> Allowance<'a> {
     }
 }
 
-/// Copies the value that comes next. How deep it is, is known by now.
+/// Copies the next value. The recursion is safe because the nesting was checked before.
 pub(super) fn rewrite(
     scanner: &mut Scanner<'_>,
     out: &mut Vec<u8>,
@@ -82,9 +82,9 @@ pub(super) fn rewrite(
     Ok(())
 }
 
-/// Copies arguments, comma separated, and writes their placeholders in the one form in which they
-/// are found again. `None`: one stands for no attachment, or they stand for more than `max` bytes
-/// together. How deep the arguments are, is known by now.
+/// Copies comma-separated arguments and writes their placeholders in the form of [`PLACEHOLDER`].
+/// `None` if a placeholder refers to a missing attachment, or if the placeholders together stand
+/// for more than `max` bytes. The nesting must be checked before.
 pub(crate) fn rewrite_args(json: &str, out: &mut Vec<u8>, attachments: &[Bytes], max: usize) -> Option<()> {
     let mut scanner = Scanner::new(json);
     let mut allowance = Allowance::new(attachments, max);

@@ -1,4 +1,4 @@
-//! Packets as this side writes them.
+//! Writes Socket.IO packets in the default encoding.
 
 use serde::Serialize;
 
@@ -20,7 +20,7 @@ fn write_head(out: &mut Vec<u8>, plain: u8, with_attachments: u8, namespace: &st
     }
 }
 
-/// Appends an EVENT. With `ack` the client is asked to answer under that id.
+/// Appends an EVENT. With `ack`, the client is asked to answer with that id.
 pub(crate) fn write_event(out: &mut Vec<u8>, namespace: &str, name: &str, payload: &Payload, ack: Option<u64>) {
     write_head(out, b'2', b'5', namespace, payload.attachments().len());
     if let Some(id) = ack {
@@ -35,7 +35,7 @@ pub(crate) fn write_event(out: &mut Vec<u8>, namespace: &str, name: &str, payloa
     out.push(b']');
 }
 
-/// Appends an ACK. `id`: its digits, as they were received.
+/// Appends an ACK. `id` has the digits that the client sent.
 pub(crate) fn write_ack(out: &mut Vec<u8>, namespace: &str, id: &str, payload: &Payload) {
     write_head(out, b'3', b'6', namespace, payload.attachments().len());
     out.extend_from_slice(id.as_bytes());
@@ -44,7 +44,7 @@ pub(crate) fn write_ack(out: &mut Vec<u8>, namespace: &str, id: &str, payload: &
     out.push(b']');
 }
 
-/// Appends an ACK that says what went wrong: its one argument is an object with `error`.
+/// Appends an ACK for an error. Its one argument is an object with the field `error`.
 pub(crate) fn write_error(out: &mut Vec<u8>, namespace: &str, id: &str, error: &impl Serialize) {
     write_head(out, b'3', b'6', namespace, 0);
     out.extend_from_slice(id.as_bytes());

@@ -1,14 +1,15 @@
-// How the page talks to the server: envelopes over a plain WebSocket, or Socket.IO.
+// The page's connections to the server: envelopes over a plain WebSocket, or Socket.IO.
 
 function address(path) {
   const url = new URL(path, location.href);
   url.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
-  // No other server is asked for anything.
+  // The page connects only to its own server.
   url.host = location.host;
   return url;
 }
 
-// A connection to one namespace. `on` hears `open`, `closed`, and `event` with the arguments and how to answer.
+// A connection to one namespace. `on` has the callbacks `open`, `closed`, and `event`, which takes
+// the name, the arguments and a function that sends the answer.
 class Connection {
   #answers = new Map();
   #lastId = 0;
@@ -21,7 +22,7 @@ class Connection {
     this.socket.onclose = ({ code, reason }) => on.closed(reason || `closed (${code})`);
   }
 
-  // Sends an event; `answered` is called with the arguments of the answer.
+  // Sends an event. Calls `answered` with the arguments of the answer.
   emit(name, args, answered) {
     const id = ++this.#lastId;
     this.#answers.set(id, answered);
@@ -69,7 +70,7 @@ export class Plain extends Connection {
       const envelope = JSON.parse(data);
       if (typeof envelope === 'object' && envelope !== null && !Array.isArray(envelope)) return envelope;
     } catch {
-      // It is no envelope.
+      // The message is not an envelope.
     }
     return {};
   }
@@ -121,7 +122,7 @@ export class SocketIo extends Connection {
     this.#arrived(packet);
   }
 
-  // Bytes are shown as the base64 string that they are sent as.
+  // Replaces placeholders with base64 strings, because the page shows values as JSON.
   static #filled(value, attachments) {
     if (Array.isArray(value)) return value.map((item) => SocketIo.#filled(item, attachments));
     if (typeof value !== 'object' || value === null) return value;

@@ -1,7 +1,7 @@
-// Elements of the page. What is put into them becomes text, never HTML: nothing in the document or of what the server sends can do
-// anything here.
+// Creates elements of the page. Strings become text, never HTML, so neither the document nor a
+// message can inject code.
 
-// An element: what it is, as in `button.send`, its properties, and what is in it.
+// Creates an element. `kind` is its tag and classes, such as `button.send`.
 export function element(kind, properties, ...children) {
   const [name, ...classes] = kind.split('.');
   const made = Object.assign(document.createElement(name), properties);

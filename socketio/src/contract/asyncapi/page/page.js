@@ -1,4 +1,4 @@
-// The page that shows an AsyncAPI document and sends its events to the server that it comes from.
+// The page that shows an AsyncAPI document. It sends the document's events to the same server.
 
 import { Plain, SocketIo } from './connection.js';
 import { element } from './element.js';
@@ -9,7 +9,7 @@ const [nav, main, aside] = ['nav', 'main', 'aside'].map((name) => document.query
 
 const pretty = (value) => JSON.stringify(value, null, 2) ?? '';
 
-// Where a reference inside the document leads.
+// Resolves a reference inside the document.
 const at = (document, reference) => reference.slice(2).split('/').reduce((place, key) => place[key], document);
 
 const messagesOf = (document, messages = []) => messages.map(({ $ref }) => at(document, $ref));
@@ -27,13 +27,13 @@ function log(title, value, ...more) {
 
 const compact = (args) => (args.length === 1 ? pretty(args[0]) : pretty(args));
 
-// Whether an answer is an error and nothing else: another may have a field of that name.
+// Whether the only field of an answer is `error`. Other answers may also have a field of that name.
 function isError(args) {
   const { error, ...others } = (args.length === 1 && args[0]) || {};
   return typeof error?.code === 'string' && typeof error.message === 'string' && Object.keys(others).length === 0;
 }
 
-// The form that answers an event of the server.
+// The form for the answer to an event from the server.
 function answerForm(operation, answer) {
   const [message] = operation?.replies ?? [];
   const text = element('textarea', { value: pretty(message ? example(message.payload) : null), ariaLabel: 'answer' });
@@ -61,7 +61,7 @@ function parsed(text, problem) {
   }
 }
 
-// The form that connects to a namespace.
+// The form for a connection to a namespace.
 function connectionForm(channel, operations) {
   const { address: namespace } = channel;
   const websocket = config.websockets[namespace];
@@ -117,7 +117,7 @@ function connectionForm(channel, operations) {
   return { form, link };
 }
 
-// The form that sends an event.
+// The form for sending an event.
 function sendForm({ message }, link) {
   const first = isArray(message) ? (example(message.payload) ?? []) : example(message.payload);
   const rows = Math.min(12, pretty(first).split('\n').length + 1);
@@ -211,7 +211,7 @@ async function load() {
     named.map(([name, schema]) => element('article', { id: anchor(name) }, element('h3', {}, name), shown(schema)))));
   nav.append(...list('Schemas', named.map(([name]) => [anchor(name), name])));
   aside.querySelector('button').onclick = () => aside.querySelector('ol').replaceChildren();
-  // What the address names is only here now.
+  // The element for the fragment of the address did not exist when the page was loaded.
   if (location.hash) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView();
 }
 

@@ -1,10 +1,10 @@
-// What the schemas of a document say, in words and by an example.
+// Shows the schemas of a document in words, and makes example values.
 
 import { element } from './element.js';
 
 let schemas = {};
 
-// From now on references lead into these.
+// Sets the schemas that references point to.
 export function use(named) {
   schemas = named;
 }
@@ -13,7 +13,7 @@ const SCHEMAS = '#/components/schemas/';
 
 export const anchor = (name) => `schema-${name}`;
 
-// What a reference stands for.
+// Returns the schema that a reference points to.
 export function resolve(schema) {
   return schema?.$ref?.startsWith(SCHEMAS) ? (schemas[schema.$ref.slice(SCHEMAS.length)] ?? {}) : (schema ?? {});
 }
@@ -22,7 +22,7 @@ const types = (schema) => [schema.type ?? []].flat();
 
 const alternatives = (schema) => schema.oneOf ?? schema.anyOf;
 
-// What a schema allows, in the words of a line: names of other schemas are links.
+// Describes a schema on one line. Names of other schemas are links.
 export function line(schema) {
   if (typeof schema !== 'object') return [schema === false ? 'nothing' : 'anything'];
   if (schema.$ref) {
@@ -45,7 +45,7 @@ export function line(schema) {
   return words.length > 0 ? between(words, ' | ') : ['anything'];
 }
 
-// A schema with what it consists of.
+// Describes a schema with its parts.
 export function shown(schema, depth = 0) {
   if (typeof schema !== 'object') return [element('code', {}, line(schema))];
   const parts = [];
@@ -69,7 +69,7 @@ export function shown(schema, depth = 0) {
   return parts;
 }
 
-// Whether there is more to a schema than a line.
+// Whether a schema does not fit on one line.
 const consists = (schema) => typeof schema === 'object' && !schema.$ref
   && Boolean(schema.properties || (alternatives(schema) ?? schema.allOf ?? schema.prefixItems)?.some(consists));
 
@@ -88,7 +88,7 @@ const EXAMPLES = {
   duration: 'PT1M',
 };
 
-// A value that a schema allows. What refers to itself ends as soon as it may.
+// Makes a value that a schema allows. A recursive schema gets the shortest value.
 export function example(schema, depth = 0) {
   if (typeof schema !== 'object' || schema === null) return null;
   if (depth > 12) return null;
@@ -99,7 +99,7 @@ export function example(schema, depth = 0) {
   if (schema.enum) return schema.enum[0];
   if (schema.$ref) return inner(resolve(schema));
   const some = alternatives(schema);
-  // Behind a reference there may be the schema itself once more: `null` ends that.
+  // A reference may lead back to this schema. `null` ends the recursion.
   const isNull = (part) => part.type === 'null';
   const chosen = some && (depth > 4 && some.find(isNull) || some.find((part) => !isNull(part)) || some[0]);
   const parts = [...(schema.allOf ?? []), ...(chosen ? [chosen] : [])].map(inner);
