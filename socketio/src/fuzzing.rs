@@ -5,12 +5,12 @@ use http::{Extensions, Request as HttpRequest};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::connection::websocket::WebSocketTransport;
-use crate::handle::request::Request;
-use crate::handle::stream::Stream;
+use crate::connection_handle::request::Request;
+use crate::connection_handle::stream::Stream;
 use crate::hub::Hub;
+use crate::hub::aliases::EngineSession;
 use crate::hub::connections::ConnectionPermit;
-use crate::hub::peer::EngineSession;
-use crate::transport::engine_routes::EngineRoutes;
+use crate::routes::engine_routes::EngineRoutes;
 use crate::wire::engineio::{self, Body};
 use crate::wire::envelope::{self, ArgumentText, Envelope};
 use crate::wire::frame::EncodedFrame;

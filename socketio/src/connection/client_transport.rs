@@ -5,9 +5,9 @@ use std::task::{Context, Poll};
 
 use super::polling::Polling;
 use super::websocket::{Message, ReadBuffer, WebSocketTransport};
-use crate::handle::outbox::{Batch, Load};
-use crate::handle::stream::Writer;
-use crate::hub::peer::ConnectionHandle;
+use crate::connection_handle::outbox::{Batch, Load};
+use crate::connection_handle::stream::Writer;
+use crate::hub::aliases::ConnectionHandle;
 use crate::session::disconnect::Disconnect;
 
 #[allow(clippy::large_enum_variant, reason = "nearly all connections have the large one")]

@@ -7,15 +7,16 @@ use std::time::Instant;
 use super::client_transport::ClientTransport;
 use super::refusing::{over_limit, refuse};
 use super::socket_entry::SocketEntry;
-use super::timing::now;
+use super::timer::now;
 use super::{Io, lifecycle, upgrading};
+use crate::connection_handle::outbox::Outbox;
 use crate::event::dispatch::has_listener;
 use crate::event::handler::Lifecycle;
 use crate::event::incoming::{EventKind, Incoming};
-use crate::handle::outbox::Outbox;
 use crate::hub::socket::{Identity, Socket};
 use crate::session::disconnect::Disconnect;
-use crate::session::event::{Control, RawMessage, ReceivedAnswer, ReceivedEvent, Violation};
+use crate::session::event::{Control, RawMessage, ReceivedAnswer, ReceivedEvent};
+use crate::session::limits::Violation;
 use crate::session::{Effects, Opened};
 use crate::wire::frame::EncodedFrame;
 
@@ -123,7 +124,11 @@ impl Effects for Driver<'_, '_> {
     fn end(&mut self, entry: &mut SocketEntry, disconnect: &Disconnect, on_purpose: bool) {
         entry.socket.leaving();
         entry.socket.tell_waiting();
-        entry.executor.finish_with(lifecycle::farewell(entry.socket.clone(), disconnect.clone(), on_purpose));
+        entry.executor.finish_with(lifecycle::run_disconnect_handlers(
+            entry.socket.clone(),
+            disconnect.clone(),
+            on_purpose,
+        ));
     }
 
     fn abort(&mut self, entry: &mut SocketEntry) {

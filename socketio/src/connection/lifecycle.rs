@@ -60,7 +60,7 @@ async fn open(socket: Socket, on_open: Option<OnOpen>) -> Result<(), EventError>
 
 /// Runs the events of an accepted socket's end, in order, and takes it out of the hub. One that was
 /// never accepted has no events.
-pub(crate) async fn farewell(socket: Socket, disconnect: Disconnect, on_purpose: bool) {
+pub(crate) async fn run_disconnect_handlers(socket: Socket, disconnect: Disconnect, on_purpose: bool) {
     if !socket.is_connected() {
         socket.depart();
         return;

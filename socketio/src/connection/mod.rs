@@ -4,8 +4,8 @@
 //! once. What it reads it hands to the session, which asks the [`driver`] for what is to be done
 //! about it. The [`client_transport`] is the client's side: a [`websocket`], or [`polling`]. Each
 //! of the client's sockets has a [`socket_entry`] with an [`executor`] for its events. The
-//! [handle](crate::handle) is what other tasks have of the connection. What they queue there for
-//! the client goes out at the end of their own [flush scope](crate::handle::flush_scope), or when
+//! [handle](crate::connection_handle) is what other tasks have of the connection. What they queue there for
+//! the client goes out at the end of their own [flush scope](crate::connection_handle::flush_scope), or when
 //! the client's task runs.
 
 mod client_transport;
@@ -17,7 +17,7 @@ mod read_buffer;
 mod reading;
 mod refusing;
 mod socket_entry;
-mod timing;
+mod timer;
 mod upgrading;
 pub(crate) mod websocket;
 
@@ -28,13 +28,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use tokio::time::Sleep;
 
+use crate::connection_handle::flush_scope::FlushScope;
+use crate::connection_handle::request::Request;
 use crate::event::dispatch::unhandled;
 use crate::event::incoming::{EventKind, Incoming};
-use crate::handle::flush_scope::FlushScope;
-use crate::handle::request::Request;
 use crate::hub::Hub;
+use crate::hub::aliases::{Command, Peer};
 use crate::hub::connections::ConnectionPermit;
-use crate::hub::peer::{Command, Peer};
 use crate::hub::socket::Socket;
 use crate::session::disconnect::{Disconnect, DisconnectReason};
 use crate::session::engineio::Flavour;
@@ -46,7 +46,7 @@ use executor::Progress;
 use lifecycle::OnOpen;
 use polling::Polling;
 use socket_entry::SocketEntry;
-use timing::now;
+use timer::now;
 use upgrading::Probe;
 use websocket::WebSocketTransport;
 

@@ -1,7 +1,7 @@
 //! HTTP long-polling: the client's GET takes what waits for it, its POSTs bring what it sends.
 //!
 //! The requests are answered by tasks of their own, which hand them over through the
-//! [handle](crate::handle) and wait.
+//! [handle](crate::connection_handle) and wait.
 
 use bytes::Bytes;
 use std::io;
@@ -10,10 +10,10 @@ use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 
 use super::websocket::Message;
-use crate::handle::outbox::{Batch, Load};
-use crate::handle::poll_request::{PollRequest, Post};
-use crate::handle::request::Request;
-use crate::hub::peer::ConnectionHandle;
+use crate::connection_handle::outbox::{Batch, Load};
+use crate::connection_handle::poll_request::{PollRequest, Post};
+use crate::connection_handle::request::Request;
+use crate::hub::aliases::ConnectionHandle;
 use crate::session::disconnect::{Disconnect, DisconnectReason};
 use crate::wire::engineio;
 
@@ -24,7 +24,7 @@ pub(super) struct Polling {
     /// Whether polls are answered at once, so that the client can go on with its upgrade.
     hurried: bool,
     /// The answer to the last poll.
-    farewell: &'static str,
+    last_packet: &'static str,
     /// The POST with which the client has closed the session, to be answered at its end.
     last_post: Option<oneshot::Sender<bool>>,
 }
@@ -36,7 +36,7 @@ impl Default for Polling {
             post: None,
             batch: Batch::default(),
             hurried: false,
-            farewell: engineio::CLOSE,
+            last_packet: engineio::CLOSE,
             last_post: None,
         }
     }
@@ -122,7 +122,7 @@ impl Polling {
             return if last { Poll::Pending } else { Poll::Ready(Ok(())) };
         }
         if last {
-            self.answer(Bytes::from_static(self.farewell.as_bytes()))?;
+            self.answer(Bytes::from_static(self.last_packet.as_bytes()))?;
         } else if self.hurried {
             self.answer(Bytes::from_static(engineio::NOOP.as_bytes()))?;
         }
@@ -164,14 +164,14 @@ impl Polling {
     /// The client has closed the session: its poll is answered with a noop packet. The rest of the
     /// POST is ignored.
     pub(super) fn closed_by_client(&mut self) {
-        self.farewell = engineio::NOOP;
+        self.last_packet = engineio::NOOP;
         self.last_post = self.post.take().map(|post| post.done);
     }
 
     /// Ends the session: a poll that waits is told.
     pub(super) fn shut(&mut self) {
         // The poll may have been dropped.
-        let _ = self.answer(Bytes::from_static(self.farewell.as_bytes()));
+        let _ = self.answer(Bytes::from_static(self.last_packet.as_bytes()));
         self.finish_post(false);
         if let Some(done) = self.last_post.take() {
             let _ = done.send(true);

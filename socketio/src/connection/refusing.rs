@@ -4,8 +4,8 @@
 use crate::event::dispatch::unhandled;
 use crate::event::error::{EventError, PayloadError};
 use crate::event::incoming::Incoming;
-use crate::event::rate::Limited;
-use crate::session::event::Violation;
+use crate::event::rate_limit::Limited;
+use crate::session::limits::Violation;
 
 /// Answers an event that breaks a rule.
 pub(super) fn refuse(incoming: &Incoming, violation: Violation) {

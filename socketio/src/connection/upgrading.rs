@@ -5,12 +5,12 @@ use std::task::{Context, Poll};
 
 use super::client_transport::ClientTransport;
 use super::driver::Driver;
-use super::timing::now;
+use super::timer::now;
 use super::websocket::{ReadBuffer, WebSocketTransport};
 use super::{Connection, Io};
-use crate::handle::ProbeStream;
-use crate::handle::poll_request::PollRequest;
-use crate::handle::request::Request;
+use crate::connection_handle::ProbeStream;
+use crate::connection_handle::poll_request::PollRequest;
+use crate::connection_handle::request::Request;
 use crate::session::upgrade::Probed;
 use crate::wire::engineio;
 use crate::wire::frame::EncodedFrame;

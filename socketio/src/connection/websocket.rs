@@ -12,9 +12,9 @@ use tokio_tungstenite::tungstenite::error::Error;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 pub(crate) use super::read_buffer::ReadBuffer;
-use crate::handle::outbox::{Batch, Load};
-use crate::handle::stream::{Stream, Writer};
-use crate::hub::peer::ConnectionHandle;
+use crate::connection_handle::outbox::{Batch, Load};
+use crate::connection_handle::stream::{Stream, Writer};
+use crate::hub::aliases::ConnectionHandle;
 use crate::session::disconnect::{Disconnect, DisconnectReason};
 use crate::wire::frame::{Opcode, control};
 use crate::wire::message_reader::Reader;
@@ -286,7 +286,7 @@ fn cause(error: &Error) -> Disconnect {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::handle::OverflowPolicy;
+    use crate::connection_handle::OverflowPolicy;
     use crate::session::limits::Bounds;
     use crate::wire::frame::{FrameWriter, Opcode};
     use parking_lot::Mutex;

@@ -49,7 +49,7 @@ impl AckState {
 
     pub(crate) fn answer(&self, answer: Result<&Payload, &EventError>) {
         if !self.done.swap(true, Ordering::Relaxed) {
-            self.socket.answer(&self.id, answer);
+            self.socket.send_answer(&self.id, answer);
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use std::sync::Arc;
 
-use super::decode::Remaining;
+use super::decode::ArgumentDecoder;
 use super::error::{EventError, PayloadError};
 use super::incoming::Incoming;
 use super::marker::{Checked, Context, Lifecycle, Payload};
@@ -72,13 +72,13 @@ pub trait Argument<'a, M = Context>: Sized {
 #[derive(Debug)]
 pub struct Arguments<'a> {
     pub(crate) incoming: &'a Incoming,
-    pub(super) remaining: Remaining<'a>,
+    pub(super) remaining: ArgumentDecoder<'a>,
 }
 
 impl<'a> Arguments<'a> {
     #[doc(hidden)]
     pub fn new(incoming: &'a Incoming) -> Self {
-        Self { incoming, remaining: Remaining::new(incoming.args()).with_attachments(incoming.attachments()) }
+        Self { incoming, remaining: ArgumentDecoder::new(incoming.args()).with_attachments(incoming.attachments()) }
     }
 
     /// Decodes the payload's next argument.

@@ -6,11 +6,11 @@ use serde::Deserialize;
 use std::ops::Deref;
 
 use super::argument::{Argument, Arguments, LifecycleArgument};
-use super::decode::Remaining;
-use super::depth;
+use super::decode::ArgumentDecoder;
 use super::error::{EventError, PayloadError};
 use super::incoming::EventKind;
 use super::marker;
+use super::unscanned;
 use crate::contract::DescribedArguments;
 use crate::hub::socket::handshake::Handshake;
 use crate::session::disconnect::Disconnect;
@@ -98,11 +98,11 @@ impl<'a> RawArgs<'a> {
     }
 
     /// Returns a decoder for the arguments, after it has scanned them if necessary.
-    pub(crate) fn remaining(&self) -> Result<Remaining<'a>, PayloadError> {
+    pub(crate) fn remaining(&self) -> Result<ArgumentDecoder<'a>, PayloadError> {
         if self.is_unscanned {
-            depth::check(self.args, MAX_DEPTH)?;
+            unscanned::check(self.args, MAX_DEPTH)?;
         }
-        Ok(Remaining::new(self.args).with_attachments(self.attachments))
+        Ok(ArgumentDecoder::new(self.args).with_attachments(self.attachments))
     }
 
     /// Decodes the first argument.
@@ -214,9 +214,9 @@ impl<'a> Frame<'a> {
     /// with a reserved key.
     pub fn json<T: Deserialize<'a>>(&self) -> Result<T, PayloadError> {
         match *self {
-            Self::Text(text) => depth::from_json(text),
+            Self::Text(text) => unscanned::from_json(text),
             Self::Binary(bytes) => match std::str::from_utf8(bytes) {
-                Ok(text) => depth::from_json(text),
+                Ok(text) => unscanned::from_json(text),
                 Err(_) => Err(PayloadError::new(0, "invalid UTF-8")),
             },
         }

@@ -1,4 +1,4 @@
-//! [`Remaining`]: decodes the arguments of an event one by one from the received text, without
+//! [`ArgumentDecoder`]: decodes the arguments of an event one by one from the received text, without
 //! copies.
 
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, Visitor};
@@ -10,7 +10,7 @@ use crate::wire::envelope::ArgumentText;
 
 /// The arguments of an event that are not decoded yet.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Remaining<'a> {
+pub(crate) struct ArgumentDecoder<'a> {
     args: ArgumentText<'a>,
     /// The attachments that placeholders in the arguments refer to.
     attachments: Option<&'a Attachments>,
@@ -18,7 +18,7 @@ pub(crate) struct Remaining<'a> {
     pub(super) taken: usize,
 }
 
-impl<'a> Remaining<'a> {
+impl<'a> ArgumentDecoder<'a> {
     pub(crate) fn new(args: ArgumentText<'a>) -> Self {
         Self { args, attachments: None, taken: 0 }
     }
@@ -175,8 +175,8 @@ mod tests {
         users: Vec<User<'a>>,
     }
 
-    fn many(list: &str) -> Remaining<'_> {
-        Remaining::new(ArgumentText::Many(list))
+    fn many(list: &str) -> ArgumentDecoder<'_> {
+        ArgumentDecoder::new(ArgumentText::Many(list))
     }
 
     #[test]
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_string_without_escapes_is_borrowed() {
-        let user: User<'_> = Remaining::new(ArgumentText::One(r#"{"name":"x","age":3}"#)).next().unwrap();
+        let user: User<'_> = ArgumentDecoder::new(ArgumentText::One(r#"{"name":"x","age":3}"#)).next().unwrap();
         assert!(matches!(user.name, Cow::Borrowed("x")));
     }
 
@@ -211,18 +211,18 @@ mod tests {
 
     #[test]
     fn messages_contain_no_names_of_rust_types() {
-        let message = |text| Remaining::new(ArgumentText::One(text)).next::<User<'_>>().unwrap_err().message;
+        let message = |text| ArgumentDecoder::new(ArgumentText::One(text)).next::<User<'_>>().unwrap_err().message;
         assert_eq!(message("5"), "invalid type: integer `5`, expected an object");
         assert_eq!(message("[\"x\"]"), "invalid length 1, expected an object with 2 elements");
         assert_eq!(message("{\"name\":\"x\"}"), "missing field `age`");
-        let error = Remaining::new(ArgumentText::One("{\"name\":\"x\"}")).next::<Result<u8, ()>>().unwrap_err();
+        let error = ArgumentDecoder::new(ArgumentText::One("{\"name\":\"x\"}")).next::<Result<u8, ()>>().unwrap_err();
         assert!(error.message.contains("unknown variant"), "{}", error.message);
     }
 
     #[test]
     fn depth_is_bounded() {
         let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
-        let error = Remaining::new(ArgumentText::One(&deep)).next::<serde_json::Value>().unwrap_err();
+        let error = ArgumentDecoder::new(ArgumentText::One(&deep)).next::<serde_json::Value>().unwrap_err();
         assert_eq!(error.message, "recursion limit exceeded");
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::hub::selection::EmitError;
 use crate::hub::socket::SocketId;
-use crate::hub::socket::requests::AckError;
+use crate::hub::socket::ack_future::AckError;
 use crate::session::disconnect::Disconnect;
 use crate::session::limits::too_deep;
 

@@ -11,7 +11,7 @@ use super::dispatch::has_listener;
 use super::error::EventError;
 use super::handler::Lifecycle;
 use super::reply::Outcome;
-use crate::handle::request::Request;
+use crate::connection_handle::request::Request;
 use crate::hub::socket::Socket;
 use crate::session::disconnect::Disconnect;
 use crate::session::event::{RawMessage, ReceivedEvent};
@@ -247,7 +247,7 @@ impl Incoming {
         match self.ack.get() {
             Some(state) => state.answer(answer),
             None if self.answered.swap(true, Ordering::Relaxed) => {}
-            None => self.socket.answer(id, answer),
+            None => self.socket.send_answer(id, answer),
         }
     }
 

@@ -13,11 +13,11 @@ use std::sync::{Arc, Weak};
 
 use super::ack::Ack;
 use super::context::RawArgs;
-use super::depth;
 use super::error::{EventError, PayloadError};
 use super::incoming::{EventKind, Incoming};
 use super::marker::{Later, Now};
-use crate::handle::request::Request;
+use super::unscanned;
+use crate::connection_handle::request::Request;
 use crate::hub::socket::attributes::SocketAttributes;
 use crate::hub::socket::handshake::Handshake;
 use crate::hub::socket::{Socket, SocketId};
@@ -153,7 +153,7 @@ impl EventPayload {
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
         if self.args.is_empty() && !self.data.is_empty() {
             let text = std::str::from_utf8(&self.data).unwrap_or_default();
-            return depth::decode(text, self.socket.hub().config().max_depth);
+            return unscanned::decode(text, self.socket.hub().config().max_depth);
         }
         self.raw().first()
     }

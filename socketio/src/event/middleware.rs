@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use super::ack::{Ack, Args};
 use super::context::RawArgs;
-use super::depth;
 use super::dispatch;
 use super::error::{EventError, PayloadError};
 use super::incoming::{EventKind, Incoming};
 use super::reply::Encode;
+use super::unscanned;
 use crate::hub::selection::EmitError;
 use crate::hub::socket::Socket;
 use crate::session::limits::MAX_DEPTH;
@@ -79,7 +79,7 @@ impl IncomingEvent {
             payload.write_placeholders(&mut json);
             let json = String::from_utf8(json).map_err(|_| PayloadError::new(0, "invalid UTF-8"));
             let json = json.map_err(EmitError::undecodable)?;
-            depth::check(ArgumentText::Many(&json), MAX_DEPTH).map_err(EmitError::undecodable)?;
+            unscanned::check(ArgumentText::Many(&json), MAX_DEPTH).map_err(EmitError::undecodable)?;
             event.set_args(&json, payload.attachments());
         }
         Ok(())

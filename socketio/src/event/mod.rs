@@ -1,10 +1,10 @@
 //! Events, from the handler table to the answer. Middleware, handlers and listeners of the
 //! application are called here.
 //!
-//! The hub creates an [`incoming`] event and passes it to [`dispatch`]. [`rate`] has counted it by
+//! The hub creates an [`incoming`] event and passes it to [`dispatch`]. [`rate_limit`] has counted it by
 //! then. [`table`] finds its [`handler`], and [`argument`] extracts the parameters, such as a
 //! [`state`] or an [`extension`]. [`reply`] turns the return value into an answer; an [`ack`]
-//! answers later. [`listener`] contains the closures that are registered at run time. [`depth`]
+//! answers later. [`listener`] contains the closures that are registered at run time. [`unscanned`]
 //! decodes JSON text outside events. [`named`] gives the macros facts about types.
 
 pub(crate) mod ack;
@@ -12,7 +12,6 @@ pub(crate) mod argument;
 pub(crate) mod build;
 pub(crate) mod context;
 pub(crate) mod decode;
-pub(crate) mod depth;
 pub(crate) mod dispatch;
 pub(crate) mod error;
 pub(crate) mod extension;
@@ -24,9 +23,10 @@ pub(crate) mod message;
 pub(crate) mod middleware;
 #[doc(hidden)]
 pub(crate) mod named;
-pub(crate) mod rate;
+pub(crate) mod rate_limit;
 pub(crate) mod reply;
 pub(crate) mod state;
 pub(crate) mod table;
+pub(crate) mod unscanned;
 #[cfg(feature = "garde")]
 pub(crate) mod valid;

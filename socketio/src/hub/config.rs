@@ -5,8 +5,8 @@ use http::HeaderName;
 use std::time::Duration;
 
 use super::origins::Origins;
-use crate::event::rate::RateLimit;
-use crate::handle::OverflowPolicy;
+use crate::connection_handle::OverflowPolicy;
+use crate::event::rate_limit::RateLimit;
 use crate::session::limits::{Bounds, Limits, MAX_DEPTH};
 
 #[derive(Clone, Debug)]

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::Hub;
-use crate::hub::peer::Command;
-use crate::hub::peer::Peer;
+use crate::hub::aliases::Command;
+use crate::hub::aliases::Peer;
 use crate::session::end::End;
 use crate::session::time::after;
 

@@ -2,6 +2,7 @@
 
 pub mod adapter;
 pub(crate) mod agreement;
+pub(crate) mod aliases;
 pub(crate) mod build;
 pub(crate) mod build_error;
 pub(crate) mod config;
@@ -10,7 +11,6 @@ pub(crate) mod hub_builder;
 pub(crate) mod namespace;
 pub(crate) mod namespace_builder;
 pub(crate) mod origins;
-pub(crate) mod peer;
 pub(crate) mod selection;
 pub(crate) mod server_events;
 pub(crate) mod socket;
@@ -31,7 +31,7 @@ use crate::event::state::States;
 use crate::hub::namespace::Namespace;
 use crate::hub::namespace::inner::{Contents, NamespaceFactory, NamespaceInner};
 use crate::hub::namespace::pattern::Matching;
-use crate::hub::socket::requests::SHARED_ACKS;
+use crate::hub::socket::ack_future::SHARED_ACKS;
 use crate::session::limits::Limits;
 use crate::session::time::after;
 use config::Config;

@@ -7,7 +7,7 @@ use super::source::EventSource;
 use crate::event::error::EventError;
 use crate::event::handler::Handler;
 use crate::event::middleware::{IncomingEvent, Next, event_middleware};
-use crate::event::rate::RateLimit;
+use crate::event::rate_limit::RateLimit;
 use crate::hub::namespace::inner::Contents;
 use crate::hub::socket::Socket;
 

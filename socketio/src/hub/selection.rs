@@ -10,8 +10,8 @@ use crate::event::message::{IntoMessage, Request};
 use crate::hub::adapter::{Audience, BoxFuture, Change, Fetched, Packet, RequestError};
 use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::socket::Socket;
-use crate::hub::socket::answer::FromAnswer;
-use crate::hub::socket::answers::AckStream;
+use crate::hub::socket::ack_stream::AckStream;
+use crate::hub::socket::client_answer::FromAnswer;
 use crate::hub::socket::remote::RemoteSocket;
 
 /// The error of a message that was not sent.

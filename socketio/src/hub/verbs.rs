@@ -15,8 +15,8 @@ use crate::hub::namespace::Namespace;
 use crate::hub::selection::{EmitError, Selection};
 use crate::hub::server_events::ServerEvent;
 use crate::hub::socket::Socket;
-use crate::hub::socket::answer::FromAnswer;
-use crate::hub::socket::answers::AckStream;
+use crate::hub::socket::ack_stream::AckStream;
+use crate::hub::socket::client_answer::FromAnswer;
 
 /// Methods for the namespace `/`. For other namespaces use [`of`](Self::of).
 impl Hub {

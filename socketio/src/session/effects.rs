@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use super::disconnect::Disconnect;
-use super::event::{Control, RawMessage, ReceivedAnswer, ReceivedEvent, Violation};
+use super::event::{Control, RawMessage, ReceivedAnswer, ReceivedEvent};
+use super::limits::Violation;
 use crate::wire::frame::EncodedFrame;
 
 /// What the driver keeps for a socket.

@@ -5,10 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::limits::Limits;
 use crate::wire::binary::Attachments;
 use crate::wire::envelope::ArgumentText;
-use crate::wire::socketio::is_reserved;
 
 /// A message that is no event by name.
 #[derive(Clone, Debug)]
@@ -33,30 +31,6 @@ pub(crate) enum ReceivedAnswer {
     Failed(String),
     /// One that is nested too deeply to be looked at, and how deeply.
     TooDeep(usize),
-}
-
-/// Why the protocol does not let an event be handled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Violation {
-    /// No client may send an event of its name.
-    Reserved,
-    /// No event has so long a name.
-    TooLong,
-    /// Its payload is nested too deeply: this deeply.
-    TooDeep(usize),
-}
-
-impl Limits {
-    /// Whether an event keeps to the protocol.
-    pub(super) fn violation(&self, name: &str, depth: usize) -> Option<Violation> {
-        if is_reserved(name) {
-            return Some(Violation::Reserved);
-        }
-        if name.len() > self.max_event_name {
-            return Some(Violation::TooLong);
-        }
-        (depth > self.max_depth).then_some(Violation::TooDeep(depth))
-    }
 }
 
 /// An event by name: the text it came in, and where its parts stand there.

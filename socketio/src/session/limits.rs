@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::wire::scan::UNBOUNDED;
+use crate::wire::socketio::is_reserved;
 
 pub(crate) use crate::wire::payload::MAX_DEPTH;
 
@@ -41,4 +42,28 @@ pub(crate) struct Limits {
     pub(crate) upgrade_timeout: Duration,
     /// How long a connection may take to close.
     pub(crate) close_timeout: Duration,
+}
+
+impl Limits {
+    /// Whether an event keeps to the protocol.
+    pub(super) fn violation(&self, name: &str, depth: usize) -> Option<Violation> {
+        if is_reserved(name) {
+            return Some(Violation::Reserved);
+        }
+        if name.len() > self.max_event_name {
+            return Some(Violation::TooLong);
+        }
+        (depth > self.max_depth).then_some(Violation::TooDeep(depth))
+    }
+}
+
+/// Why the protocol does not let an event be handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Violation {
+    /// No client may send an event of its name.
+    Reserved,
+    /// No event has so long a name.
+    TooLong,
+    /// Its payload is nested too deeply: this deeply.
+    TooDeep(usize),
 }

@@ -8,13 +8,14 @@
 //!
 //! [`state`] has the state of the connection with all its transitions, [`socket`] that of one
 //! socket. Messages are read in [`plain`], [`engineio`] and [`socketio`]; a connection ends in
-//! [`ending`]; [`upgrade`] is the way from long-polling to a WebSocket, [`heartbeat`] finds out
+//! [`closing`]; [`upgrade`] is the way from long-polling to a WebSocket, [`heartbeat`] finds out
 //! whether the client is there.
 
+mod closing;
+mod deadlines;
 pub(crate) mod disconnect;
 mod effects;
 pub(crate) mod end;
-mod ending;
 pub(crate) mod engineio;
 pub(crate) mod event;
 mod heartbeat;
@@ -26,7 +27,6 @@ mod state;
 #[cfg(test)]
 mod tests;
 pub(crate) mod time;
-mod timing;
 pub(crate) mod upgrade;
 
 use smallvec::SmallVec;

@@ -30,7 +30,7 @@ use super::wire::ROOT;
 use crate::hub::Hub;
 use crate::hub::namespace::Namespace;
 use crate::hub::socket::SocketId;
-use crate::transport::serve::answer;
+use crate::routes::serve::answer;
 use crate::wire::encoding::Encoding;
 
 /// Capacity in bytes of the in-memory stream, per direction.

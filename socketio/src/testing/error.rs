@@ -7,8 +7,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::wire::Shown;
-use crate::event::depth::from_json;
 use crate::event::error::{EventError, PayloadError};
+use crate::event::unscanned::from_json;
 use crate::hub::selection::EmitError;
 
 /// Why an operation of a test client failed. `Debug` prints the same text as `Display`, so a test

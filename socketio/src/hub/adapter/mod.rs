@@ -14,7 +14,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use super::socket::answers::{AckStream, Answerer};
+pub use super::socket::ack_stream::{AckStream, Answerer};
 pub use super::socket::remote::{Fetched, RemoteHandshake, RemoteSocket, ServerId};
 use crate::hub::selection::EmitError;
 use crate::hub::socket::Socket;

@@ -12,7 +12,7 @@ use crate::event::error::EventError;
 use crate::event::handler::{Handler, Lifecycle};
 use crate::event::listener::Listeners;
 use crate::event::middleware::EventMiddleware;
-use crate::event::rate::{EventLimit, EventLimits};
+use crate::event::rate_limit::{EventLimit, EventLimits};
 use crate::event::table::{self, Events};
 use crate::hub::adapter::{Adapter, AnswerSink, Audience, LocalAdapter, Packet};
 use crate::hub::agreement::watch::{NamespaceWatch, Watch};

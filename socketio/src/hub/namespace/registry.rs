@@ -147,12 +147,12 @@ fn shrink_if_sparse(by_id: &mut HashMap<SocketId, Socket>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::handle::OverflowPolicy;
-    use crate::handle::outbox::Batch;
-    use crate::handle::request::Request;
+    use crate::connection_handle::OverflowPolicy;
+    use crate::connection_handle::outbox::Batch;
+    use crate::connection_handle::request::Request;
     use crate::hub::Hub;
-    use crate::hub::peer::ConnectionHandle;
-    use crate::hub::peer::Peer;
+    use crate::hub::aliases::ConnectionHandle;
+    use crate::hub::aliases::Peer;
     use crate::hub::selection::Selection;
     use crate::hub::socket::Identity;
     use crate::hub::socket::SetIdError;

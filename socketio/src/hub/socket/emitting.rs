@@ -1,9 +1,9 @@
 //! Emits of a [`Socket`], to its client and to others.
 
 use super::Socket;
+use crate::connection_handle::queue::Rejected;
 use crate::event::error::EventError;
 use crate::event::message::IntoMessage;
-use crate::handle::frames::Rejected;
 use crate::hub::selection::{EmitError, Selection};
 use crate::wire::frame::EncodedFrame;
 use crate::wire::packet::Packet;
@@ -144,7 +144,7 @@ impl Socket {
 
     /// Sends the answer to an event. `id` is the JSON text of the event's id. The socket may not be
     /// accepted yet, because events without a handler are answered at once.
-    pub(crate) fn answer(&self, id: &str, answer: Result<&Payload, &EventError>) {
+    pub(crate) fn send_answer(&self, id: &str, answer: Result<&Payload, &EventError>) {
         let sent = match self.is_leaving() {
             true => Err(Rejected::Closed),
             false => self.send(&self.peer().encoding.answer(self.namespace(), id, answer), false),
@@ -159,12 +159,12 @@ impl Socket {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::handle::OverflowPolicy;
-    use crate::handle::outbox::Batch;
-    use crate::handle::request::Request;
+    use crate::connection_handle::OverflowPolicy;
+    use crate::connection_handle::outbox::Batch;
+    use crate::connection_handle::request::Request;
     use crate::hub::Hub;
+    use crate::hub::aliases::{ConnectionHandle, Peer};
     use crate::hub::namespace::inner::{Contents, NamespaceFactory};
-    use crate::hub::peer::{ConnectionHandle, Peer};
     use crate::hub::socket::Identity;
     use crate::session::limits::Bounds;
     use crate::wire::encoding::Encoding;

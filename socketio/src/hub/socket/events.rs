@@ -9,14 +9,14 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::Socket;
 use crate::event::context::RawArgs;
-use crate::event::depth;
 use crate::event::dispatch;
 use crate::event::error::{EventError, shortened};
 use crate::event::incoming::EventKind;
 use crate::event::listener::{EventPayload, ListenerHandle, ListenerOutput, Listeners};
 use crate::event::message::check_name;
 use crate::event::middleware::{self, EventMiddleware, IncomingEvent, Next};
-use crate::hub::peer::Command;
+use crate::event::unscanned;
+use crate::hub::aliases::Command;
 use crate::hub::selection::EmitError;
 use crate::session::event::ReceivedEvent;
 use crate::session::limits::MAX_DEPTH;
@@ -187,6 +187,6 @@ pub(crate) fn fired(event: &str, data: &impl Serialize) -> Result<(Arc<str>, Utf
     let mut json = Vec::new();
     Payload::of(data)?.write_json(&mut json);
     let text = Utf8Bytes::try_from(Bytes::from(json)).map_err(<serde_json::Error as serde::ser::Error>::custom)?;
-    depth::check(ArgumentText::One(&text), MAX_DEPTH).map_err(EmitError::undecodable)?;
+    unscanned::check(ArgumentText::One(&text), MAX_DEPTH).map_err(EmitError::undecodable)?;
     Ok((event.into(), text))
 }

@@ -6,10 +6,10 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::connection_handle::request::{Kind, Request, milliseconds};
 use crate::event::argument::{Argument, Arguments};
-use crate::event::decode::Remaining;
+use crate::event::decode::ArgumentDecoder;
 use crate::event::error::{EventError, PayloadError};
-use crate::handle::request::{Kind, Request, milliseconds};
 use crate::wire::envelope::ArgumentText;
 
 /// The first HTTP request of a connection.
@@ -78,7 +78,7 @@ impl<'a> Handshake<'a> {
     ///
     /// The payload does not decode as `T`.
     pub fn auth<T: Deserialize<'a>>(&self) -> Result<T, PayloadError> {
-        Remaining::new(ArgumentText::One(self.auth_json())).next()
+        ArgumentDecoder::new(ArgumentText::One(self.auth_json())).next()
     }
 
     /// The JSON text of the `auth` payload.

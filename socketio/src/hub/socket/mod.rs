@@ -1,18 +1,18 @@
 //! [`Socket`]: a client's connection to one namespace, as handlers and listeners receive it.
 
-pub(crate) mod answer;
-pub(crate) mod answers;
+pub(crate) mod ack_future;
+pub(crate) mod ack_stream;
 pub(crate) mod attributes;
+pub(crate) mod client_answer;
+mod disconnecting;
 mod emitting;
-mod ending;
 pub(crate) mod events;
 pub(crate) mod handshake;
+mod http_request;
 pub(crate) mod id;
 mod notices;
-mod rates;
+mod rate_limits;
 pub(crate) mod remote;
-mod request;
-pub(crate) mod requests;
 pub(crate) mod rooms;
 
 use http::Extensions;
@@ -25,21 +25,21 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::SystemTime;
 use tokio::sync::Notify;
 
+use crate::connection_handle::engine_session::Transport;
+use crate::connection_handle::engine_session::random_id;
+use crate::connection_handle::outbox::Outbox;
 use crate::event::listener::Listeners;
 use crate::event::middleware::EventMiddleware;
-use crate::event::rate::Buckets;
-use crate::handle::engine_session::Transport;
-use crate::handle::engine_session::random_id;
-use crate::handle::outbox::Outbox;
+use crate::event::rate_limit::Buckets;
 use crate::hub::Hub;
+use crate::hub::aliases::Peer;
 use crate::hub::namespace::inner::NamespaceInner;
-use crate::hub::peer::Peer;
+use ack_future::Requests;
 use attributes::SocketAttributes;
 use events::OutgoingListener;
 use handshake::ConnectInfo;
 pub use id::SocketId;
 use notices::{Notice, Notices};
-use requests::Requests;
 
 /// A client's connection to one namespace, which handlers and listeners receive.
 ///

@@ -8,11 +8,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::answer::FromAnswer;
-use super::answers::AckStream;
+use super::ack_future::{AckFuture, Timed};
+use super::ack_stream::AckStream;
 use super::attributes::SocketAttributes;
+use super::client_answer::FromAnswer;
 use super::handshake::Handshake;
-use super::requests::{AckFuture, Timed};
 use super::{Socket, SocketId};
 use crate::event::message::{IntoMessage, Request};
 use crate::hub::adapter::{Audience, Change};

@@ -17,18 +17,18 @@ use std::task::{Context, Poll};
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 use tower_layer::Layer;
 
-use super::client;
+use super::client_files;
 use super::session_request::SessionRequest;
 use super::setting::{is_token, refuse};
 use crate::connection::lifecycle::OnOpen;
+use crate::connection_handle::engine_session::Transport;
 use crate::event::error::EventError;
 use crate::event::listener::ListenerOutput;
-use crate::handle::engine_session::Transport;
 use crate::hub::Hub;
+use crate::hub::aliases::EngineSessions;
 use crate::hub::namespace::Namespace;
 use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::origins::Origins;
-use crate::hub::peer::EngineSessions;
 use crate::hub::socket::Socket;
 use crate::session::engineio::Flavour;
 use crate::wire::encoding::Encoding;
@@ -85,11 +85,11 @@ pub struct EngineIo;
 /// 503 when there are too many connections, or when the hub shuts down. A refused request for a
 /// WebSocket always gets 400 with the message alone, as in the reference server.
 #[must_use = "merge them into a router"]
-pub struct EngineRoutes<P = SocketIo>(Arc<Options>, PhantomData<fn() -> P>);
+pub struct EngineRoutes<P = SocketIo>(Arc<EngineEndpoint>, PhantomData<fn() -> P>);
 
 /// The settings of the routes, shared by all requests.
 #[derive(Clone)]
-pub(crate) struct Options {
+pub(crate) struct EngineEndpoint {
     pub(super) hub: Hub,
     pub(super) namespace: Arc<NamespaceInner>,
     pub(super) flavour: Flavour,
@@ -171,7 +171,7 @@ impl<P> EngineRoutes<P> {
             Flavour::Bare => Encoding::Engine,
             Flavour::SocketIo => Encoding::SocketIo,
         };
-        let options = Options {
+        let options = EngineEndpoint {
             cors: cors(&hub.config().origins),
             hub,
             namespace,
@@ -192,7 +192,7 @@ impl<P> EngineRoutes<P> {
         Self(Arc::new(options), PhantomData)
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {
+    fn with(mut self, change: impl FnOnce(&mut EngineEndpoint)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self
     }
@@ -312,17 +312,17 @@ impl<P> EngineRoutes<P> {
     }
 
     #[cfg(fuzzing)]
-    pub(crate) fn options(&self) -> &Options {
+    pub(crate) fn options(&self) -> &EngineEndpoint {
         &self.0
     }
 }
 
-impl Options {
+impl EngineEndpoint {
     async fn answer(self: Arc<Self>, request: Request<Body>) -> Response {
         let file = request.uri().path().rsplit('/').next().filter(|name| name.starts_with("socket.io"));
         match (&self.client, file) {
             (Some(directory), Some(file)) if request.uri().query().is_none() => {
-                client::file(directory.join(file), file).await
+                client_files::file(directory.join(file), file).await
             }
             _ => self.respond(request).await,
         }
@@ -403,7 +403,7 @@ where
 
 /// The routes as the inner service of CORS.
 #[derive(Clone)]
-struct BehindCors(Arc<Options>);
+struct BehindCors(Arc<EngineEndpoint>);
 
 impl tower_service::Service<Request<Body>> for BehindCors {
     type Response = Response;
@@ -471,7 +471,7 @@ impl Refusal {
         (StatusCode::BAD_REQUEST, headers, self.message().to_owned()).into_response()
     }
 
-    pub(super) fn tell(&self, routes: &Options, request: &Parts) {
+    pub(super) fn tell(&self, routes: &EngineEndpoint, request: &Parts) {
         tracing::debug!(refusal = self.message(), "refused a request");
         if let Some(listener) = &routes.on_refused {
             listener(Refused { request, code: self.code(), message: self.message() });

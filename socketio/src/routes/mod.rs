@@ -1,8 +1,8 @@
 //! The routes that turn an HTTP request into a [`connection`](crate::connection).
 
-mod client;
+mod client_files;
+mod engine_request;
 pub(crate) mod engine_routes;
-mod polling;
 pub(crate) mod secure;
 pub(crate) mod serve;
 pub(crate) mod session_request;

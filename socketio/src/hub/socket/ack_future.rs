@@ -11,8 +11,8 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Socket;
-use super::answer::FromAnswer;
-use super::answers::AckStream;
+use super::ack_stream::AckStream;
+use super::client_answer::FromAnswer;
 use super::remote::RemoteSocket;
 use crate::event::error::{EventError, PayloadError};
 use crate::event::message::{IntoMessage, Request};

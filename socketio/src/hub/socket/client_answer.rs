@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::requests::AckError;
+use super::ack_future::AckError;
 use crate::event::ack::Args;
 use crate::event::context::RawArgs;
 use crate::event::error::{EventError, PayloadError};

@@ -197,7 +197,7 @@ impl<S: SocketHandle> ConnectionHandle<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::handle::stream::Stream;
+    use crate::connection_handle::stream::Stream;
     use crate::session::limits::Bounds;
     use crate::wire::frame::{FrameWriter, Opcode};
     use std::sync::Arc;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use super::answer::FromAnswer;
-use super::requests::{AckError, Clock};
+use super::ack_future::{AckError, Clock};
+use super::client_answer::FromAnswer;
 use super::{Socket, SocketId};
 use crate::hub::adapter::AnswerSink;
 use crate::hub::adapter::sink::Collector;

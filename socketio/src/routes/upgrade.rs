@@ -20,8 +20,8 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::secure::{SecureConnection, is_secure};
-use crate::handle::request::Request;
-use crate::handle::stream::Stream;
+use crate::connection_handle::request::Request;
+use crate::connection_handle::stream::Stream;
 use crate::hub::config::Config;
 
 /// A request for a WebSocket, as an axum extractor.

@@ -1,7 +1,7 @@
 //! Rate limits of a single [`Socket`].
 
 use super::Socket;
-use crate::event::rate::Limited;
+use crate::event::rate_limit::Limited;
 
 impl Socket {
     /// Counts an event that the client sent. Returns an error if the event exceeds a limit.

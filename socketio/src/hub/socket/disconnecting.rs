@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::{CONNECTED, ENDED_BY_SERVER, Socket};
-use crate::hub::peer::Command;
+use crate::hub::aliases::Command;
 use crate::session::disconnect::{Disconnect, DisconnectReason};
 use crate::session::end::End;
 use crate::wire::frame::{FrameWriter, Opcode};

@@ -14,21 +14,21 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use super::engine_routes::{Options, Refusal};
+use super::engine_routes::{EngineEndpoint, Refusal};
 use super::secure::is_secure;
 use super::session_request::SessionRequest;
 use super::too_many;
 use super::upgrade::{PathParams, Upgrade, kept_extensions, path_params};
 use crate::connection::Connection;
 use crate::connection::websocket::WebSocketTransport;
-use crate::handle::ProbeStream;
-use crate::handle::engine_session::Transport;
-use crate::handle::poll_request::{PollRequest, Post};
-use crate::handle::request::Request as Kept;
+use crate::connection_handle::ProbeStream;
+use crate::connection_handle::engine_session::Transport;
+use crate::connection_handle::poll_request::{PollRequest, Post};
+use crate::connection_handle::request::Request as Kept;
+use crate::hub::aliases::Peer;
+use crate::hub::aliases::{Command, ConnectionHandle};
+use crate::hub::aliases::{EngineSession, PendingUpgrade};
 use crate::hub::connections::ConnectionPermit;
-use crate::hub::peer::Peer;
-use crate::hub::peer::{Command, ConnectionHandle};
-use crate::hub::peer::{EngineSession, PendingUpgrade};
 use crate::hub::socket::{Identity, Socket};
 use crate::session::engineio::Flavour;
 use crate::session::time::after;
@@ -64,7 +64,7 @@ enum Verified {
     Belongs(Arc<Peer>, Transport),
 }
 
-impl Options {
+impl EngineEndpoint {
     pub(super) async fn respond(self: &Arc<Self>, request: Request<Body>) -> Response {
         let (mut parts, body) = request.into_parts();
         // Taking the upgrade out of the request avoids a clone of it.

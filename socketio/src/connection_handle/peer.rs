@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::engine_session::EngineSession;
 use super::flush_scope;
-use super::frames::{Due, Rejected};
+use super::queue::{Due, Rejected};
 use super::request::Request;
 use super::{ConnectionHandle, SocketHandle};
 use crate::wire::encoding::Encoding;

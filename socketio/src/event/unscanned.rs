@@ -3,7 +3,7 @@
 
 use serde::de::{Deserialize, IgnoredAny};
 
-use super::decode::{Remaining, describe};
+use super::decode::{ArgumentDecoder, describe};
 use super::error::PayloadError;
 use crate::session::limits::MAX_DEPTH;
 use crate::wire::envelope::ArgumentText;
@@ -41,7 +41,7 @@ pub fn from_json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, PayloadErro
 /// Decodes text like the only argument of an event.
 pub(crate) fn decode<'a, T: Deserialize<'a>>(text: &'a str, max_depth: usize) -> Result<T, PayloadError> {
     check(ArgumentText::One(text), max_depth)?;
-    Remaining::new(ArgumentText::One(text)).next()
+    ArgumentDecoder::new(ArgumentText::One(text)).next()
 }
 
 /// Checks that arguments are JSON, are nested at most `max_depth` levels deep and have no reserved

@@ -4,17 +4,17 @@
 //! A [`ConnectionHandle`] has one lock and one waker for both. The lock is held for a few
 //! assignments, never across user code or an encode. While the task sleeps, what was queued can be
 //! [flushed](ConnectionHandle::flush) without waking it: then the lock is held for one write. The
-//! queue is in [`frames`], with [`outbox`] for its contents and [`stream`] to write to;
+//! queue is in [`queue`], with [`outbox`] for its contents and [`stream`] to write to;
 //! [`flush_scope`] collects what a task has queued for others. A [`peer`] is what all sockets of
 //! one client share. The requests of polling clients find theirs by its [`engine_session`], and
 //! arrive as a [`poll_request`].
 
 pub(crate) mod engine_session;
 pub(crate) mod flush_scope;
-pub(crate) mod frames;
 pub(crate) mod outbox;
 pub(crate) mod peer;
 pub(crate) mod poll_request;
+pub(crate) mod queue;
 pub(crate) mod request;
 pub(crate) mod stream;
 
