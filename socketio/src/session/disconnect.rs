@@ -128,7 +128,8 @@ pub enum DisconnectReason {
     /// This server called [`Socket::disconnect`](crate::Socket::disconnect).
     ServerDisconnect,
     /// This server called [`Socket::close`](crate::Socket::close) or
-    /// [`close_with`](crate::Socket::close_with).
+    /// [`close_with`](crate::Socket::close_with). Also: a Socket.IO client sent a packet that is not
+    /// valid at that point, or connected to no namespace in time.
     ServerClose,
     /// The client took its messages too slowly, and its outbox was full.
     Overflow,
