@@ -37,9 +37,9 @@ impl ClientTransport {
     }
 
     /// Keeps bytes that were received and not read yet.
-    pub(super) fn keep(&mut self, received: &mut ReadBuffer) {
+    pub(super) fn store_unread(&mut self, received: &mut ReadBuffer) {
         if let Self::WebSocket(websocket) = self {
-            websocket.keep(received);
+            websocket.store_unread(received);
         }
     }
 
@@ -66,9 +66,9 @@ impl ClientTransport {
     }
 
     /// Goes on with what another task has begun to write. Nothing else is being written.
-    pub(super) fn go_on(&mut self, batch: Batch) {
+    pub(super) fn resume_batch(&mut self, batch: Batch) {
         if let Self::WebSocket(websocket) = self {
-            websocket.go_on(batch);
+            websocket.resume_batch(batch);
         }
     }
 
@@ -90,9 +90,9 @@ impl ClientTransport {
     }
 
     /// Whether bytes came or went since the last call, even if no message was complete.
-    pub(super) fn take_alive(&mut self) -> bool {
+    pub(super) fn take_activity(&mut self) -> bool {
         match self {
-            Self::WebSocket(websocket) => websocket.take_alive(),
+            Self::WebSocket(websocket) => websocket.take_activity(),
             Self::Polling(_) => false,
         }
     }

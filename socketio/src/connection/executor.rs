@@ -14,7 +14,7 @@ use crate::event::incoming::Incoming;
 /// How many `concurrent` handlers of one socket run at a time.
 const MAX_CONCURRENT: usize = 32;
 /// How many waiting events run before the connection looks at everything else again.
-const BUDGET: usize = 256;
+const EVENT_BUDGET: usize = 256;
 
 /// Decides whether a socket is accepted.
 pub(crate) type ConnectDecision = BoxFuture<'static, Result<(), EventError>>;
@@ -71,11 +71,11 @@ fn is_crowded(incoming: &Incoming) -> bool {
 
 impl Executor {
     /// Lets everything else wait for the decision whether the socket is accepted.
-    pub(crate) fn open(&mut self, opening: ConnectDecision) {
-        self.task = Some(Task::ConnectDecision(opening));
+    pub(crate) fn set_decision(&mut self, decision: ConnectDecision) {
+        self.task = Some(Task::ConnectDecision(decision));
     }
 
-    pub(crate) fn is_opening(&self) -> bool {
+    pub(crate) fn is_undecided(&self) -> bool {
         matches!(self.task, Some(Task::ConnectDecision(_)))
     }
 
@@ -108,13 +108,13 @@ impl Executor {
         }
         match dispatch::start(incoming, &mut self.spare) {
             Start::Done => {}
-            Start::Running(running) => self.go_on(running, context),
+            Start::Running(running) => self.poll_running(running, context),
             Start::Concurrent(running) => self.begin_concurrent(running, context),
         }
     }
 
     /// Runs an event as far as it goes now.
-    fn go_on(&mut self, mut running: Running, context: &mut Context<'_>) {
+    fn poll_running(&mut self, mut running: Running, context: &mut Context<'_>) {
         if running.poll(context).is_pending() {
             self.task = Some(Task::Event(running));
         } else {
@@ -144,17 +144,17 @@ impl Executor {
     /// Runs everything as far as it goes now.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Progress {
         self.poll_concurrent(context);
-        for _ in 0..BUDGET {
+        for _ in 0..EVENT_BUDGET {
             match self.task.take() {
-                Some(Task::ConnectDecision(mut opening)) => match opening.as_mut().poll(context) {
+                Some(Task::ConnectDecision(mut decision)) => match decision.as_mut().poll(context) {
                     Poll::Ready(decision) => return Progress::Decided(decision),
                     Poll::Pending => {
-                        self.task = Some(Task::ConnectDecision(opening));
+                        self.task = Some(Task::ConnectDecision(decision));
                         return Progress::Waiting;
                     }
                 },
                 Some(Task::Event(running)) => {
-                    self.go_on(running, context);
+                    self.poll_running(running, context);
                     if self.task.is_some() {
                         return Progress::Waiting;
                     }
@@ -212,7 +212,7 @@ impl Executor {
     }
 
     /// Runs the events of the end when everything else is done.
-    pub(crate) fn finish_with(&mut self, end: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn set_end(&mut self, end: impl Future<Output = ()> + Send + 'static) {
         self.end = End::Waiting(Box::pin(end));
     }
 
@@ -225,7 +225,7 @@ impl Executor {
     }
 
     /// Drops the events of the end as well.
-    pub(crate) fn give_up(&mut self) {
+    pub(crate) fn abort_all(&mut self) {
         self.abort();
         self.task = None;
         self.end = End::Begun;

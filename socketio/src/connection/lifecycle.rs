@@ -18,7 +18,7 @@ use crate::session::disconnect::Disconnect;
 pub(crate) type OnOpen = Arc<dyn Fn(Socket) -> Option<BoxFuture<'static, ()>> + Send + Sync>;
 
 /// What decides whether a socket is accepted. `None`: nothing does, so it is.
-pub(crate) fn opening(socket: &Socket, on_open: Option<&OnOpen>) -> Option<ConnectDecision> {
+pub(crate) fn connect_decision(socket: &Socket, on_open: Option<&OnOpen>) -> Option<ConnectDecision> {
     let namespace = socket.namespace_inner();
     let is_decided =
         on_open.is_some() || namespace.has_middleware() || namespace.lifecycle_handler(Lifecycle::Connect).is_some();
@@ -26,9 +26,9 @@ pub(crate) fn opening(socket: &Socket, on_open: Option<&OnOpen>) -> Option<Conne
         return None;
     }
     let (socket, on_open) = (socket.clone(), on_open.cloned());
-    let opened = AssertUnwindSafe(open(socket.clone(), on_open)).catch_unwind();
-    Some(Box::pin(opened.map(move |opened| {
-        opened.unwrap_or_else(|_| {
+    let decision = AssertUnwindSafe(decide(socket.clone(), on_open)).catch_unwind();
+    Some(Box::pin(decision.map(move |decision| {
+        decision.unwrap_or_else(|_| {
             tracing::error!(socket = %socket.id(), "a connect handler panicked");
             socket.report(EventError::internal().with_event(Lifecycle::Connect.as_str()));
             Err(EventError::internal())
@@ -36,7 +36,7 @@ pub(crate) fn opening(socket: &Socket, on_open: Option<&OnOpen>) -> Option<Conne
     })))
 }
 
-async fn open(socket: Socket, on_open: Option<OnOpen>) -> Result<(), EventError> {
+async fn decide(socket: Socket, on_open: Option<OnOpen>) -> Result<(), EventError> {
     if let Some(rest) = on_open.and_then(|on_open| on_open(socket.clone())) {
         rest.await;
     }
@@ -88,7 +88,7 @@ async fn run(socket: &Socket, kind: EventKind) {
 
 /// For a connection whose task is dropped before its end. `disconnect` and, unless the end was
 /// clean, `error` still fire, as far as their handlers get without waiting.
-pub(crate) fn abandoned(socket: &Socket, disconnect: &Disconnect) {
+pub(crate) fn poll_disconnect_handlers_once(socket: &Socket, disconnect: &Disconnect) {
     if socket.depart() == Some(true) {
         let error = (!disconnect.is_clean()).then(|| EventKind::Error(disconnect.into()));
         for kind in [EventKind::Disconnect(disconnect.clone())].into_iter().chain(error) {

@@ -51,7 +51,7 @@ use upgrading::Probe;
 use websocket::WebSocketTransport;
 
 /// How often the task goes round before it lets others run.
-const ROUNDS: usize = 8;
+const MAX_ROUNDS: usize = 8;
 
 /// The task of one client.
 pub(crate) struct Connection {
@@ -139,8 +139,8 @@ impl Connection {
 
     fn poll(&mut self, context: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<()> {
         let _scope = FlushScope::begin();
-        for _ in 0..ROUNDS {
-            self.keep_exact_time(context);
+        for _ in 0..MAX_ROUNDS {
+            self.check_polling_deadline(context);
             self.run_commands(context);
             if self.is_drained() {
                 self.session.drained(&mut Driver { io: &mut self.io, context });
@@ -148,10 +148,10 @@ impl Connection {
             let mut more = self.run_events(context);
             more |= self.read(context);
             self.write(context);
-            if self.io.transport.take_alive() {
+            if self.io.transport.take_activity() {
                 self.session.note_activity();
             }
-            more |= self.keep_time(context, timer.as_mut());
+            more |= self.poll_deadlines(context, timer.as_mut());
             if self.session.is_closed() && self.session.sockets().all(|entry| entry.executor.is_finished()) {
                 if !self.io.peer.handle.has_commands() {
                     return Poll::Ready(());
@@ -188,7 +188,7 @@ impl Connection {
                     }
                 }
                 Command::Run(..) => {}
-                Command::Write(batch) => self.io.transport.go_on(*batch),
+                Command::Write(batch) => self.io.transport.resume_batch(*batch),
                 Command::Leave(socket, disconnect) => {
                     if let Some(at) = position(&socket) {
                         self.session.leave(at, &disconnect, &mut Driver { io: &mut self.io, context });
@@ -235,8 +235,8 @@ impl Connection {
 
     fn write(&mut self, context: &mut Context<'_>) {
         while !self.session.is_closed() {
-            let is_last = self.session.is_last();
-            match self.io.transport.poll_write(context, &self.io.peer.handle, is_last) {
+            let is_final_flush = self.session.is_final_flush();
+            match self.io.transport.poll_write(context, &self.io.peer.handle, is_final_flush) {
                 Poll::Pending => return,
                 Poll::Ready(Ok(())) => {
                     if !self.session.written(&mut Driver { io: &mut self.io, context }) {
@@ -245,7 +245,7 @@ impl Connection {
                 }
                 Poll::Ready(Err(error)) => {
                     let cause = Disconnect::new(DisconnectReason::TransportError).with_message(error.to_string());
-                    return self.session.broken(cause, &mut Driver { io: &mut self.io, context });
+                    return self.session.on_error(cause, &mut Driver { io: &mut self.io, context });
                 }
             }
         }

@@ -22,7 +22,7 @@ pub(super) struct Polling {
     post: Option<Post>,
     batch: Batch,
     /// Whether polls are answered at once, so that the client can go on with its upgrade.
-    hurried: bool,
+    answers_immediately: bool,
     /// The answer to the last poll.
     last_packet: &'static str,
     /// The POST with which the client has closed the session, to be answered at its end.
@@ -35,7 +35,7 @@ impl Default for Polling {
             poll: None,
             post: None,
             batch: Batch::default(),
-            hurried: false,
+            answers_immediately: false,
             last_packet: engineio::CLOSE,
             last_post: None,
         }
@@ -44,23 +44,23 @@ impl Default for Polling {
 
 impl Polling {
     /// Takes a request. An error ends the session.
-    pub(super) fn ask(&mut self, request: PollRequest) -> Result<(), Disconnect> {
+    pub(super) fn receive_request(&mut self, request: PollRequest) -> Result<(), Disconnect> {
         match request {
             // The poll that waits is answered when the session ends.
             PollRequest::Poll(second) if self.poll.is_some() => {
                 let _ = second.send(None);
-                Err(broken("two polls at once"))
+                Err(transport_error("two polls at once"))
             }
             PollRequest::Poll(poll) => {
                 self.poll = Some(poll);
                 Ok(())
             }
-            PollRequest::Post(_) if self.post.is_some() => Err(broken("two requests with data at once")),
+            PollRequest::Post(_) if self.post.is_some() => Err(transport_error("two requests with data at once")),
             PollRequest::Post(post) => {
                 self.post = Some(post);
                 Ok(())
             }
-            PollRequest::Broken(why) => Err(broken(why)),
+            PollRequest::Broken(why) => Err(transport_error(why)),
         }
     }
 
@@ -78,7 +78,7 @@ impl Polling {
     }
 
     /// Whether a POST is being read.
-    pub(super) fn has_more(&self) -> bool {
+    pub(super) fn is_reading_post(&self) -> bool {
         self.post.is_some()
     }
 
@@ -108,12 +108,12 @@ impl Polling {
             return Poll::Pending;
         };
         if poll.poll_closed(context).is_ready() {
-            return Poll::Ready(Err(cut()));
+            return Poll::Ready(Err(poll_dropped()));
         }
         let mut waiting = Vec::new();
-        self.flatten(&mut waiting);
+        self.drain_batch_into(&mut waiting);
         handle.take_frames(&mut self.batch);
-        self.flatten(&mut waiting);
+        self.drain_batch_into(&mut waiting);
         let mut body = Vec::new();
         engineio::write_body(&mut body, &waiting);
         if !body.is_empty() {
@@ -123,14 +123,14 @@ impl Polling {
         }
         if last {
             self.answer(Bytes::from_static(self.last_packet.as_bytes()))?;
-        } else if self.hurried {
+        } else if self.answers_immediately {
             self.answer(Bytes::from_static(engineio::NOOP.as_bytes()))?;
         }
         Poll::Ready(Ok(()))
     }
 
     /// Empties the batch.
-    fn flatten(&mut self, out: &mut Vec<u8>) {
+    fn drain_batch_into(&mut self, out: &mut Vec<u8>) {
         while !self.batch.is_empty() {
             let length = self.batch.with_slices(|slices| {
                 slices.iter().for_each(|slice| out.extend_from_slice(slice));
@@ -142,7 +142,7 @@ impl Polling {
 
     fn answer(&mut self, body: Bytes) -> io::Result<()> {
         match self.poll.take() {
-            Some(poll) => poll.send(Some(body)).map_err(|_| cut()),
+            Some(poll) => poll.send(Some(body)).map_err(|_| poll_dropped()),
             None => Ok(()),
         }
     }
@@ -157,8 +157,8 @@ impl Polling {
     }
 
     /// Answers polls at once from now on, or not any more.
-    pub(super) fn hurry(&mut self, hurried: bool) {
-        self.hurried = hurried;
+    pub(super) fn set_answers_immediately(&mut self, answers_immediately: bool) {
+        self.answers_immediately = answers_immediately;
     }
 
     /// The client has closed the session: its poll is answered with a noop packet. The rest of the
@@ -180,19 +180,19 @@ impl Polling {
 
     /// Ends polling, because the client has upgraded. A poll that waits is answered with a noop
     /// packet; what was not written yet is returned, for the WebSocket.
-    pub(super) fn hand_over(&mut self) -> Vec<u8> {
+    pub(super) fn upgrade(&mut self) -> Vec<u8> {
         // The poll may have been dropped: it would have carried nothing.
         let _ = self.answer(Bytes::from_static(engineio::NOOP.as_bytes()));
         let mut left = Vec::new();
-        self.flatten(&mut left);
+        self.drain_batch_into(&mut left);
         left
     }
 }
 
-fn cut() -> io::Error {
+fn poll_dropped() -> io::Error {
     io::Error::other("the poll was cut")
 }
 
-fn broken(why: &'static str) -> Disconnect {
+fn transport_error(why: &'static str) -> Disconnect {
     Disconnect::new(DisconnectReason::TransportError).with_message(why)
 }

@@ -46,7 +46,7 @@ impl Connection {
                         self.run_events(context);
                     }
                 }
-                Poll::Ready(Err(cause)) => self.session.broken(cause, &mut Driver { io: &mut self.io, context }),
+                Poll::Ready(Err(cause)) => self.session.on_error(cause, &mut Driver { io: &mut self.io, context }),
             }
             // What its handler fired comes before what is read next, and what it ended is over.
             if self.io.peer.handle.has_commands() {
@@ -57,9 +57,9 @@ impl Connection {
                 break;
             }
         }
-        self.io.transport.keep(&mut received);
+        self.io.transport.store_unread(&mut received);
         // A POST that has come to its end may be what an upgrade has waited for.
-        more || had_commands || self.go_over()
+        more || had_commands || self.complete_upgrade()
     }
 
     /// The events that wait for their handlers.
@@ -68,6 +68,6 @@ impl Connection {
             .session
             .sockets()
             .fold((0, 0), |(events, bytes), entry| (events + entry.executor.events(), bytes + entry.executor.bytes()));
-        Inbox { events, bytes, overhead: size_of::<Incoming>(), is_awaited: self.io.peer.is_awaited() }
+        Inbox { events, bytes, overhead: size_of::<Incoming>(), awaits_answer: self.io.peer.is_awaited() }
     }
 }

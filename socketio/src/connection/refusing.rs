@@ -8,7 +8,7 @@ use crate::event::rate_limit::Limited;
 use crate::session::limits::Violation;
 
 /// Answers an event that breaks a rule.
-pub(super) fn refuse(incoming: &Incoming, violation: Violation) {
+pub(super) fn refuse_violation(incoming: &Incoming, violation: Violation) {
     let error = match violation {
         Violation::TooLong => return unhandled(incoming),
         Violation::Reserved => EventError::reserved_event(incoming.name()),
@@ -20,7 +20,7 @@ pub(super) fn refuse(incoming: &Incoming, violation: Violation) {
 
 /// Drops an event that exceeds a rate limit. A client that asked for an answer is told each time,
 /// the application once an episode.
-pub(super) fn over_limit(incoming: &Incoming, limited: Limited) {
+pub(super) fn refuse_rate_limited(incoming: &Incoming, limited: Limited) {
     incoming.socket.hub().counters().rate_limited();
     if limited.is_first || incoming.wants_answer() {
         let error = EventError::rate_limited(limited.retry_after);

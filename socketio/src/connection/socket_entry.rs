@@ -18,12 +18,12 @@ pub(crate) struct SocketEntry {
 impl SocketEntry {
     /// A new socket, and what decides whether it is accepted.
     pub(super) fn open(socket: Socket, on_open: Option<&OnOpen>) -> Opened<Self> {
-        let decision = lifecycle::opening(&socket, on_open);
+        let decision = lifecycle::connect_decision(&socket, on_open);
         let mut entry = Self { socket, executor: Executor::default() };
         match decision {
             None => Opened::Accepted(entry),
             Some(decision) => {
-                entry.executor.open(decision);
+                entry.executor.set_decision(decision);
                 Opened::Undecided(entry)
             }
         }
@@ -32,7 +32,7 @@ impl SocketEntry {
     /// Lets go of a socket that has ended, or whose task is dropped before everybody could be told.
     pub(super) fn forget(self, disconnect: Option<Disconnect>) {
         let disconnect = disconnect.unwrap_or_else(|| Disconnect::new(DisconnectReason::Aborted));
-        lifecycle::abandoned(&self.socket, &disconnect);
+        lifecycle::poll_disconnect_handlers_once(&self.socket, &disconnect);
         self.socket.forget_listeners();
     }
 }

@@ -7,7 +7,7 @@ use tokio::time::{Instant as TokioInstant, Sleep, sleep_until};
 
 use super::Connection;
 use super::driver::Driver;
-use crate::session::time::far_away;
+use crate::session::time::far_future;
 
 /// What the runtime's clock says, which tests can pause.
 pub(super) fn now() -> Instant {
@@ -17,11 +17,11 @@ pub(super) fn now() -> Instant {
 impl Connection {
     /// The timer, set to the first deadline.
     pub(super) fn timer(&self) -> Sleep {
-        sleep_until(self.session.deadline().unwrap_or_else(|| far_away(now())).into())
+        sleep_until(self.session.deadline().unwrap_or_else(|| far_future(now())).into())
     }
 
     /// Does what is due. `true`: something was.
-    pub(super) fn keep_time(&mut self, context: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> bool {
+    pub(super) fn poll_deadlines(&mut self, context: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> bool {
         let mut was_due = false;
         while let Some(deadline) = self.session.deadline() {
             let deadline = deadline.into();
@@ -39,7 +39,7 @@ impl Connection {
 
     /// Does what is due even if the clock has not woken the task yet: a poll that comes in time for
     /// the heartbeat must be told from one that does not.
-    pub(super) fn keep_exact_time(&mut self, context: &mut Context<'_>) {
+    pub(super) fn check_polling_deadline(&mut self, context: &mut Context<'_>) {
         if self.io.transport.polling().is_some() {
             let now = now();
             if self.session.deadline().is_some_and(|deadline| deadline <= now) {

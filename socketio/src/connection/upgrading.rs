@@ -34,9 +34,9 @@ impl Connection {
             return;
         }
         if let Some(polling) = self.io.transport.polling()
-            && let Err(cause) = polling.ask(request)
+            && let Err(cause) = polling.receive_request(request)
         {
-            self.session.broken(cause, &mut Driver { io: &mut self.io, context });
+            self.session.on_error(cause, &mut Driver { io: &mut self.io, context });
         }
     }
 
@@ -78,32 +78,32 @@ impl Connection {
                         let mut answer = Vec::new();
                         EncodedFrame::text(engineio::PROBE_PONG).append_to(&mut answer);
                         probe.websocket.append(&answer);
-                        polling.hurry(true);
+                        polling.set_answers_immediately(true);
                     }
                     Probed::Ready => break true,
                     Probed::Invalid => break false,
                 }
             };
-            probe.websocket.keep(&mut received);
+            probe.websocket.store_unread(&mut received);
             if !is_usable || matches!(probe.websocket.poll_write(context, None), Poll::Ready(Err(_))) {
-                self.session.lose_probe(&mut Driver { io: &mut self.io, context });
+                self.session.cancel_probe(&mut Driver { io: &mut self.io, context });
                 return false;
             }
             if budget == 0 {
                 return true;
             }
         }
-        self.go_over()
+        self.complete_upgrade()
     }
 
     /// Takes the client's WebSocket for its transport, once it wants that and everything that it
     /// sent before is read.
-    pub(super) fn go_over(&mut self) -> bool {
+    pub(super) fn complete_upgrade(&mut self) -> bool {
         let Io { peer, transport, probe, request, .. } = &mut self.io;
         let ClientTransport::Polling(polling) = transport else { return false };
         let session = &mut self.session;
-        let Some(mut taken) = probe.take_if(|_| session.upgrade(!polling.has_more())) else { return false };
-        taken.websocket.append(&polling.hand_over());
+        let Some(mut taken) = probe.take_if(|_| session.upgrade(!polling.is_reading_post())) else { return false };
+        taken.websocket.append(&polling.upgrade());
         *transport = ClientTransport::WebSocket(*taken.websocket);
         peer.handle.write_with(transport.take_writer());
         *request = Some(taken.request);

@@ -20,7 +20,7 @@ use crate::wire::frame::{Opcode, control};
 use crate::wire::message_reader::Reader;
 
 /// How many bytes may wait for pongs to be still added.
-const BATCH_BACKLOG: usize = 64 * 1024;
+const MAX_PONG_BACKLOG: usize = 64 * 1024;
 
 /// The WebSocket of one client.
 pub(crate) struct WebSocketTransport {
@@ -28,15 +28,15 @@ pub(crate) struct WebSocketTransport {
     reader: Reader,
     batch: Batch,
     /// The payload of the last ping whose pong found no room.
-    unanswered: Option<Bytes>,
+    deferred_pong: Option<Bytes>,
     /// Whether a close frame is written or waits to be. Nothing is written behind it.
     has_closed: bool,
     /// Whether what was written is still to be flushed.
-    unflushed: bool,
+    needs_flush: bool,
     /// Whether the kernel took no more at the last try.
     blocked: bool,
     /// Whether the client has sent or taken bytes.
-    alive: bool,
+    had_activity: bool,
     /// Bytes that were received and not read yet.
     unread: Vec<u8>,
 }
@@ -54,11 +54,11 @@ impl WebSocketTransport {
             stream,
             reader: Reader::new(max_payload),
             batch: Batch::default(),
-            unanswered: None,
+            deferred_pong: None,
             has_closed: false,
-            unflushed: false,
+            needs_flush: false,
             blocked: false,
-            alive: false,
+            had_activity: false,
             unread: received,
         }
     }
@@ -69,7 +69,7 @@ impl WebSocketTransport {
     }
 
     /// Goes on with what another task has begun to write.
-    pub(super) fn go_on(&mut self, batch: Batch) {
+    pub(super) fn resume_batch(&mut self, batch: Batch) {
         debug_assert!(self.batch.is_empty(), "others write only while nothing is being written");
         self.batch = batch;
     }
@@ -101,7 +101,7 @@ impl WebSocketTransport {
                     return Poll::Ready(Ok(message));
                 }
                 Ok(None) => {}
-                Err(error) => return Poll::Ready(Err(cause(&error))),
+                Err(error) => return Poll::Ready(Err(disconnect_for(&error))),
             }
             match self.stream.poll_read(context, &mut received.bytes) {
                 Poll::Pending => return Poll::Pending,
@@ -111,10 +111,10 @@ impl WebSocketTransport {
                     return Poll::Ready(Err(Disconnect::cut()));
                 }
                 Poll::Ready(Ok(length)) => {
-                    self.alive = true;
+                    self.had_activity = true;
                     (received.start, received.end) = (0, length);
                 }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(cause(&Error::Io(error)))),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(disconnect_for(&Error::Io(error)))),
             }
         }
     }
@@ -125,17 +125,17 @@ impl WebSocketTransport {
         if self.has_closed {
             return;
         }
-        if self.batch.load().bytes > BATCH_BACKLOG {
-            self.unanswered = Some(payload.clone());
+        if self.batch.load().bytes > MAX_PONG_BACKLOG {
+            self.deferred_pong = Some(payload.clone());
         } else {
-            self.unanswered = None;
+            self.deferred_pong = None;
             self.batch.append(&control(Opcode::Pong, payload));
         }
     }
 
     /// Writes the pong that found no room.
-    fn pong_at_last(&mut self) {
-        if let Some(payload) = self.unanswered.take() {
+    fn append_deferred_pong(&mut self) {
+        if let Some(payload) = self.deferred_pong.take() {
             self.batch.append(&control(Opcode::Pong, &payload));
         }
     }
@@ -150,7 +150,7 @@ impl WebSocketTransport {
     }
 
     /// Keeps bytes that were received and not read yet.
-    pub(crate) fn keep(&mut self, received: &mut ReadBuffer) {
+    pub(crate) fn store_unread(&mut self, received: &mut ReadBuffer) {
         if !received.unread().is_empty() {
             self.unread.splice(..0, received.unread().iter().copied());
             received.start = received.end;
@@ -167,7 +167,7 @@ impl WebSocketTransport {
         let blocked = std::mem::take(&mut self.blocked);
         loop {
             if self.batch.is_empty() {
-                self.pong_at_last();
+                self.append_deferred_pong();
             }
             if self.batch.is_empty() {
                 if let Some(handle) = handle {
@@ -189,16 +189,16 @@ impl WebSocketTransport {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(length)) => {
                     // The kernel had been full: the client has taken something.
-                    self.alive |= blocked;
+                    self.had_activity |= blocked;
                     self.batch.advance(length);
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
             }
-            self.unflushed = true;
+            self.needs_flush = true;
         }
-        if self.unflushed {
+        if self.needs_flush {
             ready!(self.stream.poll_flush(context))?;
-            self.unflushed = false;
+            self.needs_flush = false;
         }
         Poll::Ready(Ok(()))
     }
@@ -207,7 +207,7 @@ impl WebSocketTransport {
     pub(crate) fn load(&self) -> Load {
         match self.batch.load() {
             // Over TLS something may wait that is not in the batch any more.
-            load if load == Load::default() && self.unflushed => Load { messages: 1, bytes: 0 },
+            load if load == Load::default() && self.needs_flush => Load { messages: 1, bytes: 0 },
             load => load,
         }
     }
@@ -219,12 +219,12 @@ impl WebSocketTransport {
 
     /// Writes a close frame behind what is being written, unless there was one.
     pub(crate) fn close(&mut self, code: u16, reason: &str) {
-        self.close_with(&[&code.to_be_bytes(), cut(reason, 123).as_bytes()].concat());
+        self.close_with(&[&code.to_be_bytes(), truncate(reason, 123).as_bytes()].concat());
     }
 
     fn close_with(&mut self, payload: &[u8]) {
         if !self.has_closed {
-            self.pong_at_last();
+            self.append_deferred_pong();
             self.batch.append(&control(Opcode::Close, payload));
             self.has_closed = true;
         }
@@ -232,8 +232,8 @@ impl WebSocketTransport {
 
     /// Whether the client has sent or taken bytes since the last call. That counts for the
     /// heartbeat: a pong may wait behind a large message on either side.
-    pub(crate) fn take_alive(&mut self) -> bool {
-        std::mem::take(&mut self.alive)
+    pub(crate) fn take_activity(&mut self) -> bool {
+        std::mem::take(&mut self.had_activity)
     }
 
     /// Reads and drops what a client sends that has broken the protocol. If it were left unread,
@@ -268,11 +268,11 @@ impl WebSocketTransport {
 }
 
 /// The part of `text` that fits into `length` bytes.
-fn cut(text: &str, length: usize) -> &str {
+fn truncate(text: &str, length: usize) -> &str {
     &text[..text.floor_char_boundary(length)]
 }
 
-fn cause(error: &Error) -> Disconnect {
+fn disconnect_for(error: &Error) -> Disconnect {
     let (reason, code) = match error {
         Error::Capacity(_) => (DisconnectReason::TooLarge, 1009),
         Error::Utf8(_) => (DisconnectReason::ParseError, 1007),
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flush_that_waits_is_gone_on_with() {
+    fn a_pending_flush_is_resumed() {
         let stream = Buffering::default();
         stream.0.lock().blocked = true;
         let mut websocket = WebSocketTransport::new(Stream::Other(Box::new(stream.clone())), Vec::new(), 1000);

@@ -15,7 +15,7 @@ use crate::wire::socketio::ConnectError;
 
 /// How long a client has at least to take the close frame when handlers have used up the time of a
 /// shutdown.
-const LAST_WORDS: Duration = Duration::from_millis(100);
+const MIN_CLOSE_TIME: Duration = Duration::from_millis(100);
 
 impl<S: InNamespace> Session<S> {
     /// The application accepts a socket.
@@ -75,7 +75,7 @@ impl<S: InNamespace> Session<S> {
         }
         if !self.is_open() {
             let by = self.close_by(effects.now(), end.handlers_until);
-            return self.state.hasten(by);
+            return self.state.shorten_deadline(by);
         }
         self.drop_events(effects);
         if end.handlers_until.is_some() {
@@ -124,7 +124,7 @@ impl<S: InNamespace> Session<S> {
     fn close_by(&self, now: Instant, handlers_until: Option<Instant>) -> Instant {
         let mut by = after(now, self.limits.close_timeout);
         if let Some(until) = handlers_until.or(self.handlers_until) {
-            by = by.min(until.max(now + LAST_WORDS));
+            by = by.min(until.max(now + MIN_CLOSE_TIME));
         }
         self.state.close_by().map_or(by, |given| by.min(given))
     }
@@ -151,7 +151,7 @@ impl<S: InNamespace> Session<S> {
     }
 
     /// The client has sent a close frame.
-    pub(super) fn closed_by_client(&mut self, frame: Option<CloseFrame>, effects: &mut impl Effects<Socket = S>) {
+    pub(super) fn receive_close_frame(&mut self, frame: Option<CloseFrame>, effects: &mut impl Effects<Socket = S>) {
         let by = self.close_by(effects.now(), None);
         if self.is_open() {
             let mut disconnect = Disconnect::new(DisconnectReason::TransportClose);
@@ -166,7 +166,7 @@ impl<S: InNamespace> Session<S> {
     }
 
     /// The client has closed the session with a packet of Engine.IO.
-    pub(super) fn closed_by_packet(&mut self, effects: &mut impl Effects<Socket = S>) {
+    pub(super) fn receive_close_packet(&mut self, effects: &mut impl Effects<Socket = S>) {
         let now = effects.now();
         let by = self.close_by(now, None);
         self.end_sockets(&Disconnect::new(DisconnectReason::TransportClose).with_code(1005), false, effects);
@@ -180,12 +180,12 @@ impl<S: InNamespace> Session<S> {
         if is_polled {
             self.close(effects);
         } else {
-            self.state.flush(by.min(after(now, super::engineio::STRAGGLERS)), 1005, String::new());
+            self.state.flush(by.min(after(now, super::engineio::LATE_POLL_TIMEOUT)), 1005, String::new());
         }
     }
 
     /// The connection broke, or the client broke its protocol.
-    pub(crate) fn broken(&mut self, mut cause: Disconnect, effects: &mut impl Effects<Socket = S>) {
+    pub(crate) fn on_error(&mut self, mut cause: Disconnect, effects: &mut impl Effects<Socket = S>) {
         if matches!(self.protocol, Protocol::EngineIo(_)) {
             cause = cause.into_engine();
         }
@@ -222,7 +222,7 @@ impl<S: InNamespace> Session<S> {
     }
 
     /// Whether what is queued is the last that is written.
-    pub(crate) fn is_last(&self) -> bool {
+    pub(crate) fn is_final_flush(&self) -> bool {
         self.state.is_flushing() && !self.is_undecided()
     }
 

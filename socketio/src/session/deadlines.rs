@@ -5,12 +5,12 @@ use std::time::Instant;
 use super::disconnect::{Disconnect, DisconnectReason};
 use super::effects::{Effects, InNamespace};
 use super::end::End;
-use super::heartbeat::Beat;
+use super::heartbeat::HeartbeatAction;
 use super::{Protocol, Session};
 use crate::wire::socketio::ConnectError;
 
 /// What a client is told whose socket the application did not decide about in time.
-const TOO_SLOW: ConnectError<'static> = ConnectError { message: "the server took too long", data: None };
+const CONNECT_TIMEOUT_ERROR: ConnectError<'static> = ConnectError { message: "the server took too long", data: None };
 
 impl<S: InNamespace> Session<S> {
     /// When there is something to do. `None`: nothing waits for the time.
@@ -37,7 +37,7 @@ impl<S: InNamespace> Session<S> {
     pub(crate) fn on_deadline(&mut self, now: Instant, effects: &mut impl Effects<Socket = S>) {
         while let Some(at) = self.sockets.iter().position(|entry| entry.state.decide_by().is_some_and(|by| by <= now)) {
             tracing::warn!(namespace = self.sockets[at].socket.namespace(), "the connect handler took too long");
-            self.refuse(at, &TOO_SLOW, effects);
+            self.refuse(at, &CONNECT_TIMEOUT_ERROR, effects);
         }
         if self.handlers_until.is_some_and(|until| until <= now) {
             self.handlers_until = None;
@@ -49,24 +49,24 @@ impl<S: InNamespace> Session<S> {
             }
             return;
         }
-        match self.heartbeat.beat(now) {
-            Beat::Ping => effects.ping(self.protocol.ping()),
-            Beat::Dead => {
+        match self.heartbeat.on_deadline(now) {
+            HeartbeatAction::Ping => effects.ping(self.protocol.ping()),
+            HeartbeatAction::TimedOut => {
                 tracing::debug!("heartbeat timeout");
                 self.drop_events(effects);
                 self.end_sockets(&Disconnect::new(DisconnectReason::PingTimeout), false, effects);
                 return self.close(effects);
             }
-            Beat::Wait => {}
+            HeartbeatAction::Wait => {}
         }
         if self.upgrade.complete_by().is_some_and(|by| by <= now) {
             tracing::debug!("the client did not complete its upgrade");
-            self.lose_probe(effects);
+            self.cancel_probe(effects);
         }
         if self.state.join_by().is_some_and(|by| by <= now) {
             tracing::debug!("the client did not connect to a namespace");
             self.state.join();
-            self.end(End::misused(), effects);
+            self.end(End::client_misuse(), effects);
         }
     }
 

@@ -40,7 +40,7 @@ impl End {
     }
 
     /// The end of a client that sends packets that do not fit, or connects to no namespace.
-    pub(crate) fn misused() -> Self {
+    pub(crate) fn client_misuse() -> Self {
         Self::new(DisconnectReason::ServerClose, 1000, "")
     }
 

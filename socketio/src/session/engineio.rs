@@ -14,7 +14,7 @@ use crate::wire::engineio::{self, EnginePacket};
 
 /// How long a session that its client has closed waits for a poll which the client had sent before,
 /// on another connection.
-pub(super) const STRAGGLERS: Duration = Duration::from_millis(50);
+pub(super) const LATE_POLL_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// What an Engine.IO session is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,11 +78,11 @@ impl<S: InNamespace> Session<S> {
             Ok(EnginePacket::Text(text)) => self.receive_text(text, false, effects),
             Ok(EnginePacket::Binary(bytes)) => self.receive_engine_binary(bytes, effects),
             Ok(EnginePacket::Pong) => self.receive_control(&Control::Pong(Bytes::new()), effects),
-            Ok(EnginePacket::Close) => self.closed_by_packet(effects),
+            Ok(EnginePacket::Close) => self.receive_close_packet(effects),
             Ok(EnginePacket::Upgrade | EnginePacket::Ignored) => {}
             Ok(EnginePacket::Ping | EnginePacket::Probe) => {
                 let cause = Disconnect::new(DisconnectReason::TransportError);
-                self.broken(cause.with_code(1002).with_message("invalid heartbeat direction"), effects);
+                self.on_error(cause.with_code(1002).with_message("invalid heartbeat direction"), effects);
             }
             Err(engineio::Invalid) => self.parse_error(effects),
         }
@@ -99,6 +99,6 @@ impl<S: InNamespace> Session<S> {
 
     /// The client broke the protocol.
     pub(super) fn parse_error(&mut self, effects: &mut impl Effects<Socket = S>) {
-        self.broken(Disconnect::new(DisconnectReason::ParseError).with_code(1002), effects);
+        self.on_error(Disconnect::new(DisconnectReason::ParseError).with_code(1002), effects);
     }
 }

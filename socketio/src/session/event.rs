@@ -38,7 +38,7 @@ pub(crate) enum ReceivedAnswer {
 pub(crate) struct ReceivedEvent {
     text: Utf8Bytes,
     name: Name,
-    args: Place,
+    args: ArgsRange,
     /// The JSON text of the id to answer under.
     id: Option<Range<usize>>,
     /// Whether a client sent it; otherwise the server fired it.
@@ -51,12 +51,12 @@ pub(crate) struct ReceivedEvent {
 
 #[derive(Clone, Debug)]
 enum Name {
-    In(Range<usize>),
-    Apart(Arc<str>),
+    Slice(Range<usize>),
+    Owned(Arc<str>),
 }
 
 #[derive(Clone, Debug)]
-enum Place {
+enum ArgsRange {
     One(Range<usize>),
     Many(Range<usize>),
 }
@@ -65,21 +65,21 @@ enum Place {
 #[derive(Debug)]
 pub(crate) struct Parts {
     name: Name,
-    args: Place,
+    args: ArgsRange,
     id: Option<Range<usize>>,
 }
 
 impl Parts {
     /// All parts are slices of `text`, except a name that had to be unescaped.
     pub(crate) fn of(text: &str, name: &str, args: ArgumentText<'_>, id: Option<&str>) -> Self {
-        let place = match args {
-            ArgumentText::One(part) => range(text, part).map(Place::One),
-            ArgumentText::Many(part) => range(text, part).map(Place::Many),
+        let args_range = match args {
+            ArgumentText::One(part) => slice_range(text, part).map(ArgsRange::One),
+            ArgumentText::Many(part) => slice_range(text, part).map(ArgsRange::Many),
         };
         Self {
-            name: range(text, name).map_or_else(|| Name::Apart(name.into()), Name::In),
-            args: place.unwrap_or(Place::Many(0..0)),
-            id: id.and_then(|id| range(text, id)),
+            name: slice_range(text, name).map_or_else(|| Name::Owned(name.into()), Name::Slice),
+            args: args_range.unwrap_or(ArgsRange::Many(0..0)),
+            id: id.and_then(|id| slice_range(text, id)),
         }
     }
 }
@@ -98,8 +98,8 @@ impl ReceivedEvent {
 
     /// An event that the server fired, with `text` as its one argument.
     pub(crate) fn fired(name: Arc<str>, text: Utf8Bytes) -> Self {
-        let args = Place::One(0..text.len());
-        let name = Name::Apart(name);
+        let args = ArgsRange::One(0..text.len());
+        let name = Name::Owned(name);
         Self { args, text, name, id: None, from_client: false, is_message: false, attachments: None }
     }
 
@@ -109,9 +109,9 @@ impl ReceivedEvent {
         let name = self.name().to_owned();
         let id = self.id().unwrap_or_default().to_owned();
         let text = Utf8Bytes::from(id.clone() + json);
-        self.name = Name::Apart(name.into());
+        self.name = Name::Owned(name.into());
         self.id = self.id.as_ref().map(|_| 0..id.len());
-        self.args = Place::Many(id.len()..text.len());
+        self.args = ArgsRange::Many(id.len()..text.len());
         self.attachments = (!attachments.is_empty()).then(|| attachments.into());
         self.text = text;
     }
@@ -123,15 +123,15 @@ impl ReceivedEvent {
 
     pub(crate) fn name(&self) -> &str {
         match &self.name {
-            Name::In(range) => &self.text[range.clone()],
-            Name::Apart(name) => name,
+            Name::Slice(range) => &self.text[range.clone()],
+            Name::Owned(name) => name,
         }
     }
 
     pub(crate) fn args(&self) -> ArgumentText<'_> {
         match &self.args {
-            Place::One(range) => ArgumentText::One(&self.text[range.clone()]),
-            Place::Many(range) => ArgumentText::Many(&self.text[range.clone()]),
+            ArgsRange::One(range) => ArgumentText::One(&self.text[range.clone()]),
+            ArgsRange::Many(range) => ArgumentText::Many(&self.text[range.clone()]),
         }
     }
 
@@ -145,7 +145,7 @@ impl ReceivedEvent {
 }
 
 /// Where `part` stands in `whole`; `None` if it is no slice of it.
-fn range(whole: &str, part: &str) -> Option<Range<usize>> {
+fn slice_range(whole: &str, part: &str) -> Option<Range<usize>> {
     let start = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
     let end = start.checked_add(part.len())?;
     (end <= whole.len()).then_some(start..end)

@@ -80,7 +80,7 @@ pub(crate) struct Inbox {
     /// What each of them takes beside that.
     pub(crate) overhead: usize,
     /// Whether an answer of the client is awaited: it may be behind what else comes.
-    pub(crate) is_awaited: bool,
+    pub(crate) awaits_answer: bool,
 }
 
 impl<S: InNamespace> Session<S> {
@@ -148,10 +148,10 @@ impl<S: InNamespace> Session<S> {
     /// answer which a handler waits for may be among what comes. A packet whose attachments have
     /// not all come waits for the client alone, and has a limit of its own.
     pub(crate) fn may_read(&mut self, inbox: &Inbox) -> bool {
-        let Inbox { events, bytes, overhead, is_awaited } = *inbox;
+        let Inbox { events, bytes, overhead, awaits_answer } = *inbox;
         let bounds = self.limits.inbox;
         let has_room = (events < bounds.messages && bytes < bounds.bytes)
-            || (is_awaited && bytes + events * overhead < self.limits.max_payload);
+            || (awaits_answer && bytes + events * overhead < self.limits.max_payload);
         if !has_room && self.is_open() {
             self.heartbeat.read_paused();
             return false;
@@ -167,7 +167,7 @@ impl<S: InNamespace> Session<S> {
     /// Takes a message that was read.
     pub(crate) fn receive(&mut self, message: Message, effects: &mut impl Effects<Socket = S>) {
         if let Message::Close(frame) = message {
-            return self.closed_by_client(frame, effects);
+            return self.receive_close_frame(frame, effects);
         }
         self.heartbeat.received();
         if !self.is_open() {

@@ -23,7 +23,7 @@ impl<S: InNamespace> Session<S> {
                 effects.event(socket, ReceivedEvent::envelope(text, parts), violation);
             }
             Some(Envelope::Answer { id, answer, depth })
-                if effects.answer(socket, id, owned(&self.limits, answer, depth)) => {}
+                if effects.answer(socket, id, to_received_answer(&self.limits, answer, depth)) => {}
             _ => effects.message(socket, RawMessage::Text(text)),
         }
     }
@@ -36,7 +36,7 @@ impl<S: InNamespace> Session<S> {
 }
 
 /// An answer, apart from the text that it came in.
-fn owned(limits: &Limits, answer: Result<ArgumentText<'_>, &str>, depth: usize) -> ReceivedAnswer {
+fn to_received_answer(limits: &Limits, answer: Result<ArgumentText<'_>, &str>, depth: usize) -> ReceivedAnswer {
     match answer {
         _ if depth > limits.max_depth => ReceivedAnswer::TooDeep(depth),
         Ok(ArgumentText::One(text)) => ReceivedAnswer::One(text.to_owned()),

@@ -122,7 +122,7 @@ impl<S: InNamespace> Session<S> {
     }
 
     fn too_large(&mut self, effects: &mut impl Effects<Socket = S>) {
-        self.broken(Disconnect::new(DisconnectReason::TooLarge).with_code(1009), effects);
+        self.on_error(Disconnect::new(DisconnectReason::TooLarge).with_code(1009), effects);
     }
 
     /// Takes a packet and all that belongs to it.
@@ -166,7 +166,7 @@ impl<S: InNamespace> Session<S> {
                 if self.sockets.iter().any(|entry| entry.socket.namespace() == namespace) => {}
             _ => {
                 tracing::debug!(kind = ?packet.kind, "a packet that does not fit");
-                self.end(End::misused(), effects);
+                self.end(End::client_misuse(), effects);
             }
         }
     }

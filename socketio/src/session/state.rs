@@ -170,7 +170,7 @@ impl State {
     }
 
     /// A connection that closes has less time for it than it had.
-    pub(super) fn hasten(&mut self, earlier: Instant) {
+    pub(super) fn shorten_deadline(&mut self, earlier: Instant) {
         match &mut self.0 {
             Phase::Flushing { by, .. }
             | Phase::AwaitingClose { by }

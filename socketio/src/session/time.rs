@@ -3,16 +3,16 @@
 use std::time::{Duration, Instant};
 
 /// As good as for ever.
-const FAR: Duration = Duration::from_secs(86_400 * 365);
+const ONE_YEAR: Duration = Duration::from_secs(86_400 * 365);
 
 /// A time from now, as the standard library or tokio has it. One that is longer than the clock can
 /// tell is a year away.
 pub(crate) fn after<I: From<Instant> + Into<Instant>>(now: I, time: Duration) -> I {
     let now = now.into();
-    now.checked_add(time).unwrap_or_else(|| far_away(now)).into()
+    now.checked_add(time).unwrap_or_else(|| far_future(now)).into()
 }
 
 /// A deadline that does not come.
-pub(crate) fn far_away(now: Instant) -> Instant {
-    now + FAR
+pub(crate) fn far_future(now: Instant) -> Instant {
+    now + ONE_YEAR
 }

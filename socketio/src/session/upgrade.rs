@@ -83,7 +83,7 @@ impl<S: InNamespace> Session<S> {
     }
 
     /// The client has not gone over: its polls go on.
-    pub(crate) fn lose_probe(&mut self, effects: &mut impl Effects<Socket = S>) {
+    pub(crate) fn cancel_probe(&mut self, effects: &mut impl Effects<Socket = S>) {
         if self.upgrade.polls() {
             self.upgrade = Upgrade::Polling;
             effects.close_probe();

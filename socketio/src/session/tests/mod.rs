@@ -21,7 +21,7 @@ use super::{Inbox, Protocol, Reading, Session};
 use crate::wire::encoding::Encoding;
 use crate::wire::socketio::ConnectError;
 use recorder::{Fired, Key, Model, Recorder};
-use split::Split;
+use split::SplitParser;
 use step::{NAMESPACES, Step, step};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -44,7 +44,7 @@ fn limits() -> Arc<Limits> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Speaks {
+enum ClientProtocol {
     Plain,
     Engine,
     SocketIo,
@@ -52,14 +52,14 @@ enum Speaks {
     Parsed,
 }
 
-impl Speaks {
+impl ClientProtocol {
     fn has_namespaces(self) -> bool {
         matches!(self, Self::SocketIo | Self::Parsed)
     }
 }
 
-struct World {
-    speaks: Speaks,
+struct Harness {
+    client: ClientProtocol,
     session: Session<Key>,
     driver: Recorder,
     /// The number of the next event.
@@ -67,16 +67,16 @@ struct World {
     has_probe: bool,
 }
 
-impl World {
-    fn new(speaks: Speaks, polls: bool, decides: bool) -> Self {
+impl Harness {
+    fn new(client: ClientProtocol, polls: bool, decides: bool) -> Self {
         let now = Instant::now();
-        let protocol = match speaks {
-            Speaks::Plain => Protocol::Plain { envelopes: true },
-            Speaks::Engine => Protocol::engine_io(Flavour::Bare, &Encoding::Engine),
-            Speaks::SocketIo => Protocol::engine_io(Flavour::SocketIo, &Encoding::SocketIo),
-            Speaks::Parsed => Protocol::engine_io(Flavour::SocketIo, &Encoding::Parsed(Arc::new(Split))),
+        let protocol = match client {
+            ClientProtocol::Plain => Protocol::Plain { envelopes: true },
+            ClientProtocol::Engine => Protocol::engine_io(Flavour::Bare, &Encoding::Engine),
+            ClientProtocol::SocketIo => Protocol::engine_io(Flavour::SocketIo, &Encoding::SocketIo),
+            ClientProtocol::Parsed => Protocol::engine_io(Flavour::SocketIo, &Encoding::Parsed(Arc::new(SplitParser))),
         };
-        let polls = polls && speaks != Speaks::Plain;
+        let polls = polls && client != ClientProtocol::Plain;
         let mut driver = Recorder {
             now,
             sockets: Vec::new(),
@@ -91,11 +91,11 @@ impl World {
             closed: false,
         };
         let mut session = Session::new(protocol, polls, limits(), now);
-        if !speaks.has_namespaces() {
+        if !client.has_namespaces() {
             let opened = driver.add("/");
             session.add(opened, &mut driver);
         }
-        Self { speaks, session, driver, next: 0, has_probe: false }
+        Self { client, session, driver, next: 0, has_probe: false }
     }
 
     /// Hands a message over, as a driver that has read it does.
@@ -110,7 +110,7 @@ impl World {
     }
 
     /// Whether an event in this namespace is to be handed over.
-    fn reaches(&self, namespace: &str) -> bool {
+    fn is_delivered(&self, namespace: &str) -> bool {
         self.session.is_open()
             && self.driver.sockets.iter().any(|model| model.is_present() && model.namespace == namespace)
     }
@@ -118,67 +118,71 @@ impl World {
     fn event(&mut self, namespace: usize, asks: bool) {
         let (namespace, number) = (NAMESPACES[namespace], self.next);
         self.next += 1;
-        let reaches = self.reaches(if self.speaks.has_namespaces() { namespace } else { "/" });
+        let is_delivered = self.is_delivered(if self.client.has_namespaces() { namespace } else { "/" });
         let (before, already) = (self.driver.handed_over, self.driver.asked.len());
-        match self.speaks {
-            Speaks::Plain if asks => self.text(&format!(r#"{{"event":"e{number}","id":{number}}}"#)),
-            Speaks::Plain => self.text(&format!(r#"{{"event":"e{number}"}}"#)),
-            Speaks::Engine => self.text(&format!("4{number}")),
-            Speaks::SocketIo | Speaks::Parsed => {
+        match self.client {
+            ClientProtocol::Plain if asks => self.text(&format!(r#"{{"event":"e{number}","id":{number}}}"#)),
+            ClientProtocol::Plain => self.text(&format!(r#"{{"event":"e{number}"}}"#)),
+            ClientProtocol::Engine => self.text(&format!("4{number}")),
+            ClientProtocol::SocketIo | ClientProtocol::Parsed => {
                 let id = if asks { number.to_string() } else { String::new() };
                 self.text(&format!(r#"42{namespace},{id}["e{number}"]"#));
             }
         }
-        let is_asked = asks && reaches && self.speaks != Speaks::Engine;
-        assert_eq!(self.driver.handed_over - before, usize::from(reaches), "each event is handed over once");
+        let is_asked = asks && is_delivered && self.client != ClientProtocol::Engine;
+        assert_eq!(self.driver.handed_over - before, usize::from(is_delivered), "each event is handed over once");
         assert_eq!(self.driver.asked.len() - already, usize::from(is_asked));
     }
 
     /// Where the session has a socket.
-    fn place(&self, socket: usize) -> Option<usize> {
+    fn position(&self, socket: usize) -> Option<usize> {
         self.session.sockets().position(|key| key.at == socket)
     }
 
     /// Whether a packet fits into what the session has. Those that don't would end most connections
     /// at once.
-    fn fits(&self, step: &Step) -> bool {
+    fn is_expected(&self, step: &Step) -> bool {
         let has = |namespace: usize| self.session.sockets().any(|key| key.namespace == NAMESPACES[namespace]);
         match *step {
-            _ if !self.speaks.has_namespaces() => true,
+            _ if !self.client.has_namespaces() => true,
             Step::Event { namespace, .. }
             | Step::BadEvent { namespace, .. }
             | Step::Attachment { namespace }
             | Step::Answer { namespace, .. }
             | Step::Leave { namespace } => has(namespace),
-            Step::Connect { namespace } => !self.reaches(NAMESPACES[namespace]),
+            Step::Connect { namespace } => !self.is_delivered(NAMESPACES[namespace]),
             _ => true,
         }
     }
 
-    fn take(&mut self, step: Step) {
+    fn apply(&mut self, step: Step) {
         match step {
-            Step::Astray(step) => return self.take(*step),
+            Step::Unchecked(step) => return self.apply(*step),
             Step::Event { namespace, asks } => self.event(namespace, asks),
-            Step::BadEvent { namespace, text } => match self.speaks {
-                Speaks::Plain => self.text(r#"{"event":"connect"}"#),
-                Speaks::Engine => self.text("4"),
-                Speaks::SocketIo | Speaks::Parsed => self.text(&format!("42{},{text}", NAMESPACES[namespace])),
+            Step::BadEvent { namespace, text } => match self.client {
+                ClientProtocol::Plain => self.text(r#"{"event":"connect"}"#),
+                ClientProtocol::Engine => self.text("4"),
+                ClientProtocol::SocketIo | ClientProtocol::Parsed => {
+                    self.text(&format!("42{},{text}", NAMESPACES[namespace]))
+                }
             },
-            Step::Attachment { namespace } if self.speaks.has_namespaces() => {
+            Step::Attachment { namespace } if self.client.has_namespaces() => {
                 let (namespace, number) = (NAMESPACES[namespace], self.next);
                 self.next += 1;
                 self.text(&format!(r#"451-{namespace},["e{number}",{{"_placeholder":true,"num":0}}]"#));
                 self.receive(Message::binary(vec![1, 2, 3]));
             }
             Step::Attachment { .. } | Step::Binary => self.receive(Message::binary(vec![1, 2, 3])),
-            Step::Answer { namespace, id } => match self.speaks {
-                Speaks::SocketIo | Speaks::Parsed => self.text(&format!("43{},{id}[1]", NAMESPACES[namespace])),
+            Step::Answer { namespace, id } => match self.client {
+                ClientProtocol::SocketIo | ClientProtocol::Parsed => {
+                    self.text(&format!("43{},{id}[1]", NAMESPACES[namespace]))
+                }
                 _ => self.text(&format!(r#"{{"id":{id},"data":1}}"#)),
             },
-            Step::Connect { namespace } if self.speaks.has_namespaces() => {
+            Step::Connect { namespace } if self.client.has_namespaces() => {
                 self.text(&format!("40{},", NAMESPACES[namespace]));
             }
-            Step::Leave { namespace } if self.speaks.has_namespaces() => {
+            Step::Leave { namespace } if self.client.has_namespaces() => {
                 self.text(&format!("41{},", NAMESPACES[namespace]));
             }
             Step::Connect { .. } | Step::Leave { .. } => {}
@@ -186,7 +190,7 @@ impl World {
             Step::HalfPacket => {
                 self.text(r#"451-["e1"]"#);
                 self.text(r#"42["e1"]"#);
-                assert!(!self.speaks.has_namespaces() || !self.session.is_open());
+                assert!(!self.client.has_namespaces() || !self.session.is_open());
             }
             Step::Ping => self.receive(Message::Ping(vec![1].into())),
             Step::CloseFrame(code) => {
@@ -196,7 +200,7 @@ impl World {
                 }
             }
             Step::Decide { socket, accept } => {
-                if let Some(at) = self.place(socket) {
+                if let Some(at) = self.position(socket) {
                     if accept {
                         self.session.accept(at, &mut self.driver);
                     } else {
@@ -205,14 +209,14 @@ impl World {
                     }
                 }
             }
-            Step::Handled { socket } => self.handled(socket),
+            Step::Handled { socket } => self.finish_handler(socket),
             Step::Close => {
                 let end = End::on_purpose(DisconnectReason::ServerClose, 1000, String::new());
                 self.session.end(end, &mut self.driver);
             }
             Step::Overflow => self.session.end(End::overflow(), &mut self.driver),
             Step::Disconnect { socket } => {
-                if let (Some(at), true) = (self.place(socket), self.speaks.has_namespaces()) {
+                if let (Some(at), true) = (self.position(socket), self.client.has_namespaces()) {
                     let disconnect = Disconnect::new(DisconnectReason::ServerDisconnect);
                     self.session.leave(at, &disconnect, &mut self.driver);
                 }
@@ -223,13 +227,13 @@ impl World {
             }
             Step::Time(milliseconds) => {
                 self.driver.now += Duration::from_millis(milliseconds);
-                self.keep_time();
+                self.run_deadlines();
             }
             Step::Deadline => {
                 if let Some(deadline) = self.session.deadline() {
                     self.driver.now = self.driver.now.max(deadline);
                 }
-                self.keep_time();
+                self.run_deadlines();
             }
             Step::Written => while !self.session.is_closed() && self.session.written(&mut self.driver) {},
             Step::Broken { code } => {
@@ -238,7 +242,7 @@ impl World {
                 } else if !self.session.is_closed() {
                     let cause = Disconnect::new(DisconnectReason::TransportError);
                     let cause = code.map_or_else(|| cause.clone(), |code| cause.clone().with_code(code));
-                    self.session.broken(cause, &mut self.driver);
+                    self.session.on_error(cause, &mut self.driver);
                 }
             }
             Step::Polled(is_polled) => self.driver.is_polled = is_polled,
@@ -247,22 +251,22 @@ impl World {
                 if self.session.is_probing() {
                     assert!(self.has_probe);
                     if self.session.receive_probe(&Message::text(text)) == Probed::Invalid {
-                        self.session.lose_probe(&mut self.driver);
+                        self.session.cancel_probe(&mut self.driver);
                     }
                 }
             }
-            Step::ProbeTime => {
+            Step::Upgrade => {
                 if self.session.upgrade(true) {
                     assert!(!self.session.upgrade.polls());
                 }
             }
             Step::Decides(decides) => self.driver.decides = decides,
         }
-        self.look_around();
+        self.run_round();
     }
 
     /// An event of a socket has run.
-    fn handled(&mut self, socket: usize) {
+    fn finish_handler(&mut self, socket: usize) {
         let Recorder { sockets, answered, .. } = &mut self.driver;
         if let Some(model) = sockets.get_mut(socket) {
             model.step(answered);
@@ -270,7 +274,7 @@ impl World {
     }
 
     /// Does what is due. What is due is done in a few steps, and never again at once.
-    fn keep_time(&mut self) {
+    fn run_deadlines(&mut self) {
         for _ in 0..10 {
             if self.session.deadline().is_none_or(|deadline| deadline > self.driver.now) {
                 return;
@@ -281,7 +285,7 @@ impl World {
     }
 
     /// Does what a driver does in each round, and checks what always holds.
-    fn look_around(&mut self) {
+    fn run_round(&mut self) {
         let is_idle =
             |model: &Model| (model.accepted || model.refused) && model.queue.is_empty() && model.running.is_none();
         let is_drained = self.session.sockets().all(|key| is_idle(&self.driver.sockets[key.at]));
@@ -299,7 +303,7 @@ impl World {
             }
         }
         let events = self.session.sockets().map(|key| self.driver.sockets[key.at].queue.len()).sum();
-        self.session.may_read(&Inbox { events, bytes: 0, overhead: 1, is_awaited: false });
+        self.session.may_read(&Inbox { events, bytes: 0, overhead: 1, awaits_answer: false });
         assert_eq!(self.session.is_closed(), self.driver.closed);
         assert!(self.session.is_open() || self.driver.is_shut, "no message is taken once the connection closes");
         if self.session.is_closed() {
@@ -309,23 +313,23 @@ impl World {
 
     /// A client that is silent from now on, and an application that decides nothing: all the same
     /// it is closed soon. Events run, or the client would have to wait for them as well.
-    fn run_out(&mut self) {
+    fn run_to_close(&mut self) {
         for _ in 0..30 {
             if self.session.is_closed() {
                 break;
             }
             let deadline = self.session.deadline().expect("every state but the last one has a deadline");
             self.driver.now = self.driver.now.max(deadline);
-            self.keep_time();
-            (0..self.driver.sockets.len()).for_each(|socket| self.handled(socket));
-            self.look_around();
+            self.run_deadlines();
+            (0..self.driver.sockets.len()).for_each(|socket| self.finish_handler(socket));
+            self.run_round();
         }
         assert!(self.session.is_closed(), "every state is left in bounded time");
         // The application has no more time either.
-        self.take(Step::Time(100));
+        self.apply(Step::Time(100));
         for socket in 0..self.driver.sockets.len() {
             for _ in 0..1_000 {
-                self.handled(socket);
+                self.finish_handler(socket);
             }
         }
     }
@@ -367,27 +371,35 @@ impl World {
     }
 }
 
-fn speaks() -> impl Strategy<Value = Speaks> {
-    prop::sample::select(&[Speaks::Plain, Speaks::Engine, Speaks::SocketIo, Speaks::SocketIo, Speaks::Parsed][..])
+fn client() -> impl Strategy<Value = ClientProtocol> {
+    prop::sample::select(
+        &[
+            ClientProtocol::Plain,
+            ClientProtocol::Engine,
+            ClientProtocol::SocketIo,
+            ClientProtocol::SocketIo,
+            ClientProtocol::Parsed,
+        ][..],
+    )
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn whatever_happens_the_promises_are_kept(
-        speaks in speaks(),
+    fn every_sequence_of_steps_keeps_the_invariants(
+        client in client(),
         polls in any::<bool>(),
         decides in any::<bool>(),
         steps in prop::collection::vec(step(), 0..60),
     ) {
-        let mut world = World::new(speaks, polls, decides);
+        let mut harness = Harness::new(client, polls, decides);
         for step in steps {
-            if world.fits(&step) {
-                world.take(step);
+            if harness.is_expected(&step) {
+                harness.apply(step);
             }
         }
-        world.run_out();
-        world.check();
+        harness.run_to_close();
+        harness.check();
     }
 }

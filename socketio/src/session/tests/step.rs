@@ -6,7 +6,7 @@ use proptest::prelude::*;
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     /// A packet that does not fit, if it comes to a Socket.IO session: sent all the same.
-    Astray(Box<Step>),
+    Unchecked(Box<Step>),
     /// An event, in a namespace where there are some, with an id or without.
     Event {
         namespace: usize,
@@ -61,7 +61,7 @@ pub(super) enum Step {
     Polled(bool),
     Probe,
     ProbeText(&'static str),
-    ProbeTime,
+    Upgrade,
     Decides(bool),
 }
 
@@ -79,7 +79,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
     ];
     let bad_event =
         prop::sample::select(&[r#"["a_name_that_is_longer_than_they_may_be"]"#, r#"["e1",[[[[[]]]]]]"#][..]);
-    let benign = prop_oneof![
+    let ordinary = prop_oneof![
         20 => packet.clone(),
         1 => (namespace(), bad_event).prop_map(|(namespace, text)| Step::BadEvent { namespace, text }),
         1 => Just(Step::Ping),
@@ -92,12 +92,12 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => any::<bool>().prop_map(Step::Polled),
         2 => Just(Step::Probe),
         2 => prop::sample::select(&["2probe", "5", "4x"][..]).prop_map(Step::ProbeText),
-        1 => Just(Step::ProbeTime),
+        1 => Just(Step::Upgrade),
         1 => any::<bool>().prop_map(Step::Decides),
     ];
     let texts = ["", "hello", "1", "2", "2probe", "3", "4", "4hello", "6", "4x", "b??", "42[\"connect\"]"];
-    let malign = prop_oneof![
-        2 => packet.prop_map(|packet| Step::Astray(Box::new(packet))),
+    let fatal = prop_oneof![
+        2 => packet.prop_map(|packet| Step::Unchecked(Box::new(packet))),
         2 => prop::sample::select(texts.to_vec()).prop_map(Step::Text),
         1 => Just(Step::HalfPacket),
         1 => Just(Step::Binary),
@@ -108,5 +108,5 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => prop::option::weighted(0.7, Just(1002)).prop_map(|code| Step::Broken { code }),
     ];
     // Few steps end a connection, or most would be short.
-    prop_oneof![30 => benign, 1 => malign]
+    prop_oneof![30 => ordinary, 1 => fatal]
 }
