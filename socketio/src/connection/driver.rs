@@ -1,4 +1,4 @@
-//! [`Driver`]: does what a session asks for.
+//! [`Driver`]: implements the session's [`Effects`] on a connection.
 
 use std::sync::Arc;
 use std::task::Context;
@@ -20,14 +20,14 @@ use crate::session::limits::Violation;
 use crate::session::{Effects, Opened};
 use crate::wire::frame::EncodedFrame;
 
-/// The connection's task, while it runs.
+/// The connection's I/O, with the context of its task.
 pub(super) struct Driver<'a, 'context> {
     pub(super) io: &'a mut Io,
     pub(super) context: &'a mut Context<'context>,
 }
 
 impl Driver<'_, '_> {
-    /// An event, together with the request that it came by, if that is not the connection's first.
+    /// Creates an event. It carries the request of its POST or of the upgrade, if there is one.
     fn incoming(&self, entry: &SocketEntry, kind: EventKind) -> Incoming {
         let request = match &self.io.transport {
             ClientTransport::WebSocket(_) => self.io.request.clone(),
@@ -92,8 +92,7 @@ impl Effects for Driver<'_, '_> {
         }
     }
 
-    /// One that nobody hears needs no place among the events that wait: no number of them makes
-    /// reading pause.
+    /// Control frames without a listener are not queued, so that they never pause reading.
     fn control(&mut self, entry: &mut SocketEntry, control: &Control) {
         let (lifecycle, kind) = match control {
             Control::Ping(payload) => (Lifecycle::Ping, EventKind::Ping(payload.clone())),

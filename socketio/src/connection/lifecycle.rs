@@ -1,4 +1,4 @@
-//! The events of a socket's beginning and end.
+//! Runs the `connect` and `disconnect` handlers of a socket.
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -14,10 +14,10 @@ use crate::event::reply::Outcome;
 use crate::hub::socket::Socket;
 use crate::session::disconnect::Disconnect;
 
-/// A callback of the route, for each new socket.
+/// A callback of the route for each new socket.
 pub(crate) type OnOpen = Arc<dyn Fn(Socket) -> Option<BoxFuture<'static, ()>> + Send + Sync>;
 
-/// What decides whether a socket is accepted. `None`: nothing does, so it is.
+/// Returns the decision whether to accept a socket. `None`: the socket is accepted without one.
 pub(crate) fn connect_decision(socket: &Socket, on_open: Option<&OnOpen>) -> Option<ConnectDecision> {
     let namespace = socket.namespace_inner();
     let is_decided =
@@ -58,8 +58,8 @@ async fn decide(socket: Socket, on_open: Option<OnOpen>) -> Result<(), EventErro
     }
 }
 
-/// Runs the events of an accepted socket's end, in order, and takes it out of the hub. One that was
-/// never accepted has no events.
+/// Runs the events of an accepted socket's end in order, and removes the socket from the hub. A
+/// socket that was never accepted has no such events.
 pub(crate) async fn run_disconnect_handlers(socket: Socket, disconnect: Disconnect, on_purpose: bool) {
     if !socket.is_connected() {
         socket.depart();
@@ -86,8 +86,8 @@ async fn run(socket: &Socket, kind: EventKind) {
     }
 }
 
-/// For a connection whose task is dropped before its end. `disconnect` and, unless the end was
-/// clean, `error` still fire, as far as their handlers get without waiting.
+/// Fires `disconnect`, and `error` unless the end was clean, when the connection's task is dropped.
+/// Asynchronous handlers are polled only once.
 pub(crate) fn poll_disconnect_handlers_once(socket: &Socket, disconnect: &Disconnect) {
     if socket.depart() == Some(true) {
         let error = (!disconnect.is_clean()).then(|| EventKind::Error(disconnect.into()));

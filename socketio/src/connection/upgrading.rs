@@ -1,4 +1,4 @@
-//! A WebSocket that a polling client tries, and how it becomes the connection's transport.
+//! The upgrade of a polling client: reads its probe, and replaces the transport with the WebSocket.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -15,20 +15,20 @@ use crate::session::upgrade::Probed;
 use crate::wire::engineio;
 use crate::wire::frame::EncodedFrame;
 
-/// How many messages of a WebSocket that is being tried are read at once.
+/// The maximum number of messages that are read from the probed WebSocket at once.
 const READ_BUDGET: usize = 16;
 
-/// A WebSocket that a polling client tries.
+/// The WebSocket that a polling client probes.
 pub(super) struct Probe {
     pub(super) websocket: Box<WebSocketTransport>,
-    /// The request that it began with.
+    /// The request that opened the WebSocket.
     request: Arc<Request>,
 }
 
 impl Connection {
-    /// Takes a request of a client that polls.
+    /// Processes a GET or POST request of a polling client.
     pub(super) fn poll_request(&mut self, request: PollRequest, context: &mut Context<'_>) {
-        // A client that has gone over and polls all the same has gone over first.
+        // The upgrade packet may have arrived before this request.
         self.read_probe(context);
         if self.session.is_closed() {
             return;
@@ -40,7 +40,7 @@ impl Connection {
         }
     }
 
-    /// Lets a polling client try a WebSocket.
+    /// Starts the probe of a WebSocket, or closes the WebSocket if the session permits no probe.
     pub(super) fn probe(&mut self, stream: ProbeStream, context: &mut Context<'_>) {
         let ProbeStream { stream, received, request } = stream;
         let websocket = Box::new(WebSocketTransport::new(stream, received, self.io.hub.config().max_payload));
@@ -51,14 +51,14 @@ impl Connection {
         }
     }
 
-    /// Reads what comes by the WebSocket that is being tried. `true`: the client has gone over to
-    /// it, or there is more.
+    /// Reads messages from the probed WebSocket. Returns `true` if the upgrade is complete, or if
+    /// there is more to read.
     pub(super) fn read_probe(&mut self, context: &mut Context<'_>) -> bool {
         let Io { probe: Some(probe), transport: ClientTransport::Polling(polling), .. } = &mut self.io else {
             return false;
         };
         if self.session.is_probing() {
-            // Who does not take the answers is not heard.
+            // Messages are not read while earlier answers can't be written.
             let is_writable = probe.websocket.poll_write(context, None);
             let mut received = ReadBuffer::take();
             let mut budget = READ_BUDGET;
@@ -96,8 +96,8 @@ impl Connection {
         self.complete_upgrade()
     }
 
-    /// Takes the client's WebSocket for its transport, once it wants that and everything that it
-    /// sent before is read.
+    /// Replaces the transport with the WebSocket, if the client has sent the upgrade packet and all
+    /// POSTs are read. Returns whether it did.
     pub(super) fn complete_upgrade(&mut self) -> bool {
         let Io { peer, transport, probe, request, .. } = &mut self.io;
         let ClientTransport::Polling(polling) = transport else { return false };
@@ -111,12 +111,12 @@ impl Connection {
         if let Some(session) = &peer.session {
             session.upgraded();
         }
-        tracing::debug!("a client has upgraded to a WebSocket");
+        tracing::debug!("the client upgraded to a WebSocket");
         true
     }
 }
 
-/// Closes a WebSocket that is of no use, without waiting for anything.
+/// Closes a WebSocket that is not used, without waiting.
 pub(super) fn close(mut websocket: Box<WebSocketTransport>, context: &mut Context<'_>) {
     websocket.close(1000, "");
     let _ = websocket.poll_write(context, None);

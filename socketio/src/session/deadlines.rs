@@ -1,4 +1,8 @@
-//! What a session does when it is time: heartbeats, and the ends of what takes too long.
+//! Deadlines of a session: [`Session::deadline`] returns the next one, and [`Session::on_deadline`]
+//! handles those that have passed.
+//!
+//! They are the heartbeat, and the timeouts of connect handlers, namespace connects, upgrades and
+//! closes.
 
 use std::time::Instant;
 
@@ -9,11 +13,11 @@ use super::heartbeat::HeartbeatAction;
 use super::{Protocol, Session};
 use crate::wire::socketio::ConnectError;
 
-/// What a client is told whose socket the application did not decide about in time.
+/// The answer to a client whose connect handler exceeded its timeout.
 const CONNECT_TIMEOUT_ERROR: ConnectError<'static> = ConnectError { message: "the server took too long", data: None };
 
 impl<S: InNamespace> Session<S> {
-    /// When there is something to do. `None`: nothing waits for the time.
+    /// Returns the next deadline, if there is one.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let mut deadline = self.handlers_until;
         let mut add = |at: Option<Instant>| {
@@ -33,7 +37,7 @@ impl<S: InNamespace> Session<S> {
         deadline
     }
 
-    /// Does what is due.
+    /// Handles all deadlines that have passed at `now`.
     pub(crate) fn on_deadline(&mut self, now: Instant, effects: &mut impl Effects<Socket = S>) {
         while let Some(at) = self.sockets.iter().position(|entry| entry.state.decide_by().is_some_and(|by| by <= now)) {
             tracing::warn!(namespace = self.sockets[at].socket.namespace(), "the connect handler took too long");
@@ -70,7 +74,7 @@ impl<S: InNamespace> Session<S> {
         }
     }
 
-    /// The time that a shutdown leaves to handlers is over.
+    /// Aborts all handlers, because the deadline of the shutdown has passed.
     fn abort_handlers(&mut self, effects: &mut impl Effects<Socket = S>) {
         self.sockets.iter_mut().for_each(|entry| effects.abort(&mut entry.socket));
         self.drained(effects);
@@ -84,7 +88,7 @@ impl<S: InNamespace> Session<S> {
 }
 
 impl Protocol {
-    /// The frame that asks the client for a sign of life.
+    /// Returns the heartbeat's ping frame.
     fn ping(&self) -> &'static [u8] {
         match self {
             Self::Plain { .. } => &[0x89, 0],

@@ -1,37 +1,37 @@
-//! [`Heartbeat`]: a ping after every interval, and some sign of life within the timeout.
+//! [`Heartbeat`]: sends a ping after each interval, and detects clients that send nothing within
+//! the timeout.
 //!
-//! Hearing something costs a flag, not a look at the clock: times are only computed when a deadline
-//! has come.
+//! Received data only sets a flag. The clock is read when a deadline passes.
 
 use std::time::{Duration, Instant};
 
 use super::time::after;
 
-/// A ping that is sent later than this is not only late because clocks are imprecise.
+/// The delay below which a late ping is attributed to the timer's precision.
 const MAX_TIMER_DELAY: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
 pub(crate) struct Heartbeat {
     interval: Duration,
     timeout: Duration,
-    /// When something is to be done.
+    /// The time of the next check.
     deadline: Instant,
-    /// When the ping was sent that is still to be answered.
+    /// When the last ping was sent, until it is answered.
     ping_sent_at: Option<Instant>,
-    /// When silence after that ping means death.
+    /// When the client times out unless it sends something.
     pong_deadline: Instant,
     received: bool,
-    /// Whether reading was paused at some time since the ping.
+    /// Whether reading was paused since the ping.
     was_read_paused: bool,
 }
 
-/// What is to be done at a deadline.
+/// What the session does at a deadline.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum HeartbeatAction {
     Ping,
-    /// It is not time yet, or the client has been heard.
+    /// Nothing: the deadline has not passed, or the client has sent data.
     Wait,
-    /// The client has been silent for too long.
+    /// The client sent nothing within the timeout.
     TimedOut,
 }
 
@@ -48,12 +48,12 @@ impl Heartbeat {
         }
     }
 
-    /// Something came from the client.
+    /// Records that the client sent data.
     pub(crate) fn received(&mut self) {
         self.received = true;
     }
 
-    /// Reading is paused, so that the client can't be heard.
+    /// Records that reading is paused. Data of the client then stays unread.
     pub(crate) fn read_paused(&mut self) {
         self.was_read_paused = true;
     }
@@ -68,7 +68,7 @@ impl Heartbeat {
         }
         match self.ping_sent_at {
             None => {
-                // Clocks wake a task up moments too late: what comes later is not put off for that.
+                // Timers fire slightly late. Later pings are not delayed by that.
                 let due = if now - self.deadline < MAX_TIMER_DELAY { self.deadline } else { now };
                 self.ping_sent_at = Some(due);
                 self.received = false;

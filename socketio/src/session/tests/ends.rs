@@ -1,25 +1,25 @@
-//! The table of the guide's page on delivery: how a plain WebSocket connection ends, and what
-//! becomes of events that wait.
+//! Tests the guide's table of ends for plain WebSocket connections: the reason, the close frame,
+//! and whether queued events and messages are processed.
 
 use super::*;
 
-/// Something that ends a connection.
+/// Ends a connection.
 type Ending<'a> = dyn Fn(&mut Harness) + 'a;
 
-/// What the table says of one way to end.
+/// A row of the table: the effects of one way to end a connection.
 #[derive(Debug, PartialEq, Eq)]
 struct Row {
     reason: DisconnectReason,
     close_frame: Option<u16>,
-    /// Whether events that wait are handled.
+    /// Whether queued events are handled.
     handled: bool,
-    /// Whether messages that are queued go out.
+    /// Whether queued messages are sent.
     queue_is_sent: bool,
     /// Whether `close` fires.
     on_purpose: bool,
 }
 
-/// A connection with one event that runs and one that waits, after `end` and all that comes of it.
+/// Applies `end` to a connection with one running and one queued event. Returns the effects.
 fn row(end: impl FnOnce(&mut Harness)) -> Row {
     let mut harness = Harness::new(ClientProtocol::Plain, false, false);
     harness.apply(Step::Handled { socket: 0 });
@@ -34,9 +34,9 @@ fn row(end: impl FnOnce(&mut Harness)) -> Row {
     harness.run_to_close();
     harness.check();
     let model = &harness.driver.sockets[0];
-    let (disconnect, on_purpose) = model.end.clone().expect("it has ended");
+    let (disconnect, on_purpose) = model.end.clone().expect("the socket has ended");
     let handled = model.fired.contains(&Fired::Event(2));
-    assert!(model.fired.contains(&Fired::Event(1)), "a handler that runs goes on");
+    assert!(model.fired.contains(&Fired::Event(1)), "a running handler completes");
     Row { reason: disconnect.reason(), close_frame, handled, queue_is_sent, on_purpose }
 }
 

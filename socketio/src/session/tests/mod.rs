@@ -1,5 +1,5 @@
-//! Drives sessions with whatever may happen, in any order, and checks what the guide's page on
-//! delivery promises.
+//! Property tests: apply random steps to a session, and check the guarantees of the guide's page on
+//! delivery.
 
 mod ends;
 mod recorder;
@@ -48,7 +48,7 @@ enum ClientProtocol {
     Plain,
     Engine,
     SocketIo,
-    /// Socket.IO in an encoding of the application's own.
+    /// Socket.IO with a custom parser.
     Parsed,
 }
 
@@ -80,7 +80,7 @@ impl Harness {
         let mut driver = Recorder {
             now,
             sockets: Vec::new(),
-            handed_over: 0,
+            delivered: 0,
             asked: Vec::new(),
             answered: Vec::new(),
             decides,
@@ -98,7 +98,7 @@ impl Harness {
         Self { client, session, driver, next: 0, has_probe: false }
     }
 
-    /// Hands a message over, as a driver that has read it does.
+    /// Passes a message to the session, like a driver that has read it.
     fn receive(&mut self, message: Message) {
         if self.session.reading() == Reading::Messages {
             self.session.receive(message, &mut self.driver);
@@ -109,38 +109,38 @@ impl Harness {
         self.receive(Message::text(text.to_owned()));
     }
 
-    /// Whether an event in this namespace is to be handed over.
+    /// Whether an event in this namespace must be passed to the driver.
     fn is_delivered(&self, namespace: &str) -> bool {
         self.session.is_open()
             && self.driver.sockets.iter().any(|model| model.is_present() && model.namespace == namespace)
     }
 
-    fn event(&mut self, namespace: usize, asks: bool) {
+    fn event(&mut self, namespace: usize, wants_answer: bool) {
         let (namespace, number) = (NAMESPACES[namespace], self.next);
         self.next += 1;
         let is_delivered = self.is_delivered(if self.client.has_namespaces() { namespace } else { "/" });
-        let (before, already) = (self.driver.handed_over, self.driver.asked.len());
+        let (delivered_before, asked_before) = (self.driver.delivered, self.driver.asked.len());
         match self.client {
-            ClientProtocol::Plain if asks => self.text(&format!(r#"{{"event":"e{number}","id":{number}}}"#)),
+            ClientProtocol::Plain if wants_answer => self.text(&format!(r#"{{"event":"e{number}","id":{number}}}"#)),
             ClientProtocol::Plain => self.text(&format!(r#"{{"event":"e{number}"}}"#)),
             ClientProtocol::Engine => self.text(&format!("4{number}")),
             ClientProtocol::SocketIo | ClientProtocol::Parsed => {
-                let id = if asks { number.to_string() } else { String::new() };
+                let id = if wants_answer { number.to_string() } else { String::new() };
                 self.text(&format!(r#"42{namespace},{id}["e{number}"]"#));
             }
         }
-        let is_asked = asks && is_delivered && self.client != ClientProtocol::Engine;
-        assert_eq!(self.driver.handed_over - before, usize::from(is_delivered), "each event is handed over once");
-        assert_eq!(self.driver.asked.len() - already, usize::from(is_asked));
+        let expects_answer = wants_answer && is_delivered && self.client != ClientProtocol::Engine;
+        assert_eq!(self.driver.delivered - delivered_before, usize::from(is_delivered), "each event is delivered once");
+        assert_eq!(self.driver.asked.len() - asked_before, usize::from(expects_answer));
     }
 
-    /// Where the session has a socket.
+    /// Returns the session's index of a socket of the recorder.
     fn position(&self, socket: usize) -> Option<usize> {
         self.session.sockets().position(|key| key.at == socket)
     }
 
-    /// Whether a packet fits into what the session has. Those that don't would end most connections
-    /// at once.
+    /// Whether a well-behaved client would send the packet in this state. Other packets would end
+    /// most connections at once.
     fn is_expected(&self, step: &Step) -> bool {
         let has = |namespace: usize| self.session.sockets().any(|key| key.namespace == NAMESPACES[namespace]);
         match *step {
@@ -158,12 +158,12 @@ impl Harness {
     fn apply(&mut self, step: Step) {
         match step {
             Step::Unchecked(step) => return self.apply(*step),
-            Step::Event { namespace, asks } => self.event(namespace, asks),
+            Step::Event { namespace, wants_answer } => self.event(namespace, wants_answer),
             Step::BadEvent { namespace, text } => match self.client {
                 ClientProtocol::Plain => self.text(r#"{"event":"connect"}"#),
                 ClientProtocol::Engine => self.text("4"),
                 ClientProtocol::SocketIo | ClientProtocol::Parsed => {
-                    self.text(&format!("42{},{text}", NAMESPACES[namespace]))
+                    self.text(&format!("42{},{text}", NAMESPACES[namespace]));
                 }
             },
             Step::Attachment { namespace } if self.client.has_namespaces() => {
@@ -175,7 +175,7 @@ impl Harness {
             Step::Attachment { .. } | Step::Binary => self.receive(Message::binary(vec![1, 2, 3])),
             Step::Answer { namespace, id } => match self.client {
                 ClientProtocol::SocketIo | ClientProtocol::Parsed => {
-                    self.text(&format!("43{},{id}[1]", NAMESPACES[namespace]))
+                    self.text(&format!("43{},{id}[1]", NAMESPACES[namespace]));
                 }
                 _ => self.text(&format!(r#"{{"id":{id},"data":1}}"#)),
             },
@@ -265,7 +265,7 @@ impl Harness {
         self.run_round();
     }
 
-    /// An event of a socket has run.
+    /// Ends the running handler of a socket, and starts the next one.
     fn finish_handler(&mut self, socket: usize) {
         let Recorder { sockets, answered, .. } = &mut self.driver;
         if let Some(model) = sockets.get_mut(socket) {
@@ -273,7 +273,7 @@ impl Harness {
         }
     }
 
-    /// Does what is due. What is due is done in a few steps, and never again at once.
+    /// Handles passed deadlines. Fails if a deadline stays in the past.
     fn run_deadlines(&mut self) {
         for _ in 0..10 {
             if self.session.deadline().is_none_or(|deadline| deadline > self.driver.now) {
@@ -281,10 +281,10 @@ impl Harness {
             }
             self.session.on_deadline(self.driver.now, &mut self.driver);
         }
-        panic!("a deadline lies in the past, and nothing comes of it");
+        panic!("a passed deadline remains after it was handled");
     }
 
-    /// Does what a driver does in each round, and checks what always holds.
+    /// Performs the actions of a driver in each iteration, and checks the invariants.
     fn run_round(&mut self) {
         let is_idle =
             |model: &Model| (model.accepted || model.refused) && model.queue.is_empty() && model.running.is_none();
@@ -305,27 +305,30 @@ impl Harness {
         let events = self.session.sockets().map(|key| self.driver.sockets[key.at].queue.len()).sum();
         self.session.may_read(&Inbox { events, bytes: 0, overhead: 1, awaits_answer: false });
         assert_eq!(self.session.is_closed(), self.driver.closed);
-        assert!(self.session.is_open() || self.driver.is_shut, "no message is taken once the connection closes");
+        assert!(
+            self.session.is_open() || self.driver.is_shut,
+            "the outbox accepts no messages once the connection closes"
+        );
         if self.session.is_closed() {
             assert_eq!(self.session.reading(), Reading::Nothing);
         }
     }
 
-    /// A client that is silent from now on, and an application that decides nothing: all the same
-    /// it is closed soon. Events run, or the client would have to wait for them as well.
+    /// Lets only time pass until the connection is closed. The client sends nothing, and the
+    /// application decides nothing. Handlers return, because the connection waits for them.
     fn run_to_close(&mut self) {
         for _ in 0..30 {
             if self.session.is_closed() {
                 break;
             }
-            let deadline = self.session.deadline().expect("every state but the last one has a deadline");
+            let deadline = self.session.deadline().expect("every state before the last one has a deadline");
             self.driver.now = self.driver.now.max(deadline);
             self.run_deadlines();
             (0..self.driver.sockets.len()).for_each(|socket| self.finish_handler(socket));
             self.run_round();
         }
-        assert!(self.session.is_closed(), "every state is left in bounded time");
-        // The application has no more time either.
+        assert!(self.session.is_closed(), "the connection closes in bounded time");
+        // The timeout of the connect handler passes too.
         self.apply(Step::Time(100));
         for socket in 0..self.driver.sockets.len() {
             for _ in 0..1_000 {
@@ -334,40 +337,40 @@ impl Harness {
         }
     }
 
-    /// What holds for every connection that has ended.
+    /// Checks the guarantees for a connection that has ended.
     fn check(&self) {
         for model in &self.driver.sockets {
             assert!(model.finished && model.accepted != model.refused, "{model:?}");
             let disconnects = model.fired.iter().filter(|fired| matches!(fired, Fired::Disconnect(_))).count();
             let connects = model.fired.iter().filter(|fired| **fired == Fired::Connect).count();
             if model.refused {
-                assert_eq!(model.fired, [], "a refused socket hears of nothing");
+                assert_eq!(model.fired, [], "no event fires for a refused socket");
                 continue;
             }
-            let (disconnect, on_purpose) = model.end.as_ref().expect("it has ended");
-            // A shutdown may leave no time for the listeners to `connect`.
+            let (disconnect, on_purpose) = model.end.as_ref().expect("the socket has ended");
+            // A shutdown can abort the listeners of `connect`.
             assert!(connects <= 1 && (connects == 0 || model.fired[0] == Fired::Connect), "{model:?}");
             assert_eq!(disconnects, 1, "{model:?}");
             assert_eq!(model.fired.last(), Some(&Fired::Disconnect(disconnect.reason())));
             assert_eq!(model.fired.contains(&Fired::Close), *on_purpose);
-            let are_handled = match disconnect.reason() {
+            let queue_is_handled = match disconnect.reason() {
                 DisconnectReason::TransportError => disconnect.code().is_none(),
                 reason => matches!(reason, DisconnectReason::TransportClose | DisconnectReason::ClientDisconnect),
             };
-            let later = &model.fired[model.begun..];
-            let came_in = |fired: &Fired| matches!(fired, Fired::Event(_) | Fired::Other);
-            assert!(are_handled || !later.iter().any(came_in), "what waits is dropped: {model:?}");
+            let later = &model.fired[model.started_before_end..];
+            let from_client = |fired: &Fired| matches!(fired, Fired::Event(_) | Fired::Other);
+            assert!(queue_is_handled || !later.iter().any(from_client), "queued events are dropped: {model:?}");
             let numbers: Vec<_> = model
                 .fired
                 .iter()
                 .filter_map(|fired| if let Fired::Event(number) = fired { Some(*number) } else { None })
                 .collect();
-            assert!(numbers.is_sorted(), "events run in the order in which they came: {numbers:?}");
+            assert!(numbers.is_sorted(), "events run in the order received: {numbers:?}");
         }
         let (mut asked, mut answered) = (self.driver.asked.clone(), self.driver.answered.clone());
         asked.sort_unstable();
         answered.sort_unstable();
-        assert_eq!(asked, answered, "each event that asks is answered once");
+        assert_eq!(asked, answered, "each event with an id is answered once");
     }
 }
 

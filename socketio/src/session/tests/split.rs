@@ -1,8 +1,8 @@
-//! An encoding of an application's own: the default one, read by a [`Parser`].
+//! A custom [`Parser`] for the default encoding.
 
 use crate::wire::parser::{InvalidPacket, Parser, ParserMessage, ParserPacket};
 
-/// A packet is its text, and a message for each attachment.
+/// Encodes a packet as its text, followed by one message per attachment.
 #[derive(Debug)]
 pub(super) struct SplitParser;
 

@@ -1,18 +1,18 @@
-//! What may happen to a connection.
+//! The steps of the property tests.
 
 use proptest::prelude::*;
 
-/// What happens next.
+/// One input or event of a session.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
-    /// A packet that does not fit, if it comes to a Socket.IO session: sent all the same.
+    /// A packet that is sent even if a Socket.IO client would not send it in this state.
     Unchecked(Box<Step>),
-    /// An event, in a namespace where there are some, with an id or without.
+    /// An event with or without an id. `namespace` only matters for Socket.IO.
     Event {
         namespace: usize,
-        asks: bool,
+        wants_answer: bool,
     },
-    /// One that is not handled.
+    /// An event that violates a limit.
     BadEvent {
         namespace: usize,
         text: &'static str,
@@ -31,7 +31,7 @@ pub(super) enum Step {
         namespace: usize,
     },
     Text(&'static str),
-    /// A packet whose attachment does not come.
+    /// A packet whose attachment is missing.
     HalfPacket,
     Binary,
     Ping,
@@ -52,7 +52,7 @@ pub(super) enum Step {
         after: u64,
     },
     Time(u64),
-    /// The time of the next deadline.
+    /// Advances the time to the next deadline.
     Deadline,
     Written,
     Broken {
@@ -71,7 +71,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
     let namespace = || prop_oneof![6 => Just(0), 3 => Just(1), 1 => 0..NAMESPACES.len()];
     let socket = || 0..6usize;
     let packet = prop_oneof![
-        8 => (namespace(), any::<bool>()).prop_map(|(namespace, asks)| Step::Event { namespace, asks }),
+        8 => (namespace(), any::<bool>()).prop_map(|(namespace, wants_answer)| Step::Event { namespace, wants_answer }),
         1 => namespace().prop_map(|namespace| Step::Attachment { namespace }),
         2 => (namespace(), 0..20u8).prop_map(|(namespace, id)| Step::Answer { namespace, id }),
         6 => namespace().prop_map(|namespace| Step::Connect { namespace }),
@@ -107,6 +107,6 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         2 => (0..30u64).prop_map(|after| Step::Shutdown { after }),
         1 => prop::option::weighted(0.7, Just(1002)).prop_map(|code| Step::Broken { code }),
     ];
-    // Few steps end a connection, or most would be short.
+    // Few steps end a connection, so that most connections are long.
     prop_oneof![30 => ordinary, 1 => fatal]
 }
