@@ -99,7 +99,8 @@ impl Executor {
         if incoming.came_in() && incoming.socket.is_ending() {
             return;
         }
-        // Listeners of raw messages run first. A raw message itself has no such message.
+        // Listeners of raw messages run before the event. A raw message itself has no further
+        // message.
         if let Some(message) = incoming.raw_message() {
             self.begin(message, context);
             if self.task.is_some() {

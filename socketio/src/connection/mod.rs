@@ -62,7 +62,7 @@ pub(crate) struct Connection {
     io: Io,
 }
 
-/// The I/O of a connection: the [`Driver`] applies the session's actions to it.
+/// The I/O of a connection. The [`Driver`] applies the session's actions to it.
 struct Io {
     hub: Hub,
     peer: Arc<Peer>,
@@ -146,7 +146,7 @@ impl Connection {
             self.check_polling_deadline(context);
             self.run_commands(context);
             if self.is_drained() {
-                self.session.drained(&mut Driver { io: &mut self.io, context });
+                self.session.on_drained(&mut Driver { io: &mut self.io, context });
             }
             let mut more = self.run_events(context);
             more |= self.read(context);
@@ -159,7 +159,7 @@ impl Connection {
                 if !self.io.peer.handle.has_commands() {
                     return Poll::Ready(());
                 }
-                // The last handlers failed, and the error listeners have still to run.
+                // The last handlers failed, and the error listeners have not run yet.
                 more = true;
             }
             more |= self.is_drained() || self.session.sockets().any(|entry| entry.executor.is_ready());
@@ -242,7 +242,7 @@ impl Connection {
             match self.io.transport.poll_write(context, &self.io.peer.handle, is_final_flush) {
                 Poll::Pending => return,
                 Poll::Ready(Ok(())) => {
-                    if !self.session.written(&mut Driver { io: &mut self.io, context }) {
+                    if !self.session.on_written(&mut Driver { io: &mut self.io, context }) {
                         return;
                     }
                 }

@@ -27,7 +27,7 @@ pub(super) struct Polling {
     /// The response to the last poll.
     last_packet: &'static str,
     /// The POST with the client's close packet. It is answered when the session ends.
-    last_post: Option<oneshot::Sender<bool>>,
+    close_post: Option<oneshot::Sender<bool>>,
 }
 
 impl Default for Polling {
@@ -38,7 +38,7 @@ impl Default for Polling {
             batch: Batch::default(),
             answers_immediately: false,
             last_packet: engineio::CLOSE,
-            last_post: None,
+            close_post: None,
         }
     }
 }
@@ -168,7 +168,7 @@ impl Polling {
     /// rest of the POST is ignored.
     pub(super) fn closed_by_client(&mut self) {
         self.last_packet = engineio::NOOP;
-        self.last_post = self.post.take().map(|post| post.done);
+        self.close_post = self.post.take().map(|post| post.done);
     }
 
     /// Ends the session, and answers a waiting poll.
@@ -176,7 +176,7 @@ impl Polling {
         // The poll may have been dropped.
         let _ = self.answer(Bytes::from_static(self.last_packet.as_bytes()));
         self.finish_post(false);
-        if let Some(done) = self.last_post.take() {
+        if let Some(done) = self.close_post.take() {
             let _ = done.send(true);
         }
     }

@@ -20,7 +20,7 @@ impl Connection {
             Reading::Nothing => return false,
             Reading::Discard => {
                 if self.io.transport.poll_discard(context).is_ready() {
-                    self.session.discarded(&mut Driver { io: &mut self.io, context });
+                    self.session.on_input_closed(&mut Driver { io: &mut self.io, context });
                 }
                 return false;
             }

@@ -11,7 +11,7 @@ use super::{Connection, Io};
 use crate::connection_handle::ProbeStream;
 use crate::connection_handle::poll_request::PollRequest;
 use crate::connection_handle::request::Request;
-use crate::session::upgrade::Probed;
+use crate::session::upgrade::ProbeAction;
 use crate::wire::engineio;
 use crate::wire::frame::EncodedFrame;
 
@@ -70,18 +70,18 @@ impl Connection {
                 let probed = match probe.websocket.poll_next(context, &mut received) {
                     Poll::Pending => break true,
                     Poll::Ready(Ok(message)) => self.session.receive_probe(&message),
-                    Poll::Ready(Err(_)) => Probed::Invalid,
+                    Poll::Ready(Err(_)) => ProbeAction::Invalid,
                 };
                 match probed {
-                    Probed::Nothing => {}
-                    Probed::Answer => {
+                    ProbeAction::Nothing => {}
+                    ProbeAction::Answer => {
                         let mut answer = Vec::new();
                         EncodedFrame::text(engineio::PROBE_PONG).append_to(&mut answer);
                         probe.websocket.append(&answer);
                         polling.set_answers_immediately(true);
                     }
-                    Probed::Ready => break true,
-                    Probed::Invalid => break false,
+                    ProbeAction::Ready => break true,
+                    ProbeAction::Invalid => break false,
                 }
             };
             probe.websocket.store_unread(&mut received);

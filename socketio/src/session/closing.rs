@@ -10,7 +10,7 @@ use super::disconnect::{Disconnect, DisconnectReason};
 use super::effects::{Effects, InNamespace};
 use super::end::End;
 use super::socket::{Ended, PendingEnd};
-use super::state::Written;
+use super::state::AfterWrite;
 use super::time::after;
 use super::{Entry, Protocol, Session};
 use crate::wire::socketio::ConnectError;
@@ -85,7 +85,7 @@ impl<S: InNamespace> Session<S> {
             self.sockets.iter_mut().for_each(|entry| effects.announce_end(&mut entry.socket));
             self.state.drain(end);
         } else {
-            self.end_now(end, effects);
+            self.begin_close(end, effects);
         }
     }
 
@@ -95,15 +95,15 @@ impl<S: InNamespace> Session<S> {
     }
 
     /// Closes a draining connection, because no handler runs any more.
-    pub(crate) fn drained(&mut self, effects: &mut impl Effects<Socket = S>) {
+    pub(crate) fn on_drained(&mut self, effects: &mut impl Effects<Socket = S>) {
         if let Some(end) = self.state.draining().cloned() {
-            self.end_now(end, effects);
+            self.begin_close(end, effects);
         }
     }
 
-    fn end_now(&mut self, mut end: End, effects: &mut impl Effects<Socket = S>) {
+    fn begin_close(&mut self, mut end: End, effects: &mut impl Effects<Socket = S>) {
         if end.disconnect.reason() == DisconnectReason::ServerClose && end.on_purpose {
-            self.disconnect_all(&mut end, effects);
+            self.send_disconnects(&mut end, effects);
         }
         self.end_sockets(&end.disconnect, end.on_purpose, effects);
         let by = self.close_by(effects.now(), end.handlers_until);
@@ -112,7 +112,7 @@ impl<S: InNamespace> Session<S> {
 
     /// Sends a DISCONNECT packet for each namespace. Without it, a Socket.IO client would reconnect
     /// at once.
-    fn disconnect_all(&self, end: &mut End, effects: &mut impl Effects<Socket = S>) {
+    fn send_disconnects(&self, end: &mut End, effects: &mut impl Effects<Socket = S>) {
         let Some(encoding) = self.protocol.encoding() else { return };
         for Entry { socket, .. } in self.sockets.iter().filter(|entry| entry.state.is_connected()) {
             if let Some(frame) = encoding.disconnect(socket.namespace()) {
@@ -122,8 +122,8 @@ impl<S: InNamespace> Session<S> {
         }
     }
 
-    /// Computes the deadline for closing. It is never later than a shutdown's deadline or an
-    /// earlier deadline for closing.
+    /// Computes the deadline for closing. An earlier deadline is never extended. A shutdown's
+    /// deadline also limits it, but leaves at least [`MIN_CLOSE_TIME`].
     fn close_by(&self, now: Instant, handlers_until: Option<Instant>) -> Instant {
         let mut by = after(now, self.limits.close_timeout);
         if let Some(until) = handlers_until.or(self.handlers_until) {
@@ -213,7 +213,7 @@ impl<S: InNamespace> Session<S> {
     }
 
     /// Closes the connection, because the client closed its side after a protocol violation.
-    pub(crate) fn discarded(&mut self, effects: &mut impl Effects<Socket = S>) {
+    pub(crate) fn on_input_closed(&mut self, effects: &mut impl Effects<Socket = S>) {
         self.close(effects);
     }
 
@@ -234,18 +234,18 @@ impl<S: InNamespace> Session<S> {
     }
 
     /// Continues closing after the queue was written. Returns `true` if there is more to write.
-    pub(crate) fn written(&mut self, effects: &mut impl Effects<Socket = S>) -> bool {
+    pub(crate) fn on_written(&mut self, effects: &mut impl Effects<Socket = S>) -> bool {
         if self.is_open() {
             return false;
         }
-        match self.state.written(self.upgrade.polls(), self.is_undecided()) {
-            Written::Nothing => return false,
-            Written::CloseFrame { code, reason } => {
+        match self.state.on_written(self.upgrade.polls(), self.is_undecided()) {
+            AfterWrite::Nothing => return false,
+            AfterWrite::CloseFrame { code, reason } => {
                 effects.write_close(code, &reason);
                 return true;
             }
-            Written::Finish => effects.finish_writing(),
-            Written::Close => self.close(effects),
+            AfterWrite::Finish => effects.finish_writing(),
+            AfterWrite::Close => self.close(effects),
         }
         false
     }

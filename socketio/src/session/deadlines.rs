@@ -77,7 +77,7 @@ impl<S: InNamespace> Session<S> {
     /// Aborts all handlers, because the deadline of the shutdown has passed.
     fn abort_handlers(&mut self, effects: &mut impl Effects<Socket = S>) {
         self.sockets.iter_mut().for_each(|entry| effects.abort(&mut entry.socket));
-        self.drained(effects);
+        self.on_drained(effects);
         for entry in &mut self.sockets {
             if entry.state.refuse() {
                 effects.refuse(&mut entry.socket);

@@ -52,7 +52,7 @@ pub(crate) struct Session<S> {
     state: State,
     upgrade: Upgrade,
     heartbeat: Heartbeat,
-    /// The deadline for handlers, once the hub shuts down.
+    /// The deadline for running handlers during a shutdown.
     handlers_until: Option<Instant>,
     sockets: SmallVec<[Entry<S>; 1]>,
     limits: Arc<Limits>,
@@ -129,7 +129,7 @@ impl<S: InNamespace> Session<S> {
         (socket, state.into_disconnect())
     }
 
-    /// Adds a socket, and accepts it unless the application has still to decide.
+    /// Adds a socket, and accepts it unless the application decides about it.
     pub(crate) fn add(&mut self, opened: Opened<S>, effects: &mut impl Effects<Socket = S>) {
         let (socket, is_accepted) = match opened {
             Opened::Accepted(socket) => (socket, true),
@@ -149,7 +149,7 @@ impl<S: InNamespace> Session<S> {
 
     /// Whether another message may be read. Reading pauses while the inbox is full.
     ///
-    /// Reading goes on in spite of a full inbox while a handler waits for an acknowledgement,
+    /// Reading continues despite a full inbox while the server waits for an acknowledgement,
     /// because the next message may be that one. Incomplete packets do not count. They have a limit
     /// of their own.
     pub(crate) fn may_read(&mut self, inbox: &Inbox) -> bool {

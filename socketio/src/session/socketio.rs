@@ -89,7 +89,7 @@ impl<S: InNamespace> Session<S> {
                 Err(invalid) => Err(invalid),
             };
             match whole {
-                Ok(text) => self.receive_whole(&text, attachments, effects),
+                Ok(text) => self.receive_complete(&text, attachments, effects),
                 Err(socketio::Invalid) => self.parse_error(effects),
             }
         }
@@ -105,7 +105,7 @@ impl<S: InNamespace> Session<S> {
         };
         messages.push(message);
         match parser.decode(&messages) {
-            Ok(Some(packet)) => self.receive_whole(&Utf8Bytes::from(packet.text), packet.attachments, effects),
+            Ok(Some(packet)) => self.receive_complete(&Utf8Bytes::from(packet.text), packet.attachments, effects),
             // A packet consists of one message for itself and one for each attachment.
             Ok(None) if messages.len() > self.limits.max_attachments => self.parse_error(effects),
             Ok(None) if messages.iter().map(length).sum::<usize>() > self.limits.max_payload => self.too_large(effects),
@@ -114,7 +114,7 @@ impl<S: InNamespace> Session<S> {
         }
     }
 
-    fn receive_whole(&mut self, text: &Utf8Bytes, attachments: Vec<Bytes>, effects: &mut impl Effects<Socket = S>) {
+    fn receive_complete(&mut self, text: &Utf8Bytes, attachments: Vec<Bytes>, effects: &mut impl Effects<Socket = S>) {
         let attachments = Some(attachments).filter(|attachments| !attachments.is_empty());
         match socketio::read(text, usize::MAX) {
             Ok(packet) => self.receive_socketio(text, &packet, attachments.map(Into::into), effects),

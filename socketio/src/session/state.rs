@@ -1,12 +1,12 @@
 //! [`State`]: the state of a connection, from open to closed. This file contains all transitions.
 //!
 //! ```text
-//! Open ──────► Draining                 the hub shuts down: handlers that run may end first
+//! Open ──────► Draining                 the hub shuts down: running handlers may complete
 //!   │             │
 //!   ├─────────────┼──► Flushing ──► AwaitingClose      this server closes
 //!   ├─────────────┼──► AnsweringClose                  the client closes
-//!   ├─────────────┼──► Rejecting ──► Discarding        the client breaks the protocol
-//!   └─────────────┴──────────────────────────────────► Closed, from everywhere
+//!   ├─────────────┼──► Rejecting ──► Discarding        the client violates the protocol
+//!   └─────────────┴──────────────────────────────────► Closed, from any state
 //! ```
 
 use std::time::Instant;
@@ -65,7 +65,7 @@ pub(crate) enum Reading {
 
 /// What follows when the queue has been written.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Written {
+pub(super) enum AfterWrite {
     Nothing,
     CloseFrame {
         code: u16,
@@ -184,25 +184,25 @@ impl State {
 
     /// Continues after the queue was written. `polls`: the transport has no close frames.
     /// `is_undecided`: a socket that is not accepted yet may queue more.
-    pub(super) fn written(&mut self, polls: bool, is_undecided: bool) -> Written {
+    pub(super) fn on_written(&mut self, polls: bool, is_undecided: bool) -> AfterWrite {
         match &mut self.0 {
-            Phase::Flushing { .. } if is_undecided => Written::Nothing,
-            Phase::Flushing { .. } if polls => Written::Close,
+            Phase::Flushing { .. } if is_undecided => AfterWrite::Nothing,
+            Phase::Flushing { .. } if polls => AfterWrite::Close,
             Phase::Flushing { by, code, reason } => {
                 let (by, code, reason) = (*by, *code, std::mem::take(reason));
                 self.0 = Phase::AwaitingClose { by };
-                Written::CloseFrame { code, reason }
+                AfterWrite::CloseFrame { code, reason }
             }
             Phase::Rejecting { by } => {
                 self.0 = Phase::Discarding { by: *by };
-                Written::Finish
+                AfterWrite::Finish
             }
-            Phase::AnsweringClose { .. } => Written::Close,
+            Phase::AnsweringClose { .. } => AfterWrite::Close,
             Phase::Open { .. }
             | Phase::Draining { .. }
             | Phase::AwaitingClose { .. }
             | Phase::Discarding { .. }
-            | Phase::Closed => Written::Nothing,
+            | Phase::Closed => AfterWrite::Nothing,
         }
     }
 

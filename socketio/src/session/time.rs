@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// The distance of a deadline that is never reached.
+/// The distance of deadlines that are never reached in practice.
 const ONE_YEAR: Duration = Duration::from_secs(86_400 * 365);
 
 /// Adds `time` to `now`, an `Instant` of the standard library or of tokio. Returns an instant one

@@ -29,7 +29,7 @@ pub(super) enum Upgrade {
 
 /// The reaction to a message on the probed WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Probed {
+pub(crate) enum ProbeAction {
     Nothing,
     /// Answer the probe, and release the waiting poll.
     Answer,
@@ -67,19 +67,19 @@ impl<S: InNamespace> Session<S> {
     }
 
     /// Processes a message on the probed WebSocket.
-    pub(crate) fn receive_probe(&mut self, message: &Message) -> Probed {
+    pub(crate) fn receive_probe(&mut self, message: &Message) -> ProbeAction {
         let packet = match message {
-            Message::Ping(_) | Message::Pong(_) => return Probed::Nothing,
+            Message::Ping(_) | Message::Pong(_) => return ProbeAction::Nothing,
             Message::Text(text) => engineio::read(text),
-            _ => return Probed::Invalid,
+            _ => return ProbeAction::Invalid,
         };
         match packet {
-            Ok(EnginePacket::Probe) => Probed::Answer,
+            Ok(EnginePacket::Probe) => ProbeAction::Answer,
             Ok(EnginePacket::Upgrade) => {
                 self.upgrade = Upgrade::Ready;
-                Probed::Ready
+                ProbeAction::Ready
             }
-            _ => Probed::Invalid,
+            _ => ProbeAction::Invalid,
         }
     }
 

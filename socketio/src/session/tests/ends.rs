@@ -19,7 +19,7 @@ struct Row {
     on_purpose: bool,
 }
 
-/// Applies `end` to a connection with one running and one queued event. Returns the effects.
+/// Applies `end` to a connection with one running and one queued event. Returns its effects.
 fn row(end: impl FnOnce(&mut Harness)) -> Row {
     let mut harness = Harness::new(ClientProtocol::Plain, false, false);
     harness.apply(Step::Handled { socket: 0 });

@@ -16,7 +16,7 @@ use super::disconnect::{Disconnect, DisconnectReason};
 use super::end::End;
 use super::engineio::Flavour;
 use super::limits::{Bounds, Limits};
-use super::upgrade::Probed;
+use super::upgrade::ProbeAction;
 use super::{Inbox, Protocol, Reading, Session};
 use crate::wire::encoding::Encoding;
 use crate::wire::socketio::ConnectError;
@@ -235,10 +235,10 @@ impl Harness {
                 }
                 self.run_deadlines();
             }
-            Step::Written => while !self.session.is_closed() && self.session.written(&mut self.driver) {},
+            Step::Written => while !self.session.is_closed() && self.session.on_written(&mut self.driver) {},
             Step::Broken { code } => {
                 if self.session.reading() == Reading::Discard {
-                    self.session.discarded(&mut self.driver);
+                    self.session.on_input_closed(&mut self.driver);
                 } else if !self.session.is_closed() {
                     let cause = Disconnect::new(DisconnectReason::TransportError);
                     let cause = code.map_or_else(|| cause.clone(), |code| cause.clone().with_code(code));
@@ -250,7 +250,7 @@ impl Harness {
             Step::ProbeText(text) => {
                 if self.session.is_probing() {
                     assert!(self.has_probe);
-                    if self.session.receive_probe(&Message::text(text)) == Probed::Invalid {
+                    if self.session.receive_probe(&Message::text(text)) == ProbeAction::Invalid {
                         self.session.cancel_probe(&mut self.driver);
                     }
                 }
@@ -290,7 +290,7 @@ impl Harness {
             |model: &Model| (model.accepted || model.refused) && model.queue.is_empty() && model.running.is_none();
         let is_drained = self.session.sockets().all(|key| is_idle(&self.driver.sockets[key.at]));
         if self.session.is_draining() && is_drained {
-            self.session.drained(&mut self.driver);
+            self.session.on_drained(&mut self.driver);
         }
         let mut at = 0;
         while let Some(key) = self.session.socket_mut(at) {
