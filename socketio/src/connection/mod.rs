@@ -112,7 +112,7 @@ impl Connection {
         extensions: Extensions,
         permit: ConnectionPermit,
     ) -> Self {
-        peer.handle.write_with(transport.take_writer());
+        peer.handle.set_writer(transport.take_writer());
         let polls = transport.polling().is_some();
         let session = Session::new(protocol, polls, Arc::clone(hub.limits()), now());
         Self { session, io: Io { hub, peer, transport, extensions, request: None, probe: None, _permit: permit } }
@@ -256,7 +256,7 @@ impl Io {
     /// Lets requests find the session no more, nor a WebSocket that was being tried go on.
     fn forget_session(&mut self) {
         if let Some(session) = &self.peer.session {
-            session.forget();
+            session.remove();
         }
         self.probe = None;
     }

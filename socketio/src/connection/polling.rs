@@ -104,7 +104,7 @@ impl Polling {
     ) -> Poll<io::Result<()>> {
         let Some(poll) = &mut self.poll else {
             // Without a poll nothing can be written: the handle queues without waking the task.
-            handle.left_over(Load::default());
+            handle.mark_blocked(Load::default());
             return Poll::Pending;
         };
         if poll.poll_closed(context).is_ready() {

@@ -104,7 +104,7 @@ impl EngineEndpoint {
         let is_current = query.version.as_deref() == Some("4");
         if let Some(sid) = query.sid.as_deref().filter(|sid| !sid.is_empty()) {
             let peer = self.sessions.find(sid).ok_or(Refusal::UnknownSession)?;
-            let polls = peer.session.as_ref().is_some_and(|session| session.polls());
+            let polls = peer.session.as_ref().is_some_and(|session| session.is_polling());
             let fits = match transport {
                 Transport::WebSocket => is_upgrade,
                 Transport::Polling => polls && !is_upgrade && matches!(parts.method, Method::GET | Method::POST),
@@ -284,7 +284,7 @@ impl EngineEndpoint {
         };
         posting.is_over = true;
         let (done, understood) = oneshot::channel();
-        let request = Arc::new(self.kept(parts, params).shared_by(body.packets()));
+        let request = Arc::new(self.kept(parts, params).divided_among(body.packets()));
         let post = Post { body, request, done };
         if !peer.handle.post(Command::PollRequest(PollRequest::Post(post))) {
             return self.unknown(parts);
@@ -304,7 +304,7 @@ impl EngineEndpoint {
 /// Handles a GET, which waits for packets.
 async fn poll(peer: &Peer) -> Response {
     if let Some(session) = &peer.session {
-        session.settled().await;
+        session.wait_for_pending_upgrades().await;
     }
     let (waiting, body) = oneshot::channel();
     let is_there = peer.handle.post(Command::PollRequest(PollRequest::Poll(waiting)));
@@ -312,7 +312,7 @@ async fn poll(peer: &Peer) -> Response {
         Ok(Some(body)) => polled(body),
         Ok(None) => StatusCode::BAD_REQUEST.into_response(),
         // The session was upgraded to a WebSocket, or it has ended.
-        Err(_) if is_there && peer.session.as_ref().is_some_and(|session| !session.polls()) => {
+        Err(_) if is_there && peer.session.as_ref().is_some_and(|session| !session.is_polling()) => {
             Refusal::BadRequest.into_response()
         }
         Err(_) => Refusal::UnknownSession.into_response(),
