@@ -1,5 +1,5 @@
-//! [`Outbox`]: the bounded queue of encoded frames for one client. A [`Batch`] holds the frames that
-//! are being written.
+//! [`Outbox`]: the bounded queue of encoded frames for one client. A [`Batch`] holds the frames
+//! that are being written.
 //!
 //! Small frames are copied into one buffer. Large frames are shared with other recipients, and
 //! stored with their position among the small ones. One vectored write takes both.

@@ -30,7 +30,7 @@ use super::wire::ROOT;
 use crate::hub::Hub;
 use crate::hub::namespace::Namespace;
 use crate::hub::socket::SocketId;
-use crate::routes::serve::answer;
+use crate::routes::serve::call_app;
 use crate::wire::encoding::Encoding;
 
 /// Capacity in bytes of the in-memory stream, per direction.
@@ -344,7 +344,7 @@ impl RequestMarker {
 async fn serve(stream: DuplexStream, app: Router, marker: RequestMarker, peer: Option<SocketAddr>, secure: bool) {
     let service = service_fn(move |mut request: Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(marker.clone());
-        answer(app.clone(), request, peer, secure)
+        call_app(app.clone(), request, peer, secure)
     });
     let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades().await;
     if let Err(error) = served {
