@@ -91,6 +91,7 @@ impl Debug for ProbeStream {
 /// The phase of a connection. It only advances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
+    /// Everything is accepted.
     Open,
     /// New messages are rejected. Queued frames and protocol packets are still written.
     Closing,
@@ -106,7 +107,8 @@ struct State<S: SocketHandle> {
     phase: Phase,
     /// The load that the connection's task has taken from the outbox and not written yet.
     in_flight: Load,
-    /// Whether the kernel accepts no more bytes now.
+    /// Whether the transport can take no more frames now: the kernel's buffer is full, or no poll
+    /// is waiting.
     blocked: bool,
     /// Whether a frame was rejected since the outbox was last emptied.
     overflowing: bool,

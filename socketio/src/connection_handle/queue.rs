@@ -60,7 +60,7 @@ impl<S: SocketHandle> ConnectionHandle<S> {
         }
         let State { outbox, in_flight, .. } = &mut *state;
         if outbox.push(frame, self.bounds, *in_flight).is_ok() {
-            // The kernel or the client's next poll wakes a blocked task.
+            // A blocked task needs no wake-up: the kernel or the client's next poll wakes it.
             let is_crowded = !state.blocked && state.outbox.is_half_full(self.bounds);
             if is_crowded {
                 self.crowded.store(true, Ordering::Release);
@@ -187,8 +187,8 @@ impl<S: SocketHandle> ConnectionHandle<S> {
         self.state.lock().blocked = false;
     }
 
-    /// Marks the connection as blocked: the kernel accepts no more bytes now. `in_flight` is the
-    /// load that the task has yet to write. Only the connection's task calls this.
+    /// Marks the connection as blocked: the transport can take no more frames now. `in_flight` is
+    /// the load that the task has yet to write. Only the connection's task calls this.
     pub(crate) fn mark_blocked(&self, in_flight: Load) {
         let mut state = self.state.lock();
         state.in_flight = in_flight;
