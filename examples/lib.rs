@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 /// How long sockets and requests may take to finish after Ctrl-C.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// The pages only load files from this server.
+/// The Content-Security-Policy of the pages. They may only load files from this server.
 const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Returns a route that serves a file of a page.

@@ -11,7 +11,7 @@ pub struct Workload {
     pub title: &'static str,
     /// For workloads with idle connections: the title of the memory per connection.
     pub idle: Option<&'static str>,
-    /// Whether only this crate's servers support it: the others have no rooms here.
+    /// Whether it only runs on this crate's servers. The other servers have no rooms.
     pub own: bool,
     /// The load generator's arguments.
     pub arguments: &'static [&'static str],

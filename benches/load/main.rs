@@ -38,11 +38,11 @@ fn idle(options: &Options, server: &str) -> Result<Value, BoxError> {
     let mut run = Run::new(options)?;
     let first = options.clients / 5;
     run.open(first)?;
-    run.hold(options.hold)?;
+    run.wait(options.hold)?;
     let (before, cpu, own, begin) = (resident(server)?, cpu_time(server)?, cpu_time("self")?, Instant::now());
     run.open(options.clients)?;
     let (cpu, own, took) = (cpu_time(server)? - cpu, cpu_time("self")? - own, begin.elapsed());
-    run.hold(options.hold)?;
+    run.wait(options.hold)?;
     let (after, opened) = (resident(server)?, (options.clients - first) as f64);
     Ok(json!({
         "messages": opened,
@@ -61,7 +61,7 @@ fn busy(options: &Options, server: &str) -> Result<Value, BoxError> {
     if options.work != Work::Open {
         run.open(options.clients + options.stalled)?;
         // A server may accept a client before its event handlers are registered: socketioxide does.
-        run.hold(SETTLING)?;
+        run.wait(SETTLING)?;
     }
     let go = |run: &mut Run<'_>, duration: Duration| match options.work {
         Work::Open => run.open_and_close(duration),

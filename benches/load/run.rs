@@ -9,11 +9,11 @@ use mio::event::Event;
 use mio::{Events, Interest, Poll, Token};
 use std::time::{Duration, Instant};
 
-/// A server that sends nothing for this long has lost a message.
+/// The timeout for the next message. A server that sends nothing for this long has lost one.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The longest latency that is recorded, in nanoseconds.
-const LONGEST: u64 = 60_000_000_000;
+const MAX_LATENCY: u64 = 60_000_000_000;
 
 /// The largest window, in messages.
 const MAX_WINDOW: usize = 64;
@@ -34,7 +34,7 @@ impl Window {
 
     /// Records an answer. Returns whether an earlier one is still missing, or `None` if the message
     /// is not in flight.
-    fn note(&mut self, serial: u32) -> Option<bool> {
+    fn record(&mut self, serial: u32) -> Option<bool> {
         let bit = serial.checked_sub(self.first).filter(|_| serial < self.next)?;
         if self.arrived & 1 << bit != 0 {
             return None;
@@ -70,7 +70,7 @@ pub struct Run<'a> {
     /// received all.
     pending: usize,
     pub received: u64,
-    /// The number of messages that arrived before one that was sent earlier.
+    /// The number of messages that arrived before a message that was sent earlier.
     pub overtaking: u64,
     pub latency: Histogram<u64>,
 }
@@ -92,7 +92,7 @@ impl<'a> Run<'a> {
             pending: 0,
             received: 0,
             overtaking: 0,
-            latency: Histogram::new_with_bounds(1, LONGEST, 3)?,
+            latency: Histogram::new_with_bounds(1, MAX_LATENCY, 3)?,
         })
     }
 
@@ -139,8 +139,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Waits for this long. Heartbeats are answered meanwhile.
-    pub fn hold(&mut self, duration: Duration) -> Result<(), BoxError> {
+    /// Waits for this long, and answers heartbeats meanwhile.
+    pub fn wait(&mut self, duration: Duration) -> Result<(), BoxError> {
         let end = Instant::now() + duration;
         while let Some(left) = end.checked_duration_since(Instant::now()) {
             self.poll_within(left)?;
@@ -238,7 +238,7 @@ impl<'a> Run<'a> {
         let before = self.received;
         let open = client.readable(stream, &mut self.buffer, &mut |message| {
             let serial = self.messages.check(message, sender as u32)?;
-            let Some(overtaking) = window.note(serial) else {
+            let Some(overtaking) = window.record(serial) else {
                 return Err(format!("client {number} received message {serial} twice, or without sending it").into());
             };
             let took = now - self.sent[sender][serial as usize % MAX_WINDOW];

@@ -15,7 +15,7 @@ use std::io;
 use tokio::sync::broadcast;
 
 /// How many broadcast messages are queued for a slow client.
-const WAITING: usize = 1024;
+const QUEUE_CAPACITY: usize = 1024;
 
 /// The read buffer of a connection. It is allocated at the start, and 128 KiB by default.
 const READ_BUFFER: usize = 4096;
@@ -83,7 +83,7 @@ fn text_of(value: &impl Serialize) -> Frame {
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
-    let everyone = Everyone::new(WAITING);
+    let everyone = Everyone::new(QUEUE_CAPACITY);
     let route = any(move |upgrade: WebSocketUpgrade| {
         let everyone = everyone.clone();
         async move { upgrade.read_buffer_size(READ_BUFFER).on_upgrade(move |socket| serve(socket, everyone)) }

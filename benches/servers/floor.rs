@@ -1,6 +1,6 @@
-//! The floor: the cost of the sockets alone. It reads the available bytes, recognizes the event by
-//! one byte of each message, and writes all answers at once. It parses no JSON and validates
-//! nothing. No useful server can do less.
+//! The floor: a server with only the cost of the sockets. It reads the available bytes, recognizes
+//! the event by one byte of each message, and writes all answers at once. It parses no JSON and
+//! validates nothing. No useful server can do less.
 //!
 //! With the argument `serde`, it parses each message with serde_json into its types, and serializes
 //! the answer from them: the least cost of typed messages.
@@ -17,9 +17,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tungstenite::handshake::derive_accept_key;
 
-/// The start of all messages. The first letter after it identifies the event.
+/// The prefix of all messages. The letter after it identifies the event.
 const EVENT: &[u8] = br#"{"event":""#;
-/// The answer to `ack` is the message without this: its id and its data remain.
+/// This part is removed from a message to answer `ack`. The id and the data remain.
 const ACK: &[u8] = br#""event":"ack","#;
 
 #[derive(Deserialize, Serialize)]

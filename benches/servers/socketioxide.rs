@@ -10,10 +10,10 @@ use socketioxide::SocketIo;
 use socketioxide::extract::{AckSender, Data, SocketRef};
 use std::io;
 
-/// The same limit as the other servers.
+/// The largest payload in bytes, as for the other servers.
 const MAX_PAYLOAD: u64 = 1_000_000;
 
-/// Owned: its handlers can't borrow.
+/// The payload. It owns its data, because handlers of socketioxide can't borrow.
 #[derive(Serialize, Deserialize)]
 struct Message {
     t: String,

@@ -16,7 +16,7 @@ use crate::now;
 pub(crate) const EVENTS: Events = events![enter, leave, tell];
 
 /// How long the receiver's page may take to acknowledge a message.
-const DELIVERED_WITHIN: Duration = Duration::from_secs(10);
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Everybody who is connected. A name belongs to one socket.
 #[derive(Default)]
@@ -160,7 +160,7 @@ pub(crate) async fn tell(from: Name, Tell { to, text }: Tell, people: State<Peop
         return Err(ChatError::NobodyThere(to));
     };
     let at = now();
-    let delivered = receiver.request(&Told { from, text, at }).timeout(DELIVERED_WITHIN);
+    let delivered = receiver.request(&Told { from, text, at }).timeout(DELIVERY_TIMEOUT);
     delivered.await.map_err(|_| ChatError::NotDelivered(to))?;
     Ok(Delivered { at })
 }

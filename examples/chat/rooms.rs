@@ -11,8 +11,8 @@ use crate::error::ChatError;
 use crate::names::{Name, RoomName, Text};
 use crate::now;
 
-/// How many messages of a room are kept for those who join later.
-const REMEMBERED: usize = 50;
+/// The number of recent messages of a room that new members receive.
+const HISTORY_LENGTH: usize = 50;
 
 /// The recent messages of each room that has members.
 #[derive(Default)]
@@ -119,7 +119,7 @@ impl Rooms {
         let mut rooms = self.lock();
         let history = rooms.entry(said.room.clone()).or_default();
         said.at = said.at.max(history.back().map_or(0, |last| last.at + 1));
-        if history.len() == REMEMBERED {
+        if history.len() == HISTORY_LENGTH {
             history.pop_front();
         }
         history.push_back(said.clone());

@@ -3,10 +3,11 @@
 //!
 //! ```js
 //! const project = io("http://127.0.0.1:3000/project-7");
-//! project.on("built", ({ branch, passed }) => console.log(branch, passed ? "works" : "is broken"));
+//! project.on("built", ({ branch, passed }) => console.log(branch, passed));
 //! await project.emitWithAck("watch", "main");
 //!
-//! const admin = io("http://127.0.0.1:3000/admin", { auth: { token: "…" } }); // the server's ADMIN_TOKEN
+//! // The token is the server's environment variable `ADMIN_TOKEN`.
+//! const admin = io("http://127.0.0.1:3000/admin", { auth: { token: "…" } });
 //! ```
 //!
 //! | namespace | who may connect | clients send | clients receive |

@@ -6,11 +6,11 @@ use socketio::{Binary, EventError, Events, Socket, event, events};
 
 pub(crate) const EVENTS: Events = events![begin, chunk, finish];
 
-/// The largest file, in bytes.
-const LARGEST_FILE: u64 = 64 << 20;
-/// The largest chunk, in bytes. It must be smaller than the hub's `max_payload`. Hashing it takes a
-/// moment.
-const LARGEST_CHUNK: usize = 64 << 10;
+/// The largest accepted file, in bytes.
+const MAX_FILE_SIZE: u64 = 64 << 20;
+/// The largest accepted chunk, in bytes. It must be smaller than the hub's `max_payload`, and small
+/// enough that hashing it does not block the task for long.
+const MAX_CHUNK_SIZE: usize = 64 << 10;
 
 #[derive(Clone, Deserialize)]
 struct File {
@@ -49,10 +49,10 @@ impl From<UploadError> for EventError {
     fn from(error: UploadError) -> Self {
         match error {
             UploadError::FileTooLarge => {
-                Self::new("file_too_large", format!("a file can't be larger than {LARGEST_FILE} bytes"))
+                Self::new("file_too_large", format!("a file can't be larger than {MAX_FILE_SIZE} bytes"))
             }
             UploadError::ChunkTooLarge => {
-                Self::new("chunk_too_large", format!("a chunk can't be larger than {LARGEST_CHUNK} bytes"))
+                Self::new("chunk_too_large", format!("a chunk can't be larger than {MAX_CHUNK_SIZE} bytes"))
             }
             UploadError::NotBegun => Self::new("not_begun", "begin an upload first"),
             UploadError::TooMuch => Self::new("too_much", "the file is larger than announced"),
@@ -79,11 +79,11 @@ impl Upload {
 
 #[event("begin")]
 fn begin(socket: &Socket, file: File) -> Result<Begun, UploadError> {
-    if file.size > LARGEST_FILE {
+    if file.size > MAX_FILE_SIZE {
         return Err(UploadError::FileTooLarge);
     }
     socket.insert_extension(Upload { file, received: 0, digest: Context::new(&SHA256) });
-    Ok(Begun { largest_chunk: LARGEST_CHUNK })
+    Ok(Begun { largest_chunk: MAX_CHUNK_SIZE })
 }
 
 /// The bytes are not copied: `Binary` shares the memory they were received in. A clone could be
@@ -91,7 +91,7 @@ fn begin(socket: &Socket, file: File) -> Result<Begun, UploadError> {
 #[event("chunk")]
 fn chunk(socket: &Socket, bytes: Binary) -> Result<Progress, UploadError> {
     let mut upload = Upload::take_from(socket)?;
-    if bytes.len() > LARGEST_CHUNK {
+    if bytes.len() > MAX_CHUNK_SIZE {
         return Err(UploadError::ChunkTooLarge);
     }
     upload.received += bytes.len() as u64;

@@ -69,8 +69,8 @@ where
 {
     let (request, permit) = beginning(hub);
     let websocket = WebSocketTransport::new(Stream::Other(Box::new(stream)), Vec::new(), hub.config().max_payload);
-    let session = EngineSession::new(&routes.options().sessions, false);
-    routes.options().opened(session, websocket, request, Extensions::new(), permit)
+    let session = EngineSession::new(&routes.settings().sessions, false);
+    routes.settings().websocket_connection(session, websocket, request, Extensions::new(), permit)
 }
 
 fn beginning(hub: &Hub) -> (Request, ConnectionPermit) {

@@ -57,7 +57,7 @@ async fn the_server_ends_connections() -> Result<(), TestError> {
             settle().await;
             assert_eq!(hub.stats().connections, 0);
             let error = client.emit(("too late",)).expect_err("the connection has ended");
-            assert_eq!(error.to_string(), format!("nothing can be sent any more: {expected}"));
+            assert_eq!(error.to_string(), format!("the connection has ended: {expected}"));
         }
     }
     Ok(())
@@ -147,7 +147,7 @@ async fn heartbeats_use_the_paused_clock() -> Result<(), TestError> {
         sleep(Duration::from_millis(100)).await;
         seen.expect(&["ping timeout"]).await;
         let error = client.request::<()>("join", "room").await.expect_err("the client is frozen");
-        assert!(error.to_string().starts_with("expected an answer to `join`; nothing came for 5s"), "{error}");
+        assert!(error.to_string().starts_with("expected an answer to `join`; nothing arrived for 5s"), "{error}");
     }
     Ok(())
 }
@@ -162,7 +162,7 @@ async fn a_pending_ack_does_not_keep_the_connection_open() -> Result<(), TestErr
         drop(client);
         assert!(matches!(asked.await, Err(AckError::Closed)));
         let error = question.answer(7).expect_err("there is no client");
-        assert_eq!(error.to_string(), "the client that is to answer `which?` has been dropped");
+        assert_eq!(error.to_string(), "the client that received `which?` has been dropped");
     }
     Ok(())
 }

@@ -38,7 +38,7 @@ async fn expect_event_reports_another_message() -> Result<(), TestError> {
             _ => r#"["AQID"]"#,
         };
         let all = format!(
-            "all that the client has received, what was not expected yet with a `>`:\n> event `said` [\"a \\\"b\\\"\",2]\n\
+            "all received messages, with a `>` before those that no expectation has consumed:\n> event `said` [\"a \\\"b\\\"\",2]\n\
              > event `moved` [{{\"x\":7}}]\n> event `picture` {picture}"
         );
         let said = r#"event `said` ["a \"b\"",2]"#;
@@ -53,7 +53,7 @@ async fn expect_event_reports_another_message() -> Result<(), TestError> {
             (client.answer(|_: Sure| true).await.expect_err("said"), "the event `sure?`"),
             (client.expect_nothing().await.expect_err("said"), "nothing"),
         ] {
-            assert_eq!(error.to_string(), format!("expected {wanted}; the next that came is {said}\n{all}"));
+            assert_eq!(error.to_string(), format!("expected {wanted}; the next message is {said}\n{all}"));
             assert_eq!(format!("{error:?}"), error.to_string());
         }
         // `expect_event` consumed no message.
@@ -71,13 +71,13 @@ async fn expect_event_reports_different_contents() -> Result<(), TestError> {
         let to = client.id();
         hub.emit_to(&to, ("moved", json!({ "x": 300 })))?;
         let error = client.expect::<Moved>().await.expect_err("not a Moved");
-        let expected = r#"expected the event `moved`; it came as event `moved` [{"x":300}]: invalid value: integer `300`, expected u8 at `x`"#;
+        let expected = r#"expected the event `moved`; it arrived as event `moved` [{"x":300}]: invalid value: integer `300`, expected u8 at `x`"#;
         assert_eq!(error.to_string().lines().next(), Some(expected));
         client.expect_event("moved").await?;
         hub.emit_to(&to, &Sure { what: "all".into() })?;
         let error = client.answer(|_: Sure| true).await.expect_err("no ack is pending");
         let expected =
-            r#"expected the event `sure?`; it came as event `sure?` [{"what":"all"}]: it asks for no answer"#;
+            r#"expected the event `sure?`; it arrived as event `sure?` [{"what":"all"}]: the server wants no answer"#;
         assert_eq!(error.to_string().lines().next(), Some(expected));
     }
     Ok(())
@@ -100,12 +100,12 @@ async fn expectations_report_that_no_message_came() -> Result<(), TestError> {
     for client in [socketio, plain] {
         let mut client = client.connect().await?;
         let error = client.expect::<Moved>().await.expect_err("nothing");
-        let expected = "expected the event `moved`; nothing came for 1.5s\nthe client has received nothing at all";
+        let expected = "expected the event `moved`; nothing arrived for 1.5s\nthe client has received nothing";
         assert_eq!(error.to_string(), expected);
 
         let error = client.request::<String>("length", "four").await.expect_err("a number");
-        let expected = "expected an answer to `length`; it came as [4]: invalid type: integer `4`, expected a string\n\
-                        all that the client has received, what was not expected yet with a `>`:\n  answer to `length` [4]";
+        let expected = "expected an answer to `length`; it arrived as [4]: invalid type: integer `4`, expected a string\n\
+                        all received messages, with a `>` before those that no expectation has consumed:\n  answer to `length` [4]";
         assert_eq!(error.to_string(), expected);
 
         let error = client.request::<usize>("length", &json!({ "of": 4 })).await.expect_err("no text");
@@ -115,7 +115,7 @@ async fn expectations_report_that_no_message_came() -> Result<(), TestError> {
 
         client.emit(("never",))?;
         let error = client.request::<usize>("length", "four").await.expect_err("the handler before it never ends");
-        assert!(error.to_string().starts_with("expected an answer to `length`; nothing came for 1.5s\n"), "{error}");
+        assert!(error.to_string().starts_with("expected an answer to `length`; nothing arrived for 1.5s\n"), "{error}");
         let asked = tokio::join!(client.request::<usize>("length", "four"), async {
             hub.socket(client.id()).expect("the socket is connected").close_with(4001, "enough");
         });

@@ -142,7 +142,7 @@ impl Effects for Driver<'_, '_> {
     }
 
     fn send(&mut self, frame: EncodedFrame) {
-        self.io.peer.handle.send_always(Some(&frame), Outbox::default());
+        self.io.peer.handle.queue_protocol_packet(Some(&frame), Outbox::default());
     }
 
     fn ping(&mut self, frame: &'static [u8]) {

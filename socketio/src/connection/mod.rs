@@ -115,7 +115,7 @@ impl Connection {
         extensions: Extensions,
         permit: ConnectionPermit,
     ) -> Self {
-        peer.handle.write_with(transport.take_writer());
+        peer.handle.set_writer(transport.take_writer());
         let polls = transport.polling().is_some();
         let session = Session::new(protocol, polls, Arc::clone(hub.limits()), now());
         Self { session, io: Io { hub, peer, transport, extensions, request: None, probe: None, _permit: permit } }
@@ -259,7 +259,7 @@ impl Io {
     /// Removes the Engine.IO session from the hub, and drops a WebSocket that is being probed.
     fn forget_session(&mut self) {
         if let Some(session) = &self.peer.session {
-            session.forget();
+            session.remove();
         }
         self.probe = None;
     }

@@ -106,7 +106,7 @@ impl Polling {
         let Some(poll) = &mut self.poll else {
             // Nothing can be written without a poll. The handle then queues frames without waking
             // the task.
-            handle.left_over(Load::default());
+            handle.mark_blocked(Load::default());
             return Poll::Pending;
         };
         if poll.poll_closed(context).is_ready() {

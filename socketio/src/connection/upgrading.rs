@@ -105,11 +105,11 @@ impl Connection {
         let Some(mut taken) = probe.take_if(|_| session.upgrade(!polling.is_reading_post())) else { return false };
         taken.websocket.append(&polling.upgrade());
         *transport = ClientTransport::WebSocket(*taken.websocket);
-        peer.handle.write_with(transport.take_writer());
+        peer.handle.set_writer(transport.take_writer());
         *request = Some(taken.request);
         peer.handle.unblock();
         if let Some(session) = &peer.session {
-            session.upgraded();
+            session.set_upgraded();
         }
         tracing::debug!("the client upgraded to a WebSocket");
         true

@@ -182,7 +182,7 @@ impl WebSocketTransport {
                 Poll::Pending => {
                     self.blocked = true;
                     if let Some(handle) = handle {
-                        handle.left_over(self.batch.load());
+                        handle.mark_blocked(self.batch.load());
                     }
                     return Poll::Pending;
                 }

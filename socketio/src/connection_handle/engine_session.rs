@@ -1,5 +1,7 @@
-//! Engine.IO sessions, looked up by their `sid`: what the tasks of a client's requests share with
-//! that of its connection.
+//! Engine.IO sessions, looked up by their `sid`.
+//!
+//! The tasks that serve a client's HTTP requests share an [`EngineSession`] with the connection's
+//! task.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,10 +15,10 @@ use tokio::sync::Notify;
 use super::SocketHandle;
 use super::peer::Peer;
 
-/// How long a request waits for a WebSocket that is being opened for the same session.
+/// How long a poll waits for a pending WebSocket upgrade of the same session.
 const MAX_PENDING_UPGRADE: Duration = Duration::from_millis(100);
 
-/// How an Engine.IO session travels.
+/// The transport of an Engine.IO session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Transport {
@@ -27,7 +29,7 @@ pub enum Transport {
 }
 
 impl Transport {
-    /// Its name in Engine.IO.
+    /// Returns the transport's name in the Engine.IO protocol: `polling` or `websocket`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Polling => "polling",
@@ -40,7 +42,7 @@ impl Transport {
     }
 }
 
-/// The sessions of one Engine.IO endpoint, by their ids.
+/// The sessions of one Engine.IO endpoint, by session id.
 #[derive(Debug)]
 pub(crate) struct EngineSessions<S: SocketHandle>(Mutex<HashMap<Arc<str>, Arc<Peer<S>>>>);
 
@@ -62,31 +64,32 @@ impl<S: SocketHandle> EngineSessions<S> {
     }
 }
 
-/// One session.
+/// The state of one session that HTTP requests read and change.
 #[derive(Debug)]
 pub(crate) struct EngineSession<S: SocketHandle> {
     sid: Arc<str>,
     sessions: Weak<EngineSessions<S>>,
-    /// Whether it still travels by long-polling.
-    polls: AtomicBool,
-    /// Whether a POST is under way.
+    /// Whether the transport is still long-polling.
+    is_polling: AtomicBool,
+    /// Whether a POST is in progress.
     posting: AtomicBool,
-    /// Whether it is over.
-    over: AtomicBool,
-    /// Notified when the session travels by WebSocket, and when it is over.
+    /// Whether the session has ended.
+    ended: AtomicBool,
+    /// Notified when the session has upgraded to a WebSocket, and when it has ended.
     changed: Notify,
-    /// How many WebSockets are being opened for it and have not reached its connection yet.
-    arriving: AtomicUsize,
-    arrived: Notify,
+    /// The number of WebSockets that are being opened and have not reached the connection's task.
+    pending_upgrades: AtomicUsize,
+    /// Notified when `pending_upgrades` drops to zero.
+    upgrades_done: Notify,
 }
 
-/// A WebSocket that is being opened for a session.
+/// A WebSocket that is being opened for a session. Dropping it ends the pending upgrade.
 pub(crate) struct PendingUpgrade<S: SocketHandle>(Arc<Peer<S>>);
 
 impl<S: SocketHandle> PendingUpgrade<S> {
     pub(crate) fn of(peer: Arc<Peer<S>>) -> Self {
         if let Some(session) = &peer.session {
-            session.arriving.fetch_add(1, Ordering::AcqRel);
+            session.pending_upgrades.fetch_add(1, Ordering::AcqRel);
         }
         Self(peer)
     }
@@ -99,36 +102,37 @@ impl<S: SocketHandle> PendingUpgrade<S> {
 impl<S: SocketHandle> Drop for PendingUpgrade<S> {
     fn drop(&mut self) {
         if let Some(session) = &self.0.session
-            && session.arriving.fetch_sub(1, Ordering::AcqRel) == 1
+            && session.pending_upgrades.fetch_sub(1, Ordering::AcqRel) == 1
         {
-            session.arrived.notify_waiters();
+            session.upgrades_done.notify_waiters();
         }
     }
 }
 
 impl<S: SocketHandle> EngineSession<S> {
-    pub(crate) fn new(sessions: &Arc<EngineSessions<S>>, polls: bool) -> Self {
+    pub(crate) fn new(sessions: &Arc<EngineSessions<S>>, is_polling: bool) -> Self {
         Self {
             sid: random_id().into(),
             sessions: Arc::downgrade(sessions),
-            polls: AtomicBool::new(polls),
+            is_polling: AtomicBool::new(is_polling),
             posting: AtomicBool::new(false),
-            over: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
             changed: Notify::new(),
-            arriving: AtomicUsize::new(0),
-            arrived: Notify::new(),
+            pending_upgrades: AtomicUsize::new(0),
+            upgrades_done: Notify::new(),
         }
     }
 
-    /// Waits until no WebSocket is being opened for the session any more, but not for long: what
-    /// the client has sent by a WebSocket that it sees open comes before what it sends by another
-    /// way.
-    pub(crate) async fn settled(&self) {
-        let mut arrived = std::pin::pin!(self.arrived.notified());
-        arrived.as_mut().enable();
-        if self.arriving.load(Ordering::Acquire) > 0 {
-            // A WebSocket that takes longer is not open for the client yet.
-            let _ = tokio::time::timeout(MAX_PENDING_UPGRADE, arrived).await;
+    /// Waits until no WebSocket upgrade is pending, at most for [`MAX_PENDING_UPGRADE`].
+    ///
+    /// The client may have sent messages over a WebSocket that is open on its side. They must be
+    /// handled before the client's next poll.
+    pub(crate) async fn wait_for_pending_upgrades(&self) {
+        let mut upgrades_done = std::pin::pin!(self.upgrades_done.notified());
+        upgrades_done.as_mut().enable();
+        if self.pending_upgrades.load(Ordering::Acquire) > 0 {
+            // If it takes longer, the client does not see an open WebSocket yet.
+            let _ = tokio::time::timeout(MAX_PENDING_UPGRADE, upgrades_done).await;
         }
     }
 
@@ -136,26 +140,26 @@ impl<S: SocketHandle> EngineSession<S> {
         &self.sid
     }
 
-    pub(crate) fn polls(&self) -> bool {
-        self.polls.load(Ordering::Acquire)
+    pub(crate) fn is_polling(&self) -> bool {
+        self.is_polling.load(Ordering::Acquire)
     }
 
-    pub(crate) fn upgraded(&self) {
-        self.polls.store(false, Ordering::Release);
+    pub(crate) fn set_upgraded(&self) {
+        self.is_polling.store(false, Ordering::Release);
         self.changed.notify_waiters();
     }
 
-    /// Waits until the session travels by WebSocket. `false`: it ended before.
-    pub(crate) async fn upgrade(&self) -> bool {
+    /// Waits until the session has upgraded to a WebSocket. Returns `false` if it ended first.
+    pub(crate) async fn wait_for_upgrade(&self) -> bool {
         let mut changed = std::pin::pin!(self.changed.notified());
         changed.as_mut().enable();
-        if self.polls() && !self.over.load(Ordering::Acquire) {
+        if self.is_polling() && !self.ended.load(Ordering::Acquire) {
             changed.await;
         }
-        !self.polls()
+        !self.is_polling()
     }
 
-    /// Begins a POST. `false`: another one is under way.
+    /// Begins a POST. Returns `false` if another one is in progress.
     pub(crate) fn begin_post(&self) -> bool {
         !self.posting.swap(true, Ordering::AcqRel)
     }
@@ -164,25 +168,25 @@ impl<S: SocketHandle> EngineSession<S> {
         self.posting.store(false, Ordering::Release);
     }
 
-    /// Removes the session: no request finds it any more.
-    pub(crate) fn forget(&self) {
-        self.over.store(true, Ordering::Release);
+    /// Ends the session and removes it, so that requests no longer find it.
+    pub(crate) fn remove(&self) {
+        self.ended.store(true, Ordering::Release);
         self.changed.notify_waiters();
         if let Some(sessions) = self.sessions.upgrade() {
-            let forgotten = sessions.0.lock().remove(&*self.sid);
-            drop(forgotten);
+            let removed = sessions.0.lock().remove(&*self.sid);
+            drop(removed);
         }
     }
 }
 
-/// An id that nobody can guess: 20 characters of base64url, made of 15 random bytes, as the
-/// reference server has them.
+/// Returns an unguessable id: 15 random bytes as 20 characters of base64url. The reference server
+/// uses the same format.
 ///
 /// # Panics
 ///
-/// The system has no random bytes to give.
+/// Panics if the operating system provides no random bytes.
 pub(crate) fn random_id() -> String {
     let mut bytes = [0; 15];
-    getrandom::fill(&mut bytes).expect("the system gives random bytes");
+    getrandom::fill(&mut bytes).expect("the system provides random bytes");
     URL_SAFE_NO_PAD.encode(bytes)
 }

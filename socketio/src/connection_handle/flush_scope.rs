@@ -1,57 +1,61 @@
-//! [`FlushScope`]: what one connection's task queues for other clients is written when its scope
-//! ends. Each client is written to once, however many messages there are, and its task is not woken
-//! where the kernel takes them at once.
+//! [`FlushScope`]: batches the writes that one connection's task causes for other clients.
 //!
-//! A scope is one poll of a connection's task. What is sent outside of one, by a task of the
-//! application, wakes the receiver's task. The scope is in a thread-local because handlers emit
-//! from any depth of their own code: no parameter reaches them.
+//! A scope is one poll of a connection's task. Frames that the task queues for other clients are
+//! written when the scope ends, with one write for each client. The tasks of those clients are only
+//! woken if the kernel does not accept all bytes.
+//!
+//! A task of the application has no scope. A frame that it queues wakes the receiver's task.
+//!
+//! The scope is in a thread-local, because handlers emit from any depth of their own code and no
+//! parameter reaches there.
 
 use std::cell::RefCell;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A client that something may wait for.
+/// A client with a queue of frames.
 pub(super) trait Flush: Send + Sync {
-    /// Writes what waits for it.
+    /// Writes the queued frames.
     fn flush(&self);
 }
 
-/// How many clients one task writes to before it lets others run.
-const GROUP: usize = 64;
+/// The number of clients that one task flushes. Further clients are flushed by spawned tasks.
+const GROUP_SIZE: usize = 64;
 
-/// How many scopes a thread numbers before it takes another range of numbers.
-const RANGE: u64 = 1 << 32;
+/// The number of scope numbers that a thread reserves at once.
+const RANGE_LENGTH: u64 = 1 << 32;
 
-static RANGES: AtomicU64 = AtomicU64::new(1);
+/// The next range of scope numbers that no thread has reserved.
+static NEXT_RANGE: AtomicU64 = AtomicU64::new(1);
 
 thread_local! {
     static CURRENT: RefCell<Current> = const { RefCell::new(Current { is_open: false, number: 0, peers: Vec::new() }) };
 }
 
-/// The number of a scope. No other scope has the same.
+/// The unique number of a scope.
 pub(super) type Number = NonZeroU64;
 
 /// The scope on this thread.
 struct Current {
     is_open: bool,
     number: u64,
-    /// Clients to write to when it ends.
+    /// The clients to flush when the scope ends.
     peers: Vec<Arc<dyn Flush>>,
 }
 
 impl Current {
     fn begin(&mut self) {
         self.is_open = true;
-        // The first time, and when a range is used up.
-        if self.number.is_multiple_of(RANGE) {
-            self.number = RANGES.fetch_add(1, Ordering::Relaxed) * RANGE;
+        // The thread's first scope, or the range is used up.
+        if self.number.is_multiple_of(RANGE_LENGTH) {
+            self.number = NEXT_RANGE.fetch_add(1, Ordering::Relaxed) * RANGE_LENGTH;
         }
         self.number += 1;
     }
 }
 
-/// The scope of a connection, for as long as it lives.
+/// A guard for the current thread's scope. The scope ends when the guard is dropped.
 pub(crate) struct FlushScope;
 
 impl FlushScope {
@@ -67,21 +71,21 @@ impl Drop for FlushScope {
             scope.is_open = false;
             std::mem::take(&mut scope.peers)
         });
-        // The first group here, the others in tasks of their own.
-        while peers.len() > GROUP {
-            let group = Group(peers.split_off(peers.len() - GROUP));
+        // This task flushes the first group. A spawned task flushes each of the others.
+        while peers.len() > GROUP_SIZE {
+            let group = Group(peers.split_off(peers.len() - GROUP_SIZE));
             tokio::spawn(async move { drop(group) });
         }
         flush(&peers);
         peers.clear();
         // The next scope reuses the memory.
-        peers.shrink_to(GROUP);
+        peers.shrink_to(GROUP_SIZE);
         CURRENT.with_borrow_mut(|scope| scope.peers = peers);
     }
 }
 
-/// Clients that are written to when this is dropped, even by a runtime that shuts down and does not
-/// run the task any more.
+/// Clients that are flushed on drop. A runtime that shuts down drops the spawned task without
+/// running it, and thereby still flushes them.
 struct Group(Vec<Arc<dyn Flush>>);
 
 impl Drop for Group {
@@ -94,12 +98,12 @@ fn flush(peers: &[Arc<dyn Flush>]) {
     peers.iter().for_each(|peer| peer.flush());
 }
 
-/// The scope on this thread, if there is one.
+/// The number of the scope on this thread, if one is open.
 pub(super) fn current() -> Option<Number> {
     CURRENT.with_borrow(|scope| if scope.is_open { NonZeroU64::new(scope.number) } else { None })
 }
 
-/// Has a client's handle flushed when this scope ends.
+/// Schedules a client to be flushed when the current scope ends.
 pub(super) fn flush_later<F: Flush + 'static>(peer: &Arc<F>) {
     let peer: Arc<dyn Flush> = Arc::clone(peer) as _;
     CURRENT.with_borrow_mut(|scope| scope.peers.push(peer));

@@ -1,13 +1,17 @@
-//! What other tasks hold of a connection: the queue of frames for its client, and commands for its
-//! task.
+//! [`ConnectionHandle`]: the handle through which other tasks reach a connection. It has a queue of
+//! frames for the client, and commands for the connection's task.
 //!
-//! A [`ConnectionHandle`] has one lock and one waker for both. The lock is held for a few
-//! assignments, never across user code or an encode. While the task sleeps, what was queued can be
-//! [flushed](ConnectionHandle::flush) without waking it: then the lock is held for one write. The
-//! queue is in [`queue`], with [`outbox`] for its contents and [`stream`] to write to;
-//! [`flush_scope`] collects what a task has queued for others. A [`peer`] is what all sockets of
-//! one client share. The requests of polling clients find theirs by its [`engine_session`], and
-//! arrive as a [`poll_request`].
+//! One lock and one waker serve both. The lock is held for a few assignments, never across user
+//! code or an encode. While the connection's task sleeps, another task can
+//! [flush](ConnectionHandle::flush) the queue without waking it. The lock is then held for one
+//! write.
+//!
+//! - [`queue`] queues and flushes frames; [`outbox`] stores them, and [`stream`] writes them.
+//! - [`flush_scope`] batches the flushes that one task causes.
+//! - [`peer`] is the state that all sockets of one client share.
+//! - [`request`] is the HTTP request that opened the connection.
+//! - [`engine_session`] finds the peer of an Engine.IO request by its session id.
+//! - [`poll_request`] is a long-polling request, as a command for the connection's task.
 
 pub(crate) mod engine_session;
 pub(crate) mod flush_scope;
@@ -33,46 +37,48 @@ use poll_request::PollRequest;
 use request::Request;
 use stream::{Stream, Writer};
 
-/// A socket that commands are about. The layer above has the type.
+/// The socket type of commands. The hub implements it.
 pub(crate) trait SocketHandle: Debug + Send + Sync + 'static {
-    /// What can be run for it.
+    /// An event for the socket.
     type Event: Debug + Send;
 }
 
-/// What happens when a client takes its messages too slowly and its outbox is full.
+/// What happens when a client reads too slowly and its outbox is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OverflowPolicy {
-    /// The client is disconnected, with the cause `overflow`. It never misses a message
-    /// unknowingly.
+    /// The client is disconnected, with the cause `overflow`. No message is lost while it stays
+    /// connected. The default.
     #[default]
     Disconnect,
-    /// The newest message is dropped, and `error` fires once until there is room again.
+    /// New messages are dropped until the outbox has room again. The event `error` fires once, for
+    /// the first of them.
     DropNewest,
 }
 
-/// What a connection's task is to do, apart from writing what is queued.
+/// A command for the connection's task.
 #[derive(Debug)]
 pub(crate) enum Command<S: SocketHandle> {
-    /// Go on with what another task has begun to write.
+    /// Write the rest of a batch that another task has written in part.
     Write(Box<Batch>),
-    /// Run an event as if it had been received.
+    /// Dispatch an event to the socket as if the client had sent it.
     Run(S, S::Event),
-    /// A socket leaves its namespace, the connection stays.
+    /// Remove a socket from its namespace. The connection stays open.
     Leave(S, Disconnect),
-    /// A request of a client that polls.
+    /// Handle a long-polling request.
     PollRequest(PollRequest),
-    /// The client tries a WebSocket.
+    /// Probe a WebSocket that a polling client has opened.
     Probe(Box<ProbeStream>),
+    /// End the connection.
     End(End),
 }
 
-/// The stream of a WebSocket that a polling client tries.
+/// A WebSocket that a polling client has opened, to upgrade its session to it.
 pub(crate) struct ProbeStream {
     pub(crate) stream: Stream,
-    /// What was read beyond the handshake.
+    /// The bytes that were read after the HTTP request.
     pub(crate) received: Vec<u8>,
-    /// The request that it began with.
+    /// The HTTP request that opened the WebSocket.
     pub(crate) request: Arc<Request>,
 }
 
@@ -82,54 +88,58 @@ impl Debug for ProbeStream {
     }
 }
 
-/// What a handle still takes.
+/// The phase of a connection. It only advances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Taking {
-    Everything,
-    /// No more messages. Those that wait still go out, and so does what the client has to know.
-    LastWords,
-    /// No frames at all.
-    Commands,
-    /// Nothing: the task is gone.
-    Nothing,
+enum Phase {
+    /// Everything is accepted.
+    Open,
+    /// New messages are rejected. Queued frames and protocol packets are still written.
+    Closing,
+    /// All frames are rejected or dropped. Commands are still accepted.
+    Discarding,
+    /// The connection's task has ended. Nothing is accepted.
+    Closed,
 }
 
 #[derive(Debug)]
 struct State<S: SocketHandle> {
     outbox: Outbox,
-    taking: Taking,
-    /// What the task has taken and not yet written.
+    phase: Phase,
+    /// The load that the connection's task has taken from the outbox and not written yet.
     in_flight: Load,
-    /// Whether the kernel takes no more bytes now.
+    /// Whether the transport can take no more frames now: the kernel's buffer is full, or no poll
+    /// is waiting.
     blocked: bool,
-    /// Whether frames are being dropped.
+    /// Whether a frame was rejected since the outbox was last emptied.
     overflowing: bool,
     commands: Vec<Command<S>>,
-    /// Until when handlers may run, once the hub shuts down. Events are not taken after that.
+    /// The deadline for handlers once the hub shuts down. Events are rejected after it.
     handlers_until: Option<Instant>,
     waker: Option<Waker>,
-    /// Whether the task waits to be woken. While it runs, it looks here by itself before it goes to
-    /// sleep.
+    /// Whether the connection's task sleeps. A running task checks the state before it sleeps, so
+    /// it needs no wake-up.
     asleep: bool,
-    /// The last scope that is to flush what waits at its end.
-    due: Option<flush_scope::Number>,
-    /// What other tasks can write to the client with.
+    /// The last scope that has scheduled a flush.
+    flushed_by: Option<flush_scope::Number>,
+    /// The writer that other tasks use while the connection's task sleeps.
     writer: Option<Writer>,
 }
 
 impl<S: SocketHandle> State<S> {
-    fn is_too_late(&self) -> bool {
+    /// Whether the deadline for handlers has passed.
+    fn is_past_deadline(&self) -> bool {
         self.handlers_until.is_some_and(|until| until <= tokio::time::Instant::now().into_std())
     }
 
-    fn waker(&mut self) -> Option<Waker> {
+    /// Returns the waker if the connection's task sleeps.
+    fn take_waker(&mut self) -> Option<Waker> {
         if std::mem::take(&mut self.asleep) { self.waker.take() } else { None }
     }
 
-    /// Takes less than before. Never takes more again.
-    fn take_only(&mut self, taking: Taking) {
-        self.taking = self.taking.max(taking);
-        if self.taking >= Taking::Commands {
+    /// Advances to a phase, unless a later one is reached.
+    fn advance_to(&mut self, phase: Phase) {
+        self.phase = self.phase.max(phase);
+        if self.phase >= Phase::Discarding {
             self.writer = None;
             self.outbox.clear();
         }
@@ -140,12 +150,13 @@ impl<S: SocketHandle> State<S> {
 #[derive(Debug)]
 pub(crate) struct ConnectionHandle<S: SocketHandle> {
     state: Mutex<State<S>>,
-    /// Whether this server has asked for the end: events that wait are dropped from then on. Looked
-    /// at for each event, so without the lock.
+    /// Whether this server has ended the connection. Queued events are then dropped. Read for each
+    /// event, so it is outside of the lock.
     ending: AtomicBool,
-    /// Whether there are commands: looked at after every message, so without the lock.
-    posted: AtomicBool,
-    /// Whether the outbox fills up although the kernel may take more: then it is time to write.
+    /// Whether there are commands. Read after every message, so it is outside of the lock.
+    has_commands: AtomicBool,
+    /// Whether the outbox is more than half full and the kernel may accept more bytes. The task
+    /// then writes before it handles more events.
     crowded: AtomicBool,
     bounds: Bounds,
     policy: OverflowPolicy,
@@ -155,7 +166,7 @@ impl<S: SocketHandle> ConnectionHandle<S> {
     pub(crate) fn new(bounds: Bounds, policy: OverflowPolicy) -> Self {
         let state = State {
             outbox: Outbox::default(),
-            taking: Taking::Everything,
+            phase: Phase::Open,
             in_flight: Load::default(),
             blocked: false,
             overflowing: false,
@@ -163,99 +174,105 @@ impl<S: SocketHandle> ConnectionHandle<S> {
             handlers_until: None,
             waker: None,
             asleep: false,
-            due: None,
+            flushed_by: None,
             writer: None,
         };
         Self {
             state: Mutex::new(state),
             ending: AtomicBool::new(false),
-            posted: AtomicBool::new(false),
+            has_commands: AtomicBool::new(false),
             crowded: AtomicBool::new(false),
             bounds,
             policy,
         }
     }
 
-    /// Asks the task to do something. `false`: it is gone, or its handlers must not run any more.
+    /// Sends a command to the connection's task. Returns `false` if the task has ended, or if the
+    /// command is an event and the deadline for handlers has passed.
     pub(crate) fn post(&self, command: Command<S>) -> bool {
         let mut state = self.state.lock();
-        if state.taking == Taking::Nothing || (matches!(command, Command::Run(..)) && state.is_too_late()) {
+        if state.phase == Phase::Closed || (matches!(command, Command::Run(..)) && state.is_past_deadline()) {
             return false;
         }
         if let Command::End(end) = &command {
             state.handlers_until = state.handlers_until.into_iter().chain(end.handlers_until).min();
-            // When the hub shuts down, handlers that run may still answer.
+            // When the hub shuts down, running handlers may still answer.
             if end.handlers_until.is_none() {
-                state.take_only(Taking::LastWords);
+                state.advance_to(Phase::Closing);
             }
             self.ending.store(true, Ordering::Release);
         }
         state.commands.push(command);
-        self.posted.store(true, Ordering::Release);
-        let waker = state.waker();
+        self.has_commands.store(true, Ordering::Release);
+        let waker = state.take_waker();
         drop(state);
         wake(waker);
         true
     }
 
+    /// Whether new messages are rejected.
     pub(crate) fn is_shut(&self) -> bool {
-        self.state.lock().taking > Taking::Everything
+        self.state.lock().phase > Phase::Open
     }
 
-    /// Whether this server has asked for the end.
+    /// Whether this server has ended the connection.
     pub(crate) fn is_ending(&self) -> bool {
         self.ending.load(Ordering::Acquire)
     }
 
-    /// Takes no more messages. Those that wait still go out.
+    /// Rejects new messages. Queued frames are still written.
     pub(crate) fn shut(&self) {
-        self.state.lock().take_only(Taking::LastWords);
+        self.state.lock().advance_to(Phase::Closing);
     }
 
-    /// Takes no more frames and drops those that wait.
+    /// Rejects all frames, and drops the queued ones.
     pub(crate) fn discard(&self) {
-        self.state.lock().take_only(Taking::Commands);
+        self.state.lock().advance_to(Phase::Discarding);
         self.crowded.store(false, Ordering::Release);
     }
 
-    /// For the task, when it is done: takes nothing any more. The commands that wait, and the
-    /// waker, would keep the task and its sockets in memory for as long as somebody has one of
-    /// them.
+    /// Rejects everything from now on. The connection's task calls this when it ends.
+    ///
+    /// It drops the pending commands and the waker. They would keep the task and its sockets in
+    /// memory for as long as the application keeps a socket.
     pub(crate) fn abandon(&self) {
         let mut state = self.state.lock();
-        state.take_only(Taking::Nothing);
+        state.advance_to(Phase::Closed);
         let left = (std::mem::take(&mut state.commands), state.waker.take());
         drop(state);
         drop(left);
     }
 
-    /// Whether the task was asked to do something.
+    /// Whether there are commands for the connection's task.
     pub(crate) fn has_commands(&self) -> bool {
-        self.posted.load(Ordering::Acquire)
+        self.has_commands.load(Ordering::Acquire)
     }
 
-    /// Whether events are to wait until the task has written.
+    /// Whether the connection's task must write before it handles more events.
     pub(crate) fn is_crowded(&self) -> bool {
         self.crowded.load(Ordering::Acquire)
     }
 
-    /// For the task, when it begins to run: what it was asked to do.
+    /// Takes the commands. The connection's task calls this when it starts to run.
     pub(crate) fn take_commands(&self) -> Vec<Command<S>> {
         let mut state = self.state.lock();
         state.asleep = false;
-        state.due = None;
-        self.posted.store(false, Ordering::Release);
+        state.flushed_by = None;
+        self.has_commands.store(false, Ordering::Release);
         let mut commands = std::mem::take(&mut state.commands);
-        let is_too_late = state.is_too_late();
+        let is_past_deadline = state.is_past_deadline();
         drop(state);
-        if is_too_late {
+        if is_past_deadline {
             commands.retain(|command| !matches!(command, Command::Run(..)));
         }
         commands
     }
 
-    /// For the task, before it waits: `false` if there is something to do. `in_flight` is what the
-    /// kernel has not taken; even if that is nothing, the client may not be able to take more.
+    /// Prepares the connection's task for sleep. Returns `false` if there are commands, or frames
+    /// that can be written now.
+    ///
+    /// `in_flight` is the load that the kernel has not accepted. `can_take` is whether the
+    /// transport can take more frames.
     pub(crate) fn sleep(&self, waker: &Waker, in_flight: Load, can_take: bool) -> bool {
         let mut state = self.state.lock();
         state.in_flight = in_flight;

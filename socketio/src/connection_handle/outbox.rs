@@ -1,8 +1,8 @@
-//! [`Outbox`]: frames that wait to be written to one client, bounded. A [`Batch`] is what is being
-//! written.
+//! [`Outbox`]: the bounded queue of encoded frames for one client. A [`Batch`] holds the frames
+//! that are being written.
 //!
-//! Small frames are copied into one buffer. Large ones are shared with other recipients, and kept
-//! with their place between the small ones. All of it is written by one vectored write.
+//! Small frames are copied into one buffer. Large frames are shared with other recipients, and
+//! stored with their position among the small ones. One vectored write takes both.
 
 use bytes::Bytes;
 use std::io::IoSlice;
@@ -11,23 +11,24 @@ use std::ops::Add;
 use crate::session::limits::Bounds;
 use crate::wire::frame::EncodedFrame;
 
-/// Why a frame was not taken.
+/// The error of an outbox that has no room for a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Full;
 
-/// Frames, in the order in which they go out.
+/// Queued frames, in the order in which they are written.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
+    /// The bytes of all small frames.
     small: Vec<u8>,
-    /// Shared frames, and how much of `small` goes out before each.
+    /// The shared frames, each with the length of `small` that is written before it.
     shared: Vec<(usize, Bytes)>,
     messages: usize,
     bytes: usize,
 }
 
 impl Outbox {
-    /// Takes a frame, unless that would exceed `bounds` together with what is `in_flight`. The
-    /// first frame of an empty outbox always finds room, however large it is.
+    /// Appends a frame, unless the outbox and the frames `in_flight` would then exceed `bounds`. If
+    /// both are empty, a frame of any size is accepted.
     pub(crate) fn push(&mut self, frame: &EncodedFrame, bounds: Bounds, in_flight: Load) -> Result<(), Full> {
         let load = self.load() + in_flight;
         if load.messages > 0 && (load.messages >= bounds.messages || load.bytes + frame.len() > bounds.bytes) {
@@ -45,14 +46,14 @@ impl Outbox {
         }
     }
 
-    /// Takes a frame, whether or not there is room.
+    /// Appends a frame without checking the bounds.
     pub(crate) fn append(&mut self, frame: &EncodedFrame) {
         self.copy(frame);
         self.messages += 1;
         self.bytes += frame.len();
     }
 
-    /// Takes all frames of another outbox, whether or not there is room.
+    /// Appends all frames of another outbox without checking the bounds.
     pub(crate) fn append_all(&mut self, other: Self) {
         let before = self.small.len();
         self.small.extend_from_slice(&other.small);
@@ -69,7 +70,7 @@ impl Outbox {
         Load { messages: self.messages, bytes: self.bytes }
     }
 
-    /// Whether half of what `bounds` allow waits.
+    /// Whether the outbox has more than half of the messages or bytes that `bounds` allow.
     pub(crate) fn is_half_full(&self, bounds: Bounds) -> bool {
         self.messages > bounds.messages / 2 || self.bytes > bounds.bytes / 2
     }
@@ -78,7 +79,7 @@ impl Outbox {
         *self = Self::default();
     }
 
-    /// Frees memory that an idle connection does not need.
+    /// Frees the buffers if the outbox is empty.
     pub(crate) fn shrink(&mut self) {
         if self.is_empty() {
             self.clear();
@@ -86,7 +87,7 @@ impl Outbox {
     }
 }
 
-/// How many messages and bytes wait.
+/// A number of messages and their size in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Load {
     pub(crate) messages: usize,
@@ -101,28 +102,28 @@ impl Add for Load {
     }
 }
 
-/// What is being written: an outbox's former contents, and how far they have got.
+/// The frames that are being written, and how many of their bytes are written.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     contents: Outbox,
-    /// How many bytes of `contents.small` are written.
+    /// The number of written bytes of `contents.small`.
     small_written: usize,
-    /// How many of `contents.shared` are written.
+    /// The number of completely written frames of `contents.shared`.
     shared_written: usize,
-    /// How many bytes of the next shared frame are written.
+    /// The number of written bytes of the next shared frame.
     head_written: usize,
-    /// How many bytes in all are written.
+    /// The total number of written bytes.
     written: usize,
 }
 
-/// How many slices one vectored write takes.
-const SLICES: usize = 32;
-/// A buffer that grew beyond this is given back once it is empty.
-const KEEP_CAPACITY: usize = 16 * 1024;
+/// The largest number of slices in one vectored write.
+const MAX_SLICES: usize = 32;
+/// A larger buffer is freed once it is empty. In bytes.
+const MAX_KEPT_CAPACITY: usize = 16 * 1024;
 
 impl Batch {
-    /// Takes all frames of an outbox, which is left with the empty buffer of this one. Only when
-    /// this is empty.
+    /// Takes all frames of an outbox, and gives it this batch's empty buffer. The batch must be
+    /// empty.
     pub(crate) fn take(&mut self, outbox: &mut Outbox) {
         debug_assert!(self.is_empty(), "a batch is written before the next is taken");
         self.contents.messages = 0;
@@ -130,13 +131,13 @@ impl Batch {
         std::mem::swap(&mut self.contents, outbox);
     }
 
-    /// Hands the empty buffer of one that is written back to the outbox that it was taken from.
-    pub(crate) fn give_back(self, outbox: &mut Outbox) {
-        debug_assert!(self.is_empty() && outbox.is_empty(), "nothing waits on either side");
+    /// Returns the buffer of a written batch to the outbox, which must be empty.
+    pub(crate) fn return_buffer(self, outbox: &mut Outbox) {
+        debug_assert!(self.is_empty() && outbox.is_empty(), "the batch and the outbox are empty");
         outbox.small = self.contents.small;
     }
 
-    /// Adds bytes behind everything else.
+    /// Appends bytes, without counting them as a message.
     pub(crate) fn append(&mut self, bytes: &[u8]) {
         self.contents.small.extend_from_slice(bytes);
         self.contents.bytes += bytes.len();
@@ -146,30 +147,30 @@ impl Batch {
         self.small_written == self.contents.small.len() && self.shared_written == self.contents.shared.len()
     }
 
-    /// What is left of it.
+    /// The load that is not written yet. The number of messages is an estimate.
     pub(crate) fn load(&self) -> Load {
         if self.is_empty() {
             return Load::default();
         }
         let bytes = self.contents.bytes - self.written;
-        // The ends of frames are not kept: an estimate.
+        // The batch does not store where its frames end.
         let messages = (self.contents.messages * bytes).div_ceil(self.contents.bytes.max(1));
         Load { messages, bytes }
     }
 
-    /// Hands the unwritten bytes, as far as one write can take them, to `write`.
+    /// Calls `write` with the unwritten bytes, in at most [`MAX_SLICES`] slices.
     pub(crate) fn with_slices<R>(&self, write: impl FnOnce(&[IoSlice<'_>]) -> R) -> R {
         let small = &self.contents.small;
         let Some((first_at, _)) = self.contents.shared.get(self.shared_written) else {
             return write(&[IoSlice::new(&small[self.small_written..])]);
         };
-        let mut slices = [IoSlice::new(&[]); SLICES];
+        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
         let mut used = 0;
         let mut position = self.small_written;
         let mut skip = self.head_written;
-        debug_assert!(*first_at >= position, "shared frames lie behind what is written");
+        debug_assert!(*first_at >= position, "the next shared frame is not written yet");
         for (at, bytes) in &self.contents.shared[self.shared_written..] {
-            if used + 3 > SLICES {
+            if used + 3 > MAX_SLICES {
                 return write(&slices[..used]);
             }
             if *at > position {
@@ -188,8 +189,7 @@ impl Batch {
         write(&slices[..used])
     }
 
-    /// Notes that `written` more bytes have gone out. When all have, the buffer is made ready for
-    /// the next ones.
+    /// Advances by `written` bytes. When all bytes are written, the batch is emptied for reuse.
     pub(crate) fn advance(&mut self, mut written: usize) {
         self.written += written;
         while written > 0 {
@@ -209,21 +209,21 @@ impl Batch {
                     self.head_written = 0;
                 }
             } else {
-                debug_assert_eq!(written, 0, "no more is written than there was");
+                debug_assert_eq!(written, 0, "no more bytes are written than the batch has");
                 break;
             }
         }
         if self.is_empty() {
             let mut small = std::mem::take(&mut self.contents.small);
             small.clear();
-            if small.capacity() > KEEP_CAPACITY {
+            if small.capacity() > MAX_KEPT_CAPACITY {
                 small = Vec::new();
             }
             *self = Self { contents: Outbox { small, ..Outbox::default() }, ..Self::default() };
         }
     }
 
-    /// Frees memory that an idle connection does not need.
+    /// Frees the buffers if the batch is empty.
     pub(crate) fn shrink(&mut self) {
         if self.is_empty() {
             *self = Self::default();
@@ -237,7 +237,7 @@ mod tests {
     use crate::wire::frame::{FrameWriter, Opcode, SHARE_FROM};
     use proptest::prelude::*;
 
-    const WIDE: Bounds = Bounds { messages: usize::MAX, bytes: usize::MAX };
+    const UNBOUNDED: Bounds = Bounds { messages: usize::MAX, bytes: usize::MAX };
 
     fn frame(length: usize, fill: u8) -> EncodedFrame {
         let mut writer = FrameWriter::new();
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn both_bounds_hold_and_the_first_frame_always_fits() {
+    fn push_enforces_both_bounds_and_accepts_any_first_frame() {
         let mut outbox = Outbox::default();
         let bounds = Bounds { messages: 2, bytes: 100 };
         assert_eq!(outbox.push(&frame(500, 1), bounds, Load::default()), Ok(()));
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn another_outbox_comes_behind_this_one() {
+    fn append_all_keeps_the_order_of_frames() {
         let (mut outbox, mut held, mut batch) = (Outbox::default(), Outbox::default(), Batch::default());
         let frames = [frame(3, 1), frame(SHARE_FROM, 2), frame(5, 3), frame(SHARE_FROM, 4), frame(7, 5)];
         frames[..2].iter().for_each(|frame| outbox.append(frame));
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_counts_no_more() {
+    fn written_messages_no_longer_count_against_the_bounds() {
         let bounds = Bounds { messages: 10, bytes: 1000 };
         let (mut outbox, mut batch) = (Outbox::default(), Batch::default());
         for _ in 0..10 {
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_batch_gives_its_buffer_back() {
+    fn shrink_frees_the_buffer_of_an_empty_batch() {
         let mut batch = Batch::default();
         batch.append(&[0; 4096]);
         batch.shrink();
@@ -321,10 +321,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the order of pushing, taking and partial writing: all bytes go out, once, in
-        /// order.
+        /// Any sequence of pushes, takes and partial writes writes all bytes once, in order.
         #[test]
-        fn all_bytes_go_out_in_order(steps in prop::collection::vec(step(), 0..120)) {
+        fn all_bytes_are_written_once_and_in_order(steps in prop::collection::vec(step(), 0..120)) {
             let mut outbox = Outbox::default();
             let mut batch = Batch::default();
             let mut in_outbox = Vec::new();
@@ -334,7 +333,7 @@ mod tests {
                 match step {
                     Step::Push(length, fill) => {
                         let frame = frame(length, fill);
-                        outbox.push(&frame, WIDE, batch.load()).expect("the bounds are wide");
+                        outbox.push(&frame, UNBOUNDED, batch.load()).expect("the bounds are wide");
                         in_outbox.extend(bytes(&frame));
                     }
                     Step::Take if batch.is_empty() => {

@@ -1,29 +1,28 @@
-//! [`Peer`]: what all sockets of one client share.
+//! [`Peer`]: the state that all sockets of one client share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::engine_session::EngineSession;
 use super::flush_scope;
-use super::queue::{Due, Rejected};
+use super::queue::{AfterQueue, Rejected};
 use super::request::Request;
 use super::{ConnectionHandle, SocketHandle};
 use crate::wire::encoding::Encoding;
 use crate::wire::frame::EncodedFrame;
 
-/// One client, as its sockets see it: how to reach its connection's task, and what does not change
-/// while that lives.
+/// One client: the handle of its connection, and data that is fixed for the connection's lifetime.
 #[derive(Debug)]
 pub(crate) struct Peer<S: SocketHandle> {
     pub(crate) handle: ConnectionHandle<S>,
-    /// The request that the connection began with.
+    /// The HTTP request that opened the connection.
     pub(crate) request: Request,
-    /// How its messages are written.
+    /// The encoding of the client's messages.
     pub(crate) encoding: Encoding,
-    /// The Engine.IO session. `None` for plain WebSockets.
+    /// The Engine.IO session, or `None` for a plain WebSocket.
     pub(crate) session: Option<Box<EngineSession<S>>>,
-    /// How many answers of the client are being waited for. Its messages are read then even when
-    /// many wait.
+    /// The number of acknowledgements that the server awaits from the client. If there are any, the
+    /// connection reads on even when many received messages are queued.
     pub(crate) awaited: AtomicUsize,
 }
 
@@ -38,17 +37,18 @@ impl<S: SocketHandle> Peer<S> {
         Self { handle, request, encoding, session, awaited: AtomicUsize::new(0) }
     }
 
-    /// Queues a frame. A volatile one is dropped without an error while the client takes nothing.
+    /// Queues a frame, and has it flushed. See [`ConnectionHandle::queue`].
     pub(crate) fn send(self: &Arc<Self>, frame: &EncodedFrame, volatile: bool) -> Result<(), Rejected> {
         match self.handle.queue(frame, volatile, flush_scope::current())? {
-            Due::Nothing => {}
-            Due::Later => flush_scope::flush_later(self),
-            Due::Flush => self.handle.flush(),
-            Due::Wake => self.handle.wake(),
+            AfterQueue::Nothing => {}
+            AfterQueue::FlushAtScopeEnd => flush_scope::flush_later(self),
+            AfterQueue::FlushNow => self.handle.flush(),
+            AfterQueue::Wake => self.handle.wake(),
         }
         Ok(())
     }
 
+    /// Whether the server awaits an acknowledgement from the client.
     pub(crate) fn is_awaited(&self) -> bool {
         self.awaited.load(Ordering::Relaxed) > 0
     }

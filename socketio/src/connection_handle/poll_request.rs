@@ -1,5 +1,5 @@
-//! [`PollRequest`]: an HTTP request of a client that polls, on its way from the task that answers
-//! it to the connection's.
+//! [`PollRequest`]: an HTTP request of a long-polling client. The task that serves the request
+//! sends it to the connection's task.
 
 use bytes::Bytes;
 use std::sync::Arc;
@@ -8,22 +8,25 @@ use tokio::sync::oneshot;
 use super::request::Request;
 use crate::wire::engineio::Body;
 
-/// A request that has come in.
+/// A received long-polling request.
 #[derive(Debug)]
 pub(crate) enum PollRequest {
-    /// A GET. The body of its answer; `None` if it is one too many.
+    /// A GET. The connection's task sends the body of the response, or `None` if another GET is
+    /// already waiting.
     Poll(oneshot::Sender<Option<Bytes>>),
-    /// A POST. Whether all of it was understood.
+    /// A POST.
     Post(Post),
-    /// One that was cut, or came while another of its kind was under way.
+    /// A POST that was aborted, or that arrived while another one was in progress. The text is the
+    /// reason.
     Broken(&'static str),
 }
 
-/// What a POST brings.
+/// The contents of a POST.
 #[derive(Debug)]
 pub(crate) struct Post {
     pub(crate) body: Body,
-    /// The request itself, for handlers that want to know its headers.
+    /// The HTTP request, which handlers can read headers from.
     pub(crate) request: Arc<Request>,
+    /// Receives `true` when all packets were read, `false` if one of them was invalid.
     pub(crate) done: oneshot::Sender<bool>,
 }

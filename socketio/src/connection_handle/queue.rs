@@ -1,94 +1,99 @@
-//! The queue of a [`ConnectionHandle`]: any task queues frames. The connection's task writes them,
-//! or while that sleeps, the task that queued them.
+//! The frame queue of a [`ConnectionHandle`].
+//!
+//! Any task can queue frames. The connection's task writes them. While that task sleeps, the task
+//! that queued the frames writes them itself, with [`ConnectionHandle::flush`].
 
 use parking_lot::MutexGuard;
 use std::sync::atomic::Ordering;
 
 use super::outbox::{Batch, Load, Outbox};
 use super::stream::Writer;
-use super::{Command, ConnectionHandle, OverflowPolicy, SocketHandle, State, Taking, flush_scope, wake};
+use super::{Command, ConnectionHandle, OverflowPolicy, Phase, SocketHandle, State, flush_scope, wake};
 use crate::session::end::End;
 use crate::wire::frame::EncodedFrame;
 
-/// Why a frame was not taken.
+/// Why a frame was not queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rejected {
+    /// The connection is closing or closed.
     Closed,
-    /// `first`: the frames before it were taken.
+    /// The outbox is full.
     Overflow {
+        /// Whether this is the first rejected frame since the outbox last had room.
         first: bool,
     },
 }
 
-/// What is to be done for a frame that was queued.
+/// What the caller must do after it has queued a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Due {
-    /// Nothing: the task writes it, or this scope flushes already.
+pub(crate) enum AfterQueue {
+    /// Nothing: the connection's task will write the frame, or the scope will flush it anyway.
     Nothing,
-    /// To be flushed when the scope ends.
-    Later,
-    /// To be flushed at once, or there will be no room for more.
-    Flush,
-    /// The task is to be woken.
+    /// Flush the queue when the scope ends.
+    FlushAtScopeEnd,
+    /// Flush the queue now, because it is more than half full.
+    FlushNow,
+    /// Wake the connection's task.
     Wake,
 }
 
 impl<S: SocketHandle> ConnectionHandle<S> {
-    /// Lets other tasks write to the client while its own sleeps.
-    pub(crate) fn write_with(&self, writer: Option<Writer>) {
+    /// Sets the writer that other tasks use while the connection's task sleeps.
+    pub(crate) fn set_writer(&self, writer: Option<Writer>) {
         self.state.lock().writer = writer;
     }
 
-    /// Queues a frame, in a scope or outside of one. A volatile one is dropped without an error
-    /// while the client takes nothing.
+    /// Queues a frame, in a scope or without one. A volatile frame is dropped without an error if
+    /// the connection is blocked or the outbox is full.
     pub(crate) fn queue(
         &self,
         frame: &EncodedFrame,
         volatile: bool,
         scope: Option<flush_scope::Number>,
-    ) -> Result<Due, Rejected> {
+    ) -> Result<AfterQueue, Rejected> {
         let mut state = self.state.lock();
-        if state.taking > Taking::Everything {
+        if state.phase > Phase::Open {
             return Err(Rejected::Closed);
         }
         if volatile && state.blocked {
-            return Ok(Due::Nothing);
+            return Ok(AfterQueue::Nothing);
         }
         let State { outbox, in_flight, .. } = &mut *state;
         if outbox.push(frame, self.bounds, *in_flight).is_ok() {
-            // A blocked task is woken by the kernel, or by the client's next poll.
+            // A blocked task needs no wake-up: the kernel or the client's next poll wakes it.
             let is_crowded = !state.blocked && state.outbox.is_half_full(self.bounds);
             if is_crowded {
                 self.crowded.store(true, Ordering::Release);
             }
             return Ok(match scope {
-                _ if state.blocked || !state.asleep => Due::Nothing,
-                None => Due::Wake,
-                Some(_) if is_crowded => Due::Flush,
-                // Another scope may last longer than this one.
-                Some(scope) if state.due.replace(scope) != Some(scope) => Due::Later,
-                Some(_) => Due::Nothing,
+                _ if state.blocked || !state.asleep => AfterQueue::Nothing,
+                None => AfterQueue::Wake,
+                Some(_) if is_crowded => AfterQueue::FlushNow,
+                // If another scope has scheduled a flush, that scope may end later than this one.
+                Some(scope) if state.flushed_by.replace(scope) != Some(scope) => AfterQueue::FlushAtScopeEnd,
+                Some(_) => AfterQueue::Nothing,
             });
         }
         if volatile {
-            return Ok(Due::Nothing);
+            return Ok(AfterQueue::Nothing);
         }
         Err(self.overflow(state))
     }
 
-    /// Wakes the task, if it sleeps.
+    /// Wakes the connection's task if it sleeps.
     pub(crate) fn wake(&self) {
         let mut state = self.state.lock();
-        state.due = None;
-        let waker = state.waker();
+        state.flushed_by = None;
+        let waker = state.take_waker();
         drop(state);
         wake(waker);
     }
 
-    /// Writes what waits, as far as the kernel takes it at once. The task is woken for the rest.
+    /// Writes the queued frames while the connection's task sleeps. If the kernel does not accept
+    /// all bytes now, the task is woken to write the rest.
     pub(crate) fn flush(&self) {
         let mut state = self.state.lock();
-        state.due = None;
+        state.flushed_by = None;
         if !state.asleep || state.blocked || state.outbox.is_empty() {
             return;
         }
@@ -102,13 +107,13 @@ impl<S: SocketHandle> ConnectionHandle<S> {
             state.overflowing = false;
             self.crowded.store(false, Ordering::Release);
             if batch.is_empty() {
-                return batch.give_back(&mut state.outbox);
+                return batch.return_buffer(&mut state.outbox);
             }
             state.in_flight = batch.load();
             state.commands.insert(0, Command::Write(Box::new(batch)));
-            self.posted.store(true, Ordering::Release);
+            self.has_commands.store(true, Ordering::Release);
         }
-        let waker = state.waker();
+        let waker = state.take_waker();
         drop(state);
         wake(waker);
     }
@@ -116,54 +121,55 @@ impl<S: SocketHandle> ConnectionHandle<S> {
     fn overflow(&self, mut state: MutexGuard<'_, State<S>>) -> Rejected {
         let first = !std::mem::replace(&mut state.overflowing, true);
         if self.policy == OverflowPolicy::Disconnect {
-            self.end_for_overflow(state);
+            self.disconnect_for_overflow(state);
         }
         Rejected::Overflow { first }
     }
 
-    fn end_for_overflow(&self, mut state: MutexGuard<'_, State<S>>) {
-        state.take_only(Taking::LastWords);
+    fn disconnect_for_overflow(&self, mut state: MutexGuard<'_, State<S>>) {
+        state.advance_to(Phase::Closing);
         self.ending.store(true, Ordering::Release);
         state.commands.push(Command::End(End::overflow()));
-        self.posted.store(true, Ordering::Release);
-        let waker = state.waker();
+        self.has_commands.store(true, Ordering::Release);
+        let waker = state.take_waker();
         drop(state);
         wake(waker);
     }
 
-    /// Queues a frame in `held`, for a socket that is not accepted yet.
-    pub(crate) fn hold(&self, held: &mut Outbox, frame: &EncodedFrame) -> Result<(), Rejected> {
+    /// Queues a frame in `held`, the outbox of a socket that is not accepted yet.
+    pub(crate) fn queue_held(&self, held: &mut Outbox, frame: &EncodedFrame) -> Result<(), Rejected> {
         let state = self.state.lock();
-        if state.taking > Taking::Everything {
+        if state.phase > Phase::Open {
             return Err(Rejected::Closed);
         }
         held.push(frame, self.bounds, Load::default()).map_err(|_| self.overflow(state))
     }
 
-    /// Queues a packet about the socket itself, and the frames that were `held` until that: whether
-    /// or not there is room, and even if the connection is about to close. A client that provokes
-    /// such packets and takes none of them is disconnected.
-    pub(crate) fn send_always(&self, frame: Option<&EncodedFrame>, held: Outbox) {
+    /// Queues a protocol packet, such as CONNECT, and then the frames that were `held` for it.
+    ///
+    /// They are queued even if the outbox is full or the connection is closing. The client is
+    /// disconnected if it causes many such packets and reads none of them.
+    pub(crate) fn queue_protocol_packet(&self, frame: Option<&EncodedFrame>, held: Outbox) {
         let mut state = self.state.lock();
-        if state.taking >= Taking::Commands {
+        if state.phase >= Phase::Discarding {
             return;
         }
-        let waits = state.outbox.load() + state.in_flight;
-        if state.taking == Taking::Everything
-            && (waits.messages / 2 > self.bounds.messages || waits.bytes / 2 > self.bounds.bytes)
+        let load = state.outbox.load() + state.in_flight;
+        if state.phase == Phase::Open
+            && (load.messages / 2 > self.bounds.messages || load.bytes / 2 > self.bounds.bytes)
         {
-            return self.end_for_overflow(state);
+            return self.disconnect_for_overflow(state);
         }
         if let Some(frame) = frame {
             state.outbox.append(frame);
         }
         state.outbox.append_all(held);
-        let waker = if state.blocked { None } else { state.waker() };
+        let waker = if state.blocked { None } else { state.take_waker() };
         drop(state);
         wake(waker);
     }
 
-    /// For the task: moves the frames that wait into an empty batch.
+    /// Moves the queued frames into an empty batch. Only the connection's task calls this.
     pub(crate) fn take_frames(&self, batch: &mut Batch) {
         let mut state = self.state.lock();
         if !state.outbox.is_empty() {
@@ -175,20 +181,22 @@ impl<S: SocketHandle> ConnectionHandle<S> {
         self.crowded.store(false, Ordering::Release);
     }
 
-    /// For the task, when the client has upgraded: the new transport takes frames.
+    /// Marks the connection as writable, after an upgrade to a new transport. Only the connection's
+    /// task calls this.
     pub(crate) fn unblock(&self) {
         self.state.lock().blocked = false;
     }
 
-    /// For the task, when the kernel takes no more: what is left.
-    pub(crate) fn left_over(&self, in_flight: Load) {
+    /// Marks the connection as blocked: the transport can take no more frames now. `in_flight` is
+    /// the load that the task has yet to write. Only the connection's task calls this.
+    pub(crate) fn mark_blocked(&self, in_flight: Load) {
         let mut state = self.state.lock();
         state.in_flight = in_flight;
         state.blocked = true;
         self.crowded.store(false, Ordering::Release);
     }
 
-    /// Frees memory that an idle connection does not need.
+    /// Frees the outbox's buffers if it is empty. Idle connections call this.
     pub(crate) fn shrink(&self) {
         self.state.lock().outbox.shrink();
     }
@@ -206,18 +214,18 @@ mod tests {
     use tokio::io::AsyncReadExt;
     use tokio::net::{TcpListener, TcpStream};
 
-    /// No socket: no command is about one here.
+    /// A socket type for tests without sockets.
     #[derive(Debug)]
-    struct Nobody;
+    struct NoSocket;
 
-    impl SocketHandle for Nobody {
+    impl SocketHandle for NoSocket {
         type Event = ();
     }
 
     #[derive(Default)]
-    struct Woken(AtomicUsize);
+    struct WakeCount(AtomicUsize);
 
-    impl Wake for Woken {
+    impl Wake for WakeCount {
         fn wake(self: Arc<Self>) {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
@@ -229,26 +237,34 @@ mod tests {
         writer.finish(Opcode::Binary)
     }
 
-    /// A handle whose task sleeps, the stream that it writes to, and the client's side of that.
-    async fn sleeping(woken: &Arc<Woken>) -> (ConnectionHandle<Nobody>, Stream, TcpStream) {
+    /// Returns a handle whose task sleeps, its stream, and the client's end of the stream.
+    async fn sleeping(woken: &Arc<WakeCount>) -> (ConnectionHandle<NoSocket>, Stream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let client = TcpStream::connect(listener.local_addr().expect("it is bound")).await.expect("a connection");
         let mut stream = Stream::tcp(listener.accept().await.expect("a client").0);
         let bounds = Bounds { messages: usize::MAX, bytes: usize::MAX };
         let handle = ConnectionHandle::new(bounds, OverflowPolicy::Disconnect);
-        handle.write_with(stream.take_writer());
+        handle.set_writer(stream.take_writer());
         assert!(handle.sleep(&Arc::clone(woken).into(), Load::default(), true));
         (handle, stream, client)
     }
 
     #[tokio::test]
-    async fn what_the_kernel_takes_at_once_goes_out_while_the_task_sleeps() {
+    async fn flush_writes_the_queued_frames_without_waking_the_task() {
         let woken = Arc::default();
         let (handle, _stream, mut client) = sleeping(&woken).await;
         let scopes = [1, 2].map(flush_scope::Number::new);
-        assert_eq!(handle.queue(&frame(3), false, scopes[0]), Ok(Due::Later));
-        assert_eq!(handle.queue(&frame(5), false, scopes[0]), Ok(Due::Nothing), "it will be flushed already");
-        assert_eq!(handle.queue(&frame(0), false, scopes[1]), Ok(Due::Later), "nobody waits for another scope's end");
+        assert_eq!(handle.queue(&frame(3), false, scopes[0]), Ok(AfterQueue::FlushAtScopeEnd));
+        assert_eq!(
+            handle.queue(&frame(5), false, scopes[0]),
+            Ok(AfterQueue::Nothing),
+            "the scope has scheduled a flush"
+        );
+        assert_eq!(
+            handle.queue(&frame(0), false, scopes[1]),
+            Ok(AfterQueue::FlushAtScopeEnd),
+            "another scope schedules its own flush"
+        );
         handle.flush();
         let mut received = [0; 14];
         client.read_exact(&mut received).await.expect("what was queued");
@@ -258,7 +274,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_it_does_not_take_is_the_task_s_to_go_on_with() {
+    async fn the_task_is_woken_to_write_what_flush_could_not() {
         let woken = Arc::default();
         let (handle, mut stream, mut client) = sleeping(&woken).await;
         let (length, count) = (1_000_000, 20);
@@ -269,8 +285,8 @@ mod tests {
         assert_eq!(woken.0.load(Ordering::Relaxed), 1);
         let mut commands = handle.take_commands();
         assert_eq!(commands.len(), 1);
-        let Some(Command::Write(mut batch)) = commands.pop() else { panic!("not what is left") };
-        // The kernel has taken a part, and only the batch knows where it ends.
+        let Some(Command::Write(mut batch)) = commands.pop() else { panic!("not a write command") };
+        // The kernel has accepted a part of the bytes. The batch keeps the rest.
         assert!(batch.load().bytes < count * length);
         let reader = tokio::spawn(async move {
             let mut received = Vec::new();
@@ -292,19 +308,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_outbox_that_fills_up_does_not_wait_for_the_end_of_a_turn() {
+    async fn a_half_full_outbox_is_flushed_before_the_scope_ends() {
         let (woken, scope) = (Arc::default(), flush_scope::Number::new(1));
         let (mut handle, _stream, _client) = sleeping(&woken).await;
         handle.bounds.messages = 4;
-        let due: Vec<_> = (0..3).map(|_| handle.queue(&frame(1), false, scope)).collect();
-        assert_eq!(due, [Ok(Due::Later), Ok(Due::Nothing), Ok(Due::Flush)]);
+        let actions: Vec<_> = (0..3).map(|_| handle.queue(&frame(1), false, scope)).collect();
+        assert_eq!(actions, [Ok(AfterQueue::FlushAtScopeEnd), Ok(AfterQueue::Nothing), Ok(AfterQueue::FlushNow)]);
         handle.flush();
-        assert_eq!(handle.queue(&frame(1), false, scope), Ok(Due::Later), "there is room again");
-        assert_eq!(handle.queue(&frame(1), false, None), Ok(Due::Wake), "who has no scope does not wait for its end");
+        assert_eq!(handle.queue(&frame(1), false, scope), Ok(AfterQueue::FlushAtScopeEnd), "there is room again");
+        assert_eq!(handle.queue(&frame(1), false, None), Ok(AfterQueue::Wake), "without a scope, the task is woken");
     }
 
     #[tokio::test]
-    async fn a_task_that_runs_is_left_to_write() {
+    async fn flush_writes_nothing_while_the_task_runs() {
         let woken = Arc::default();
         let (handle, _stream, _client) = sleeping(&woken).await;
         handle.queue(&frame(3), false, None).expect("there is room");

@@ -1,7 +1,7 @@
-//! [`Request`]: the request that a connection began with, kept in one compact allocation.
+//! [`Request`]: the HTTP request that opened a connection, in one compact allocation.
 //!
-//! hyper's own `Parts` are not kept: their names and values are slices of its read buffer, all of
-//! which would stay in memory for as long as the connection lives.
+//! It replaces hyper's `Parts`, whose names and values are slices of hyper's read buffer. Keeping
+//! them would keep the whole buffer in memory for the connection's lifetime.
 
 use http::HeaderName;
 use http::header::ORIGIN;
@@ -11,36 +11,38 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::stream::Stream;
 
-/// Entries one after the other: a byte for the kind, the lengths of key and value as two and four
-/// bytes, key, value.
+/// A copy of an HTTP request's URI, path parameters and headers.
 #[derive(Debug, Default)]
 pub(crate) struct Request {
+    /// Each entry has a byte for its [`Kind`], the key's length in two bytes, the value's length in
+    /// four bytes, the key and the value.
     entries: Box<[u8]>,
     pub(crate) peer: Option<SocketAddr>,
-    /// When it came, in milliseconds since the Unix epoch.
+    /// The time of the request, in milliseconds since the Unix epoch.
     pub(crate) issued: u64,
     pub(crate) is_secure: bool,
     pub(crate) is_cross_domain: bool,
-    /// How many of its bytes are counted for each event that it brought. 0 for a connection's first
-    /// request.
-    share: u32,
+    /// The number of bytes that each event of a POST is charged for keeping the request. 0 for the
+    /// request that opened a connection.
+    bytes_per_event: u32,
 }
 
-/// What an entry is.
+/// The kind of an entry.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Kind {
-    /// A parameter of the route's path, by name.
+    /// A parameter of the route's path. The key is its name.
     Path = 0,
-    /// The path and the query string.
+    /// The URI. The key is the path, the value the query string.
     Uri = 1,
+    /// A header. The key is its name.
     Header = 2,
 }
 
-const HEAD: usize = 7;
+/// The length of an entry's kind and lengths, in bytes.
+const ENTRY_HEADER: usize = 7;
 
 impl Request {
-    /// Copies what is to be kept. `is_secure`: whether the client's connection is encrypted. `keep`: the names of the headers;
-    /// `None` keeps all.
+    /// Copies a request. `keep` has the names of the headers to copy; `None` copies all.
     pub(crate) fn new<'a>(
         parts: &Parts,
         params: impl Iterator<Item = (&'a str, &'a str)>,
@@ -64,32 +66,34 @@ impl Request {
             issued: milliseconds(SystemTime::now()),
             is_secure,
             is_cross_domain: parts.headers.contains_key(ORIGIN),
-            share: 0,
+            bytes_per_event: 0,
         }
     }
 
-    /// A POST with this many packets. It is kept for as long as their events.
-    pub(crate) fn shared_by(self, packets: usize) -> Self {
-        let share = self.entries.len().div_ceil(packets.max(1));
-        Self { share: u32::try_from(share).unwrap_or(u32::MAX), ..self }
+    /// Divides the size of a POST among its packets. Each of their events keeps the request in
+    /// memory.
+    pub(crate) fn divided_among(self, packets: usize) -> Self {
+        let bytes_per_event = self.entries.len().div_ceil(packets.max(1));
+        Self { bytes_per_event: u32::try_from(bytes_per_event).unwrap_or(u32::MAX), ..self }
     }
 
-    /// How many bytes are counted for each of its events.
-    pub(crate) fn share(&self) -> usize {
-        self.share as usize
+    /// The number of bytes that each event of the request is charged.
+    pub(crate) fn bytes_per_event(&self) -> usize {
+        self.bytes_per_event as usize
     }
 
-    /// Fills in the address, if the HTTP server did not tell it.
+    /// Sets the peer address from the TCP socket, unless the HTTP server has provided it.
     pub(crate) fn set_peer(&mut self, stream: &Stream) {
         if let (None, Stream::Tcp(stream, _)) = (self.peer, stream) {
             self.peer = stream.peer_addr().ok();
         }
     }
 
+    /// Returns the keys and values of all entries of one kind.
     pub(crate) fn entries(&self, kind: Kind) -> impl Iterator<Item = (&str, &[u8])> {
         let mut rest = &self.entries[..];
         std::iter::from_fn(move || {
-            let (head, tail) = rest.split_first_chunk::<HEAD>()?;
+            let (head, tail) = rest.split_first_chunk::<ENTRY_HEADER>()?;
             let key = usize::from(u16::from_be_bytes([head[1], head[2]]));
             let value = u32::from_be_bytes([head[3], head[4], head[5], head[6]]) as usize;
             let (key, tail) = tail.split_at_checked(key)?;
@@ -101,14 +105,14 @@ impl Request {
     }
 }
 
-/// The time since the Unix epoch.
+/// Converts a time to milliseconds since the Unix epoch.
 pub(crate) fn milliseconds(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn push(entries: &mut Vec<u8>, kind: Kind, key: &[u8], value: &[u8]) {
-    // hyper's own limits on a request lie far below these.
+    // hyper limits requests to far smaller sizes.
     let (Ok(key_length), Ok(value_length)) = (u16::try_from(key.len()), u32::try_from(value.len())) else {
         return;
     };

@@ -1,7 +1,6 @@
-//! [`Stream`]: the byte stream under a connection. A TCP socket if the server runs on one, else a
-//! boxed stream.
+//! [`Stream`]: the byte stream under a connection: a TCP socket, or a boxed stream of another type.
 //!
-//! Another task can write to a TCP socket while the connection's own sleeps: with its [`Writer`].
+//! With the [`Writer`] of a TCP socket, other tasks can write while the connection's task sleeps.
 
 use socket2::SockRef;
 use std::io::{self, IoSlice};
@@ -17,17 +16,17 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
 pub(crate) enum Stream {
     Tcp(OwnedReadHalf, Option<Writer>),
-    /// TLS, or whatever else the HTTP server runs over.
+    /// TLS, or another stream type of the HTTP server.
     Other(Box<dyn Duplex>),
     Closed,
 }
 
-/// Writes to a TCP socket beside the task that it belongs to.
+/// Writes to a TCP socket from other tasks than the connection's.
 #[derive(Debug)]
 pub(crate) struct Writer(Option<OwnedWriteHalf>);
 
 impl Writer {
-    /// Writes what the kernel takes at once.
+    /// Writes without waiting. Returns the number of bytes that the kernel has accepted.
     pub(crate) fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         self.0.as_ref().map_or(Ok(0), |half| write(half.as_ref(), slices))
     }
@@ -35,7 +34,7 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        // Dropping it would shut the socket down for writing.
+        // Dropping the half would shut the socket down for writing.
         if let Some(half) = self.0.take() {
             half.forget();
         }
@@ -48,7 +47,7 @@ impl Stream {
         Self::Tcp(read, Some(Writer(Some(write))))
     }
 
-    /// The writer for other tasks. `None`: it was taken, or there is none.
+    /// Takes the writer for other tasks. `None` if it was taken, or if this is not a TCP socket.
     pub(crate) fn take_writer(&mut self) -> Option<Writer> {
         if let Self::Tcp(_, writer) = self { writer.take() } else { None }
     }
@@ -89,8 +88,8 @@ impl Stream {
         }
     }
 
-    /// Closes the writing side. Over TLS this sends the closing alert, as far as the client takes
-    /// it now.
+    /// Shuts down the writing side without waiting. Over TLS this tries to send the `close_notify`
+    /// alert.
     pub(crate) fn finish(&mut self, context: &mut Context<'_>) {
         match self {
             Self::Tcp(stream, _) => {
@@ -104,14 +103,14 @@ impl Stream {
         }
     }
 
-    /// Ends the stream in both directions.
+    /// Closes the stream in both directions.
     pub(crate) fn close(&mut self, context: &mut Context<'_>) {
         self.finish(context);
         *self = Self::Closed;
     }
 }
 
-/// A write of one slice is cheaper than a vectored one.
+/// Writes without waiting. A plain write is cheaper than a vectored write of one slice.
 fn write(stream: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     match slices {
         [slice] => stream.try_write(slice),

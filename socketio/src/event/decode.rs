@@ -1,5 +1,5 @@
-//! [`ArgumentDecoder`]: decodes the arguments of an event one by one from the received text, without
-//! copies.
+//! [`ArgumentDecoder`]: decodes the arguments of an event one by one from the received text,
+//! without copies.
 
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, Visitor};
 use serde::forward_to_deserialize_any;

@@ -147,7 +147,7 @@ impl Incoming {
 
     /// The bytes of received data that the event keeps in memory, including its request.
     pub(crate) fn size(&self) -> usize {
-        self.kind.size() + self.request.as_ref().map_or(0, |request| request.share())
+        self.kind.size() + self.request.as_ref().map_or(0, |request| request.bytes_per_event())
     }
 
     /// Returns `true` for events, messages, pings and pongs, and `false` for the other lifecycle

@@ -1,8 +1,8 @@
 //! Events, from the handler table to the answer. Middleware, handlers and listeners of the
 //! application are called here.
 //!
-//! The hub creates an [`incoming`] event and passes it to [`dispatch`]. [`rate_limit`] has counted it by
-//! then. [`table`] finds its [`handler`], and [`argument`] extracts the parameters, such as a
+//! The hub creates an [`incoming`] event and passes it to [`dispatch`]. [`rate_limit`] has counted
+//! it by then. [`table`] finds its [`handler`], and [`argument`] extracts the parameters, such as a
 //! [`state`] or an [`extension`]. [`reply`] turns the return value into an answer; an [`ack`]
 //! answers later. [`listener`] contains the closures that are registered at run time. [`unscanned`]
 //! decodes JSON text outside events. [`named`] gives the macros facts about types.

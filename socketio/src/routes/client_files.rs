@@ -1,11 +1,11 @@
-//! Serves the files of the JavaScript client.
+//! Serves the bundles of the JavaScript client `socket.io-client`.
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use std::path::PathBuf;
 
-/// The files that pages load from the client's package, with their source maps.
+/// The bundles in the client's npm package, and their source maps. No other file is served.
 const FILES: [&str; 8] = [
     "socket.io.js",
     "socket.io.js.map",
@@ -17,7 +17,7 @@ const FILES: [&str; 8] = [
     "socket.io.msgpack.min.js.map",
 ];
 
-/// Responds with a file of the client, or with the status 404.
+/// Returns a response with a bundle, or with the status 404.
 pub(super) async fn file(path: PathBuf, name: &str) -> Response {
     if !FILES.contains(&name) {
         return StatusCode::NOT_FOUND.into_response();
@@ -26,7 +26,10 @@ pub(super) async fn file(path: PathBuf, name: &str) -> Response {
     match tokio::task::spawn_blocking(move || std::fs::read(path)).await {
         Ok(Ok(contents)) => ([(CONTENT_TYPE, content_type), (CACHE_CONTROL, "no-cache")], contents).into_response(),
         _ => {
-            tracing::warn!(file = name, "a file of the client is missing: is its package installed?");
+            tracing::warn!(
+                file = name,
+                "a client bundle can't be read: is the npm package `socket.io-client` installed?"
+            );
             StatusCode::NOT_FOUND.into_response()
         }
     }

@@ -1,4 +1,5 @@
-//! Handles one request of an Engine.IO client. It begins a session or belongs to one.
+//! Serves the HTTP requests of Engine.IO clients: handshakes, WebSocket upgrades, polls (GET) and
+//! posts (POST).
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -17,14 +18,14 @@ use tokio::time::{Instant, timeout_at};
 use super::engine_routes::{EngineEndpoint, Refusal};
 use super::secure::is_secure;
 use super::session_request::SessionRequest;
-use super::too_many;
+use super::unavailable;
 use super::upgrade::{PathParams, Upgrade, kept_extensions, path_params};
 use crate::connection::Connection;
 use crate::connection::websocket::WebSocketTransport;
 use crate::connection_handle::ProbeStream;
 use crate::connection_handle::engine_session::Transport;
 use crate::connection_handle::poll_request::{PollRequest, Post};
-use crate::connection_handle::request::Request as Kept;
+use crate::connection_handle::request::Request as ConnectionRequest;
 use crate::hub::aliases::Peer;
 use crate::hub::aliases::{Command, ConnectionHandle};
 use crate::hub::aliases::{EngineSession, PendingUpgrade};
@@ -35,7 +36,7 @@ use crate::session::time::after;
 use crate::wire::engineio;
 use crate::wire::frame::EncodedFrame;
 
-/// The parameters in the query string.
+/// The Engine.IO parameters of the query string.
 #[derive(Default)]
 struct Query<'a> {
     transport: Option<Cow<'a, str>>,
@@ -44,7 +45,7 @@ struct Query<'a> {
 }
 
 impl<'a> Query<'a> {
-    fn of(parts: &'a Parts) -> Self {
+    fn parse(parts: &'a Parts) -> Self {
         let mut query = Self::default();
         for (name, value) in form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()) {
             match &*name {
@@ -58,58 +59,67 @@ impl<'a> Query<'a> {
     }
 }
 
-/// A request that passed all checks.
+/// A request that has passed all checks.
 enum Verified {
-    Begins,
-    Belongs(Arc<Peer>, Transport),
+    /// It begins a session.
+    Handshake,
+    /// It belongs to an existing session.
+    InSession(Arc<Peer>, Transport),
 }
 
 impl EngineEndpoint {
+    /// Serves one request.
     pub(super) async fn respond(self: &Arc<Self>, request: Request<Body>) -> Response {
         let (mut parts, body) = request.into_parts();
-        // Taking the upgrade out of the request avoids a clone of it.
+        // `OnUpgrade` is taken out before the parts are shared, so that it is not cloned.
         let upgrade = Upgrade::from_parts(&mut parts).ok();
         let params = if upgrade.is_none() { path_params(&mut parts) } else { Vec::new() };
         let parts = Arc::new(parts);
         match self.verify(&parts, upgrade.is_some()).await {
             Err(refusal) => {
-                refusal.tell(self, &parts);
-                if upgrade.is_some() { refusal.of_upgrade() } else { refusal.into_response() }
+                refusal.report(self, &parts);
+                if upgrade.is_some() { refusal.into_upgrade_response() } else { refusal.into_response() }
             }
             Ok(verified) => {
-                let is_first = matches!(verified, Verified::Begins);
+                let is_handshake = matches!(verified, Verified::Handshake);
                 let mut response = match (verified, upgrade) {
-                    (Verified::Begins, Some(upgrade)) => self.begin_websocket(upgrade),
-                    (Verified::Begins, None) => self.begin_polling(&parts, &params),
-                    (Verified::Belongs(peer, Transport::WebSocket), Some(upgrade)) => self.try_websocket(peer, upgrade),
-                    (Verified::Belongs(peer, _), _) if parts.method == Method::GET => poll(&peer).await,
-                    (Verified::Belongs(peer, _), _) => self.post(peer, &parts, &params, body).await,
+                    (Verified::Handshake, Some(upgrade)) => self.begin_websocket(upgrade),
+                    (Verified::Handshake, None) => self.begin_polling(&parts, &params),
+                    (Verified::InSession(peer, Transport::WebSocket), Some(upgrade)) => {
+                        self.upgrade_session(peer, upgrade)
+                    }
+                    (Verified::InSession(peer, _), _) if parts.method == Method::GET => poll(&peer).await,
+                    (Verified::InSession(peer, _), _) => self.post(peer, &parts, &params, body).await,
                 };
-                self.add_headers(&mut response, &parts, is_first);
+                self.add_headers(&mut response, &parts, is_handshake);
                 response
             }
         }
     }
 
-    /// Checks a request as the reference server does, in the same order.
+    /// Checks a request. The checks and their order are those of the reference server.
     async fn verify(&self, parts: &Arc<Parts>, is_upgrade: bool) -> Result<Verified, Refusal> {
-        let query = Query::of(parts);
+        let query = Query::parse(parts);
         let transport = query.transport.as_deref().and_then(Transport::named);
         let transport =
             transport.filter(|transport| self.transports.contains(transport)).ok_or(Refusal::UnknownTransport)?;
         if !self.hub.config().origins.permit(&parts.headers, &parts.uri) {
-            tracing::debug!(origin = ?parts.headers.get(ORIGIN), "refused a page of another origin");
+            tracing::debug!(origin = ?parts.headers.get(ORIGIN), "refused a request from another origin");
             return Err(Refusal::Forbidden("Forbidden".to_owned()));
         }
         let is_current = query.version.as_deref() == Some("4");
         if let Some(sid) = query.sid.as_deref().filter(|sid| !sid.is_empty()) {
             let peer = self.sessions.find(sid).ok_or(Refusal::UnknownSession)?;
-            let polls = peer.session.as_ref().is_some_and(|session| session.polls());
-            let fits = match transport {
+            let is_polling = peer.session.as_ref().is_some_and(|session| session.is_polling());
+            let is_allowed = match transport {
                 Transport::WebSocket => is_upgrade,
-                Transport::Polling => polls && !is_upgrade && matches!(parts.method, Method::GET | Method::POST),
+                Transport::Polling => is_polling && !is_upgrade && matches!(parts.method, Method::GET | Method::POST),
             };
-            return if fits && is_current { Ok(Verified::Belongs(peer, transport)) } else { Err(Refusal::BadRequest) };
+            return if is_allowed && is_current {
+                Ok(Verified::InSession(peer, transport))
+            } else {
+                Err(Refusal::BadRequest)
+            };
         }
         if parts.method != Method::GET {
             return Err(Refusal::HandshakeMethod);
@@ -122,12 +132,12 @@ impl EngineEndpoint {
                 .await
                 .map_err(|error| Refusal::Forbidden(error.message().to_owned()))?;
         }
-        if is_current { Ok(Verified::Begins) } else { Err(Refusal::Version) }
+        if is_current { Ok(Verified::Handshake) } else { Err(Refusal::Version) }
     }
 
-    fn add_headers(&self, response: &mut Response, parts: &Parts, is_first: bool) {
+    fn add_headers(&self, response: &mut Response, parts: &Parts, is_handshake: bool) {
         let headers = response.headers_mut();
-        if let Some(add) = self.first_headers.as_ref().filter(|_| is_first) {
+        if let Some(add) = self.initial_headers.as_ref().filter(|_| is_handshake) {
             add(headers, parts);
         }
         if let Some(add) = &self.headers {
@@ -135,24 +145,24 @@ impl EngineEndpoint {
         }
     }
 
-    fn kept(&self, parts: &Parts, params: &PathParams) -> Kept {
+    fn connection_request(&self, parts: &Parts, params: &PathParams) -> ConnectionRequest {
         let params = params.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let peer = parts.extensions.get::<axum::extract::ConnectInfo<SocketAddr>>().map(|info| info.0);
         let config = self.hub.config();
         let is_secure = is_secure(parts, config.trust_forwarded_proto);
-        Kept::new(parts, params, peer, is_secure, config.keep_headers.as_deref())
+        ConnectionRequest::new(parts, params, peer, is_secure, config.keep_headers.as_deref())
     }
 
-    /// Begins a session over polling. The response to its first request is the `open` packet.
+    /// Begins a session over long-polling. The response to the handshake has the `open` packet.
     fn begin_polling(&self, parts: &Parts, params: &PathParams) -> Response {
-        let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return too_many() };
+        let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return unavailable() };
         let session = EngineSession::new(&self.sessions, true);
         let sid = session.sid().to_owned();
         let open = self.open_packet(&sid, Transport::Polling);
-        let peer = self.peer(session, self.kept(parts, params));
+        let peer = self.peer(session, self.connection_request(parts, params));
         let extensions = kept_extensions(&parts.extensions, usize::from(!params.is_empty()));
         tokio::spawn(self.connection(&peer, None, extensions, permit));
-        let mut response = polled(open.into());
+        let mut response = poll_response(open.into());
         self.add_cookie(&mut response, &sid);
         response
     }
@@ -167,7 +177,7 @@ impl EngineEndpoint {
 
     /// Begins a session over a WebSocket.
     fn begin_websocket(self: &Arc<Self>, upgrade: Upgrade) -> Response {
-        let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return too_many() };
+        let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return unavailable() };
         let session = EngineSession::new(&self.sessions, false);
         let mut response = upgrade.response(None);
         self.add_cookie(&mut response, session.sid());
@@ -179,17 +189,17 @@ impl EngineEndpoint {
             let Some((stream, received)) = upgraded.await else { return };
             request.set_peer(&stream);
             let websocket = WebSocketTransport::new(stream, received, config.max_payload);
-            tokio::spawn(routes.opened(session, websocket, request, extensions, permit));
+            tokio::spawn(routes.websocket_connection(session, websocket, request, extensions, permit));
         });
         response
     }
 
-    /// The connection of a session that begins over a WebSocket whose handshake is done.
-    pub(crate) fn opened(
+    /// Returns the future of a session's connection, over a WebSocket whose handshake is complete.
+    pub(crate) fn websocket_connection(
         &self,
         session: EngineSession,
         websocket: WebSocketTransport,
-        request: Kept,
+        request: ConnectionRequest,
         extensions: Extensions,
         permit: ConnectionPermit,
     ) -> impl Future<Output = ()> + Send + use<> {
@@ -200,8 +210,8 @@ impl EngineEndpoint {
         self.connection(&peer, Some(websocket), extensions, permit)
     }
 
-    /// Opens a WebSocket for a polling session.
-    fn try_websocket(&self, peer: Arc<Peer>, upgrade: Upgrade) -> Response {
+    /// Upgrades a long-polling session to a WebSocket. The client then probes the WebSocket.
+    fn upgrade_session(&self, peer: Arc<Peer>, upgrade: Upgrade) -> Response {
         let response = upgrade.response(None);
         let (hub, upgrades) = (self.hub.clone(), self.upgrades);
         let pending_upgrade = PendingUpgrade::of(peer);
@@ -226,13 +236,14 @@ impl EngineEndpoint {
         engineio::open(sid, upgrades, config.ping_interval, config.ping_timeout, config.max_payload)
     }
 
-    fn peer(&self, session: EngineSession, request: Kept) -> Arc<Peer> {
+    fn peer(&self, session: EngineSession, request: ConnectionRequest) -> Arc<Peer> {
         let config = self.hub.config();
         let handle = ConnectionHandle::new(config.outbox, config.overflow);
         Arc::new(Peer::new(handle, request, self.encoding.clone(), Some(session)))
     }
 
-    /// The connection of a session. From now on requests can find the session.
+    /// Registers the session, so that requests can find it, and returns the future of its
+    /// connection.
     fn connection(
         &self,
         peer: &Arc<Peer>,
@@ -255,9 +266,9 @@ impl EngineEndpoint {
         connection.run()
     }
 
-    /// Handles a POST, which brings packets.
+    /// Serves a POST, whose body has packets.
     async fn post(&self, peer: Arc<Peer>, parts: &Parts, params: &PathParams, body: Body) -> Response {
-        let Some(mut posting) = Posting::begin(&peer) else {
+        let Some(mut guard) = PostGuard::begin(&peer) else {
             peer.handle.post(Command::PollRequest(PollRequest::Broken("two requests with data at once")));
             return StatusCode::BAD_REQUEST.into_response();
         };
@@ -265,15 +276,15 @@ impl EngineEndpoint {
             return StatusCode::BAD_REQUEST.into_response();
         }
         let config = self.hub.config();
-        // At this time the session has ended: its heartbeat can't be answered while the POST is in
-        // progress.
-        let by = after(Instant::now(), config.ping_interval.saturating_add(config.ping_timeout));
+        // The client can't answer a heartbeat while its POST is in progress, so the session has
+        // timed out by then.
+        let deadline = after(Instant::now(), config.ping_interval.saturating_add(config.ping_timeout));
         let mut collected = BytesMut::new();
         let mut body = body.into_data_stream();
-        while let Some(chunk) = timeout_at(by, body.next()).await.transpose() {
+        while let Some(chunk) = timeout_at(deadline, body.next()).await.transpose() {
             let Ok(Ok(chunk)) = chunk else { return StatusCode::BAD_REQUEST.into_response() };
             if collected.len() + chunk.len() > config.max_payload {
-                posting.is_over = true;
+                guard.is_complete = true;
                 return StatusCode::PAYLOAD_TOO_LARGE.into_response();
             }
             collected.extend_from_slice(&chunk);
@@ -282,12 +293,12 @@ impl EngineEndpoint {
         let Some(body) = body.filter(|body| body.packets() <= config.max_packets) else {
             return StatusCode::BAD_REQUEST.into_response();
         };
-        posting.is_over = true;
+        guard.is_complete = true;
         let (done, understood) = oneshot::channel();
-        let request = Arc::new(self.kept(parts, params).shared_by(body.packets()));
+        let request = Arc::new(self.connection_request(parts, params).divided_among(body.packets()));
         let post = Post { body, request, done };
         if !peer.handle.post(Command::PollRequest(PollRequest::Post(post))) {
-            return self.unknown(parts);
+            return self.refuse_unknown_session(parts);
         }
         match understood.await {
             Ok(true) => ([(CONTENT_TYPE, "text/html"), (CACHE_CONTROL, "no-store")], "ok").into_response(),
@@ -295,50 +306,51 @@ impl EngineEndpoint {
         }
     }
 
-    fn unknown(&self, parts: &Parts) -> Response {
-        Refusal::UnknownSession.tell(self, parts);
+    fn refuse_unknown_session(&self, parts: &Parts) -> Response {
+        Refusal::UnknownSession.report(self, parts);
         Refusal::UnknownSession.into_response()
     }
 }
 
-/// Handles a GET, which waits for packets.
+/// Serves a poll: a GET that waits for packets.
 async fn poll(peer: &Peer) -> Response {
     if let Some(session) = &peer.session {
-        session.settled().await;
+        session.wait_for_pending_upgrades().await;
     }
     let (waiting, body) = oneshot::channel();
-    let is_there = peer.handle.post(Command::PollRequest(PollRequest::Poll(waiting)));
+    let is_queued = peer.handle.post(Command::PollRequest(PollRequest::Poll(waiting)));
     match body.await {
-        Ok(Some(body)) => polled(body),
+        Ok(Some(body)) => poll_response(body),
         Ok(None) => StatusCode::BAD_REQUEST.into_response(),
-        // The session was upgraded to a WebSocket, or it has ended.
-        Err(_) if is_there && peer.session.as_ref().is_some_and(|session| !session.polls()) => {
+        // The session has upgraded to a WebSocket, or it has ended.
+        Err(_) if is_queued && peer.session.as_ref().is_some_and(|session| !session.is_polling()) => {
             Refusal::BadRequest.into_response()
         }
         Err(_) => Refusal::UnknownSession.into_response(),
     }
 }
 
-fn polled(body: Bytes) -> Response {
+/// Returns the response to a poll.
+fn poll_response(body: Bytes) -> Response {
     ([(CONTENT_TYPE, "text/plain; charset=UTF-8"), (CACHE_CONTROL, "no-store")], body).into_response()
 }
 
-/// A POST in progress. If it is dropped before its end, the session breaks.
-struct Posting<'a> {
+/// A guard for a POST in progress. Dropping it before the POST is complete ends the session.
+struct PostGuard<'a> {
     peer: &'a Peer,
-    is_over: bool,
+    is_complete: bool,
 }
 
-impl<'a> Posting<'a> {
-    /// `None` if another POST is in progress.
+impl<'a> PostGuard<'a> {
+    /// Returns `None` if another POST is in progress.
     fn begin(peer: &'a Peer) -> Option<Self> {
-        peer.session.as_ref()?.begin_post().then_some(Self { peer, is_over: false })
+        peer.session.as_ref()?.begin_post().then_some(Self { peer, is_complete: false })
     }
 }
 
-impl Drop for Posting<'_> {
+impl Drop for PostGuard<'_> {
     fn drop(&mut self) {
-        if !self.is_over {
+        if !self.is_complete {
             self.peer.handle.post(Command::PollRequest(PollRequest::Broken("a request with data was cut")));
         }
         if let Some(session) = &self.peer.session {

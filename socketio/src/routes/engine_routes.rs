@@ -1,4 +1,4 @@
-//! [`EngineRoutes`]: where Socket.IO and Engine.IO clients connect.
+//! [`EngineRoutes`]: the routes for Socket.IO and Engine.IO clients, and their settings.
 
 use axum::Router;
 use axum::body::Body;
@@ -19,7 +19,7 @@ use tower_layer::Layer;
 
 use super::client_files;
 use super::session_request::SessionRequest;
-use super::setting::{is_token, refuse};
+use super::setting::{invalid_setting, is_token};
 use crate::connection::lifecycle::OnOpen;
 use crate::connection_handle::engine_session::Transport;
 use crate::event::error::EventError;
@@ -38,30 +38,30 @@ pub(super) type AllowRequest = Arc<dyn Fn(SessionRequest) -> BoxFuture<'static, 
 pub(super) type AddHeaders = Arc<dyn Fn(&mut HeaderMap, &Parts) + Send + Sync>;
 pub(super) type OnRefused = Arc<dyn Fn(Refused<'_>) + Send + Sync>;
 
-/// A refused request; see [`EngineRoutes::on_refused`].
+/// A refused request. See [`EngineRoutes::on_refused`].
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Refused<'a> {
     /// The request.
     pub request: &'a Parts,
-    /// The number of the reason in the Engine.IO protocol, as sent to the client.
+    /// The Engine.IO error code, from 0 to 5, as sent to the client.
     pub code: u8,
-    /// The reason as sent to the client.
+    /// The error message, as sent to the client.
     pub message: &'a str,
 }
 
-/// The protocol of [`EngineRoutes`] for Socket.IO clients.
+/// Marks [`EngineRoutes`] for Socket.IO clients.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct SocketIo;
 
-/// The protocol of [`EngineRoutes`] for clients that speak Engine.IO without Socket.IO.
+/// Marks [`EngineRoutes`] for clients that use Engine.IO without Socket.IO.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct EngineIo;
 
 /// The routes for Socket.IO clients ([`Hub::socketio`]) or, as `EngineRoutes<EngineIo>`, for
-/// Engine.IO clients ([`Namespace::engine`]). The protocol decides which settings there are.
+/// Engine.IO clients ([`Namespace::engine`]). Some settings exist for one of the protocols only.
 ///
 /// [`Namespace::engine`]: crate::Namespace::engine
 ///
@@ -74,16 +74,21 @@ pub struct EngineIo;
 /// # Ok::<(), socketio::BuildError>(())
 /// ```
 ///
-/// They are also a tower service, for other servers over hyper. The service answers every request
-/// that it gets, whatever the path.
+/// They are also a tower service, for other servers based on hyper. The service ignores the path,
+/// and answers every request.
 ///
-/// [`allow_origins`](crate::HubBuilder::allow_origins) lets web pages of other origins connect: it
-/// applies to the handshake and, for polling, to CORS, with credentials.
+/// [`allow_origins`](crate::HubBuilder::allow_origins) lets web pages of other origins connect. It
+/// also sets the CORS headers for long-polling, with credentials.
 ///
-/// A request that breaks the protocol gets the status 400 and the JSON of the reference server,
-/// `{"code": 1, "message": "Session ID unknown"}`. One that is not allowed gets 403. The status is
-/// 503 when there are too many connections, or when the hub shuts down. A refused request for a
-/// WebSocket always gets 400 with the message alone, as in the reference server.
+/// The routes refuse requests with these statuses:
+///
+/// - 400: the request violates the protocol. The body is the JSON of the reference server, such as
+///   `{"code": 1, "message": "Session ID unknown"}`.
+/// - 403: the request is not allowed. The body has the same format.
+/// - 503: the hub has too many connections, or shuts down.
+///
+/// A refused WebSocket handshake gets 400 instead of 403, and only the message as its body, as from
+/// the reference server.
 #[must_use = "merge them into a router"]
 pub struct EngineRoutes<P = SocketIo>(Arc<EngineEndpoint>, PhantomData<fn() -> P>);
 
@@ -99,29 +104,30 @@ pub(crate) struct EngineEndpoint {
     pub(super) upgrades: bool,
     pub(super) cookie: Option<Arc<str>>,
     pub(super) allow_request: Option<AllowRequest>,
-    pub(super) first_headers: Option<AddHeaders>,
+    pub(super) initial_headers: Option<AddHeaders>,
     pub(super) headers: Option<AddHeaders>,
     pub(super) on_refused: Option<OnRefused>,
     pub(super) on_open: Option<OnOpen>,
     path: String,
     client: Option<PathBuf>,
-    /// Answers CORS requests, if any other origin may connect.
+    /// The CORS layer, if other origins may connect.
     cors: Option<CorsLayer>,
 }
 
 /// Routes.
 impl Hub {
-    /// The routes for Socket.IO clients at `/socket.io/`, to be merged into an axum router. Clients
-    /// connect to all namespaces through these routes.
+    /// Returns the routes for Socket.IO clients at `/socket.io/`, to be merged into an axum router.
+    /// Clients connect to all namespaces through these routes.
     pub fn socketio(&self) -> EngineRoutes<SocketIo> {
         EngineRoutes::new(self.clone(), Arc::clone(self.root().namespace_inner()), Flavour::SocketIo, "/socket.io/")
     }
 
-    /// The routes for Engine.IO clients without Socket.IO. See [`Namespace::engine`].
+    /// Returns the routes for Engine.IO clients without Socket.IO, in the namespace `/`. See
+    /// [`Namespace::engine`].
     ///
     /// # Panics
     ///
-    /// No request could have the path; see [`EngineRoutes::path`].
+    /// Panics if no request can have the path. See [`EngineRoutes::path`].
     #[track_caller]
     pub fn engine(&self, path: impl AsRef<str>) -> EngineRoutes<EngineIo> {
         self.root().engine(path)
@@ -130,13 +136,15 @@ impl Hub {
 
 /// Routes.
 impl Namespace {
-    /// The routes for Engine.IO clients without Socket.IO, at a path such as `/engine.io/`, to be
-    /// merged into an axum router. Each session is a socket of this namespace. Its messages are
-    /// `message` events, and `emit(text)` or `emit(bytes)` answers.
+    /// Returns the routes for Engine.IO clients without Socket.IO, to be merged into an axum
+    /// router. `path` is a path such as `/engine.io/`.
+    ///
+    /// Each session is a socket of this namespace. Received messages are `message` events.
+    /// `emit(text)` and `emit(bytes)` send messages.
     ///
     /// # Panics
     ///
-    /// No request could have the path; see [`EngineRoutes::path`].
+    /// Panics if no request can have the path. See [`EngineRoutes::path`].
     #[track_caller]
     pub fn engine(&self, path: impl AsRef<str>) -> EngineRoutes<EngineIo> {
         EngineRoutes::new(self.hub(), Arc::clone(self.namespace_inner()), Flavour::Bare, path.as_ref())
@@ -144,24 +152,24 @@ impl Namespace {
 }
 
 impl EngineRoutes<SocketIo> {
-    /// Encodes Socket.IO packets in another way than the default. The clients must use the same
-    /// encoding.
+    /// Sets the encoding of Socket.IO packets. The clients must use the same one. Default: JSON,
+    /// the encoding of `socket.io-parser`.
     pub fn parser(self, parser: impl Parser) -> Self {
-        self.with(|options| options.encoding = Encoding::Parsed(Arc::new(parser)))
+        self.with(|settings| settings.encoding = Encoding::Parsed(Arc::new(parser)))
     }
 }
 
 impl EngineRoutes<EngineIo> {
     /// Calls `callback` for the socket of each new session, before the `connect` handler. The
-    /// callback may be sync or async. The sockets of Socket.IO clients belong to namespaces, which
-    /// have [`middleware`](crate::NamespaceBuilder::middleware) instead.
+    /// callback may be sync or async. For Socket.IO clients, use a namespace's
+    /// [`middleware`](crate::NamespaceBuilder::middleware) instead.
     pub fn on_open<F, R, M>(self, callback: F) -> Self
     where
         F: Fn(Socket) -> R + Send + Sync + 'static,
         R: ListenerOutput<M>,
     {
         let on_open: OnOpen = Arc::new(move |socket| callback(socket).into_future());
-        self.with(|options| options.on_open = Some(on_open))
+        self.with(|settings| settings.on_open = Some(on_open))
     }
 }
 
@@ -171,7 +179,7 @@ impl<P> EngineRoutes<P> {
             Flavour::Bare => Encoding::Engine,
             Flavour::SocketIo => Encoding::SocketIo,
         };
-        let options = EngineEndpoint {
+        let settings = EngineEndpoint {
             cors: cors(&hub.config().origins),
             hub,
             namespace,
@@ -182,14 +190,14 @@ impl<P> EngineRoutes<P> {
             upgrades: true,
             cookie: None,
             allow_request: None,
-            first_headers: None,
+            initial_headers: None,
             headers: None,
             on_refused: None,
             on_open: None,
             path: checked_path(path).to_owned(),
             client: None,
         };
-        Self(Arc::new(options), PhantomData)
+        Self(Arc::new(settings), PhantomData)
     }
 
     fn with(mut self, change: impl FnOnce(&mut EngineEndpoint)) -> Self {
@@ -197,47 +205,48 @@ impl<P> EngineRoutes<P> {
         self
     }
 
-    /// The path, with or without a trailing slash. It may have parameters, as in `/chat/{room}`,
-    /// which [`params`](crate::Socket::params) returns. Default: `/socket.io/`.
+    /// Sets the path, with or without a trailing slash. It may have parameters, as in
+    /// `/chat/{room}`, which [`params`](crate::Socket::params) returns. Default: `/socket.io/`.
     ///
     /// # Panics
     ///
-    /// Panics if no request could have the path, because of a query, a space or another character
-    /// that clients percent-encode. Merging the routes panics if axum does not accept the path.
+    /// Panics if no request can have the path: it has a query, a space or another character that
+    /// clients percent-encode. Merging the routes panics if axum does not accept the path.
     #[track_caller]
     pub fn path(self, path: impl Into<String>) -> Self {
         let path = path.into();
         checked_path(&path);
-        self.with(|options| options.path = path)
+        self.with(|settings| settings.path = path)
     }
 
-    /// The transports with which clients may begin. Default: both.
+    /// Sets the transports that clients may use. Default: both.
     ///
     /// # Panics
     ///
-    /// Panics if there are none.
+    /// Panics if `transports` is empty.
     #[track_caller]
     pub fn transports(self, transports: impl IntoIterator<Item = Transport>) -> Self {
         let transports: Vec<_> = transports.into_iter().collect();
         if transports.is_empty() {
-            refuse("transports", "[]", "`Transport::Polling`, `Transport::WebSocket` or both");
+            invalid_setting("transports", "[]", "`Transport::Polling`, `Transport::WebSocket` or both");
         }
-        self.with(|options| options.transports = transports)
+        self.with(|settings| settings.transports = transports)
     }
 
-    /// Whether a polling client may upgrade to a WebSocket. Default: yes.
+    /// Sets whether a long-polling client may upgrade to a WebSocket. Default: `true`.
     pub fn upgrades(self, upgrades: bool) -> Self {
-        self.with(|options| options.upgrades = upgrades)
+        self.with(|settings| settings.upgrades = upgrades)
     }
 
-    /// Sets a cookie of this name, with the session's id, in the response that begins a session.
-    /// Load balancers use it to send all requests of a session to the same server. Default: none.
+    /// Sets the name of a cookie that has the session's id. The response to a handshake sets the
+    /// cookie. Load balancers can use it to send all requests of a session to the same server.
+    /// Default: no cookie.
     ///
     /// # Panics
     ///
-    /// Panics if browsers would ignore the cookie: the name is no token of letters, digits, `-`,
-    /// `.`, `_` and the like, or it begins with `__Host-` or `__Secure-`, which require the
-    /// attribute `Secure`.
+    /// Panics if browsers would ignore the cookie. The name must be an HTTP token, which consists
+    /// of letters, digits and characters such as `-`, `.` and `_`. It must not begin with `__Host-`
+    /// or `__Secure-`, which require the attribute `Secure`.
     #[track_caller]
     pub fn cookie(self, name: impl AsRef<str>) -> Self {
         let name = name.as_ref();
@@ -245,13 +254,13 @@ impl<P> EngineRoutes<P> {
         if !is_token(name) || begins("__Host-") || begins("__Secure-") {
             let accepted =
                 "a name of letters, digits, `-`, `.` and `_` without the prefix `__Host-` or `__Secure-`, such as `io`";
-            refuse("cookie", name, accepted);
+            invalid_setting("cookie", name, accepted);
         }
-        self.with(|options| options.cookie = Some(name.into()))
+        self.with(|settings| settings.cookie = Some(name.into()))
     }
 
-    /// Decides whether a request may begin a session. An `Err` refuses it with the status 403 and
-    /// the error's message.
+    /// Sets a callback that decides whether a request may begin a session. An `Err` refuses the
+    /// request with the status 403 and the error's message. Default: every request may.
     ///
     /// ```
     /// # use socketio::Hub;
@@ -275,15 +284,15 @@ impl<P> EngineRoutes<P> {
             let decide = Arc::clone(&decide);
             Box::pin(async move { decide(request).await.map_err(Into::into) })
         });
-        self.with(|options| options.allow_request = Some(allow))
+        self.with(|settings| settings.allow_request = Some(allow))
     }
 
-    /// Adds headers to the response that begins a session.
+    /// Sets a callback that adds headers to the response to each handshake.
     pub fn initial_headers(self, add: impl Fn(&mut HeaderMap, &Parts) + Send + Sync + 'static) -> Self {
-        self.with(|options| options.first_headers = Some(Arc::new(add)))
+        self.with(|settings| settings.initial_headers = Some(Arc::new(add)))
     }
 
-    /// Adds headers to the response to every request that is not refused.
+    /// Sets a callback that adds headers to the response to every request that is not refused.
     ///
     /// ```
     /// # use socketio::Hub;
@@ -296,29 +305,31 @@ impl<P> EngineRoutes<P> {
     /// # Ok::<(), socketio::BuildError>(())
     /// ```
     pub fn headers(self, add: impl Fn(&mut HeaderMap, &Parts) + Send + Sync + 'static) -> Self {
-        self.with(|options| options.headers = Some(Arc::new(add)))
+        self.with(|settings| settings.headers = Some(Arc::new(add)))
     }
 
-    /// Calls `listener` for each request that is refused with a number of the protocol. The status
-    /// 503, for too many connections or while the hub shuts down, has no number.
+    /// Calls `listener` for each request that is refused with an Engine.IO error code. Refusals
+    /// with the status 503 have no such code.
     pub fn on_refused(self, listener: impl Fn(Refused<'_>) + Send + Sync + 'static) -> Self {
-        self.with(|options| options.on_refused = Some(Arc::new(listener)))
+        self.with(|settings| settings.on_refused = Some(Arc::new(listener)))
     }
 
-    /// Serves the client's own files, such as `socket.io.min.js`, below the path. npm installs them
-    /// in `node_modules/socket.io-client/dist`. Default: no files.
+    /// Serves the bundles of `socket.io-client`, such as `socket.io.min.js`, below the path.
+    /// `directory` is where they are: npm installs them in `node_modules/socket.io-client/dist`.
+    /// Default: no bundles are served.
     pub fn serve_client(self, directory: impl Into<PathBuf>) -> Self {
-        self.with(|options| options.client = Some(directory.into()))
+        self.with(|settings| settings.client = Some(directory.into()))
     }
 
     #[cfg(fuzzing)]
-    pub(crate) fn options(&self) -> &EngineEndpoint {
+    pub(crate) fn settings(&self) -> &EngineEndpoint {
         &self.0
     }
 }
 
 impl EngineEndpoint {
-    async fn answer(self: Arc<Self>, request: Request<Body>) -> Response {
+    /// Serves a request for a client bundle, or of an Engine.IO client.
+    async fn serve(self: Arc<Self>, request: Request<Body>) -> Response {
         let file = request.uri().path().rsplit('/').next().filter(|name| name.starts_with("socket.io"));
         match (&self.client, file) {
             (Some(directory), Some(file)) if request.uri().query().is_none() => {
@@ -329,6 +340,7 @@ impl EngineEndpoint {
     }
 }
 
+/// Returns the CORS layer, if other origins may connect.
 fn cors(origins: &Origins) -> Option<CorsLayer> {
     let allowed = origins.clone();
     origins.is_open().then(|| {
@@ -340,16 +352,12 @@ fn cors(origins: &Origins) -> Option<CorsLayer> {
     })
 }
 
-/// Returns the path if a request can have it.
+/// Returns the path, or panics if no request can have it.
 #[track_caller]
 fn checked_path(path: &str) -> &str {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"/{}-._~!$&'()*+,;=:@%".contains(&byte);
     if !path.bytes().all(is_allowed) {
-        refuse(
-            "path",
-            path,
-            "a path as it stands in requests, percent-encoded and without a query, such as `/socket.io/`",
-        );
+        invalid_setting("path", path, "a percent-encoded path without a query, such as `/socket.io/`");
     }
     path
 }
@@ -395,17 +403,17 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (request, routes) = (request.map(Body::new), Arc::clone(&self.0));
         match &self.0.cors {
-            None => Box::pin(async move { Ok(routes.answer(request).await) }),
-            Some(cors) => Box::pin(cors.layer(BehindCors(routes)).call(request)),
+            None => Box::pin(async move { Ok(routes.serve(request).await) }),
+            Some(cors) => Box::pin(cors.layer(CorsInner(routes)).call(request)),
         }
     }
 }
 
-/// The routes as the inner service of CORS.
+/// The inner service of the CORS layer.
 #[derive(Clone)]
-struct BehindCors(Arc<EngineEndpoint>);
+struct CorsInner(Arc<EngineEndpoint>);
 
-impl tower_service::Service<Request<Body>> for BehindCors {
+impl tower_service::Service<Request<Body>> for CorsInner {
     type Response = Response;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Response, Infallible>>;
@@ -416,7 +424,7 @@ impl tower_service::Service<Request<Body>> for BehindCors {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let routes = Arc::clone(&self.0);
-        Box::pin(async move { Ok(routes.answer(request).await) })
+        Box::pin(async move { Ok(routes.serve(request).await) })
     }
 }
 
@@ -431,7 +439,7 @@ impl<P> fmt::Debug for EngineRoutes<P> {
     }
 }
 
-/// Why a request is refused, in the terms of the reference server.
+/// Why a request is refused. The codes and messages are those of the reference server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     UnknownTransport,
@@ -465,13 +473,14 @@ impl Refusal {
         }
     }
 
-    /// The response to a request for a WebSocket: text alone, always with the status 400.
-    pub(super) fn of_upgrade(&self) -> Response {
+    /// Returns the response to a WebSocket handshake: the status 400, and the message as text.
+    pub(super) fn into_upgrade_response(self) -> Response {
         let headers = [(http::header::CONTENT_TYPE, "text/html"), (http::header::CONNECTION, "close")];
         (StatusCode::BAD_REQUEST, headers, self.message().to_owned()).into_response()
     }
 
-    pub(super) fn tell(&self, routes: &EngineEndpoint, request: &Parts) {
+    /// Logs the refusal, and calls the application's listener.
+    pub(super) fn report(&self, routes: &EngineEndpoint, request: &Parts) {
         tracing::debug!(refusal = self.message(), "refused a request");
         if let Some(listener) = &routes.on_refused {
             listener(Refused { request, code: self.code(), message: self.message() });

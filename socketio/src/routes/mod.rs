@@ -1,4 +1,7 @@
-//! The routes that turn an HTTP request into a [`connection`](crate::connection).
+//! The HTTP routes, which start a [`connection`](crate::connection) for each accepted handshake.
+//!
+//! [`websocket`] serves plain WebSocket clients. [`engine_routes`] and [`engine_request`] serve
+//! Engine.IO and Socket.IO clients. [`upgrade`] performs the WebSocket handshake for both.
 
 mod client_files;
 mod engine_request;
@@ -13,8 +16,8 @@ pub(crate) mod websocket;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 
-/// The response when there are too many connections, or the hub shuts down.
-fn too_many() -> Response {
-    tracing::warn!("refused a connection: too many, or the hub is shutting down");
+/// Returns the response for a hub that has too many connections or shuts down.
+fn unavailable() -> Response {
+    tracing::warn!("refused a connection: the hub has too many, or is shutting down");
     (StatusCode::SERVICE_UNAVAILABLE, "no more connections are accepted").into_response()
 }

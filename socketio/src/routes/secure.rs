@@ -1,10 +1,11 @@
-//! [`SecureConnection`]: whether a request came over an encrypted connection.
+//! [`SecureConnection`]: whether the connection of a request is encrypted.
 
 use http::request::Parts;
 
-/// Whether the connection of a request is encrypted, as an extension of the request.
+/// Whether the connection of a request is encrypted. This is an extension of the request.
 ///
-/// [`Serve::secure`](crate::Serve::secure) sets it. Where another HTTP server speaks TLS, a layer does:
+/// [`Serve::secure`](crate::Serve::secure) adds it. For another HTTP server with TLS, add it with a
+/// layer:
 ///
 /// ```
 /// use axum::{Extension, Router, routing::get};
@@ -19,10 +20,11 @@ use http::request::Parts;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SecureConnection(pub bool);
 
-/// Whether the client's connection is encrypted: what the proxy says, if it is trusted and says it; else what the server says.
+/// Whether the client's connection is encrypted. The header `X-Forwarded-Proto` decides if it is
+/// present and the proxy is trusted, otherwise the extension [`SecureConnection`] does.
 pub(crate) fn is_secure(parts: &Parts, trust_forwarded_proto: bool) -> bool {
     let forwarded = parts.headers.get("x-forwarded-proto").filter(|_| trust_forwarded_proto);
-    // Of several proxies the first is the client's.
+    // Each proxy appends its value, so the first one is for the client's connection.
     match forwarded.and_then(|value| value.to_str().ok()?.split(',').next()) {
         Some(scheme) => ["https", "wss"].iter().any(|secure| scheme.trim().eq_ignore_ascii_case(secure)),
         None => parts.extensions.get().is_some_and(|SecureConnection(secure)| *secure),
@@ -46,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_is_believed_if_it_is_trusted() {
+    fn the_forwarded_protocol_counts_only_from_a_trusted_proxy() {
         for (forwarded, secure, untrusted, trusted) in [
             (None, None, false, false),
             (None, Some(true), true, true),

@@ -1,4 +1,4 @@
-//! [`serve`]: an HTTP server that bounds the time for the head of a request.
+//! [`serve`]: an HTTP/1.1 server with a timeout for request headers.
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -23,35 +23,38 @@ use tokio::sync::watch;
 use tower_service::Service;
 
 use super::secure::SecureConnection;
-use super::setting::refuse;
+use super::setting::invalid_setting;
 
+/// The default of [`Serve::handshake_timeout`].
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Effectively forever, and short enough for every clock.
+/// The longest timeout that is passed to hyper: one year. A longer one could overflow a clock.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(86_400 * 365);
 
-/// Serves an application as [`axum::serve()`] does, but protects it from slow and hostile clients.
+/// Serves an application over HTTP/1.1, like [`axum::serve()`], and closes connections that do not
+/// send their request headers in time.
 ///
-/// What it adds:
+/// It differs from `axum::serve` in these points:
 ///
-/// - A client has 10 seconds to send the head of a request, then its connection is ended: see
-///   [`handshake_timeout`](Serve::handshake_timeout). `axum::serve` waits for ever, and a client
-///   that sends a byte now and then holds a connection, its memory and its file descriptor, for as
-///   long as it likes.
-/// - [`ConnectInfo<SocketAddr>`](ConnectInfo) is there for extractors, and
-///   [`Socket::peer_addr`](crate::Socket::peer_addr) is known over TLS too, wherever the listener's
-///   addresses are of that type.
-/// - `TCP_NODELAY` is set where the stream is a [`TcpStream`].
-/// - Handlers know whether the connection is encrypted: see [`secure`](Serve::secure).
+/// - A client must send the request line and headers within 10 seconds, or its connection is
+///   closed. See [`handshake_timeout`](Serve::handshake_timeout). `axum::serve` has no timeout, so
+///   a slow client can keep a connection, its memory and its file descriptor for any length of
+///   time.
+/// - Extractors can use [`ConnectInfo<SocketAddr>`](ConnectInfo), and
+///   [`Socket::peer_addr`](crate::Socket::peer_addr) works over TLS too. Both need a listener whose
+///   address type is [`SocketAddr`].
+/// - `TCP_NODELAY` is set if the stream is a [`TcpStream`].
+/// - Handlers can find out whether the connection is encrypted. See [`secure`](Serve::secure).
+/// - HTTP/2 is not supported.
 ///
-/// The times for the body of a request and for reading the response are not bounded. Layers of the
-/// application can do that.
+/// There is no timeout for receiving a request body or sending a response. Layers of the
+/// application can add one.
 ///
-/// It speaks HTTP/1.1 alone. The listener can be any that axum accepts: TCP, a Unix socket, TLS.
-/// The application is a [`Router`](axum::Router) or another tower service over axum's requests.
+/// The listener can be any that axum accepts, such as TCP, a Unix socket or TLS. The application is
+/// a [`Router`](axum::Router), or another tower service that takes axum's requests.
 ///
-/// As with `axum::serve`, the future ends only after the signal of
-/// [`with_graceful_shutdown`](Serve::with_graceful_shutdown), and never with an error. Dropping it
-/// stops the server at once; requests in progress are still answered.
+/// As with `axum::serve`, the future completes only after the signal of
+/// [`with_graceful_shutdown`](Serve::with_graceful_shutdown), and never with an error. Dropping the
+/// future stops the server at once. Requests in progress are still answered.
 ///
 /// ```no_run
 /// use axum::{Router, routing::get};
@@ -84,30 +87,31 @@ pub struct Serve<L, S, F = Pending<()>> {
 }
 
 impl<L: Listener, S, F> Serve<L, S, F> {
-    /// How long a client may take for the head of a request. The time begins when the connection is
-    /// accepted, and again after each response. A kept-alive connection without a request ends
-    /// after that time too. WebSockets are not affected. Default: 10 seconds.
+    /// Sets the timeout for receiving the request line and headers. It starts when the connection
+    /// is accepted, and again after each response. So it also closes idle keep-alive connections.
+    /// WebSockets are not affected. Default: 10 seconds.
     ///
     /// # Panics
     ///
-    /// Panics if the timeout is shorter than 1 ms: no request would be in time.
+    /// Panics if the timeout is shorter than 1 ms.
     #[track_caller]
     pub fn handshake_timeout(self, timeout: Duration) -> Self {
         if timeout < Duration::from_millis(1) {
-            refuse("handshake_timeout", &format!("{timeout:?}"), "1 ms or more");
+            invalid_setting("handshake_timeout", &format!("{timeout:?}"), "1 ms or more");
         }
         Self { handshake_timeout: timeout, ..self }
     }
 
-    /// Whether the listener's streams are encrypted, for
-    /// [`Handshake::is_secure`](crate::Handshake::is_secure). A stream does not tell by itself.
-    /// Default: no.
+    /// Sets whether the listener's streams are encrypted, for
+    /// [`Handshake::is_secure`](crate::Handshake::is_secure). The server can't detect that itself.
+    /// Default: `false`.
     pub fn secure(self, secure: bool) -> Self {
         Self { secure, ..self }
     }
 
-    /// Stops accepting connections at the signal. The server ends when the requests in progress are
-    /// answered. To end the WebSockets, [shut down](crate::Hub::shutdown) the hub.
+    /// Stops accepting connections when `signal` completes. The server's future then completes once
+    /// all requests in progress are answered. WebSockets stay open: [shut
+    /// down](crate::Hub::shutdown) the hub to close them.
     pub fn with_graceful_shutdown<G>(self, signal: G) -> Serve<L, S, G>
     where
         G: Future<Output = ()> + Send + 'static,
@@ -116,11 +120,11 @@ impl<L: Listener, S, F> Serve<L, S, F> {
         Serve { listener, app, handshake_timeout, secure, signal }
     }
 
-    /// The address that the listener is bound to.
+    /// Returns the address that the listener is bound to.
     ///
     /// # Errors
     ///
-    /// The listener does not know it.
+    /// Returns the listener's error if it can't determine the address.
     pub fn local_addr(&self) -> io::Result<L::Addr> {
         self.listener.local_addr()
     }
@@ -141,12 +145,12 @@ where
         let mut signal = pin!(signal);
         while let Either::Left(((io, address), _)) = select(pin!(listener.accept()), &mut signal).await {
             if let Some(stream) = (&io as &dyn Any).downcast_ref::<TcpStream>() {
-                // Without it a response may wait for the acknowledgement of the one before.
+                // Otherwise Nagle's algorithm delays small responses.
                 let _ = stream.set_nodelay(true);
             }
             let peer = (&address as &dyn Any).downcast_ref::<SocketAddr>().copied();
             let app = app.clone();
-            let service = service_fn(move |request| answer(app.clone(), request, peer, secure));
+            let service = service_fn(move |request| call_app(app.clone(), request, peer, secure));
             let connection = http.serve_connection(TokioIo::new(io), service).with_upgrades();
             let mut stopping = stopping.clone();
             tokio::spawn(async move {
@@ -170,8 +174,8 @@ where
     }
 }
 
-/// Passes one request to the application.
-pub(crate) async fn answer<S>(
+/// Calls the application with one request, after adding the connection's extensions.
+pub(crate) async fn call_app<S>(
     mut app: S,
     request: Request<Incoming>,
     peer: Option<SocketAddr>,

@@ -1,4 +1,4 @@
-//! [`SessionRequest`]: a request that would begin a session, for the application to decide about.
+//! [`SessionRequest`]: an Engine.IO handshake request, which the application can accept or refuse.
 
 use axum::extract::ConnectInfo;
 use http::HeaderMap;
@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use super::secure::is_secure;
 
-/// The request of an Engine.IO client that would begin a session. See [`allow_request`](crate::EngineRoutes::allow_request).
+/// An Engine.IO handshake request, which begins a session if it is accepted. See
+/// [`allow_request`](crate::EngineRoutes::allow_request).
 ///
-/// A clone is cheap.
+/// Cloning is cheap.
 #[derive(Clone)]
 pub struct SessionRequest {
     parts: Arc<Parts>,
@@ -24,42 +25,45 @@ impl SessionRequest {
         Self { parts, trust_forwarded_proto }
     }
 
-    /// The first parameter of the query string with this name, decoded.
+    /// Returns the first parameter of the query string with this name, percent-decoded.
     pub fn query(&self, key: &str) -> Option<Cow<'_, str>> {
         self.queries().find(|(name, _)| name == key).map(|(_, value)| value)
     }
 
-    /// All parameters of the query string, decoded.
+    /// Returns all parameters of the query string, percent-decoded.
     pub fn queries(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
         form_urlencoded::parse(self.parts.uri.query().unwrap_or_default().as_bytes())
     }
 
-    /// The first header with this name, if it is text.
+    /// Returns the first header with this name. `None` if there is none, or if its value is not
+    /// visible ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.parts.headers.get(name)?.to_str().ok()
     }
 
-    /// The headers.
+    /// Returns all headers.
     pub fn headers(&self) -> &HeaderMap {
         &self.parts.headers
     }
 
-    /// The client's address; behind a proxy, the proxy's. `None` if the HTTP server does not tell it.
+    /// Returns the peer address of the TCP connection. Behind a proxy, this is the proxy's address.
+    /// `None` if the HTTP server does not provide [`ConnectInfo`].
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.extension::<ConnectInfo<SocketAddr>>().map(|info| info.0)
     }
 
-    /// Whether the client's connection is encrypted: see [`Handshake::is_secure`](crate::Handshake::is_secure).
+    /// Whether the client's connection is encrypted. See
+    /// [`Handshake::is_secure`](crate::Handshake::is_secure).
     pub fn is_secure(&self) -> bool {
         is_secure(&self.parts, self.trust_forwarded_proto)
     }
 
-    /// A value that a layer put into the request's extensions.
+    /// Returns a value that a layer has added to the request's extensions.
     pub fn extension<T: Clone + Send + Sync + 'static>(&self) -> Option<&T> {
         self.parts.extensions.get()
     }
 
-    /// Everything of the request but its body.
+    /// Returns the request without its body.
     pub fn parts(&self) -> &Parts {
         &self.parts
     }

@@ -1,16 +1,16 @@
-//! Checks the settings of routes. A route is made after the hub is built, so a mistake panics in
-//! the line that has it, as a bad path does in an axum router.
+//! Checks of route settings. Routes are configured after the hub is built, so an invalid setting
+//! panics at the caller's line, as an invalid path does in an axum router.
 
 use crate::hub::build_error::BuildProblem;
 
 /// Panics with a message that names the setting, the value and the accepted form.
 #[track_caller]
-pub(super) fn refuse(setting: &'static str, value: &str, accepted: &str) -> ! {
+pub(super) fn invalid_setting(setting: &'static str, value: &str, accepted: &str) -> ! {
     panic!("{}", BuildProblem::setting(setting, value, accepted))
 }
 
-/// Whether it is a token of [RFC 7230, section 3.2.6], as the names of cookies and subprotocols
-/// are.
+/// Whether the name is a token of [RFC 7230, section 3.2.6]. The names of cookies and subprotocols
+/// must be tokens.
 ///
 /// [RFC 7230, section 3.2.6]: https://www.rfc-editor.org/rfc/rfc7230#section-3.2.6
 pub(super) fn is_token(name: &str) -> bool {
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_are_what_http_says() {
+    fn is_token_accepts_exactly_the_characters_of_rfc_7230() {
         for name in ["io", "chat.v1", "a!#$%&'*+-.^_`|~9"] {
             assert!(is_token(name), "{name}");
         }

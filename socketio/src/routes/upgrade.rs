@@ -1,4 +1,4 @@
-//! [`Upgrade`]: a request for a WebSocket.
+//! [`Upgrade`]: a WebSocket handshake request.
 
 use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, OriginalUri, RawPathParams};
 use axum::response::{IntoResponse, Response};
@@ -24,15 +24,18 @@ use crate::connection_handle::request::Request;
 use crate::connection_handle::stream::Stream;
 use crate::hub::config::Config;
 
-/// A request for a WebSocket, as an axum extractor.
+/// A WebSocket handshake request, as an axum extractor.
 ///
-/// A handler that takes it can use other extractors first, and can refuse a client with any status:
+/// A handler that takes an `Upgrade` can use other extractors too, and refuse a client with any
+/// status:
 ///
 /// ```
-/// use axum::{extract::State, http::StatusCode, response::{IntoResponse, Response}};
+/// use axum::extract::State;
+/// use axum::http::{HeaderMap, StatusCode};
+/// use axum::response::{IntoResponse, Response};
 /// use socketio::{Hub, Upgrade};
 ///
-/// async fn ws(State(hub): State<Hub>, headers: axum::http::HeaderMap, upgrade: Upgrade) -> Response {
+/// async fn ws(State(hub): State<Hub>, headers: HeaderMap, upgrade: Upgrade) -> Response {
 ///     if !headers.contains_key("authorization") {
 ///         return StatusCode::UNAUTHORIZED.into_response();
 ///     }
@@ -46,23 +49,24 @@ pub struct Upgrade {
     params: Vec<(String, String)>,
 }
 
-/// Why a request can't become a WebSocket.
+/// Why a request was not accepted as a WebSocket handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UpgradeRejection {
-    /// It does not ask for an upgrade. Status 426.
+    /// The headers `Connection: Upgrade` and `Upgrade: websocket` are missing. Status 426.
     #[error("this is a WebSocket endpoint: connect with a WebSocket client")]
     NotRequested,
-    /// It asks for another version of the WebSocket protocol than 13. Status 426.
+    /// The version of the WebSocket protocol is not 13. Status 426.
     #[error("the version of the WebSocket protocol must be 13")]
     Version,
-    /// The WebSocket key is missing. Status 400.
+    /// The header `Sec-WebSocket-Key` is missing. Status 400.
     #[error("the header `Sec-WebSocket-Key` is missing")]
     Key,
     /// The method is not GET. Status 405, with `Allow: GET`.
     #[error("a WebSocket begins with a GET request")]
     Method,
-    /// The HTTP connection can't be upgraded. Status 426.
+    /// The HTTP connection does not support upgrades: it is not HTTP/1.1, or the HTTP server has
+    /// upgrades disabled. Status 426.
     #[error("this HTTP connection can't be upgraded: WebSockets need HTTP/1.1")]
     Impossible,
 }
@@ -115,14 +119,14 @@ impl Upgrade {
         Ok(Self { parts: parts.clone(), on_upgrade, params })
     }
 
-    /// Keeps a value for the socket: see [`Socket::extension`](crate::Socket::extension).
+    /// Adds an extension for the socket. See [`Socket::extension`](crate::Socket::extension).
     #[must_use]
     pub fn with_extension<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
         self.parts.extensions.insert(value);
         self
     }
 
-    /// The request's headers.
+    /// Returns the request's headers.
     pub fn headers(&self) -> &HeaderMap {
         &self.parts.headers
     }
@@ -131,7 +135,7 @@ impl Upgrade {
         &self.parts
     }
 
-    /// The response that makes the connection a WebSocket.
+    /// Returns the response that completes the handshake.
     pub(crate) fn response(&self, protocol: Option<HeaderValue>) -> Response {
         let key = self.parts.headers.get(SEC_WEBSOCKET_KEY).map_or(&[][..], HeaderValue::as_bytes);
         let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
@@ -147,7 +151,7 @@ impl Upgrade {
         response
     }
 
-    /// The first of `protocols` that the client offers.
+    /// Returns the first of `protocols` that the client offers.
     pub(crate) fn choose_protocol(&self, protocols: &[HeaderValue]) -> Option<HeaderValue> {
         let offered = |protocol: &&HeaderValue| {
             let protocol = protocol.to_str().unwrap_or_default();
@@ -156,7 +160,8 @@ impl Upgrade {
         protocols.iter().find(offered).cloned()
     }
 
-    /// Splits it into the stream to come, the kept part of the request, and its extensions.
+    /// Splits the handshake into the pending stream, the compact request, and the application's
+    /// extensions.
     pub(crate) fn into_parts(self, config: &Config) -> (Upgrading, Request, Extensions) {
         let peer = self.parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
         let params = self.params.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -171,34 +176,35 @@ impl Upgrade {
 /// The parameters of a route's path, by name.
 pub(super) type PathParams = [(String, String)];
 
-/// The path parameters of a request; empty for a route without any.
+/// Returns the path parameters of a request. They are empty if the route has none.
 pub(super) fn path_params(parts: &mut Parts) -> Vec<(String, String)> {
-    // The extractor is always ready.
+    // The extractor's future never waits.
     let params = RawPathParams::from_request_parts(parts, &()).now_or_never().and_then(Result::ok);
     params.iter().flatten().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// The extensions that the application has added to a request. `by_axum`: how many of them belong
-/// to axum and can't be named.
+/// Returns the extensions that the application has added to a request. `by_axum` is the number of
+/// axum's own extensions whose types are private.
 pub(crate) fn kept_extensions(extensions: &Extensions, by_axum: usize) -> Extensions {
     let mut extensions = extensions.clone();
     extensions.remove::<ConnectInfo<SocketAddr>>();
     extensions.remove::<SecureConnection>();
-    // Axum's own extensions are of no use here, and keep hyper's read buffer in memory.
+    // axum's own extensions keep hyper's read buffer in memory.
     extensions.remove::<OriginalUri>();
     extensions.remove::<MatchedPath>();
     if extensions.len() <= by_axum { Extensions::new() } else { extensions }
 }
 
-/// The stream to come, with the bytes that were read beyond the handshake.
+/// A pending upgrade. It resolves to the stream, and the bytes that hyper has read after the
+/// handshake.
 pub(crate) struct Upgrading(OnUpgrade);
 
 impl Upgrading {
-    /// Waits for the upgrade, and unwraps the TCP stream if there is one.
+    /// Waits for the upgrade, and extracts the TCP stream if there is one.
     async fn stream(self) -> hyper::Result<(Stream, Vec<u8>)> {
         Ok(match tcp(self.0.await?) {
             Ok((stream, received)) => {
-                // Without it small messages wait for the acknowledgement of those before.
+                // Otherwise Nagle's algorithm delays small messages.
                 let _ = stream.set_nodelay(true);
                 (Stream::tcp(stream), received.to_vec())
             }
@@ -206,20 +212,22 @@ impl Upgrading {
         })
     }
 
-    /// Waits until `timeout`, or until the hub shuts down.
+    /// Waits for the upgrade. `None` if it fails, takes longer than `timeout`, or `ending`
+    /// completes first because the hub shuts down.
     pub(crate) async fn wait(self, timeout: Duration, ending: impl Future<Output = ()>) -> Option<(Stream, Vec<u8>)> {
         let upgraded = pin!(tokio::time::timeout(timeout, self.stream()));
         match select(upgraded, pin!(ending)).await {
             Either::Left((Ok(Ok(upgraded)), _)) => return Some(upgraded),
-            Either::Left((Ok(Err(error)), _)) => tracing::debug!(%error, "the upgrade failed"),
-            Either::Left((Err(_), _)) => tracing::debug!("the upgrade took too long"),
-            Either::Right(_) => tracing::debug!("the hub shuts down before the upgrade is done"),
+            Either::Left((Ok(Err(error)), _)) => tracing::debug!(%error, "the WebSocket upgrade failed"),
+            Either::Left((Err(_), _)) => tracing::debug!("the WebSocket upgrade timed out"),
+            Either::Right(_) => tracing::debug!("the hub shut down during a WebSocket upgrade"),
         }
         None
     }
 }
 
-/// `axum::serve` wraps the stream once more than a plain server of HTTP/1.1 does.
+/// Extracts the TCP stream. `axum::serve` wraps it in one more type than hyper's HTTP/1.1 server
+/// does.
 fn tcp(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
     let upgraded = match downcast::<TokioIo<TcpStream>>(upgraded) {
         Ok(parts) => return Ok((parts.io.into_inner(), parts.read_buf)),
@@ -229,7 +237,7 @@ fn tcp(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
     Ok((parts.io.into_inner(), parts.read_buf))
 }
 
-/// The comma-separated values of a header.
+/// Returns the comma-separated values of a header.
 fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
     let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).map(str::trim)

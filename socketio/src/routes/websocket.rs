@@ -1,4 +1,4 @@
-//! [`WebSocketRoute`]: where plain WebSocket clients connect.
+//! [`WebSocketRoute`]: the route for plain WebSocket clients.
 
 use axum::extract::Request as HttpRequest;
 use axum::handler::Handler;
@@ -11,8 +11,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::setting::{is_token, refuse};
-use super::too_many;
+use super::setting::{invalid_setting, is_token};
+use super::unavailable;
 use super::upgrade::Upgrade;
 use crate::connection::Connection;
 use crate::connection::lifecycle::OnOpen;
@@ -29,8 +29,8 @@ use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::socket::{Identity, Socket};
 use crate::wire::encoding::Encoding;
 
-/// The route for plain WebSocket clients: an axum handler, and a tower service for other servers
-/// over hyper.
+/// The route for plain WebSocket clients. It is an axum handler, and a tower service for other
+/// servers based on hyper.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -41,9 +41,13 @@ use crate::wire::encoding::Encoding;
 /// # Ok::<(), socketio::BuildError>(())
 /// ```
 ///
-/// A request that does not ask for a WebSocket gets the status 426. A web page of another origin
-/// gets 403; see [`allow_origins`](crate::HubBuilder::allow_origins). The status is 503 when there
-/// are too many connections, or when the hub shuts down.
+/// The route refuses requests with these statuses:
+///
+/// - 426: the request is not a WebSocket handshake. [`UpgradeRejection`](crate::UpgradeRejection)
+///   lists the details.
+/// - 403: the request comes from a web page of another origin. See
+///   [`allow_origins`](crate::HubBuilder::allow_origins).
+/// - 503: the hub has too many connections, or shuts down.
 #[derive(Clone)]
 pub struct WebSocketRoute {
     hub: Hub,
@@ -55,7 +59,8 @@ pub struct WebSocketRoute {
 
 /// Routes.
 impl Hub {
-    /// The route for plain WebSocket clients, to be mounted in an axum router. See [`Namespace::websocket`].
+    /// Returns the route for plain WebSocket clients in the namespace `/`, to be mounted in an axum
+    /// router. See [`Namespace::websocket`].
     pub fn websocket(&self) -> WebSocketRoute {
         self.root().websocket()
     }
@@ -63,7 +68,8 @@ impl Hub {
 
 /// Routes.
 impl Namespace {
-    /// The route for plain WebSocket clients, to be mounted in an axum router.
+    /// Returns the route for plain WebSocket clients in this namespace, to be mounted in an axum
+    /// router.
     pub fn websocket(&self) -> WebSocketRoute {
         WebSocketRoute::new(self.hub(), Arc::clone(self.namespace_inner()))
     }
@@ -74,19 +80,21 @@ impl WebSocketRoute {
         Self { hub, namespace, envelopes: true, protocols: Arc::new([]), on_open: None }
     }
 
-    /// Turns envelopes off: every text and binary message is a `message`.
+    /// Disables JSON envelopes: every text or binary message is a `message` event. Default:
+    /// envelopes are enabled.
     #[must_use]
     pub fn messages_only(self) -> Self {
         Self { envelopes: false, ..self }
     }
 
-    /// The subprotocols that the server speaks, the preferred one first. The first that a client
-    /// offers is chosen. A client that offers none of them is accepted without one. Default: none.
+    /// Sets the supported subprotocols, the preferred one first. The server selects the first one
+    /// that the client offers. A client that offers none of them is accepted without a subprotocol.
+    /// Default: none.
     ///
     /// # Panics
     ///
-    /// Panics if a name is no token of letters, digits, `-`, `.`, `_` and the like: no client can
-    /// offer it.
+    /// Panics if a name is not an HTTP token, which consists of letters, digits and characters such
+    /// as `-`, `.` and `_`.
     #[must_use]
     #[track_caller]
     pub fn protocols<I>(self, protocols: I) -> Self
@@ -99,14 +107,16 @@ impl WebSocketRoute {
             let name = name.as_ref();
             match HeaderValue::from_str(name) {
                 Ok(value) if is_token(name) => values.push(value),
-                _ => refuse("protocols", name, "names of letters, digits, `-`, `.` and `_`, such as `chat.v1`"),
+                _ => {
+                    invalid_setting("protocols", name, "names of letters, digits, `-`, `.` and `_`, such as `chat.v1`")
+                }
             }
         }
         Self { protocols: values.into(), ..self }
     }
 
     /// Calls `callback` for each new socket, before the `connect` handler. The callback may be sync
-    /// or async. What it emits is sent once the connection is accepted.
+    /// or async. Messages that it emits are sent once the connection is accepted.
     #[must_use]
     pub fn on_open<F, R, M>(self, callback: F) -> Self
     where
@@ -116,23 +126,24 @@ impl WebSocketRoute {
         Self { on_open: Some(Arc::new(move |socket| callback(socket).into_future())), ..self }
     }
 
-    /// Accepts an [`Upgrade`] as a connection of the hub. For handlers that take one.
+    /// Accepts an [`Upgrade`] as a connection of the hub, and returns the response to it. Axum
+    /// handlers that extract an `Upgrade` call this.
     pub fn accept(&self, upgrade: Upgrade) -> Response {
         let config = self.hub.config();
         let parts = upgrade.parts();
         if !config.origins.permit(&parts.headers, &parts.uri) {
-            tracing::debug!(origin = ?parts.headers.get("origin"), "refused a page of another origin");
+            tracing::debug!(origin = ?parts.headers.get("origin"), "refused a request from another origin");
             return (StatusCode::FORBIDDEN, "this origin is not allowed to connect").into_response();
         }
-        let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return too_many() };
+        let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return unavailable() };
         let protocol = upgrade.choose_protocol(&self.protocols);
         let response = upgrade.response(protocol);
         tokio::spawn(self.clone().connect(upgrade, permit));
         response
     }
 
-    /// Waits for the stream, then spawns a new task for the connection: this task keeps hyper's
-    /// read buffer in memory.
+    /// Waits for the upgraded stream, then spawns a task for the connection. The connection needs a
+    /// new task because this one keeps hyper's read buffer in memory.
     async fn connect(self, upgrade: Upgrade, permit: ConnectionPermit) {
         let config = self.hub.config();
         let (upgrading, mut request, extensions) = upgrade.into_parts(config);
@@ -142,7 +153,7 @@ impl WebSocketRoute {
         tokio::spawn(self.begin(stream, received, request, extensions, permit));
     }
 
-    /// The connection over a stream whose handshake is done.
+    /// Returns the future of the connection, over a stream whose WebSocket handshake is complete.
     pub(crate) fn begin(
         self,
         stream: Stream,

@@ -30,7 +30,7 @@ use super::wire::ROOT;
 use crate::hub::Hub;
 use crate::hub::namespace::Namespace;
 use crate::hub::socket::SocketId;
-use crate::routes::serve::answer;
+use crate::routes::serve::call_app;
 use crate::wire::encoding::Encoding;
 
 /// Capacity in bytes of the in-memory stream, per direction.
@@ -64,7 +64,7 @@ impl Namespace {
 }
 
 impl Hub {
-    /// A test client for the namespace `/`. See [`Namespace::test_client`].
+    /// Returns a builder for a test client of the namespace `/`. See [`Namespace::test_client`].
     pub fn test_client(&self) -> ClientBuilder {
         self.root().test_client()
     }
@@ -79,7 +79,8 @@ impl Hub {
 /// #[event(connect)]
 /// fn check(handshake: Handshake<'_>) -> Result<(), Refusal> {
 ///     let auth: serde_json::Value = handshake.auth().map_err(|_| "who are you?")?;
-///     match (auth["token"].as_str(), handshake.query("room").as_deref(), handshake.cookie("theme")) {
+///     let (room, theme) = (handshake.query("room"), handshake.cookie("theme"));
+///     match (auth["token"].as_str(), room.as_deref(), theme) {
 ///         (Some("secret"), Some("a b"), Some("dark")) => Ok(()),
 ///         _ => Err("no".into()),
 ///     }
@@ -88,7 +89,8 @@ impl Hub {
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let hub = Hub::builder().events(events![check]).build()?;
-/// let client = hub.test_client().auth(json!({ "token": "secret" })).query("room", "a b").cookie("theme", "dark");
+/// let client = hub.test_client().auth(json!({ "token": "secret" })).query("room", "a b");
+/// let client = client.cookie("theme", "dark");
 /// let client = client.connect().await?;
 /// # Ok(())
 /// # }
@@ -110,7 +112,7 @@ pub struct ClientBuilder {
     patience: Duration,
 }
 
-/// Put into the extensions of one client's request. The builder finds the client's socket by it.
+/// An extension that marks one client's request, so that the builder finds the client's socket.
 #[derive(Clone)]
 struct RequestMarker(Arc<()>);
 
@@ -179,7 +181,7 @@ impl ClientBuilder {
         Self { peer: Some(address), ..self }
     }
 
-    /// Whether the server takes the connection for an encrypted one. Default: no.
+    /// Sets whether the server treats the connection as encrypted. Default: `false`.
     pub fn secure(self, secure: bool) -> Self {
         Self { secure, ..self }
     }
@@ -197,10 +199,12 @@ impl ClientBuilder {
     /// # let hub = Hub::builder().build()?;
     /// let app = Router::new().route("/chat/{room}", get(hub.websocket())).merge(hub.socketio());
     ///
-    /// let plain = hub.test_client().plain().through(app.clone()).path("/chat/lobby").connect().await?;
+    /// let plain = hub.test_client().plain().through(app.clone()).path("/chat/lobby");
+    /// let plain = plain.connect().await?;
     /// let socketio = hub.test_client().through(app.clone()).connect().await?;
     ///
-    /// let error = hub.test_client().plain().through(app).path("/cat").connect().await.unwrap_err();
+    /// let refused = hub.test_client().plain().through(app).path("/cat");
+    /// let error = refused.connect().await.unwrap_err();
     /// assert_eq!(error.refused().unwrap().status().unwrap(), 404);
     /// # Ok(())
     /// # }
@@ -225,8 +229,7 @@ impl ClientBuilder {
     pub async fn connect(self) -> Result<Client, TestError> {
         let auth = self.auth.clone().transpose().map_err(TestError::Impossible)?;
         if self.is_plain && auth.is_some() {
-            let why =
-                "`auth` is what a Socket.IO client connects with; a plain client has `query`, `header` and `cookie`";
+            let why = "only Socket.IO clients send `auth`; a plain client has `query`, `header` and `cookie`";
             return Err(TestError::Impossible(why.to_owned()));
         }
         let encoding = if self.is_plain { Encoding::Envelopes } else { Encoding::SocketIo };
@@ -344,7 +347,7 @@ impl RequestMarker {
 async fn serve(stream: DuplexStream, app: Router, marker: RequestMarker, peer: Option<SocketAddr>, secure: bool) {
     let service = service_fn(move |mut request: Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(marker.clone());
-        answer(app.clone(), request, peer, secure)
+        call_app(app.clone(), request, peer, secure)
     });
     let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades().await;
     if let Err(error) = served {

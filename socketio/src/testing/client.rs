@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::connection::Connection;
-use super::error::{Instead, Refused, TestError};
+use super::error::{Actual, Refused, TestError};
 use super::inbox::Inbox;
 use super::settle;
 use super::wire::{self, Answer};
@@ -81,7 +81,7 @@ impl Client {
             Ok(Err(json)) => Refused::by_packet(&json).into(),
             Err(Some(ended)) => Refused::by_end(ended).into(),
             Err(None) => {
-                inbox.unmet(&format!("to be accepted in `{namespace}`"), Instead::Nothing(connection.accept_timeout))
+                inbox.unmet(&format!("to be accepted in `{namespace}`"), Actual::Timeout(connection.accept_timeout))
             }
         };
         connection.remove(namespace);
@@ -183,7 +183,7 @@ impl Client {
         };
         let (id, answer) = self.inbox.ask(&name);
         self.send(&packet.asking(id))?;
-        self.answered(&name, answer).await
+        self.await_answer(&name, answer).await
     }
 
     /// Sends an event whose payload type declares its answer (`ack = …`), and waits for that
@@ -228,19 +228,19 @@ impl Client {
         self.emit_with_ack(question).await
     }
 
-    async fn answered<R: FromAnswer>(&self, name: &str, answer: oneshot::Receiver<Answer>) -> Result<R, TestError> {
-        let wanted = format!("an answer to `{name}`");
+    async fn await_answer<R: FromAnswer>(&self, name: &str, answer: oneshot::Receiver<Answer>) -> Result<R, TestError> {
+        let expected = format!("an answer to `{name}`");
         match timeout(self.patience, answer).await {
             Ok(Ok(Ok(contents))) => R::from_answer(contents.raw()).map_err(|error| {
-                let instead = Instead::Differs { message: contents.to_string(), why: described(&error) };
-                self.inbox.unmet(&wanted, instead)
+                let actual = Actual::WrongContents { message: contents.to_string(), why: describe(&error) };
+                self.inbox.unmet(&expected, actual)
             }),
             Ok(Ok(Err(error))) => Err(TestError::Failed(error.with_event(name))),
             Ok(Err(_)) => match self.inbox.ended() {
-                Some(ended) => Err(self.inbox.unmet(&wanted, Instead::End(ended))),
-                None => Err(self.inbox.unmet(&wanted, Instead::Nothing(self.patience))),
+                Some(ended) => Err(self.inbox.unmet(&expected, Actual::End(ended))),
+                None => Err(self.inbox.unmet(&expected, Actual::Timeout(self.patience))),
             },
-            Err(_) => Err(self.inbox.unmet(&wanted, Instead::Nothing(self.patience))),
+            Err(_) => Err(self.inbox.unmet(&expected, Actual::Timeout(self.patience))),
         }
     }
 
@@ -304,8 +304,8 @@ impl Client {
     }
 }
 
-/// The error's message, and the path of the field that it concerns.
-pub(super) fn described(error: &PayloadError) -> String {
+/// Returns the error's message, and the path of the field that it concerns.
+pub(super) fn describe(error: &PayloadError) -> String {
     match error.path() {
         Some(path) => format!("{} at `{path}`", error.message()),
         None => error.message().to_owned(),

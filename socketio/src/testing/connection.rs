@@ -188,8 +188,8 @@ impl ConnectionTask {
             Incoming::Disconnected { namespace } => self.disconnected_by_server(&namespace),
             Incoming::Item { namespace, item } => self.with_inbox(&namespace, |inbox| inbox.push(item)),
             Incoming::Answer { namespace, id, answer } => self.with_inbox(&namespace, |inbox| inbox.answer(id, answer)),
-            Incoming::Nothing => {}
-            Incoming::Unreadable => return false,
+            Incoming::Ignored => {}
+            Incoming::Invalid => return false,
         }
         true
     }

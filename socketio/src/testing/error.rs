@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::fmt;
 use std::time::Duration;
 
-use super::wire::Shown;
+use super::wire::Truncated;
 use crate::event::error::{EventError, PayloadError};
 use crate::event::unscanned::from_json;
 use crate::hub::selection::EmitError;
@@ -22,11 +22,11 @@ pub enum TestError {
     /// The client's event was answered with an error.
     #[error("the answer to `{}` is an error, {}: {_0}", _0.event().unwrap_or_default(), _0.code())]
     Failed(EventError),
-    /// Another message arrived than the expected one, or none.
+    /// The expected message did not arrive.
     #[error(transparent)]
     Unmet(#[from] Unmet),
     /// The connection has ended, so nothing can be sent.
-    #[error("nothing can be sent any more: {0}")]
+    #[error("the connection has ended: {0}")]
     Ended(Ended),
     /// The message does not serialize, or is not an event.
     #[error(transparent)]
@@ -40,7 +40,7 @@ pub enum TestError {
 }
 
 impl TestError {
-    /// The refusal, if this is one.
+    /// Returns the refusal, if this is one.
     pub fn refused(&self) -> Option<&Refused> {
         match self {
             Self::Refused(refused) => Some(refused),
@@ -48,7 +48,7 @@ impl TestError {
         }
     }
 
-    /// The error that the event was answered with, if this is one.
+    /// Returns the error that the event was answered with, if this is one.
     pub fn failed(&self) -> Option<&EventError> {
         match self {
             Self::Failed(error) => Some(error),
@@ -223,42 +223,45 @@ pub struct Unmet(Box<Details>);
 
 #[derive(Clone)]
 struct Details {
-    wanted: String,
-    instead: Instead,
+    expected: String,
+    actual: Actual,
     record: String,
 }
 
 #[derive(Clone)]
-pub(super) enum Instead {
+pub(super) enum Actual {
     /// Another message arrived.
-    Came(String),
+    Message(String),
     /// The expected message arrived, but its contents are wrong.
-    Differs { message: String, why: String },
+    WrongContents { message: String, why: String },
     /// Nothing arrived for this long.
-    Nothing(Duration),
+    Timeout(Duration),
     /// The connection ended.
     End(Ended),
 }
 
 impl Unmet {
-    pub(super) fn new(wanted: String, instead: Instead, record: String) -> Self {
-        Self(Box::new(Details { wanted, instead, record }))
+    pub(super) fn new(expected: String, actual: Actual, record: String) -> Self {
+        Self(Box::new(Details { expected, actual, record }))
     }
 }
 
 impl fmt::Display for Unmet {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "expected {}; ", Shown(&self.0.wanted))?;
-        match &self.0.instead {
-            Instead::Came(message) => write!(formatter, "the next that came is {message}")?,
-            Instead::Differs { message, why } => write!(formatter, "it came as {message}: {why}")?,
-            Instead::Nothing(time) => write!(formatter, "nothing came for {time:?}")?,
-            Instead::End(end) => write!(formatter, "the connection ended: {end}")?,
+        write!(formatter, "expected {}; ", Truncated(&self.0.expected))?;
+        match &self.0.actual {
+            Actual::Message(message) => write!(formatter, "the next message is {message}")?,
+            Actual::WrongContents { message, why } => write!(formatter, "it arrived as {message}: {why}")?,
+            Actual::Timeout(time) => write!(formatter, "nothing arrived for {time:?}")?,
+            Actual::End(end) => write!(formatter, "the connection ended: {end}")?,
         }
         match &*self.0.record {
-            "" => formatter.write_str("\nthe client has received nothing at all"),
+            "" => formatter.write_str("\nthe client has received nothing"),
             record => {
-                write!(formatter, "\nall that the client has received, what was not expected yet with a `>`:\n{record}")
+                write!(
+                    formatter,
+                    "\nall received messages, with a `>` before those that no expectation has consumed:\n{record}"
+                )
             }
         }
     }

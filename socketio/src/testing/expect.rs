@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
-use super::client::{Client, described};
+use super::client::{Client, describe};
 use super::error::{Ended, TestError};
 use super::inbox::Verdict;
 use super::received::Received;
@@ -41,7 +41,7 @@ impl Client {
         let judge = |item: &Arc<Item>| match &**item {
             Item::Event { name, contents, .. } if **name == *E::NAME => match contents.raw().first() {
                 Ok(payload) => Verdict::Accepted(payload),
-                Err(error) => Verdict::Wrong(described(&error)),
+                Err(error) => Verdict::Wrong(describe(&error)),
             },
             _ => Verdict::Other,
         };
@@ -155,15 +155,15 @@ impl Client {
         Q::Answer: Serialize,
     {
         let judge = |item: &Arc<Item>| match self.received(item, Q::NAME) {
-            Some(received) if !received.wants_answer() => Verdict::Wrong("it asks for no answer".to_owned()),
+            Some(received) if !received.wants_answer() => Verdict::Wrong("the server wants no answer".to_owned()),
             Some(received) => match received.json() {
                 Ok(question) => Verdict::Accepted((question, received)),
-                Err(error) => Verdict::Wrong(described(&error)),
+                Err(error) => Verdict::Wrong(describe(&error)),
             },
             None => Verdict::Other,
         };
-        let wanted = format!("the event `{}`", Q::NAME);
-        let (question, received) = self.inbox.take(self.patience, &wanted, false, judge).await?;
+        let expected = format!("the event `{}`", Q::NAME);
+        let (question, received) = self.inbox.take(self.patience, &expected, false, judge).await?;
         received.answer(answer(question))
     }
 

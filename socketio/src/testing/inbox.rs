@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, timeout_at};
 
-use super::error::{Ended, Instead, TestError, Unmet};
+use super::error::{Actual, Ended, TestError, Unmet};
 use super::wire::{Answer, Item};
 use crate::session::time::after;
 
@@ -145,13 +145,13 @@ impl Inbox {
     pub(super) async fn take<T>(
         &self,
         patience: Duration,
-        wanted: &str,
+        expected: &str,
         skipping: bool,
         mut judge: impl FnMut(&Arc<Item>) -> Verdict<T>,
     ) -> Result<T, TestError> {
         let until = after(Instant::now(), patience);
         loop {
-            let instead = match self.wait(until, State::first).await {
+            let actual = match self.wait(until, State::first).await {
                 Some(Entry::Item(item)) => match judge(&item) {
                     Verdict::Accepted(value) => {
                         self.state.lock().next += 1;
@@ -161,44 +161,44 @@ impl Inbox {
                         self.state.lock().next += 1;
                         continue;
                     }
-                    Verdict::Other => Instead::Came(item.to_string()),
-                    Verdict::Wrong(why) => Instead::Differs { message: item.to_string(), why },
+                    Verdict::Other => Actual::Message(item.to_string()),
+                    Verdict::Wrong(why) => Actual::WrongContents { message: item.to_string(), why },
                 },
-                Some(Entry::End(ended)) => Instead::End(ended),
-                Some(Entry::Answer(_)) | None => Instead::Nothing(patience),
+                Some(Entry::End(ended)) => Actual::End(ended),
+                Some(Entry::Answer(_)) | None => Actual::Timeout(patience),
             };
-            return Err(self.unmet(wanted, instead));
+            return Err(self.unmet(expected, actual));
         }
     }
 
     /// Waits for the end of the connection, and takes that entry.
-    pub(super) async fn take_end(&self, patience: Duration, wanted: &str) -> Result<Ended, TestError> {
-        let instead = match self.wait(after(Instant::now(), patience), State::first).await {
+    pub(super) async fn take_end(&self, patience: Duration, expected: &str) -> Result<Ended, TestError> {
+        let actual = match self.wait(after(Instant::now(), patience), State::first).await {
             Some(Entry::End(ended)) => {
                 self.state.lock().next += 1;
                 return Ok(ended);
             }
-            Some(Entry::Item(item)) => Instead::Came(item.to_string()),
-            Some(Entry::Answer(_)) | None => Instead::Nothing(patience),
+            Some(Entry::Item(item)) => Actual::Message(item.to_string()),
+            Some(Entry::Answer(_)) | None => Actual::Timeout(patience),
         };
-        Err(self.unmet(wanted, instead))
+        Err(self.unmet(expected, actual))
     }
 
     /// Fails if there is an entry that the test has not taken.
     pub(super) fn expect_empty(&self) -> Result<(), TestError> {
         let first = self.state.lock().first();
-        let instead = match first {
+        let actual = match first {
             None => return Ok(()),
-            Some(Entry::Item(item)) => Instead::Came(item.to_string()),
-            Some(Entry::Answer(text)) => Instead::Came(text),
-            Some(Entry::End(ended)) => Instead::End(ended),
+            Some(Entry::Item(item)) => Actual::Message(item.to_string()),
+            Some(Entry::Answer(text)) => Actual::Message(text),
+            Some(Entry::End(ended)) => Actual::End(ended),
         };
-        Err(self.unmet("nothing", instead))
+        Err(self.unmet("nothing", actual))
     }
 
-    pub(super) fn unmet(&self, wanted: &str, instead: Instead) -> TestError {
+    pub(super) fn unmet(&self, expected: &str, actual: Actual) -> TestError {
         let record = self.record("> ", "  ");
-        Unmet::new(wanted.to_owned(), instead, record).into()
+        Unmet::new(expected.to_owned(), actual, record).into()
     }
 
     /// All entries, one line each. `open` is the prefix of entries not taken yet, `taken` that of

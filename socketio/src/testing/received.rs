@@ -82,13 +82,10 @@ impl Received {
 
     fn respond(&self, answer: Result<&Payload, &EventError>) -> Result<(), TestError> {
         let Some(id) = &self.ack else {
-            return Err(TestError::Impossible(format!("nobody waits for an answer to `{}`", self.name)));
+            return Err(TestError::Impossible(format!("the server wants no answer to `{}`", self.name)));
         };
         let Some(connection) = self.connection.upgrade() else {
-            return Err(TestError::Impossible(format!(
-                "the client that is to answer `{}` has been dropped",
-                self.name
-            )));
+            return Err(TestError::Impossible(format!("the client that received `{}` has been dropped", self.name)));
         };
         connection.write_frame(&connection.encoding.answer(&self.namespace, id, answer));
         Ok(())

@@ -16,8 +16,8 @@ use crate::wire::frame::{EncodedFrame, frames};
 use crate::wire::packet::Packet;
 use crate::wire::socketio::{self, Kind, Partial};
 
-/// The longest text that an error or a record prints, in characters.
-const SHOWN: usize = 2_000;
+/// The number of characters after which errors and records truncate a text.
+const MAX_DISPLAYED: usize = 2_000;
 
 /// The arguments of an event or an answer.
 #[derive(Clone, Debug)]
@@ -70,9 +70,9 @@ pub(super) enum Incoming {
         answer: Answer,
     },
     /// An incomplete packet, or one without effect.
-    Nothing,
-    /// It violates the protocol.
-    Unreadable,
+    Ignored,
+    /// A message that violates the protocol.
+    Invalid,
 }
 
 /// Decodes the messages of one connection.
@@ -98,8 +98,8 @@ impl Reader {
             (Message::Text(text), false) => match engineio::read(&text) {
                 Ok(engineio::EnginePacket::Ping) => Incoming::Ping,
                 Ok(engineio::EnginePacket::Text(text)) => self.begin_packet(text),
-                Ok(engineio::EnginePacket::Ignored) => Incoming::Nothing,
-                _ => Incoming::Unreadable,
+                Ok(engineio::EnginePacket::Ignored) => Incoming::Ignored,
+                _ => Incoming::Invalid,
             },
             (Message::Binary(bytes), false) => match self.partial.take() {
                 Some(mut partial) => match partial.take(bytes) {
@@ -109,12 +109,12 @@ impl Reader {
                     }
                     false => {
                         self.partial = Some(partial);
-                        Incoming::Nothing
+                        Incoming::Ignored
                     }
                 },
-                None => Incoming::Unreadable,
+                None => Incoming::Invalid,
             },
-            _ => Incoming::Nothing,
+            _ => Incoming::Ignored,
         }
     }
 
@@ -122,7 +122,7 @@ impl Reader {
         match socketio::read(&text, usize::MAX) {
             Ok(packet) if packet.attachments > 0 => {
                 self.partial = Some(Partial::new(text.clone(), packet.attachments));
-                Incoming::Nothing
+                Incoming::Ignored
             }
             _ => read_packet(&text, None),
         }
@@ -152,7 +152,7 @@ fn read_plain(text: Utf8Bytes) -> Incoming {
 }
 
 fn read_packet(text: &str, attachments: Option<Attachments>) -> Incoming {
-    let Ok(packet) = socketio::read(text, usize::MAX) else { return Incoming::Unreadable };
+    let Ok(packet) = socketio::read(text, usize::MAX) else { return Incoming::Invalid };
     let namespace = packet.namespace.into();
     let contents = Contents { json: packet.args.into(), attachments };
     match packet.kind {
@@ -165,17 +165,17 @@ fn read_packet(text: &str, attachments: Option<Attachments>) -> Incoming {
         }
         Kind::Ack => match packet.id.and_then(|id| id.parse().ok()) {
             Some(id) => {
-                // What is too deep to be looked at is found to be so when it is decoded.
+                // A value that is nested too deeply is not checked here. Decoding it fails later.
                 let error = Some(packet.args).filter(|_| packet.depth <= MAX_DEPTH).and_then(failure);
                 let answer = error.map_or(Ok(contents), Err);
                 Incoming::Answer { namespace, id, answer }
             }
-            None => Incoming::Unreadable,
+            None => Incoming::Invalid,
         },
     }
 }
 
-/// The socket's id in the reply to CONNECT.
+/// Returns the socket's id in the reply to CONNECT.
 fn sid(json: &str) -> Option<&str> {
     #[derive(serde::Deserialize)]
     struct Connected<'a> {
@@ -209,7 +209,7 @@ impl PartialEq for Item {
 
 impl fmt::Display for Contents {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "[{}]", Shown(&self.json))?;
+        write!(formatter, "[{}]", Truncated(&self.json))?;
         match self.raw().attachments() {
             [] => Ok(()),
             attachments => {
@@ -227,25 +227,25 @@ impl fmt::Display for Item {
                 write!(formatter, "event `{name}` {contents}")?;
                 formatter.write_str(if ack.is_some() { " (asks for an answer)" } else { "" })
             }
-            Self::Text(text) => write!(formatter, "text {:?}", Shown(text).to_string()),
+            Self::Text(text) => write!(formatter, "text {:?}", Truncated(text).to_string()),
             Self::Binary(bytes) => write!(formatter, "binary message of {} bytes", bytes.len()),
         }
     }
 }
 
-/// Prints a text, cut to [`SHOWN`] characters.
-pub(super) struct Shown<'a>(pub(super) &'a str);
+/// Displays a text, truncated to [`MAX_DISPLAYED`] characters.
+pub(super) struct Truncated<'a>(pub(super) &'a str);
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for Truncated<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.char_indices().nth(SHOWN) {
+        match self.0.char_indices().nth(MAX_DISPLAYED) {
             Some((end, _)) => write!(formatter, "{}… ({} bytes)", &self.0[..end], self.0.len()),
             None => formatter.write_str(self.0),
         }
     }
 }
 
-/// The message that a client with this encoding receives for a packet.
+/// Returns the message that a client with this encoding receives for a packet.
 pub(super) fn item(packet: &Packet, encoding: &Encoding) -> Option<Item> {
     let mut reader = Reader::new(encoding);
     let incoming = packet.with_frame(encoding, ROOT, messages).into_iter().map(|message| reader.read(message)).last();
@@ -266,7 +266,7 @@ pub(super) fn messages(frame: &EncodedFrame) -> Vec<Message> {
     frames(&bytes).map(message).collect()
 }
 
-/// The CONNECT packet of a client.
+/// Returns a client's CONNECT packet.
 pub(super) fn connect(namespace: &str, auth: Option<&str>) -> Message {
     let mut text = "40".to_owned();
     if namespace != ROOT {
@@ -276,7 +276,7 @@ pub(super) fn connect(namespace: &str, auth: Option<&str>) -> Message {
     Message::text(text)
 }
 
-/// The answer to a ping.
+/// Returns the answer to an Engine.IO ping.
 pub(super) fn pong() -> Message {
     Message::text("3")
 }

@@ -1,9 +1,10 @@
-//! A JSON serializer into memory. Its output equals that of `serde_json`, byte for byte. Binary data
-//! becomes attachments instead of arrays of numbers.
+//! A JSON serializer into memory. Its output equals that of `serde_json`, byte for byte. Binary
+//! data becomes attachments instead of arrays of numbers.
 //!
-//! A `serde_json::ser::Formatter` would need 20 lines in the place of these, but it can't replace the
-//! scan of strings, which looks at one byte at a time. This one looks at 8 to 32: an event of 120
-//! bytes takes 1,230 instructions instead of 1,380, and a text of 11 KB 26,000 instead of 102,000.
+//! A `serde_json::ser::Formatter` would need 20 lines in the place of these, but it can't replace
+//! the scan of strings, which looks at one byte at a time. This one looks at 8 to 32: an event of
+//! 120 bytes takes 1,230 instructions instead of 1,380, and a text of 11 KB 26,000 instead of
+//! 102,000.
 //!
 //! `RawValue` and `Number` can only be told by the names that `serde_json` gives their structs. The
 //! tests compare the output with that of `serde_json`, and fail if a version of it has other names.

@@ -116,8 +116,8 @@ async fn a_client_that_reads_slowly_does_not_time_out() {
     let (server, mut seen) = serve_with_short_ping_interval().await;
     let mut client = server.connect("a").await;
     let socket = connected(&server).await;
-    // The kernel's buffers must not hold all of the data. Only data that the client reads proves that
-    // it is alive.
+    // The kernel's buffers must not hold all of the data. Only data that the client reads proves
+    // that it is alive.
     for _ in 0..4 {
         fill(&socket);
     }

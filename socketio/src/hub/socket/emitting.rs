@@ -120,7 +120,7 @@ impl Socket {
             // longer held back.
             if self.is_connecting() {
                 let held = &mut side.get_or_insert_default().held;
-                return self.peer().handle.hold(held.get_or_insert_default(), frame);
+                return self.peer().handle.queue_held(held.get_or_insert_default(), frame);
             }
         }
         self.peer().send(frame, volatile)

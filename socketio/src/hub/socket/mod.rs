@@ -186,7 +186,9 @@ impl Socket {
         let greeting = self.peer().encoding.connect(self.namespace(), &id);
         let held = side.as_mut().and_then(|side| side.held.take());
         if greeting.is_some() || held.is_some() {
-            self.peer().handle.send_always(greeting.as_ref(), held.map_or_else(Outbox::default, |held| *held));
+            self.peer()
+                .handle
+                .queue_protocol_packet(greeting.as_ref(), held.map_or_else(Outbox::default, |held| *held));
         }
         let _ = self.0.phase.compare_exchange(CONNECTING, CONNECTED, Ordering::AcqRel, Ordering::Acquire);
         drop(side);
@@ -340,7 +342,7 @@ impl Socket {
     /// The current transport of the client's connection.
     pub fn transport(&self) -> Transport {
         match &self.peer().session {
-            Some(session) if session.polls() => Transport::Polling,
+            Some(session) if session.is_polling() => Transport::Polling,
             _ => Transport::WebSocket,
         }
     }
@@ -349,7 +351,7 @@ impl Socket {
     /// if it already has one. Returns `false` if the connection ends first.
     pub async fn upgraded(&self) -> bool {
         match &self.peer().session {
-            Some(session) => session.upgrade().await,
+            Some(session) => session.wait_for_upgrade().await,
             None => true,
         }
     }

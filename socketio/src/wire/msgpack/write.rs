@@ -27,7 +27,8 @@ impl Writer<'_> {
         let _ = write::write_uint(&mut self.out, number);
     }
 
-    /// Writes the value that comes next. No level recurses: what the server emits may be nested as deeply as it likes.
+    /// Writes the next value. It does not recurse, because values that the server emits may be
+    /// nested to any depth.
     pub(super) fn json(&mut self, scanner: &mut Scanner<'_>) {
         // The brackets that end the arrays and objects that are open.
         let mut open = SmallVec::<[u8; 16]>::new();
