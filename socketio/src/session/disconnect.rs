@@ -31,7 +31,8 @@ impl Disconnect {
     ///     assert!(end.is_clean());
     /// }
     ///
-    /// left(Disconnect::new(DisconnectReason::TransportClose).with_code(1001).with_message("going away"));
+    /// let end = Disconnect::new(DisconnectReason::TransportClose).with_code(1001);
+    /// left(end.with_message("going away"));
     /// ```
     pub fn new(reason: DisconnectReason) -> Self {
         Self { reason, code: None, message: None }
@@ -130,8 +131,8 @@ pub enum DisconnectReason {
     /// This server called [`Socket::disconnect`](crate::Socket::disconnect).
     ServerDisconnect,
     /// This server called [`Socket::close`](crate::Socket::close) or
-    /// [`close_with`](crate::Socket::close_with). Also: a Socket.IO client sent a packet that is not
-    /// valid at that point, or connected to no namespace in time.
+    /// [`close_with`](crate::Socket::close_with), or closed the connection of a Socket.IO client
+    /// that sent a packet out of place or did not connect to a namespace in time.
     ServerClose,
     /// The client received messages too slowly, and its outbox was full.
     Overflow,
