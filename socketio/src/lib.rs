@@ -58,7 +58,7 @@ pub use hub::server_events::ServerEvent;
 pub use hub::socket::ack_future::{AckError, AckFuture, Timed};
 pub use hub::socket::ack_stream::{AckStream, AllAnswers, Answerer, Answers, Missing};
 pub use hub::socket::attributes::SocketAttributes;
-pub use hub::socket::client_answer::FromAnswer;
+pub use hub::socket::from_answer::FromAnswer;
 pub use hub::socket::handshake::Handshake;
 pub use hub::socket::remote::{Fetched, RemoteHandshake, RemoteSocket, ServerId};
 pub use hub::socket::rooms::JoinError;

@@ -8,15 +8,15 @@ use super::client_transport::ClientTransport;
 use super::refusing::{refuse_rate_limited, refuse_violation};
 use super::socket_entry::SocketEntry;
 use super::timer::now;
-use super::{Io, lifecycle, upgrading};
+use super::{Io, lifecycle, probe};
 use crate::connection_handle::outbox::Outbox;
 use crate::event::dispatch::has_listener;
 use crate::event::handler::Lifecycle;
 use crate::event::incoming::{EventKind, Incoming};
 use crate::hub::socket::{Identity, Socket};
 use crate::session::disconnect::Disconnect;
-use crate::session::event::{Control, RawMessage, ReceivedAnswer, ReceivedEvent};
 use crate::session::limits::Violation;
+use crate::session::received::{Control, RawMessage, ReceivedAnswer, ReceivedEvent};
 use crate::session::{Effects, Opened};
 use crate::wire::frame::EncodedFrame;
 
@@ -184,7 +184,7 @@ impl Effects for Driver<'_, '_> {
 
     fn close_probe(&mut self) {
         if let Some(probe) = self.io.probe.take() {
-            upgrading::close(probe.websocket, self.context);
+            probe::close(probe.websocket, self.context);
         }
         if let Some(polling) = self.io.transport.polling() {
             polling.set_answers_immediately(false);

@@ -16,12 +16,12 @@ mod driver;
 pub(crate) mod executor;
 pub(crate) mod lifecycle;
 mod polling;
+mod probe;
 mod read_buffer;
 mod reading;
 mod refusing;
 mod socket_entry;
 mod timer;
-mod upgrading;
 pub(crate) mod websocket;
 
 use http::Extensions;
@@ -48,9 +48,9 @@ use driver::Driver;
 use executor::Progress;
 use lifecycle::OnOpen;
 use polling::Polling;
+use probe::Probe;
 use socket_entry::SocketEntry;
 use timer::now;
-use upgrading::Probe;
 use websocket::WebSocketTransport;
 
 /// The maximum number of iterations before the task yields to other tasks.

@@ -1,8 +1,9 @@
 //! [`WebSocketTransport`]: reads WebSocket messages from a stream, and writes frames to it.
 //!
-//! A [`Reader`] parses the received bytes. The transport itself answers pings and close frames. It
-//! appends these control frames to the batch that is being written. All other frames come from the
-//! connection's handle. The transport writes them in one batch each time the task wakes up.
+//! A [`Reader`] parses the received bytes. The transport itself answers pings and close frames.
+//! These answers, and the pings of the [driver](super::driver), are appended to the batch that is
+//! being written. Messages come from the connection's handle. The transport writes them in one
+//! batch each time the task wakes up.
 
 use bytes::Bytes;
 use std::io;
@@ -94,7 +95,7 @@ impl WebSocketTransport {
             match read {
                 Ok(Some(message)) => {
                     match &message {
-                        Message::Ping(payload) => self.pong(payload),
+                        Message::Ping(payload) => self.answer_ping(payload),
                         Message::Close(frame) => self.answer_close(frame.as_ref()),
                         _ => {}
                     }
@@ -121,7 +122,7 @@ impl WebSocketTransport {
 
     /// Appends the pong for a ping. If the batch is too long, only the last ping is answered,
     /// later.
-    fn pong(&mut self, payload: &Bytes) {
+    fn answer_ping(&mut self, payload: &Bytes) {
         if self.has_closed {
             return;
         }

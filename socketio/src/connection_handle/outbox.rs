@@ -28,7 +28,7 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     /// Appends a frame, unless the outbox and the frames `in_flight` would then exceed `bounds`. If
-    /// both are empty, a frame of any size is accepted.
+    /// the outbox is empty and nothing is in flight, a frame of any size is accepted.
     pub(crate) fn push(&mut self, frame: &EncodedFrame, bounds: Bounds, in_flight: Load) -> Result<(), Full> {
         let load = self.load() + in_flight;
         if load.messages > 0 && (load.messages >= bounds.messages || load.bytes + frame.len() > bounds.bytes) {

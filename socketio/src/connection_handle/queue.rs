@@ -43,8 +43,8 @@ impl<S: SocketHandle> ConnectionHandle<S> {
         self.state.lock().writer = writer;
     }
 
-    /// Queues a frame, in a scope or without one. A volatile frame is dropped without an error if
-    /// the connection is blocked or the outbox is full.
+    /// Queues a frame, in a [flush scope](flush_scope) or without one. A volatile frame is dropped
+    /// without an error if the connection is blocked or the outbox is full.
     pub(crate) fn queue(
         &self,
         frame: &EncodedFrame,

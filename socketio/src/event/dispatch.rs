@@ -18,7 +18,7 @@ use super::middleware;
 use super::reply::Outcome;
 use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::socket::Socket;
-use crate::session::event::ReceivedEvent;
+use crate::session::received::ReceivedEvent;
 
 /// An event whose handlers or listeners are still running.
 pub(crate) struct Running {

@@ -14,7 +14,7 @@ use super::reply::Outcome;
 use crate::connection_handle::request::Request;
 use crate::hub::socket::Socket;
 use crate::session::disconnect::Disconnect;
-use crate::session::event::{RawMessage, ReceivedEvent};
+use crate::session::received::{RawMessage, ReceivedEvent};
 use crate::wire::binary::Attachments;
 use crate::wire::envelope::ArgumentText;
 use crate::wire::payload::Payload;
@@ -43,8 +43,8 @@ pub struct Incoming {
 pub(crate) enum EventKind {
     /// A named event, sent by the client or by `fire`.
     Event(ReceivedEvent),
-    /// A raw message. `is_event` is `true` if it also contains an event named `message`. Listeners
-    /// then receive only that event.
+    /// A raw message. `is_event`: the message is the envelope of an event named `message`. Then
+    /// listeners of `message` receive that event instead of the raw message.
     Message {
         message: RawMessage,
         is_event: bool,

@@ -21,7 +21,7 @@ use crate::connection_handle::request::Request;
 use crate::hub::socket::attributes::SocketAttributes;
 use crate::hub::socket::handshake::Handshake;
 use crate::hub::socket::{Socket, SocketId};
-use crate::session::event::RawMessage;
+use crate::session::received::RawMessage;
 use crate::wire::binary::{Attachments, Binary};
 use crate::wire::envelope::ArgumentText;
 use crate::wire::socketio::PLACEHOLDER;

@@ -166,7 +166,7 @@ impl Buckets {
 /// Counts events against one limit.
 #[derive(Debug)]
 struct Bucket {
-    /// The time at which all admitted events are accounted for, one interval each.
+    /// The time at which the bucket is empty again. Each admitted event adds one interval to it.
     settled_at: Instant,
     dropped_last: Option<Instant>,
 }

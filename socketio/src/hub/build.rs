@@ -3,19 +3,16 @@
 use http::HeaderName;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::agreement::check::check;
 use super::agreement::watch::Watch;
 use super::build_error::{BuildError, BuildProblem};
-use super::config::Config;
 use super::hub_builder::HubBuilder;
 use super::namespace_builder::NamespaceBuilder;
 use super::{Core, Hub};
 use crate::event::handler::{Handler, Key, Lifecycle};
 use crate::hub::namespace::inner::{Contents, NamespaceFactory, NamespaceInner};
 use crate::hub::namespace::pattern::{Matching, Pattern};
-use crate::session::limits::MAX_DEPTH;
 use crate::wire::socketio::is_reserved;
 
 impl HubBuilder {
@@ -111,46 +108,6 @@ impl HubBuilder {
 pub(crate) fn report(problem: BuildProblem, problems: &mut Vec<BuildProblem>) {
     if !problems.contains(&problem) {
         problems.push(problem);
-    }
-}
-
-impl Config {
-    /// Checks numbers and times. Zero is accepted where it turns a feature off.
-    fn check(&self, problems: &mut Vec<BuildProblem>) {
-        let one_or_more = [
-            ("max_payload", self.max_payload, " bytes"),
-            ("max_connections", self.max_connections, ""),
-            ("max_namespaces", self.max_namespaces, ""),
-            ("max_packets", self.max_packets, ""),
-            ("max_event_name", self.max_event_name, " bytes"),
-            ("inbox", self.inbox.messages, " events"),
-            ("inbox", self.inbox.bytes, " bytes"),
-            ("outbox", self.outbox.messages, " messages"),
-            ("outbox", self.outbox.bytes, " bytes"),
-        ];
-        for (setting, number, unit) in one_or_more {
-            if number == 0 {
-                problems.push(BuildProblem::setting(setting, format!("0{unit}"), "1 or more"));
-            }
-        }
-        if !(1..=MAX_DEPTH).contains(&self.max_depth) {
-            let accepted = format!("1 to {MAX_DEPTH} levels");
-            problems.push(BuildProblem::setting("max_depth", self.max_depth.to_string(), accepted));
-        }
-        // Timers and the handshake of Engine.IO count whole milliseconds.
-        let one_millisecond_or_more = [
-            ("ping_interval", self.ping_interval),
-            ("ping_timeout", self.ping_timeout),
-            ("upgrade_timeout", self.upgrade_timeout),
-            ("connect_timeout", self.connect_timeout),
-            ("join_timeout", self.join_timeout),
-            ("ack_timeout", self.ack_timeout),
-        ];
-        for (setting, time) in one_millisecond_or_more {
-            if time < Duration::from_millis(1) {
-                problems.push(BuildProblem::setting(setting, format!("{time:?}"), "1 ms or more"));
-            }
-        }
     }
 }
 

@@ -1,8 +1,7 @@
 //! [`Connections`]: counts the connections of a hub, and reaches each of them during a shutdown.
 //!
-//! A connection counts from its handshake until its task has ended, which is longer than the hub
-//! knows its sockets. A shutdown must also reach connections that are not upgraded yet and those
-//! whose last handlers still run.
+//! A connection counts from its handshake until its task has ended. A shutdown must also reach
+//! connections that are not upgraded yet and those whose last handlers still run.
 
 use parking_lot::Mutex;
 use slab::Slab;

@@ -262,7 +262,8 @@ impl HubBuilder {
         self
     }
 
-    /// How long the upgrade from HTTP to a WebSocket may take. Default: 10 s.
+    /// How long the upgrade from HTTP to a WebSocket may take, and how long a polling client may
+    /// probe a WebSocket before it goes over to it. Default: 10 s.
     pub fn upgrade_timeout(mut self, timeout: Duration) -> Self {
         self.config.upgrade_timeout = timeout;
         self

@@ -11,7 +11,7 @@ use crate::hub::adapter::{Audience, BoxFuture, Change, Fetched, Packet, RequestE
 use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::socket::Socket;
 use crate::hub::socket::ack_stream::AckStream;
-use crate::hub::socket::client_answer::FromAnswer;
+use crate::hub::socket::from_answer::FromAnswer;
 use crate::hub::socket::remote::RemoteSocket;
 
 /// The error of a message that was not sent.

@@ -16,7 +16,7 @@ use crate::hub::selection::{EmitError, Selection};
 use crate::hub::server_events::ServerEvent;
 use crate::hub::socket::Socket;
 use crate::hub::socket::ack_stream::AckStream;
-use crate::hub::socket::client_answer::FromAnswer;
+use crate::hub::socket::from_answer::FromAnswer;
 
 /// Methods for the namespace `/`. For other namespaces use [`of`](Self::of).
 impl Hub {

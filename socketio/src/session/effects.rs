@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use super::disconnect::Disconnect;
-use super::event::{Control, RawMessage, ReceivedAnswer, ReceivedEvent};
 use super::limits::Violation;
+use super::received::{Control, RawMessage, ReceivedAnswer, ReceivedEvent};
 use crate::wire::frame::EncodedFrame;
 
 /// The driver's data of one socket.

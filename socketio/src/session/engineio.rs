@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::disconnect::{Disconnect, DisconnectReason};
 use super::effects::{Effects, InNamespace};
-use super::event::Control;
+use super::received::Control;
 use super::socketio::SocketIo;
 use super::{Protocol, Session};
 use crate::wire::encoding::Encoding;

@@ -1,5 +1,5 @@
-//! [`Heartbeat`]: sends a ping after each interval, and detects clients that send nothing within
-//! the timeout.
+//! [`Heartbeat`]: decides when a ping is due, and detects clients that send nothing within the
+//! timeout.
 //!
 //! Received data only sets a flag. The clock is read when a deadline passes.
 
@@ -16,7 +16,7 @@ pub(crate) struct Heartbeat {
     timeout: Duration,
     /// The time of the next check.
     deadline: Instant,
-    /// When the last ping was sent, until it is answered.
+    /// When the ping was due whose answer is awaited. Any data counts as an answer.
     ping_sent_at: Option<Instant>,
     /// When the client times out unless it sends something.
     pong_deadline: Instant,

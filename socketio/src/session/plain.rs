@@ -6,8 +6,8 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::Session;
 use super::effects::{Effects, InNamespace};
-use super::event::{Parts, RawMessage, ReceivedAnswer, ReceivedEvent};
 use super::limits::Limits;
+use super::received::{Parts, RawMessage, ReceivedAnswer, ReceivedEvent};
 use crate::wire::envelope::{self, ArgumentText, Envelope};
 
 impl<S: InNamespace> Session<S> {

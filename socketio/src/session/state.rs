@@ -1,13 +1,17 @@
 //! [`State`]: the state of a connection, from open to closed. This file contains all transitions.
 //!
 //! ```text
-//! Open ──────► Draining                 the hub shuts down: running handlers may complete
-//!   │             │
-//!   ├─────────────┼──► Flushing ──► AwaitingClose      this server closes
-//!   ├─────────────┼──► AnsweringClose                  the client closes
-//!   ├─────────────┼──► Rejecting ──► Discarding        the client violates the protocol
-//!   └─────────────┴──────────────────────────────────► Closed, from any state
+//! Open ──► Draining                          the hub shuts down: running handlers may complete
+//!   │         │
+//!   ├─────────┼──► Flushing ──► AwaitingClose    this server closes, or a polling client does
+//!   ├─────────┼──► AwaitingClose                 the client sent an Engine.IO close packet
+//!   ├─────────┼──► AnsweringClose                the client sent a close frame
+//!   ├─────────┼──► Rejecting ──► Discarding      the client violated the protocol
+//!   └─────────┴──► Closed
 //! ```
+//!
+//! A close frame of the client also leads from `Flushing` and `AwaitingClose` to `AnsweringClose`.
+//! Every state leads to `Closed`.
 
 use std::time::Instant;
 
@@ -170,7 +174,7 @@ impl State {
         }
     }
 
-    /// Moves the deadline for closing forward, unless it is earlier already.
+    /// Shortens the deadline for closing.
     pub(super) fn shorten_deadline(&mut self, earlier: Instant) {
         match &mut self.0 {
             Phase::Flushing { by, .. }

@@ -17,7 +17,7 @@ use crate::event::error::PayloadError;
 use crate::event::message::{IntoMessage, Request};
 use crate::hub::selection::EmitError;
 use crate::hub::socket::SocketId;
-use crate::hub::socket::client_answer::FromAnswer;
+use crate::hub::socket::from_answer::FromAnswer;
 use crate::wire::packet::Packet;
 
 /// A client for tests, connected to one namespace of a hub.

@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use crate::event::context::RawArgs;
 use crate::event::error::{EventError, PayloadError};
-use crate::hub::socket::client_answer::failure;
+use crate::hub::socket::from_answer::failure;
 use crate::session::limits::MAX_DEPTH;
 use crate::wire::binary::Attachments;
 use crate::wire::encoding::Encoding;

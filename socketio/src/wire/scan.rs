@@ -5,9 +5,10 @@
 //! It accepts what [RFC 8259] accepts. It does not unescape strings, so a lone surrogate passes
 //! here and fails when the string is decoded.
 //!
-//! It also measures how deeply a value is nested, which bounds the recursion of decoders. This
-//! bound fails where a decoder finds more levels in a value than the text has. An object with one
-//! of serde_json's [reserved keys](RESERVED) therefore has the depth [`UNBOUNDED`].
+//! It also measures how deeply a value is nested, which bounds the recursion of decoders. A
+//! decoder finds more levels than the text has in an object with one of serde_json's [reserved
+//! keys](RESERVED), because it decodes the string behind the key as JSON. Such an object therefore
+//! has the depth [`UNBOUNDED`].
 //!
 //! [RFC 8259]: https://www.rfc-editor.org/rfc/rfc8259
 

@@ -14,7 +14,7 @@ use crate::hub::selection::EmitError;
 use crate::hub::socket::Socket;
 use crate::hub::socket::ack_future::{AckError, Registration, Waiter};
 use crate::hub::socket::ack_stream::Answerer;
-use crate::session::event::ReceivedAnswer;
+use crate::session::received::ReceivedAnswer;
 use crate::wire::packet::Packet;
 use crate::wire::payload::check_args;
 

@@ -18,8 +18,8 @@ use crate::hub::selection::{EmitError, Selection, question};
 use crate::hub::server_events::ServerEvent;
 use crate::hub::socket::Socket;
 use crate::hub::socket::ack_stream::AckStream;
-use crate::hub::socket::client_answer::FromAnswer;
 use crate::hub::socket::events::fired;
+use crate::hub::socket::from_answer::FromAnswer;
 use crate::hub::{Core, Hub};
 use inner::NamespaceInner;
 

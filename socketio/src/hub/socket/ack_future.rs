@@ -12,13 +12,13 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Socket;
 use super::ack_stream::AckStream;
-use super::client_answer::FromAnswer;
+use super::from_answer::FromAnswer;
 use super::remote::RemoteSocket;
 use crate::event::error::{EventError, PayloadError};
 use crate::event::message::{IntoMessage, Request};
 use crate::hub::adapter::sink::PendingAnswer;
 use crate::hub::selection::EmitError;
-use crate::session::event::ReceivedAnswer;
+use crate::session::received::ReceivedAnswer;
 use crate::session::time::after;
 
 /// The error of a question without a valid answer.

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use super::ack_future::{AckError, Clock};
-use super::client_answer::FromAnswer;
+use super::from_answer::FromAnswer;
 use super::{Socket, SocketId};
 use crate::hub::adapter::AnswerSink;
 use crate::hub::adapter::sink::Collector;

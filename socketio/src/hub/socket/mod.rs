@@ -3,10 +3,10 @@
 pub(crate) mod ack_future;
 pub(crate) mod ack_stream;
 pub(crate) mod attributes;
-pub(crate) mod client_answer;
 mod disconnecting;
 mod emitting;
 pub(crate) mod events;
+pub(crate) mod from_answer;
 pub(crate) mod handshake;
 mod http_request;
 pub(crate) mod id;

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use super::ack_future::{AckFuture, Timed};
 use super::ack_stream::AckStream;
 use super::attributes::SocketAttributes;
-use super::client_answer::FromAnswer;
+use super::from_answer::FromAnswer;
 use super::handshake::Handshake;
 use super::{Socket, SocketId};
 use crate::event::message::{IntoMessage, Request};

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::session::disconnect::{Disconnect, DisconnectReason};
-use crate::session::event::{Control, RawMessage, ReceivedAnswer, ReceivedEvent};
 use crate::session::limits::Violation;
+use crate::session::received::{Control, RawMessage, ReceivedAnswer, ReceivedEvent};
 use crate::session::{Effects, InNamespace, Opened};
 use crate::wire::frame::EncodedFrame;
 

@@ -8,7 +8,7 @@ use super::ack_future::AckError;
 use crate::event::ack::Args;
 use crate::event::context::RawArgs;
 use crate::event::error::{EventError, PayloadError};
-use crate::session::event::ReceivedAnswer;
+use crate::session::received::ReceivedAnswer;
 use crate::wire::envelope::ArgumentText;
 
 impl ReceivedAnswer {
