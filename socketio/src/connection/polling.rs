@@ -55,7 +55,7 @@ impl Polling {
                 self.poll = Some(poll);
                 Ok(())
             }
-            PollRequest::Post(_) if self.post.is_some() => Err(broken("two requests with data at once")),
+            PollRequest::Post(_) if self.post.is_some() => Err(broken("two POST requests at once")),
             PollRequest::Post(post) => {
                 self.post = Some(post);
                 Ok(())
