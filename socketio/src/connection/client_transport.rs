@@ -1,4 +1,4 @@
-//! [`ClientTransport`]: how a connection's bytes travel, by WebSocket or by HTTP long-polling.
+//! [`ClientTransport`]: the transport of a connection, a WebSocket or HTTP long-polling.
 
 use std::io;
 use std::task::{Context, Poll};
@@ -24,7 +24,7 @@ impl ClientTransport {
         }
     }
 
-    /// The next message. An error ends the connection.
+    /// Polls for the next message. An error ends the connection.
     pub(super) fn poll_next(
         &mut self,
         context: &mut Context<'_>,
@@ -36,15 +36,15 @@ impl ClientTransport {
         }
     }
 
-    /// Keeps bytes that were received and not read yet.
-    pub(super) fn keep(&mut self, received: &mut ReadBuffer) {
+    /// Stores received bytes that are not parsed yet, until the next read.
+    pub(super) fn store_unread(&mut self, received: &mut ReadBuffer) {
         if let Self::WebSocket(websocket) = self {
-            websocket.keep(received);
+            websocket.store_unread(received);
         }
     }
 
-    /// Writes what the handle has, as far as the client takes it. `Ready`: all of it is written.
-    /// `last`: nothing comes after it.
+    /// Writes the handle's frames as far as the transport accepts them. `Ready`: all frames are
+    /// written. `last`: no frames follow.
     pub(super) fn poll_write(
         &mut self,
         context: &mut Context<'_>,
@@ -57,7 +57,7 @@ impl ClientTransport {
         }
     }
 
-    /// The writer for other tasks, if the stream has one.
+    /// Takes the stream's writer for other tasks, if it has one.
     pub(super) fn take_writer(&mut self) -> Option<Writer> {
         match self {
             Self::WebSocket(websocket) => websocket.take_writer(),
@@ -65,23 +65,24 @@ impl ClientTransport {
         }
     }
 
-    /// Goes on with what another task has begun to write. Nothing else is being written.
-    pub(super) fn go_on(&mut self, batch: Batch) {
+    /// Resumes writing a batch that another task has started to write. No other batch is being
+    /// written.
+    pub(super) fn resume_batch(&mut self, batch: Batch) {
         if let Self::WebSocket(websocket) = self {
-            websocket.go_on(batch);
+            websocket.resume_batch(batch);
         }
     }
 
-    /// What the client has not taken yet.
+    /// Returns the size of the batch that is not written yet.
     pub(super) fn load(&self) -> Load {
         match self {
             Self::WebSocket(websocket) => websocket.load(),
-            // What is taken out of the handle goes into the answer of a poll.
+            // Frames that are taken from the handle go into a response at once.
             Self::Polling(_) => Load::default(),
         }
     }
 
-    /// Whether the client can take something: a polling client can't without a poll.
+    /// Whether frames can be written. A polling client needs a waiting poll.
     pub(super) fn can_take(&self) -> bool {
         match self {
             Self::WebSocket(_) => true,
@@ -89,15 +90,16 @@ impl ClientTransport {
         }
     }
 
-    /// Whether bytes came or went since the last call, even if no message was complete.
-    pub(super) fn take_alive(&mut self) -> bool {
+    /// Returns whether bytes were read or written since the last call, even for an incomplete
+    /// message.
+    pub(super) fn take_activity(&mut self) -> bool {
         match self {
-            Self::WebSocket(websocket) => websocket.take_alive(),
+            Self::WebSocket(websocket) => websocket.take_activity(),
             Self::Polling(_) => false,
         }
     }
 
-    /// Writes a control frame behind what is being written.
+    /// Appends a control frame to the batch.
     pub(super) fn append(&mut self, frame: &[u8]) {
         match self {
             Self::WebSocket(websocket) => websocket.append(frame),
@@ -105,7 +107,7 @@ impl ClientTransport {
         }
     }
 
-    /// Reads and drops bytes. `Ready`: the client has closed its side.
+    /// Reads and drops input. `Ready`: the client has closed its side.
     pub(super) fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::WebSocket(websocket) => websocket.poll_discard(context),

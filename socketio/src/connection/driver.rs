@@ -1,11 +1,11 @@
-//! [`Driver`]: does what a session asks for.
+//! [`Driver`]: implements the session's [`Effects`] on a connection.
 
 use std::sync::Arc;
 use std::task::Context;
 use std::time::Instant;
 
 use super::client_transport::ClientTransport;
-use super::refusing::{over_limit, refuse};
+use super::refusing::{refuse_rate_limited, refuse_violation};
 use super::socket_entry::SocketEntry;
 use super::timer::now;
 use super::{Io, lifecycle, upgrading};
@@ -20,14 +20,14 @@ use crate::session::limits::Violation;
 use crate::session::{Effects, Opened};
 use crate::wire::frame::EncodedFrame;
 
-/// The connection's task, while it runs.
+/// The connection's I/O, with the context of its task.
 pub(super) struct Driver<'a, 'context> {
     pub(super) io: &'a mut Io,
     pub(super) context: &'a mut Context<'context>,
 }
 
 impl Driver<'_, '_> {
-    /// An event, together with the request that it came by, if that is not the connection's first.
+    /// Creates an event. It carries the request of its POST or of the upgrade, if there is one.
     fn incoming(&self, entry: &SocketEntry, kind: EventKind) -> Incoming {
         let request = match &self.io.transport {
             ClientTransport::WebSocket(_) => self.io.request.clone(),
@@ -63,7 +63,7 @@ impl Effects for Driver<'_, '_> {
     fn refuse(&mut self, entry: &mut SocketEntry) {
         entry.executor.abort();
         entry.socket.depart();
-        entry.executor.finish_with(std::future::ready(()));
+        entry.executor.set_end(std::future::ready(()));
     }
 
     fn event(&mut self, entry: &mut SocketEntry, event: ReceivedEvent, violation: Option<Violation>) {
@@ -78,8 +78,8 @@ impl Effects for Driver<'_, '_> {
         }
         let incoming = Incoming::new(entry.socket.clone(), EventKind::Event(event));
         match (limited, violation) {
-            (Some(limited), _) => over_limit(&incoming, limited),
-            (None, Some(violation)) => refuse(&incoming, violation),
+            (Some(limited), _) => refuse_rate_limited(&incoming, limited),
+            (None, Some(violation)) => refuse_violation(&incoming, violation),
             (None, None) => {}
         }
     }
@@ -88,18 +88,17 @@ impl Effects for Driver<'_, '_> {
         let incoming = self.incoming(entry, EventKind::message(message));
         match entry.socket.admit(Lifecycle::Message.as_str()) {
             Ok(()) => entry.executor.submit(incoming, self.context),
-            Err(limited) => over_limit(&incoming, limited),
+            Err(limited) => refuse_rate_limited(&incoming, limited),
         }
     }
 
-    /// One that nobody hears needs no place among the events that wait: no number of them makes
-    /// reading pause.
+    /// Control frames without a listener are not queued, so that they never pause reading.
     fn control(&mut self, entry: &mut SocketEntry, control: &Control) {
         let (lifecycle, kind) = match control {
             Control::Ping(payload) => (Lifecycle::Ping, EventKind::Ping(payload.clone())),
             Control::Pong(payload) => (Lifecycle::Pong, EventKind::Pong(payload.clone())),
         };
-        if entry.executor.is_opening() || has_listener(&entry.socket, lifecycle) {
+        if entry.executor.is_undecided() || has_listener(&entry.socket, lifecycle) {
             let incoming = self.incoming(entry, kind);
             entry.executor.submit(incoming, self.context);
         }
@@ -124,7 +123,7 @@ impl Effects for Driver<'_, '_> {
     fn end(&mut self, entry: &mut SocketEntry, disconnect: &Disconnect, on_purpose: bool) {
         entry.socket.leaving();
         entry.socket.tell_waiting();
-        entry.executor.finish_with(lifecycle::run_disconnect_handlers(
+        entry.executor.set_end(lifecycle::run_disconnect_handlers(
             entry.socket.clone(),
             disconnect.clone(),
             on_purpose,
@@ -138,7 +137,7 @@ impl Effects for Driver<'_, '_> {
     fn abort_end(&mut self, entry: &mut SocketEntry) {
         entry.executor.poll(self.context);
         if !entry.executor.is_finished() {
-            entry.executor.give_up();
+            entry.executor.abort_all();
         }
     }
 
@@ -188,7 +187,7 @@ impl Effects for Driver<'_, '_> {
             upgrading::close(probe.websocket, self.context);
         }
         if let Some(polling) = self.io.transport.polling() {
-            polling.hurry(false);
+            polling.set_answers_immediately(false);
         }
     }
 }

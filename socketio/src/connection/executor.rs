@@ -1,5 +1,5 @@
-//! [`Executor`]: runs the events of one socket, one after the other in the order received, except
-//! those of `concurrent` handlers.
+//! [`Executor`]: runs the events of one socket. They run one after the other, in the order
+//! received. Only `concurrent` handlers overlap.
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -11,19 +11,19 @@ use crate::event::dispatch::{self, Running, Spare, Start};
 use crate::event::error::EventError;
 use crate::event::incoming::Incoming;
 
-/// How many `concurrent` handlers of one socket run at a time.
+/// The maximum number of `concurrent` handlers of one socket that run at a time.
 const MAX_CONCURRENT: usize = 32;
-/// How many waiting events run before the connection looks at everything else again.
-const BUDGET: usize = 256;
+/// The maximum number of queued events that run before the connection does other work.
+const EVENT_BUDGET: usize = 256;
 
-/// Decides whether a socket is accepted.
+/// The decision whether to accept a socket.
 pub(crate) type ConnectDecision = BoxFuture<'static, Result<(), EventError>>;
 
-/// What everything else of a socket waits for.
+/// The task that blocks the socket's queue.
 enum Task {
     ConnectDecision(ConnectDecision),
     Event(Running),
-    /// A `concurrent` handler that has to wait for another one to end.
+    /// A `concurrent` handler that waits until fewer than [`MAX_CONCURRENT`] run.
     Parked(Running),
     /// The events of the socket's end.
     End(BoxFuture<'static, ()>),
@@ -35,51 +35,51 @@ enum End {
     /// The socket has not ended.
     #[default]
     None,
-    /// They run when everything else is done.
+    /// They run when all other events are done.
     Waiting(BoxFuture<'static, ()>),
-    /// They run, or have run.
+    /// They are running or have run.
     Begun,
 }
 
 #[derive(Default)]
 pub(crate) struct Executor {
     task: Option<Task>,
-    /// The box of the event that ran last, reused for the next one.
+    /// The allocation of the last event, reused for the next one.
     spare: Spare,
     queue: VecDeque<Incoming>,
-    /// How many received bytes the queued events keep in memory.
+    /// The number of received bytes that the queued events keep in memory.
     queued_bytes: usize,
     concurrent: Option<Box<FuturesUnordered<Running>>>,
     end: End,
 }
 
-/// How far the executor has come.
+/// The result of [`Executor::poll`].
 pub(crate) enum Progress {
-    /// Nothing can go on now.
+    /// Nothing can make progress now.
     Waiting,
-    /// The budget is used up.
+    /// There is more to run: the budget is used up, or the outbox must be written first.
     More,
-    /// The application has decided about the socket.
+    /// The application has decided whether to accept the socket.
     Decided(Result<(), EventError>),
 }
 
-/// Whether what was emitted is to be written before this event runs. Else its own messages might
-/// find no room, although the client takes all that it gets.
+/// Whether the outbox must be written before this event runs. Otherwise its own messages could
+/// overflow the outbox, although the client receives fast enough.
 fn is_crowded(incoming: &Incoming) -> bool {
     incoming.socket.peer().handle.is_crowded()
 }
 
 impl Executor {
-    /// Lets everything else wait for the decision whether the socket is accepted.
-    pub(crate) fn open(&mut self, opening: ConnectDecision) {
-        self.task = Some(Task::ConnectDecision(opening));
+    /// Queues all events until the decision whether to accept the socket.
+    pub(crate) fn set_decision(&mut self, decision: ConnectDecision) {
+        self.task = Some(Task::ConnectDecision(decision));
     }
 
-    pub(crate) fn is_opening(&self) -> bool {
+    pub(crate) fn is_undecided(&self) -> bool {
         matches!(self.task, Some(Task::ConnectDecision(_)))
     }
 
-    /// Runs an event now if nothing is before it, else later.
+    /// Runs an event now if no other event runs or waits, else queues it.
     pub(crate) fn submit(&mut self, incoming: Incoming, context: &mut Context<'_>) {
         if self.task.is_none() && self.queue.is_empty() && !is_crowded(&incoming) {
             self.begin(incoming, context);
@@ -89,7 +89,7 @@ impl Executor {
         }
     }
 
-    /// Runs an event before those that wait.
+    /// Queues an event before all others.
     pub(crate) fn submit_first(&mut self, incoming: Incoming) {
         self.queued_bytes += incoming.size();
         self.queue.push_front(incoming);
@@ -99,7 +99,8 @@ impl Executor {
         if incoming.came_in() && incoming.socket.is_ending() {
             return;
         }
-        // A raw message has none itself.
+        // Listeners of raw messages run before the event. A raw message itself has no further
+        // message.
         if let Some(message) = incoming.raw_message() {
             self.begin(message, context);
             if self.task.is_some() {
@@ -108,13 +109,13 @@ impl Executor {
         }
         match dispatch::start(incoming, &mut self.spare) {
             Start::Done => {}
-            Start::Running(running) => self.go_on(running, context),
+            Start::Running(running) => self.poll_running(running, context),
             Start::Concurrent(running) => self.begin_concurrent(running, context),
         }
     }
 
-    /// Runs an event as far as it goes now.
-    fn go_on(&mut self, mut running: Running, context: &mut Context<'_>) {
+    /// Polls a running event.
+    fn poll_running(&mut self, mut running: Running, context: &mut Context<'_>) {
         if running.poll(context).is_pending() {
             self.task = Some(Task::Event(running));
         } else {
@@ -141,20 +142,20 @@ impl Executor {
         }
     }
 
-    /// Runs everything as far as it goes now.
+    /// Polls the running events, and starts queued ones.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Progress {
         self.poll_concurrent(context);
-        for _ in 0..BUDGET {
+        for _ in 0..EVENT_BUDGET {
             match self.task.take() {
-                Some(Task::ConnectDecision(mut opening)) => match opening.as_mut().poll(context) {
+                Some(Task::ConnectDecision(mut decision)) => match decision.as_mut().poll(context) {
                     Poll::Ready(decision) => return Progress::Decided(decision),
                     Poll::Pending => {
-                        self.task = Some(Task::ConnectDecision(opening));
+                        self.task = Some(Task::ConnectDecision(decision));
                         return Progress::Waiting;
                     }
                 },
                 Some(Task::Event(running)) => {
-                    self.go_on(running, context);
+                    self.poll_running(running, context);
                     if self.task.is_some() {
                         return Progress::Waiting;
                     }
@@ -183,7 +184,7 @@ impl Executor {
                         }
                     }
                     None => {
-                        // The memory of a queue that was long once is freed.
+                        // Free the memory of a queue that was long once.
                         if self.queue.capacity() > 0 {
                             self.queue = VecDeque::new();
                         }
@@ -195,7 +196,7 @@ impl Executor {
         Progress::More
     }
 
-    /// How many events wait or run concurrently.
+    /// The number of events that are queued or run concurrently.
     pub(crate) fn events(&self) -> usize {
         self.queue.len() + self.concurrent.as_ref().map_or(0, |others| others.len())
     }
@@ -204,19 +205,19 @@ impl Executor {
         self.queued_bytes
     }
 
-    /// Drops the events that were received and wait. What the connection itself has brought about
-    /// stays: that the socket was accepted, or that something failed.
+    /// Drops queued events of the client. Events of the connection stay, such as `connect` and
+    /// `error`.
     pub(crate) fn drop_queued(&mut self) {
         self.queue.retain(|incoming| !incoming.came_in());
         self.queued_bytes = self.queue.iter().map(Incoming::size).sum();
     }
 
-    /// Runs the events of the end when everything else is done.
-    pub(crate) fn finish_with(&mut self, end: impl Future<Output = ()> + Send + 'static) {
+    /// Sets the events of the end. They run when all other events are done.
+    pub(crate) fn set_end(&mut self, end: impl Future<Output = ()> + Send + 'static) {
         self.end = End::Waiting(Box::pin(end));
     }
 
-    /// Drops everything that runs or waits, except the events of the end.
+    /// Drops all running and queued events, except those of the end.
     pub(crate) fn abort(&mut self) {
         self.queue = VecDeque::new();
         self.queued_bytes = 0;
@@ -224,25 +225,25 @@ impl Executor {
         self.task.take_if(|task| !matches!(task, Task::End(_)));
     }
 
-    /// Drops the events of the end as well.
-    pub(crate) fn give_up(&mut self) {
+    /// Drops all running and queued events, including those of the end.
+    pub(crate) fn abort_all(&mut self) {
         self.abort();
         self.task = None;
         self.end = End::Begun;
     }
 
-    /// Whether something could go on at once: then the connection must not go to sleep.
+    /// Whether a queued event can start now. The connection's task must not sleep then.
     pub(crate) fn is_ready(&self) -> bool {
         self.task.is_none()
             && (!self.queue.is_empty() || (matches!(self.end, End::Waiting(_)) && self.concurrent.is_none()))
     }
 
-    /// Whether nothing runs and nothing waits.
+    /// Whether no event runs or waits.
     pub(crate) fn is_idle(&self) -> bool {
         self.task.is_none() && self.queue.is_empty() && self.concurrent.is_none()
     }
 
-    /// Whether the events of the end have run, and nothing else is left.
+    /// Whether the events of the end have run, and no other event is left.
     pub(crate) fn is_finished(&self) -> bool {
         matches!(self.end, End::Begun) && self.task.is_none() && self.queue.is_empty()
     }

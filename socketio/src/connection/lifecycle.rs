@@ -1,4 +1,4 @@
-//! The events of a socket's beginning and end.
+//! Runs the `connect` and `disconnect` handlers of a socket.
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -14,11 +14,11 @@ use crate::event::reply::Outcome;
 use crate::hub::socket::Socket;
 use crate::session::disconnect::Disconnect;
 
-/// A callback of the route, for each new socket.
+/// A callback of the route for each new socket.
 pub(crate) type OnOpen = Arc<dyn Fn(Socket) -> Option<BoxFuture<'static, ()>> + Send + Sync>;
 
-/// What decides whether a socket is accepted. `None`: nothing does, so it is.
-pub(crate) fn opening(socket: &Socket, on_open: Option<&OnOpen>) -> Option<ConnectDecision> {
+/// Returns the decision whether to accept a socket. `None`: the socket is accepted without one.
+pub(crate) fn connect_decision(socket: &Socket, on_open: Option<&OnOpen>) -> Option<ConnectDecision> {
     let namespace = socket.namespace_inner();
     let is_decided =
         on_open.is_some() || namespace.has_middleware() || namespace.lifecycle_handler(Lifecycle::Connect).is_some();
@@ -26,9 +26,9 @@ pub(crate) fn opening(socket: &Socket, on_open: Option<&OnOpen>) -> Option<Conne
         return None;
     }
     let (socket, on_open) = (socket.clone(), on_open.cloned());
-    let opened = AssertUnwindSafe(open(socket.clone(), on_open)).catch_unwind();
-    Some(Box::pin(opened.map(move |opened| {
-        opened.unwrap_or_else(|_| {
+    let decision = AssertUnwindSafe(decide(socket.clone(), on_open)).catch_unwind();
+    Some(Box::pin(decision.map(move |decision| {
+        decision.unwrap_or_else(|_| {
             tracing::error!(socket = %socket.id(), "a connect handler panicked");
             socket.report(EventError::internal().with_event(Lifecycle::Connect.as_str()));
             Err(EventError::internal())
@@ -36,7 +36,7 @@ pub(crate) fn opening(socket: &Socket, on_open: Option<&OnOpen>) -> Option<Conne
     })))
 }
 
-async fn open(socket: Socket, on_open: Option<OnOpen>) -> Result<(), EventError> {
+async fn decide(socket: Socket, on_open: Option<OnOpen>) -> Result<(), EventError> {
     if let Some(rest) = on_open.and_then(|on_open| on_open(socket.clone())) {
         rest.await;
     }
@@ -58,8 +58,8 @@ async fn open(socket: Socket, on_open: Option<OnOpen>) -> Result<(), EventError>
     }
 }
 
-/// Runs the events of an accepted socket's end, in order, and takes it out of the hub. One that was
-/// never accepted has no events.
+/// Runs the events of an accepted socket's end in order, and removes the socket from the hub. A
+/// socket that was never accepted has no such events.
 pub(crate) async fn run_disconnect_handlers(socket: Socket, disconnect: Disconnect, on_purpose: bool) {
     if !socket.is_connected() {
         socket.depart();
@@ -86,9 +86,9 @@ async fn run(socket: &Socket, kind: EventKind) {
     }
 }
 
-/// For a connection whose task is dropped before its end. `disconnect` and, unless the end was
-/// clean, `error` still fire, as far as their handlers get without waiting.
-pub(crate) fn abandoned(socket: &Socket, disconnect: &Disconnect) {
+/// Fires `disconnect`, and `error` unless the end was clean, when the connection's task is dropped.
+/// Asynchronous handlers are polled only once.
+pub(crate) fn poll_disconnect_handlers_once(socket: &Socket, disconnect: &Disconnect) {
     if socket.depart() == Some(true) {
         let error = (!disconnect.is_clean()).then(|| EventKind::Error(disconnect.into()));
         for kind in [EventKind::Disconnect(disconnect.clone())].into_iter().chain(error) {

@@ -1,12 +1,15 @@
-//! One client's connection: the task that drives its [session](crate::session).
+//! [`Connection`]: one client's connection, and the task that drives its [session](crate::session).
 //!
-//! Each time the task wakes up it reads all that has arrived, runs what it can, and then writes
-//! once. What it reads it hands to the session, which asks the [`driver`] for what is to be done
-//! about it. The [`client_transport`] is the client's side: a [`websocket`], or [`polling`]. Each
-//! of the client's sockets has a [`socket_entry`] with an [`executor`] for its events. The
-//! [handle](crate::connection_handle) is what other tasks have of the connection. What they queue there for
-//! the client goes out at the end of their own [flush scope](crate::connection_handle::flush_scope), or when
-//! the client's task runs.
+//! Each time the task wakes up, it reads all input, polls handlers, and then writes all output at
+//! once. It passes input to the session. The session calls the [`driver`] for each resulting
+//! action.
+//!
+//! The [`client_transport`] is a [`websocket`] or [`polling`]. Each socket of the client has a
+//! [`socket_entry`], whose [`executor`] runs its events.
+//!
+//! Other tasks access the connection through its [handle](crate::connection_handle). Their messages
+//! are written at the end of their own [flush scope](crate::connection_handle::flush_scope), or by
+//! the connection's task.
 
 mod client_transport;
 mod driver;
@@ -50,31 +53,31 @@ use timer::now;
 use upgrading::Probe;
 use websocket::WebSocketTransport;
 
-/// How often the task goes round before it lets others run.
-const ROUNDS: usize = 8;
+/// The maximum number of iterations before the task yields to other tasks.
+const MAX_ROUNDS: usize = 8;
 
-/// The task of one client.
+/// A client's session, with the I/O that drives it.
 pub(crate) struct Connection {
     session: Session<SocketEntry>,
     io: Io,
 }
 
-/// What the session is driven with.
+/// The I/O of a connection. The [`Driver`] applies the session's actions to it.
 struct Io {
     hub: Hub,
     peer: Arc<Peer>,
     transport: ClientTransport,
-    /// What axum layers had set on the request that an Engine.IO session began with.
+    /// The extensions that axum layers set on the first request of an Engine.IO session.
     extensions: Extensions,
-    /// The request of the WebSocket that a client has gone over to.
+    /// The request of the WebSocket to which the client upgraded.
     request: Option<Arc<Request>>,
-    /// A WebSocket that a polling client tries.
+    /// The WebSocket that a polling client probes.
     probe: Option<Box<Probe>>,
     _permit: ConnectionPermit,
 }
 
 impl Connection {
-    /// The connection of a plain WebSocket client, with its one socket.
+    /// Creates the connection of a plain WebSocket client, with its one socket.
     pub(crate) fn plain(
         websocket: WebSocketTransport,
         socket: Socket,
@@ -89,7 +92,7 @@ impl Connection {
         connection
     }
 
-    /// The connection of an Engine.IO client. Without a websocket it polls.
+    /// Creates the connection of an Engine.IO client. Without a WebSocket it uses long-polling.
     pub(crate) fn engine(
         hub: Hub,
         peer: Arc<Peer>,
@@ -118,14 +121,14 @@ impl Connection {
         Self { session, io: Io { hub, peer, transport, extensions, request: None, probe: None, _permit: permit } }
     }
 
-    /// Adds the socket that a connection begins with.
+    /// Adds the first socket of the connection.
     pub(crate) fn add_socket(&mut self, socket: Socket, on_open: Option<&OnOpen>) {
         let opened = SocketEntry::open(socket, on_open);
         let mut context = Context::from_waker(Waker::noop());
         self.session.add(opened, &mut Driver { io: &mut self.io, context: &mut context });
     }
 
-    /// Runs the connection to its end.
+    /// Runs the connection until it has ended.
     #[allow(
         clippy::manual_async_fn,
         reason = "an `async fn` would keep its argument twice, as long as the connection lives"
@@ -139,24 +142,24 @@ impl Connection {
 
     fn poll(&mut self, context: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<()> {
         let _scope = FlushScope::begin();
-        for _ in 0..ROUNDS {
-            self.keep_exact_time(context);
+        for _ in 0..MAX_ROUNDS {
+            self.check_polling_deadline(context);
             self.run_commands(context);
             if self.is_drained() {
-                self.session.drained(&mut Driver { io: &mut self.io, context });
+                self.session.on_drained(&mut Driver { io: &mut self.io, context });
             }
             let mut more = self.run_events(context);
             more |= self.read(context);
             self.write(context);
-            if self.io.transport.take_alive() {
+            if self.io.transport.take_activity() {
                 self.session.note_activity();
             }
-            more |= self.keep_time(context, timer.as_mut());
+            more |= self.poll_deadlines(context, timer.as_mut());
             if self.session.is_closed() && self.session.sockets().all(|entry| entry.executor.is_finished()) {
                 if !self.io.peer.handle.has_commands() {
                     return Poll::Ready(());
                 }
-                // The last handlers have failed, and somebody wants to know.
+                // The last handlers failed, and the error listeners have not run yet.
                 more = true;
             }
             more |= self.is_drained() || self.session.sockets().any(|entry| entry.executor.is_ready());
@@ -169,7 +172,7 @@ impl Connection {
         Poll::Pending
     }
 
-    /// Whether the handlers have ended that a shutdown waits for.
+    /// Whether all handlers that a shutdown waits for have ended.
     fn is_drained(&self) -> bool {
         self.session.is_draining() && self.session.sockets().all(|entry| entry.executor.is_idle())
     }
@@ -183,12 +186,12 @@ impl Connection {
                     let incoming = Incoming::new(socket, kind);
                     match at.and_then(|at| self.session.socket_mut(at)) {
                         Some(entry) => entry.executor.submit(incoming, context),
-                        // A socket that has left does not hear of it any more.
+                        // The socket has left, so its listeners are no longer called.
                         None => unhandled(&incoming),
                     }
                 }
                 Command::Run(..) => {}
-                Command::Write(batch) => self.io.transport.go_on(*batch),
+                Command::Write(batch) => self.io.transport.resume_batch(*batch),
                 Command::Leave(socket, disconnect) => {
                     if let Some(at) = position(&socket) {
                         self.session.leave(at, &disconnect, &mut Driver { io: &mut self.io, context });
@@ -222,7 +225,7 @@ impl Connection {
                 }
             }
             let is_finished = self.session.socket_mut(at).is_some_and(|entry| entry.executor.is_finished());
-            // A connection that goes on has no use for sockets that have ended.
+            // An open connection removes sockets that have ended.
             if is_finished && self.session.is_open() && !self.io.peer.handle.has_commands() {
                 let (entry, disconnect) = self.session.remove(at);
                 entry.forget(disconnect);
@@ -235,17 +238,17 @@ impl Connection {
 
     fn write(&mut self, context: &mut Context<'_>) {
         while !self.session.is_closed() {
-            let is_last = self.session.is_last();
-            match self.io.transport.poll_write(context, &self.io.peer.handle, is_last) {
+            let is_final_flush = self.session.is_final_flush();
+            match self.io.transport.poll_write(context, &self.io.peer.handle, is_final_flush) {
                 Poll::Pending => return,
                 Poll::Ready(Ok(())) => {
-                    if !self.session.written(&mut Driver { io: &mut self.io, context }) {
+                    if !self.session.on_written(&mut Driver { io: &mut self.io, context }) {
                         return;
                     }
                 }
                 Poll::Ready(Err(error)) => {
                     let cause = Disconnect::new(DisconnectReason::TransportError).with_message(error.to_string());
-                    return self.session.broken(cause, &mut Driver { io: &mut self.io, context });
+                    return self.session.on_error(cause, &mut Driver { io: &mut self.io, context });
                 }
             }
         }
@@ -253,7 +256,7 @@ impl Connection {
 }
 
 impl Io {
-    /// Lets requests find the session no more, nor a WebSocket that was being tried go on.
+    /// Removes the Engine.IO session from the hub, and drops a WebSocket that is being probed.
     fn forget_session(&mut self) {
         if let Some(session) = &self.peer.session {
             session.remove();
@@ -264,8 +267,7 @@ impl Io {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        // Whoever has not heard of the end hears of it while the handle still takes what they have
-        // to say.
+        // Run remaining `disconnect` handlers while the handle still accepts commands.
         while self.session.len() > 0 {
             let (entry, disconnect) = self.session.remove(0);
             entry.forget(disconnect);

@@ -1,7 +1,8 @@
-//! HTTP long-polling: the client's GET takes what waits for it, its POSTs bring what it sends.
+//! [`Polling`]: the HTTP long-polling transport. The client's GET receives queued packets, and its
+//! POSTs send packets.
 //!
-//! The requests are answered by tasks of their own, which hand them over through the
-//! [handle](crate::connection_handle) and wait.
+//! Each request has a task of its own. It passes the request to the connection through the
+//! [handle](crate::connection_handle), and waits for the response.
 
 use bytes::Bytes;
 use std::io;
@@ -21,12 +22,12 @@ pub(super) struct Polling {
     poll: Option<oneshot::Sender<Option<Bytes>>>,
     post: Option<Post>,
     batch: Batch,
-    /// Whether polls are answered at once, so that the client can go on with its upgrade.
-    hurried: bool,
-    /// The answer to the last poll.
+    /// Whether polls are answered immediately, so that the client can complete its upgrade.
+    answers_immediately: bool,
+    /// The response to the last poll.
     last_packet: &'static str,
-    /// The POST with which the client has closed the session, to be answered at its end.
-    last_post: Option<oneshot::Sender<bool>>,
+    /// The POST with the client's close packet. It is answered when the session ends.
+    close_post: Option<oneshot::Sender<bool>>,
 }
 
 impl Default for Polling {
@@ -35,39 +36,39 @@ impl Default for Polling {
             poll: None,
             post: None,
             batch: Batch::default(),
-            hurried: false,
+            answers_immediately: false,
             last_packet: engineio::CLOSE,
-            last_post: None,
+            close_post: None,
         }
     }
 }
 
 impl Polling {
-    /// Takes a request. An error ends the session.
-    pub(super) fn ask(&mut self, request: PollRequest) -> Result<(), Disconnect> {
+    /// Accepts a request of the client. An error ends the session.
+    pub(super) fn receive_request(&mut self, request: PollRequest) -> Result<(), Disconnect> {
         match request {
-            // The poll that waits is answered when the session ends.
+            // The first poll is answered when the session ends.
             PollRequest::Poll(second) if self.poll.is_some() => {
                 let _ = second.send(None);
-                Err(broken("two polls at once"))
+                Err(transport_error("two polls at once"))
             }
             PollRequest::Poll(poll) => {
                 self.poll = Some(poll);
                 Ok(())
             }
-            PollRequest::Post(_) if self.post.is_some() => Err(broken("two POST requests at once")),
+            PollRequest::Post(_) if self.post.is_some() => Err(transport_error("two POST requests at once")),
             PollRequest::Post(post) => {
                 self.post = Some(post);
                 Ok(())
             }
-            PollRequest::Broken(why) => Err(broken(why)),
+            PollRequest::Broken(why) => Err(transport_error(why)),
         }
     }
 
-    /// The next packet of the POST that is being read.
+    /// Polls for the next packet of the current POST.
     pub(super) fn poll_next(&mut self) -> Poll<Message> {
         let Some(post) = &mut self.post else { return Poll::Pending };
-        // The whole body has come, even if the request was dropped meanwhile.
+        // The body is complete, even if the request was dropped since.
         match post.body.next() {
             Some(packet) => Poll::Ready(Message::Text(packet)),
             None => {
@@ -78,11 +79,11 @@ impl Polling {
     }
 
     /// Whether a POST is being read.
-    pub(super) fn has_more(&self) -> bool {
+    pub(super) fn is_reading_post(&self) -> bool {
         self.post.is_some()
     }
 
-    /// The request of the POST that is being read.
+    /// Returns the request of the current POST.
     pub(super) fn request(&self) -> Option<&Arc<Request>> {
         self.post.as_ref().map(|post| &post.request)
     }
@@ -94,8 +95,8 @@ impl Polling {
         }
     }
 
-    /// Answers the poll that waits, if there are packets for it. `Ready`: all are written, with
-    /// `last` the end of the session too. An error: the poll was dropped.
+    /// Answers the waiting poll, if there are packets. `Ready`: all packets are written, and with
+    /// `last` also the end of the session. An error: the poll was dropped.
     pub(super) fn poll_write(
         &mut self,
         context: &mut Context<'_>,
@@ -103,34 +104,36 @@ impl Polling {
         last: bool,
     ) -> Poll<io::Result<()>> {
         let Some(poll) = &mut self.poll else {
-            // Without a poll nothing can be written: the handle queues without waking the task.
+            // Nothing can be written without a poll. The handle then queues frames without waking
+            // the task.
             handle.mark_blocked(Load::default());
             return Poll::Pending;
         };
         if poll.poll_closed(context).is_ready() {
-            return Poll::Ready(Err(cut()));
+            return Poll::Ready(Err(poll_dropped()));
         }
         let mut waiting = Vec::new();
-        self.flatten(&mut waiting);
+        self.drain_batch_into(&mut waiting);
         handle.take_frames(&mut self.batch);
-        self.flatten(&mut waiting);
+        self.drain_batch_into(&mut waiting);
         let mut body = Vec::new();
         engineio::write_body(&mut body, &waiting);
         if !body.is_empty() {
             self.answer(body.into())?;
-            // The end has a body of its own: clients read it before messages in the same body.
+            // The close packet has a body of its own. Clients process it before messages in the
+            // same body.
             return if last { Poll::Pending } else { Poll::Ready(Ok(())) };
         }
         if last {
             self.answer(Bytes::from_static(self.last_packet.as_bytes()))?;
-        } else if self.hurried {
+        } else if self.answers_immediately {
             self.answer(Bytes::from_static(engineio::NOOP.as_bytes()))?;
         }
         Poll::Ready(Ok(()))
     }
 
-    /// Empties the batch.
-    fn flatten(&mut self, out: &mut Vec<u8>) {
+    /// Moves the content of the batch to `out`.
+    fn drain_batch_into(&mut self, out: &mut Vec<u8>) {
         while !self.batch.is_empty() {
             let length = self.batch.with_slices(|slices| {
                 slices.iter().for_each(|slice| out.extend_from_slice(slice));
@@ -142,7 +145,7 @@ impl Polling {
 
     fn answer(&mut self, body: Bytes) -> io::Result<()> {
         match self.poll.take() {
-            Some(poll) => poll.send(Some(body)).map_err(|_| cut()),
+            Some(poll) => poll.send(Some(body)).map_err(|_| poll_dropped()),
             None => Ok(()),
         }
     }
@@ -156,43 +159,43 @@ impl Polling {
         self.batch.append(frame);
     }
 
-    /// Answers polls at once from now on, or not any more.
-    pub(super) fn hurry(&mut self, hurried: bool) {
-        self.hurried = hurried;
+    /// Sets whether polls are answered immediately.
+    pub(super) fn set_answers_immediately(&mut self, answers_immediately: bool) {
+        self.answers_immediately = answers_immediately;
     }
 
-    /// The client has closed the session: its poll is answered with a noop packet. The rest of the
-    /// POST is ignored.
+    /// Records that the client closed the session. Its poll is answered with a noop packet, and the
+    /// rest of the POST is ignored.
     pub(super) fn closed_by_client(&mut self) {
         self.last_packet = engineio::NOOP;
-        self.last_post = self.post.take().map(|post| post.done);
+        self.close_post = self.post.take().map(|post| post.done);
     }
 
-    /// Ends the session: a poll that waits is told.
+    /// Ends the session, and answers a waiting poll.
     pub(super) fn shut(&mut self) {
         // The poll may have been dropped.
         let _ = self.answer(Bytes::from_static(self.last_packet.as_bytes()));
         self.finish_post(false);
-        if let Some(done) = self.last_post.take() {
+        if let Some(done) = self.close_post.take() {
             let _ = done.send(true);
         }
     }
 
-    /// Ends polling, because the client has upgraded. A poll that waits is answered with a noop
-    /// packet; what was not written yet is returned, for the WebSocket.
-    pub(super) fn hand_over(&mut self) -> Vec<u8> {
-        // The poll may have been dropped: it would have carried nothing.
+    /// Ends polling after an upgrade, and answers a waiting poll with a noop packet. Returns the
+    /// unsent bytes for the WebSocket.
+    pub(super) fn upgrade(&mut self) -> Vec<u8> {
+        // If the poll was dropped, only a noop packet is lost.
         let _ = self.answer(Bytes::from_static(engineio::NOOP.as_bytes()));
         let mut left = Vec::new();
-        self.flatten(&mut left);
+        self.drain_batch_into(&mut left);
         left
     }
 }
 
-fn cut() -> io::Error {
+fn poll_dropped() -> io::Error {
     io::Error::other("the poll was cut")
 }
 
-fn broken(why: &'static str) -> Disconnect {
+fn transport_error(why: &'static str) -> Disconnect {
     Disconnect::new(DisconnectReason::TransportError).with_message(why)
 }

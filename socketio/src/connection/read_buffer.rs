@@ -1,16 +1,16 @@
-//! [`ReadBuffer`]: the bytes of one read. Each thread has one buffer, reused by all connections: no
-//! connection keeps 64 KiB.
+//! [`ReadBuffer`]: the buffer for one read. Each thread has one buffer, shared by all its
+//! connections. No idle connection needs a buffer of its own.
 
 use std::cell::Cell;
 
-/// How many bytes one read takes at most.
+/// The maximum number of bytes per read.
 const READ_SIZE: usize = 64 * 1024;
 
 thread_local! {
     static READ_BUFFER: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
 }
 
-/// Bytes that were read, in the thread's buffer. It is given back when dropped.
+/// Received bytes in the thread's buffer. Dropping it returns the buffer to the thread.
 pub(crate) struct ReadBuffer {
     pub(super) bytes: Box<[u8]>,
     pub(super) start: usize,

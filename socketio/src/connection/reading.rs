@@ -1,4 +1,4 @@
-//! Reads a client's messages, and hands them to the session.
+//! Reads a client's messages, and passes them to the session.
 
 use std::task::{Context, Poll};
 
@@ -8,18 +8,19 @@ use super::websocket::ReadBuffer;
 use crate::event::incoming::Incoming;
 use crate::session::{Inbox, Reading};
 
-/// How many messages are read before what they brought about is written.
+/// The maximum number of messages that are read before output is written.
 const READ_BUDGET: usize = 256;
 
 impl Connection {
-    /// `true`: there is more to read.
+    /// Reads messages until none is left or the budget is used. Returns `true` if there is more to
+    /// do.
     pub(super) fn read(&mut self, context: &mut Context<'_>) -> bool {
         match self.session.reading() {
             Reading::Messages => {}
             Reading::Nothing => return false,
             Reading::Discard => {
                 if self.io.transport.poll_discard(context).is_ready() {
-                    self.session.discarded(&mut Driver { io: &mut self.io, context });
+                    self.session.on_input_closed(&mut Driver { io: &mut self.io, context });
                 }
                 return false;
             }
@@ -40,15 +41,15 @@ impl Connection {
                 Poll::Ready(Ok(message)) => {
                     let sockets = self.session.len();
                     self.session.receive(message, &mut Driver { io: &mut self.io, context });
-                    // What decides about a new socket goes as far as it can, and is woken from then
-                    // on.
+                    // Poll the decision about a new socket once, so that it registers its waker.
                     if self.session.len() > sockets {
                         self.run_events(context);
                     }
                 }
-                Poll::Ready(Err(cause)) => self.session.broken(cause, &mut Driver { io: &mut self.io, context }),
+                Poll::Ready(Err(cause)) => self.session.on_error(cause, &mut Driver { io: &mut self.io, context }),
             }
-            // What its handler fired comes before what is read next, and what it ended is over.
+            // Commands of the handler are processed before the next message. They may end the
+            // connection.
             if self.io.peer.handle.has_commands() {
                 self.run_commands(context);
                 had_commands = true;
@@ -57,17 +58,17 @@ impl Connection {
                 break;
             }
         }
-        self.io.transport.keep(&mut received);
-        // A POST that has come to its end may be what an upgrade has waited for.
-        more || had_commands || self.go_over()
+        self.io.transport.store_unread(&mut received);
+        // The end of a POST can complete an upgrade.
+        more || had_commands || self.complete_upgrade()
     }
 
-    /// The events that wait for their handlers.
+    /// Returns the size of the queue of received events.
     fn inbox(&self) -> Inbox {
         let (events, bytes) = self
             .session
             .sockets()
             .fold((0, 0), |(events, bytes), entry| (events + entry.executor.events(), bytes + entry.executor.bytes()));
-        Inbox { events, bytes, overhead: size_of::<Incoming>(), is_awaited: self.io.peer.is_awaited() }
+        Inbox { events, bytes, overhead: size_of::<Incoming>(), awaits_answer: self.io.peer.is_awaited() }
     }
 }

@@ -1,5 +1,5 @@
-//! Answers to events that are not handled, because they break a rule of the protocol or come too
-//! often.
+//! Answers events that are not handled, because they violate a limit of the protocol or a rate
+//! limit.
 
 use crate::event::dispatch::unhandled;
 use crate::event::error::{EventError, PayloadError};
@@ -7,8 +7,8 @@ use crate::event::incoming::Incoming;
 use crate::event::rate_limit::Limited;
 use crate::session::limits::Violation;
 
-/// Answers an event that breaks a rule.
-pub(super) fn refuse(incoming: &Incoming, violation: Violation) {
+/// Answers an event that violates a limit of the protocol.
+pub(super) fn refuse_violation(incoming: &Incoming, violation: Violation) {
     let error = match violation {
         Violation::TooLong => return unhandled(incoming),
         Violation::Reserved => EventError::reserved_event(incoming.name()),
@@ -18,9 +18,9 @@ pub(super) fn refuse(incoming: &Incoming, violation: Violation) {
     incoming.report(error);
 }
 
-/// Drops an event that exceeds a rate limit. A client that asked for an answer is told each time,
-/// the application once an episode.
-pub(super) fn over_limit(incoming: &Incoming, limited: Limited) {
+/// Drops an event that exceeds a rate limit. Each event with an id is answered with an error. The
+/// application gets one error per episode.
+pub(super) fn refuse_rate_limited(incoming: &Incoming, limited: Limited) {
     incoming.socket.hub().counters().rate_limited();
     if limited.is_first || incoming.wants_answer() {
         let error = EventError::rate_limited(limited.retry_after);

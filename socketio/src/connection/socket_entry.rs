@@ -1,7 +1,7 @@
-//! [`SocketEntry`]: what a connection keeps of one of its sockets.
+//! [`SocketEntry`]: a connection's data of one of its sockets.
 //!
-//! A plain WebSocket client has one entry for as long as it is connected, a Socket.IO client one
-//! for each namespace that it has connected to.
+//! A plain WebSocket client has one entry. A Socket.IO client has one for each namespace to which
+//! it is connected.
 
 use super::executor::Executor;
 use super::lifecycle::{self, OnOpen};
@@ -16,23 +16,24 @@ pub(crate) struct SocketEntry {
 }
 
 impl SocketEntry {
-    /// A new socket, and what decides whether it is accepted.
+    /// Creates the entry of a new socket. It stays undecided if the application must accept it
+    /// first.
     pub(super) fn open(socket: Socket, on_open: Option<&OnOpen>) -> Opened<Self> {
-        let decision = lifecycle::opening(&socket, on_open);
+        let decision = lifecycle::connect_decision(&socket, on_open);
         let mut entry = Self { socket, executor: Executor::default() };
         match decision {
             None => Opened::Accepted(entry),
             Some(decision) => {
-                entry.executor.open(decision);
+                entry.executor.set_decision(decision);
                 Opened::Undecided(entry)
             }
         }
     }
 
-    /// Lets go of a socket that has ended, or whose task is dropped before everybody could be told.
+    /// Releases a socket that has ended, or whose connection's task is dropped.
     pub(super) fn forget(self, disconnect: Option<Disconnect>) {
         let disconnect = disconnect.unwrap_or_else(|| Disconnect::new(DisconnectReason::Aborted));
-        lifecycle::abandoned(&self.socket, &disconnect);
+        lifecycle::poll_disconnect_handlers_once(&self.socket, &disconnect);
         self.socket.forget_listeners();
     }
 }

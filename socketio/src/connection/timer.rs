@@ -1,4 +1,4 @@
-//! The timer of a connection: wakes its task when the session has something to do.
+//! The timer of a connection wakes its task at the session's next deadline.
 
 use std::pin::Pin;
 use std::task::Context;
@@ -7,21 +7,21 @@ use tokio::time::{Instant as TokioInstant, Sleep, sleep_until};
 
 use super::Connection;
 use super::driver::Driver;
-use crate::session::time::far_away;
+use crate::session::time::far_future;
 
-/// What the runtime's clock says, which tests can pause.
+/// Returns the time of the runtime's clock, which tests can pause.
 pub(super) fn now() -> Instant {
     TokioInstant::now().into_std()
 }
 
 impl Connection {
-    /// The timer, set to the first deadline.
+    /// Creates the timer for the next deadline.
     pub(super) fn timer(&self) -> Sleep {
-        sleep_until(self.session.deadline().unwrap_or_else(|| far_away(now())).into())
+        sleep_until(self.session.deadline().unwrap_or_else(|| far_future(now())).into())
     }
 
-    /// Does what is due. `true`: something was.
-    pub(super) fn keep_time(&mut self, context: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> bool {
+    /// Handles passed deadlines and resets the timer. Returns whether a deadline had passed.
+    pub(super) fn poll_deadlines(&mut self, context: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> bool {
         let mut was_due = false;
         while let Some(deadline) = self.session.deadline() {
             let deadline = deadline.into();
@@ -37,9 +37,9 @@ impl Connection {
         was_due
     }
 
-    /// Does what is due even if the clock has not woken the task yet: a poll that comes in time for
-    /// the heartbeat must be told from one that does not.
-    pub(super) fn keep_exact_time(&mut self, context: &mut Context<'_>) {
+    /// Handles passed deadlines of a polling client, before the timer fires. Otherwise a poll that
+    /// comes after the heartbeat's timeout might count as in time.
+    pub(super) fn check_polling_deadline(&mut self, context: &mut Context<'_>) {
         if self.io.transport.polling().is_some() {
             let now = now();
             if self.session.deadline().is_some_and(|deadline| deadline <= now) {

@@ -1,4 +1,4 @@
-//! A WebSocket that a polling client tries, and how it becomes the connection's transport.
+//! The upgrade of a polling client: reads its probe, and replaces the transport with the WebSocket.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,36 +11,36 @@ use super::{Connection, Io};
 use crate::connection_handle::ProbeStream;
 use crate::connection_handle::poll_request::PollRequest;
 use crate::connection_handle::request::Request;
-use crate::session::upgrade::Probed;
+use crate::session::upgrade::ProbeAction;
 use crate::wire::engineio;
 use crate::wire::frame::EncodedFrame;
 
-/// How many messages of a WebSocket that is being tried are read at once.
+/// The maximum number of messages that are read from the probed WebSocket at once.
 const READ_BUDGET: usize = 16;
 
-/// A WebSocket that a polling client tries.
+/// The WebSocket that a polling client probes.
 pub(super) struct Probe {
     pub(super) websocket: Box<WebSocketTransport>,
-    /// The request that it began with.
+    /// The request that opened the WebSocket.
     request: Arc<Request>,
 }
 
 impl Connection {
-    /// Takes a request of a client that polls.
+    /// Processes a GET or POST request of a polling client.
     pub(super) fn poll_request(&mut self, request: PollRequest, context: &mut Context<'_>) {
-        // A client that has gone over and polls all the same has gone over first.
+        // The upgrade packet may have arrived before this request.
         self.read_probe(context);
         if self.session.is_closed() {
             return;
         }
         if let Some(polling) = self.io.transport.polling()
-            && let Err(cause) = polling.ask(request)
+            && let Err(cause) = polling.receive_request(request)
         {
-            self.session.broken(cause, &mut Driver { io: &mut self.io, context });
+            self.session.on_error(cause, &mut Driver { io: &mut self.io, context });
         }
     }
 
-    /// Lets a polling client try a WebSocket.
+    /// Starts the probe of a WebSocket, or closes the WebSocket if the session permits no probe.
     pub(super) fn probe(&mut self, stream: ProbeStream, context: &mut Context<'_>) {
         let ProbeStream { stream, received, request } = stream;
         let websocket = Box::new(WebSocketTransport::new(stream, received, self.io.hub.config().max_payload));
@@ -51,14 +51,14 @@ impl Connection {
         }
     }
 
-    /// Reads what comes by the WebSocket that is being tried. `true`: the client has gone over to
-    /// it, or there is more.
+    /// Reads messages from the probed WebSocket. Returns `true` if the upgrade is complete, or if
+    /// there is more to read.
     pub(super) fn read_probe(&mut self, context: &mut Context<'_>) -> bool {
         let Io { probe: Some(probe), transport: ClientTransport::Polling(polling), .. } = &mut self.io else {
             return false;
         };
         if self.session.is_probing() {
-            // Who does not take the answers is not heard.
+            // Messages are not read while earlier answers can't be written.
             let is_writable = probe.websocket.poll_write(context, None);
             let mut received = ReadBuffer::take();
             let mut budget = READ_BUDGET;
@@ -70,40 +70,40 @@ impl Connection {
                 let probed = match probe.websocket.poll_next(context, &mut received) {
                     Poll::Pending => break true,
                     Poll::Ready(Ok(message)) => self.session.receive_probe(&message),
-                    Poll::Ready(Err(_)) => Probed::Invalid,
+                    Poll::Ready(Err(_)) => ProbeAction::Invalid,
                 };
                 match probed {
-                    Probed::Nothing => {}
-                    Probed::Answer => {
+                    ProbeAction::Nothing => {}
+                    ProbeAction::Answer => {
                         let mut answer = Vec::new();
                         EncodedFrame::text(engineio::PROBE_PONG).append_to(&mut answer);
                         probe.websocket.append(&answer);
-                        polling.hurry(true);
+                        polling.set_answers_immediately(true);
                     }
-                    Probed::Ready => break true,
-                    Probed::Invalid => break false,
+                    ProbeAction::Ready => break true,
+                    ProbeAction::Invalid => break false,
                 }
             };
-            probe.websocket.keep(&mut received);
+            probe.websocket.store_unread(&mut received);
             if !is_usable || matches!(probe.websocket.poll_write(context, None), Poll::Ready(Err(_))) {
-                self.session.lose_probe(&mut Driver { io: &mut self.io, context });
+                self.session.cancel_probe(&mut Driver { io: &mut self.io, context });
                 return false;
             }
             if budget == 0 {
                 return true;
             }
         }
-        self.go_over()
+        self.complete_upgrade()
     }
 
-    /// Takes the client's WebSocket for its transport, once it wants that and everything that it
-    /// sent before is read.
-    pub(super) fn go_over(&mut self) -> bool {
+    /// Replaces the transport with the WebSocket, if the client has sent the upgrade packet and all
+    /// POSTs are read. Returns whether it did.
+    pub(super) fn complete_upgrade(&mut self) -> bool {
         let Io { peer, transport, probe, request, .. } = &mut self.io;
         let ClientTransport::Polling(polling) = transport else { return false };
         let session = &mut self.session;
-        let Some(mut taken) = probe.take_if(|_| session.upgrade(!polling.has_more())) else { return false };
-        taken.websocket.append(&polling.hand_over());
+        let Some(mut taken) = probe.take_if(|_| session.upgrade(!polling.is_reading_post())) else { return false };
+        taken.websocket.append(&polling.upgrade());
         *transport = ClientTransport::WebSocket(*taken.websocket);
         peer.handle.set_writer(transport.take_writer());
         *request = Some(taken.request);
@@ -111,12 +111,12 @@ impl Connection {
         if let Some(session) = &peer.session {
             session.set_upgraded();
         }
-        tracing::debug!("a client has upgraded to a WebSocket");
+        tracing::debug!("the client upgraded to a WebSocket");
         true
     }
 }
 
-/// Closes a WebSocket that is of no use, without waiting for anything.
+/// Closes a WebSocket that is not used, without waiting.
 pub(super) fn close(mut websocket: Box<WebSocketTransport>, context: &mut Context<'_>) {
     websocket.close(1000, "");
     let _ = websocket.poll_write(context, None);

@@ -1,8 +1,8 @@
-//! [`WebSocketTransport`]: reads messages from a stream, and writes frames to it.
+//! [`WebSocketTransport`]: reads WebSocket messages from a stream, and writes frames to it.
 //!
-//! A [`Reader`] makes messages of the bytes. Pings are answered here: pongs and close frames go
-//! behind the frames that are being written. Everything else is written from the handle, in one
-//! write for each time that the task wakes up.
+//! A [`Reader`] parses the received bytes. The transport itself answers pings and close frames. It
+//! appends these control frames to the batch that is being written. All other frames come from the
+//! connection's handle. The transport writes them in one batch each time the task wakes up.
 
 use bytes::Bytes;
 use std::io;
@@ -19,25 +19,25 @@ use crate::session::disconnect::{Disconnect, DisconnectReason};
 use crate::wire::frame::{Opcode, control};
 use crate::wire::message_reader::Reader;
 
-/// How many bytes may wait for pongs to be still added.
-const BATCH_BACKLOG: usize = 64 * 1024;
+/// The maximum size of the batch, in bytes, for further pongs to be appended.
+const MAX_PONG_BACKLOG: usize = 64 * 1024;
 
-/// The WebSocket of one client.
+/// The WebSocket of a client.
 pub(crate) struct WebSocketTransport {
     stream: Stream,
     reader: Reader,
     batch: Batch,
-    /// The payload of the last ping whose pong found no room.
-    unanswered: Option<Bytes>,
-    /// Whether a close frame is written or waits to be. Nothing is written behind it.
+    /// The payload of the last ping, if the batch was too long for its pong.
+    deferred_pong: Option<Bytes>,
+    /// Whether a close frame was written or queued. Nothing is written after it.
     has_closed: bool,
-    /// Whether what was written is still to be flushed.
-    unflushed: bool,
-    /// Whether the kernel took no more at the last try.
+    /// Whether written bytes have not been flushed.
+    needs_flush: bool,
+    /// Whether the last write was incomplete, because the kernel's buffer was full.
     blocked: bool,
-    /// Whether the client has sent or taken bytes.
-    alive: bool,
-    /// Bytes that were received and not read yet.
+    /// Whether the client has sent or received bytes.
+    had_activity: bool,
+    /// Received bytes that are not parsed yet.
     unread: Vec<u8>,
 }
 
@@ -48,33 +48,33 @@ impl std::fmt::Debug for WebSocketTransport {
 }
 
 impl WebSocketTransport {
-    /// `received`: what the HTTP server has read beyond the handshake.
+    /// Creates the transport. `received`: bytes that the HTTP server read after the handshake.
     pub(crate) fn new(stream: Stream, received: Vec<u8>, max_payload: usize) -> Self {
         Self {
             stream,
             reader: Reader::new(max_payload),
             batch: Batch::default(),
-            unanswered: None,
+            deferred_pong: None,
             has_closed: false,
-            unflushed: false,
+            needs_flush: false,
             blocked: false,
-            alive: false,
+            had_activity: false,
             unread: received,
         }
     }
 
-    /// The writer for other tasks, if the stream has one.
+    /// Takes the stream's writer for other tasks, if it has one.
     pub(super) fn take_writer(&mut self) -> Option<Writer> {
         self.stream.take_writer()
     }
 
-    /// Goes on with what another task has begun to write.
-    pub(super) fn go_on(&mut self, batch: Batch) {
-        debug_assert!(self.batch.is_empty(), "others write only while nothing is being written");
+    /// Resumes writing a batch that another task has started to write.
+    pub(super) fn resume_batch(&mut self, batch: Batch) {
+        debug_assert!(self.batch.is_empty(), "other tasks write only while no batch is being written");
         self.batch = batch;
     }
 
-    /// The next message. An error ends the connection.
+    /// Polls for the next message. An error ends the connection.
     pub(crate) fn poll_next(
         &mut self,
         context: &mut Context<'_>,
@@ -101,46 +101,46 @@ impl WebSocketTransport {
                     return Poll::Ready(Ok(message));
                 }
                 Ok(None) => {}
-                Err(error) => return Poll::Ready(Err(cause(&error))),
+                Err(error) => return Poll::Ready(Err(disconnect_for(&error))),
             }
             match self.stream.poll_read(context, &mut received.bytes) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(Disconnect::cut())),
-                // Over TLS: the stream ended without a closing alert.
+                // A TLS stream that ended without a `close_notify` alert.
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                     return Poll::Ready(Err(Disconnect::cut()));
                 }
                 Poll::Ready(Ok(length)) => {
-                    self.alive = true;
+                    self.had_activity = true;
                     (received.start, received.end) = (0, length);
                 }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(cause(&Error::Io(error)))),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(disconnect_for(&Error::Io(error)))),
             }
         }
     }
 
-    /// Answers a ping, behind what is being written. Of the pings that come while there is no room,
-    /// the last one is answered.
+    /// Appends the pong for a ping. If the batch is too long, only the last ping is answered,
+    /// later.
     fn pong(&mut self, payload: &Bytes) {
         if self.has_closed {
             return;
         }
-        if self.batch.load().bytes > BATCH_BACKLOG {
-            self.unanswered = Some(payload.clone());
+        if self.batch.load().bytes > MAX_PONG_BACKLOG {
+            self.deferred_pong = Some(payload.clone());
         } else {
-            self.unanswered = None;
+            self.deferred_pong = None;
             self.batch.append(&control(Opcode::Pong, payload));
         }
     }
 
-    /// Writes the pong that found no room.
-    fn pong_at_last(&mut self) {
-        if let Some(payload) = self.unanswered.take() {
+    /// Appends the deferred pong, if there is one.
+    fn append_deferred_pong(&mut self) {
+        if let Some(payload) = self.deferred_pong.take() {
             self.batch.append(&control(Opcode::Pong, &payload));
         }
     }
 
-    /// Answers the client's close frame, behind what is being written.
+    /// Appends the answer to the client's close frame.
     fn answer_close(&mut self, frame: Option<&CloseFrame>) {
         match frame {
             Some(frame) if frame.code.is_allowed() => self.close(frame.code.into(), &frame.reason),
@@ -149,16 +149,16 @@ impl WebSocketTransport {
         }
     }
 
-    /// Keeps bytes that were received and not read yet.
-    pub(crate) fn keep(&mut self, received: &mut ReadBuffer) {
+    /// Stores received bytes that are not parsed yet, until the next read.
+    pub(crate) fn store_unread(&mut self, received: &mut ReadBuffer) {
         if !received.unread().is_empty() {
             self.unread.splice(..0, received.unread().iter().copied());
             received.start = received.end;
         }
     }
 
-    /// Writes the frames of the handle, as far as the kernel takes them; without a handle, only
-    /// control frames. `Ready`: all are written.
+    /// Writes the handle's frames until the kernel's buffer is full. Without a handle, only control
+    /// frames are written. `Ready`: all frames are written.
     pub(crate) fn poll_write(
         &mut self,
         context: &mut Context<'_>,
@@ -167,7 +167,7 @@ impl WebSocketTransport {
         let blocked = std::mem::take(&mut self.blocked);
         loop {
             if self.batch.is_empty() {
-                self.pong_at_last();
+                self.append_deferred_pong();
             }
             if self.batch.is_empty() {
                 if let Some(handle) = handle {
@@ -188,57 +188,56 @@ impl WebSocketTransport {
                 }
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(length)) => {
-                    // The kernel had been full: the client has taken something.
-                    self.alive |= blocked;
+                    // The kernel's buffer was full, so the client has received bytes since.
+                    self.had_activity |= blocked;
                     self.batch.advance(length);
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
             }
-            self.unflushed = true;
+            self.needs_flush = true;
         }
-        if self.unflushed {
+        if self.needs_flush {
             ready!(self.stream.poll_flush(context))?;
-            self.unflushed = false;
+            self.needs_flush = false;
         }
         Poll::Ready(Ok(()))
     }
 
-    /// What the kernel has not taken yet.
+    /// Returns the size of the batch that is not written yet.
     pub(crate) fn load(&self) -> Load {
         match self.batch.load() {
-            // Over TLS something may wait that is not in the batch any more.
-            load if load == Load::default() && self.unflushed => Load { messages: 1, bytes: 0 },
+            // The TLS layer may buffer bytes that the batch no longer contains.
+            load if load == Load::default() && self.needs_flush => Load { messages: 1, bytes: 0 },
             load => load,
         }
     }
 
-    /// Writes a control frame behind what is being written.
+    /// Appends a control frame to the batch.
     pub(crate) fn append(&mut self, frame: &[u8]) {
         self.batch.append(frame);
     }
 
-    /// Writes a close frame behind what is being written, unless there was one.
+    /// Appends a close frame to the batch, unless there was one before.
     pub(crate) fn close(&mut self, code: u16, reason: &str) {
-        self.close_with(&[&code.to_be_bytes(), cut(reason, 123).as_bytes()].concat());
+        self.close_with(&[&code.to_be_bytes(), truncate(reason, 123).as_bytes()].concat());
     }
 
     fn close_with(&mut self, payload: &[u8]) {
         if !self.has_closed {
-            self.pong_at_last();
+            self.append_deferred_pong();
             self.batch.append(&control(Opcode::Close, payload));
             self.has_closed = true;
         }
     }
 
-    /// Whether the client has sent or taken bytes since the last call. That counts for the
-    /// heartbeat: a pong may wait behind a large message on either side.
-    pub(crate) fn take_alive(&mut self) -> bool {
-        std::mem::take(&mut self.alive)
+    /// Returns whether the client has sent or received bytes since the last call. They count for
+    /// the heartbeat, because a large message in either direction can delay a pong.
+    pub(crate) fn take_activity(&mut self) -> bool {
+        std::mem::take(&mut self.had_activity)
     }
 
-    /// Reads and drops what a client sends that has broken the protocol. If it were left unread,
-    /// the kernel would reset the connection, and the close frame might not arrive. `Ready`: the
-    /// client has closed its side.
+    /// Reads and drops input after a protocol violation. Unread input would make the kernel reset
+    /// the connection, and the close frame might be lost. `Ready`: the client has closed its side.
     pub(crate) fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let mut received = ReadBuffer::take();
         loop {
@@ -250,7 +249,7 @@ impl WebSocketTransport {
         }
     }
 
-    /// Closes the writing side, so that the client closes its own.
+    /// Closes the writing side, so that the client closes its side too.
     pub(crate) fn finish(&mut self, context: &mut Context<'_>) {
         self.stream.finish(context);
     }
@@ -267,12 +266,12 @@ impl WebSocketTransport {
     }
 }
 
-/// The part of `text` that fits into `length` bytes.
-fn cut(text: &str, length: usize) -> &str {
+/// Returns the longest prefix of `text` with at most `length` bytes.
+fn truncate(text: &str, length: usize) -> &str {
     &text[..text.floor_char_boundary(length)]
 }
 
-fn cause(error: &Error) -> Disconnect {
+fn disconnect_for(error: &Error) -> Disconnect {
     let (reason, code) = match error {
         Error::Capacity(_) => (DisconnectReason::TooLarge, 1009),
         Error::Utf8(_) => (DisconnectReason::ParseError, 1007),
@@ -295,8 +294,7 @@ mod tests {
     use std::task::Waker;
     use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-    /// A stream that, like TLS, takes bytes into a buffer of its own and sends them when it is
-    /// flushed.
+    /// A stream that buffers written bytes until it is flushed, like TLS.
     #[derive(Clone, Default)]
     struct Buffering(Arc<Mutex<State>>);
 
@@ -334,14 +332,14 @@ mod tests {
     }
 
     #[test]
-    fn a_flush_that_waits_is_gone_on_with() {
+    fn a_pending_flush_is_resumed() {
         let stream = Buffering::default();
         stream.0.lock().blocked = true;
         let mut websocket = WebSocketTransport::new(Stream::Other(Box::new(stream.clone())), Vec::new(), 1000);
         let handle = ConnectionHandle::new(Bounds { messages: 100, bytes: 10_000 }, OverflowPolicy::Disconnect);
         let mut writer = FrameWriter::new();
         writer.payload().extend_from_slice(b"hello");
-        handle.queue(&writer.finish(Opcode::Text), false, None).expect("there is room");
+        handle.queue(&writer.finish(Opcode::Text), false, None).expect("the outbox has room");
 
         let mut context = Context::from_waker(Waker::noop());
         assert!(websocket.poll_write(&mut context, Some(&handle)).is_pending());

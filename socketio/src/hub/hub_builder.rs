@@ -268,7 +268,7 @@ impl HubBuilder {
         self
     }
 
-    /// How long `on_open` and the `connect` handler may take together. Default: 10 s.
+    /// How long `on_open`, middleware and the `connect` handler may take together. Default: 10 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.config.connect_timeout = timeout;
         self

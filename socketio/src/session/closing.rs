@@ -1,5 +1,7 @@
-//! How sockets are accepted, refused and ended, and how a connection closes: by this server, by its
-//! client, or by itself.
+//! Transitions of a [`Session`]: accepts, refuses and ends sockets, and closes the connection.
+//!
+//! The server, the client or an error can close a connection. [`state`](super::state) defines the
+//! states that it passes through.
 
 use std::time::{Duration, Instant};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -8,17 +10,17 @@ use super::disconnect::{Disconnect, DisconnectReason};
 use super::effects::{Effects, InNamespace};
 use super::end::End;
 use super::socket::{Ended, PendingEnd};
-use super::state::Written;
+use super::state::AfterWrite;
 use super::time::after;
 use super::{Entry, Protocol, Session};
 use crate::wire::socketio::ConnectError;
 
-/// How long a client has at least to take the close frame when handlers have used up the time of a
-/// shutdown.
-const LAST_WORDS: Duration = Duration::from_millis(100);
+/// The minimum time for the client to receive the close frame, even if handlers have used up the
+/// time of a shutdown.
+const MIN_CLOSE_TIME: Duration = Duration::from_millis(100);
 
 impl<S: InNamespace> Session<S> {
-    /// The application accepts a socket.
+    /// Accepts a socket, as the application decided.
     pub(crate) fn accept(&mut self, at: usize, effects: &mut impl Effects<Socket = S>) {
         let Some(Entry { state, socket }) = self.sockets.get_mut(at) else { return };
         let Some(end) = state.accept() else { return };
@@ -34,8 +36,8 @@ impl<S: InNamespace> Session<S> {
         }
     }
 
-    /// The application does not accept a socket. The client is told so, and nothing of what was
-    /// queued for it. Where there are namespaces, the connection goes on.
+    /// Refuses a socket, as the application decided. The client receives the error, but no queued
+    /// messages. With namespaces, the connection stays open.
     pub(crate) fn refuse(&mut self, at: usize, error: &ConnectError<'_>, effects: &mut impl Effects<Socket = S>) {
         let Some(Entry { state, socket }) = self.sockets.get_mut(at) else { return };
         if !state.refuse() {
@@ -52,8 +54,8 @@ impl<S: InNamespace> Session<S> {
         }
     }
 
-    /// A socket leaves because this server wants it. The connection, which has other sockets or may
-    /// have, goes on.
+    /// Disconnects a socket from its namespace, as the server requested. The connection stays open
+    /// for other sockets.
     pub(crate) fn leave(&mut self, at: usize, disconnect: &Disconnect, effects: &mut impl Effects<Socket = S>) {
         let Some(Entry { state, socket }) = self.sockets.get_mut(at) else { return };
         if state.leave(disconnect) != Ended::Now {
@@ -67,7 +69,8 @@ impl<S: InNamespace> Session<S> {
         effects.end(socket, disconnect, true);
     }
 
-    /// Begins the end that this server wants. One that has begun already is only hastened.
+    /// Begins to close the connection, as the server requested. If it is closing already, this can
+    /// only shorten its deadline.
     pub(crate) fn end(&mut self, mut end: End, effects: &mut impl Effects<Socket = S>) {
         self.handlers_until = self.handlers_until.into_iter().chain(end.handlers_until).min();
         if end.handlers_until.is_some() {
@@ -75,41 +78,41 @@ impl<S: InNamespace> Session<S> {
         }
         if !self.is_open() {
             let by = self.close_by(effects.now(), end.handlers_until);
-            return self.state.hasten(by);
+            return self.state.shorten_deadline(by);
         }
         self.drop_events(effects);
         if end.handlers_until.is_some() {
             self.sockets.iter_mut().for_each(|entry| effects.announce_end(&mut entry.socket));
             self.state.drain(end);
         } else {
-            self.end_now(end, effects);
+            self.begin_close(end, effects);
         }
     }
 
-    /// Whether the connection closes as soon as no handler runs.
+    /// Whether the connection waits for running handlers and then closes.
     pub(crate) fn is_draining(&self) -> bool {
         self.state.draining().is_some()
     }
 
-    /// No handler runs any more.
-    pub(crate) fn drained(&mut self, effects: &mut impl Effects<Socket = S>) {
+    /// Closes a draining connection, because no handler runs any more.
+    pub(crate) fn on_drained(&mut self, effects: &mut impl Effects<Socket = S>) {
         if let Some(end) = self.state.draining().cloned() {
-            self.end_now(end, effects);
+            self.begin_close(end, effects);
         }
     }
 
-    fn end_now(&mut self, mut end: End, effects: &mut impl Effects<Socket = S>) {
+    fn begin_close(&mut self, mut end: End, effects: &mut impl Effects<Socket = S>) {
         if end.disconnect.reason() == DisconnectReason::ServerClose && end.on_purpose {
-            self.disconnect_all(&mut end, effects);
+            self.send_disconnects(&mut end, effects);
         }
         self.end_sockets(&end.disconnect, end.on_purpose, effects);
         let by = self.close_by(effects.now(), end.handlers_until);
         self.state.flush(by, end.code, end.reason);
     }
 
-    /// Where there are namespaces, the client is told that it is disconnected from each, or it
-    /// would come back at once.
-    fn disconnect_all(&self, end: &mut End, effects: &mut impl Effects<Socket = S>) {
+    /// Sends a DISCONNECT packet for each namespace. Without it, a Socket.IO client would reconnect
+    /// at once.
+    fn send_disconnects(&self, end: &mut End, effects: &mut impl Effects<Socket = S>) {
         let Some(encoding) = self.protocol.encoding() else { return };
         for Entry { socket, .. } in self.sockets.iter().filter(|entry| entry.state.is_connected()) {
             if let Some(frame) = encoding.disconnect(socket.namespace()) {
@@ -119,17 +122,17 @@ impl<S: InNamespace> Session<S> {
         }
     }
 
-    /// Until when the connection may take to close. Neither a shutdown's deadline nor the time that
-    /// a close has been given already is put off by what happens later.
+    /// Computes the deadline for closing. An earlier deadline is never extended. A shutdown's
+    /// deadline also limits it, but leaves at least [`MIN_CLOSE_TIME`].
     fn close_by(&self, now: Instant, handlers_until: Option<Instant>) -> Instant {
         let mut by = after(now, self.limits.close_timeout);
         if let Some(until) = handlers_until.or(self.handlers_until) {
-            by = by.min(until.max(now + LAST_WORDS));
+            by = by.min(until.max(now + MIN_CLOSE_TIME));
         }
         self.state.close_by().map_or(by, |given| by.min(given))
     }
 
-    /// Sets off what the end of all sockets brings about, behind the events that run.
+    /// Ends all sockets. The events of their ends run after those that already run or wait.
     pub(super) fn end_sockets(
         &mut self,
         disconnect: &Disconnect,
@@ -150,8 +153,8 @@ impl<S: InNamespace> Session<S> {
         self.sockets.iter_mut().for_each(|entry| effects.drop_events(&mut entry.socket));
     }
 
-    /// The client has sent a close frame.
-    pub(super) fn closed_by_client(&mut self, frame: Option<CloseFrame>, effects: &mut impl Effects<Socket = S>) {
+    /// Processes the client's close frame.
+    pub(super) fn receive_close_frame(&mut self, frame: Option<CloseFrame>, effects: &mut impl Effects<Socket = S>) {
         let by = self.close_by(effects.now(), None);
         if self.is_open() {
             let mut disconnect = Disconnect::new(DisconnectReason::TransportClose);
@@ -165,8 +168,8 @@ impl<S: InNamespace> Session<S> {
         self.state.answer_close(by);
     }
 
-    /// The client has closed the session with a packet of Engine.IO.
-    pub(super) fn closed_by_packet(&mut self, effects: &mut impl Effects<Socket = S>) {
+    /// Processes the client's Engine.IO close packet.
+    pub(super) fn receive_close_packet(&mut self, effects: &mut impl Effects<Socket = S>) {
         let now = effects.now();
         let by = self.close_by(now, None);
         self.end_sockets(&Disconnect::new(DisconnectReason::TransportClose).with_code(1005), false, effects);
@@ -180,12 +183,12 @@ impl<S: InNamespace> Session<S> {
         if is_polled {
             self.close(effects);
         } else {
-            self.state.flush(by.min(after(now, super::engineio::STRAGGLERS)), 1005, String::new());
+            self.state.flush(by.min(after(now, super::engineio::LATE_POLL_TIMEOUT)), 1005, String::new());
         }
     }
 
-    /// The connection broke, or the client broke its protocol.
-    pub(crate) fn broken(&mut self, mut cause: Disconnect, effects: &mut impl Effects<Socket = S>) {
+    /// Ends the connection after a transport error or a protocol violation of the client.
+    pub(crate) fn on_error(&mut self, mut cause: Disconnect, effects: &mut impl Effects<Socket = S>) {
         if matches!(self.protocol, Protocol::EngineIo(_)) {
             cause = cause.into_engine();
         }
@@ -199,7 +202,7 @@ impl<S: InNamespace> Session<S> {
         self.end_sockets(&cause, false, effects);
         match cause.code() {
             Some(code) if !self.upgrade.polls() => {
-                tracing::debug!(%cause, "the client broke the protocol");
+                tracing::debug!(%cause, "the client violated the protocol");
                 effects.write_close(code, "");
                 effects.discard_queue();
                 let by = self.close_by(effects.now(), None);
@@ -209,20 +212,20 @@ impl<S: InNamespace> Session<S> {
         }
     }
 
-    /// The client has closed its side, after it had broken the protocol.
-    pub(crate) fn discarded(&mut self, effects: &mut impl Effects<Socket = S>) {
+    /// Closes the connection, because the client closed its side after a protocol violation.
+    pub(crate) fn on_input_closed(&mut self, effects: &mut impl Effects<Socket = S>) {
         self.close(effects);
     }
 
-    /// The transport is done with.
+    /// Closes the transport.
     pub(super) fn close(&mut self, effects: &mut impl Effects<Socket = S>) {
         effects.discard_queue();
         effects.close();
         self.state.close();
     }
 
-    /// Whether what is queued is the last that is written.
-    pub(crate) fn is_last(&self) -> bool {
+    /// Whether the queued messages are the last ones that are written.
+    pub(crate) fn is_final_flush(&self) -> bool {
         self.state.is_flushing() && !self.is_undecided()
     }
 
@@ -230,19 +233,19 @@ impl<S: InNamespace> Session<S> {
         self.sockets.iter().any(|entry| entry.state.is_connecting())
     }
 
-    /// All that was queued is written. `true`: there is more now.
-    pub(crate) fn written(&mut self, effects: &mut impl Effects<Socket = S>) -> bool {
+    /// Continues closing after the queue was written. Returns `true` if there is more to write.
+    pub(crate) fn on_written(&mut self, effects: &mut impl Effects<Socket = S>) -> bool {
         if self.is_open() {
             return false;
         }
-        match self.state.written(self.upgrade.polls(), self.is_undecided()) {
-            Written::Nothing => return false,
-            Written::CloseFrame { code, reason } => {
+        match self.state.on_written(self.upgrade.polls(), self.is_undecided()) {
+            AfterWrite::Nothing => return false,
+            AfterWrite::CloseFrame { code, reason } => {
                 effects.write_close(code, &reason);
                 return true;
             }
-            Written::Finish => effects.finish_writing(),
-            Written::Close => self.close(effects),
+            AfterWrite::Finish => effects.finish_writing(),
+            AfterWrite::Close => self.close(effects),
         }
         false
     }

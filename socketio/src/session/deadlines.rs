@@ -1,19 +1,23 @@
-//! What a session does when it is time: heartbeats, and the ends of what takes too long.
+//! Deadlines of a session: [`Session::deadline`] returns the next one, and [`Session::on_deadline`]
+//! handles those that have passed.
+//!
+//! They are the heartbeat, and the timeouts of connect handlers, namespace connects, upgrades and
+//! closes.
 
 use std::time::Instant;
 
 use super::disconnect::{Disconnect, DisconnectReason};
 use super::effects::{Effects, InNamespace};
 use super::end::End;
-use super::heartbeat::Beat;
+use super::heartbeat::HeartbeatAction;
 use super::{Protocol, Session};
 use crate::wire::socketio::ConnectError;
 
-/// What a client is told whose socket the application did not decide about in time.
-const TOO_SLOW: ConnectError<'static> = ConnectError { message: "the server took too long", data: None };
+/// The answer to a client whose connect handler exceeded its timeout.
+const CONNECT_TIMEOUT_ERROR: ConnectError<'static> = ConnectError { message: "the server took too long", data: None };
 
 impl<S: InNamespace> Session<S> {
-    /// When there is something to do. `None`: nothing waits for the time.
+    /// Returns the next deadline, if there is one.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let mut deadline = self.handlers_until;
         let mut add = |at: Option<Instant>| {
@@ -33,11 +37,11 @@ impl<S: InNamespace> Session<S> {
         deadline
     }
 
-    /// Does what is due.
+    /// Handles all deadlines that have passed at `now`.
     pub(crate) fn on_deadline(&mut self, now: Instant, effects: &mut impl Effects<Socket = S>) {
         while let Some(at) = self.sockets.iter().position(|entry| entry.state.decide_by().is_some_and(|by| by <= now)) {
             tracing::warn!(namespace = self.sockets[at].socket.namespace(), "the connect handler took too long");
-            self.refuse(at, &TOO_SLOW, effects);
+            self.refuse(at, &CONNECT_TIMEOUT_ERROR, effects);
         }
         if self.handlers_until.is_some_and(|until| until <= now) {
             self.handlers_until = None;
@@ -49,31 +53,31 @@ impl<S: InNamespace> Session<S> {
             }
             return;
         }
-        match self.heartbeat.beat(now) {
-            Beat::Ping => effects.ping(self.protocol.ping()),
-            Beat::Dead => {
+        match self.heartbeat.on_deadline(now) {
+            HeartbeatAction::Ping => effects.ping(self.protocol.ping()),
+            HeartbeatAction::TimedOut => {
                 tracing::debug!("heartbeat timeout");
                 self.drop_events(effects);
                 self.end_sockets(&Disconnect::new(DisconnectReason::PingTimeout), false, effects);
                 return self.close(effects);
             }
-            Beat::Wait => {}
+            HeartbeatAction::Wait => {}
         }
         if self.upgrade.complete_by().is_some_and(|by| by <= now) {
             tracing::debug!("the client did not complete its upgrade");
-            self.lose_probe(effects);
+            self.cancel_probe(effects);
         }
         if self.state.join_by().is_some_and(|by| by <= now) {
             tracing::debug!("the client did not connect to a namespace");
             self.state.join();
-            self.end(End::misused(), effects);
+            self.end(End::client_misuse(), effects);
         }
     }
 
-    /// The time that a shutdown leaves to handlers is over.
+    /// Aborts all handlers, because the deadline of the shutdown has passed.
     fn abort_handlers(&mut self, effects: &mut impl Effects<Socket = S>) {
         self.sockets.iter_mut().for_each(|entry| effects.abort(&mut entry.socket));
-        self.drained(effects);
+        self.on_drained(effects);
         for entry in &mut self.sockets {
             if entry.state.refuse() {
                 effects.refuse(&mut entry.socket);
@@ -84,7 +88,7 @@ impl<S: InNamespace> Session<S> {
 }
 
 impl Protocol {
-    /// The frame that asks the client for a sign of life.
+    /// Returns the heartbeat's ping frame.
     fn ping(&self) -> &'static [u8] {
         match self {
             Self::Plain { .. } => &[0x89, 0],

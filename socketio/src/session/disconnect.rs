@@ -21,7 +21,7 @@ pub struct Disconnect {
 }
 
 impl Disconnect {
-    /// The end of a connection for this reason: for unit tests that call a handler.
+    /// Creates a `Disconnect` with this reason, for unit tests that call a handler.
     ///
     /// ```
     /// use socketio::{Disconnect, DisconnectReason, event};
@@ -31,7 +31,8 @@ impl Disconnect {
     ///     assert!(end.is_clean());
     /// }
     ///
-    /// left(Disconnect::new(DisconnectReason::TransportClose).with_code(1001).with_message("going away"));
+    /// let end = Disconnect::new(DisconnectReason::TransportClose).with_code(1001);
+    /// left(end.with_message("going away"));
     /// ```
     pub fn new(reason: DisconnectReason) -> Self {
         Self { reason, code: None, message: None }
@@ -43,41 +44,43 @@ impl Disconnect {
         Self { code: Some(code), ..self }
     }
 
-    /// Adds what else is known.
+    /// Sets the [`message`](Self::message).
     #[must_use]
     pub fn with_message(self, message: impl Into<Cow<'static, str>>) -> Self {
         Self { message: Some(message.into()), ..self }
     }
 
-    /// The end of a stream without a word.
+    /// A stream that ended without a close frame.
     pub(crate) fn cut() -> Self {
         Self::new(DisconnectReason::TransportError).with_message("the connection was cut")
     }
 
-    /// The same in Engine.IO's terms, where a stream that ends is closed by the client.
+    /// Converts to Engine.IO's reasons: a stream that ended without a close frame is a transport
+    /// close.
     pub(crate) fn into_engine(self) -> Self {
         if self == Self::cut() { Self { reason: DisconnectReason::TransportClose, ..self } } else { self }
     }
 
-    /// Who or what ended it.
+    /// Returns who or what ended the connection.
     pub fn reason(&self) -> DisconnectReason {
         self.reason
     }
 
-    /// The WebSocket close code: the client's, where it sent one, else the one that was sent to it.
-    /// A close frame without a code counts as 1005, a connection cut without a close frame has
-    /// none.
+    /// Returns the WebSocket close code: the client's if it sent one, else the server's.
+    ///
+    /// A close frame without a code counts as 1005. The code is `None` if the connection ended
+    /// without a close frame.
     pub fn code(&self) -> Option<u16> {
         self.code
     }
 
-    /// What else is known: the reason in the close frame, or the error of the transport.
+    /// Returns the reason in the close frame, or the message of the transport error.
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
     }
 
-    /// Whether it ended as a connection should: closed by the client with 1000, 1001 or without a
-    /// code, or by this server on purpose.
+    /// Returns whether the connection ended in an orderly way. The client closed it with 1000, 1001
+    /// or without a code, or this server closed it on purpose.
     pub fn is_clean(&self) -> bool {
         match self.reason {
             DisconnectReason::TransportClose => matches!(self.code, Some(1000 | 1001 | 1005)),
@@ -108,18 +111,18 @@ impl fmt::Display for Disconnect {
     }
 }
 
-/// Who or what ended a connection. [`as_str`](Self::as_str) gives the names that Socket.IO servers
-/// use.
+/// Who or what ended a connection. [`as_str`](Self::as_str) returns the names that Socket.IO
+/// servers use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DisconnectReason {
     /// The client closed the connection.
     TransportClose,
-    /// The connection broke, without a close frame.
+    /// The connection failed or ended without a close frame.
     TransportError,
-    /// The client was silent for longer than the heartbeat allows.
+    /// The client did not respond to a heartbeat within the timeout.
     PingTimeout,
-    /// The client broke the protocol.
+    /// The client violated the protocol.
     ParseError,
     /// The client sent a message larger than the payload limit.
     TooLarge,
@@ -128,18 +131,19 @@ pub enum DisconnectReason {
     /// This server called [`Socket::disconnect`](crate::Socket::disconnect).
     ServerDisconnect,
     /// This server called [`Socket::close`](crate::Socket::close) or
-    /// [`close_with`](crate::Socket::close_with).
+    /// [`close_with`](crate::Socket::close_with), or closed the connection of a Socket.IO client
+    /// that sent a packet out of place or did not connect to a namespace in time.
     ServerClose,
-    /// The client took its messages too slowly, and its outbox was full.
+    /// The client received messages too slowly, and its outbox was full.
     Overflow,
     /// This server shut down.
     Shutdown,
-    /// The connection's task ended before its time: the runtime dropped it.
+    /// The runtime dropped the connection's task before the connection ended.
     Aborted,
 }
 
 impl DisconnectReason {
-    /// The reason's name, as Socket.IO servers have it where they know the same reason.
+    /// Returns the reason's name. For reasons that Socket.IO defines, it is Socket.IO's name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::TransportClose => "transport close",

@@ -1,20 +1,20 @@
-//! [`End`]: how this server wants a connection to end.
+//! [`End`]: how the server ends a connection.
 
 use std::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::disconnect::{Disconnect, DisconnectReason};
 
-/// How a connection is to end. Events that wait for their handlers are dropped.
+/// How the server ends a connection. Queued events of the client are dropped.
 #[derive(Clone, Debug)]
 pub(crate) struct End {
     pub(crate) disconnect: Disconnect,
-    /// The close frame to send.
+    /// The code of the close frame. `reason` is its text.
     pub(crate) code: u16,
     pub(crate) reason: String,
-    /// Whether this server ends it on purpose: then `close` fires.
+    /// Whether this server ends the connection on purpose. If so, `close` fires.
     pub(crate) on_purpose: bool,
-    /// Until when handlers may run. `None`: for as long as they like.
+    /// The deadline for running handlers. `None`: handlers have no deadline.
     pub(crate) handlers_until: Option<Instant>,
 }
 
@@ -24,7 +24,7 @@ impl End {
         Self { disconnect, code, reason: text.to_owned(), on_purpose: false, handlers_until: None }
     }
 
-    /// The end that the application asks for. A code that must not be sent becomes 1000.
+    /// An end that the application requested. A code that must not be sent becomes 1000.
     pub(crate) fn on_purpose(reason: DisconnectReason, code: u16, text: String) -> Self {
         let code = if CloseCode::from(code).is_allowed() { code } else { 1000 };
         let mut end = Self { on_purpose: true, ..Self::new(reason, code, &text) };
@@ -34,22 +34,22 @@ impl End {
         end
     }
 
-    /// The end of a client that is not accepted.
+    /// The end of a connection that the application refused.
     pub(crate) fn refusal(message: &str) -> Self {
         Self::new(DisconnectReason::ServerDisconnect, 1008, message)
     }
 
-    /// The end of a client that sends packets that do not fit, or connects to no namespace.
-    pub(crate) fn misused() -> Self {
+    /// The end of a connection whose client sends unexpected packets, or connects to no namespace.
+    pub(crate) fn client_misuse() -> Self {
         Self::new(DisconnectReason::ServerClose, 1000, "")
     }
 
-    /// The end of a client whose outbox is full.
+    /// The end of a connection whose outbox is full.
     pub(crate) fn overflow() -> Self {
         Self::new(DisconnectReason::Overflow, 1013, "overflow")
     }
 
-    /// The end of all connections when the hub shuts down.
+    /// The end of each connection when the hub shuts down.
     pub(crate) fn shutdown(handlers_until: Instant) -> Self {
         let end = Self::new(DisconnectReason::Shutdown, 1001, "server shutting down");
         Self { on_purpose: true, handlers_until: Some(handlers_until), ..end }

@@ -1,4 +1,4 @@
-//! Engine.IO packets as they are read, whichever way they travel.
+//! Processes Engine.IO packets, both from a WebSocket and from long-polling.
 
 use bytes::Bytes;
 use std::time::Duration;
@@ -12,27 +12,26 @@ use super::{Protocol, Session};
 use crate::wire::encoding::Encoding;
 use crate::wire::engineio::{self, EnginePacket};
 
-/// How long a session that its client has closed waits for a poll which the client had sent before,
-/// on another connection.
-pub(super) const STRAGGLERS: Duration = Duration::from_millis(50);
+/// How long a session that the client closed waits for a poll in flight on another connection.
+pub(super) const LATE_POLL_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// What an Engine.IO session is used for.
+/// The kind of messages in an Engine.IO session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flavour {
-    /// Its messages are raw messages of one socket.
+    /// Raw messages of one socket.
     Bare,
-    /// Its messages are Socket.IO packets.
+    /// Socket.IO packets.
     SocketIo,
 }
 
-/// What Engine.IO messages are.
+/// The state of the protocol inside Engine.IO messages.
 pub(crate) enum EngineIo {
     RawMessages,
     SocketIo(SocketIo),
 }
 
 impl Protocol {
-    /// That of an Engine.IO client whose messages are written in this encoding.
+    /// Creates the protocol of an Engine.IO client that uses this encoding.
     pub(crate) fn engine_io(flavour: Flavour, encoding: &Encoding) -> Self {
         Self::EngineIo(Box::new(match flavour {
             Flavour::Bare => EngineIo::RawMessages,
@@ -64,31 +63,31 @@ impl Protocol {
         self.socketio().is_some()
     }
 
-    /// How packets about namespaces are written. `None`: there are no namespaces.
+    /// Returns the encoding of Socket.IO packets. `None`: the protocol has no namespaces.
     pub(super) fn encoding(&self) -> Option<&Encoding> {
         self.socketio().map(SocketIo::encoding)
     }
 }
 
 impl<S: InNamespace> Session<S> {
-    /// Takes the packet in a text frame, or in a part of a body.
+    /// Processes the packet in a text frame or in a part of a POST body.
     pub(super) fn receive_packet(&mut self, text: &Utf8Bytes, effects: &mut impl Effects<Socket = S>) {
         match engineio::read(text) {
             Ok(EnginePacket::Text(text)) if self.protocol.has_namespaces() => self.receive_socketio_text(text, effects),
             Ok(EnginePacket::Text(text)) => self.receive_text(text, false, effects),
             Ok(EnginePacket::Binary(bytes)) => self.receive_engine_binary(bytes, effects),
             Ok(EnginePacket::Pong) => self.receive_control(&Control::Pong(Bytes::new()), effects),
-            Ok(EnginePacket::Close) => self.closed_by_packet(effects),
+            Ok(EnginePacket::Close) => self.receive_close_packet(effects),
             Ok(EnginePacket::Upgrade | EnginePacket::Ignored) => {}
             Ok(EnginePacket::Ping | EnginePacket::Probe) => {
                 let cause = Disconnect::new(DisconnectReason::TransportError);
-                self.broken(cause.with_code(1002).with_message("invalid heartbeat direction"), effects);
+                self.on_error(cause.with_code(1002).with_message("invalid heartbeat direction"), effects);
             }
             Err(engineio::Invalid) => self.parse_error(effects),
         }
     }
 
-    /// Takes a binary message.
+    /// Processes a binary message.
     pub(super) fn receive_engine_binary(&mut self, bytes: Bytes, effects: &mut impl Effects<Socket = S>) {
         if self.protocol.has_namespaces() {
             self.receive_socketio_binary(bytes, effects);
@@ -97,8 +96,8 @@ impl<S: InNamespace> Session<S> {
         }
     }
 
-    /// The client broke the protocol.
+    /// Ends the connection with a parse error.
     pub(super) fn parse_error(&mut self, effects: &mut impl Effects<Socket = S>) {
-        self.broken(Disconnect::new(DisconnectReason::ParseError).with_code(1002), effects);
+        self.on_error(Disconnect::new(DisconnectReason::ParseError).with_code(1002), effects);
     }
 }

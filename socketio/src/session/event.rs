@@ -1,4 +1,4 @@
-//! What a client sends, as it is handed on: events, raw messages, control frames, answers.
+//! Input of a client after parsing: events, raw messages, control frames and answers.
 
 use bytes::Bytes;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use crate::wire::binary::Attachments;
 use crate::wire::envelope::ArgumentText;
 
-/// A message that is no event by name.
+/// A message without an event name.
 #[derive(Clone, Debug)]
 pub(crate) enum RawMessage {
     Text(Utf8Bytes),
@@ -22,116 +22,117 @@ pub(crate) enum Control {
     Pong(Bytes),
 }
 
-/// An answer, apart from the text that it came in.
+/// An acknowledgement of the client, copied out of its message.
 #[derive(Debug)]
 pub(crate) enum ReceivedAnswer {
     One(String),
     Many(String, Option<Attachments>),
-    /// An error, as JSON text.
+    /// An error in JSON text.
     Failed(String),
-    /// One that is nested too deeply to be looked at, and how deeply.
+    /// An answer that is not decoded, because its nesting exceeds the limit. Contains its depth.
     TooDeep(usize),
 }
 
-/// An event by name: the text it came in, and where its parts stand there.
+/// A named event: its text, and the ranges of its parts in that text.
 #[derive(Clone, Debug)]
 pub(crate) struct ReceivedEvent {
     text: Utf8Bytes,
     name: Name,
-    args: Place,
-    /// The JSON text of the id to answer under.
+    args: ArgsRange,
+    /// The JSON text of the id for the answer.
     id: Option<Range<usize>>,
-    /// Whether a client sent it; otherwise the server fired it.
+    /// Whether a client sent the event. Otherwise the server fired it.
     pub(crate) from_client: bool,
-    /// Whether the text that it came in is still to be heard as a raw message.
+    /// Whether the text is also passed to listeners of raw messages.
     pub(crate) is_message: bool,
-    /// The binary data that came with it, apart from the text.
+    /// The binary attachments of the event.
     pub(crate) attachments: Option<Attachments>,
 }
 
 #[derive(Clone, Debug)]
 enum Name {
-    In(Range<usize>),
-    Apart(Arc<str>),
+    Slice(Range<usize>),
+    Owned(Arc<str>),
 }
 
 #[derive(Clone, Debug)]
-enum Place {
+enum ArgsRange {
     One(Range<usize>),
     Many(Range<usize>),
 }
 
-/// Where the parts of an event stand in its text.
+/// The ranges of an event's parts in its text.
 #[derive(Debug)]
 pub(crate) struct Parts {
     name: Name,
-    args: Place,
+    args: ArgsRange,
     id: Option<Range<usize>>,
 }
 
 impl Parts {
-    /// All parts are slices of `text`, except a name that had to be unescaped.
+    /// Computes the ranges. All parts must be slices of `text`, except a name that contained
+    /// escapes.
     pub(crate) fn of(text: &str, name: &str, args: ArgumentText<'_>, id: Option<&str>) -> Self {
-        let place = match args {
-            ArgumentText::One(part) => range(text, part).map(Place::One),
-            ArgumentText::Many(part) => range(text, part).map(Place::Many),
+        let args_range = match args {
+            ArgumentText::One(part) => slice_range(text, part).map(ArgsRange::One),
+            ArgumentText::Many(part) => slice_range(text, part).map(ArgsRange::Many),
         };
         Self {
-            name: range(text, name).map_or_else(|| Name::Apart(name.into()), Name::In),
-            args: place.unwrap_or(Place::Many(0..0)),
-            id: id.and_then(|id| range(text, id)),
+            name: slice_range(text, name).map_or_else(|| Name::Owned(name.into()), Name::Slice),
+            args: args_range.unwrap_or(ArgsRange::Many(0..0)),
+            id: id.and_then(|id| slice_range(text, id)),
         }
     }
 }
 
 impl ReceivedEvent {
-    /// An event that a plain WebSocket client sent.
+    /// Creates an event that a plain WebSocket client sent.
     pub(crate) fn envelope(text: Utf8Bytes, parts: Parts) -> Self {
         Self { is_message: true, ..Self::packet(text, parts, None) }
     }
 
-    /// An event that a Socket.IO client sent.
+    /// Creates an event that a Socket.IO client sent.
     pub(crate) fn packet(text: Utf8Bytes, parts: Parts, attachments: Option<Attachments>) -> Self {
         let Parts { name, args, id } = parts;
         Self { text, name, args, id, from_client: true, is_message: false, attachments }
     }
 
-    /// An event that the server fired, with `text` as its one argument.
+    /// Creates an event that the server fired, with `text` as its one argument.
     pub(crate) fn fired(name: Arc<str>, text: Utf8Bytes) -> Self {
-        let args = Place::One(0..text.len());
-        let name = Name::Apart(name);
+        let args = ArgsRange::One(0..text.len());
+        let name = Name::Owned(name);
         Self { args, text, name, id: None, from_client: false, is_message: false, attachments: None }
     }
 
-    /// Gives it other arguments: their JSON text, and what its placeholders stand for.
+    /// Replaces the arguments with this JSON text and the attachments of its placeholders.
     pub(crate) fn set_args(&mut self, json: &str, attachments: &[Bytes]) {
         // The new text holds the id and the arguments.
         let name = self.name().to_owned();
         let id = self.id().unwrap_or_default().to_owned();
         let text = Utf8Bytes::from(id.clone() + json);
-        self.name = Name::Apart(name.into());
+        self.name = Name::Owned(name.into());
         self.id = self.id.as_ref().map(|_| 0..id.len());
-        self.args = Place::Many(id.len()..text.len());
+        self.args = ArgsRange::Many(id.len()..text.len());
         self.attachments = (!attachments.is_empty()).then(|| attachments.into());
         self.text = text;
     }
 
-    /// The message that it came in, where that is to be heard as well.
+    /// Returns the text as a raw message, if listeners of raw messages get it too.
     pub(crate) fn message(&self) -> Option<RawMessage> {
         self.is_message.then(|| RawMessage::Text(self.text.clone()))
     }
 
     pub(crate) fn name(&self) -> &str {
         match &self.name {
-            Name::In(range) => &self.text[range.clone()],
-            Name::Apart(name) => name,
+            Name::Slice(range) => &self.text[range.clone()],
+            Name::Owned(name) => name,
         }
     }
 
     pub(crate) fn args(&self) -> ArgumentText<'_> {
         match &self.args {
-            Place::One(range) => ArgumentText::One(&self.text[range.clone()]),
-            Place::Many(range) => ArgumentText::Many(&self.text[range.clone()]),
+            ArgsRange::One(range) => ArgumentText::One(&self.text[range.clone()]),
+            ArgsRange::Many(range) => ArgumentText::Many(&self.text[range.clone()]),
         }
     }
 
@@ -144,8 +145,8 @@ impl ReceivedEvent {
     }
 }
 
-/// Where `part` stands in `whole`; `None` if it is no slice of it.
-fn range(whole: &str, part: &str) -> Option<Range<usize>> {
+/// Returns the range of `part` in `whole`, or `None` if it is not a slice of it.
+fn slice_range(whole: &str, part: &str) -> Option<Range<usize>> {
     let start = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
     let end = start.checked_add(part.len())?;
     (end <= whole.len()).then_some(start..end)

@@ -1,38 +1,38 @@
-//! [`Heartbeat`]: a ping after every interval, and some sign of life within the timeout.
+//! [`Heartbeat`]: sends a ping after each interval, and detects clients that send nothing within
+//! the timeout.
 //!
-//! Hearing something costs a flag, not a look at the clock: times are only computed when a deadline
-//! has come.
+//! Received data only sets a flag. The clock is read when a deadline passes.
 
 use std::time::{Duration, Instant};
 
 use super::time::after;
 
-/// A ping that is sent later than this is not only late because clocks are imprecise.
-const LATE: Duration = Duration::from_millis(50);
+/// The delay below which a late ping is attributed to the timer's precision.
+const MAX_TIMER_DELAY: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
 pub(crate) struct Heartbeat {
     interval: Duration,
     timeout: Duration,
-    /// When something is to be done.
-    at: Instant,
-    /// When the ping was sent that is still to be answered.
-    pinged: Option<Instant>,
-    /// When silence after that ping means death.
-    dead_by: Instant,
+    /// The time of the next check.
+    deadline: Instant,
+    /// When the last ping was sent, until it is answered.
+    ping_sent_at: Option<Instant>,
+    /// When the client times out unless it sends something.
+    pong_deadline: Instant,
     received: bool,
-    /// Whether reading was paused at some time since the ping.
+    /// Whether reading was paused since the ping.
     was_read_paused: bool,
 }
 
-/// What is to be done at a deadline.
+/// What the session does at a deadline.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Beat {
+pub(crate) enum HeartbeatAction {
     Ping,
-    /// It is not time yet, or the client has been heard.
+    /// Nothing: the deadline has not passed, or the client has sent data.
     Wait,
-    /// The client has been silent for too long.
-    Dead,
+    /// The client sent nothing within the timeout.
+    TimedOut,
 }
 
 impl Heartbeat {
@@ -40,58 +40,58 @@ impl Heartbeat {
         Self {
             interval,
             timeout,
-            at: after(now, interval),
-            pinged: None,
-            dead_by: now,
+            deadline: after(now, interval),
+            ping_sent_at: None,
+            pong_deadline: now,
             received: false,
             was_read_paused: false,
         }
     }
 
-    /// Something came from the client.
+    /// Records that the client sent data.
     pub(crate) fn received(&mut self) {
         self.received = true;
     }
 
-    /// Reading is paused, so that the client can't be heard.
+    /// Records that reading is paused. Data of the client then stays unread.
     pub(crate) fn read_paused(&mut self) {
         self.was_read_paused = true;
     }
 
     pub(crate) fn deadline(&self) -> Instant {
-        self.at
+        self.deadline
     }
 
-    pub(crate) fn beat(&mut self, now: Instant) -> Beat {
-        if now < self.at {
-            return Beat::Wait;
+    pub(crate) fn on_deadline(&mut self, now: Instant) -> HeartbeatAction {
+        if now < self.deadline {
+            return HeartbeatAction::Wait;
         }
-        match self.pinged {
+        match self.ping_sent_at {
             None => {
-                // Clocks wake a task up moments too late: what comes later is not put off for that.
-                let due = if now - self.at < LATE { self.at } else { now };
-                self.pinged = Some(due);
+                // Timers fire slightly late. Later pings are not delayed by that.
+                let due = if now - self.deadline < MAX_TIMER_DELAY { self.deadline } else { now };
+                self.ping_sent_at = Some(due);
                 self.received = false;
                 self.was_read_paused = false;
-                self.dead_by = after(due, self.timeout);
-                self.at = after(due, self.timeout.min(self.interval));
-                Beat::Ping
+                self.pong_deadline = after(due, self.timeout);
+                self.deadline = after(due, self.timeout.min(self.interval));
+                HeartbeatAction::Ping
             }
-            Some(pinged) if self.received => {
-                self.pinged = None;
-                self.at = after(pinged, self.interval).max(now);
-                self.beat(now)
+            Some(ping_sent_at) if self.received => {
+                self.ping_sent_at = None;
+                self.deadline = after(ping_sent_at, self.interval).max(now);
+                self.on_deadline(now)
             }
-            Some(_) if now < self.dead_by => {
-                self.at = self.dead_by;
-                Beat::Wait
+            Some(_) if now < self.pong_deadline => {
+                self.deadline = self.pong_deadline;
+                HeartbeatAction::Wait
             }
             Some(_) if std::mem::take(&mut self.was_read_paused) => {
-                self.dead_by = after(now, self.timeout);
-                self.at = self.dead_by;
-                Beat::Wait
+                self.pong_deadline = after(now, self.timeout);
+                self.deadline = self.pong_deadline;
+                HeartbeatAction::Wait
             }
-            Some(_) => Beat::Dead,
+            Some(_) => HeartbeatAction::TimedOut,
         }
     }
 }
@@ -108,50 +108,50 @@ mod tests {
     }
 
     #[test]
-    fn the_first_ping_comes_after_an_interval() {
+    fn the_first_ping_is_sent_after_one_interval() {
         let (mut heartbeat, start) = heartbeat();
-        assert_eq!(heartbeat.beat(start), Beat::Wait);
-        assert_eq!(heartbeat.beat(start + 24 * SECOND), Beat::Wait);
-        assert_eq!(heartbeat.beat(start + 25 * SECOND), Beat::Ping);
+        assert_eq!(heartbeat.on_deadline(start), HeartbeatAction::Wait);
+        assert_eq!(heartbeat.on_deadline(start + 24 * SECOND), HeartbeatAction::Wait);
+        assert_eq!(heartbeat.on_deadline(start + 25 * SECOND), HeartbeatAction::Ping);
         assert_eq!(heartbeat.deadline(), start + 45 * SECOND);
     }
 
     #[test]
-    fn silence_after_a_ping_is_death() {
+    fn silence_after_a_ping_times_out() {
         let (mut heartbeat, start) = heartbeat();
         heartbeat.received();
-        assert_eq!(heartbeat.beat(start + 25 * SECOND), Beat::Ping);
-        assert_eq!(heartbeat.beat(start + 45 * SECOND), Beat::Dead);
+        assert_eq!(heartbeat.on_deadline(start + 25 * SECOND), HeartbeatAction::Ping);
+        assert_eq!(heartbeat.on_deadline(start + 45 * SECOND), HeartbeatAction::TimedOut);
     }
 
     #[test]
-    fn pings_keep_their_interval_when_answered() {
+    fn answered_pings_keep_the_interval() {
         let (mut heartbeat, start) = heartbeat();
-        assert_eq!(heartbeat.beat(start + 25 * SECOND), Beat::Ping);
+        assert_eq!(heartbeat.on_deadline(start + 25 * SECOND), HeartbeatAction::Ping);
         heartbeat.received();
-        assert_eq!(heartbeat.beat(start + 45 * SECOND), Beat::Wait);
+        assert_eq!(heartbeat.on_deadline(start + 45 * SECOND), HeartbeatAction::Wait);
         assert_eq!(heartbeat.deadline(), start + 50 * SECOND);
-        assert_eq!(heartbeat.beat(start + 50 * SECOND), Beat::Ping);
+        assert_eq!(heartbeat.on_deadline(start + 50 * SECOND), HeartbeatAction::Ping);
     }
 
     #[test]
-    fn an_interval_shorter_than_the_timeout_is_kept() {
+    fn pings_keep_an_interval_shorter_than_the_timeout() {
         let start = Instant::now();
         let mut heartbeat = Heartbeat::new(5 * SECOND, 20 * SECOND, start);
-        assert_eq!(heartbeat.beat(start + 5 * SECOND), Beat::Ping);
+        assert_eq!(heartbeat.on_deadline(start + 5 * SECOND), HeartbeatAction::Ping);
         heartbeat.received();
-        assert_eq!(heartbeat.beat(start + 10 * SECOND), Beat::Ping);
-        assert_eq!(heartbeat.beat(start + 15 * SECOND), Beat::Wait);
+        assert_eq!(heartbeat.on_deadline(start + 10 * SECOND), HeartbeatAction::Ping);
+        assert_eq!(heartbeat.on_deadline(start + 15 * SECOND), HeartbeatAction::Wait);
         assert_eq!(heartbeat.deadline(), start + 30 * SECOND);
-        assert_eq!(heartbeat.beat(start + 30 * SECOND), Beat::Dead);
+        assert_eq!(heartbeat.on_deadline(start + 30 * SECOND), HeartbeatAction::TimedOut);
     }
 
     #[test]
-    fn nobody_dies_while_this_side_does_not_read() {
+    fn paused_reading_extends_the_timeout() {
         let (mut heartbeat, start) = heartbeat();
-        assert_eq!(heartbeat.beat(start + 25 * SECOND), Beat::Ping);
+        assert_eq!(heartbeat.on_deadline(start + 25 * SECOND), HeartbeatAction::Ping);
         heartbeat.read_paused();
-        assert_eq!(heartbeat.beat(start + 45 * SECOND), Beat::Wait);
-        assert_eq!(heartbeat.beat(start + 65 * SECOND), Beat::Dead);
+        assert_eq!(heartbeat.on_deadline(start + 45 * SECOND), HeartbeatAction::Wait);
+        assert_eq!(heartbeat.on_deadline(start + 65 * SECOND), HeartbeatAction::TimedOut);
     }
 }

@@ -1,4 +1,4 @@
-//! [`Limits`]: what the protocol enforces, in sizes and times.
+//! [`Limits`]: the sizes and timeouts that the protocol enforces.
 
 use std::time::Duration;
 
@@ -7,30 +7,30 @@ use crate::wire::socketio::is_reserved;
 
 pub(crate) use crate::wire::payload::MAX_DEPTH;
 
-/// Says why a payload of this depth is not decoded.
+/// Returns the error message for a payload of this depth.
 pub(crate) fn too_deep(depth: usize) -> &'static str {
     if depth == UNBOUNDED { "an object has a reserved key" } else { "nested too deeply" }
 }
 
-/// How many messages and bytes may wait.
+/// The maximum number of queued messages and bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     pub(crate) messages: usize,
     pub(crate) bytes: usize,
 }
 
-/// The settings that a connection's protocol needs. All connections of a hub share them.
+/// The protocol settings, shared by all connections of a hub.
 #[derive(Debug)]
 pub(crate) struct Limits {
-    /// How long a message may be, in bytes, and all attachments of a packet together.
+    /// The maximum size in bytes of a message, and of all attachments of a packet together.
     pub(crate) max_payload: usize,
     pub(crate) max_namespaces: usize,
     pub(crate) max_attachments: usize,
-    /// In bytes.
+    /// The maximum length of an event name, in bytes.
     pub(crate) max_event_name: usize,
-    /// How many levels the arguments of an event may have, their list being the first.
+    /// The maximum nesting of an event's arguments. The argument list is the first level.
     pub(crate) max_depth: usize,
-    /// How many events may wait for their handlers before reading pauses.
+    /// The size of the queue of received events. Reading pauses when it is full.
     pub(crate) inbox: Bounds,
     pub(crate) ping_interval: Duration,
     pub(crate) ping_timeout: Duration,
@@ -38,14 +38,14 @@ pub(crate) struct Limits {
     pub(crate) connect_timeout: Duration,
     /// How long a Socket.IO client may take to connect to a namespace.
     pub(crate) join_timeout: Duration,
-    /// How long a client that polls may try a WebSocket before it goes over to it.
+    /// How long a polling client may take to upgrade to a WebSocket.
     pub(crate) upgrade_timeout: Duration,
     /// How long a connection may take to close.
     pub(crate) close_timeout: Duration,
 }
 
 impl Limits {
-    /// Whether an event keeps to the protocol.
+    /// Returns which rule of the protocol an event violates, if any.
     pub(super) fn violation(&self, name: &str, depth: usize) -> Option<Violation> {
         if is_reserved(name) {
             return Some(Violation::Reserved);
@@ -57,13 +57,13 @@ impl Limits {
     }
 }
 
-/// Why the protocol does not let an event be handled.
+/// A rule that an event violates. The event is not handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Violation {
-    /// No client may send an event of its name.
+    /// Clients may not send an event with this reserved name.
     Reserved,
-    /// No event has so long a name.
+    /// The event name is too long.
     TooLong,
-    /// Its payload is nested too deeply: this deeply.
+    /// The payload is nested too deeply. Contains its depth.
     TooDeep(usize),
 }

@@ -1,15 +1,15 @@
-//! The protocol of one connection, as a state machine without I/O, clock or tasks.
+//! [`Session`]: the protocol of one connection, as a state machine without I/O, clock or tasks.
 //!
-//! A driver feeds a [`Session`] with what happens: [messages](Session::receive),
-//! [commands](Session::end) of the server, what the application [decides](Session::accept), and the
-//! [time](Session::on_deadline). What is to be done comes back at once, as calls of the driver's
-//! [`Effects`]: events to run, frames to send, sockets to open and to end. Nothing is queued or
-//! allocated in between.
+//! A driver passes inputs to a [`Session`]: [messages](Session::receive) of the client,
+//! [ends](Session::end) that the server requests, [decisions](Session::accept) of the application,
+//! and [deadlines](Session::on_deadline). The session reacts at once by calling methods of the
+//! driver's [`Effects`]: run an event, send a frame, open or end a socket. It queues and allocates
+//! nothing in between.
 //!
-//! [`state`] has the state of the connection with all its transitions, [`socket`] that of one
-//! socket. Messages are read in [`plain`], [`engineio`] and [`socketio`]; a connection ends in
-//! [`closing`]; [`upgrade`] is the way from long-polling to a WebSocket, [`heartbeat`] finds out
-//! whether the client is there.
+//! [`state`] contains the connection's states and transitions, [`socket`] those of one socket.
+//! [`plain`], [`engineio`] and [`socketio`] parse messages. [`closing`] ends sockets and closes the
+//! connection. [`upgrade`] switches from long-polling to a WebSocket. [`heartbeat`] detects clients
+//! that no longer respond.
 
 mod closing;
 mod deadlines;
@@ -46,45 +46,48 @@ use state::State;
 use time::after;
 use upgrade::Upgrade;
 
-/// The protocol's side of one connection. `S` is what the driver keeps for each of its sockets.
+/// The protocol state of one connection. `S` is the driver's data for each socket.
 pub(crate) struct Session<S> {
     protocol: Protocol,
     state: State,
     upgrade: Upgrade,
     heartbeat: Heartbeat,
-    /// Until when handlers may run, once the hub shuts down.
+    /// The deadline for running handlers during a shutdown.
     handlers_until: Option<Instant>,
     sockets: SmallVec<[Entry<S>; 1]>,
     limits: Arc<Limits>,
 }
 
-/// One socket.
+/// A socket's state, with the driver's data.
 struct Entry<S> {
     state: SocketState,
     socket: S,
 }
 
-/// What the client speaks.
+/// The client's protocol.
 pub(crate) enum Protocol {
-    /// Envelopes, if texts can be events, and messages as they are.
+    /// A plain WebSocket. Text messages are parsed as envelopes if `envelopes` is set. All other
+    /// messages are raw.
     Plain { envelopes: bool },
-    /// Engine.IO, with raw messages or with Socket.IO inside.
+    /// Engine.IO, whose messages are raw messages or Socket.IO packets.
     EngineIo(Box<EngineIo>),
 }
 
-/// The events that wait for their handlers.
+/// The size of the queue of received events that wait for their handlers.
 pub(crate) struct Inbox {
     pub(crate) events: usize,
-    /// How many bytes of received messages they hold on to.
+    /// The number of bytes of received messages that the events keep in memory.
     pub(crate) bytes: usize,
-    /// What each of them takes beside that.
+    /// The number of bytes that each event takes in addition.
     pub(crate) overhead: usize,
-    /// Whether an answer of the client is awaited: it may be behind what else comes.
-    pub(crate) is_awaited: bool,
+    /// Whether the server waits for an acknowledgement of the client. It may be behind other
+    /// messages.
+    pub(crate) awaits_answer: bool,
 }
 
 impl<S: InNamespace> Session<S> {
-    /// A new connection over a WebSocket, or, where `polls`, over HTTP long-polling.
+    /// Creates the session of a new connection: over HTTP long-polling if `polls`, else over a
+    /// WebSocket.
     pub(crate) fn new(protocol: Protocol, polls: bool, limits: Arc<Limits>, now: Instant) -> Self {
         let join_by = protocol.has_namespaces().then(|| after(now, limits.join_timeout));
         Self {
@@ -98,7 +101,7 @@ impl<S: InNamespace> Session<S> {
         }
     }
 
-    /// Whether events are taken: the connection has not begun to close.
+    /// Whether events are accepted: the connection is not closing or closed.
     pub(crate) fn is_open(&self) -> bool {
         self.state.is_open()
     }
@@ -107,7 +110,7 @@ impl<S: InNamespace> Session<S> {
         self.state.is_closed()
     }
 
-    /// How many sockets there are, those that are ending included.
+    /// The number of sockets, including those that are ending.
     pub(crate) fn len(&self) -> usize {
         self.sockets.len()
     }
@@ -120,13 +123,13 @@ impl<S: InNamespace> Session<S> {
         self.sockets.get_mut(at).map(|entry| &mut entry.socket)
     }
 
-    /// Forgets a socket whose last event has run. How it ended, if it was accepted.
+    /// Removes a socket whose last event has run. Also returns how it ended, if it was accepted.
     pub(crate) fn remove(&mut self, at: usize) -> (S, Option<Disconnect>) {
         let Entry { state, socket } = self.sockets.remove(at);
         (socket, state.into_disconnect())
     }
 
-    /// Adds a socket. The application decides whether it is accepted, if it wants to.
+    /// Adds a socket, and accepts it unless the application decides about it.
     pub(crate) fn add(&mut self, opened: Opened<S>, effects: &mut impl Effects<Socket = S>) {
         let (socket, is_accepted) = match opened {
             Opened::Accepted(socket) => (socket, true),
@@ -139,19 +142,21 @@ impl<S: InNamespace> Session<S> {
         }
     }
 
-    /// What is to be read now.
+    /// How the driver must treat input now.
     pub(crate) fn reading(&self) -> Reading {
         self.state.reading()
     }
 
-    /// Whether another message may be read: not while many wait for their handlers, except that the
-    /// answer which a handler waits for may be among what comes. A packet whose attachments have
-    /// not all come waits for the client alone, and has a limit of its own.
+    /// Whether another message may be read. Reading pauses while the inbox is full.
+    ///
+    /// Reading continues despite a full inbox while the server waits for an acknowledgement,
+    /// because the next message may be that one. Incomplete packets do not count. They have a limit
+    /// of their own.
     pub(crate) fn may_read(&mut self, inbox: &Inbox) -> bool {
-        let Inbox { events, bytes, overhead, is_awaited } = *inbox;
+        let Inbox { events, bytes, overhead, awaits_answer } = *inbox;
         let bounds = self.limits.inbox;
         let has_room = (events < bounds.messages && bytes < bounds.bytes)
-            || (is_awaited && bytes + events * overhead < self.limits.max_payload);
+            || (awaits_answer && bytes + events * overhead < self.limits.max_payload);
         if !has_room && self.is_open() {
             self.heartbeat.read_paused();
             return false;
@@ -159,15 +164,15 @@ impl<S: InNamespace> Session<S> {
         true
     }
 
-    /// Bytes have come or gone that were no message yet: the client is there.
+    /// Counts partial input or output as activity of the client, for the heartbeat.
     pub(crate) fn note_activity(&mut self) {
         self.heartbeat.received();
     }
 
-    /// Takes a message that was read.
+    /// Processes a message.
     pub(crate) fn receive(&mut self, message: Message, effects: &mut impl Effects<Socket = S>) {
         if let Message::Close(frame) = message {
-            return self.closed_by_client(frame, effects);
+            return self.receive_close_frame(frame, effects);
         }
         self.heartbeat.received();
         if !self.is_open() {
@@ -180,14 +185,13 @@ impl<S: InNamespace> Session<S> {
             (Protocol::Plain { .. }, Message::Binary(bytes)) => self.receive_binary(bytes, effects),
             (Protocol::Plain { .. }, Message::Ping(payload)) => self.receive_control(&Control::Ping(payload), effects),
             (Protocol::Plain { .. }, Message::Pong(payload)) => self.receive_control(&Control::Pong(payload), effects),
-            // WebSocket control frames are not part of Engine.IO. Bare frames are only ever
-            // written.
+            // WebSocket control frames are not part of Engine.IO. Raw frames are never read.
             (Protocol::EngineIo(_), Message::Ping(_) | Message::Pong(_))
             | (_, Message::Close(_) | Message::Frame(_)) => {}
         }
     }
 
-    /// A control frame concerns all sockets.
+    /// Passes a control frame to all sockets.
     fn receive_control(&mut self, control: &Control, effects: &mut impl Effects<Socket = S>) {
         for entry in &mut self.sockets {
             effects.control(&mut entry.socket, control);

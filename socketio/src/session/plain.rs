@@ -1,5 +1,5 @@
-//! What plain WebSocket clients send: envelopes, and raw messages. Those of a bare Engine.IO
-//! session are raw messages, too.
+//! Processes messages of plain WebSocket clients: envelopes and raw messages. Messages of a bare
+//! Engine.IO session are processed here too, as raw messages.
 
 use bytes::Bytes;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -11,7 +11,7 @@ use super::limits::Limits;
 use crate::wire::envelope::{self, ArgumentText, Envelope};
 
 impl<S: InNamespace> Session<S> {
-    /// Takes a text message. `envelopes`: it may be an event or an answer.
+    /// Processes a text message. `envelopes`: the text may be an event or an answer.
     pub(super) fn receive_text(&mut self, text: Utf8Bytes, envelopes: bool, effects: &mut impl Effects<Socket = S>) {
         let Some(entry) = self.sockets.first_mut() else { return };
         let socket = &mut entry.socket;
@@ -23,7 +23,7 @@ impl<S: InNamespace> Session<S> {
                 effects.event(socket, ReceivedEvent::envelope(text, parts), violation);
             }
             Some(Envelope::Answer { id, answer, depth })
-                if effects.answer(socket, id, owned(&self.limits, answer, depth)) => {}
+                if effects.answer(socket, id, to_received_answer(&self.limits, answer, depth)) => {}
             _ => effects.message(socket, RawMessage::Text(text)),
         }
     }
@@ -35,8 +35,8 @@ impl<S: InNamespace> Session<S> {
     }
 }
 
-/// An answer, apart from the text that it came in.
-fn owned(limits: &Limits, answer: Result<ArgumentText<'_>, &str>, depth: usize) -> ReceivedAnswer {
+/// Copies an answer out of its message.
+fn to_received_answer(limits: &Limits, answer: Result<ArgumentText<'_>, &str>, depth: usize) -> ReceivedAnswer {
     match answer {
         _ if depth > limits.max_depth => ReceivedAnswer::TooDeep(depth),
         Ok(ArgumentText::One(text)) => ReceivedAnswer::One(text.to_owned()),

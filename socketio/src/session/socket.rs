@@ -1,5 +1,5 @@
-//! [`SocketState`]: how far a socket is on its way from its connection's CONNECT to its end. All
-//! transitions are here.
+//! [`SocketState`]: the state of a socket, from CONNECT to its end. This file contains all
+//! transitions.
 //!
 //! ```text
 //! Connecting ──► Connected ──► Ending      `connect` has fired, and `disconnect` will
@@ -16,35 +16,35 @@ pub(super) struct SocketState(Phase);
 
 #[derive(Debug)]
 enum Phase {
-    /// The application decides whether it is accepted. `end`: how it ends as soon as it is.
+    /// The application decides whether to accept the socket. `end` is how it ends once accepted.
     Connecting {
         by: Instant,
         end: Option<Box<PendingEnd>>,
     },
     Connected,
-    /// Nothing more comes from the client. The events of the end run or wait.
+    /// Input of the client is ignored. The events of the end run or wait.
     Ending(Box<Disconnect>),
-    /// It was not accepted. What went wrong is still reported.
+    /// The application did not accept the socket. Errors of its handlers are still reported.
     Refused,
 }
 
-/// The end of a socket that is not accepted yet.
+/// An end that was requested before the socket was accepted.
 #[derive(Debug)]
 pub(super) enum PendingEnd {
-    /// It leaves its namespace.
+    /// The socket leaves its namespace.
     Leave(Disconnect),
-    /// Its connection ends.
+    /// The socket's connection ends.
     Connection { disconnect: Disconnect, on_purpose: bool },
 }
 
-/// What becomes of a socket that is to end.
+/// The effect of ending a socket.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Ended {
-    /// It ends.
+    /// The socket ends now.
     Now,
-    /// It ends when the application has decided.
+    /// The socket ends when the application has decided.
     Later,
-    /// It has ended before.
+    /// The socket had ended before.
     Already,
 }
 
@@ -61,23 +61,23 @@ impl SocketState {
         matches!(self.0, Phase::Connected)
     }
 
-    /// Whether packets of the client are for it.
+    /// Whether the socket receives packets of the client.
     pub(super) fn is_present(&self) -> bool {
         self.is_connecting() || self.is_connected()
     }
 
-    /// Until when the application is to decide.
+    /// Returns the deadline for the application's decision.
     pub(super) fn decide_by(&self) -> Option<Instant> {
         if let Phase::Connecting { by, .. } = self.0 { Some(by) } else { None }
     }
 
-    /// How it ended, if it was accepted and has.
+    /// Returns how the socket ended, if it was accepted and has ended.
     pub(super) fn into_disconnect(self) -> Option<Disconnect> {
         if let Phase::Ending(disconnect) = self.0 { Some(*disconnect) } else { None }
     }
 
-    /// The application accepts it. `None`: it has no longer anything to decide. Else how it ends at
-    /// once, if it does.
+    /// Accepts the socket, as the application decided. Returns `None` if the decision was made
+    /// before. `Some(Some(end))`: the socket must end at once.
     pub(super) fn accept(&mut self) -> Option<Option<PendingEnd>> {
         let Phase::Connecting { end, .. } = &mut self.0 else { return None };
         let end = end.take().map(|end| *end);
@@ -85,8 +85,8 @@ impl SocketState {
         Some(end)
     }
 
-    /// The application does not accept it, or does not decide in time. `false`: it has no longer
-    /// anything to decide.
+    /// Refuses the socket, as the application decided or because of the timeout. Returns `false` if
+    /// the decision was made before.
     pub(super) fn refuse(&mut self) -> bool {
         let is_refused = self.is_connecting();
         if is_refused {
@@ -95,7 +95,7 @@ impl SocketState {
         is_refused
     }
 
-    /// It leaves its namespace, because this server wants it.
+    /// Removes the socket from its namespace, as the server requested.
     pub(super) fn leave(&mut self, disconnect: &Disconnect) -> Ended {
         match &mut self.0 {
             Phase::Connecting { end, .. } => {
@@ -106,7 +106,7 @@ impl SocketState {
         }
     }
 
-    /// It ends with its connection, or its client has left.
+    /// Ends the socket, with its connection or because its client left.
     pub(super) fn end(&mut self, disconnect: &Disconnect, on_purpose: bool) -> Ended {
         match &mut self.0 {
             Phase::Connecting { end: Some(end), .. } if matches!(**end, PendingEnd::Connection { .. }) => {

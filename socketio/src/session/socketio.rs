@@ -1,4 +1,4 @@
-//! Socket.IO packets as they are read, and the sockets that they are for.
+//! Processes Socket.IO packets, and passes them to the sockets of their namespaces.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -17,21 +17,21 @@ use crate::wire::envelope::ArgumentText;
 use crate::wire::parser::ParserMessage;
 use crate::wire::socketio::{self, ConnectError, Kind, Partial, SocketIoPacket};
 
-/// How long the path of a namespace may be, in bytes.
+/// The maximum length of a namespace path, in bytes.
 const MAX_NAMESPACE: usize = 1024;
 
-/// What a session has to remember of Socket.IO.
+/// The Socket.IO state of a session.
 pub(crate) struct SocketIo {
     encoding: Encoding,
     pending: Pending,
 }
 
-/// What has come of a packet that has not come whole.
+/// The received part of an incomplete packet.
 enum Pending {
     Nothing,
-    /// A packet in the default encoding, and as many of its attachments as have come.
+    /// A packet in the default encoding, with the attachments received so far.
     Attachments(Partial<Utf8Bytes>),
-    /// The messages of a packet in another encoding.
+    /// The messages of a packet in a custom encoding.
     Messages(Vec<ParserMessage>),
 }
 
@@ -50,14 +50,14 @@ impl SocketIo {
 }
 
 impl<S: InNamespace> Session<S> {
-    /// Takes a text message.
+    /// Processes a text message.
     pub(super) fn receive_socketio_text(&mut self, text: Utf8Bytes, effects: &mut impl Effects<Socket = S>) {
         let Some(socketio) = self.protocol.socketio_mut() else { return };
         if socketio.has_parser() {
             return self.receive_parsed(ParserMessage::Text(text.to_string()), effects);
         }
         match socketio::read(&text, self.limits.max_attachments) {
-            // No other packet comes between a packet and its attachments.
+            // No other packet may come between a packet and its attachments.
             Ok(_) if !matches!(socketio.pending, Pending::Nothing) => self.parse_error(effects),
             Ok(SocketIoPacket { attachments: expected @ 1.., .. }) => {
                 socketio.pending = Pending::Attachments(Partial::new(text, expected));
@@ -67,7 +67,7 @@ impl<S: InNamespace> Session<S> {
         }
     }
 
-    /// Takes a binary message: an attachment, or a packet in another encoding.
+    /// Processes a binary message: an attachment, or a part of a packet in a custom encoding.
     pub(super) fn receive_socketio_binary(&mut self, bytes: Bytes, effects: &mut impl Effects<Socket = S>) {
         let Some(socketio) = self.protocol.socketio_mut() else { return };
         if socketio.has_parser() {
@@ -82,13 +82,14 @@ impl<S: InNamespace> Session<S> {
         {
             let (text, attachments) = partial.into_parts();
             let whole = match socketio::read(&text, self.limits.max_attachments) {
-                // The event is refused. Its placeholders are not needed, and to look for them recurses.
+                // The event is refused for its depth. Placeholders are not searched, because the
+                // search recurses.
                 Ok(packet) if packet.depth > self.limits.max_depth => Ok(text),
                 Ok(packet) => packet.with_placeholders(&text, &attachments, self.limits.max_payload).map(Into::into),
                 Err(invalid) => Err(invalid),
             };
             match whole {
-                Ok(text) => self.receive_whole(&text, attachments, effects),
+                Ok(text) => self.receive_complete(&text, attachments, effects),
                 Err(socketio::Invalid) => self.parse_error(effects),
             }
         }
@@ -104,8 +105,8 @@ impl<S: InNamespace> Session<S> {
         };
         messages.push(message);
         match parser.decode(&messages) {
-            Ok(Some(packet)) => self.receive_whole(&Utf8Bytes::from(packet.text), packet.attachments, effects),
-            // No packet has more messages than attachments, and one for itself.
+            Ok(Some(packet)) => self.receive_complete(&Utf8Bytes::from(packet.text), packet.attachments, effects),
+            // A packet consists of one message for itself and one for each attachment.
             Ok(None) if messages.len() > self.limits.max_attachments => self.parse_error(effects),
             Ok(None) if messages.iter().map(length).sum::<usize>() > self.limits.max_payload => self.too_large(effects),
             Ok(None) => *pending = Pending::Messages(messages),
@@ -113,7 +114,7 @@ impl<S: InNamespace> Session<S> {
         }
     }
 
-    fn receive_whole(&mut self, text: &Utf8Bytes, attachments: Vec<Bytes>, effects: &mut impl Effects<Socket = S>) {
+    fn receive_complete(&mut self, text: &Utf8Bytes, attachments: Vec<Bytes>, effects: &mut impl Effects<Socket = S>) {
         let attachments = Some(attachments).filter(|attachments| !attachments.is_empty());
         match socketio::read(text, usize::MAX) {
             Ok(packet) => self.receive_socketio(text, &packet, attachments.map(Into::into), effects),
@@ -122,10 +123,10 @@ impl<S: InNamespace> Session<S> {
     }
 
     fn too_large(&mut self, effects: &mut impl Effects<Socket = S>) {
-        self.broken(Disconnect::new(DisconnectReason::TooLarge).with_code(1009), effects);
+        self.on_error(Disconnect::new(DisconnectReason::TooLarge).with_code(1009), effects);
     }
 
-    /// Takes a packet and all that belongs to it.
+    /// Processes a complete packet.
     fn receive_socketio(
         &mut self,
         text: &Utf8Bytes,
@@ -150,10 +151,10 @@ impl<S: InNamespace> Session<S> {
                     depth if depth > self.limits.max_depth => ReceivedAnswer::TooDeep(depth),
                     _ => ReceivedAnswer::Many(packet.args.to_owned(), attachments),
                 };
-                // One to nothing that was asked means nothing.
+                // An answer without a matching request is ignored.
                 effects.answer(&mut self.sockets[at].socket, id, answer);
             }
-            // Nobody leaves what it has not been let into.
+            // Only a connected socket can leave its namespace.
             (Kind::Disconnect, Some(at)) if self.sockets[at].state.is_connected() => {
                 let entry = &mut self.sockets[at];
                 let disconnect = Disconnect::new(DisconnectReason::ClientDisconnect);
@@ -161,17 +162,17 @@ impl<S: InNamespace> Session<S> {
                     effects.end(&mut entry.socket, &disconnect, false);
                 }
             }
-            // Leaving may cross being sent away, and so may what was sent before.
+            // The packets may have crossed a DISCONNECT packet of the server.
             (Kind::Disconnect | Kind::Event | Kind::Ack, None)
                 if self.sockets.iter().any(|entry| entry.socket.namespace() == namespace) => {}
             _ => {
-                tracing::debug!(kind = ?packet.kind, "a packet that does not fit");
-                self.end(End::misused(), effects);
+                tracing::debug!(kind = ?packet.kind, "unexpected packet");
+                self.end(End::client_misuse(), effects);
             }
         }
     }
 
-    /// A client wants to connect to a namespace.
+    /// Connects the client to a namespace.
     fn connect(&mut self, packet: &SocketIoPacket<'_>, effects: &mut impl Effects<Socket = S>) {
         let SocketIoPacket { namespace, json: auth, depth, .. } = *packet;
         if self.sockets.len() >= self.limits.max_namespaces {

@@ -1,12 +1,12 @@
-//! [`State`]: how far a connection is on its way from open to closed. All transitions are here.
+//! [`State`]: the state of a connection, from open to closed. This file contains all transitions.
 //!
 //! ```text
-//! Open ──────► Draining                 the hub shuts down: handlers that run may end first
+//! Open ──────► Draining                 the hub shuts down: running handlers may complete
 //!   │             │
 //!   ├─────────────┼──► Flushing ──► AwaitingClose      this server closes
 //!   ├─────────────┼──► AnsweringClose                  the client closes
-//!   ├─────────────┼──► Rejecting ──► Discarding        the client breaks the protocol
-//!   └─────────────┴──────────────────────────────────► Closed, from everywhere
+//!   ├─────────────┼──► Rejecting ──► Discarding        the client violates the protocol
+//!   └─────────────┴──────────────────────────────────► Closed, from any state
 //! ```
 
 use std::time::Instant;
@@ -19,16 +19,16 @@ pub(super) struct State(Phase);
 
 #[derive(Debug)]
 enum Phase {
-    /// Messages go both ways. `join_by`: until when the client is to be connected to a namespace.
+    /// Messages are read and written. `join_by` is the deadline for connecting to a namespace.
     Open {
         join_by: Option<Instant>,
     },
-    /// The same, but no more events are handled. It closes as soon as the handlers that run have
-    /// ended.
+    /// Like `Open`, but received events are dropped. The connection closes when the running
+    /// handlers have ended.
     Draining {
         end: Box<End>,
     },
-    /// What is queued still goes out, then the close frame.
+    /// The queued messages are written, then the close frame.
     Flushing {
         by: Instant,
         code: u16,
@@ -42,38 +42,38 @@ enum Phase {
     AnsweringClose {
         by: Instant,
     },
-    /// The client has broken the protocol, and the close frame is being written. What it sends is
-    /// not looked at.
+    /// The client has violated the protocol, and the close frame is being written. Input is
+    /// discarded.
     Rejecting {
         by: Instant,
     },
-    /// The same, and the close frame is written. The client is to close its side.
+    /// Like `Rejecting`, with the close frame written. Waits for the client to close its side.
     Discarding {
         by: Instant,
     },
     Closed,
 }
 
-/// What is to be done with what the client sends.
+/// How the driver treats input from the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reading {
     Messages,
-    /// Bytes are read and dropped.
+    /// Read bytes and drop them.
     Discard,
     Nothing,
 }
 
-/// What comes next when all is written.
+/// What follows when the queue has been written.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Written {
+pub(super) enum AfterWrite {
     Nothing,
     CloseFrame {
         code: u16,
         reason: String,
     },
-    /// The end of the writing side.
+    /// Close the writing side.
     Finish,
-    /// The end of the transport.
+    /// Close the transport.
     Close,
 }
 
@@ -82,7 +82,7 @@ impl State {
         Self(Phase::Open { join_by })
     }
 
-    /// Whether it has not begun to close.
+    /// Whether the connection is not closing or closed.
     pub(super) fn is_open(&self) -> bool {
         matches!(self.0, Phase::Open { .. } | Phase::Draining { .. })
     }
@@ -95,7 +95,7 @@ impl State {
         matches!(self.0, Phase::Closed)
     }
 
-    /// How it ends when the handlers have.
+    /// Returns how a draining connection ends.
     pub(super) fn draining(&self) -> Option<&End> {
         if let Phase::Draining { end } = &self.0 { Some(end) } else { None }
     }
@@ -110,12 +110,12 @@ impl State {
         }
     }
 
-    /// Until when the client is to be connected to a namespace.
+    /// Returns the deadline for connecting to a namespace.
     pub(super) fn join_by(&self) -> Option<Instant> {
         if let Phase::Open { join_by } = self.0 { join_by } else { None }
     }
 
-    /// Until when a connection that closes has time for it.
+    /// Returns the deadline for closing.
     pub(super) fn close_by(&self) -> Option<Instant> {
         match self.0 {
             Phase::Flushing { by, .. }
@@ -127,50 +127,51 @@ impl State {
         }
     }
 
-    /// The client is connected to a namespace.
+    /// Records that the client is connected to a namespace.
     pub(super) fn join(&mut self) {
         if let Phase::Open { join_by } = &mut self.0 {
             *join_by = None;
         }
     }
 
-    /// The hub shuts down.
+    /// Waits for running handlers, because the hub shuts down.
     pub(super) fn drain(&mut self, end: End) {
         if self.is_open() {
             self.0 = Phase::Draining { end: Box::new(end) };
         }
     }
 
-    /// This server closes, or the client has closed its session and what answers it is to go out.
+    /// Writes the queue and then closes. Either this server closes the connection, or a polling
+    /// client closed its session.
     pub(super) fn flush(&mut self, by: Instant, code: u16, reason: String) {
         if self.is_open() {
             self.0 = Phase::Flushing { by, code, reason };
         }
     }
 
-    /// A close frame is written before anything else.
+    /// Waits for the client's close frame. The server's own is queued already.
     pub(super) fn await_close(&mut self, by: Instant) {
         if self.is_open() {
             self.0 = Phase::AwaitingClose { by };
         }
     }
 
-    /// The client has sent a close frame.
+    /// Writes the answer to the client's close frame.
     pub(super) fn answer_close(&mut self, by: Instant) {
         if self.reading() == Reading::Messages {
             self.0 = Phase::AnsweringClose { by };
         }
     }
 
-    /// The client has broken the protocol.
+    /// Rejects the client, because it violated the protocol.
     pub(super) fn reject(&mut self, by: Instant) {
         if self.is_open() {
             self.0 = Phase::Rejecting { by };
         }
     }
 
-    /// A connection that closes has less time for it than it had.
-    pub(super) fn hasten(&mut self, earlier: Instant) {
+    /// Moves the deadline for closing forward, unless it is earlier already.
+    pub(super) fn shorten_deadline(&mut self, earlier: Instant) {
         match &mut self.0 {
             Phase::Flushing { by, .. }
             | Phase::AwaitingClose { by }
@@ -181,27 +182,27 @@ impl State {
         }
     }
 
-    /// All that was queued is written. `polls`: there are no close frames. `is_undecided`: more may
-    /// be queued by a socket that is not accepted yet.
-    pub(super) fn written(&mut self, polls: bool, is_undecided: bool) -> Written {
+    /// Continues after the queue was written. `polls`: the transport has no close frames.
+    /// `is_undecided`: a socket that is not accepted yet may queue more.
+    pub(super) fn on_written(&mut self, polls: bool, is_undecided: bool) -> AfterWrite {
         match &mut self.0 {
-            Phase::Flushing { .. } if is_undecided => Written::Nothing,
-            Phase::Flushing { .. } if polls => Written::Close,
+            Phase::Flushing { .. } if is_undecided => AfterWrite::Nothing,
+            Phase::Flushing { .. } if polls => AfterWrite::Close,
             Phase::Flushing { by, code, reason } => {
                 let (by, code, reason) = (*by, *code, std::mem::take(reason));
                 self.0 = Phase::AwaitingClose { by };
-                Written::CloseFrame { code, reason }
+                AfterWrite::CloseFrame { code, reason }
             }
             Phase::Rejecting { by } => {
                 self.0 = Phase::Discarding { by: *by };
-                Written::Finish
+                AfterWrite::Finish
             }
-            Phase::AnsweringClose { .. } => Written::Close,
+            Phase::AnsweringClose { .. } => AfterWrite::Close,
             Phase::Open { .. }
             | Phase::Draining { .. }
             | Phase::AwaitingClose { .. }
             | Phase::Discarding { .. }
-            | Phase::Closed => Written::Nothing,
+            | Phase::Closed => AfterWrite::Nothing,
         }
     }
 

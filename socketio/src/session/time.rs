@@ -1,18 +1,18 @@
-//! Points in time that a clock may not be able to tell.
+//! Adds durations to `Instant`s without overflow.
 
 use std::time::{Duration, Instant};
 
-/// As good as for ever.
-const FAR: Duration = Duration::from_secs(86_400 * 365);
+/// The distance of deadlines that are never reached in practice.
+const ONE_YEAR: Duration = Duration::from_secs(86_400 * 365);
 
-/// A time from now, as the standard library or tokio has it. One that is longer than the clock can
-/// tell is a year away.
+/// Adds `time` to `now`, an `Instant` of the standard library or of tokio. Returns an instant one
+/// year ahead if the sum overflows.
 pub(crate) fn after<I: From<Instant> + Into<Instant>>(now: I, time: Duration) -> I {
     let now = now.into();
-    now.checked_add(time).unwrap_or_else(|| far_away(now)).into()
+    now.checked_add(time).unwrap_or_else(|| far_future(now)).into()
 }
 
-/// A deadline that does not come.
-pub(crate) fn far_away(now: Instant) -> Instant {
-    now + FAR
+/// Returns a deadline that is never reached in practice: one year after `now`.
+pub(crate) fn far_future(now: Instant) -> Instant {
+    now + ONE_YEAR
 }

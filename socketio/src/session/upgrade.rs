@@ -1,9 +1,8 @@
-//! The way from long-polling to a WebSocket: the client opens one beside its polls, tries it with a
-//! probe, and goes over.
+//! The upgrade from long-polling to a WebSocket. The client opens a WebSocket in addition to its
+//! polls, tests it with a probe, and then switches to it.
 //!
-//! Nothing is lost or overtaken on the way: what waits for the client waits until the one transport
-//! or the other takes it, and what a POST has brought is read before anything that came by the
-//! WebSocket.
+//! Messages are neither lost nor reordered. Queued messages stay queued until either transport
+//! takes them. Packets of a POST are read before messages of the WebSocket.
 
 use std::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
@@ -13,29 +12,30 @@ use super::effects::{Effects, InNamespace};
 use super::time::after;
 use crate::wire::engineio::{self, EnginePacket};
 
-/// What a connection travels by, and how far it is on its way to a WebSocket. All transitions are
-/// in this file.
+/// The transport of a connection, and the progress of its upgrade. This file contains all
+/// transitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Upgrade {
     Polling,
-    /// The client tries a WebSocket, and is to go over to it by then.
+    /// The client probes a WebSocket. `by` is the deadline for completing the upgrade.
     Probing {
         by: Instant,
     },
-    /// The client wants to go over to it, as soon as everything is read that it has sent before.
+    /// The client has sent the upgrade packet. The upgrade completes once the last POST has been
+    /// read.
     Ready,
     WebSocket,
 }
 
-/// What a message on a WebSocket that is being tried asks for.
+/// The reaction to a message on the probed WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Probed {
+pub(crate) enum ProbeAction {
     Nothing,
-    /// An answer to the probe, and an end of the poll that waits.
+    /// Answer the probe, and release the waiting poll.
     Answer,
-    /// The end of polling, once [`upgrade`](Session::upgrade) agrees.
+    /// Complete the upgrade once [`upgrade`](Session::upgrade) returns `true`.
     Ready,
-    /// Nothing that makes sense: the WebSocket is of no use.
+    /// Close the WebSocket, because the message is invalid.
     Invalid,
 }
 
@@ -44,14 +44,15 @@ impl Upgrade {
         self != Self::WebSocket
     }
 
-    /// Until when the client is to have gone over.
+    /// Returns the deadline for completing the upgrade.
     pub(super) fn complete_by(self) -> Option<Instant> {
         if let Self::Probing { by } = self { Some(by) } else { None }
     }
 }
 
 impl<S: InNamespace> Session<S> {
-    /// Lets a polling client try a WebSocket, one at a time. `false`: it may not.
+    /// Starts the probe of a WebSocket. Returns `false` if the connection does not poll, another
+    /// probe is running, or the connection is closing.
     pub(crate) fn probe(&mut self, now: Instant) -> bool {
         let may_probe = self.upgrade == Upgrade::Polling && self.is_open();
         if may_probe {
@@ -60,37 +61,38 @@ impl<S: InNamespace> Session<S> {
         may_probe
     }
 
-    /// Whether messages on the WebSocket that is being tried are to be read.
+    /// Whether messages on the probed WebSocket must be read.
     pub(crate) fn is_probing(&self) -> bool {
         matches!(self.upgrade, Upgrade::Probing { .. })
     }
 
-    /// Takes a message that came by the WebSocket that is being tried.
-    pub(crate) fn receive_probe(&mut self, message: &Message) -> Probed {
+    /// Processes a message on the probed WebSocket.
+    pub(crate) fn receive_probe(&mut self, message: &Message) -> ProbeAction {
         let packet = match message {
-            Message::Ping(_) | Message::Pong(_) => return Probed::Nothing,
+            Message::Ping(_) | Message::Pong(_) => return ProbeAction::Nothing,
             Message::Text(text) => engineio::read(text),
-            _ => return Probed::Invalid,
+            _ => return ProbeAction::Invalid,
         };
         match packet {
-            Ok(EnginePacket::Probe) => Probed::Answer,
+            Ok(EnginePacket::Probe) => ProbeAction::Answer,
             Ok(EnginePacket::Upgrade) => {
                 self.upgrade = Upgrade::Ready;
-                Probed::Ready
+                ProbeAction::Ready
             }
-            _ => Probed::Invalid,
+            _ => ProbeAction::Invalid,
         }
     }
 
-    /// The client has not gone over: its polls go on.
-    pub(crate) fn lose_probe(&mut self, effects: &mut impl Effects<Socket = S>) {
+    /// Cancels an upgrade that has not completed. The client keeps polling.
+    pub(crate) fn cancel_probe(&mut self, effects: &mut impl Effects<Socket = S>) {
         if self.upgrade.polls() {
             self.upgrade = Upgrade::Polling;
             effects.close_probe();
         }
     }
 
-    /// Whether the WebSocket is the transport from now on. `all_read`: no POST is being read.
+    /// Completes the upgrade if the client has sent the upgrade packet. `all_read`: no POST is
+    /// being read. Returns whether the WebSocket is now the transport.
     pub(crate) fn upgrade(&mut self, all_read: bool) -> bool {
         let is_upgraded = self.upgrade == Upgrade::Ready && all_read;
         if is_upgraded {

@@ -9,7 +9,7 @@ use crate::session::limits::Violation;
 use crate::session::{Effects, InNamespace, Opened};
 use crate::wire::frame::EncodedFrame;
 
-/// What has run for a socket.
+/// An event that fired for a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fired {
     Connect,
@@ -21,25 +21,25 @@ pub(super) enum Fired {
     Disconnect(DisconnectReason),
 }
 
-/// An event that waits or runs.
+/// A queued or running event.
 #[derive(Clone, Debug)]
 pub(super) struct Waiting {
     pub(super) fired: Fired,
-    /// The id under which the client wants an answer.
+    /// The id under which the client expects an answer.
     pub(super) id: Option<u32>,
-    pub(super) came_in: bool,
+    pub(super) from_client: bool,
 }
 
-/// What a driver has of a socket, and all that has happened to it.
+/// The driver's state of a socket, and the history of its events.
 #[derive(Debug, Default)]
 pub(super) struct Model {
     pub(super) namespace: String,
     pub(super) accepted: bool,
     pub(super) refused: bool,
-    /// How it ends, and whether on purpose.
+    /// How the socket ended, and whether on purpose.
     pub(super) end: Option<(Disconnect, bool)>,
-    /// How many events had begun by then.
-    pub(super) begun: usize,
+    /// The number of events that had started when the socket ended.
+    pub(super) started_before_end: usize,
     pub(super) queue: VecDeque<Waiting>,
     pub(super) running: Option<Waiting>,
     pub(super) finished: bool,
@@ -51,7 +51,7 @@ impl Model {
         !self.refused && self.end.is_none()
     }
 
-    /// Lets the event that runs end, and begins the next one.
+    /// Ends the running event and starts the next one.
     pub(super) fn step(&mut self, answered: &mut Vec<u32>) {
         if !self.accepted && !self.refused {
             return;
@@ -79,11 +79,11 @@ impl Model {
 
     fn drop_queued(&mut self, answered: &mut Vec<u32>) {
         answered.extend(self.queue.iter().filter_map(|event| event.id));
-        self.queue.retain(|event| !event.came_in);
+        self.queue.retain(|event| !event.from_client);
     }
 }
 
-/// A socket, as the session has it: its place among those of the recorder.
+/// The session's key of a socket: its index in the recorder.
 pub(super) struct Key {
     pub(super) at: usize,
     pub(super) namespace: String,
@@ -99,12 +99,12 @@ impl InNamespace for Key {
 pub(super) struct Recorder {
     pub(super) now: Instant,
     pub(super) sockets: Vec<Model>,
-    /// How many events and messages were handed over.
-    pub(super) handed_over: usize,
-    /// Ids under which events were handed over, and answered.
+    /// The number of events and messages passed to the driver.
+    pub(super) delivered: usize,
+    /// The ids of events that expect an answer, and of answers.
     pub(super) asked: Vec<u32>,
     pub(super) answered: Vec<u32>,
-    /// Whether the application wants to decide about sockets.
+    /// Whether the application decides about sockets.
     pub(super) decides: bool,
     pub(super) is_polled: bool,
     pub(super) is_shut: bool,
@@ -120,9 +120,9 @@ impl Recorder {
 
     fn submit(&mut self, key: &Key, fired: Fired, id: Option<u32>) {
         let model = &mut self.sockets[key.at];
-        assert!(model.is_present(), "nothing is handed over after the end");
-        self.handed_over += 1;
-        model.queue.push_back(Waiting { fired, id, came_in: true });
+        assert!(model.is_present(), "no input reaches a socket that has ended");
+        self.delivered += 1;
+        model.queue.push_back(Waiting { fired, id, from_client: true });
     }
 
     pub(super) fn add(&mut self, namespace: &str) -> Opened<Key> {
@@ -148,7 +148,7 @@ impl Effects for Recorder {
         let model = self.model(key);
         assert!(!model.accepted && !model.refused && model.end.is_none());
         model.accepted = true;
-        model.queue.push_front(Waiting { fired: Fired::Connect, id: None, came_in: false });
+        model.queue.push_front(Waiting { fired: Fired::Connect, id: None, from_client: false });
     }
 
     fn refuse(&mut self, key: &mut Key) {
@@ -202,9 +202,9 @@ impl Effects for Recorder {
 
     fn end(&mut self, key: &mut Key, disconnect: &Disconnect, on_purpose: bool) {
         let model = self.model(key);
-        assert!(model.accepted && model.end.is_none(), "an accepted socket ends, and once");
+        assert!(model.accepted && model.end.is_none(), "only an accepted socket ends, and only once");
         model.end = Some((disconnect.clone(), on_purpose));
-        model.begun = model.fired.len();
+        model.started_before_end = model.fired.len();
     }
 
     fn abort(&mut self, key: &mut Key) {
@@ -218,11 +218,14 @@ impl Effects for Recorder {
         if !model.finished {
             model.finish();
         }
-        assert!(model.finished, "all sockets have ended when handlers have no time left");
+        assert!(model.finished, "all sockets have ended by the deadline for handlers");
     }
 
     fn send(&mut self, _: EncodedFrame) {
-        assert!(self.is_discarded || (self.close_frame.is_none() && !self.closed), "nothing is sent behind the close");
+        assert!(
+            self.is_discarded || (self.close_frame.is_none() && !self.closed),
+            "no frame is sent after the close frame"
+        );
     }
 
     fn ping(&mut self, _: &'static [u8]) {
@@ -239,7 +242,7 @@ impl Effects for Recorder {
     }
 
     fn write_close(&mut self, code: u16, _: &str) {
-        assert!(self.close_frame.is_none() && !self.closed, "there is one close frame");
+        assert!(self.close_frame.is_none() && !self.closed, "only one close frame is sent");
         self.close_frame = Some(code);
     }
 

@@ -1,12 +1,12 @@
-//! An encoding of an application's own: the default one, read by a [`Parser`].
+//! A custom [`Parser`] for the default encoding.
 
 use crate::wire::parser::{InvalidPacket, Parser, ParserMessage, ParserPacket};
 
-/// A packet is its text, and a message for each attachment.
+/// Encodes a packet as its text, followed by one message per attachment.
 #[derive(Debug)]
-pub(super) struct Split;
+pub(super) struct SplitParser;
 
-impl Parser for Split {
+impl Parser for SplitParser {
     fn encode(&self, packet: &ParserPacket) -> Vec<ParserMessage> {
         let attachments = packet.attachments.iter().cloned().map(ParserMessage::Binary);
         [ParserMessage::Text(packet.text.clone())].into_iter().chain(attachments).collect()

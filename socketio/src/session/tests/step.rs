@@ -1,18 +1,18 @@
-//! What may happen to a connection.
+//! The steps of the property tests.
 
 use proptest::prelude::*;
 
-/// What happens next.
+/// One input or event of a session.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
-    /// A packet that does not fit, if it comes to a Socket.IO session: sent all the same.
-    Astray(Box<Step>),
-    /// An event, in a namespace where there are some, with an id or without.
+    /// A packet that is sent even if a Socket.IO client would not send it in this state.
+    Unchecked(Box<Step>),
+    /// An event with or without an id. `namespace` only matters for Socket.IO.
     Event {
         namespace: usize,
-        asks: bool,
+        wants_answer: bool,
     },
-    /// One that is not handled.
+    /// An event that violates a limit.
     BadEvent {
         namespace: usize,
         text: &'static str,
@@ -31,7 +31,7 @@ pub(super) enum Step {
         namespace: usize,
     },
     Text(&'static str),
-    /// A packet whose attachment does not come.
+    /// A packet whose attachment is missing.
     HalfPacket,
     Binary,
     Ping,
@@ -52,7 +52,7 @@ pub(super) enum Step {
         after: u64,
     },
     Time(u64),
-    /// The time of the next deadline.
+    /// Advances the time to the next deadline.
     Deadline,
     Written,
     Broken {
@@ -61,7 +61,7 @@ pub(super) enum Step {
     Polled(bool),
     Probe,
     ProbeText(&'static str),
-    ProbeTime,
+    Upgrade,
     Decides(bool),
 }
 
@@ -71,7 +71,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
     let namespace = || prop_oneof![6 => Just(0), 3 => Just(1), 1 => 0..NAMESPACES.len()];
     let socket = || 0..6usize;
     let packet = prop_oneof![
-        8 => (namespace(), any::<bool>()).prop_map(|(namespace, asks)| Step::Event { namespace, asks }),
+        8 => (namespace(), any::<bool>()).prop_map(|(namespace, wants_answer)| Step::Event { namespace, wants_answer }),
         1 => namespace().prop_map(|namespace| Step::Attachment { namespace }),
         2 => (namespace(), 0..20u8).prop_map(|(namespace, id)| Step::Answer { namespace, id }),
         6 => namespace().prop_map(|namespace| Step::Connect { namespace }),
@@ -79,7 +79,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
     ];
     let bad_event =
         prop::sample::select(&[r#"["a_name_that_is_longer_than_they_may_be"]"#, r#"["e1",[[[[[]]]]]]"#][..]);
-    let benign = prop_oneof![
+    let ordinary = prop_oneof![
         20 => packet.clone(),
         1 => (namespace(), bad_event).prop_map(|(namespace, text)| Step::BadEvent { namespace, text }),
         1 => Just(Step::Ping),
@@ -92,12 +92,12 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => any::<bool>().prop_map(Step::Polled),
         2 => Just(Step::Probe),
         2 => prop::sample::select(&["2probe", "5", "4x"][..]).prop_map(Step::ProbeText),
-        1 => Just(Step::ProbeTime),
+        1 => Just(Step::Upgrade),
         1 => any::<bool>().prop_map(Step::Decides),
     ];
     let texts = ["", "hello", "1", "2", "2probe", "3", "4", "4hello", "6", "4x", "b??", "42[\"connect\"]"];
-    let malign = prop_oneof![
-        2 => packet.prop_map(|packet| Step::Astray(Box::new(packet))),
+    let fatal = prop_oneof![
+        2 => packet.prop_map(|packet| Step::Unchecked(Box::new(packet))),
         2 => prop::sample::select(texts.to_vec()).prop_map(Step::Text),
         1 => Just(Step::HalfPacket),
         1 => Just(Step::Binary),
@@ -107,6 +107,6 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         2 => (0..30u64).prop_map(|after| Step::Shutdown { after }),
         1 => prop::option::weighted(0.7, Just(1002)).prop_map(|code| Step::Broken { code }),
     ];
-    // Few steps end a connection, or most would be short.
-    prop_oneof![30 => benign, 1 => malign]
+    // Few steps end a connection, so that most connections are long.
+    prop_oneof![30 => ordinary, 1 => fatal]
 }
