@@ -37,8 +37,8 @@ pub struct Client {
     flavour: Flavour,
     host: String,
     stage: Stage,
-    /// Whether the client sends a greeting, to know that the server has accepted it and added it to
-    /// its rooms. The upgrade of a plain client does not tell.
+    /// Whether the client sends a greeting. Its echo shows that the server has accepted the client
+    /// and added it to its rooms. The response to a plain client's upgrade does not show that.
     greets: bool,
     rooms: usize,
     closing: bool,

@@ -56,7 +56,7 @@ impl Polling {
                 self.poll = Some(poll);
                 Ok(())
             }
-            PollRequest::Post(_) if self.post.is_some() => Err(transport_error("two requests with data at once")),
+            PollRequest::Post(_) if self.post.is_some() => Err(transport_error("two POST requests at once")),
             PollRequest::Post(post) => {
                 self.post = Some(post);
                 Ok(())

@@ -135,6 +135,7 @@ impl EngineEndpoint {
         if is_current { Ok(Verified::Handshake) } else { Err(Refusal::Version) }
     }
 
+    /// Adds the application's headers to a response.
     fn add_headers(&self, response: &mut Response, parts: &Parts, is_handshake: bool) {
         let headers = response.headers_mut();
         if let Some(add) = self.initial_headers.as_ref().filter(|_| is_handshake) {
@@ -167,6 +168,7 @@ impl EngineEndpoint {
         response
     }
 
+    /// Adds the session cookie, if one is configured.
     fn add_cookie(&self, response: &mut Response, sid: &str) {
         if let Some(name) = &self.cookie
             && let Ok(cookie) = HeaderValue::from_str(&format!("{name}={sid}; Path=/; HttpOnly; SameSite=Lax"))
@@ -210,7 +212,8 @@ impl EngineEndpoint {
         self.connection(&peer, Some(websocket), extensions, permit)
     }
 
-    /// Upgrades a long-polling session to a WebSocket. The client then probes the WebSocket.
+    /// Accepts the WebSocket that a long-polling client has opened, and passes it to the session's
+    /// connection. If upgrades are disabled, the WebSocket is closed.
     fn upgrade_session(&self, peer: Arc<Peer>, upgrade: Upgrade) -> Response {
         let response = upgrade.response(None);
         let (hub, upgrades) = (self.hub.clone(), self.upgrades);
@@ -269,7 +272,7 @@ impl EngineEndpoint {
     /// Serves a POST, whose body has packets.
     async fn post(&self, peer: Arc<Peer>, parts: &Parts, params: &PathParams, body: Body) -> Response {
         let Some(mut guard) = PostGuard::begin(&peer) else {
-            peer.handle.post(Command::PollRequest(PollRequest::Broken("two requests with data at once")));
+            peer.handle.post(Command::PollRequest(PollRequest::Broken("two POST requests at once")));
             return StatusCode::BAD_REQUEST.into_response();
         };
         if parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/octet-stream") {
@@ -351,7 +354,7 @@ impl<'a> PostGuard<'a> {
 impl Drop for PostGuard<'_> {
     fn drop(&mut self) {
         if !self.is_complete {
-            self.peer.handle.post(Command::PollRequest(PollRequest::Broken("a request with data was cut")));
+            self.peer.handle.post(Command::PollRequest(PollRequest::Broken("a POST request was aborted")));
         }
         if let Some(session) = &self.peer.session {
             session.end_post();

@@ -1,5 +1,5 @@
 //! Checks of route settings. Routes are configured after the hub is built, so an invalid setting
-//! panics at the caller's line, as an invalid path does in an axum router.
+//! can't be a build error. It panics at the caller's line, as an invalid path does in axum.
 
 use crate::hub::build_error::BuildProblem;
 

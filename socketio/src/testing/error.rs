@@ -120,19 +120,19 @@ impl Refused {
         Self { by: RefusedBy::Close(ended.code), message: ended.message, data: None }
     }
 
-    /// The message: of a Socket.IO client's `connect_error`, the reason of a close frame, or the
-    /// body of an HTTP response.
+    /// Returns the message. It is from a Socket.IO client's `connect_error`, the reason of a close
+    /// frame, or the body of an HTTP response.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// The `data` of a Socket.IO client's `connect_error`. `None` if there is none, or if it does
-    /// not decode to `T`.
+    /// Returns the `data` of a Socket.IO client's `connect_error`. `None` if there is none, or if
+    /// it does not decode to `T`.
     pub fn data<T: DeserializeOwned>(&self) -> Option<T> {
         self.data.clone().and_then(|data| serde_json::from_value(data).ok())
     }
 
-    /// The status of the HTTP response, if the server refused the HTTP request.
+    /// Returns the status of the HTTP response, if the server refused the HTTP request.
     pub fn status(&self) -> Option<StatusCode> {
         match self.by {
             RefusedBy::Status(status) => Some(status),
@@ -140,7 +140,7 @@ impl Refused {
         }
     }
 
-    /// The code of the close frame, if the server refused the client with one.
+    /// Returns the code of the close frame, if the server refused the client with one.
     pub fn code(&self) -> Option<u16> {
         match self.by {
             RefusedBy::Close(code) => code,
@@ -183,21 +183,26 @@ impl Ended {
         Self { reason, code: None, message: String::new() }
     }
 
-    /// The reason, in the words of `socket.io-client`: `io server disconnect` (the server
-    /// disconnected the socket), `transport close` (the connection was closed or cut), `transport
-    /// error` (it failed), `parse error` (the server violated the protocol). A plain WebSocket has
-    /// only `transport close` and `transport error`.
+    /// Returns the reason, with the names of `socket.io-client`:
+    ///
+    /// | reason | the connection ended because |
+    /// | --- | --- |
+    /// | `io server disconnect` | the server disconnected the socket; not for plain clients |
+    /// | `transport close` | the connection was closed or cut |
+    /// | `transport error` | the connection failed |
+    /// | `parse error` | the server violated the protocol |
     pub fn reason(&self) -> &str {
         self.reason
     }
 
-    /// The code of the server's close frame: 1005 if the frame has none, `None` if there was no
-    /// close frame.
+    /// Returns the code of the server's close frame. It is 1005 if the frame has no code, and
+    /// `None` if there was no close frame.
     pub fn code(&self) -> Option<u16> {
         self.code
     }
 
-    /// The reason in the server's close frame, or the error that ended the connection. Often empty.
+    /// Returns the reason in the server's close frame, or the error that ended the connection. It
+    /// is empty if there is neither.
     pub fn message(&self) -> &str {
         &self.message
     }

@@ -2,9 +2,10 @@
 //!
 //! [`Hub::test_client`](crate::Hub::test_client) returns a builder for a client of the namespace
 //! `/`, [`Namespace::test_client`](crate::Namespace::test_client) one for another namespace.
-//! Everything below the client is the real server: the HTTP upgrade, the router and its layers, the
-//! connection's task, inbox and outbox, limits, heartbeats and codecs. Only the stream is a pair of
-//! in-memory buffers instead of a TCP socket.
+//!
+//! The server side is the real one: the HTTP upgrade, the router and its layers, the connection's
+//! task, limits, heartbeats and codecs. Only the stream is a pair of in-memory buffers instead of a
+//! TCP socket.
 //!
 //! This module needs the cargo feature `testing`, which belongs in `dev-dependencies`. The guide
 //! has [a page on it](crate::guide::tests_in_process).
