@@ -277,7 +277,6 @@ fn disconnect_for(error: &Error) -> Disconnect {
         Error::Capacity(_) => (DisconnectReason::TooLarge, 1009),
         Error::Utf8(_) => (DisconnectReason::ParseError, 1007),
         Error::Protocol(_) => (DisconnectReason::ParseError, 1002),
-        Error::ConnectionClosed | Error::AlreadyClosed => return Disconnect::new(DisconnectReason::TransportClose),
         _ => return Disconnect::new(DisconnectReason::TransportError).with_message(error.to_string()),
     };
     Disconnect::new(reason).with_code(code).with_message(error.to_string())

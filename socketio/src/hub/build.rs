@@ -99,15 +99,8 @@ impl HubBuilder {
     fn check_states(&self, handler: &Handler, problems: &mut Vec<BuildProblem>) {
         for need in handler.needs.iter().flatten().filter(|need| !self.states.contains(need.id)) {
             let problem = BuildProblem::MissingState { event: handler.key.as_str(), state: (need.name)() };
-            report(problem, problems);
+            problems.push(problem);
         }
-    }
-}
-
-/// Adds a problem unless it is already listed.
-pub(crate) fn report(problem: BuildProblem, problems: &mut Vec<BuildProblem>) {
-    if !problems.contains(&problem) {
-        problems.push(problem);
     }
 }
 
@@ -130,7 +123,7 @@ fn check_duplicates(path: &str, handlers: &[&'static Handler], problems: &mut Ve
     for handler in handlers {
         if !seen.insert(handler.key) {
             let problem = BuildProblem::DuplicateEvent { event: handler.key.as_str(), namespace: path.to_owned() };
-            report(problem, problems);
+            problems.push(problem);
         }
     }
 }

@@ -26,10 +26,16 @@ pub struct BuildError(Vec<BuildProblem>);
 impl BuildError {
     /// Returns an error if there are problems.
     pub(super) fn check(problems: Vec<BuildProblem>) -> Result<(), Self> {
-        if problems.is_empty() { Ok(()) } else { Err(Self(problems)) }
+        let mut listed: Vec<BuildProblem> = Vec::with_capacity(problems.len());
+        for problem in problems {
+            if !listed.contains(&problem) {
+                listed.push(problem);
+            }
+        }
+        if listed.is_empty() { Ok(()) } else { Err(Self(listed)) }
     }
 
-    /// The problems: at least one, each listed once. Problems with settings come first.
+    /// The problems: at least one, each listed once.
     pub fn problems(&self) -> &[BuildProblem] {
         &self.0
     }

@@ -191,9 +191,9 @@ impl<S: InNamespace> Session<S> {
         }
     }
 
-    /// Passes a control frame to all sockets.
+    /// Passes a control frame to all sockets that have not ended.
     fn receive_control(&mut self, control: &Control, effects: &mut impl Effects<Socket = S>) {
-        for entry in &mut self.sockets {
+        for entry in self.sockets.iter_mut().filter(|entry| entry.state.is_present()) {
             effects.control(&mut entry.socket, control);
         }
     }

@@ -8,7 +8,7 @@ use super::Session;
 use super::disconnect::{Disconnect, DisconnectReason};
 use super::effects::{Effects, InNamespace};
 use super::end::End;
-use super::limits::too_deep;
+use super::limits::{Limits, too_deep};
 use super::received::{Parts, ReceivedAnswer, ReceivedEvent};
 use super::socket::Ended;
 use crate::wire::binary::Attachments;
@@ -81,17 +81,7 @@ impl<S: InNamespace> Session<S> {
             && let Pending::Attachments(partial) = std::mem::replace(&mut socketio.pending, Pending::Nothing)
         {
             let (text, attachments) = partial.into_parts();
-            let whole = match socketio::read(&text, self.limits.max_attachments) {
-                // The event is refused for its depth. Placeholders are not searched, because the
-                // search recurses.
-                Ok(packet) if packet.depth > self.limits.max_depth => Ok(text),
-                Ok(packet) => packet.with_placeholders(&text, &attachments, self.limits.max_payload).map(Into::into),
-                Err(invalid) => Err(invalid),
-            };
-            match whole {
-                Ok(text) => self.receive_complete(&text, attachments, effects),
-                Err(socketio::Invalid) => self.parse_error(effects),
-            }
+            self.receive_complete(text, attachments, effects);
         }
     }
 
@@ -105,7 +95,7 @@ impl<S: InNamespace> Session<S> {
         };
         messages.push(message);
         match parser.decode(&messages) {
-            Ok(Some(packet)) => self.receive_complete(&Utf8Bytes::from(packet.text), packet.attachments, effects),
+            Ok(Some(packet)) => self.receive_complete(packet.text.into(), packet.attachments, effects),
             // A packet consists of one message for itself and one for each attachment.
             Ok(None) if messages.len() > self.limits.max_attachments => self.parse_error(effects),
             Ok(None) if messages.iter().map(length).sum::<usize>() > self.limits.max_payload => self.too_large(effects),
@@ -114,10 +104,21 @@ impl<S: InNamespace> Session<S> {
         }
     }
 
-    fn receive_complete(&mut self, text: &Utf8Bytes, attachments: Vec<Bytes>, effects: &mut impl Effects<Socket = S>) {
+    /// Processes a packet whose attachments have all arrived.
+    fn receive_complete(&mut self, text: Utf8Bytes, attachments: Vec<Bytes>, effects: &mut impl Effects<Socket = S>) {
+        let Limits { max_attachments, max_depth, max_payload, .. } = *self.limits;
+        let whole = match socketio::read(&text, max_attachments) {
+            _ if attachments.len() > max_attachments => Err(socketio::Invalid),
+            // The event is refused for its depth. Placeholders are not searched, because the
+            // search recurses.
+            Ok(packet) if attachments.is_empty() || packet.depth > max_depth => Ok(text),
+            Ok(packet) => packet.with_placeholders(&text, &attachments, max_payload).map(Into::into),
+            Err(invalid) => Err(invalid),
+        };
+        let Ok(text) = whole else { return self.parse_error(effects) };
         let attachments = Some(attachments).filter(|attachments| !attachments.is_empty());
-        match socketio::read(text, usize::MAX) {
-            Ok(packet) => self.receive_socketio(text, &packet, attachments.map(Into::into), effects),
+        match socketio::read(&text, max_attachments) {
+            Ok(packet) => self.receive_socketio(&text, &packet, attachments.map(Into::into), effects),
             Err(socketio::Invalid) => self.parse_error(effects),
         }
     }

@@ -187,6 +187,8 @@ struct State {
 
 /// The sockets and servers that had not answered when the asker stopped waiting.
 pub(crate) struct Unanswered {
+    /// The answers that arrived in the moment in which the asker stopped waiting.
+    pub(crate) late: VecDeque<Arrival>,
     /// The sockets of this server that have not answered.
     pub(crate) asked: Vec<Registration>,
     pub(crate) remote: usize,
@@ -224,17 +226,17 @@ impl Collector {
     pub(crate) fn close(&self) -> Unanswered {
         let mut state = self.state.lock();
         state.is_closed = true;
-        let (arrived, waker) = (std::mem::take(&mut state.arrived), state.waker.take());
+        let (late, waker) = (std::mem::take(&mut state.arrived), state.waker.take());
         let asked = std::mem::take(&mut state.asked);
         let remote = state.expected.saturating_sub(state.remote_settled);
         let silent_servers = state.silent_servers;
         drop(state);
-        drop((arrived, waker));
+        drop(waker);
         let waiting = |asked| match asked {
             Asked::Waiting(registration) => Some(registration),
             Asked::Asking | Asked::Settled => None,
         };
-        Unanswered { asked: asked.into_iter().filter_map(waiting).collect(), remote, silent_servers }
+        Unanswered { late, asked: asked.into_iter().filter_map(waiting).collect(), remote, silent_servers }
     }
 
     /// Reserves a place for a socket of this server. Returns `None` if the asker has stopped

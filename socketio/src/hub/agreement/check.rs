@@ -2,7 +2,6 @@
 
 use super::{AgreedHandler, AgreedNamespace};
 use crate::event::handler::{Handler, Key};
-use crate::hub::build::report;
 use crate::hub::build_error::BuildProblem;
 
 /// Compares the handlers in each namespace of the hub with those of its contracts.
@@ -23,7 +22,7 @@ pub(crate) fn check<'a>(
             });
             if !is_handled {
                 let problem = BuildProblem::NotHandled { event, namespace: namespace.path.to_owned() };
-                report(problem, problems);
+                problems.push(problem);
             }
         }
     }
@@ -35,7 +34,7 @@ fn check_handler(agreed: &[AgreedNamespace], path: &str, handler: &Handler, prob
     // The same event may be in several contracts, and each of them holds.
     let mut handlers = find(agreed, path, event).peekable();
     if handlers.peek().is_none() {
-        report(BuildProblem::NotInContract { event, namespace, handler: handler.source.path() }, problems);
+        problems.push(BuildProblem::NotInContract { event, namespace, handler: handler.source.path() });
         return;
     }
     for other in handlers.filter(|agreed| agreed.source != handler.source) {
@@ -45,7 +44,7 @@ fn check_handler(agreed: &[AgreedNamespace], path: &str, handler: &Handler, prob
             handler: handler.source.path(),
             described: other.source.path(),
         };
-        report(problem, problems);
+        problems.push(problem);
     }
 }
 

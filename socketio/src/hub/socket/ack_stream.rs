@@ -185,8 +185,9 @@ impl<T> AckStream<T> {
     /// answered.
     fn close(&mut self, why: fn() -> AckError) {
         let rest = self.collector.close();
-        let late = rest.asked.iter().map(|registration| (registration.socket().id().into(), why()));
-        self.missing.errors.extend(late);
+        let waiting = rest.asked.iter().map(|registration| (registration.socket().id().into(), why()));
+        self.missing.errors.extend(waiting);
+        self.missing.errors.extend(rest.late.into_iter().map(|(from, _)| (from, why())));
         (self.missing.remote, self.missing.silent_servers) = (rest.remote, rest.silent_servers);
     }
 }
@@ -296,5 +297,18 @@ impl<T: FromAnswer> Future for AllAnswers<T> {
 impl<T> fmt::Debug for AllAnswers<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("AllAnswers").field("stream", &self.stream).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_arrives_at_the_timeout_is_listed_as_missing() {
+        let (sink, mut answers) = AckStream::<u32>::channel(Duration::ZERO);
+        sink.answer(Answerer::Elsewhere, "7", &[]).expect("a JSON text");
+        answers.close(|| AckError::Timeout);
+        assert!(matches!(*answers.missing().errors, [(Answerer::Elsewhere, AckError::Timeout)]));
     }
 }

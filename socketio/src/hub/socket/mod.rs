@@ -177,13 +177,13 @@ impl Socket {
     pub(crate) fn accepted(&self) {
         // Lock the id, so that it stays the one that the client is told.
         let id = self.0.id.read();
+        let greeting = self.peer().encoding.connect(self.namespace(), &id);
         // Concurrent emits wait for this lock until the phase is `CONNECTED`. Their messages follow
         // those that were held back.
         let mut side = self.0.side.lock();
         if !self.is_connecting() {
             return;
         }
-        let greeting = self.peer().encoding.connect(self.namespace(), &id);
         let held = side.as_mut().and_then(|side| side.held.take());
         if greeting.is_some() || held.is_some() {
             self.peer()

@@ -1,6 +1,7 @@
 //! Property tests: apply random steps to a session, and check the guarantees of the guide's page on
 //! delivery.
 
+mod attachments;
 mod ends;
 mod recorder;
 mod split;

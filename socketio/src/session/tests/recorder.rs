@@ -179,9 +179,8 @@ impl Effects for Recorder {
     }
 
     fn control(&mut self, key: &mut Key, _: &Control) {
-        if self.model(key).is_present() {
-            self.submit(key, Fired::Other, None);
-        }
+        assert!(self.model(key).is_present());
+        self.submit(key, Fired::Other, None);
     }
 
     fn answer(&mut self, key: &mut Key, id: u64, _: ReceivedAnswer) -> bool {

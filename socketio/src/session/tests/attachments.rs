@@ -1,0 +1,34 @@
+//! The limits on attachments are the same in the default encoding and with a custom parser.
+
+use super::*;
+
+const PLACEHOLDER: &str = r#"{"_placeholder":true,"num":0}"#;
+
+/// Sends an event with attachments of these sizes. Returns whether the connection stays open.
+fn is_accepted(client: ClientProtocol, arguments: &[&str], attachments: &[usize]) -> bool {
+    let mut harness = Harness::new(client, false, false);
+    harness.text("40");
+    harness.text(&format!(r#"45{}-["e1",{}]"#, attachments.len(), arguments.join(",")));
+    for length in attachments {
+        harness.receive(Message::binary(vec![0; *length]));
+    }
+    assert_eq!(harness.session.is_open(), harness.driver.sockets[0].end.is_none());
+    harness.session.is_open()
+}
+
+#[test]
+fn placeholders_may_not_multiply_attachments() {
+    for client in [ClientProtocol::SocketIo, ClientProtocol::Parsed] {
+        assert!(is_accepted(client, &[PLACEHOLDER], &[400]));
+        assert!(is_accepted(client, &[PLACEHOLDER, PLACEHOLDER], &[400]));
+        assert!(!is_accepted(client, &[PLACEHOLDER, PLACEHOLDER, PLACEHOLDER], &[400]));
+    }
+}
+
+#[test]
+fn the_number_of_attachments_is_limited() {
+    for client in [ClientProtocol::SocketIo, ClientProtocol::Parsed] {
+        assert!(is_accepted(client, &["1"], &[1, 1]));
+        assert!(!is_accepted(client, &["1"], &[1, 1, 1]));
+    }
+}
