@@ -10,8 +10,8 @@ use std::fmt;
 /// only sees the default encoding. [`MsgpackParser`](crate::MsgpackParser) is one; set it with
 /// [`EngineRoutes::parser`](crate::EngineRoutes::parser).
 pub trait Parser: fmt::Debug + Send + Sync + 'static {
-    /// Translates an outgoing packet into one or more messages. This is called while locks are held,
-    /// so it must not access sockets or the hub.
+    /// Translates an outgoing packet into one or more messages. This is called while locks are
+    /// held, so it must not access sockets or the hub.
     fn encode(&self, packet: &ParserPacket) -> Vec<ParserMessage>;
 
     /// Translates incoming messages. `received` holds all messages since the last packet. Return

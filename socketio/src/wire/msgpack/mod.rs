@@ -25,8 +25,9 @@ use write::Writer;
 /// ```
 ///
 /// MessagePack has dates and `undefined`, JSON has neither. Handlers receive a date as a string in
-/// the format of JavaScript's `toJSON`, and `undefined` as `null`. [`max_attachments`](crate::HubBuilder::max_attachments)
-/// limits the attachments of a packet. It can't have more than 1,000.
+/// the format of JavaScript's `toJSON`, and `undefined` as `null`.
+/// [`max_attachments`](crate::HubBuilder::max_attachments) limits the attachments of a packet. It
+/// can't have more than 1,000.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MsgpackParser;
 
