@@ -45,8 +45,9 @@ use crate::wire::payload::check_args;
 pub struct AnswerSink(Arc<Collector>);
 
 impl AnswerSink {
-    /// Adds the answer of a socket of another server. `args` is the JSON text of its arguments, as
-    /// in [`Packet::event_json`](super::Packet::event_json).
+    /// Adds the answer of a socket of another server. `args` is the JSON text of its arguments,
+    /// comma-separated, with a placeholder for each attachment. An answer without arguments is the
+    /// empty text.
     ///
     /// # Errors
     ///

@@ -68,7 +68,8 @@ impl Fetched {
 /// A snapshot of a socket on any server, from [`fetch_sockets`](crate::Selection::fetch_sockets).
 ///
 /// Its methods act on the socket that has the id at the time of the call. Methods without a result
-/// do nothing if there is no such socket.
+/// do nothing if there is no such socket. Except for `emit`, they address the room of the socket's
+/// id, as Socket.IO does. Do not let clients join rooms with the ids of others.
 ///
 /// ```
 /// # async fn example(hub: &socketio::Hub) -> Result<(), socketio::RequestError> {
