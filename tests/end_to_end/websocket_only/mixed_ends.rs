@@ -62,6 +62,13 @@ const EVENTS: Events = events![connect, slow, beside, end];
 async fn connect_and_end(server: Server, number: usize, shutdown: Gate) {
     let begin = ["", "", "", "refused", "", "panic", "", "closed"][number % 8];
     let mut client = server.connect_to(&format!("/ws/{number}?begin={begin}")).await;
+    // A client that drops its connection with unread input resets it. The server may then not
+    // receive the CONNECT packet of a Socket.IO client.
+    match begin {
+        "" if number % 11 == 5 => client.settle().await,
+        "closed" if number % 11 == 5 => drop(client.closed().await),
+        _ => {}
+    }
     let mut send = async |message| {
         // The server may have closed the connection already.
         let _ = client.0.send(message).await;
