@@ -85,7 +85,7 @@ macro_rules! __export_typescript {
     ($visibility:vis $contract:ident) => {
         impl $crate::TypeScriptContract for $contract {}
 
-        #[allow(dead_code)]
+        #[allow(dead_code, reason = "a program may use only some of the exports")]
         impl $contract {
             /// Returns the contract as TypeScript.
             $visibility fn typescript() -> ::std::string::String {
@@ -125,7 +125,7 @@ macro_rules! __export_asyncapi {
     ($visibility:vis $contract:ident) => {
         impl $crate::AsyncApiContract for $contract {}
 
-        #[allow(dead_code)]
+        #[allow(dead_code, reason = "a program may use only some of the exports")]
         impl $contract {
             /// Returns the contract as an AsyncAPI document.
             $visibility fn asyncapi(info: $crate::AsyncApiInfo) -> $crate::__private::Json {
