@@ -3,6 +3,7 @@
 
 mod contract_exports;
 mod engine_hostile;
+mod frames;
 mod in_process;
 mod in_process_ends;
 mod in_process_reports;
