@@ -4,10 +4,12 @@
 mod contract_exports;
 mod engine_hostile;
 mod frames;
+mod handshakes;
 mod in_process;
 mod in_process_ends;
 mod in_process_reports;
 mod killed;
+mod refusals;
 mod serving;
 mod settings;
 mod streams;

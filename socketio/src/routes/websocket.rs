@@ -11,9 +11,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use super::head;
+use super::refusal::{OnRefused, Refused, report};
 use super::setting::{invalid_setting, is_token};
-use super::unavailable;
 use super::upgrade::Upgrade;
+use super::{UNAVAILABLE, unavailable};
 use crate::connection::Connection;
 use crate::connection::lifecycle::OnOpen;
 use crate::connection::websocket::WebSocketTransport;
@@ -43,11 +45,15 @@ use crate::wire::encoding::Encoding;
 ///
 /// The route refuses requests with these statuses:
 ///
-/// - 426: the request is not a WebSocket handshake. [`UpgradeRejection`](crate::UpgradeRejection)
-///   lists the details.
+/// - 426, 405 and 400: the request is not a WebSocket handshake.
+///   [`UpgradeRejection`](crate::UpgradeRejection) lists the details.
 /// - 403: the request comes from a web page of another origin. See
 ///   [`allow_origins`](crate::HubBuilder::allow_origins).
+/// - 431: the URL and headers are larger than
+///   [`max_header_bytes`](crate::HubBuilder::max_header_bytes).
 /// - 503: the hub has too many connections, or shuts down.
+///
+/// [`on_refused`](Self::on_refused) observes all of them.
 #[derive(Clone)]
 pub struct WebSocketRoute {
     hub: Hub,
@@ -55,6 +61,7 @@ pub struct WebSocketRoute {
     envelopes: bool,
     protocols: Arc<[HeaderValue]>,
     on_open: Option<OnOpen>,
+    on_refused: Option<OnRefused>,
 }
 
 /// Routes.
@@ -77,7 +84,7 @@ impl Namespace {
 
 impl WebSocketRoute {
     pub(crate) fn new(hub: Hub, namespace: Arc<NamespaceInner>) -> Self {
-        Self { hub, namespace, envelopes: true, protocols: Arc::new([]), on_open: None }
+        Self { hub, namespace, envelopes: true, protocols: Arc::new([]), on_open: None, on_refused: None }
     }
 
     /// Disables JSON envelopes: every text or binary message is a `message` event. Default:
@@ -126,19 +133,39 @@ impl WebSocketRoute {
         Self { on_open: Some(Arc::new(move |socket| callback(socket).into_future())), ..self }
     }
 
+    /// Calls `listener` for each request that is refused, with any of the [statuses](Self) of this
+    /// route. A handler that extracts an [`Upgrade`] itself gets its
+    /// [rejection](crate::UpgradeRejection) instead.
+    #[must_use]
+    pub fn on_refused(self, listener: impl Fn(Refused<'_>) + Send + Sync + 'static) -> Self {
+        Self { on_refused: Some(Arc::new(listener)), ..self }
+    }
+
     /// Accepts an [`Upgrade`] as a connection of the hub, and returns the response to it. Axum
     /// handlers that extract an `Upgrade` call this.
     pub fn accept(&self, upgrade: Upgrade) -> Response {
         let config = self.hub.config();
         let parts = upgrade.parts();
+        if let Err(error) = head::check(parts, config.max_header_bytes) {
+            return self.refuse(parts, error.into_response(), &error.to_string());
+        }
         if !config.origins.permit(&parts.headers, &parts.uri) {
             tracing::debug!(origin = ?parts.headers.get("origin"), "refused a request from another origin");
-            return (StatusCode::FORBIDDEN, "this origin is not allowed to connect").into_response();
+            let message = "this origin is not allowed to connect";
+            return self.refuse(parts, (StatusCode::FORBIDDEN, message).into_response(), message);
         }
-        let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return unavailable() };
+        let Some(permit) = ConnectionPermit::acquire(&self.hub) else {
+            return self.refuse(parts, unavailable(), UNAVAILABLE);
+        };
         let protocol = upgrade.choose_protocol(&self.protocols);
         let response = upgrade.response(protocol);
         tokio::spawn(self.clone().connect(upgrade, permit));
+        response
+    }
+
+    /// Reports a refusal, and returns its response.
+    fn refuse(&self, request: &Parts, response: Response, message: &str) -> Response {
+        report(self.on_refused.as_ref(), Refused { request, status: response.status(), code: None, message });
         response
     }
 
@@ -175,7 +202,7 @@ impl WebSocketRoute {
     fn respond(&self, mut parts: Parts) -> Response {
         match Upgrade::from_parts(&mut parts) {
             Ok(upgrade) => self.accept(upgrade),
-            Err(rejection) => rejection.into_response(),
+            Err(rejection) => self.refuse(&parts, rejection.into_response(), &rejection.to_string()),
         }
     }
 }
