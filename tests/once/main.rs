@@ -8,6 +8,7 @@ mod handshakes;
 mod in_process;
 mod in_process_ends;
 mod in_process_reports;
+mod incomplete;
 mod killed;
 mod refusals;
 mod serving;

@@ -133,7 +133,7 @@ async fn refused_requests_to_engine_routes_reach_the_listener() {
 #[tokio::test]
 async fn refused_requests_of_a_session_reach_the_listener() {
     let mut server =
-        serve(Hub::builder().max_payload(1_000).max_packets(3).ping_timeout(Duration::from_millis(50))).await;
+        serve(Hub::builder().max_payload(1_000).max_packets(3).message_timeout(Duration::from_millis(50))).await;
     let session = server.session().await;
     let status = server.post(&session, "", &"6".repeat(1_001)).await;
     server.expect(status, "413 the body is too large").await;

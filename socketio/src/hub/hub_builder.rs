@@ -288,6 +288,16 @@ impl HubBuilder {
         self
     }
 
+    /// How long a message of a client may take to arrive, from its first byte to its last: a
+    /// WebSocket message with all its fragments, a Socket.IO packet with its attachments, or the body
+    /// of a POST. The time stands still while reading is paused. Default: 30 s.
+    ///
+    /// Raise it together with [`max_payload`](Self::max_payload) if clients have slow networks.
+    pub fn message_timeout(mut self, timeout: Duration) -> Self {
+        self.config.message_timeout = timeout;
+        self
+    }
+
     /// How long a Socket.IO client may take to connect to its first namespace. Default: 45 s.
     pub fn join_timeout(mut self, timeout: Duration) -> Self {
         self.config.join_timeout = timeout;

@@ -297,7 +297,7 @@ impl EngineEndpoint {
         // The client can't answer a heartbeat while its POST is in progress, so the session has
         // timed out by then.
         let silence = config.ping_interval.saturating_add(config.ping_timeout);
-        let deadline = after(Instant::now(), silence);
+        let deadline = after(Instant::now(), config.message_timeout.min(silence));
         let mut collected = BytesMut::new();
         let mut body = body.into_data_stream();
         while let Some(chunk) = timeout_at(deadline, body.next()).await.transpose() {
