@@ -135,7 +135,8 @@ async fn messages_that_overlap_the_next_one_have_a_deadline_of_their_own() {
     assert!(received.ends_with(&1000_u16.to_be_bytes()), "{received:?}");
 }
 
-/// Sends a request, and returns the response's status and headers, and what has arrived of its body.
+/// Sends a request, and returns the response's status and headers, and what has arrived of its
+/// body.
 async fn request(address: SocketAddr, request: &str) -> (TcpStream, String) {
     let mut stream = TcpStream::connect(address).await.expect("connected");
     stream.write_all(request.as_bytes()).await.expect("sent");

@@ -47,8 +47,8 @@ pub(crate) struct Executor {
     /// The allocation of the last event, reused for the next one.
     spare: Spare,
     queue: VecDeque<Incoming>,
-    /// The number of received bytes that the queued events keep in memory. Events of one POST, which
-    /// are queued one after the other, count it once.
+    /// The number of received bytes that the queued events keep in memory. Events of one POST,
+    /// which are queued one after the other, count it once.
     queued_bytes: usize,
     concurrent: Option<Box<FuturesUnordered<Running>>>,
     end: End,

@@ -145,8 +145,8 @@ impl Incoming {
         self.request.as_deref().unwrap_or_else(|| &self.socket.peer().request)
     }
 
-    /// The bytes of received data that the event keeps in memory, including its POST. `neighbour` is
-    /// the event beside it in a queue. If both are of one POST, only the neighbour counts it.
+    /// The bytes of received data that the event keeps in memory, including its POST. `neighbour`
+    /// is the event beside it in a queue. If both are of one POST, only the neighbour counts it.
     pub(crate) fn size_beside(&self, neighbour: Option<&Self>) -> usize {
         let other = neighbour.and_then(|neighbour| neighbour.request.as_ref());
         let is_shared = |request: &Arc<Request>| other.is_some_and(|other| Arc::ptr_eq(request, other));

@@ -236,8 +236,8 @@ impl HubBuilder {
     }
 
     /// How many received events of one client, and how many bytes, may wait for a handler before
-    /// reading pauses. The [kept](Self::keep_headers) headers of a POST count as bytes as long as one
-    /// of its events waits. Default: 256 and 64 KiB.
+    /// reading pauses. The [kept](Self::keep_headers) headers of a POST count as bytes as long as
+    /// one of its events waits. Default: 256 and 64 KiB.
     pub fn inbox(mut self, events: usize, bytes: usize) -> Self {
         self.config.inbox = Bounds { messages: events, bytes };
         self
@@ -289,8 +289,8 @@ impl HubBuilder {
     }
 
     /// How long a message of a client may take to arrive, from its first byte to its last: a
-    /// WebSocket message with all its fragments, a Socket.IO packet with its attachments, or the body
-    /// of a POST. The time stands still while reading is paused. Default: 30 s.
+    /// WebSocket message with all its fragments, a Socket.IO packet with its attachments, or the
+    /// body of a POST. The time stands still while reading is paused. Default: 30 s.
     ///
     /// Raise it together with [`max_payload`](Self::max_payload) if clients have slow networks.
     pub fn message_timeout(mut self, timeout: Duration) -> Self {
@@ -362,11 +362,11 @@ impl HubBuilder {
     }
 
     /// The names of the headers that [`Handshake`](crate::Handshake) keeps, instead of the
-    /// [default](Self::KEPT_HEADERS). They stay in memory as long as the connection, so a shorter list
-    /// saves memory in every connection. An empty list keeps none.
+    /// [default](Self::KEPT_HEADERS). They stay in memory as long as the connection, so a shorter
+    /// list saves memory in every connection. An empty list keeps none.
     ///
-    /// [`Handshake::header`](crate::Handshake::header) returns `None` for any other header. In debug
-    /// builds it also logs a warning.
+    /// [`Handshake::header`](crate::Handshake::header) returns `None` for any other header. In
+    /// debug builds it also logs a warning.
     ///
     /// ```
     /// use socketio::{Hub, HubBuilder};
@@ -384,8 +384,8 @@ impl HubBuilder {
         self
     }
 
-    /// Keeps all headers. Up to [`max_header_bytes`](Self::max_header_bytes) then stay in memory with
-    /// every connection.
+    /// Keeps all headers. Up to [`max_header_bytes`](Self::max_header_bytes) then stay in memory
+    /// with every connection.
     pub fn keep_all_headers(mut self) -> Self {
         self.keep_headers = None;
         self.config.keep_headers = KeptHeaders::All;

@@ -71,8 +71,8 @@ pub struct EngineIo;
 /// The routes refuse requests with these statuses:
 ///
 /// - 400: the request violates the protocol. The body is the JSON of the reference server, such as
-///   `{"code": 1, "message": "Session ID unknown"}`. It is empty if a request of a session is invalid,
-///   and text if the request does not have one valid `Host`.
+///   `{"code": 1, "message": "Session ID unknown"}`. It is empty if a request of a session is
+///   invalid, and text if the request does not have one valid `Host`.
 /// - 403: the request is not allowed. The body has the same JSON.
 /// - 413: the body of a POST is larger than [`max_payload`](crate::HubBuilder::max_payload).
 /// - 431: the URL and headers are larger than

@@ -29,8 +29,8 @@ impl IntoResponse for HeadError {
     }
 }
 
-/// Checks the `Host` header ([RFC 9112, section 3.2]), and that the URL and the headers have at most
-/// `max` bytes.
+/// Checks the `Host` header ([RFC 9112, section 3.2]), and that the URL and the headers have at
+/// most `max` bytes.
 ///
 /// [RFC 9112, section 3.2]: https://www.rfc-editor.org/rfc/rfc9112#section-3.2
 pub(super) fn check(parts: &Parts, max: usize) -> Result<(), HeadError> {

@@ -118,8 +118,8 @@ impl<L: Listener, S, F> Serve<L, S, F> {
         Self { handshake_timeout: timeout, ..self }
     }
 
-    /// Sets the maximum size of the head of a request, in bytes: the request line and all headers. A
-    /// larger one gets the status 431, and the connection is closed. The routes of a hub have a
+    /// Sets the maximum size of the head of a request, in bytes: the request line and all headers.
+    /// A larger one gets the status 431, and the connection is closed. The routes of a hub have a
     /// [limit of their own](crate::HubBuilder::max_header_bytes). Default: 16 KiB.
     ///
     /// # Panics

@@ -13,8 +13,8 @@ const HEADER_ROOM: usize = 10;
 pub(crate) const SHARE_FROM: usize = 4 * 1024;
 
 /// Whether a close frame may have this code. The codes below 3000 are those of IANA's registry,
-/// without those that stand for the lack of a close frame. From 3000 on they belong to libraries and
-/// applications.
+/// without those that stand for the lack of a close frame. From 3000 on they belong to libraries
+/// and applications.
 pub(crate) fn is_close_code(code: u16) -> bool {
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }

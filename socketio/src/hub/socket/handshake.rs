@@ -154,7 +154,8 @@ impl<'a> Handshake<'a> {
     }
 
     /// The first header with this name, if it is UTF-8 and [kept](crate::HubBuilder::keep_headers).
-    /// `name` is in lower case. In debug builds, asking for a header that is not kept logs a warning.
+    /// `name` is in lower case. In debug builds, asking for a header that is not kept logs a
+    /// warning.
     pub fn header(&self, name: &str) -> Option<&'a str> {
         self.kept.warn_if_dropped(name);
         self.text(Kind::Header, name)
