@@ -25,6 +25,7 @@ pub(crate) mod middleware;
 #[doc(hidden)]
 pub(crate) mod named;
 pub(crate) mod rate_limit;
+pub(crate) mod raw_message;
 pub(crate) mod reply;
 pub(crate) mod slow_poll;
 pub(crate) mod state;
