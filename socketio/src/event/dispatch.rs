@@ -127,7 +127,7 @@ fn start_after_middleware(mut incoming: Incoming, spare: &mut Spare) -> Start {
     incoming.this = this;
     match handler.call {
         Call::Sync(call) => {
-            call_sync(call, &incoming);
+            call_sync(|incoming| slow_poll::call(&incoming.socket, incoming.name(), || call(incoming)), &incoming);
             Start::Done
         }
         Call::Blocking(call) => {
@@ -210,8 +210,7 @@ impl MatchingListeners {
 }
 
 fn call_sync(call: impl FnOnce(&Incoming) -> Outcome, incoming: &Incoming) {
-    let call = || incoming.finish(call(incoming));
-    let finished = catch_unwind(AssertUnwindSafe(|| slow_poll::call(&incoming.socket, incoming.name(), call)));
+    let finished = catch_unwind(AssertUnwindSafe(|| incoming.finish(call(incoming))));
     if finished.is_err() {
         panicked(&incoming.socket, incoming.name());
         incoming.answer(Err(&EventError::internal()));
@@ -241,7 +240,9 @@ async fn run_handler_and_listeners(
     if let Some((handler, this)) = handler {
         incoming.this = this;
         match handler.call {
-            Call::Sync(call) => call_sync(call, &incoming),
+            Call::Sync(call) => {
+                call_sync(|incoming| slow_poll::call(&incoming.socket, incoming.name(), || call(incoming)), &incoming);
+            }
             Call::Blocking(call) => call_sync(|incoming| call_blocking(call, incoming), &incoming),
             Call::Async(call) => {
                 let called = slow_poll::polls(&incoming.socket, incoming.name(), call_async(call, &incoming));
