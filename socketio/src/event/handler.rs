@@ -8,6 +8,7 @@ use tokio::task::block_in_place;
 use super::error::EventError;
 use super::incoming::Incoming;
 use super::reply::Outcome;
+use super::slow_poll;
 
 /// A handler: the event it is registered for, how to call it and which states it needs.
 #[doc(hidden)]
@@ -170,10 +171,10 @@ pub(crate) async fn call_async(call: AsyncCall, incoming: &Incoming) -> Outcome 
 /// Calls a handler that may block. Meanwhile another thread runs the tasks of this one. A runtime
 /// with one thread has no other.
 pub(crate) fn call_blocking(call: fn(&Incoming) -> Outcome, incoming: &Incoming) -> Outcome {
-    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+    slow_poll::blocking(|| match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
         Ok(RuntimeFlavor::MultiThread) => block_in_place(|| call(incoming)),
         _ => call(incoming),
-    }
+    })
 }
 
 impl std::fmt::Debug for Call {

@@ -5,9 +5,9 @@
 //! of this module do nothing.
 
 #[cfg(not(any(debug_assertions, feature = "testing")))]
-pub(crate) use off::{call, polls};
+pub(crate) use off::{blocking, call, polls};
 #[cfg(any(debug_assertions, feature = "testing"))]
-pub(crate) use on::{call, polls};
+pub(crate) use on::{blocking, call, polls};
 
 #[cfg(any(debug_assertions, feature = "testing"))]
 mod on {
@@ -28,13 +28,23 @@ mod on {
         static INNER: Cell<Duration> = const { Cell::new(Duration::ZERO) };
     }
 
-    /// Calls user code for an event.
-    pub(crate) fn call<T>(socket: &Socket, event: &str, call: impl FnOnce() -> T) -> T {
+    /// Calls a function. Returns how long it took, without the calls that it contains.
+    fn measure<T>(call: impl FnOnce() -> T) -> (T, Duration) {
         let outer = INNER.replace(Duration::ZERO);
         let start = Instant::now();
         let returned = call();
         let taken = start.elapsed();
-        let own = taken.saturating_sub(INNER.replace(outer + taken));
+        (returned, taken.saturating_sub(INNER.replace(outer + taken)))
+    }
+
+    /// Calls user code that may block.
+    pub(crate) fn blocking<T>(call: impl FnOnce() -> T) -> T {
+        measure(call).0
+    }
+
+    /// Calls user code for an event.
+    pub(crate) fn call<T>(socket: &Socket, event: &str, call: impl FnOnce() -> T) -> T {
+        let (returned, own) = measure(call);
         if own > LONGEST {
             tracing::warn!(
                 socket = %socket.id(),
@@ -57,6 +67,10 @@ mod on {
 #[cfg(not(any(debug_assertions, feature = "testing")))]
 mod off {
     use crate::hub::socket::Socket;
+
+    pub(crate) fn blocking<T>(call: impl FnOnce() -> T) -> T {
+        call()
+    }
 
     pub(crate) fn call<T>(_socket: &Socket, _event: &str, call: impl FnOnce() -> T) -> T {
         call()
