@@ -178,10 +178,10 @@ impl EngineEndpoint {
     }
 
     /// Begins a session over a WebSocket.
-    fn begin_websocket(self: &Arc<Self>, upgrade: Upgrade) -> Response {
+    fn begin_websocket(self: &Arc<Self>, mut upgrade: Upgrade) -> Response {
         let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return unavailable() };
         let session = EngineSession::new(&self.sessions, false);
-        let mut response = upgrade.response(None);
+        let mut response = upgrade.response(&self.protocols);
         self.add_cookie(&mut response, session.sid());
         let routes = Arc::clone(self);
         tokio::spawn(async move {
@@ -214,8 +214,8 @@ impl EngineEndpoint {
 
     /// Accepts the WebSocket that a long-polling client has opened, and passes it to the session's
     /// connection. If upgrades are disabled, the WebSocket is closed.
-    fn upgrade_session(&self, peer: Arc<Peer>, upgrade: Upgrade) -> Response {
-        let response = upgrade.response(None);
+    fn upgrade_session(&self, peer: Arc<Peer>, mut upgrade: Upgrade) -> Response {
+        let response = upgrade.response(&self.protocols);
         let (hub, upgrades) = (self.hub.clone(), self.upgrades);
         let pending_upgrade = PendingUpgrade::of(peer);
         tokio::spawn(async move {

@@ -20,6 +20,7 @@ use tower_layer::Layer;
 use super::client_files;
 use super::session_request::SessionRequest;
 use super::setting::{invalid_setting, is_token};
+use super::subprotocols::Subprotocols;
 use crate::connection::lifecycle::OnOpen;
 use crate::connection_handle::engine_session::Transport;
 use crate::event::error::EventError;
@@ -102,6 +103,7 @@ pub(crate) struct EngineEndpoint {
     pub(crate) sessions: Arc<EngineSessions>,
     pub(super) transports: Vec<Transport>,
     pub(super) upgrades: bool,
+    pub(super) protocols: Subprotocols,
     pub(super) cookie: Option<Arc<str>>,
     pub(super) allow_request: Option<AllowRequest>,
     pub(super) initial_headers: Option<AddHeaders>,
@@ -188,6 +190,7 @@ impl<P> EngineRoutes<P> {
             sessions: Arc::default(),
             transports: vec![Transport::Polling, Transport::WebSocket],
             upgrades: true,
+            protocols: Subprotocols::FirstOffered,
             cookie: None,
             allow_request: None,
             initial_headers: None,
@@ -236,6 +239,25 @@ impl<P> EngineRoutes<P> {
     /// Sets whether a long-polling client may upgrade to a WebSocket. Default: `true`.
     pub fn upgrades(self, upgrades: bool) -> Self {
         self.with(|settings| settings.upgrades = upgrades)
+    }
+
+    /// Sets the supported subprotocols of WebSockets, the preferred one first. The server selects
+    /// the first one that the client offers, and none if it offers other ones. A browser then closes
+    /// the WebSocket. [`Handshake::protocol`](crate::Handshake::protocol) returns the selected one.
+    /// Default: the first one that the client offers, as in the reference server.
+    ///
+    /// # Panics
+    ///
+    /// Panics if a name is not an HTTP token, which consists of letters, digits and characters such
+    /// as `-`, `.` and `_`.
+    #[track_caller]
+    pub fn protocols<I>(self, protocols: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        let protocols = Subprotocols::supported(protocols);
+        self.with(|settings| settings.protocols = protocols)
     }
 
     /// Sets the name of a cookie that has the session's id. The response to a handshake sets the

@@ -5,13 +5,13 @@ use axum::handler::Handler;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::{Ready, ready};
 use http::request::Parts;
-use http::{Extensions, HeaderValue, Request, StatusCode};
+use http::{Extensions, Request, StatusCode};
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::setting::{invalid_setting, is_token};
+use super::subprotocols::Subprotocols;
 use super::unavailable;
 use super::upgrade::Upgrade;
 use crate::connection::Connection;
@@ -53,7 +53,7 @@ pub struct WebSocketRoute {
     hub: Hub,
     namespace: Arc<NamespaceInner>,
     envelopes: bool,
-    protocols: Arc<[HeaderValue]>,
+    protocols: Subprotocols,
     on_open: Option<OnOpen>,
 }
 
@@ -77,7 +77,7 @@ impl Namespace {
 
 impl WebSocketRoute {
     pub(crate) fn new(hub: Hub, namespace: Arc<NamespaceInner>) -> Self {
-        Self { hub, namespace, envelopes: true, protocols: Arc::new([]), on_open: None }
+        Self { hub, namespace, envelopes: true, protocols: Subprotocols::supported([""; 0]), on_open: None }
     }
 
     /// Disables JSON envelopes: every text or binary message is a `message` event. Default:
@@ -89,7 +89,7 @@ impl WebSocketRoute {
 
     /// Sets the supported subprotocols, the preferred one first. The server selects the first one
     /// that the client offers. A client that offers none of them is accepted without a subprotocol.
-    /// Default: none.
+    /// [`Handshake::protocol`](crate::Handshake::protocol) returns the selected one. Default: none.
     ///
     /// # Panics
     ///
@@ -102,17 +102,7 @@ impl WebSocketRoute {
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
-        let mut values = Vec::new();
-        for name in protocols {
-            let name = name.as_ref();
-            match HeaderValue::from_str(name) {
-                Ok(value) if is_token(name) => values.push(value),
-                _ => {
-                    invalid_setting("protocols", name, "names of letters, digits, `-`, `.` and `_`, such as `chat.v1`")
-                }
-            }
-        }
-        Self { protocols: values.into(), ..self }
+        Self { protocols: Subprotocols::supported(protocols), ..self }
     }
 
     /// Calls `callback` for each new socket, before the `connect` handler. The callback may be sync
@@ -128,7 +118,7 @@ impl WebSocketRoute {
 
     /// Accepts an [`Upgrade`] as a connection of the hub, and returns the response to it. Axum
     /// handlers that extract an `Upgrade` call this.
-    pub fn accept(&self, upgrade: Upgrade) -> Response {
+    pub fn accept(&self, mut upgrade: Upgrade) -> Response {
         let config = self.hub.config();
         let parts = upgrade.parts();
         if !config.origins.permit(&parts.headers, &parts.uri) {
@@ -136,8 +126,7 @@ impl WebSocketRoute {
             return (StatusCode::FORBIDDEN, "this origin is not allowed to connect").into_response();
         }
         let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return unavailable() };
-        let protocol = upgrade.choose_protocol(&self.protocols);
-        let response = upgrade.response(protocol);
+        let response = upgrade.response(&self.protocols);
         tokio::spawn(self.clone().connect(upgrade, permit));
         response
     }
