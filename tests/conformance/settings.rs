@@ -60,5 +60,6 @@ impl Settings {
             .join_timeout(self.join_timeout)
             .max_payload(self.max_payload)
             .allow_origins(&self.origin)
+            .allow_localhost(false)
     }
 }

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use futures_util::future::pending;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ORIGIN, SET_COOKIE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
 use http::request::Parts;
 use http::{Extensions, HeaderValue, Method, Request, StatusCode};
 use std::borrow::Cow;
@@ -30,6 +30,7 @@ use crate::hub::aliases::Peer;
 use crate::hub::aliases::{Command, ConnectionHandle};
 use crate::hub::aliases::{EngineSession, PendingUpgrade};
 use crate::hub::connections::ConnectionPermit;
+use crate::hub::origins::Access;
 use crate::hub::socket::{Identity, Socket};
 use crate::session::engineio::Flavour;
 use crate::session::time::after;
@@ -103,9 +104,9 @@ impl EngineEndpoint {
         let transport = query.transport.as_deref().and_then(Transport::named);
         let transport =
             transport.filter(|transport| self.transports.contains(transport)).ok_or(Refusal::UnknownTransport)?;
-        if !self.hub.config().origins.permit(&parts.headers, &parts.uri) {
-            tracing::debug!(origin = ?parts.headers.get(ORIGIN), "refused a request from another origin");
-            return Err(Refusal::Forbidden("Forbidden".to_owned()));
+        if let Access::Refused(refused) = self.hub.config().origins.check(&parts.headers, &parts.uri) {
+            self.hub.refused_origins().report(&refused);
+            return Err(Refusal::Forbidden(refused.message()));
         }
         let is_current = query.version.as_deref() == Some("4");
         if let Some(sid) = query.sid.as_deref().filter(|sid| !sid.is_empty()) {

@@ -26,6 +26,7 @@ use crate::hub::aliases::Peer;
 use crate::hub::connections::ConnectionPermit;
 use crate::hub::namespace::Namespace;
 use crate::hub::namespace::inner::NamespaceInner;
+use crate::hub::origins::Access;
 use crate::hub::socket::{Identity, Socket};
 use crate::wire::encoding::Encoding;
 
@@ -46,7 +47,7 @@ use crate::wire::encoding::Encoding;
 /// - 426: the request is not a WebSocket handshake. [`UpgradeRejection`](crate::UpgradeRejection)
 ///   lists the details.
 /// - 403: the request comes from a web page of another origin. See
-///   [`allow_origins`](crate::HubBuilder::allow_origins).
+///   [`allow_origins`](crate::HubBuilder::allow_origins). The body says which one.
 /// - 503: the hub has too many connections, or shuts down.
 #[derive(Clone)]
 pub struct WebSocketRoute {
@@ -121,9 +122,9 @@ impl WebSocketRoute {
     pub fn accept(&self, mut upgrade: Upgrade) -> Response {
         let config = self.hub.config();
         let parts = upgrade.parts();
-        if !config.origins.permit(&parts.headers, &parts.uri) {
-            tracing::debug!(origin = ?parts.headers.get("origin"), "refused a request from another origin");
-            return (StatusCode::FORBIDDEN, "this origin is not allowed to connect").into_response();
+        if let Access::Refused(refused) = config.origins.check(&parts.headers, &parts.uri) {
+            self.hub.refused_origins().report(&refused);
+            return (StatusCode::FORBIDDEN, refused.message()).into_response();
         }
         let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return unavailable() };
         let response = upgrade.response(&self.protocols);

@@ -129,8 +129,8 @@ impl<'a> Handshake<'a> {
         self.request.is_cross_domain
     }
 
-    /// The subprotocol that the server selected for the WebSocket. `None` if the client offered none,
-    /// or if the request is not a WebSocket handshake, as when a session begins with polling.
+    /// The subprotocol that the server selected for the WebSocket. `None` if it selected none, or
+    /// if the request is not a WebSocket handshake, as when a session begins with polling.
     pub fn protocol(&self) -> Option<&'a str> {
         self.text(Kind::Protocol, "")
     }
