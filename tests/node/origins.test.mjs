@@ -1,19 +1,25 @@
 // What pages of other origins get from the `echo` example, a debug build with default settings.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
 import { io } from 'socket.io-client';
 import { launch } from './browser.mjs';
+import { serve } from './conformance.mjs';
 import { LIMIT, run, within } from './lib.mjs';
 import { request } from './wire.mjs';
 
 const ALLOWED = [101, 200];
 
-// The status and the body of each kind of handshake with these headers.
-async function handshakes(server, headers) {
+// The status and the body of each kind of handshake with these headers. `connection` has options of
+// the HTTP client.
+async function handshakes(server, headers, connection = {}) {
   const websocket = {
     connection: 'Upgrade',
     upgrade: 'websocket',
@@ -22,7 +28,7 @@ async function handshakes(server, headers) {
   };
   const open = (path, more) =>
     new Promise((resolve, reject) => {
-      const outgoing = http.get(`${server.http}${path}`, { agent: false, headers: { ...headers, ...more } });
+      const outgoing = http.get(`${server.http}${path}`, { ...connection, agent: false, headers: { ...headers, ...more } });
       outgoing.on('upgrade', (response, socket) => resolve({ status: 101, socket: socket.destroy() }));
       outgoing.on('error', reject);
       outgoing.on('response', async (response) => {
@@ -123,3 +129,59 @@ test('a development server on another port of localhost may connect', async (t) 
     }
   }
 });
+
+// Runs nginx in front of a server, until the test ends. Returns the socket on which it listens.
+async function nginx(t, server, line) {
+  const at = await mkdtemp(path.join(tmpdir(), 'nginx-'));
+  const socketPath = path.join(at, 'listening');
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${at}/${name};`);
+  const location = `
+    proxy_pass http://127.0.0.1:${server.port};
+    proxy_http_version 1.1;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection $http_connection;
+    ${line}`;
+  const site = `server { listen unix:${socketPath}; location / { ${location} } }`;
+  const main = `daemon off; pid ${at}/pid; events {} http { access_log off; ${temporary.join(' ')} ${site} }`;
+  await writeFile(path.join(at, 'nginx.conf'), main);
+  const child = spawn('nginx', ['-p', at, '-c', 'nginx.conf', '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const end = once(child, 'exit');
+  t.after(async () => {
+    child.kill('SIGTERM');
+    await end;
+    await rm(at, { recursive: true });
+  });
+  const listens = async () => {
+    for (;;) {
+      const socket = net.connect(socketPath);
+      const opened = await once(socket, 'connect').then(() => true, () => false);
+      socket.destroy();
+      if (opened) return;
+      await new Promise(setImmediate);
+    }
+  };
+  const ended = end.then(([code]) => assert.fail(`nginx ended with ${code}`));
+  await within(Promise.race([listens(), ended]), 'waiting for nginx');
+  return { socketPath };
+}
+
+for (const [origin, line, settings, status] of [
+  // `Host` is the name of the upstream.
+  ['https://app.example', '', {}, 403],
+  ['https://app.example', '', { PUBLIC_HOST: 'app.example' }, 200],
+  ['https://app.example', 'proxy_set_header Host $host;', {}, 200],
+  ['https://app.example', 'proxy_set_header Host $http_host;', {}, 200],
+  // `$host` leaves out the port.
+  ['https://app.example:8443', 'proxy_set_header Host $host;', {}, 403],
+  ['https://app.example:8443', 'proxy_set_header Host $http_host;', {}, 200],
+  ['https://app.example:8443', '', { PUBLIC_HOST: 'app.example:8443' }, 200],
+  ['https://evil.example', 'proxy_set_header Host $http_host;', { PUBLIC_HOST: 'app.example' }, 403],
+]) {
+  const how = [line, ...Object.values(settings)].filter(Boolean).join(', ') || 'a bare `proxy_pass`';
+  test(`pages of ${origin} behind nginx with ${how}: ${status}`, async (t) => {
+    const server = await serve(t, settings);
+    const host = origin.includes('evil') ? 'app.example' : new URL(origin).host;
+    const { websocket, polling } = await handshakes(server, { host, origin }, await nginx(t, server, line));
+    assert.deepEqual([websocket.status, polling.status], [status === 200 ? 101 : 403, status]);
+  });
+}
