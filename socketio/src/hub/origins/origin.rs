@@ -18,8 +18,8 @@ pub(super) struct Address {
 }
 
 impl Origin {
-    /// Parses `scheme://host[:port]`, the form in which browsers send an origin. Anything more, such
-    /// as a path or a user, makes it none.
+    /// Parses `scheme://host[:port]`, the form in which browsers send an origin. A text with more,
+    /// such as a path or a user, is none.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (scheme, address) = text.split_once("://")?;
         let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
