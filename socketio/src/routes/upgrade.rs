@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::secure::{SecureConnection, is_secure};
-use super::subprotocols::{Subprotocols, offered};
+use super::subprotocols::{Subprotocols, is_valid_offer};
 use crate::connection_handle::request::Request;
 use crate::connection_handle::stream::Stream;
 use crate::hub::config::Config;
@@ -48,8 +48,7 @@ pub struct Upgrade {
     parts: Parts,
     on_upgrade: OnUpgrade,
     params: Vec<(String, String)>,
-    /// The subprotocols that the client offers.
-    offered: Vec<HeaderValue>,
+    /// The subprotocol that the route has selected.
     protocol: Option<HeaderValue>,
 }
 
@@ -121,10 +120,12 @@ impl Upgrade {
         if !parts.headers.contains_key(SEC_WEBSOCKET_KEY) {
             return Err(UpgradeRejection::Key);
         }
-        let offered = offered(&parts.headers).ok_or(UpgradeRejection::Protocols)?;
+        if !is_valid_offer(&parts.headers) {
+            return Err(UpgradeRejection::Protocols);
+        }
         let on_upgrade = parts.extensions.remove::<OnUpgrade>().ok_or(UpgradeRejection::Impossible)?;
         let params = path_params(parts);
-        Ok(Self { parts: parts.clone(), on_upgrade, params, offered, protocol: None })
+        Ok(Self { parts: parts.clone(), on_upgrade, params, protocol: None })
     }
 
     /// Adds an extension for the socket. See [`Socket::extension`](crate::Socket::extension).
@@ -145,7 +146,7 @@ impl Upgrade {
 
     /// Selects a subprotocol, and returns the response that completes the handshake.
     pub(super) fn response(&mut self, protocols: &Subprotocols) -> Response {
-        self.protocol = protocols.select(&self.offered);
+        self.protocol = protocols.select(&self.parts.headers);
         let key = self.parts.headers.get(SEC_WEBSOCKET_KEY).map_or(&[][..], HeaderValue::as_bytes);
         let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
         let headers = response.headers_mut();
@@ -238,7 +239,7 @@ fn tcp(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
 }
 
 /// Returns the comma-separated values of a header.
-fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+pub(super) fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
     let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).map(str::trim)
 }
