@@ -3,14 +3,15 @@
 
 use serde_json::json;
 use socketio::{EventError, Extension, Hub, IncomingEvent, Next, event, events};
-use socketio_tests::{Log, log, serve};
+use socketio_tests::{Log, Server, log, serve};
 use std::fmt::Debug;
 use std::thread::sleep;
 use std::time::Duration;
+use tokio_tungstenite::tungstenite::Error;
 use tracing::field::Field;
 use tracing::{Metadata, Subscriber, span};
 
-/// Logs the event names of the records, and the missing extensions.
+/// Logs the event names of the records, the missing extensions, and what is said about origins.
 struct Records(Log);
 
 impl Subscriber for Records {
@@ -27,9 +28,15 @@ impl Subscriber for Records {
     fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
 
     fn event(&self, event: &tracing::Event<'_>) {
+        let metadata = event.metadata();
+        let is_about_origins = ["socketio::hub::origins", "socketio::hub::build"]
+            .iter()
+            .any(|module| metadata.target().starts_with(module));
         event.record(&mut |field: &Field, value: &dyn Debug| {
             if ["event", "extension"].contains(&field.name()) {
                 self.0.note(format_args!("{value:?}"));
+            } else if field.name() == "message" && is_about_origins {
+                self.0.note(format_args!("{}: {value:?}", metadata.level()));
             }
         });
     }
@@ -45,11 +52,55 @@ struct Secret;
 #[event("missing")]
 fn missing(_secret: Extension<Secret>) {}
 
+/// Connects with an `Origin` that is refused.
+async fn refuse(server: &Server, origin: &str) {
+    let mut request = server.request("/ws/ann");
+    request.headers_mut().insert("origin", origin.parse().expect("a header"));
+    let refused = server.handshake(request).await;
+    assert!(matches!(refused, Err(Error::Http(response)) if response.status() == 403), "{origin}");
+}
+
 #[tokio::test]
-async fn records_name_the_fault_and_are_bounded_for_event_names_of_clients() {
+async fn records_name_the_fault_and_are_bounded_for_what_clients_choose() {
     let (log, mut seen) = log();
     let _records = tracing::subscriber::set_default(Records(log));
-    let server = serve(Hub::builder().events(events![missing]).build().expect("a hub")).await;
+    let hub = Hub::builder().allow_localhost(true).events(events![missing]).build().expect("a hub");
+    let line = seen.next().await;
+    assert!(line.starts_with("INFO: pages of all ports of localhost may connect"), "{line}");
+    let server = serve(hub).await;
+    // There is one warning for each of the first 100 origins.
+    for number in 0..150 {
+        let origin = format!("https://{number}.app.example");
+        refuse(&server, &origin).await;
+        let line = seen.next().await;
+        if number < 100 {
+            let host = server.host();
+            assert!(line.starts_with("WARN: "), "{line}");
+            for part in [
+                format!("allow_origins([\"{origin}\"])"),
+                format!("{number}.app.example was expected, and {host} came"),
+                format!("public_hosts([\"{number}.app.example\"])"),
+            ] {
+                assert!(line.contains(&part), "{line}");
+            }
+        } else {
+            assert!(line.starts_with("DEBUG: "), "{line}");
+        }
+    }
+    refuse(&server, "https://0.app.example").await;
+    assert!(seen.next().await.starts_with("DEBUG: "));
+    seen.expect_nothing();
+
+    // Each hub has its own memory. What a client sends is shortened and escaped.
+    let other = serve(Hub::builder().allow_localhost(false).build().expect("a hub")).await;
+    refuse(&other, &format!("https://{}", "x".repeat(5_000))).await;
+    let line = seen.next().await;
+    assert!(line.starts_with("WARN: ") && line.len() < 1_000, "{line}");
+    refuse(&other, "https://a\tb").await;
+    let line = seen.next().await;
+    assert!(line.contains("https://a\\tb"), "{line}");
+    seen.expect_nothing();
+
     let mut client = server.connect("ann").await;
     client.emit("unknown", 1).await;
     client.emit(&"x".repeat(100_000), 1).await;
