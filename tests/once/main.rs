@@ -14,6 +14,7 @@ mod refusals;
 mod serving;
 mod settings;
 mod streams;
+mod subprotocols;
 
 #[test]
 fn every_file_is_a_module() {

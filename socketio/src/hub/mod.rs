@@ -38,6 +38,7 @@ use crate::session::time::after;
 use config::Config;
 use connections::Connections;
 use hub_builder::HubBuilder;
+use origins::RefusedOrigins;
 use stats::{Counters, HubStats};
 
 /// The server object: a handle to all connections and their shared state. Cloning is cheap.
@@ -77,6 +78,7 @@ pub(crate) struct Core {
     factory: NamespaceFactory,
     counters: Counters,
     connections: Connections,
+    refused_origins: RefusedOrigins,
     /// The id of the next question to several clients.
     next_shared_ack: AtomicU64,
 }
@@ -103,6 +105,7 @@ impl Core {
             factory,
             counters: Counters::default(),
             connections: Connections::default(),
+            refused_origins: RefusedOrigins::default(),
             next_shared_ack: AtomicU64::new(SHARED_ACKS),
         }
     }
@@ -282,6 +285,10 @@ impl Hub {
 
     pub(crate) fn config(&self) -> &Config {
         &self.core().config
+    }
+
+    pub(crate) fn refused_origins(&self) -> &RefusedOrigins {
+        &self.core().refused_origins
     }
 
     pub(crate) fn limits(&self) -> &Arc<Limits> {

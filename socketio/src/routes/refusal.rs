@@ -83,16 +83,14 @@ impl Refusal {
             Self::InvalidRequest(_) => StatusCode::BAD_REQUEST.into_response(),
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
             Self::Unavailable => unavailable(),
-            // The reference server's response to a WebSocket handshake.
-            _ if is_upgrade => {
-                let headers = [(CONTENT_TYPE, "text/html"), (CONNECTION, "close")];
-                (StatusCode::BAD_REQUEST, headers, self.message().into_owned()).into_response()
-            }
             _ => {
                 let status = match self {
                     Self::Forbidden(_) => StatusCode::FORBIDDEN,
                     _ => StatusCode::BAD_REQUEST,
                 };
+                if is_upgrade {
+                    return (status, [(CONNECTION, "close")], self.message().into_owned()).into_response();
+                }
                 let body = serde_json::json!({ "code": self.code(), "message": self.message() });
                 (status, [(CONTENT_TYPE, "application/json")], body.to_string()).into_response()
             }

@@ -5,7 +5,7 @@ use axum::handler::Handler;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::{Ready, ready};
 use http::request::Parts;
-use http::{Extensions, HeaderValue, Request, StatusCode};
+use http::{Extensions, Request, StatusCode};
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 
 use super::head;
 use super::refusal::{OnRefused, Refused, report};
-use super::setting::{invalid_setting, is_token};
+use super::subprotocols::Subprotocols;
 use super::upgrade::Upgrade;
 use super::{UNAVAILABLE, unavailable};
 use crate::connection::Connection;
@@ -28,6 +28,7 @@ use crate::hub::aliases::Peer;
 use crate::hub::connections::ConnectionPermit;
 use crate::hub::namespace::Namespace;
 use crate::hub::namespace::inner::NamespaceInner;
+use crate::hub::origins::Access;
 use crate::hub::socket::{Identity, Socket};
 use crate::wire::encoding::Encoding;
 
@@ -48,7 +49,7 @@ use crate::wire::encoding::Encoding;
 /// - 426, 405 and 400: the request is not a WebSocket handshake.
 ///   [`UpgradeRejection`](crate::UpgradeRejection) lists the details.
 /// - 403: the request comes from a web page of another origin. See
-///   [`allow_origins`](crate::HubBuilder::allow_origins).
+///   [`allow_origins`](crate::HubBuilder::allow_origins). The body says which one.
 /// - 431: the URL and headers are larger than
 ///   [`max_header_bytes`](crate::HubBuilder::max_header_bytes).
 /// - 503: the hub has too many connections, or shuts down.
@@ -59,7 +60,7 @@ pub struct WebSocketRoute {
     hub: Hub,
     namespace: Arc<NamespaceInner>,
     envelopes: bool,
-    protocols: Arc<[HeaderValue]>,
+    protocols: Subprotocols,
     on_open: Option<OnOpen>,
     on_refused: Option<OnRefused>,
 }
@@ -84,7 +85,8 @@ impl Namespace {
 
 impl WebSocketRoute {
     pub(crate) fn new(hub: Hub, namespace: Arc<NamespaceInner>) -> Self {
-        Self { hub, namespace, envelopes: true, protocols: Arc::new([]), on_open: None, on_refused: None }
+        let protocols = Subprotocols::supported([""; 0]);
+        Self { hub, namespace, envelopes: true, protocols, on_open: None, on_refused: None }
     }
 
     /// Disables JSON envelopes: every text or binary message is a `message` event. Default:
@@ -96,7 +98,7 @@ impl WebSocketRoute {
 
     /// Sets the supported subprotocols, the preferred one first. The server selects the first one
     /// that the client offers. A client that offers none of them is accepted without a subprotocol.
-    /// Default: none.
+    /// [`Handshake::protocol`](crate::Handshake::protocol) returns the selected one. Default: none.
     ///
     /// # Panics
     ///
@@ -109,17 +111,7 @@ impl WebSocketRoute {
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
-        let mut values = Vec::new();
-        for name in protocols {
-            let name = name.as_ref();
-            match HeaderValue::from_str(name) {
-                Ok(value) if is_token(name) => values.push(value),
-                _ => {
-                    invalid_setting("protocols", name, "names of letters, digits, `-`, `.` and `_`, such as `chat.v1`")
-                }
-            }
-        }
-        Self { protocols: values.into(), ..self }
+        Self { protocols: Subprotocols::supported(protocols), ..self }
     }
 
     /// Calls `callback` for each new socket, before the `connect` handler. The callback may be sync
@@ -143,22 +135,21 @@ impl WebSocketRoute {
 
     /// Accepts an [`Upgrade`] as a connection of the hub, and returns the response to it. Axum
     /// handlers that extract an `Upgrade` call this.
-    pub fn accept(&self, upgrade: Upgrade) -> Response {
+    pub fn accept(&self, mut upgrade: Upgrade) -> Response {
         let config = self.hub.config();
         let parts = upgrade.parts();
         if let Err(error) = head::check(parts, config.max_header_bytes) {
             return self.refuse(parts, error.into_response(), &error.to_string());
         }
-        if !config.origins.permit(&parts.headers, &parts.uri) {
-            tracing::debug!(origin = ?parts.headers.get("origin"), "refused a request from another origin");
-            let message = "this origin is not allowed to connect";
-            return self.refuse(parts, (StatusCode::FORBIDDEN, message).into_response(), message);
+        if let Access::Refused(refused) = config.origins.check(&parts.headers, &parts.uri) {
+            self.hub.refused_origins().report(&refused);
+            let message = refused.message();
+            return self.refuse(parts, (StatusCode::FORBIDDEN, message.clone()).into_response(), &message);
         }
         let Some(permit) = ConnectionPermit::acquire(&self.hub) else {
             return self.refuse(parts, unavailable(), UNAVAILABLE);
         };
-        let protocol = upgrade.choose_protocol(&self.protocols);
-        let response = upgrade.response(protocol);
+        let response = upgrade.response(&self.protocols);
         tokio::spawn(self.clone().connect(upgrade, permit));
         response
     }
