@@ -96,6 +96,7 @@ impl Executor {
     }
 
     fn begin(&mut self, mut incoming: Incoming, context: &mut Context<'_>) {
+        incoming.release();
         if incoming.came_in() && incoming.socket.is_ending() {
             return;
         }
