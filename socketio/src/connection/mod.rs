@@ -181,9 +181,7 @@ impl Connection {
         for command in self.io.peer.handle.take_commands() {
             let position = |socket: &Socket| self.session.sockets().position(|entry| entry.socket == *socket);
             match command {
-                Command::Run(incoming)
-                    if self.session.is_open() || matches!(incoming.kind, EventKind::Error(_)) =>
-                {
+                Command::Run(incoming) if self.session.is_open() || matches!(incoming.kind, EventKind::Error(_)) => {
                     let at = position(&incoming.socket);
                     match at.and_then(|at| self.session.socket_mut(at)) {
                         Some(entry) => entry.executor.submit(incoming, context),
@@ -200,6 +198,8 @@ impl Connection {
                 }
                 Command::PollRequest(request) => self.poll_request(request, context),
                 Command::Probe(stream) => self.probe(*stream, context),
+                // The task reads on when it has run its commands.
+                Command::ResumeReading => {}
                 Command::End(end) => self.session.end(end, &mut Driver { io: &mut self.io, context }),
             }
         }

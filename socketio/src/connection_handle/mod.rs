@@ -70,6 +70,8 @@ pub(crate) enum Command<S: SocketHandle> {
     PollRequest(PollRequest),
     /// Probe a WebSocket that a polling client has opened.
     Probe(Box<ProbeStream>),
+    /// Read on although the inbox is full, because an acknowledgement of the client is awaited.
+    ResumeReading,
     /// End the connection.
     End(End),
 }
@@ -178,6 +180,8 @@ pub(crate) struct ConnectionHandle<S: SocketHandle> {
     /// Whether the outbox is more than half full and the kernel may accept more bytes. The task
     /// then writes before it handles more events.
     crowded: AtomicBool,
+    /// Whether the connection's task does not read, because the inbox is full.
+    reading_paused: AtomicBool,
     bounds: Bounds,
     policy: OverflowPolicy,
 }
@@ -204,6 +208,7 @@ impl<S: SocketHandle> ConnectionHandle<S> {
             ending: AtomicBool::new(false),
             has_commands: AtomicBool::new(false),
             crowded: AtomicBool::new(false),
+            reading_paused: AtomicBool::new(false),
             bounds,
             policy,
         }
@@ -247,7 +252,8 @@ impl<S: SocketHandle> ConnectionHandle<S> {
             return Err(Rejected::Closed);
         }
         let State { events, events_overflowing, .. } = &mut *state;
-        if events.messages > 0 && (events.messages >= bounds.messages || size > bounds.bytes.saturating_sub(events.bytes))
+        if events.messages > 0
+            && (events.messages >= bounds.messages || size > bounds.bytes.saturating_sub(events.bytes))
         {
             return Err(Rejected::Overflow { first: !std::mem::replace(events_overflowing, true) });
         }
@@ -262,6 +268,19 @@ impl<S: SocketHandle> ConnectionHandle<S> {
         state.events.bytes -= size;
         if state.events.messages == 0 {
             state.events_overflowing = false;
+        }
+    }
+
+    /// Records that the connection's task does not read. The task checks afterwards whether an
+    /// acknowledgement is awaited.
+    pub(crate) fn pause_reading(&self) {
+        self.reading_paused.store(true, Ordering::SeqCst);
+    }
+
+    /// Makes the connection's task read on, because an acknowledgement is awaited.
+    pub(crate) fn resume_reading(&self) {
+        if self.reading_paused.load(Ordering::SeqCst) && self.reading_paused.swap(false, Ordering::SeqCst) {
+            self.post(Command::ResumeReading);
         }
     }
 

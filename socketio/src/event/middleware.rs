@@ -2,6 +2,7 @@
 //! and [`Next`].
 
 use futures_util::future::BoxFuture;
+use std::pin::pin;
 use std::sync::Arc;
 
 use super::ack::{Ack, Args};
@@ -10,6 +11,7 @@ use super::dispatch;
 use super::error::{EventError, PayloadError};
 use super::incoming::{EventKind, Incoming};
 use super::reply::Encode;
+use super::time_limit::TimeLimit;
 use super::unscanned;
 use crate::hub::selection::EmitError;
 use crate::hub::socket::Socket;
@@ -140,10 +142,14 @@ pub(super) fn stack(incoming: &Incoming) -> Option<Arc<[EventMiddleware]>> {
 }
 
 /// Passes an event through its middleware. A middleware's error becomes the answer.
-pub(super) async fn run(incoming: Incoming, stack: Arc<[EventMiddleware]>) {
+pub(super) async fn run(incoming: Incoming, stack: Arc<[EventMiddleware]>, limit: TimeLimit) {
     let (socket, ack) = (incoming.socket.clone(), incoming.ack());
     let event = incoming.name().to_owned();
-    if let Err(error) = (Next { stack, at: 0 }).run(IncomingEvent(incoming)).await {
+    let passed = {
+        let work = pin!((Next { stack, at: 0 }).run(IncomingEvent(incoming)));
+        limit.run(work).await.unwrap_or_else(|| Err(EventError::timeout()))
+    };
+    if let Err(error) = passed {
         ack.fail(error.clone());
         socket.report(error.with_event(&event));
     }

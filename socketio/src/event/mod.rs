@@ -27,6 +27,7 @@ pub(crate) mod rate_limit;
 pub(crate) mod reply;
 pub(crate) mod state;
 pub(crate) mod table;
+pub(crate) mod time_limit;
 pub(crate) mod unscanned;
 #[cfg(feature = "garde")]
 pub(crate) mod valid;
