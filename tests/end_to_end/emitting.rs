@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 use socketio::{Binary, EmitError, EventError, Hub, Socket, SocketId, State, event, events};
-use socketio_tests::{Client, Gate, Log, Seen, Server, log, serve, soon};
+use socketio_tests::{Client, Gate, Log, Seen, Server, log, serve};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
 #[event("delivered")]

@@ -421,7 +421,7 @@ mod tests {
                 let left = each(|socket, name| socket.leave(name), &joining);
                 each(join, &joining);
                 let begin = Instant::now();
-                joining.iter().for_each(|socket| _ = socket.depart());
+                joining.iter().for_each(Socket::depart);
                 for (best, took) in best.iter_mut().zip([joined, left, begin.elapsed()]) {
                     *best = took.min(*best);
                 }
@@ -434,7 +434,7 @@ mod tests {
                 leave / changes,
                 depart / sockets
             );
-            members.iter().for_each(|socket| _ = socket.depart());
+            members.iter().for_each(Socket::depart);
         }
     }
 }
