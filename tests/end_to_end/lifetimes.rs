@@ -212,9 +212,9 @@ async fn a_question_from_another_connection_resumes_paused_reading() {
 
 #[tokio::test]
 async fn a_handler_beyond_its_timeout_is_dropped_and_answered() {
-    for (event, seconds) in [("hold", 10), ("beside", 10), ("short", 3), ("short beside", 3)] {
+    for (event, seconds) in [("hold", 5), ("beside", 5), ("short", 3), ("short beside", 3)] {
         let (builder, _gate, mut seen) = builder();
-        let server = serve(builder.handler_timeout(10 * SECOND).build().expect("a hub")).await;
+        let server = serve(builder.handler_timeout(5 * SECOND).build().expect("a hub")).await;
         let (mut client, _socket) = connected(&server, "ann").await;
         client.send(asking(event, 1)).await;
         seen.expect(&["holding"]).await;

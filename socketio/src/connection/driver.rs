@@ -130,7 +130,7 @@ impl Effects for Driver<'_, '_> {
     }
 
     fn abort_end(&mut self, entry: &mut SocketEntry) {
-        entry.executor.poll(self.context);
+        entry.executor.poll_end(self.context);
         if !entry.executor.is_finished() {
             entry.executor.abort_all();
         }

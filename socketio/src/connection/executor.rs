@@ -256,6 +256,15 @@ impl Executor {
         matches!(self.end, End::Waiting(_) | End::Begun(_)) && self.concurrent.is_none()
     }
 
+    /// Polls the events of the end. They no longer wait for errors of other handlers.
+    pub(crate) fn poll_end(&mut self, context: &mut Context<'_>) {
+        self.end = match std::mem::take(&mut self.end) {
+            End::Waiting(events) => End::Begun(events),
+            end => end,
+        };
+        self.poll(context);
+    }
+
     fn next_of_end(&mut self) -> Option<Incoming> {
         let (End::Waiting(mut events) | End::Begun(mut events)) = std::mem::replace(&mut self.end, End::Over) else {
             return None;

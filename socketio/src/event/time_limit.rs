@@ -36,8 +36,8 @@ impl TimeLimit {
         self.0.map(|limit| after(now(), Duration::from_millis(limit.get().into())))
     }
 
-    /// Runs `work`, for as long as the limit allows. Returns `None` if the time is up. Nothing polls
-    /// the work at that time: the executor does, which knows the limit too.
+    /// Runs `work`, for as long as the limit allows. Returns `None` if the time is up. Nothing
+    /// wakes the future then: the executor, which knows the limit too, polls it.
     pub(super) async fn run<F: Future>(self, mut work: Pin<&mut F>) -> Option<F::Output> {
         let mut until = None;
         poll_fn(|context| {

@@ -30,8 +30,8 @@ pub(super) struct Notices {
 }
 
 impl Notices {
-    /// Adds a change. If one that waits is undone by it, neither is told, so that a task that changes
-    /// a socket while the adapter is slow does not fill the memory.
+    /// Adds a change. If it undoes one that waits, the adapter is told of neither. Otherwise a task
+    /// that changes a socket while the adapter is slow could fill the memory.
     fn add(&mut self, notice: Notice) {
         let undone = self.waiting.iter().position(|waiting| match (waiting, &notice) {
             (Notice::Joined(room), Notice::Left(other)) | (Notice::Left(room), Notice::Joined(other)) => room == other,

@@ -84,8 +84,8 @@ impl Socket {
 
     /// The rooms of the socket. The room with its own id comes first.
     ///
-    /// A socket leaves its rooms as soon as its client is gone. Handlers that still run, and that of
-    /// `disconnecting`, get the rooms in which it was. From `disconnect` on there are none.
+    /// A socket leaves its rooms as soon as its client is gone. Handlers that still run, and that
+    /// of `disconnecting`, get the rooms in which it was. From `disconnect` on there are none.
     pub fn rooms(&self) -> Vec<String> {
         let joined: Vec<_> = self.0.rooms.lock().iter().map(ToString::to_string).collect();
         let own = (!self.is_finished()).then(|| self.id().to_string());
