@@ -253,7 +253,7 @@ impl<S: SocketHandle> ConnectionHandle<S> {
         }
         let State { events, events_overflowing, .. } = &mut *state;
         if events.messages > 0
-            && (events.messages >= bounds.messages || size > bounds.bytes.saturating_sub(events.bytes))
+            && (events.messages >= bounds.messages || events.bytes.saturating_add(size) > bounds.bytes)
         {
             return Err(Rejected::Overflow { first: !std::mem::replace(events_overflowing, true) });
         }
