@@ -9,9 +9,13 @@ use std::alloc::System;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::sync::Mutex;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Held by the test that runs: all tests of a process share the allocator.
+static ALONE: Mutex<()> = Mutex::const_new(());
 
 const TOTAL: usize = 100_000_000;
 /// The allowed growth of memory in bytes: some buffers and an inbox.
@@ -62,6 +66,7 @@ fn send(mut client: RawClient, size: usize, peak: &AtomicUsize) -> RawClient {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn memory_stays_bounded_for_a_hundred_megabytes_before_a_sleeping_handler() {
+    let _alone = ALONE.lock().await;
     for size in [100_000, 2_000] {
         let ((log, mut seen), gate) = (log(), Gate::default());
         let beat = Duration::from_millis(100);
@@ -99,6 +104,7 @@ async fn hold(log: State<Log>, gate: State<Gate>) {
 
 #[tokio::test]
 async fn memory_stays_bounded_for_half_a_million_fired_events_before_a_sleeping_handler() {
+    let _alone = ALONE.lock().await;
     let ((log, mut seen), gate) = (log(), Gate::default());
     let builder = Hub::builder().state(log).state(gate.clone()).events(events![hold]);
     let server = serve(builder.build().expect("a hub")).await;
