@@ -12,11 +12,12 @@ use std::time::Instant;
 use tokio_util::sync::ReusableBoxFuture;
 
 use super::error::{EventError, shortened};
-use super::handler::{AsyncCall, Call, Handler, Lifecycle, call_async};
+use super::handler::{AsyncCall, Call, Handler, Lifecycle, call_async, call_blocking};
 use super::incoming::{EventKind, Incoming};
 use super::listener::{List, Listener};
 use super::middleware;
 use super::reply::Outcome;
+use super::slow_poll;
 use super::time_limit::TimeLimit;
 use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::socket::Socket;
@@ -141,7 +142,11 @@ fn start_after_middleware(
     incoming.this = this;
     match handler.call {
         Call::Sync(call) => {
-            call_sync(call, &incoming);
+            call_sync(|incoming| slow_poll::call(&incoming.socket, incoming.name(), || call(incoming)), &incoming);
+            Start::Done
+        }
+        Call::Blocking(call) => {
+            call_sync(|incoming| call_blocking(call, incoming), &incoming);
             Start::Done
         }
         Call::Async(call) => {
@@ -229,7 +234,7 @@ impl MatchingListeners {
     }
 }
 
-fn call_sync(call: fn(&Incoming) -> Outcome, incoming: &Incoming) {
+fn call_sync(call: impl FnOnce(&Incoming) -> Outcome, incoming: &Incoming) {
     let finished = catch_unwind(AssertUnwindSafe(|| incoming.finish(call(incoming))));
     if finished.is_err() {
         panicked(&incoming.socket, incoming.name());
@@ -245,7 +250,7 @@ fn timed_out() -> Outcome {
 /// Runs an event that has an async handler and no listeners.
 async fn run_async_handler(incoming: Incoming, call: AsyncCall, limit: TimeLimit) {
     let outcome = {
-        let work = pin!(call_async(call, &incoming));
+        let work = pin!(slow_poll::polls(&incoming.socket, incoming.name(), call_async(call, &incoming)));
         limit.run(work).await
     };
     incoming.finish(outcome.unwrap_or_else(timed_out));
@@ -288,9 +293,13 @@ async fn call_handler_and_listeners(
     match handler.map(|handler| (handler, handler.call)) {
         None if !matching.has_named() => return unhandled(incoming),
         None => {}
-        Some((_, Call::Sync(call))) => call_sync(call, incoming),
+        Some((_, Call::Sync(call))) => {
+            call_sync(|incoming| slow_poll::call(&incoming.socket, incoming.name(), || call(incoming)), incoming);
+        }
+        Some((_, Call::Blocking(call))) => call_sync(|incoming| call_blocking(call, incoming), incoming),
         Some((handler, Call::Async(call))) => {
-            let finished = call_async(call, incoming).map(|outcome| incoming.finish(outcome));
+            let called = slow_poll::polls(&incoming.socket, incoming.name(), call_async(call, incoming));
+            let finished = called.map(|outcome| incoming.finish(outcome));
             if AssertUnwindSafe(finished).catch_unwind().await.is_err() {
                 panicked(&incoming.socket, handler.key.as_str());
                 incoming.answer(Err(&EventError::internal()));
@@ -304,9 +313,10 @@ async fn call_handler_and_listeners(
 
 async fn call_all(incoming: &Incoming, list: &[Arc<Listener>]) {
     for listener in list {
-        let called = catch_unwind(AssertUnwindSafe(|| listener.call(incoming)));
-        let finished = match called {
-            Ok(Some(rest)) => AssertUnwindSafe(rest).catch_unwind().await,
+        let (socket, event) = (&incoming.socket, incoming.name());
+        let call = || slow_poll::call(socket, event, || listener.call(incoming));
+        let finished = match catch_unwind(AssertUnwindSafe(call)) {
+            Ok(Some(rest)) => AssertUnwindSafe(slow_poll::polls(socket, event, rest)).catch_unwind().await,
             Ok(None) => Ok(()),
             Err(panic) => Err(panic),
         };

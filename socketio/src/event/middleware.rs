@@ -11,6 +11,7 @@ use super::dispatch;
 use super::error::{EventError, PayloadError};
 use super::incoming::{EventKind, Incoming};
 use super::reply::Encode;
+use super::slow_poll;
 use super::time_limit::TimeLimit;
 use super::unscanned;
 use crate::hub::selection::EmitError;
@@ -146,7 +147,8 @@ pub(super) async fn run(incoming: Incoming, stack: Arc<[EventMiddleware]>, limit
     let (socket, ack) = (incoming.socket.clone(), incoming.ack());
     let event = incoming.name().to_owned();
     let passed = {
-        let work = pin!((Next { stack, at: 0 }).run(IncomingEvent(incoming)));
+        let passed = (Next { stack, at: 0 }).run(IncomingEvent(incoming));
+        let work = pin!(slow_poll::polls(&socket, &event, passed));
         limit.run(work).await.unwrap_or_else(|| Err(EventError::timeout()))
     };
     if let Err(error) = passed {
