@@ -22,6 +22,7 @@ pub(crate) fn stub(handler: &Handler) -> TokenStream {
             doc: "",
             call: #krate::__private::Call::Sync(|_| #krate::__private::Outcome::Done),
             concurrent: false,
+            timeout: #krate::__private::Timeout::OfHub,
             needs: &[],
             source: #krate::__private::Source { function: #function, parameters: &[#(#names),*], ..#krate::__private::Source::NOWHERE },
         }
@@ -35,6 +36,11 @@ pub(crate) fn entry(attribute: &Attribute, handler: &Handler, callee: &TokenStre
     let key = key(attribute, handler);
     let doc = &handler.doc;
     let concurrent = attribute.concurrent.is_some();
+    let timeout = match attribute.timeout.as_ref().map(|timeout| timeout.milliseconds) {
+        None => quote!(OfHub),
+        Some(None) => quote!(Off),
+        Some(Some(milliseconds)) => quote!(Milliseconds(#milliseconds)),
+    };
     let call = call(attribute, handler, callee);
     let named = handler.parameters.iter().filter(|parameter| has_name(parameter));
     quote! {
@@ -46,6 +52,7 @@ pub(crate) fn entry(attribute: &Attribute, handler: &Handler, callee: &TokenStre
                 doc: #doc,
                 call: #call,
                 concurrent: #concurrent,
+                timeout: #krate::__private::Timeout::#timeout,
                 needs: &[#(#krate::__private::Named::<#named>::NEED),*],
                 source: #source,
             }

@@ -20,6 +20,7 @@ mod handlers;
 mod krate;
 mod payload;
 mod signature;
+mod timeout;
 
 use proc_macro::TokenStream;
 
@@ -33,6 +34,7 @@ use proc_macro::TokenStream;
 /// | `#[event(fallback)]` | a function | the handler of all events without a handler of their own |
 /// | `#[event("name", concurrent)]` | an async function | a handler that does not delay later events |
 /// | `#[event("name", blocking)]` | a sync function | a handler that may block its thread |
+/// | `#[event("name", timeout = "5s")]` | an async function | a handler that is dropped when the time is up. Units are `ms`, `s`, `m` and `h`; `"none"` is no limit |
 /// | `#[event("name")]` | a struct or enum | a payload type: an event that the server can emit |
 /// | `#[event("name", ack = Answer)]` | a struct or enum | a payload type that requests an answer of the type `Answer` |
 ///

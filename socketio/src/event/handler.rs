@@ -18,6 +18,7 @@ pub struct Handler {
     pub doc: &'static str,
     pub call: Call,
     pub concurrent: bool,
+    pub timeout: Timeout,
     pub needs: &'static [Option<Need>],
     pub source: Source,
 }
@@ -30,10 +31,22 @@ impl Handler {
             doc: "",
             call: Call::Sync(|_| Outcome::Done),
             concurrent: false,
+            timeout: Timeout::OfHub,
             needs: &[],
             source: Source::NOWHERE,
         }
     }
+}
+
+/// How long the functions of a handler's event may run.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timeout {
+    /// As long as the hub's `handler_timeout` says.
+    OfHub,
+    /// For any time.
+    Off,
+    Milliseconds(u32),
 }
 
 /// Identifies the function of a handler and names its parameters.
