@@ -139,7 +139,7 @@ impl Incoming {
     pub(crate) fn reserved(socket: Socket, kind: EventKind) -> Result<Self, Rejected> {
         let mut incoming = Self::new(socket, kind);
         let socket = &incoming.socket;
-        socket.peer().handle.reserve_event(incoming.size(), socket.hub().limits().inbox)?;
+        socket.peer().handle.reserve_event(incoming.kind.size(), socket.hub().limits().inbox)?;
         incoming.is_reserved = true;
         Ok(incoming)
     }
@@ -147,7 +147,7 @@ impl Incoming {
     /// Makes room for another event of the server, because this one runs.
     pub(crate) fn release(&mut self) {
         if std::mem::take(&mut self.is_reserved) {
-            self.socket.peer().handle.release_event(self.size());
+            self.socket.peer().handle.release_event(self.kind.size());
         }
     }
 
