@@ -4,7 +4,8 @@
 //! - `contract zoo` writes the values of the type zoo, `contract zoo-types` writes them as
 //!   TypeScript literals, and `contract zoo-check` compares its input with them.
 //! - `contract asyncapi` and `contract zoo-asyncapi` write the AsyncAPI documents.
-//! - `contract nasty` writes the TypeScript of the contract in `nasty.rs`.
+//! - `contract nasty`, `contract empty` and `contract late` write the TypeScript of the contracts in
+//!   `nasty.rs`.
 
 mod nasty;
 mod server;
@@ -24,6 +25,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some("zoo-asyncapi") => zoo::write_asyncapi(&mut io::stdout().lock())?,
         Some("zoo-types") => zoo::write_typescript(&mut io::stdout().lock())?,
         Some("nasty") => io::stdout().lock().write_all(nasty::Nasty::typescript().as_bytes())?,
+        Some("empty") => io::stdout().lock().write_all(nasty::Empty::typescript().as_bytes())?,
+        Some("late") => io::stdout().lock().write_all(nasty::Late::typescript().as_bytes())?,
         Some("zoo-check") => zoo::check(io::stdin().lines())?,
         Some(other) => return Err(format!("there is no `{other}`").into()),
         None => serve().await?,

@@ -113,6 +113,19 @@ test('names and types that are hard to export compile and are used correctly', a
   assert.deepEqual((await compile(directory)).map(({ text }) => text), []);
 });
 
+for (const [name, use] of [
+  ['empty', 'connect("ws://127.0.0.1/ws").close();'],
+  ['late', 'connect("ws://127.0.0.1/ws").emit("words", 1, 2, 3, 4, 5);'],
+]) {
+  test(`the TypeScript of \`contract ${name}\` compiles`, async (t) => {
+    const directory = scratch(t);
+    writeFileSync(path.join(directory, `${name}.ts`), await output(name));
+    writeFileSync(path.join(directory, 'use.ts'), `import { connect } from "./${name}";\n${use}\n`);
+    writeFileSync(path.join(directory, 'tsconfig.json'), JSON.stringify({ extends: '../tsconfig.json', include: ['*.ts'] }));
+    assert.deepEqual((await compile(directory)).map(({ text }) => text), []);
+  });
+}
+
 test('values pass through a JavaScript program unchanged', async () => {
   const lines = (await output('zoo')).trimEnd().split('\n');
   assert.ok(lines.length > 500);

@@ -13,6 +13,8 @@ use super::reply::Outcome;
 pub struct Handler {
     pub key: Key,
     pub doc: &'static str,
+    /// The note of `#[deprecated]`, which may be empty. `None` without the attribute.
+    pub deprecated: Option<&'static str>,
     pub call: Call,
     pub concurrent: bool,
     pub needs: &'static [Option<Need>],
@@ -25,6 +27,7 @@ impl Handler {
         Self {
             key,
             doc: "",
+            deprecated: None,
             call: Call::Sync(|_| Outcome::Done),
             concurrent: false,
             needs: &[],

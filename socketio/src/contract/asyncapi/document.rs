@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::info::AsyncApiInfo;
 use super::schemas::{Maker, Schemas, rename};
 use crate::contract::description::{
-    DescribedReply, DescribedType, Description, Emitted, NamespaceDescription, Received,
+    DescribedArgument, DescribedReply, Description, Emitted, NamespaceDescription, Received,
 };
 use crate::event::error::FRAMEWORK_CODES;
 
@@ -96,9 +96,7 @@ impl Events {
         if event.takes_any {
             message["payload"] = json!({ "description": "Any arguments.", "type": "array" });
         } else {
-            let arguments: Vec<_> =
-                event.arguments.iter().map(|argument| (argument.name, argument.ty, !argument.optional)).collect();
-            self.fill(&mut message, &arguments, Maker::Client);
+            self.fill(&mut message, &event.arguments, Maker::Client);
         }
         let message = channel.message(&name, message);
         let reply = self.reply(event.name, &event.reply, Maker::Server);
@@ -113,7 +111,7 @@ impl Events {
         let mut message = json!({ "name": format!("{event} reply"), "title": "the reply" });
         match reply {
             DescribedReply::Unknown => message["payload"] = json!({ "description": "Any answer." }),
-            DescribedReply::Values(values) => self.fill(&mut message, &unnamed(values), maker),
+            DescribedReply::Values(values) => self.fill(&mut message, values, maker),
         }
         message
     }
@@ -122,7 +120,7 @@ impl Events {
     fn send(&mut self, channel: &mut Channel, event: &Emitted) {
         let name = format!("send.{}", event.name);
         let mut message = json!({ "name": event.name, "title": event.name });
-        self.fill(&mut message, &unnamed(&[event.payload]), Maker::Server);
+        self.fill(&mut message, &[DescribedArgument::sent(event.payload)], Maker::Server);
         let message = channel.message(&name, message);
         let mut replies = Vec::new();
         if let Some(answer) = &event.answer {
@@ -148,14 +146,15 @@ impl Events {
 
     /// Sets the payload of a message: its only argument, otherwise the array of its arguments. The
     /// extension `x-arguments` lists the arguments' names.
-    fn fill(&mut self, message: &mut Value, arguments: &[(&str, DescribedType, bool)], maker: Maker) {
-        let mut schemas: Vec<_> = arguments.iter().map(|(_, ty, _)| self.schemas.of(ty.schema, maker)).collect();
+    fn fill(&mut self, message: &mut Value, arguments: &[DescribedArgument], maker: Maker) {
+        let mut schemas: Vec<_> = arguments.iter().map(|argument| self.schemas.of(argument.ty.schema, maker)).collect();
         let payload = match &mut schemas[..] {
             [] => json!({ "description": "No arguments.", "type": "array", "maxItems": 0 }),
             [schema] => object(schema.take()),
             schemas => {
-                let items = schemas.iter_mut().zip(arguments).map(|(schema, (name, ..))| titled(schema.take(), name));
-                let required = arguments.iter().rposition(|(.., required)| *required).map_or(0, |last| last + 1);
+                let items =
+                    schemas.iter_mut().zip(arguments).map(|(schema, argument)| titled(schema.take(), argument.name));
+                let required = arguments.iter().rposition(|argument| !argument.optional).map_or(0, |last| last + 1);
                 json!({
                     "description": "Several arguments.",
                     "type": "array",
@@ -166,16 +165,12 @@ impl Events {
             }
         };
         message["payload"] = payload;
-        let arguments = arguments.iter().map(|(name, _, required)| match name.is_empty() {
-            true => json!({ "required": required }),
-            false => json!({ "name": name, "required": required }),
+        let arguments = arguments.iter().map(|DescribedArgument { name, optional, .. }| match name.is_empty() {
+            true => json!({ "required": !optional }),
+            false => json!({ "name": name, "required": !optional }),
         });
         message["x-arguments"] = arguments.collect();
     }
-}
-
-fn unnamed(types: &[DescribedType]) -> Vec<(&'static str, DescribedType, bool)> {
-    types.iter().map(|ty| ("", *ty, true)).collect()
 }
 
 /// Replaces boolean schemas, which AsyncAPI does not accept as payloads.

@@ -53,6 +53,7 @@ struct Declaration {
     /// The Rust type, without its parameters.
     origin: &'static str,
     docs: String,
+    deprecated: Option<&'static str>,
     /// `type Name = …`.
     text: String,
 }
@@ -84,22 +85,32 @@ impl Declarations {
         format::inline(&(ty.name)(&self.config))
     }
 
-    /// Declares the codes of an error type under its name; `None` if the name is taken.
-    pub(super) fn codes(&mut self, name: &'static str, codes: &str) -> Option<String> {
-        if !format::is_identifier(name) || self.reserved.contains(name) {
+    /// Marks a declared type as deprecated.
+    pub(super) fn deprecate(&mut self, ty: &str, note: &'static str) {
+        let name = ty.split('<').next().unwrap_or_default();
+        if let Some(&at) = self.names.get(name) {
+            self.found[at].deprecated = Some(note);
+        }
+    }
+
+    /// Declares the codes of an error type: those of `BoardError` as `BoardErrorCode`. Returns
+    /// `None` if that name is taken.
+    pub(super) fn codes(&mut self, error: &'static str, codes: &str) -> Option<String> {
+        let name = format!("{}Code", error.trim_end_matches("Code"));
+        if !format::is_identifier(&name) || self.reserved.contains(&name) {
             return None;
         }
         let text = format::declaration(&format!("type {name} = {codes}"));
-        match self.names.get(name) {
+        match self.names.get(&name) {
             Some(&at) if self.found[at].text != text => return None,
             Some(_) => {}
             None => {
-                self.names.insert(name.to_owned(), self.found.len());
-                let docs = "/** The error codes of a handler. */\n".to_owned();
-                self.found.push(Declaration { origin: name, docs, text });
+                self.names.insert(name.clone(), self.found.len());
+                let docs = "The error codes of a handler.".to_owned();
+                self.found.push(Declaration { origin: error, docs, deprecated: None, text });
             }
         }
-        Some(name.to_owned())
+        Some(name)
     }
 
     /// Reserves a name for an item that is not a payload type.
@@ -124,9 +135,9 @@ impl Declarations {
     }
 
     pub(super) fn write(&self, out: &mut String) {
-        for Declaration { docs, text, .. } in &self.found {
+        for Declaration { docs, deprecated, text, .. } in &self.found {
             out.push('\n');
-            out.push_str(docs);
+            out.push_str(&format::docs_with_note(docs, *deprecated, 0));
             out.push_str("export ");
             out.push_str(text);
             out.push_str(";\n");
@@ -137,7 +148,8 @@ impl Declarations {
         let name = T::ident(&self.config);
         let new = Declaration {
             origin: type_name::<T::WithoutGenerics>(),
-            docs: format::tidy_docs(&T::docs().unwrap_or_default(), 0),
+            docs: format::docs_text(&T::docs().unwrap_or_default()),
+            deprecated: None,
             text: format::declaration(&T::decl(&self.config)),
         };
         match self.names.get(&name) {
