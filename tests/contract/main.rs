@@ -42,7 +42,12 @@ fn info() -> AsyncApiInfo {
 
 async fn serve() -> Result<(), Box<dyn std::error::Error>> {
     let hub = server::hub()?;
+    let nested = Router::new()
+        .route("/ws", get(hub.websocket()))
+        .merge(hub.socketio())
+        .merge(hub.docs::<server::Chat>(info()).path("/about/events").websocket("/", "/ws"));
     let app = Router::new()
+        .nest("/rt", nested)
         .route("/ws", get(hub.websocket()))
         .route("/admin", get(hub.of("/admin").websocket()))
         .route("/refused", get(hub.of("/refused").websocket()))

@@ -9,6 +9,8 @@ use std::marker::PhantomData;
 use super::describe::{Describe, Exports};
 use super::infer::{DescribedFunction, Emits, Returned};
 use crate::event::decode::may_be_missing;
+#[cfg(feature = "asyncapi")]
+use crate::event::error::FRAMEWORK_CODES;
 use crate::event::handler::Source;
 use crate::event::message::Event;
 use crate::hub::agreement::{AgreedEmit, AgreedHandler, AgreedNamespace};
@@ -46,8 +48,25 @@ pub(crate) struct Received {
     pub(crate) arguments: Vec<DescribedArgument>,
     /// Whether the handler takes all arguments without decoding them.
     pub(crate) takes_any: bool,
+    /// Whether the handler takes an [`Ack`](crate::Ack), which it may leave unused.
+    pub(crate) takes_ack: bool,
     pub(crate) reply: DescribedReply,
     pub(crate) errors: DescribedErrors,
+}
+
+impl Received {
+    /// The framework's codes with which the event may be answered, if the client sends what the
+    /// contract describes.
+    #[cfg(feature = "asyncapi")]
+    pub(crate) fn framework_codes(&self) -> impl Iterator<Item = &'static str> {
+        FRAMEWORK_CODES.into_iter().filter(|code| match *code {
+            "invalid_payload" => self.takes_any || !self.arguments.is_empty(),
+            "unanswered" => self.takes_ack,
+            // The event has a handler.
+            "unknown_event" | "reserved_event" => false,
+            _ => true,
+        })
+    }
 }
 
 /// One argument of an event or of an answer.

@@ -416,7 +416,7 @@ impl NamespaceDescription {
             true => (DescribedReply::Unknown, DescribedErrors::Any),
             false => (reply, errors.with(codes)),
         };
-        self.receives.push(Received { name, doc, deprecated, source, arguments, takes_any, reply, errors });
+        self.receives.push(Received { name, doc, deprecated, source, arguments, takes_any, takes_ack, reply, errors });
     }
 
     #[doc(hidden)]

@@ -113,7 +113,7 @@ pub trait AsyncApiContract: Contract {
     /// `info` adds what the contract does not contain: the document's title and version, and the
     /// servers' addresses.
     fn asyncapi(info: AsyncApiInfo) -> serde_json::Value {
-        asyncapi::document(&Self::describe(), info)
+        asyncapi::document(&Self::describe(), info, &[])
     }
 }
 

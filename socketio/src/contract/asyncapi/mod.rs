@@ -2,11 +2,12 @@
 //! events.
 //!
 //! [`schemas`] gathers the JSON Schemas of payloads, [`document`](mod@document) writes the document
-//! around them, and [`docs`] serves it with the page.
+//! around them, and [`docs`] serves it with the page. [`markdown`] renders its doc comments.
 
 mod docs;
 mod document;
 mod info;
+mod markdown;
 mod schemas;
 
 pub use docs::DocsRoutes;
