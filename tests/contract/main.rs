@@ -1,8 +1,8 @@
 //! A program for the tests of TypeScript and AsyncAPI exports:
 //!
 //! - `contract` runs the server that clients written in TypeScript connect to.
-//! - `contract zoo` writes the values of the type zoo, `contract zoo-types` writes them as
-//!   TypeScript literals, and `contract zoo-check` compares its input with them.
+//! - `contract zoo` writes the values of the type zoo, `contract zoo-types` and `contract
+//!   zoo-inputs` write them as TypeScript literals of what servers and clients send, and `contract zoo-check` compares its input with them.
 //! - `contract asyncapi` and `contract zoo-asyncapi` write the AsyncAPI documents.
 //! - `contract nasty`, `contract empty` and `contract late` write the TypeScript of the contracts in
 //!   `nasty.rs`.
@@ -23,6 +23,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some("zoo") => zoo::write(&mut io::stdout().lock())?,
         Some("asyncapi") => writeln!(io::stdout(), "{:#}", server::Chat::asyncapi(info()))?,
         Some("zoo-asyncapi") => zoo::write_asyncapi(&mut io::stdout().lock())?,
+        Some("zoo-inputs") => zoo::write_inputs(&mut io::stdout().lock())?,
         Some("zoo-types") => zoo::write_typescript(&mut io::stdout().lock())?,
         Some("nasty") => io::stdout().lock().write_all(nasty::Nasty::typescript().as_bytes())?,
         Some("empty") => io::stdout().lock().write_all(nasty::Empty::typescript().as_bytes())?,

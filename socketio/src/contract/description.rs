@@ -36,6 +36,15 @@ pub struct NamespaceDescription {
     pub(crate) emits: Vec<Emitted>,
 }
 
+#[cfg(feature = "typescript")]
+impl NamespaceDescription {
+    /// The types that clients send: arguments, and the answers to requests.
+    pub(super) fn sent_by_clients(&self) -> impl Iterator<Item = DescribedType> {
+        let answers = self.emits.iter().filter_map(|event| event.answer.as_ref()).flat_map(DescribedReply::values);
+        self.receives.iter().flat_map(|event| &event.arguments).chain(answers).map(|argument| argument.ty)
+    }
+}
+
 /// An event that clients send.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {

@@ -13,4 +13,6 @@ mod schemas;
 pub use docs::DocsRoutes;
 pub(crate) use document::document;
 pub use info::AsyncApiInfo;
+#[cfg(feature = "typescript")]
+pub(crate) use schemas::Forms;
 pub(crate) use schemas::SchemaSource;

@@ -95,12 +95,19 @@ pub(super) fn declare(namespace: &NamespaceDescription, types: &mut Declarations
             types.deprecate(&payload, note);
         }
         let answer = event.answer.as_ref().map_or(&[][..], DescribedReply::values);
-        answer.iter().for_each(|value| drop(types.name(value.ty.typescript)));
+        answer.iter().for_each(|value| drop(types.sent_name(value.ty)));
     }
     for event in &namespace.receives {
-        let values = event.reply.values().iter().chain(&event.arguments);
-        values.for_each(|value| drop(types.name(value.ty.typescript)));
+        event.reply.values().iter().for_each(|value| drop(types.name(value.ty.typescript)));
+        event.arguments.iter().for_each(|argument| drop(types.sent_name(argument.ty)));
     }
+}
+
+/// Declares the types that the server sends.
+pub(super) fn declare_outputs(namespace: &NamespaceDescription, types: &mut Declarations) {
+    let replies = namespace.receives.iter().flat_map(|event| event.reply.values()).map(|value| value.ty);
+    let payloads = namespace.emits.iter().map(|event| event.payload);
+    payloads.chain(replies).for_each(|ty| drop(types.name(ty.typescript)));
 }
 
 /// Writes the interfaces of a namespace.
@@ -296,7 +303,7 @@ fn failed(errors: &DescribedErrors, types: &mut Declarations) -> String {
 /// The type of an argument that clients send. They may send more types of binary data than they
 /// receive.
 fn sendable(ty: DescribedType, types: &mut Declarations) -> String {
-    let name = types.name(ty.typescript);
+    let name = types.sent_name(ty);
     match ty.typescript.is_some_and(TypeScript::has_binary) {
         true => {
             types.sends_binary = true;

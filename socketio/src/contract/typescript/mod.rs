@@ -7,12 +7,18 @@
 mod events;
 mod file;
 mod format;
+#[cfg(feature = "asyncapi")]
+mod inputs;
+#[cfg(not(feature = "asyncapi"))]
+#[path = "no_inputs.rs"]
+mod inputs;
 mod types;
 
 pub(crate) use file::{assert_exported, export};
 pub(crate) use types::TypeScript;
 
 use super::description::{Description, NamespaceDescription};
+use inputs::Inputs;
 use types::Declarations;
 
 /// The types of error answers.
@@ -73,10 +79,15 @@ const NAMES: [&str; 21] = [
 ///
 /// Panics if two items of the file would have the same name.
 pub(crate) fn typescript(description: &Description) -> String {
-    let mut types = Declarations::new();
     // The client needs the interfaces of one namespace at least.
     let nothing = [NamespaceDescription { path: "/", doc: "", receives: Vec::new(), emits: Vec::new() }];
     let namespaces = if description.namespaces.is_empty() { &nothing[..] } else { &description.namespaces };
+    let mut types = Declarations::new();
+    types.inputs = Inputs::of(namespaces);
+    if !types.inputs.is_empty() {
+        // What the server sends has the names of the Rust types.
+        namespaces.iter().for_each(|namespace| events::declare_outputs(namespace, &mut types));
+    }
     // Payload types are declared before error codes, which are inlined if their name is taken.
     namespaces.iter().for_each(|namespace| events::declare(namespace, &mut types));
     let mut prefixes = Vec::new();

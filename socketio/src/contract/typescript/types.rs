@@ -5,6 +5,8 @@ use std::collections::{HashMap, HashSet};
 use ts_rs::{Config, TS, TypeVisitor};
 
 use super::format;
+use super::inputs::Inputs;
+use crate::contract::description::DescribedType;
 use crate::hub::socket::SocketId;
 use crate::wire::any_value::AnyValue;
 use crate::wire::binary::Binary;
@@ -47,11 +49,12 @@ pub(super) struct Declarations {
     pub(super) has_binary: bool,
     /// Whether clients send binary data.
     pub(super) sends_binary: bool,
+    pub(super) inputs: Inputs,
 }
 
 struct Declaration {
     /// The Rust type, without its parameters.
-    origin: &'static str,
+    origin: String,
     docs: String,
     deprecated: Option<&'static str>,
     /// `type Name = …`.
@@ -70,6 +73,7 @@ impl Declarations {
             recursive: Vec::new(),
             has_binary: false,
             sends_binary: false,
+            inputs: Inputs::default(),
         }
     }
 
@@ -83,6 +87,48 @@ impl Declarations {
         let Some(ty) = ty else { return "any".to_owned() };
         (ty.visit)(self);
         format::inline(&(ty.name)(&self.config))
+    }
+
+    /// The TypeScript form of a type that clients send.
+    pub(super) fn sent_name(&mut self, ty: DescribedType) -> String {
+        self.has_binary |= ty.typescript.is_some_and(TypeScript::has_binary);
+        let mut inputs = std::mem::take(&mut self.inputs);
+        let name = inputs.name(ty, self);
+        self.inputs = inputs;
+        name.map_or_else(|| self.name(ty.typescript), |name| format::inline(&name))
+    }
+
+    /// Whether a type of this name, without parameters, is declared.
+    #[cfg(feature = "asyncapi")]
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.names.get(name).is_some_and(|at| self.found[*at].text.starts_with(&format!("type {name} =")))
+    }
+
+    /// A free name for the input form of a type.
+    #[cfg(feature = "asyncapi")]
+    pub(super) fn free_name(&self, name: &str) -> String {
+        let word = |char: char| if char.is_ascii_alphanumeric() { char } else { '_' };
+        let name: String = name.chars().map(word).collect();
+        let numbered = (2..).map(|number| format!("{name}Input{number}"));
+        let mut names = [name.clone(), format!("{name}Input")].into_iter().chain(numbered);
+        names.find(|name| !self.names.contains_key(name)).unwrap_or(name)
+    }
+
+    /// Declares the input form of a type. [`set_input`](Self::set_input) adds its text.
+    #[cfg(feature = "asyncapi")]
+    pub(super) fn declare_input(&mut self, name: &str, docs: &str) -> usize {
+        let place = self.found.len();
+        self.names.insert(name.to_owned(), place);
+        let (origin, docs) = (name.to_owned(), docs.to_owned());
+        self.found.push(Declaration { origin, docs, deprecated: None, text: String::new() });
+        place
+    }
+
+    #[cfg(feature = "asyncapi")]
+    pub(super) fn set_input(&mut self, place: usize, declaration: &str, is_recursive: bool) {
+        let Declaration { origin, text, .. } = &mut self.found[place];
+        *text = format::declaration(declaration);
+        self.recursive.extend(is_recursive.then(|| origin.clone()));
     }
 
     /// Marks a declared type as deprecated.
@@ -107,7 +153,7 @@ impl Declarations {
             None => {
                 self.names.insert(name.clone(), self.found.len());
                 let docs = "The error codes of a handler.".to_owned();
-                self.found.push(Declaration { origin: error, docs, deprecated: None, text });
+                self.found.push(Declaration { origin: error.to_owned(), docs, deprecated: None, text });
             }
         }
         Some(name)
@@ -147,7 +193,7 @@ impl Declarations {
     fn declare<T: TS + ?Sized>(&mut self) {
         let name = T::ident(&self.config);
         let new = Declaration {
-            origin: type_name::<T::WithoutGenerics>(),
+            origin: type_name::<T::WithoutGenerics>().to_owned(),
             docs: format::docs_text(&T::docs().unwrap_or_default()),
             deprecated: None,
             text: format::declaration(&T::decl(&self.config)),
