@@ -12,21 +12,8 @@ export type Question = {
   text: string;
 };
 
-export type Verdict = "yes" | { no: { why: string } };
-
 /** The client is to say how it is. */
 export type Checkup = null;
-
-/** An answer may have a field that is called `error`, and be none. */
-export type Health = {
-  ok: boolean;
-  error: Fault;
-};
-
-export type Fault = {
-  code: string;
-  message: string;
-};
 
 /** The client is to divide. */
 export type Division = {
@@ -44,11 +31,43 @@ export type Receipt = {
   length: number;
 };
 
+export type Verdict = "yes" | { no: { why: string } };
+
+/** An answer may have a field that is called `error`, and be none. */
+export type Health = {
+  ok: boolean;
+  error: Fault;
+};
+
+export type Fault = {
+  code: string;
+  message: string;
+};
+
 /** What somebody says. */
 export type Message = {
   /** Whom it is for: the id of a socket. */
   to: string;
   text: string;
+};
+
+/**
+ * Who somebody is.
+ *
+ * - A *list*, with `code`
+ * - and <b>no HTML</b>
+ *
+ * [A page](https://example.org/page), [a script](javascript:alert(1)), [a type](crate::Profile), ![a picture](https://example.org/a.png)
+ */
+export type Profile = {
+  /** Its *first* name. */
+  name: string;
+  email?: string | null;
+  age: number;
+  /** Each once. */
+  tags: Array<string>;
+  /** No longer used. */
+  nick?: string | null;
 };
 
 /** The error codes of a handler. */
@@ -102,6 +121,14 @@ export interface ClientToServerEvents {
     file: Sendable<File>,
     ack: (answer: ArrayBuffer | Failed<"handler_error">) => void,
   ) => void;
+  /**
+   * Takes **any** profile.
+   *
+   * The rules of the type are for people.
+   *
+   * @deprecated use `message`
+   */
+  profile: (profile: Profile, ack: (answer: number | Failed) => void) => void;
   /** Counts, and tells how often that was done. */
   count: (ack: (answer: number | Failed) => void) => void;
 }
@@ -118,6 +145,7 @@ export interface ClientToServerRequests {
   examine: () => Health;
   divide: (dividend: number, divisor: number) => [number, number];
   upload: (file: Sendable<File>) => ArrayBuffer;
+  profile: (profile: Profile) => number;
   count: () => number;
 }
 

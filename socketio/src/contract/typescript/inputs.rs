@@ -158,9 +158,7 @@ impl Inputs {
         let is_required = |name: &str| required.is_some_and(|names| names.iter().any(|known| known == name));
         if let Some(Value::Object(properties)) = schema.get("properties") {
             for (name, property) in properties {
-                if let Some(text) = property.get("description").and_then(Value::as_str) {
-                    members.push_str(&format!("\n/**\n * {}\n */\n", text.replace('\n', "\n * ")));
-                }
+                members.push_str(&docs(property));
                 let mark = if is_required(name) { "" } else { "?" };
                 members.push_str(&format!("{}{mark}: {}, ", string(name), self.written(property, types)));
             }
@@ -176,6 +174,17 @@ impl Inputs {
             (false, Some(map)) => format!("{{ {members} }} & {map}"),
         }
     }
+}
+
+/// The doc comment of a member, in the form that `ts-rs` writes.
+fn docs(property: &Value) -> String {
+    let text = property.get("description").and_then(Value::as_str).unwrap_or_default();
+    let deprecated = property.get("deprecated").is_some_and(|is| *is == true);
+    let text = format!("{text}{}", if deprecated { "\n\n@deprecated" } else { "" });
+    if text.is_empty() {
+        return text;
+    }
+    format!("\n/**\n * {}\n */\n", text.trim().replace('\n', "\n * "))
 }
 
 /// Writes a JSON value as a type. A value that is no literal may be anything.
