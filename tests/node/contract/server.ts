@@ -66,7 +66,11 @@ export type Profile = {
   age: number;
   /** Each once. */
   tags: Array<string>;
-  /** No longer used. */
+  /**
+   * No longer used.
+   *
+   * @deprecated
+   */
   nick?: string | null;
 };
 
