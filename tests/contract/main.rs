@@ -1,11 +1,12 @@
 //! A program for the tests of TypeScript and AsyncAPI exports:
 //!
 //! - `contract` runs the server that clients written in TypeScript connect to.
-//! - `contract zoo` writes the values of the type zoo, `contract zoo-types` and `contract
-//!   zoo-inputs` write them as TypeScript literals of what servers and clients send, and `contract zoo-check` compares its input with them.
+//! - `contract zoo` writes the values of the type zoo. `contract zoo-types` and `contract
+//!   zoo-inputs` write them as TypeScript literals, of the types that servers and clients send.
+//!   `contract zoo-check` compares its input with them.
 //! - `contract asyncapi` and `contract zoo-asyncapi` write the AsyncAPI documents.
-//! - `contract nasty`, `contract empty` and `contract late` write the TypeScript of the contracts in
-//!   `nasty.rs`.
+//! - `contract nasty`, `contract empty` and `contract late` write the TypeScript of the contracts
+//!   in `nasty.rs`.
 
 mod nasty;
 mod server;

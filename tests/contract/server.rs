@@ -172,7 +172,8 @@ fn restart(in_seconds: u8) -> u8 {
 /// - A *list*, with `code`
 /// - and <b>no HTML</b>
 ///
-/// [A page](https://example.org/page), [a script](javascript:alert(1)), [a type](crate::Profile), ![a picture](https://example.org/a.png)
+/// [A page](https://example.org/page), [a script](javascript:alert(1)), [a type](crate::Profile),
+/// ![a picture](https://example.org/a.png)
 #[derive(Deserialize, JsonSchema, TS)]
 pub(crate) struct Profile {
     /// Its *first* name.

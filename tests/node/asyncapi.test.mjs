@@ -266,7 +266,7 @@ test('the page shows the Markdown of doc comments, and no HTML in them', async (
   assert.match(await shown.textContent(), /and <b>no HTML<\/b>/);
   assert.equal(await shown.locator('b').count(), 0);
   assert.deepEqual(await shown.locator('.prose a').evaluateAll((links) => links.map((link) => link.href)), ['https://example.org/page']);
-  assert.match(await shown.textContent(), /a script, a type, a picture/);
+  assert.match(await shown.textContent(), /a script, a type,\s+a picture/);
   assert.equal(await shown.locator('td em', { hasText: /^first$/ }).count(), 1);
   assert.equal(await page.locator('[id="receive.profile"] strong', { hasText: /^any$/ }).count(), 1);
   assert.deepEqual(problems, []);

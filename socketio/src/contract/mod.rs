@@ -167,8 +167,8 @@ pub trait AsyncApiContract: Contract {
 /// }
 /// ```
 ///
-/// The framework's codes, such as `invalid_payload`, are always included and need not be listed. The
-/// derive refuses them, because clients could not tell such an error from one of the framework.
+/// The framework's codes, such as `invalid_payload`, are always included and need not be listed.
+/// The derive refuses them, because clients could not tell such an error from one of the framework.
 pub trait ErrorCodes {
     /// All codes that the error converts into.
     const CODES: &'static [&'static str];

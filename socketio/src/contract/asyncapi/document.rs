@@ -13,7 +13,8 @@ const ERROR: &str = "#/own/EventError";
 
 type Members = Map<String, Value>;
 
-/// Writes the whole document. `never` has the framework's codes with which the hub answers no event.
+/// Writes the whole document. `never` has the framework's codes with which the hub answers no
+/// event.
 pub(crate) fn document(description: &Description, info: AsyncApiInfo, never: &[&str]) -> Value {
     let (info, servers) = info.into_parts(description.doc);
     let mut document = json!({ "asyncapi": "3.0.0", "info": info });

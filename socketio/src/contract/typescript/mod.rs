@@ -2,7 +2,8 @@
 //! `socket.io-client` and a client for plain WebSockets.
 //!
 //! [`types`] declares the payload types and [`events`] writes the interfaces. `client.ts`,
-//! `socketio.ts`, `failed.ts` and `binary.ts` are templates, in which only a few names are replaced.
+//! `socketio.ts`, `failed.ts` and `binary.ts` are templates, in which only a few names are
+//! replaced.
 
 mod events;
 mod file;
