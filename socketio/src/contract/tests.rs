@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use super::Contract;
 use super::description::{DescribedErrors, DescribedReply, DescribedType, Emitted, Received};
+use crate::event::error::FRAMEWORK_CODES;
 use crate::{
     Ack, Args, Argument, Arguments, Binary, DescribedArguments, ErrorCodes, EventError, Hub, PayloadError, RawArgs,
     Socket, State, contract, event, handlers,
@@ -314,6 +315,12 @@ fn emitted_events_are_described_by_their_payload_types() {
     assert_eq!(answer("both"), types![u8, String]);
     assert_eq!(answer("perhaps"), types![Option<u8>]);
     assert_eq!(emitted("listed").payload, DescribedType::of::<Listed<u8>>());
+}
+
+#[test]
+fn derives_refuse_all_codes_of_the_framework() {
+    let refused = socketio_macros::__framework_codes!();
+    FRAMEWORK_CODES.iter().for_each(|code| assert!(refused.contains(code), "{code}"));
 }
 
 #[test]

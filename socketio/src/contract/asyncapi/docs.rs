@@ -94,8 +94,8 @@ impl DocsRoutes {
     }
 
     /// Sets the path of the [Socket.IO](Hub::socketio) routes in the router that the page is merged
-    /// into. `nest` and proxies may move both. Routes outside of a nested router have a path such as
-    /// `../socket.io/`. Default: `/socket.io/`.
+    /// into. `nest` and proxies may move both. Routes outside of a nested router have a path such
+    /// as `../socket.io/`. Default: `/socket.io/`.
     pub fn socketio(self, path: impl Into<String>) -> Self {
         Self { socketio: path.into(), ..self }
     }

@@ -1,7 +1,7 @@
 //! Renders the Markdown of doc comments as HTML for the page.
 //!
-//! A doc comment can't add HTML, scripts or requests to the page. HTML in it is shown as text, links
-//! lead to web and mail addresses only, and pictures are shown by their descriptions.
+//! A doc comment can't add HTML, scripts or requests to the page. HTML in it is shown as text,
+//! links lead to web and mail addresses only, and pictures are shown by their descriptions.
 
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
 use serde_json::{Map, Value};
