@@ -117,7 +117,8 @@ pub fn contract(tokens: TokenStream) -> TokenStream {
 /// error into an `EventError`.
 ///
 /// A variant's code is its name in `snake_case`, or the text in `#[code("…")]`. A struct has one
-/// code, which is derived from its name in the same way. The error must implement `Display`, which
+/// code, which is derived from its name in the same way. The framework's own codes, such as
+/// `internal` and `timeout`, do not compile. The error must implement `Display`, which
 /// gives the message. Clients receive the fields only as part of the message. To send more data,
 /// implement `From<…> for EventError` and `ErrorCodes` by hand.
 ///
@@ -134,6 +135,14 @@ pub fn contract(tokens: TokenStream) -> TokenStream {
 #[proc_macro_derive(ErrorCodes, attributes(code))]
 pub fn error_codes(item: TokenStream) -> TokenStream {
     error_codes::expand(item.into()).into()
+}
+
+/// The error codes of the framework, as an array. The runtime and the macros share this list.
+#[doc(hidden)]
+#[proc_macro]
+pub fn __framework_codes(_: TokenStream) -> TokenStream {
+    let codes = error_codes::FRAMEWORK_CODES;
+    quote::quote!([#(#codes),*]).into()
 }
 
 /// The event names that clients cannot send, as an array. The runtime and the macros share this

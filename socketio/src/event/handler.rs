@@ -16,6 +16,8 @@ use super::slow_poll;
 pub struct Handler {
     pub key: Key,
     pub doc: &'static str,
+    /// The note of `#[deprecated]`, which may be empty. `None` without the attribute.
+    pub deprecated: Option<&'static str>,
     pub call: Call,
     pub concurrent: bool,
     pub timeout: Timeout,
@@ -29,6 +31,7 @@ impl Handler {
         Self {
             key,
             doc: "",
+            deprecated: None,
             call: Call::Sync(|_| Outcome::Done),
             concurrent: false,
             timeout: Timeout::OfHub,
