@@ -215,7 +215,14 @@ impl<'a> Reader<'a> {
         let start = out.len();
         let attachments = self.attachments.len();
         self.value(out, MAX_DEPTH)?;
-        if out[start] != b'"' {
+        if out[start] == b'"' {
+            // An object of this encoding is never a placeholder.
+            let key = std::str::from_utf8(&out[start..]).map_err(|_| InvalidPacket)?;
+            if let Some(spelled) = placeholder::data_key(key) {
+                out.truncate(start);
+                out.extend_from_slice(spelled.as_bytes());
+            }
+        } else {
             let text = String::from_utf8(out.split_off(start)).map_err(|_| InvalidPacket)?;
             self.attachments.truncate(attachments);
             write_json(out, &text);
