@@ -79,7 +79,7 @@ fn maybe(user: Option<User<'_>>) -> bool {
 fn checked(user: Result<User<'_>, PayloadError>, after: Option<u8>) -> String {
     match user {
         Ok(user) => format!("{} {after:?}", user.name),
-        Err(error) => format!("{} at {:?} of {}, {after:?}", error.message(), error.path(), error.argument()),
+        Err(error) => format!("{} at {:?} of {}, {after:?}", error.message(), error.path(), error.argument().expect("one")),
     }
 }
 

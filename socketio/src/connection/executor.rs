@@ -84,14 +84,14 @@ impl Executor {
         if self.task.is_none() && self.queue.is_empty() && !is_crowded(&incoming) {
             self.begin(incoming, context);
         } else {
-            self.queued_bytes += incoming.size();
+            self.queued_bytes = self.queued_bytes.saturating_add(incoming.size());
             self.queue.push_back(incoming);
         }
     }
 
     /// Queues an event before all others.
     pub(crate) fn submit_first(&mut self, incoming: Incoming) {
-        self.queued_bytes += incoming.size();
+        self.queued_bytes = self.queued_bytes.saturating_add(incoming.size());
         self.queue.push_front(incoming);
     }
 
@@ -209,7 +209,7 @@ impl Executor {
     /// `error`.
     pub(crate) fn drop_queued(&mut self) {
         self.queue.retain(|incoming| !incoming.came_in());
-        self.queued_bytes = self.queue.iter().map(Incoming::size).sum();
+        self.queued_bytes = self.queue.iter().map(Incoming::size).fold(0, usize::saturating_add);
     }
 
     /// Sets the events of the end. They run when all other events are done.

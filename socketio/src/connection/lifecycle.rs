@@ -75,7 +75,9 @@ pub(crate) async fn run_disconnect_handlers(socket: Socket, disconnect: Disconne
     tracing::debug!(socket = %socket.id(), %disconnect, "disconnected");
     run(&socket, EventKind::Disconnect(disconnect.clone())).await;
     if !disconnect.is_clean() {
-        run(&socket, EventKind::Error(EventError::from(&disconnect))).await;
+        let error = EventError::from(&disconnect);
+        socket.hub().counters().error(error.code());
+        run(&socket, EventKind::Error(error)).await;
     }
 }
 

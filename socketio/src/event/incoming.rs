@@ -96,7 +96,7 @@ impl EventKind {
         match self {
             Self::Event(event) => {
                 let attachments = event.attachments.iter().flat_map(|attachments| attachments.iter());
-                event.text().len() + attachments.map(Bytes::len).sum::<usize>()
+                attachments.map(Bytes::len).fold(event.text().len(), usize::saturating_add)
             }
             Self::Message { message: RawMessage::Text(text), .. } => text.len(),
             Self::Message { message: RawMessage::Binary(bytes), .. } | Self::Ping(bytes) | Self::Pong(bytes) => {
@@ -147,7 +147,7 @@ impl Incoming {
 
     /// The bytes of received data that the event keeps in memory, including its request.
     pub(crate) fn size(&self) -> usize {
-        self.kind.size() + self.request.as_ref().map_or(0, |request| request.bytes_per_event())
+        self.kind.size().saturating_add(self.request.as_ref().map_or(0, |request| request.bytes_per_event()))
     }
 
     /// Returns `true` for events, messages, pings and pongs, and `false` for the other lifecycle
@@ -255,7 +255,8 @@ impl Incoming {
     /// logged.
     pub(crate) fn report(&self, error: EventError) {
         if matches!(self.kind, EventKind::Error(_)) {
-            tracing::warn!(socket = %self.socket.id(), %error, "an error handler failed");
+            self.socket.hub().counters().error(error.code());
+            tracing::debug!(socket = %self.socket.id(), %error, "an error handler failed");
         } else {
             self.socket.report(error.with_event(self.name()).with_received(self.kind.received()));
         }

@@ -156,7 +156,7 @@ impl EngineEndpoint {
 
     /// Begins a session over long-polling. The response to the handshake has the `open` packet.
     fn begin_polling(&self, parts: &Parts, params: &PathParams) -> Response {
-        let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return unavailable() };
+        let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return unavailable(&self.hub) };
         let session = EngineSession::new(&self.sessions, true);
         let sid = session.sid().to_owned();
         let open = self.open_packet(&sid, Transport::Polling);
@@ -179,7 +179,7 @@ impl EngineEndpoint {
 
     /// Begins a session over a WebSocket.
     fn begin_websocket(self: &Arc<Self>, upgrade: Upgrade) -> Response {
-        let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return unavailable() };
+        let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return unavailable(&self.hub) };
         let session = EngineSession::new(&self.sessions, false);
         let mut response = upgrade.response(None);
         self.add_cookie(&mut response, session.sid());
@@ -188,7 +188,7 @@ impl EngineEndpoint {
             let config = routes.hub.config();
             let (upgrading, mut request, extensions) = upgrade.into_parts(config);
             let upgraded = upgrading.wait(config.upgrade_timeout, permit.ending());
-            let Some((stream, received)) = upgraded.await else { return };
+            let Some((stream, received)) = upgraded.await else { return routes.hub.counters().refused() };
             request.set_peer(&stream);
             let websocket = WebSocketTransport::new(stream, received, config.max_payload);
             tokio::spawn(routes.websocket_connection(session, websocket, request, extensions, permit));
@@ -222,7 +222,7 @@ impl EngineEndpoint {
             let config = hub.config();
             let (upgrading, request, _) = upgrade.into_parts(config);
             let upgraded = upgrading.wait(config.upgrade_timeout, pending());
-            let Some((stream, received)) = upgraded.await else { return };
+            let Some((stream, received)) = upgraded.await else { return hub.counters().refused() };
             if upgrades {
                 let stream = ProbeStream { stream, received, request: Arc::new(request) };
                 pending_upgrade.peer().handle.post(Command::Probe(Box::new(stream)));
@@ -286,7 +286,7 @@ impl EngineEndpoint {
         let mut body = body.into_data_stream();
         while let Some(chunk) = timeout_at(deadline, body.next()).await.transpose() {
             let Ok(Ok(chunk)) = chunk else { return StatusCode::BAD_REQUEST.into_response() };
-            if collected.len() + chunk.len() > config.max_payload {
+            if collected.len().saturating_add(chunk.len()) > config.max_payload {
                 guard.is_complete = true;
                 return StatusCode::PAYLOAD_TOO_LARGE.into_response();
             }

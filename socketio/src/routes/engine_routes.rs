@@ -481,6 +481,7 @@ impl Refusal {
 
     /// Logs the refusal, and calls the application's listener.
     pub(super) fn report(&self, routes: &EngineEndpoint, request: &Parts) {
+        routes.hub.counters().refused();
         tracing::debug!(refusal = self.message(), "refused a request");
         if let Some(listener) = &routes.on_refused {
             listener(Refused { request, code: self.code(), message: self.message() });

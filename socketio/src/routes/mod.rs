@@ -16,8 +16,11 @@ pub(crate) mod websocket;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 
-/// Returns the response for a hub that has too many connections or shuts down.
-fn unavailable() -> Response {
-    tracing::warn!("refused a connection: the hub has too many, or is shutting down");
+use crate::hub::Hub;
+
+/// Returns the response of a hub that has too many connections or shuts down.
+fn unavailable(hub: &Hub) -> Response {
+    hub.counters().refused();
+    tracing::debug!("refused a connection: the hub has too many, or is shutting down");
     (StatusCode::SERVICE_UNAVAILABLE, "no more connections are accepted").into_response()
 }

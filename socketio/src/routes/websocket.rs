@@ -132,10 +132,11 @@ impl WebSocketRoute {
         let config = self.hub.config();
         let parts = upgrade.parts();
         if !config.origins.permit(&parts.headers, &parts.uri) {
+            self.hub.counters().refused();
             tracing::debug!(origin = ?parts.headers.get("origin"), "refused a request from another origin");
             return (StatusCode::FORBIDDEN, "this origin is not allowed to connect").into_response();
         }
-        let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return unavailable() };
+        let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return unavailable(&self.hub) };
         let protocol = upgrade.choose_protocol(&self.protocols);
         let response = upgrade.response(protocol);
         tokio::spawn(self.clone().connect(upgrade, permit));
@@ -148,7 +149,7 @@ impl WebSocketRoute {
         let config = self.hub.config();
         let (upgrading, mut request, extensions) = upgrade.into_parts(config);
         let upgraded = upgrading.wait(config.upgrade_timeout, permit.ending());
-        let Some((stream, received)) = upgraded.await else { return };
+        let Some((stream, received)) = upgraded.await else { return self.hub.counters().refused() };
         request.set_peer(&stream);
         tokio::spawn(self.begin(stream, received, request, extensions, permit));
     }

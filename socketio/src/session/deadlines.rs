@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use super::disconnect::{Disconnect, DisconnectReason};
-use super::effects::{Effects, InNamespace};
+use super::effects::{Effects, Fault, InNamespace};
 use super::end::End;
 use super::heartbeat::HeartbeatAction;
 use super::{Protocol, Session};
@@ -40,7 +40,8 @@ impl<S: InNamespace> Session<S> {
     /// Handles all deadlines that have passed at `now`.
     pub(crate) fn on_deadline(&mut self, now: Instant, effects: &mut impl Effects<Socket = S>) {
         while let Some(at) = self.sockets.iter().position(|entry| entry.state.decide_by().is_some_and(|by| by <= now)) {
-            tracing::warn!(namespace = self.sockets[at].socket.namespace(), "the connect handler took too long");
+            tracing::debug!(namespace = self.sockets[at].socket.namespace(), "the connect handler took too long");
+            effects.count(Fault::Timeout);
             self.refuse(at, &CONNECT_TIMEOUT_ERROR, effects);
         }
         if self.handlers_until.is_some_and(|until| until <= now) {
@@ -57,6 +58,7 @@ impl<S: InNamespace> Session<S> {
             HeartbeatAction::Ping => effects.ping(self.protocol.ping()),
             HeartbeatAction::TimedOut => {
                 tracing::debug!("heartbeat timeout");
+                effects.count(Fault::Timeout);
                 self.drop_events(effects);
                 self.end_sockets(&Disconnect::new(DisconnectReason::PingTimeout), false, effects);
                 return self.close(effects);
@@ -65,10 +67,12 @@ impl<S: InNamespace> Session<S> {
         }
         if self.upgrade.complete_by().is_some_and(|by| by <= now) {
             tracing::debug!("the client did not complete its upgrade");
+            effects.count(Fault::Timeout);
             self.cancel_probe(effects);
         }
         if self.state.join_by().is_some_and(|by| by <= now) {
             tracing::debug!("the client did not connect to a namespace");
+            effects.count(Fault::Timeout);
             self.state.join();
             self.end(End::client_misuse(), effects);
         }

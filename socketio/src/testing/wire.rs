@@ -256,7 +256,7 @@ pub(super) fn item(packet: &Packet, encoding: &Encoding) -> Option<Item> {
 
 /// Splits encoded frames into WebSocket messages.
 pub(super) fn messages(frame: &EncodedFrame) -> Vec<Message> {
-    let mut bytes = Vec::with_capacity(frame.len());
+    let mut bytes = Vec::new();
     frame.append_to(&mut bytes);
     let message = |(is_text, payload): (bool, &[u8])| match is_text {
         true => Message::text(String::from_utf8_lossy(payload).into_owned()),

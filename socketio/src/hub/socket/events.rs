@@ -164,13 +164,14 @@ impl Socket {
     /// Fires `error`. During an `error` handler, or after the end of the connection, the error is
     /// only logged.
     pub(crate) fn report(&self, error: EventError) {
+        self.hub().counters().error(error.code());
         if dispatch::is_reporting(self) {
-            return tracing::warn!(socket = %self.id(), %error, "an error handler failed");
+            return tracing::debug!(socket = %self.id(), %error, "an error handler failed");
         }
         let kept = error.clone();
         if !self.post(EventKind::Error(error)) {
             let event = kept.event().map(shortened);
-            tracing::warn!(socket = %self.id(), error = %kept, event, "error after the end of a connection");
+            tracing::debug!(socket = %self.id(), error = %kept, event, "error after the end of a connection");
         }
     }
 

@@ -89,7 +89,7 @@ impl<'a> Reader<'a> {
         let text = String::from_utf8(text).map_err(|_| InvalidPacket)?;
         let mut attachments = std::mem::take(&mut self.attachments);
         // A small attachment must not keep the whole message in memory.
-        if attachments.iter().map(Bytes::len).sum::<usize>() < self.whole.len() / 2 {
+        if attachments.iter().map(Bytes::len).fold(0, usize::saturating_add) < self.whole.len() / 2 {
             attachments.iter_mut().for_each(|attachment| *attachment = Bytes::copy_from_slice(attachment));
         }
         Ok(ParserPacket { text, attachments })
