@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use socketio::{
-    Ack, AckError, AnyValue, Args, Binary, EmitError, EventError, EventPayload, Hub, PayloadError, RawArgs, Socket, event,
-    events,
+    Ack, AckError, AnyValue, Args, Binary, EmitError, EventError, EventPayload, Hub, PayloadError, RawArgs, Socket,
+    event, events,
 };
 use socketio_tests::{Client, Flavour, Server, flavour, log, serve};
 use std::collections::HashMap;
@@ -250,7 +250,11 @@ async fn types_that_can_hold_binary_data_keep_it() {
             ("numbered", json!({ "7": placeholder(0), "8": null })),
         ] {
             let answer = client.ask_with(event, argument.clone(), &[data]).await;
-            let expected: Value = argument.to_string().replace(&placeholder(0).to_string(), &json!(base64).to_string()).parse().expect("JSON");
+            let expected: Value = argument
+                .to_string()
+                .replace(&placeholder(0).to_string(), &json!(base64).to_string())
+                .parse()
+                .expect("JSON");
             assert_eq!(answer["data"], expected, "{event} with {argument}: {answer}");
         }
     }
@@ -310,7 +314,12 @@ async fn answers_of_clients_hold_binary_data_or_are_an_error() {
     let content = json!({ "name": "x", "b": placeholder(0) });
     let answer = asked(&mut client, "binary", json!({ "data": content })).await;
     assert_eq!(answer["data"], r#"Binary(b"\x01\x02")"#, "{answer}");
-    let error = asked(&mut client, "value", json!({ "error": { "code": "no", "message": "not now", "data": [placeholder(0)] } })).await;
+    let error = asked(
+        &mut client,
+        "value",
+        json!({ "error": { "code": "no", "message": "not now", "data": [placeholder(0)] } }),
+    )
+    .await;
     assert_eq!(error["error"]["message"], "the client answered with the error `no`: not now", "{error}");
     if flavour() == Flavour::Plain {
         return;

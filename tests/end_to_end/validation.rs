@@ -122,7 +122,7 @@ async fn client() -> Client {
 }
 
 fn invalid(path: Option<&str>, message: &str) -> Value {
-    let mut error = json!({ "code": "invalid_payload", "message": message });
+    let mut error = json!({ "code": "invalid_payload", "message": message, "argument": 0 });
     if let Some(path) = path {
         error["path"] = path.into();
     }
@@ -191,7 +191,7 @@ async fn the_first_violation_is_the_error_and_its_data_lists_all() {
         { "path": "user.age", "message": "lower than 18" },
     ]);
     let (path, message) = (&all[0]["path"], &all[0]["message"]);
-    let error = json!({ "code": "invalid_payload", "path": path, "message": message, "data": all });
+    let error = json!({ "code": "invalid_payload", "argument": 0, "path": path, "message": message, "data": all });
     assert_eq!(answer["error"], error);
     let friends = vec![json!({ "age": 7 }); 1_000];
     let answer = client.ask("profile", json!({ "nickName": "ann", "user": { "age": 20 }, "friends": friends })).await;

@@ -34,7 +34,9 @@ impl Outbox {
     /// the outbox is empty and nothing is in flight, a frame of any size is accepted.
     pub(crate) fn push(&mut self, frame: &EncodedFrame, bounds: Bounds, in_flight: Load) -> Result<(), Full> {
         let load = self.load() + in_flight;
-        if load.messages > 0 && (load.messages >= bounds.messages || load.bytes.saturating_add(frame.len()) > bounds.bytes as u64) {
+        if load.messages > 0
+            && (load.messages >= bounds.messages || load.bytes.saturating_add(frame.len()) > bounds.bytes as u64)
+        {
             return Err(Full);
         }
         self.append(frame);
@@ -101,10 +103,7 @@ impl Add for Load {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self {
-            messages: self.messages.saturating_add(other.messages),
-            bytes: self.bytes.saturating_add(other.bytes),
-        }
+        Self { messages: self.messages.saturating_add(other.messages), bytes: self.bytes.saturating_add(other.bytes) }
     }
 }
 

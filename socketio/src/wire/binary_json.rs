@@ -52,7 +52,10 @@ impl<'de> BinaryJson<'de> {
     }
 
     /// Takes the text of a value without binary data of its own. `serde_json` decodes it.
-    fn text(&mut self, expected: &dyn de::Expected) -> Result<serde_json::Deserializer<serde_json::de::StrRead<'de>>, Error> {
+    fn text(
+        &mut self,
+        expected: &dyn de::Expected,
+    ) -> Result<serde_json::Deserializer<serde_json::de::StrRead<'de>>, Error> {
         if self.attachment().is_some() {
             return Err(Error::invalid_type(Unexpected::Other("binary data"), expected));
         }
@@ -66,7 +69,8 @@ impl<'de> BinaryJson<'de> {
     /// Whether an array or object begins with this bracket. A placeholder does not count.
     fn begins(&mut self, bracket: u8) -> bool {
         self.scanner.peek() == Some(bracket)
-            && (bracket != b'{' || placeholder::read(self.rest()).is_none_or(|(number, _)| number >= self.attachments.len()))
+            && (bracket != b'{'
+                || placeholder::read(self.rest()).is_none_or(|(number, _)| number >= self.attachments.len()))
     }
 
     /// Decodes what is between two brackets. It is an error if more is left.

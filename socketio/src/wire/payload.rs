@@ -259,8 +259,7 @@ mod tests {
     #[test]
     fn raw_arguments_keep_their_attachments() {
         let mut payload = Payload::of(&0).unwrap();
-        let json =
-            r#"1,{"a":{"_placeholder":true,"num":1}},{"_placeholder":true,"num":0},"end""#;
+        let json = r#"1,{"a":{"_placeholder":true,"num":1}},{"_placeholder":true,"num":0},"end""#;
         payload.push_raw(json, &[Bytes::from_static(&[1]), Bytes::from_static(&[2])]).unwrap();
         payload.push_raw("", &[]).unwrap();
         assert_eq!((payload.count(), payload.attachments().len()), (5, 2));

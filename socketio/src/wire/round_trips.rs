@@ -42,9 +42,7 @@ fn value() -> impl Strategy<Value = AnyValue> {
 /// Whether a JavaScript client would take an object in the value for a placeholder.
 fn is_ambiguous(value: &AnyValue) -> bool {
     match value {
-        AnyValue::Object(fields) => {
-            value["_placeholder"].as_bool() == Some(true) || fields.values().any(is_ambiguous)
-        }
+        AnyValue::Object(fields) => value["_placeholder"].as_bool() == Some(true) || fields.values().any(is_ambiguous),
         AnyValue::Array(elements) => elements.iter().any(is_ambiguous),
         _ => false,
     }

@@ -57,9 +57,7 @@ impl AnswerSink {
         check_args(args)?;
         let answer = match attachments.is_empty() {
             true => ReceivedAnswer::Many(args.to_owned(), None),
-            false => {
-                ReceivedAnswer::Many(canonical(args, attachments)?, Some(attachments.into()))
-            }
+            false => ReceivedAnswer::Many(canonical(args, attachments)?, Some(attachments.into())),
         };
         self.0.settle_remote(from, Ok(answer));
         Ok(())

@@ -66,8 +66,7 @@ pub(crate) fn is_ambiguous(json: &[u8]) -> bool {
 /// Whether a JSON string is the key of a placeholder, in any spelling.
 fn is_key(string: &[u8]) -> bool {
     string == KEY.as_bytes()
-        || (string.contains(&b'\\')
-            && serde_json::from_slice::<String>(string).is_ok_and(|key| key == "_placeholder"))
+        || (string.contains(&b'\\') && serde_json::from_slice::<String>(string).is_ok_and(|key| key == "_placeholder"))
 }
 
 /// The attachments of a packet, and how many more bytes placeholders may refer to.
