@@ -2,8 +2,8 @@
 //! without copies.
 //!
 //! `serde_json` decodes arguments without binary data. [`BinaryJson`] decodes those that may have
-//! some. It also decodes again what does not decode, with path tracking, to describe the error. This
-//! is a second decoder for each type; a third would cost more code than time.
+//! some, with path tracking. It also decodes again what does not decode, to describe the error. So
+//! each type has two decoders.
 
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, Visitor};
 use serde::forward_to_deserialize_any;

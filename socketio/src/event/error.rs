@@ -95,8 +95,8 @@ impl EventError {
         }))
     }
 
-    /// Adds data for the client. Data that does not serialize is omitted. A [`Binary`](crate::Binary)
-    /// in it becomes a base64 string.
+    /// Adds data for the client. Data that does not serialize is omitted. A
+    /// [`Binary`](crate::Binary) in it becomes a base64 string.
     #[must_use]
     pub fn with_data(self, data: impl Serialize) -> Self {
         self.change(|details| details.data = serde_json::to_value(data).ok())
@@ -413,8 +413,8 @@ impl PayloadError {
         Self::of_all(too_deep(depth))
     }
 
-    /// The position of the argument, counted from 0. `None` if the error is about all arguments, such
-    /// as their depth, or about text that is no argument.
+    /// The position of the argument, counted from 0. `None` if the error is about all arguments,
+    /// such as their depth, or about text that is no argument.
     pub fn argument(&self) -> Option<usize> {
         self.argument
     }

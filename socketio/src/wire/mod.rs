@@ -13,8 +13,8 @@
 //! Incoming data: [`message_reader`] reads a client's messages from its frames, and [`scan`] finds
 //! the JSON values in them.
 //!
-//! [`binary_json`] decodes arguments that have binary data. [`binary`] and [`any_value`] are the public payload types [`Binary`](crate::Binary) and
-//! [`AnyValue`](crate::AnyValue).
+//! [`binary_json`] decodes arguments that have binary data. [`binary`] and [`any_value`] are the
+//! public payload types [`Binary`](crate::Binary) and [`AnyValue`](crate::AnyValue).
 
 pub(crate) mod any_value;
 pub(crate) mod binary;
