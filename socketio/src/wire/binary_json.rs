@@ -8,6 +8,7 @@ use serde::de::value::BorrowedBytesDeserializer;
 use serde::de::{self, DeserializeSeed, Deserializer, Error as _, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 use serde_json::Error;
+use serde_json::de::StrRead;
 
 use super::scan::Scanner;
 use super::socketio::placeholder;
@@ -51,15 +52,19 @@ impl<'de> BinaryJson<'de> {
         Some(attachment)
     }
 
-    /// Takes the text of a value without binary data of its own. `serde_json` decodes it.
-    fn text(
+    /// Decodes a value without binary data of its own with `serde_json`.
+    fn leaf<V: Visitor<'de>>(
         &mut self,
-        expected: &dyn de::Expected,
-    ) -> Result<serde_json::Deserializer<serde_json::de::StrRead<'de>>, Error> {
+        visitor: V,
+        decode: impl FnOnce(&mut serde_json::Deserializer<StrRead<'de>>, V) -> Result<V::Value, Error>,
+    ) -> Result<V::Value, Error> {
         if self.attachment().is_some() {
-            return Err(Error::invalid_type(Unexpected::Other("binary data"), expected));
+            return Err(Error::invalid_type(Unexpected::Other("binary data"), &visitor));
         }
-        Ok(serde_json::Deserializer::from_str(self.value()?))
+        let mut json = serde_json::Deserializer::from_str(self.value()?);
+        let value = decode(&mut json, visitor)?;
+        json.end()?;
+        Ok(value)
     }
 
     fn value(&mut self) -> Result<&'de str, Error> {
@@ -108,7 +113,7 @@ fn invalid() -> Error {
 macro_rules! plain {
     ($($method:ident)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-            self.text(&visitor)?.$method(visitor)
+            self.leaf(visitor, |json, visitor| json.$method(visitor))
         }
     )*};
 }
@@ -120,7 +125,7 @@ macro_rules! lists {
             if self.begins(b'[') {
                 return self.list(visitor);
             }
-            self.text(&visitor)?.$method($($argument,)* visitor)
+            self.leaf(visitor, |json, visitor| json.$method($($argument,)* visitor))
         }
     )*};
 }
@@ -131,7 +136,7 @@ macro_rules! bytes {
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
             match self.attachment() {
                 Some(bytes) => visitor.visit_borrowed_bytes(bytes),
-                None => self.text(&visitor)?.$method(visitor),
+                None => self.leaf(visitor, |json, visitor| json.$method(visitor)),
             }
         }
     )*};
@@ -162,7 +167,7 @@ impl<'de> Deserializer<'de> for &mut BinaryJson<'de> {
         match self.scanner.peek() {
             Some(b'{') => self.object(visitor),
             Some(b'[') => self.list(visitor),
-            _ => self.text(&visitor)?.deserialize_any(visitor),
+            _ => self.leaf(visitor, |json, visitor| json.deserialize_any(visitor)),
         }
     }
 
@@ -170,7 +175,7 @@ impl<'de> Deserializer<'de> for &mut BinaryJson<'de> {
         if self.begins(b'{') {
             return self.object(visitor);
         }
-        self.text(&visitor)?.deserialize_map(visitor)
+        self.leaf(visitor, |json, visitor| json.deserialize_map(visitor))
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -185,7 +190,7 @@ impl<'de> Deserializer<'de> for &mut BinaryJson<'de> {
         if self.begins(b'[') {
             return self.list(visitor);
         }
-        self.text(&visitor)?.deserialize_struct(name, fields, visitor)
+        self.leaf(visitor, |json, visitor| json.deserialize_struct(name, fields, visitor))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -197,7 +202,7 @@ impl<'de> Deserializer<'de> for &mut BinaryJson<'de> {
         if self.begins(b'{') {
             return self.between((b'{', b'}'), "expected value", |json| visitor.visit_enum(Variant(json)));
         }
-        self.text(&visitor)?.deserialize_enum(name, variants, visitor)
+        self.leaf(visitor, |json, visitor| json.deserialize_enum(name, variants, visitor))
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -209,7 +214,7 @@ impl<'de> Deserializer<'de> for &mut BinaryJson<'de> {
     }
 
     fn deserialize_unit_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
-        self.text(&visitor)?.deserialize_unit_struct(name, visitor)
+        self.leaf(visitor, |json, visitor| json.deserialize_unit_struct(name, visitor))
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
