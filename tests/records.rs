@@ -1,24 +1,18 @@
-//! Log records. These tests run alone in their process, one after the other, because tracing caches
-//! by the first thread whether a record is wanted.
+//! Log records. These tests run alone in their process, because tracing caches by the first thread
+//! whether a record is wanted.
 
-use serde_json::{Value, json};
-use socketio::{
-    AnyValue, Binary, EmitError, EventError, Extension, Hub, OverflowPolicy, RateLimit, Socket, event, events,
-};
-use socketio_tests::{Flavour, Log, flavour, log, serve};
+use serde_json::json;
+use socketio::{EventError, Extension, Hub, IncomingEvent, Next, event, events};
+use socketio_tests::{Log, Server, log, serve};
 use std::fmt::Debug;
-use tokio::sync::Mutex;
+use std::thread::sleep;
+use std::time::Duration;
+use tokio_tungstenite::tungstenite::Error;
 use tracing::field::Field;
-use tracing::{Level, Metadata, Subscriber, span};
+use tracing::{Metadata, Subscriber, span};
 
-/// Held while a test runs.
-static ALONE: Mutex<()> = Mutex::const_new(());
-
-/// Logs the event names of the records, and the missing extensions; or what is more than `DEBUG`.
-struct Records {
-    log: Log,
-    only_warnings: bool,
-}
+/// Logs the event names of the records, the missing extensions, and what is said about origins.
+struct Records(Log);
 
 impl Subscriber for Records {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
@@ -34,12 +28,15 @@ impl Subscriber for Records {
     fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
 
     fn event(&self, event: &tracing::Event<'_>) {
-        if self.only_warnings && *event.metadata().level() >= Level::DEBUG {
-            return;
-        }
+        let metadata = event.metadata();
+        let is_about_origins = ["socketio::hub::origins", "socketio::hub::build"]
+            .iter()
+            .any(|module| metadata.target().starts_with(module));
         event.record(&mut |field: &Field, value: &dyn Debug| {
-            if self.only_warnings || ["event", "extension"].contains(&field.name()) {
-                self.log.note(format_args!("{value:?}"));
+            if ["event", "extension"].contains(&field.name()) {
+                self.0.note(format_args!("{value:?}"));
+            } else if field.name() == "message" && is_about_origins {
+                self.0.note(format_args!("{}: {value:?}", metadata.level()));
             }
         });
     }
@@ -55,12 +52,55 @@ struct Secret;
 #[event("missing")]
 fn missing(_secret: Extension<Secret>) {}
 
+/// Connects with an `Origin` that is refused.
+async fn refuse(server: &Server, origin: &str) {
+    let mut request = server.request("/ws/ann");
+    request.headers_mut().insert("origin", origin.parse().expect("a header"));
+    let refused = server.handshake(request).await;
+    assert!(matches!(refused, Err(Error::Http(response)) if response.status() == 403), "{origin}");
+}
+
 #[tokio::test]
-async fn records_name_the_fault_and_are_bounded_for_event_names_of_clients() {
-    let _alone = ALONE.lock().await;
+async fn records_name_the_fault_and_are_bounded_for_what_clients_choose() {
     let (log, mut seen) = log();
-    let _records = tracing::subscriber::set_default(Records { log, only_warnings: false });
-    let server = serve(Hub::builder().events(events![missing]).build().expect("a hub")).await;
+    let _records = tracing::subscriber::set_default(Records(log));
+    let hub = Hub::builder().allow_localhost(true).events(events![missing]).build().expect("a hub");
+    let line = seen.next().await;
+    assert!(line.starts_with("INFO: pages of all ports of localhost may connect"), "{line}");
+    let server = serve(hub).await;
+    // There is one warning for each of the first 100 origins.
+    for number in 0..150 {
+        let origin = format!("https://{number}.app.example");
+        refuse(&server, &origin).await;
+        let line = seen.next().await;
+        if number < 100 {
+            let host = server.host();
+            assert!(line.starts_with("WARN: "), "{line}");
+            for part in [
+                format!("allow_origins([\"{origin}\"])"),
+                format!("{number}.app.example was expected, and {host} came"),
+                format!("public_hosts([\"{number}.app.example\"])"),
+            ] {
+                assert!(line.contains(&part), "{line}");
+            }
+        } else {
+            assert!(line.starts_with("DEBUG: "), "{line}");
+        }
+    }
+    refuse(&server, "https://0.app.example").await;
+    assert!(seen.next().await.starts_with("DEBUG: "));
+    seen.expect_nothing();
+
+    // Each hub has its own memory. What a client sends is shortened and escaped.
+    let other = serve(Hub::builder().allow_localhost(false).build().expect("a hub")).await;
+    refuse(&other, &format!("https://{}", "x".repeat(5_000))).await;
+    let line = seen.next().await;
+    assert!(line.starts_with("WARN: ") && line.len() < 1_000, "{line}");
+    refuse(&other, "https://a\tb").await;
+    let line = seen.next().await;
+    assert!(line.contains("https://a\\tb"), "{line}");
+    seen.expect_nothing();
+
     let mut client = server.connect("ann").await;
     client.emit("unknown", 1).await;
     client.emit(&"x".repeat(100_000), 1).await;
@@ -71,97 +111,56 @@ async fn records_name_the_fault_and_are_bounded_for_event_names_of_clients() {
     seen.expect(&["\"missing\"", "\"records::Secret\""]).await;
 }
 
-#[event("number")]
-fn number(number: u8) -> Result<u8, &'static str> {
-    if number == 0 { Err("not zero") } else { Ok(number) }
+/// Blocks the thread for longer than a handler may without a warning.
+fn block() {
+    sleep(Duration::from_millis(101));
 }
 
-#[event("any")]
-fn any(value: Value) -> String {
-    value.to_string()
+#[event("sync")]
+fn sync() {
+    block();
 }
 
-#[event("beside")]
-fn beside(socket: &Socket, value: AnyValue) -> Result<(), EmitError> {
-    socket.emit(("beside", value, Binary::from(vec![1])))
+#[event("async")]
+async fn after_waiting() {
+    tokio::task::yield_now().await;
+    block();
 }
 
-#[event("pages")]
-fn pages(socket: &Socket, count: u32) -> u32 {
-    (0..count).filter(|_| socket.emit(("page", "x".repeat(100_000))).is_err()).count() as u32
+#[event("blocking", blocking)]
+fn blocking() {
+    block();
 }
 
-#[event("limited")]
-fn limited() {}
+#[event("passed on")]
+fn passed_on() {}
 
-#[event("refuse me")]
-fn refuse_me() -> Result<(), EventError> {
-    Err(EventError::new("no", "not you"))
+#[event("heard")]
+async fn heard() {}
+
+async fn block_before_passing_on(event: IncomingEvent, next: Next) -> Result<(), EventError> {
+    if event.name() == "passed on" {
+        block();
+    }
+    next.run(event).await
 }
 
 #[tokio::test]
-async fn what_a_client_does_wrong_is_counted_and_logs_nothing_above_debug() {
-    let _alone = ALONE.lock().await;
+async fn what_blocks_its_thread_is_named_once() {
     let (log, mut seen) = log();
-    let _records = tracing::subscriber::set_default(Records { log, only_warnings: true });
-    let hub = Hub::builder()
-        .events(events![number, any, beside, pages, limited, refuse_me])
-        .max_payload(100_000)
-        .max_depth(10)
-        .max_connections(2)
-        .outbox(50, 500_000)
-        .overflow(OverflowPolicy::DropNewest)
-        .rate_limit_event("limited", RateLimit::per_hour(1))
-        .build()
-        .expect("a hub");
-    let server = serve(hub.clone()).await;
+    let _records = tracing::subscriber::set_default(Records(log));
+    let handlers = events![sync, after_waiting, blocking, passed_on, heard];
+    let hub = Hub::builder().events(handlers).event_middleware(block_before_passing_on).build().expect("a hub");
+    hub.on("heard", |_payload| block());
+    hub.on("heard later", |_payload| async {
+        tokio::task::yield_now().await;
+        block();
+    });
+    let server = serve(hub).await;
     let mut client = server.connect("ann").await;
-
-    // Payloads.
-    let deep: Value = format!("{}{}", "[".repeat(20), "]".repeat(20)).parse().expect("JSON");
-    for (event, argument) in [("number", json!("x")), ("number", json!(300)), ("any", deep), ("number", json!(null))] {
-        assert_eq!(client.ask(event, argument).await["error"]["code"], "invalid_payload");
+    for event in ["blocking", "sync", "async", "passed on", "heard", "heard later"] {
+        client.ask(event, 1).await;
     }
-    let lookalike = json!({ "_placeholder": true, "num": 5 });
-    assert_eq!(client.ask("beside", lookalike).await["error"]["code"], "invalid_payload");
-    let mut invalid = 5;
-    if flavour() != Flavour::Plain {
-        let placeholder = json!({ "_placeholder": true, "num": 0 });
-        assert_eq!(client.ask_with("any", placeholder, &[&[1]]).await["error"]["code"], "invalid_payload");
-        invalid += 1;
-    }
-    assert_eq!(hub.stats().invalid_payloads, invalid);
-
-    // Events that no handler takes, or that fail.
-    assert_eq!(client.ask("nobody handles this", 1).await["error"]["code"], "unknown_event");
-    assert_eq!(client.ask("number", 0).await["error"]["code"], "handler_error");
-    assert_eq!(client.ask("refuse me", 0).await["error"]["code"], "no");
-    client.ask("limited", json!(null)).await;
-    for _ in 0..3 {
-        assert_eq!(client.ask("limited", json!(null)).await["error"]["code"], "rate_limited");
-    }
-    assert_eq!((hub.stats().unknown_events, hub.stats().rate_limited), (1, 3));
-    assert_eq!(hub.stats().errors, invalid + 3);
-
-    // A client that is too slow.
-    let failed = client.ask("pages", 300).await["data"].as_u64().expect("a number");
-    assert!(failed > 0);
-    assert!(hub.stats().overflows > 0);
-
-    // Requests that are refused.
-    let mut second = server.connect("bob").await;
-    assert_eq!(server.refusal("/ws/third").await, 503);
-    assert_eq!(hub.stats().refused, 1);
-    let mut request = server.request("/ws/ann");
-    request.headers_mut().insert("origin", "http://evil.example".parse().expect("a header"));
-    assert!(server.handshake(request).await.is_err());
-    assert_eq!(hub.stats().refused, 2);
-
-    // A message that violates the protocol.
-    if !flavour().polls() {
-        second.send_binary(vec![0; 200_000]).await;
-        second.closed().await;
-        assert_eq!(hub.stats().protocol_errors, 1);
-    }
+    seen.expect(&["\"sync\"", "\"async\"", "\"passed on\"", "\"heard\"", "\"heard later\""]).await;
     seen.expect_nothing();
 }
