@@ -51,7 +51,7 @@ fn beside(socket: &Socket, value: AnyValue) -> Result<(), EmitError> {
     socket.emit(("beside", value, Binary::from(vec![1])))
 }
 
-#[event("pages")]
+#[event("pages", blocking)]
 fn pages(socket: &Socket, count: u32) -> u32 {
     (0..count).filter(|_| socket.emit(("page", "x".repeat(100_000))).is_err()).count() as u32
 }
