@@ -2,6 +2,7 @@
 //! streams, or none.
 
 mod contract_exports;
+mod engine_hooks;
 mod engine_hostile;
 mod in_process;
 mod in_process_ends;

@@ -116,6 +116,11 @@ pub(crate) struct Batch {
     written: usize,
 }
 
+/// Shared frames that are written. They may have bytes of the application, so they are dropped
+/// where no lock is held.
+#[derive(Debug, Default)]
+pub(crate) struct Written(#[allow(dead_code, reason = "it is only dropped")] Vec<(usize, Bytes)>);
+
 /// The largest number of slices in one vectored write.
 const MAX_SLICES: usize = 32;
 /// A larger buffer is freed once it is empty. In bytes.
@@ -190,7 +195,7 @@ impl Batch {
     }
 
     /// Advances by `written` bytes. When all bytes are written, the batch is emptied for reuse.
-    pub(crate) fn advance(&mut self, mut written: usize) {
+    pub(crate) fn advance(&mut self, mut written: usize) -> Written {
         self.written += written;
         while written > 0 {
             let next_shared = self.contents.shared.get(self.shared_written);
@@ -219,8 +224,11 @@ impl Batch {
             if small.capacity() > MAX_KEPT_CAPACITY {
                 small = Vec::new();
             }
+            let shared = std::mem::take(&mut self.contents.shared);
             *self = Self { contents: Outbox { small, ..Outbox::default() }, ..Self::default() };
+            return Written(shared);
         }
+        Written::default()
     }
 
     /// Frees the buffers if the batch is empty.

@@ -3,8 +3,6 @@
 
 use futures_util::FutureExt;
 use std::any::Any;
-use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -16,13 +14,16 @@ use super::incoming::{EventKind, Incoming};
 use super::listener::{List, Listener};
 use super::middleware;
 use super::reply::Outcome;
+use crate::hooks::catch::{catch, catch_future};
+use crate::hooks::guarded::Guarded;
+use crate::hooks::nesting::Entered;
 use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::socket::Socket;
 use crate::session::received::ReceivedEvent;
 
 /// An event whose handlers or listeners are still running.
 pub(crate) struct Running {
-    future: ReusableBoxFuture<'static, ()>,
+    future: Guarded<ReusableBoxFuture<'static, ()>>,
     socket: Socket,
     event: &'static str,
     /// `true` for an `error` event.
@@ -34,14 +35,14 @@ pub(crate) struct Running {
 pub(crate) struct Spare(Option<ReusableBoxFuture<'static, ()>>);
 
 impl Spare {
-    fn hold(&mut self, future: impl Future<Output = ()> + Send + 'static) -> ReusableBoxFuture<'static, ()> {
-        match self.0.take() {
+    fn hold(&mut self, future: impl Future<Output = ()> + Send + 'static) -> Guarded<ReusableBoxFuture<'static, ()>> {
+        Guarded::new(match self.0.take() {
             Some(mut held) => {
                 held.set(future);
                 held
             }
             None => ReusableBoxFuture::new(future),
-        }
+        })
     }
 }
 
@@ -56,36 +57,6 @@ pub(crate) enum Start {
 }
 
 type Shared = Option<Arc<dyn Any + Send + Sync>>;
-
-thread_local! {
-    /// The socket whose `error` handlers and listeners run on this thread. User code lies between
-    /// them and [`Socket::report`], so no parameter can carry this. A flag in the socket would
-    /// suppress errors from other threads.
-    static REPORTING: Cell<Option<usize>> = const { Cell::new(None) };
-}
-
-/// Marks the socket's `error` handlers as running on this thread until it is dropped.
-struct Reporting {
-    before: Option<usize>,
-}
-
-impl Reporting {
-    fn on(socket: &Socket) -> Self {
-        Self { before: REPORTING.replace(Some(socket.address())) }
-    }
-}
-
-impl Drop for Reporting {
-    fn drop(&mut self) {
-        REPORTING.set(self.before);
-    }
-}
-
-/// Returns `true` while an `error` handler or listener of this socket runs on this thread. Its own
-/// errors must not fire `error` again, because that would recurse without end.
-pub(crate) fn is_reporting(socket: &Socket) -> bool {
-    REPORTING.get() == Some(socket.address())
-}
 
 /// Starts an event and runs it until it first has to wait.
 pub(crate) fn start(incoming: Incoming, spare: &mut Spare) -> Start {
@@ -107,7 +78,7 @@ pub(super) async fn run_handlers(incoming: Incoming) {
 
 fn start_after_middleware(mut incoming: Incoming, spare: &mut Spare) -> Start {
     let is_error = matches!(incoming.kind, EventKind::Error(_));
-    let _reporting = is_error.then(|| Reporting::on(&incoming.socket));
+    let _entered = is_error.then(Entered::error);
     let namespace = incoming.socket.namespace_inner();
     let matching = MatchingListeners::find(namespace, &incoming);
     let found = handler(namespace, &incoming);
@@ -205,7 +176,7 @@ impl MatchingListeners {
 }
 
 fn call_sync(call: fn(&Incoming) -> Outcome, incoming: &Incoming) {
-    let finished = catch_unwind(AssertUnwindSafe(|| incoming.finish(call(incoming))));
+    let finished = catch(|| incoming.finish(call(incoming)));
     if finished.is_err() {
         panicked(&incoming.socket, incoming.name());
         incoming.answer(Err(&EventError::internal()));
@@ -238,7 +209,7 @@ async fn run_handler_and_listeners(
             Call::Sync(call) => call_sync(call, &incoming),
             Call::Async(call) => {
                 let finished = call_async(call, &incoming).map(|outcome| incoming.finish(outcome));
-                if AssertUnwindSafe(finished).catch_unwind().await.is_err() {
+                if catch_future(finished).await.is_err() {
                     panicked(&socket, handler.key.as_str());
                     incoming.answer(Err(&EventError::internal()));
                 }
@@ -255,11 +226,10 @@ async fn run_handler_and_listeners(
 
 async fn call_all(incoming: &Incoming, list: &[Arc<Listener>]) {
     for listener in list {
-        let called = catch_unwind(AssertUnwindSafe(|| listener.call(incoming)));
-        let finished = match called {
-            Ok(Some(rest)) => AssertUnwindSafe(rest).catch_unwind().await,
+        let finished = match catch(|| listener.call(incoming)) {
+            Ok(Some(rest)) => catch_future(rest).await,
             Ok(None) => Ok(()),
-            Err(panic) => Err(panic),
+            Err(panicked) => Err(panicked),
         };
         if finished.is_err() {
             panicked(&incoming.socket, incoming.name());
@@ -296,9 +266,9 @@ fn panicked(socket: &Socket, event: &str) {
 impl Running {
     /// Polls the event. A panic in user code is reported, and the event counts as finished.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let _reporting = self.is_error.then(|| Reporting::on(&self.socket));
-        let polled = catch_unwind(AssertUnwindSafe(|| self.future.poll(context)));
-        polled.unwrap_or_else(|_| {
+        let _entered = self.is_error.then(Entered::error);
+        let polled = catch(|| self.future.poll(context));
+        polled.unwrap_or_else(|_panicked| {
             panicked(&self.socket, self.event);
             Poll::Ready(())
         })
@@ -306,7 +276,8 @@ impl Running {
 
     /// Returns the box of the finished future for reuse.
     pub(crate) fn into_spare(self) -> Spare {
-        Spare(Some(self.future))
+        // It has ended, so that nothing of the application is left in it.
+        Spare(Some(self.future.into_inner()))
     }
 }
 

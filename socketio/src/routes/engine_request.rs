@@ -26,6 +26,7 @@ use crate::connection_handle::ProbeStream;
 use crate::connection_handle::engine_session::Transport;
 use crate::connection_handle::poll_request::{PollRequest, Post};
 use crate::connection_handle::request::Request as ConnectionRequest;
+use crate::hooks::catch::{catch, catch_future};
 use crate::hub::aliases::Peer;
 use crate::hub::aliases::{Command, ConnectionHandle};
 use crate::hub::aliases::{EngineSession, PendingUpgrade};
@@ -68,8 +69,12 @@ enum Verified {
 }
 
 impl EngineEndpoint {
-    /// Serves one request.
+    /// Serves one request. If a callback panics, the response has the status 500.
     pub(super) async fn respond(self: &Arc<Self>, request: Request<Body>) -> Response {
+        catch_future(self.serve_request(request)).await.unwrap_or_else(|_panicked| panicked())
+    }
+
+    async fn serve_request(self: &Arc<Self>, request: Request<Body>) -> Response {
         let (mut parts, body) = request.into_parts();
         // `OnUpgrade` is taken out before the parts are shared, so that it is not cloned.
         let upgrade = Upgrade::from_parts(&mut parts).ok();
@@ -80,20 +85,25 @@ impl EngineEndpoint {
                 refusal.report(self, &parts);
                 if upgrade.is_some() { refusal.into_upgrade_response() } else { refusal.into_response() }
             }
-            Ok(verified) => {
-                let is_handshake = matches!(verified, Verified::Handshake);
-                let mut response = match (verified, upgrade) {
-                    (Verified::Handshake, Some(upgrade)) => self.begin_websocket(upgrade),
-                    (Verified::Handshake, None) => self.begin_polling(&parts, &params),
-                    (Verified::InSession(peer, Transport::WebSocket), Some(upgrade)) => {
-                        self.upgrade_session(peer, upgrade)
+            Ok(Verified::Handshake) => match upgrade {
+                Some(upgrade) => self.begin_websocket(upgrade, &parts),
+                None => self.begin_polling(&parts, &params),
+            },
+            Ok(Verified::InSession(peer, transport)) => match (transport, upgrade) {
+                (Transport::WebSocket, Some(upgrade)) => self.upgrade_session(peer, upgrade, &parts),
+                _ => {
+                    let mut response = match parts.method {
+                        Method::GET => poll(&peer).await,
+                        _ => self.post(&peer, &parts, &params, body).await,
+                    };
+                    if catch(|| self.add_headers(&mut response, &parts, false)).is_err() {
+                        // The response is lost, and with it the packets of a poll.
+                        peer.handle.post(Command::PollRequest(PollRequest::Broken("a callback panicked")));
+                        return panicked();
                     }
-                    (Verified::InSession(peer, _), _) if parts.method == Method::GET => poll(&peer).await,
-                    (Verified::InSession(peer, _), _) => self.post(peer, &parts, &params, body).await,
-                };
-                self.add_headers(&mut response, &parts, is_handshake);
-                response
-            }
+                    response
+                }
+            },
         }
     }
 
@@ -135,7 +145,8 @@ impl EngineEndpoint {
         if is_current { Ok(Verified::Handshake) } else { Err(Refusal::Version) }
     }
 
-    /// Adds the application's headers to a response.
+    /// Adds the application's headers to a response. This may panic, so that the session must not
+    /// have begun.
     fn add_headers(&self, response: &mut Response, parts: &Parts, is_handshake: bool) {
         let headers = response.headers_mut();
         if let Some(add) = self.initial_headers.as_ref().filter(|_| is_handshake) {
@@ -156,15 +167,21 @@ impl EngineEndpoint {
 
     /// Begins a session over long-polling. The response to the handshake has the `open` packet.
     fn begin_polling(&self, parts: &Parts, params: &PathParams) -> Response {
-        let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return unavailable() };
+        let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return self.refuse_unavailable(parts) };
         let session = EngineSession::new(&self.sessions, true);
-        let sid = session.sid().to_owned();
-        let open = self.open_packet(&sid, Transport::Polling);
+        let mut response = poll_response(self.open_packet(session.sid(), Transport::Polling).into());
+        self.add_cookie(&mut response, session.sid());
+        self.add_headers(&mut response, parts, true);
         let peer = self.peer(session, self.connection_request(parts, params));
         let extensions = kept_extensions(&parts.extensions, usize::from(!params.is_empty()));
         tokio::spawn(self.connection(&peer, None, extensions, permit));
-        let mut response = poll_response(open.into());
-        self.add_cookie(&mut response, &sid);
+        response
+    }
+
+    /// Returns the response to a handshake while there are too many connections.
+    fn refuse_unavailable(&self, parts: &Parts) -> Response {
+        let mut response = unavailable();
+        self.add_headers(&mut response, parts, true);
         response
     }
 
@@ -178,11 +195,12 @@ impl EngineEndpoint {
     }
 
     /// Begins a session over a WebSocket.
-    fn begin_websocket(self: &Arc<Self>, upgrade: Upgrade) -> Response {
-        let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return unavailable() };
+    fn begin_websocket(self: &Arc<Self>, upgrade: Upgrade, parts: &Parts) -> Response {
+        let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return self.refuse_unavailable(parts) };
         let session = EngineSession::new(&self.sessions, false);
         let mut response = upgrade.response(None);
         self.add_cookie(&mut response, session.sid());
+        self.add_headers(&mut response, parts, true);
         let routes = Arc::clone(self);
         tokio::spawn(async move {
             let config = routes.hub.config();
@@ -214,8 +232,9 @@ impl EngineEndpoint {
 
     /// Accepts the WebSocket that a long-polling client has opened, and passes it to the session's
     /// connection. If upgrades are disabled, the WebSocket is closed.
-    fn upgrade_session(&self, peer: Arc<Peer>, upgrade: Upgrade) -> Response {
-        let response = upgrade.response(None);
+    fn upgrade_session(&self, peer: Arc<Peer>, upgrade: Upgrade, parts: &Parts) -> Response {
+        let mut response = upgrade.response(None);
+        self.add_headers(&mut response, parts, false);
         let (hub, upgrades) = (self.hub.clone(), self.upgrades);
         let pending_upgrade = PendingUpgrade::of(peer);
         tokio::spawn(async move {
@@ -270,8 +289,8 @@ impl EngineEndpoint {
     }
 
     /// Serves a POST, whose body has packets.
-    async fn post(&self, peer: Arc<Peer>, parts: &Parts, params: &PathParams, body: Body) -> Response {
-        let Some(mut guard) = PostGuard::begin(&peer) else {
+    async fn post(&self, peer: &Peer, parts: &Parts, params: &PathParams, body: Body) -> Response {
+        let Some(mut guard) = PostGuard::begin(peer) else {
             peer.handle.post(Command::PollRequest(PollRequest::Broken("two POST requests at once")));
             return StatusCode::BAD_REQUEST.into_response();
         };
@@ -313,6 +332,12 @@ impl EngineEndpoint {
         Refusal::UnknownSession.report(self, parts);
         Refusal::UnknownSession.into_response()
     }
+}
+
+/// Returns the response to a request whose callback panicked.
+pub(super) fn panicked() -> Response {
+    tracing::error!("a callback panicked while it served a request");
+    StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
 
 /// Serves a poll: a GET that waits for packets.

@@ -85,6 +85,8 @@ pub struct EngineIo;
 /// - 400: the request violates the protocol. The body is the JSON of the reference server, such as
 ///   `{"code": 1, "message": "Session ID unknown"}`.
 /// - 403: the request is not allowed. The body has the same format.
+/// - 500: a callback of these routes panicked. No session begins, and a session that the request
+///   belongs to ends.
 /// - 503: the hub has too many connections, or shuts down.
 ///
 /// A refused WebSocket handshake gets 400 instead of 403, and only the message as its body, as from

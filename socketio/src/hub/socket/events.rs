@@ -2,20 +2,21 @@
 
 use bytes::Bytes;
 use serde::Serialize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::Socket;
 use crate::event::context::RawArgs;
-use crate::event::dispatch;
 use crate::event::error::{EventError, shortened};
 use crate::event::incoming::EventKind;
 use crate::event::listener::{EventPayload, ListenerHandle, ListenerOutput, Listeners};
 use crate::event::message::check_name;
 use crate::event::middleware::{self, EventMiddleware, IncomingEvent, Next};
 use crate::event::unscanned;
+use crate::hooks::catch::catch;
+use crate::hooks::guarded::Guarded;
+use crate::hooks::nesting::{self, Entered};
 use crate::hub::aliases::Command;
 use crate::hub::selection::EmitError;
 use crate::session::limits::MAX_DEPTH;
@@ -61,8 +62,12 @@ impl Socket {
     /// Calls `listener` with the name and arguments of everything that is emitted to this socket.
     /// Text and binary messages have the name `message`. It runs on the task that emits and must
     /// not block.
+    ///
+    /// What the listener itself emits is sent, but calls no such listener, of any socket. Otherwise
+    /// it could call itself without end.
     pub fn on_any_outgoing(&self, listener: impl Fn(&str, RawArgs<'_>) + Send + Sync + 'static) {
-        let listener: OutgoingListener = Arc::new(listener);
+        let listener = Guarded::new(listener);
+        let listener: OutgoingListener = Arc::new(move |name, args| (*listener)(name, args));
         self.with_side(|side| {
             let known = side.outgoing.take();
             side.outgoing = Some(known.iter().flat_map(|known| known.iter()).cloned().chain([listener]).collect());
@@ -70,16 +75,17 @@ impl Socket {
         self.0.has_outgoing.store(true, Ordering::Release);
     }
 
-    /// Calls the listeners for outgoing messages.
+    /// Calls the listeners for outgoing messages, unless one of them emits the message.
     pub(super) fn call_outgoing_listeners(&self, packet: &Packet) {
         if !self.0.has_outgoing.load(Ordering::Acquire) {
             return;
         }
         let Some(listeners) = self.0.side.lock().as_ref().and_then(|side| side.outgoing.clone()) else { return };
+        let Some(_entered) = Entered::outgoing() else { return };
         let args = packet.args();
         for listener in listeners.iter() {
             let name = packet.name().unwrap_or("message");
-            if catch_unwind(AssertUnwindSafe(|| listener(name, args.as_raw()))).is_err() {
+            if catch(|| listener(name, args.as_raw())).is_err() {
                 tracing::error!(socket = %self.id(), event = shortened(name), "a listener for outgoing events panicked");
                 self.report(EventError::internal().with_event(name));
             }
@@ -161,10 +167,10 @@ impl Socket {
         }
     }
 
-    /// Fires `error`. During an `error` handler, or after the end of the connection, the error is
-    /// only logged.
+    /// Fires `error`. During an `error` handler of any socket, or after the end of the connection,
+    /// the error is only logged.
     pub(crate) fn report(&self, error: EventError) {
-        if dispatch::is_reporting(self) {
+        if nesting::is_in_error() {
             return tracing::warn!(socket = %self.id(), %error, "an error handler failed");
         }
         let kept = error.clone();
