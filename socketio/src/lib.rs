@@ -14,6 +14,7 @@ mod contract;
 mod event;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod hooks;
 mod hub;
 mod routes;
 mod session;
@@ -118,6 +119,8 @@ pub mod guide {
     pub mod delivery_order_and_limits {}
     #[doc = include_str!("docs/logging.md")]
     pub mod logs_and_counters {}
+    #[doc = include_str!("docs/hooks.md")]
+    pub mod hooks_that_call_back {}
     #[doc = include_str!("docs/socketio.md")]
     pub mod socketio_clients {}
     #[doc = include_str!("docs/requests.md")]

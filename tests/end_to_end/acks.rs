@@ -299,3 +299,54 @@ async fn a_pending_ack_fails_inside_a_handler_when_the_connection_ends() {
     client.close(1000, "").await;
     seen.expect(&["the socket closed before the client answered"]).await;
 }
+
+#[tokio::test]
+async fn a_late_answer_of_a_lost_connection_counts_for_no_other_request() {
+    let (server, _seen) = server().await;
+    let (log, mut heard) = log();
+    // A late answer is no raw message either.
+    server.hub.on("message", move |payload| {
+        if payload.json::<Value>().is_ok_and(|message| message["data"] == 7) {
+            log.note("a late answer");
+        }
+    });
+    let mut ids: Vec<Value> = Vec::new();
+    for round in 0..3 {
+        let mut client = server.connect("ann").await;
+        client.settle().await;
+        let socket = server.hub.sockets().remove(0);
+        for by_broadcast in [false, true] {
+            let late = ids.clone();
+            let (one, all) = match by_broadcast {
+                false => (Some(socket.emit_with_ack::<u8>(("question", round))), None),
+                true => (None, Some(server.hub.emit_with_ack::<u8>(("question", round)))),
+            };
+            let asked = client.json().await;
+            let id = asked["id"].clone();
+            assert!(!ids.contains(&id), "{id} is the id of an earlier request");
+            assert!(id.as_u64().is_some_and(|id| id < 1 << 53));
+            ids.push(id.clone());
+            // The client only now answers requests that it got over earlier connections.
+            for late in late {
+                client.send(json!({ "id": late, "data": 7 }).to_string()).await;
+            }
+            client.send(json!({ "id": id, "data": 1 }).to_string()).await;
+            if let Some(one) = one {
+                assert_eq!(soon("answer", one).await.expect("an answer"), 1);
+            }
+            if let Some(all) = all {
+                let answers = soon("answers", all.into_future()).await.expect("answers");
+                assert_eq!(answers.into_values().collect::<Vec<_>>(), [1]);
+            }
+        }
+        // A request that the client does not answer before its connection is lost.
+        let lost = socket.emit_with_ack::<u8>(("question", "lost"));
+        ids.push(client.json().await["id"].clone());
+        client.close(1000, "").await;
+        assert!(matches!(soon("end", lost).await, Err(AckError::Closed)));
+        while !server.hub.sockets().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    }
+    heard.expect_nothing();
+}

@@ -64,6 +64,22 @@ matrix(({ connect }) => {
     assert.deepEqual(await second, [{ solved: { word: 'in time' } }]);
   });
 
+  test('a late ack of a lost connection does not answer a request of the next one', async (t) => {
+    const socket = await connect(t);
+    const answers = [];
+    socket.on('riddle', ({ text }, answer) => {
+      // The client from npm sends the ack of the first riddle over its new connection.
+      if (text === 'second') answers[0]({ word: 'late' });
+      answers.push(answer);
+      if (text === 'second') answer({ word: 'in time' });
+    });
+    socket.emit('request', LIMIT, 'first');
+    while (answers.length < 1) await new Promise((resolve) => setTimeout(resolve, 5));
+    socket.disconnect();
+    socket.connect();
+    assert.deepEqual(await ask(socket, 'request', LIMIT, 'second'), [{ solved: { word: 'in time' } }]);
+  });
+
   test('a request to a room collects acks by socket and lists the missing ones', async (t) => {
     const sockets = await Promise.all(Array.from({ length: 4 }, () => connect(t)));
     const room = randomUUID();

@@ -185,13 +185,16 @@ async fn a_client_that_reconnects_repeatedly_and_never_reads_is_disconnected() {
     for policy in [OverflowPolicy::Disconnect, OverflowPolicy::DropNewest] {
         let hub = Hub::builder().outbox(100, 10_000).overflow(policy).close_timeout(Duration::from_millis(10));
         let hub = hub.build().expect("a hub");
+        // A long path soon fills the buffers of the kernel.
+        let namespace = format!("/{}", "x".repeat(1_000));
+        hub.of(&namespace);
         let server = serve(hub).await;
         let mut client = websocket(&server).await;
         let sends = async {
-            while !server.hub.is_empty() || server.hub.stats().connections > 0 {
-                for _ in 0..1_000 {
-                    client.0.feed(Message::text("40")).await?;
-                    client.0.feed(Message::text("41")).await?;
+            while server.hub.stats().connections > 0 {
+                for _ in 0..100 {
+                    client.0.feed(Message::text(format!("40{namespace},"))).await?;
+                    client.0.feed(Message::text(format!("41{namespace},"))).await?;
                 }
                 client.0.flush().await?;
             }

@@ -2,6 +2,7 @@
 //! streams, or none.
 
 mod contract_exports;
+mod engine_hooks;
 mod engine_hostile;
 mod frames;
 mod handshakes;

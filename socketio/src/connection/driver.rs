@@ -14,6 +14,7 @@ use crate::connection_handle::outbox::Outbox;
 use crate::event::dispatch::has_listener;
 use crate::event::handler::Lifecycle;
 use crate::event::incoming::{EventKind, Incoming};
+use crate::hooks::catch::catch;
 use crate::hub::socket::{Identity, Socket};
 use crate::session::disconnect::Disconnect;
 use crate::session::limits::Violation;
@@ -47,9 +48,18 @@ impl Effects for Driver<'_, '_> {
 
     fn open(&mut self, namespace: &str, auth: &str) -> Option<Opened<SocketEntry>> {
         let Io { hub, peer, extensions, .. } = &*self.io;
-        let namespace = hub.enter(namespace)?;
+        // Values of the application are cloned, and its closure makes the adapter of a dynamic
+        // namespace.
+        let entered = catch(|| {
+            let extensions = extensions.clone();
+            hub.enter(namespace).map(|namespace| (namespace, extensions))
+        });
+        let (namespace, extensions) = entered.unwrap_or_else(|_panicked| {
+            tracing::error!(namespace, "the extensions of a request or the adapter of a namespace panicked");
+            None
+        })?;
         let identity = Identity::Generated { auth };
-        let socket = Socket::register(hub.clone(), namespace, Arc::clone(peer), extensions.clone(), identity);
+        let socket = Socket::register(hub.clone(), namespace, Arc::clone(peer), extensions, identity);
         Some(SocketEntry::open(socket, None))
     }
 
@@ -137,7 +147,9 @@ impl Effects for Driver<'_, '_> {
     }
 
     fn send(&mut self, frame: EncodedFrame) {
-        self.io.peer.handle.queue_protocol_packet(Some(&frame), Outbox::default());
+        if !frame.is_nothing() {
+            self.io.peer.handle.queue_protocol_packet(Some(&frame), &mut Outbox::default()).wake();
+        }
     }
 
     fn ping(&mut self, frame: &'static [u8]) {

@@ -2,7 +2,6 @@
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::executor::ConnectDecision;
@@ -12,6 +11,7 @@ use crate::event::handler::{Call, Lifecycle, call_async, call_blocking};
 use crate::event::incoming::{EventKind, Incoming};
 use crate::event::reply::Outcome;
 use crate::event::slow_poll;
+use crate::hooks::catch::{catch, catch_future};
 use crate::hub::socket::Socket;
 use crate::session::disconnect::Disconnect;
 
@@ -27,9 +27,9 @@ pub(crate) fn connect_decision(socket: &Socket, on_open: Option<&OnOpen>) -> Opt
         return None;
     }
     let (socket, on_open) = (socket.clone(), on_open.cloned());
-    let decision = AssertUnwindSafe(decide(socket.clone(), on_open)).catch_unwind();
+    let decision = catch_future(decide(socket.clone(), on_open));
     Some(Box::pin(decision.map(move |decision| {
-        decision.unwrap_or_else(|_| {
+        decision.unwrap_or_else(|_panicked| {
             tracing::error!(socket = %socket.id(), "a connect handler panicked");
             socket.report(EventError::internal().with_event(Lifecycle::Connect.as_str()));
             Err(EventError::internal())
@@ -126,7 +126,7 @@ pub(crate) fn poll_disconnect_handlers_once(socket: &Socket, disconnect: &Discon
     if socket.finish() {
         let error = (!disconnect.is_clean()).then(|| EventKind::Error(disconnect.into()));
         for kind in [EventKind::Disconnect(disconnect.clone())].into_iter().chain(error) {
-            let _ = catch_unwind(AssertUnwindSafe(|| run(socket, kind).now_or_never()));
+            let _ = catch(|| run(socket, kind).now_or_never());
         }
     }
 }

@@ -59,7 +59,8 @@ impl<S: SocketHandle> EngineSessions<S> {
 
     pub(crate) fn add(&self, peer: &Arc<Peer<S>>) {
         if let Some(session) = &peer.session {
-            self.0.lock().insert(Arc::clone(&session.sid), Arc::clone(peer));
+            let replaced = self.0.lock().insert(Arc::clone(&session.sid), Arc::clone(peer));
+            drop(replaced);
         }
     }
 }

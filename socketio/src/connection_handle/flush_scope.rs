@@ -100,7 +100,12 @@ fn flush(peers: &[Arc<dyn Flush>]) {
 
 /// The number of the scope on this thread, if one is open.
 pub(super) fn current() -> Option<Number> {
-    CURRENT.with_borrow(|scope| if scope.is_open { NonZeroU64::new(scope.number) } else { None })
+    // A thread that exits has no scope. Its own thread-locals may emit when they are dropped.
+    let number = CURRENT.try_with(|scope| {
+        let scope = scope.borrow();
+        if scope.is_open { NonZeroU64::new(scope.number) } else { None }
+    });
+    number.ok().flatten()
 }
 
 /// Schedules a client to be flushed when the current scope ends.

@@ -153,18 +153,22 @@ impl<S: SocketHandle> State<S> {
         self.handlers_until.is_some_and(|until| until <= tokio::time::Instant::now().into_std())
     }
 
-    /// Returns the waker if the connection's task sleeps.
-    fn take_waker(&mut self) -> Option<Waker> {
-        if std::mem::take(&mut self.asleep) { self.waker.take() } else { None }
+    /// Returns the wake-up of the connection's task, if it sleeps.
+    fn wakeup(&mut self) -> Wakeup {
+        Wakeup(if std::mem::take(&mut self.asleep) { self.waker.take() } else { None })
     }
 
-    /// Advances to a phase, unless a later one is reached.
-    fn advance_to(&mut self, phase: Phase) {
+    /// Advances to a phase, unless a later one is reached. Returns the frames that are no longer
+    /// sent. The caller drops them without the lock: they may have bytes of the application, whose
+    /// owner is dropped with the last of them.
+    #[must_use]
+    fn advance_to(&mut self, phase: Phase) -> Outbox {
         self.phase = self.phase.max(phase);
-        if self.phase >= Phase::Discarding {
-            self.writer = None;
-            self.outbox.clear();
+        if self.phase < Phase::Discarding {
+            return Outbox::default();
         }
+        self.writer = None;
+        std::mem::take(&mut self.outbox)
     }
 }
 
@@ -228,7 +232,8 @@ impl<S: SocketHandle> ConnectionHandle<S> {
             state.handlers_until = state.handlers_until.into_iter().chain(end.handlers_until).min();
             // When the hub shuts down, running handlers may still answer.
             if end.handlers_until.is_none() {
-                state.advance_to(Phase::Closing);
+                // Frames are only dropped in later phases.
+                let _none = state.advance_to(Phase::Closing);
             }
             self.ending.store(true, Ordering::Release);
         }
@@ -237,9 +242,9 @@ impl<S: SocketHandle> ConnectionHandle<S> {
         }
         state.commands.push(command);
         self.has_commands.store(true, Ordering::Release);
-        let waker = state.take_waker();
+        let wakeup = state.wakeup();
         drop(state);
-        wake(waker);
+        wakeup.wake();
         true
     }
 
@@ -295,12 +300,14 @@ impl<S: SocketHandle> ConnectionHandle<S> {
 
     /// Rejects new messages. Queued frames are still written.
     pub(crate) fn shut(&self) {
-        self.state.lock().advance_to(Phase::Closing);
+        let dropped = self.state.lock().advance_to(Phase::Closing);
+        drop(dropped);
     }
 
     /// Rejects all frames, and drops the queued ones.
     pub(crate) fn discard(&self) {
-        self.state.lock().advance_to(Phase::Discarding);
+        let dropped = self.state.lock().advance_to(Phase::Discarding);
+        drop(dropped);
         self.crowded.store(false, Ordering::Release);
     }
 
@@ -310,8 +317,8 @@ impl<S: SocketHandle> ConnectionHandle<S> {
     /// memory for as long as the application keeps a socket.
     pub(crate) fn abandon(&self) {
         let mut state = self.state.lock();
-        state.advance_to(Phase::Closed);
-        let left = (std::mem::take(&mut state.commands), state.waker.take());
+        let dropped = state.advance_to(Phase::Closed);
+        let left = (dropped, std::mem::take(&mut state.commands), state.waker.take());
         drop(state);
         drop(left);
     }
@@ -347,22 +354,39 @@ impl<S: SocketHandle> ConnectionHandle<S> {
     /// `in_flight` is the load that the kernel has not accepted. `can_take` is whether the
     /// transport can take more frames.
     pub(crate) fn sleep(&self, waker: &Waker, in_flight: Load, can_take: bool) -> bool {
-        let mut state = self.state.lock();
-        state.in_flight = in_flight;
-        state.blocked = !can_take || in_flight != Load::default();
-        if !state.commands.is_empty() || !(state.blocked || state.outbox.is_empty()) {
-            return false;
+        // A waker is foreign code. It is cloned and dropped without the lock.
+        let mut cloned = None;
+        loop {
+            let mut state = self.state.lock();
+            state.in_flight = in_flight;
+            state.blocked = !can_take || in_flight != Load::default();
+            if !state.commands.is_empty() || !(state.blocked || state.outbox.is_empty()) {
+                return false;
+            }
+            let is_known = state.waker.as_ref().is_some_and(|known| known.will_wake(waker));
+            if is_known || cloned.is_some() {
+                let replaced = if is_known { None } else { std::mem::replace(&mut state.waker, cloned.take()) };
+                state.asleep = true;
+                drop(state);
+                drop(replaced);
+                return true;
+            }
+            drop(state);
+            cloned = Some(waker.clone());
         }
-        if !state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
-            state.waker = Some(waker.clone());
-        }
-        state.asleep = true;
-        true
     }
 }
 
-fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        waker.wake();
+/// The wake-up of a connection's task. The caller wakes it once it holds no lock, because a waker
+/// is foreign code.
+#[must_use]
+#[derive(Debug)]
+pub(crate) struct Wakeup(Option<Waker>);
+
+impl Wakeup {
+    pub(crate) fn wake(self) {
+        if let Some(waker) = self.0 {
+            waker.wake();
+        }
     }
 }

@@ -121,6 +121,11 @@ pub(crate) struct Batch {
     written: u64,
 }
 
+/// Shared frames that are written. They may have bytes of the application, so they are dropped
+/// where no lock is held.
+#[derive(Debug, Default)]
+pub(crate) struct Written(#[allow(dead_code, reason = "it is only dropped")] Vec<(usize, Bytes)>);
+
 /// The largest number of slices in one vectored write.
 const MAX_SLICES: usize = 32;
 /// A larger buffer is freed once it is empty. In bytes.
@@ -198,7 +203,7 @@ impl Batch {
     }
 
     /// Advances by `written` bytes. When all bytes are written, the batch is emptied for reuse.
-    pub(crate) fn advance(&mut self, mut written: usize) {
+    pub(crate) fn advance(&mut self, mut written: usize) -> Written {
         self.written = self.written.saturating_add(written as u64);
         while written > 0 {
             let next_shared = self.contents.shared.get(self.shared_written);
@@ -227,8 +232,11 @@ impl Batch {
             if small.capacity() > MAX_KEPT_CAPACITY {
                 small = Vec::new();
             }
+            let shared = std::mem::take(&mut self.contents.shared);
             *self = Self { contents: Outbox { small, ..Outbox::default() }, ..Self::default() };
+            return Written(shared);
         }
+        Written::default()
     }
 
     /// Frees the buffers if the batch is empty.

@@ -3,12 +3,11 @@
 //! Any task can queue frames. The connection's task writes them. While that task sleeps, the task
 //! that queued the frames writes them itself, with [`ConnectionHandle::flush`].
 
-use parking_lot::MutexGuard;
 use std::sync::atomic::Ordering;
 
-use super::outbox::{Batch, Load, Outbox};
+use super::outbox::{Batch, Load, Outbox, Written};
 use super::stream::Writer;
-use super::{Command, ConnectionHandle, OverflowPolicy, Phase, SocketHandle, State, flush_scope, wake};
+use super::{Command, ConnectionHandle, OverflowPolicy, Phase, SocketHandle, State, Wakeup, flush_scope};
 use crate::session::end::End;
 use crate::wire::frame::EncodedFrame;
 
@@ -77,21 +76,26 @@ impl<S: SocketHandle> ConnectionHandle<S> {
         if volatile {
             return Ok(AfterQueue::Nothing);
         }
-        Err(self.overflow(state))
+        let (rejected, wakeup) = self.overflow(&mut state);
+        drop(state);
+        wakeup.wake();
+        Err(rejected)
     }
 
     /// Wakes the connection's task if it sleeps.
     pub(crate) fn wake(&self) {
         let mut state = self.state.lock();
         state.flushed_by = None;
-        let waker = state.take_waker();
+        let wakeup = state.wakeup();
         drop(state);
-        wake(waker);
+        wakeup.wake();
     }
 
     /// Writes the queued frames while the connection's task sleeps. If the kernel does not accept
     /// all bytes now, the task is woken to write the rest.
     pub(crate) fn flush(&self) {
+        // Dropped after the lock: they may have bytes of the application.
+        let mut written_frames = Written::default();
         let mut state = self.state.lock();
         state.flushed_by = None;
         if !state.asleep || state.blocked || state.outbox.is_empty() {
@@ -102,71 +106,73 @@ impl<S: SocketHandle> ConnectionHandle<S> {
             let mut batch = Batch::default();
             batch.take(outbox);
             if let Ok(written) = batch.with_slices(|slices| writer.write(slices)) {
-                batch.advance(written);
+                written_frames = batch.advance(written);
             }
             state.overflowing = false;
             self.crowded.store(false, Ordering::Release);
             if batch.is_empty() {
-                return batch.return_buffer(&mut state.outbox);
+                batch.return_buffer(&mut state.outbox);
+                drop(state);
+                return drop(written_frames);
             }
             state.in_flight = batch.load();
             state.commands.insert(0, Command::Write(Box::new(batch)));
             self.has_commands.store(true, Ordering::Release);
         }
-        let waker = state.take_waker();
+        let wakeup = state.wakeup();
         drop(state);
-        wake(waker);
+        wakeup.wake();
     }
 
-    fn overflow(&self, mut state: MutexGuard<'_, State<S>>) -> Rejected {
+    fn overflow(&self, state: &mut State<S>) -> (Rejected, Wakeup) {
         let first = !std::mem::replace(&mut state.overflowing, true);
-        if self.policy == OverflowPolicy::Disconnect {
-            self.disconnect_for_overflow(state);
-        }
-        Rejected::Overflow { first }
+        let wakeup = match self.policy {
+            OverflowPolicy::Disconnect => self.disconnect_for_overflow(state),
+            OverflowPolicy::DropNewest => Wakeup(None),
+        };
+        (Rejected::Overflow { first }, wakeup)
     }
 
-    fn disconnect_for_overflow(&self, mut state: MutexGuard<'_, State<S>>) {
-        state.advance_to(Phase::Closing);
+    fn disconnect_for_overflow(&self, state: &mut State<S>) -> Wakeup {
+        // Frames are only dropped in later phases.
+        let _none = state.advance_to(Phase::Closing);
         self.ending.store(true, Ordering::Release);
         state.commands.push(Command::End(End::overflow()));
         self.has_commands.store(true, Ordering::Release);
-        let waker = state.take_waker();
-        drop(state);
-        wake(waker);
+        state.wakeup()
     }
 
-    /// Queues a frame in `held`, the outbox of a socket that is not accepted yet.
-    pub(crate) fn queue_held(&self, held: &mut Outbox, frame: &EncodedFrame) -> Result<(), Rejected> {
-        let state = self.state.lock();
+    /// Queues a frame in `held`, the outbox of a socket that is not accepted yet. The caller holds
+    /// that socket's lock, and wakes the connection's task later.
+    pub(crate) fn queue_held(&self, held: &mut Outbox, frame: &EncodedFrame) -> Result<(), (Rejected, Wakeup)> {
+        let mut state = self.state.lock();
         if state.phase > Phase::Open {
-            return Err(Rejected::Closed);
+            return Err((Rejected::Closed, Wakeup(None)));
         }
-        held.push(frame, self.bounds, Load::default()).map_err(|_| self.overflow(state))
+        held.push(frame, self.bounds, Load::default()).map_err(|_| self.overflow(&mut state))
     }
 
     /// Queues a protocol packet, such as CONNECT, and then the frames that were `held` for it.
     ///
     /// They are queued even if the outbox is full or the connection is closing. The client is
-    /// disconnected if it causes many such packets and reads none of them.
-    pub(crate) fn queue_protocol_packet(&self, frame: Option<&EncodedFrame>, held: Outbox) {
+    /// disconnected if it causes many such packets and reads none of them. The caller wakes the
+    /// connection's task once it holds no lock.
+    pub(crate) fn queue_protocol_packet(&self, frame: Option<&EncodedFrame>, held: &mut Outbox) -> Wakeup {
         let mut state = self.state.lock();
         if state.phase >= Phase::Discarding {
-            return;
+            return Wakeup(None);
         }
         let load = state.outbox.load() + state.in_flight;
         if state.phase == Phase::Open
             && (load.messages / 2 > self.bounds.messages || load.bytes / 2 > self.bounds.bytes as u64)
         {
-            return self.disconnect_for_overflow(state);
+            return self.disconnect_for_overflow(&mut state);
         }
         if let Some(frame) = frame {
             state.outbox.append(frame);
         }
-        state.outbox.append_all(held);
-        let waker = if state.blocked { None } else { state.take_waker() };
-        drop(state);
-        wake(waker);
+        state.outbox.append_all(std::mem::take(held));
+        if state.blocked { Wakeup(None) } else { state.wakeup() }
     }
 
     /// Moves the queued frames into an empty batch. Only the connection's task calls this.

@@ -3,8 +3,6 @@
 
 use futures_util::FutureExt;
 use std::any::Any;
-use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -19,13 +17,16 @@ use super::middleware;
 use super::reply::Outcome;
 use super::slow_poll;
 use super::time_limit::TimeLimit;
+use crate::hooks::catch::{catch, catch_future};
+use crate::hooks::guarded::Guarded;
+use crate::hooks::nesting::Entered;
 use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::socket::Socket;
 use crate::session::received::ReceivedEvent;
 
 /// An event whose handlers or listeners are still running.
 pub(crate) struct Running {
-    future: ReusableBoxFuture<'static, ()>,
+    future: Guarded<ReusableBoxFuture<'static, ()>>,
     socket: Socket,
     event: &'static str,
     /// `true` for an `error` event.
@@ -40,14 +41,14 @@ pub(crate) struct Running {
 pub(crate) struct Spare(Option<ReusableBoxFuture<'static, ()>>);
 
 impl Spare {
-    fn hold(&mut self, future: impl Future<Output = ()> + Send + 'static) -> ReusableBoxFuture<'static, ()> {
-        match self.0.take() {
+    fn hold(&mut self, future: impl Future<Output = ()> + Send + 'static) -> Guarded<ReusableBoxFuture<'static, ()>> {
+        Guarded::new(match self.0.take() {
             Some(mut held) => {
                 held.set(future);
                 held
             }
             None => ReusableBoxFuture::new(future),
-        }
+        })
     }
 }
 
@@ -62,36 +63,6 @@ pub(crate) enum Start {
 }
 
 type Shared = Option<Arc<dyn Any + Send + Sync>>;
-
-thread_local! {
-    /// The socket whose `error` handlers and listeners run on this thread. User code lies between
-    /// them and [`Socket::report`], so no parameter can carry this. A flag in the socket would
-    /// suppress errors from other threads.
-    static REPORTING: Cell<Option<usize>> = const { Cell::new(None) };
-}
-
-/// Marks the socket's `error` handlers as running on this thread until it is dropped.
-struct Reporting {
-    before: Option<usize>,
-}
-
-impl Reporting {
-    fn on(socket: &Socket) -> Self {
-        Self { before: REPORTING.replace(Some(socket.address())) }
-    }
-}
-
-impl Drop for Reporting {
-    fn drop(&mut self) {
-        REPORTING.set(self.before);
-    }
-}
-
-/// Returns `true` while an `error` handler or listener of this socket runs on this thread. Its own
-/// errors must not fire `error` again, because that would recurse without end.
-pub(crate) fn is_reporting(socket: &Socket) -> bool {
-    REPORTING.get() == Some(socket.address())
-}
 
 /// Starts an event and runs it until it first has to wait.
 pub(crate) fn start(incoming: Incoming, spare: &mut Spare) -> Start {
@@ -121,7 +92,7 @@ fn start_after_middleware(
     limit: impl Fn(Option<&Handler>, &Socket) -> TimeLimit,
 ) -> Start {
     let is_error = matches!(incoming.kind, EventKind::Error(_));
-    let _reporting = is_error.then(|| Reporting::on(&incoming.socket));
+    let _entered = is_error.then(Entered::error);
     let namespace = incoming.socket.namespace_inner();
     let matching = MatchingListeners::find(namespace, &incoming);
     let found = handler(namespace, &incoming);
@@ -235,7 +206,7 @@ impl MatchingListeners {
 }
 
 fn call_sync(call: impl FnOnce(&Incoming) -> Outcome, incoming: &Incoming) {
-    let finished = catch_unwind(AssertUnwindSafe(|| incoming.finish(call(incoming))));
+    let finished = catch(|| incoming.finish(call(incoming)));
     if finished.is_err() {
         panicked(&incoming.socket, incoming.name());
         incoming.answer(Err(&EventError::internal()));
@@ -300,7 +271,7 @@ async fn call_handler_and_listeners(
         Some((handler, Call::Async(call))) => {
             let called = slow_poll::polls(&incoming.socket, incoming.name(), call_async(call, incoming));
             let finished = called.map(|outcome| incoming.finish(outcome));
-            if AssertUnwindSafe(finished).catch_unwind().await.is_err() {
+            if catch_future(finished).await.is_err() {
                 panicked(&incoming.socket, handler.key.as_str());
                 incoming.answer(Err(&EventError::internal()));
             }
@@ -315,10 +286,10 @@ async fn call_all(incoming: &Incoming, list: &[Arc<Listener>]) {
     for listener in list {
         let (socket, event) = (&incoming.socket, incoming.name());
         let call = || slow_poll::call(socket, event, || listener.call(incoming));
-        let finished = match catch_unwind(AssertUnwindSafe(call)) {
-            Ok(Some(rest)) => AssertUnwindSafe(slow_poll::polls(socket, event, rest)).catch_unwind().await,
+        let finished = match catch(call) {
+            Ok(Some(rest)) => catch_future(slow_poll::polls(socket, event, rest)).await,
             Ok(None) => Ok(()),
-            Err(panic) => Err(panic),
+            Err(panicked) => Err(panicked),
         };
         if finished.is_err() {
             panicked(&incoming.socket, incoming.name());
@@ -355,8 +326,8 @@ fn panicked(socket: &Socket, event: &str) {
 impl Running {
     /// Polls the event. A panic in user code is reported, and the event counts as finished.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let _reporting = self.is_error.then(|| Reporting::on(&self.socket));
-        let polled = catch_unwind(AssertUnwindSafe(|| self.future.poll(context))).unwrap_or_else(|_| {
+        let _entered = self.is_error.then(Entered::error);
+        let polled = catch(|| self.future.poll(context)).unwrap_or_else(|_panicked| {
             panicked(&self.socket, self.event);
             Poll::Ready(())
         });
@@ -378,7 +349,8 @@ impl Running {
 
     /// Returns the box of the finished future for reuse.
     pub(crate) fn into_spare(self) -> Spare {
-        Spare(Some(self.future))
+        // It has ended, so that nothing of the application is left in it.
+        Spare(Some(self.future.into_inner()))
     }
 }
 

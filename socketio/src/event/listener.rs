@@ -18,6 +18,7 @@ use super::incoming::{EventKind, Incoming};
 use super::marker::{Later, Now};
 use super::unscanned;
 use crate::connection_handle::request::Request;
+use crate::hooks::guarded::Guarded;
 use crate::hub::socket::attributes::SocketAttributes;
 use crate::hub::socket::handshake::Handshake;
 use crate::hub::socket::{Socket, SocketId};
@@ -214,6 +215,15 @@ impl<F: Future<Output = ()> + Send + 'static> ListenerOutput<Later> for F {
 
 type Call = Box<dyn Fn(EventPayload) -> Option<BoxFuture<'static, ()>> + Send + Sync>;
 
+fn boxed<F, R, M>(listener: F) -> Call
+where
+    F: Fn(EventPayload) -> R + Send + Sync + 'static,
+    R: ListenerOutput<M>,
+{
+    let listener = Guarded::new(listener);
+    Box::new(move |payload| (*listener)(payload).into_future())
+}
+
 /// A registered listener.
 pub(crate) struct Listener {
     number: u64,
@@ -265,11 +275,8 @@ impl Listeners {
         R: ListenerOutput<M>,
     {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let listener = Arc::new(Listener {
-            number,
-            pending: once.then(|| AtomicBool::new(true)),
-            call: Box::new(move |payload| listener(payload).into_future()),
-        });
+        let listener =
+            Arc::new(Listener { number, pending: once.then(|| AtomicBool::new(true)), call: boxed(listener) });
         let mut by_name = self.by_name.write();
         let registered = by_name.entry(name.into()).or_insert_with(|| Arc::new([]));
         *registered = registered.iter().cloned().chain([listener]).collect();
@@ -284,8 +291,7 @@ impl Listeners {
         R: ListenerOutput<M>,
     {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let call: Call = Box::new(move |payload| listener(payload).into_future());
-        let listener = Arc::new(Listener { number, pending: None, call });
+        let listener = Arc::new(Listener { number, pending: None, call: boxed(listener) });
         let mut any = self.any.write();
         let registered = any.take();
         *any = Some(registered.iter().flat_map(|list| list.iter()).cloned().chain([listener]).collect());

@@ -14,6 +14,7 @@ use super::reply::Encode;
 use super::slow_poll;
 use super::time_limit::TimeLimit;
 use super::unscanned;
+use crate::hooks::guarded::Guarded;
 use crate::hub::selection::EmitError;
 use crate::hub::socket::Socket;
 use crate::session::limits::MAX_DEPTH;
@@ -31,7 +32,7 @@ where
     R: Future<Output = Result<(), E>> + Send + 'static,
     E: Into<EventError>,
 {
-    let middleware = Arc::new(middleware);
+    let middleware = Arc::new(Guarded::new(middleware));
     Arc::new(move |event, next| {
         let middleware = Arc::clone(&middleware);
         Box::pin(async move { middleware(event, next).await.map_err(Into::into) })

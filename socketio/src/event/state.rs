@@ -6,6 +6,8 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::hooks::catch::drop_caught;
+
 /// A value passed to [`HubBuilder::state`](crate::HubBuilder::state), as a handler parameter.
 ///
 /// It dereferences to the value. If a handler takes a type that the hub does not have,
@@ -91,6 +93,13 @@ impl Default for States {
         let mut states = Self(HashMap::new());
         states.insert(Arc::new(()));
         states
+    }
+}
+
+impl Drop for States {
+    /// A panic in the drop of one value does not keep the others.
+    fn drop(&mut self) {
+        self.0.drain().for_each(|(_, value)| drop_caught(value));
     }
 }
 

@@ -69,14 +69,14 @@ impl Connections {
     /// Ends all connections and waits until they are gone.
     pub(crate) async fn shut_down(&self, deadline: Duration) {
         let until = after(tokio::time::Instant::now().into_std(), deadline);
-        let (peers, until) = {
+        let (peers, connections, until) = {
             let mut state = self.state.lock();
             let until = state.handlers_until.map_or(until, |known| known.min(until));
             state.handlers_until = Some(until);
             let peers: Vec<_> = state.places.iter().filter_map(|(_, place)| place.clone()).collect();
-            tracing::info!(connections = state.places.len(), "shutting down");
-            (peers, until)
+            (peers, state.places.len(), until)
         };
+        tracing::info!(connections, "shutting down");
         self.ending.notify_waiters();
         // Pause after each group, so that not all clients reconnect elsewhere at once. All pauses
         // together take at most half of the deadline.

@@ -307,6 +307,9 @@ impl HubBuilder {
     }
 
     /// The maximum number of namespaces per Socket.IO client. Default: 100.
+    ///
+    /// Namespaces that the client is leaving do not count. While handlers of their ends still run
+    /// in as many of them, reading from the client pauses.
     pub fn max_namespaces(mut self, namespaces: usize) -> Self {
         self.config.max_namespaces = namespaces;
         self

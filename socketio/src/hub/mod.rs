@@ -1,5 +1,6 @@
 //! [`Hub`]: the server object, with its namespaces, settings and connections.
 
+mod ack_ids;
 pub mod adapter;
 pub(crate) mod agreement;
 pub(crate) mod aliases;
@@ -23,7 +24,6 @@ use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -32,9 +32,9 @@ use crate::event::state::States;
 use crate::hub::namespace::Namespace;
 use crate::hub::namespace::inner::{Contents, NamespaceFactory, NamespaceInner};
 use crate::hub::namespace::pattern::Matching;
-use crate::hub::socket::ack_future::SHARED_ACKS;
 use crate::session::limits::Limits;
 use crate::session::time::after;
+use ack_ids::AckIds;
 use config::Config;
 use connections::Connections;
 use hub_builder::HubBuilder;
@@ -79,8 +79,7 @@ pub(crate) struct Core {
     counters: Counters,
     connections: Connections,
     refused_origins: RefusedOrigins,
-    /// The id of the next question to several clients.
-    next_shared_ack: AtomicU64,
+    ack_ids: AckIds,
 }
 
 const ROOT: &str = "/";
@@ -106,7 +105,7 @@ impl Core {
             counters: Counters::default(),
             connections: Connections::default(),
             refused_origins: RefusedOrigins::default(),
-            next_shared_ack: AtomicU64::new(SHARED_ACKS),
+            ack_ids: AckIds::default(),
         }
     }
 
@@ -283,13 +282,8 @@ impl Hub {
         let _ = timeout_at(until, self.core().factory.closing.wait()).await;
     }
 
-    pub(crate) fn next_shared_ack(&self) -> u64 {
-        self.core().next_shared_ack.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// Returns `true` if a question to several sockets ever had this id.
-    pub(crate) fn has_asked(&self, id: u64) -> bool {
-        (SHARED_ACKS..self.core().next_shared_ack.load(Ordering::Relaxed)).contains(&id)
+    pub(crate) fn ack_ids(&self) -> &AckIds {
+        &self.core().ack_ids
     }
 
     pub(crate) fn config(&self) -> &Config {

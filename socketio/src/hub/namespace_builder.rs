@@ -8,6 +8,7 @@ use crate::event::error::EventError;
 use crate::event::handler::Handler;
 use crate::event::middleware::{IncomingEvent, Next, event_middleware};
 use crate::event::rate_limit::RateLimit;
+use crate::hooks::guarded::Guarded;
 use crate::hub::namespace::inner::Contents;
 use crate::hub::socket::Socket;
 
@@ -63,7 +64,7 @@ impl NamespaceBuilder {
         R: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<EventError>,
     {
-        let middleware = Arc::new(middleware);
+        let middleware = Arc::new(Guarded::new(middleware));
         self.0.middleware.push(Arc::new(move |socket| {
             let middleware = Arc::clone(&middleware);
             // Called inside the future, so that a panic refuses the socket.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::event::error::PayloadError;
 use crate::event::message::{IntoEvent, IntoMessage, Request};
 use crate::event::raw_message::IntoRawMessage;
+use crate::hooks::nesting::TooDeep;
 use crate::hub::adapter::{Audience, BoxFuture, Change, Fetched, Packet, RequestError};
 use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::socket::Socket;
@@ -40,9 +41,25 @@ pub enum EmitError {
     /// The event name is empty or reserved by the framework.
     #[error("no event can be named `{0}`")]
     InvalidName(String),
+    /// Hooks that emit, such as a method of an [`Adapter`](crate::adapter::Adapter), call each
+    /// other more than 16 levels deep. See
+    /// [hooks that call back](crate::guide::hooks_that_call_back).
+    #[error("hooks that emit call each other more than 16 levels deep")]
+    Nested,
+}
+
+impl From<TooDeep> for EmitError {
+    fn from(_: TooDeep) -> Self {
+        Self::Nested
+    }
 }
 
 impl EmitError {
+    /// The error of a message that a [`Parser`](crate::Parser) failed to encode.
+    pub(crate) fn not_encoded() -> Self {
+        Self::from(<serde_json::Error as serde::ser::Error>::custom("the parser panicked, or it made no message"))
+    }
+
     /// Wraps the error of event arguments that could not be decoded by any receiver.
     pub(crate) fn undecodable(error: PayloadError) -> Self {
         Self::from(<serde_json::Error as serde::ser::Error>::custom(error.message))
@@ -181,11 +198,17 @@ impl<'a> Selection<'a> {
             Err(error) => return AckStream::failed(error, &self.sockets()),
         };
         let (sink, stream) = AckStream::channel(self.wait());
-        match self.own {
-            Some(socket) => self.namespace.ask_socket(question, socket, sink),
+        let asked = match self.own {
+            Some(socket) => {
+                self.namespace.ask_socket(question, socket, sink);
+                Ok(())
+            }
             None => self.namespace.ask(question, &self.audience, sink),
+        };
+        match asked {
+            Ok(()) => stream,
+            Err(error) => AckStream::failed(error, &[]),
         }
-        stream
     }
 
     /// Asks all selected sockets that are connected and waits for their answers. It is
@@ -234,7 +257,7 @@ impl<'a> Selection<'a> {
     fn change(self, change: &Change<'_>) {
         match self.own {
             Some(socket) => socket.change(change),
-            None => self.namespace.adapter_for(&self.audience).change(change, &self.audience),
+            None => self.namespace.change(change, &self.audience),
         }
     }
 
@@ -257,7 +280,7 @@ impl<'a> Selection<'a> {
         let namespace = Arc::clone(self.namespace);
         let fetched: BoxFuture<'static, _> = match self.own {
             Some(socket) => Box::pin(ready(Ok(Fetched::new(vec![RemoteSocket::of(socket)])))),
-            None => namespace.adapter_for(&self.audience).fetch(&self.audience, self.wait()),
+            None => namespace.fetch(&self.audience, self.wait()),
         };
         async move {
             let mut fetched = fetched.await?;
@@ -292,10 +315,7 @@ impl<'a> Selection<'a> {
         let packet = packet.with_volatile(self.volatile);
         match self.own {
             Some(socket) => self.namespace.emit_to_socket(&packet, socket),
-            None => {
-                self.namespace.emit(&packet, &self.audience);
-                Ok(())
-            }
+            None => self.namespace.emit(&packet, &self.audience),
         }
     }
 

@@ -3,11 +3,12 @@
 use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::event::context::RawArgs;
 use crate::event::error::shortened;
+use crate::hooks::catch::catch;
+use crate::hooks::guarded::Guarded;
 use crate::hub::adapter::{PacketArgs, ServerId};
 
 /// An event that another server sent with [`server_emit`](crate::Namespace::server_emit).
@@ -47,7 +48,8 @@ pub(crate) struct ServerListeners(RwLock<HashMap<Box<str>, Arc<[Listener]>>>);
 
 impl ServerListeners {
     pub(crate) fn add(&self, event: &str, listener: impl Fn(&ServerEvent<'_>) + Send + Sync + 'static) {
-        let listener: Listener = Arc::new(listener);
+        let listener = Guarded::new(listener);
+        let listener: Listener = Arc::new(move |event| (*listener)(event));
         let mut listeners = self.0.write();
         let known = listeners.entry(event.into()).or_insert_with(|| Arc::new([]));
         *known = known.iter().cloned().chain([listener]).collect();
@@ -56,7 +58,7 @@ impl ServerListeners {
     pub(crate) fn call(&self, event: &ServerEvent<'_>) {
         let Some(listeners) = self.0.read().get(event.name()).cloned() else { return };
         for listener in listeners.iter() {
-            if catch_unwind(AssertUnwindSafe(|| listener(event))).is_err() {
+            if catch(|| listener(event)).is_err() {
                 tracing::error!(event = shortened(event.name()), "a listener for server events panicked");
             }
         }

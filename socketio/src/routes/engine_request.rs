@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use futures_util::future::pending;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
 use http::request::Parts;
-use http::{Extensions, HeaderValue, Method, Request};
+use http::{Extensions, HeaderValue, Method, Request, StatusCode};
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,6 +27,7 @@ use crate::connection_handle::ProbeStream;
 use crate::connection_handle::engine_session::Transport;
 use crate::connection_handle::poll_request::{PollRequest, Post};
 use crate::connection_handle::request::Request as ConnectionRequest;
+use crate::hooks::catch::{catch, catch_future};
 use crate::hub::aliases::Peer;
 use crate::hub::aliases::{Command, ConnectionHandle};
 use crate::hub::aliases::{EngineSession, PendingUpgrade};
@@ -70,8 +71,12 @@ enum Verified {
 }
 
 impl EngineEndpoint {
-    /// Serves one request.
+    /// Serves one request. If a callback panics, the response has the status 500.
     pub(super) async fn respond(self: &Arc<Self>, request: Request<Body>) -> Response {
+        catch_future(self.serve_request(request)).await.unwrap_or_else(|_panicked| panicked())
+    }
+
+    async fn serve_request(self: &Arc<Self>, request: Request<Body>) -> Response {
         let (mut parts, body) = request.into_parts();
         // `OnUpgrade` is taken out before the parts are shared, so that it is not cloned.
         let upgrade = Upgrade::from_parts(&mut parts).ok();
@@ -98,16 +103,25 @@ impl EngineEndpoint {
         params: &PathParams,
         body: Body,
     ) -> Result<Response, Refusal> {
-        let is_handshake = matches!(verified, Verified::Handshake);
-        let mut response = match (verified, upgrade) {
-            (Verified::Handshake, Some(upgrade)) => self.begin_websocket(upgrade)?,
+        Ok(match (verified, upgrade) {
+            (Verified::Handshake, Some(upgrade)) => self.begin_websocket(upgrade, parts)?,
             (Verified::Handshake, None) => self.begin_polling(parts, params)?,
-            (Verified::InSession(peer, Transport::WebSocket), Some(upgrade)) => self.upgrade_session(peer, upgrade),
-            (Verified::InSession(peer, _), _) if parts.method == Method::GET => poll(&peer).await?,
-            (Verified::InSession(peer, _), _) => self.post(peer, parts, params, body).await?,
-        };
-        self.add_headers(&mut response, parts, is_handshake);
-        Ok(response)
+            (Verified::InSession(peer, Transport::WebSocket), Some(upgrade)) => {
+                self.upgrade_session(peer, upgrade, parts)
+            }
+            (Verified::InSession(peer, _), _) => {
+                let mut response = match parts.method {
+                    Method::GET => poll(&peer).await?,
+                    _ => self.post(&peer, parts, params, body).await?,
+                };
+                if catch(|| self.add_headers(&mut response, parts, false)).is_err() {
+                    // The response is lost, and with it the packets of a poll.
+                    peer.handle.post(Command::PollRequest(PollRequest::Broken("a callback panicked")));
+                    response = panicked();
+                }
+                response
+            }
+        })
     }
 
     /// Checks a request. The checks after that of the head, and their order, are those of the
@@ -150,7 +164,8 @@ impl EngineEndpoint {
         if is_current { Ok(Verified::Handshake) } else { Err(Refusal::Version) }
     }
 
-    /// Adds the application's headers to a response.
+    /// Adds the application's headers to a response. This may panic, so that the session must not
+    /// have begun.
     fn add_headers(&self, response: &mut Response, parts: &Parts, is_handshake: bool) {
         let headers = response.headers_mut();
         if let Some(add) = self.initial_headers.as_ref().filter(|_| is_handshake) {
@@ -173,13 +188,12 @@ impl EngineEndpoint {
     fn begin_polling(&self, parts: &Parts, params: &PathParams) -> Result<Response, Refusal> {
         let permit = ConnectionPermit::acquire(&self.hub).ok_or(Refusal::Unavailable)?;
         let session = EngineSession::new(&self.sessions, true);
-        let sid = session.sid().to_owned();
-        let open = self.open_packet(&sid, Transport::Polling);
+        let mut response = poll_response(self.open_packet(session.sid(), Transport::Polling).into());
+        self.add_cookie(&mut response, session.sid());
+        self.add_headers(&mut response, parts, true);
         let peer = self.peer(session, self.connection_request(parts, params));
         let extensions = kept_extensions(&parts.extensions, usize::from(!params.is_empty()));
         tokio::spawn(self.connection(&peer, None, extensions, permit));
-        let mut response = poll_response(open.into());
-        self.add_cookie(&mut response, &sid);
         Ok(response)
     }
 
@@ -193,11 +207,12 @@ impl EngineEndpoint {
     }
 
     /// Begins a session over a WebSocket.
-    fn begin_websocket(self: &Arc<Self>, mut upgrade: Upgrade) -> Result<Response, Refusal> {
+    fn begin_websocket(self: &Arc<Self>, mut upgrade: Upgrade, parts: &Parts) -> Result<Response, Refusal> {
         let permit = ConnectionPermit::acquire(&self.hub).ok_or(Refusal::Unavailable)?;
         let session = EngineSession::new(&self.sessions, false);
         let mut response = upgrade.response(&self.protocols);
         self.add_cookie(&mut response, session.sid());
+        self.add_headers(&mut response, parts, true);
         let routes = Arc::clone(self);
         tokio::spawn(async move {
             let config = routes.hub.config();
@@ -229,8 +244,9 @@ impl EngineEndpoint {
 
     /// Accepts the WebSocket that a long-polling client has opened, and passes it to the session's
     /// connection. If upgrades are disabled, the WebSocket is closed.
-    fn upgrade_session(&self, peer: Arc<Peer>, mut upgrade: Upgrade) -> Response {
-        let response = upgrade.response(&self.protocols);
+    fn upgrade_session(&self, peer: Arc<Peer>, mut upgrade: Upgrade, parts: &Parts) -> Response {
+        let mut response = upgrade.response(&self.protocols);
+        self.add_headers(&mut response, parts, false);
         let (hub, upgrades) = (self.hub.clone(), self.upgrades);
         let pending_upgrade = PendingUpgrade::of(peer);
         tokio::spawn(async move {
@@ -285,8 +301,8 @@ impl EngineEndpoint {
     }
 
     /// Serves a POST, whose body has packets.
-    async fn post(&self, peer: Arc<Peer>, parts: &Parts, params: &PathParams, body: Body) -> Result<Response, Refusal> {
-        let Some(mut guard) = PostGuard::begin(&peer) else {
+    async fn post(&self, peer: &Peer, parts: &Parts, params: &PathParams, body: Body) -> Result<Response, Refusal> {
+        let Some(mut guard) = PostGuard::begin(peer) else {
             let why = "two POST requests at once";
             peer.handle.post(Command::PollRequest(PollRequest::Broken(why)));
             return Err(Refusal::InvalidRequest(why));
@@ -327,6 +343,12 @@ impl EngineEndpoint {
             Ok(false) | Err(_) => Err(Refusal::InvalidRequest("a packet in the body of a POST is invalid")),
         }
     }
+}
+
+/// Returns the response to a request whose callback panicked.
+pub(super) fn panicked() -> Response {
+    tracing::error!("a callback panicked while it served a request");
+    StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
 
 /// Serves a poll: a GET that waits for packets.

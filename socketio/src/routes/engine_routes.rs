@@ -78,9 +78,11 @@ pub struct EngineIo;
 /// - 413: the body of a POST is larger than [`max_payload`](crate::HubBuilder::max_payload).
 /// - 431: the URL and headers are larger than
 ///   [`max_header_bytes`](crate::HubBuilder::max_header_bytes).
+/// - 500: a callback of these routes panicked. No session begins, and a session that the request
+///   belongs to ends.
 /// - 503: the hub has too many connections, or shuts down.
 ///
-/// [`on_refused`](Self::on_refused) observes all of them.
+/// [`on_refused`](Self::on_refused) observes all of them but 500.
 ///
 /// A refused WebSocket handshake gets the same status, and only the message as its body. (The
 /// reference server refuses WebSockets with 400 in place of 403.)

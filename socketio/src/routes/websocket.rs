@@ -11,6 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use super::engine_request::panicked;
 use super::head;
 use super::refusal::{OnRefused, Refused, report};
 use super::subprotocols::Subprotocols;
@@ -22,6 +23,7 @@ use crate::connection::websocket::WebSocketTransport;
 use crate::connection_handle::request::Request as ConnectionRequest;
 use crate::connection_handle::stream::Stream;
 use crate::event::listener::ListenerOutput;
+use crate::hooks::catch::catch;
 use crate::hub::Hub;
 use crate::hub::aliases::ConnectionHandle;
 use crate::hub::aliases::Peer;
@@ -191,10 +193,12 @@ impl WebSocketRoute {
     }
 
     fn respond(&self, mut parts: Parts) -> Response {
-        match Upgrade::from_parts(&mut parts) {
+        // Extensions of the application are cloned.
+        let responded = catch(|| match Upgrade::from_parts(&mut parts) {
             Ok(upgrade) => self.accept(upgrade),
             Err(rejection) => self.refuse(&parts, rejection.into_response(), &rejection.to_string()),
-        }
+        });
+        responded.unwrap_or_else(|_panicked| panicked())
     }
 }
 

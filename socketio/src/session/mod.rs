@@ -149,13 +149,16 @@ impl<S: InNamespace> Session<S> {
 
     /// Whether another message may be read. Reading pauses while the inbox is full.
     ///
-    /// Reading continues despite a full inbox while the server waits for an acknowledgement,
-    /// because the next message may be that one. Incomplete packets do not count. They have a limit
-    /// of their own.
+    /// It also pauses while many sockets are ending, so that a client can't join and leave
+    /// namespaces faster than their handlers run.
+    ///
+    /// Reading continues nevertheless while the server waits for an acknowledgement, because the
+    /// next message may be that one. Incomplete packets do not count. They have a limit of their
+    /// own.
     pub(crate) fn may_read(&mut self, inbox: &Inbox) -> bool {
         let Inbox { events, bytes, overhead, awaits_answer } = *inbox;
         let bounds = self.limits.inbox;
-        let has_room = (events < bounds.messages && bytes < bounds.bytes)
+        let has_room = (events < bounds.messages && bytes < bounds.bytes && !self.has_many_ending())
             || (awaits_answer && bytes.saturating_add(events.saturating_mul(overhead)) < self.limits.max_payload);
         if !has_room && self.is_open() {
             self.heartbeat.read_paused();
@@ -172,6 +175,17 @@ impl<S: InNamespace> Session<S> {
         if (is_partial || self.protocol.has_partial_packet()) && self.state.complete_by().is_none() {
             self.state.set_complete_by(Some(after(effects.now(), self.limits.message_timeout)));
         }
+    }
+
+    /// Whether as many sockets are ending as may be connected.
+    fn has_many_ending(&self) -> bool {
+        let most = self.limits.max_namespaces;
+        self.sockets.len() >= most && self.sockets.len() - self.present() >= most
+    }
+
+    /// The number of sockets that have not ended.
+    fn present(&self) -> usize {
+        self.sockets.iter().filter(|entry| entry.state.is_present()).count()
     }
 
     /// Counts partial input or output as activity of the client, for the heartbeat.

@@ -11,10 +11,11 @@ use super::end::End;
 use super::limits::{Limits, too_deep};
 use super::received::{Parts, ReceivedAnswer, ReceivedEvent};
 use super::socket::Ended;
+use crate::hooks::catch::catch;
 use crate::wire::binary::Attachments;
 use crate::wire::encoding::Encoding;
 use crate::wire::envelope::ArgumentText;
-use crate::wire::parser::ParserMessage;
+use crate::wire::parser::{InvalidPacket, ParserMessage};
 use crate::wire::socketio::{self, ConnectError, Kind, Partial, SocketIoPacket};
 
 /// The maximum length of a namespace path, in bytes.
@@ -99,7 +100,11 @@ impl<S: InNamespace> Session<S> {
             Pending::Nothing | Pending::Attachments(_) => Vec::new(),
         };
         messages.push(message);
-        match parser.decode(&messages) {
+        let decoded = catch(|| parser.decode(&messages)).unwrap_or_else(|_panicked| {
+            tracing::error!("a parser panicked while it decoded a packet");
+            Err(InvalidPacket)
+        });
+        match decoded {
             Ok(Some(packet)) => self.receive_complete(packet.text.into(), packet.attachments, effects),
             // A packet consists of one message for itself and one for each attachment.
             Ok(None) if messages.len() > self.limits.max_attachments => self.parse_error(effects),
@@ -184,7 +189,10 @@ impl<S: InNamespace> Session<S> {
     /// Connects the client to a namespace.
     fn connect(&mut self, packet: &SocketIoPacket<'_>, effects: &mut impl Effects<Socket = S>) {
         let SocketIoPacket { namespace, json: auth, depth, .. } = *packet;
-        if self.sockets.len() >= self.limits.max_namespaces {
+        // Sockets that are ending do not count, but their number is limited too. Mostly reading
+        // pauses before.
+        let most = self.limits.max_namespaces;
+        if self.present() >= most || self.sockets.len() >= most.saturating_mul(2) {
             return self.refuse_namespace(namespace, "Too many namespaces", None, effects);
         }
         if depth > self.limits.max_depth {

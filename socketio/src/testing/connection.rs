@@ -140,8 +140,10 @@ impl ConnectionTask {
         let stopped = match select(pin!(self.read(&mut incoming)), pin!(write(&mut outgoing, &mut commands))).await {
             Either::Left((ended, _)) => {
                 let mut inboxes = inboxes.lock();
-                inboxes.by_namespace.drain().for_each(|(_, inbox)| inbox.end(&ended));
-                inboxes.ended = Some(ended);
+                inboxes.ended = Some(ended.clone());
+                let all = std::mem::take(&mut inboxes.by_namespace);
+                drop(inboxes);
+                all.values().for_each(|inbox| inbox.end(&ended));
                 return;
             }
             Either::Right((stopped, _)) => stopped,

@@ -75,13 +75,16 @@ impl Inbox {
 
     /// Records the end. Later calls change nothing.
     pub(super) fn end(&self, ended: &Ended) {
-        self.change(|state| {
-            if state.ended.is_none() {
-                state.ended = Some(ended.clone());
-                state.entries.push(Entry::End(ended.clone()));
-                state.pending.clear();
+        let abandoned = self.change(|state| {
+            if state.ended.is_some() {
+                return None;
             }
+            state.ended = Some(ended.clone());
+            state.entries.push(Entry::End(ended.clone()));
+            Some(std::mem::take(&mut state.pending))
         });
+        // This wakes the callers, so it happens without the lock.
+        drop(abandoned);
     }
 
     fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {

@@ -9,6 +9,8 @@ use super::frame::{EncodedFrame, FrameWriter, Opcode};
 use super::parser::{Parser, ParserMessage, ParserPacket};
 use super::payload::Payload;
 use super::socketio::{self, ConnectError};
+use crate::hooks::catch::catch;
+use crate::hooks::nesting::Entered;
 
 /// The wire format of one client's outgoing messages. All variants produce WebSocket frames, also
 /// for polling clients.
@@ -122,9 +124,27 @@ impl Encoding {
                 let mut text = Vec::new();
                 packet(&mut text);
                 let text = String::from_utf8(text).unwrap_or_default();
-                let messages = parser.encode(&ParserPacket { text, attachments: attachments.to_vec() });
-                EncodedFrame::Several(messages.iter().map(parsed).collect())
+                encode(&**parser, &ParserPacket { text, attachments: attachments.to_vec() })
             }
+        }
+    }
+}
+
+/// Encodes a packet with a custom parser. If that fails, there is
+/// [no frame](EncodedFrame::NOTHING).
+fn encode(parser: &dyn Parser, packet: &ParserPacket) -> EncodedFrame {
+    let _entered = match Entered::encoding() {
+        Ok(entered) => entered,
+        Err(error) => {
+            tracing::error!(%error, ?parser, "a packet was not encoded");
+            return EncodedFrame::NOTHING;
+        }
+    };
+    match catch(|| parser.encode(packet)) {
+        Ok(messages) => EncodedFrame::Several(messages.iter().map(parsed).collect()),
+        Err(_) => {
+            tracing::error!("a parser panicked while it encoded a packet");
+            EncodedFrame::NOTHING
         }
     }
 }

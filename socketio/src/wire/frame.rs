@@ -105,6 +105,11 @@ impl EncodedFrame {
     /// No frame.
     pub(crate) const NOTHING: Self = Self::Several(Vec::new());
 
+    /// Whether there is no frame, because a parser failed to encode the packet.
+    pub(crate) fn is_nothing(&self) -> bool {
+        matches!(self, Self::Several(frames) if frames.is_empty())
+    }
+
     /// Encodes a binary frame. Payloads of [`SHARE_FROM`] bytes or more are not copied.
     pub(crate) fn binary(bytes: &Bytes) -> Self {
         let mut writer = FrameWriter::new();

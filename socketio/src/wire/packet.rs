@@ -185,8 +185,16 @@ impl Packet {
             Encoding::Engine => send(self.engine.get_or_init(encode)),
             Encoding::SocketIo => send(self.socketio.get_or_init(encode)),
             Encoding::Parsed(parser) => {
-                let (known, frame) = self.parsed.get_or_init(|| (Arc::clone(parser), encode()));
-                if Arc::ptr_eq(known, parser) { send(frame) } else { send(&encode()) }
+                // The parser may emit. No borrow of the cell may be active while it runs.
+                if let Some((known, frame)) = self.parsed.get()
+                    && Arc::ptr_eq(known, parser)
+                {
+                    return send(frame);
+                }
+                let sent = encode();
+                let result = send(&sent);
+                let _ = self.parsed.set((Arc::clone(parser), sent));
+                result
             }
         }
     }

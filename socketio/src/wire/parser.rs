@@ -10,8 +10,9 @@ use std::fmt;
 /// only sees the default encoding. [`MsgpackParser`](crate::MsgpackParser) is one; set it with
 /// [`EngineRoutes::parser`](crate::EngineRoutes::parser).
 pub trait Parser: fmt::Debug + Send + Sync + 'static {
-    /// Translates an outgoing packet into one or more messages. This is called while locks are
-    /// held, so it must not access sockets or the hub.
+    /// Translates an outgoing packet into one or more messages. It is called on the task that
+    /// emits, and must not block. It may use sockets and the hub. A packet for which it panics is
+    /// not sent, and the emit fails.
     fn encode(&self, packet: &ParserPacket) -> Vec<ParserMessage>;
 
     /// Translates incoming messages. `received` holds all messages since the last packet. Return
@@ -20,7 +21,7 @@ pub trait Parser: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// The messages are not a packet. The server closes the connection with the reason `parse
-    /// error`.
+    /// error`. A panic counts as this error.
     fn decode(&self, received: &[ParserMessage]) -> Result<Option<ParserPacket>, InvalidPacket>;
 }
 

@@ -11,6 +11,7 @@ use super::json::{self, ATTACHMENT_MARKER};
 use super::scan::Scanner;
 use super::scratch::Scratch;
 use super::socketio::placeholder;
+use crate::hooks::nesting::Entered;
 
 /// Why a text is not valid as the arguments of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +105,8 @@ impl Payload {
         if self.count > 0 {
             self.json.push(b',');
         }
+        // The value may emit while it is serialized.
+        let _entered = Entered::nested().map_err(<serde_json::Error as serde::ser::Error>::custom)?;
         json::write(&mut self.json, &mut self.attachments, value)?;
         self.count += 1;
         self.check()

@@ -262,7 +262,7 @@ export function connect<Listen = ServerToClientEvents, Requests = ClientToServer
     const asked = socket;
     const answer = (...values: any[]) => {
       const error = failure(values);
-      // A new connection uses the same ids for other events.
+      // The server awaits no answers to the events of a lost connection.
       if (asked.readyState === WebSocket.OPEN) asked.send(JSON.stringify(error ? { id, error } : { id, ...body(values) }));
     };
     const passed = [...(args ?? [data]), ...(id === undefined ? [] : [answer])];

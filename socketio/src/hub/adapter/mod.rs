@@ -89,7 +89,8 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 ///
 /// Methods are called on the tasks of connections and wherever the application emits. They must not
 /// block. The framework holds no locks during the calls, so an adapter may call any method of
-/// sockets and the hub. What the adapter emits itself passes through it again.
+/// sockets and the hub. What the adapter emits itself passes through it again, at most
+/// [16 levels deep](crate::guide::hooks_that_call_back#what-may-call-itself).
 ///
 /// # Reported changes
 ///

@@ -95,7 +95,7 @@ impl AnswerSink {
     /// Asks sockets of this server.
     pub(crate) fn ask(&self, question: Packet, sockets: &[Socket]) {
         let Some(first) = sockets.first() else { return };
-        let id = first.hub().next_shared_ack();
+        let id = first.hub().ack_ids().next();
         let question = question.asking(id);
         self.0.state.lock().asked.reserve(sockets.len());
         for socket in sockets {
@@ -220,18 +220,30 @@ impl Collector {
     }
 
     /// Returns the next arrival, or `None` if there will be no more.
+    ///
+    /// A waker is foreign code. It is cloned and dropped without the lock.
     pub(crate) fn poll_next(&self, context: &Context<'_>) -> Poll<Option<Arrival>> {
-        let mut state = self.state.lock();
-        if let Some(arrival) = state.arrived.pop_front() {
-            return Poll::Ready(Some(arrival));
+        let mut cloned = None;
+        loop {
+            let mut state = self.state.lock();
+            if let Some(arrival) = state.arrived.pop_front() {
+                return Poll::Ready(Some(arrival));
+            }
+            if state.is_closed || self.sinks.load(Ordering::Acquire) == 0 {
+                return Poll::Ready(None);
+            }
+            if state.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+                return Poll::Pending;
+            }
+            if cloned.is_some() {
+                let replaced = std::mem::replace(&mut state.waker, cloned);
+                drop(state);
+                drop(replaced);
+                return Poll::Pending;
+            }
+            drop(state);
+            cloned = Some(context.waker().clone());
         }
-        if state.is_closed || self.sinks.load(Ordering::Acquire) == 0 {
-            return Poll::Ready(None);
-        }
-        if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
-            state.waker = Some(context.waker().clone());
-        }
-        Poll::Pending
     }
 
     /// Ends the wait of the asker. Later answers are ignored.
@@ -313,5 +325,48 @@ impl Collector {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Wake;
+
+    /// A waker that looks at the sink when it is woken and when it is dropped.
+    struct Nosy(Arc<Mutex<Option<AnswerSink>>>);
+
+    impl Nosy {
+        fn look(&self) {
+            if let Some(sink) = &*self.0.lock() {
+                let _ = (sink.timeout(), sink.is_closed());
+            }
+        }
+    }
+
+    impl Wake for Nosy {
+        fn wake(self: Arc<Self>) {
+            self.look();
+        }
+    }
+
+    impl Drop for Nosy {
+        fn drop(&mut self) {
+            self.look();
+        }
+    }
+
+    #[test]
+    fn wakers_may_use_the_sink() {
+        let (collector, sink) = Collector::new(Duration::ZERO);
+        let kept = Arc::new(Mutex::new(Some(sink.clone())));
+        for _ in 0..3 {
+            // The collector has the last waker alone. It drops that when it is polled with another.
+            let waker = Waker::from(Arc::new(Nosy(Arc::clone(&kept))));
+            assert!(collector.poll_next(&Context::from_waker(&waker)).is_pending());
+        }
+        sink.answer(Answerer::Elsewhere, "7", &[]).expect("a JSON text");
+        assert!(collector.poll_next(&Context::from_waker(Waker::noop())).is_ready());
+        kept.lock().take();
     }
 }

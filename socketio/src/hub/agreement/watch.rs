@@ -166,8 +166,9 @@ impl Watch {
     fn report(&self, violation: ContractViolation) {
         let mut found = self.found.lock();
         if found.len() < MAX_VIOLATIONS && !found.contains(&violation) {
+            found.push(violation.clone());
+            drop(found);
             tracing::warn!("{violation}");
-            found.push(violation);
         }
     }
 }

@@ -14,7 +14,10 @@ use crate::event::listener::Listeners;
 use crate::event::middleware::EventMiddleware;
 use crate::event::rate_limit::{EventLimit, EventLimits};
 use crate::event::table::{self, Events};
-use crate::hub::adapter::{Adapter, AnswerSink, Audience, LocalAdapter, Packet};
+use crate::hooks::catch::drop_caught;
+use crate::hooks::guarded::Guarded;
+use crate::hooks::nesting::{Entered, TooDeep};
+use crate::hub::adapter::{Adapter, AnswerSink, Audience, Change, Fetched, LocalAdapter, Packet, RequestError};
 use crate::hub::agreement::watch::{NamespaceWatch, Watch};
 use crate::hub::selection::EmitError;
 use crate::hub::server_events::ServerListeners;
@@ -25,6 +28,14 @@ use crate::hub::socket::Socket;
 pub(crate) struct Mounted {
     pub(crate) events: Events,
     pub(crate) this: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        if let Some(this) = self.this.take() {
+            drop_caught(this);
+        }
+    }
 }
 
 /// The handlers, middleware and limits from which a namespace is created.
@@ -61,10 +72,16 @@ impl NamespaceFactory {
         let registry = Arc::new(Registry::default());
         let server_listeners = Arc::<ServerListeners>::default();
         let local = LocalAdapter::new(Arc::clone(&registry), Arc::clone(&server_listeners));
-        let own = self
-            .make_adapter
-            .as_ref()
-            .map(|make| OwnAdapter { adapter: make(path, local.clone()), opening: Opening::new(&self.closing) });
+        let own = self.make_adapter.as_ref().and_then(|make| match Entered::nested() {
+            Ok(_entered) => {
+                let adapter = Guarded::new(make(path, local.clone()));
+                Some(OwnAdapter { adapter, opening: Opening::new(&self.closing) })
+            }
+            Err(error) => {
+                tracing::error!(%error, path, "making an adapter asks for namespaces: this one has the local adapter");
+                None
+            }
+        });
         let Contents { mounted, event_limits, middleware, event_middleware } = contents;
         NamespaceInner {
             path: path.into(),
@@ -86,7 +103,7 @@ impl NamespaceFactory {
 
 /// An adapter of the application.
 struct OwnAdapter {
-    adapter: Arc<dyn Adapter>,
+    adapter: Guarded<Arc<dyn Adapter>>,
     opening: Opening,
 }
 
@@ -113,25 +130,59 @@ type Found = Option<(&'static Handler, Option<Arc<dyn Any + Send + Sync>>)>;
 
 /// Calls to the adapter. Debug builds first compare the packet with the hub's contracts.
 impl NamespaceInner {
-    pub(crate) fn emit(&self, packet: &Packet, audience: &Audience) {
+    pub(crate) fn emit(&self, packet: &Packet, audience: &Audience) -> Result<(), EmitError> {
         self.check_contract(packet, false);
+        let _entered = self.enter_adapter()?;
         self.adapter().emit(packet, audience);
+        Ok(())
     }
 
     pub(crate) fn emit_to(&self, packet: &Packet, id: &str) -> Result<(), EmitError> {
         self.check_contract(packet, false);
+        let _entered = self.enter_adapter()?;
         self.adapter().emit_to(packet, id)
     }
 
     pub(crate) fn emit_to_socket(&self, packet: &Packet, socket: &Socket) -> Result<(), EmitError> {
         self.check_contract(packet, packet.expects_answer());
+        let _entered = self.enter_adapter()?;
         self.adapter().emit_to_socket(packet, socket)
     }
 
+    pub(crate) fn server_emit(&self, event: &Packet) -> Result<(), EmitError> {
+        let _entered = self.enter_adapter()?;
+        self.adapter().server_emit(event)
+    }
+
     /// Asks the audience. If it is limited to this server, the application's adapter is bypassed.
-    pub(crate) fn ask(&self, question: Packet, audience: &Audience, answers: AnswerSink) {
+    pub(crate) fn ask(&self, question: Packet, audience: &Audience, answers: AnswerSink) -> Result<(), EmitError> {
         self.check_contract(&question, true);
+        let _entered = self.enter_adapter()?;
         self.adapter_for(audience).ask(question, audience, answers);
+        Ok(())
+    }
+
+    pub(crate) fn change(&self, change: &Change<'_>, audience: &Audience) {
+        match self.enter_adapter() {
+            Ok(_entered) => self.adapter_for(audience).change(change, audience),
+            Err(error) => tracing::error!(%error, namespace = self.path(), "sockets were not changed"),
+        }
+    }
+
+    pub(crate) fn fetch(
+        &self,
+        audience: &Audience,
+        timeout: Duration,
+    ) -> BoxFuture<'static, Result<Fetched, RequestError>> {
+        match self.enter_adapter() {
+            Ok(_entered) => self.adapter_for(audience).fetch(audience, timeout),
+            Err(error) => Box::pin(std::future::ready(Err(RequestError::Unavailable(error.to_string())))),
+        }
+    }
+
+    /// Marks the application's adapter as running. It may emit, and is called for that in turn.
+    fn enter_adapter(&self) -> Result<Option<Entered>, TooDeep> {
+        self.own.as_ref().map(|_| Entered::nested()).transpose()
     }
 
     /// Asks one socket of this server.
@@ -151,7 +202,7 @@ impl NamespaceInner {
 
 impl NamespaceInner {
     pub(crate) fn adapter(&self) -> &dyn Adapter {
-        self.own.as_ref().map_or(&self.local, |own| &*own.adapter)
+        self.own.as_ref().map_or(&self.local, |own| &**own.adapter)
     }
 
     /// Returns the local adapter if the audience is limited to this server.

@@ -270,7 +270,7 @@ impl Namespace {
     ///
     /// The payload does not serialize, or the adapter can't send it now.
     pub fn server_emit(&self, event: impl IntoEvent) -> Result<(), EmitError> {
-        self.namespace.adapter().server_emit(&event.into_packet()?)
+        self.namespace.server_emit(&event.into_packet()?)
     }
 
     /// Calls `listener` for events of this name that other servers send with

@@ -1,11 +1,11 @@
 //! [`Opening`]: opens and closes the adapter of a namespace.
 
 use parking_lot::Mutex;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+use crate::hooks::catch::{catch, catch_future};
 use crate::hub::adapter::Adapter;
 
 /// The tasks of a hub that close adapters.
@@ -15,15 +15,17 @@ pub(crate) struct Closing(Mutex<Vec<JoinHandle<()>>>);
 impl Closing {
     fn add(&self, task: JoinHandle<()>) {
         let mut tasks = self.0.lock();
-        tasks.retain(|task| !task.is_finished());
+        let finished: Vec<_> = tasks.extract_if(.., |task| task.is_finished()).collect();
         tasks.push(task);
+        drop(tasks);
+        drop(finished);
     }
 
     /// Waits for all of them.
     pub(crate) async fn wait(&self) {
         let tasks = std::mem::take(&mut *self.0.lock());
         for task in tasks {
-            // The panic was reported where it happened.
+            // It catches the panics of the adapter.
             let _ = task.await;
         }
     }
@@ -75,7 +77,7 @@ impl Opening {
             (state.is_calling, state.is_open) = (true, state.should_be_open);
             let opens = state.is_open;
             drop(state);
-            if catch_unwind(AssertUnwindSafe(|| self.call(adapter, opens))).is_err() {
+            if catch(|| self.call(adapter, opens)).is_err() {
                 tracing::error!("an adapter panicked while it was {}", if opens { "opened" } else { "closed" });
             }
             self.state.lock().is_calling = false;
@@ -91,15 +93,19 @@ impl Opening {
             let opened = adapter.open();
             let Ok(runtime) = runtime else { return };
             runtime.spawn(async move {
-                if let Err(error) = opened.await {
-                    tracing::error!(%error, adapter = ?kept, "an adapter did not open");
+                match catch_future(opened).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::error!(%error, adapter = ?kept, "an adapter did not open"),
+                    Err(_) => tracing::error!("an adapter panicked while it was opened"),
                 }
             });
         } else {
             let closed = adapter.close();
             let Ok(runtime) = runtime else { return };
             self.closing.add(runtime.spawn(async move {
-                closed.await;
+                if catch_future(closed).await.is_err() {
+                    tracing::error!("an adapter panicked while it was closed");
+                }
                 drop(kept);
             }));
         }

@@ -2,8 +2,10 @@
 //! sockets.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+
+use crate::hooks::catch::catch;
+use crate::hooks::nesting::Entered;
 
 /// Decides whether a path belongs to a dynamic namespace.
 #[derive(Clone)]
@@ -16,11 +18,18 @@ impl Matching {
     pub(crate) fn matches(&self, path: &str) -> bool {
         match self {
             Self::Pattern(pattern) => pattern.matches(path),
-            // Application code: the connection must survive a panic.
-            Self::Function(matches) => catch_unwind(AssertUnwindSafe(|| matches(path))).unwrap_or_else(|_| {
-                tracing::error!("the function of a dynamic namespace panicked");
-                false
-            }),
+            // The function may ask for a namespace, for which it is asked in turn.
+            Self::Function(matches) => match Entered::nested().map(|_entered| catch(|| matches(path))) {
+                Ok(Ok(matches)) => matches,
+                Ok(Err(_)) => {
+                    tracing::error!("the function of a dynamic namespace panicked");
+                    false
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the function of a dynamic namespace asks for namespaces");
+                    false
+                }
+            },
         }
     }
 }

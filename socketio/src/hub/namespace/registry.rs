@@ -161,6 +161,7 @@ mod tests {
     use crate::session::limits::Bounds;
     use crate::wire::encoding::Encoding;
     use http::Extensions;
+    use indexmap::IndexSet;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
     use std::time::{Duration, Instant};
@@ -365,9 +366,9 @@ mod tests {
 
     /// Asserts that each socket is found exactly once.
     fn assert_same<'a>(found: &[Socket], expected: impl Iterator<Item = &'a Socket>) {
-        let addresses: BTreeSet<_> = found.iter().map(Socket::address).collect();
-        assert_eq!(addresses.len(), found.len());
-        assert_eq!(addresses, expected.map(Socket::address).collect());
+        let unique: IndexSet<_> = found.iter().collect();
+        assert_eq!(unique.len(), found.len());
+        assert_eq!(unique, expected.collect::<IndexSet<_>>());
     }
 
     proptest! {

@@ -47,14 +47,9 @@ pub enum AckError {
     Payload(#[from] PayloadError),
 }
 
-/// The first id of questions to several clients. The ids of questions to a single socket are
-/// smaller.
-pub(crate) const SHARED_ACKS: u64 = 1 << 32;
-
 /// The pending answers of a socket.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
-    next: u64,
     waiting: HashMap<u64, Waiter>,
 }
 
@@ -331,13 +326,9 @@ impl Socket {
         Timed { socket: AnySocket::Local(self), timeout }
     }
 
-    /// Sends a question with an id from the socket's own counter.
     fn ask_alone(&self, event: impl IntoEvent) -> Result<Asked, AckError> {
         let packet = event.into_packet()?;
-        let id = self.with_side(|side| {
-            side.requests.next += 1;
-            side.requests.next - 1
-        });
+        let id = self.hub().ack_ids().next();
         let (sender, answer) = oneshot::channel();
         let asked = Asked { _registration: self.register_answer(id, Waiter::One(sender))?, answer };
         match self.namespace_inner().emit_to_socket(&packet.asking(id), self) {
@@ -367,17 +358,16 @@ impl Socket {
         Ok(Registration { socket: self.clone(), id })
     }
 
-    /// Passes an answer to its waiter, if it still waits. Returns `false` if no question ever had
-    /// this id.
+    /// Passes an answer to its waiter, if it still waits. Returns `false` if no question of the hub
+    /// ever had this id.
     pub(crate) fn answered(&self, id: u64, answer: ReceivedAnswer) -> bool {
-        let mut side = self.0.side.lock();
-        let Some(requests) = side.as_mut().map(|side| &mut side.requests) else { return false };
-        let waiter = requests.waiting.remove(&id);
-        let asked = id < requests.next || self.hub().has_asked(id);
-        drop(side);
-        if let Some(waiter) = waiter {
-            waiter.answer(self, answer);
+        let waiter = self.0.side.lock().as_mut().and_then(|side| side.requests.waiting.remove(&id));
+        match waiter {
+            Some(waiter) => {
+                waiter.answer(self, answer);
+                true
+            }
+            None => self.hub().ack_ids().contains(id),
         }
-        asked
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Socket;
+use super::extensions::Stored;
 
 /// A snapshot of a socket's attributes. Cloning is cheap: the data is shared until the attributes
 /// change.
@@ -92,18 +93,23 @@ impl Socket {
     /// Stores a value in the socket, one per type. Returns the previous value. Extensions of the
     /// connection's first request are stored before the `connect` handler runs.
     pub fn insert_extension<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
-        self.with_side(|side| side.extensions.insert(value))
+        let value = Stored::new(value);
+        let before = self.with_side(|side| side.extensions.insert(value));
+        before.and_then(Stored::into_value)
     }
 
-    /// Returns a clone of the stored value of this type. A lock of the socket is held during the
-    /// call, so `T::clone` must not access the socket. Wrap large values in an `Arc`.
+    /// Returns a clone of the stored value of this type. Wrap large values in an `Arc`.
     pub fn extension<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        self.0.side.lock().as_ref()?.extensions.get::<T>().cloned()
+        let found = self.0.side.lock().as_ref()?.extensions.find::<T>();
+        // The value is cloned without the lock.
+        found.and_then(Stored::into_value)
     }
 
-    /// Removes the stored value of this type and returns it.
+    /// Removes the stored value of this type and returns it. If another task clones the value at
+    /// this moment, it returns a clone.
     pub fn remove_extension<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        self.0.side.lock().as_mut()?.extensions.remove::<T>()
+        let removed = self.0.side.lock().as_mut()?.extensions.remove::<T>();
+        removed.and_then(Stored::into_value)
     }
 }
 

@@ -131,9 +131,12 @@ impl Socket {
             return Err(EmitError::Closed);
         }
         self.call_outgoing_listeners(packet);
-        let send = |frame: &EncodedFrame| self.queue(frame, packet.is_volatile());
-        let sent = packet.with_frame(&self.peer().encoding, self.namespace(), send);
-        sent.map_err(|rejected| self.rejected(rejected))
+        packet.with_frame(&self.peer().encoding, self.namespace(), |frame| {
+            if frame.is_nothing() {
+                return Err(EmitError::not_encoded());
+            }
+            self.queue(frame, packet.is_volatile()).map_err(|rejected| self.rejected(rejected))
+        })
     }
 
     /// Queues a frame for the client. Until the socket is accepted, the frame is held back.
@@ -144,7 +147,12 @@ impl Socket {
             // longer held back.
             if self.is_connecting() {
                 let held = &mut side.get_or_insert_default().held;
-                return self.peer().handle.queue_held(held.get_or_insert_default(), frame);
+                let queued = self.peer().handle.queue_held(held.get_or_insert_default(), frame);
+                drop(side);
+                return queued.map_err(|(rejected, wakeup)| {
+                    wakeup.wake();
+                    rejected
+                });
             }
         }
         self.peer().send(frame, volatile)

@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use serde::Serialize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -10,13 +9,15 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use super::Socket;
 use crate::connection_handle::queue::Rejected;
 use crate::event::context::RawArgs;
-use crate::event::dispatch;
 use crate::event::error::{EventError, shortened};
 use crate::event::incoming::{EventKind, Incoming};
 use crate::event::listener::{EventPayload, ListenerHandle, ListenerOutput, Listeners};
 use crate::event::message::check_name;
 use crate::event::middleware::{self, EventMiddleware, IncomingEvent, Next};
 use crate::event::unscanned;
+use crate::hooks::catch::catch;
+use crate::hooks::guarded::Guarded;
+use crate::hooks::nesting::{self, Entered};
 use crate::hub::aliases::Command;
 use crate::hub::selection::EmitError;
 use crate::session::limits::MAX_DEPTH;
@@ -62,8 +63,12 @@ impl Socket {
     /// Calls `listener` with the name and arguments of everything that is emitted to this socket.
     /// Text and binary messages have the name `message`. It runs on the task that emits and must
     /// not block.
+    ///
+    /// What the listener itself emits is sent, but calls no such listener, of any socket. Otherwise
+    /// it could call itself without end.
     pub fn on_any_outgoing(&self, listener: impl Fn(&str, RawArgs<'_>) + Send + Sync + 'static) {
-        let listener: OutgoingListener = Arc::new(listener);
+        let listener = Guarded::new(listener);
+        let listener: OutgoingListener = Arc::new(move |name, args| (*listener)(name, args));
         self.with_side(|side| {
             let known = side.outgoing.take();
             side.outgoing = Some(known.iter().flat_map(|known| known.iter()).cloned().chain([listener]).collect());
@@ -71,16 +76,17 @@ impl Socket {
         self.0.has_outgoing.store(true, Ordering::Release);
     }
 
-    /// Calls the listeners for outgoing messages.
+    /// Calls the listeners for outgoing messages, unless one of them emits the message.
     pub(super) fn call_outgoing_listeners(&self, packet: &Packet) {
         if !self.0.has_outgoing.load(Ordering::Acquire) {
             return;
         }
         let Some(listeners) = self.0.side.lock().as_ref().and_then(|side| side.outgoing.clone()) else { return };
+        let Some(_entered) = Entered::outgoing() else { return };
         let args = packet.args();
         for listener in listeners.iter() {
             let name = packet.name().unwrap_or("message");
-            if catch_unwind(AssertUnwindSafe(|| listener(name, args.as_raw()))).is_err() {
+            if catch(|| listener(name, args.as_raw())).is_err() {
                 tracing::error!(socket = %self.id(), event = shortened(name), "a listener for outgoing events panicked");
                 self.report(EventError::internal().with_event(name));
             }
@@ -166,11 +172,11 @@ impl Socket {
         })
     }
 
-    /// Fires `error`. The error is only logged during an `error` handler, after the end of the
-    /// connection, and while too many events of the server wait.
+    /// Fires `error`. The error is only logged during an `error` handler of any socket, after the
+    /// end of the connection, and while too many events of the server wait.
     pub(crate) fn report(&self, error: EventError) {
         self.hub().counters().error(error.code());
-        if dispatch::is_reporting(self) {
+        if nesting::is_in_error() {
             return tracing::debug!(socket = %self.id(), %error, "an error handler failed");
         }
         let kept = error.clone();

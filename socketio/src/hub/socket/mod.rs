@@ -6,6 +6,7 @@ pub(crate) mod attributes;
 mod disconnecting;
 mod emitting;
 pub(crate) mod events;
+mod extensions;
 pub(crate) mod from_answer;
 pub(crate) mod handshake;
 mod http_request;
@@ -37,6 +38,7 @@ use crate::hub::namespace::inner::NamespaceInner;
 use ack_future::Requests;
 use attributes::SocketAttributes;
 use events::OutgoingListener;
+use extensions::SocketExtensions;
 use handshake::ConnectInfo;
 pub use id::SocketId;
 use notices::{Notice, Notices};
@@ -51,6 +53,8 @@ pub struct Socket(Arc<Inner>);
 
 struct Inner {
     id: RwLock<SocketId>,
+    /// Whether a Socket.IO client has been told the id. Written under the lock of the id.
+    is_id_known: AtomicBool,
     hub: Hub,
     namespace: Arc<NamespaceInner>,
     peer: Arc<Peer>,
@@ -73,7 +77,7 @@ struct Inner {
 #[derive(Default)]
 struct Side {
     attributes: SocketAttributes,
-    extensions: Extensions,
+    extensions: SocketExtensions,
     /// Messages that are held back until the socket is accepted.
     held: Option<Box<Outbox>>,
     listeners: Option<Arc<Listeners>>,
@@ -144,13 +148,15 @@ impl Socket {
         extensions: Extensions,
         identity: Identity<'_>,
     ) -> Self {
-        let side = (!extensions.is_empty()).then(|| Box::new(Side { extensions, ..Side::default() }));
+        let side = (!extensions.is_empty())
+            .then(|| Box::new(Side { extensions: SocketExtensions::new(extensions), ..Side::default() }));
         let connect_info = match identity {
             Identity::Generated { auth } => Some(Box::new(ConnectInfo { auth: auth.into(), time: SystemTime::now() })),
             Identity::Uuid | Identity::Session(_) => None,
         };
         let socket = Self(Arc::new(Inner {
             id: RwLock::new(identity.id()),
+            is_id_known: AtomicBool::new(false),
             connect_info,
             hub,
             namespace,
@@ -177,24 +183,30 @@ impl Socket {
     /// Tells the client that it is connected, sends the messages that were held back, and counts
     /// the socket as connected.
     pub(crate) fn accepted(&self) {
-        // Lock the id, so that it stays the one that the client is told.
-        let id = self.0.id.read();
-        let greeting = self.peer().encoding.connect(self.namespace(), &id);
+        // From here on the id stays the one that the client is told.
+        let current = self.0.id.write();
+        self.0.is_id_known.store(true, Ordering::Relaxed);
+        let id = current.clone();
+        drop(current);
+        let greeting = self.peer().encoding.connect(self.namespace(), &id).filter(|frame| !frame.is_nothing());
         // Concurrent emits wait for this lock until the phase is `CONNECTED`. Their messages follow
         // those that were held back.
         let mut side = self.0.side.lock();
         if !self.is_connecting() {
             return;
         }
-        let held = side.as_mut().and_then(|side| side.held.take());
-        if greeting.is_some() || held.is_some() {
-            self.peer()
-                .handle
-                .queue_protocol_packet(greeting.as_ref(), held.map_or_else(Outbox::default, |held| *held));
-        }
+        let mut held = side.as_mut().and_then(|side| side.held.take());
+        let wakeup = (greeting.is_some() || held.is_some()).then(|| {
+            let held = held.get_or_insert_default();
+            self.peer().handle.queue_protocol_packet(greeting.as_ref(), held)
+        });
         let _ = self.0.phase.compare_exchange(CONNECTING, CONNECTED, Ordering::AcqRel, Ordering::Acquire);
         drop(side);
-        drop(id);
+        // If the connection has ended, the frames are dropped here.
+        drop(held);
+        if let Some(wakeup) = wakeup {
+            wakeup.wake();
+        }
         self.namespace_inner().registry().count_connected();
     }
 
@@ -315,7 +327,7 @@ impl Socket {
         if **current == *id {
             return Ok(());
         }
-        if self.0.connect_info.is_some() && !self.is_connecting() {
+        if self.0.connect_info.is_some() && self.0.is_id_known.load(Ordering::Relaxed) {
             return Err(SetIdError::Known);
         }
         let id = SocketId::from(id);
@@ -387,13 +399,6 @@ impl Socket {
         if self.is_alive() && !self.is_ending() {
             notified.await;
         }
-    }
-}
-
-impl Socket {
-    /// The address of the shared state, which identifies the socket as long as it lives.
-    pub(crate) fn address(&self) -> usize {
-        Arc::as_ptr(&self.0).addr()
     }
 }
 

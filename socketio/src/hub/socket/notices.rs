@@ -6,10 +6,10 @@
 //! meantime leaves its notice to that task.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::{Socket, SocketId};
+use crate::hooks::catch::catch;
 
 /// A change of a socket.
 #[derive(Debug, PartialEq, Eq)]
@@ -87,7 +87,7 @@ impl Socket {
         let mut is_teller = false;
         while let Some(notice) = self.next_notice(is_teller) {
             is_teller = true;
-            if catch_unwind(AssertUnwindSafe(|| self.tell(&notice))).is_err() {
+            if catch(|| self.tell(&notice)).is_err() {
                 tracing::error!(namespace = self.namespace(), "an adapter panicked while it was told about a socket");
             }
             // The namespace stays in use until its adapter knows that the socket is gone.

@@ -266,8 +266,10 @@ impl RemoteSocket {
             (Ok(_), None) => AckStream::failed(EmitError::NotFound(self.id.to_string()), &[]),
             (Ok(question), Some(namespace)) => {
                 let (sink, stream) = AckStream::channel(timeout.unwrap_or(namespace.ack_timeout()));
-                namespace.ask(question, &self.audience(), sink);
-                stream
+                match namespace.ask(question, &self.audience(), sink) {
+                    Ok(()) => stream,
+                    Err(error) => AckStream::failed(error, &[]),
+                }
             }
         })
     }
@@ -294,7 +296,7 @@ impl RemoteSocket {
 
     fn change(&self, change: &Change<'_>) {
         if let Some(namespace) = &self.namespace {
-            namespace.adapter().change(change, &self.audience());
+            namespace.change(change, &self.audience());
         }
     }
 

@@ -48,11 +48,12 @@ impl Socket {
 
     /// Leaves a room. Does nothing if the socket is not in the room, or has left the hub.
     pub fn leave(&self, room: impl AsRef<str>) {
+        let room = room.as_ref();
         let mut rooms = self.0.rooms.lock();
         if self.is_gone() {
             return;
         }
-        let Some(room) = rooms.take(room.as_ref()) else { return };
+        let Some(room) = rooms.take(room) else { return };
         self.namespace_inner().registry().rooms().leave(&room, self);
         self.note(|| Notice::Left(room));
         drop(rooms);
