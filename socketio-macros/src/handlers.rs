@@ -6,12 +6,12 @@ use quote::{ToTokens, quote, quote_spanned};
 use std::collections::HashSet;
 use syn::{Attribute, GenericParam, ImplItem, ImplItemFn, ItemImpl, Meta, Type};
 
-use crate::attribute::{self, EventKind, Lifecycle};
+use crate::attribute::{self, EventKind, Lifecycle, Name};
 use crate::checks::{self, Check, require};
 use crate::errors::{Errors, error};
 use crate::extent::Extent;
 use crate::signature::{self, Place, is_event, without_lifetimes};
-use crate::{call, handler, krate};
+use crate::{call, conditional, handler, krate};
 
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let Ok(mut block) = syn::parse2::<ItemImpl>(item.clone()) else {
@@ -35,6 +35,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
         );
     }
     let mut methods = Vec::new();
+    block.items = std::mem::take(&mut block.items).into_iter().flat_map(variants).collect();
     for item in &mut block.items {
         if let ImplItem::Fn(function) = item {
             methods.extend(method(function, &mut errors));
@@ -47,6 +48,25 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let table = table(&block, &methods);
     let errors = errors.into_tokens();
     quote!(#block #table #errors)
+}
+
+/// The variants of a handler whose parameters have conditions. All other items stay as they are.
+fn variants(item: ImplItem) -> Vec<ImplItem> {
+    let function = match item {
+        ImplItem::Fn(function) if function.attrs.iter().any(is_event) => function,
+        item => return vec![item],
+    };
+    match conditional::split(&function.sig) {
+        None => vec![ImplItem::Fn(function)],
+        Some(split) => {
+            let variant = |(condition, sig)| {
+                let mut variant = ImplItemFn { sig, ..function.clone() };
+                variant.attrs.insert(0, condition);
+                variants(ImplItem::Fn(variant))
+            };
+            split.map(variant).into_iter().flatten().collect()
+        }
+    }
 }
 
 /// Renders the `impl` that makes the type an event source.
@@ -207,8 +227,9 @@ fn method(function: &mut ImplItemFn, errors: &mut Errors) -> Option<Method> {
     };
     errors.extend(own);
     let event = match &attribute.event {
-        EventKind::Name(name) if name.value().is_empty() => None,
-        EventKind::Name(name) => Some((format!("{:?}", name.value()), name.to_token_stream())),
+        EventKind::Name(Name::Text(name)) if name.value().is_empty() => None,
+        EventKind::Name(Name::Text(name)) => Some((format!("{:?}", name.value()), name.to_token_stream())),
+        EventKind::Name(Name::Constant(_)) => None,
         EventKind::Lifecycle(Lifecycle { word, .. }) | EventKind::Fallback(word) => {
             Some((word.to_string(), word.to_token_stream()))
         }

@@ -9,7 +9,7 @@ use syn::{Attribute, ExprPath, LitStr, Path, Token, Type, Visibility};
 use super::export::{self, Exports};
 
 use crate::errors::Errors;
-use crate::events::until_comma;
+use crate::events::{self, Item, until_comma};
 use crate::signature;
 
 const FORM: &str = "write `contract! { pub Chat { \"/\" { receives [handler, Type::method] emits [Payload] } } }`";
@@ -32,12 +32,6 @@ pub(crate) struct Namespace {
     pub(crate) path: LitStr,
     pub(crate) receives: Vec<Item<Handler>>,
     pub(crate) emits: Vec<Item<Type>>,
-}
-
-/// An item of a list, with its `#[cfg]` attributes.
-pub(crate) struct Item<T> {
-    pub(crate) conditions: TokenStream,
-    pub(crate) value: T,
 }
 
 /// A function in `receives`.
@@ -176,14 +170,13 @@ fn items<T>(
     let mut items = Vec::new();
     let parse = |input: ParseStream<'_>| {
         while !input.is_empty() {
-            let attributes = input.call(Attribute::parse_outer)?;
-            check_attributes(&attributes, "cfg", "an event has no attributes here but `#[cfg(…)]`", errors);
+            let conditions = events::conditions(input, errors)?;
             let tokens = until_comma(input)?;
             if tokens.is_empty() {
                 errors.push(next(input), "an item is missing here", "write one comma between two items");
             } else {
                 match item.parse2(tokens) {
-                    Ok(value) => items.push(Item { conditions: signature::conditions(&attributes), value }),
+                    Ok(value) => items.push(Item { conditions, value }),
                     Err(error) => errors.add(error),
                 }
             }
