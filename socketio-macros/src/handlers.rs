@@ -84,7 +84,7 @@ fn table(block: &ItemImpl, methods: &[Method]) -> TokenStream {
     let Extent { start, .. } = Extent::of(this);
     let begin = quote_spanned!(start=> impl);
     let threads = quote_spanned!(start=> Self: ::core::marker::Send + ::core::marker::Sync + 'static);
-    let checked = quote_spanned!(start=> <Self as #krate::EventSource>::CHECKED);
+    let checked = quote_spanned!(start=> <Self as #krate::bounds::HandlersInOneImpl>::CHECKED);
     let table = quote!(#krate::__private::Shared::<#this, #count, #slots>::TABLE);
     // Checks that depend on the parameters of the `impl` run when its table is built. All others
     // run at once.
@@ -102,7 +102,7 @@ fn table(block: &ItemImpl, methods: &[Method]) -> TokenStream {
             #(#outside)*
             #single_outside
             #[automatically_derived]
-            #begin #impl_generics #krate::EventSource for #this
+            #begin #impl_generics #krate::bounds::HandlersInOneImpl for #this
             where
                 #threads,
                 #predicates
@@ -129,7 +129,7 @@ fn single_at_once(methods: &[Method], this: &Type, slots: usize) -> TokenStream 
     let count = methods.len();
     let this = without_lifetimes(this);
     let Extent { start, .. } = Extent::of(&this);
-    let parts = quote_spanned!(start=> <#this as #krate::EventSource>::PARTS);
+    let parts = quote_spanned!(start=> <#this as #krate::bounds::HandlersInOneImpl>::PARTS);
     let single = (0..count).map(|at| single(methods, at, &quote!(TABLE)));
     quote! {
         static TABLE: #krate::__private::Table<#count, #slots> = #krate::__private::Table::build(#parts);

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use super::handler::{Handler, Key};
 use super::table::{Events, FALLBACK, Slot, Special, hash};
-use crate::hub::source::EventSource;
+use crate::hub::source::HandlersInOneImpl;
 
 /// One item of `events![…]`.
 #[doc(hidden)]
@@ -236,7 +236,7 @@ impl<const N: usize, const S: usize> Table<N, S> {
 #[derive(Debug)]
 pub struct Shared<T, const N: usize, const S: usize>(PhantomData<T>);
 
-impl<T: EventSource, const N: usize, const S: usize> Shared<T, N, S> {
+impl<T: HandlersInOneImpl, const N: usize, const S: usize> Shared<T, N, S> {
     pub const TABLE: &'static Table<N, S> = &Table::build(T::PARTS);
 }
 
