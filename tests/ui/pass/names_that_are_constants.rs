@@ -1,0 +1,36 @@
+//! `#[event(NAME)]`, where `NAME` is a constant.
+
+#![deny(warnings)]
+
+use serde::Serialize;
+use socketio::{Event, Hub, event, events, handlers};
+
+mod names {
+    pub(super) const MOVED: &str = "moved";
+}
+
+const SAY: &str = "say";
+
+#[event(SAY)]
+fn say() {}
+
+#[event(names::MOVED)]
+#[derive(Serialize)]
+struct Moved;
+
+struct Chat;
+
+#[handlers]
+impl Chat {
+    const TYPING: &str = "typing";
+
+    #[event(Self::TYPING, concurrent)]
+    async fn typing(&self) {}
+}
+
+#[test]
+fn compiles() {
+    assert_eq!(events![say].names().collect::<Vec<_>>(), ["say"]);
+    assert_eq!(Moved::NAME, "moved");
+    Hub::builder().events(Chat).build().expect("a hub");
+}
