@@ -29,6 +29,7 @@ pub(crate) fn of_handler(attribute: &Attribute, handler: &Handler) -> Vec<Check>
     if !matches!(attribute.event, EventKind::Lifecycle(_)) {
         let parameters = &handler.parameters;
         checks.extend(parameters.iter().filter(|parameter| may_be_bytes(parameter)).map(borrowed_bytes));
+        checks.extend(parameters.iter().filter(|parameter| has_name(parameter)).map(without_rules));
         checks.extend(
             (1..parameters.len()).filter_map(|at| required_before_optional(&parameters[..at], &parameters[at])),
         );
@@ -75,6 +76,19 @@ fn borrowed_bytes(parameter: &Type) -> Check {
         parameter,
         quote!(!#krate::__private::Named::<#parameter>::IS_BYTES),
         "a payload has no bytes to borrow as `&[u8]`\n\nhelp: take `Binary`, or `Frame<'_>` in `#[event(message)]`",
+    );
+    Check { tokens, types: quote!(#parameter) }
+}
+
+/// The compiler says of a `Valid<T>` without rules only that it is no parameter.
+fn without_rules(parameter: &Type) -> Check {
+    let krate = krate::path();
+    let named = quote!(#krate::__private::Named::<#parameter>);
+    let tokens = require(
+        parameter,
+        quote!(!#named::IS_VALID || #named::HAS_RULES),
+        "the payload in `Valid` has no rules\n\nhelp: derive `garde::Validate` for it, beside `serde::Deserialize`; or take it \
+         without `Valid`",
     );
     Check { tokens, types: quote!(#parameter) }
 }

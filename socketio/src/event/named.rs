@@ -29,6 +29,8 @@ pub trait Unnamed {
     const NEED: Option<Need> = None;
     const IS_SOURCE: bool = false;
     const IS_BYTES: bool = false;
+    const IS_VALID: bool = false;
+    const HAS_RULES: bool = false;
     const IS_ACK: bool = false;
     const IS_OPTION: bool = false;
     const IS_REQUIRED: bool = true;
