@@ -272,16 +272,23 @@ fn check_names(methods: &mut [Method], errors: &mut Errors) {
 
 /// Replaces `Self` by the type, for tokens outside the `impl`.
 fn with_self(tokens: TokenStream, this: &Type) -> TokenStream {
-    let replace = |token| match token {
-        TokenTree::Ident(ident) if ident == "Self" => quote!(#this),
-        TokenTree::Group(group) => {
-            let mut replaced = Group::new(group.delimiter(), with_self(group.stream(), this));
-            replaced.set_span(group.span());
-            TokenTree::Group(replaced).into()
-        }
-        token => token.into(),
-    };
-    tokens.into_iter().map(replace).collect()
+    let mut tokens = tokens.into_iter().peekable();
+    let mut replaced = TokenStream::new();
+    while let Some(token) = tokens.next() {
+        let is_path = matches!(tokens.peek(), Some(TokenTree::Punct(next)) if next.as_char() == ':');
+        replaced.extend(match token {
+            // In an expression, a type with arguments needs the brackets.
+            TokenTree::Ident(ident) if ident == "Self" && is_path => quote!(<#this>),
+            TokenTree::Ident(ident) if ident == "Self" => quote!(#this),
+            TokenTree::Group(group) => {
+                let mut inner = Group::new(group.delimiter(), with_self(group.stream(), this));
+                inner.set_span(group.span());
+                TokenTree::Group(inner).into()
+            }
+            token => token.into(),
+        });
+    }
+    replaced
 }
 
 /// Whether the tokens contain one of the names.

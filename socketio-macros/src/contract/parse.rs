@@ -204,7 +204,22 @@ fn handler(input: ParseStream<'_>) -> syn::Result<Handler> {
         return Err(wrong(begin.parse()?, "this is no path of a handler"));
     }
     let method = method(&path).map_err(|()| wrong(path.to_token_stream(), "this is no path of a method"))?;
+    // Without this, the compiler would say that a struct is no value.
+    if method.is_none() && path.path.segments.last().is_some_and(|last| is_type_name(&last.ident)) {
+        let name = path.to_token_stream().to_string().replace(' ', "");
+        return Err(crate::errors::error(
+            &path,
+            format_args!("`{name}` is a type, and not an event handler"),
+            "name the function that takes the payload, or a method, `Type::method`; a payload that the server emits is \
+             listed in `emits`",
+        ));
+    }
     Ok(Handler { path, method })
+}
+
+fn is_type_name(name: &Ident) -> bool {
+    let name = name.to_string();
+    name.starts_with(char::is_uppercase) && name.contains(char::is_lowercase)
 }
 
 /// The type and the name, if the path is that of a method.
@@ -303,7 +318,10 @@ mod tests {
 
     #[test]
     fn each_invalid_item_is_one_error() {
-        assert_eq!(counts(quote!(Chat { "/" { receives ["a", b, c(), ..D, , e] emits [3, F] } })), (1, 2, 1, 5));
+        assert_eq!(
+            counts(quote!(Chat { "/" { receives ["a", b, c(), ..D, , e, f::Given] emits [3, F] } })),
+            (1, 2, 1, 6)
+        );
         assert_eq!(counts(quote!(Chat { "/" { sends [a] receives {b} emits [C] emits [D] } })), (1, 0, 2, 3));
         assert_eq!(counts(quote!(Chat { "a" {} "/" {} "/" {} "/b" })), (4, 0, 0, 3));
         for broken in [quote!(), quote!(pub), quote!(Chat), quote!(Chat { a }), quote!(Chat {} more), quote!("Chat" {})]

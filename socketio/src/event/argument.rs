@@ -50,8 +50,8 @@ use crate::hub::socket::Socket;
     label = "not known where the value comes from",
     note = "help: a value that the server knows: implement `Argument` for its type, or take it as `Extension<T>`, with a `T` that \
             is `Clone`, or `State<T>`",
-    note = "help: what an event gives: `&Socket`, `&Hub`, `Ack`, `Handshake<'_>`, `EventName<'_>`, `RawArgs<'_>`; `Disconnect`, \
-            `EventError` and `Frame<'_>` belong to lifecycle events, such as `#[event(disconnect)]`",
+    note = "help: what an event gives: `&Socket`, `&Hub`, and by value `Ack`, `Handshake<'_>`, `EventName<'_>`, `RawArgs<'_>`; \
+            `Disconnect`, `EventError` and `Frame<'_>` belong to lifecycle events, such as `#[event(disconnect)]`",
     note = "help: a value that clients choose: derive `serde::Deserialize` for its type, to take it from the payload, alone or in \
             `Option<T>`, `Result<T, PayloadError>` or, if it derives `garde::Validate` too, `Valid<T>`"
 )]

@@ -319,7 +319,7 @@ impl From<SetIdError> for EventError {
 /// The reason, which is about servers, does not reach clients.
 impl From<RequestError> for EventError {
     fn from(error: RequestError) -> Self {
-        tracing::warn!(%error, "a handler could not reach the other servers");
+        tracing::debug!(%error, "a handler could not reach the other servers");
         Self::internal()
     }
 }

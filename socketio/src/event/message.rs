@@ -76,8 +76,8 @@ pub trait Request: Event {
 /// | `&payload`, of a type with `#[event("name")]` | that event, with the payload as its one argument |
 /// | `("name", value)` | an event with one argument |
 /// | `("name", a, b, …)` | an event with up to eight arguments; `("name",)` has none |
-/// | [`Text("hello")`](Text) | a text message |
-/// | `Bytes`, [`Binary`], `Vec<u8>`, `&[u8]` | a binary message |
+/// | [`Text("hello")`](crate::Text) | a text message |
+/// | `Bytes`, [`Binary`](crate::Binary), `Vec<u8>`, `&[u8]` | a binary message |
 ///
 /// A bare string is none of these, because `emit("name")` looks like an event. [`Socket::send`]
 /// sends a string as a text message.

@@ -28,9 +28,36 @@ impl Chat {
     async fn typing(&self) {}
 }
 
+struct Shelf<T>(std::marker::PhantomData<T>);
+
+enum Book {}
+
+#[handlers]
+impl Shelf<Book> {
+    const TAKEN: &str = "taken";
+
+    #[event(Self::TAKEN)]
+    fn taken(&self) {}
+}
+
+struct Store<D>(D);
+
+#[handlers]
+impl<D: Send + Sync + 'static> Store<D> {
+    const OPENED: &str = "opened";
+
+    #[event(Self::OPENED)]
+    fn opened(&self) {}
+}
+
 #[test]
 fn compiles() {
     assert_eq!(events![say].names().collect::<Vec<_>>(), ["say"]);
     assert_eq!(Moved::NAME, "moved");
-    Hub::builder().events(Chat).build().expect("a hub");
+    Hub::builder()
+        .events(Chat)
+        .events(Shelf::<Book>(std::marker::PhantomData))
+        .events(Store(7))
+        .build()
+        .expect("a hub");
 }
