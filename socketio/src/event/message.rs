@@ -97,8 +97,8 @@ pub trait IntoMessage {
 
 /// A message that is an event, so that clients can answer it and other servers can receive it.
 ///
-/// These are `&payload` of a type with `#[event("name")]`, `("name", value)` and the other tuples of
-/// [`IntoMessage`].
+/// These are `&payload` of a type with `#[event("name")]`, `("name", value)` and the other tuples
+/// of [`IntoMessage`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event",
     label = "not an event that can be serialized",

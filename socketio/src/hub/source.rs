@@ -47,8 +47,8 @@ impl MountedEvents {
     }
 }
 
-/// A type with `#[handlers]`. All its handlers stand in one `impl`, which may call methods of others:
-/// a second `#[handlers] impl` of the type conflicts with the first.
+/// A type with `#[handlers]`. All its handlers stand in one `impl`, which may call methods of
+/// others: a second `#[handlers] impl` of the type conflicts with the first.
 #[doc(hidden)]
 pub trait HandlersInOneImpl: Sized {
     const PARTS: &'static [Part];

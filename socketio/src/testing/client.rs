@@ -148,8 +148,8 @@ impl Client {
     }
 
     /// Sends an event with one argument, and waits for its answer. The event is sent at once, not
-    /// when the future is polled. The future does not borrow the client, which can meanwhile receive
-    /// and answer: see [`PendingAnswer`].
+    /// when the future is polled. The future does not borrow the client, which can meanwhile
+    /// receive and answer: see [`PendingAnswer`].
     ///
     /// ```
     /// # use socketio::{EventError, Hub, event, events};

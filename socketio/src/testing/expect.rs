@@ -92,8 +92,8 @@ impl Client {
     }
 
     /// Waits for the next message, which must equal what the server sends for `emit(message)`,
-    /// except that arrays in its arguments may have their elements in any order. Use it for payloads
-    /// with a `HashSet`.
+    /// except that arrays in its arguments may have their elements in any order. Use it for
+    /// payloads with a `HashSet`.
     ///
     /// ```
     /// # use socketio::{Hub, event};

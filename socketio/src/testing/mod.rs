@@ -42,8 +42,8 @@
 //! ```
 
 // `builder` opens a `connection`, which encodes and decodes with `wire` and delivers to one `inbox`
-// per namespace. `client` sends, `expect` receives. `pending_answer`, `received` and `error` are the
-// results.
+// per namespace. `client` sends, `expect` receives. `pending_answer`, `received` and `error` are
+// the results.
 mod builder;
 mod client;
 mod connection;
