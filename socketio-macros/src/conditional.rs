@@ -2,6 +2,7 @@
 //! write the function twice: with the parameter, and without it.
 
 use proc_macro2::TokenStream;
+use quote::quote;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, FnArg, Meta, Signature, Token, parse_quote};
 
@@ -15,6 +16,7 @@ pub(crate) fn split(signature: &Signature) -> Option<[(Attribute, Signature); 2]
         _ => None,
     })?;
     let conditions: Punctuated<TokenStream, Token![,]> = conditions;
+    let condition = if conditions.len() == 1 { quote!(#conditions) } else { quote!(all(#conditions)) };
     let mut with = signature.clone();
     if let Some(FnArg::Typed(typed)) = with.inputs.iter_mut().nth(at) {
         typed.attrs.retain(|attribute| !is_condition(attribute));
@@ -22,7 +24,7 @@ pub(crate) fn split(signature: &Signature) -> Option<[(Attribute, Signature); 2]
     let mut without = signature.clone();
     without.inputs =
         signature.inputs.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, input)| input.clone()).collect();
-    Some([(parse_quote!(#[cfg(all(#conditions))]), with), (parse_quote!(#[cfg(not(all(#conditions)))]), without)])
+    Some([(parse_quote!(#[cfg(#condition)]), with), (parse_quote!(#[cfg(not(#condition))]), without)])
 }
 
 /// The condition in `#[cfg(…)]`.
@@ -36,7 +38,6 @@ fn condition(attribute: &Attribute) -> Option<TokenStream> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quote::quote;
     use syn::ItemFn;
 
     #[test]

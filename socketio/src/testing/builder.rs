@@ -262,7 +262,7 @@ impl ClientBuilder {
             Ok(Ok((stream, _))) => Ok(Connection::new(stream, encoding, self.accept_timeout())),
             Ok(Err(Error::Http(response))) => {
                 let body = response.body().as_deref().unwrap_or_default();
-                Err(Refused::by_status(response.status(), path, body).into())
+                Err(Refused::by_status(response.status(), &path, body).into())
             }
             Ok(Err(error)) => Err(TestError::Impossible(format!("the WebSocket handshake failed: {error}"))),
             Err(_) => Err(TestError::Impossible("the server did not answer the WebSocket handshake".to_owned())),

@@ -97,7 +97,7 @@ pub struct Refused {
 #[derive(Clone, Debug, PartialEq)]
 enum RefusedBy {
     /// With an HTTP status. The path is that of the request.
-    Status(StatusCode, String),
+    Status(StatusCode, Box<str>),
     /// With a CONNECT_ERROR packet.
     Packet,
     /// By ending the connection, with the code of the close frame if there was one.
@@ -105,8 +105,12 @@ enum RefusedBy {
 }
 
 impl Refused {
-    pub(super) fn by_status(status: StatusCode, path: String, body: &[u8]) -> Self {
-        Self { by: RefusedBy::Status(status, path), message: String::from_utf8_lossy(body).into_owned(), data: None }
+    pub(super) fn by_status(status: StatusCode, path: &str, body: &[u8]) -> Self {
+        Self {
+            by: RefusedBy::Status(status, path.into()),
+            message: String::from_utf8_lossy(body).into_owned(),
+            data: None,
+        }
     }
 
     /// `json`: the data of a CONNECT_ERROR packet.

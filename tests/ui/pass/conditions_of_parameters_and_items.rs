@@ -1,6 +1,7 @@
 //! `#[cfg]` on parameters of handlers and on items of `events!`.
 
 #![deny(warnings)]
+#![allow(clippy::non_minimal_cfg, reason = "`all()` always holds")]
 
 use serde_json::{Value, json};
 use socketio::testing::TestError;
