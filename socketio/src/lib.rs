@@ -66,7 +66,8 @@ pub use hub::socket::rooms::JoinError;
 pub use hub::socket::{SetIdError, Socket, SocketId};
 pub use hub::source::EventSource;
 pub use hub::stats::HubStats;
-pub use routes::engine_routes::{EngineIo, EngineRoutes, Refused, SocketIo};
+pub use routes::engine_routes::{EngineIo, EngineRoutes, SocketIo};
+pub use routes::refusal::Refused;
 pub use routes::secure::SecureConnection;
 pub use routes::serve::{Serve, serve};
 pub use routes::session_request::SessionRequest;
@@ -91,7 +92,8 @@ pub mod bounds {
     pub use crate::contract::description::Emitted;
     #[doc(hidden)]
     pub use crate::contract::infer::{
-        DescribeReplies, DescribedFunction, Emits, FallibleReply, Parameter, Parameters, Receiver, Returned, ValueReply,
+        Asked, DescribeAnswers, DescribeReplies, DescribedFunction, Emits, FallibleReply, Parameter, Parameters,
+        Receiver, Returned, ValueAnswer, ValueReply,
     };
     pub use crate::event::argument::LifecycleArgument;
     pub use crate::event::listener::ListenerOutput;
@@ -116,6 +118,8 @@ pub mod guide {
     pub mod blocking_work {}
     #[doc = include_str!("docs/delivery.md")]
     pub mod delivery_order_and_limits {}
+    #[doc = include_str!("docs/logging.md")]
+    pub mod logs_and_counters {}
     #[doc = include_str!("docs/socketio.md")]
     pub mod socketio_clients {}
     #[doc = include_str!("docs/requests.md")]

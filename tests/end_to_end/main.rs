@@ -5,6 +5,7 @@
 mod acks;
 mod adapters;
 mod bad_input;
+mod binary;
 mod bounds;
 mod connecting;
 mod contracts;
@@ -15,6 +16,7 @@ mod ending;
 mod farewell;
 mod firing;
 mod in_process_agreement;
+mod lifetimes;
 mod limits;
 mod listeners;
 mod middleware;

@@ -29,12 +29,14 @@ impl Connection {
         let mut received = ReadBuffer::take();
         let mut more = true;
         for _ in 0..READ_BUDGET {
-            if self.session.is_open() && !self.session.may_read(&self.inbox()) {
+            if self.session.is_open() && self.must_pause() {
                 more = false;
                 break;
             }
             match self.io.transport.poll_next(context, &mut received) {
                 Poll::Pending => {
+                    let is_partial = self.io.transport.has_partial_message();
+                    self.session.on_all_read(is_partial, &Driver { io: &mut self.io, context });
                     more = false;
                     break;
                 }
@@ -63,12 +65,21 @@ impl Connection {
         more || had_commands || self.complete_upgrade()
     }
 
+    /// Whether the inbox is full. From then on, a question to the client resumes reading.
+    fn must_pause(&mut self) -> bool {
+        if self.session.may_read(&self.inbox()) {
+            return false;
+        }
+        self.io.peer.handle.pause_reading();
+        // Another task may have asked the client in the meantime.
+        !self.session.may_read(&self.inbox())
+    }
+
     /// Returns the size of the queue of received events.
     fn inbox(&self) -> Inbox {
-        let (events, bytes) = self
-            .session
-            .sockets()
-            .fold((0, 0), |(events, bytes), entry| (events + entry.executor.events(), bytes + entry.executor.bytes()));
+        let (events, bytes) = self.session.sockets().fold((0_usize, 0_usize), |(events, bytes), entry| {
+            (events.saturating_add(entry.executor.events()), bytes.saturating_add(entry.executor.bytes()))
+        });
         Inbox { events, bytes, overhead: size_of::<Incoming>(), awaits_answer: self.io.peer.is_awaited() }
     }
 }

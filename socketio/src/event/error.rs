@@ -19,24 +19,26 @@ use crate::session::disconnect::Disconnect;
 use crate::session::limits::too_deep;
 
 /// The error codes that the answer to any event may have.
-pub(crate) const FRAMEWORK_CODES: [&str; 6] =
-    ["invalid_payload", "unknown_event", "reserved_event", "rate_limited", "unanswered", "internal"];
+pub(crate) const FRAMEWORK_CODES: [&str; 7] =
+    ["invalid_payload", "unknown_event", "reserved_event", "rate_limited", "unanswered", "timeout", "internal"];
 
 /// The error of one event. A client that asked for an answer receives it, and so do `error`
 /// handlers.
 ///
 /// It is also the error with which a client answers a [request](crate::AckError::Failed).
 ///
-/// On the wire it is `{"code": …, "message": …}`, plus `path` and `data` if they are set. The
-/// framework uses these codes; a handler's own errors have the code that they were created with:
+/// On the wire it is `{"code": …, "message": …}`, plus `argument`, `path` and `data` if they are
+/// set. The framework uses these codes; a handler's own errors have the code that they were created
+/// with:
 ///
 /// | code | when |
 /// | --- | --- |
-/// | `invalid_payload` | an argument is missing, does not decode, breaks a validation rule, is nested too deeply or has a [reserved key](crate::from_json). `path` is the offending field. If there are several, `data` lists them all: `[{"path": …, "message": …}, …]` |
+/// | `invalid_payload` | an argument is missing, does not decode, breaks a validation rule, is nested too deeply or has a [reserved key](crate::from_json), or the answer would be [ambiguous](EmitError::Ambiguous). `argument` is the position of the offending argument, counted from 0, and `path` the field in it. If there are several, `data` lists them all: `[{"path": …, "message": …}, …]` |
 /// | `unknown_event` | the event has no handler or listener |
 /// | `reserved_event` | clients can't send events of this name |
 /// | `rate_limited` | the client sends too many events. `data` is `{"retry_after_ms": …}` |
 /// | `unanswered` | the handler dropped its [`Ack`](crate::Ack) without using it |
+/// | `timeout` | the handler took longer than the [`handler_timeout`](crate::HubBuilder::handler_timeout), and was dropped |
 /// | `handler_error` | the handler returned an error without a code |
 /// | `internal` | the handler panicked. The client learns no details |
 ///
@@ -72,6 +74,7 @@ pub struct EventError(Arc<Details>);
 struct Details {
     code: Cow<'static, str>,
     message: Cow<'static, str>,
+    argument: Option<usize>,
     path: Option<String>,
     data: Option<Value>,
     event: Option<String>,
@@ -86,6 +89,7 @@ impl EventError {
         Self(Arc::new(Details {
             code: code.into(),
             message: message.into(),
+            argument: None,
             path: None,
             data: None,
             event: None,
@@ -94,10 +98,17 @@ impl EventError {
         }))
     }
 
-    /// Adds data for the client. Data that does not serialize is omitted.
+    /// Adds data for the client. Data that does not serialize is omitted. A
+    /// [`Binary`](crate::Binary) in it becomes a base64 string.
     #[must_use]
     pub fn with_data(self, data: impl Serialize) -> Self {
         self.change(|details| details.data = serde_json::to_value(data).ok())
+    }
+
+    /// Adds the position of the offending argument, counted from 0.
+    #[must_use]
+    pub fn with_argument(self, argument: usize) -> Self {
+        self.change(|details| details.argument = Some(argument))
     }
 
     /// Adds the path of the offending field, such as `user.age`.
@@ -147,6 +158,10 @@ impl EventError {
         Self::new("unanswered", "the event was not answered")
     }
 
+    pub(crate) fn timeout() -> Self {
+        Self::new("timeout", "the handler took too long")
+    }
+
     pub(crate) fn internal() -> Self {
         Self::new("internal", "internal error")
     }
@@ -165,12 +180,14 @@ impl EventError {
     /// Like [`from_client`](Self::from_client), from the fields of a JSON object.
     pub(crate) fn from_fields(mut fields: Map<String, Value>) -> Self {
         let data = fields.remove("data");
+        let argument = fields.remove("argument").and_then(|number| usize::try_from(number.as_u64()?).ok());
         let mut text = |field| match fields.remove(field) {
             Some(Value::String(text)) => Some(text),
             _ => None,
         };
         let code = text("code").map_or(Cow::Borrowed("handler_error"), Cow::Owned);
         Self::new(code, text("message").unwrap_or_default()).change(|details| {
+            details.argument = argument;
             details.path = text("path");
             details.data = data;
         })
@@ -184,6 +201,11 @@ impl EventError {
     /// The message, for people.
     pub fn message(&self) -> &str {
         &self.0.message
+    }
+
+    /// The position of the offending argument, counted from 0, if the error is about one.
+    pub fn argument(&self) -> Option<usize> {
+        self.0.argument
     }
 
     /// The path of the offending field, if the error is about one.
@@ -229,6 +251,9 @@ impl fmt::Debug for EventError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = formatter.debug_struct("EventError");
         debug.field("code", &self.code()).field("message", &self.message());
+        if let Some(argument) = self.argument() {
+            debug.field("argument", &argument);
+        }
         if let Some(path) = self.path() {
             debug.field("path", &path);
         }
@@ -250,6 +275,9 @@ impl Serialize for EventError {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("code", self.code())?;
         map.serialize_entry("message", self.message())?;
+        if let Some(argument) = self.argument() {
+            map.serialize_entry("argument", &argument)?;
+        }
         if let Some(path) = self.path() {
             map.serialize_entry("path", path)?;
         }
@@ -284,6 +312,7 @@ impl From<EmitError> for EventError {
             // Serialization failures concern the server's own values. Clients don't learn the
             // details.
             EmitError::Encode(_) => return Self::internal(),
+            EmitError::Ambiguous => "invalid_payload",
             EmitError::NotFound(_) | EmitError::Closed | EmitError::Overflow | EmitError::InvalidName(_) => {
                 "handler_error"
             }
@@ -331,6 +360,7 @@ impl From<PayloadError> for EventError {
             all.map(|error| json!({ "path": error.path, "message": error.message })).collect()
         });
         Self::new("invalid_payload", error.message).change(|details| {
+            details.argument = error.argument;
             details.path = error.path;
             details.data = data;
         })
@@ -360,7 +390,7 @@ impl From<&Disconnect> for EventError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct PayloadError {
-    pub(crate) argument: usize,
+    pub(crate) argument: Option<usize>,
     pub(crate) path: Option<String>,
     pub(crate) message: String,
     pub(crate) others: Vec<Self>,
@@ -390,7 +420,12 @@ impl PayloadError {
     /// }
     /// ```
     pub fn new(argument: usize, message: impl Into<String>) -> Self {
-        Self { argument, path: None, message: message.into(), others: Vec::new() }
+        Self { argument: Some(argument), ..Self::of_all(message) }
+    }
+
+    /// Creates an error about no argument in particular.
+    pub(crate) fn of_all(message: impl Into<String>) -> Self {
+        Self { argument: None, path: None, message: message.into(), others: Vec::new() }
     }
 
     /// Adds the path of the offending field inside the argument, such as `user.age`.
@@ -402,11 +437,12 @@ impl PayloadError {
     /// Creates the error for a payload that is nested too deeply or has an object with a reserved
     /// key.
     pub(crate) fn too_deep(depth: usize) -> Self {
-        Self::new(0, too_deep(depth))
+        Self::of_all(too_deep(depth))
     }
 
-    /// The position of the argument, counted from 0.
-    pub fn argument(&self) -> usize {
+    /// The position of the argument, counted from 0. `None` if the error is about all arguments,
+    /// such as their depth, or about text that is no argument.
+    pub fn argument(&self) -> Option<usize> {
         self.argument
     }
 

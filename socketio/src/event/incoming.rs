@@ -11,6 +11,7 @@ use super::dispatch::has_listener;
 use super::error::EventError;
 use super::handler::Lifecycle;
 use super::reply::Outcome;
+use crate::connection_handle::queue::Rejected;
 use crate::connection_handle::request::Request;
 use crate::hub::socket::Socket;
 use crate::session::disconnect::Disconnect;
@@ -34,6 +35,8 @@ pub struct Incoming {
     ack: OnceLock<Arc<AckState>>,
     /// Whether the handler took the `Ack`. Its return value is then not the answer.
     ack_taken: AtomicBool,
+    /// Whether the event counts among the server's own events that wait.
+    is_reserved: bool,
     /// The request that carried the event, if it is not the connection's first request.
     request: Option<Arc<Request>>,
 }
@@ -96,7 +99,7 @@ impl EventKind {
         match self {
             Self::Event(event) => {
                 let attachments = event.attachments.iter().flat_map(|attachments| attachments.iter());
-                event.text().len() + attachments.map(Bytes::len).sum::<usize>()
+                attachments.map(Bytes::len).fold(event.text().len(), usize::saturating_add)
             }
             Self::Message { message: RawMessage::Text(text), .. } => text.len(),
             Self::Message { message: RawMessage::Binary(bytes), .. } | Self::Ping(bytes) | Self::Pong(bytes) => {
@@ -126,7 +129,25 @@ impl Incoming {
             answered: AtomicBool::new(false),
             ack: OnceLock::new(),
             ack_taken: AtomicBool::new(false),
+            is_reserved: false,
             request: None,
+        }
+    }
+
+    /// Creates an event of the server, which counts among those that wait until it is
+    /// [released](Self::release). Too many are rejected.
+    pub(crate) fn reserved(socket: Socket, kind: EventKind) -> Result<Self, Rejected> {
+        let mut incoming = Self::new(socket, kind);
+        let socket = &incoming.socket;
+        socket.peer().handle.reserve_event(incoming.kind.size(), socket.hub().limits().inbox)?;
+        incoming.is_reserved = true;
+        Ok(incoming)
+    }
+
+    /// Makes room for another event of the server, because this one runs.
+    pub(crate) fn release(&mut self) {
+        if std::mem::take(&mut self.is_reserved) {
+            self.socket.peer().handle.release_event(self.kind.size());
         }
     }
 
@@ -145,9 +166,13 @@ impl Incoming {
         self.request.as_deref().unwrap_or_else(|| &self.socket.peer().request)
     }
 
-    /// The bytes of received data that the event keeps in memory, including its request.
-    pub(crate) fn size(&self) -> usize {
-        self.kind.size() + self.request.as_ref().map_or(0, |request| request.bytes_per_event())
+    /// The bytes of received data that the event keeps in memory, including its POST. `neighbour`
+    /// is the event beside it in a queue. If both are of one POST, only the neighbour counts it.
+    pub(crate) fn size_beside(&self, neighbour: Option<&Self>) -> usize {
+        let other = neighbour.and_then(|neighbour| neighbour.request.as_ref());
+        let is_shared = |request: &Arc<Request>| other.is_some_and(|other| Arc::ptr_eq(request, other));
+        let own = self.request.as_ref().filter(|request| !is_shared(request));
+        self.kind.size().saturating_add(own.map_or(0, |request| request.bytes_kept_by_events()))
     }
 
     /// Returns `true` for events, messages, pings and pongs, and `false` for the other lifecycle
@@ -255,7 +280,8 @@ impl Incoming {
     /// logged.
     pub(crate) fn report(&self, error: EventError) {
         if matches!(self.kind, EventKind::Error(_)) {
-            tracing::warn!(socket = %self.socket.id(), %error, "an error handler failed");
+            self.socket.hub().counters().error(error.code());
+            tracing::debug!(socket = %self.socket.id(), %error, "an error handler failed");
         } else {
             self.socket.report(error.with_event(self.name()).with_received(self.kind.received()));
         }
@@ -264,6 +290,7 @@ impl Incoming {
 
 impl Drop for Incoming {
     fn drop(&mut self) {
+        self.release();
         if !self.wants_answer() {
             return;
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::agreement::AgreedNamespace;
 use super::config::Config;
+use super::kept_headers::{self, KeptHeaders};
 use super::namespace_builder::NamespaceBuilder;
 use super::source::EventSource;
 use crate::connection_handle::OverflowPolicy;
@@ -35,7 +36,7 @@ pub struct HubBuilder {
     pub(super) allow_origins: Vec<String>,
     /// The public hosts, unparsed. `build` checks them.
     pub(super) public_hosts: Vec<String>,
-    /// The header names, unparsed. `build` checks them.
+    /// The header names, unparsed. `build` checks them. `None`: `config` has them.
     pub(super) keep_headers: Option<Vec<String>>,
     pub(super) states: States,
     pub(super) namespaces: BTreeMap<String, NamespaceBuilder>,
@@ -52,6 +53,10 @@ impl fmt::Debug for HubBuilder {
 }
 
 impl HubBuilder {
+    /// The names of the headers that are kept unless [`keep_headers`](Self::keep_headers) names
+    /// others.
+    pub const KEPT_HEADERS: [&'static str; 14] = kept_headers::DEFAULT;
+
     /// Adds handlers to the namespace `/`. Several calls add up. If two handlers take the same
     /// event, [`build`](Self::build) fails.
     pub fn events(self, events: impl EventSource) -> Self {
@@ -159,6 +164,14 @@ impl HubBuilder {
         self
     }
 
+    /// The maximum size of the URL and headers of a request to the hub's routes, in bytes. A larger
+    /// request gets the status 431. [`Serve::max_header_bytes`](crate::Serve::max_header_bytes)
+    /// refuses it earlier. Default: 16 KiB.
+    pub fn max_header_bytes(mut self, bytes: usize) -> Self {
+        self.config.max_header_bytes = bytes;
+        self
+    }
+
     /// The maximum number of rooms per socket. With 0 no room can be joined. Default: 1,000.
     pub fn max_rooms(mut self, rooms: usize) -> Self {
         self.config.max_rooms = rooms;
@@ -225,8 +238,8 @@ impl HubBuilder {
     }
 
     /// How many received events of one client, and how many bytes, may wait for a handler before
-    /// reading pauses. The [kept](Self::keep_headers) headers of a POST count as bytes. Default:
-    /// 256 and 64 KiB.
+    /// reading pauses. The [kept](Self::keep_headers) headers of a POST count as bytes as long as
+    /// one of its events waits. Default: 256 and 64 KiB.
     pub fn inbox(mut self, events: usize, bytes: usize) -> Self {
         self.config.inbox = Bounds { messages: events, bytes };
         self
@@ -277,6 +290,16 @@ impl HubBuilder {
         self
     }
 
+    /// How long a message of a client may take to arrive, from its first byte to its last: a
+    /// WebSocket message with all its fragments, a Socket.IO packet with its attachments, or the
+    /// body of a POST. The time stands still while reading is paused. Default: 30 s.
+    ///
+    /// Raise it together with [`max_payload`](Self::max_payload) if clients have slow networks.
+    pub fn message_timeout(mut self, timeout: Duration) -> Self {
+        self.config.message_timeout = timeout;
+        self
+    }
+
     /// How long a Socket.IO client may take to connect to its first namespace. Default: 45 s.
     pub fn join_timeout(mut self, timeout: Duration) -> Self {
         self.config.join_timeout = timeout;
@@ -313,6 +336,43 @@ impl HubBuilder {
     /// [`emit_with_ack`](crate::Socket::emit_with_ack) wait for an answer. Default: 30 s.
     pub fn ack_timeout(mut self, timeout: Duration) -> Self {
         self.config.ack_timeout = timeout;
+        self
+    }
+
+    /// How long the functions of one event may run: its middleware, its handler and its listeners
+    /// together, from the start of the first. When the time is up, their futures are dropped. If
+    /// the event has no answer yet, the answer is the error `timeout`, and `error` fires. Default:
+    /// no limit.
+    ///
+    /// It applies to `concurrent` handlers and to the handlers of lifecycle events too, except
+    /// `connect`, which has the [`connect_timeout`](Self::connect_timeout). A handler with a limit
+    /// of its own, `#[event("report", timeout = "5s")]`, or `timeout = "none"`, has that instead. A
+    /// function that blocks its thread can't be ended.
+    ///
+    /// ```
+    /// use socketio::{Hub, event, events};
+    /// use std::time::Duration;
+    ///
+    /// #[event("report", timeout = "2m")]
+    /// async fn report() {}
+    ///
+    /// let hub = Hub::builder()
+    ///     .handler_timeout(Duration::from_secs(10))
+    ///     .events(events![report])
+    ///     .build()?;
+    /// # Ok::<(), socketio::BuildError>(())
+    /// ```
+    pub fn handler_timeout(mut self, timeout: Duration) -> Self {
+        self.config.handler_timeout = Some(timeout);
+        self
+    }
+
+    /// How long after an unanswered ping a client may stay connected while reading is paused. The
+    /// server then can't tell whether the client is alive, because events that wait for a handler
+    /// fill the [`inbox`](Self::inbox). At least the [`ping_timeout`](Self::ping_timeout) applies.
+    /// Default: 300 s.
+    pub fn pause_timeout(mut self, timeout: Duration) -> Self {
+        self.config.pause_timeout = timeout;
         self
     }
 
@@ -369,14 +429,34 @@ impl HubBuilder {
         self
     }
 
-    /// The names of the headers that [`Handshake`](crate::Handshake) keeps. A shorter list saves
-    /// memory in every connection. An empty list keeps none. Default: all.
+    /// The names of the headers that [`Handshake`](crate::Handshake) keeps, instead of the
+    /// [default](Self::KEPT_HEADERS). They stay in memory as long as the connection, so a shorter
+    /// list saves memory in every connection. An empty list keeps none.
+    ///
+    /// [`Handshake::header`](crate::Handshake::header) returns `None` for any other header. In
+    /// debug builds it also logs a warning.
+    ///
+    /// ```
+    /// use socketio::{Hub, HubBuilder};
+    ///
+    /// let names = HubBuilder::KEPT_HEADERS.into_iter().chain(["x-tenant"]);
+    /// let hub = Hub::builder().keep_headers(names).build()?;
+    /// # Ok::<(), socketio::BuildError>(())
+    /// ```
     pub fn keep_headers<I>(mut self, names: I) -> Self
     where
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
         self.keep_headers = Some(names.into_iter().map(|name| name.as_ref().to_owned()).collect());
+        self
+    }
+
+    /// Keeps all headers. Up to [`max_header_bytes`](Self::max_header_bytes) then stay in memory
+    /// with every connection.
+    pub fn keep_all_headers(mut self) -> Self {
+        self.keep_headers = None;
+        self.config.keep_headers = KeptHeaders::All;
         self
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod build_error;
 pub(crate) mod config;
 pub(crate) mod connections;
 pub(crate) mod hub_builder;
+pub(crate) mod kept_headers;
 pub(crate) mod namespace;
 pub(crate) mod namespace_builder;
 pub(crate) mod origins;
@@ -132,6 +133,15 @@ impl Hub {
 
     pub(crate) fn from_core(core: &Arc<Core>) -> Self {
         Self { root: Namespace::new(Arc::clone(core), Arc::clone(&core.root)) }
+    }
+
+    /// Whether any event may be answered with `rate_limited`.
+    #[cfg(feature = "asyncapi")]
+    pub(crate) fn has_rate_limits(&self) -> bool {
+        let core = self.core();
+        core.config.rate_limit.is_some()
+            || core.namespaces.read().values().any(|namespace| namespace.has_event_limits())
+            || core.patterns.iter().any(|(_, contents)| !contents.event_limits.is_empty())
     }
 
     fn core(&self) -> &Arc<Core> {

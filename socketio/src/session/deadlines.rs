@@ -1,13 +1,13 @@
 //! Deadlines of a session: [`Session::deadline`] returns the next one, and [`Session::on_deadline`]
 //! handles those that have passed.
 //!
-//! They are the heartbeat, and the timeouts of connect handlers, namespace connects, upgrades and
-//! closes.
+//! They are the heartbeat, and the timeouts of connect handlers, namespace connects, messages,
+//! upgrades and closes.
 
 use std::time::Instant;
 
 use super::disconnect::{Disconnect, DisconnectReason};
-use super::effects::{Effects, InNamespace};
+use super::effects::{Effects, Fault, InNamespace};
 use super::end::End;
 use super::heartbeat::HeartbeatAction;
 use super::{Protocol, Session};
@@ -15,6 +15,9 @@ use crate::wire::socketio::ConnectError;
 
 /// The answer to a client whose connect handler exceeded its timeout.
 const CONNECT_TIMEOUT_ERROR: ConnectError<'static> = ConnectError { message: "the server took too long", data: None };
+
+/// Why a connection ends whose client does not complete a message.
+const MESSAGE_TIMEOUT_ERROR: &str = "a message did not arrive completely in time";
 
 impl<S: InNamespace> Session<S> {
     /// Returns the next deadline, if there is one.
@@ -29,6 +32,7 @@ impl<S: InNamespace> Session<S> {
         if self.is_open() {
             add(Some(self.heartbeat.deadline()));
             add(self.state.join_by());
+            add(self.state.complete_by());
             add(self.upgrade.complete_by());
         } else {
             add(self.state.close_by());
@@ -40,7 +44,8 @@ impl<S: InNamespace> Session<S> {
     /// Handles all deadlines that have passed at `now`.
     pub(crate) fn on_deadline(&mut self, now: Instant, effects: &mut impl Effects<Socket = S>) {
         while let Some(at) = self.sockets.iter().position(|entry| entry.state.decide_by().is_some_and(|by| by <= now)) {
-            tracing::warn!(namespace = self.sockets[at].socket.namespace(), "the connect handler took too long");
+            tracing::debug!(namespace = self.sockets[at].socket.namespace(), "the connect handler took too long");
+            effects.count(Fault::Timeout);
             self.refuse(at, &CONNECT_TIMEOUT_ERROR, effects);
         }
         if self.handlers_until.is_some_and(|until| until <= now) {
@@ -53,25 +58,40 @@ impl<S: InNamespace> Session<S> {
             }
             return;
         }
-        match self.heartbeat.on_deadline(now) {
+        let timed_out = Disconnect::new(DisconnectReason::PingTimeout);
+        match self.heartbeat.on_deadline(now, self.limits.pause_timeout) {
             HeartbeatAction::Ping => effects.ping(self.protocol.ping()),
-            HeartbeatAction::TimedOut => {
-                tracing::debug!("heartbeat timeout");
-                self.drop_events(effects);
-                self.end_sockets(&Disconnect::new(DisconnectReason::PingTimeout), false, effects);
-                return self.close(effects);
+            HeartbeatAction::TimedOut => return self.time_out(&timed_out, effects),
+            HeartbeatAction::PausedTooLong => {
+                return self.time_out(&timed_out.with_message("its events waited too long"), effects);
             }
             HeartbeatAction::Wait => {}
         }
+        if self.state.complete_by().is_some_and(|by| by <= now) {
+            effects.count(Fault::Timeout);
+            let cause = Disconnect::new(DisconnectReason::TransportError).with_code(1008);
+            return self.on_error(cause.with_message(MESSAGE_TIMEOUT_ERROR), effects);
+        }
         if self.upgrade.complete_by().is_some_and(|by| by <= now) {
             tracing::debug!("the client did not complete its upgrade");
+            effects.count(Fault::Timeout);
             self.cancel_probe(effects);
         }
         if self.state.join_by().is_some_and(|by| by <= now) {
             tracing::debug!("the client did not connect to a namespace");
+            effects.count(Fault::Timeout);
             self.state.join();
             self.end(End::client_misuse(), effects);
         }
+    }
+
+    /// Ends the connection of a client that shows no sign of life.
+    fn time_out(&mut self, disconnect: &Disconnect, effects: &mut impl Effects<Socket = S>) {
+        tracing::debug!(%disconnect, "heartbeat timeout");
+        effects.count(Fault::Timeout);
+        self.drop_events(effects);
+        self.end_sockets(disconnect, false, effects);
+        self.close(effects);
     }
 
     /// Aborts all handlers, because the deadline of the shutdown has passed.

@@ -22,6 +22,15 @@ pub(crate) enum Opened<S> {
     Undecided(S),
 }
 
+/// A fault of a client, to be counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It violated the protocol.
+    Protocol,
+    /// It let a deadline pass.
+    Timeout,
+}
+
 /// The actions that a session requests from its driver. Each call takes effect at once.
 pub(crate) trait Effects {
     type Socket: InNamespace;
@@ -61,13 +70,17 @@ pub(crate) trait Effects {
     /// acknowledgement.
     fn abandon_requests(&mut self, socket: &mut Self::Socket);
 
-    /// Ends an accepted socket, which accepts no more messages for the client. The events of the
-    /// end run after those that run or wait. They include `close` if this server ended it
-    /// `on_purpose`. The driver removes the socket when they have run.
+    /// Ends an accepted socket. It accepts no more messages for the client, and leaves its
+    /// namespace and its rooms at once. The events of the end run after those that run or wait.
+    /// They include `close` if this server ended it `on_purpose`. The driver removes the socket
+    /// when they have run.
     fn end(&mut self, socket: &mut Self::Socket, disconnect: &Disconnect, on_purpose: bool);
 
     /// Drops running handlers and queued events, except those of the end.
     fn abort(&mut self, socket: &mut Self::Socket);
+
+    /// Counts a fault of the client.
+    fn count(&mut self, fault: Fault);
 
     /// Polls the events of the end once and then drops them.
     fn abort_end(&mut self, socket: &mut Self::Socket);

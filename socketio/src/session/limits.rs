@@ -36,12 +36,16 @@ pub(crate) struct Limits {
     pub(crate) ping_timeout: Duration,
     /// How long the application may take to accept a socket.
     pub(crate) connect_timeout: Duration,
+    /// How long a message may take to arrive, with all its fragments and attachments.
+    pub(crate) message_timeout: Duration,
     /// How long a Socket.IO client may take to connect to a namespace.
     pub(crate) join_timeout: Duration,
     /// How long a polling client may take to upgrade to a WebSocket.
     pub(crate) upgrade_timeout: Duration,
     /// How long a connection may take to close.
     pub(crate) close_timeout: Duration,
+    /// How long after a ping a client may stay connected of which nothing is read.
+    pub(crate) pause_timeout: Duration,
 }
 
 impl Limits {

@@ -12,6 +12,13 @@ const HEADER_ROOM: usize = 10;
 /// Frames of this size or more are shared between recipients instead of copied into each outbox.
 pub(crate) const SHARE_FROM: usize = 4 * 1024;
 
+/// Whether a close frame may have this code. The codes below 3000 are those of IANA's registry,
+/// without those that stand for the lack of a close frame. From 3000 on they belong to libraries
+/// and applications.
+pub(crate) fn is_close_code(code: u16) -> bool {
+    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Opcode {
     Text = 0x1,
@@ -118,11 +125,12 @@ impl EncodedFrame {
         writer.finish(Opcode::Text)
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// The number of bytes. Several frames may share their memory.
+    pub(crate) fn len(&self) -> u64 {
         match self {
-            Self::Small { buffer, start } => buffer.len() - start,
-            Self::Shared(bytes) => bytes.len(),
-            Self::Several(frames) => frames.iter().map(Self::len).sum(),
+            Self::Small { buffer, start } => (buffer.len() - start) as u64,
+            Self::Shared(bytes) => bytes.len() as u64,
+            Self::Several(frames) => frames.iter().map(Self::len).fold(0, u64::saturating_add),
         }
     }
 
@@ -178,7 +186,7 @@ mod tests {
             let payload = Bytes::from(vec![7; length]);
             let frame = EncodedFrame::binary(&payload);
             assert_eq!(parsed(&frame).payload(), &payload[..]);
-            assert_eq!(frame.len(), bytes(&frame).len());
+            assert_eq!(frame.len(), bytes(&frame).len() as u64);
             let read = frames(&bytes(&frame)).map(|(is_text, payload)| (is_text, payload.len())).collect::<Vec<_>>();
             assert_eq!(read, [(false, length)]);
         }
@@ -200,7 +208,7 @@ mod tests {
             let mut writer = FrameWriter::new();
             writer.payload().extend(std::iter::repeat_n(b'x', length));
             let frame = writer.finish(Opcode::Text);
-            assert_eq!(bytes(&frame).len(), frame.len());
+            assert_eq!(bytes(&frame).len() as u64, frame.len());
             let parsed = parsed(&frame);
             assert_eq!(parsed.payload().len(), length);
             assert!(parsed.header().is_final);

@@ -5,12 +5,15 @@ export type FrameworkCode =
   | "reserved_event"
   | "rate_limited"
   | "unanswered"
+  | "timeout"
   | "internal";
 
 /** The error of an event. `Code` is the union of its handler's own codes. */
 export interface EventError<Code extends string = never> {
   code: Code | FrameworkCode;
   message: string;
+  /** The position of the invalid argument, counted from 0. */
+  argument?: number;
   /** The invalid field of the payload, such as `user.age`. */
   path?: string;
   data?: unknown;
