@@ -1,7 +1,8 @@
 //! Parses the arguments of `#[event(…)]`.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
-use syn::{LitStr, Type};
+use quote::ToTokens;
+use syn::{LitStr, Path, Type};
 
 use crate::ack::{self, Ack};
 use crate::errors::Errors;
@@ -27,9 +28,25 @@ const FORMS: &str = "write `#[event(\"name\")]`, `#[event(connect)]` or another 
                      `#[event(\"name\", concurrent)]`, `#[event(\"name\", blocking)]`, `#[event(\"name\", timeout = \"5s\")]`, \
                      or above a payload type `#[event(\"name\", ack = Answer)]`";
 
+/// The name of an event.
+pub(crate) enum Name {
+    Text(LitStr),
+    /// A constant. The compiler checks its value.
+    Constant(Path),
+}
+
+impl ToTokens for Name {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        match self {
+            Self::Text(text) => text.to_tokens(tokens),
+            Self::Constant(path) => path.to_tokens(tokens),
+        }
+    }
+}
+
 /// The event that an attribute names.
 pub(crate) enum EventKind {
-    Name(LitStr),
+    Name(Name),
     Lifecycle(Lifecycle),
     Fallback(Ident),
     /// No event is named; it is the event of the last parameter's payload type.
@@ -61,11 +78,13 @@ pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Attribute {
     for argument in split_at_commas(tokens, errors) {
         if let Ok(name) = syn::parse2::<LitStr>(argument.clone()) {
             check_name(&name, errors);
-            set_event(&mut attribute, EventKind::Name(name), &argument, errors);
+            set_event(&mut attribute, EventKind::Name(Name::Text(name)), &argument, errors);
         } else if let Some(ack) = ack::parse(&argument, errors) {
             if attribute.ack.replace(ack).is_some() {
                 errors.push(&argument, "`ack` is written twice", "an event has one answer: write it once");
             }
+        } else if let Some(path) = constant(&argument) {
+            set_event(&mut attribute, EventKind::Name(Name::Constant(path)), &argument, errors);
         } else if let Some(timeout) = timeout::parse(&argument, errors) {
             if attribute.timeout.replace(timeout).is_some() {
                 errors.push(&argument, "`timeout` is written twice", "write it once");
@@ -78,6 +97,13 @@ pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Attribute {
         }
     }
     attribute
+}
+
+/// The path of a constant. A single word is a constant if it is in capital letters.
+fn constant(argument: &TokenStream) -> Option<Path> {
+    let path = syn::parse2::<Path>(argument.clone()).ok()?;
+    let is_constant = path.segments.len() > 1 || path.get_ident()?.to_string().chars().all(|c| !c.is_lowercase());
+    is_constant.then_some(path)
 }
 
 fn parse_word(attribute: &mut Attribute, word: Ident, argument: &TokenStream, errors: &mut Errors) {
@@ -100,8 +126,8 @@ fn parse_word(attribute: &mut Attribute, word: Ident, argument: &TokenStream, er
             argument,
             format_args!("there is no lifecycle event and no option `{text}`"),
             format_args!(
-                "an event's name is a string, `#[event(\"{text}\")]`; lifecycle events are {}; options are `fallback`, \
-                 `concurrent`, `blocking`, `timeout = \"5s\"`, and `ack = Answer` above a payload type",
+                "an event's name is a string, `#[event(\"{text}\")]`, or a constant, `#[event(NAME)]`; lifecycle events are {}; \
+                 options are `fallback`, `concurrent`, `blocking`, `timeout = \"5s\"`, and `ack = Answer` above a payload type",
                 names.join(", ")
             ),
         );
@@ -165,7 +191,7 @@ fn split_at_commas(tokens: TokenStream, errors: &mut Errors) -> Vec<TokenStream>
 
 /// Parses the `#[event]` of the payload type `ident`: its name and the type of the requested
 /// answer.
-pub(crate) fn parse_payload(tokens: TokenStream, ident: &Ident, errors: &mut Errors) -> (LitStr, Option<Type>) {
+pub(crate) fn parse_payload(tokens: TokenStream, ident: &Ident, errors: &mut Errors) -> (Name, Option<Type>) {
     let help = "write `#[event(\"name\")]`";
     let attribute = parse(tokens, errors);
     if let Some(concurrent) = attribute.concurrent {
@@ -186,7 +212,7 @@ pub(crate) fn parse_payload(tokens: TokenStream, ident: &Ident, errors: &mut Err
         EventKind::Inferred => errors.push(ident, "a payload type needs the name of its event", help),
         EventKind::Unknown => {}
     }
-    (LitStr::new("unnamed", ident.span()), answer)
+    (Name::Text(LitStr::new("unnamed", ident.span())), answer)
 }
 
 #[cfg(test)]
@@ -204,7 +230,7 @@ mod tests {
     #[test]
     fn names_lifecycles_and_options_are_parsed_in_any_order() {
         let (attribute, errors) = parsed(quote!(concurrent, "name",));
-        assert!(matches!(&attribute.event, EventKind::Name(name) if name.value() == "name"));
+        assert!(matches!(&attribute.event, EventKind::Name(Name::Text(name)) if name.value() == "name"));
         assert!(attribute.concurrent.is_some());
         assert_eq!(errors, 0);
         for (name, variant) in LIFECYCLES {
@@ -215,6 +241,16 @@ mod tests {
         }
         assert!(matches!(parsed(quote!(fallback)).0.event, EventKind::Fallback(_)));
         assert!(matches!(parsed(quote!()).0.event, EventKind::Inferred));
+    }
+
+    #[test]
+    fn a_name_may_be_a_constant() {
+        for name in [quote!(N), quote!(SAY_IT), quote!(names::SAY), quote!(Self::SAY), quote!(::a::b)] {
+            let (attribute, errors) = parsed(quote!(#name, concurrent));
+            assert!(matches!(&attribute.event, EventKind::Name(Name::Constant(_))), "{name}");
+            assert_eq!(errors, 0);
+        }
+        assert_eq!(parsed(quote!(Say)).1, 1);
     }
 
     #[test]

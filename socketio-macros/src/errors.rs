@@ -1,7 +1,7 @@
 //! Collects errors, so that a macro reports all errors of an item at once.
 
 use proc_macro2::TokenStream;
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 use std::fmt::Display;
 
 #[derive(Default)]
@@ -32,6 +32,17 @@ impl Errors {
     pub(crate) fn extend(&mut self, others: Self) {
         if let Some(others) = others.0 {
             self.add(others);
+        }
+    }
+
+    /// Renders the errors of an item that has these `#[cfg]` attributes.
+    pub(crate) fn under(self, conditions: &TokenStream) -> TokenStream {
+        match self.is_empty() || conditions.is_empty() {
+            true => self.into_tokens(),
+            false => {
+                let errors = self.into_tokens();
+                quote!(#conditions const _: () = { #errors };)
+            }
         }
     }
 

@@ -1,22 +1,28 @@
 //! `events![…]`: builds one table from many handlers.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream, Parser};
-use syn::{Expr, Path, Token};
+use syn::{Attribute, Expr, Path, Token};
 
 use crate::errors::Errors;
 use crate::extent::Extent;
-use crate::krate;
+use crate::{krate, signature};
 
 const FORMS: &str = "write `events![handler, module::handler, ..module::EVENTS]`";
 
-enum Item {
+/// An item of a list, with its `#[cfg]` attributes.
+pub(crate) struct Item<T> {
+    pub(crate) conditions: TokenStream,
+    pub(crate) value: T,
+}
+
+enum Entry {
     Handler(Path),
     Table(Expr),
 }
 
-impl Parse for Item {
+impl Parse for Entry {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         if input.peek(Token![..]) {
             input.parse::<Token![..]>()?;
@@ -26,7 +32,7 @@ impl Parse for Item {
     }
 }
 
-impl ToTokens for Item {
+impl ToTokens for Entry {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         match self {
             Self::Handler(path) => path.to_tokens(tokens),
@@ -37,22 +43,26 @@ impl ToTokens for Item {
 
 /// Parses each item separately. Invalid items are left out of the table and do not hide other
 /// errors.
-fn parse(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Vec<Item>> {
+fn parse(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Vec<Item<Entry>>> {
     let mut items = Vec::new();
     while !input.is_empty() {
+        let conditions = conditions(input, errors)?;
         let rest = input.fork();
-        match rest.parse::<Item>() {
-            Ok(item) if rest.is_empty() || rest.peek(Token![,]) => {
-                input.parse::<Item>()?;
-                items.push(item);
+        match rest.parse::<Entry>() {
+            Ok(value) if rest.is_empty() || rest.peek(Token![,]) => {
+                input.parse::<Entry>()?;
+                items.push(Item { conditions, value });
             }
             _ => {
                 let tokens = until_comma(input)?;
-                if tokens.is_empty() {
-                    errors.push(input.parse::<Token![,]>()?, "a handler or a table is missing here", FORMS);
-                    continue;
+                match (tokens.is_empty(), input.is_empty()) {
+                    (true, true) => errors.push(conditions, "a handler or a table is missing here", FORMS),
+                    (true, false) => {
+                        errors.push(input.parse::<Token![,]>()?, "a handler or a table is missing here", FORMS);
+                        continue;
+                    }
+                    (false, _) => errors.push(tokens, "this is no handler and no table", FORMS),
                 }
-                errors.push(tokens, "this is no handler and no table", FORMS);
             }
         }
         if !input.is_empty() {
@@ -60,6 +70,19 @@ fn parse(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Vec<Item>> 
         }
     }
     Ok(items)
+}
+
+/// Parses the attributes of an item, which may only be `#[cfg(…)]`.
+pub(crate) fn conditions(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<TokenStream> {
+    let attributes = input.call(Attribute::parse_outer)?;
+    for attribute in attributes.iter().filter(|attribute| !attribute.path().is_ident("cfg")) {
+        errors.push(
+            attribute,
+            "an event has no attributes here but `#[cfg(…)]`",
+            "leave it out; a condition is `#[cfg(feature = \"admin\")]`",
+        );
+    }
+    Ok(signature::conditions(&attributes))
 }
 
 pub(crate) fn until_comma(input: ParseStream<'_>) -> syn::Result<TokenStream> {
@@ -78,29 +101,74 @@ pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
         Vec::new()
     });
     let krate = krate::path();
-    let count = items.len();
-    let parts = items.iter().map(part);
-    let checks = items.iter().enumerate().map(|(at, item)| check(at, item));
+    let table = table(items.iter().map(|item| with_conditions(item, part(&item.value))));
+    let checks = items.iter().enumerate().map(|(at, item)| {
+        check(&items[..at], item, "require_single", &missing(&item.value, ELSEWHERE), TokenStream::new())
+    });
     let errors = errors.into_tokens();
     quote! {{
         #errors
         #[allow(unused_imports)]
         use #krate::__private::Unnamed as _;
-        const PARTS: [#krate::__private::Part; #count] = [#(#parts),*];
-        const COUNT: usize = #krate::__private::count(&PARTS);
-        static TABLE: #krate::__private::Table<COUNT, { #krate::__private::slot_count(COUNT) }> =
-            #krate::__private::Table::build(&PARTS);
-        const VERDICTS: [#krate::__private::Verdict; #count] = TABLE.verdicts(&PARTS);
-        #(const _: () = #checks;)*
+        #table
+        #(#checks)*
         TABLE.events()
     }}
 }
 
-fn part(item: &Item) -> TokenStream {
+/// Renders the table of the events in a list, and what is wrong with each item.
+pub(crate) fn table(parts: impl Iterator<Item = TokenStream>) -> TokenStream {
     let krate = krate::path();
-    match item {
-        Item::Handler(path) => handler(path),
-        Item::Table(table) => quote!({
+    quote! {
+        const PARTS: &[#krate::__private::Part] = &[#(#parts),*];
+        const COUNT: usize = #krate::__private::count(PARTS);
+        static TABLE: #krate::__private::Table<COUNT, { #krate::__private::slot_count(COUNT) }> =
+            #krate::__private::Table::build(PARTS);
+        const VERDICTS: [#krate::__private::Verdict; PARTS.len()] = TABLE.verdicts(PARTS);
+    }
+}
+
+pub(crate) fn with_conditions<T>(item: &Item<T>, tokens: TokenStream) -> TokenStream {
+    let conditions = &item.conditions;
+    quote!(#conditions #tokens)
+}
+
+/// Renders the check that an item has the right kind and that no earlier item has the same event.
+pub(crate) fn check<T: ToTokens>(
+    before: &[Item<T>],
+    item: &Item<T>,
+    require: &str,
+    missing: &TokenStream,
+    more: TokenStream,
+) -> TokenStream {
+    let krate = krate::path();
+    let Item { conditions, value } = item;
+    let position = position(before);
+    let at = Extent::of(value);
+    let require = Ident::new(require, Span::mixed_site());
+    let required = at.call(at.path(quote!(#krate::__private::#require)), quote!(&VERDICTS[AT], #missing));
+    quote! {
+        #conditions
+        const _: () = { #position #required; #more };
+    }
+}
+
+/// Renders the constant `AT`: the item's position in the table.
+pub(crate) fn position<T>(before: &[Item<T>]) -> TokenStream {
+    let before = before.iter().map(|Item { conditions, .. }| quote!(#conditions ()));
+    quote! {
+        const AT: usize = {
+            const BEFORE: &[()] = &[#(#before),*];
+            BEFORE.len()
+        };
+    }
+}
+
+fn part(entry: &Entry) -> TokenStream {
+    let krate = krate::path();
+    match entry {
+        Entry::Handler(path) => handler(path),
+        Entry::Table(table) => quote!({
             const NESTED: #krate::Events = #table;
             #krate::__private::Part::All(NESTED)
         }),
@@ -111,7 +179,15 @@ fn part(item: &Item) -> TokenStream {
 pub(crate) fn handler(path: &Path) -> TokenStream {
     let krate = krate::path();
     // A single name may also be a local function. Only its type can be looked up without ambiguity.
-    let found = |companion: TokenStream| quote!(#krate::__private::Part::found(#krate::__private::Named::<#companion>::HANDLER));
+    let found = |companion: TokenStream| {
+        let named = quote!(#krate::__private::Named::<#companion>);
+        quote! {
+            #krate::__private::Part::found(
+                #named::HANDLER,
+                #krate::__private::NotHandler::of(#named::EVENT, #named::IS_SOURCE),
+            )
+        }
+    };
     if path.get_ident().is_some() {
         return found(path.to_token_stream());
     }
@@ -132,21 +208,25 @@ pub(crate) fn handler(path: &Path) -> TokenStream {
     }}
 }
 
-/// The error message for an item that is not a handler.
-pub(crate) fn missing(item: impl ToTokens) -> String {
+/// The error messages for an item that is not a handler: any item, a payload type, and a type with
+/// `#[handlers]`. `elsewhere` says where the last two belong.
+pub(crate) fn missing(item: impl ToTokens, elsewhere: [&str; 2]) -> TokenStream {
     let path = item.to_token_stream().to_string().replace(' ', "");
-    format!(
+    let [payload, source] = elsewhere;
+    let any = format!(
         "`{path}` is not an event handler\n\nhelp: write `#[event(\"name\")]` above the function, and name that here"
-    )
+    );
+    let payload = format!(
+        "`{path}` is a payload type, and not an event handler\n\nhelp: name the function that takes the payload; {payload}"
+    );
+    let source = format!("`{path}` is a type with handlers, and not an event handler\n\nhelp: {source}");
+    quote!([#any, #payload, #source])
 }
 
-/// Renders the check that an item is a handler and that its events have no other handler.
-fn check(at: usize, item: &Item) -> TokenStream {
-    let krate = krate::path();
-    let missing = missing(item);
-    let at_item = Extent::of(item);
-    at_item.call(at_item.path(quote!(#krate::__private::require_single)), quote!(&VERDICTS[#at], #missing))
-}
+const ELSEWHERE: [&str; 2] = [
+    "a payload that the server emits needs no table",
+    "give the value to the hub, beside the table: `.events(events![…]).events(value)`",
+];
 
 #[cfg(test)]
 mod tests {
@@ -170,5 +250,6 @@ mod tests {
         assert_eq!(counts(quote!(a, "b", c d, e(), ..f, |g| h, 7, ..)), (2, 6));
         assert_eq!(counts(quote!(,)), (0, 1));
         assert_eq!(counts(quote!(a,, b)), (2, 1));
+        assert_eq!(counts(quote!(#[cfg(test)] a, #[inline] b, #[cfg(test)] ..C::D, #[cfg(test)])), (3, 2));
     }
 }

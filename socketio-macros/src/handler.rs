@@ -10,25 +10,24 @@ use crate::attribute::{self, Attribute, EventKind};
 use crate::errors::{Errors, error};
 use crate::extent::Extent;
 use crate::signature::{self, Handler, Place};
-use crate::{call, checks, krate, payload};
+use crate::{call, checks, conditional, krate, payload};
 
 /// The parts of a function that the macro reads.
 struct Function {
     attributes: Vec<SynAttribute>,
     visibility: Visibility,
     signature: Signature,
+    body: TokenStream,
 }
 
 impl Parse for Function {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let function = Self {
+        Ok(Self {
             attributes: input.call(SynAttribute::parse_outer)?,
             visibility: input.parse()?,
             signature: input.parse()?,
-        };
-        // Skips the body.
-        input.parse::<TokenStream>()?;
-        Ok(function)
+            body: input.parse()?,
+        })
     }
 }
 
@@ -36,7 +35,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     if is_type(item.clone()) {
         return payload::expand(arguments, item);
     }
-    let Ok(Function { attributes, visibility, signature }) = syn::parse2(item.clone()) else {
+    let Ok(Function { attributes, visibility, signature, body }) = syn::parse2(item.clone()) else {
         let error = error(
             &item,
             "`#[event]` stands above a function, a struct or an enum",
@@ -45,16 +44,22 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
         .into_compile_error();
         return quote!(#item #error);
     };
+    if let Some(variants) = conditional::split(&signature) {
+        let variant = |(condition, signature)| {
+            expand(arguments.clone(), quote!(#condition #(#attributes)* #visibility #signature #body))
+        };
+        return variants.map(variant).into_iter().collect();
+    }
     let mut errors = Errors::default();
     let attribute = attribute::parse(arguments, &mut errors);
     let handler = signature::read(&signature, &attributes, Place::Free, &mut errors);
     check(&attribute, &handler, &mut errors);
+    let conditions = signature::conditions(&attributes);
     // An `impl` cannot contain a companion, and a function can have only one.
     if second_attribute(&attributes, &mut errors) || signature.receiver().is_some() {
-        let errors = errors.into_tokens();
+        let errors = errors.under(&conditions);
         return quote!(#item #errors);
     }
-    let conditions = signature::conditions(&attributes);
     let ident = &handler.ident;
     let krate = krate::path();
     let (entry, checks) = match errors.is_empty() {
@@ -64,7 +69,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
         }
         false => (call::stub(&handler), TokenStream::new()),
     };
-    let errors = errors.into_tokens();
+    let errors = errors.under(&conditions);
     let at = Extent::of(ident).start;
     let companion = quote_spanned!(at=> struct #ident {});
     quote! {

@@ -6,12 +6,12 @@ use quote::{ToTokens, quote, quote_spanned};
 use std::collections::HashSet;
 use syn::{Attribute, GenericParam, ImplItem, ImplItemFn, ItemImpl, Meta, Type};
 
-use crate::attribute::{self, EventKind, Lifecycle};
+use crate::attribute::{self, EventKind, Lifecycle, Name};
 use crate::checks::{self, Check, require};
 use crate::errors::{Errors, error};
 use crate::extent::Extent;
 use crate::signature::{self, Place, is_event, without_lifetimes};
-use crate::{call, handler, krate};
+use crate::{call, conditional, handler, krate};
 
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let Ok(mut block) = syn::parse2::<ItemImpl>(item.clone()) else {
@@ -35,6 +35,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
         );
     }
     let mut methods = Vec::new();
+    block.items = std::mem::take(&mut block.items).into_iter().flat_map(variants).collect();
     for item in &mut block.items {
         if let ImplItem::Fn(function) = item {
             methods.extend(method(function, &mut errors));
@@ -47,6 +48,25 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let table = table(&block, &methods);
     let errors = errors.into_tokens();
     quote!(#block #table #errors)
+}
+
+/// The variants of a handler whose parameters have conditions. All other items stay as they are.
+fn variants(item: ImplItem) -> Vec<ImplItem> {
+    let function = match item {
+        ImplItem::Fn(function) if function.attrs.iter().any(is_event) => function,
+        item => return vec![item],
+    };
+    match conditional::split(&function.sig) {
+        None => vec![ImplItem::Fn(function)],
+        Some(split) => {
+            let variant = |(condition, sig)| {
+                let mut variant = ImplItemFn { sig, ..function.clone() };
+                variant.attrs.insert(0, condition);
+                variants(ImplItem::Fn(variant))
+            };
+            split.map(variant).into_iter().flatten().collect()
+        }
+    }
 }
 
 /// Renders the `impl` that makes the type an event source.
@@ -64,7 +84,7 @@ fn table(block: &ItemImpl, methods: &[Method]) -> TokenStream {
     let Extent { start, .. } = Extent::of(this);
     let begin = quote_spanned!(start=> impl);
     let threads = quote_spanned!(start=> Self: ::core::marker::Send + ::core::marker::Sync + 'static);
-    let checked = quote_spanned!(start=> <Self as #krate::EventSource>::CHECKED);
+    let checked = quote_spanned!(start=> <Self as #krate::bounds::HandlersInOneImpl>::CHECKED);
     let table = quote!(#krate::__private::Shared::<#this, #count, #slots>::TABLE);
     // Checks that depend on the parameters of the `impl` run when its table is built. All others
     // run at once.
@@ -82,7 +102,7 @@ fn table(block: &ItemImpl, methods: &[Method]) -> TokenStream {
             #(#outside)*
             #single_outside
             #[automatically_derived]
-            #begin #impl_generics #krate::EventSource for #this
+            #begin #impl_generics #krate::bounds::HandlersInOneImpl for #this
             where
                 #threads,
                 #predicates
@@ -109,7 +129,7 @@ fn single_at_once(methods: &[Method], this: &Type, slots: usize) -> TokenStream 
     let count = methods.len();
     let this = without_lifetimes(this);
     let Extent { start, .. } = Extent::of(&this);
-    let parts = quote_spanned!(start=> <#this as #krate::EventSource>::PARTS);
+    let parts = quote_spanned!(start=> <#this as #krate::bounds::HandlersInOneImpl>::PARTS);
     let single = (0..count).map(|at| single(methods, at, &quote!(TABLE)));
     quote! {
         static TABLE: #krate::__private::Table<#count, #slots> = #krate::__private::Table::build(#parts);
@@ -207,8 +227,9 @@ fn method(function: &mut ImplItemFn, errors: &mut Errors) -> Option<Method> {
     };
     errors.extend(own);
     let event = match &attribute.event {
-        EventKind::Name(name) if name.value().is_empty() => None,
-        EventKind::Name(name) => Some((format!("{:?}", name.value()), name.to_token_stream())),
+        EventKind::Name(Name::Text(name)) if name.value().is_empty() => None,
+        EventKind::Name(Name::Text(name)) => Some((format!("{:?}", name.value()), name.to_token_stream())),
+        EventKind::Name(Name::Constant(_)) => None,
         EventKind::Lifecycle(Lifecycle { word, .. }) | EventKind::Fallback(word) => {
             Some((word.to_string(), word.to_token_stream()))
         }
@@ -251,16 +272,23 @@ fn check_names(methods: &mut [Method], errors: &mut Errors) {
 
 /// Replaces `Self` by the type, for tokens outside the `impl`.
 fn with_self(tokens: TokenStream, this: &Type) -> TokenStream {
-    let replace = |token| match token {
-        TokenTree::Ident(ident) if ident == "Self" => quote!(#this),
-        TokenTree::Group(group) => {
-            let mut replaced = Group::new(group.delimiter(), with_self(group.stream(), this));
-            replaced.set_span(group.span());
-            TokenTree::Group(replaced).into()
-        }
-        token => token.into(),
-    };
-    tokens.into_iter().map(replace).collect()
+    let mut tokens = tokens.into_iter().peekable();
+    let mut replaced = TokenStream::new();
+    while let Some(token) = tokens.next() {
+        let is_path = matches!(tokens.peek(), Some(TokenTree::Punct(next)) if next.as_char() == ':');
+        replaced.extend(match token {
+            // In an expression, a type with arguments needs the brackets.
+            TokenTree::Ident(ident) if ident == "Self" && is_path => quote!(<#this>),
+            TokenTree::Ident(ident) if ident == "Self" => quote!(#this),
+            TokenTree::Group(group) => {
+                let mut inner = Group::new(group.delimiter(), with_self(group.stream(), this));
+                inner.set_span(group.span());
+                TokenTree::Group(inner).into()
+            }
+            token => token.into(),
+        });
+    }
+    replaced
 }
 
 /// Whether the tokens contain one of the names.

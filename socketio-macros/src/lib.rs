@@ -10,6 +10,7 @@ mod ack;
 mod attribute;
 mod call;
 mod checks;
+mod conditional;
 mod contract;
 mod error_codes;
 mod errors;

@@ -7,7 +7,7 @@ use syn::DeriveInput;
 
 use crate::errors::Errors;
 use crate::handler::second_attribute;
-use crate::{attribute, krate, signature};
+use crate::{attribute, checks, krate, signature};
 
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
@@ -23,6 +23,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let doc = signature::doc(&attrs);
     let deprecated = signature::deprecated(&attrs);
     let conditions = signature::conditions(&attrs);
+    let valid = checks::valid_name(&name).map(|valid| quote!(#conditions const _: () = #valid;));
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
     let krate = krate::path();
     let errors = errors.into_tokens();
@@ -47,6 +48,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
             const DEPRECATED: ::core::option::Option<&'static str> = #deprecated;
         }
         #request
+        #valid
         #errors
     }
 }

@@ -5,7 +5,7 @@ pub use crate::contract::describe::{Export, Exports};
 pub use crate::contract::description::DescribedType;
 pub use crate::contract::infer::{AnyErrors, NoAnswer, NoErrors, Settled};
 pub use crate::event::argument::receiver;
-pub use crate::event::build::{Part, Shared, Table, Verdict, count, slot_count};
+pub use crate::event::build::{NotHandler, Part, Shared, Table, Verdict, count, slot_count};
 pub use crate::event::handler::{Call, Handler, Key, Lifecycle, Need, Source, Timeout};
 pub use crate::event::named::{Companion, Named, Unnamed};
 pub use crate::event::reply::{FallibleKind, Outcome, Probe, ValueKind};
@@ -14,13 +14,27 @@ pub use crate::hub::source::MountedEvents;
 #[cfg(feature = "asyncapi")]
 pub use serde_json::Value as Json;
 
+use crate::event::build::equal;
 use crate::event::table::Events;
+use crate::wire::socketio::RESERVED;
 
 /// A table without handlers.
 pub const EMPTY: Events = {
     static TABLE: Table<0, 1> = Table::build(&[]);
     TABLE.events()
 };
+
+/// Whether no client can send an event of this name.
+pub const fn is_invalid_name(name: &str) -> bool {
+    let mut at = 0;
+    while at < RESERVED.len() {
+        if equal(name.as_bytes(), RESERVED[at].as_bytes()) {
+            return true;
+        }
+        at += 1;
+    }
+    name.is_empty()
+}
 
 /// Checks a condition at compile time. `track_caller` makes the error point at the user's code.
 #[track_caller]
@@ -29,25 +43,26 @@ pub const fn require(holds: bool, message: &str) {
 }
 
 /// Checks that an item of `events![…]` names handlers, and that their events have no other handler.
+/// `missing` has a message for each [`NotHandler`].
 #[track_caller]
-pub const fn require_single(verdict: &Verdict, missing: &str) {
+pub const fn require_single(verdict: &Verdict, missing: [&str; 3]) {
     let after = "`\n\nhelp: an event has one handler: leave it out of one of the tables, or give it another name";
     require_unrepeated(verdict, missing, "a second handler of the event `", after);
 }
 
 /// Checks that an item of a contract's list is an event, and that it occurs only once.
 #[track_caller]
-pub const fn require_once(verdict: &Verdict, missing: &str) {
+pub const fn require_once(verdict: &Verdict, missing: [&str; 3]) {
     let after =
         "` is here twice\n\nhelp: an event has one entry in each list: leave it out, or give one of them another name";
     require_unrepeated(verdict, missing, "the event `", after);
 }
 
 #[track_caller]
-const fn require_unrepeated(verdict: &Verdict, missing: &str, before: &str, after: &str) {
+const fn require_unrepeated(verdict: &Verdict, missing: [&str; 3], before: &str, after: &str) {
     match verdict {
         Verdict::Single => {}
-        Verdict::Missing => panic!("{}", missing),
+        Verdict::Missing(what) => panic!("{}", missing[*what as usize]),
         Verdict::Repeated(name) => {
             let message = joined([before, name, after]);
             match std::str::from_utf8(&message) {

@@ -101,6 +101,8 @@ pub mod bounds {
     pub use crate::event::reply::{Encode, Reply, ReplyError};
     #[doc(hidden)]
     pub use crate::event::reply::{HandlerFuture, ReturnedAnswer};
+    #[doc(hidden)]
+    pub use crate::hub::source::HandlersInOneImpl;
 }
 
 /// The guide: one page per topic.

@@ -163,7 +163,7 @@ async fn ack_requests_and_room_changes_pass_through_the_adapter_unless_they_are_
     seen.expect(&[
         &format!(r#"change Join(["x", "y"]) ["{id}"]"#),
         r#"change Leave(["y"]) ["x"]"#,
-        "change Disconnect { close: false } []",
+        "change Disconnect { close: false, reason: \"\" } []",
     ])
     .await;
 

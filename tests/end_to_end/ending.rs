@@ -397,3 +397,30 @@ mod websocket_only {
         expect_no_more(&server, &mut seen).await;
     }
 }
+
+#[tokio::test]
+async fn a_disconnected_client_is_told_why() {
+    for which in 0..4 {
+        let (builder, log, mut seen) = hub();
+        let server = server_of(builder, log).await;
+        let mut client = server.connect("ann").await;
+        seen.expect(&["connect"]).await;
+        let socket = server.hub.sockets().remove(0);
+        let fetched = server.hub.fetch_sockets().await.expect("this server answers");
+        socket.send("before").expect("sent");
+        match which {
+            0 => socket.disconnect_with("you are muted"),
+            1 => server.hub.disconnect_sockets_with("you are muted"),
+            2 => server.hub.to("room").disconnect_sockets_with(String::from("you are muted")),
+            _ => fetched.sockets[0].disconnect_with("you are muted"),
+        }
+        assert_eq!(client.text().await, "before");
+        // Socket.IO has no reason in its DISCONNECT packet, after which the connection stays open.
+        if flavour().is_plain() {
+            assert_eq!(client.closed().await, Some((1000, "you are muted".to_owned())), "{which}");
+        }
+        let code = if flavour().is_plain() { "1000" } else { "no code" };
+        let disconnect = format!("disconnect: server namespace disconnect, {code}, \"you are muted\"");
+        seen.expect(&["close, rooms: [\"room\"]", "disconnecting: server namespace disconnect", &disconnect]).await;
+    }
+}

@@ -12,6 +12,7 @@ use socketio::{
 };
 use socketio_tests::in_process::{both, kinds};
 use socketio_tests::{Log, Seen, log};
+use std::collections::HashSet;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -399,7 +400,8 @@ async fn refused_clients_get_an_error() -> Result<(), TestError> {
     });
     let client = hub.test_client().through(routes).peer_addr(([10, 0, 0, 1], 80).into());
     let error = client.clone().query("day", "ü").connect().await.expect_err("refused");
-    let expected = r#"the server refused the client with status 403: not on Some("ü"), Some(10.0.0.1:80)"#;
+    let expected =
+        r#"the server refused the client with status 403 at `/socket.io/`: not on Some("ü"), Some(10.0.0.1:80)"#;
     assert_eq!(error.to_string(), expected);
     drop(client.query("day", "a & b").connect().await?);
     settle().await;
@@ -417,7 +419,10 @@ async fn refused_clients_get_an_error() -> Result<(), TestError> {
     assert_eq!(seen.next().await, "transport error: the connection was cut");
     let _clients = both(&hub).await?;
     let error = client.connect().await.expect_err("one too many");
-    assert_eq!(error.to_string(), "the server refused the client with status 503: no more connections are accepted");
+    assert_eq!(
+        error.to_string(),
+        "the server refused the client with status 503 at `/chat/lobby`: no more connections are accepted"
+    );
     seen.expect_nothing();
     Ok(())
 }
@@ -433,7 +438,17 @@ async fn clients_connect_through_the_application_router() -> Result<(), TestErro
     let plain = hub.test_client().plain().through(app.clone()).path("ws?name=a%20b").connect().await?;
     assert_eq!(&*plain.id(), "a b");
     let socketio = hub.test_client().through(app).path("/io/").connect().await?;
-    for client in [plain, socketio] {
+    let nested = Router::new().nest("/rt", Router::from(hub.socketio())).nest_service("/service", hub.socketio());
+    let nested = nested.layer(Extension("a layer's"));
+    let error = hub.test_client().through(nested.clone()).connect().await.expect_err("nothing is served there");
+    assert_eq!(
+        error.to_string(),
+        "the server refused the client with status 404 at `/socket.io/`; if the hub is served elsewhere, set its path with \
+         `.path(\"…\")`"
+    );
+    let by_router = hub.test_client().through(nested.clone()).path("/rt/socket.io/").connect().await?;
+    let by_service = hub.test_client().through(nested).path("/service/").connect().await?;
+    for client in [plain, socketio, by_router, by_service] {
         let socket = hub.socket(client.id()).expect("the socket is connected");
         assert_eq!(socket.extension::<&str>(), Some("a layer's"));
     }
@@ -460,6 +475,63 @@ async fn many_clients_run_in_separate_tasks() -> Result<(), TestError> {
     for result in tasks.join_all().await {
         let error = result.expect_err("there is another one");
         assert!(error.to_string().starts_with("expected nothing; the next message is event `delivered`"), "{error}");
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_asks_and_answers_at_once() -> Result<(), TestError> {
+    #[event("sure?", ack = bool)]
+    #[derive(Deserialize, Serialize)]
+    struct Sure {
+        what: String,
+    }
+
+    #[event("delete")]
+    async fn delete(socket: &Socket, what: String) -> Result<bool, AckError> {
+        socket.request(&Sure { what }).await
+    }
+
+    let hub = Hub::builder().events(events![delete]).build().expect("a hub");
+    for mut client in both(&hub).await? {
+        let deleted = client.request::<bool>("delete", "all");
+        let kept = client.emit_with_ack::<bool>(("delete", "some"));
+        client.answer(|sure: Sure| sure.what == "all").await?;
+        assert!(deleted.await?);
+        let (kept, answered) = tokio::join!(kept, client.answer(|sure: Sure| sure.what == "all"));
+        answered?;
+        assert!(!kept?);
+        drop(client.request::<bool>("delete", "more"));
+        client.expect_event("sure?").await?.answer(false)?;
+        client.expect_nothing().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expected_message_may_have_its_arrays_in_any_order() -> Result<(), TestError> {
+    #[event("people")]
+    #[derive(Serialize)]
+    struct People {
+        names: HashSet<String>,
+        ranks: Vec<(u8, HashSet<u8>)>,
+    }
+
+    let hub = Hub::builder().build().expect("a hub");
+    let people = || People {
+        names: (0..50).map(|number| format!("name {number}")).collect(),
+        ranks: vec![(1, (0..50).collect()), (2, HashSet::new())],
+    };
+    for mut client in both(&hub).await? {
+        hub.emit_to(client.id(), &people())?;
+        let error = client.expect_exact(&people()).await.expect_err("the sets have other orders").to_string();
+        assert!(error.contains("in another order, which `expect_unordered` allows"), "{error}");
+        let other = People { ranks: Vec::new(), ..people() };
+        assert!(client.expect_unordered(&other).await.is_err());
+        client.expect_unordered(&people()).await?;
+        hub.emit_to(client.id(), ("order", 1, 2))?;
+        assert!(client.expect_unordered(("order", 2, 1)).await.is_err());
+        client.expect_unordered(("order", 1, 2)).await?;
     }
     Ok(())
 }

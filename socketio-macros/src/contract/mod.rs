@@ -9,10 +9,15 @@ use syn::{Type, Visibility};
 
 use crate::checks::require;
 use crate::errors::Errors;
+use crate::events::{self, Item, check, position, table, with_conditions};
 use crate::extent::Extent;
-use crate::{events, krate, signature};
+use crate::{krate, signature};
 use export::Export;
-use parse::{Contract, Handler, Item, Namespace};
+use parse::{Contract, Handler, Namespace};
+
+/// Where payload types and types with handlers stand in a contract.
+const ELSEWHERE: [&str; 2] =
+    ["a payload that the server emits is listed in `emits`", "name its methods, one by one: `receives [Type::method]`"];
 
 pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
@@ -96,9 +101,12 @@ fn render(namespace: &Namespace, names: &Names) -> TokenStream {
             "no client can send this event: its handler has no name\n\nhelp: leave it out: a contract has events of the form \
              `#[event(\"name\")]`",
         );
-        check(&receives[..at], item, &events::missing(&item.value.path), named)
+        check(&receives[..at], item, "require_once", &events::missing(&item.value.path, ELSEWHERE), named)
     });
-    let emits_once = emits.iter().enumerate().map(|(at, item)| check(&emits[..at], item, "", TokenStream::new()));
+    let emits_once = emits
+        .iter()
+        .enumerate()
+        .map(|(at, item)| check(&emits[..at], item, "require_once", &quote!([""; 3]), TokenStream::new()));
     let receive = receives.iter().enumerate().map(|(at, item)| receive(&receives[..at], item, &namespace, exports));
     let emit = emits.iter().map(|item| emit(item, &namespace, exports));
     let (received, emitted) = (table(received), table(emitted));
@@ -117,23 +125,6 @@ fn render(namespace: &Namespace, names: &Names) -> TokenStream {
             }
         }
     }
-}
-
-/// Renders the table of the events in a list, which detects duplicates.
-fn table(parts: impl Iterator<Item = TokenStream>) -> TokenStream {
-    let krate = krate::path();
-    quote! {
-        const PARTS: &[#krate::__private::Part] = &[#(#parts),*];
-        const COUNT: usize = #krate::__private::count(PARTS);
-        static TABLE: #krate::__private::Table<COUNT, { #krate::__private::slot_count(COUNT) }> =
-            #krate::__private::Table::build(PARTS);
-        const VERDICTS: [#krate::__private::Verdict; PARTS.len()] = TABLE.verdicts(PARTS);
-    }
-}
-
-fn with_conditions<T>(item: &Item<T>, tokens: TokenStream) -> TokenStream {
-    let conditions = &item.conditions;
-    quote!(#conditions #tokens)
 }
 
 /// Renders a handler's entry in the table.
@@ -157,30 +148,6 @@ fn placeholder(ty: &Type) -> TokenStream {
             #krate::__private::Handler::placeholder(#krate::__private::Key::of_payload(#krate::__private::Named::<#ty>::EVENT));
         #krate::__private::Part::One(&EVENT)
     }}
-}
-
-/// Renders the check that an item has the right kind and that no earlier item has the same event.
-fn check<T: ToTokens>(before: &[Item<T>], item: &Item<T>, missing: &str, more: TokenStream) -> TokenStream {
-    let krate = krate::path();
-    let Item { conditions, value } = item;
-    let position = position(before);
-    let at = Extent::of(value);
-    let once = at.call(at.path(quote!(#krate::__private::require_once)), quote!(&VERDICTS[AT], #missing));
-    quote! {
-        #conditions
-        const _: () = { #position #once; #more };
-    }
-}
-
-/// Renders the constant `AT`: the item's position in the table.
-fn position<T>(before: &[Item<T>]) -> TokenStream {
-    let before = before.iter().map(|Item { conditions, .. }| quote!(#conditions ()));
-    quote! {
-        const AT: usize = {
-            const BEFORE: &[()] = &[#(#before),*];
-            BEFORE.len()
-        };
-    }
 }
 
 /// Renders an event that clients send.

@@ -9,7 +9,7 @@ use syn::{Attribute, ExprPath, LitStr, Path, Token, Type, Visibility};
 use super::export::{self, Exports};
 
 use crate::errors::Errors;
-use crate::events::until_comma;
+use crate::events::{self, Item, until_comma};
 use crate::signature;
 
 const FORM: &str = "write `contract! { pub Chat { \"/\" { receives [handler, Type::method] emits [Payload] } } }`";
@@ -32,12 +32,6 @@ pub(crate) struct Namespace {
     pub(crate) path: LitStr,
     pub(crate) receives: Vec<Item<Handler>>,
     pub(crate) emits: Vec<Item<Type>>,
-}
-
-/// An item of a list, with its `#[cfg]` attributes.
-pub(crate) struct Item<T> {
-    pub(crate) conditions: TokenStream,
-    pub(crate) value: T,
 }
 
 /// A function in `receives`.
@@ -217,14 +211,13 @@ fn items<T>(
     let mut items = Vec::new();
     let parse = |input: ParseStream<'_>| {
         while !input.is_empty() {
-            let attributes = input.call(Attribute::parse_outer)?;
-            check_attributes(&attributes, "cfg", "an event has no attributes here but `#[cfg(…)]`", errors);
+            let conditions = events::conditions(input, errors)?;
             let tokens = until_comma(input)?;
             if tokens.is_empty() {
                 errors.push(next(input), "an item is missing here", "write one comma between two items");
             } else {
                 match item.parse2(tokens) {
-                    Ok(value) => items.push(Item { conditions: signature::conditions(&attributes), value }),
+                    Ok(value) => items.push(Item { conditions, value }),
                     Err(error) => errors.add(error),
                 }
             }
@@ -252,7 +245,22 @@ fn handler(input: ParseStream<'_>) -> syn::Result<Handler> {
         return Err(wrong(begin.parse()?, "this is no path of a handler"));
     }
     let method = method(&path).map_err(|()| wrong(path.to_token_stream(), "this is no path of a method"))?;
+    // Without this, the compiler would say that a struct is no value.
+    if method.is_none() && path.path.segments.last().is_some_and(|last| is_type_name(&last.ident)) {
+        let name = path.to_token_stream().to_string().replace(' ', "");
+        return Err(crate::errors::error(
+            &path,
+            format_args!("`{name}` is a type, and not an event handler"),
+            "name the function that takes the payload, or a method, `Type::method`; a payload that the server emits is \
+             listed in `emits`",
+        ));
+    }
     Ok(Handler { path, method })
+}
+
+fn is_type_name(name: &Ident) -> bool {
+    let name = name.to_string();
+    name.starts_with(char::is_uppercase) && name.contains(char::is_lowercase)
 }
 
 /// The type and the name, if the path is that of a method.
@@ -379,7 +387,10 @@ mod tests {
 
     #[test]
     fn each_invalid_item_is_one_error() {
-        assert_eq!(counts(quote!(Chat { "/" { receives ["a", b, c(), ..D, , e] emits [3, F] } })), (1, 2, 1, 5));
+        assert_eq!(
+            counts(quote!(Chat { "/" { receives ["a", b, c(), ..D, , e, f::Given] emits [3, F] } })),
+            (1, 2, 1, 6)
+        );
         assert_eq!(counts(quote!(Chat { "/" { sends [a] receives {b} emits [C] emits [D] } })), (1, 0, 2, 3));
         assert_eq!(counts(quote!(Chat { "a" {} "/" {} "/" {} "/b" })), (4, 0, 0, 3));
         for broken in [quote!(), quote!(pub), quote!(Chat), quote!(Chat { a }), quote!(Chat {} more), quote!("Chat" {})]

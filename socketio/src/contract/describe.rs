@@ -40,7 +40,7 @@ impl<A, B> Exports<(A, B)> {
     message = "`{Self}` can't be exported with a contract",
     label = "the contract has this type in it",
     note = "help: derive for it what the exports are made from: `ts_rs::TS` for `#[export(typescript)]`, `schemars::JsonSchema` for \
-            `#[export(asyncapi)]`"
+            `#[export(asyncapi)]`; where a handler returns `impl Serialize`, name the type instead, so that it can be described"
 )]
 pub trait Describe<X> {
     fn described() -> DescribedType;

@@ -192,6 +192,18 @@ impl ErrorCodes for crate::EmitError {
     const CODES: &'static [&'static str] = &["handler_error"];
 }
 
+impl ErrorCodes for crate::JoinError {
+    const CODES: &'static [&'static str] = &["handler_error"];
+}
+
+impl ErrorCodes for crate::SetIdError {
+    const CODES: &'static [&'static str] = &["handler_error"];
+}
+
+impl ErrorCodes for crate::RequestError {
+    const CODES: &'static [&'static str] = &[];
+}
+
 impl ErrorCodes for crate::AckError {
     const CODES: &'static [&'static str] = &["handler_error", "timeout"];
 }

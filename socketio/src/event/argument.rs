@@ -47,11 +47,13 @@ use crate::hub::socket::Socket;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be a parameter of an event handler",
-    label = "not a payload, and nothing that an event can give",
-    note = "help: derive `serde::Deserialize` for it to take it from the payload, or take one of `&Socket`, `&Hub`, \
-            `State<T>`, `Extension<T>` with a `T` that is `Clone`, `Ack`, `Handshake<'_>`, `EventName<'_>`, `RawArgs<'_>`, \
-            `Option<T>`, `Result<T, PayloadError>`, or `Valid<T>` if it derives `garde::Validate`, too; or implement `Argument` for it; \
-            `Disconnect`, `EventError` and `Frame<'_>` belong to lifecycle events, such as `#[event(disconnect)]`"
+    label = "not known where the value comes from",
+    note = "help: a value that the server knows: implement `Argument` for its type, or take it as `Extension<T>`, with a `T` that \
+            is `Clone`, or `State<T>`",
+    note = "help: what an event gives: `&Socket`, `&Hub`, and by value `Ack`, `Handshake<'_>`, `EventName<'_>`, `RawArgs<'_>`; \
+            `Disconnect`, `EventError` and `Frame<'_>` belong to lifecycle events, such as `#[event(disconnect)]`",
+    note = "help: a value that clients choose: derive `serde::Deserialize` for its type, to take it from the payload, alone or in \
+            `Option<T>`, `Result<T, PayloadError>` or, if it derives `garde::Validate` too, `Valid<T>`"
 )]
 pub trait Argument<'a, M = Context>: Sized {
     /// Extracts the parameter from the event.

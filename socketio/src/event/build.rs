@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use super::handler::{Handler, Key};
 use super::table::{Events, FALLBACK, Slot, Special, hash};
-use crate::hub::source::EventSource;
+use crate::hub::source::HandlersInOneImpl;
 
 /// One item of `events![…]`.
 #[doc(hidden)]
@@ -14,15 +14,38 @@ pub enum Part {
     One(&'static Handler),
     All(Events),
     /// A path that names no handler.
-    Missing,
+    Missing(NotHandler),
+}
+
+/// What a path names that names no handler.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotHandler {
+    /// A function without the attribute, or a type.
+    Other,
+    /// A payload type.
+    Payload,
+    /// A type with `#[handlers]`.
+    Source,
+}
+
+impl NotHandler {
+    /// `event` is the name of the event that the type is the payload of.
+    pub const fn of(event: Option<&'static str>, is_source: bool) -> Self {
+        match (event, is_source) {
+            (Some(_), _) => Self::Payload,
+            (None, true) => Self::Source,
+            (None, false) => Self::Other,
+        }
+    }
 }
 
 impl Part {
     /// Makes a part from the handler found at a path, if there is one.
-    pub const fn found(handler: Option<&'static Handler>) -> Self {
+    pub const fn found(handler: Option<&'static Handler>, missing: NotHandler) -> Self {
         match handler {
             Some(handler) => Self::One(handler),
-            None => Self::Missing,
+            None => Self::Missing(missing),
         }
     }
 
@@ -40,14 +63,14 @@ impl Part {
             }
             part += 1;
         }
-        Self::Missing
+        Self::Missing(NotHandler::Other)
     }
 
     /// Returns the handler if the part is a single handler.
     pub const fn handler(&self) -> Option<&'static Handler> {
         match self {
             Self::One(handler) => Some(handler),
-            Self::All(_) | Self::Missing => None,
+            Self::All(_) | Self::Missing(_) => None,
         }
     }
 
@@ -56,7 +79,7 @@ impl Part {
     pub const fn is_nameless(&self) -> bool {
         match self {
             Self::One(handler) => matches!(handler.key, Key::Lifecycle(_) | Key::Fallback),
-            Self::All(_) | Self::Missing => false,
+            Self::All(_) | Self::Missing(_) => false,
         }
     }
 
@@ -64,7 +87,7 @@ impl Part {
         match self {
             Self::One(_) => 1,
             Self::All(events) => events.handlers.len(),
-            Self::Missing => 0,
+            Self::Missing(_) => 0,
         }
     }
 
@@ -72,7 +95,7 @@ impl Part {
         match self {
             Self::One(handler) => handler,
             Self::All(events) => events.handlers[at],
-            Self::Missing => panic!("a missing part has no handlers"),
+            Self::Missing(_) => panic!("a missing part has no handlers"),
         }
     }
 }
@@ -84,7 +107,7 @@ pub enum Verdict {
     /// Each of its events has one handler.
     Single,
     /// The item contains no handler.
-    Missing,
+    Missing(NotHandler),
     /// The name of its first event that an earlier item also handles.
     Repeated(&'static str),
 }
@@ -191,8 +214,8 @@ impl<const N: usize, const S: usize> Table<N, S> {
         let mut part = 0;
         let mut position = 0;
         while part < P {
-            if let Part::Missing = parts[part] {
-                verdicts[part] = Verdict::Missing;
+            if let Part::Missing(missing) = parts[part] {
+                verdicts[part] = Verdict::Missing(missing);
             }
             let end = position + parts[part].len();
             while position < end {
@@ -213,11 +236,11 @@ impl<const N: usize, const S: usize> Table<N, S> {
 #[derive(Debug)]
 pub struct Shared<T, const N: usize, const S: usize>(PhantomData<T>);
 
-impl<T: EventSource, const N: usize, const S: usize> Shared<T, N, S> {
+impl<T: HandlersInOneImpl, const N: usize, const S: usize> Shared<T, N, S> {
     pub const TABLE: &'static Table<N, S> = &Table::build(T::PARTS);
 }
 
-const fn equal(left: &[u8], right: &[u8]) -> bool {
+pub(crate) const fn equal(left: &[u8], right: &[u8]) -> bool {
     if left.len() != right.len() {
         return false;
     }
@@ -262,9 +285,9 @@ mod tests {
 
     #[test]
     fn repeated_events_are_found_in_nested_tables() {
-        const NESTED: [Part; 4] = [Part::One(&C), Part::One(&A), Part::Missing, Part::All(EVENTS)];
+        const NESTED: [Part; 4] = [Part::One(&C), Part::One(&A), Part::Missing(NotHandler::Other), Part::All(EVENTS)];
         const TABLE: Table<5, { slot_count(5) }> = Table::build(&NESTED);
-        let [Verdict::Single, Verdict::Single, Verdict::Missing, Verdict::Repeated(name)] = TABLE.verdicts(&NESTED)
+        let [Verdict::Single, Verdict::Single, Verdict::Missing(_), Verdict::Repeated(name)] = TABLE.verdicts(&NESTED)
         else {
             panic!("{:?}", TABLE.verdicts::<{ NESTED.len() }>(&NESTED));
         };

@@ -10,9 +10,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::hub::adapter::RequestError;
 use crate::hub::selection::EmitError;
-use crate::hub::socket::SocketId;
 use crate::hub::socket::ack_future::AckError;
+use crate::hub::socket::rooms::JoinError;
+use crate::hub::socket::{SetIdError, SocketId};
 use crate::session::disconnect::Disconnect;
 use crate::session::limits::too_deep;
 
@@ -328,6 +330,26 @@ impl From<AckError> for EventError {
                 error.to_string().into()
             }
         }
+    }
+}
+
+impl From<JoinError> for EventError {
+    fn from(error: JoinError) -> Self {
+        Self::new("handler_error", error.to_string())
+    }
+}
+
+impl From<SetIdError> for EventError {
+    fn from(error: SetIdError) -> Self {
+        Self::new("handler_error", error.to_string())
+    }
+}
+
+/// The reason, which is about servers, does not reach clients.
+impl From<RequestError> for EventError {
+    fn from(error: RequestError) -> Self {
+        tracing::debug!(%error, "a handler could not reach the other servers");
+        Self::internal()
     }
 }
 

@@ -79,8 +79,8 @@ pub trait Request: Event {
 /// | `&payload`, of a type with `#[event("name")]` | that event, with the payload as its one argument |
 /// | `("name", value)` | an event with one argument |
 /// | `("name", a, b, …)` | an event with up to eight arguments; `("name",)` has none |
-/// | [`Text("hello")`](Text) | a text message |
-/// | `Bytes`, [`Binary`], `Vec<u8>`, `&[u8]` | a binary message |
+/// | [`Text("hello")`](crate::Text) | a text message |
+/// | `Bytes`, [`Binary`](crate::Binary), `Vec<u8>`, `&[u8]` | a binary message |
 ///
 /// A bare string is none of these, because `emit("name")` looks like an event. [`Socket::send`]
 /// sends a string as a text message.
@@ -100,8 +100,8 @@ pub trait IntoMessage {
 
 /// A message that is an event, so that clients can answer it and other servers can receive it.
 ///
-/// These are `&payload` of a type with `#[event("name")]`, `("name", value)` and the other tuples of
-/// [`IntoMessage`].
+/// These are `&payload` of a type with `#[event("name")]`, `("name", value)` and the other tuples
+/// of [`IntoMessage`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event",
     label = "not an event that can be serialized",

@@ -10,6 +10,7 @@ use super::handler::{Handler, Need};
 use super::marker::Context;
 use super::message::Event;
 use super::state::State;
+use crate::hub::source::EventSource;
 
 /// Implemented for the type that `#[event]` generates beside a function, under the same name.
 pub trait Companion {
@@ -26,6 +27,10 @@ pub trait Unnamed {
     const HANDLER: Option<&'static Handler> = None;
     const EVENT: Option<&'static str> = None;
     const NEED: Option<Need> = None;
+    const IS_SOURCE: bool = false;
+    const IS_BYTES: bool = false;
+    const IS_VALID: bool = false;
+    const HAS_RULES: bool = false;
     const IS_ACK: bool = false;
     const IS_OPTION: bool = false;
     const IS_REQUIRED: bool = true;
@@ -40,6 +45,22 @@ impl<C: Companion> Named<C> {
 
 impl<E: Event> Named<E> {
     pub const EVENT: Option<&'static str> = Some(E::NAME);
+}
+
+impl<S: EventSource> Named<S> {
+    pub const IS_SOURCE: bool = true;
+}
+
+impl Named<&[u8]> {
+    pub const IS_BYTES: bool = true;
+}
+
+impl Named<Option<&[u8]>> {
+    pub const IS_BYTES: bool = true;
+}
+
+impl Named<Result<&[u8], PayloadError>> {
+    pub const IS_BYTES: bool = true;
 }
 
 impl<T: 'static> Named<State<T>> {

@@ -63,7 +63,7 @@ impl HandlerFuture {
     message = "`{Self}` can't be the reply of an event handler",
     label = "the answer to the event would be this",
     note = "help: return `()`, a type that implements `serde::Serialize`, `Args((…))` of such types, or \
-            `Result<T, E>` with one of these as `T` and an `E` that converts into `EventError`"
+            `Result<T, E>` with one of these as `T` and an `E` that converts into `EventError`; a handler that awaits is an `async fn`"
 )]
 pub trait Reply: Serialize {}
 

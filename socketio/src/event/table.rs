@@ -122,7 +122,7 @@ pub(crate) const fn hash(name: &str) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::build::{Part, Table, slot_count};
+    use crate::event::build::{NotHandler, Part, Table, slot_count};
     use std::hint::black_box;
 
     #[test]
@@ -171,7 +171,7 @@ mod tests {
     };
 
     static PARTS: [Part; MOST] = {
-        let mut parts = [Part::Missing; MOST];
+        let mut parts = [Part::Missing(NotHandler::Other); MOST];
         let mut at = 0;
         while at < MOST {
             parts[at] = Part::One(&HANDLERS[at]);

@@ -246,12 +246,18 @@ impl<'a> Selection<'a> {
 
     /// [Disconnects](Socket::disconnect) the selected sockets from their namespace.
     pub fn disconnect_sockets(self) {
-        self.change(&Change::Disconnect { close: false });
+        self.disconnect_sockets_with("");
+    }
+
+    /// Disconnects the selected sockets from their namespace, and says why. See
+    /// [`Socket::disconnect_with`].
+    pub fn disconnect_sockets_with(self, reason: impl AsRef<str>) {
+        self.change(&Change::Disconnect { close: false, reason: reason.as_ref() });
     }
 
     /// [Closes](Socket::close) the connections of the selected sockets.
     pub fn close_sockets(self) {
-        self.change(&Change::Disconnect { close: true });
+        self.change(&Change::Disconnect { close: true, reason: "" });
     }
 
     fn change(self, change: &Change<'_>) {

@@ -47,6 +47,26 @@ impl MountedEvents {
     }
 }
 
+/// A type with `#[handlers]`. All its handlers stand in one `impl`, which may call methods of
+/// others: a second `#[handlers] impl` of the type conflicts with the first.
+#[doc(hidden)]
+pub trait HandlersInOneImpl: Sized {
+    const PARTS: &'static [Part];
+    const CHECKED: ();
+
+    fn into_mounted(self) -> MountedEvents;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: HandlersInOneImpl> EventSource for T {
+    const PARTS: &'static [Part] = <T as HandlersInOneImpl>::PARTS;
+    const CHECKED: () = <T as HandlersInOneImpl>::CHECKED;
+
+    fn into_mounted(self) -> MountedEvents {
+        HandlersInOneImpl::into_mounted(self)
+    }
+}
+
 impl EventSource for Events {
     fn into_mounted(self) -> MountedEvents {
         MountedEvents(Mounted { events: self, this: None })

@@ -185,6 +185,11 @@ impl Hub {
         self.root.disconnect_sockets();
     }
 
+    /// Disconnects all sockets, and says why. See [`Socket::disconnect_with`].
+    pub fn disconnect_sockets_with(&self, reason: impl AsRef<str>) {
+        self.root.disconnect_sockets_with(reason);
+    }
+
     /// [Closes](Socket::close) the connections of all sockets.
     pub fn close_sockets(&self) {
         self.root.close_sockets();

@@ -158,7 +158,11 @@ impl WebSocketRoute {
 
     /// Reports a refusal, and returns its response.
     fn refuse(&self, request: &Parts, response: Response, message: &str) -> Response {
-        report(&self.hub, self.on_refused.as_ref(), Refused { request, status: response.status(), code: None, message });
+        report(
+            &self.hub,
+            self.on_refused.as_ref(),
+            Refused { request, status: response.status(), code: None, message },
+        );
         response
     }
 

@@ -209,6 +209,9 @@ impl ClientBuilder {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// The client requests the path of [`path`](Self::path). For routes that are nested under
+    /// `/rt`, set it to `/rt/socket.io/`.
     pub fn through(self, app: impl Into<Router>) -> Self {
         Self { app: Some(app.into()), ..self }
     }
@@ -259,7 +262,7 @@ impl ClientBuilder {
             Ok(Ok((stream, _))) => Ok(Connection::new(stream, encoding, self.accept_timeout())),
             Ok(Err(Error::Http(response))) => {
                 let body = response.body().as_deref().unwrap_or_default();
-                Err(Refused::by_status(response.status(), body).into())
+                Err(Refused::by_status(response.status(), &path, body).into())
             }
             Ok(Err(error)) => Err(TestError::Impossible(format!("the WebSocket handshake failed: {error}"))),
             Err(_) => Err(TestError::Impossible("the server did not answer the WebSocket handshake".to_owned())),

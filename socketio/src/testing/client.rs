@@ -11,9 +11,9 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use super::connection::Connection;
 use super::error::{Actual, Refused, TestError};
 use super::inbox::Inbox;
+use super::pending_answer::PendingAnswer;
 use super::settle;
 use super::wire::{self, Answer};
-use crate::event::error::PayloadError;
 use crate::event::message::{IntoEvent, IntoMessage, Request};
 use crate::event::raw_message::IntoRawMessage;
 use crate::hub::selection::EmitError;
@@ -36,6 +36,7 @@ use crate::wire::packet::Packet;
 /// | --- | --- |
 /// | [`expect`](Self::expect) | the next message is an event of this payload type |
 /// | [`expect_exact`](Self::expect_exact) | the next message is this one |
+/// | [`expect_unordered`](Self::expect_unordered) | the next message is this one, with arrays in any order |
 /// | [`expect_event`](Self::expect_event) | the next message is an event of this name; it can be answered |
 /// | [`answer`](Self::answer) | the next message is an event of this payload type that wants an answer; it is answered |
 /// | [`expect_text`](Self::expect_text), [`expect_binary`](Self::expect_binary) | the next message is text, or binary |
@@ -146,7 +147,9 @@ impl Client {
         self.send_packet(&message.into_raw())
     }
 
-    /// Sends an event with one argument, and waits for its answer.
+    /// Sends an event with one argument, and waits for its answer. The event is sent at once, not
+    /// when the future is polled. The future does not borrow the client, which can meanwhile
+    /// receive and answer: see [`PendingAnswer`].
     ///
     /// ```
     /// # use socketio::{EventError, Hub, event, events};
@@ -174,11 +177,11 @@ impl Client {
     ///
     /// The answer is an error ([`TestError::Failed`]), does not arrive, or does not decode to `R`;
     /// or the connection has ended.
-    pub async fn request<R>(&self, event: &str, payload: &(impl Serialize + ?Sized)) -> Result<R, TestError>
+    pub fn request<R>(&self, event: &str, payload: &(impl Serialize + ?Sized)) -> PendingAnswer<R>
     where
-        R: FromAnswer,
+        R: FromAnswer + 'static,
     {
-        self.emit_with_ack((event, payload)).await
+        self.emit_with_ack((event, payload))
     }
 
     /// Sends an event, and waits for its answer. Unlike [`request`](Self::request), it takes
@@ -188,12 +191,17 @@ impl Client {
     ///
     /// The answer is an error ([`TestError::Failed`]), does not arrive, or does not decode to `R`;
     /// or the connection has ended.
-    pub async fn emit_with_ack<R: FromAnswer>(&self, event: impl IntoEvent) -> Result<R, TestError> {
+    pub fn emit_with_ack<R: FromAnswer + 'static>(&self, event: impl IntoEvent) -> PendingAnswer<R> {
+        PendingAnswer::new(self.send_question(event), self)
+    }
+
+    /// Sends an event with an id for its answer.
+    fn send_question(&self, event: impl IntoEvent) -> Result<(String, oneshot::Receiver<Answer>), TestError> {
         let packet = event.into_packet()?;
         let name = packet.name().unwrap_or_default().to_owned();
         let (id, answer) = self.inbox.ask(&name);
         self.send_packet(&packet.asking(id))?;
-        self.await_answer(&name, answer).await
+        Ok((name, answer))
     }
 
     /// Sends an event whose payload type declares its answer (`ack = …`), and waits for that
@@ -231,27 +239,11 @@ impl Client {
     ///
     /// The answer is an error ([`TestError::Failed`]), does not arrive, or does not decode; or the
     /// connection has ended.
-    pub async fn ask<Q>(&self, question: &Q) -> Result<Q::Answer, TestError>
+    pub fn ask<Q>(&self, question: &Q) -> PendingAnswer<Q::Answer>
     where
-        Q: Request<Answer: FromAnswer> + Serialize,
+        Q: Request<Answer: FromAnswer + 'static> + Serialize,
     {
-        self.emit_with_ack(question).await
-    }
-
-    async fn await_answer<R: FromAnswer>(&self, name: &str, answer: oneshot::Receiver<Answer>) -> Result<R, TestError> {
-        let expected = format!("an answer to `{name}`");
-        match timeout(self.patience, answer).await {
-            Ok(Ok(Ok(contents))) => R::from_answer(contents.raw()).map_err(|error| {
-                let actual = Actual::WrongContents { message: contents.to_string(), why: describe(&error) };
-                self.inbox.unmet(&expected, actual)
-            }),
-            Ok(Ok(Err(error))) => Err(TestError::Failed(error.with_event(name))),
-            Ok(Err(_)) => match self.inbox.ended() {
-                Some(ended) => Err(self.inbox.unmet(&expected, Actual::End(ended))),
-                None => Err(self.inbox.unmet(&expected, Actual::Timeout(self.patience))),
-            },
-            Err(_) => Err(self.inbox.unmet(&expected, Actual::Timeout(self.patience))),
-        }
+        self.emit_with_ack(question)
     }
 
     fn send_packet(&self, packet: &Packet) -> Result<(), TestError> {
@@ -311,14 +303,6 @@ impl Client {
     /// and the end. Empty if it has received nothing.
     pub fn record(&self) -> String {
         self.inbox.record("", "")
-    }
-}
-
-/// Returns the error's message, and the path of the field that it concerns.
-pub(super) fn describe(error: &PayloadError) -> String {
-    match error.path() {
-        Some(path) => format!("{} at `{path}`", error.message()),
-        None => error.message().to_owned(),
     }
 }
 

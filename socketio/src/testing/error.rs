@@ -96,8 +96,8 @@ pub struct Refused {
 
 #[derive(Clone, Debug, PartialEq)]
 enum RefusedBy {
-    /// With an HTTP status.
-    Status(StatusCode),
+    /// With an HTTP status. The path is that of the request.
+    Status(StatusCode, Box<str>),
     /// With a CONNECT_ERROR packet.
     Packet,
     /// By ending the connection, with the code of the close frame if there was one.
@@ -105,8 +105,12 @@ enum RefusedBy {
 }
 
 impl Refused {
-    pub(super) fn by_status(status: StatusCode, body: &[u8]) -> Self {
-        Self { by: RefusedBy::Status(status), message: String::from_utf8_lossy(body).into_owned(), data: None }
+    pub(super) fn by_status(status: StatusCode, path: &str, body: &[u8]) -> Self {
+        Self {
+            by: RefusedBy::Status(status, path.into()),
+            message: String::from_utf8_lossy(body).into_owned(),
+            data: None,
+        }
     }
 
     /// `json`: the data of a CONNECT_ERROR packet.
@@ -135,7 +139,7 @@ impl Refused {
     /// Returns the status of the HTTP response, if the server refused the HTTP request.
     pub fn status(&self) -> Option<StatusCode> {
         match self.by {
-            RefusedBy::Status(status) => Some(status),
+            RefusedBy::Status(status, _) => Some(status),
             RefusedBy::Packet | RefusedBy::Close(_) => None,
         }
     }
@@ -144,7 +148,7 @@ impl Refused {
     pub fn code(&self) -> Option<u16> {
         match self.by {
             RefusedBy::Close(code) => code,
-            RefusedBy::Packet | RefusedBy::Status(_) => None,
+            RefusedBy::Packet | RefusedBy::Status(..) => None,
         }
     }
 }
@@ -153,7 +157,12 @@ impl fmt::Display for Refused {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("the server refused the client")?;
         match &self.by {
-            RefusedBy::Status(status) => write!(formatter, " with status {}", status.as_u16())?,
+            RefusedBy::Status(status, path) => {
+                write!(formatter, " with status {} at `{path}`", status.as_u16())?;
+                if *status == StatusCode::NOT_FOUND {
+                    formatter.write_str("; if the hub is served elsewhere, set its path with `.path(\"…\")`")?;
+                }
+            }
             RefusedBy::Close(Some(code)) => write!(formatter, " with close code {code}")?,
             RefusedBy::Close(None) => formatter.write_str(" by ending the connection")?,
             RefusedBy::Packet => {}

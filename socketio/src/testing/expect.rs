@@ -5,9 +5,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
-use super::client::{Client, describe};
+use super::client::Client;
 use super::error::{Ended, TestError};
 use super::inbox::Verdict;
+use super::pending_answer::describe;
 use super::received::Received;
 use super::settle;
 use super::wire::{self, Item};
@@ -80,7 +81,48 @@ impl Client {
         let Some(expected) = wire::item(&message.into_packet()?, &self.connection.encoding) else {
             return Err(TestError::Impossible("this message is never sent".to_owned()));
         };
-        let judge = |item: &Arc<Item>| if **item == expected { Verdict::Accepted(()) } else { Verdict::Other };
+        let judge = |item: &Arc<Item>| match **item == expected {
+            true => Verdict::Accepted(()),
+            false if item.is_permutation(&expected) => Verdict::Wrong(
+                "arrays have their elements in another order, which `expect_unordered` allows".to_owned(),
+            ),
+            false => Verdict::Other,
+        };
+        self.inbox.take(self.patience, &format!("the {expected}"), false, judge).await
+    }
+
+    /// Waits for the next message, which must equal what the server sends for `emit(message)`,
+    /// except that arrays in its arguments may have their elements in any order. Use it for
+    /// payloads with a `HashSet`.
+    ///
+    /// ```
+    /// # use socketio::{Hub, event};
+    /// # use std::collections::HashSet;
+    /// #[event("people")]
+    /// #[derive(serde::Serialize)]
+    /// struct People<'a> {
+    ///     names: HashSet<&'a str>,
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let hub = Hub::builder().build()?;
+    /// let mut client = hub.test_client().connect().await?;
+    /// hub.broadcast(&People { names: HashSet::from(["ann", "bob", "eve"]) })?;
+    /// client.expect_unordered(&People { names: HashSet::from(["eve", "ann", "bob"]) }).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// See [`expect_exact`](Self::expect_exact).
+    pub async fn expect_unordered(&mut self, message: impl IntoMessage) -> Result<(), TestError> {
+        let Some(expected) = wire::item(&message.into_packet()?, &self.connection.encoding) else {
+            return Err(TestError::Impossible("this message is never sent".to_owned()));
+        };
+        let judge =
+            |item: &Arc<Item>| if item.is_permutation(&expected) { Verdict::Accepted(()) } else { Verdict::Other };
         self.inbox.take(self.patience, &format!("the {expected}"), false, judge).await
     }
 

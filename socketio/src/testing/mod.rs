@@ -42,13 +42,15 @@
 //! ```
 
 // `builder` opens a `connection`, which encodes and decodes with `wire` and delivers to one `inbox`
-// per namespace. `client` sends, `expect` receives. `received` and `error` are the results.
+// per namespace. `client` sends, `expect` receives. `pending_answer`, `received` and `error` are
+// the results.
 mod builder;
 mod client;
 mod connection;
 mod error;
 mod expect;
 mod inbox;
+mod pending_answer;
 mod received;
 mod wire;
 
@@ -57,6 +59,7 @@ use std::time::Duration;
 pub use builder::ClientBuilder;
 pub use client::Client;
 pub use error::{Ended, Refused, TestError, Unmet};
+pub use pending_answer::PendingAnswer;
 pub use received::Received;
 
 /// How long `settle` sleeps.

@@ -1,6 +1,7 @@
 //! Encoding and decoding for test clients, with the server's codecs.
 
 use bytes::Bytes;
+use std::collections::BTreeMap;
 use std::fmt;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
@@ -203,6 +204,40 @@ impl PartialEq for Item {
             (Self::Binary(bytes), Self::Binary(other)) => bytes == other,
             _ => false,
         }
+    }
+}
+
+impl Item {
+    /// Whether the items are equal, apart from the order of the elements in arrays.
+    pub(super) fn is_permutation(&self, other: &Self) -> bool {
+        let (Self::Event { name, contents, .. }, Self::Event { name: other_name, contents: other, .. }) = (self, other)
+        else {
+            return self == other;
+        };
+        let sorted = |contents: &Contents| {
+            let arguments = contents.raw().all::<serde_json::Value>().ok()?;
+            Some(arguments.into_iter().map(sorted).collect::<Vec<_>>())
+        };
+        name == other_name
+            && sorted(contents) == sorted(other)
+            && contents.raw().attachments() == other.raw().attachments()
+    }
+}
+
+/// Sorts all arrays in a value by the text of their elements.
+fn sorted(value: serde_json::Value) -> serde_json::Value {
+    match value {
+        serde_json::Value::Array(elements) => {
+            let mut elements: Vec<_> = elements.into_iter().map(sorted).collect();
+            elements.sort_by_cached_key(ToString::to_string);
+            elements.into()
+        }
+        serde_json::Value::Object(fields) => {
+            // Elements are sorted by their text, so their fields have one order.
+            let fields: BTreeMap<_, _> = fields.into_iter().map(|(name, value)| (name, sorted(value))).collect();
+            fields.into_iter().collect::<serde_json::Map<_, _>>().into()
+        }
+        value => value,
     }
 }
 

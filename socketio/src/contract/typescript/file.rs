@@ -49,7 +49,14 @@ fn read(path: &Path) -> io::Result<String> {
 
 /// The lines that differ, each group with three lines around it.
 fn difference(known: &str, wanted: &str) -> String {
+    let ends_with_break = known.ends_with('\n');
     let (known, wanted): (Vec<_>, Vec<_>) = (known.lines().collect(), wanted.lines().collect());
+    if known == wanted {
+        return match ends_with_break {
+            true => "the file ends with a line break, the contract does not\n".to_owned(),
+            false => "the line break at the end of the file is missing\n".to_owned(),
+        };
+    }
     let difference = TextDiff::from_slices(&known, &wanted);
     let mut out = String::new();
     let mut shown = 0;
@@ -87,5 +94,7 @@ mod tests {
         assert_eq!(shown, "…\n  2\n  3\n  4\n- 5\n+ 50\n  6\n  7\n  8\n+ 9\n");
         assert_eq!(difference("a\nb", "b"), "- a\n  b\n");
         assert_eq!(difference("", "a"), "+ a\n");
+        assert_eq!(difference("a", "a\n"), "the line break at the end of the file is missing\n");
+        assert_eq!(difference("a\n", "a"), "the file ends with a line break, the contract does not\n");
     }
 }

@@ -128,6 +128,26 @@ const fn context<T: Validate<Context: 'static>>() -> Option<Need> {
 }
 
 #[doc(hidden)]
+impl<T> Named<Valid<T>> {
+    pub const IS_VALID: bool = true;
+}
+
+#[doc(hidden)]
+impl<T> Named<Option<Valid<T>>> {
+    pub const IS_VALID: bool = true;
+}
+
+#[doc(hidden)]
+impl<T: Validate> Named<Valid<T>> {
+    pub const HAS_RULES: bool = true;
+}
+
+#[doc(hidden)]
+impl<T: Validate> Named<Option<Valid<T>>> {
+    pub const HAS_RULES: bool = true;
+}
+
+#[doc(hidden)]
 impl<T: Validate<Context: 'static>> Named<Valid<T>> {
     pub const NEED: Option<Need> = context::<T>();
 }

@@ -222,6 +222,8 @@ pub enum Change<'a> {
         /// Whether to close their connections too, which ends their sockets in all other
         /// namespaces.
         close: bool,
+        /// Why, for plain WebSocket clients and for `disconnect` handlers. Empty if none was given.
+        reason: &'a str,
     },
 }
 

@@ -239,6 +239,11 @@ impl Namespace {
         self.everyone().disconnect_sockets();
     }
 
+    /// Disconnects all sockets, and says why. See [`Socket::disconnect_with`].
+    pub fn disconnect_sockets_with(&self, reason: impl AsRef<str>) {
+        self.everyone().disconnect_sockets_with(reason);
+    }
+
     /// [Closes](Socket::close) the connections of all sockets.
     pub fn close_sockets(&self) {
         self.everyone().close_sockets();

@@ -28,12 +28,37 @@ impl Socket {
     /// are dropped. A Socket.IO connection stays open for its other namespaces. A plain WebSocket
     /// has only one namespace and is closed.
     pub fn disconnect(&self) {
+        self.disconnect_with("");
+    }
+
+    /// Leaves the namespace, as [`disconnect`](Self::disconnect) does, and says why.
+    ///
+    /// A plain WebSocket client receives the reason in the close frame, with code 1000, cut to 123
+    /// bytes. The handlers of `disconnecting` and `disconnect` find it in
+    /// [`Disconnect::message`](crate::Disconnect::message). A Socket.IO client receives no reason,
+    /// because its protocol has no place for one. Emit an event first; it arrives before the
+    /// disconnection:
+    ///
+    /// ```
+    /// # use socketio::{EmitError, Socket};
+    /// fn kick(socket: &Socket, why: &str) -> Result<(), EmitError> {
+    ///     let told = socket.emit(("kicked", why));
+    ///     socket.disconnect_with(why);
+    ///     told
+    /// }
+    /// ```
+    pub fn disconnect_with(&self, reason: impl Into<String>) {
+        let text = reason.into();
         if !self.peer().encoding.has_namespaces() {
-            return self.end(DisconnectReason::ServerDisconnect, 1000, String::new());
+            return self.end(DisconnectReason::ServerDisconnect, 1000, text);
+        }
+        let mut disconnect = Disconnect::new(DisconnectReason::ServerDisconnect);
+        if !text.is_empty() {
+            disconnect = disconnect.with_message(text);
         }
         // A socket that is not accepted yet leaves as soon as it is.
         let _ = self.0.phase.compare_exchange(CONNECTED, ENDED_BY_SERVER, Ordering::AcqRel, Ordering::Acquire);
-        self.peer().handle.post(Command::Leave(self.clone(), Disconnect::new(DisconnectReason::ServerDisconnect)));
+        self.peer().handle.post(Command::Leave(self.clone(), disconnect));
     }
 
     fn end(&self, reason: DisconnectReason, code: u16, text: String) {

@@ -286,12 +286,17 @@ impl RemoteSocket {
 
     /// [Disconnects](Socket::disconnect) the socket from its namespace.
     pub fn disconnect(&self) {
-        self.change(&Change::Disconnect { close: false });
+        self.disconnect_with("");
+    }
+
+    /// Disconnects the socket from its namespace, and says why. See [`Socket::disconnect_with`].
+    pub fn disconnect_with(&self, reason: impl AsRef<str>) {
+        self.change(&Change::Disconnect { close: false, reason: reason.as_ref() });
     }
 
     /// [Closes](Socket::close) the socket's connection.
     pub fn close(&self) {
-        self.change(&Change::Disconnect { close: true });
+        self.change(&Change::Disconnect { close: true, reason: "" });
     }
 
     fn change(&self, change: &Change<'_>) {

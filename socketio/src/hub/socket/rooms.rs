@@ -71,8 +71,8 @@ impl Socket {
                 }
             }
             Change::Leave(rooms) => rooms.iter().for_each(|room| self.leave(room)),
-            Change::Disconnect { close: false } => self.disconnect(),
-            Change::Disconnect { close: true } => self.close(),
+            Change::Disconnect { close: false, reason } => self.disconnect_with(reason),
+            Change::Disconnect { close: true, reason } => self.close_with(1000, reason),
         }
     }
 

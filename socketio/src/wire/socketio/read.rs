@@ -8,7 +8,7 @@ use crate::wire::scan::Scanner;
 
 /// The event names that no client may send.
 // The macros share this list, because they reject the names at compile time.
-const RESERVED: &[&str] = &socketio_macros::__reserved_names!();
+pub(crate) const RESERVED: &[&str] = &socketio_macros::__reserved_names!();
 
 /// Whether the protocol reserves this event name.
 pub(crate) fn is_reserved(name: &str) -> bool {
