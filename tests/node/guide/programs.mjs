@@ -27,7 +27,8 @@ function changed(dependencies, lines) {
   return [...kept, ...changes, ''].join('\n');
 }
 
-// The main function for a block that has none: it serves `app`, or all routes of the hub.
+// The program of a block without a main function: it serves the block's `app`, or all routes of a
+// hub, and a page whose scripts may connect.
 function served(block, hub) {
   const body = unhidden(block).replace(/\nOk::<.*\n$/, '\n');
   const routes = `let hub = ${hub}; let app = axum::Router::new().route("/ws", axum::routing::get(hub.websocket())).merge(hub.socketio());`;
@@ -36,6 +37,7 @@ function served(block, hub) {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
 ${body}
     ${hub ? routes : ''}
+    let app = app.route("/", axum::routing::get(|| async { "a page for a browser's scripts" }));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);
     socketio::serve(listener, app).await?;

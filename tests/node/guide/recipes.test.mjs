@@ -70,14 +70,15 @@ const PROXIES = {
       const arguments_ = ['-p', '.', '-c', 'proxy.conf', '-e', 'stderr'];
       return proxy(t, this.port, take('recipes.md', 'nginx', 'upstream'), wrap, 'nginx', arguments_);
     },
-    // It knows clients by their addresses.
-    client: (number) => ({ localAddress: `127.0.0.${2 + number}` }),
+    // It knows clients by their addresses. Only WebSockets of Node's client can choose theirs.
+    client: (number, [first]) => (first === 'websocket' ? { localAddress: `127.0.0.${2 + number}` } : {}),
   },
   HAProxy: {
     port: 8081,
     start(t) {
       return proxy(t, this.port, take('recipes.md', 'haproxy', 'backend'), '', 'haproxy', ['-db', '-f', 'part.conf']);
     },
+    // It knows them by a cookie.
     client: () => ({ withCredentials: true }),
   },
 };
@@ -91,7 +92,7 @@ for (const [name, { port, client, ...rest }] of Object.entries(PROXIES)) {
     const seen = new Set();
     for (const transports of TRANSPORTS) {
       for (let number = 0; number < 12; number++) {
-        const socket = await connect(t, url, { transports, reconnection: false, ...client(number) });
+        const socket = await connect(t, url, { transports, reconnection: false, ...client(number, transports) });
         const first = await server(socket);
         seen.add(first);
         for (let again = 0; again < 3; again++) assert.equal(await server(socket), first);
@@ -119,8 +120,7 @@ for (const [name, { port, client, ...rest }] of Object.entries(PROXIES)) {
   test(`clients of a server that ends move to another one behind ${name}`, async (t) => {
     const servers = await Promise.all([serve(t, 3001), serve(t, 3002)]);
     await rest.start.call({ port }, t);
-    const clients = await Promise.all(TRANSPORTS.map((transports) => connect(t, url, { transports, ...client(0) })));
-    // Those of nginx have one address.
+    const clients = await Promise.all(TRANSPORTS.map((transports) => connect(t, url, { transports, ...client(0, transports) })));
     const homes = await Promise.all(clients.map(server));
     const leaving = servers.find((candidate) => candidate.pid === homes[0]);
     const moved = clients.filter((_, index) => homes[index] === leaving.pid).map((socket) => within(once(socket, 'connect'), 'waiting to reconnect'));
