@@ -97,7 +97,7 @@ class Program {
     this.port = Number(new URL(line.split(' ').at(-1)).port);
     this.http = `http://127.0.0.1:${this.port}`;
     this.ws = `ws://127.0.0.1:${this.port}`;
-    this.#output.items.length = 0;
+    this.#output.items.splice(this.#output.items.indexOf(line), 1);
     return this;
   }
 
