@@ -75,9 +75,10 @@ const packages = {
       'src/bin/validation.rs': served(take('validation.md', 'rust', 'fn sign_up'), builder('sign_up')),
       'src/bin/deploying.rs': unhidden(take('recipes.md', 'rust', 'SignalKind::terminate')),
       // With the dev-dependencies, cargo builds the programs, too.
+      'tests/say.rs': take('README.md', 'rust', 'everyone_else_receives_what_is_said'),
       'tests/testing.rs': take('testing.md', 'rust', 'what_is_said_reaches_the_room'),
     },
-    command: ['test', '--test', 'testing'],
+    command: ['test', '--test', 'say', '--test', 'testing'],
   },
 };
 
