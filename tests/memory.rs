@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use serde_json::json;
-use socketio::{Hub, Socket, event, events};
+use socketio::{Hub, Socket, Text, event, events};
 use socketio_tests::{Client, Flavour, Server, flavour, serve, soon};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use std::alloc::System;
@@ -59,7 +59,7 @@ async fn round(server: &Server) {
     let sockets = server.hub.sockets();
     assert_eq!(sockets.len(), CLIENTS);
     server.hub.broadcast(("news", "x".repeat(10_000))).expect("sent");
-    server.hub.to("room 1").to("room 2").emit("text").expect("sent");
+    server.hub.to("room 1").to("room 2").send("text").expect("sent");
     let ends = clients.iter_mut().zip(&sockets).enumerate().map(|(at, (client, socket))| async move {
         match at % 3 {
             0 => client.close(1000, "").await,
@@ -80,7 +80,9 @@ async fn round(server: &Server) {
     for socket in &sockets {
         // Operations on disconnected sockets must not accumulate.
         socket.close();
-        assert!(socket.emit("x").is_err() && socket.emit_to("nobody", "x").is_err() && socket.fire("x", 1).is_err());
+        assert!(
+            socket.send("x").is_err() && socket.emit_to("nobody", Text("x")).is_err() && socket.fire("x", 1).is_err()
+        );
     }
 }
 

@@ -7,7 +7,7 @@
 use axum::Router;
 use axum::routing::get;
 use serde::Deserialize;
-use socketio::{EventPayload, Hub, Socket};
+use socketio::{EventPayload, Hub, Socket, Text};
 use std::collections::HashMap;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,7 +50,7 @@ fn listen(hub: &Hub, clients: &Clients) {
         }
         let receiver = known.lock().unwrap_or_else(PoisonError::into_inner).get(&message.to).cloned();
         // If the receiver is not connected, this fails and fires `error`.
-        let _ = payload.socket.emit_to(receiver.unwrap_or_default(), text.as_ref());
+        let _ = payload.socket.emit_to(receiver.unwrap_or_default(), Text(text.as_ref()));
     });
 
     let known = Arc::clone(clients);
@@ -77,8 +77,8 @@ fn welcome(socket: &Socket, clients: &Clients) {
     let uuid = socket.id();
     clients.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), uuid.to_string());
     socket.set_attribute("user_id", id.clone());
-    let _ = socket.broadcast(format!("New user connected: {id} and UUID: {uuid}"), true);
-    let _ = socket.emit(format!("Hello user: {id} with UUID: {uuid}"));
+    let _ = socket.broadcast(Text(format!("New user connected: {id} and UUID: {uuid}")), true);
+    let _ = socket.send(format!("Hello user: {id} with UUID: {uuid}"));
 }
 
 #[tokio::main]

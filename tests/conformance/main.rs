@@ -83,9 +83,9 @@ fn echo(payload: EventPayload) {
                 .iter()
                 .map(|(name, value)| (name.to_string(), json!(value.to_str().unwrap_or_default())))
                 .collect();
-            payload.socket.emit(Value::from(headers).to_string())
+            payload.socket.send(Value::from(headers).to_string())
         }
-        (text, false) => payload.socket.emit(String::from_utf8_lossy(text).as_ref()),
+        (text, false) => payload.socket.send(String::from_utf8_lossy(text).as_ref()),
         (_, true) => payload.socket.emit(payload.data.clone()),
     };
     // The emit fails if the session has ended.

@@ -65,7 +65,7 @@ async fn ask_me(socket: Socket) -> Result<bool, EventError> {
 
 #[event(message)]
 fn handled(socket: &Socket, frame: Frame<'_>) {
-    let _ = socket.emit(told(frame.json()));
+    let _ = socket.send(told(frame.json()));
 }
 
 fn told(decoded: Result<Value, PayloadError>) -> String {
@@ -81,7 +81,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .build()?;
     let listened = hub.of("/listened");
     listened.on("message", |payload: EventPayload| {
-        let _ = payload.socket.emit(told(payload.json()));
+        let _ = payload.socket.send(told(payload.json()));
     });
     let app = Router::new()
         .route("/ws", get(hub.websocket()))

@@ -227,9 +227,9 @@ mod plain_only {
             let route = hub.websocket().on_open(move |socket: Socket| {
                 // Nothing is written before the connection is accepted.
                 for _ in 0..3 {
-                    socket.emit("ten bytes.").expect("there is room");
+                    socket.send("ten bytes.").expect("there is room");
                 }
-                let over = socket.emit("ten bytes.");
+                let over = socket.send("ten bytes.");
                 log.note(matches!(over, Err(EmitError::Overflow)));
                 let opening = opening.clone();
                 async move { opening.pass().await }

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use serde_json::json;
-use socketio::{Disconnect, Events, Handshake, Hub, Refusal, Socket, State, Upgrade, event, events};
+use socketio::{Disconnect, Events, Handshake, Hub, Refusal, Socket, State, Text, Upgrade, event, events};
 use socketio_tests::{Gate, Log, Seen, Server, flavour, log, plain_only, serve, serve_route, serve_router};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -25,7 +25,7 @@ async fn connect(
     assert!(hub.is_empty() && hub.sockets().is_empty() && hub.socket(socket.id()).is_none());
     assert!(hub.to("room").sockets().is_empty() && socket.is_alive());
     socket.join("room").expect("joined");
-    socket.emit("from connect").expect("queued");
+    socket.send("from connect").expect("queued");
     gate.pass().await;
     match handshake.query("refuse") {
         Some(reason) => Err(Refusal::new(reason.into_owned()).with_data(1)),
@@ -58,7 +58,7 @@ async fn server() -> (Server, Gate, Seen) {
     hub.on("connect", move |payload| {
         own.note(format_args!("connected, {} of {}", payload.from_client(), payload.socket.hub().len()));
         // The client may be disconnected already.
-        let _ = payload.socket.emit("from the listener");
+        let _ = payload.socket.send("from the listener");
     });
     for event in ["disconnecting", "error"] {
         let own = log.clone();
@@ -70,7 +70,7 @@ async fn server() -> (Server, Gate, Seen) {
         let log = log.clone();
         async move {
             tokio::task::yield_now().await;
-            socket.emit("from on_open").expect("queued");
+            socket.send("from on_open").expect("queued");
             log.note("opened");
         }
     });
@@ -102,7 +102,7 @@ async fn a_connect_handler_is_ended_by_connect_timeout() {
 async fn closing_while_connect_runs_delivers_the_outbox_if_accepted_and_nothing_if_refused() {
     #[event(connect)]
     async fn close_at_once(socket: &Socket, handshake: Handshake<'_>, gate: State<Gate>) -> Result<(), Refusal> {
-        socket.emit("hello").expect("queued");
+        socket.send("hello").expect("queued");
         socket.close_with(4000, "go away");
         gate.pass().await;
         handshake.query("refuse").map_or(Ok(()), |_| Err(Refusal::new("no")))
@@ -149,9 +149,9 @@ mod plain_only {
         client.send(json!({ "event": "said", "data": 1, "id": 1 }).to_string()).await;
         seen.expect(&["open", "opened", "connect ann"]).await;
         let hub = &server.hub;
-        hub.emit_to("known", "addressed").expect("queued");
-        hub.to("room").emit("to its room").expect("queued");
-        hub.broadcast("to everyone").expect("queued");
+        hub.emit_to("known", Text("addressed")).expect("queued");
+        hub.to("room").send("to its room").expect("queued");
+        hub.broadcast(Text("to everyone")).expect("queued");
         assert!(hub.is_empty() && hub.sockets().is_empty() && hub.socket("known").is_none());
         seen.expect_nothing();
         gate.open();
@@ -170,9 +170,9 @@ mod plain_only {
             let mut client = server.connect_to(&format!("/ws/ann?refuse={reason}")).await;
             client.send(json!({ "event": "said", "data": 1, "id": 1 }).to_string()).await;
             seen.expect(&["open", "opened", "connect ann"]).await;
-            server.hub.emit_to("known", "never sent").expect("queued");
-            server.hub.to("room").emit("never sent").expect("queued");
-            server.hub.broadcast("never sent").expect("queued");
+            server.hub.emit_to("known", Text("never sent")).expect("queued");
+            server.hub.to("room").send("never sent").expect("queued");
+            server.hub.broadcast(Text("never sent")).expect("queued");
             gate.open();
             let frame = match client.next().await {
                 Some(Message::Close(frame)) => frame.expect("a code"),
@@ -214,7 +214,7 @@ mod plain_only {
             hub.on(event, move |payload| log.note(payload.name));
         }
         let route = hub.websocket().on_open(|socket: Socket| {
-            socket.emit("hello").expect("queued");
+            socket.send("hello").expect("queued");
             socket.close_with(4000, "go away");
         });
         let server = serve_route(hub, route).await;

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use socketio::{BuildProblem, ContractViolation, Hub, HubBuilder, Socket, contract, event, events, handlers};
+use socketio::{BuildProblem, ContractViolation, Hub, HubBuilder, Socket, Text, contract, event, events, handlers};
 use socketio_tests::serve;
 use std::marker::PhantomData;
 use ts_rs::TS;
@@ -332,7 +332,7 @@ mod no_clients {
         let greeted = Greeted { name: "ann".into() };
         hub.broadcast(&greeted).unwrap();
         hub.broadcast(("greeted", 1)).unwrap();
-        hub.broadcast("a text").unwrap();
+        hub.broadcast(Text("a text")).unwrap();
         hub.of("/room-1").broadcast(&greeted).unwrap();
         assert_eq!(hub.contract_violations(), []);
 

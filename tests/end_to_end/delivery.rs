@@ -119,9 +119,9 @@ async fn events_waiting_at_a_ping_timeout_are_dropped() {
 #[tokio::test]
 async fn the_outbox_is_still_delivered_after_an_overflow() {
     let held = held(|builder| builder.outbox(1, 1_000)).await;
-    held.socket.emit("queued").expect("there is room for one");
-    assert!(matches!(held.socket.emit("too many"), Err(EmitError::Overflow)));
-    assert!(matches!(held.socket.emit("later"), Err(EmitError::Closed)));
+    held.socket.send("queued").expect("there is room for one");
+    assert!(matches!(held.socket.send("too many"), Err(EmitError::Overflow)));
+    assert!(matches!(held.socket.send("later"), Err(EmitError::Closed)));
     let end = held.expect(&["disconnecting", "disconnect: overflow", "error: overflow"]).await;
     assert_eq!(end, (vec!["queued".to_owned()], told(1013)));
 }
@@ -136,9 +136,9 @@ async fn the_outbox_is_delivered_before_the_server_ends_a_connection() {
     ];
     for (end, code, reason) in ends {
         let held = held(|builder| builder).await;
-        held.socket.emit("queued").expect("sent");
+        held.socket.send("queued").expect("sent");
         end(&held.socket);
-        assert!(matches!(held.socket.emit("later"), Err(EmitError::Closed)));
+        assert!(matches!(held.socket.send("later"), Err(EmitError::Closed)));
         let reason = if flavour().is_plain() { reason } else { flavour().closed() };
         let end = held.expect(&["close", "disconnecting", &format!("disconnect: {reason}")]).await;
         assert_eq!(end, (vec!["queued".to_owned()], told(code)));
@@ -148,11 +148,11 @@ async fn the_outbox_is_delivered_before_the_server_ends_a_connection() {
 #[tokio::test]
 async fn a_shutdown_delivers_what_running_handlers_emit() {
     let held = held(|builder| builder).await;
-    held.socket.emit("queued").expect("sent");
+    held.socket.send("queued").expect("sent");
     let hub = held.server.hub.clone();
     let shutdown = tokio::spawn(async move { hub.shutdown(Duration::from_secs(600)).await });
     soon("end", held.socket.closed()).await;
-    held.socket.emit("meanwhile").expect("accepted while the handler runs");
+    held.socket.send("meanwhile").expect("accepted while the handler runs");
     let end = held.expect(&["close", "disconnecting", "disconnect: server shutting down"]).await;
     assert_eq!(end, (vec!["queued".to_owned(), "meanwhile".to_owned()], told(1001)));
     soon("end of the shutdown", shutdown).await.expect("no panic");
@@ -161,7 +161,7 @@ async fn a_shutdown_delivers_what_running_handlers_emit() {
 #[tokio::test]
 async fn fired_events_run_after_waiting_events() {
     let mut held = held(|builder| builder).await;
-    held.socket.on("fired", |payload| payload.socket.emit("fired").expect("sent"));
+    held.socket.on("fired", |payload| payload.socket.send("fired").expect("sent"));
     held.socket.fire("fired", ()).expect("queued");
     held.socket.fire("waiting", ()).expect("queued");
     held.gate.open();

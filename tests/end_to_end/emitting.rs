@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use socketio::{Binary, EmitError, EventError, Hub, Socket, SocketId, State, event, events};
+use socketio::{Binary, EmitError, EventError, Hub, Socket, SocketId, State, Text, event, events};
 use socketio_tests::{Client, Gate, Log, Seen, Server, log, serve, soon};
+use std::borrow::Cow;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
 #[event("delivered")]
@@ -72,10 +73,10 @@ async fn every_kind_of_message_arrives_unchanged() {
     ] {
         assert_eq!(client.json().await, expected);
     }
-    socket.emit("text").expect("sent");
-    socket.emit(String::from("string")).expect("sent");
+    socket.send("text").expect("sent");
+    socket.send(String::from("string")).expect("sent");
     let empty = String::new();
-    socket.emit(&empty).expect("sent");
+    socket.send(&empty).expect("sent");
     for expected in ["text", "string", ""] {
         assert_eq!(client.next().await, Some(Message::text(expected)));
     }
@@ -83,9 +84,44 @@ async fn every_kind_of_message_arrives_unchanged() {
     socket.emit(vec![3]).expect("sent");
     socket.emit(Bytes::from_static(&[4])).expect("sent");
     socket.emit(&[5]).expect("sent");
-    for expected in [&[1, 2][..], &[3], &[4], &[5]] {
+    socket.emit(Binary::from(vec![6])).expect("sent");
+    socket.send(vec![7]).expect("sent");
+    for expected in [&[1, 2][..], &[3], &[4], &[5], &[6], &[7]] {
         assert_eq!(client.next().await, Some(Message::binary(expected.to_vec())));
     }
+}
+
+#[tokio::test]
+async fn every_verb_sends_texts() {
+    let (server, mut seen) = server().await;
+    let ((mut ann, a), (mut bob, b)) = (connected(&server, "ann").await, connected(&server, "bob").await);
+    let hub = &server.hub;
+    b.join("room").expect("joined");
+    let fetched = hub.to("room").fetch_sockets().await.expect("this server answers");
+    a.send("1").expect("sent");
+    hub.send("2").expect("sent");
+    hub.root().send(Text("3")).expect("sent");
+    hub.to("room").send(String::from("4")).expect("sent");
+    a.volatile().send("5").expect("sent");
+    a.to("room").send(Cow::from("6")).expect("sent");
+    fetched.sockets[0].send("7").expect("sent");
+    hub.emit_to(a.id(), Text("8")).expect("sent");
+    hub.emit_to_list([a.id(), b.id()], Text("9")).expect("sent");
+    a.emit_to(b.id(), Text(String::from("10"))).expect("sent");
+    a.emit_to_list([b.id(), a.id()], Text("11")).expect("sent");
+    a.broadcast(Text("12"), true).expect("sent");
+    hub.broadcast(Text("13")).expect("sent");
+    for (client, expected) in
+        [(&mut ann, &["1", "2", "3", "5", "8", "9", "11", "13"][..]), (&mut bob, &["2", "3", "4", "6", "7", "9"])]
+    {
+        for text in expected {
+            assert_eq!(client.text().await, *text);
+        }
+    }
+    for text in ["10", "11", "12", "13"] {
+        assert_eq!(bob.text().await, text);
+    }
+    seen.expect_nothing();
 }
 
 #[tokio::test]
@@ -94,7 +130,7 @@ async fn messages_of_every_size_arrive_in_order() {
     let (mut client, socket) = connected(&server, "ann").await;
     let sizes = [0, 100, 125, 126, 4_000, 4_096, 5_000, 65_535, 65_536, 100, 300_000, 1];
     for size in sizes {
-        socket.emit("x".repeat(size)).expect("sent");
+        socket.send("x".repeat(size)).expect("sent");
         socket.emit(vec![7; size]).expect("sent");
     }
     for size in sizes {
@@ -128,12 +164,12 @@ async fn emits_of_hub_and_socket_reach_their_audience() {
 async fn emit_to_an_unknown_id_fails_and_fires_error_on_the_socket() {
     let (server, mut seen) = server().await;
     let (_client, socket) = connected(&server, "ann").await;
-    let missing = server.hub.emit_to("nobody", "x");
+    let missing = server.hub.emit_to("nobody", Text("x"));
     assert!(matches!(missing, Err(EmitError::NotFound(id)) if id == "nobody"));
-    let missing = socket.emit_to("nobody", "x");
+    let missing = socket.emit_to("nobody", Text("x"));
     assert!(matches!(missing, Err(EmitError::NotFound(id)) if id == "nobody"));
     seen.expect(&["unreachable no socket has the id `nobody` Some(\"nobody\") nobody"]).await;
-    socket.emit_to_list(["nobody", "noone"], "x").expect("errors of single recipients are ignored");
+    socket.emit_to_list(["nobody", "noone"], Text("x")).expect("errors of single recipients are ignored");
     seen.expect(&["unreachable no socket has the id `nobody` Some(\"nobody\") nobody"]).await;
     seen.expect(&["unreachable no socket has the id `noone` Some(\"noone\") noone"]).await;
 }
@@ -154,10 +190,10 @@ async fn a_disconnecting_or_closed_socket_can_not_be_emitted_to() {
     b.close();
     assert_eq!(bob.next().await.map(|message| message.is_close()), Some(true));
     // The socket is still in its rooms and still registered by its id.
-    assert!(matches!(server.hub.emit_to(&bob_id, "x"), Err(EmitError::Closed)));
-    assert!(matches!(a.emit_to(&bob_id, "x"), Err(EmitError::Closed)));
+    assert!(matches!(server.hub.emit_to(&bob_id, Text("x")), Err(EmitError::Closed)));
+    assert!(matches!(a.emit_to(&bob_id, Text("x")), Err(EmitError::Closed)));
     seen.expect(&[&format!("unreachable the socket is closed Some({bob_id:?}) {bob_id}")]).await;
-    server.hub.to("room").emit("x").expect("a closed recipient is not an error");
+    server.hub.to("room").send("x").expect("a closed recipient is not an error");
     gate.open();
     soon("end of the socket", async {
         while server.hub.len() > 1 {
@@ -165,10 +201,10 @@ async fn a_disconnecting_or_closed_socket_can_not_be_emitted_to() {
         }
     })
     .await;
-    assert!(matches!(server.hub.emit_to(&bob_id, "x"), Err(EmitError::NotFound(id)) if id == *bob_id));
-    assert!(matches!(a.emit_to(&bob_id, "x"), Err(EmitError::NotFound(id)) if id == *bob_id));
+    assert!(matches!(server.hub.emit_to(&bob_id, Text("x")), Err(EmitError::NotFound(id)) if id == *bob_id));
+    assert!(matches!(a.emit_to(&bob_id, Text("x")), Err(EmitError::NotFound(id)) if id == *bob_id));
     seen.expect(&[&format!("unreachable no socket has the id `{bob_id}` Some({bob_id:?}) {bob_id}")]).await;
-    assert!(matches!(b.emit("x"), Err(EmitError::Closed)));
+    assert!(matches!(b.send("x"), Err(EmitError::Closed)));
     seen.expect_nothing();
 }
 

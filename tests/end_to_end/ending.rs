@@ -3,7 +3,7 @@
 
 use futures_util::SinkExt;
 use serde_json::json;
-use socketio::{Disconnect, EventError, Hub, HubBuilder, Socket, State, event, events};
+use socketio::{Disconnect, EventError, Hub, HubBuilder, Socket, State, Text, event, events};
 use socketio_tests::stream::{self, Kind};
 use socketio_tests::{Log, Seen, Server, flavour, log, masked_frame, plain_only, serve, soon, websocket_only};
 use std::time::Duration;
@@ -45,7 +45,7 @@ async fn disconnect(socket: &Socket, end: Disconnect, log: State<Log>) {
     tokio::task::yield_now().await;
     assert!(socket.hub().socket(socket.id()).is_none() && socket.hub().to("room").sockets().is_empty());
     assert!(socket.hub().sockets().is_empty() && socket.hub().is_empty() && socket.rooms().is_empty());
-    assert!(socket.join("room").is_err() && socket.set_id("x").is_err() && socket.emit("x").is_err());
+    assert!(socket.join("room").is_err() && socket.set_id("x").is_err() && socket.send("x").is_err());
     socket.closed().await;
     let code = end.code().map_or("no code".to_owned(), |code| code.to_string());
     log.note(format_args!("disconnect: {}, {code}, {:?}", end.reason(), end.message().unwrap_or_default()));
@@ -140,7 +140,7 @@ async fn the_server_closes_or_disconnects_a_socket() {
             "not allowed" => socket.close_with(1006, ""),
             _ => socket.disconnect(),
         }
-        assert!(!socket.is_alive() && socket.emit("too late").is_err());
+        assert!(!socket.is_alive() && socket.send("too late").is_err());
         socket.close();
         for number in 0..100 {
             assert_eq!(client.json().await, json!({ "event": "queued", "data": number }));
@@ -169,7 +169,7 @@ async fn a_shutdown_closes_the_connection() {
     let (server, mut seen) = server().await;
     let mut client = server.connect("ann").await;
     seen.expect(&["connect"]).await;
-    server.hub.broadcast("queued").expect("queued");
+    server.hub.broadcast(Text("queued")).expect("queued");
     let (_, (text, said)) = tokio::join!(server.hub.shutdown(Duration::from_secs(60)), async {
         (client.text().await, client.closed().await)
     });
@@ -186,7 +186,7 @@ async fn an_outbox_overflow_closes_the_connection() {
     let mut client = server.connect("ann").await;
     seen.expect(&["connect"]).await;
     let socket = server.hub.sockets().remove(0);
-    let taken = (0..100).take_while(|_| socket.emit("x").is_ok()).count();
+    let taken = (0..100).take_while(|_| socket.send("x").is_ok()).count();
     assert_eq!((taken, socket.is_alive()), (10, false));
     for _ in 0..10 {
         assert_eq!(client.text().await, "x");
@@ -222,7 +222,7 @@ async fn close_timeout_limits_the_wait_for_the_clients_close_frame() {
     let _silent = server.connect("ann").await;
     seen.expect(&["connect"]).await;
     let socket = server.hub.sockets().remove(0);
-    socket.emit("x".repeat(8_000_000)).expect("queued");
+    socket.send("x".repeat(8_000_000)).expect("queued");
     socket.close();
     seen.expect(&["close, rooms: [\"room\"]", &format!("disconnecting: {}", flavour().closed())]).await;
     soon("end of the connection", async {
@@ -270,7 +270,7 @@ mod plain_only {
         let (server, mut seen) = server().await;
         let mut client = server.connect("ann").await;
         seen.expect(&["connect"]).await;
-        server.hub.broadcast("never read").expect("sent");
+        server.hub.broadcast(Text("never read")).expect("sent");
         soon("message", client.stream().arrived()).await;
         // Closing a TCP socket with unread data sends a reset.
         drop(client);

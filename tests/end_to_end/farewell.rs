@@ -2,7 +2,7 @@
 //! coincide. `disconnect` fires once, and a failure does not skip the steps after it.
 
 use socketio::adapter::{Adapter, LocalAdapter};
-use socketio::{Disconnect, EventError, Events, Hub, Socket, State, event, events};
+use socketio::{Disconnect, EventError, Events, Hub, Socket, State, Text, event, events};
 use socketio_tests::{Client, Log, Seen, Server, flavour, log, serve, soon, websocket_only};
 use std::collections::HashMap;
 use std::future::pending;
@@ -110,7 +110,7 @@ async fn each_handler_of_the_end_may_panic() {
         hub.on("disconnect", move |_payload| log.note("heard"));
         let server = serve(hub).await;
         let (mut client, socket) = connected(&server, &format!("panic-in-{event}")).await;
-        socket.emit("queued").expect("queued");
+        socket.send("queued").expect("queued");
         socket.close();
         assert_eq!(client.text().await, "queued");
         assert_eq!(client.closed().await, Some((1000, String::new())));
@@ -244,7 +244,7 @@ async fn disconnect_fires_once_for_several_simultaneous_ends() {
         if number == CLIENTS / 2 {
             let hub = server.hub.clone();
             tasks.spawn(async move {
-                hub.broadcast("x".repeat(100)).expect("sent");
+                hub.broadcast(Text("x".repeat(100))).expect("sent");
             });
         }
     }

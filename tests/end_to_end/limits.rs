@@ -3,7 +3,8 @@
 use futures_util::SinkExt;
 use serde_json::json;
 use socketio::{
-    BuildProblem, Disconnect, EmitError, EventError, Hub, HubBuilder, OverflowPolicy, Socket, State, event, events,
+    BuildProblem, Disconnect, EmitError, EventError, Hub, HubBuilder, OverflowPolicy, Socket, State, Text, event,
+    events,
 };
 use socketio_tests::{Client, Gate, Log, Seen, Server, flavour, log, serve, soon};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use tokio_tungstenite::tungstenite::Message;
 async fn wait(socket: &Socket, log: State<Log>, gate: State<Gate>) -> &'static str {
     log.note("waiting");
     gate.pass().await;
-    let sent = socket.emit("from the handler").is_ok();
+    let sent = socket.send("from the handler").is_ok();
     log.note(format_args!("waited, alive: {sent}"));
     "done"
 }
@@ -82,9 +83,9 @@ async fn a_client_that_does_not_read_is_disconnected() {
     let ((_slow, socket), (mut other, _)) = (connected(&server, "slow").await, connected(&server, "other").await);
     fill(&socket).await;
     assert!(!socket.is_alive());
-    assert!(matches!(socket.emit("more"), Err(EmitError::Closed)));
+    assert!(matches!(socket.send("more"), Err(EmitError::Closed)));
     seen.expect(&["disconnect: overflow 1013 false", "error: overflow"]).await;
-    server.hub.broadcast("others go on").expect("sent");
+    server.hub.broadcast(Text("others go on")).expect("sent");
     assert_eq!(other.text().await, "others go on");
     assert_eq!((server.hub.len(), server.hub.stats().overflows), (1, 1));
 }
@@ -111,10 +112,10 @@ async fn drop_newest_keeps_the_connection_and_reports_the_overflow_once() {
     for round in 1..=2 {
         let taken = fill(&socket).await;
         for _ in 0..10 {
-            assert!(matches!(socket.emit("x".repeat(100_000)), Err(EmitError::Overflow)));
+            assert!(matches!(socket.send("x".repeat(100_000)), Err(EmitError::Overflow)));
         }
-        server.hub.broadcast("x".repeat(100_000)).expect("broadcasts do not fail");
-        socket.volatile().emit("x".repeat(100_000)).expect("dropped without an error");
+        server.hub.broadcast(Text("x".repeat(100_000))).expect("broadcasts do not fail");
+        socket.volatile().send("x".repeat(100_000)).expect("dropped without an error");
         seen.expect(&["error: overflow"]).await;
         assert_eq!(server.hub.stats().overflows, round);
         assert!(socket.is_alive());
@@ -135,7 +136,7 @@ async fn the_outbox_is_limited_in_messages() {
     let server = serve(builder.build().expect("a hub")).await;
     let (mut client, socket) = connected(&server, "slow").await;
     // This exceeds the kernel's buffers.
-    socket.emit("x".repeat(7_000_000)).expect("queued");
+    socket.send("x".repeat(7_000_000)).expect("queued");
     let taken = (0..1_000).take_while(|number| socket.emit(("small", number)).is_ok()).count();
     assert_eq!((taken, server.hub.stats().overflows), (99, 1));
     seen.expect(&["error: overflow"]).await;
@@ -144,7 +145,7 @@ async fn the_outbox_is_limited_in_messages() {
         assert_eq!(client.json().await, json!({ "event": "small", "data": number }));
     }
     client.settle().await;
-    socket.emit("again").expect("there is room");
+    socket.send("again").expect("there is room");
     assert_eq!(client.text().await, "again");
     seen.expect_nothing();
 }
@@ -230,7 +231,7 @@ async fn a_shutdown_closes_all_connections_and_drops_handlers_at_the_deadline() 
     seen.expect(&["waiting"]).await;
     stuck.emit("forever", 1).await;
     seen.expect(&["waiting"]).await;
-    socket.emit("queued before").expect("queued");
+    socket.send("queued before").expect("queued");
     let hub = server.hub.clone();
     let shutdown = tokio::spawn(async move { hub.shutdown(Duration::from_millis(500)).await });
     assert_eq!(idle.text().await, "queued before");

@@ -3,7 +3,7 @@
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
-use socketio::{AckError, Disconnect, Hub, Socket, State, event, events};
+use socketio::{AckError, Disconnect, Hub, Socket, State, Text, event, events};
 use socketio_tests::{Gate, Log, Seen, Server, flavour, log, serve, soon};
 use std::time::Duration;
 use tokio_tungstenite::tungstenite::Message;
@@ -319,7 +319,7 @@ async fn waiting_events_are_dropped_when_the_server_closes_but_errors_still_fire
     client.emit("quick", 2).await;
     client.heard().await;
     let socket = server.hub.sockets().remove(0);
-    assert!(socket.emit_to("nobody", "x").is_err());
+    assert!(socket.emit_to("nobody", Text("x")).is_err());
     client.heard().await;
     socket.close();
     gate.open();

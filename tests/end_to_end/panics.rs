@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::json;
-use socketio::{Ack, EventError, Hub, Socket, State, event, events};
+use socketio::{Ack, EventError, Hub, Socket, State, Text, event, events};
 use socketio_tests::{Client, Log, Seen, Server, log, serve, serve_route};
 
 /// Panics whenever it is serialized or deserialized.
@@ -198,7 +198,7 @@ async fn failed_emits_of_an_error_handler_do_not_fire_error_again() {
         let log = log.clone();
         async move {
             tokio::task::yield_now().await;
-            let sent = payload.socket.emit_to("the operator", "something is wrong");
+            let sent = payload.socket.emit_to("the operator", Text("something is wrong"));
             log.note(format_args!("operator told: {}", sent.is_ok()));
         }
     });
@@ -273,7 +273,7 @@ mod plain_only {
     async fn a_panic_in_on_open_refuses_the_connection() {
         let (sync, _log, mut seen) = hub();
         let route = sync.websocket().on_open(|socket| -> () {
-            let _ = socket.emit("never sent");
+            let _ = socket.send("never sent");
             panic!("a secret of the server")
         });
         let server = serve_route(sync, route).await;
@@ -282,7 +282,7 @@ mod plain_only {
         let (later, _log, mut seen) = hub();
         let route = later.websocket().on_open(|socket| async move {
             tokio::task::yield_now().await;
-            let _ = socket.emit("never sent");
+            let _ = socket.send("never sent");
             panic!("a secret of the server")
         });
         let server = serve_route(later, route).await;

@@ -251,7 +251,7 @@ async fn an_adapter_receives_every_emit_and_every_room_change() {
     seen.expect(&["join x"]).await;
     hub.to("x").except("y").emit(("a", 1)).expect("sent");
     seen.expect(&[r#"emit Some("a") ["x"] ["y"] false (false, false)"#]).await;
-    socket.volatile().local().emit("text").expect("sent");
+    socket.volatile().local().send("text").expect("sent");
     seen.expect(&["emit None [] [] true (true, true)"]).await;
     hub.broadcast(("b", 1)).expect("sent");
     socket.broadcast(("c", 1), true).expect("sent");

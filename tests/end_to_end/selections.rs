@@ -2,7 +2,7 @@
 //! listeners to any event.
 
 use serde_json::json;
-use socketio::{AckError, Hub, Socket};
+use socketio::{AckError, Hub, Socket, Text};
 use socketio_tests::{Client, Server, log, serve, soon};
 use std::time::Duration;
 
@@ -65,7 +65,6 @@ async fn a_timed_out_ack_is_missing_and_an_empty_selection_is_complete() {
     assert!(matches!(&answers.missing.errors[..], [(id, AckError::Timeout)] if *id == b.id()));
     let nobody = server.hub.to("nobody").emit_with_ack::<u32>(("points?",)).await.expect("the selection is empty");
     assert!(nobody.is_complete() && nobody.answers.is_empty());
-    assert!(matches!(server.hub.emit_with_ack::<u32>("a text").await, Err(AckError::Emit(_))));
 }
 
 #[tokio::test]
@@ -126,7 +125,7 @@ async fn listeners_to_any_event_see_incoming_and_outgoing_events() {
     came.expect_nothing();
 
     a.emit(("one", 1, "two")).expect("sent");
-    server.hub.broadcast("a text").expect("sent");
+    server.hub.broadcast(Text("a text")).expect("sent");
     server.hub.to(a.id()).emit(("room",)).expect("sent");
     a.volatile().emit(("volatile", [0])).expect("sent");
     went.expect(&["one 1,\"two\"", "message \"a text\"", "room ", "volatile [0]"]).await;

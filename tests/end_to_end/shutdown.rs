@@ -4,7 +4,7 @@ use axum::Router;
 use axum::response::Response;
 use axum::routing::get;
 use futures_util::future::{join_all, pending};
-use socketio::{Disconnect, EventError, Hub, HubBuilder, Socket, State, Upgrade, event, events};
+use socketio::{Disconnect, EventError, Hub, HubBuilder, Socket, State, Text, Upgrade, event, events};
 use socketio_tests::{Client, Gate, Log, Seen, Server, flavour, log, serve, serve_router, soon, websocket_only};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -184,7 +184,7 @@ async fn a_client_waiting_for_acceptance_is_disconnected_by_a_shutdown() {
     let server = serve(builder.connect_timeout(HOUR).build().expect("a hub")).await;
     let mut client = server.connect("ann").await;
     seen.expect(&["connecting"]).await;
-    server.hub.broadcast("never sent").expect("queued");
+    server.hub.broadcast(Text("never sent")).expect("queued");
     expect_shutdown(&server.hub, MOMENT).await;
     let said = match client.next().await {
         Some(Message::Close(Some(frame))) => (u16::from(frame.code), frame.reason.to_string()),

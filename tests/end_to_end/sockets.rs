@@ -4,7 +4,7 @@
 use axum::extract::Request;
 use axum::middleware::{self, Next};
 use serde_json::{Value, json};
-use socketio::{EventName, EventPayload, Extension, Hub, SetIdError, Socket, State, event, events};
+use socketio::{EventName, EventPayload, Extension, Hub, SetIdError, Socket, State, Text, event, events};
 use socketio_tests::stream::{self, Kind};
 use socketio_tests::{Client, Log, Server, flavour, log, plain_only, serve, serve_router, soon};
 use std::time::{Duration, SystemTime};
@@ -203,7 +203,7 @@ async fn a_hub_lists_and_finds_its_sockets() {
     a.closed().await;
     assert_eq!((hub.len(), hub.sockets()), (1, vec![b]));
     assert!(hub.socket(a.id()).is_none());
-    let error: Value = json!(a.emit("x").expect_err("the socket is closed").to_string());
+    let error: Value = json!(a.send("x").expect_err("the socket is closed").to_string());
     assert_eq!(error, "the socket is closed");
 }
 
@@ -226,15 +226,15 @@ mod plain_only {
         a.set_id(&*old).expect("its own");
         a.set_id("ann").expect("free");
         assert_eq!((a.id().as_str(), hub.len()), ("ann", 2));
-        assert!(hub.socket(&old).is_none() && hub.emit_to(&old, "lost").is_err());
+        assert!(hub.socket(&old).is_none() && hub.emit_to(&old, Text("lost")).is_err());
         assert_eq!(hub.socket("ann"), Some(a.clone()));
         assert_eq!(b.set_id("ann"), Err(SetIdError::Taken));
-        hub.emit_to("ann", "by id").expect("sent");
-        hub.to("ann").emit("by its own room").expect("sent");
-        b.to("ann").emit("from another").expect("sent");
-        hub.to(&old).emit("lost").expect("no socket has this id");
-        hub.except("ann").emit("not for it").expect("sent");
-        hub.broadcast("last").expect("sent");
+        hub.emit_to("ann", Text("by id")).expect("sent");
+        hub.to("ann").send("by its own room").expect("sent");
+        b.to("ann").send("from another").expect("sent");
+        hub.to(&old).send("lost").expect("no socket has this id");
+        hub.except("ann").send("not for it").expect("sent");
+        hub.broadcast(Text("last")).expect("sent");
         for expected in ["by id", "by its own room", "from another", "last"] {
             assert_eq!(ann.text().await, expected);
         }
@@ -276,7 +276,7 @@ mod plain_only {
         let (mut client, socket) = connected(&server, "ann").await;
         socket.ping("are you there?");
         socket.ping(vec![b'x'; 200]);
-        server.hub.broadcast("after the pings").expect("sent");
+        server.hub.broadcast(Text("after the pings")).expect("sent");
         assert_eq!(client.text().await, "after the pings");
         client.ping(b"and you?").await;
         let long = format!("pong \"{}\" false", "x".repeat(125));

@@ -3,7 +3,7 @@
 
 use axum::Router;
 use futures_util::SinkExt;
-use socketio::{Binary, EventPayload, Hub, OverflowPolicy, Socket, State, Upgrade, event, events};
+use socketio::{Binary, EventPayload, Hub, OverflowPolicy, Socket, State, Text, Upgrade, event, events};
 use socketio_tests::{Client, Gate, Log, Seen, Server, log, serve_router, soon};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -142,13 +142,13 @@ fn echo(parts: Vec<Binary>) -> Vec<Binary> {
 
 #[event("once")]
 fn once(socket: &Socket) {
-    let _ = socket.emit("x");
+    let _ = socket.send("x");
 }
 
 #[event("flood")]
 fn flood(socket: &Socket) {
     for _ in 0..100 {
-        let _ = socket.emit("x");
+        let _ = socket.send("x");
     }
 }
 
@@ -340,7 +340,7 @@ async fn a_dynamic_namespace_lives_as_long_as_it_has_sockets() {
     })
     .await;
     assert_eq!(hub.namespaces(), ["/", "/room-1"]);
-    hub.of("/room-1").emit("still here").expect("a text");
+    hub.of("/room-1").send("still here").expect("a text");
     assert_eq!(first.text().await, r#"42/room-1,["message","still here"]"#);
     first.send("41/room-1,").await;
     soon("end", async {
@@ -366,12 +366,12 @@ async fn a_long_path_that_does_not_match_a_pattern_is_rejected() {
 async fn looking_up_a_dynamic_namespace_does_not_create_it() {
     let hub = Hub::builder().namespace("/room-{number}", |room| room).build().expect("a hub");
     let server = serve(hub).await;
-    server.hub.of("/room-1").broadcast("to nobody").expect("sent");
+    server.hub.of("/room-1").broadcast(Text("to nobody")).expect("sent");
     assert_eq!(server.hub.namespaces(), ["/"]);
     let mut client = websocket(&server).await;
     client.send("40/room-1,").await;
     assert!(client.text().await.starts_with("40/room-1,"));
-    server.hub.of("/room-1").broadcast("to somebody").expect("sent");
+    server.hub.of("/room-1").broadcast(Text("to somebody")).expect("sent");
     assert_eq!(client.text().await, r#"42/room-1,["message","to somebody"]"#);
     client.send(format!("40/room-{},", "x".repeat(1020))).await;
     assert!(client.text().await.ends_with(r#",{"message":"Invalid namespace"}"#));

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use socketio::testing::{Refused, TestError, settle};
 use socketio::{
     Ack, AckError, AnyValue, Args, Binary, Disconnect, EmitError, EventError, Events, Frame, Handshake, Hub,
-    HubBuilder, RateLimit, Refusal, Socket, State, event, events,
+    HubBuilder, RateLimit, Refusal, Socket, State, Text, event, events,
 };
 use socketio_tests::in_process::{both, kinds};
 use socketio_tests::{Log, Seen, log};
@@ -73,7 +73,7 @@ fn unanswered(_ack: Ack) {}
 #[event(message)]
 fn raw(socket: &Socket, frame: Frame<'_>) -> Result<(), EmitError> {
     match frame {
-        Frame::Text(text) if !text.starts_with('{') => socket.emit(format!("you said {text}")),
+        Frame::Text(text) if !text.starts_with('{') => socket.send(format!("you said {text}")),
         Frame::Text(_) => Ok(()),
         Frame::Binary(bytes) => socket.emit(bytes.clone()),
     }
@@ -206,17 +206,17 @@ async fn values_of_any_kind_travel_both_ways() -> Result<(), TestError> {
 async fn raw_messages_and_texts_reach_their_handlers() -> Result<(), TestError> {
     let (hub, _seen) = hub();
     let [mut socketio, mut plain] = both(&hub).await?;
-    plain.emit("hello")?;
+    plain.send("hello")?;
     assert_eq!(plain.expect_text().await?, "you said hello");
     plain.emit(b"\0")?;
     assert_eq!(plain.expect_binary().await?, b"\0"[..]);
     // A text may contain a reserved name.
-    plain.emit(r#"{"event": "disconnect", "id": "me"}"#)?;
+    plain.send(r#"{"event": "disconnect", "id": "me"}"#)?;
     let refused = r#"{"id":"me","error":{"code":"reserved_event","message":"`disconnect` can't be sent by clients"}}"#;
     assert_eq!(plain.expect_text().await?, refused);
-    hub.broadcast("to all")?;
+    hub.broadcast(Text("to all"))?;
     for client in [&mut plain, &mut socketio] {
-        client.expect_exact("to all").await?;
+        client.expect_exact(Text("to all")).await?;
         client.expect_nothing().await?;
     }
     // To a Socket.IO client a text is the event `message`, in both directions.

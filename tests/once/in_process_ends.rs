@@ -2,7 +2,7 @@
 //! timeout.
 
 use socketio::testing::{TestError, settle};
-use socketio::{AckError, Disconnect, EventError, Hub, HubBuilder, Socket, State, event, events};
+use socketio::{AckError, Disconnect, EventError, Hub, HubBuilder, Socket, State, Text, event, events};
 use socketio_tests::in_process::{both, kinds};
 use socketio_tests::{Log, Seen, log};
 use std::time::Duration;
@@ -120,7 +120,7 @@ async fn a_slow_client_overflows_its_outbox() -> Result<(), TestError> {
         client.freeze();
         settle().await;
         let text = "x".repeat(10_000);
-        while hub.emit_to(client.id(), &*text).is_ok() {
+        while hub.emit_to(client.id(), Text(&*text)).is_ok() {
             settle().await;
         }
         drop(client);

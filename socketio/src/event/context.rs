@@ -179,10 +179,7 @@ impl<'a> Argument<'a> for Carrier<'a> {
 ///
 /// #[event(message)]
 /// fn echo(socket: &Socket, frame: Frame<'_>) -> Result<(), EmitError> {
-///     match frame {
-///         Frame::Text(text) => socket.emit(text),
-///         Frame::Binary(bytes) => socket.emit(bytes.clone()),
-///     }
+///     socket.send(frame)
 /// }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

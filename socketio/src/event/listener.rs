@@ -34,7 +34,7 @@ use crate::wire::socketio::PLACEHOLDER;
 /// let hub = Hub::builder().build()?;
 /// hub.on("greet", |payload: EventPayload| async move {
 ///     let name: String = payload.json().unwrap_or_default();
-///     let _ = payload.socket.emit(format!("hello {name}"));
+///     let _ = payload.socket.emit(("greeting", format!("hello {name}")));
 /// });
 /// # Ok::<(), socketio::BuildError>(())
 /// ```

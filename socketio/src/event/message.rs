@@ -1,6 +1,6 @@
-//! [`Event`], [`Request`] and [`IntoMessage`]: the types of values that can be emitted.
+//! [`Event`], [`Request`], [`IntoEvent`] and [`IntoMessage`]: the types of values that can be
+//! emitted. Messages that are no events are in [`raw_message`](super::raw_message).
 
-use bytes::Bytes;
 use serde::Serialize;
 use std::any::type_name;
 
@@ -69,76 +69,53 @@ pub trait Request: Event {
     type Answer;
 }
 
-/// A value that can be emitted.
+/// A value that can be emitted: an [event](IntoEvent), text or bytes.
 ///
 /// | value | meaning |
 /// | --- | --- |
 /// | `&payload`, of a type with `#[event("name")]` | that event, with the payload as its one argument |
 /// | `("name", value)` | an event with one argument |
 /// | `("name", a, b, …)` | an event with up to eight arguments; `("name",)` has none |
-/// | `&str`, `String` | a text message |
-/// | `&[u8]`, `Vec<u8>`, `Bytes` | a binary message |
+/// | [`Text("hello")`](Text) | a text message |
+/// | `Bytes`, [`Binary`], `Vec<u8>`, `&[u8]` | a binary message |
 ///
-/// On a plain WebSocket, events are JSON envelopes in text frames. Text and binary messages are
-/// frames of the same kind.
+/// A bare string is none of these, because `emit("name")` looks like an event. [`Socket::send`]
+/// sends a string as a text message.
+///
+/// [`Socket::send`]: crate::Socket::send
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be emitted",
-    label = "neither an event that can be serialized, nor a text or binary message",
-    note = "help: emit `&payload` of a type with `#[event(\"name\")]` and `#[derive(serde::Serialize)]`, `(\"name\", value)`, \
-            a string or bytes"
+    label = "not an event that can be serialized",
+    note = "help: an event is `(\"name\", value)`, or `&payload` of a type with `#[event(\"name\")]` and \
+            `#[derive(serde::Serialize)]`; without a value it is `(\"name\",)`; a text message is sent with `send(text)`, or as \
+            `Text(text)` in `emit_to`, `emit_to_list` and `broadcast`"
 )]
 pub trait IntoMessage {
     #[doc(hidden)]
     fn into_packet(self) -> Result<Packet, EmitError>;
 }
 
-impl<E: Event + Serialize> IntoMessage for &E {
+/// A message that is an event, so that clients can answer it and other servers can receive it.
+///
+/// These are `&payload` of a type with `#[event("name")]`, `("name", value)` and the other tuples of
+/// [`IntoMessage`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event",
+    label = "not an event that can be serialized",
+    note = "help: write `(\"name\", value)`, or `&payload` of a type with `#[event(\"name\")]` and `#[derive(serde::Serialize)]`; \
+            without a value it is `(\"name\",)`"
+)]
+pub trait IntoEvent: IntoMessage {}
+
+impl<E: Event + Serialize + ?Sized> IntoEvent for &E {}
+
+impl<E: Event + Serialize + ?Sized> IntoMessage for &E {
     fn into_packet(self) -> Result<Packet, EmitError> {
         Ok(Packet::known_event(E::NAME, Payload::of(self)?).made_from(type_name::<E>))
     }
 }
 
-impl IntoMessage for &str {
-    fn into_packet(self) -> Result<Packet, EmitError> {
-        Ok(Packet::text(self))
-    }
-}
-
-impl IntoMessage for String {
-    fn into_packet(self) -> Result<Packet, EmitError> {
-        Ok(Packet::text(&self))
-    }
-}
-
-impl IntoMessage for &String {
-    fn into_packet(self) -> Result<Packet, EmitError> {
-        Ok(Packet::text(self))
-    }
-}
-
-impl IntoMessage for &[u8] {
-    fn into_packet(self) -> Result<Packet, EmitError> {
-        Ok(Packet::binary(Bytes::copy_from_slice(self)))
-    }
-}
-
-impl<const N: usize> IntoMessage for &[u8; N] {
-    fn into_packet(self) -> Result<Packet, EmitError> {
-        self.as_slice().into_packet()
-    }
-}
-
-impl IntoMessage for Vec<u8> {
-    fn into_packet(self) -> Result<Packet, EmitError> {
-        Ok(Packet::binary(self.into()))
-    }
-}
-
-impl IntoMessage for Bytes {
-    fn into_packet(self) -> Result<Packet, EmitError> {
-        Ok(Packet::binary(self))
-    }
-}
+impl<Name: AsRef<str>> IntoEvent for (Name, RawArgs<'_>) {}
 
 impl<Name: AsRef<str>> IntoMessage for (Name, RawArgs<'_>) {
     fn into_packet(self) -> Result<Packet, EmitError> {
@@ -153,6 +130,8 @@ impl<Name: AsRef<str>> IntoMessage for (Name, RawArgs<'_>) {
 
 macro_rules! named_values {
     ($(($($value:ident),*))*) => {$(
+        impl<Name: AsRef<str>, $($value: Serialize),*> IntoEvent for (Name, $($value,)*) {}
+
         impl<Name: AsRef<str>, $($value: Serialize),*> IntoMessage for (Name, $($value,)*) {
             fn into_packet(self) -> Result<Packet, EmitError> {
                 #[allow(non_snake_case, reason = "one name serves as type and as variable")]

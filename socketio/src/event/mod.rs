@@ -24,6 +24,7 @@ pub(crate) mod middleware;
 #[doc(hidden)]
 pub(crate) mod named;
 pub(crate) mod rate_limit;
+pub(crate) mod raw_message;
 pub(crate) mod reply;
 pub(crate) mod state;
 pub(crate) mod table;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::error::PayloadError;
-use crate::event::message::{IntoMessage, Request};
+use crate::event::message::{IntoEvent, IntoMessage, Request};
+use crate::event::raw_message::IntoRawMessage;
 use crate::hub::adapter::{Audience, BoxFuture, Change, Fetched, Packet, RequestError};
 use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::socket::Socket;
@@ -158,9 +159,9 @@ impl<'a> Selection<'a> {
     ///
     /// # Errors
     ///
-    /// The payload does not serialize, or the message is not an event.
-    pub fn emit_with_ack<T: FromAnswer>(self, message: impl IntoMessage) -> AckStream<T> {
-        let question = match question(message) {
+    /// The payload does not serialize.
+    pub fn emit_with_ack<T: FromAnswer>(self, event: impl IntoEvent) -> AckStream<T> {
+        let question = match event.into_packet() {
             Ok(question) => question.with_volatile(self.volatile),
             Err(error) => return AckStream::failed(error, &self.sockets()),
         };
@@ -259,7 +260,21 @@ impl<'a> Selection<'a> {
     /// have a full outbox. In larger selections such sockets are skipped, and an empty selection is
     /// not an error.
     pub fn emit(self, message: impl IntoMessage) -> Result<(), EmitError> {
-        let packet = message.into_packet()?.with_volatile(self.volatile);
+        self.emit_packet(message.into_packet()?)
+    }
+
+    /// Sends text or bytes to all selected sockets, as they are. See [`Socket::send`].
+    ///
+    /// # Errors
+    ///
+    /// If a single socket is selected, it may be closed or have a full outbox. In larger selections
+    /// such sockets are skipped.
+    pub fn send(self, message: impl IntoRawMessage) -> Result<(), EmitError> {
+        self.emit_packet(message.into_raw())
+    }
+
+    fn emit_packet(self, packet: Packet) -> Result<(), EmitError> {
+        let packet = packet.with_volatile(self.volatile);
         match self.own {
             Some(socket) => self.namespace.emit_to_socket(&packet, socket),
             None => {
@@ -275,15 +290,6 @@ impl<'a> Selection<'a> {
             return vec![socket.clone()];
         }
         self.namespace.local().sockets(&self.audience)
-    }
-}
-
-/// Converts a message that can be answered, which must be an event.
-pub(super) fn question(message: impl IntoMessage) -> Result<Packet, EmitError> {
-    let packet = message.into_packet()?;
-    match packet.name() {
-        Some(_) => Ok(packet),
-        None => Err(EmitError::InvalidName(String::new())),
     }
 }
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use super::Hub;
 use crate::event::listener::{EventPayload, ListenerHandle, ListenerOutput};
-use crate::event::message::{IntoMessage, Request};
+use crate::event::message::{IntoEvent, IntoMessage, Request};
+use crate::event::raw_message::IntoRawMessage;
 use crate::hub::adapter::{Fetched, RequestError};
 use crate::hub::namespace::Namespace;
 use crate::hub::selection::{EmitError, Selection};
@@ -86,6 +87,15 @@ impl Hub {
         self.root.emit(message)
     }
 
+    /// Sends text or bytes to all sockets, as they are. See [`Socket::send`].
+    ///
+    /// # Errors
+    ///
+    /// See [`Namespace::send`].
+    pub fn send(&self, message: impl IntoRawMessage) -> Result<(), EmitError> {
+        self.root.send(message)
+    }
+
     /// Queues an event on every connected socket as if its client had sent it. See
     /// [`Socket::fire`].
     ///
@@ -136,8 +146,8 @@ impl Hub {
     /// # Errors
     ///
     /// See [`Namespace::emit_with_ack`].
-    pub fn emit_with_ack<T: FromAnswer>(&self, message: impl IntoMessage) -> AckStream<T> {
-        self.root.emit_with_ack(message)
+    pub fn emit_with_ack<T: FromAnswer>(&self, event: impl IntoEvent) -> AckStream<T> {
+        self.root.emit_with_ack(event)
     }
 
     /// Asks all sockets and waits for their answers. See [`Selection::request`].
@@ -203,8 +213,8 @@ impl Hub {
     /// # Errors
     ///
     /// See [`Namespace::server_emit`].
-    pub fn server_emit(&self, message: impl IntoMessage) -> Result<(), EmitError> {
-        self.root.server_emit(message)
+    pub fn server_emit(&self, event: impl IntoEvent) -> Result<(), EmitError> {
+        self.root.server_emit(event)
     }
 
     /// Calls `listener` for events of this name from other servers. See [`Namespace::on_server`].

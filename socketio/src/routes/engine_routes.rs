@@ -140,7 +140,7 @@ impl Namespace {
     /// router. `path` is a path such as `/engine.io/`.
     ///
     /// Each session is a socket of this namespace. Received messages are `message` events.
-    /// `emit(text)` and `emit(bytes)` send messages.
+    /// [`send`](crate::Socket::send) sends messages.
     ///
     /// # Panics
     ///

@@ -14,7 +14,8 @@ use super::inbox::Inbox;
 use super::settle;
 use super::wire::{self, Answer};
 use crate::event::error::PayloadError;
-use crate::event::message::{IntoMessage, Request};
+use crate::event::message::{IntoEvent, IntoMessage, Request};
+use crate::event::raw_message::IntoRawMessage;
 use crate::hub::selection::EmitError;
 use crate::hub::socket::SocketId;
 use crate::hub::socket::from_answer::FromAnswer;
@@ -24,7 +25,8 @@ use crate::wire::packet::Packet;
 ///
 /// | sending | |
 /// | --- | --- |
-/// | [`emit`](Self::emit) | sends a message |
+/// | [`emit`](Self::emit) | sends an event |
+/// | [`send`](Self::send) | sends text or bytes |
 /// | [`request`](Self::request), [`ask`](Self::ask), [`emit_with_ack`](Self::emit_with_ack) | the same, and waits for the answer |
 /// | [`disconnect`](Self::disconnect), [`close_with`](Self::close_with) | disconnects with the protocol's close handshake |
 /// | [`freeze`](Self::freeze) | stops reading, writing and answering heartbeats |
@@ -100,7 +102,7 @@ impl Client {
     /// let admin = hub.of("/admin");
     /// let client = hub.test_client().connect().await?;
     /// let mut in_admin = client.connect_to("/admin", ()).await?;
-    /// admin.broadcast("hello")?;
+    /// admin.send("hello")?;
     /// assert_eq!(in_admin.expect_text().await?, "hello");
     /// # Ok(())
     /// # }
@@ -124,14 +126,24 @@ impl Client {
         self.id.clone()
     }
 
-    /// Sends a message: `&payload` of a payload type, `("name", a, b)`, text or bytes. It returns
-    /// at once. The server handles the message when the test next awaits something.
+    /// Sends an event: `&payload` of a payload type, or `("name", a, b)`. It returns at once. The
+    /// server handles the message when the test next awaits something.
     ///
     /// # Errors
     ///
     /// The connection has ended, or the payload does not serialize.
     pub fn emit(&self, message: impl IntoMessage) -> Result<(), TestError> {
-        self.send(&message.into_packet()?)
+        self.send_packet(&message.into_packet()?)
+    }
+
+    /// Sends text or bytes, as they are: a frame of a plain client, the event `message` of a
+    /// Socket.IO client.
+    ///
+    /// # Errors
+    ///
+    /// The connection has ended.
+    pub fn send(&self, message: impl IntoRawMessage) -> Result<(), TestError> {
+        self.send_packet(&message.into_raw())
     }
 
     /// Sends an event with one argument, and waits for its answer.
@@ -176,13 +188,11 @@ impl Client {
     ///
     /// The answer is an error ([`TestError::Failed`]), does not arrive, or does not decode to `R`;
     /// or the connection has ended.
-    pub async fn emit_with_ack<R: FromAnswer>(&self, message: impl IntoMessage) -> Result<R, TestError> {
-        let packet = message.into_packet()?;
-        let Some(name) = packet.name().map(str::to_owned) else {
-            return Err(EmitError::InvalidName(String::new()).into());
-        };
+    pub async fn emit_with_ack<R: FromAnswer>(&self, event: impl IntoEvent) -> Result<R, TestError> {
+        let packet = event.into_packet()?;
+        let name = packet.name().unwrap_or_default().to_owned();
         let (id, answer) = self.inbox.ask(&name);
-        self.send(&packet.asking(id))?;
+        self.send_packet(&packet.asking(id))?;
         self.await_answer(&name, answer).await
     }
 
@@ -244,7 +254,7 @@ impl Client {
         }
     }
 
-    fn send(&self, packet: &Packet) -> Result<(), TestError> {
+    fn send_packet(&self, packet: &Packet) -> Result<(), TestError> {
         if let Some(ended) = self.inbox.ended() {
             return Err(TestError::Ended(ended));
         }

@@ -49,7 +49,7 @@ impl Client {
     }
 
     /// Waits for the next message, which must equal what the server sends for `emit(message)`:
-    /// `&payload` of a payload type, which may borrow, `("name", a, b)`, text or bytes.
+    /// `&payload` of a payload type, which may borrow, `("name", a, b)`, `Text("hello")` or bytes.
     ///
     /// ```
     /// # use socketio::{Hub, event};
@@ -180,7 +180,7 @@ impl Client {
         }
     }
 
-    /// Waits for the next message, which must be text, as `socket.emit("text")` sends it. A
+    /// Waits for the next message, which must be text, as `socket.send("text")` sends it. A
     /// Socket.IO client receives it as the event `message` with a string.
     ///
     /// # Errors
@@ -199,7 +199,7 @@ impl Client {
         self.inbox.take(self.patience, "a text", false, judge).await
     }
 
-    /// Waits for the next message, which must be binary, as `socket.emit(bytes)` sends it. A
+    /// Waits for the next message, which must be binary, as `socket.send(bytes)` sends it. A
     /// Socket.IO client receives it as the event `message` with binary data.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 
 use futures_util::{FutureExt, SinkExt};
 use serde_json::{Value, json};
-use socketio::{Args, Hub, OverflowPolicy, Socket, State, event, events};
+use socketio::{Args, Hub, OverflowPolicy, Socket, State, Text, event, events};
 use socketio_tests::{Client, Log, Server, flavour, log, soon, websocket_only};
 use std::collections::VecDeque;
 use std::future::pending;
@@ -73,7 +73,7 @@ async fn a_shutdown_reaches_every_client() {
         client.settle().await;
         clients.push(client);
     }
-    server.hub.broadcast("queued").expect("sent");
+    server.hub.broadcast(Text("queued")).expect("sent");
     let (sockets, hub) = (server.hub.sockets(), server.hub.clone());
     let mut shutdown = Box::pin(async move { hub.shutdown(Duration::from_secs(10)).await });
     // The shutdown reaches only some clients before it yields for the first time.
@@ -152,7 +152,7 @@ async fn a_shutdown_with_every_client_busy_completes() {
     slow.settle().await;
     deaf.settle().await;
     // This exceeds the kernel's buffers.
-    server.hub.broadcast("x".repeat(7_000_000)).expect("queued");
+    server.hub.broadcast(Text("x".repeat(7_000_000))).expect("queued");
     let mut clients = Vec::new();
     for number in 3..CLIENTS {
         let mut client = server.connect(&number.to_string()).await;
@@ -191,7 +191,7 @@ async fn broadcast_with_one_blocked_client(policy: OverflowPolicy) -> (Server, C
     let mut stopped = server.connect("stopped").await;
     stopped.settle().await;
     // This exceeds the kernel's buffers.
-    server.hub.broadcast("x".repeat(7_000_000)).expect("sent");
+    server.hub.broadcast(Text("x".repeat(7_000_000))).expect("sent");
     let (mut readers, arrived) = (JoinSet::new(), Arc::new(Semaphore::new(0)));
     for number in 1..500 {
         let (mut client, arrived) = (server.connect(&number.to_string()).await, Arc::clone(&arrived));

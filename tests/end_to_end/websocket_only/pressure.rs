@@ -33,7 +33,7 @@ async fn connected(server: &Server) -> Socket {
 /// Fills the connection of a client that does not read.
 fn fill(socket: &Socket) {
     for _ in 0..LARGE {
-        socket.emit("x".repeat(1_000_000)).expect("the outbox has room");
+        socket.send("x".repeat(1_000_000)).expect("the outbox has room");
     }
 }
 
@@ -55,11 +55,11 @@ async fn a_connection_that_breaks_during_a_write_is_ended() {
     for _ in 0..20 {
         let mut client = server.connect("a").await;
         let socket = connected(&server).await;
-        socket.emit("never read").expect("the socket is open");
+        socket.send("never read").expect("the socket is open");
         soon("message", client.stream().arrived()).await;
         // Closing with unread data sends a reset. The emit makes the server write before it reads.
         drop(client);
-        let _ = socket.emit("too late");
+        let _ = socket.send("too late");
         soon("end", socket.closed()).await;
         assert_eq!(seen.next().await, "transport error");
     }
@@ -206,7 +206,7 @@ mod plain_only {
         let route = hub.websocket().on_open(move |socket: Socket| {
             let (own, held) = (socket.clone(), Arc::clone(&held));
             socket.on("hello", move |_| {
-                let _ = (&held, own.emit("hello"));
+                let _ = (&held, own.send("hello"));
             });
         });
         let server = serve_route(hub, route).await;

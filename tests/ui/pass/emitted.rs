@@ -1,7 +1,7 @@
 #![deny(warnings)]
 
 use serde::Serialize;
-use socketio::{EmitError, Hub, Socket, event, events};
+use socketio::{EmitError, Hub, Socket, Text, event, events};
 
 #[event("moved")]
 #[derive(Serialize)]
@@ -15,9 +15,12 @@ fn emit(socket: &Socket, hub: &Hub) -> Result<(), EmitError> {
     let id = socket.id();
     let moved = Moved { who: &id, to: (1, 2) };
     socket.emit(&moved)?;
-    socket.emit("text")?;
-    socket.emit(String::new())?;
-    socket.emit(&String::new())?;
+    socket.send("text")?;
+    socket.send(String::new())?;
+    socket.send(&String::new())?;
+    socket.send(b"bytes")?;
+    socket.emit_to("other", Text("text"))?;
+    socket.broadcast(Text(String::new()), true)?;
     socket.emit(&[1_u8, 2][..])?;
     socket.emit(b"bytes")?;
     socket.emit(vec![1_u8])?;

@@ -41,7 +41,7 @@ fn alias() -> Answer {
 
 #[event("alias_of_value")]
 async fn alias_of_value(socket: &Socket) -> Answer<String> {
-    socket.emit("text").map_err(|_| ChatError::Gone)?;
+    socket.send("text").map_err(|_| ChatError::Gone)?;
     Ok(String::new())
 }
 
@@ -57,7 +57,7 @@ fn texts() -> Result<(), &'static str> {
 
 #[event("emit")]
 fn emit(socket: &Socket) -> Result<(), EmitError> {
-    socket.emit("text")
+    socket.send("text")
 }
 
 #[event("payload")]

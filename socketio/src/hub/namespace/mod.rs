@@ -12,9 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::listener::{EventPayload, ListenerHandle, ListenerOutput};
-use crate::event::message::{IntoMessage, Request};
+use crate::event::message::{IntoEvent, IntoMessage, Request};
+use crate::event::raw_message::IntoRawMessage;
 use crate::hub::adapter::{Fetched, RequestError};
-use crate::hub::selection::{EmitError, Selection, question};
+use crate::hub::selection::{EmitError, Selection};
 use crate::hub::server_events::ServerEvent;
 use crate::hub::socket::Socket;
 use crate::hub::socket::ack_stream::AckStream;
@@ -129,6 +130,16 @@ impl Namespace {
         self.broadcast(message)
     }
 
+    /// Sends text or bytes to all sockets, as they are. See [`Socket::send`].
+    ///
+    /// # Errors
+    ///
+    /// Text and bytes always serialize, and sockets that can't be reached are skipped, so this
+    /// method has no error at present.
+    pub fn send(&self, message: impl IntoRawMessage) -> Result<(), EmitError> {
+        self.everyone().send(message)
+    }
+
     /// Queues an event on every connected socket as if its client had sent it. See
     /// [`Socket::fire`].
     ///
@@ -187,9 +198,9 @@ impl Namespace {
     ///
     /// # Errors
     ///
-    /// The payload does not serialize, or the message is not an event.
-    pub fn emit_with_ack<T: FromAnswer>(&self, message: impl IntoMessage) -> AckStream<T> {
-        self.everyone().emit_with_ack(message)
+    /// The payload does not serialize.
+    pub fn emit_with_ack<T: FromAnswer>(&self, event: impl IntoEvent) -> AckStream<T> {
+        self.everyone().emit_with_ack(event)
     }
 
     /// Asks all sockets and waits for their answers; see [`Selection::request`].
@@ -256,10 +267,9 @@ impl Namespace {
     ///
     /// # Errors
     ///
-    /// The payload does not serialize, the message is not an event, or the adapter can't send it
-    /// now.
-    pub fn server_emit(&self, message: impl IntoMessage) -> Result<(), EmitError> {
-        self.namespace.adapter().server_emit(&question(message)?)
+    /// The payload does not serialize, or the adapter can't send it now.
+    pub fn server_emit(&self, event: impl IntoEvent) -> Result<(), EmitError> {
+        self.namespace.adapter().server_emit(&event.into_packet()?)
     }
 
     /// Calls `listener` for events of this name that other servers send with

@@ -150,6 +150,7 @@ mod tests {
     use crate::connection_handle::OverflowPolicy;
     use crate::connection_handle::outbox::Batch;
     use crate::connection_handle::request::Request;
+    use crate::event::raw_message::Text;
     use crate::hub::Hub;
     use crate::hub::aliases::ConnectionHandle;
     use crate::hub::aliases::Peer;
@@ -264,7 +265,7 @@ mod tests {
                 Step::EmitTo(id) => {
                     let holder = self.holder(id).map(|known| &known.socket);
                     reached = self.all.iter().map(|known| holder == Some(&known.socket)).collect();
-                    assert_eq!(self.hub.emit_to(id, "x").is_ok(), holder.is_some());
+                    assert_eq!(self.hub.emit_to(id, Text("x")).is_ok(), holder.is_some());
                 }
                 Step::Emit { from, within, to, except } => {
                     let from = from.filter(|_| count > 0).map(|from| from % count);
@@ -328,7 +329,7 @@ mod tests {
             let selection = to.iter().fold(selection, Selection::to);
             let selection = except.iter().fold(selection, Selection::except);
             let selection = within.iter().fold(selection, Selection::within);
-            selection.emit("x").expect("a text is always sent");
+            selection.send("x").expect("a text is always sent");
             let left_out = sender.filter(|_| within.is_empty());
             let rooms = [to, within].concat();
             let is_reached = |known: &ModelSocket| {

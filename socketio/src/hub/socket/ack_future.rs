@@ -15,7 +15,7 @@ use super::ack_stream::AckStream;
 use super::from_answer::FromAnswer;
 use super::remote::RemoteSocket;
 use crate::event::error::{EventError, PayloadError};
-use crate::event::message::{IntoMessage, Request};
+use crate::event::message::{IntoEvent, Request};
 use crate::hub::adapter::sink::PendingAnswer;
 use crate::hub::selection::EmitError;
 use crate::session::received::ReceivedAnswer;
@@ -128,10 +128,10 @@ impl Timed<'_> {
     /// # Errors
     ///
     /// See [`Socket::emit_with_ack`].
-    pub fn emit_with_ack<T: FromAnswer>(self, message: impl IntoMessage) -> AckFuture<T> {
+    pub fn emit_with_ack<T: FromAnswer>(self, event: impl IntoEvent) -> AckFuture<T> {
         match self.socket {
-            AnySocket::Local(socket) => socket.emit_with_ack(message).timeout(self.timeout),
-            AnySocket::Remote(socket) => socket.ask(message, Some(self.timeout)),
+            AnySocket::Local(socket) => socket.emit_with_ack(event).timeout(self.timeout),
+            AnySocket::Remote(socket) => socket.ask(event, Some(self.timeout)),
         }
     }
 
@@ -285,8 +285,8 @@ impl Socket {
     /// - The message was not sent.
     /// - The client did not answer in time, or the socket closed first.
     /// - The client answered with an error, or its answer does not decode as `T`.
-    pub fn emit_with_ack<T: FromAnswer>(&self, message: impl IntoMessage) -> AckFuture<T> {
-        AckFuture::new(self.ask_alone(message), self.hub().config().ack_timeout)
+    pub fn emit_with_ack<T: FromAnswer>(&self, event: impl IntoEvent) -> AckFuture<T> {
+        AckFuture::new(self.ask_alone(event), self.hub().config().ack_timeout)
     }
 
     /// Asks this socket's client and waits for its answer. It is
@@ -332,11 +332,8 @@ impl Socket {
     }
 
     /// Sends a question with an id from the socket's own counter.
-    fn ask_alone(&self, message: impl IntoMessage) -> Result<Asked, AckError> {
-        let packet = message.into_packet()?;
-        if packet.name().is_none() {
-            return Err(EmitError::InvalidName(String::new()).into());
-        }
+    fn ask_alone(&self, event: impl IntoEvent) -> Result<Asked, AckError> {
+        let packet = event.into_packet()?;
         let id = self.with_side(|side| {
             side.requests.next += 1;
             side.requests.next - 1

@@ -4,6 +4,7 @@ use super::Socket;
 use crate::connection_handle::queue::Rejected;
 use crate::event::error::EventError;
 use crate::event::message::IntoMessage;
+use crate::event::raw_message::IntoRawMessage;
 use crate::hub::selection::{EmitError, Selection};
 use crate::wire::frame::EncodedFrame;
 use crate::wire::packet::Packet;
@@ -18,6 +19,29 @@ impl Socket {
     /// The payload does not serialize, or the client does not accept messages now.
     pub fn emit(&self, message: impl IntoMessage) -> Result<(), EmitError> {
         self.namespace_inner().emit_to_socket(&message.into_packet()?, self)
+    }
+
+    /// Sends text or bytes to this socket's client, as they are.
+    ///
+    /// A plain WebSocket client receives a frame of the same kind. A Socket.IO client receives the
+    /// event `message` with one argument, as from `socket.send` of the reference server. Methods
+    /// that have no such form take [`Text`](crate::Text) or bytes: `emit_to(id, Text("hello"))`.
+    ///
+    /// ```
+    /// # use socketio::{EmitError, Socket};
+    /// # fn example(socket: &Socket) -> Result<(), EmitError> {
+    /// socket.send("hello")?;
+    /// socket.send(vec![1, 2, 3])?;
+    /// socket.emit(("greeting", "hello"))?; // an event
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The client does not accept messages now.
+    pub fn send(&self, message: impl IntoRawMessage) -> Result<(), EmitError> {
+        self.namespace_inner().emit_to_socket(&message.into_raw(), self)
     }
 
     /// Emits to the socket with this id in the same namespace.
@@ -107,13 +131,13 @@ impl Socket {
             return Err(EmitError::Closed);
         }
         self.call_outgoing_listeners(packet);
-        let send = |frame: &EncodedFrame| self.send(frame, packet.is_volatile());
+        let send = |frame: &EncodedFrame| self.queue(frame, packet.is_volatile());
         let sent = packet.with_frame(&self.peer().encoding, self.namespace(), send);
         sent.map_err(|rejected| self.rejected(rejected))
     }
 
     /// Queues a frame for the client. Until the socket is accepted, the frame is held back.
-    fn send(&self, frame: &EncodedFrame, volatile: bool) -> Result<(), Rejected> {
+    fn queue(&self, frame: &EncodedFrame, volatile: bool) -> Result<(), Rejected> {
         if self.is_connecting() {
             let mut side = self.0.side.lock();
             // The socket may have been accepted before the lock was taken. Frames are then no
@@ -147,7 +171,7 @@ impl Socket {
     pub(crate) fn send_answer(&self, id: &str, answer: Result<&Payload, &EventError>) {
         let sent = match self.is_leaving() {
             true => Err(Rejected::Closed),
-            false => self.send(&self.peer().encoding.answer(self.namespace(), id, answer), false),
+            false => self.queue(&self.peer().encoding.answer(self.namespace(), id, answer), false),
         };
         if let Err(rejected) = sent {
             let error = self.rejected(rejected);
@@ -194,7 +218,7 @@ mod tests {
             std::thread::scope(|scope| {
                 scope.spawn(|| {
                     for number in 0..expected.len() {
-                        socket.emit(number.to_string()).expect("there is room");
+                        socket.send(number.to_string()).expect("there is room");
                     }
                 });
                 while socket.0.side.lock().as_ref().is_none_or(|side| side.held.is_none()) {

@@ -14,10 +14,11 @@ use super::attributes::SocketAttributes;
 use super::from_answer::FromAnswer;
 use super::handshake::Handshake;
 use super::{Socket, SocketId};
-use crate::event::message::{IntoMessage, Request};
-use crate::hub::adapter::{Audience, Change};
+use crate::event::message::{IntoEvent, IntoMessage, Request};
+use crate::event::raw_message::IntoRawMessage;
+use crate::hub::adapter::{Audience, Change, Packet};
 use crate::hub::namespace::inner::NamespaceInner;
-use crate::hub::selection::{EmitError, question};
+use crate::hub::selection::EmitError;
 
 /// The id of a server that an adapter connects. Cloning is cheap.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -212,9 +213,22 @@ impl RemoteSocket {
     /// The payload does not serialize, the client does not accept messages now, or the socket is
     /// gone. For a socket of another server, `Ok` means that the message is on its way there.
     pub fn emit(&self, message: impl IntoMessage) -> Result<(), EmitError> {
-        let packet = message.into_packet()?;
+        self.emit_packet(&message.into_packet()?)
+    }
+
+    /// Sends text or bytes to the socket's client, as they are. See [`Socket::send`].
+    ///
+    /// # Errors
+    ///
+    /// The client does not accept messages now, or the socket is gone. For a socket of another
+    /// server, `Ok` means that the message is on its way there.
+    pub fn send(&self, message: impl IntoRawMessage) -> Result<(), EmitError> {
+        self.emit_packet(&message.into_raw())
+    }
+
+    fn emit_packet(&self, packet: &Packet) -> Result<(), EmitError> {
         match &self.namespace {
-            Some(namespace) => namespace.emit_to(&packet, &self.id),
+            Some(namespace) => namespace.emit_to(packet, &self.id),
             None => Err(EmitError::NotFound(self.id.to_string())),
         }
     }
@@ -224,8 +238,8 @@ impl RemoteSocket {
     /// # Errors
     ///
     /// See [`Socket::emit_with_ack`].
-    pub fn emit_with_ack<T: FromAnswer>(&self, message: impl IntoMessage) -> AckFuture<T> {
-        self.ask(message, None)
+    pub fn emit_with_ack<T: FromAnswer>(&self, event: impl IntoEvent) -> AckFuture<T> {
+        self.ask(event, None)
     }
 
     /// Asks the socket's client and waits for its answer; see [`Socket::request`].
@@ -246,8 +260,8 @@ impl RemoteSocket {
         Timed::remote(self, timeout)
     }
 
-    pub(super) fn ask<T: FromAnswer>(&self, message: impl IntoMessage, timeout: Option<Duration>) -> AckFuture<T> {
-        AckFuture::remote(match (question(message), &self.namespace) {
+    pub(super) fn ask<T: FromAnswer>(&self, event: impl IntoEvent, timeout: Option<Duration>) -> AckFuture<T> {
+        AckFuture::remote(match (event.into_packet(), &self.namespace) {
             (Err(error), _) => AckStream::failed(error, &[]),
             (Ok(_), None) => AckStream::failed(EmitError::NotFound(self.id.to_string()), &[]),
             (Ok(question), Some(namespace)) => {
