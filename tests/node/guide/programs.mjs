@@ -62,7 +62,7 @@ const exported = take('contract.md', 'rust', 'A chat with rooms.')
 
 const packages = {
   hello: { dependencies: `${first}\n${patch}`, files: { 'src/main.rs': take('README.md', 'rust', 'fn join(') } },
-  typed: { dependencies: `${changed(first, typed)}\n${patch}`, files: { 'src/main.rs': take('README.md', 'rust', '#[export(typescript)]') }, command: ['test', '--no-run'] },
+  typed: { dependencies: `${changed(first, typed)}\n${patch}`, files: { 'src/main.rs': take('README.md', 'rust', '#[export(typescript)]') }, commands: [['build'], ['test', '--no-run']] },
   guide: {
     dependencies: `${everything}\n${patch}`,
     files: {
@@ -78,7 +78,7 @@ const packages = {
       'tests/say.rs': take('README.md', 'rust', 'everyone_else_receives_what_is_said'),
       'tests/testing.rs': take('testing.md', 'rust', 'what_is_said_reaches_the_room'),
     },
-    command: ['test', '--test', 'say', '--test', 'testing'],
+    commands: [['test', '--test', 'say', '--test', 'testing']],
   },
 };
 
@@ -93,14 +93,16 @@ function build() {
   // The README's packages stand beside a checkout of this repository.
   rmSync(path.join(snippets, 'socketio'), { force: true });
   symlinkSync(root, path.join(snippets, 'socketio'));
-  for (const [name, { dependencies, files, command = ['build'] }] of Object.entries(packages)) {
+  for (const [name, { dependencies, files, commands = [['build']] }] of Object.entries(packages)) {
     const at = directory(name);
     write(path.join(at, 'Cargo.toml'), `${manifest(name)}\n${dependencies}`);
     for (const [file, text] of Object.entries(files)) write(path.join(at, file), text);
     // The versions that the tests have, and later those that this package has added to them.
     if (!existsSync(path.join(at, 'Cargo.lock'))) copyFileSync(path.join(root, 'Cargo.lock'), path.join(at, 'Cargo.lock'));
-    const { status } = spawnSync('cargo', [...command, '--quiet'], { cwd: at, env: environment, stdio: 'inherit' });
-    if (status !== 0) process.exit(1);
+    for (const command of commands) {
+      const { status } = spawnSync('cargo', [...command, '--quiet'], { cwd: at, env: environment, stdio: 'inherit' });
+      if (status !== 0) process.exit(1);
+    }
   }
 }
 

@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
@@ -51,9 +51,13 @@ async function compile(at, files) {
   await run(at, process.execPath, path.join(modules, 'typescript/bin/tsc'), ...options, ...Object.keys(files));
 }
 
+// One for all tests of this file.
+const browser = await launch({ after });
+
 // A page of the server in a browser, and what scripts print there.
 async function open(t) {
-  const page = await (await launch(t)).newPage();
+  const page = await browser.newPage();
+  t.after(() => page.close());
   const output = new Feed();
   page.on('console', (message) => message.type() === 'log' && output.push(message.text()));
   page.on('pageerror', (error) => output.end(error));
@@ -160,11 +164,11 @@ test("a contract's file begins as the page says, and its clients work", async (t
 
   const options = { bundle: true, format: 'esm', write: false, logLevel: 'error' };
   const { outputFiles } = await build({ entryPoints: [path.join(GUIDE, 'plain.js')], ...options });
-  const browser = await open(t);
-  await browser.page.addScriptTag({ content: outputFiles[0].text, type: 'module' });
+  const opened = await open(t);
+  await opened.page.addScriptTag({ content: outputFiles[0].text, type: 'module' });
   const expected = printed(plain);
-  await browser.output.until((lines) => lines.length >= expected.length || undefined, 'waiting for the output');
-  assert.deepEqual(browser.output.items, expected);
+  await opened.output.until((lines) => lines.length >= expected.length || undefined, 'waiting for the output');
+  assert.deepEqual(opened.output.items, expected);
 });
 
 test('clients answer the requests of a server', async (t) => {
@@ -203,10 +207,10 @@ test('the first server of the page on Socket.IO clients answers', async (t) => {
 
 test('both kinds of clients authenticate', async (t) => {
   await start(t, program('authorize'), []);
-  const browser = await open(t);
-  await browser.page.addScriptTag({ path: path.join(modules, 'socket.io-client/dist/socket.io.js') });
-  await runInBrowser(browser, take('socketio.md', 'js', 'auth: { token'));
-  await browser.page.waitForFunction(() => admin.connected);
+  const opened = await open(t);
+  await opened.page.addScriptTag({ path: path.join(modules, 'socket.io-client/dist/socket.io.js') });
+  await runInBrowser(opened, take('socketio.md', 'js', 'auth: { token'));
+  await opened.page.waitForFunction(() => admin.connected);
 
   await runInBrowser(await open(t), take('socketio.md', 'js', '?token=guess'));
   for (const extraHeaders of [{ authorization: 'Bearer secret' }, { cookie: 'token=secret' }]) {
