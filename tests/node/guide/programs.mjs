@@ -27,16 +27,15 @@ function changed(dependencies, lines) {
   return [...kept, ...changes, ''].join('\n');
 }
 
-// The program of a block without a main function: it serves the block's `app`, or all routes of a
-// hub, and a page whose scripts may connect.
-function served(block, hub) {
+// The program of a block without a main function. It serves the `app` of the block or of the
+// statements behind it, and a page whose scripts may connect.
+function served(block, statements = '') {
   const body = unhidden(block).replace(/\nOk::<.*\n$/, '\n');
-  const routes = `let hub = ${hub}; let app = axum::Router::new().route("/ws", axum::routing::get(hub.websocket())).merge(hub.socketio());`;
   return `#![allow(unused_imports)]
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
 ${body}
-    ${hub ? routes : ''}
+    ${statements}
     let app = app.route("/", axum::routing::get(|| async { "a page for a browser's scripts" }));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);
@@ -46,38 +45,53 @@ ${body}
 `;
 }
 
-const builder = (events) => `socketio::Hub::builder().events(socketio::events![${events}]).build()?`;
+// Statements that make an `app` of handlers. `settings` are calls of the hub's builder.
+const appOf = (handlers, settings = '') => `
+    let hub = socketio::Hub::builder().events(socketio::events![${handlers}])${settings}.build()?;
+    let app = axum::Router::new().route("/ws", axum::routing::get(hub.websocket())).merge(hub.socketio());`;
 
 const first = take('README.md', 'toml', '[dependencies]\naxum');
 const patch = take('README.md', 'toml', '[patch.crates-io]');
 export const everything = take('lib.md', 'toml', 'garde = ');
 const typed = take('README.md', 'toml', 'features = ["typescript"]');
 
-// The chat at the top of the page on contracts, changed as the page says, and exported by an argument.
+// The chat at the top of the page on contracts, changed as the page says for an export.
 const exported = take('contract.md', 'rust', 'A chat with rooms.')
   .replaceAll('#[derive(Deserialize)]', '#[derive(Deserialize, ts_rs::TS)]')
   .replaceAll('#[derive(Serialize)]', '#[derive(Serialize, ts_rs::TS)]')
   .replace('    pub Chat {', '    #[export(typescript)]\n    pub Chat {')
   .replace(/# fn main[^]*$/, '');
+const writeBindings = 'Chat::export("bindings/chat.ts")?;';
+
+// The handlers of a block that ends with a test.
+const logIn = take('socketio.md', 'rust', 'fn log_in').replace(/# #\[tokio::main[^]*$/, '');
 
 const packages = {
-  hello: { dependencies: `${first}\n${patch}`, files: { 'src/main.rs': take('README.md', 'rust', 'fn join(') } },
-  typed: { dependencies: `${changed(first, typed)}\n${patch}`, files: { 'src/main.rs': take('README.md', 'rust', '#[export(typescript)]') }, commands: [['build'], ['test', '--no-run']] },
+  hello: {
+    dependencies: `${first}\n${patch}`,
+    files: { 'src/main.rs': take('README.md', 'rust', 'fn join(') },
+    commands: [['build']],
+  },
+  typed: {
+    dependencies: `${changed(first, typed)}\n${patch}`,
+    files: { 'src/main.rs': take('README.md', 'rust', '#[export(typescript)]') },
+    commands: [['build'], ['test', '--no-run']],
+  },
   guide: {
     dependencies: `${everything}\n${patch}`,
     files: {
       'src/bin/serving.rs': unhidden(take('lib.md', 'rust', 'with_graceful_shutdown')),
-      'src/bin/contract.rs': served(exported, `${builder('message').replace('.build', '.events(Rooms).contract::<Chat>().build')}; Chat::export("bindings/chat.ts")?`),
-      'src/bin/requests.rs': served(take('requests.md', 'rust', 'fn leave_game'), builder('leave_game')),
+      'src/bin/contract.rs': served(exported, writeBindings + appOf('message', '.events(Rooms).contract::<Chat>()')),
+      'src/bin/requests.rs': served(take('requests.md', 'rust', 'fn leave_game'), appOf('leave_game')),
       'src/bin/socketio.rs': served(take('socketio.md', 'rust', 'if there are any')),
       'src/bin/authorize.rs': served(take('socketio.md', 'rust', 'fn authorize')),
-      'src/bin/log-in.rs': served(take('socketio.md', 'rust', 'fn log_in').replace(/# #\[tokio::main[^]*$/, ''), builder('connected, log_in, whoami')),
-      'src/bin/validation.rs': served(take('validation.md', 'rust', 'fn sign_up'), builder('sign_up')),
+      'src/bin/log-in.rs': served(logIn, appOf('connected, log_in, whoami')),
+      'src/bin/validation.rs': served(take('validation.md', 'rust', 'fn sign_up'), appOf('sign_up')),
       'src/bin/deploying.rs': unhidden(take('recipes.md', 'rust', 'SignalKind::terminate')),
-      // With the dev-dependencies, cargo builds the programs, too.
       'tests/say.rs': take('README.md', 'rust', 'everyone_else_receives_what_is_said'),
       'tests/testing.rs': take('testing.md', 'rust', 'what_is_said_reaches_the_room'),
     },
+    // This builds the programs, too.
     commands: [['test', '--test', 'say', '--test', 'testing']],
   },
 };
@@ -93,7 +107,7 @@ function build() {
   // The README's packages stand beside a checkout of this repository.
   rmSync(path.join(snippets, 'socketio'), { force: true });
   symlinkSync(root, path.join(snippets, 'socketio'));
-  for (const [name, { dependencies, files, commands = [['build']] }] of Object.entries(packages)) {
+  for (const [name, { dependencies, files, commands }] of Object.entries(packages)) {
     const at = directory(name);
     write(path.join(at, 'Cargo.toml'), `${manifest(name)}\n${dependencies}`);
     for (const [file, text] of Object.entries(files)) write(path.join(at, file), text);
