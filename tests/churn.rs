@@ -1,5 +1,5 @@
 //! After a hundred thousand connections, most of which end abnormally, no memory and no open file
-//! is leaked.
+//! is leaked. After thousands of connections at once, their memory is given back to the allocator.
 //!
 //! The server runs in its own process, and reports its memory and open files on request.
 
@@ -30,6 +30,12 @@ const WARM_UP: usize = 10_000;
 const AT_A_TIME: usize = 100;
 /// The allowed growth in bytes after the warm-up: far less than one byte per connection.
 const SLACK: usize = 16 * 1024;
+
+/// The number of clients that are connected at once in a storm.
+const STORM: usize = 3_000;
+const STORMS: usize = 4;
+/// What a server without clients may keep of a storm, in bytes.
+const KEPT: usize = 64 * 1024;
 
 static ACCEPTED: AtomicUsize = AtomicUsize::new(0);
 static GONE: AtomicUsize = AtomicUsize::new(0);
@@ -282,4 +288,33 @@ async fn a_hundred_thousand_connections_leak_nothing() {
     println!("after {WARM_UP} connections {before:?}, after {CONNECTIONS} {after:?}");
     // All clients but the refused ones and those with an incomplete request.
     assert_eq!(after.accepted, CONNECTIONS / 5 * 3);
+}
+
+/// Connects thousands of clients, and disconnects them all when the last one has its answer.
+async fn storm(address: SocketAddr) {
+    let mut connecting = tokio::task::JoinSet::new();
+    for number in 0..STORM {
+        connecting.spawn(async move {
+            let mut client = Client::upgraded(address, "good").await?;
+            client.send(&text_frame(&format!(r#"{{"event":"work","data":{number},"id":1}}"#))).await?;
+            client.receive(format!(r#"{{"id":1,"data":{number}}}"#).as_bytes()).await?;
+            io::Result::Ok(client)
+        });
+    }
+    let mut clients = Vec::with_capacity(STORM);
+    while let Some(client) = connecting.join_next().await {
+        clients.push(client.expect("no panic").expect("a client with its answer"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn storms_of_connections_leave_no_memory_behind() {
+    let server = Server::start();
+    make_connections(server.address, 0..AT_A_TIME).await;
+    let before = server.settled(usize::MAX, usize::MAX).await;
+    for number in 1..=STORMS {
+        storm(server.address).await;
+        let after = server.settled(before.bytes + KEPT, before.files).await;
+        println!("before {before:?}, after storm {number} of {STORM} clients {after:?}");
+    }
 }

@@ -1,14 +1,17 @@
-//! Log records. This test runs alone in its process, because tracing caches by the first thread
+//! Log records. These tests run alone in their process, because tracing caches by the first thread
 //! whether a record is wanted.
 
 use serde_json::json;
-use socketio::{Extension, Hub, event, events};
-use socketio_tests::{Log, log, serve};
+use socketio::{EventError, Extension, Hub, IncomingEvent, Next, event, events};
+use socketio_tests::{Log, Server, log, serve};
 use std::fmt::Debug;
+use std::thread::sleep;
+use std::time::Duration;
+use tokio_tungstenite::tungstenite::Error;
 use tracing::field::Field;
 use tracing::{Metadata, Subscriber, span};
 
-/// Logs the event names of the records, and the missing extensions.
+/// Logs the event names of the records, the missing extensions, and what is said about origins.
 struct Records(Log);
 
 impl Subscriber for Records {
@@ -25,9 +28,15 @@ impl Subscriber for Records {
     fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
 
     fn event(&self, event: &tracing::Event<'_>) {
+        let metadata = event.metadata();
+        let is_about_origins = ["socketio::hub::origins", "socketio::hub::build"]
+            .iter()
+            .any(|module| metadata.target().starts_with(module));
         event.record(&mut |field: &Field, value: &dyn Debug| {
             if ["event", "extension"].contains(&field.name()) {
                 self.0.note(format_args!("{value:?}"));
+            } else if field.name() == "message" && is_about_origins {
+                self.0.note(format_args!("{}: {value:?}", metadata.level()));
             }
         });
     }
@@ -43,11 +52,55 @@ struct Secret;
 #[event("missing")]
 fn missing(_secret: Extension<Secret>) {}
 
+/// Connects with an `Origin` that is refused.
+async fn refuse(server: &Server, origin: &str) {
+    let mut request = server.request("/ws/ann");
+    request.headers_mut().insert("origin", origin.parse().expect("a header"));
+    let refused = server.handshake(request).await;
+    assert!(matches!(refused, Err(Error::Http(response)) if response.status() == 403), "{origin}");
+}
+
 #[tokio::test]
-async fn records_name_the_fault_and_are_bounded_for_event_names_of_clients() {
+async fn records_name_the_fault_and_are_bounded_for_what_clients_choose() {
     let (log, mut seen) = log();
     let _records = tracing::subscriber::set_default(Records(log));
-    let server = serve(Hub::builder().events(events![missing]).build().expect("a hub")).await;
+    let hub = Hub::builder().allow_localhost(true).events(events![missing]).build().expect("a hub");
+    let line = seen.next().await;
+    assert!(line.starts_with("INFO: pages of all ports of localhost may connect"), "{line}");
+    let server = serve(hub).await;
+    // There is one warning for each of the first 100 origins.
+    for number in 0..150 {
+        let origin = format!("https://{number}.app.example");
+        refuse(&server, &origin).await;
+        let line = seen.next().await;
+        if number < 100 {
+            let host = server.host();
+            assert!(line.starts_with("WARN: "), "{line}");
+            for part in [
+                format!("allow_origins([\"{origin}\"])"),
+                format!("{number}.app.example was expected, and {host} came"),
+                format!("public_hosts([\"{number}.app.example\"])"),
+            ] {
+                assert!(line.contains(&part), "{line}");
+            }
+        } else {
+            assert!(line.starts_with("DEBUG: "), "{line}");
+        }
+    }
+    refuse(&server, "https://0.app.example").await;
+    assert!(seen.next().await.starts_with("DEBUG: "));
+    seen.expect_nothing();
+
+    // Each hub has its own memory. What a client sends is shortened and escaped.
+    let other = serve(Hub::builder().allow_localhost(false).build().expect("a hub")).await;
+    refuse(&other, &format!("https://{}", "x".repeat(5_000))).await;
+    let line = seen.next().await;
+    assert!(line.starts_with("WARN: ") && line.len() < 1_000, "{line}");
+    refuse(&other, "https://a\tb").await;
+    let line = seen.next().await;
+    assert!(line.contains("https://a\\tb"), "{line}");
+    seen.expect_nothing();
+
     let mut client = server.connect("ann").await;
     client.emit("unknown", 1).await;
     client.emit(&"x".repeat(100_000), 1).await;
@@ -56,4 +109,58 @@ async fn records_name_the_fault_and_are_bounded_for_event_names_of_clients() {
     let answer = client.ask("missing", 1).await;
     assert_eq!(answer["error"], json!({ "code": "internal", "message": "internal error" }));
     seen.expect(&["\"missing\"", "\"records::Secret\""]).await;
+}
+
+/// Blocks the thread for longer than a handler may without a warning.
+fn block() {
+    sleep(Duration::from_millis(101));
+}
+
+#[event("sync")]
+fn sync() {
+    block();
+}
+
+#[event("async")]
+async fn after_waiting() {
+    tokio::task::yield_now().await;
+    block();
+}
+
+#[event("blocking", blocking)]
+fn blocking() {
+    block();
+}
+
+#[event("passed on")]
+fn passed_on() {}
+
+#[event("heard")]
+async fn heard() {}
+
+async fn block_before_passing_on(event: IncomingEvent, next: Next) -> Result<(), EventError> {
+    if event.name() == "passed on" {
+        block();
+    }
+    next.run(event).await
+}
+
+#[tokio::test]
+async fn what_blocks_its_thread_is_named_once() {
+    let (log, mut seen) = log();
+    let _records = tracing::subscriber::set_default(Records(log));
+    let handlers = events![sync, after_waiting, blocking, passed_on, heard];
+    let hub = Hub::builder().events(handlers).event_middleware(block_before_passing_on).build().expect("a hub");
+    hub.on("heard", |_payload| block());
+    hub.on("heard later", |_payload| async {
+        tokio::task::yield_now().await;
+        block();
+    });
+    let server = serve(hub).await;
+    let mut client = server.connect("ann").await;
+    for event in ["blocking", "sync", "async", "passed on", "heard", "heard later"] {
+        client.ask(event, 1).await;
+    }
+    seen.expect(&["\"sync\"", "\"async\"", "\"passed on\"", "\"heard\"", "\"heard later\""]).await;
+    seen.expect_nothing();
 }

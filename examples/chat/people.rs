@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use socketio::{EmitError, Events, Handshake, Refusal, Socket, State, event, events};
+use socketio::{Disconnect, DisconnectReason, EmitError, Events, Handshake, Refusal, Socket, State, event, events};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -145,8 +145,9 @@ async fn enter(socket: &Socket, handshake: Handshake<'_>, people: State<People>)
 }
 
 #[event(disconnect)]
-fn leave(socket: &Socket, name: Name, people: State<People>) -> Result<(), EmitError> {
-    if people.leave(&name, socket) {
+fn leave(socket: &Socket, name: Name, people: State<People>, end: Disconnect) -> Result<(), EmitError> {
+    // After a restart of the server, the clients come back.
+    if people.leave(&name, socket) && end.reason() != DisconnectReason::Shutdown {
         socket.broadcast(&Left { name: &name }, true)?;
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use socketio::{EmitError, Socket, event, handlers};
+use socketio::{Disconnect, DisconnectReason, EmitError, Socket, event, handlers};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use ts_rs::TS;
@@ -103,9 +103,13 @@ impl Rooms {
         socket.to(&room).volatile().emit(&Typing { room: &room, name: &name })
     }
 
-    /// `disconnecting` is the last event at which the socket is still in its rooms.
+    /// `disconnecting` is the last event at which the socket is still in its rooms. When the server
+    /// shuts down, the clients are not told, since they come back.
     #[event(disconnecting)]
-    fn part_from_all(&self, socket: &Socket, name: Name) -> Result<(), EmitError> {
+    fn part_from_all(&self, socket: &Socket, name: Name, end: Disconnect) -> Result<(), EmitError> {
+        if end.reason() == DisconnectReason::Shutdown {
+            return Ok(());
+        }
         // The first room is the socket's own id.
         for room in socket.rooms().into_iter().skip(1).flat_map(RoomName::try_from) {
             self.part(socket, name.clone(), room)?;

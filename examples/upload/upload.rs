@@ -6,8 +6,8 @@ use socketio::{Binary, EventError, Events, Socket, event, events};
 
 pub(crate) const EVENTS: Events = events![begin, chunk, finish];
 
-/// The largest accepted file, in bytes.
-const MAX_FILE_SIZE: u64 = 64 << 20;
+/// The largest accepted file, in MiB.
+const MAX_FILE_MIB: u64 = 64;
 /// The largest accepted chunk, in bytes. It must be smaller than the hub's `max_payload`, and small
 /// enough that hashing it does not block the task for long.
 const MAX_CHUNK_SIZE: usize = 64 << 10;
@@ -49,7 +49,7 @@ impl From<UploadError> for EventError {
     fn from(error: UploadError) -> Self {
         match error {
             UploadError::FileTooLarge => {
-                Self::new("file_too_large", format!("a file can't be larger than {MAX_FILE_SIZE} bytes"))
+                Self::new("file_too_large", format!("a file can't be larger than {MAX_FILE_MIB} MiB"))
             }
             UploadError::ChunkTooLarge => {
                 Self::new("chunk_too_large", format!("a chunk can't be larger than {MAX_CHUNK_SIZE} bytes"))
@@ -79,7 +79,7 @@ impl Upload {
 
 #[event("begin")]
 fn begin(socket: &Socket, file: File) -> Result<Begun, UploadError> {
-    if file.size > MAX_FILE_SIZE {
+    if file.size > MAX_FILE_MIB << 20 {
         return Err(UploadError::FileTooLarge);
     }
     socket.insert_extension(Upload { file, received: 0, digest: Context::new(&SHA256) });

@@ -23,7 +23,7 @@ pub(crate) const RESERVED: [&str; 6] =
     ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 
 const FORMS: &str = "write `#[event(\"name\")]`, `#[event(connect)]` or another lifecycle event, `#[event(fallback)]`, \
-                     `#[event(\"name\", concurrent)]`, or above a payload type `#[event(\"name\", ack = Answer)]`";
+                     `#[event(\"name\", concurrent)]`, `#[event(\"name\", blocking)]`, or above a payload type `#[event(\"name\", ack = Answer)]`";
 
 /// The event that an attribute names.
 pub(crate) enum EventKind {
@@ -47,12 +47,13 @@ pub(crate) struct Lifecycle {
 pub(crate) struct Attribute {
     pub(crate) event: EventKind,
     pub(crate) concurrent: Option<Ident>,
+    pub(crate) blocking: Option<Ident>,
     pub(crate) ack: Option<Ack>,
 }
 
 /// Parses each argument separately, so that an invalid argument does not hide errors in the others.
 pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Attribute {
-    let mut attribute = Attribute { event: EventKind::Inferred, concurrent: None, ack: None };
+    let mut attribute = Attribute { event: EventKind::Inferred, concurrent: None, blocking: None, ack: None };
     for argument in split_at_commas(tokens, errors) {
         if let Ok(name) = syn::parse2::<LitStr>(argument.clone()) {
             check_name(&name, errors);
@@ -77,6 +78,10 @@ fn parse_word(attribute: &mut Attribute, word: Ident, argument: &TokenStream, er
         if attribute.concurrent.replace(word).is_some() {
             errors.push(argument, "`concurrent` is written twice", "write it once");
         }
+    } else if text == "blocking" {
+        if attribute.blocking.replace(word).is_some() {
+            errors.push(argument, "`blocking` is written twice", "write it once");
+        }
     } else if text == "fallback" {
         set_event(attribute, EventKind::Fallback(word), argument, errors);
     } else if let Some((_, variant)) = LIFECYCLES.iter().find(|(name, _)| *name == text) {
@@ -88,7 +93,7 @@ fn parse_word(attribute: &mut Attribute, word: Ident, argument: &TokenStream, er
             format_args!("there is no lifecycle event and no option `{text}`"),
             format_args!(
                 "an event's name is a string, `#[event(\"{text}\")]`; lifecycle events are {}; options are `fallback`, \
-                 `concurrent`, and `ack = Answer` above a payload type",
+                 `concurrent`, `blocking`, and `ack = Answer` above a payload type",
                 names.join(", ")
             ),
         );
@@ -157,6 +162,9 @@ pub(crate) fn parse_payload(tokens: TokenStream, ident: &Ident, errors: &mut Err
     let attribute = parse(tokens, errors);
     if let Some(concurrent) = attribute.concurrent {
         errors.push(concurrent, "a payload type can't be `concurrent`", help);
+    }
+    if let Some(blocking) = attribute.blocking {
+        errors.push(blocking, "a payload type can't be `blocking`", help);
     }
     let answer = attribute.ack.and_then(|ack| ack.answer);
     match attribute.event {

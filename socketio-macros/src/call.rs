@@ -123,7 +123,7 @@ fn call(attribute: &Attribute, handler: &Handler, callee: &TokenStream) -> Token
         )
     } else {
         (
-            quote!(Sync),
+            if attribute.blocking.is_some() { quote!(Blocking) } else { quote!(Sync) },
             quote_spanned!(local=> #krate::__private::Outcome::Failed(error)),
             quote_spanned!(local=> let returned = (#called,); #outcome),
         )

@@ -116,6 +116,13 @@ pub(crate) fn check(attribute: &Attribute, handler: &Handler, errors: &mut Error
             );
         }
     }
+    if let (Some(blocking), true) = (&attribute.blocking, handler.is_async) {
+        errors.push(
+            blocking,
+            "only a sync handler can be `blocking`",
+            "leave `async` out; or leave `blocking` out, and await blocking work in `tokio::task::spawn_blocking`",
+        );
+    }
     if let Some(Ack { argument, answer: Some(_) }) = &attribute.ack {
         errors.push(
             argument,

@@ -32,6 +32,7 @@ use proc_macro::TokenStream;
 /// | `#[event(connect)]` | a function | the handler of a lifecycle event (see below) |
 /// | `#[event(fallback)]` | a function | the handler of all events without a handler of their own |
 /// | `#[event("name", concurrent)]` | an async function | a handler that does not delay later events |
+/// | `#[event("name", blocking)]` | a sync function | a handler that may block its thread |
 /// | `#[event("name")]` | a struct or enum | a payload type: an event that the server can emit |
 /// | `#[event("name", ack = Answer)]` | a struct or enum | a payload type that requests an answer of the type `Answer` |
 ///

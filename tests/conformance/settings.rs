@@ -15,6 +15,7 @@ pub(crate) struct Settings {
     join_timeout: Duration,
     max_payload: usize,
     origin: Option<String>,
+    public_host: Option<String>,
 }
 
 /// The value of a variable that is set and not empty.
@@ -49,6 +50,7 @@ impl Settings {
             join_timeout: millis("CONNECT_TIMEOUT", 45_000)?,
             max_payload: usize::try_from(number("MAX_PAYLOAD", 1_000_000)?).map_err(|_| "MAX_PAYLOAD is too large")?,
             origin: variable("CORS_ORIGIN"),
+            public_host: variable("PUBLIC_HOST"),
         })
     }
 
@@ -60,5 +62,7 @@ impl Settings {
             .join_timeout(self.join_timeout)
             .max_payload(self.max_payload)
             .allow_origins(&self.origin)
+            .public_hosts(&self.public_host)
+            .allow_localhost(false)
     }
 }

@@ -85,6 +85,24 @@ test('two pages join a room, exchange messages and show their delivery', async (
   assert.deepEqual(faults, []);
 });
 
+test('what is empty says so', async (t) => {
+  const { open, faults } = await browse(t, await run(t, 'chat'));
+  const alice = await open('Alice');
+  await shows(alice, '#members', 'you');
+  await shows(alice, '#count', '');
+  await alice.getByText('Nobody else is here. Open this page in a second tab.').waitFor();
+  await alice.getByText('Nobody has said anything in #lobby yet.').waitFor();
+  await open('Bob');
+  await shows(alice, '#count', '1');
+  assert.ok(await alice.locator('#alone').isHidden());
+  await say(alice, 'hello');
+  await mark(alice, 'hello', 'sent');
+  assert.ok(await alice.locator('#empty').isHidden());
+  await entry(alice, 'Bob').click();
+  await shows(alice, '#empty', 'You and Bob have not written to each other yet.');
+  assert.deepEqual(faults, []);
+});
+
 test('a direct message is shown as delivered when the other page has it', async (t) => {
   const { open, faults } = await browse(t, await run(t, 'chat'));
   const alice = await open('Alice');
@@ -222,13 +240,26 @@ test('pages reconnect when the server restarts', async (t) => {
   await shows(alice, '#members', 'you and Bob');
   assert.equal(await first.stop(), 0);
   await shows(alice, '#status', 'reconnecting…');
-  await say(alice, 'too early');
-  await message(alice, 'too early').getByText('not sent: there is no connection').waitFor();
+  await shows(bob, '#status', 'reconnecting…');
+  const notes = (page) => page.locator('.note').allTextContents();
+  const before = [await notes(alice), await notes(bob)];
+
+  // What is written without a connection is sent in order when it is back.
+  const written = ['first', 'second', 'third'].map((word) => `the ${word} without a connection`);
+  for (const text of written) await say(alice, text);
+  for (const text of written) await mark(alice, text, 'waiting');
 
   await run(t, 'chat', first.port);
   await shows(alice, '#status', 'connected');
   await shows(bob, '#status', 'connected');
   await shows(alice, '#members', 'you and Bob');
+  for (const text of written) await mark(alice, text, 'sent');
+  for (const page of [alice, bob]) {
+    await message(page, written[2]).waitFor();
+    assert.deepEqual(await page.locator('.message .text').allTextContents(), written);
+  }
+  // They were in the room before, so nobody is said to have joined.
+  assert.deepEqual([await notes(alice), await notes(bob)], before);
   await say(alice, 'here again');
   await mark(alice, 'here again', 'sent');
   await message(bob, 'here again').waitFor();

@@ -20,6 +20,8 @@ export const DIFFERENCES = REFERENCE
       // A DISCONNECT followed immediately by a CONNECT ends the connection.
       refusesHaste: true,
       totalOrder: true,
+      // The status with which a WebSocket is refused that may not connect.
+      forbiddenWebSocket: 400,
       // In the response to a WebSocket handshake the reference joins headers of one name, and sends
       // no sticky cookie.
       webSocketCookies: { standard: ['one=1,two=2; Path=/,three=3; HttpOnly,four=4; SameSite=Lax'], sticky: false },
@@ -29,6 +31,7 @@ export const DIFFERENCES = REFERENCE
       refusesHaste: false,
       // Handlers of different clients run in parallel, so their emits have no common order.
       totalOrder: false,
+      forbiddenWebSocket: 403,
       webSocketCookies: { standard: ['one=1', 'two=2; Path=/', 'three=3; HttpOnly', 'four=4; SameSite=Lax'], sticky: true },
     };
 

@@ -1,9 +1,10 @@
-// The `dashboard` example: static and dynamic namespaces, who may enter them, and rooms.
+// The `dashboard` example: static and dynamic namespaces, who may enter them, rooms, and its page.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { io } from 'socket.io-client';
-import { Feed, run, within } from './lib.mjs';
+import { launch } from './browser.mjs';
+import { Feed, LIMIT, run, within } from './lib.mjs';
 
 const start = (test) => run(test, 'dashboard', 0, { ADMIN_TOKEN: 'a secret' });
 
@@ -113,4 +114,48 @@ test('admins see visitors, send announcements and disconnect clients', async (t)
   // Events of /admin are unknown in other namespaces.
   assert.equal((await bob.ask('dismiss', bob.socket.id)).error.code, 'unknown_event');
   assert.ok(bob.socket.connected);
+});
+
+test('the page shows who is connected, and the events as they come', async (t) => {
+  const dashboard = await start(t);
+  const browser = await launch(t);
+  const faults = [];
+  const open = async () => {
+    const page = await browser.newPage();
+    page.setDefaultTimeout(LIMIT);
+    page.on('pageerror', (error) => faults.push(error));
+    await page.goto(dashboard.http);
+    await page.locator('#status.connected').waitFor();
+    return page;
+  };
+  const shows = (page, selector, text) => page.locator(selector).filter({ hasText: new RegExp(`^${text}$`) }).waitFor();
+  const page = await open();
+  await shows(page, '#clients', '1');
+  await page.locator('#who .own').getByText('you', { exact: true }).waitFor();
+  await page.locator('#nobody').waitFor();
+
+  const other = await open();
+  const viewer = await client(t, dashboard).enter('/project-7');
+  await shows(page, '#clients', '2');
+  await shows(page, '#viewed .id', '/project-7');
+  await shows(page, '#viewed small', '1 viewer');
+  assert.ok(await page.locator('#nobody').isHidden());
+
+  // Each page has sent `observe`.
+  await shows(page, '#received', '2');
+  await other.getByRole('button', { name: 'Wave to everyone' }).click();
+  await page.locator('#who li.waved:not(.own)').waitFor();
+  await shows(page, '#received', '3');
+  await shows(page, '#most', 'most: [1-9]\\d*');
+
+  await other.close();
+  viewer.socket.disconnect();
+  await shows(page, '#clients', '1');
+  await page.locator('#nobody').waitFor();
+
+  assert.equal(await dashboard.stop(), 0);
+  await shows(page, '#status', 'reconnecting…');
+  await run(t, 'dashboard', dashboard.port);
+  await page.locator('#status.connected').waitFor();
+  assert.deepEqual(faults, []);
 });

@@ -113,6 +113,18 @@ test('cookies of the server are sent back when credentials are allowed', async (
   assert.deepEqual(cookies, ['four=4', 'one=1', 'three=3', 'two=2']);
 });
 
+for (const transports of TRANSPORTS) {
+  test(`a page that offers subprotocols connects: ${transports.join(' → ')}`, async (t) => {
+    const { evaluate, origin, faults } = await open(t, 'default');
+    const server = await serve(t, { CORS_ORIGIN: origin });
+    const options = { transports, protocols: ['my-protocol-v1', 'my-protocol-v0'] };
+    assert.equal(await connect(evaluate, server.http, options), transports.at(-1));
+    const chosen = await evaluate(() => socket.io.engine.transport.ws?.protocol);
+    assert.equal(chosen, transports.includes('websocket') ? 'my-protocol-v1' : undefined);
+    assert.deepEqual(faults, []);
+  });
+}
+
 test('pages of other origins can not poll', async (t) => {
   const { evaluate } = await open(t, 'default');
   for (const settings of [{}, { CORS_ORIGIN: 'http://other.example' }]) {

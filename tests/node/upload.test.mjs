@@ -41,10 +41,12 @@ function connect(test, upload) {
 
 test('a file arrives unchanged, and the page shows the progress', async (t) => {
   const { page, faults, status, send } = await open(t, await run(t, 'upload'));
-  for (const length of [0, 1, CHUNK, 40 * CHUNK + 1]) {
+  for (const [length, size] of [[0, '0 bytes'], [1, '1 byte'], [CHUNK, '64 KiB'], [40 * CHUNK + 1, '2.5 MiB']]) {
     const bytes = randomBytes(length);
     await send(`${length}.bin`, bytes);
-    assert.equal(await status(`${length}.bin has arrived`), `${length}.bin has arrived, ${length} bytes\nSHA-256 ${sha256(bytes)}`);
+    assert.equal(await status(`${length}.bin has arrived`), `✓ ${length}.bin has arrived, ${size}. Its checksum is right.`);
+    const newest = page.getByRole('listitem').first();
+    assert.equal(await newest.textContent(), `${length}.bin ${size}SHA-256 ${sha256(bytes)}`);
     const seen = await page.evaluate(() => seen);
     if (length > CHUNK) {
       assert.ok(seen.length > 2, `the bar was seen at ${seen}`);
@@ -52,6 +54,32 @@ test('a file arrives unchanged, and the page shows the progress', async (t) => {
     }
     assert.equal(await page.locator('progress').evaluate(({ value }) => value), length ? 1 : 0);
   }
+  assert.equal(await page.getByRole('listitem').count(), 4);
+  assert.deepEqual(faults, []);
+});
+
+test('a file can be dropped', async (t) => {
+  const { page, faults, status, ready } = await open(t, await run(t, 'upload'));
+  await ready();
+  const transfer = await page.evaluateHandle(() => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File(['hello'], 'dropped.txt'));
+    return transfer;
+  });
+  // Beside the zone nothing happens.
+  await page.locator('h1').dispatchEvent('drop', { dataTransfer: transfer });
+  assert.ok(await page.locator('#running').isHidden());
+  await page.locator('#file').dispatchEvent('dragenter', { dataTransfer: transfer });
+  assert.ok(await page.locator('#drop.over').isVisible());
+  // The browser assigns the files of a real drop; a made one can't.
+  await page.evaluate((transfer) => {
+    const input = document.querySelector('#file');
+    input.dispatchEvent(new DragEvent('drop', { dataTransfer: transfer, bubbles: true, cancelable: true }));
+    input.files = transfer.files;
+    input.dispatchEvent(new Event('change'));
+  }, transfer);
+  await status('dropped.txt has arrived, 5 bytes');
+  assert.equal(await page.locator('#drop.over').count(), 0);
   assert.deepEqual(faults, []);
 });
 
@@ -67,7 +95,7 @@ test('a file that is too large is not sent', async (t) => {
     input.files = transfer.files;
     input.dispatchEvent(new Event('change'));
   });
-  assert.equal(await status('huge.bin was not uploaded'), "huge.bin was not uploaded: a file can't be larger than 67108864 bytes");
+  assert.equal(await status('huge.bin was not uploaded'), "huge.bin was not uploaded: a file can't be larger than 64 MiB");
   await send('small.bin', Buffer.from('hello'));
   await status('small.bin has arrived');
   assert.deepEqual(faults, []);

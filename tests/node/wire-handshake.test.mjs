@@ -115,7 +115,7 @@ test('an invalid WebSocket handshake is refused', async (t) => {
     ];
     for (const [query, body] of wrong) assert.deepEqual(await refused(`${server.ws}${path}${query}`), { status: 400, body }, query);
     const forbidden = await refused(`${server.ws}${path}?EIO=4&transport=websocket`, { headers: { 'x-forbid': 'yes' } });
-    assert.deepEqual(forbidden, { status: 400, body: 'Forbidden' });
+    assert.deepEqual(forbidden, { status: DIFFERENCES.forbiddenWebSocket, body: 'Forbidden' });
     // The reference closes these after the upgrade. No session opens.
     for (const query of ['?EIO=3&transport=websocket', '?transport=websocket', '?EIO=4&transport=polling']) {
       await refused(`${server.ws}${path}${query}`);

@@ -398,7 +398,7 @@ async fn refused_clients_get_an_error() -> Result<(), TestError> {
     });
     let client = hub.test_client().through(routes).peer_addr(([10, 0, 0, 1], 80).into());
     let error = client.clone().query("day", "ü").connect().await.expect_err("refused");
-    let expected = r#"the server refused the client with status 400: not on Some("ü"), Some(10.0.0.1:80)"#;
+    let expected = r#"the server refused the client with status 403: not on Some("ü"), Some(10.0.0.1:80)"#;
     assert_eq!(error.to_string(), expected);
     drop(client.query("day", "a & b").connect().await?);
     settle().await;

@@ -10,6 +10,7 @@ mod killed;
 mod serving;
 mod settings;
 mod streams;
+mod subprotocols;
 
 #[test]
 fn every_file_is_a_module() {

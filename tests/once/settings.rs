@@ -77,11 +77,25 @@ fn invalid_origins_are_rejected() {
             format!("`allow_origins` does not take `http://a.example/b`: {accepted} `http://a.example`"),
         ]
     );
-    for origin in ["null", "https://*.app.example", ""] {
+    for origin in ["null", "https://*app.example", "*.app.example", "http://localhost:*", ""] {
         assert_eq!(problems(Hub::builder().allow_origins([origin])).len(), 1, "{origin}");
     }
-    assert_eq!(texts(Hub::builder().allow_origins(["*", "http://app.example:80/", "HTTPS://App.Example"])), [""; 0]);
+    let allowed = ["*", "http://app.example:80/", "HTTPS://App.Example", "https://*.app.example"];
+    assert_eq!(texts(Hub::builder().allow_origins(allowed)), [""; 0]);
     assert_eq!(texts(Hub::builder().allow_origins([""; 0])), [""; 0]);
+}
+
+#[test]
+fn invalid_public_hosts_are_rejected() {
+    let hub = Hub::builder().public_hosts(["app.example", "https://app.example:8443/"]).public_hosts(["*.a.example"]);
+    let accepted = "give a host without a scheme, and a port if the addresses of pages have one, such as";
+    assert_eq!(
+        texts(hub),
+        [
+            format!("`public_hosts` does not take `https://app.example:8443/`: {accepted} `app.example:8443`"),
+            format!("`public_hosts` does not take `*.a.example`: {accepted} `app.example`"),
+        ]
+    );
 }
 
 #[test]
@@ -168,9 +182,10 @@ fn panic_of<T>(call: impl FnOnce() -> T) -> Option<String> {
 #[test]
 fn routes_panic_where_an_invalid_setting_is_written() {
     let hub = Hub::builder().build().expect("a hub");
-    let cases: [(Option<String>, &str); 8] = [
+    let cases: [(Option<String>, &str); 9] = [
         (panic_of(|| hub.websocket().protocols(["chat.v1", "chat v2"])), "`protocols` does not take `chat v2`: give "),
         (panic_of(|| hub.websocket().protocols([""])), "`protocols` does not take ``: give "),
+        (panic_of(|| hub.socketio().protocols(["a/b"])), "`protocols` does not take `a/b`: give "),
         (panic_of(|| hub.socketio().cookie("my id")), "`cookie` does not take `my id`: give "),
         (panic_of(|| hub.socketio().cookie("__host-io")), "`cookie` does not take `__host-io`: give "),
         (panic_of(|| hub.socketio().transports([])), "`transports` does not take `[]`: give "),

@@ -14,6 +14,9 @@ let connection;
 let current;
 // When the last `typing` event was sent.
 let lastTyped = 0;
+let isOnline = false;
+// The messages that were written without a connection, in order, with their conversations.
+let waiting = [];
 
 function remember(changes) {
   sessionStorage.setItem('chat', JSON.stringify(Object.assign(session, changes)));
@@ -24,8 +27,11 @@ const events = {
   welcome({ name, people: names }) {
     remember({ name, entered: true });
     people.listed(names);
+    isOnline = true;
     report('connected');
     for (const room of session.rooms) join(room, !current && (session.current ?? room) === room);
+    // The server handles them in order: first the rooms are joined, then the messages are sent.
+    for (const { conversation, message } of waiting.splice(0)) deliver(conversation, message);
     showPage('chat');
     draw();
   },
@@ -41,7 +47,8 @@ const events = {
   joined({ room, name }) {
     const conversation = find(true, room);
     conversation.here.update(name, true);
-    add(conversation, { text: `${name} joined`, isNote: true });
+    if (conversation.isBack(name)) draw();
+    else add(conversation, { text: `${name} joined`, isNote: true });
   },
   parted({ room, name }) {
     const conversation = find(true, room);
@@ -70,14 +77,17 @@ function enter(name) {
   connection = new Connection({ name, key: session.key }, {
     events,
     lost() {
+      isOnline = false;
       people.forget();
-      for (const { here } of conversations.values()) here.forget();
+      for (const conversation of conversations.values()) conversation.lost();
       report('reconnecting…');
       $('refused').textContent = 'no connection, trying again…';
       draw();
     },
     ended(reason) {
       connection = undefined;
+      isOnline = false;
+      waiting = [];
       remember({ entered: false });
       people.forget();
       conversations.clear();
@@ -93,6 +103,10 @@ async function join(name, isToBeShown = true) {
     const { room, members, said } = await connection.join(name);
     const conversation = find(true, room);
     conversation.here.listed(members);
+    members.forEach((member) => conversation.isBack(member));
+    conversation.awaitOthers((name) => {
+      add(conversation, { text: `${name} left`, isNote: true });
+    });
     for (const message of said) {
       if (message.from === session.name) message.mark = 'sent';
       if (conversation.add(message)) drawMessage(message, session.name);
@@ -110,18 +124,31 @@ async function part(conversation) {
     await connection.part(conversation.name);
     remember({ rooms: session.rooms.filter((room) => room !== conversation.name), current: undefined });
     conversations.delete(conversation.key);
+    waiting = waiting.filter((entry) => entry.conversation !== conversation);
     show([...conversations.values()][0]);
   } catch (error) {
     complain(error);
   }
 }
 
-async function send(conversation, text) {
-  const { isRoom, name } = conversation;
+function send(conversation, text) {
   lastTyped = 0;
   // The server validates the text. An empty message is not shown.
   const message = { from: session.name, text: text.trim(), mark: 'sending' };
   if (message.text) add(conversation, message);
+  if (isOnline || !message.text) return deliver(conversation, message);
+  message.mark = 'waiting';
+  waiting.push({ conversation, message });
+  drawMessage(message, session.name);
+}
+
+async function deliver(conversation, message) {
+  const { isRoom, name } = conversation;
+  const { text } = message;
+  if (message.mark === 'waiting') {
+    message.mark = 'sending';
+    drawMessage(message, session.name);
+  }
   try {
     const answer = isRoom ? connection.say({ room: name, text }) : connection.tell({ to: name, text });
     Object.assign(message, await answer, { mark: isRoom ? 'sent' : 'delivered' });
@@ -194,7 +221,8 @@ function draw() {
   };
   drawList($('rooms'), rooms.map(({ name }) => entry(true, name)));
   drawList($('people'), names.map((name) => entry(false, name)));
-  $('count').textContent = people.names.length || '';
+  $('count').textContent = names.length || '';
+  $('alone').hidden = names.length > 0;
   paintAvatar($('me').querySelector('.avatar'), session.name ?? '');
   $('me').querySelector('strong').textContent = session.name ?? '';
   drawCurrent();
@@ -206,6 +234,7 @@ function drawCurrent() {
   $('composer').hidden = $('part').hidden = !current;
   $('title').textContent = current?.title ?? 'Join a room, or choose somebody';
   $('members').textContent = $('typing').textContent = '';
+  $('empty').hidden = true;
   if (!current) return $('log').replaceChildren();
   const { isRoom, here, name, typing, messages } = current;
   $('part').hidden = !isRoom;
@@ -214,6 +243,10 @@ function drawCurrent() {
   if (isRoom) $('members').textContent = enumerate(here.names.map((name) => (name === session.name ? 'you' : name)));
   else $('members').textContent = people.has(name) ? 'is here' : 'is not here';
   if (typing.length) $('typing').textContent = `${enumerate(typing)} ${typing.length > 1 ? 'are' : 'is'} typing`;
+  $('empty').hidden = messages.some(({ isNote }) => !isNote);
+  $('empty').textContent = isRoom
+    ? `Nobody has said anything in #${name} yet. Say hello; a second tab shows the other side.`
+    : `You and ${name} have not written to each other yet.`;
   drawLog(messages);
 }
 

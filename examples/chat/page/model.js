@@ -4,6 +4,8 @@
 const KEPT = 500;
 // How long somebody counts as typing after a `typing` event, in milliseconds.
 const TYPING = 4_000;
+// How long the others may take to come back after this page has, in milliseconds.
+const COMING_BACK = 15_000;
 
 // Who is connected. Events that arrive before the list are newer than the list.
 export class Presence {
@@ -37,6 +39,9 @@ export class Conversation {
   unread = 0;
   draft = '';
   #typing = new Map();
+  // Who was here when the connection was lost, and has not come back.
+  #awaited = new Set();
+  #comingBack;
 
   constructor(isRoom, name) {
     this.isRoom = isRoom;
@@ -62,8 +67,30 @@ export class Conversation {
 
   // Messages that are being sent come last.
   sort() {
-    const time = ({ at, mark }) => (mark === 'sending' ? Infinity : at);
+    const time = ({ at, mark }) => (mark === 'sending' || mark === 'waiting' ? Infinity : at);
     this.messages.sort((a, b) => time(a) - time(b) || 0);
+  }
+
+  // The connection is lost: it is unknown who is here.
+  lost() {
+    clearTimeout(this.#comingBack);
+    for (const name of this.here.names) this.#awaited.add(name);
+    this.here.forget();
+  }
+
+  // Whether somebody was here before the connection was lost, and is now here again.
+  isBack(name) {
+    return this.#awaited.delete(name);
+  }
+
+  // Waits for those who were here before. `onMissing` is called for each who does not come back.
+  awaitOthers(onMissing) {
+    clearTimeout(this.#comingBack);
+    this.#comingBack = setTimeout(() => {
+      const missing = [...this.#awaited];
+      this.#awaited.clear();
+      missing.forEach(onMissing);
+    }, COMING_BACK);
   }
 
   typed(name, onEnd) {

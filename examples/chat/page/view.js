@@ -1,6 +1,6 @@
 // Draws the page. User texts become text nodes, never HTML.
 
-const MARKS = { sending: '·', sent: '✓', delivered: '✓✓', failed: '!' };
+const MARKS = { waiting: '◷', sending: '·', sent: '✓', delivered: '✓✓', failed: '!' };
 
 export const $ = (id) => document.getElementById(id);
 
@@ -58,7 +58,7 @@ export function drawLog(messages) {
     element.classList.toggle('follows', follows);
     if (log.children[index] !== element) log.insertBefore(element, log.children[index] ?? null);
   });
-  if (wasAtEnd || messages.at(-1)?.mark === 'sending') log.scrollTop = log.scrollHeight;
+  if (wasAtEnd || ['sending', 'waiting'].includes(messages.at(-1)?.mark)) log.scrollTop = log.scrollHeight;
 }
 
 // An entry of the lists in the sidebar.

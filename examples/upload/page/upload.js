@@ -19,7 +19,7 @@ async function upload(file) {
   const { largest_chunk: length } = await ask('begin', { name: file.name, size: file.size });
   for (let start = 0; start < file.size; start += length) {
     const { received } = await ask('chunk', await file.slice(start, start + length).arrayBuffer());
-    $('progress').value = received / file.size;
+    progress(file, received);
   }
   return ask('finish');
 }
@@ -29,27 +29,66 @@ async function checksum(file) {
   return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-function report(text, isProblem = false) {
-  $('status').textContent = text;
-  $('status').classList.toggle('problem', isProblem);
+// A size for people, such as `2.5 MiB`.
+function readable(bytes) {
+  if (bytes < 1024) return bytes === 1 ? '1 byte' : `${bytes} bytes`;
+  const [size, unit] = bytes < 1 << 20 ? [bytes / 1024, 'KiB'] : [bytes / (1 << 20), 'MiB'];
+  return `${size.toLocaleString('en', { maximumFractionDigits: size < 10 ? 1 : 0 })} ${unit}`;
 }
 
-$('file').onchange = async () => {
-  const [file] = $('file').files;
-  if (!file) return;
+function progress(file, received) {
+  const [name, amount] = [document.createElement('span'), document.createElement('small')];
+  name.textContent = file.name;
+  amount.textContent = `${readable(received)} of ${readable(file.size)}`;
+  $('now').replaceChildren(name, amount);
+  $('progress').value = file.size ? received / file.size : 0;
+}
+
+function report(text, kind = '') {
+  $('status').textContent = text;
+  $('status').className = kind;
+}
+
+// Adds an uploaded file to the list.
+function list({ name, size, sha256 }) {
+  const entry = document.createElement('li');
+  const [title, about, sum] = ['strong', 'span', 'code'].map((tag) => document.createElement(tag));
+  title.textContent = name;
+  about.textContent = ` ${readable(size)}`;
+  about.className = 'about';
+  sum.textContent = `SHA-256 ${sha256}`;
+  entry.append(title, about, sum);
+  $('uploads').prepend(entry);
+}
+
+async function send(file) {
   $('file').disabled = true;
-  $('progress').value = 0;
-  report(`uploading ${file.name}…`);
+  progress(file, 0);
+  $('running').hidden = false;
+  report('');
   try {
-    const { name, size, sha256 } = await upload(file);
-    if (sha256 !== (await checksum(file))) throw new Error('the checksum differs');
-    report(`${name} has arrived, ${size} bytes\nSHA-256 ${sha256}`);
+    const uploaded = await upload(file);
+    if (uploaded.sha256 !== (await checksum(file))) throw new Error('the checksum differs');
+    list(uploaded);
+    report(`✓ ${uploaded.name} has arrived, ${readable(uploaded.size)}. Its checksum is right.`, 'success');
   } catch (error) {
-    report(`${file.name} was not uploaded: ${error.message}`, true);
+    report(`${file.name} was not uploaded: ${error.message}`, 'problem');
   }
+  $('running').hidden = true;
   $('file').disabled = false;
   $('file').value = '';
+}
+
+$('file').onchange = () => {
+  const [file] = $('file').files;
+  if (file) send(file);
 };
 
+// A file that is dropped beside the zone must not replace the page.
+for (const event of ['dragover', 'drop']) document.addEventListener(event, (drag) => drag.target === $('file') || drag.preventDefault());
+for (const [event, isOver] of [['dragenter', true], ['dragleave', false], ['drop', false]]) {
+  $('file').addEventListener(event, () => $('drop').classList.toggle('over', isOver));
+}
+
 if (client) $('file').disabled = false;
-else report('socket.io-client is not installed. Do that, and reload:\nnpm ci --prefix tests/node', true);
+else report('socket.io-client is not installed. Do that, and reload:\nnpm ci --prefix tests/node', 'problem');

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use super::executor::ConnectDecision;
 use crate::event::dispatch::{self, Spare, Start};
 use crate::event::error::EventError;
-use crate::event::handler::{Call, Lifecycle, call_async};
+use crate::event::handler::{Call, Lifecycle, call_async, call_blocking};
 use crate::event::incoming::{EventKind, Incoming};
 use crate::event::reply::Outcome;
+use crate::event::slow_poll;
 use crate::hub::socket::Socket;
 use crate::session::disconnect::Disconnect;
 
@@ -37,11 +38,13 @@ pub(crate) fn connect_decision(socket: &Socket, on_open: Option<&OnOpen>) -> Opt
 }
 
 async fn decide(socket: Socket, on_open: Option<OnOpen>) -> Result<(), EventError> {
-    if let Some(rest) = on_open.and_then(|on_open| on_open(socket.clone())) {
-        rest.await;
+    let event = Lifecycle::Connect.as_str();
+    if let Some(rest) = on_open.and_then(|on_open| slow_poll::call(&socket, event, || on_open(socket.clone()))) {
+        slow_poll::polls(&socket, event, rest).await;
     }
     for middleware in socket.namespace_inner().middleware() {
-        middleware(socket.clone()).await?;
+        let future = slow_poll::call(&socket, event, || middleware(socket.clone()));
+        slow_poll::polls(&socket, event, future).await?;
     }
     let Some((handler, this)) = socket.namespace_inner().lifecycle_handler(Lifecycle::Connect) else {
         return Ok(());
@@ -49,8 +52,9 @@ async fn decide(socket: Socket, on_open: Option<OnOpen>) -> Result<(), EventErro
     let mut incoming = Incoming::new(socket, EventKind::Connect);
     incoming.this = this;
     let outcome = match handler.call {
-        Call::Sync(call) => call(&incoming),
-        Call::Async(call) => call_async(call, &incoming).await,
+        Call::Sync(call) => slow_poll::call(&incoming.socket, event, || call(&incoming)),
+        Call::Blocking(call) => call_blocking(call, &incoming),
+        Call::Async(call) => slow_poll::polls(&incoming.socket, event, call_async(call, &incoming)).await,
     };
     match outcome {
         Outcome::Failed(error) => Err(error),

@@ -3,9 +3,9 @@
 //! It replaces hyper's `Parts`, whose names and values are slices of hyper's read buffer. Keeping
 //! them would keep the whole buffer in memory for the connection's lifetime.
 
-use http::HeaderName;
 use http::header::ORIGIN;
 use http::request::Parts;
+use http::{HeaderName, HeaderValue};
 use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -36,6 +36,8 @@ pub(crate) enum Kind {
     Uri = 1,
     /// A header. The key is its name.
     Header = 2,
+    /// The subprotocol that the server selected. The key is empty.
+    Protocol = 3,
 }
 
 /// The length of an entry's kind and lengths, in bytes.
@@ -68,6 +70,14 @@ impl Request {
             is_cross_domain: parts.headers.contains_key(ORIGIN),
             bytes_per_event: 0,
         }
+    }
+
+    /// Adds the subprotocol that the server selected.
+    pub(crate) fn with_protocol(self, protocol: Option<&HeaderValue>) -> Self {
+        let Some(protocol) = protocol else { return self };
+        let mut entries = self.entries.into_vec();
+        push(&mut entries, Kind::Protocol, b"", protocol.as_bytes());
+        Self { entries: entries.into(), ..self }
     }
 
     /// Divides the size of a POST among its packets. Each of their events keeps the request in

@@ -11,11 +11,12 @@ use std::task::{Context, Poll};
 use tokio_util::sync::ReusableBoxFuture;
 
 use super::error::{EventError, shortened};
-use super::handler::{AsyncCall, Call, Handler, Lifecycle, call_async};
+use super::handler::{AsyncCall, Call, Handler, Lifecycle, call_async, call_blocking};
 use super::incoming::{EventKind, Incoming};
 use super::listener::{List, Listener};
 use super::middleware;
 use super::reply::Outcome;
+use super::slow_poll;
 use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::socket::Socket;
 use crate::session::received::ReceivedEvent;
@@ -126,7 +127,11 @@ fn start_after_middleware(mut incoming: Incoming, spare: &mut Spare) -> Start {
     incoming.this = this;
     match handler.call {
         Call::Sync(call) => {
-            call_sync(call, &incoming);
+            call_sync(|incoming| slow_poll::call(&incoming.socket, incoming.name(), || call(incoming)), &incoming);
+            Start::Done
+        }
+        Call::Blocking(call) => {
+            call_sync(|incoming| call_blocking(call, incoming), &incoming);
             Start::Done
         }
         Call::Async(call) => {
@@ -204,7 +209,7 @@ impl MatchingListeners {
     }
 }
 
-fn call_sync(call: fn(&Incoming) -> Outcome, incoming: &Incoming) {
+fn call_sync(call: impl FnOnce(&Incoming) -> Outcome, incoming: &Incoming) {
     let finished = catch_unwind(AssertUnwindSafe(|| incoming.finish(call(incoming))));
     if finished.is_err() {
         panicked(&incoming.socket, incoming.name());
@@ -214,7 +219,7 @@ fn call_sync(call: fn(&Incoming) -> Outcome, incoming: &Incoming) {
 
 /// Runs an event that has an async handler and no listeners.
 async fn run_async_handler(incoming: Incoming, call: AsyncCall) {
-    let outcome = call_async(call, &incoming).await;
+    let outcome = slow_poll::polls(&incoming.socket, incoming.name(), call_async(call, &incoming)).await;
     incoming.finish(outcome);
 }
 
@@ -235,9 +240,13 @@ async fn run_handler_and_listeners(
     if let Some((handler, this)) = handler {
         incoming.this = this;
         match handler.call {
-            Call::Sync(call) => call_sync(call, &incoming),
+            Call::Sync(call) => {
+                call_sync(|incoming| slow_poll::call(&incoming.socket, incoming.name(), || call(incoming)), &incoming);
+            }
+            Call::Blocking(call) => call_sync(|incoming| call_blocking(call, incoming), &incoming),
             Call::Async(call) => {
-                let finished = call_async(call, &incoming).map(|outcome| incoming.finish(outcome));
+                let called = slow_poll::polls(&incoming.socket, incoming.name(), call_async(call, &incoming));
+                let finished = called.map(|outcome| incoming.finish(outcome));
                 if AssertUnwindSafe(finished).catch_unwind().await.is_err() {
                     panicked(&socket, handler.key.as_str());
                     incoming.answer(Err(&EventError::internal()));
@@ -255,9 +264,10 @@ async fn run_handler_and_listeners(
 
 async fn call_all(incoming: &Incoming, list: &[Arc<Listener>]) {
     for listener in list {
-        let called = catch_unwind(AssertUnwindSafe(|| listener.call(incoming)));
-        let finished = match called {
-            Ok(Some(rest)) => AssertUnwindSafe(rest).catch_unwind().await,
+        let (socket, event) = (&incoming.socket, incoming.name());
+        let call = || slow_poll::call(socket, event, || listener.call(incoming));
+        let finished = match catch_unwind(AssertUnwindSafe(call)) {
+            Ok(Some(rest)) => AssertUnwindSafe(slow_poll::polls(socket, event, rest)).catch_unwind().await,
             Ok(None) => Ok(()),
             Err(panic) => Err(panic),
         };

@@ -2,10 +2,13 @@
 
 use futures_util::future::BoxFuture;
 use std::any::{TypeId, type_name};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
 
 use super::error::EventError;
 use super::incoming::Incoming;
 use super::reply::Outcome;
+use super::slow_poll;
 
 /// A handler: the event it is registered for, how to call it and which states it needs.
 #[doc(hidden)]
@@ -150,6 +153,8 @@ impl Lifecycle {
 #[derive(Clone, Copy)]
 pub enum Call {
     Sync(fn(&Incoming) -> Outcome),
+    /// A sync handler that may block its thread.
+    Blocking(fn(&Incoming) -> Outcome),
     Async(AsyncCall),
 }
 
@@ -163,10 +168,20 @@ pub(crate) async fn call_async(call: AsyncCall, incoming: &Incoming) -> Outcome 
     }
 }
 
+/// Calls a handler that may block. Meanwhile another thread runs the tasks of this one. A runtime
+/// with one thread has no other.
+pub(crate) fn call_blocking(call: fn(&Incoming) -> Outcome, incoming: &Incoming) -> Outcome {
+    slow_poll::blocking(|| match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => block_in_place(|| call(incoming)),
+        _ => call(incoming),
+    })
+}
+
 impl std::fmt::Debug for Call {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
             Self::Sync(_) => "Sync",
+            Self::Blocking(_) => "Blocking",
             Self::Async(_) => "Async",
         })
     }

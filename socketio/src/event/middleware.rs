@@ -10,6 +10,7 @@ use super::dispatch;
 use super::error::{EventError, PayloadError};
 use super::incoming::{EventKind, Incoming};
 use super::reply::Encode;
+use super::slow_poll;
 use super::unscanned;
 use crate::hub::selection::EmitError;
 use crate::hub::socket::Socket;
@@ -143,7 +144,8 @@ pub(super) fn stack(incoming: &Incoming) -> Option<Arc<[EventMiddleware]>> {
 pub(super) async fn run(incoming: Incoming, stack: Arc<[EventMiddleware]>) {
     let (socket, ack) = (incoming.socket.clone(), incoming.ack());
     let event = incoming.name().to_owned();
-    if let Err(error) = (Next { stack, at: 0 }).run(IncomingEvent(incoming)).await {
+    let passed = (Next { stack, at: 0 }).run(IncomingEvent(incoming));
+    if let Err(error) = slow_poll::polls(&socket, &event, passed).await {
         ack.fail(error.clone());
         socket.report(error.with_event(&event));
     }

@@ -4,8 +4,9 @@
 //! The hub creates an [`incoming`] event and passes it to [`dispatch`]. [`rate_limit`] has counted
 //! it by then. [`table`] finds its [`handler`], and [`argument`] extracts the parameters, such as a
 //! [`state`] or an [`extension`]. [`reply`] turns the return value into an answer; an [`ack`]
-//! answers later. [`listener`] contains the closures that are registered at run time. [`unscanned`]
-//! decodes JSON text outside events. [`named`] gives the macros facts about types.
+//! answers later. [`listener`] contains the closures that are registered at run time. [`slow_poll`]
+//! warns about those that block their thread. [`unscanned`] decodes JSON text outside events.
+//! [`named`] gives the macros facts about types.
 
 pub(crate) mod ack;
 pub(crate) mod argument;
@@ -26,6 +27,7 @@ pub(crate) mod named;
 pub(crate) mod rate_limit;
 pub(crate) mod raw_message;
 pub(crate) mod reply;
+pub(crate) mod slow_poll;
 pub(crate) mod state;
 pub(crate) mod table;
 pub(crate) mod unscanned;

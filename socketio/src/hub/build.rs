@@ -36,6 +36,12 @@ impl HubBuilder {
             check(agreed, handlers, &mut problems);
         }
         BuildError::check(problems)?;
+        if self.config.origins.opens_localhost() {
+            tracing::info!(
+                "pages of all ports of localhost may connect to this server on localhost: `allow_localhost` is on, \
+                 as by default in debug builds"
+            );
+        }
         for namespace in self.agreed.iter().flatten() {
             self.namespaces.entry(namespace.path.to_owned()).or_default();
         }
@@ -62,12 +68,17 @@ impl HubBuilder {
         Ok(Hub::new(Core::new(self.config, self.states, namespaces, patterns, factory)))
     }
 
-    /// Checks all settings. Parses origins and header names.
+    /// Checks all settings. Parses origins, hosts and header names.
     fn check_settings(&mut self, problems: &mut Vec<BuildProblem>) {
         self.config.check(problems);
         for origin in &self.allow_origins {
             if let Err(accepted) = self.config.origins.allow(origin) {
                 problems.push(BuildProblem::setting("allow_origins", origin, accepted));
+            }
+        }
+        for host in &self.public_hosts {
+            if let Err(accepted) = self.config.origins.add_public_host(host) {
+                problems.push(BuildProblem::setting("public_hosts", host, accepted));
             }
         }
         self.config.keep_headers = self.keep_headers.as_ref().map(|names| {

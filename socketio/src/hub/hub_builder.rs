@@ -33,6 +33,8 @@ pub struct HubBuilder {
     pub(super) config: Config,
     /// The origins, unparsed. `build` checks them.
     pub(super) allow_origins: Vec<String>,
+    /// The public hosts, unparsed. `build` checks them.
+    pub(super) public_hosts: Vec<String>,
     /// The header names, unparsed. `build` checks them.
     pub(super) keep_headers: Option<Vec<String>>,
     pub(super) states: States,
@@ -319,14 +321,43 @@ impl HubBuilder {
     /// host and port of the request may always connect, and so may clients that send no `Origin`.
     ///
     /// An origin has a scheme and a host, no path, and a port if it is not the default of the
-    /// scheme. [`build`](Self::build) rejects everything else. This includes patterns such as
-    /// `https://*.example.org`, and `null`, which every sandboxed page sends.
+    /// scheme. `https://*.example.org` allows all hosts below `example.org`, with one label more or
+    /// several, but not `example.org` itself. [`build`](Self::build) rejects everything else, such
+    /// as `null`, which every sandboxed page sends.
+    ///
+    /// A refused page gets the status 403, and a text that names its origin and this setting. The
+    /// log has one warning for each of the first 100 refused origins.
     pub fn allow_origins<I>(mut self, origins: I) -> Self
     where
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
         self.allow_origins.extend(origins.into_iter().map(|origin| origin.as_ref().to_owned()));
+        self
+    }
+
+    /// The hosts under which browsers reach the server, such as `app.example` or
+    /// `app.example:8443`. Their pages may connect, like those of the requested host. Several calls
+    /// add up. Default: none.
+    ///
+    /// Behind a proxy that changes the header `Host`, the requested host is that of this server,
+    /// and not the one that browsers know. Name that one here, or let the proxy pass the header on.
+    pub fn public_hosts<I>(mut self, hosts: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        self.public_hosts.extend(hosts.into_iter().map(|host| host.as_ref().to_owned()));
+        self
+    }
+
+    /// Whether pages of any port of localhost may connect, such as those of a development server at
+    /// `http://localhost:5173`. The page and the requested host must both be `localhost`,
+    /// `127.0.0.1` or `[::1]`. Default: yes with debug assertions, no in release builds.
+    ///
+    /// If it is on, [`build`](Self::build) logs that at the level `INFO`.
+    pub fn allow_localhost(mut self, allow: bool) -> Self {
+        self.config.origins.allow_localhost = allow;
         self
     }
 

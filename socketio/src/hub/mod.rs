@@ -37,6 +37,7 @@ use crate::session::time::after;
 use config::Config;
 use connections::Connections;
 use hub_builder::HubBuilder;
+use origins::RefusedOrigins;
 use stats::{Counters, HubStats};
 
 /// The server object: a handle to all connections and their shared state. Cloning is cheap.
@@ -76,6 +77,7 @@ pub(crate) struct Core {
     factory: NamespaceFactory,
     counters: Counters,
     connections: Connections,
+    refused_origins: RefusedOrigins,
     /// The id of the next question to several clients.
     next_shared_ack: AtomicU64,
 }
@@ -102,6 +104,7 @@ impl Core {
             factory,
             counters: Counters::default(),
             connections: Connections::default(),
+            refused_origins: RefusedOrigins::default(),
             next_shared_ack: AtomicU64::new(SHARED_ACKS),
         }
     }
@@ -281,6 +284,10 @@ impl Hub {
 
     pub(crate) fn config(&self) -> &Config {
         &self.core().config
+    }
+
+    pub(crate) fn refused_origins(&self) -> &RefusedOrigins {
+        &self.core().refused_origins
     }
 
     pub(crate) fn limits(&self) -> &Arc<Limits> {

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use futures_util::future::pending;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ORIGIN, SET_COOKIE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
 use http::request::Parts;
 use http::{Extensions, HeaderValue, Method, Request, StatusCode};
 use std::borrow::Cow;
@@ -30,6 +30,7 @@ use crate::hub::aliases::Peer;
 use crate::hub::aliases::{Command, ConnectionHandle};
 use crate::hub::aliases::{EngineSession, PendingUpgrade};
 use crate::hub::connections::ConnectionPermit;
+use crate::hub::origins::Access;
 use crate::hub::socket::{Identity, Socket};
 use crate::session::engineio::Flavour;
 use crate::session::time::after;
@@ -103,9 +104,9 @@ impl EngineEndpoint {
         let transport = query.transport.as_deref().and_then(Transport::named);
         let transport =
             transport.filter(|transport| self.transports.contains(transport)).ok_or(Refusal::UnknownTransport)?;
-        if !self.hub.config().origins.permit(&parts.headers, &parts.uri) {
-            tracing::debug!(origin = ?parts.headers.get(ORIGIN), "refused a request from another origin");
-            return Err(Refusal::Forbidden("Forbidden".to_owned()));
+        if let Access::Refused(refused) = self.hub.config().origins.check(&parts.headers, &parts.uri) {
+            self.hub.refused_origins().report(&refused);
+            return Err(Refusal::Forbidden(refused.message()));
         }
         let is_current = query.version.as_deref() == Some("4");
         if let Some(sid) = query.sid.as_deref().filter(|sid| !sid.is_empty()) {
@@ -178,10 +179,10 @@ impl EngineEndpoint {
     }
 
     /// Begins a session over a WebSocket.
-    fn begin_websocket(self: &Arc<Self>, upgrade: Upgrade) -> Response {
+    fn begin_websocket(self: &Arc<Self>, mut upgrade: Upgrade) -> Response {
         let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return unavailable() };
         let session = EngineSession::new(&self.sessions, false);
-        let mut response = upgrade.response(None);
+        let mut response = upgrade.response(&self.protocols);
         self.add_cookie(&mut response, session.sid());
         let routes = Arc::clone(self);
         tokio::spawn(async move {
@@ -214,8 +215,8 @@ impl EngineEndpoint {
 
     /// Accepts the WebSocket that a long-polling client has opened, and passes it to the session's
     /// connection. If upgrades are disabled, the WebSocket is closed.
-    fn upgrade_session(&self, peer: Arc<Peer>, upgrade: Upgrade) -> Response {
-        let response = upgrade.response(None);
+    fn upgrade_session(&self, peer: Arc<Peer>, mut upgrade: Upgrade) -> Response {
+        let response = upgrade.response(&self.protocols);
         let (hub, upgrades) = (self.hub.clone(), self.upgrades);
         let pending_upgrade = PendingUpgrade::of(peer);
         tokio::spawn(async move {

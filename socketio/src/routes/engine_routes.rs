@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::request::Parts;
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body::Body as HttpBody;
 use std::convert::Infallible;
 use std::fmt;
@@ -14,12 +14,13 @@ use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
+use tower_http::cors::{AllowCredentials, AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 use tower_layer::Layer;
 
 use super::client_files;
 use super::session_request::SessionRequest;
 use super::setting::{invalid_setting, is_token};
+use super::subprotocols::Subprotocols;
 use crate::connection::lifecycle::OnOpen;
 use crate::connection_handle::engine_session::Transport;
 use crate::event::error::EventError;
@@ -28,7 +29,7 @@ use crate::hub::Hub;
 use crate::hub::aliases::EngineSessions;
 use crate::hub::namespace::Namespace;
 use crate::hub::namespace::inner::NamespaceInner;
-use crate::hub::origins::Origins;
+use crate::hub::origins::{Access, Origins};
 use crate::hub::socket::Socket;
 use crate::session::engineio::Flavour;
 use crate::wire::encoding::Encoding;
@@ -87,8 +88,8 @@ pub struct EngineIo;
 /// - 403: the request is not allowed. The body has the same format.
 /// - 503: the hub has too many connections, or shuts down.
 ///
-/// A refused WebSocket handshake gets 400 instead of 403, and only the message as its body, as from
-/// the reference server.
+/// A refused WebSocket handshake gets the same status, and only the message as its body. (The
+/// reference server refuses WebSockets with 400 in place of 403.)
 #[must_use = "merge them into a router"]
 pub struct EngineRoutes<P = SocketIo>(Arc<EngineEndpoint>, PhantomData<fn() -> P>);
 
@@ -102,6 +103,7 @@ pub(crate) struct EngineEndpoint {
     pub(crate) sessions: Arc<EngineSessions>,
     pub(super) transports: Vec<Transport>,
     pub(super) upgrades: bool,
+    pub(super) protocols: Subprotocols,
     pub(super) cookie: Option<Arc<str>>,
     pub(super) allow_request: Option<AllowRequest>,
     pub(super) initial_headers: Option<AddHeaders>,
@@ -188,6 +190,7 @@ impl<P> EngineRoutes<P> {
             sessions: Arc::default(),
             transports: vec![Transport::Polling, Transport::WebSocket],
             upgrades: true,
+            protocols: Subprotocols::FirstOffered,
             cookie: None,
             allow_request: None,
             initial_headers: None,
@@ -236,6 +239,25 @@ impl<P> EngineRoutes<P> {
     /// Sets whether a long-polling client may upgrade to a WebSocket. Default: `true`.
     pub fn upgrades(self, upgrades: bool) -> Self {
         self.with(|settings| settings.upgrades = upgrades)
+    }
+
+    /// Sets the supported subprotocols of WebSockets, the preferred one first. The server selects
+    /// the first one that the client offers, and none if it offers other ones. A browser then
+    /// closes the WebSocket. [`Handshake::protocol`](crate::Handshake::protocol) returns the
+    /// selected one. Default: the first one that the client offers, as in the reference server.
+    ///
+    /// # Panics
+    ///
+    /// Panics if a name is not an HTTP token, which consists of letters, digits and characters such
+    /// as `-`, `.` and `_`.
+    #[track_caller]
+    pub fn protocols<I>(self, protocols: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        let protocols = Subprotocols::supported(protocols);
+        self.with(|settings| settings.protocols = protocols)
     }
 
     /// Sets the name of a cookie that has the session's id. The response to a handshake sets the
@@ -342,11 +364,14 @@ impl EngineEndpoint {
 
 /// Returns the CORS layer, if other origins may connect.
 fn cors(origins: &Origins) -> Option<CorsLayer> {
-    let allowed = origins.clone();
+    let is_allowed = |origins: &Origins| {
+        let origins = origins.clone();
+        move |_: &HeaderValue, parts: &Parts| matches!(origins.check(&parts.headers, &parts.uri), Access::Allowed)
+    };
     origins.is_open().then(|| {
         CorsLayer::new()
-            .allow_origin(AllowOrigin::predicate(move |origin, _| allowed.allows(origin)))
-            .allow_credentials(true)
+            .allow_origin(AllowOrigin::predicate(is_allowed(origins)))
+            .allow_credentials(AllowCredentials::predicate(is_allowed(origins)))
             .allow_methods(AllowMethods::list([http::Method::GET, http::Method::POST]))
             .allow_headers(AllowHeaders::mirror_request())
     })
@@ -402,9 +427,14 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (request, routes) = (request.map(Body::new), Arc::clone(&self.0));
+        // The layer answers a preflight itself. That of a refused page must be refused and logged.
+        let is_refused =
+            |origins: &Origins| matches!(origins.check(request.headers(), request.uri()), Access::Refused(_));
         match &self.0.cors {
-            None => Box::pin(async move { Ok(routes.serve(request).await) }),
-            Some(cors) => Box::pin(cors.layer(CorsInner(routes)).call(request)),
+            Some(cors) if !is_refused(&self.0.hub.config().origins) => {
+                Box::pin(cors.layer(CorsInner(routes)).call(request))
+            }
+            _ => Box::pin(async move { Ok(routes.serve(request).await) }),
         }
     }
 }
@@ -473,10 +503,16 @@ impl Refusal {
         }
     }
 
-    /// Returns the response to a WebSocket handshake: the status 400, and the message as text.
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// Returns the response to a WebSocket handshake, with the message as text.
     pub(super) fn into_upgrade_response(self) -> Response {
-        let headers = [(http::header::CONTENT_TYPE, "text/html"), (http::header::CONNECTION, "close")];
-        (StatusCode::BAD_REQUEST, headers, self.message().to_owned()).into_response()
+        (self.status(), [(http::header::CONNECTION, "close")], self.message().to_owned()).into_response()
     }
 
     /// Logs the refusal, and calls the application's listener.
@@ -490,11 +526,7 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let status = match self {
-            Self::Forbidden(_) => StatusCode::FORBIDDEN,
-            _ => StatusCode::BAD_REQUEST,
-        };
         let body = serde_json::json!({ "code": self.code(), "message": self.message() });
-        (status, [(http::header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+        (self.status(), [(http::header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
     }
 }

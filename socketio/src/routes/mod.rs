@@ -10,6 +10,7 @@ pub(crate) mod secure;
 pub(crate) mod serve;
 pub(crate) mod session_request;
 mod setting;
+mod subprotocols;
 pub(crate) mod upgrade;
 pub(crate) mod websocket;
 

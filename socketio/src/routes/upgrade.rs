@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::secure::{SecureConnection, is_secure};
+use super::subprotocols::{Subprotocols, is_valid_offer};
 use crate::connection_handle::request::Request;
 use crate::connection_handle::stream::Stream;
 use crate::hub::config::Config;
@@ -47,6 +48,8 @@ pub struct Upgrade {
     parts: Parts,
     on_upgrade: OnUpgrade,
     params: Vec<(String, String)>,
+    /// The subprotocol that the route has selected.
+    protocol: Option<HeaderValue>,
 }
 
 /// Why a request was not accepted as a WebSocket handshake.
@@ -62,6 +65,9 @@ pub enum UpgradeRejection {
     /// The header `Sec-WebSocket-Key` is missing. Status 400.
     #[error("the header `Sec-WebSocket-Key` is missing")]
     Key,
+    /// The header `Sec-WebSocket-Protocol` is not a list of different names. Status 400.
+    #[error("the header `Sec-WebSocket-Protocol` is not a list of different names")]
+    Protocols,
     /// The method is not GET. Status 405, with `Allow: GET`.
     #[error("a WebSocket begins with a GET request")]
     Method,
@@ -75,7 +81,7 @@ impl IntoResponse for UpgradeRejection {
     fn into_response(self) -> Response {
         let status = match self {
             Self::NotRequested | Self::Version | Self::Impossible => StatusCode::UPGRADE_REQUIRED,
-            Self::Key => StatusCode::BAD_REQUEST,
+            Self::Key | Self::Protocols => StatusCode::BAD_REQUEST,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
         };
         let mut response = (status, self.to_string()).into_response();
@@ -114,9 +120,12 @@ impl Upgrade {
         if !parts.headers.contains_key(SEC_WEBSOCKET_KEY) {
             return Err(UpgradeRejection::Key);
         }
+        if !is_valid_offer(&parts.headers) {
+            return Err(UpgradeRejection::Protocols);
+        }
         let on_upgrade = parts.extensions.remove::<OnUpgrade>().ok_or(UpgradeRejection::Impossible)?;
         let params = path_params(parts);
-        Ok(Self { parts: parts.clone(), on_upgrade, params })
+        Ok(Self { parts: parts.clone(), on_upgrade, params, protocol: None })
     }
 
     /// Adds an extension for the socket. See [`Socket::extension`](crate::Socket::extension).
@@ -135,8 +144,9 @@ impl Upgrade {
         &self.parts
     }
 
-    /// Returns the response that completes the handshake.
-    pub(crate) fn response(&self, protocol: Option<HeaderValue>) -> Response {
+    /// Selects a subprotocol, and returns the response that completes the handshake.
+    pub(super) fn response(&mut self, protocols: &Subprotocols) -> Response {
+        self.protocol = protocols.select(&self.parts.headers);
         let key = self.parts.headers.get(SEC_WEBSOCKET_KEY).map_or(&[][..], HeaderValue::as_bytes);
         let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
         let headers = response.headers_mut();
@@ -145,19 +155,10 @@ impl Upgrade {
         if let Ok(accept) = HeaderValue::from_str(&derive_accept_key(key)) {
             headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
         }
-        if let Some(protocol) = protocol {
+        if let Some(protocol) = self.protocol.clone() {
             headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
         }
         response
-    }
-
-    /// Returns the first of `protocols` that the client offers.
-    pub(crate) fn choose_protocol(&self, protocols: &[HeaderValue]) -> Option<HeaderValue> {
-        let offered = |protocol: &&HeaderValue| {
-            let protocol = protocol.to_str().unwrap_or_default();
-            tokens(&self.parts.headers, &SEC_WEBSOCKET_PROTOCOL).any(|offer| offer == protocol)
-        };
-        protocols.iter().find(offered).cloned()
     }
 
     /// Splits the handshake into the pending stream, the compact request, and the application's
@@ -167,7 +168,7 @@ impl Upgrade {
         let params = self.params.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let is_secure = is_secure(&self.parts, config.trust_forwarded_proto);
         let keep = config.keep_headers.as_deref();
-        let request = Request::new(&self.parts, params, peer, is_secure, keep);
+        let request = Request::new(&self.parts, params, peer, is_secure, keep).with_protocol(self.protocol.as_ref());
         let by_axum = usize::from(!self.params.is_empty());
         (Upgrading(self.on_upgrade), request, kept_extensions(&self.parts.extensions, by_axum))
     }
@@ -238,7 +239,7 @@ fn tcp(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
 }
 
 /// Returns the comma-separated values of a header.
-fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+pub(super) fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
     let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).map(str::trim)
 }

@@ -5,13 +5,13 @@ use axum::handler::Handler;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::{Ready, ready};
 use http::request::Parts;
-use http::{Extensions, HeaderValue, Request, StatusCode};
+use http::{Extensions, Request, StatusCode};
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::setting::{invalid_setting, is_token};
+use super::subprotocols::Subprotocols;
 use super::unavailable;
 use super::upgrade::Upgrade;
 use crate::connection::Connection;
@@ -26,6 +26,7 @@ use crate::hub::aliases::Peer;
 use crate::hub::connections::ConnectionPermit;
 use crate::hub::namespace::Namespace;
 use crate::hub::namespace::inner::NamespaceInner;
+use crate::hub::origins::Access;
 use crate::hub::socket::{Identity, Socket};
 use crate::wire::encoding::Encoding;
 
@@ -46,14 +47,14 @@ use crate::wire::encoding::Encoding;
 /// - 426: the request is not a WebSocket handshake. [`UpgradeRejection`](crate::UpgradeRejection)
 ///   lists the details.
 /// - 403: the request comes from a web page of another origin. See
-///   [`allow_origins`](crate::HubBuilder::allow_origins).
+///   [`allow_origins`](crate::HubBuilder::allow_origins). The body says which one.
 /// - 503: the hub has too many connections, or shuts down.
 #[derive(Clone)]
 pub struct WebSocketRoute {
     hub: Hub,
     namespace: Arc<NamespaceInner>,
     envelopes: bool,
-    protocols: Arc<[HeaderValue]>,
+    protocols: Subprotocols,
     on_open: Option<OnOpen>,
 }
 
@@ -77,7 +78,7 @@ impl Namespace {
 
 impl WebSocketRoute {
     pub(crate) fn new(hub: Hub, namespace: Arc<NamespaceInner>) -> Self {
-        Self { hub, namespace, envelopes: true, protocols: Arc::new([]), on_open: None }
+        Self { hub, namespace, envelopes: true, protocols: Subprotocols::supported([""; 0]), on_open: None }
     }
 
     /// Disables JSON envelopes: every text or binary message is a `message` event. Default:
@@ -89,7 +90,7 @@ impl WebSocketRoute {
 
     /// Sets the supported subprotocols, the preferred one first. The server selects the first one
     /// that the client offers. A client that offers none of them is accepted without a subprotocol.
-    /// Default: none.
+    /// [`Handshake::protocol`](crate::Handshake::protocol) returns the selected one. Default: none.
     ///
     /// # Panics
     ///
@@ -102,17 +103,7 @@ impl WebSocketRoute {
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
-        let mut values = Vec::new();
-        for name in protocols {
-            let name = name.as_ref();
-            match HeaderValue::from_str(name) {
-                Ok(value) if is_token(name) => values.push(value),
-                _ => {
-                    invalid_setting("protocols", name, "names of letters, digits, `-`, `.` and `_`, such as `chat.v1`")
-                }
-            }
-        }
-        Self { protocols: values.into(), ..self }
+        Self { protocols: Subprotocols::supported(protocols), ..self }
     }
 
     /// Calls `callback` for each new socket, before the `connect` handler. The callback may be sync
@@ -128,16 +119,15 @@ impl WebSocketRoute {
 
     /// Accepts an [`Upgrade`] as a connection of the hub, and returns the response to it. Axum
     /// handlers that extract an `Upgrade` call this.
-    pub fn accept(&self, upgrade: Upgrade) -> Response {
+    pub fn accept(&self, mut upgrade: Upgrade) -> Response {
         let config = self.hub.config();
         let parts = upgrade.parts();
-        if !config.origins.permit(&parts.headers, &parts.uri) {
-            tracing::debug!(origin = ?parts.headers.get("origin"), "refused a request from another origin");
-            return (StatusCode::FORBIDDEN, "this origin is not allowed to connect").into_response();
+        if let Access::Refused(refused) = config.origins.check(&parts.headers, &parts.uri) {
+            self.hub.refused_origins().report(&refused);
+            return (StatusCode::FORBIDDEN, refused.message()).into_response();
         }
         let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return unavailable() };
-        let protocol = upgrade.choose_protocol(&self.protocols);
-        let response = upgrade.response(protocol);
+        let response = upgrade.response(&self.protocols);
         tokio::spawn(self.clone().connect(upgrade, permit));
         response
     }

@@ -1,15 +1,20 @@
 //! Origin checks: which web pages may connect, with handshakes as browsers and proxies send them.
 
+use axum::Router;
+use axum::routing::get;
 use socketio::{Hub, HubBuilder};
-use socketio_tests::{Server, plain_only, serve, soon};
+use socketio_tests::{Server, plain_only, serve_router, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const OPENS: u16 = 101;
 const FORBIDDEN: u16 = 403;
 
+/// A server whose routes are for all kinds of clients. It has the settings of a release build.
 async fn server(set: impl FnOnce(HubBuilder) -> HubBuilder) -> Server {
     plain_only();
-    serve(set(Hub::builder()).build().expect("a hub")).await
+    let hub = set(Hub::builder().allow_localhost(false)).build().expect("a hub");
+    let app = Router::new().route("/ws/{id}", get(hub.websocket())).merge(hub.socketio());
+    serve_router(hub, app).await
 }
 
 /// The status code of the response to a handshake with these headers.
@@ -64,8 +69,103 @@ async fn pages_of_the_same_host_and_port_may_connect() {
         (own.as_str(), Some(""), FORBIDDEN),
         (own.as_str(), Some("chat.example.org"), FORBIDDEN),
         ("null", Some("null"), FORBIDDEN),
+        // What is more than a scheme, a host and a port is no origin.
+        ("chat.example.org", Some("http://evil@chat.example.org"), FORBIDDEN),
+        ("chat.example.org", Some("http://chat.example.org:99999"), FORBIDDEN),
+        ("chat.example.org", Some("http://chat.example.org/"), FORBIDDEN),
+        ("chat.example.org", Some("http://chat.example.org?query"), FORBIDDEN),
+        ("chat.example.org", Some("http://chat.example.org, http://chat.example.org"), FORBIDDEN),
+        ("evil@chat.example.org", Some("http://chat.example.org"), FORBIDDEN),
+        ("chat.example.org:80:80", Some("http://chat.example.org"), FORBIDDEN),
     ] {
         assert_eq!(status(&server, host, origin, "").await, expected, "{origin:?} at {host}");
+    }
+}
+
+#[tokio::test]
+async fn of_two_origins_neither_is_trusted() {
+    let server = server(|builder| builder.allow_origins(["https://app.example.org"])).await;
+    for (first, second) in [
+        ("http://chat.example.org", "http://chat.example.org"),
+        ("http://chat.example.org", "http://evil.example"),
+        ("http://evil.example", "http://chat.example.org"),
+        ("https://app.example.org", "https://app.example.org"),
+    ] {
+        let second = format!("Origin: {second}\r\n");
+        assert_eq!(status(&server, "chat.example.org", Some(first), &second).await, FORBIDDEN, "{first}, {second}");
+    }
+}
+
+/// The head of the response to a polling handshake with these headers, in lower case.
+async fn polled(server: &Server, method: &str, host: &str, headers: &str) -> String {
+    let request = format!(
+        "{method} /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: {host}\r\n{headers}Connection: close\r\n\r\n"
+    );
+    let mut stream = server.open().await;
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = Vec::new();
+    // Over TLS, the end of the stream may be an error.
+    let _ = soon("answer", stream.read_to_end(&mut answer)).await;
+    let answer = String::from_utf8_lossy(&answer).to_ascii_lowercase();
+    answer.split("\r\n\r\n").next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn polling_and_its_cors_headers_follow_the_same_rules() {
+    let server = server(|builder| {
+        builder
+            .allow_origins(["https://*.example.org", "http://default.example:80"])
+            .public_hosts(["public.example"])
+            .allow_localhost(true)
+    })
+    .await;
+    for (host, origin, opens, has_cors) in [
+        ("api.example", "https://app.example.org", true, true),
+        ("api.example", "http://default.example", true, true),
+        ("api.example", "https://public.example", true, true),
+        ("localhost:3000", "http://localhost:5173", true, true),
+        // A browser asks for no permission on the same origin.
+        ("api.example", "https://api.example", true, false),
+        ("api.example", "https://example.org", false, false),
+        ("api.example", "http://localhost:5173", false, false),
+        ("api.example", "http://evil@api.example", false, false),
+        ("api.example", "null", false, false),
+    ] {
+        let allowed = format!("\r\naccess-control-allow-origin: {origin}\r\n");
+        let header = format!("Origin: {origin}\r\n");
+        let upgraded = status(&server, host, Some(origin), "").await;
+        assert_eq!(upgraded, if opens { OPENS } else { FORBIDDEN }, "{origin}");
+        let head = polled(&server, "GET", host, &header).await;
+        assert_eq!(&head[9..12], if opens { "200" } else { "403" }, "{origin}: {head}");
+        assert_eq!(head.contains(&allowed), has_cors, "{origin}: {head}");
+        assert_eq!(head.contains("access-control-allow-credentials: true"), has_cors, "{origin}: {head}");
+        let preflight = format!("{header}Access-Control-Request-Method: POST\r\n");
+        let head = polled(&server, "OPTIONS", host, &preflight).await;
+        assert_eq!(head.contains(&allowed), has_cors, "{origin}: {head}");
+        assert_eq!(&head[9..12] == "403", !opens, "{origin}: {head}");
+    }
+    // Neither of two origins is trusted.
+    let two = "Origin: https://app.example.org\r\nOrigin: https://app.example.org\r\n";
+    for method in ["GET", "OPTIONS"] {
+        let head = polled(&server, method, "api.example", two).await;
+        assert!(head.starts_with("http/1.1 403 ") && !head.contains("access-control"), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn pages_of_localhost_may_connect_to_a_debug_build() {
+    let open = server(|builder| builder.allow_localhost(true)).await;
+    let closed = server(|builder| builder).await;
+    for (host, origin, expected) in [
+        ("localhost:3000", "http://localhost:5173", OPENS),
+        ("127.0.0.1:3000", "http://localhost:5173", OPENS),
+        ("localhost:3000", "http://[::1]:5173", OPENS),
+        // Another site may resolve its own name to this machine.
+        ("evil.example:3000", "http://localhost:5173", FORBIDDEN),
+        ("localhost:3000", "http://evil.example", FORBIDDEN),
+    ] {
+        assert_eq!(status(&open, host, Some(origin), "").await, expected, "{origin} at {host}");
+        assert_eq!(status(&closed, host, Some(origin), "").await, FORBIDDEN, "{origin} at {host}");
     }
 }
 
@@ -76,6 +176,7 @@ async fn allowed_origins_may_connect_too() {
         "http://localhost:5173/",
         "HTTPS://Upper.Example.org",
         "http://default.example.org:80",
+        "https://*.example.net",
     ];
     let server = server(|builder| builder.allow_origins(allowed)).await;
     for (origin, expected) in [
@@ -84,6 +185,11 @@ async fn allowed_origins_may_connect_too() {
         ("https://upper.example.org", OPENS),
         // Browsers omit the default port of the scheme.
         ("http://default.example.org", OPENS),
+        ("https://app.example.net", OPENS),
+        ("https://a.b.example.net", OPENS),
+        ("https://example.net", FORBIDDEN),
+        ("http://app.example.net", FORBIDDEN),
+        ("https://appexample.net", FORBIDDEN),
         // Pages of the same host may still connect.
         ("https://api.example.org", OPENS),
         // For an allowed origin, scheme and port must match.
@@ -124,14 +230,18 @@ async fn through_proxy(server: &Server, public: &str, keeps_host: bool) -> u16 {
 }
 
 #[tokio::test]
-async fn behind_a_proxy_a_page_needs_the_forwarded_host_or_an_allowed_origin() {
+async fn behind_a_proxy_a_page_needs_the_forwarded_host_or_a_setting() {
     let plain = server(|builder| builder).await;
     assert_eq!(through_proxy(&plain, "chat.example.org", true).await, OPENS);
     assert_eq!(through_proxy(&plain, "chat.example.org", false).await, FORBIDDEN);
-    let told = server(|builder| builder.allow_origins(["https://chat.example.org"])).await;
-    for keeps_host in [true, false] {
-        assert_eq!(through_proxy(&told, "chat.example.org", keeps_host).await, OPENS);
+    let allowed = server(|builder| builder.allow_origins(["https://chat.example.org"])).await;
+    let public = server(|builder| builder.public_hosts(["chat.example.org"])).await;
+    for told in [allowed, public] {
+        for keeps_host in [true, false] {
+            assert_eq!(through_proxy(&told, "chat.example.org", keeps_host).await, OPENS);
+        }
         assert_eq!(through_proxy(&told, "evil.example", false).await, FORBIDDEN);
+        assert_eq!(through_proxy(&told, "chat.example.org:8443", false).await, FORBIDDEN);
     }
 }
 

@@ -12,6 +12,7 @@
 
 pub mod ack_alone;
 pub mod async_handlers;
+pub mod blocking;
 pub mod concurrent;
 pub mod conditions;
 pub mod contracts;

@@ -129,6 +129,12 @@ impl<'a> Handshake<'a> {
         self.request.is_cross_domain
     }
 
+    /// The subprotocol that the server selected for the WebSocket. `None` if it selected none, or
+    /// if the request is not a WebSocket handshake, as when a session begins with polling.
+    pub fn protocol(&self) -> Option<&'a str> {
+        self.text(Kind::Protocol, "")
+    }
+
     /// A parameter of the route's path, percent-decoded: `id` in `/ws/{id}`.
     pub fn param(&self, key: &str) -> Option<&'a str> {
         self.text(Kind::Path, key)
