@@ -2,7 +2,7 @@
 //! whether a record is wanted.
 
 use serde_json::json;
-use socketio::{EventError, Extension, Hub, IncomingEvent, Next, event, events};
+use socketio::{EventError, Extension, Handshake, Hub, IncomingEvent, Next, event, events};
 use socketio_tests::{Log, Server, log, serve};
 use std::fmt::Debug;
 use std::thread::sleep;
@@ -11,7 +11,8 @@ use tokio_tungstenite::tungstenite::Error;
 use tracing::field::Field;
 use tracing::{Metadata, Subscriber, span};
 
-/// Logs the event names of the records, the missing extensions, and what is said about origins.
+/// Logs the event names of the records, the missing extensions, the headers that are not kept, and
+/// what is said about origins.
 struct Records(Log);
 
 impl Subscriber for Records {
@@ -33,7 +34,7 @@ impl Subscriber for Records {
             .iter()
             .any(|module| metadata.target().starts_with(module));
         event.record(&mut |field: &Field, value: &dyn Debug| {
-            if ["event", "extension"].contains(&field.name()) {
+            if ["event", "extension", "header"].contains(&field.name()) {
                 self.0.note(format_args!("{value:?}"));
             } else if field.name() == "message" && is_about_origins {
                 self.0.note(format_args!("{}: {value:?}", metadata.level()));
@@ -52,6 +53,11 @@ struct Secret;
 #[event("missing")]
 fn missing(_secret: Extension<Secret>) {}
 
+#[event("headers")]
+fn headers(request: Handshake<'_>) -> (bool, bool) {
+    (request.header("host").is_some(), request.header("x-tenant").is_some())
+}
+
 /// Connects with an `Origin` that is refused.
 async fn refuse(server: &Server, origin: &str) {
     let mut request = server.request("/ws/ann");
@@ -64,7 +70,7 @@ async fn refuse(server: &Server, origin: &str) {
 async fn records_name_the_fault_and_are_bounded_for_what_clients_choose() {
     let (log, mut seen) = log();
     let _records = tracing::subscriber::set_default(Records(log));
-    let hub = Hub::builder().allow_localhost(true).events(events![missing]).build().expect("a hub");
+    let hub = Hub::builder().allow_localhost(true).events(events![missing, headers]).build().expect("a hub");
     let line = seen.next().await;
     assert!(line.starts_with("INFO: pages of all ports of localhost may connect"), "{line}");
     let server = serve(hub).await;
@@ -109,6 +115,9 @@ async fn records_name_the_fault_and_are_bounded_for_what_clients_choose() {
     let answer = client.ask("missing", 1).await;
     assert_eq!(answer["error"], json!({ "code": "internal", "message": "internal error" }));
     seen.expect(&["\"missing\"", "\"records::Secret\""]).await;
+    // A header that is not kept is never there, so a handler that asks for it is at fault.
+    assert_eq!(client.ask("headers", ()).await["data"], json!([true, false]));
+    seen.expect(&["\"missing\"", "\"x-tenant\""]).await;
 }
 
 /// Blocks the thread for longer than a handler may without a warning.
@@ -150,7 +159,8 @@ async fn what_blocks_its_thread_is_named_once() {
     let (log, mut seen) = log();
     let _records = tracing::subscriber::set_default(Records(log));
     let handlers = events![sync, after_waiting, blocking, passed_on, heard];
-    let hub = Hub::builder().events(handlers).event_middleware(block_before_passing_on).build().expect("a hub");
+    let hub = Hub::builder().events(handlers).event_middleware(block_before_passing_on).allow_localhost(false);
+    let hub = hub.build().expect("a hub");
     hub.on("heard", |_payload| block());
     hub.on("heard later", |_payload| async {
         tokio::task::yield_now().await;

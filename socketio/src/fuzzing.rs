@@ -75,7 +75,7 @@ where
 
 fn beginning(hub: &Hub) -> (Request, ConnectionPermit) {
     let (parts, ()) = HttpRequest::new(()).into_parts();
-    let request = Request::new(&parts, std::iter::empty(), None, false, None);
+    let request = Request::new(&parts, std::iter::empty(), None, false, |_| true);
     (request, ConnectionPermit::acquire(hub).expect("a place for the connection"))
 }
 

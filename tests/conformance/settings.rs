@@ -55,7 +55,9 @@ impl Settings {
     }
 
     pub(crate) fn builder(&self) -> HubBuilder {
+        // The reference server keeps all of them.
         Hub::builder()
+            .keep_all_headers()
             .ping_interval(self.ping_interval)
             .ping_timeout(self.ping_timeout)
             .upgrade_timeout(self.upgrade_timeout)

@@ -4,7 +4,7 @@
 use axum::extract::Request;
 use axum::middleware::{self, Next};
 use serde_json::{Value, json};
-use socketio::{EventName, EventPayload, Extension, Hub, SetIdError, Socket, State, Text, event, events};
+use socketio::{EventName, EventPayload, Extension, Hub, HubBuilder, SetIdError, Socket, State, Text, event, events};
 use socketio_tests::stream::{self, Kind};
 use socketio_tests::{Client, Log, Server, flavour, log, plain_only, serve, serve_router, soon};
 use std::time::{Duration, SystemTime};
@@ -57,7 +57,8 @@ struct User(&'static str);
 
 #[tokio::test]
 async fn a_socket_keeps_its_handshake_request() {
-    let server = serve(Hub::builder().build().expect("a hub")).await;
+    let names = HubBuilder::KEPT_HEADERS.into_iter().chain(["x-custom"]);
+    let server = serve(Hub::builder().keep_headers(names).build().expect("a hub")).await;
     let mut request = server.request("/ws/a%20b?room=x%20y&room=z");
     request.headers_mut().insert("cookie", "a=1; session=abc".parse().expect("a header"));
     request.headers_mut().insert("x-custom", "custom".parse().expect("a header"));
@@ -99,6 +100,26 @@ async fn only_the_headers_named_in_keep_headers_are_kept() {
     let (_client, socket) = connected(&server, "ann").await;
     assert_eq!(socket.header("host"), Some(&*server.host()));
     assert_eq!((socket.header("upgrade"), socket.handshake().headers().len()), (None, 1));
+}
+
+#[tokio::test]
+async fn the_headers_that_are_kept_by_default_say_who_the_client_is() {
+    let all = ["authorization", "cookie", "user-agent", "x-forwarded-for", "x-api-key"];
+    for (hub, keeps_all) in [(Hub::builder(), false), (Hub::builder().keep_headers(["a"]).keep_all_headers(), true)] {
+        let server = serve(hub.build().expect("a hub")).await;
+        let mut request = server.request("/ws/ann");
+        for name in all.into_iter().chain(["x-other", "accept"]) {
+            request.headers_mut().insert(name, name.parse().expect("a header"));
+        }
+        let (mut client, _response) = server.handshake(request).await.expect("the server accepts");
+        client.settle().await;
+        let socket = server.hub.sockets().pop().expect("a socket");
+        for name in all {
+            assert_eq!(socket.header(name), Some(name));
+        }
+        assert_eq!(socket.header("host"), Some(&*server.host()));
+        assert_eq!((socket.header("x-other").is_some(), socket.header("accept").is_some()), (keeps_all, keeps_all));
+    }
 }
 
 #[event("handled")]

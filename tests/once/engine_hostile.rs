@@ -222,12 +222,12 @@ async fn a_client_that_posts_and_never_polls_is_disconnected() {
 async fn the_headers_of_events_count_for_the_inbox() {
     let (log, mut seen) = log();
     let gate = Gate::default();
-    let hub = Hub::builder().state(gate.clone()).state(log).events(events![wait, note]).inbox(1_000, 64 * 1024);
-    let server = serve(hub.build().expect("a hub")).await;
+    let hub = Hub::builder().state(gate.clone()).state(log).events(events![wait, note]).inbox(1_000, 50_000);
+    let server = serve(hub.keep_all_headers().build().expect("a hub")).await;
     let client = Poller::connect(&server).await;
     client.post(r#"42["wait"]"#).await.answer().await;
     handler_waits(&gate).await;
-    let header = format!("x-long: {}\r\n", "x".repeat(20_000));
+    let header = format!("x-long: {}\r\n", "x".repeat(15_000));
     for number in 0..3 {
         let body = format!(r#"42["note","{number}"]"#);
         assert_eq!(client.post_with(&header, &body).await.answer().await.0, 200, "{number}");
@@ -237,6 +237,30 @@ async fn the_headers_of_events_count_for_the_inbox() {
     gate.open();
     assert_eq!(fourth.await.0, 200);
     seen.expect(&["0", "1", "2", "3"]).await;
+}
+
+/// The packets beside an event keep no request in memory, so they do not make it cheaper.
+#[tokio::test]
+async fn the_headers_of_an_event_among_many_other_packets_count_for_the_inbox() {
+    let (log, mut seen) = log();
+    let gate = Gate::default();
+    let hub = Hub::builder().state(gate.clone()).state(log).events(events![wait, note]).inbox(1_000, 50_000);
+    let server = serve(hub.keep_all_headers().build().expect("a hub")).await;
+    let client = Poller::connect(&server).await;
+    client.post(r#"42["wait"]"#).await.answer().await;
+    handler_waits(&gate).await;
+    let header = format!("x-long: {}\r\n", "x".repeat(15_000));
+    let others = format!("{SEPARATOR}6").repeat(1_000);
+    for number in 0..3 {
+        let body = format!(r#"42["note","{number}"]{SEPARATOR}42["note","again"]{others}"#);
+        assert_eq!(client.post_with(&header, &body).await.answer().await.0, 200, "{number}");
+    }
+    let body = format!(r#"42["note","3"]{others}"#);
+    let mut fourth = Box::pin(client.post_with(&header, &body).await.answer());
+    timeout(Duration::from_millis(300), &mut fourth).await.expect_err("the inbox is full");
+    gate.open();
+    assert_eq!(fourth.await.0, 200);
+    seen.expect(&["0", "again", "1", "again", "2", "again", "3"]).await;
 }
 
 /// The client upgrades while the server still reads one of its POSTs.

@@ -339,7 +339,8 @@ fn check(handshake: Handshake<'_>, log: State<Log>) {
 #[tokio::test(start_paused = true)]
 async fn the_handshake_is_built_from_the_clients_settings() -> Result<(), TestError> {
     let (log, mut seen) = log();
-    let hub = Hub::builder().state(log).events(events![check]).build().expect("a hub");
+    let hub = Hub::builder().state(log).events(events![check]).keep_headers(["cookie", "x-token"]);
+    let hub = hub.build().expect("a hub");
     let [socketio, plain] = kinds(&hub).map(|client| {
         let client = client.param("id", "a b/ü").query("room", "x&y").header("X-Token", "secret");
         client.cookie("a", 1.to_string()).cookie("b", "2").peer_addr(([10, 0, 0, 1], 80).into())

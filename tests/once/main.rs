@@ -3,10 +3,14 @@
 
 mod contract_exports;
 mod engine_hostile;
+mod frames;
+mod handshakes;
 mod in_process;
 mod in_process_ends;
 mod in_process_reports;
+mod incomplete;
 mod killed;
+mod refusals;
 mod serving;
 mod settings;
 mod streams;

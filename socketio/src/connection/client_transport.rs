@@ -36,6 +36,14 @@ impl ClientTransport {
         }
     }
 
+    /// Whether a part of a message has arrived. The body of a POST arrives as a whole.
+    pub(super) fn has_partial_message(&self) -> bool {
+        match self {
+            Self::WebSocket(websocket) => websocket.has_partial_message(),
+            Self::Polling(_) => false,
+        }
+    }
+
     /// Stores received bytes that are not parsed yet, until the next read.
     pub(super) fn store_unread(&mut self, received: &mut ReadBuffer) {
         if let Self::WebSocket(websocket) = self {

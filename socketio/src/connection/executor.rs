@@ -47,7 +47,8 @@ pub(crate) struct Executor {
     /// The allocation of the last event, reused for the next one.
     spare: Spare,
     queue: VecDeque<Incoming>,
-    /// The number of received bytes that the queued events keep in memory.
+    /// The number of received bytes that the queued events keep in memory. Events of one POST,
+    /// which are queued one after the other, count it once.
     queued_bytes: usize,
     concurrent: Option<Box<FuturesUnordered<Running>>>,
     end: End,
@@ -84,14 +85,14 @@ impl Executor {
         if self.task.is_none() && self.queue.is_empty() && !is_crowded(&incoming) {
             self.begin(incoming, context);
         } else {
-            self.queued_bytes += incoming.size();
+            self.queued_bytes += incoming.size_beside(self.queue.back());
             self.queue.push_back(incoming);
         }
     }
 
     /// Queues an event before all others.
     pub(crate) fn submit_first(&mut self, incoming: Incoming) {
-        self.queued_bytes += incoming.size();
+        self.queued_bytes += incoming.size_beside(self.queue.front());
         self.queue.push_front(incoming);
     }
 
@@ -175,7 +176,7 @@ impl Executor {
                 None if self.queue.front().is_some_and(is_crowded) => return Progress::More,
                 None => match self.queue.pop_front() {
                     Some(incoming) => {
-                        self.queued_bytes -= incoming.size();
+                        self.queued_bytes -= incoming.size_beside(self.queue.front());
                         self.begin(incoming, context);
                     }
                     None if matches!(self.end, End::Waiting(_)) && self.concurrent.is_none() => {
@@ -209,7 +210,8 @@ impl Executor {
     /// `error`.
     pub(crate) fn drop_queued(&mut self) {
         self.queue.retain(|incoming| !incoming.came_in());
-        self.queued_bytes = self.queue.iter().map(Incoming::size).sum();
+        let before = [None].into_iter().chain(self.queue.iter().map(Some));
+        self.queued_bytes = self.queue.iter().zip(before).map(|(incoming, before)| incoming.size_beside(before)).sum();
     }
 
     /// Sets the events of the end. They run when all other events are done.

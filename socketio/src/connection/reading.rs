@@ -35,6 +35,8 @@ impl Connection {
             }
             match self.io.transport.poll_next(context, &mut received) {
                 Poll::Pending => {
+                    let is_partial = self.io.transport.has_partial_message();
+                    self.session.on_all_read(is_partial, &Driver { io: &mut self.io, context });
                     more = false;
                     break;
                 }

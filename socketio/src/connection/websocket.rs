@@ -9,7 +9,6 @@ use bytes::Bytes;
 use std::io;
 use std::task::{Context, Poll, ready};
 pub(crate) use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::error::Error;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 pub(crate) use super::read_buffer::ReadBuffer;
@@ -18,7 +17,7 @@ use crate::connection_handle::stream::{Stream, Writer};
 use crate::hub::aliases::ConnectionHandle;
 use crate::session::disconnect::{Disconnect, DisconnectReason};
 use crate::wire::frame::{Opcode, control};
-use crate::wire::message_reader::Reader;
+use crate::wire::message_reader::{ReadError, Reader};
 
 /// The maximum size of the batch, in bytes, for further pongs to be appended.
 const MAX_PONG_BACKLOG: usize = 64 * 1024;
@@ -115,9 +114,17 @@ impl WebSocketTransport {
                     self.had_activity = true;
                     (received.start, received.end) = (0, length);
                 }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(disconnect_for(&Error::Io(error)))),
+                Poll::Ready(Err(error)) => {
+                    let cause = Disconnect::new(DisconnectReason::TransportError);
+                    return Poll::Ready(Err(cause.with_message(error.to_string())));
+                }
             }
         }
+    }
+
+    /// Whether a part of a message has arrived.
+    pub(super) fn has_partial_message(&self) -> bool {
+        self.reader.is_incomplete()
     }
 
     /// Appends the pong for a ping. If the batch is too long, only the last ping is answered,
@@ -144,8 +151,7 @@ impl WebSocketTransport {
     /// Appends the answer to the client's close frame.
     fn answer_close(&mut self, frame: Option<&CloseFrame>) {
         match frame {
-            Some(frame) if frame.code.is_allowed() => self.close(frame.code.into(), &frame.reason),
-            Some(_) => self.close(1002, "Protocol violation"),
+            Some(frame) => self.close(frame.code.into(), &frame.reason),
             None => self.close_with(&[]),
         }
     }
@@ -272,12 +278,11 @@ fn truncate(text: &str, length: usize) -> &str {
     &text[..text.floor_char_boundary(length)]
 }
 
-fn disconnect_for(error: &Error) -> Disconnect {
+fn disconnect_for(error: &ReadError) -> Disconnect {
     let (reason, code) = match error {
-        Error::Capacity(_) => (DisconnectReason::TooLarge, 1009),
-        Error::Utf8(_) => (DisconnectReason::ParseError, 1007),
-        Error::Protocol(_) => (DisconnectReason::ParseError, 1002),
-        _ => return Disconnect::new(DisconnectReason::TransportError).with_message(error.to_string()),
+        ReadError::TooLong { .. } => (DisconnectReason::TooLarge, 1009),
+        ReadError::NotUtf8 => (DisconnectReason::ParseError, 1007),
+        ReadError::Violation(_) => (DisconnectReason::ParseError, 1002),
     };
     Disconnect::new(reason).with_code(code).with_message(error.to_string())
 }

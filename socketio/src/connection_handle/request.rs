@@ -22,9 +22,9 @@ pub(crate) struct Request {
     pub(crate) issued: u64,
     pub(crate) is_secure: bool,
     pub(crate) is_cross_domain: bool,
-    /// The number of bytes that each event of a POST is charged for keeping the request. 0 for the
-    /// request that opened a connection.
-    bytes_per_event: u32,
+    /// Whether the request is a POST, which stays in memory as long as events of its body wait. The
+    /// request that opened a connection stays as long as the connection.
+    is_post: bool,
 }
 
 /// The kind of an entry.
@@ -44,13 +44,13 @@ pub(crate) enum Kind {
 const ENTRY_HEADER: usize = 7;
 
 impl Request {
-    /// Copies a request. `keep` has the names of the headers to copy; `None` copies all.
+    /// Copies a request, with those headers whose names `is_kept` accepts.
     pub(crate) fn new<'a>(
         parts: &Parts,
         params: impl Iterator<Item = (&'a str, &'a str)>,
         peer: Option<SocketAddr>,
         is_secure: bool,
-        keep: Option<&[HeaderName]>,
+        is_kept: impl Fn(&HeaderName) -> bool,
     ) -> Self {
         let mut entries = Vec::new();
         for (name, value) in params {
@@ -58,7 +58,7 @@ impl Request {
         }
         push(&mut entries, Kind::Uri, parts.uri.path().as_bytes(), parts.uri.query().unwrap_or("").as_bytes());
         for (name, value) in &parts.headers {
-            if keep.is_none_or(|keep| keep.contains(name)) {
+            if is_kept(name) {
                 push(&mut entries, Kind::Header, name.as_str().as_bytes(), value.as_bytes());
             }
         }
@@ -68,7 +68,7 @@ impl Request {
             issued: milliseconds(SystemTime::now()),
             is_secure,
             is_cross_domain: parts.headers.contains_key(ORIGIN),
-            bytes_per_event: 0,
+            is_post: false,
         }
     }
 
@@ -80,16 +80,14 @@ impl Request {
         Self { entries: entries.into(), ..self }
     }
 
-    /// Divides the size of a POST among its packets. Each of their events keeps the request in
-    /// memory.
-    pub(crate) fn divided_among(self, packets: usize) -> Self {
-        let bytes_per_event = self.entries.len().div_ceil(packets.max(1));
-        Self { bytes_per_event: u32::try_from(bytes_per_event).unwrap_or(u32::MAX), ..self }
+    /// Marks a POST.
+    pub(crate) fn into_post(self) -> Self {
+        Self { is_post: true, ..self }
     }
 
-    /// The number of bytes that each event of the request is charged.
-    pub(crate) fn bytes_per_event(&self) -> usize {
-        self.bytes_per_event as usize
+    /// The number of bytes that waiting events keep in memory with the request.
+    pub(crate) fn bytes_kept_by_events(&self) -> usize {
+        if self.is_post { self.entries.len() } else { 0 }
     }
 
     /// Sets the peer address from the TCP socket, unless the HTTP server has provided it.

@@ -167,7 +167,7 @@ impl<'a> Deref for Carrier<'a> {
 impl<'a> Argument<'a> for Carrier<'a> {
     fn from_event(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {
         let incoming = arguments.incoming;
-        Ok(Self(Handshake::new(incoming.request(), incoming.socket.connect_info())))
+        Ok(Self(Handshake::new(incoming.request(), &incoming.socket)))
     }
 }
 

@@ -145,9 +145,13 @@ impl Incoming {
         self.request.as_deref().unwrap_or_else(|| &self.socket.peer().request)
     }
 
-    /// The bytes of received data that the event keeps in memory, including its request.
-    pub(crate) fn size(&self) -> usize {
-        self.kind.size() + self.request.as_ref().map_or(0, |request| request.bytes_per_event())
+    /// The bytes of received data that the event keeps in memory, including its POST. `neighbour`
+    /// is the event beside it in a queue. If both are of one POST, only the neighbour counts it.
+    pub(crate) fn size_beside(&self, neighbour: Option<&Self>) -> usize {
+        let other = neighbour.and_then(|neighbour| neighbour.request.as_ref());
+        let is_shared = |request: &Arc<Request>| other.is_some_and(|other| Arc::ptr_eq(request, other));
+        let own = self.request.as_ref().filter(|request| !is_shared(request));
+        self.kind.size() + own.map_or(0, |request| request.bytes_kept_by_events())
     }
 
     /// Returns `true` for events, messages, pings and pongs, and `false` for the other lifecycle

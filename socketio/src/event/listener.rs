@@ -175,7 +175,7 @@ impl EventPayload {
     /// first request of the connection.
     pub fn request(&self) -> Handshake<'_> {
         let request = self.request.as_deref().unwrap_or_else(|| &self.socket.peer().request);
-        Handshake::new(request, self.socket.connect_info())
+        Handshake::new(request, &self.socket)
     }
 
     /// Returns `true` for a binary message.

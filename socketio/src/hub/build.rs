@@ -8,6 +8,7 @@ use super::agreement::check::check;
 use super::agreement::watch::Watch;
 use super::build_error::{BuildError, BuildProblem};
 use super::hub_builder::HubBuilder;
+use super::kept_headers::KeptHeaders;
 use super::namespace_builder::NamespaceBuilder;
 use super::{Core, Hub};
 use crate::event::handler::{Handler, Key, Lifecycle};
@@ -81,7 +82,7 @@ impl HubBuilder {
                 problems.push(BuildProblem::setting("public_hosts", host, accepted));
             }
         }
-        self.config.keep_headers = self.keep_headers.as_ref().map(|names| {
+        if let Some(names) = &self.keep_headers {
             let parse = |name: &String| {
                 let parsed = HeaderName::from_bytes(name.as_bytes()).ok();
                 if parsed.is_none() {
@@ -90,8 +91,8 @@ impl HubBuilder {
                 }
                 parsed
             };
-            names.iter().filter_map(parse).collect()
-        });
+            self.config.keep_headers = KeptHeaders::Only(names.iter().filter_map(parse).collect());
+        }
     }
 
     fn check_namespaces(&self, problems: &mut Vec<BuildProblem>) {

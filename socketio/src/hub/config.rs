@@ -1,10 +1,10 @@
 //! [`Config`]: the limits and times of a hub, with their defaults.
 //! [`HubBuilder`](super::hub_builder::HubBuilder) sets them.
 
-use http::HeaderName;
 use std::time::Duration;
 
 use super::build_error::BuildProblem;
+use super::kept_headers::KeptHeaders;
 use super::origins::Origins;
 use crate::connection_handle::OverflowPolicy;
 use crate::event::rate_limit::RateLimit;
@@ -14,6 +14,7 @@ use crate::session::limits::{Bounds, Limits, MAX_DEPTH};
 pub(crate) struct Config {
     pub(crate) max_payload: usize,
     pub(crate) max_connections: usize,
+    pub(crate) max_header_bytes: usize,
     pub(crate) max_rooms: usize,
     pub(crate) max_namespaces: usize,
     pub(crate) max_attachments: usize,
@@ -30,11 +31,12 @@ pub(crate) struct Config {
     pub(crate) ping_timeout: Duration,
     pub(crate) upgrade_timeout: Duration,
     pub(crate) connect_timeout: Duration,
+    pub(crate) message_timeout: Duration,
     pub(crate) join_timeout: Duration,
     pub(crate) close_timeout: Duration,
     pub(crate) ack_timeout: Duration,
     pub(crate) origins: Origins,
-    pub(crate) keep_headers: Option<Vec<HeaderName>>,
+    pub(crate) keep_headers: KeptHeaders,
     pub(crate) trust_forwarded_proto: bool,
 }
 
@@ -43,6 +45,7 @@ impl Default for Config {
         Self {
             max_payload: 1_000_000,
             max_connections: 100_000,
+            max_header_bytes: 16 * 1024,
             max_rooms: 1_000,
             max_namespaces: 100,
             max_attachments: 10,
@@ -59,11 +62,12 @@ impl Default for Config {
             ping_timeout: Duration::from_secs(20),
             upgrade_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(10),
+            message_timeout: Duration::from_secs(30),
             join_timeout: Duration::from_secs(45),
             close_timeout: Duration::from_secs(5),
             ack_timeout: Duration::from_secs(30),
             origins: Origins::default(),
-            keep_headers: None,
+            keep_headers: KeptHeaders::default(),
             trust_forwarded_proto: false,
         }
     }
@@ -75,6 +79,7 @@ impl Config {
         let one_or_more = [
             ("max_payload", self.max_payload, " bytes"),
             ("max_connections", self.max_connections, ""),
+            ("max_header_bytes", self.max_header_bytes, " bytes"),
             ("max_namespaces", self.max_namespaces, ""),
             ("max_packets", self.max_packets, ""),
             ("max_event_name", self.max_event_name, " bytes"),
@@ -98,6 +103,7 @@ impl Config {
             ("ping_timeout", self.ping_timeout),
             ("upgrade_timeout", self.upgrade_timeout),
             ("connect_timeout", self.connect_timeout),
+            ("message_timeout", self.message_timeout),
             ("join_timeout", self.join_timeout),
             ("ack_timeout", self.ack_timeout),
         ];
@@ -120,6 +126,7 @@ impl Config {
             ping_interval: self.ping_interval,
             ping_timeout: self.ping_timeout,
             connect_timeout: self.connect_timeout,
+            message_timeout: self.message_timeout,
             join_timeout: self.join_timeout,
             upgrade_timeout: self.upgrade_timeout,
             close_timeout: self.close_timeout,
@@ -173,6 +180,8 @@ mod tests {
             ("max_pending_acks", thousands(config.max_pending_acks)),
             ("ack_timeout", seconds(config.ack_timeout)),
             ("max_connections", thousands(config.max_connections)),
+            ("max_header_bytes", format!("{} KiB", config.max_header_bytes >> 10)),
+            ("message_timeout", seconds(config.message_timeout)),
             ("upgrade_timeout", seconds(config.upgrade_timeout)),
             ("connect_timeout", seconds(config.connect_timeout)),
             ("ping_interval", format!("{}, {}", seconds(config.ping_interval), seconds(config.ping_timeout))),

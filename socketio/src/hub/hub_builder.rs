@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::agreement::AgreedNamespace;
 use super::config::Config;
+use super::kept_headers::{self, KeptHeaders};
 use super::namespace_builder::NamespaceBuilder;
 use super::source::EventSource;
 use crate::connection_handle::OverflowPolicy;
@@ -35,7 +36,7 @@ pub struct HubBuilder {
     pub(super) allow_origins: Vec<String>,
     /// The public hosts, unparsed. `build` checks them.
     pub(super) public_hosts: Vec<String>,
-    /// The header names, unparsed. `build` checks them.
+    /// The header names, unparsed. `build` checks them. `None`: `config` has them.
     pub(super) keep_headers: Option<Vec<String>>,
     pub(super) states: States,
     pub(super) namespaces: BTreeMap<String, NamespaceBuilder>,
@@ -52,6 +53,10 @@ impl fmt::Debug for HubBuilder {
 }
 
 impl HubBuilder {
+    /// The names of the headers that are kept unless [`keep_headers`](Self::keep_headers) names
+    /// others.
+    pub const KEPT_HEADERS: [&'static str; 14] = kept_headers::DEFAULT;
+
     /// Adds handlers to the namespace `/`. Several calls add up. If two handlers take the same
     /// event, [`build`](Self::build) fails.
     pub fn events(self, events: impl EventSource) -> Self {
@@ -159,6 +164,14 @@ impl HubBuilder {
         self
     }
 
+    /// The maximum size of the URL and headers of a request to the hub's routes, in bytes. A larger
+    /// request gets the status 431. [`Serve::max_header_bytes`](crate::Serve::max_header_bytes)
+    /// refuses it earlier. Default: 16 KiB.
+    pub fn max_header_bytes(mut self, bytes: usize) -> Self {
+        self.config.max_header_bytes = bytes;
+        self
+    }
+
     /// The maximum number of rooms per socket. With 0 no room can be joined. Default: 1,000.
     pub fn max_rooms(mut self, rooms: usize) -> Self {
         self.config.max_rooms = rooms;
@@ -225,8 +238,8 @@ impl HubBuilder {
     }
 
     /// How many received events of one client, and how many bytes, may wait for a handler before
-    /// reading pauses. The [kept](Self::keep_headers) headers of a POST count as bytes. Default:
-    /// 256 and 64 KiB.
+    /// reading pauses. The [kept](Self::keep_headers) headers of a POST count as bytes as long as
+    /// one of its events waits. Default: 256 and 64 KiB.
     pub fn inbox(mut self, events: usize, bytes: usize) -> Self {
         self.config.inbox = Bounds { messages: events, bytes };
         self
@@ -274,6 +287,16 @@ impl HubBuilder {
     /// How long `on_open`, middleware and the `connect` handler may take together. Default: 10 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.config.connect_timeout = timeout;
+        self
+    }
+
+    /// How long a message of a client may take to arrive, from its first byte to its last: a
+    /// WebSocket message with all its fragments, a Socket.IO packet with its attachments, or the
+    /// body of a POST. The time stands still while reading is paused. Default: 30 s.
+    ///
+    /// Raise it together with [`max_payload`](Self::max_payload) if clients have slow networks.
+    pub fn message_timeout(mut self, timeout: Duration) -> Self {
+        self.config.message_timeout = timeout;
         self
     }
 
@@ -369,14 +392,34 @@ impl HubBuilder {
         self
     }
 
-    /// The names of the headers that [`Handshake`](crate::Handshake) keeps. A shorter list saves
-    /// memory in every connection. An empty list keeps none. Default: all.
+    /// The names of the headers that [`Handshake`](crate::Handshake) keeps, instead of the
+    /// [default](Self::KEPT_HEADERS). They stay in memory as long as the connection, so a shorter
+    /// list saves memory in every connection. An empty list keeps none.
+    ///
+    /// [`Handshake::header`](crate::Handshake::header) returns `None` for any other header. In
+    /// debug builds it also logs a warning.
+    ///
+    /// ```
+    /// use socketio::{Hub, HubBuilder};
+    ///
+    /// let names = HubBuilder::KEPT_HEADERS.into_iter().chain(["x-tenant"]);
+    /// let hub = Hub::builder().keep_headers(names).build()?;
+    /// # Ok::<(), socketio::BuildError>(())
+    /// ```
     pub fn keep_headers<I>(mut self, names: I) -> Self
     where
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
         self.keep_headers = Some(names.into_iter().map(|name| name.as_ref().to_owned()).collect());
+        self
+    }
+
+    /// Keeps all headers. Up to [`max_header_bytes`](Self::max_header_bytes) then stay in memory
+    /// with every connection.
+    pub fn keep_all_headers(mut self) -> Self {
+        self.keep_headers = None;
+        self.config.keep_headers = KeptHeaders::All;
         self
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod build_error;
 pub(crate) mod config;
 pub(crate) mod connections;
 pub(crate) mod hub_builder;
+pub(crate) mod kept_headers;
 pub(crate) mod namespace;
 pub(crate) mod namespace_builder;
 pub(crate) mod origins;

@@ -8,17 +8,18 @@ use futures_util::StreamExt;
 use futures_util::future::pending;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
 use http::request::Parts;
-use http::{Extensions, HeaderValue, Method, Request, StatusCode};
+use http::{Extensions, HeaderValue, Method, Request};
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use super::engine_routes::{EngineEndpoint, Refusal};
+use super::engine_routes::EngineEndpoint;
+use super::head;
+use super::refusal::{Refusal, Refused, report};
 use super::secure::is_secure;
 use super::session_request::SessionRequest;
-use super::unavailable;
 use super::upgrade::{PathParams, Upgrade, kept_extensions, path_params};
 use crate::connection::Connection;
 use crate::connection::websocket::WebSocketTransport;
@@ -75,31 +76,44 @@ impl EngineEndpoint {
         // `OnUpgrade` is taken out before the parts are shared, so that it is not cloned.
         let upgrade = Upgrade::from_parts(&mut parts).ok();
         let params = if upgrade.is_none() { path_params(&mut parts) } else { Vec::new() };
-        let parts = Arc::new(parts);
-        match self.verify(&parts, upgrade.is_some()).await {
-            Err(refusal) => {
-                refusal.report(self, &parts);
-                if upgrade.is_some() { refusal.into_upgrade_response() } else { refusal.into_response() }
-            }
-            Ok(verified) => {
-                let is_handshake = matches!(verified, Verified::Handshake);
-                let mut response = match (verified, upgrade) {
-                    (Verified::Handshake, Some(upgrade)) => self.begin_websocket(upgrade),
-                    (Verified::Handshake, None) => self.begin_polling(&parts, &params),
-                    (Verified::InSession(peer, Transport::WebSocket), Some(upgrade)) => {
-                        self.upgrade_session(peer, upgrade)
-                    }
-                    (Verified::InSession(peer, _), _) if parts.method == Method::GET => poll(&peer).await,
-                    (Verified::InSession(peer, _), _) => self.post(peer, &parts, &params, body).await,
-                };
-                self.add_headers(&mut response, &parts, is_handshake);
-                response
-            }
-        }
+        let (parts, is_upgrade) = (Arc::new(parts), upgrade.is_some());
+        let served = match self.verify(&parts, is_upgrade).await {
+            Ok(verified) => self.serve_verified(verified, upgrade, &parts, &params, body).await,
+            Err(refusal) => Err(refusal),
+        };
+        served.unwrap_or_else(|refusal| {
+            let (code, message) = (refusal.code(), refusal.message().into_owned());
+            let response = refusal.into_response(is_upgrade);
+            let refused = Refused { request: &parts, status: response.status(), code, message: &message };
+            report(self.on_refused.as_ref(), refused);
+            response
+        })
     }
 
-    /// Checks a request. The checks and their order are those of the reference server.
+    async fn serve_verified(
+        self: &Arc<Self>,
+        verified: Verified,
+        upgrade: Option<Upgrade>,
+        parts: &Parts,
+        params: &PathParams,
+        body: Body,
+    ) -> Result<Response, Refusal> {
+        let is_handshake = matches!(verified, Verified::Handshake);
+        let mut response = match (verified, upgrade) {
+            (Verified::Handshake, Some(upgrade)) => self.begin_websocket(upgrade)?,
+            (Verified::Handshake, None) => self.begin_polling(parts, params)?,
+            (Verified::InSession(peer, Transport::WebSocket), Some(upgrade)) => self.upgrade_session(peer, upgrade),
+            (Verified::InSession(peer, _), _) if parts.method == Method::GET => poll(&peer).await?,
+            (Verified::InSession(peer, _), _) => self.post(peer, parts, params, body).await?,
+        };
+        self.add_headers(&mut response, parts, is_handshake);
+        Ok(response)
+    }
+
+    /// Checks a request. The checks after that of the head, and their order, are those of the
+    /// reference server.
     async fn verify(&self, parts: &Arc<Parts>, is_upgrade: bool) -> Result<Verified, Refusal> {
+        head::check(parts, self.hub.config().max_header_bytes).map_err(Refusal::Head)?;
         let query = Query::parse(parts);
         let transport = query.transport.as_deref().and_then(Transport::named);
         let transport =
@@ -152,12 +166,12 @@ impl EngineEndpoint {
         let peer = parts.extensions.get::<axum::extract::ConnectInfo<SocketAddr>>().map(|info| info.0);
         let config = self.hub.config();
         let is_secure = is_secure(parts, config.trust_forwarded_proto);
-        ConnectionRequest::new(parts, params, peer, is_secure, config.keep_headers.as_deref())
+        ConnectionRequest::new(parts, params, peer, is_secure, |name| config.keep_headers.contains(name))
     }
 
     /// Begins a session over long-polling. The response to the handshake has the `open` packet.
-    fn begin_polling(&self, parts: &Parts, params: &PathParams) -> Response {
-        let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return unavailable() };
+    fn begin_polling(&self, parts: &Parts, params: &PathParams) -> Result<Response, Refusal> {
+        let permit = ConnectionPermit::acquire(&self.hub).ok_or(Refusal::Unavailable)?;
         let session = EngineSession::new(&self.sessions, true);
         let sid = session.sid().to_owned();
         let open = self.open_packet(&sid, Transport::Polling);
@@ -166,7 +180,7 @@ impl EngineEndpoint {
         tokio::spawn(self.connection(&peer, None, extensions, permit));
         let mut response = poll_response(open.into());
         self.add_cookie(&mut response, &sid);
-        response
+        Ok(response)
     }
 
     /// Adds the session cookie, if one is configured.
@@ -179,8 +193,8 @@ impl EngineEndpoint {
     }
 
     /// Begins a session over a WebSocket.
-    fn begin_websocket(self: &Arc<Self>, mut upgrade: Upgrade) -> Response {
-        let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return unavailable() };
+    fn begin_websocket(self: &Arc<Self>, mut upgrade: Upgrade) -> Result<Response, Refusal> {
+        let permit = ConnectionPermit::acquire(&self.hub).ok_or(Refusal::Unavailable)?;
         let session = EngineSession::new(&self.sessions, false);
         let mut response = upgrade.response(&self.protocols);
         self.add_cookie(&mut response, session.sid());
@@ -194,7 +208,7 @@ impl EngineEndpoint {
             let websocket = WebSocketTransport::new(stream, received, config.max_payload);
             tokio::spawn(routes.websocket_connection(session, websocket, request, extensions, permit));
         });
-        response
+        Ok(response)
     }
 
     /// Returns the future of a session's connection, over a WebSocket whose handshake is complete.
@@ -271,66 +285,65 @@ impl EngineEndpoint {
     }
 
     /// Serves a POST, whose body has packets.
-    async fn post(&self, peer: Arc<Peer>, parts: &Parts, params: &PathParams, body: Body) -> Response {
+    async fn post(&self, peer: Arc<Peer>, parts: &Parts, params: &PathParams, body: Body) -> Result<Response, Refusal> {
         let Some(mut guard) = PostGuard::begin(&peer) else {
-            peer.handle.post(Command::PollRequest(PollRequest::Broken("two POST requests at once")));
-            return StatusCode::BAD_REQUEST.into_response();
+            let why = "two POST requests at once";
+            peer.handle.post(Command::PollRequest(PollRequest::Broken(why)));
+            return Err(Refusal::InvalidRequest(why));
         };
         if parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/octet-stream") {
-            return StatusCode::BAD_REQUEST.into_response();
+            return Err(Refusal::InvalidRequest("the body of a POST is not text"));
         }
         let config = self.hub.config();
         // The client can't answer a heartbeat while its POST is in progress, so the session has
         // timed out by then.
-        let deadline = after(Instant::now(), config.ping_interval.saturating_add(config.ping_timeout));
+        let silence = config.ping_interval.saturating_add(config.ping_timeout);
+        let deadline = after(Instant::now(), config.message_timeout.min(silence));
         let mut collected = BytesMut::new();
         let mut body = body.into_data_stream();
         while let Some(chunk) = timeout_at(deadline, body.next()).await.transpose() {
-            let Ok(Ok(chunk)) = chunk else { return StatusCode::BAD_REQUEST.into_response() };
+            let Ok(Ok(chunk)) = chunk else {
+                return Err(Refusal::InvalidRequest("the body of a POST did not arrive completely"));
+            };
             if collected.len() + chunk.len() > config.max_payload {
                 guard.is_complete = true;
-                return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+                return Err(Refusal::BodyTooLarge);
             }
             collected.extend_from_slice(&chunk);
         }
         let body = engineio::Body::new(collected.freeze()).ok();
         let Some(body) = body.filter(|body| body.packets() <= config.max_packets) else {
-            return StatusCode::BAD_REQUEST.into_response();
+            return Err(Refusal::InvalidRequest("the body of a POST is invalid"));
         };
         guard.is_complete = true;
         let (done, understood) = oneshot::channel();
-        let request = Arc::new(self.connection_request(parts, params).divided_among(body.packets()));
+        let request = Arc::new(self.connection_request(parts, params).into_post());
         let post = Post { body, request, done };
         if !peer.handle.post(Command::PollRequest(PollRequest::Post(post))) {
-            return self.refuse_unknown_session(parts);
+            return Err(Refusal::UnknownSession);
         }
         match understood.await {
-            Ok(true) => ([(CONTENT_TYPE, "text/html"), (CACHE_CONTROL, "no-store")], "ok").into_response(),
-            Ok(false) | Err(_) => StatusCode::BAD_REQUEST.into_response(),
+            Ok(true) => Ok(([(CONTENT_TYPE, "text/html"), (CACHE_CONTROL, "no-store")], "ok").into_response()),
+            Ok(false) | Err(_) => Err(Refusal::InvalidRequest("a packet in the body of a POST is invalid")),
         }
-    }
-
-    fn refuse_unknown_session(&self, parts: &Parts) -> Response {
-        Refusal::UnknownSession.report(self, parts);
-        Refusal::UnknownSession.into_response()
     }
 }
 
 /// Serves a poll: a GET that waits for packets.
-async fn poll(peer: &Peer) -> Response {
+async fn poll(peer: &Peer) -> Result<Response, Refusal> {
     if let Some(session) = &peer.session {
         session.wait_for_pending_upgrades().await;
     }
     let (waiting, body) = oneshot::channel();
     let is_queued = peer.handle.post(Command::PollRequest(PollRequest::Poll(waiting)));
     match body.await {
-        Ok(Some(body)) => poll_response(body),
-        Ok(None) => StatusCode::BAD_REQUEST.into_response(),
+        Ok(Some(body)) => Ok(poll_response(body)),
+        Ok(None) => Err(Refusal::InvalidRequest("two polls at once")),
         // The session has upgraded to a WebSocket, or it has ended.
         Err(_) if is_queued && peer.session.as_ref().is_some_and(|session| !session.is_polling()) => {
-            Refusal::BadRequest.into_response()
+            Err(Refusal::BadRequest)
         }
-        Err(_) => Refusal::UnknownSession.into_response(),
+        Err(_) => Err(Refusal::UnknownSession),
     }
 }
 

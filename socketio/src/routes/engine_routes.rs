@@ -2,11 +2,11 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Request};
 use http_body::Body as HttpBody;
 use std::convert::Infallible;
 use std::fmt;
@@ -18,6 +18,7 @@ use tower_http::cors::{AllowCredentials, AllowHeaders, AllowMethods, AllowOrigin
 use tower_layer::Layer;
 
 use super::client_files;
+use super::refusal::{OnRefused, Refused};
 use super::session_request::SessionRequest;
 use super::setting::{invalid_setting, is_token};
 use super::subprotocols::Subprotocols;
@@ -37,19 +38,6 @@ use crate::wire::parser::Parser;
 
 pub(super) type AllowRequest = Arc<dyn Fn(SessionRequest) -> BoxFuture<'static, Result<(), EventError>> + Send + Sync>;
 pub(super) type AddHeaders = Arc<dyn Fn(&mut HeaderMap, &Parts) + Send + Sync>;
-pub(super) type OnRefused = Arc<dyn Fn(Refused<'_>) + Send + Sync>;
-
-/// A refused request. See [`EngineRoutes::on_refused`].
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct Refused<'a> {
-    /// The request.
-    pub request: &'a Parts,
-    /// The Engine.IO error code, from 0 to 5, as sent to the client.
-    pub code: u8,
-    /// The error message, as sent to the client.
-    pub message: &'a str,
-}
 
 /// Marks [`EngineRoutes`] for Socket.IO clients.
 #[derive(Clone, Copy, Debug)]
@@ -84,9 +72,15 @@ pub struct EngineIo;
 /// The routes refuse requests with these statuses:
 ///
 /// - 400: the request violates the protocol. The body is the JSON of the reference server, such as
-///   `{"code": 1, "message": "Session ID unknown"}`.
-/// - 403: the request is not allowed. The body has the same format.
+///   `{"code": 1, "message": "Session ID unknown"}`. It is empty if a request of a session is
+///   invalid, and text if the request does not have one valid `Host`.
+/// - 403: the request is not allowed. The body has the same JSON.
+/// - 413: the body of a POST is larger than [`max_payload`](crate::HubBuilder::max_payload).
+/// - 431: the URL and headers are larger than
+///   [`max_header_bytes`](crate::HubBuilder::max_header_bytes).
 /// - 503: the hub has too many connections, or shuts down.
+///
+/// [`on_refused`](Self::on_refused) observes all of them.
 ///
 /// A refused WebSocket handshake gets the same status, and only the message as its body. (The
 /// reference server refuses WebSockets with 400 in place of 403.)
@@ -330,8 +324,8 @@ impl<P> EngineRoutes<P> {
         self.with(|settings| settings.headers = Some(Arc::new(add)))
     }
 
-    /// Calls `listener` for each request that is refused with an Engine.IO error code. Refusals
-    /// with the status 503 have no such code.
+    /// Calls `listener` for each request that is refused, with any of the [statuses](Self) of these
+    /// routes.
     pub fn on_refused(self, listener: impl Fn(Refused<'_>) + Send + Sync + 'static) -> Self {
         self.with(|settings| settings.on_refused = Some(Arc::new(listener)))
     }
@@ -466,67 +460,5 @@ impl<P> fmt::Debug for EngineRoutes<P> {
             .field("flavour", &self.0.flavour)
             .field("transports", &self.0.transports)
             .finish_non_exhaustive()
-    }
-}
-
-/// Why a request is refused. The codes and messages are those of the reference server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
-    UnknownTransport,
-    UnknownSession,
-    HandshakeMethod,
-    BadRequest,
-    Forbidden(String),
-    Version,
-}
-
-impl Refusal {
-    fn code(&self) -> u8 {
-        match self {
-            Self::UnknownTransport => 0,
-            Self::UnknownSession => 1,
-            Self::HandshakeMethod => 2,
-            Self::BadRequest => 3,
-            Self::Forbidden(_) => 4,
-            Self::Version => 5,
-        }
-    }
-
-    fn message(&self) -> &str {
-        match self {
-            Self::UnknownTransport => "Transport unknown",
-            Self::UnknownSession => "Session ID unknown",
-            Self::HandshakeMethod => "Bad handshake method",
-            Self::BadRequest => "Bad request",
-            Self::Forbidden(message) => message,
-            Self::Version => "Unsupported protocol version",
-        }
-    }
-
-    fn status(&self) -> StatusCode {
-        match self {
-            Self::Forbidden(_) => StatusCode::FORBIDDEN,
-            _ => StatusCode::BAD_REQUEST,
-        }
-    }
-
-    /// Returns the response to a WebSocket handshake, with the message as text.
-    pub(super) fn into_upgrade_response(self) -> Response {
-        (self.status(), [(http::header::CONNECTION, "close")], self.message().to_owned()).into_response()
-    }
-
-    /// Logs the refusal, and calls the application's listener.
-    pub(super) fn report(&self, routes: &EngineEndpoint, request: &Parts) {
-        tracing::debug!(refusal = self.message(), "refused a request");
-        if let Some(listener) = &routes.on_refused {
-            listener(Refused { request, code: self.code(), message: self.message() });
-        }
-    }
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let body = serde_json::json!({ "code": self.code(), "message": self.message() });
-        (self.status(), [(http::header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
     }
 }

@@ -1,8 +1,8 @@
-//! [`serve`]: an HTTP/1.1 server with a timeout for request headers.
+//! [`serve`]: an HTTP/1.1 server with limits on request headers.
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::serve::Listener;
 use futures_util::future::{Either, select};
 use http::Request;
@@ -22,16 +22,21 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tower_service::Service;
 
+use super::head::{HeadError, has_valid_host};
 use super::secure::SecureConnection;
 use super::setting::invalid_setting;
 
 /// The default of [`Serve::handshake_timeout`].
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The default of [`Serve::max_header_bytes`].
+pub(crate) const MAX_HEADER_BYTES: usize = 16 * 1024;
+/// The default size of hyper's read buffer, in bytes. A head that is longer does not fit.
+const READ_BUFFER: usize = 400 * 1024;
 /// The longest timeout that is passed to hyper: one year. A longer one could overflow a clock.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(86_400 * 365);
 
-/// Serves an application over HTTP/1.1, like [`axum::serve()`], and closes connections that do not
-/// send their request headers in time.
+/// Serves an application over HTTP/1.1, like [`axum::serve()`], and refuses clients whose request
+/// headers are too slow, too large or without a `Host`.
 ///
 /// It differs from `axum::serve` in these points:
 ///
@@ -39,6 +44,9 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(86_400 * 365);
 ///   closed. See [`handshake_timeout`](Serve::handshake_timeout). `axum::serve` has no timeout, so
 ///   a slow client can keep a connection, its memory and its file descriptor for any length of
 ///   time.
+/// - The request line and headers may have 16 KiB. A larger head gets the status 431. See
+///   [`max_header_bytes`](Serve::max_header_bytes). `axum::serve` accepts about 400 KiB.
+/// - A request that does not have one valid `Host` header gets the status 400. HTTP/1.0 needs none.
 /// - Extractors can use [`ConnectInfo<SocketAddr>`](ConnectInfo), and
 ///   [`Socket::peer_addr`](crate::Socket::peer_addr) works over TLS too. Both need a listener whose
 ///   address type is [`SocketAddr`].
@@ -73,7 +81,14 @@ where
     S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
 {
-    Serve { listener, app, handshake_timeout: HANDSHAKE_TIMEOUT, secure: false, signal: pending() }
+    Serve {
+        listener,
+        app,
+        handshake_timeout: HANDSHAKE_TIMEOUT,
+        max_header_bytes: MAX_HEADER_BYTES,
+        secure: false,
+        signal: pending(),
+    }
 }
 
 /// The server that [`serve`] returns. It runs when it is awaited.
@@ -82,6 +97,7 @@ pub struct Serve<L, S, F = Pending<()>> {
     listener: L,
     app: S,
     handshake_timeout: Duration,
+    max_header_bytes: usize,
     secure: bool,
     signal: F,
 }
@@ -102,6 +118,21 @@ impl<L: Listener, S, F> Serve<L, S, F> {
         Self { handshake_timeout: timeout, ..self }
     }
 
+    /// Sets the maximum size of the head of a request, in bytes: the request line and all headers.
+    /// A larger one gets the status 431, and the connection is closed. The routes of a hub have a
+    /// [limit of their own](crate::HubBuilder::max_header_bytes). Default: 16 KiB.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the size is 0.
+    #[track_caller]
+    pub fn max_header_bytes(self, bytes: usize) -> Self {
+        if bytes == 0 {
+            invalid_setting("max_header_bytes", "0 bytes", "1 or more");
+        }
+        Self { max_header_bytes: bytes, ..self }
+    }
+
     /// Sets whether the listener's streams are encrypted, for
     /// [`Handshake::is_secure`](crate::Handshake::is_secure). The server can't detect that itself.
     /// Default: `false`.
@@ -116,8 +147,8 @@ impl<L: Listener, S, F> Serve<L, S, F> {
     where
         G: Future<Output = ()> + Send + 'static,
     {
-        let Self { listener, app, handshake_timeout, secure, .. } = self;
-        Serve { listener, app, handshake_timeout, secure, signal }
+        let Self { listener, app, handshake_timeout, max_header_bytes, secure, .. } = self;
+        Serve { listener, app, handshake_timeout, max_header_bytes, secure, signal }
     }
 
     /// Returns the address that the listener is bound to.
@@ -138,9 +169,14 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     async fn run(self) {
-        let Self { mut listener, app, handshake_timeout, secure, signal } = self;
+        let Self { mut listener, app, handshake_timeout, max_header_bytes, secure, signal } = self;
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(handshake_timeout.min(LONGEST_TIMEOUT));
+        // A head never exceeds the buffer's own limit, which bodies need.
+        http.max_header_size(max_header_bytes);
+        if max_header_bytes > READ_BUFFER {
+            http.max_buf_size(max_header_bytes);
+        }
         let (stop, stopping) = watch::channel(());
         let mut signal = pin!(signal);
         while let Either::Left(((io, address), _)) = select(pin!(listener.accept()), &mut signal).await {
@@ -174,7 +210,8 @@ where
     }
 }
 
-/// Calls the application with one request, after adding the connection's extensions.
+/// Calls the application with one request, after adding the connection's extensions. A request
+/// without a valid `Host` is refused.
 pub(crate) async fn call_app<S>(
     mut app: S,
     request: Request<Incoming>,
@@ -184,6 +221,10 @@ pub(crate) async fn call_app<S>(
 where
     S: Service<Request<Body>, Response = Response, Error = Infallible>,
 {
+    if !has_valid_host(request.version(), request.headers()) {
+        tracing::debug!(?peer, "refused a request without one valid `Host`");
+        return Ok(HeadError::Host.into_response());
+    }
     let mut request = request.map(Body::new);
     if let Some(peer) = peer {
         request.extensions_mut().insert(ConnectInfo(peer));

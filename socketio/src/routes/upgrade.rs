@@ -2,6 +2,8 @@
 
 use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, OriginalUri, RawPathParams};
 use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
@@ -19,6 +21,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use super::head::has_valid_host;
 use super::secure::{SecureConnection, is_secure};
 use super::subprotocols::{Subprotocols, is_valid_offer};
 use crate::connection_handle::request::Request;
@@ -62,9 +65,12 @@ pub enum UpgradeRejection {
     /// The version of the WebSocket protocol is not 13. Status 426.
     #[error("the version of the WebSocket protocol must be 13")]
     Version,
-    /// The header `Sec-WebSocket-Key` is missing. Status 400.
-    #[error("the header `Sec-WebSocket-Key` is missing")]
+    /// There is not one header `Sec-WebSocket-Key` with 16 bytes in base64. Status 400.
+    #[error("the header `Sec-WebSocket-Key` must be there once, with 16 bytes in base64")]
     Key,
+    /// The request does not have one valid `Host` header. HTTP/1.0 needs none. Status 400.
+    #[error("the request must have one valid `Host` header")]
+    Host,
     /// The header `Sec-WebSocket-Protocol` is not a list of different names. Status 400.
     #[error("the header `Sec-WebSocket-Protocol` is not a list of different names")]
     Protocols,
@@ -81,7 +87,7 @@ impl IntoResponse for UpgradeRejection {
     fn into_response(self) -> Response {
         let status = match self {
             Self::NotRequested | Self::Version | Self::Impossible => StatusCode::UPGRADE_REQUIRED,
-            Self::Key | Self::Protocols => StatusCode::BAD_REQUEST,
+            Self::Key | Self::Host | Self::Protocols => StatusCode::BAD_REQUEST,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
         };
         let mut response = (status, self.to_string()).into_response();
@@ -108,16 +114,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
 
 impl Upgrade {
     pub(crate) fn from_parts(parts: &mut Parts) -> Result<Self, UpgradeRejection> {
+        if !has_valid_host(parts.version, &parts.headers) {
+            return Err(UpgradeRejection::Host);
+        }
         if parts.method != Method::GET {
             return Err(UpgradeRejection::Method);
         }
         if !has_token(&parts.headers, &CONNECTION, "upgrade") || !has_token(&parts.headers, &UPGRADE, "websocket") {
             return Err(UpgradeRejection::NotRequested);
         }
-        if parts.headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+        if only(&parts.headers, &SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
             return Err(UpgradeRejection::Version);
         }
-        if !parts.headers.contains_key(SEC_WEBSOCKET_KEY) {
+        if !only(&parts.headers, &SEC_WEBSOCKET_KEY).is_some_and(is_key) {
             return Err(UpgradeRejection::Key);
         }
         if !is_valid_offer(&parts.headers) {
@@ -167,8 +176,9 @@ impl Upgrade {
         let peer = self.parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
         let params = self.params.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let is_secure = is_secure(&self.parts, config.trust_forwarded_proto);
-        let keep = config.keep_headers.as_deref();
-        let request = Request::new(&self.parts, params, peer, is_secure, keep).with_protocol(self.protocol.as_ref());
+        let is_kept = |name: &HeaderName| config.keep_headers.contains(name);
+        let request = Request::new(&self.parts, params, peer, is_secure, is_kept);
+        let request = request.with_protocol(self.protocol.as_ref());
         let by_axum = usize::from(!self.params.is_empty());
         (Upgrading(self.on_upgrade), request, kept_extensions(&self.parts.extensions, by_axum))
     }
@@ -236,6 +246,17 @@ fn tcp(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
     };
     let parts = upgraded.downcast::<TokioIo<TcpStream>>()?;
     Ok((parts.io.into_inner(), parts.read_buf))
+}
+
+/// Returns the value of a header that is there once.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
+    let mut values = headers.get_all(name).into_iter();
+    values.next().filter(|_| values.next().is_none())
+}
+
+/// Whether this is the base64 form of 16 bytes.
+fn is_key(value: &HeaderValue) -> bool {
+    STANDARD.decode(value).is_ok_and(|key| key.len() == 16)
 }
 
 /// Returns the comma-separated values of a header.

@@ -11,9 +11,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use super::head;
+use super::refusal::{OnRefused, Refused, report};
 use super::subprotocols::Subprotocols;
-use super::unavailable;
 use super::upgrade::Upgrade;
+use super::{UNAVAILABLE, unavailable};
 use crate::connection::Connection;
 use crate::connection::lifecycle::OnOpen;
 use crate::connection::websocket::WebSocketTransport;
@@ -44,11 +46,15 @@ use crate::wire::encoding::Encoding;
 ///
 /// The route refuses requests with these statuses:
 ///
-/// - 426: the request is not a WebSocket handshake. [`UpgradeRejection`](crate::UpgradeRejection)
-///   lists the details.
+/// - 426, 405 and 400: the request is not a WebSocket handshake.
+///   [`UpgradeRejection`](crate::UpgradeRejection) lists the details.
 /// - 403: the request comes from a web page of another origin. See
 ///   [`allow_origins`](crate::HubBuilder::allow_origins). The body says which one.
+/// - 431: the URL and headers are larger than
+///   [`max_header_bytes`](crate::HubBuilder::max_header_bytes).
 /// - 503: the hub has too many connections, or shuts down.
+///
+/// [`on_refused`](Self::on_refused) observes all of them.
 #[derive(Clone)]
 pub struct WebSocketRoute {
     hub: Hub,
@@ -56,6 +62,7 @@ pub struct WebSocketRoute {
     envelopes: bool,
     protocols: Subprotocols,
     on_open: Option<OnOpen>,
+    on_refused: Option<OnRefused>,
 }
 
 /// Routes.
@@ -78,7 +85,8 @@ impl Namespace {
 
 impl WebSocketRoute {
     pub(crate) fn new(hub: Hub, namespace: Arc<NamespaceInner>) -> Self {
-        Self { hub, namespace, envelopes: true, protocols: Subprotocols::supported([""; 0]), on_open: None }
+        let protocols = Subprotocols::supported([""; 0]);
+        Self { hub, namespace, envelopes: true, protocols, on_open: None, on_refused: None }
     }
 
     /// Disables JSON envelopes: every text or binary message is a `message` event. Default:
@@ -117,18 +125,38 @@ impl WebSocketRoute {
         Self { on_open: Some(Arc::new(move |socket| callback(socket).into_future())), ..self }
     }
 
+    /// Calls `listener` for each request that is refused, with any of the [statuses](Self) of this
+    /// route. A handler that extracts an [`Upgrade`] itself gets its
+    /// [rejection](crate::UpgradeRejection) instead.
+    #[must_use]
+    pub fn on_refused(self, listener: impl Fn(Refused<'_>) + Send + Sync + 'static) -> Self {
+        Self { on_refused: Some(Arc::new(listener)), ..self }
+    }
+
     /// Accepts an [`Upgrade`] as a connection of the hub, and returns the response to it. Axum
     /// handlers that extract an `Upgrade` call this.
     pub fn accept(&self, mut upgrade: Upgrade) -> Response {
         let config = self.hub.config();
         let parts = upgrade.parts();
+        if let Err(error) = head::check(parts, config.max_header_bytes) {
+            return self.refuse(parts, error.into_response(), &error.to_string());
+        }
         if let Access::Refused(refused) = config.origins.check(&parts.headers, &parts.uri) {
             self.hub.refused_origins().report(&refused);
-            return (StatusCode::FORBIDDEN, refused.message()).into_response();
+            let message = refused.message();
+            return self.refuse(parts, (StatusCode::FORBIDDEN, message.clone()).into_response(), &message);
         }
-        let Some(permit) = ConnectionPermit::acquire(&self.hub) else { return unavailable() };
+        let Some(permit) = ConnectionPermit::acquire(&self.hub) else {
+            return self.refuse(parts, unavailable(), UNAVAILABLE);
+        };
         let response = upgrade.response(&self.protocols);
         tokio::spawn(self.clone().connect(upgrade, permit));
+        response
+    }
+
+    /// Reports a refusal, and returns its response.
+    fn refuse(&self, request: &Parts, response: Response, message: &str) -> Response {
+        report(self.on_refused.as_ref(), Refused { request, status: response.status(), code: None, message });
         response
     }
 
@@ -165,7 +193,7 @@ impl WebSocketRoute {
     fn respond(&self, mut parts: Parts) -> Response {
         match Upgrade::from_parts(&mut parts) {
             Ok(upgrade) => self.accept(upgrade),
-            Err(rejection) => rejection.into_response(),
+            Err(rejection) => self.refuse(&parts, rejection.into_response(), &rejection.to_string()),
         }
     }
 }

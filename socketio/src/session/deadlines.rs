@@ -1,8 +1,8 @@
 //! Deadlines of a session: [`Session::deadline`] returns the next one, and [`Session::on_deadline`]
 //! handles those that have passed.
 //!
-//! They are the heartbeat, and the timeouts of connect handlers, namespace connects, upgrades and
-//! closes.
+//! They are the heartbeat, and the timeouts of connect handlers, namespace connects, messages,
+//! upgrades and closes.
 
 use std::time::Instant;
 
@@ -15,6 +15,9 @@ use crate::wire::socketio::ConnectError;
 
 /// The answer to a client whose connect handler exceeded its timeout.
 const CONNECT_TIMEOUT_ERROR: ConnectError<'static> = ConnectError { message: "the server took too long", data: None };
+
+/// Why a connection ends whose client does not complete a message.
+const MESSAGE_TIMEOUT_ERROR: &str = "a message did not arrive completely in time";
 
 impl<S: InNamespace> Session<S> {
     /// Returns the next deadline, if there is one.
@@ -29,6 +32,7 @@ impl<S: InNamespace> Session<S> {
         if self.is_open() {
             add(Some(self.heartbeat.deadline()));
             add(self.state.join_by());
+            add(self.state.complete_by());
             add(self.upgrade.complete_by());
         } else {
             add(self.state.close_by());
@@ -62,6 +66,10 @@ impl<S: InNamespace> Session<S> {
                 return self.close(effects);
             }
             HeartbeatAction::Wait => {}
+        }
+        if self.state.complete_by().is_some_and(|by| by <= now) {
+            let cause = Disconnect::new(DisconnectReason::TransportError).with_code(1008);
+            return self.on_error(cause.with_message(MESSAGE_TIMEOUT_ERROR), effects);
         }
         if self.upgrade.complete_by().is_some_and(|by| by <= now) {
             tracing::debug!("the client did not complete its upgrade");

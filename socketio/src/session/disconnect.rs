@@ -118,7 +118,8 @@ impl fmt::Display for Disconnect {
 pub enum DisconnectReason {
     /// The client closed the connection.
     TransportClose,
-    /// The connection failed or ended without a close frame.
+    /// The connection failed or ended without a close frame, or a message of the client did not
+    /// arrive completely in time.
     TransportError,
     /// The client did not respond to a heartbeat within the timeout.
     PingTimeout,

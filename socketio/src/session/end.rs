@@ -1,9 +1,9 @@
 //! [`End`]: how the server ends a connection.
 
 use std::time::Instant;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::disconnect::{Disconnect, DisconnectReason};
+use crate::wire::frame::is_close_code;
 
 /// How the server ends a connection. Queued events of the client are dropped.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ impl End {
 
     /// An end that the application requested. A code that must not be sent becomes 1000.
     pub(crate) fn on_purpose(reason: DisconnectReason, code: u16, text: String) -> Self {
-        let code = if CloseCode::from(code).is_allowed() { code } else { 1000 };
+        let code = if is_close_code(code) { code } else { 1000 };
         let mut end = Self { on_purpose: true, ..Self::new(reason, code, &text) };
         if !text.is_empty() {
             end.disconnect = end.disconnect.with_message(text);

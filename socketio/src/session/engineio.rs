@@ -59,6 +59,11 @@ impl Protocol {
         }
     }
 
+    /// Whether a packet waits for its attachments.
+    pub(super) fn has_partial_packet(&self) -> bool {
+        self.socketio().is_some_and(SocketIo::has_partial_packet)
+    }
+
     pub(super) fn has_namespaces(&self) -> bool {
         self.socketio().is_some()
     }

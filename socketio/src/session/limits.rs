@@ -36,6 +36,8 @@ pub(crate) struct Limits {
     pub(crate) ping_timeout: Duration,
     /// How long the application may take to accept a socket.
     pub(crate) connect_timeout: Duration,
+    /// How long a message may take to arrive, with all its fragments and attachments.
+    pub(crate) message_timeout: Duration,
     /// How long a Socket.IO client may take to connect to a namespace.
     pub(crate) join_timeout: Duration,
     /// How long a polling client may take to upgrade to a WebSocket.

@@ -159,9 +159,19 @@ impl<S: InNamespace> Session<S> {
             || (awaits_answer && bytes + events * overhead < self.limits.max_payload);
         if !has_room && self.is_open() {
             self.heartbeat.read_paused();
+            self.state.set_complete_by(None);
             return false;
         }
         true
+    }
+
+    /// Limits the time for the rest of a message if a part of it has arrived. The driver calls this
+    /// when it has read everything; not while reading is paused, as the rest may have arrived.
+    /// `is_partial`: the transport has a part of a message.
+    pub(crate) fn on_all_read(&mut self, is_partial: bool, effects: &impl Effects<Socket = S>) {
+        if (is_partial || self.protocol.has_partial_packet()) && self.state.complete_by().is_none() {
+            self.state.set_complete_by(Some(after(effects.now(), self.limits.message_timeout)));
+        }
     }
 
     /// Counts partial input or output as activity of the client, for the heartbeat.
@@ -179,15 +189,22 @@ impl<S: InNamespace> Session<S> {
             return;
         }
         match (&self.protocol, message) {
+            (Protocol::Plain { .. }, Message::Ping(payload)) => {
+                return self.receive_control(&Control::Ping(payload), effects);
+            }
+            (Protocol::Plain { .. }, Message::Pong(payload)) => {
+                return self.receive_control(&Control::Pong(payload), effects);
+            }
             (Protocol::EngineIo(_), Message::Text(text)) => self.receive_packet(&text, effects),
             (Protocol::EngineIo(_), Message::Binary(bytes)) => self.receive_engine_binary(bytes, effects),
             (Protocol::Plain { envelopes }, Message::Text(text)) => self.receive_text(text, *envelopes, effects),
             (Protocol::Plain { .. }, Message::Binary(bytes)) => self.receive_binary(bytes, effects),
-            (Protocol::Plain { .. }, Message::Ping(payload)) => self.receive_control(&Control::Ping(payload), effects),
-            (Protocol::Plain { .. }, Message::Pong(payload)) => self.receive_control(&Control::Pong(payload), effects),
             // WebSocket control frames are not part of Engine.IO. Raw frames are never read.
             (Protocol::EngineIo(_), Message::Ping(_) | Message::Pong(_))
-            | (_, Message::Close(_) | Message::Frame(_)) => {}
+            | (_, Message::Close(_) | Message::Frame(_)) => return,
+        }
+        if self.state.complete_by().is_some() && !self.protocol.has_partial_packet() {
+            self.state.set_complete_by(None);
         }
     }
 

@@ -44,6 +44,11 @@ impl SocketIo {
         &self.encoding
     }
 
+    /// Whether a packet waits for its attachments.
+    pub(super) fn has_partial_packet(&self) -> bool {
+        !matches!(self.pending, Pending::Nothing)
+    }
+
     fn has_parser(&self) -> bool {
         matches!(self.encoding, Encoding::Parsed(_))
     }
@@ -58,7 +63,7 @@ impl<S: InNamespace> Session<S> {
         }
         match socketio::read(&text, self.limits.max_attachments) {
             // No other packet may come between a packet and its attachments.
-            Ok(_) if !matches!(socketio.pending, Pending::Nothing) => self.parse_error(effects),
+            Ok(_) if socketio.has_partial_packet() => self.parse_error(effects),
             Ok(SocketIoPacket { attachments: expected @ 1.., .. }) => {
                 socketio.pending = Pending::Attachments(Partial::new(text, expected));
             }

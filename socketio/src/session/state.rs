@@ -23,9 +23,12 @@ pub(super) struct State(Phase);
 
 #[derive(Debug)]
 enum Phase {
-    /// Messages are read and written. `join_by` is the deadline for connecting to a namespace.
+    /// Messages are read and written.
     Open {
+        /// The deadline for connecting to a namespace.
         join_by: Option<Instant>,
+        /// The deadline for the rest of a message that has arrived in part.
+        complete_by: Option<Instant>,
     },
     /// Like `Open`, but received events are dropped. The connection closes when the running
     /// handlers have ended.
@@ -83,7 +86,7 @@ pub(super) enum AfterWrite {
 
 impl State {
     pub(super) fn open(join_by: Option<Instant>) -> Self {
-        Self(Phase::Open { join_by })
+        Self(Phase::Open { join_by, complete_by: None })
     }
 
     /// Whether the connection is not closing or closed.
@@ -116,7 +119,19 @@ impl State {
 
     /// Returns the deadline for connecting to a namespace.
     pub(super) fn join_by(&self) -> Option<Instant> {
-        if let Phase::Open { join_by } = self.0 { join_by } else { None }
+        if let Phase::Open { join_by, .. } = self.0 { join_by } else { None }
+    }
+
+    /// Returns the deadline for the rest of a message.
+    pub(super) fn complete_by(&self) -> Option<Instant> {
+        if let Phase::Open { complete_by, .. } = self.0 { complete_by } else { None }
+    }
+
+    /// Sets or removes the deadline for the rest of a message.
+    pub(super) fn set_complete_by(&mut self, by: Option<Instant>) {
+        if let Phase::Open { complete_by, .. } = &mut self.0 {
+            *complete_by = by;
+        }
     }
 
     /// Returns the deadline for closing.
@@ -133,7 +148,7 @@ impl State {
 
     /// Records that the client is connected to a namespace.
     pub(super) fn join(&mut self) {
-        if let Phase::Open { join_by } = &mut self.0 {
+        if let Phase::Open { join_by, .. } = &mut self.0 {
             *join_by = None;
         }
     }

@@ -12,6 +12,13 @@ const HEADER_ROOM: usize = 10;
 /// Frames of this size or more are shared between recipients instead of copied into each outbox.
 pub(crate) const SHARE_FROM: usize = 4 * 1024;
 
+/// Whether a close frame may have this code. The codes below 3000 are those of IANA's registry,
+/// without those that stand for the lack of a close frame. From 3000 on they belong to libraries
+/// and applications.
+pub(crate) fn is_close_code(code: u16) -> bool {
+    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Opcode {
     Text = 0x1,

@@ -10,15 +10,14 @@
 use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
 use std::cell::RefCell;
-use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+
+use super::frame::is_close_code;
 
 /// The longest header of a masked frame: two bytes, a 64-bit length, a mask.
 const MAX_HEADER_LEN: usize = 14;
-/// The longest payload of a control frame.
-const MAX_CONTROL_LEN: usize = 125;
 /// The size of the buffer that short messages share. One pending message keeps all of it alive.
 const SHARED_BUFFER: usize = 4 * 1024;
 /// The longest message that is put into the shared buffer.
@@ -48,6 +47,18 @@ pub(crate) struct Reader {
     fragmented: Option<Kind>,
 }
 
+/// Why the received bytes are not a valid message.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ReadError {
+    #[error("a message of {size} bytes is longer than the limit of {max} bytes")]
+    TooLong { size: usize, max: usize },
+    #[error("a text is not valid UTF-8")]
+    NotUtf8,
+    /// The bytes violate RFC 6455.
+    #[error("{0}")]
+    Violation(&'static str),
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Text,
@@ -72,7 +83,7 @@ impl Reader {
     /// Reads the next message from the front of `bytes`, and advances `bytes` past it. `None`: all
     /// bytes are consumed, and the message is incomplete. After an error the reader must not be
     /// used again.
-    pub(crate) fn read(&mut self, bytes: &mut &[u8]) -> Result<Option<Message>, Error> {
+    pub(crate) fn read(&mut self, bytes: &mut &[u8]) -> Result<Option<Message>, ReadError> {
         loop {
             let mut frame = match self.frame.take() {
                 Some(frame) => frame,
@@ -107,8 +118,13 @@ impl Reader {
         }
     }
 
+    /// Whether a part of a frame or of a fragmented message has arrived.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.frame.is_some() || self.fragmented.is_some() || !self.header.is_empty()
+    }
+
     /// Reads a frame header and validates it. `None`: the header is incomplete.
-    fn read_header(&mut self, bytes: &mut &[u8]) -> Result<Option<FrameHeader>, Error> {
+    fn read_header(&mut self, bytes: &mut &[u8]) -> Result<Option<FrameHeader>, ReadError> {
         let parsed = if self.header.is_empty() {
             let parsed = parse_header(bytes)?;
             let length = parsed.as_ref().map_or(0, |(_, length)| *length);
@@ -130,17 +146,13 @@ impl Reader {
             },
         };
         match (frame.opcode, self.fragmented) {
-            (OpCode::Control(_), _) if !frame.is_final => Err(ProtocolError::FragmentedControlFrame.into()),
-            (OpCode::Control(_), _) if frame.remaining > MAX_CONTROL_LEN => {
-                Err(ProtocolError::ControlFrameTooBig.into())
-            }
-            (OpCode::Data(Data::Continue), None) => Err(ProtocolError::UnexpectedContinueFrame.into()),
-            (OpCode::Data(data @ (Data::Text | Data::Binary)), Some(_)) => {
-                Err(ProtocolError::ExpectedFragment(data).into())
+            (OpCode::Data(Data::Continue), None) => Err(ReadError::Violation("a fragment continues no message")),
+            (OpCode::Data(Data::Text | Data::Binary), Some(_)) => {
+                Err(ReadError::Violation("a message begins before the last one is complete"))
             }
             (OpCode::Data(_), _) if frame.remaining > self.max - self.message.len() => {
                 let size = self.message.len().saturating_add(frame.remaining);
-                Err(CapacityError::MessageTooLong { size, max_size: self.max }.into())
+                Err(ReadError::TooLong { size, max: self.max })
             }
             _ => Ok(Some(frame)),
         }
@@ -166,33 +178,42 @@ impl Reader {
 }
 
 /// Parses a frame header, and returns it with its length. `None`: the header is incomplete.
-fn parse_header(bytes: &[u8]) -> Result<Option<(FrameHeader, usize)>, Error> {
+fn parse_header(bytes: &[u8]) -> Result<Option<(FrameHeader, usize)>, ReadError> {
     let [first, second, rest @ ..] = bytes else { return Ok(None) };
+    let is_final = first & 0x80 != 0;
     let opcode = OpCode::from(first & 0x0f);
-    if let OpCode::Control(Control::Reserved(_)) | OpCode::Data(Data::Reserved(_)) = opcode {
-        return Err(ProtocolError::InvalidOpcode(first & 0x0f).into());
+    match opcode {
+        OpCode::Control(Control::Reserved(_)) | OpCode::Data(Data::Reserved(_)) => {
+            return Err(ReadError::Violation("a frame has a reserved opcode"));
+        }
+        OpCode::Control(_) if !is_final => return Err(ReadError::Violation("a control frame is fragmented")),
+        OpCode::Control(_) if second & 0x7f > 125 => return Err(ReadError::Violation("a control frame is too long")),
+        _ => {}
     }
     if first & 0x70 != 0 {
-        return Err(ProtocolError::NonZeroReservedBits.into());
+        return Err(ReadError::Violation("a frame has reserved bits"));
     }
     if second & 0x80 == 0 {
-        return Err(ProtocolError::UnmaskedFrameFromClient.into());
+        return Err(ReadError::Violation("a frame is not masked"));
     }
-    let (length, rest) = match second & 0x7f {
+    let (length, shortest, rest) = match second & 0x7f {
         126 => match rest.split_first_chunk() {
-            Some((length, rest)) => (u16::from_be_bytes(*length).into(), rest),
+            Some((length, rest)) => (u16::from_be_bytes(*length).into(), 126, rest),
             None => return Ok(None),
         },
         127 => match rest.split_first_chunk() {
-            Some((length, rest)) => (u64::from_be_bytes(*length), rest),
+            Some((length, rest)) => (u64::from_be_bytes(*length), 1 << 16, rest),
             None => return Ok(None),
         },
-        length => (length.into(), rest),
+        length => (length.into(), 0, rest),
     };
+    if length < shortest || length >> 63 != 0 {
+        return Err(ReadError::Violation("the length of a frame is not in its shortest form"));
+    }
     let Some((mask, rest)) = rest.split_first_chunk() else { return Ok(None) };
     // A length beyond the address space exceeds any limit.
     let remaining = usize::try_from(length).unwrap_or(usize::MAX);
-    let frame = FrameHeader { opcode, is_final: first & 0x80 != 0, mask: *mask, remaining };
+    let frame = FrameHeader { opcode, is_final, mask: *mask, remaining };
     Ok(Some((frame, bytes.len() - rest.len())))
 }
 
@@ -201,27 +222,34 @@ fn kind(opcode: OpCode) -> Kind {
     if opcode == OpCode::Data(Data::Text) { Kind::Text } else { Kind::Binary }
 }
 
-fn message(kind: Kind, payload: Bytes) -> Result<Message, Error> {
+fn message(kind: Kind, payload: Bytes) -> Result<Message, ReadError> {
     Ok(match kind {
-        Kind::Text => Message::Text(Utf8Bytes::try_from(payload)?),
+        Kind::Text => Message::Text(text(payload)?),
         Kind::Binary => Message::Binary(payload),
     })
 }
 
-fn control(control: Control, payload: Vec<u8>) -> Result<Message, Error> {
+fn control(control: Control, payload: Vec<u8>) -> Result<Message, ReadError> {
     let payload = Bytes::from(payload);
     Ok(match control {
         Control::Ping => Message::Ping(payload),
         Control::Pong => Message::Pong(payload),
         Control::Close | Control::Reserved(_) => Message::Close(match payload.split_first_chunk() {
             Some((code, _)) => {
-                let code = CloseCode::from(u16::from_be_bytes(*code));
-                Some(CloseFrame { code, reason: Utf8Bytes::try_from(payload.slice(2..))? })
+                let code = u16::from_be_bytes(*code);
+                if !is_close_code(code) {
+                    return Err(ReadError::Violation("a close frame has an invalid code"));
+                }
+                Some(CloseFrame { code: code.into(), reason: text(payload.slice(2..))? })
             }
             None if payload.is_empty() => None,
-            None => return Err(ProtocolError::InvalidCloseSequence.into()),
+            None => return Err(ReadError::Violation("a close frame has half a code")),
         }),
     })
+}
+
+fn text(bytes: Bytes) -> Result<Utf8Bytes, ReadError> {
+    Utf8Bytes::try_from(bytes).map_err(|_| ReadError::NotUtf8)
 }
 
 /// Copies and unmasks a complete payload.
@@ -259,6 +287,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::io::{self, Read, Write};
+    use tokio_tungstenite::tungstenite::Error;
     use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 
     const MAX: usize = 300;
@@ -268,8 +297,6 @@ mod tests {
     struct ClientFrame {
         first: u8,
         mask: Option<[u8; 4]>,
-        /// Whether the length is written in a longer form than necessary.
-        has_padded_length: bool,
         payload: Vec<u8>,
     }
 
@@ -278,8 +305,8 @@ mod tests {
             out.push(self.first);
             let masked = if self.mask.is_some() { 0x80 } else { 0 };
             match self.payload.len() {
-                length @ 0..=125 if !self.has_padded_length => out.push(masked | length as u8),
-                length @ 0..=0xffff if length > 125 || length % 2 == 0 => {
+                length @ 0..=125 => out.push(masked | length as u8),
+                length @ 0..=0xffff => {
                     out.push(masked | 126);
                     out.extend((length as u16).to_be_bytes());
                 }
@@ -296,8 +323,7 @@ mod tests {
 
     fn text(payload: &str, first: u8) -> Vec<u8> {
         let mut out = Vec::new();
-        ClientFrame { first, mask: Some([1, 2, 3, 4]), has_padded_length: false, payload: payload.into() }
-            .write(&mut out);
+        ClientFrame { first, mask: Some([1, 2, 3, 4]), payload: payload.into() }.write(&mut out);
         out
     }
 
@@ -323,7 +349,15 @@ mod tests {
         (messages, None)
     }
 
-    fn category(error: &Error) -> &'static str {
+    fn category(error: &ReadError) -> &'static str {
+        match error {
+            ReadError::TooLong { .. } => "too long",
+            ReadError::NotUtf8 => "not UTF-8",
+            ReadError::Violation(_) => "protocol",
+        }
+    }
+
+    fn category_of_tungstenite(error: &Error) -> &'static str {
         match error {
             Error::Capacity(_) => "too long",
             Error::Utf8(_) => "not UTF-8",
@@ -365,7 +399,7 @@ mod tests {
                 }
                 Ok(message) => messages.push(message),
                 Err(Error::Io(_)) => return (messages, None),
-                Err(error) => return (messages, Some(category(&error))),
+                Err(error) => return (messages, Some(category_of_tungstenite(&error))),
             }
         }
     }
@@ -382,12 +416,7 @@ mod tests {
             3 => prop::collection::vec(any::<u8>(), 0..60),
             1 => prop::collection::vec(Just(b'x'), 100..MAX + 5),
         ];
-        (first, mask, any::<bool>(), payload).prop_map(|(first, mask, has_padded_length, payload)| ClientFrame {
-            first,
-            mask,
-            has_padded_length,
-            payload,
-        })
+        (first, mask, payload).prop_map(|(first, mask, payload)| ClientFrame { first, mask, payload })
     }
 
     proptest! {
@@ -415,6 +444,10 @@ mod tests {
             if expected.1 == Some("not UTF-8") {
                 found.0.truncate(expected.0.len());
                 found.1 = expected.1;
+            }
+            // This reader rejects a close frame with an invalid code.
+            if let (Some(Message::Close(_)), Some("protocol")) = (expected.0.last(), found.1) {
+                expected.0.pop();
             }
             // This reader rejects a frame by its header, before the payload has arrived. If a frame
             // has several faults, tungstenite may report another one.
@@ -455,13 +488,42 @@ mod tests {
             (0xc1, "", Some("protocol")),
             (0x09, "", Some("protocol")),
             (0x88, "x", Some("protocol")),
+            (0x88, "xx", Some("protocol")),
         ] {
             assert_eq!(read(&[&text(payload, first)]).1, expected, "{first:x}");
         }
         assert_eq!(read(&[&[0x81, 0]]).1, Some("protocol"));
         assert_eq!(read(&[&[0x81, 0x81, 0, 0, 0, 0, 0xff]]).1, Some("not UTF-8"));
-        assert_eq!(read(&[&text(&"x".repeat(MAX_CONTROL_LEN + 1), 0x89)]).1, Some("protocol"));
+        assert_eq!(read(&[&text(&"x".repeat(126), 0x89)]).1, Some("protocol"));
         assert_eq!(read(&[&[text("", 0x01), text("", 0x81)].concat()]).1, Some("protocol"));
+    }
+
+    #[test]
+    fn lengths_must_be_in_their_shortest_form() {
+        let masked = |head: &[u8]| read(&[&[head, &[0; 4]].concat()]).1;
+        for length in [0_u16, 125] {
+            let [high, low] = length.to_be_bytes();
+            assert_eq!(masked(&[0x81, 0xfe, high, low]), Some("protocol"));
+        }
+        for length in [0_u64, 126, 0xffff, 1 << 63, u64::MAX] {
+            assert_eq!(masked(&[&[0x81, 0xff][..], &length.to_be_bytes()].concat()), Some("protocol"));
+        }
+        assert_eq!(masked(&[0x81, 0xfe, 0, 126]), None);
+        assert_eq!(masked(&[&[0x81, 0xff][..], &(1_u64 << 16).to_be_bytes()].concat()), Some("too long"));
+        // Control frames have the shortest form only.
+        assert_eq!(read(&[&[0x89, 0xfe]]).1, Some("protocol"));
+        assert_eq!(read(&[&[0x89, 0xff]]).1, Some("protocol"));
+    }
+
+    #[test]
+    fn an_incomplete_message_is_noticed() {
+        let whole = [text("a", 0x01), text("ping", 0x89), text("c", 0x80)].concat();
+        let mut reader = Reader::new(MAX);
+        for (at, byte) in whole.iter().enumerate() {
+            assert_eq!(reader.is_incomplete(), at > 0, "{at}");
+            reader.read(&mut &[*byte][..]).unwrap();
+        }
+        assert!(!reader.is_incomplete());
     }
 
     #[test]
@@ -469,7 +531,7 @@ mod tests {
         let half = "x".repeat(MAX / 2);
         assert_eq!(read(&[&[text(&half, 0x01), text(&half, 0x80)].concat()]).1, None);
         assert_eq!(read(&[&[text(&half, 0x01), text(&half, 0x00), text("x", 0x80)].concat()]).1, Some("too long"));
-        let claim = [0x82, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
+        let claim = [0x82, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
         assert_eq!(read(&[&claim]).1, Some("too long"));
     }
 

@@ -10,6 +10,8 @@ use crate::connection_handle::request::{Kind, Request, milliseconds};
 use crate::event::argument::{Argument, Arguments};
 use crate::event::decode::ArgumentDecoder;
 use crate::event::error::{EventError, PayloadError};
+use crate::hub::kept_headers::KeptHeaders;
+use crate::hub::socket::Socket;
 use crate::wire::envelope::ArgumentText;
 
 /// The first HTTP request of a connection.
@@ -42,6 +44,7 @@ pub struct Handshake<'a> {
     request: &'a Request,
     /// The data of a Socket.IO client's CONNECT packet.
     connect_info: Option<&'a ConnectInfo>,
+    kept: &'a KeptHeaders,
 }
 
 /// The auth payload of a Socket.IO client's CONNECT packet, and the time of its arrival.
@@ -52,8 +55,8 @@ pub(crate) struct ConnectInfo {
 }
 
 impl<'a> Handshake<'a> {
-    pub(crate) fn new(request: &'a Request, connect_info: Option<&'a ConnectInfo>) -> Self {
-        Self { request, connect_info }
+    pub(crate) fn new(request: &'a Request, socket: &'a Socket) -> Self {
+        Self { request, connect_info: socket.connect_info(), kept: &socket.hub().config().keep_headers }
     }
 
     /// Decodes the `auth` payload that a Socket.IO client connected with. Without a payload, and
@@ -157,8 +160,10 @@ impl<'a> Handshake<'a> {
     }
 
     /// The first header with this name, if it is UTF-8 and [kept](crate::HubBuilder::keep_headers).
-    /// `name` is in lower case.
+    /// `name` is in lower case. In debug builds, asking for a header that is not kept logs a
+    /// warning.
     pub fn header(&self, name: &str) -> Option<&'a str> {
+        self.kept.warn_if_dropped(name);
         self.text(Kind::Header, name)
     }
 
@@ -174,8 +179,10 @@ impl<'a> Handshake<'a> {
         headers
     }
 
-    /// The value of a cookie, not decoded.
+    /// The value of a cookie, not decoded. The header `cookie` must be
+    /// [kept](crate::HubBuilder::keep_headers), as it is by default.
     pub fn cookie(&self, name: &str) -> Option<&'a str> {
+        self.kept.warn_if_dropped("cookie");
         let cookies = self.request.entries(Kind::Header).filter(|(header, _)| *header == "cookie");
         let pairs = cookies.filter_map(|(_, value)| std::str::from_utf8(value).ok()).flat_map(|value| value.split(';'));
         pairs.filter_map(|pair| pair.trim().split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
@@ -206,7 +213,7 @@ impl<'a> Argument<'a> for Handshake<'a> {
 mod tests {
     use super::*;
 
-    fn request(keep_headers: Option<Vec<HeaderName>>) -> Request {
+    fn request(kept: &KeptHeaders) -> Request {
         let request = http::Request::builder()
             .uri("/ws/a%20b?room=x%20y&room=z&empty=")
             .header("cookie", "a=1; session=abc=; b=2")
@@ -216,13 +223,14 @@ mod tests {
             .expect("a valid request");
         let params = [("id", "a b")];
         let address = Some(([127, 0, 0, 1], 80).into());
-        Request::new(&request.into_parts().0, params.into_iter(), address, false, keep_headers.as_deref())
+        Request::new(&request.into_parts().0, params.into_iter(), address, false, |name| kept.contains(name))
     }
 
     #[test]
     fn a_handshake_returns_all_parts_of_the_request() {
-        let request = request(None);
-        let handshake = Handshake::new(&request, None);
+        let kept = &KeptHeaders::All;
+        let request = request(kept);
+        let handshake = Handshake { request: &request, connect_info: None, kept };
         assert_eq!(handshake.param("id"), Some("a b"));
         assert_eq!(handshake.param("room"), None);
         assert_eq!(handshake.query("room").as_deref(), Some("x y"));
@@ -240,8 +248,9 @@ mod tests {
 
     #[test]
     fn only_the_listed_headers_are_kept() {
-        let request = request(Some(vec![HeaderName::from_static("x-raw")]));
-        let handshake = Handshake::new(&request, None);
+        let kept = &KeptHeaders::Only(vec![HeaderName::from_static("x-raw")]);
+        let request = request(kept);
+        let handshake = Handshake { request: &request, connect_info: None, kept };
         assert_eq!(handshake.cookie("a"), None);
         assert_eq!(handshake.headers().len(), 1);
     }

@@ -10,7 +10,7 @@ use super::handshake::Handshake;
 impl Socket {
     /// The first HTTP request of the connection.
     pub fn handshake(&self) -> Handshake<'_> {
-        Handshake::new(&self.peer().request, self.connect_info())
+        Handshake::new(&self.peer().request, self)
     }
 
     /// A parameter of the route's path: `params("id")` for `/ws/{id}`.
@@ -23,12 +23,14 @@ impl Socket {
         self.handshake().query(key)
     }
 
-    /// The value of a cookie, not decoded.
+    /// The value of a cookie, not decoded. The header `cookie` must be
+    /// [kept](crate::HubBuilder::keep_headers), as it is by default.
     pub fn cookie(&self, name: &str) -> Option<&str> {
         self.handshake().cookie(name)
     }
 
-    /// The value of a header. `name` is in lower case.
+    /// The value of a header, if it is [kept](crate::HubBuilder::keep_headers). `name` is in lower
+    /// case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.handshake().header(name)
     }

@@ -46,7 +46,7 @@ fn each_end_has_the_documented_effects() {
 
     let silence = |harness: &mut Harness| (0..3).for_each(|_| harness.apply(Step::Deadline));
     let disconnect = || End::on_purpose(ServerDisconnect, 1000, String::new());
-    let table: [(Row, &Ending<'_>); 9] = [
+    let table: [(Row, &Ending<'_>); 10] = [
         (
             Row { reason: TransportClose, close_frame: None, handled: true, queue_is_sent: false, on_purpose: false },
             &|harness| harness.apply(Step::CloseFrame(Some(1000))),
@@ -73,6 +73,19 @@ fn each_end_has_the_documented_effects() {
             &|harness| {
                 let cause = Disconnect::new(TooLarge).with_code(1009);
                 harness.session.on_error(cause, &mut harness.driver);
+            },
+        ),
+        (
+            Row {
+                reason: TransportError,
+                close_frame: Some(1008),
+                handled: false,
+                queue_is_sent: false,
+                on_purpose: false,
+            },
+            &|harness| {
+                harness.session.on_all_read(true, &harness.driver);
+                harness.apply(Step::Deadline);
             },
         ),
         (

@@ -3,6 +3,7 @@
 
 mod attachments;
 mod ends;
+mod incomplete;
 mod recorder;
 mod split;
 mod step;
@@ -38,6 +39,7 @@ fn limits() -> Arc<Limits> {
         ping_interval: 25 * MILLISECOND,
         ping_timeout: 20 * MILLISECOND,
         connect_timeout: 10 * MILLISECOND,
+        message_timeout: 15 * MILLISECOND,
         join_timeout: 45 * MILLISECOND,
         upgrade_timeout: 10 * MILLISECOND,
         close_timeout: 5 * MILLISECOND,
