@@ -1,5 +1,5 @@
-//! A client that sends far more than its handlers accept. Backpressure makes it wait, memory stays
-//! bounded, and all events are handled in order.
+//! A client, or the server itself, queues far more events than handlers accept. Memory stays
+//! bounded, and all events that were accepted are handled in order.
 
 use socketio::{Disconnect, Hub, Socket, State, event, events};
 use socketio_tests::raw::{RawClient, text_frame};
@@ -9,9 +9,13 @@ use std::alloc::System;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::sync::Mutex;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Held by the test that runs: all tests of a process share the allocator.
+static ALONE: Mutex<()> = Mutex::const_new(());
 
 const TOTAL: usize = 100_000_000;
 /// The allowed growth of memory in bytes: some buffers and an inbox.
@@ -62,6 +66,7 @@ fn send(mut client: RawClient, size: usize, peak: &AtomicUsize) -> RawClient {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn memory_stays_bounded_for_a_hundred_megabytes_before_a_sleeping_handler() {
+    let _alone = ALONE.lock().await;
     for size in [100_000, 2_000] {
         let ((log, mut seen), gate) = (log(), Gate::default());
         let beat = Duration::from_millis(100);
@@ -89,4 +94,36 @@ async fn memory_stays_bounded_for_a_hundred_megabytes_before_a_sleeping_handler(
         let more = peak.load(Ordering::Relaxed).saturating_sub(before);
         assert!(more < BOUND, "{size}: {more} bytes");
     }
+}
+
+#[event("hold")]
+async fn hold(log: State<Log>, gate: State<Gate>) {
+    log.note("holding");
+    gate.pass().await;
+}
+
+#[tokio::test]
+async fn memory_stays_bounded_for_half_a_million_fired_events_before_a_sleeping_handler() {
+    let _alone = ALONE.lock().await;
+    let ((log, mut seen), gate) = (log(), Gate::default());
+    let builder = Hub::builder().state(log).state(gate.clone()).events(events![hold]);
+    let server = serve(builder.build().expect("a hub")).await;
+    let mut client = server.connect("ann").await;
+    client.emit("hold", 1).await;
+    seen.expect(&["holding"]).await;
+    let socket = server.hub.sockets().remove(0);
+    let before = in_use();
+    let mut taken = 0;
+    for number in 0..500_000 {
+        server.hub.fire("counted", number).expect("a slow client is no error");
+        taken += usize::from(socket.fire("counted", number).is_ok());
+        let _ = socket.emit_to("nobody", ("x", number));
+        if number % 1_000 == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    let more = in_use().saturating_sub(before);
+    assert!(more < BOUND, "{more} bytes for {taken} events");
+    gate.open();
+    client.settle().await;
 }

@@ -5,6 +5,7 @@ use syn::{LitStr, Type};
 
 use crate::ack::{self, Ack};
 use crate::errors::Errors;
+use crate::timeout::{self, Timeout};
 
 /// The lifecycle events: the user's words, and the names of the variants.
 pub(crate) const LIFECYCLES: [(&str, &str); 8] = [
@@ -23,7 +24,8 @@ pub(crate) const RESERVED: [&str; 6] =
     ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 
 const FORMS: &str = "write `#[event(\"name\")]`, `#[event(connect)]` or another lifecycle event, `#[event(fallback)]`, \
-                     `#[event(\"name\", concurrent)]`, `#[event(\"name\", blocking)]`, or above a payload type `#[event(\"name\", ack = Answer)]`";
+                     `#[event(\"name\", concurrent)]`, `#[event(\"name\", blocking)]`, `#[event(\"name\", timeout = \"5s\")]`, \
+                     or above a payload type `#[event(\"name\", ack = Answer)]`";
 
 /// The event that an attribute names.
 pub(crate) enum EventKind {
@@ -49,11 +51,13 @@ pub(crate) struct Attribute {
     pub(crate) concurrent: Option<Ident>,
     pub(crate) blocking: Option<Ident>,
     pub(crate) ack: Option<Ack>,
+    pub(crate) timeout: Option<Timeout>,
 }
 
 /// Parses each argument separately, so that an invalid argument does not hide errors in the others.
 pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Attribute {
-    let mut attribute = Attribute { event: EventKind::Inferred, concurrent: None, blocking: None, ack: None };
+    let mut attribute =
+        Attribute { event: EventKind::Inferred, concurrent: None, blocking: None, ack: None, timeout: None };
     for argument in split_at_commas(tokens, errors) {
         if let Ok(name) = syn::parse2::<LitStr>(argument.clone()) {
             check_name(&name, errors);
@@ -61,6 +65,10 @@ pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Attribute {
         } else if let Some(ack) = ack::parse(&argument, errors) {
             if attribute.ack.replace(ack).is_some() {
                 errors.push(&argument, "`ack` is written twice", "an event has one answer: write it once");
+            }
+        } else if let Some(timeout) = timeout::parse(&argument, errors) {
+            if attribute.timeout.replace(timeout).is_some() {
+                errors.push(&argument, "`timeout` is written twice", "write it once");
             }
         } else if let Ok(word) = syn::parse2::<Ident>(argument.clone()) {
             parse_word(&mut attribute, word, &argument, errors);
@@ -93,7 +101,7 @@ fn parse_word(attribute: &mut Attribute, word: Ident, argument: &TokenStream, er
             format_args!("there is no lifecycle event and no option `{text}`"),
             format_args!(
                 "an event's name is a string, `#[event(\"{text}\")]`; lifecycle events are {}; options are `fallback`, \
-                 `concurrent`, `blocking`, and `ack = Answer` above a payload type",
+                 `concurrent`, `blocking`, `timeout = \"5s\"`, and `ack = Answer` above a payload type",
                 names.join(", ")
             ),
         );
@@ -163,6 +171,9 @@ pub(crate) fn parse_payload(tokens: TokenStream, ident: &Ident, errors: &mut Err
     if let Some(concurrent) = attribute.concurrent {
         errors.push(concurrent, "a payload type can't be `concurrent`", help);
     }
+    if let Some(timeout) = attribute.timeout {
+        errors.push(timeout.argument, "a payload type can't have a `timeout`", help);
+    }
     if let Some(blocking) = attribute.blocking {
         errors.push(blocking, "a payload type can't be `blocking`", help);
     }
@@ -229,6 +240,22 @@ mod tests {
     }
 
     #[test]
+    fn a_timeout_is_a_text() {
+        for (tokens, milliseconds) in
+            [(quote!(timeout = "5s", "x"), Some(5_000)), (quote!("x", timeout = "none"), None)]
+        {
+            let (attribute, errors) = parsed(tokens);
+            assert_eq!((attribute.timeout.map(|timeout| timeout.milliseconds), errors), (Some(milliseconds), 0));
+        }
+        for wrong in
+            [quote!(timeout), quote!(timeout =), quote!(timeout = 5), quote!(timeout("5s")), quote!(timeout = "5")]
+        {
+            assert_eq!(parsed(quote!("x", #wrong)).1, 1, "{wrong}");
+        }
+        assert_eq!(parsed(quote!("x", timeout = "1s", timeout = "2s")).1, 1);
+    }
+
+    #[test]
     fn reserved_names_are_rejected() {
         for name in RESERVED {
             assert_eq!(parsed(quote!(#name)).1, 1, "{name}");
@@ -248,6 +275,7 @@ mod tests {
             (quote!(connect), 1),
             (quote!(3), 1),
             (quote!("said", concurrent), 1),
+            (quote!("said", timeout = "5s"), 1),
             (quote!(ack = Heard), 1),
         ] {
             let mut errors = Errors::default();

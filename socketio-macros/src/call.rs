@@ -20,8 +20,10 @@ pub(crate) fn stub(handler: &Handler) -> TokenStream {
         #krate::__private::Handler {
             key: #krate::__private::Key::Invalid,
             doc: "",
+            deprecated: ::core::option::Option::None,
             call: #krate::__private::Call::Sync(|_| #krate::__private::Outcome::Done),
             concurrent: false,
+            timeout: #krate::__private::Timeout::OfHub,
             needs: &[],
             source: #krate::__private::Source { function: #function, parameters: &[#(#names),*], ..#krate::__private::Source::NOWHERE },
         }
@@ -33,8 +35,13 @@ pub(crate) fn entry(attribute: &Attribute, handler: &Handler, callee: &TokenStre
     let krate = krate::path();
     let source = source(handler, is_method);
     let key = key(attribute, handler);
-    let doc = &handler.doc;
+    let Handler { doc, deprecated, .. } = handler;
     let concurrent = attribute.concurrent.is_some();
+    let timeout = match attribute.timeout.as_ref().map(|timeout| timeout.milliseconds) {
+        None => quote!(OfHub),
+        Some(None) => quote!(Off),
+        Some(Some(milliseconds)) => quote!(Milliseconds(#milliseconds)),
+    };
     let call = call(attribute, handler, callee);
     let named = handler.parameters.iter().filter(|parameter| has_name(parameter));
     quote! {
@@ -44,8 +51,10 @@ pub(crate) fn entry(attribute: &Attribute, handler: &Handler, callee: &TokenStre
             #krate::__private::Handler {
                 key: #key,
                 doc: #doc,
+                deprecated: #deprecated,
                 call: #call,
                 concurrent: #concurrent,
+                timeout: #krate::__private::Timeout::#timeout,
                 needs: &[#(#krate::__private::Named::<#named>::NEED),*],
                 source: #source,
             }

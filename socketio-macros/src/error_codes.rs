@@ -7,6 +7,20 @@ use syn::{Attribute, Data, DeriveInput, Fields, Ident, LitStr};
 use crate::errors::Errors;
 use crate::krate;
 
+/// The codes that the framework itself answers with. An application's error with such a code could
+/// not be told apart. The runtime reads this list through a macro.
+pub(crate) const FRAMEWORK_CODES: [&str; 9] = [
+    "invalid_payload",
+    "unknown_event",
+    "reserved_event",
+    "rate_limited",
+    "overloaded",
+    "timeout",
+    "unanswered",
+    "handler_error",
+    "internal",
+];
+
 pub(crate) fn expand(item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     // The compiler reports invalid types itself.
@@ -18,14 +32,14 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
     match &data {
         Data::Struct(data) => {
             no_code_in(&data.fields, &mut errors);
-            coded.push((quote!(_), code_of(&ident, &attrs, &mut errors)));
+            coded.push((quote!(_), code_of(&ident, &ident, &attrs, &mut errors)));
         }
         Data::Enum(data) => {
             no_code(&attrs, "the variants of an enum have codes, and the enum has none", &mut errors);
             for variant in &data.variants {
                 no_code_in(&variant.fields, &mut errors);
                 let name = &variant.ident;
-                coded.push((quote!(#ident::#name { .. }), code_of(name, &variant.attrs, &mut errors)));
+                coded.push((quote!(#ident::#name { .. }), code_of(name, &ident, &variant.attrs, &mut errors)));
             }
         }
         Data::Union(_) => {
@@ -72,8 +86,8 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
 }
 
 /// The code of a variant or struct: the text in `#[code("…")]`, or the name in `snake_case`.
-fn code_of(name: &Ident, attributes: &[Attribute], errors: &mut Errors) -> LitStr {
-    let mut code = None;
+fn code_of(name: &Ident, ty: &Ident, attributes: &[Attribute], errors: &mut Errors) -> LitStr {
+    let mut code: Option<LitStr> = None;
     for attribute in codes_in(attributes) {
         let form = format!("write `#[code(\"{}\")]`", snake_case(name));
         match attribute.parse_args::<LitStr>() {
@@ -83,7 +97,21 @@ fn code_of(name: &Ident, attributes: &[Attribute], errors: &mut Errors) -> LitSt
             Err(_) => errors.push(attribute, "a code is a string", form),
         }
     }
-    code.unwrap_or_else(|| LitStr::new(&snake_case(name), name.span()))
+    let code = code.unwrap_or_else(|| LitStr::new(&snake_case(name), name.span()));
+    let text = code.value();
+    if FRAMEWORK_CODES.contains(&text.as_str()) {
+        let ty = snake_case(ty);
+        let own = match ty.trim_end_matches("_error") {
+            ty if ty == text => format!("own_{text}"),
+            ty => format!("{ty}_{text}"),
+        };
+        errors.push(
+            &code,
+            format_args!("`{text}` is a code of the framework: clients could not tell the two errors apart"),
+            format_args!("give this error another code: `#[code(\"{own}\")]`"),
+        );
+    }
+    code
 }
 
 /// Converts a name as serde does: each capital letter begins a word.

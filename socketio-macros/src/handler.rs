@@ -116,6 +116,22 @@ pub(crate) fn check(attribute: &Attribute, handler: &Handler, errors: &mut Error
             );
         }
     }
+    if let Some(timeout) = &attribute.timeout {
+        let wrong = match &attribute.event {
+            EventKind::Lifecycle(lifecycle) if lifecycle.variant == "Connect" => Some((
+                "the `connect` handler has the hub's `connect_timeout`",
+                "leave `timeout` out, and set `HubBuilder::connect_timeout`",
+            )),
+            _ if !handler.is_async => Some((
+                "only an async handler can have a `timeout`",
+                "leave `timeout` out, or make the handler an `async fn`; a function that does not wait can't be ended",
+            )),
+            _ => None,
+        };
+        if let Some((message, help)) = wrong {
+            errors.push(&timeout.argument, message, help);
+        }
+    }
     if let (Some(blocking), true) = (&attribute.blocking, handler.is_async) {
         errors.push(
             blocking,

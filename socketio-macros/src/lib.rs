@@ -20,6 +20,7 @@ mod handlers;
 mod krate;
 mod payload;
 mod signature;
+mod timeout;
 
 use proc_macro::TokenStream;
 
@@ -33,6 +34,7 @@ use proc_macro::TokenStream;
 /// | `#[event(fallback)]` | a function | the handler of all events without a handler of their own |
 /// | `#[event("name", concurrent)]` | an async function | a handler that does not delay later events |
 /// | `#[event("name", blocking)]` | a sync function | a handler that may block its thread |
+/// | `#[event("name", timeout = "5s")]` | an async function | a handler that is dropped when the time is up. Units are `ms`, `s`, `m` and `h`; `"none"` is no limit |
 /// | `#[event("name")]` | a struct or enum | a payload type: an event that the server can emit |
 /// | `#[event("name", ack = Answer)]` | a struct or enum | a payload type that requests an answer of the type `Answer` |
 ///
@@ -115,7 +117,8 @@ pub fn contract(tokens: TokenStream) -> TokenStream {
 /// error into an `EventError`.
 ///
 /// A variant's code is its name in `snake_case`, or the text in `#[code("…")]`. A struct has one
-/// code, which is derived from its name in the same way. The error must implement `Display`, which
+/// code, which is derived from its name in the same way. The framework's own codes, such as
+/// `internal` and `timeout`, do not compile. The error must implement `Display`, which
 /// gives the message. Clients receive the fields only as part of the message. To send more data,
 /// implement `From<…> for EventError` and `ErrorCodes` by hand.
 ///
@@ -132,6 +135,14 @@ pub fn contract(tokens: TokenStream) -> TokenStream {
 #[proc_macro_derive(ErrorCodes, attributes(code))]
 pub fn error_codes(item: TokenStream) -> TokenStream {
     error_codes::expand(item.into()).into()
+}
+
+/// The error codes of the framework, as an array. The runtime and the macros share this list.
+#[doc(hidden)]
+#[proc_macro]
+pub fn __framework_codes(_: TokenStream) -> TokenStream {
+    let codes = error_codes::FRAMEWORK_CODES;
+    quote::quote!([#(#codes),*]).into()
 }
 
 /// The event names that clients cannot send, as an array. The runtime and the macros share this

@@ -21,6 +21,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
         return quote!(#item #errors);
     }
     let doc = signature::doc(&attrs);
+    let deprecated = signature::deprecated(&attrs);
     let conditions = signature::conditions(&attrs);
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
     let krate = krate::path();
@@ -29,6 +30,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
         quote! {
             #conditions
             #[automatically_derived]
+            #[allow(deprecated)]
             impl #impl_generics #krate::Request for #ident #type_generics #where_clause {
                 type Answer = #answer;
             }
@@ -38,9 +40,11 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
         #item
         #conditions
         #[automatically_derived]
+        #[allow(deprecated)]
         impl #impl_generics #krate::Event for #ident #type_generics #where_clause {
             const NAME: &'static str = #name;
             const DOC: &'static str = #doc;
+            const DEPRECATED: ::core::option::Option<&'static str> = #deprecated;
         }
         #request
         #errors

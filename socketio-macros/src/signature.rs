@@ -1,12 +1,13 @@
 //! Reads a handler's signature. The macros do not parse its body.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
+use syn::punctuated::Punctuated;
 use syn::visit_mut::VisitMut;
 use syn::{
-    Attribute, Expr, ExprLit, FnArg, GenericArgument, GenericParam, Lifetime, Lit, Meta, Pat, PathArguments,
-    ReturnType, Signature, Type,
+    Attribute, Expr, ExprLit, FnArg, GenericArgument, GenericParam, Lifetime, Lit, Meta, MetaNameValue, Pat,
+    PathArguments, ReturnType, Signature, Token, Type,
 };
 
 use crate::errors::Errors;
@@ -22,6 +23,8 @@ pub(crate) struct Handler {
     pub(crate) receiver: bool,
     pub(crate) output: Output,
     pub(crate) doc: String,
+    /// The note of its `#[deprecated]`, rendered as an `Option`.
+    pub(crate) deprecated: TokenStream,
 }
 
 /// The return type of a handler.
@@ -105,6 +108,7 @@ pub(crate) fn read(signature: &Signature, attributes: &[Attribute], place: Place
         receiver,
         output,
         doc: doc(attributes),
+        deprecated: deprecated(attributes),
     }
 }
 
@@ -179,6 +183,25 @@ pub(crate) fn doc(attributes: &[Attribute]) -> String {
     lines.join("\n")
 }
 
+/// The note of the attribute `#[deprecated]`, rendered as an `Option`. The note is empty if the
+/// attribute has none. The compiler reports wrong forms.
+pub(crate) fn deprecated(attributes: &[Attribute]) -> TokenStream {
+    let Some(attribute) = attributes.iter().find(|attribute| attribute.path().is_ident("deprecated")) else {
+        return quote!(::core::option::Option::None);
+    };
+    let note = match &attribute.meta {
+        Meta::NameValue(pair) => Some(pair.value.to_token_stream()),
+        Meta::List(_) => {
+            let pairs = attribute.parse_args_with(Punctuated::<MetaNameValue, Token![,]>::parse_terminated);
+            let note = pairs.ok().and_then(|pairs| pairs.into_iter().find(|pair| pair.path.is_ident("note")));
+            note.map(|pair| pair.value.to_token_stream())
+        }
+        Meta::Path(_) => None,
+    };
+    let note = note.unwrap_or_else(|| quote!(""));
+    quote!(::core::option::Option::Some(#note))
+}
+
 /// Whether an attribute is `#[event(…)]`, with any path.
 pub(crate) fn is_event(attribute: &Attribute) -> bool {
     attribute.path().segments.last().is_some_and(|last| last.ident == "event")
@@ -191,7 +214,6 @@ pub(crate) fn conditions(attributes: &[Attribute]) -> TokenStream {
 
 #[cfg(test)]
 mod tests {
-    use quote::quote;
     use syn::{ItemFn, parse_quote};
 
     use super::*;

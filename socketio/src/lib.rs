@@ -92,7 +92,8 @@ pub mod bounds {
     pub use crate::contract::description::Emitted;
     #[doc(hidden)]
     pub use crate::contract::infer::{
-        DescribeReplies, DescribedFunction, Emits, FallibleReply, Parameter, Parameters, Receiver, Returned, ValueReply,
+        Asked, DescribeAnswers, DescribeReplies, DescribedFunction, Emits, FallibleReply, Parameter, Parameters,
+        Receiver, Returned, ValueAnswer, ValueReply,
     };
     pub use crate::event::argument::LifecycleArgument;
     pub use crate::event::listener::ListenerOutput;

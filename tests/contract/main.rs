@@ -1,10 +1,12 @@
 //! A program for the tests of TypeScript and AsyncAPI exports:
 //!
 //! - `contract` runs the server that clients written in TypeScript connect to.
-//! - `contract zoo` writes the values of the type zoo, `contract zoo-types` writes them as
-//!   TypeScript literals, and `contract zoo-check` compares its input with them.
+//! - `contract zoo` writes the values of the type zoo. `contract zoo-types` and `contract
+//!   zoo-inputs` write them as TypeScript literals, of the types that servers and clients send.
+//!   `contract zoo-check` compares its input with them.
 //! - `contract asyncapi` and `contract zoo-asyncapi` write the AsyncAPI documents.
-//! - `contract nasty` writes the TypeScript of the contract in `nasty.rs`.
+//! - `contract nasty`, `contract empty` and `contract late` write the TypeScript of the contracts
+//!   in `nasty.rs`.
 
 mod nasty;
 mod server;
@@ -22,8 +24,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some("zoo") => zoo::write(&mut io::stdout().lock())?,
         Some("asyncapi") => writeln!(io::stdout(), "{:#}", server::Chat::asyncapi(info()))?,
         Some("zoo-asyncapi") => zoo::write_asyncapi(&mut io::stdout().lock())?,
+        Some("zoo-inputs") => zoo::write_inputs(&mut io::stdout().lock())?,
         Some("zoo-types") => zoo::write_typescript(&mut io::stdout().lock())?,
         Some("nasty") => io::stdout().lock().write_all(nasty::Nasty::typescript().as_bytes())?,
+        Some("empty") => io::stdout().lock().write_all(nasty::Empty::typescript().as_bytes())?,
+        Some("late") => io::stdout().lock().write_all(nasty::Late::typescript().as_bytes())?,
         Some("zoo-check") => zoo::check(io::stdin().lines())?,
         Some(other) => return Err(format!("there is no `{other}`").into()),
         None => serve().await?,
@@ -39,7 +44,12 @@ fn info() -> AsyncApiInfo {
 
 async fn serve() -> Result<(), Box<dyn std::error::Error>> {
     let hub = server::hub()?;
+    let nested = Router::new()
+        .route("/ws", get(hub.websocket()))
+        .merge(hub.socketio())
+        .merge(hub.docs::<server::Chat>(info()).path("/about/events").websocket("/", "/ws"));
     let app = Router::new()
+        .nest("/rt", nested)
         .route("/ws", get(hub.websocket()))
         .route("/admin", get(hub.of("/admin").websocket()))
         .route("/refused", get(hub.of("/refused").websocket()))

@@ -6,7 +6,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use socketio::{Argument, Arguments, Binary, DescribedArguments, ErrorCodes, EventError, RawArgs, contract, event};
+use socketio::{
+    Ack, AnyValue, Args, Argument, Arguments, Binary, DescribedArguments, ErrorCodes, EventError, RawArgs, contract,
+    event,
+};
 use ts_rs::TS;
 
 macro_rules! payloads {
@@ -89,6 +92,37 @@ payloads! {
         /// After it.
         #[ts(type = "'it\\'s, {' | \"\\\"}\"")]
         quoted: String,
+    }
+
+    /// Has the shape of an `ArrayBufferView`.
+    #[event("view")]
+    #[serde(rename_all = "camelCase")]
+    struct View {
+        buffer: Binary,
+        byte_length: u32,
+        byte_offset: u32,
+    }
+
+    #[ts(type = "unknown")]
+    struct Mystery(Value);
+
+    #[event("picture", ack = Option<Binary>)]
+    struct Picture {
+        name: String,
+    }
+
+    /// An answer that may be left out, behind a name.
+    #[serde(transparent)]
+    struct Perhaps(Option<u8>);
+
+    #[event("perhaps", ack = Perhaps)]
+    struct Maybe {
+        name: String,
+    }
+
+    #[event("pair", ack = Args<(Binary, Option<Binary>)>)]
+    struct Pair {
+        name: String,
     }
 
     /// A payload that is an error, too.
@@ -202,14 +236,78 @@ impl<'a> Argument<'a> for Two {
 #[event("gap")]
 fn gap(_two: Two, _third: u8) {}
 
+#[event("anything")]
+fn anything(value: AnyValue, _second: Option<AnyValue>) -> bool {
+    drop(value);
+    true
+}
+
+#[event("anything_unanswered")]
+fn anything_unanswered(_value: AnyValue) {}
+
+#[event("mystery")]
+fn mystery(_value: Mystery, _second: Option<u8>) -> bool {
+    true
+}
+
+#[event("mystery_unanswered")]
+fn mystery_unanswered(_value: Mystery) {}
+
+#[event("later")]
+fn later(_ack: Ack, _text: String) {}
+
+#[event("answer_raw")]
+fn answer_raw(args: RawArgs<'_>) -> Args<RawArgs<'_>> {
+    Args(args)
+}
+
+#[event("answer_any")]
+fn answer_any(value: AnyValue) -> AnyValue {
+    value
+}
+
+#[event("answer_maybe")]
+fn answer_maybe(value: Option<u8>) -> Option<u8> {
+    value
+}
+
+#[event("send_view")]
+fn send_view(view: View) -> View {
+    view
+}
+
 contract! {
     #[doc = "One line.\rtwo.\u{2028}three.\u{2029}four."]
     #[export(typescript)]
     pub(crate) Nasty {
         "/" {
-            receives [upload, describe, value, send_parts, words, first_fails, fail, rest, rest_only, gap]
-            emits [Note, Summed, Parts, Tree<Value>, Bare, Laden, With, Var, Literals, own::Own]
+            receives [
+                upload, describe, value, send_parts, words, first_fails, fail, rest, rest_only, gap, anything,
+                anything_unanswered, mystery, mystery_unanswered, later, answer_raw, answer_any, answer_maybe, send_view,
+            ]
+            emits [
+                Note, Summed, Parts, Tree<Value>, Bare, Laden, With, Var, Literals, own::Own, View, Picture, Maybe, Pair,
+            ]
         }
         "/1x" { receives [value] }
+        "/чат" { receives [value] }
+        "/!" { receives [rest] }
+        "/a-b" { receives [value] }
+        "/a/b" { receives [upload] }
+    }
+}
+
+contract! {
+    /// Without a namespace.
+    #[export(typescript)]
+    pub(crate) Empty {}
+}
+
+contract! {
+    /// Its first namespace is not `/`.
+    #[export(typescript)]
+    pub(crate) Late {
+        "/admin" { receives [value] }
+        "/" { receives [words] }
     }
 }

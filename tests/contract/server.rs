@@ -7,6 +7,7 @@ use socketio::{
     handlers,
 };
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use ts_rs::TS;
 
 /// What somebody says.
@@ -166,12 +167,49 @@ fn restart(in_seconds: u8) -> u8 {
     in_seconds
 }
 
+/// Who somebody is.
+///
+/// - A *list*, with `code`
+/// - and <b>no HTML</b>
+///
+/// [A page](https://example.org/page), [a script](javascript:alert(1)), [a type](crate::Profile),
+/// ![a picture](https://example.org/a.png)
+#[derive(Deserialize, JsonSchema, TS)]
+pub(crate) struct Profile {
+    /// Its *first* name.
+    #[schemars(length(min = 2, max = 8), regex(pattern = "^[a-z]+$"))]
+    name: String,
+    #[schemars(email)]
+    email: Option<String>,
+    #[schemars(range(min = 18, max = 120))]
+    age: u8,
+    /// Each once.
+    tags: BTreeSet<String>,
+    /// No longer used.
+    #[deprecated]
+    #[serde(default)]
+    nick: Option<String>,
+}
+
+/// Takes **any** profile.
+///
+/// The rules of the type are for people.
+#[deprecated = "use `message`"]
+#[event("profile")]
+fn profile(profile: Profile) -> usize {
+    #[allow(deprecated, reason = "clients may still send it")]
+    let Profile { name, email, age, tags, nick } = profile;
+    name.len() + email.or(nick).map_or(0, |text| text.len()) + usize::from(age) + tags.len()
+}
+
 contract! {
     /// The server that the tests try TypeScript on.
     #[export(asyncapi, typescript)]
     pub(crate) Chat {
         "/" {
-            receives [message, echo, sum, split, checked, later, ask, examine, divide, upload, Counter::count]
+            receives [
+                message, echo, sum, split, checked, later, ask, examine, divide, upload, profile, Counter::count,
+            ]
             emits [Delivered, Question, Checkup, Division, File]
         }
         /// For those who may.
@@ -181,7 +219,7 @@ contract! {
 
 pub(crate) fn hub() -> Result<Hub, BuildError> {
     Hub::builder()
-        .events(events![message, echo, sum, split, checked, later, ask, examine, divide, upload])
+        .events(events![message, echo, sum, split, checked, later, ask, examine, divide, upload, profile])
         .events(Counter::default())
         .namespace("/admin", |admin| admin.events(events![restart]))
         .namespace("/refused", |refused| refused.middleware(async |_| Err::<(), _>("members only")))

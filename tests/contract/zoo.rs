@@ -328,6 +328,16 @@ pub(crate) fn write_typescript(out: &mut impl Write) -> io::Result<()> {
     visit_all(&mut Lines(out, |name, at, json| format!("export const {name}{at}: {name} = {json};")))
 }
 
+/// Writes the types of a contract that has them in both directions, and the values as literals of
+/// the types that clients send.
+pub(crate) fn write_inputs(out: &mut impl Write) -> io::Result<()> {
+    out.write_all(both::Both::typescript().as_bytes())?;
+    visit_all(&mut Lines(out, |name, at, json| {
+        let event = name.to_lowercase();
+        format!("export const {name}{at}: globalThis.Parameters<ClientToServerRequests[\"{event}\"]>[0] = {json};")
+    }))
+}
+
 /// Reads values and compares them with the expected ones.
 struct Check<I>(I);
 

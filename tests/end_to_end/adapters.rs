@@ -645,7 +645,7 @@ async fn an_adapter_receives_the_changes_of_a_socket_in_order_and_without_a_lock
     socket.leave("never joined");
     seen.expect(&[r#"left hall ["ann", "trap"]"#]).await;
     client.close(1000, "").await;
-    seen.expect(&["left trap []", "removed ann"]).await;
+    seen.expect(&[r#"left trap ["ann", "trap"]"#, "removed ann"]).await;
     server.hub.shutdown(Duration::from_secs(60)).await;
     seen.expect(&["close /", "closed /"]).await;
 }

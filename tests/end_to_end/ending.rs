@@ -34,9 +34,9 @@ fn close(socket: &Socket, log: State<Log>) {
 #[event(disconnecting)]
 async fn disconnecting(socket: &Socket, end: Disconnect, log: State<Log>) {
     tokio::task::yield_now().await;
-    let (found, members) = (socket.hub().socket(socket.id()), socket.hub().to("room").sockets());
-    assert!(found.as_ref() == Some(socket) && members.contains(socket) && socket.hub().len() == 1);
-    assert!(!socket.is_alive());
+    assert!(socket.hub().socket(socket.id()).is_none() && socket.hub().to("room").sockets().is_empty());
+    assert!(socket.hub().is_empty() && !socket.is_alive() && !socket.connected());
+    assert_eq!(socket.rooms(), [socket.id().to_string(), "room".to_owned()]);
     log.note(format_args!("disconnecting: {}", end.reason()));
 }
 

@@ -15,6 +15,7 @@ mod ending;
 mod farewell;
 mod firing;
 mod in_process_agreement;
+mod lifetimes;
 mod limits;
 mod listeners;
 mod middleware;

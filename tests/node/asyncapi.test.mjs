@@ -141,15 +141,17 @@ test('the schemas of every type accept what serde writes', async () => {
   }
 });
 
+// Values that no schema of the zoo accepts.
+const OTHERS = {
+  unit: 1, newtype: 1, tuple: [true, 'a', 'b'], empty: [], numbers: {}, options: { plain: '1' }, external: { Other: 1 },
+  internal: { type: 'Other' }, adjacent: { type: 'Newtype', content: 'x' }, untagged: true, renamed: { in_camel_case: 1 },
+  flattened: { before: 1, part: true }, skipped: { defaulted: 1 }, maps: { texts: {} }, generic: { page: {} },
+  arrays: { three: [1, 2], boxed: [], tree: { value: 1, children: [] } }, others: { id: 'no' },
+};
+
 test('the schemas of types reject other values', async () => {
   const validator = validators(await documentOf('zoo-asyncapi'));
-  const others = {
-    unit: 1, newtype: 1, tuple: [true, 'a', 'b'], empty: [], numbers: {}, options: { plain: '1' }, external: { Other: 1 },
-    internal: { type: 'Other' }, adjacent: { type: 'Newtype', content: 'x' }, untagged: true, renamed: { in_camel_case: 1 },
-    flattened: { before: 1, part: true }, skipped: { defaulted: 1 }, maps: { texts: {} }, generic: { page: {} },
-    arrays: { three: [1, 2], boxed: [], tree: { value: 1, children: [] } }, others: { id: 'no' },
-  };
-  for (const [name, value] of Object.entries(others)) {
+  for (const [name, value] of Object.entries(OTHERS)) {
     for (const way of ['send', 'receive']) {
       assert.throws(() => validator(payload(`${way}.${name}`))(value), { code: 'ERR_ASSERTION' }, `${way}.${name}`);
     }
@@ -160,14 +162,14 @@ test('the schemas of types reject other values', async () => {
 });
 
 // Opens the page, and records its errors and its requests.
-async function open(t, server) {
-  const page = await (await launch(t)).newPage();
+async function open(t, server, path = '/docs', options = {}) {
+  const page = await (await launch(t)).newPage(options);
   const problems = [];
   const asked = new Set();
   page.on('pageerror', (error) => problems.push(error.message));
   page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
   page.on('request', (request) => asked.add(new URL(request.url()).host));
-  await page.goto(`${server.http}/docs`);
+  await page.goto(`${server.http}${path}`);
   await page.locator('[id="receive.message"]').waitFor();
   return { page, problems, asked };
 }
@@ -240,6 +242,148 @@ test('the page shows the contract, sends events and shows the answers', async (t
   assert.deepEqual(problems, []);
   assert.deepEqual([...asked], [new URL(server.http).host], 'the page sends no request to other hosts');
 });
+
+test('the page of nested routes connects to the routes beside it', async (t) => {
+  const server = await start(t, program, []);
+  const { page, problems } = await open(t, server, '/rt/about/events');
+  for (const [protocol, path] of [['plain', '/rt/ws'], ['socketio', '/rt/socket.io/']]) {
+    await page.locator('#channel-root select').selectOption(protocol);
+    assert.equal(await page.locator('#channel-root input.path').inputValue(), path);
+    await page.locator('#channel-root form.connection button').click();
+    await page.locator('#channel-root output.good').waitFor();
+    await page.locator('#channel-root form.connection button').click();
+    await page.locator('#channel-root output.bad').waitFor();
+  }
+  assert.deepEqual(problems, []);
+});
+
+test('the page shows the Markdown of doc comments, and no HTML in them', async (t) => {
+  const server = await start(t, program, []);
+  const { page, problems } = await open(t, server);
+  const shown = page.locator('[id="schema-Profile"]');
+  assert.equal(await shown.locator('li', { hasText: 'A list' }).locator('em').textContent(), 'list');
+  assert.equal(await shown.locator('li code', { hasText: /^code$/ }).count(), 1);
+  assert.match(await shown.textContent(), /and <b>no HTML<\/b>/);
+  assert.equal(await shown.locator('b').count(), 0);
+  assert.deepEqual(await shown.locator('.prose a').evaluateAll((links) => links.map((link) => link.href)), ['https://example.org/page']);
+  assert.match(await shown.textContent(), /a script, a type,\s+a picture/);
+  assert.equal(await shown.locator('td em', { hasText: /^first$/ }).count(), 1);
+  assert.equal(await page.locator('[id="receive.profile"] strong', { hasText: /^any$/ }).count(), 1);
+  assert.deepEqual(problems, []);
+});
+
+test('the page shows what is deprecated', async (t) => {
+  const server = await start(t, program, []);
+  const { page } = await open(t, server);
+  assert.match(await page.locator('[id="receive.profile"] .deprecated').first().textContent(), /Deprecated.*use message/s);
+  assert.equal(await page.locator('[id="receive.message"] .deprecated').count(), 0);
+  assert.match(await page.locator('[id="schema-Profile"] tr', { hasText: 'nick' }).textContent(), /deprecated/);
+  const document = await documentOf('asyncapi');
+  assert.equal(document.operations['receive.profile']['x-deprecated'], 'use `message`');
+});
+
+test('the page lists the error codes that an event can give, and no others', async (t) => {
+  const server = await start(t, program, []);
+  const { page } = await open(t, server);
+  const codes = async (id) => (await page.locator(`[id="${id}"] .codes`).textContent()).split(' | ').map((code) => JSON.parse(code));
+  const message = await codes('receive.message');
+  assert.deepEqual(message.slice(0, 2), ['no_text', 'not_delivered']);
+  for (const code of ['invalid_payload', 'internal']) assert.ok(message.includes(code), code);
+  // The server has a handler of each event, and no rate limits.
+  for (const code of ['unknown_event', 'reserved_event', 'rate_limited', 'unanswered']) assert.ok(!message.includes(code), code);
+  assert.deepEqual(await codes('receive.count'), message.slice(2).filter((code) => code !== 'invalid_payload'), 'it has no arguments');
+});
+
+test('the page shows the rules of fields, and checks them before it sends', async (t) => {
+  const server = await start(t, program, []);
+  const { page, problems } = await open(t, server);
+  const row = (name) => page.locator('[id="receive.profile"] tr', { has: page.locator('td:first-child', { hasText: name }) });
+  assert.match(await row('name').textContent(), /2 to 8 characters.*\^\[a-z\]\+\$/s);
+  assert.match(await row('email').textContent(), /email/);
+  assert.match(await row('age').textContent(), /18 to 120/);
+  assert.match(await row('tags').textContent(), /no item twice/);
+  await page.locator('#channel-root form.connection button').click();
+  await page.locator('#channel-root output.good').waitFor();
+  const event = page.locator('[id="receive.profile"]');
+  const button = event.locator('form.send button');
+  const fill = (value) => event.locator('textarea').fill(JSON.stringify(value));
+  const listed = () => event.locator('.problems li').allTextContents();
+  const good = { name: 'lydia', email: 'l@example.org', age: 30, tags: ['a', 'b'] };
+  await fill(good);
+  assert.deepEqual(await listed(), []);
+  assert.equal(await button.textContent(), 'Send');
+  for (const [wrong, pattern] of [
+    [{ name: 'a' }, /^name: .*2 to 8 characters/],
+    [{ name: 'too-long-' }, /^name: .*2 to 8 characters/],
+    [{ name: 'ABC' }, /^name: .*\^\[a-z\]/],
+    [{ name: 7 }, /^name: .*string/],
+    [{ email: 'nobody' }, /^email: .*email/],
+    [{ age: 17 }, /^age: .*18 to 120/],
+    [{ age: 18.5 }, /^age: .*integer/],
+    [{ tags: ['a', 'b', 'a'] }, /^tags: .*twice/],
+    [{ tags: [1] }, /^tags\[0\]: .*string/],
+    [{ age: undefined }, /^age: .*missing/],
+  ]) {
+    await fill({ ...good, ...wrong });
+    const found = await listed();
+    assert.ok(found.some((problem) => pattern.test(problem)), `${JSON.stringify(wrong)}: ${found}`);
+    assert.equal(await button.textContent(), 'Send anyway');
+  }
+  // The server's own rules may be others.
+  await fill({ ...good, name: 'A' });
+  await button.click();
+  await event.locator('.reply.good').waitFor();
+  assert.deepEqual(problems, []);
+});
+
+test('values of every type pass the check of the page, and other values do not', async (t) => {
+  const document = await documentOf('zoo-asyncapi');
+  const server = await start(t, program, []);
+  const { page } = await open(t, server);
+  const literals = (await output('zoo-types')).matchAll(/^export const (\D\w*?)\d+: \w+ = (.*);$/gm);
+  const values = [...literals].map(([, name, json]) => [name.toLowerCase(), JSON.parse(json)]);
+  const found = await page.evaluate(async ([document, values, others]) => {
+    const { use } = await import('./schema.js');
+    const { problems } = await import('./check.js');
+    use(document.components.schemas);
+    const schema = (name) => document.channels.root.messages[`receive.${name}`].payload;
+    const wrong = values.map(([name, value]) => [name, value, problems(schema(name), value)]).filter(([, , found]) => found.length > 0);
+    const right = Object.entries(others).filter(([name, value]) => problems(schema(name), value).length === 0);
+    return { wrong, right };
+  }, [document, values, OTHERS]);
+  assert.deepEqual(found, { wrong: [], right: [] });
+});
+
+for (const [width, scheme] of [[375, 'light'], [375, 'dark'], [1200, 'light'], [1200, 'dark']]) {
+  test(`the page fits a window of ${width} px, ${scheme}`, async (t) => {
+    const server = await start(t, program, []);
+    const { page } = await open(t, server, '/docs', { viewport: { width, height: 800 }, colorScheme: scheme });
+    const links = page.locator('nav a').first();
+    const edges = () => page.evaluate(() => [document.documentElement.scrollWidth, Math.round(document.querySelector('main').getBoundingClientRect().right)]);
+    assert.deepEqual(await edges(), [width, width], 'nothing stands beside the text, and nothing sticks out');
+    const shot = (name) => page.screenshot({ path: path.join(built, '..', 'screenshots', `contract-${name}-${width}-${scheme}.png`) });
+    await shot('top');
+    if (width < 1100) {
+      assert.equal(await links.isVisible(), false, 'the links are folded');
+      await page.locator('nav summary').click();
+      await links.waitFor();
+      await links.click();
+      assert.equal(await links.isVisible(), false, 'the links are folded again');
+    } else {
+      assert.equal(await links.isVisible(), true);
+    }
+    await page.locator('#channel-root form.connection button').click();
+    await page.locator('#channel-root output.good').waitFor();
+    await page.locator('[id="receive.echo"] form.send button').click();
+    await page.locator('aside li').first().waitFor();
+    assert.equal((await edges())[0], width);
+    await shot('sent');
+    await page.locator('[id="schema-Profile"]').scrollIntoViewIfNeeded();
+    await shot('schema');
+    await page.locator('[id="receive.profile"]').scrollIntoViewIfNeeded();
+    await shot('rules');
+  });
+}
 
 test('every proposed payload matches its schema', async (t) => {
   const document = await documentOf('zoo-asyncapi');

@@ -105,6 +105,29 @@ test('every value that serde writes has the exported type', async (t) => {
   assert.deepEqual((await compile(directory)).map(({ text }) => text), []);
 });
 
+test('what clients may leave out is optional in the types that they send, and only there', async (t) => {
+  const directory = scratch(t);
+  writeFileSync(path.join(directory, 'zoo.ts'), await output('zoo-inputs'));
+  writeFileSync(path.join(directory, 'use.ts'), `
+import { type ClientToServerRequests, type Options, type Skipped, connect } from './zoo';
+type Sent<E extends keyof ClientToServerRequests> = Parameters<ClientToServerRequests[E]>[0];
+export const skipped: Sent<'skipped'> = { kept: 1 };
+export const options: Sent<'options'> = { nested: null };
+connect('ws://127.0.0.1/ws').emit('skipped', { kept: 1 });
+connect('ws://127.0.0.1/ws').emit('arrays', { three: [1, 2, 3], boxed: [{ x: 1 }], tree: { value: 1, children: [] } });
+// @ts-expect-error it has no default
+export const missing: Sent<'skipped'> = { defaulted: 1 };
+// @ts-expect-error it is a number
+export const other: Sent<'skipped'> = { kept: 1, defaulted: '' };
+// @ts-expect-error the server always sends it
+export const heard: Skipped = { kept: 1 };
+// @ts-expect-error the server always sends it
+export const answered: Options = { nested: null };
+`);
+  writeFileSync(path.join(directory, 'tsconfig.json'), JSON.stringify({ extends: '../tsconfig.json', include: ['*.ts'] }));
+  assert.deepEqual((await compile(directory)).map(({ text }) => text), []);
+});
+
 test('names and types that are hard to export compile and are used correctly', async (t) => {
   const directory = scratch(t);
   writeFileSync(path.join(directory, 'nasty.ts'), await output('nasty'));
@@ -112,6 +135,19 @@ test('names and types that are hard to export compile and are used correctly', a
   writeFileSync(path.join(directory, 'tsconfig.json'), JSON.stringify({ extends: '../tsconfig.json', include: ['*.ts'] }));
   assert.deepEqual((await compile(directory)).map(({ text }) => text), []);
 });
+
+for (const [name, use] of [
+  ['empty', 'connect("ws://127.0.0.1/ws").close();'],
+  ['late', 'connect("ws://127.0.0.1/ws").emit("words", 1, 2, 3, 4, 5);'],
+]) {
+  test(`the TypeScript of \`contract ${name}\` compiles`, async (t) => {
+    const directory = scratch(t);
+    writeFileSync(path.join(directory, `${name}.ts`), await output(name));
+    writeFileSync(path.join(directory, 'use.ts'), `import { connect } from "./${name}";\n${use}\n`);
+    writeFileSync(path.join(directory, 'tsconfig.json'), JSON.stringify({ extends: '../tsconfig.json', include: ['*.ts'] }));
+    assert.deepEqual((await compile(directory)).map(({ text }) => text), []);
+  });
+}
 
 test('values pass through a JavaScript program unchanged', async () => {
   const lines = (await output('zoo')).trimEnd().split('\n');

@@ -249,23 +249,23 @@ fn two_types_of_one_name_and_path_are_rejected() {
 mod taken {
     use socketio::{ErrorCodes, EventError, contract, event};
 
-    /// Named like a type in the generated file.
+    /// Its codes would be named like a type in the generated file.
     #[derive(Debug)]
-    pub(super) struct Client;
+    pub(super) struct Framework;
 
-    impl From<Client> for EventError {
-        fn from(_: Client) -> Self {
+    impl From<Framework> for EventError {
+        fn from(_: Framework) -> Self {
             "".into()
         }
     }
 
-    impl ErrorCodes for Client {
+    impl ErrorCodes for Framework {
         const CODES: &'static [&'static str] = &["gone", "blocked"];
     }
 
     #[event("call")]
-    fn call() -> Result<(), Client> {
-        Err(Client)
+    fn call() -> Result<(), Framework> {
+        Err(Framework)
     }
 
     contract! {

@@ -3,6 +3,8 @@
 
 use axum::Router;
 use axum::routing::get;
+use axum::serve::Listener;
+use socket2::SockRef;
 use socketio::{Hub, event, events};
 use socketio_tests::stream::Stream;
 use socketio_tests::{Channel, Client, Gate, PATIENCE, log, soon};
@@ -11,7 +13,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::interval;
 use tokio_tungstenite::client_async;
@@ -39,6 +41,49 @@ async fn serve_with_short_timeouts() -> SocketAddr {
     let (listener, address) = listener().await;
     tokio::spawn(socketio::serve(listener, app(&hub)).handshake_timeout(SHORT).into_future());
     address
+}
+
+/// Keeps a handle to each accepted socket, to read its options.
+struct Watched {
+    listener: TcpListener,
+    accepted: mpsc::UnboundedSender<socket2::Socket>,
+}
+
+impl Listener for Watched {
+    type Io = TcpStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+        let (stream, address) = Listener::accept(&mut self.listener).await;
+        let socket = SockRef::from(&stream).try_clone().expect("a second handle");
+        self.accepted.send(socket).expect("the test is still running");
+        (stream, address)
+    }
+
+    fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+#[tokio::test]
+async fn the_kernel_watches_accepted_connections() {
+    for (keepalive, user_timeout) in [(None, None), (Some(Duration::from_secs(7)), Some(Duration::from_secs(9)))] {
+        let hub = Hub::builder().events(events![double]).build().expect("a hub");
+        let ((listener, address), (accepted, mut sockets)) = (listener().await, mpsc::unbounded_channel());
+        let server = socketio::serve(Watched { listener, accepted }, app(&hub));
+        let server = server.tcp_keepalive(keepalive).tcp_user_timeout(user_timeout);
+        tokio::spawn(server.into_future());
+        let mut client = websocket(address).await;
+        assert_eq!(client.ask("double", "a").await["data"], "aa");
+        let socket = soon("socket", sockets.recv()).await.expect("a socket");
+        assert_eq!(socket.keepalive().expect("an option"), keepalive.is_some());
+        if cfg!(target_os = "linux") {
+            assert_eq!(socket.tcp_user_timeout().expect("an option"), user_timeout);
+        }
+        if let Some(keepalive) = keepalive {
+            assert_eq!(socket.tcp_keepalive_time().expect("an option"), keepalive);
+        }
+    }
 }
 
 async fn connect(address: SocketAddr) -> TcpStream {

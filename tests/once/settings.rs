@@ -46,13 +46,15 @@ fn zero_turns_optional_settings_off() {
 #[test]
 fn durations_below_a_millisecond_are_rejected() {
     type Set = fn(HubBuilder, Duration) -> HubBuilder;
-    let cases: [(Set, &str); 6] = [
+    let cases: [(Set, &str); 8] = [
         (HubBuilder::ping_interval, "ping_interval"),
         (HubBuilder::ping_timeout, "ping_timeout"),
         (HubBuilder::upgrade_timeout, "upgrade_timeout"),
         (HubBuilder::connect_timeout, "connect_timeout"),
         (HubBuilder::join_timeout, "join_timeout"),
         (HubBuilder::ack_timeout, "ack_timeout"),
+        (HubBuilder::pause_timeout, "pause_timeout"),
+        (HubBuilder::handler_timeout, "handler_timeout"),
     ];
     for (set, name) in cases {
         for (time, value) in [(Duration::ZERO, "0ns"), (Duration::from_micros(999), "999µs")] {
@@ -207,4 +209,12 @@ async fn a_server_with_a_timeout_of_zero_is_rejected() {
     let server: Serve<_, Router> = serve(listener, Router::new());
     let panic = panic_of(|| server.handshake_timeout(Duration::ZERO)).expect("a panic");
     assert_eq!(panic, "`handshake_timeout` does not take `0ns`: give 1 ms or more");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let server: Serve<_, Router> = serve(listener, Router::new()).tcp_keepalive(None).tcp_user_timeout(None);
+    let panic = panic_of(|| server.tcp_keepalive(Duration::from_millis(999))).expect("a panic");
+    assert_eq!(panic, "`tcp_keepalive` does not take `999ms`: give 1 s or more");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let server: Serve<_, Router> = serve(listener, Router::new());
+    let panic = panic_of(|| server.tcp_user_timeout(Duration::ZERO)).expect("a panic");
+    assert_eq!(panic, "`tcp_user_timeout` does not take `0ns`: give 1 ms or more");
 }

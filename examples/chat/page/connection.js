@@ -13,6 +13,12 @@ var RequestError = class extends Error {
     this.data = data;
   }
 };
+var longest = 2 ** 31 - 1;
+function failure(answer) {
+  const error = answer[0]?.error;
+  const isAlone = answer.length === 1 && Object.keys(answer[0] ?? {}).length === 1;
+  return isAlone && typeof error?.code === "string" && typeof error.message === "string" ? error : void 0;
+}
 function connect(url, options = {}) {
   const listeners = /* @__PURE__ */ new Map();
   const waiting = /* @__PURE__ */ new Map();
@@ -31,11 +37,6 @@ function connect(url, options = {}) {
     waiting.delete(id);
     if (error) reject?.(new RequestError(error));
     else resolve?.(args ? args.length > 0 ? args : void 0 : data);
-  };
-  const failure = (answer) => {
-    const error = answer[0]?.error;
-    const isAlone = answer.length === 1 && Object.keys(answer[0] ?? {}).length === 1;
-    return isAlone && typeof error?.code === "string" && typeof error.message === "string" ? error : void 0;
   };
   const hear = ({ event = "", id, data, args }) => {
     const asked = socket;
@@ -99,7 +100,7 @@ function connect(url, options = {}) {
         const timer = setTimeout(() => {
           queue = queue.filter((message) => message.id !== id);
           settle({ id, error });
-        }, options.timeout ?? 3e4);
+        }, Math.min(options.timeout ?? 3e4, longest));
         const done = (settled) => (value) => (clearTimeout(timer), settled(value));
         waiting.set(id, { resolve: done(resolve), reject: done(reject) });
         if (closed) settle({ id, error: { code: "closed", message: "the connection is closed" } });

@@ -46,7 +46,7 @@ pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
                 use #krate::__private::{
                     AnyErrors as _, NoAnswer as _, NoErrors as _, Settled as _, Unnamed as _,
                 };
-                use #krate::bounds::{FallibleReply as _, ValueReply as _};
+                use #krate::bounds::{FallibleReply as _, ValueAnswer as _, ValueReply as _};
                 let #exports = #krate::__private::Exports::NONE;
                 #(#described)*
                 let mut #description = #krate::Description::new(#text, #doc);

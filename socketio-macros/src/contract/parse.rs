@@ -119,9 +119,50 @@ fn check_path(path: &LitStr, contract: &Contract, errors: &mut Errors) {
     let value = path.value();
     if !value.starts_with('/') {
         errors.push(path, "a namespace's path begins with a slash", format_args!("write `\"/{value}\"`"));
+    } else if let Some((message, help)) = malformed(&value) {
+        errors.push(path, message, help);
     } else if contract.namespaces.iter().any(|known| known.path.value() == value) {
         errors.push(path, format_args!("the namespace `{value}` is here twice"), "write all its events in one place");
     }
+}
+
+/// What is wrong with a path that begins with a slash, and the accepted form.
+fn malformed(path: &str) -> Option<(String, String)> {
+    const CHARACTERS: &str = "leave out commas, `?`, `#` and white space: clients take some of them for the path's end";
+    const BRACES: &str = "a parameter is a name in braces, such as `\"/room-{id}\"`";
+    let is_wrong = |char: &char| matches!(char, ',' | '?' | '#') || char.is_whitespace() || char.is_control();
+    if let Some(wrong) = path.chars().find(is_wrong) {
+        return Some((format!("a namespace's path can't contain {wrong:?}"), CHARACTERS.to_owned()));
+    }
+    let wrong = |message: String| Some((message, BRACES.to_owned()));
+    let mut names = Vec::new();
+    let mut rest = path;
+    while let Some(at) = rest.find(['{', '}']) {
+        let Some(inside) = rest[at..].strip_prefix('{') else {
+            return wrong("a brace is closed here that was not opened".to_owned());
+        };
+        let Some(end) = inside.find(['{', '}']).filter(|end| inside[*end..].starts_with('}')) else {
+            return wrong("a brace is not closed".to_owned());
+        };
+        let name = &inside[..end];
+        if !is_name(name) {
+            return wrong(format!("`{{{name}}}` is no parameter: its name is not a word"));
+        }
+        if names.contains(&name) {
+            return wrong(format!("the parameter `{{{name}}}` is here twice"));
+        }
+        names.push(name);
+        rest = &inside[end + 1..];
+        if rest.starts_with('{') {
+            return wrong(format!("nothing says where `{{{name}}}` ends and the next parameter begins"));
+        }
+    }
+    None
+}
+
+/// Whether a parameter can have this name. AsyncAPI allows these characters.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-'))
 }
 
 fn sections(input: ParseStream<'_>, namespace: &mut Namespace, errors: &mut Errors) -> syn::Result<()> {
@@ -306,6 +347,34 @@ mod tests {
         assert_eq!(counts(both), (2, 2, 2, 0));
         assert_eq!(counts(quote!(Chat { "/" { receives [#[cfg(test)] a, b] } })), (1, 2, 0, 0));
         assert_eq!(counts(quote!(Chat { #[cfg(test)] "/" { receives [#[inline] a] } })), (1, 1, 0, 2));
+    }
+
+    #[test]
+    fn malformed_paths_are_errors() {
+        for path in ["/", "/a", "/room-{id}", "/{a}/{b-c}", "/чат", "/a.b:c", "/{a}-{b}", "//", "/a/"] {
+            assert_eq!(malformed(path), None, "{path}");
+        }
+        for path in [
+            "/{",
+            "/}",
+            "/room-{",
+            "/room-{id",
+            "/room-id}",
+            "/{}",
+            "/{{a}}",
+            "/{a b}",
+            "/{ä}",
+            "/{a}{b}",
+            "/{a}/{a}",
+            "/a,b",
+            "/a?b",
+            "/a b",
+            "/a\n",
+            "/a\t",
+            "/a#b",
+        ] {
+            assert!(malformed(path).is_some(), "{path}");
+        }
     }
 
     #[test]

@@ -5,10 +5,11 @@ use std::task::Context;
 use std::time::Instant;
 
 use super::client_transport::ClientTransport;
+use super::lifecycle::EndEvents;
 use super::refusing::{refuse_rate_limited, refuse_violation};
 use super::socket_entry::SocketEntry;
 use super::timer::now;
-use super::{Io, lifecycle, probe};
+use super::{Io, probe};
 use crate::connection_handle::outbox::Outbox;
 use crate::event::dispatch::has_listener;
 use crate::event::handler::Lifecycle;
@@ -61,9 +62,8 @@ impl Effects for Driver<'_, '_> {
     }
 
     fn refuse(&mut self, entry: &mut SocketEntry) {
-        entry.executor.abort();
+        entry.executor.abort_all();
         entry.socket.depart();
-        entry.executor.set_end(std::future::ready(()));
     }
 
     fn event(&mut self, entry: &mut SocketEntry, event: ReceivedEvent, violation: Option<Violation>) {
@@ -121,13 +121,8 @@ impl Effects for Driver<'_, '_> {
     }
 
     fn end(&mut self, entry: &mut SocketEntry, disconnect: &Disconnect, on_purpose: bool) {
-        entry.socket.leaving();
-        entry.socket.tell_waiting();
-        entry.executor.set_end(lifecycle::run_disconnect_handlers(
-            entry.socket.clone(),
-            disconnect.clone(),
-            on_purpose,
-        ));
+        entry.socket.depart();
+        entry.executor.set_end(EndEvents::new(entry.socket.clone(), disconnect.clone(), on_purpose));
     }
 
     fn abort(&mut self, entry: &mut SocketEntry) {
@@ -135,7 +130,7 @@ impl Effects for Driver<'_, '_> {
     }
 
     fn abort_end(&mut self, entry: &mut SocketEntry) {
-        entry.executor.poll(self.context);
+        entry.executor.poll_end(self.context);
         if !entry.executor.is_finished() {
             entry.executor.abort_all();
         }

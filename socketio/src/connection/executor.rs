@@ -6,7 +6,9 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
+use super::lifecycle::EndEvents;
 use crate::event::dispatch::{self, Running, Spare, Start};
 use crate::event::error::EventError;
 use crate::event::incoming::Incoming;
@@ -25,8 +27,6 @@ enum Task {
     Event(Running),
     /// A `concurrent` handler that waits until fewer than [`MAX_CONCURRENT`] run.
     Parked(Running),
-    /// The events of the socket's end.
-    End(BoxFuture<'static, ()>),
 }
 
 /// The events of the socket's end.
@@ -36,9 +36,19 @@ enum End {
     #[default]
     None,
     /// They run when all other events are done.
-    Waiting(BoxFuture<'static, ()>),
-    /// They are running or have run.
-    Begun,
+    Waiting(Box<EndEvents>),
+    /// The first of them has begun.
+    Begun(Box<EndEvents>),
+    /// All of them have run.
+    Over,
+}
+
+/// The `concurrent` handlers that run.
+#[derive(Default)]
+struct Concurrent {
+    running: FuturesUnordered<Running>,
+    /// The earliest time at which one of them may have used up its time.
+    until: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -50,7 +60,7 @@ pub(crate) struct Executor {
     /// The number of received bytes that the queued events keep in memory. Events of one POST,
     /// which are queued one after the other, count it once.
     queued_bytes: usize,
-    concurrent: Option<Box<FuturesUnordered<Running>>>,
+    concurrent: Option<Box<Concurrent>>,
     end: End,
 }
 
@@ -97,6 +107,7 @@ impl Executor {
     }
 
     fn begin(&mut self, mut incoming: Incoming, context: &mut Context<'_>) {
+        incoming.release();
         if incoming.came_in() && incoming.socket.is_ending() {
             return;
         }
@@ -126,20 +137,47 @@ impl Executor {
 
     fn begin_concurrent(&mut self, running: Running, context: &mut Context<'_>) {
         let others = self.concurrent.get_or_insert_default();
-        if others.len() >= MAX_CONCURRENT {
+        if others.running.len() >= MAX_CONCURRENT {
             self.task = Some(Task::Parked(running));
             return;
         }
-        others.push(running);
+        others.until = earliest(others.until, running.limit().until());
+        others.running.push(running);
         self.poll_concurrent(context);
     }
 
     fn poll_concurrent(&mut self, context: &mut Context<'_>) {
         if let Some(others) = &mut self.concurrent {
-            while let Poll::Ready(Some(())) = others.poll_next_unpin(context) {}
-            if others.is_empty() {
+            while let Poll::Ready(Some(())) = others.running.poll_next_unpin(context) {}
+            if others.running.is_empty() {
                 self.concurrent = None;
             }
+        }
+    }
+
+    /// Returns when [`on_deadline`](Self::on_deadline) must be called, if a running event has a
+    /// time limit.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let task = match &self.task {
+            Some(Task::Event(running)) => running.until(),
+            _ => None,
+        };
+        earliest(task, self.concurrent.as_ref().and_then(|others| others.until))
+    }
+
+    /// Polls the events whose time is up at `now`, which ends them.
+    pub(crate) fn on_deadline(&mut self, now: Instant, context: &mut Context<'_>) {
+        let is_due = |until: Option<Instant>| until.is_some_and(|until| until <= now);
+        let due = self.task.take_if(|task| matches!(task, Task::Event(running) if is_due(running.until())));
+        if let Some(Task::Event(running)) = due {
+            self.poll_running(running, context);
+        }
+        let Some(others) = self.concurrent.as_mut().filter(|others| is_due(others.until)) else { return };
+        // Nothing woke these futures, and a set polls only those that were woken or are new to it.
+        others.running = std::mem::take(&mut others.running).into_iter().collect();
+        self.poll_concurrent(context);
+        if let Some(others) = &mut self.concurrent {
+            others.until = others.running.iter().filter_map(Running::until).min();
         }
     }
 
@@ -167,21 +205,17 @@ impl Executor {
                         return Progress::Waiting;
                     }
                 }
-                Some(Task::End(mut end)) => {
-                    if end.as_mut().poll(context).is_pending() {
-                        self.task = Some(Task::End(end));
-                        return Progress::Waiting;
-                    }
-                }
                 None if self.queue.front().is_some_and(is_crowded) => return Progress::More,
                 None => match self.queue.pop_front() {
                     Some(incoming) => {
                         self.queued_bytes -= incoming.size_beside(self.queue.front());
                         self.begin(incoming, context);
                     }
-                    None if matches!(self.end, End::Waiting(_)) && self.concurrent.is_none() => {
-                        if let End::Waiting(end) = std::mem::replace(&mut self.end, End::Begun) {
-                            self.task = Some(Task::End(end));
+                    // An error of the last handler fires before the events of the end.
+                    None if matches!(&self.end, End::Waiting(end) if end.has_commands()) => return Progress::More,
+                    None if self.can_end() => {
+                        if let Some(incoming) = self.next_of_end() {
+                            self.begin(incoming, context);
                         }
                     }
                     None => {
@@ -199,7 +233,7 @@ impl Executor {
 
     /// The number of events that are queued or run concurrently.
     pub(crate) fn events(&self) -> usize {
-        self.queue.len() + self.concurrent.as_ref().map_or(0, |others| others.len())
+        self.queue.len() + self.concurrent.as_ref().map_or(0, |others| others.running.len())
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -215,8 +249,33 @@ impl Executor {
     }
 
     /// Sets the events of the end. They run when all other events are done.
-    pub(crate) fn set_end(&mut self, end: impl Future<Output = ()> + Send + 'static) {
-        self.end = End::Waiting(Box::pin(end));
+    pub(crate) fn set_end(&mut self, end: EndEvents) {
+        self.end = End::Waiting(Box::new(end));
+    }
+
+    /// Whether an event of the end may begin, once no other event runs or waits.
+    fn can_end(&self) -> bool {
+        matches!(self.end, End::Waiting(_) | End::Begun(_)) && self.concurrent.is_none()
+    }
+
+    /// Polls the events of the end. They no longer wait for errors of other handlers.
+    pub(crate) fn poll_end(&mut self, context: &mut Context<'_>) {
+        self.end = match std::mem::take(&mut self.end) {
+            End::Waiting(events) => End::Begun(events),
+            end => end,
+        };
+        self.poll(context);
+    }
+
+    fn next_of_end(&mut self) -> Option<Incoming> {
+        let (End::Waiting(mut events) | End::Begun(mut events)) = std::mem::replace(&mut self.end, End::Over) else {
+            return None;
+        };
+        let next = events.next();
+        if next.is_some() {
+            self.end = End::Begun(events);
+        }
+        next
     }
 
     /// Drops all running and queued events, except those of the end.
@@ -224,20 +283,20 @@ impl Executor {
         self.queue = VecDeque::new();
         self.queued_bytes = 0;
         self.concurrent = None;
-        self.task.take_if(|task| !matches!(task, Task::End(_)));
+        if !matches!(self.end, End::Begun(_)) {
+            self.task = None;
+        }
     }
 
     /// Drops all running and queued events, including those of the end.
     pub(crate) fn abort_all(&mut self) {
+        self.end = End::Over;
         self.abort();
-        self.task = None;
-        self.end = End::Begun;
     }
 
     /// Whether a queued event can start now. The connection's task must not sleep then.
     pub(crate) fn is_ready(&self) -> bool {
-        self.task.is_none()
-            && (!self.queue.is_empty() || (matches!(self.end, End::Waiting(_)) && self.concurrent.is_none()))
+        self.task.is_none() && (!self.queue.is_empty() || self.can_end())
     }
 
     /// Whether no event runs or waits.
@@ -247,7 +306,14 @@ impl Executor {
 
     /// Whether the events of the end have run, and no other event is left.
     pub(crate) fn is_finished(&self) -> bool {
-        matches!(self.end, End::Begun) && self.task.is_none() && self.queue.is_empty()
+        matches!(self.end, End::Over) && self.is_idle()
+    }
+}
+
+fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 

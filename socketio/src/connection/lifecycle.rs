@@ -1,4 +1,4 @@
-//! Runs the `connect` and `disconnect` handlers of a socket.
+//! The `connect` handler of a socket, and the events of its end.
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -62,24 +62,49 @@ async fn decide(socket: Socket, on_open: Option<OnOpen>) -> Result<(), EventErro
     }
 }
 
-/// Runs the events of an accepted socket's end in order, and removes the socket from the hub. A
-/// socket that was never accepted has no such events.
-pub(crate) async fn run_disconnect_handlers(socket: Socket, disconnect: Disconnect, on_purpose: bool) {
-    if !socket.is_connected() {
-        socket.depart();
-        return;
+/// The events of an accepted socket's end, in order. The socket has left the hub.
+pub(crate) struct EndEvents {
+    socket: Socket,
+    disconnect: Disconnect,
+    next: Step,
+}
+
+/// The next event of an end.
+enum Step {
+    Close,
+    Disconnecting,
+    Disconnect,
+    Error,
+    Over,
+}
+
+impl EndEvents {
+    /// They begin with `close` if this server ended the socket `on_purpose`.
+    pub(super) fn new(socket: Socket, disconnect: Disconnect, on_purpose: bool) -> Self {
+        Self { socket, disconnect, next: if on_purpose { Step::Close } else { Step::Disconnecting } }
     }
-    if on_purpose {
-        run(&socket, EventKind::Close).await;
+
+    /// Whether there are commands for the connection's task.
+    pub(super) fn has_commands(&self) -> bool {
+        self.socket.peer().handle.has_commands()
     }
-    run(&socket, EventKind::Disconnecting(disconnect.clone())).await;
-    if socket.depart().is_none() {
-        return;
-    }
-    tracing::debug!(socket = %socket.id(), %disconnect, "disconnected");
-    run(&socket, EventKind::Disconnect(disconnect.clone())).await;
-    if !disconnect.is_clean() {
-        run(&socket, EventKind::Error(EventError::from(&disconnect))).await;
+
+    /// Returns the next event, which runs when the one before has ended.
+    pub(super) fn next(&mut self) -> Option<Incoming> {
+        let (kind, next) = match self.next {
+            Step::Close => (EventKind::Close, Step::Disconnecting),
+            Step::Disconnecting => (EventKind::Disconnecting(self.disconnect.clone()), Step::Disconnect),
+            Step::Disconnect if !self.socket.finish() => return None,
+            Step::Disconnect => {
+                tracing::debug!(socket = %self.socket.id(), disconnect = %self.disconnect, "disconnected");
+                let next = if self.disconnect.is_clean() { Step::Over } else { Step::Error };
+                (EventKind::Disconnect(self.disconnect.clone()), next)
+            }
+            Step::Error => (EventKind::Error(EventError::from(&self.disconnect)), Step::Over),
+            Step::Over => return None,
+        };
+        self.next = next;
+        Some(Incoming::new(self.socket.clone(), kind))
     }
 }
 
@@ -93,7 +118,8 @@ async fn run(socket: &Socket, kind: EventKind) {
 /// Fires `disconnect`, and `error` unless the end was clean, when the connection's task is dropped.
 /// Asynchronous handlers are polled only once.
 pub(crate) fn poll_disconnect_handlers_once(socket: &Socket, disconnect: &Disconnect) {
-    if socket.depart() == Some(true) {
+    socket.depart();
+    if socket.finish() {
         let error = (!disconnect.is_clean()).then(|| EventKind::Error(disconnect.into()));
         for kind in [EventKind::Disconnect(disconnect.clone())].into_iter().chain(error) {
             let _ = catch_unwind(AssertUnwindSafe(|| run(socket, kind).now_or_never()));

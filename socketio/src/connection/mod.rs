@@ -34,7 +34,7 @@ use tokio::time::Sleep;
 use crate::connection_handle::flush_scope::FlushScope;
 use crate::connection_handle::request::Request;
 use crate::event::dispatch::unhandled;
-use crate::event::incoming::{EventKind, Incoming};
+use crate::event::incoming::EventKind;
 use crate::hub::Hub;
 use crate::hub::aliases::{Command, Peer};
 use crate::hub::connections::ConnectionPermit;
@@ -181,16 +181,15 @@ impl Connection {
         for command in self.io.peer.handle.take_commands() {
             let position = |socket: &Socket| self.session.sockets().position(|entry| entry.socket == *socket);
             match command {
-                Command::Run(socket, kind) if self.session.is_open() || matches!(kind, EventKind::Error(_)) => {
-                    let at = position(&socket);
-                    let incoming = Incoming::new(socket, kind);
+                Command::Run(incoming) if self.session.is_open() || matches!(incoming.kind, EventKind::Error(_)) => {
+                    let at = position(&incoming.socket);
                     match at.and_then(|at| self.session.socket_mut(at)) {
                         Some(entry) => entry.executor.submit(incoming, context),
                         // The socket has left, so its listeners are no longer called.
                         None => unhandled(&incoming),
                     }
                 }
-                Command::Run(..) => {}
+                Command::Run(_) => {}
                 Command::Write(batch) => self.io.transport.resume_batch(*batch),
                 Command::Leave(socket, disconnect) => {
                     if let Some(at) = position(&socket) {
@@ -199,6 +198,8 @@ impl Connection {
                 }
                 Command::PollRequest(request) => self.poll_request(request, context),
                 Command::Probe(stream) => self.probe(*stream, context),
+                // The task reads on when it has run its commands.
+                Command::ResumeReading => {}
                 Command::End(end) => self.session.end(end, &mut Driver { io: &mut self.io, context }),
             }
         }

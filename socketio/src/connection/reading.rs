@@ -29,7 +29,7 @@ impl Connection {
         let mut received = ReadBuffer::take();
         let mut more = true;
         for _ in 0..READ_BUDGET {
-            if self.session.is_open() && !self.session.may_read(&self.inbox()) {
+            if self.session.is_open() && self.must_pause() {
                 more = false;
                 break;
             }
@@ -63,6 +63,16 @@ impl Connection {
         self.io.transport.store_unread(&mut received);
         // The end of a POST can complete an upgrade.
         more || had_commands || self.complete_upgrade()
+    }
+
+    /// Whether the inbox is full. From then on, a question to the client resumes reading.
+    fn must_pause(&mut self) -> bool {
+        if self.session.may_read(&self.inbox()) {
+            return false;
+        }
+        self.io.peer.handle.pause_reading();
+        // Another task may have asked the client in the meantime.
+        !self.session.may_read(&self.inbox())
     }
 
     /// Returns the size of the queue of received events.

@@ -1,4 +1,4 @@
-//! The timer of a connection wakes its task at the session's next deadline.
+//! The timer of a connection wakes its task at the next deadline of the session or of a handler.
 
 use std::pin::Pin;
 use std::task::Context;
@@ -17,13 +17,18 @@ pub(super) fn now() -> Instant {
 impl Connection {
     /// Creates the timer for the next deadline.
     pub(super) fn timer(&self) -> Sleep {
-        sleep_until(self.session.deadline().unwrap_or_else(|| far_future(now())).into())
+        sleep_until(self.deadline().unwrap_or_else(|| far_future(now())).into())
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let handlers = self.session.sockets().filter_map(|entry| entry.executor.deadline());
+        handlers.chain(self.session.deadline()).min()
     }
 
     /// Handles passed deadlines and resets the timer. Returns whether a deadline had passed.
     pub(super) fn poll_deadlines(&mut self, context: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> bool {
         let mut was_due = false;
-        while let Some(deadline) = self.session.deadline() {
+        while let Some(deadline) = self.deadline() {
             let deadline = deadline.into();
             if timer.deadline() != deadline {
                 timer.as_mut().reset(deadline);
@@ -32,7 +37,13 @@ impl Connection {
                 break;
             }
             was_due = true;
-            self.session.on_deadline(now(), &mut Driver { io: &mut self.io, context });
+            let now = now();
+            self.session.on_deadline(now, &mut Driver { io: &mut self.io, context });
+            for at in 0..self.session.len() {
+                if let Some(entry) = self.session.socket_mut(at) {
+                    entry.executor.on_deadline(now, context);
+                }
+            }
         }
         was_due
     }

@@ -34,12 +34,13 @@ use crate::session::end::End;
 use crate::session::limits::Bounds;
 use outbox::{Batch, Load, Outbox};
 use poll_request::PollRequest;
+use queue::Rejected;
 use request::Request;
 use stream::{Stream, Writer};
 
 /// The socket type of commands. The hub implements it.
-pub(crate) trait SocketHandle: Debug + Send + Sync + 'static {
-    /// An event for the socket.
+pub(crate) trait SocketHandle: Debug + PartialEq + Send + Sync + 'static {
+    /// An event for a socket.
     type Event: Debug + Send;
 }
 
@@ -61,16 +62,33 @@ pub enum OverflowPolicy {
 pub(crate) enum Command<S: SocketHandle> {
     /// Write the rest of a batch that another task has written in part.
     Write(Box<Batch>),
-    /// Dispatch an event to the socket as if the client had sent it.
-    Run(S, S::Event),
+    /// Dispatch an event as if the client had sent it.
+    Run(S::Event),
     /// Remove a socket from its namespace. The connection stays open.
     Leave(S, Disconnect),
     /// Handle a long-polling request.
     PollRequest(PollRequest),
     /// Probe a WebSocket that a polling client has opened.
     Probe(Box<ProbeStream>),
+    /// Read on although the inbox is full, because an acknowledgement of the client is awaited.
+    ResumeReading,
     /// End the connection.
     End(End),
+}
+
+impl<S: SocketHandle> Command<S> {
+    /// Whether this waiting command also does what a later one would. Of two ends, the earlier
+    /// deadline for handlers applies.
+    fn includes(&mut self, later: &Self) -> bool {
+        match (self, later) {
+            (Self::Leave(socket, _), Self::Leave(other, _)) => socket == other,
+            (Self::End(end), Self::End(other)) if end.handlers_until.is_some() == other.handlers_until.is_some() => {
+                end.handlers_until = end.handlers_until.min(other.handlers_until);
+                true
+            }
+            _ => false,
+        }
+    }
 }
 
 /// A WebSocket that a polling client has opened, to upgrade its session to it.
@@ -113,6 +131,10 @@ struct State<S: SocketHandle> {
     /// Whether a frame was rejected since the outbox was last emptied.
     overflowing: bool,
     commands: Vec<Command<S>>,
+    /// The load of the server's own events that wait for their handlers.
+    events: Load,
+    /// Whether an event was rejected since no event waited.
+    events_overflowing: bool,
     /// The deadline for handlers once the hub shuts down. Events are rejected after it.
     handlers_until: Option<Instant>,
     waker: Option<Waker>,
@@ -158,6 +180,8 @@ pub(crate) struct ConnectionHandle<S: SocketHandle> {
     /// Whether the outbox is more than half full and the kernel may accept more bytes. The task
     /// then writes before it handles more events.
     crowded: AtomicBool,
+    /// Whether the connection's task does not read, because the inbox is full.
+    reading_paused: AtomicBool,
     bounds: Bounds,
     policy: OverflowPolicy,
 }
@@ -171,6 +195,8 @@ impl<S: SocketHandle> ConnectionHandle<S> {
             blocked: false,
             overflowing: false,
             commands: Vec::new(),
+            events: Load::default(),
+            events_overflowing: false,
             handlers_until: None,
             waker: None,
             asleep: false,
@@ -182,6 +208,7 @@ impl<S: SocketHandle> ConnectionHandle<S> {
             ending: AtomicBool::new(false),
             has_commands: AtomicBool::new(false),
             crowded: AtomicBool::new(false),
+            reading_paused: AtomicBool::new(false),
             bounds,
             policy,
         }
@@ -189,9 +216,12 @@ impl<S: SocketHandle> ConnectionHandle<S> {
 
     /// Sends a command to the connection's task. Returns `false` if the task has ended, or if the
     /// command is an event and the deadline for handlers has passed.
+    ///
+    /// A command that has the same effect as a waiting one is not queued again, so that commands
+    /// don't pile up however often the application repeats them.
     pub(crate) fn post(&self, command: Command<S>) -> bool {
         let mut state = self.state.lock();
-        if state.phase == Phase::Closed || (matches!(command, Command::Run(..)) && state.is_past_deadline()) {
+        if state.phase == Phase::Closed || (matches!(command, Command::Run(_)) && state.is_past_deadline()) {
             return false;
         }
         if let Command::End(end) = &command {
@@ -202,12 +232,56 @@ impl<S: SocketHandle> ConnectionHandle<S> {
             }
             self.ending.store(true, Ordering::Release);
         }
+        if state.commands.iter_mut().any(|waiting| waiting.includes(&command)) {
+            return true;
+        }
         state.commands.push(command);
         self.has_commands.store(true, Ordering::Release);
         let waker = state.take_waker();
         drop(state);
         wake(waker);
         true
+    }
+
+    /// Counts an event of this size in bytes among the server's own events that wait, or rejects
+    /// it. A single event may be larger than `bounds` if no other waits. The caller posts the event
+    /// then, and [releases](Self::release_event) it once it runs or is dropped.
+    pub(crate) fn reserve_event(&self, size: usize, bounds: Bounds) -> Result<(), Rejected> {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Closed || state.is_past_deadline() {
+            return Err(Rejected::Closed);
+        }
+        let State { events, events_overflowing, .. } = &mut *state;
+        if events.messages > 0
+            && (events.messages >= bounds.messages || events.bytes.saturating_add(size) > bounds.bytes)
+        {
+            return Err(Rejected::Overflow { first: !std::mem::replace(events_overflowing, true) });
+        }
+        *events = *events + Load { messages: 1, bytes: size };
+        Ok(())
+    }
+
+    /// Makes room for another event of the server, because one of this size runs or was dropped.
+    pub(crate) fn release_event(&self, size: usize) {
+        let mut state = self.state.lock();
+        state.events.messages -= 1;
+        state.events.bytes -= size;
+        if state.events.messages == 0 {
+            state.events_overflowing = false;
+        }
+    }
+
+    /// Records that the connection's task does not read. The task checks afterwards whether an
+    /// acknowledgement is awaited.
+    pub(crate) fn pause_reading(&self) {
+        self.reading_paused.store(true, Ordering::SeqCst);
+    }
+
+    /// Makes the connection's task read on, because an acknowledgement is awaited.
+    pub(crate) fn resume_reading(&self) {
+        if self.reading_paused.load(Ordering::SeqCst) && self.reading_paused.swap(false, Ordering::SeqCst) {
+            self.post(Command::ResumeReading);
+        }
     }
 
     /// Whether new messages are rejected.
@@ -263,7 +337,7 @@ impl<S: SocketHandle> ConnectionHandle<S> {
         let is_past_deadline = state.is_past_deadline();
         drop(state);
         if is_past_deadline {
-            commands.retain(|command| !matches!(command, Command::Run(..)));
+            commands.retain(|command| !matches!(command, Command::Run(_)));
         }
         commands
     }

@@ -48,9 +48,16 @@ impl<S: SocketHandle> Peer<S> {
         Ok(())
     }
 
+    /// Counts an acknowledgement that the server awaits from the client.
+    pub(crate) fn await_answer(&self) {
+        // Either this sees that reading is paused, or the connection's task sees the new count.
+        self.awaited.fetch_add(1, Ordering::SeqCst);
+        self.handle.resume_reading();
+    }
+
     /// Whether the server awaits an acknowledgement from the client.
     pub(crate) fn is_awaited(&self) -> bool {
-        self.awaited.load(Ordering::Relaxed) > 0
+        self.awaited.load(Ordering::SeqCst) > 0
     }
 }
 

@@ -17,9 +17,9 @@ use crate::wire::frame::EncodedFrame;
 pub(crate) enum Rejected {
     /// The connection is closing or closed.
     Closed,
-    /// The outbox is full.
+    /// The outbox is full, or too many events of the server wait.
     Overflow {
-        /// Whether this is the first rejected frame since the outbox last had room.
+        /// Whether this is the first rejection since the queue was last empty.
         first: bool,
     },
 }
@@ -206,16 +206,18 @@ impl<S: SocketHandle> ConnectionHandle<S> {
 mod tests {
     use super::*;
     use crate::connection_handle::stream::Stream;
+    use crate::session::disconnect::{Disconnect, DisconnectReason};
     use crate::session::limits::Bounds;
     use crate::wire::frame::{FrameWriter, Opcode};
     use std::sync::Arc;
     use std::sync::atomic::AtomicUsize;
     use std::task::Wake;
+    use std::time::Duration;
     use tokio::io::AsyncReadExt;
     use tokio::net::{TcpListener, TcpStream};
 
     /// A socket type for tests without sockets.
-    #[derive(Debug)]
+    #[derive(Debug, PartialEq)]
     struct NoSocket;
 
     impl SocketHandle for NoSocket {
@@ -330,5 +332,43 @@ mod tests {
         handle.take_frames(&mut batch);
         assert_eq!(batch.load().messages, 1);
         assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn repeated_commands_do_not_pile_up() {
+        let bounds = Bounds { messages: 1, bytes: 1 };
+        let handle = ConnectionHandle::<NoSocket>::new(bounds, OverflowPolicy::Disconnect);
+        let now = std::time::Instant::now();
+        for seconds in 0..1_000 {
+            let left = Disconnect::new(DisconnectReason::ServerDisconnect);
+            assert!(handle.post(Command::Leave(NoSocket, left)));
+            assert!(handle.post(Command::End(End::on_purpose(DisconnectReason::ServerClose, 1000, String::new()))));
+            assert!(handle.post(Command::End(End::shutdown(now + Duration::from_secs(1_000 - seconds)))));
+        }
+        let commands = handle.take_commands();
+        let [Command::Leave(..), Command::End(close), Command::End(shutdown)] = &commands[..] else {
+            panic!("{} commands", commands.len())
+        };
+        assert_eq!((close.handlers_until, shutdown.handlers_until), (None, Some(now + Duration::from_secs(1))));
+    }
+
+    #[test]
+    fn events_are_bounded_until_they_are_released() {
+        let handle = ConnectionHandle::<NoSocket>::new(Bounds { messages: 1, bytes: 1 }, OverflowPolicy::Disconnect);
+        let bounds = Bounds { messages: 3, bytes: 100 };
+        let overflow = |first| Err(Rejected::Overflow { first });
+        assert_eq!(handle.reserve_event(500, bounds), Ok(()), "nothing else waits");
+        assert_eq!(handle.reserve_event(0, bounds), overflow(true));
+        handle.release_event(500);
+        for size in [0, 50, 50] {
+            assert_eq!(handle.reserve_event(size, bounds), Ok(()));
+        }
+        assert_eq!(handle.reserve_event(0, bounds), overflow(true));
+        assert_eq!(handle.reserve_event(0, bounds), overflow(false));
+        handle.release_event(50);
+        assert_eq!(handle.reserve_event(51, bounds), overflow(false));
+        assert_eq!(handle.reserve_event(50, bounds), Ok(()));
+        handle.abandon();
+        assert_eq!(handle.reserve_event(0, bounds), Err(Rejected::Closed));
     }
 }

@@ -9,6 +9,8 @@ use std::marker::PhantomData;
 use super::describe::{Describe, Exports};
 use super::infer::{DescribedFunction, Emits, Returned};
 use crate::event::decode::may_be_missing;
+#[cfg(feature = "asyncapi")]
+use crate::event::error::FRAMEWORK_CODES;
 use crate::event::handler::Source;
 use crate::event::message::Event;
 use crate::hub::agreement::{AgreedEmit, AgreedHandler, AgreedNamespace};
@@ -34,23 +36,52 @@ pub struct NamespaceDescription {
     pub(crate) emits: Vec<Emitted>,
 }
 
+#[cfg(feature = "typescript")]
+impl NamespaceDescription {
+    /// The types that clients send: arguments, and the answers to requests.
+    pub(super) fn sent_by_clients(&self) -> impl Iterator<Item = DescribedType> {
+        let answers = self.emits.iter().filter_map(|event| event.answer.as_ref()).flat_map(DescribedReply::values);
+        self.receives.iter().flat_map(|event| &event.arguments).chain(answers).map(|argument| argument.ty)
+    }
+}
+
 /// An event that clients send.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
     pub(crate) name: &'static str,
     /// The doc comment of the handler.
     pub(crate) doc: &'static str,
+    /// The note of the handler's `#[deprecated]`, which may be empty. `None` without it.
+    pub(crate) deprecated: Option<&'static str>,
     pub(crate) source: Source,
     pub(crate) arguments: Vec<DescribedArgument>,
     /// Whether the handler takes all arguments without decoding them.
     pub(crate) takes_any: bool,
+    /// Whether the handler takes an [`Ack`](crate::Ack), which it may leave unused.
+    pub(crate) takes_ack: bool,
     pub(crate) reply: DescribedReply,
     pub(crate) errors: DescribedErrors,
 }
 
-/// One argument of an event that clients send.
+impl Received {
+    /// The framework's codes with which the event may be answered, if the client sends what the
+    /// contract describes.
+    #[cfg(feature = "asyncapi")]
+    pub(crate) fn framework_codes(&self) -> impl Iterator<Item = &'static str> {
+        FRAMEWORK_CODES.into_iter().filter(|code| match *code {
+            "invalid_payload" => self.takes_any || !self.arguments.is_empty(),
+            "unanswered" => self.takes_ack,
+            // The event has a handler.
+            "unknown_event" | "reserved_event" => false,
+            _ => true,
+        })
+    }
+}
+
+/// One argument of an event or of an answer.
+#[doc(hidden)]
 #[derive(Clone, Debug)]
-pub(crate) struct DescribedArgument {
+pub struct DescribedArgument {
     /// The name of the handler's parameter; empty if it has none.
     pub(crate) name: &'static str,
     pub(crate) ty: DescribedType,
@@ -58,20 +89,27 @@ pub(crate) struct DescribedArgument {
     pub(crate) optional: bool,
 }
 
+impl DescribedArgument {
+    /// An argument that the server sends.
+    pub(crate) fn sent(ty: DescribedType) -> Self {
+        Self { name: "", ty, optional: false }
+    }
+}
+
 /// The reply to an event.
 #[doc(hidden)]
 #[derive(Clone, Debug)]
 pub enum DescribedReply {
-    /// The types of the reply's arguments, usually none or one.
-    Values(Vec<DescribedType>),
+    /// The reply's arguments, usually none or one.
+    Values(Vec<DescribedArgument>),
     /// Any reply, because the handler takes an [`Ack`](crate::Ack), which accepts any value.
     Unknown,
 }
 
 impl DescribedReply {
-    /// The types of the reply's arguments, as far as they are known.
+    /// The reply's arguments, as far as they are known.
     #[cfg(feature = "typescript")]
-    pub(super) fn values(&self) -> &[DescribedType] {
+    pub(super) fn values(&self) -> &[DescribedArgument] {
         match self {
             Self::Values(values) => values,
             Self::Unknown => &[],
@@ -132,6 +170,8 @@ pub struct Emitted {
     pub(crate) name: &'static str,
     /// The doc comment of the payload type.
     pub(crate) doc: &'static str,
+    /// The note of the payload type's `#[deprecated]`, which may be empty. `None` without it.
+    pub(crate) deprecated: Option<&'static str>,
     pub(crate) payload: DescribedType,
     /// The answer that clients must send, if the payload type is a [`Request`](crate::Request).
     pub(crate) answer: Option<DescribedReply>,
@@ -293,7 +333,10 @@ impl Emitted {
 
     /// Describes the event of a payload type, and returns a value that can describe its answer.
     pub fn of<E: Event + Describe<X>, X>(_: Exports<X>) -> (Self, Emits<E, X>) {
-        (Self { name: E::NAME, doc: E::DOC, payload: E::described(), answer: None }, Emits(PhantomData))
+        (
+            Self { name: E::NAME, doc: E::DOC, deprecated: E::DEPRECATED, payload: E::described(), answer: None },
+            Emits(PhantomData),
+        )
     }
 }
 

@@ -10,22 +10,27 @@
 //! reference to it.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::any::type_name;
 use std::marker::PhantomData;
 
 use super::ErrorCodes;
 use super::describe::Describe;
 use super::description::{
-    DescribedArguments, DescribedErrors, DescribedReply, Emitted, NamespaceDescription, Received,
+    DescribedArgument, DescribedArguments, DescribedErrors, DescribedReply, DescribedType, Emitted,
+    NamespaceDescription, Received,
 };
 use crate::event::ack::Args;
 use crate::event::argument::Argument;
 use crate::event::context::RawArgs;
+use crate::event::decode::may_be_missing;
 use crate::event::error::PayloadError;
 use crate::event::handler::{Handler, Key};
 use crate::event::marker::{Checked, Context, Payload};
 use crate::event::message::Request;
+use crate::hub::socket::from_answer::FromAnswer;
 use crate::hub::source::EventSource;
+use crate::wire::envelope::ArgumentText;
 
 /// A function with the parameter list `P`.
 #[diagnostic::on_unimplemented(
@@ -177,12 +182,34 @@ pub trait DescribeReplies<X> {
     fn describe() -> DescribedReply;
 }
 
+/// A tuple of several arguments that clients answer with, in a contract with the exports `X`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be described in a contract",
+    label = "this is what clients answer",
+    note = "help: name the types of what is answered: `Args<(A, B)>`"
+)]
+pub trait DescribeAnswers<X> {
+    fn describe() -> DescribedReply;
+}
+
 macro_rules! replies {
     ($(($($value:ident),*))*) => {$(
         #[diagnostic::do_not_recommend]
         impl<X, $($value: Describe<X>),*> DescribeReplies<X> for ($($value,)*) {
             fn describe() -> DescribedReply {
-                DescribedReply::Values(vec![$($value::described()),*])
+                DescribedReply::Values(vec![$(DescribedArgument::sent($value::described())),*])
+            }
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl<X, $($value: DeserializeOwned + Describe<X>),*> DescribeAnswers<X> for ($($value,)*) {
+            fn describe() -> DescribedReply {
+                let answers = vec![$(DescribedArgument {
+                    name: "",
+                    ty: $value::described(),
+                    optional: may_be_missing::<$value>(),
+                }),*];
+                DescribedReply::Values(answers)
             }
         }
     )*};
@@ -207,6 +234,10 @@ impl<X> DescribeReplies<X> for RawArgs<'_> {
 
 fn nothing() -> DescribedReply {
     DescribedReply::Values(Vec::new())
+}
+
+fn one(ty: DescribedType) -> DescribedReply {
+    DescribedReply::Values(vec![DescribedArgument::sent(ty)])
 }
 
 impl<X> Returned<(), X> {
@@ -250,7 +281,7 @@ impl<T, E, X> FallibleReply<T, X> for Returned<Result<T, E>, X> {
     where
         T: Describe<X>,
     {
-        DescribedReply::Values(vec![T::described()])
+        one(T::described())
     }
 }
 
@@ -265,7 +296,7 @@ impl<T, X> ValueReply<T, X> for &Returned<T, X> {
     where
         T: Describe<X>,
     {
-        DescribedReply::Values(vec![T::described()])
+        one(T::described())
     }
 }
 
@@ -302,9 +333,46 @@ impl<T, X> NoErrors for &Returned<T, X> {
 pub struct Emits<E, X>(pub(super) PhantomData<fn() -> (E, X)>);
 
 impl<E: Request, X> Emits<E, X> {
-    /// The requested answer, which is described like a handler's return type.
-    pub fn answer(&self) -> Returned<E::Answer, X> {
-        Returned(PhantomData)
+    /// The requested answer.
+    pub fn answer(&self) -> Asked<E::Answer, X> {
+        Asked(PhantomData)
+    }
+}
+
+/// The answer that a payload type requests, in a contract with the exports `X`. Clients may leave
+/// out what the server can decode without them.
+#[derive(Debug)]
+pub struct Asked<A, X>(PhantomData<fn() -> (A, X)>);
+
+impl<X> Asked<(), X> {
+    pub fn reply(&self) -> DescribedReply {
+        nothing()
+    }
+}
+
+impl<T, X> Asked<Args<T>, X> {
+    pub fn reply(&self) -> DescribedReply
+    where
+        T: DescribeAnswers<X>,
+    {
+        T::describe()
+    }
+}
+
+pub trait ValueAnswer<T, X> {
+    fn reply(&self) -> DescribedReply
+    where
+        T: Describe<X> + FromAnswer;
+}
+
+impl<T, X> ValueAnswer<T, X> for &Asked<T, X> {
+    fn reply(&self) -> DescribedReply
+    where
+        T: Describe<X> + FromAnswer,
+    {
+        let nothing = RawArgs::new(ArgumentText::Many(""), None);
+        let optional = T::from_answer(nothing).is_ok();
+        DescribedReply::Values(vec![DescribedArgument { name: "", ty: T::described(), optional }])
     }
 }
 
@@ -338,7 +406,7 @@ impl NamespaceDescription {
         errors: DescribedErrors,
     ) {
         // An entry without an event name fails to compile elsewhere.
-        let Some(&Handler { key: Key::Name(name), doc, source, .. }) = handler else { return };
+        let Some(&Handler { key: Key::Name(name), doc, deprecated, source, .. }) = handler else { return };
         let names = source.parameters.iter();
         let mut payload =
             DescribedArguments { names, arguments: Vec::new(), codes: Vec::new(), takes_ack: false, takes_any: false };
@@ -348,7 +416,7 @@ impl NamespaceDescription {
             true => (DescribedReply::Unknown, DescribedErrors::Any),
             false => (reply, errors.with(codes)),
         };
-        self.receives.push(Received { name, doc, source, arguments, takes_any, reply, errors });
+        self.receives.push(Received { name, doc, deprecated, source, arguments, takes_any, takes_ack, reply, errors });
     }
 
     #[doc(hidden)]

@@ -60,7 +60,8 @@ impl HubBuilder {
 )]
 pub trait TypeScriptContract: Contract {
     /// Returns the contract as TypeScript: the payload types, the interfaces `ServerToClientEvents`
-    /// and `ClientToServerEvents` for `socket.io-client`, and a client for plain WebSockets.
+    /// and `ClientToServerEvents` for `socket.io-client`, `request` for it, and a client for plain
+    /// WebSockets.
     ///
     /// # Panics
     ///
@@ -113,7 +114,7 @@ pub trait AsyncApiContract: Contract {
     /// `info` adds what the contract does not contain: the document's title and version, and the
     /// servers' addresses.
     fn asyncapi(info: AsyncApiInfo) -> serde_json::Value {
-        asyncapi::document(&Self::describe(), info)
+        asyncapi::document(&Self::describe(), info, &[])
     }
 }
 
@@ -167,6 +168,7 @@ pub trait AsyncApiContract: Contract {
 /// ```
 ///
 /// The framework's codes, such as `invalid_payload`, are always included and need not be listed.
+/// The derive refuses them, because clients could not tell such an error from one of the framework.
 pub trait ErrorCodes {
     /// All codes that the error converts into.
     const CODES: &'static [&'static str];

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use super::Contract;
 use super::description::{DescribedErrors, DescribedReply, DescribedType, Emitted, Received};
+use crate::event::error::FRAMEWORK_CODES;
 use crate::{
     Ack, Args, Argument, Arguments, Binary, DescribedArguments, ErrorCodes, EventError, Hub, PayloadError, RawArgs,
     Socket, State, contract, event, handlers,
@@ -226,9 +227,9 @@ fn arguments(event: &Received, types: &[DescribedType]) -> Vec<(&'static str, bo
     event.arguments.iter().map(|argument| (argument.name, argument.optional)).collect()
 }
 
-fn replies(event: &Received) -> Option<&[DescribedType]> {
+fn replies(event: &Received) -> Option<Vec<DescribedType>> {
     match &event.reply {
-        DescribedReply::Values(values) => Some(values),
+        DescribedReply::Values(values) => Some(values.iter().map(|value| value.ty).collect()),
         DescribedReply::Unknown => None,
     }
 }
@@ -251,7 +252,7 @@ fn namespaces_keep_their_order() {
 fn arguments_replies_and_errors_are_inferred_from_signatures() {
     let message = received("message");
     assert_eq!(arguments(&message, &types![Message<'_>]), [("message", false)]);
-    assert_eq!(replies(&message), Some(&types![Receipt][..]));
+    assert_eq!(replies(&message), Some(types![Receipt].to_vec()));
     assert_eq!(
         message.errors,
         DescribedErrors::Codes { of: Some("ChatError"), codes: &["muted"], of_parameters: vec![] }
@@ -260,19 +261,19 @@ fn arguments_replies_and_errors_are_inferred_from_signatures() {
 
     let moved = received("move");
     assert_eq!(arguments(&moved, &types![i32, Option<i32>]), [("x", false), ("y", true)]);
-    assert_eq!(replies(&moved), Some(&types![&str][..]));
+    assert_eq!(replies(&moved), Some(types![&str].to_vec()));
     assert_eq!(moved.errors, DescribedErrors::None);
 
     let checked = received("checked");
     assert_eq!(arguments(&checked, &types![Cow<'_, str>, Message<'_>]), [("text", false), ("", false)]);
-    assert_eq!(replies(&checked), Some(&[][..]));
+    assert_eq!(replies(&checked), Some(Vec::new()));
     assert_eq!(
         checked.errors,
         DescribedErrors::Codes { of: Some("String"), codes: &["handler_error"], of_parameters: vec![] }
     );
 
     let pair = received("pair");
-    assert_eq!(replies(&pair), Some(&types![u8, String][..]));
+    assert_eq!(replies(&pair), Some(types![u8, String].to_vec()));
     assert_eq!(pair.errors, DescribedErrors::Any);
 }
 
@@ -296,7 +297,7 @@ fn methods_are_described_like_functions() {
     assert_eq!(arguments(&join, &types![Cow<'_, str>]), [("room", false)]);
     assert_eq!((join.doc, join.errors), ("Joins.", DescribedErrors::Any));
     assert_eq!(join.source.path(), "socketio::contract::tests::Rooms::join");
-    assert_eq!(replies(&received("motto")), Some(&types![&str][..]));
+    assert_eq!(replies(&received("motto")), Some(types![&str].to_vec()));
     assert_eq!(arguments(&received("put"), &types![u8]), [("at", false)]);
 }
 
@@ -306,7 +307,7 @@ fn emitted_events_are_described_by_their_payload_types() {
     assert_eq!((said.doc, said.payload), ("Something was said.", DescribedType::of::<Said<'_>>()));
     assert!(said.answer.is_none());
     let answer = |name| match emitted(name).answer {
-        Some(DescribedReply::Values(values)) => values,
+        Some(DescribedReply::Values(values)) => values.into_iter().map(|value| value.ty).collect::<Vec<_>>(),
         other => panic!("{other:?}"),
     };
     assert_eq!(answer("question"), types![bool]);
@@ -314,6 +315,60 @@ fn emitted_events_are_described_by_their_payload_types() {
     assert_eq!(answer("both"), types![u8, String]);
     assert_eq!(answer("perhaps"), types![Option<u8>]);
     assert_eq!(emitted("listed").payload, DescribedType::of::<Listed<u8>>());
+}
+
+#[test]
+fn derives_refuse_all_codes_of_the_framework() {
+    let refused = socketio_macros::__framework_codes!();
+    FRAMEWORK_CODES.iter().for_each(|code| assert!(refused.contains(code), "{code}"));
+}
+
+#[test]
+fn deprecations_are_described() {
+    #[deprecated]
+    #[event("old")]
+    fn old() {}
+
+    #[event("older")]
+    #[deprecated = "ask `old`"]
+    fn older() {}
+
+    struct Oldest;
+
+    #[handlers]
+    impl Oldest {
+        #[deprecated(since = "0.1.0", note = "ask `older`")]
+        #[event("oldest")]
+        fn oldest(&self) {}
+    }
+
+    #[deprecated(note = "it is heard")]
+    #[event("said")]
+    #[derive(Serialize)]
+    #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+    struct OldSaid;
+
+    contract! {
+        #[cfg_attr(feature = "typescript", export(typescript))]
+        Old { "/" { receives [old, older, Oldest::oldest, pair] emits [OldSaid, Question] } }
+    }
+
+    let namespace = &Old::describe().namespaces[0];
+    let received: Vec<_> = namespace.receives.iter().map(|event| event.deprecated).collect();
+    assert_eq!(received, [Some(""), Some("ask `old`"), Some("ask `older`"), None]);
+    let emitted: Vec<_> = namespace.emits.iter().map(|event| event.deprecated).collect();
+    assert_eq!(emitted, [Some("it is heard"), None]);
+    #[cfg(feature = "typescript")]
+    for expected in [
+        "  /** @deprecated */\n  old: (",
+        "  /** @deprecated ask `old` */\n  older: (",
+        "  /** @deprecated ask `older` */\n  oldest: (",
+        "  /** @deprecated it is heard */\n  said: (",
+        "/** @deprecated it is heard */\nexport type OldSaid =",
+    ] {
+        let typescript = Old::typescript();
+        assert!(typescript.contains(expected), "{expected} is not in {typescript}");
+    }
 }
 
 #[cfg(feature = "garde")]

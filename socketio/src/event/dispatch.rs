@@ -5,9 +5,10 @@ use futures_util::FutureExt;
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 use tokio_util::sync::ReusableBoxFuture;
 
 use super::error::{EventError, shortened};
@@ -17,6 +18,7 @@ use super::listener::{List, Listener};
 use super::middleware;
 use super::reply::Outcome;
 use super::slow_poll;
+use super::time_limit::TimeLimit;
 use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::socket::Socket;
 use crate::session::received::ReceivedEvent;
@@ -28,6 +30,9 @@ pub(crate) struct Running {
     event: &'static str,
     /// `true` for an `error` event.
     is_error: bool,
+    limit: TimeLimit,
+    /// When the time is up, once the event waits.
+    until: Option<Instant>,
 }
 
 /// The box of a finished event's future. The next event reuses the allocation.
@@ -90,23 +95,31 @@ pub(crate) fn is_reporting(socket: &Socket) -> bool {
 
 /// Starts an event and runs it until it first has to wait.
 pub(crate) fn start(incoming: Incoming, spare: &mut Spare) -> Start {
-    let Some(stack) = middleware::stack(&incoming) else { return start_after_middleware(incoming, spare) };
+    let Some(stack) = middleware::stack(&incoming) else {
+        return start_after_middleware(incoming, spare, TimeLimit::of);
+    };
     let socket = incoming.socket.clone();
-    let concurrent = handler(socket.namespace_inner(), &incoming).is_some_and(|(handler, _)| handler.concurrent);
-    let future = spare.hold(middleware::run(incoming, stack));
-    let running = Running { future, socket, event: "middleware", is_error: false };
-    if concurrent { Start::Concurrent(running) } else { Start::Running(running) }
+    let handler = responsible(socket.namespace_inner(), &incoming).map(|(handler, _)| handler);
+    let limit = TimeLimit::of(handler, &socket);
+    let future = spare.hold(middleware::run(incoming, stack, limit));
+    let running = Running { future, socket, event: "middleware", is_error: false, limit, until: None };
+    if handler.is_some_and(|handler| handler.concurrent) { Start::Concurrent(running) } else { Start::Running(running) }
 }
 
-/// Runs the handlers and listeners of an event that passed all middleware.
+/// Runs the handlers and listeners of an event that passed all middleware. The event's time limit
+/// includes the middleware, which keeps it.
 pub(super) async fn run_handlers(incoming: Incoming) {
-    match start_after_middleware(incoming, &mut Spare::default()) {
+    match start_after_middleware(incoming, &mut Spare::default(), |_, _| TimeLimit::NONE) {
         Start::Done => {}
         Start::Running(running) | Start::Concurrent(running) => running.await,
     }
 }
 
-fn start_after_middleware(mut incoming: Incoming, spare: &mut Spare) -> Start {
+fn start_after_middleware(
+    mut incoming: Incoming,
+    spare: &mut Spare,
+    limit: impl Fn(Option<&Handler>, &Socket) -> TimeLimit,
+) -> Start {
     let is_error = matches!(incoming.kind, EventKind::Error(_));
     let _reporting = is_error.then(|| Reporting::on(&incoming.socket));
     let namespace = incoming.socket.namespace_inner();
@@ -115,9 +128,11 @@ fn start_after_middleware(mut incoming: Incoming, spare: &mut Spare) -> Start {
     if !matching.is_empty() {
         let socket = incoming.socket.clone();
         let found = if matching.has_named() { found } else { found.or_else(|| fallback(namespace, &incoming)) };
-        let concurrent = found.as_ref().is_some_and(|(handler, _)| handler.concurrent);
-        let future = spare.hold(run_handler_and_listeners(incoming, found, matching));
-        let running = Running { future, socket, event: "listener", is_error };
+        let handler = found.as_ref().map(|(handler, _)| *handler);
+        let limit = limit(handler, &socket);
+        let future = spare.hold(run_handler_and_listeners(incoming, found, matching, limit));
+        let running = Running { future, socket, event: "listener", is_error, limit, until: None };
+        let concurrent = handler.is_some_and(|handler| handler.concurrent);
         return if concurrent { Start::Concurrent(running) } else { Start::Running(running) };
     }
     let Some((handler, this)) = found.or_else(|| fallback(incoming.socket.namespace_inner(), &incoming)) else {
@@ -137,7 +152,9 @@ fn start_after_middleware(mut incoming: Incoming, spare: &mut Spare) -> Start {
         Call::Async(call) => {
             let socket = incoming.socket.clone();
             let event = handler.key.as_str();
-            let running = Running { future: spare.hold(run_async_handler(incoming, call)), socket, event, is_error };
+            let limit = limit(Some(handler), &socket);
+            let future = spare.hold(run_async_handler(incoming, call, limit));
+            let running = Running { future, socket, event, is_error, limit, until: None };
             if handler.concurrent { Start::Concurrent(running) } else { Start::Running(running) }
         }
     }
@@ -159,6 +176,14 @@ fn handler(namespace: &NamespaceInner, incoming: &Incoming) -> Option<(&'static 
         EventKind::Connect => None,
         lifecycle => namespace.lifecycle_handler(lifecycle.lifecycle()?),
     }
+}
+
+/// Returns the handler that runs after the middleware, if there is one.
+fn responsible(namespace: &NamespaceInner, incoming: &Incoming) -> Option<(&'static Handler, Shared)> {
+    handler(namespace, incoming).or_else(|| match MatchingListeners::find(namespace, incoming).has_named() {
+        true => None,
+        false => fallback(namespace, incoming),
+    })
 }
 
 fn fallback(namespace: &NamespaceInner, incoming: &Incoming) -> Option<(&'static Handler, Shared)> {
@@ -217,48 +242,72 @@ fn call_sync(call: impl FnOnce(&Incoming) -> Outcome, incoming: &Incoming) {
     }
 }
 
-/// Runs an event that has an async handler and no listeners.
-async fn run_async_handler(incoming: Incoming, call: AsyncCall) {
-    let outcome = slow_poll::polls(&incoming.socket, incoming.name(), call_async(call, &incoming)).await;
-    incoming.finish(outcome);
+/// The outcome of an event whose time is up.
+fn timed_out() -> Outcome {
+    Outcome::Failed(EventError::timeout())
 }
 
-/// Runs the handler and all listeners of an event in order. A panic ends only the handler or
-/// listener that panicked.
+/// Runs an event that has an async handler and no listeners.
+async fn run_async_handler(incoming: Incoming, call: AsyncCall, limit: TimeLimit) {
+    let outcome = {
+        let work = pin!(slow_poll::polls(&incoming.socket, incoming.name(), call_async(call, &incoming)));
+        limit.run(work).await
+    };
+    incoming.finish(outcome.unwrap_or_else(timed_out));
+}
+
+/// Runs the handler and all listeners of an event in order, as long as its time limit allows.
 async fn run_handler_and_listeners(
     mut incoming: Incoming,
     handler: Option<(&'static Handler, Shared)>,
     matching: MatchingListeners,
+    limit: TimeLimit,
 ) {
     let socket = incoming.socket.clone();
-    if let Some(list) = &matching.any {
-        call_all(&incoming, list).await;
-    }
-    if handler.is_none() && !matching.has_named() {
-        return unhandled(&incoming);
-    }
-    if let Some((handler, this)) = handler {
+    let handler = handler.map(|(handler, this)| {
         incoming.this = this;
-        match handler.call {
-            Call::Sync(call) => {
-                call_sync(|incoming| slow_poll::call(&incoming.socket, incoming.name(), || call(incoming)), &incoming);
-            }
-            Call::Blocking(call) => call_sync(|incoming| call_blocking(call, incoming), &incoming),
-            Call::Async(call) => {
-                let called = slow_poll::polls(&incoming.socket, incoming.name(), call_async(call, &incoming));
-                let finished = called.map(|outcome| incoming.finish(outcome));
-                if AssertUnwindSafe(finished).catch_unwind().await.is_err() {
-                    panicked(&socket, handler.key.as_str());
-                    incoming.answer(Err(&EventError::internal()));
-                }
+        handler
+    });
+    let finished = {
+        let work = pin!(call_handler_and_listeners(&incoming, handler, &matching));
+        limit.run(work).await
+    };
+    if finished.is_none() {
+        incoming.finish(timed_out());
+    }
+    if let (Some(list), Some(listeners)) = (&matching.own, socket.listeners()) {
+        listeners.remove_called_once(incoming.name(), list);
+    }
+}
+
+/// Calls the handler and all listeners of an event in order. A panic ends only the handler or
+/// listener that panicked.
+async fn call_handler_and_listeners(
+    incoming: &Incoming,
+    handler: Option<&'static Handler>,
+    matching: &MatchingListeners,
+) {
+    if let Some(list) = &matching.any {
+        call_all(incoming, list).await;
+    }
+    match handler.map(|handler| (handler, handler.call)) {
+        None if !matching.has_named() => return unhandled(incoming),
+        None => {}
+        Some((_, Call::Sync(call))) => {
+            call_sync(|incoming| slow_poll::call(&incoming.socket, incoming.name(), || call(incoming)), incoming);
+        }
+        Some((_, Call::Blocking(call))) => call_sync(|incoming| call_blocking(call, incoming), incoming),
+        Some((handler, Call::Async(call))) => {
+            let called = slow_poll::polls(&incoming.socket, incoming.name(), call_async(call, incoming));
+            let finished = called.map(|outcome| incoming.finish(outcome));
+            if AssertUnwindSafe(finished).catch_unwind().await.is_err() {
+                panicked(&incoming.socket, handler.key.as_str());
+                incoming.answer(Err(&EventError::internal()));
             }
         }
     }
     for list in [&matching.own, &matching.shared].into_iter().flatten() {
-        call_all(&incoming, list).await;
-    }
-    if let (Some(list), Some(listeners)) = (&matching.own, socket.listeners()) {
-        listeners.remove_called_once(incoming.name(), list);
+        call_all(incoming, list).await;
     }
 }
 
@@ -307,11 +356,24 @@ impl Running {
     /// Polls the event. A panic in user code is reported, and the event counts as finished.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let _reporting = self.is_error.then(|| Reporting::on(&self.socket));
-        let polled = catch_unwind(AssertUnwindSafe(|| self.future.poll(context)));
-        polled.unwrap_or_else(|_| {
+        let polled = catch_unwind(AssertUnwindSafe(|| self.future.poll(context))).unwrap_or_else(|_| {
             panicked(&self.socket, self.event);
             Poll::Ready(())
-        })
+        });
+        if polled.is_pending() && self.until.is_none() {
+            self.until = self.limit.until();
+        }
+        polled
+    }
+
+    /// The time limit, from the first poll on.
+    pub(crate) fn limit(&self) -> TimeLimit {
+        self.limit
+    }
+
+    /// When the event must be polled again although nothing woke it, because its time is up.
+    pub(crate) fn until(&self) -> Option<Instant> {
+        self.until
     }
 
     /// Returns the box of the finished future for reuse.

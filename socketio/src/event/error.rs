@@ -17,8 +17,8 @@ use crate::session::disconnect::Disconnect;
 use crate::session::limits::too_deep;
 
 /// The error codes that the answer to any event may have.
-pub(crate) const FRAMEWORK_CODES: [&str; 6] =
-    ["invalid_payload", "unknown_event", "reserved_event", "rate_limited", "unanswered", "internal"];
+pub(crate) const FRAMEWORK_CODES: [&str; 7] =
+    ["invalid_payload", "unknown_event", "reserved_event", "rate_limited", "unanswered", "timeout", "internal"];
 
 /// The error of one event. A client that asked for an answer receives it, and so do `error`
 /// handlers.
@@ -35,6 +35,7 @@ pub(crate) const FRAMEWORK_CODES: [&str; 6] =
 /// | `reserved_event` | clients can't send events of this name |
 /// | `rate_limited` | the client sends too many events. `data` is `{"retry_after_ms": …}` |
 /// | `unanswered` | the handler dropped its [`Ack`](crate::Ack) without using it |
+/// | `timeout` | the handler took longer than the [`handler_timeout`](crate::HubBuilder::handler_timeout), and was dropped |
 /// | `handler_error` | the handler returned an error without a code |
 /// | `internal` | the handler panicked. The client learns no details |
 ///
@@ -143,6 +144,10 @@ impl EventError {
 
     pub(crate) fn unanswered() -> Self {
         Self::new("unanswered", "the event was not answered")
+    }
+
+    pub(crate) fn timeout() -> Self {
+        Self::new("timeout", "the handler took too long")
     }
 
     pub(crate) fn internal() -> Self {

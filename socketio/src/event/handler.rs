@@ -16,8 +16,11 @@ use super::slow_poll;
 pub struct Handler {
     pub key: Key,
     pub doc: &'static str,
+    /// The note of `#[deprecated]`, which may be empty. `None` without the attribute.
+    pub deprecated: Option<&'static str>,
     pub call: Call,
     pub concurrent: bool,
+    pub timeout: Timeout,
     pub needs: &'static [Option<Need>],
     pub source: Source,
 }
@@ -28,12 +31,25 @@ impl Handler {
         Self {
             key,
             doc: "",
+            deprecated: None,
             call: Call::Sync(|_| Outcome::Done),
             concurrent: false,
+            timeout: Timeout::OfHub,
             needs: &[],
             source: Source::NOWHERE,
         }
     }
+}
+
+/// How long the functions of a handler's event may run.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timeout {
+    /// As long as the hub's `handler_timeout` says.
+    OfHub,
+    /// For any time.
+    Off,
+    Milliseconds(u32),
 }
 
 /// Identifies the function of a handler and names its parameters.

@@ -11,6 +11,7 @@ use super::dispatch::has_listener;
 use super::error::EventError;
 use super::handler::Lifecycle;
 use super::reply::Outcome;
+use crate::connection_handle::queue::Rejected;
 use crate::connection_handle::request::Request;
 use crate::hub::socket::Socket;
 use crate::session::disconnect::Disconnect;
@@ -34,6 +35,8 @@ pub struct Incoming {
     ack: OnceLock<Arc<AckState>>,
     /// Whether the handler took the `Ack`. Its return value is then not the answer.
     ack_taken: AtomicBool,
+    /// Whether the event counts among the server's own events that wait.
+    is_reserved: bool,
     /// The request that carried the event, if it is not the connection's first request.
     request: Option<Arc<Request>>,
 }
@@ -126,7 +129,25 @@ impl Incoming {
             answered: AtomicBool::new(false),
             ack: OnceLock::new(),
             ack_taken: AtomicBool::new(false),
+            is_reserved: false,
             request: None,
+        }
+    }
+
+    /// Creates an event of the server, which counts among those that wait until it is
+    /// [released](Self::release). Too many are rejected.
+    pub(crate) fn reserved(socket: Socket, kind: EventKind) -> Result<Self, Rejected> {
+        let mut incoming = Self::new(socket, kind);
+        let socket = &incoming.socket;
+        socket.peer().handle.reserve_event(incoming.kind.size(), socket.hub().limits().inbox)?;
+        incoming.is_reserved = true;
+        Ok(incoming)
+    }
+
+    /// Makes room for another event of the server, because this one runs.
+    pub(crate) fn release(&mut self) {
+        if std::mem::take(&mut self.is_reserved) {
+            self.socket.peer().handle.release_event(self.kind.size());
         }
     }
 
@@ -268,6 +289,7 @@ impl Incoming {
 
 impl Drop for Incoming {
     fn drop(&mut self) {
+        self.release();
         if !self.wants_answer() {
             return;
         }

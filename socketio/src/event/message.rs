@@ -38,6 +38,9 @@ pub trait Event {
     /// The type's doc comment.
     #[doc(hidden)]
     const DOC: &'static str = "";
+    /// The note of the type's `#[deprecated]`, which may be empty. `None` without the attribute.
+    #[doc(hidden)]
+    const DEPRECATED: Option<&'static str> = None;
 }
 
 /// A payload type whose event asks for an answer. `#[event("name", ack = Answer)]` on the type

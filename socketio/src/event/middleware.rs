@@ -2,6 +2,7 @@
 //! and [`Next`].
 
 use futures_util::future::BoxFuture;
+use std::pin::pin;
 use std::sync::Arc;
 
 use super::ack::{Ack, Args};
@@ -11,6 +12,7 @@ use super::error::{EventError, PayloadError};
 use super::incoming::{EventKind, Incoming};
 use super::reply::Encode;
 use super::slow_poll;
+use super::time_limit::TimeLimit;
 use super::unscanned;
 use crate::hub::selection::EmitError;
 use crate::hub::socket::Socket;
@@ -141,11 +143,15 @@ pub(super) fn stack(incoming: &Incoming) -> Option<Arc<[EventMiddleware]>> {
 }
 
 /// Passes an event through its middleware. A middleware's error becomes the answer.
-pub(super) async fn run(incoming: Incoming, stack: Arc<[EventMiddleware]>) {
+pub(super) async fn run(incoming: Incoming, stack: Arc<[EventMiddleware]>, limit: TimeLimit) {
     let (socket, ack) = (incoming.socket.clone(), incoming.ack());
     let event = incoming.name().to_owned();
-    let passed = (Next { stack, at: 0 }).run(IncomingEvent(incoming));
-    if let Err(error) = slow_poll::polls(&socket, &event, passed).await {
+    let passed = {
+        let passed = (Next { stack, at: 0 }).run(IncomingEvent(incoming));
+        let work = pin!(slow_poll::polls(&socket, &event, passed));
+        limit.run(work).await.unwrap_or_else(|| Err(EventError::timeout()))
+    };
+    if let Err(error) = passed {
         ack.fail(error.clone());
         socket.report(error.with_event(&event));
     }

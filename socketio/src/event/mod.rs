@@ -30,6 +30,7 @@ pub(crate) mod reply;
 pub(crate) mod slow_poll;
 pub(crate) mod state;
 pub(crate) mod table;
+pub(crate) mod time_limit;
 pub(crate) mod unscanned;
 #[cfg(feature = "garde")]
 pub(crate) mod valid;

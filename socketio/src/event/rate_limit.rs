@@ -120,6 +120,11 @@ impl EventLimits {
         events.into_iter().map(|(_, event)| event).collect()
     }
 
+    #[cfg(feature = "asyncapi")]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) fn find(&self, event: &str) -> Option<EventLimit> {
         if self.0.is_empty() { None } else { self.0.get(event).copied() }
     }

@@ -2,10 +2,10 @@
 
 use super::socket::Socket;
 use crate::connection_handle::{self, SocketHandle};
-use crate::event::incoming::EventKind;
+use crate::event::incoming::Incoming;
 
 impl SocketHandle for Socket {
-    type Event = EventKind;
+    type Event = Incoming;
 }
 
 /// One client, shared by all its sockets.

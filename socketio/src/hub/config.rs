@@ -35,6 +35,9 @@ pub(crate) struct Config {
     pub(crate) join_timeout: Duration,
     pub(crate) close_timeout: Duration,
     pub(crate) ack_timeout: Duration,
+    /// `None`: handlers may run for any time.
+    pub(crate) handler_timeout: Option<Duration>,
+    pub(crate) pause_timeout: Duration,
     pub(crate) origins: Origins,
     pub(crate) keep_headers: KeptHeaders,
     pub(crate) trust_forwarded_proto: bool,
@@ -66,6 +69,8 @@ impl Default for Config {
             join_timeout: Duration::from_secs(45),
             close_timeout: Duration::from_secs(5),
             ack_timeout: Duration::from_secs(30),
+            handler_timeout: None,
+            pause_timeout: Duration::from_secs(300),
             origins: Origins::default(),
             keep_headers: KeptHeaders::default(),
             trust_forwarded_proto: false,
@@ -106,8 +111,10 @@ impl Config {
             ("message_timeout", self.message_timeout),
             ("join_timeout", self.join_timeout),
             ("ack_timeout", self.ack_timeout),
+            ("pause_timeout", self.pause_timeout),
         ];
-        for (setting, time) in one_millisecond_or_more {
+        let optional = self.handler_timeout.map(|time| ("handler_timeout", time));
+        for (setting, time) in one_millisecond_or_more.into_iter().chain(optional) {
             if time < Duration::from_millis(1) {
                 problems.push(BuildProblem::setting(setting, format!("{time:?}"), "1 ms or more"));
             }
@@ -130,6 +137,7 @@ impl Config {
             join_timeout: self.join_timeout,
             upgrade_timeout: self.upgrade_timeout,
             close_timeout: self.close_timeout,
+            pause_timeout: self.pause_timeout,
         }
     }
 }
@@ -179,6 +187,8 @@ mod tests {
             ("join_timeout", seconds(config.join_timeout)),
             ("max_pending_acks", thousands(config.max_pending_acks)),
             ("ack_timeout", seconds(config.ack_timeout)),
+            ("handler_timeout", config.handler_timeout.map_or("none".to_owned(), seconds)),
+            ("pause_timeout", seconds(config.pause_timeout)),
             ("max_connections", thousands(config.max_connections)),
             ("max_header_bytes", format!("{} KiB", config.max_header_bytes >> 10)),
             ("message_timeout", seconds(config.message_timeout)),

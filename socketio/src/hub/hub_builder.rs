@@ -339,6 +339,43 @@ impl HubBuilder {
         self
     }
 
+    /// How long the functions of one event may run: its middleware, its handler and its listeners
+    /// together, from the start of the first. When the time is up, their futures are dropped. If
+    /// the event has no answer yet, the answer is the error `timeout`, and `error` fires. Default:
+    /// no limit.
+    ///
+    /// It applies to `concurrent` handlers and to the handlers of lifecycle events too, except
+    /// `connect`, which has the [`connect_timeout`](Self::connect_timeout). A handler with a limit
+    /// of its own, `#[event("report", timeout = "5s")]`, or `timeout = "none"`, has that instead. A
+    /// function that blocks its thread can't be ended.
+    ///
+    /// ```
+    /// use socketio::{Hub, event, events};
+    /// use std::time::Duration;
+    ///
+    /// #[event("report", timeout = "2m")]
+    /// async fn report() {}
+    ///
+    /// let hub = Hub::builder()
+    ///     .handler_timeout(Duration::from_secs(10))
+    ///     .events(events![report])
+    ///     .build()?;
+    /// # Ok::<(), socketio::BuildError>(())
+    /// ```
+    pub fn handler_timeout(mut self, timeout: Duration) -> Self {
+        self.config.handler_timeout = Some(timeout);
+        self
+    }
+
+    /// How long after an unanswered ping a client may stay connected while reading is paused. The
+    /// server then can't tell whether the client is alive, because events that wait for a handler
+    /// fill the [`inbox`](Self::inbox). At least the [`ping_timeout`](Self::ping_timeout) applies.
+    /// Default: 300 s.
+    pub fn pause_timeout(mut self, timeout: Duration) -> Self {
+        self.config.pause_timeout = timeout;
+        self
+    }
+
     /// The web pages of other origins that may connect, such as `https://example.org` or
     /// `http://localhost:5173`; `*` allows all. Several calls add up. Default: none. Pages with the
     /// host and port of the request may always connect, and so may clients that send no `Origin`.

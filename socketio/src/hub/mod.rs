@@ -135,6 +135,15 @@ impl Hub {
         Self { root: Namespace::new(Arc::clone(core), Arc::clone(&core.root)) }
     }
 
+    /// Whether any event may be answered with `rate_limited`.
+    #[cfg(feature = "asyncapi")]
+    pub(crate) fn has_rate_limits(&self) -> bool {
+        let core = self.core();
+        core.config.rate_limit.is_some()
+            || core.namespaces.read().values().any(|namespace| namespace.has_event_limits())
+            || core.patterns.iter().any(|(_, contents)| !contents.event_limits.is_empty())
+    }
+
     fn core(&self) -> &Arc<Core> {
         self.root.core()
     }

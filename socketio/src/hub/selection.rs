@@ -25,8 +25,9 @@ pub enum EmitError {
     /// The socket accepts no more messages because it is closing or gone.
     #[error("the socket is closed")]
     Closed,
-    /// The outbox is full because the client reads too slowly.
-    #[error("the outbox is full")]
+    /// The outbox is full because the client reads too slowly. For
+    /// [`fire`](crate::Socket::fire): too many fired events wait for their handlers.
+    #[error("the queue is full")]
     Overflow,
     /// The payload does not serialize.
     #[error("the payload does not serialize: {0}")]

@@ -10,7 +10,8 @@ pub struct HubStats {
     pub connections: usize,
     /// How many events were received that have neither handler nor listener.
     pub unknown_events: u64,
-    /// How often the outbox of a client was full.
+    /// How often a queue of a client was full: its outbox, or that of the server's own events. A
+    /// queue counts once until it is empty again.
     pub overflows: u64,
     /// How many events a [rate limit](crate::HubBuilder::rate_limit) has dropped.
     pub rate_limited: u64,

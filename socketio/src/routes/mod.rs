@@ -14,6 +14,7 @@ pub(crate) mod serve;
 pub(crate) mod session_request;
 mod setting;
 mod subprotocols;
+mod tcp;
 pub(crate) mod upgrade;
 pub(crate) mod websocket;
 

@@ -25,6 +25,7 @@ use tower_service::Service;
 use super::head::{HeadError, has_valid_host};
 use super::secure::SecureConnection;
 use super::setting::invalid_setting;
+use super::tcp::TcpSettings;
 
 /// The default of [`Serve::handshake_timeout`].
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -50,7 +51,10 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(86_400 * 365);
 /// - Extractors can use [`ConnectInfo<SocketAddr>`](ConnectInfo), and
 ///   [`Socket::peer_addr`](crate::Socket::peer_addr) works over TLS too. Both need a listener whose
 ///   address type is [`SocketAddr`].
-/// - `TCP_NODELAY` is set if the stream is a [`TcpStream`].
+/// - TCP sockets get keep-alive probes and a timeout for unacknowledged bytes, so that the kernel
+///   cuts the connection of a client that is gone. See [`tcp_keepalive`](Serve::tcp_keepalive) and
+///   [`tcp_user_timeout`](Serve::tcp_user_timeout). `TCP_NODELAY` is set too. All three need a
+///   listener whose stream is a [`TcpStream`].
 /// - Handlers can find out whether the connection is encrypted. See [`secure`](Serve::secure).
 /// - HTTP/2 is not supported.
 ///
@@ -87,6 +91,7 @@ where
         handshake_timeout: HANDSHAKE_TIMEOUT,
         max_header_bytes: MAX_HEADER_BYTES,
         secure: false,
+        tcp: TcpSettings::default(),
         signal: pending(),
     }
 }
@@ -99,6 +104,7 @@ pub struct Serve<L, S, F = Pending<()>> {
     handshake_timeout: Duration,
     max_header_bytes: usize,
     secure: bool,
+    tcp: TcpSettings,
     signal: F,
 }
 
@@ -140,6 +146,46 @@ impl<L: Listener, S, F> Serve<L, S, F> {
         Self { secure, ..self }
     }
 
+    /// Sets how long a TCP connection may be idle before the kernel probes whether the client is
+    /// still there. `None` turns probes off. Default: 60 seconds.
+    ///
+    /// The kernel repeats an unanswered probe every 15 seconds, and cuts the connection after the
+    /// fourth. Some platforms have other intervals. This finds clients that are gone while no bytes
+    /// are on their way to them, such as one whose request a handler is still answering. Clients
+    /// with a heartbeat are found sooner by that.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the time is shorter than 1 s.
+    #[track_caller]
+    pub fn tcp_keepalive(mut self, idle: impl Into<Option<Duration>>) -> Self {
+        self.tcp.keepalive = idle.into();
+        if let Some(idle) = self.tcp.keepalive.filter(|idle| *idle < Duration::from_secs(1)) {
+            invalid_setting("tcp_keepalive", &format!("{idle:?}"), "1 s or more");
+        }
+        self
+    }
+
+    /// Sets how long sent bytes may stay unacknowledged, or may wait because the client's buffer is
+    /// full, before the kernel cuts the TCP connection (`TCP_USER_TIMEOUT`). `None` leaves it to
+    /// the kernel, which tries for about 15 minutes. Default: 120 seconds.
+    ///
+    /// Only Linux and Android have this option. On other platforms this does nothing. Choose a time
+    /// that is longer than the heartbeat's [`ping_interval`](crate::HubBuilder::ping_interval) and
+    /// [`ping_timeout`](crate::HubBuilder::ping_timeout) together, so that the heartbeat decides.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the timeout is shorter than 1 ms.
+    #[track_caller]
+    pub fn tcp_user_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.tcp.user_timeout = timeout.into();
+        if let Some(timeout) = self.tcp.user_timeout.filter(|timeout| *timeout < Duration::from_millis(1)) {
+            invalid_setting("tcp_user_timeout", &format!("{timeout:?}"), "1 ms or more");
+        }
+        self
+    }
+
     /// Stops accepting connections when `signal` completes. The server's future then completes once
     /// all requests in progress are answered. WebSockets stay open: [shut
     /// down](crate::Hub::shutdown) the hub to close them.
@@ -147,8 +193,8 @@ impl<L: Listener, S, F> Serve<L, S, F> {
     where
         G: Future<Output = ()> + Send + 'static,
     {
-        let Self { listener, app, handshake_timeout, max_header_bytes, secure, .. } = self;
-        Serve { listener, app, handshake_timeout, max_header_bytes, secure, signal }
+        let Self { listener, app, handshake_timeout, max_header_bytes, secure, tcp, .. } = self;
+        Serve { listener, app, handshake_timeout, max_header_bytes, secure, tcp, signal }
     }
 
     /// Returns the address that the listener is bound to.
@@ -169,7 +215,7 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     async fn run(self) {
-        let Self { mut listener, app, handshake_timeout, max_header_bytes, secure, signal } = self;
+        let Self { mut listener, app, handshake_timeout, max_header_bytes, secure, tcp, signal } = self;
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(handshake_timeout.min(LONGEST_TIMEOUT));
         // A head never exceeds the buffer's own limit, which bodies need.
@@ -181,8 +227,7 @@ where
         let mut signal = pin!(signal);
         while let Either::Left(((io, address), _)) = select(pin!(listener.accept()), &mut signal).await {
             if let Some(stream) = (&io as &dyn Any).downcast_ref::<TcpStream>() {
-                // Otherwise Nagle's algorithm delays small responses.
-                let _ = stream.set_nodelay(true);
+                tcp.apply(stream);
             }
             let peer = (&address as &dyn Any).downcast_ref::<SocketAddr>().copied();
             let app = app.clone();

@@ -57,13 +57,12 @@ impl<S: InNamespace> Session<S> {
             }
             return;
         }
-        match self.heartbeat.on_deadline(now) {
+        let timed_out = Disconnect::new(DisconnectReason::PingTimeout);
+        match self.heartbeat.on_deadline(now, self.limits.pause_timeout) {
             HeartbeatAction::Ping => effects.ping(self.protocol.ping()),
-            HeartbeatAction::TimedOut => {
-                tracing::debug!("heartbeat timeout");
-                self.drop_events(effects);
-                self.end_sockets(&Disconnect::new(DisconnectReason::PingTimeout), false, effects);
-                return self.close(effects);
+            HeartbeatAction::TimedOut => return self.time_out(&timed_out, effects),
+            HeartbeatAction::PausedTooLong => {
+                return self.time_out(&timed_out.with_message("its events waited too long"), effects);
             }
             HeartbeatAction::Wait => {}
         }
@@ -80,6 +79,14 @@ impl<S: InNamespace> Session<S> {
             self.state.join();
             self.end(End::client_misuse(), effects);
         }
+    }
+
+    /// Ends the connection of a client that shows no sign of life.
+    fn time_out(&mut self, disconnect: &Disconnect, effects: &mut impl Effects<Socket = S>) {
+        tracing::debug!(%disconnect, "heartbeat timeout");
+        self.drop_events(effects);
+        self.end_sockets(disconnect, false, effects);
+        self.close(effects);
     }
 
     /// Aborts all handlers, because the deadline of the shutdown has passed.

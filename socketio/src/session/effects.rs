@@ -61,9 +61,10 @@ pub(crate) trait Effects {
     /// acknowledgement.
     fn abandon_requests(&mut self, socket: &mut Self::Socket);
 
-    /// Ends an accepted socket, which accepts no more messages for the client. The events of the
-    /// end run after those that run or wait. They include `close` if this server ended it
-    /// `on_purpose`. The driver removes the socket when they have run.
+    /// Ends an accepted socket. It accepts no more messages for the client, and leaves its
+    /// namespace and its rooms at once. The events of the end run after those that run or wait.
+    /// They include `close` if this server ended it `on_purpose`. The driver removes the socket
+    /// when they have run.
     fn end(&mut self, socket: &mut Self::Socket, disconnect: &Disconnect, on_purpose: bool);
 
     /// Drops running handlers and queued events, except those of the end.

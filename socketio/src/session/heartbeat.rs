@@ -33,6 +33,8 @@ pub(crate) enum HeartbeatAction {
     Wait,
     /// The client sent nothing within the timeout.
     TimedOut,
+    /// Reading was paused for too long.
+    PausedTooLong,
 }
 
 impl Heartbeat {
@@ -62,7 +64,8 @@ impl Heartbeat {
         self.deadline
     }
 
-    pub(crate) fn on_deadline(&mut self, now: Instant) -> HeartbeatAction {
+    /// `pause_timeout` is how long after a ping paused reading keeps the client connected.
+    pub(crate) fn on_deadline(&mut self, now: Instant, pause_timeout: Duration) -> HeartbeatAction {
         if now < self.deadline {
             return HeartbeatAction::Wait;
         }
@@ -80,14 +83,18 @@ impl Heartbeat {
             Some(ping_sent_at) if self.received => {
                 self.ping_sent_at = None;
                 self.deadline = after(ping_sent_at, self.interval).max(now);
-                self.on_deadline(now)
+                self.on_deadline(now, pause_timeout)
             }
             Some(_) if now < self.pong_deadline => {
                 self.deadline = self.pong_deadline;
                 HeartbeatAction::Wait
             }
-            Some(_) if std::mem::take(&mut self.was_read_paused) => {
-                self.pong_deadline = after(now, self.timeout);
+            Some(ping_sent_at) if std::mem::take(&mut self.was_read_paused) => {
+                let last = after(ping_sent_at, pause_timeout);
+                if last <= now {
+                    return HeartbeatAction::PausedTooLong;
+                }
+                self.pong_deadline = after(now, self.timeout).min(last);
                 self.deadline = self.pong_deadline;
                 HeartbeatAction::Wait
             }
@@ -101,6 +108,7 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
+    const PAUSE: Duration = Duration::from_secs(60);
 
     fn heartbeat() -> (Heartbeat, Instant) {
         let now = Instant::now();
@@ -110,9 +118,9 @@ mod tests {
     #[test]
     fn the_first_ping_is_sent_after_one_interval() {
         let (mut heartbeat, start) = heartbeat();
-        assert_eq!(heartbeat.on_deadline(start), HeartbeatAction::Wait);
-        assert_eq!(heartbeat.on_deadline(start + 24 * SECOND), HeartbeatAction::Wait);
-        assert_eq!(heartbeat.on_deadline(start + 25 * SECOND), HeartbeatAction::Ping);
+        assert_eq!(heartbeat.on_deadline(start, PAUSE), HeartbeatAction::Wait);
+        assert_eq!(heartbeat.on_deadline(start + 24 * SECOND, PAUSE), HeartbeatAction::Wait);
+        assert_eq!(heartbeat.on_deadline(start + 25 * SECOND, PAUSE), HeartbeatAction::Ping);
         assert_eq!(heartbeat.deadline(), start + 45 * SECOND);
     }
 
@@ -120,38 +128,67 @@ mod tests {
     fn silence_after_a_ping_times_out() {
         let (mut heartbeat, start) = heartbeat();
         heartbeat.received();
-        assert_eq!(heartbeat.on_deadline(start + 25 * SECOND), HeartbeatAction::Ping);
-        assert_eq!(heartbeat.on_deadline(start + 45 * SECOND), HeartbeatAction::TimedOut);
+        assert_eq!(heartbeat.on_deadline(start + 25 * SECOND, PAUSE), HeartbeatAction::Ping);
+        assert_eq!(heartbeat.on_deadline(start + 45 * SECOND, PAUSE), HeartbeatAction::TimedOut);
     }
 
     #[test]
     fn answered_pings_keep_the_interval() {
         let (mut heartbeat, start) = heartbeat();
-        assert_eq!(heartbeat.on_deadline(start + 25 * SECOND), HeartbeatAction::Ping);
+        assert_eq!(heartbeat.on_deadline(start + 25 * SECOND, PAUSE), HeartbeatAction::Ping);
         heartbeat.received();
-        assert_eq!(heartbeat.on_deadline(start + 45 * SECOND), HeartbeatAction::Wait);
+        assert_eq!(heartbeat.on_deadline(start + 45 * SECOND, PAUSE), HeartbeatAction::Wait);
         assert_eq!(heartbeat.deadline(), start + 50 * SECOND);
-        assert_eq!(heartbeat.on_deadline(start + 50 * SECOND), HeartbeatAction::Ping);
+        assert_eq!(heartbeat.on_deadline(start + 50 * SECOND, PAUSE), HeartbeatAction::Ping);
     }
 
     #[test]
     fn pings_keep_an_interval_shorter_than_the_timeout() {
         let start = Instant::now();
         let mut heartbeat = Heartbeat::new(5 * SECOND, 20 * SECOND, start);
-        assert_eq!(heartbeat.on_deadline(start + 5 * SECOND), HeartbeatAction::Ping);
+        assert_eq!(heartbeat.on_deadline(start + 5 * SECOND, PAUSE), HeartbeatAction::Ping);
         heartbeat.received();
-        assert_eq!(heartbeat.on_deadline(start + 10 * SECOND), HeartbeatAction::Ping);
-        assert_eq!(heartbeat.on_deadline(start + 15 * SECOND), HeartbeatAction::Wait);
+        assert_eq!(heartbeat.on_deadline(start + 10 * SECOND, PAUSE), HeartbeatAction::Ping);
+        assert_eq!(heartbeat.on_deadline(start + 15 * SECOND, PAUSE), HeartbeatAction::Wait);
         assert_eq!(heartbeat.deadline(), start + 30 * SECOND);
-        assert_eq!(heartbeat.on_deadline(start + 30 * SECOND), HeartbeatAction::TimedOut);
+        assert_eq!(heartbeat.on_deadline(start + 30 * SECOND, PAUSE), HeartbeatAction::TimedOut);
     }
 
     #[test]
     fn paused_reading_extends_the_timeout() {
         let (mut heartbeat, start) = heartbeat();
-        assert_eq!(heartbeat.on_deadline(start + 25 * SECOND), HeartbeatAction::Ping);
+        assert_eq!(heartbeat.on_deadline(start + 25 * SECOND, PAUSE), HeartbeatAction::Ping);
         heartbeat.read_paused();
-        assert_eq!(heartbeat.on_deadline(start + 45 * SECOND), HeartbeatAction::Wait);
-        assert_eq!(heartbeat.on_deadline(start + 65 * SECOND), HeartbeatAction::TimedOut);
+        assert_eq!(heartbeat.on_deadline(start + 45 * SECOND, PAUSE), HeartbeatAction::Wait);
+        assert_eq!(heartbeat.on_deadline(start + 65 * SECOND, PAUSE), HeartbeatAction::TimedOut);
+    }
+
+    #[test]
+    fn paused_reading_keeps_a_client_for_the_pause_timeout() {
+        let (mut heartbeat, start) = heartbeat();
+        assert_eq!(heartbeat.on_deadline(start + 25 * SECOND, PAUSE), HeartbeatAction::Ping);
+        for seconds in [45, 65] {
+            heartbeat.read_paused();
+            assert_eq!(heartbeat.on_deadline(start + seconds * SECOND, PAUSE), HeartbeatAction::Wait);
+        }
+        assert_eq!(heartbeat.deadline(), start + 85 * SECOND);
+        heartbeat.read_paused();
+        assert_eq!(heartbeat.on_deadline(start + 85 * SECOND, PAUSE), HeartbeatAction::PausedTooLong);
+    }
+
+    #[test]
+    fn a_client_that_is_read_from_after_a_pause_starts_anew() {
+        let (mut heartbeat, start) = heartbeat();
+        assert_eq!(heartbeat.on_deadline(start + 25 * SECOND, PAUSE), HeartbeatAction::Ping);
+        heartbeat.read_paused();
+        assert_eq!(heartbeat.on_deadline(start + 45 * SECOND, PAUSE), HeartbeatAction::Wait);
+        heartbeat.received();
+        assert_eq!(heartbeat.on_deadline(start + 65 * SECOND, PAUSE), HeartbeatAction::Ping);
+        for seconds in [85, 105] {
+            heartbeat.read_paused();
+            assert_eq!(heartbeat.on_deadline(start + seconds * SECOND, PAUSE), HeartbeatAction::Wait);
+        }
+        heartbeat.read_paused();
+        assert_eq!(heartbeat.on_deadline(start + 125 * SECOND, PAUSE), HeartbeatAction::PausedTooLong);
     }
 }

@@ -44,6 +44,8 @@ pub(crate) struct Limits {
     pub(crate) upgrade_timeout: Duration,
     /// How long a connection may take to close.
     pub(crate) close_timeout: Duration,
+    /// How long after a ping a client may stay connected of which nothing is read.
+    pub(crate) pause_timeout: Duration,
 }
 
 impl Limits {

@@ -2,7 +2,7 @@
 
 import { expect, failure, heard } from "./expect";
 import {
-  type AdminClientToServerEvents, type AdminServerToClientEvents, type Client, type ClientToServerEvents, type Health,
+  type AdminClientToServerRequests, type AdminServerToClientEvents, type Client, type ClientToServerRequests, type Health,
   RequestError, type ServerToClientEvents, connect,
 } from "./server";
 
@@ -102,7 +102,7 @@ export async function run(url: string, cut: () => void): Promise<void> {
 
   // Where nobody listens there is no connection, and the next is tried.
   let tries = 0;
-  const nowhere = await heard<Client<ServerToClientEvents, ClientToServerEvents>>((hear) => {
+  const nowhere = await heard<Client<ServerToClientEvents, ClientToServerRequests>>((hear) => {
     const trying = connect("ws://127.0.0.1:1/ws", { onClose: ({ code }) => void (code === 1006 && ++tries === 2 && hear(trying)) });
   });
   nowhere.close();
@@ -120,17 +120,24 @@ export async function run(url: string, cut: () => void): Promise<void> {
     close() {}
   }
   globalThis.WebSocket = Failing as unknown as typeof WebSocket;
-  const failing = await heard<Client<ServerToClientEvents, ClientToServerEvents>>((hear) => {
+  const failing = await heard<Client<ServerToClientEvents, ClientToServerRequests>>((hear) => {
     const trying = connect("ws://127.0.0.1/ws", { onClose: ({ code }) => void (code === 1006 && hear(trying)) });
   });
   failing.close();
   globalThis.WebSocket = Working;
 
+  // A time limit that no timer can have is none.
+  for (const timeout of [Infinity, 2 ** 31]) {
+    const patient = connect(`${url}/ws`, { timeout });
+    expect(await patient.request("sum", 1, 2), 3);
+    patient.close();
+  }
+
   // Who is refused learns why.
   const refused = await failure(connect(`${url}/refused`).request("count"));
   expect([(refused as RequestError).code, (refused as RequestError).message], ["closed", "members only"]);
 
-  const admin = connect<AdminServerToClientEvents, AdminClientToServerEvents>(`${url}/admin`);
+  const admin = connect<AdminServerToClientEvents, AdminClientToServerRequests>(`${url}/admin`);
   expect(await admin.request("restart", 9), 9);
   admin.close();
   client.close();
@@ -141,6 +148,6 @@ export async function run(url: string, cut: () => void): Promise<void> {
 
 /** A client can be kept, and passed on. */
 export class Kept {
-  client: Client<ServerToClientEvents, ClientToServerEvents> = connect("ws://127.0.0.1/ws");
+  client: Client<ServerToClientEvents, ClientToServerRequests> = connect("ws://127.0.0.1/ws");
   echo = (text: string): void => this.client.emit("echo", text);
 }

@@ -12,21 +12,8 @@ export type Question = {
   text: string;
 };
 
-export type Verdict = "yes" | { no: { why: string } };
-
 /** The client is to say how it is. */
 export type Checkup = null;
-
-/** An answer may have a field that is called `error`, and be none. */
-export type Health = {
-  ok: boolean;
-  error: Fault;
-};
-
-export type Fault = {
-  code: string;
-  message: string;
-};
 
 /** The client is to divide. */
 export type Division = {
@@ -44,6 +31,19 @@ export type Receipt = {
   length: number;
 };
 
+export type Verdict = "yes" | { no: { why: string } };
+
+/** An answer may have a field that is called `error`, and be none. */
+export type Health = {
+  ok: boolean;
+  error: Fault;
+};
+
+export type Fault = {
+  code: string;
+  message: string;
+};
+
 /** What somebody says. */
 export type Message = {
   /** Whom it is for: the id of a socket. */
@@ -51,11 +51,34 @@ export type Message = {
   text: string;
 };
 
-/** The error codes of a handler. */
-export type ChatError = "no_text" | "not_delivered";
+/**
+ * Who somebody is.
+ *
+ * - A *list*, with `code`
+ * - and <b>no HTML</b>
+ *
+ * [A page](https://example.org/page), [a script](javascript:alert(1)), [a type](crate::Profile), ![a picture](https://example.org/a.png)
+ */
+export type Profile = {
+  /** Its *first* name. */
+  name: string;
+  email?: string | null;
+  age: number;
+  /** Each once. */
+  tags: Array<string>;
+  /**
+   * No longer used.
+   *
+   * @deprecated
+   */
+  nick?: string | null;
+};
 
 /** The error codes of a handler. */
-export type AckError = "handler_error" | "timeout";
+export type ChatErrorCode = "no_text" | "not_delivered";
+
+/** The error codes of a handler. */
+export type AckErrorCode = "handler_error" | "timeout";
 
 /** What the server emits. */
 export interface ServerToClientEvents {
@@ -76,7 +99,7 @@ export interface ServerToClientEvents {
 /** What clients send. */
 export interface ClientToServerEvents {
   /** Says something to somebody. */
-  message: (message: Message, ack: (answer: Receipt | Failed<ChatError>) => void) => void;
+  message: (message: Message, ack: (answer: Receipt | Failed<ChatErrorCode>) => void) => void;
   /** Says something to oneself. */
   echo: (text: string, ack?: (failed?: Failed<"handler_error">) => void) => void;
   sum: (
@@ -86,24 +109,48 @@ export interface ClientToServerEvents {
   ) => void;
   split: (text: string, ack: (...answer: [string, number] | [Failed]) => void) => void;
   checked: (number: number, ack: (answer: boolean | Failed) => void) => void;
-  later: (text: string, ack: (answer: any) => void) => void;
+  later: (text: string, ack: (...answer: any[]) => void) => void;
   /** Asks the client, and tells what it has answered. */
-  ask: (text: string, ack: (answer: Verdict | Failed<AckError>) => void) => void;
+  ask: (text: string, ack: (answer: Verdict | Failed<AckErrorCode>) => void) => void;
   /** Asks the client how it is, and tells what it has answered. */
-  examine: (ack: (answer: Health | Failed<AckError>) => void) => void;
+  examine: (ack: (answer: Health | Failed<AckErrorCode>) => void) => void;
   /** Has the client divide, and tells quotient and remainder. */
   divide: (
     dividend: number,
     divisor: number,
-    ack: (...answer: [number, number] | [Failed<AckError>]) => void,
+    ack: (...answer: [number, number] | [Failed<AckErrorCode>]) => void,
   ) => void;
   /** Sends the file back, and answers with its content. */
   upload: (
     file: Sendable<File>,
     ack: (answer: ArrayBuffer | Failed<"handler_error">) => void,
   ) => void;
+  /**
+   * Takes **any** profile.
+   *
+   * The rules of the type are for people.
+   *
+   * @deprecated use `message`
+   */
+  profile: (profile: Profile, ack: (answer: number | Failed) => void) => void;
   /** Counts, and tells how often that was done. */
   count: (ack: (answer: number | Failed) => void) => void;
+}
+
+/** The same events as functions: from an event's arguments to the answer that means success. */
+export interface ClientToServerRequests {
+  message: (message: Message) => Receipt;
+  echo: (text: string) => void;
+  sum: (first: number, second?: number | null) => number;
+  split: (text: string) => [string, number];
+  checked: (number: number) => boolean;
+  later: (text: string) => any;
+  ask: (text: string) => Verdict;
+  examine: () => Health;
+  divide: (dividend: number, divisor: number) => [number, number];
+  upload: (file: Sendable<File>) => ArrayBuffer;
+  profile: (profile: Profile) => number;
+  count: () => number;
 }
 
 /**
@@ -122,6 +169,11 @@ export interface AdminClientToServerEvents {
   restart: (inSeconds: number, ack: (answer: number | Failed) => void) => void;
 }
 
+/** The same events as functions: from an event's arguments to the answer that means success. */
+export interface AdminClientToServerRequests {
+  restart: (inSeconds: number) => number;
+}
+
 /** The error codes that any event can be answered with. */
 export type FrameworkCode =
   | "invalid_payload"
@@ -129,6 +181,7 @@ export type FrameworkCode =
   | "reserved_event"
   | "rate_limited"
   | "unanswered"
+  | "timeout"
   | "internal";
 
 /** The error of an event. `Code` is the union of its handler's own codes. */
@@ -145,11 +198,13 @@ export interface Failed<Code extends string = never> {
   error: EventError<Code>;
 }
 
+/** A typed array or a `DataView`. Payloads are JSON, so none of them has the symbol as a key. */
+type BytesView = globalThis.ArrayBufferView & { readonly [globalThis.Symbol.toStringTag]: string };
 /** The type `T` with its binary data replaced by `Bytes`. */
 type WithBytes<T, Bytes> = [HasNoBytes<T>] extends [never] ? ReplaceBytes<T, Bytes> : T;
 type ReplaceBytes<T, Bytes> = T extends (...args: infer A) => infer R
-  ? (...args: EachWithBytes<A, Bytes>) => R
-  : T extends ArrayBuffer | globalThis.ArrayBufferView | globalThis.Blob
+  ? (...args: EachWithBytes<A, Bytes>) => WithBytes<R, Bytes>
+  : T extends ArrayBuffer | BytesView | globalThis.Blob
     ? Bytes
     : T extends unknown[]
       ? number extends T["length"] ? ArrayWithBytes<T[number], Bytes> : EachWithBytes<T, Bytes>
@@ -161,34 +216,13 @@ type HasNoBytes<T> = IsSame<T, any>;
 type IsSame<T, U> = (<X>() => X extends T ? 1 : 2) extends <X>() => X extends U ? 1 : 2 ? true : never;
 
 /** The type that clients may send where they would receive an `ArrayBuffer`. */
-export type Sendable<T> = WithBytes<T, ArrayBuffer | globalThis.ArrayBufferView | globalThis.Blob>;
+export type Sendable<T> = WithBytes<T, ArrayBuffer | BytesView | globalThis.Blob>;
 
 type InEnvelope<T> = WithBytes<T, string>;
 
-/** The arguments for sending an event: the parameters of its entry without the `ack` callback. */
-type ArgumentsOf<F> = F extends (...args: infer A) => void ? WithoutAck<A> : never;
-type WithoutAck<A extends unknown[]> = number extends A["length"]
-  ? A extends [...infer Before, (...args: never) => void] ? Before : A
-  : A extends [infer First, ...infer Rest]
-    ? [First] extends [(...args: never) => void]
-      ? []
-      : undefined extends First ? [First?, ...WithoutAck<Rest>] : [First, ...WithoutAck<Rest>]
-    : A extends [(infer First)?, ...infer Rest]
-      ? A extends [] ? [] : [globalThis.NonNullable<First>] extends [(...args: never) => void] ? [] : [First?, ...WithoutAck<Rest>]
-      : [];
-
-/** The answer to an event that did not fail. */
-type AnswerTo<F> = F extends (...args: infer A) => void ? AnswerOf<A> : never;
-type AnswerOf<A extends unknown[]> = number extends A["length"]
-  ? A extends [...unknown[], (...answer: infer R) => void] ? SettledAnswer<R> : unknown
-  : A extends [(infer First)?, ...infer Rest]
-    ? globalThis.NonNullable<First> extends (...answer: infer R) => void
-      ? SettledAnswer<R>
-      : A extends [] ? void : AnswerOf<Rest>
-    : unknown;
-
-type SettledAnswer<R extends unknown[]> = [] extends R ? void : R extends [infer One] ? NotFailed<One> : R;
-type NotFailed<One> = One extends Failed<string> ? (keyof One extends "error" ? never : One) : One;
+/** The arguments of an event, and its answer. */
+type ArgumentsOf<F> = F extends (...args: infer A) => unknown ? A : never;
+type AnswerTo<F> = F extends (...args: never) => infer R ? R : never;
 
 /** The server answered an event with an error, or did not answer it. */
 export class RequestError extends Error {
@@ -213,35 +247,48 @@ export interface ConnectOptions {
    * server refused the client, or `close()` was called.
    */
   onClose?: (event: globalThis.CloseEvent) => boolean | void;
-  /** The time limit for an answer, in milliseconds. Default: 30,000. */
+  /**
+   * The time limit for an answer, in milliseconds. Default: 30,000. The longest is 2,147,483,647, about 24 days, and `Infinity`
+   * means the same.
+   */
   timeout?: number;
 }
 
-export interface Client<in out Listen, in out Emit> {
+export interface Client<in out Listen, in out Requests> {
   /**
    * Listens to an event. If the server expects an answer, the last argument is a function that
    * sends it. Returns a function that removes the listener.
    */
   on<E extends keyof Listen & string>(event: E, listener: InEnvelope<Listen[E]>): () => void;
   /** Sends an event. Without a connection, it is queued for the next one. */
-  emit<E extends keyof Emit & string>(event: E, ...args: ArgumentsOf<InEnvelope<Emit[E]>>): void;
+  emit<E extends keyof Requests & string>(event: E, ...args: ArgumentsOf<InEnvelope<Requests[E]>>): void;
   /** Sends an event and waits for its answer. Rejects with a `RequestError`. */
-  request<E extends keyof Emit & string>(
+  request<E extends keyof Requests & string>(
     event: E,
-    ...args: ArgumentsOf<InEnvelope<Emit[E]>>
-  ): globalThis.Promise<AnswerTo<InEnvelope<Emit[E]>>>;
+    ...args: ArgumentsOf<InEnvelope<Requests[E]>>
+  ): globalThis.Promise<AnswerTo<InEnvelope<Requests[E]>>>;
   /** Closes the connection and does not reconnect. */
   close(): void;
+}
+
+/** The longest time of a timer, in milliseconds. A longer one would end at once. */
+const longest = 2 ** 31 - 1;
+
+/** The error, if it is the only field of the answer. Other answers may also have a field `error`. */
+function failure(answer: any[]): EventError<string> | undefined {
+  const error = answer[0]?.error;
+  const isAlone = answer.length === 1 && Object.keys(answer[0] ?? {}).length === 1;
+  return isAlone && typeof error?.code === "string" && typeof error.message === "string" ? error : undefined;
 }
 
 /**
  * Connects to the server's route for plain WebSockets, and reconnects until `close()`. It needs only
  * a global `WebSocket`.
  */
-export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEvents>(
+export function connect<Listen = ServerToClientEvents, Requests = ClientToServerRequests>(
   url: string | globalThis.URL,
   options: ConnectOptions = {},
-): Client<Listen, Emit> {
+): Client<Listen, Requests> {
   type Message = { event?: string; id?: unknown; data?: unknown; args?: unknown[]; error?: EventError<string> };
   type Waiting = { resolve: (answer: any) => void; reject: (error: RequestError) => void };
   const listeners = new Map<string, globalThis.Set<(...args: any[]) => void>>();
@@ -262,12 +309,6 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
     waiting.delete(id);
     if (error) reject?.(new RequestError(error));
     else resolve?.(args ? (args.length > 0 ? args : undefined) : data);
-  };
-  // The error, if it is the only field of the answer. Other answers may also have a field `error`.
-  const failure = (answer: any[]): EventError<string> | undefined => {
-    const error = answer[0]?.error;
-    const isAlone = answer.length === 1 && Object.keys(answer[0] ?? {}).length === 1;
-    return isAlone && typeof error?.code === "string" && typeof error.message === "string" ? error : undefined;
   };
   const hear = ({ event = "", id, data, args }: Message) => {
     const asked = socket;
@@ -338,7 +379,7 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
         const timer = setTimeout(() => {
           queue = queue.filter((message) => message.id !== id);
           settle({ id, error });
-        }, options.timeout ?? 30_000);
+        }, Math.min(options.timeout ?? 30_000, longest));
         const done = <T>(settled: (value: T) => void) => (value: T) => (clearTimeout(timer), settled(value));
         waiting.set(id, { resolve: done(resolve), reject: done(reject) });
         if (closed) settle({ id, error: { code: "closed", message: "the connection is closed" } });
@@ -352,4 +393,39 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
       if (socket.readyState === WebSocket.CLOSED) end("the connection is closed");
     },
   };
+}
+
+/**
+ * Sends an event over a socket of `socket.io-client`, and waits for its answer. Rejects with a `RequestError`, whose code is that
+ * of the server's error, or `timeout` or `closed`. The time limit is the option `ackTimeout` of the socket's manager. Default:
+ * 30,000 ms.
+ */
+export function request<E extends keyof ClientToServerRequests & string>(
+  socket: Sender<E, ArgumentsOf<ClientToServerEvents[E]>>,
+  event: E,
+  ...args: ArgumentsOf<ClientToServerRequests[E]>
+): globalThis.Promise<AnswerTo<ClientToServerRequests[E]>>;
+export function request<E extends keyof AdminClientToServerRequests & string>(
+  socket: Sender<E, ArgumentsOf<AdminClientToServerEvents[E]>>,
+  event: E,
+  ...args: ArgumentsOf<AdminClientToServerRequests[E]>
+): globalThis.Promise<AnswerTo<AdminClientToServerRequests[E]>>;
+export function request(socket: Sender<string, any[]>, event: string, ...args: unknown[]): globalThis.Promise<any> {
+  return new Promise((resolve, reject) => {
+    const answered = (failed: globalThis.Error | null, ...answer: unknown[]) => {
+      const code = failed?.message === "socket has been disconnected" ? "closed" : "timeout";
+      const error = failed ? { code, message: failed.message } : failure(answer);
+      if (error) reject(new RequestError(error));
+      else resolve(answer.length > 1 ? answer : answer[0]);
+    };
+    const { ackTimeout = 30_000 } = socket.io.opts as { ackTimeout?: number };
+    socket.timeout(Math.min(ackTimeout, longest)).emit(event, ...args, answered);
+  });
+}
+
+/** A socket of `socket.io-client` that can send the event `E`. */
+interface Sender<E, A extends unknown[]> {
+  readonly emit: (event: E, ...args: A) => unknown;
+  timeout(limit: number): { emit(event: any, ...args: any[]): unknown };
+  readonly io: { readonly opts: object };
 }

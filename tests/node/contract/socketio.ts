@@ -1,10 +1,10 @@
 // Every event of the contract, with `socket.io-client`.
 
 import { io, type Socket } from "socket.io-client";
-import { expect, heard } from "./expect";
-import type {
-  AdminClientToServerEvents, AdminServerToClientEvents, ClientToServerEvents, Delivered, Health, ServerToClientEvents,
-  Verdict,
+import { expect, failure, heard } from "./expect";
+import {
+  type AdminClientToServerEvents, type AdminServerToClientEvents, type ClientToServerEvents, type Delivered, type Health,
+  RequestError, type ServerToClientEvents, type Verdict, request,
 } from "./server";
 
 export async function run(url: string): Promise<void> {
@@ -68,8 +68,27 @@ export async function run(url: string): Promise<void> {
   expect(answer.byteLength, 3);
   expect(await file, 3);
 
+  // Every event is checked, and its failure is an error.
+  const nothing: void = await request(socket, "echo", "hi");
+  expect(nothing, undefined);
+  expect(await request(socket, "sum", 1), 1);
+  expect(await request(socket, "split", "abc"), ["abc", 3]);
+  const unsent = await failure(request(socket, "message", { to: id, text: "" }));
+  expect(unsent instanceof RequestError && unsent.code, "no_text");
+  socket.once("checkup", (_checkup, answer) => answer(health));
+  expect(await request(socket, "examine"), health);
+  const late = io(url, { transports: ["websocket"], forceNew: true, ackTimeout: 20 }) as typeof socket;
+  expect(await failure(request(late, "ask", "sure?")).then((error) => (error as RequestError).code), "timeout");
+  late.io.opts = { ...late.io.opts, ackTimeout: Infinity } as typeof late.io.opts;
+  const asked = heard<void>((hear) => late.once("question", () => hear()));
+  const lost = failure(request(late, "ask", "sure?"));
+  await asked;
+  late.disconnect();
+  expect(await lost.then((error) => (error as RequestError).code), "closed");
+
   const admin: Socket<AdminServerToClientEvents, AdminClientToServerEvents> = socket.io.socket("/admin");
   expect(await admin.emitWithAck("restart", 9), 9);
+  expect(await request(admin, "restart", 9), 9);
   socket.disconnect();
   admin.disconnect();
 }

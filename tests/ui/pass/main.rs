@@ -59,6 +59,7 @@ pub mod state_shared_and_asked_for;
 pub mod tables;
 pub mod tables_in_functions;
 pub mod tables_of_imported_handlers;
+pub mod timeout;
 pub mod visibility;
 
 #[test]

@@ -1,7 +1,7 @@
 // The page's connection over a plain WebSocket.
 
 import {
-  connect, type Client, type ClientToServerEvents, type Delivered, type Receipt, type RoomName, type Say, type Scene,
+  connect, type Client, type ClientToServerRequests, type Delivered, type Receipt, type RoomName, type Say, type Scene,
   type ServerToClientEvents, type Tell,
 } from './contract';
 import { ANSWER_WITHIN, type Credentials, type Handlers, type PageConnection } from './page';
@@ -16,7 +16,7 @@ export const protocol = { name: 'a plain WebSocket', other: { name: 'Socket.IO',
 const FINAL = [1000, 1008, 4001];
 
 export class Connection implements PageConnection {
-  #client: Client<ServerToClientEvents, ClientToServerEvents>;
+  #client: Client<ServerToClientEvents, ClientToServerRequests>;
   #isOpen = false;
   #ended: (reason: string) => void;
 
@@ -73,7 +73,7 @@ export class Connection implements PageConnection {
   }
 
   // Fails while disconnected: requests are not queued.
-  get #connected(): Client<ServerToClientEvents, ClientToServerEvents> {
+  get #connected(): Client<ServerToClientEvents, ClientToServerRequests> {
     if (!this.#isOpen) throw new Error('there is no connection');
     return this.#client;
   }

@@ -1,12 +1,18 @@
 //! [`DocsRoutes`]: serves the page that shows a contract and sends its events.
+//!
+//! The page finds its files and the routes that it connects to relative to its own address, because
+//! nobody but the browser knows where a nested router or a proxy has put it.
 
 use axum::Router;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
+use super::document::document;
 use super::info::AsyncApiInfo;
+use super::markdown;
 use crate::contract::AsyncApiContract;
 use crate::hub::Hub;
 
@@ -15,11 +21,13 @@ const PAGE: &str = include_str!("page/page.html");
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// The page's files: names, content types and contents.
-const FILES: [(&str, &str, &str); 5] = [
+const FILES: [(&str, &str, &str); 7] = [
     ("page.css", "text/css; charset=utf-8", include_str!("page/page.css")),
     ("page.js", SCRIPT, include_str!("page/page.js")),
+    ("check.js", SCRIPT, include_str!("page/check.js")),
     ("connection.js", SCRIPT, include_str!("page/connection.js")),
     ("element.js", SCRIPT, include_str!("page/element.js")),
+    ("prose.js", SCRIPT, include_str!("page/prose.js")),
     ("schema.js", SCRIPT, include_str!("page/schema.js")),
 ];
 
@@ -62,18 +70,19 @@ pub struct DocsRoutes {
     path: String,
     socketio: String,
     /// The WebSocket route of each namespace.
-    websockets: Map<String, Value>,
+    websockets: BTreeMap<String, String>,
 }
 
 impl Hub {
     /// Returns the routes of the documentation page at `/docs/`. The page shows the contract and
     /// can send its events to this server. The AsyncAPI document is at `/docs/asyncapi.json`.
     pub fn docs<C: AsyncApiContract>(&self, info: AsyncApiInfo) -> DocsRoutes {
+        let never: &[&str] = if self.has_rate_limits() { &[] } else { &["rate_limited"] };
         DocsRoutes {
-            document: C::asyncapi(info),
+            document: document(&C::describe(), info, never),
             path: "/docs".to_owned(),
             socketio: "/socket.io/".to_owned(),
-            websockets: Map::new(),
+            websockets: BTreeMap::new(),
         }
     }
 }
@@ -84,22 +93,29 @@ impl DocsRoutes {
         Self { path: path.into(), ..self }
     }
 
-    /// Sets the path of the [Socket.IO](Hub::socketio) routes, with the path of the router that
-    /// they are nested in. Default: `/socket.io/`.
+    /// Sets the path of the [Socket.IO](Hub::socketio) routes in the router that the page is merged
+    /// into. `nest` and proxies may move both. Routes outside of a nested router have a path such
+    /// as `../socket.io/`. Default: `/socket.io/`.
     pub fn socketio(self, path: impl Into<String>) -> Self {
         Self { socketio: path.into(), ..self }
     }
 
-    /// Sets the path of a namespace's [plain WebSocket](crate::Namespace::websocket) route. The
-    /// page then suggests this route for the namespace; otherwise it suggests Socket.IO.
+    /// Sets the path of a namespace's [plain WebSocket](crate::Namespace::websocket) route, in the
+    /// same router as that of [`socketio`](Self::socketio). The page then suggests this route for
+    /// the namespace; otherwise it suggests Socket.IO.
     pub fn websocket(mut self, namespace: impl Into<String>, path: impl Into<String>) -> Self {
-        self.websockets.insert(namespace.into(), path.into().into());
+        self.websockets.insert(namespace.into(), path.into());
         self
     }
 
     /// The page's HTML with its configuration.
     fn page(&self) -> String {
-        let config = json!({ "socketio": self.socketio, "websockets": self.websockets });
+        let depth = self.path.split('/').filter(|segment| !segment.is_empty()).count();
+        let root = if depth == 0 { "./".to_owned() } else { "../".repeat(depth) };
+        let relative = |path: &str| format!("{root}{}", path.trim_start_matches('/'));
+        let websockets: Map<_, _> =
+            self.websockets.iter().map(|(namespace, path)| (namespace.clone(), relative(path).into())).collect();
+        let config = json!({ "socketio": relative(&self.socketio), "websockets": websockets });
         PAGE.replace("{config}", &escaped(&config.to_string()))
     }
 }
@@ -125,6 +141,7 @@ impl<S: Clone + Send + Sync + 'static> From<DocsRoutes> for Router<S> {
         let own = [
             ("", "text/html; charset=utf-8", routes.page()),
             ("asyncapi.json", "application/json", format!("{:#}", routes.document)),
+            ("prose.json", "application/json", Value::from(markdown::rendered(&routes.document)).to_string()),
         ];
         let files = FILES.map(|(name, content_type, body)| (name, content_type, body.to_owned()));
         let mut router = Router::new();
@@ -180,7 +197,7 @@ mod tests {
         let (_, response) = get(&mut router, "/api/reference/").await?;
         assert_eq!(response.headers()["content-security-policy"], POLICY);
         let page = String::from_utf8(to_bytes(response.into_body(), 1 << 20).await?.to_vec())?;
-        assert!(page.contains("/ws?a=&#39;\\&quot;&lt;&amp;&gt;"), "{page}");
+        assert!(page.contains("&quot;../ws?a=&#39;\\&quot;&lt;&amp;&gt;"), "{page}");
         let (_, response) = get(&mut router, "/api/reference/asyncapi.json").await?;
         let document: Value = serde_json::from_slice(&to_bytes(response.into_body(), 1 << 20).await?)?;
         assert_eq!(document["info"]["title"], "Quiet");

@@ -5,42 +5,40 @@ use serde_json::{Map, Value, json};
 use super::info::AsyncApiInfo;
 use super::schemas::{Maker, Schemas, rename};
 use crate::contract::description::{
-    DescribedReply, DescribedType, Description, Emitted, NamespaceDescription, Received,
+    DescribedArgument, DescribedReply, Description, Emitted, NamespaceDescription, Received,
 };
-use crate::event::error::FRAMEWORK_CODES;
 
-/// Temporary references to the framework's own schemas, until all names are known.
+/// The temporary reference to the framework's own schema, until all names are known.
 const ERROR: &str = "#/own/EventError";
-const FRAMEWORK_CODE: &str = "#/own/FrameworkCode";
 
 type Members = Map<String, Value>;
 
-/// Writes the whole document.
-pub(crate) fn document(description: &Description, info: AsyncApiInfo) -> Value {
+/// Writes the whole document. `never` has the framework's codes with which the hub answers no
+/// event.
+pub(crate) fn document(description: &Description, info: AsyncApiInfo, never: &[&str]) -> Value {
     let (info, servers) = info.into_parts(description.doc);
     let mut document = json!({ "asyncapi": "3.0.0", "info": info });
     if !servers.is_empty() {
         document["servers"] = servers.into();
     }
     document["defaultContentType"] = "application/json".into();
-    let mut events = Events { schemas: Schemas::new(), channels: Map::new(), operations: Map::new() };
+    let mut events = Events { never, schemas: Schemas::new(), channels: Map::new(), operations: Map::new() };
     description.namespaces.iter().for_each(|namespace| events.add(namespace));
-    let Events { schemas, channels, operations } = events;
+    let Events { schemas, channels, operations, .. } = events;
     document["channels"] = channels.into();
     document["operations"] = operations.into();
     let mut schemas = schemas.finish(&mut document);
-    for (reference, schema) in [(ERROR, error_schema()), (FRAMEWORK_CODE, framework_codes())] {
-        // The user may have a type of the same name.
-        let name = unique(reference.trim_start_matches("#/own/").to_owned(), &schemas);
-        rename(&mut document, &|found| (found == reference).then(|| format!("#/components/schemas/{name}")));
-        schemas.insert(name, schema);
-    }
+    // The user may have a type of the same name.
+    let name = unique("EventError".to_owned(), &schemas);
+    rename(&mut document, &|found| (found == ERROR).then(|| format!("#/components/schemas/{name}")));
+    schemas.insert(name, error_schema());
     document["components"] = json!({ "schemas": schemas });
     document
 }
 
 /// The parts of the document that are collected from all namespaces.
-struct Events {
+struct Events<'n> {
+    never: &'n [&'n str],
     schemas: Schemas,
     channels: Members,
     operations: Members,
@@ -67,7 +65,7 @@ impl Channel {
     }
 }
 
-impl Events {
+impl Events<'_> {
     fn add(&mut self, namespace: &NamespaceDescription) {
         let words = key(&namespace.path.trim_matches('/').replace(['{', '}'], ""));
         let is_root = namespace.path == "/";
@@ -96,16 +94,18 @@ impl Events {
         if event.takes_any {
             message["payload"] = json!({ "description": "Any arguments.", "type": "array" });
         } else {
-            let arguments: Vec<_> =
-                event.arguments.iter().map(|argument| (argument.name, argument.ty, !argument.optional)).collect();
-            self.fill(&mut message, &arguments, Maker::Client);
+            self.fill(&mut message, &event.arguments, Maker::Client);
         }
         let message = channel.message(&name, message);
         let reply = self.reply(event.name, &event.reply, Maker::Server);
-        let codes = event.errors.codes();
+        let codes = event.errors.codes().map(|mut codes| {
+            codes.extend(event.framework_codes().filter(|code| !self.never.contains(code)));
+            codes
+        });
         let reply = channel.message(&format!("{name}.reply"), reply);
         let error = channel.message(&format!("{name}.error"), error_message(event.name, codes.as_deref()));
-        self.operation(channel, &name, "receive", event.doc, message, &[reply, error]);
+        let about = (event.doc, event.deprecated);
+        self.operation(channel, &name, "receive", about, message, &[reply, error]);
     }
 
     /// The reply to an event.
@@ -113,7 +113,7 @@ impl Events {
         let mut message = json!({ "name": format!("{event} reply"), "title": "the reply" });
         match reply {
             DescribedReply::Unknown => message["payload"] = json!({ "description": "Any answer." }),
-            DescribedReply::Values(values) => self.fill(&mut message, &unnamed(values), maker),
+            DescribedReply::Values(values) => self.fill(&mut message, values, maker),
         }
         message
     }
@@ -122,7 +122,7 @@ impl Events {
     fn send(&mut self, channel: &mut Channel, event: &Emitted) {
         let name = format!("send.{}", event.name);
         let mut message = json!({ "name": event.name, "title": event.name });
-        self.fill(&mut message, &unnamed(&[event.payload]), Maker::Server);
+        self.fill(&mut message, &[DescribedArgument::sent(event.payload)], Maker::Server);
         let message = channel.message(&name, message);
         let mut replies = Vec::new();
         if let Some(answer) = &event.answer {
@@ -130,14 +130,26 @@ impl Events {
             replies.push(channel.message(&format!("{name}.reply"), reply));
             replies.push(channel.message(&format!("{name}.error"), error_message(event.name, None)));
         }
-        self.operation(channel, &name, "send", event.doc, message, &replies);
+        self.operation(channel, &name, "send", (event.doc, event.deprecated), message, &replies);
     }
 
-    fn operation(&mut self, channel: &Channel, name: &str, action: &str, doc: &str, message: Value, replies: &[Value]) {
+    /// Adds an operation. `about` has the doc comment and the note of `#[deprecated]`.
+    fn operation(
+        &mut self,
+        channel: &Channel,
+        name: &str,
+        action: &str,
+        (doc, deprecated): (&str, Option<&str>),
+        message: Value,
+        replies: &[Value],
+    ) {
         let mut operation = Map::new();
         operation.insert("action".to_owned(), action.into());
         operation.insert("channel".to_owned(), channel.reference());
         add_docs(&mut operation, doc);
+        if let Some(note) = deprecated {
+            operation.insert("x-deprecated".to_owned(), if note.is_empty() { true.into() } else { note.into() });
+        }
         operation.insert("messages".to_owned(), json!([message]));
         if !replies.is_empty() {
             operation.insert("reply".to_owned(), json!({ "channel": channel.reference(), "messages": replies }));
@@ -148,14 +160,15 @@ impl Events {
 
     /// Sets the payload of a message: its only argument, otherwise the array of its arguments. The
     /// extension `x-arguments` lists the arguments' names.
-    fn fill(&mut self, message: &mut Value, arguments: &[(&str, DescribedType, bool)], maker: Maker) {
-        let mut schemas: Vec<_> = arguments.iter().map(|(_, ty, _)| self.schemas.of(ty.schema, maker)).collect();
+    fn fill(&mut self, message: &mut Value, arguments: &[DescribedArgument], maker: Maker) {
+        let mut schemas: Vec<_> = arguments.iter().map(|argument| self.schemas.of(argument.ty.schema, maker)).collect();
         let payload = match &mut schemas[..] {
             [] => json!({ "description": "No arguments.", "type": "array", "maxItems": 0 }),
             [schema] => object(schema.take()),
             schemas => {
-                let items = schemas.iter_mut().zip(arguments).map(|(schema, (name, ..))| titled(schema.take(), name));
-                let required = arguments.iter().rposition(|(.., required)| *required).map_or(0, |last| last + 1);
+                let items =
+                    schemas.iter_mut().zip(arguments).map(|(schema, argument)| titled(schema.take(), argument.name));
+                let required = arguments.iter().rposition(|argument| !argument.optional).map_or(0, |last| last + 1);
                 json!({
                     "description": "Several arguments.",
                     "type": "array",
@@ -166,16 +179,12 @@ impl Events {
             }
         };
         message["payload"] = payload;
-        let arguments = arguments.iter().map(|(name, _, required)| match name.is_empty() {
-            true => json!({ "required": required }),
-            false => json!({ "name": name, "required": required }),
+        let arguments = arguments.iter().map(|DescribedArgument { name, optional, .. }| match name.is_empty() {
+            true => json!({ "required": !optional }),
+            false => json!({ "name": name, "required": !optional }),
         });
         message["x-arguments"] = arguments.collect();
     }
-}
-
-fn unnamed(types: &[DescribedType]) -> Vec<(&'static str, DescribedType, bool)> {
-    types.iter().map(|ty| ("", *ty, true)).collect()
 }
 
 /// Replaces boolean schemas, which AsyncAPI does not accept as payloads.
@@ -199,24 +208,14 @@ fn titled(schema: Value, name: &str) -> Value {
     schema
 }
 
-/// The error answer to an event. `codes` are the handler's own codes; `None` if they are not known.
+/// The error answer to an event. `codes` are all of its codes; `None` if they are not known.
 fn error_message(event: &str, codes: Option<&[&str]>) -> Value {
     let mut error = json!({ "$ref": ERROR });
     if let Some(codes) = codes {
-        let any = json!({ "$ref": FRAMEWORK_CODE });
-        let code = if codes.is_empty() { any } else { json!({ "anyOf": [{ "enum": codes }, any] }) };
-        error = json!({ "type": "object", "allOf": [error], "properties": { "code": code } });
+        error = json!({ "type": "object", "allOf": [error], "properties": { "code": { "enum": codes } } });
     }
     let payload = json!({ "type": "object", "properties": { "error": error }, "required": ["error"] });
     json!({ "name": format!("{event} error"), "title": "an error", "payload": payload })
-}
-
-fn framework_codes() -> Value {
-    json!({
-        "description": "The error codes that any event can be answered with.",
-        "type": "string",
-        "enum": FRAMEWORK_CODES,
-    })
 }
 
 fn error_schema() -> Value {
@@ -302,7 +301,7 @@ mod tests {
     }
 
     fn everything() -> Value {
-        document(&Everything::describe(), AsyncApiInfo::new("Everything", "1"))
+        document(&Everything::describe(), AsyncApiInfo::new("Everything", "1"), &["rate_limited"])
     }
 
     #[test]
@@ -352,6 +351,6 @@ mod tests {
         let error =
             &document["channels"]["room-id"]["messages"]["receive.said.error"]["payload"]["properties"]["error"];
         assert_eq!(error["allOf"][0]["$ref"], "#/components/schemas/EventError2");
-        assert_eq!(error["properties"]["code"]["$ref"], "#/components/schemas/FrameworkCode");
+        assert_eq!(error["properties"]["code"]["enum"], json!(["invalid_payload", "internal"]));
     }
 }

@@ -9,7 +9,11 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::transform::{RemoveRefSiblings, Transform};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
+#[cfg(feature = "typescript")]
+use std::any::TypeId;
 use std::borrow::Cow;
+#[cfg(feature = "typescript")]
+use std::collections::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{key, unique};
@@ -108,6 +112,46 @@ impl Schemas {
     }
 }
 
+/// The schemas of types for reading, where they differ from those for writing.
+#[cfg(feature = "typescript")]
+#[derive(Default)]
+pub(crate) struct Forms {
+    /// The schemas of the types that differ.
+    pub(crate) types: HashMap<TypeId, Value>,
+    /// All named schemas in them.
+    pub(crate) definitions: Map<String, Value>,
+    /// The names of those that differ.
+    pub(crate) differing: BTreeSet<String>,
+}
+
+#[cfg(feature = "typescript")]
+impl Forms {
+    pub(crate) fn of(types: impl Iterator<Item = (TypeId, SchemaSource)>) -> Self {
+        let mut schemas = Schemas::new();
+        let types: Vec<_> = types
+            .map(|(id, ty)| (id, schemas.of(Some(ty), Maker::Client), schemas.of(Some(ty), Maker::Server)))
+            .collect();
+        let definitions = definitions(&mut schemas.read);
+        let differing = differing(&definitions, &self::definitions(&mut schemas.written));
+        let differs = |read: &Value, written: &Value| {
+            neutral(read) != neutral(written) || Self::references(read).iter().any(|name| differing.contains(name))
+        };
+        let types = types.into_iter().filter(|(_, read, written)| differs(read, written));
+        let types = types.map(|(id, read, _)| (id, read)).collect();
+        Self { types, definitions, differing }
+    }
+
+    /// The names of the schemas that a schema refers to.
+    pub(crate) fn references(schema: &Value) -> Vec<String> {
+        references(schema)
+    }
+
+    /// The name of the schema that a reference is to.
+    pub(crate) fn name_of(reference: &str) -> Option<String> {
+        reference.strip_prefix(READ).map(decoded)
+    }
+}
+
 /// Removes the siblings of references, because tools for draft 7 ignore them.
 fn simple(mut schema: Schema) -> Value {
     RemoveRefSiblings::default().transform(&mut schema);
@@ -122,15 +166,6 @@ fn definitions(generator: &mut SchemaGenerator) -> Map<String, Value> {
 
 /// The names of the types whose two schemas differ, directly or through a reference.
 fn differing(read: &Map<String, Value>, written: &Map<String, Value>) -> BTreeSet<String> {
-    let neutral = |schema: &Value| {
-        let mut schema = schema.clone();
-        let name = |reference: &str| {
-            let name = reference.strip_prefix(READ).or_else(|| reference.strip_prefix(WRITTEN))?;
-            Some(format!("{SCHEMAS}{name}"))
-        };
-        rename(&mut schema, &name);
-        schema
-    };
     let in_both = || read.iter().filter_map(|(name, schema)| Some((name, schema, written.get(name)?)));
     let mut differing: BTreeSet<String> = in_both()
         .filter(|(_, read, written)| neutral(read) != neutral(written))
@@ -147,6 +182,17 @@ fn differing(read: &Map<String, Value>, written: &Map<String, Value>) -> BTreeSe
             return differing;
         }
     }
+}
+
+/// A schema whose references do not tell whether it is for reading or for writing.
+fn neutral(schema: &Value) -> Value {
+    let mut schema = schema.clone();
+    let name = |reference: &str| {
+        let name = reference.strip_prefix(READ).or_else(|| reference.strip_prefix(WRITTEN))?;
+        Some(format!("{SCHEMAS}{name}"))
+    };
+    rename(&mut schema, &name);
+    schema
 }
 
 /// The names of the schemas that a read schema refers to.

@@ -1,8 +1,10 @@
+/** A typed array or a `DataView`. Payloads are JSON, so none of them has the symbol as a key. */
+type BytesView = globalThis.ArrayBufferView & { readonly [globalThis.Symbol.toStringTag]: string };
 /** The type `T` with its binary data replaced by `Bytes`. */
 type WithBytes<T, Bytes> = [HasNoBytes<T>] extends [never] ? ReplaceBytes<T, Bytes> : T;
 type ReplaceBytes<T, Bytes> = T extends (...args: infer A) => infer R
-  ? (...args: EachWithBytes<A, Bytes>) => R
-  : T extends ArrayBuffer | globalThis.ArrayBufferView | globalThis.Blob
+  ? (...args: EachWithBytes<A, Bytes>) => WithBytes<R, Bytes>
+  : T extends ArrayBuffer | BytesView | globalThis.Blob
     ? Bytes
     : T extends unknown[]
       ? number extends T["length"] ? ArrayWithBytes<T[number], Bytes> : EachWithBytes<T, Bytes>

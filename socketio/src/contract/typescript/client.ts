@@ -1,29 +1,8 @@
 type InEnvelope<T> = T;
 
-/** The arguments for sending an event: the parameters of its entry without the `ack` callback. */
-type ArgumentsOf<F> = F extends (...args: infer A) => void ? WithoutAck<A> : never;
-type WithoutAck<A extends unknown[]> = number extends A["length"]
-  ? A extends [...infer Before, (...args: never) => void] ? Before : A
-  : A extends [infer First, ...infer Rest]
-    ? [First] extends [(...args: never) => void]
-      ? []
-      : undefined extends First ? [First?, ...WithoutAck<Rest>] : [First, ...WithoutAck<Rest>]
-    : A extends [(infer First)?, ...infer Rest]
-      ? A extends [] ? [] : [globalThis.NonNullable<First>] extends [(...args: never) => void] ? [] : [First?, ...WithoutAck<Rest>]
-      : [];
-
-/** The answer to an event that did not fail. */
-type AnswerTo<F> = F extends (...args: infer A) => void ? AnswerOf<A> : never;
-type AnswerOf<A extends unknown[]> = number extends A["length"]
-  ? A extends [...unknown[], (...answer: infer R) => void] ? SettledAnswer<R> : unknown
-  : A extends [(infer First)?, ...infer Rest]
-    ? globalThis.NonNullable<First> extends (...answer: infer R) => void
-      ? SettledAnswer<R>
-      : A extends [] ? void : AnswerOf<Rest>
-    : unknown;
-
-type SettledAnswer<R extends unknown[]> = [] extends R ? void : R extends [infer One] ? NotFailed<One> : R;
-type NotFailed<One> = One extends Failed<string> ? (keyof One extends "error" ? never : One) : One;
+/** The arguments of an event, and its answer. */
+type ArgumentsOf<F> = F extends (...args: infer A) => unknown ? A : never;
+type AnswerTo<F> = F extends (...args: never) => infer R ? R : never;
 
 /** The server answered an event with an error, or did not answer it. */
 export class RequestError extends Error {
@@ -48,35 +27,48 @@ export interface ConnectOptions {
    * server refused the client, or `close()` was called.
    */
   onClose?: (event: globalThis.CloseEvent) => boolean | void;
-  /** The time limit for an answer, in milliseconds. Default: 30,000. */
+  /**
+   * The time limit for an answer, in milliseconds. Default: 30,000. The longest is 2,147,483,647, about 24 days, and `Infinity`
+   * means the same.
+   */
   timeout?: number;
 }
 
-export interface Client<in out Listen, in out Emit> {
+export interface Client<in out Listen, in out Requests> {
   /**
    * Listens to an event. If the server expects an answer, the last argument is a function that
    * sends it. Returns a function that removes the listener.
    */
   on<E extends keyof Listen & string>(event: E, listener: InEnvelope<Listen[E]>): () => void;
   /** Sends an event. Without a connection, it is queued for the next one. */
-  emit<E extends keyof Emit & string>(event: E, ...args: ArgumentsOf<InEnvelope<Emit[E]>>): void;
+  emit<E extends keyof Requests & string>(event: E, ...args: ArgumentsOf<InEnvelope<Requests[E]>>): void;
   /** Sends an event and waits for its answer. Rejects with a `RequestError`. */
-  request<E extends keyof Emit & string>(
+  request<E extends keyof Requests & string>(
     event: E,
-    ...args: ArgumentsOf<InEnvelope<Emit[E]>>
-  ): globalThis.Promise<AnswerTo<InEnvelope<Emit[E]>>>;
+    ...args: ArgumentsOf<InEnvelope<Requests[E]>>
+  ): globalThis.Promise<AnswerTo<InEnvelope<Requests[E]>>>;
   /** Closes the connection and does not reconnect. */
   close(): void;
+}
+
+/** The longest time of a timer, in milliseconds. A longer one would end at once. */
+const longest = 2 ** 31 - 1;
+
+/** The error, if it is the only field of the answer. Other answers may also have a field `error`. */
+function failure(answer: any[]): EventError<string> | undefined {
+  const error = answer[0]?.error;
+  const isAlone = answer.length === 1 && Object.keys(answer[0] ?? {}).length === 1;
+  return isAlone && typeof error?.code === "string" && typeof error.message === "string" ? error : undefined;
 }
 
 /**
  * Connects to the server's route for plain WebSockets, and reconnects until `close()`. It needs only
  * a global `WebSocket`.
  */
-export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEvents>(
+export function connect<Listen = ServerToClientEvents, Requests = ClientToServerRequests>(
   url: string | globalThis.URL,
   options: ConnectOptions = {},
-): Client<Listen, Emit> {
+): Client<Listen, Requests> {
   type Message = { event?: string; id?: unknown; data?: unknown; args?: unknown[]; error?: EventError<string> };
   type Waiting = { resolve: (answer: any) => void; reject: (error: RequestError) => void };
   const listeners = new Map<string, globalThis.Set<(...args: any[]) => void>>();
@@ -97,12 +89,6 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
     waiting.delete(id);
     if (error) reject?.(new RequestError(error));
     else resolve?.(args ? (args.length > 0 ? args : undefined) : data);
-  };
-  // The error, if it is the only field of the answer. Other answers may also have a field `error`.
-  const failure = (answer: any[]): EventError<string> | undefined => {
-    const error = answer[0]?.error;
-    const isAlone = answer.length === 1 && Object.keys(answer[0] ?? {}).length === 1;
-    return isAlone && typeof error?.code === "string" && typeof error.message === "string" ? error : undefined;
   };
   const hear = ({ event = "", id, data, args }: Message) => {
     const asked = socket;
@@ -173,7 +159,7 @@ export function connect<Listen = ServerToClientEvents, Emit = ClientToServerEven
         const timer = setTimeout(() => {
           queue = queue.filter((message) => message.id !== id);
           settle({ id, error });
-        }, options.timeout ?? 30_000);
+        }, Math.min(options.timeout ?? 30_000, longest));
         const done = <T>(settled: (value: T) => void) => (value: T) => (clearTimeout(timer), settled(value));
         waiting.set(id, { resolve: done(resolve), reject: done(reject) });
         if (closed) settle({ id, error: { code: "closed", message: "the connection is closed" } });

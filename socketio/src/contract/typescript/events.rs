@@ -10,6 +10,7 @@ use crate::contract::description::{
 /// The interfaces' names, which follow the namespace's prefix.
 pub(super) const LISTENED: &str = "ServerToClientEvents";
 pub(super) const SENT: &str = "ClientToServerEvents";
+pub(super) const REQUESTS: &str = "ClientToServerRequests";
 
 /// Words that cannot be parameter names: the reserved words of ECMAScript modules, which are in
 /// strict mode.
@@ -64,37 +65,53 @@ const RESERVED: [&str; 48] = [
     "yield",
 ];
 
-/// The prefix of a namespace's interfaces: empty for `/`, `Admin` for `/admin`.
-pub(super) fn prefix(path: &str) -> String {
-    let words = path.split(|char: char| !char.is_ascii_alphanumeric());
-    without_leading_digit(words.map(capitalized).collect())
+/// The prefix of a namespace's interfaces: empty for `/`, `Admin` for `/admin`. Another namespace
+/// with the same words has a number, so that each prefix is `taken` once.
+pub(super) fn prefix(path: &str, taken: &mut Vec<String>) -> String {
+    let words = path.split(|char: char| char == '_' || !unicode_ident::is_xid_continue(char));
+    let name = match words.map(capitalized).collect::<String>() {
+        name if name.is_empty() && path != "/" => "Namespace".to_owned(),
+        name => with_identifier_start(name),
+    };
+    unique(name, taken)
 }
 
-/// Prefixes a name that begins with a digit.
-fn without_leading_digit(name: String) -> String {
-    if name.starts_with(|first: char| first.is_ascii_digit()) { format!("_{name}") } else { name }
+/// Prefixes a name that begins with a digit, or with another character that begins no identifier.
+fn with_identifier_start(name: String) -> String {
+    let begins_wrong = |first: char| first != '_' && !unicode_ident::is_xid_start(first);
+    if name.starts_with(begins_wrong) { format!("_{name}") } else { name }
 }
 
 fn capitalized(word: &str) -> String {
     let mut chars = word.chars();
-    chars.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(chars).collect()
+    chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect()
 }
 
 /// Declares the types of a namespace's events.
 pub(super) fn declare(namespace: &NamespaceDescription, types: &mut Declarations) {
     for event in &namespace.emits {
+        let payload = types.name(event.payload.typescript);
+        if let Some(note) = event.deprecated {
+            types.deprecate(&payload, note);
+        }
         let answer = event.answer.as_ref().map_or(&[][..], DescribedReply::values);
-        [event.payload].iter().chain(answer).for_each(|ty| drop(types.name(ty.typescript)));
+        answer.iter().for_each(|value| drop(types.sent_name(value.ty)));
     }
     for event in &namespace.receives {
-        event.reply.values().iter().for_each(|ty| drop(types.name(ty.typescript)));
-        event.arguments.iter().for_each(|argument| drop(types.name(argument.ty.typescript)));
+        event.reply.values().iter().for_each(|value| drop(types.name(value.ty.typescript)));
+        event.arguments.iter().for_each(|argument| drop(types.sent_name(argument.ty)));
     }
 }
 
+/// Declares the types that the server sends.
+pub(super) fn declare_outputs(namespace: &NamespaceDescription, types: &mut Declarations) {
+    let replies = namespace.receives.iter().flat_map(|event| event.reply.values()).map(|value| value.ty);
+    let payloads = namespace.emits.iter().map(|event| event.payload);
+    payloads.chain(replies).for_each(|ty| drop(types.name(ty.typescript)));
+}
+
 /// Writes the interfaces of a namespace.
-pub(super) fn write(namespace: &NamespaceDescription, types: &mut Declarations, out: &mut String) {
-    let prefix = prefix(namespace.path);
+pub(super) fn write(namespace: &NamespaceDescription, prefix: &str, types: &mut Declarations, out: &mut String) {
     let place = match namespace.path {
         "/" => String::new(),
         path => format!(", in the namespace `{path}`"),
@@ -104,37 +121,48 @@ pub(super) fn write(namespace: &NamespaceDescription, types: &mut Declarations, 
         format!("\n{}export interface {prefix}{name} ", format::docs(&format!("{what}{place}.{about}"), 0))
     };
     out.push_str(&head(LISTENED, "What the server emits"));
-    write_entries(
-        namespace.emits.iter().map(|event| (event.doc, entry(event.name, &listener_parameters(event, types)))),
-        out,
-    );
+    let entries = namespace.emits.iter().map(|event| {
+        format::docs_with_note(event.doc, event.deprecated, 2)
+            + &entry(event.name, &listener_parameters(event, types), "void")
+    });
+    write_entries(entries, out);
     out.push_str(&head(SENT, "What clients send"));
-    write_entries(
-        namespace.receives.iter().map(|event| (event.doc, entry(event.name, &emit_parameters(event, types)))),
-        out,
-    );
+    let entries = namespace.receives.iter().map(|event| {
+        format::docs_with_note(event.doc, event.deprecated, 2)
+            + &entry(event.name, &emit_parameters(event, types), "void")
+    });
+    write_entries(entries, out);
+    out.push_str(&format!(
+        "\n/** The same events as functions: from an event's arguments to the answer that means success. */\n\
+         export interface {prefix}{REQUESTS} "
+    ));
+    let entries = namespace
+        .receives
+        .iter()
+        .map(|event| entry(event.name, &request_parameters(event, types), &answer(&event.reply, types)));
+    write_entries(entries, out);
 }
 
 /// Writes the entries of an interface.
-fn write_entries<'d>(entries: impl Iterator<Item = (&'d str, String)>, out: &mut String) {
-    let entries: String = entries.map(|(doc, entry)| format::docs(doc, 2) + &entry).collect();
+fn write_entries(entries: impl Iterator<Item = String>, out: &mut String) {
+    let entries: String = entries.collect();
     out.push_str(&if entries.is_empty() { "{}\n".to_owned() } else { format!("{{\n{entries}}}\n") });
 }
 
 /// Writes one event. Its parameters are on separate lines if they do not fit on one.
-fn entry(name: &str, parameters: &[String]) -> String {
+fn entry(name: &str, parameters: &[String], returned: &str) -> String {
     let name = match format::is_identifier(name) {
         true => name.to_owned(),
         false => string(name),
     };
-    let short = format!("  {name}: ({}) => void;\n", parameters.join(", "));
+    let short = format!("  {name}: ({}) => {returned};\n", parameters.join(", "));
     if short.len() <= WIDTH {
         return short;
     }
     // TypeScript forbids a comma after a rest parameter.
     let comma = |parameter: &str| if parameter.starts_with("...") { "" } else { "," };
     let lines: String = parameters.iter().map(|parameter| format!("    {parameter}{}\n", comma(parameter))).collect();
-    format!("  {name}: (\n{lines}  ) => void;\n")
+    format!("  {name}: (\n{lines}  ) => {returned};\n")
 }
 
 /// Writes a string literal.
@@ -153,29 +181,34 @@ fn listener_parameters(event: &Emitted, types: &mut Declarations) -> Vec<String>
     parameters
 }
 
-/// The type of the function with which a listener answers. An answer that may be `null` is
-/// optional.
+/// The type of the function with which a listener answers.
 fn answer_callback(answer: &DescribedReply, types: &mut Declarations) -> String {
     let parameters = match answer {
         DescribedReply::Unknown => "...answer: any[]".to_owned(),
         DescribedReply::Values(values) => {
-            let values: Vec<_> = values.iter().map(|value| sendable(*value, types)).collect();
+            let mut value = |value: &DescribedArgument| sendable(value.ty, types);
             match &values[..] {
                 [] => "failed?: Failed<string>".to_owned(),
-                [value] if value.split(" | ").any(|part| part == "null") => {
-                    format!("answer?: {value} | Failed<string>")
+                [one] => format!("answer{}: {} | Failed<string>", if one.optional { "?" } else { "" }, value(one)),
+                values => {
+                    // Only the last elements of a tuple can be optional.
+                    let required = values.iter().rposition(|value| !value.optional).map_or(0, |last| last + 1);
+                    let values =
+                        values.iter().enumerate().map(|(at, element)| match (element.optional, at < required) {
+                            (false, _) => value(element),
+                            (true, true) => format!("{} | undefined", value(element)),
+                            (true, false) => format!("({})?", value(element)),
+                        });
+                    format!("...answer: [{}] | [Failed<string>]", values.collect::<Vec<_>>().join(", "))
                 }
-                [value] => format!("answer: {value} | Failed<string>"),
-                values => format!("...answer: [{}] | [Failed<string>]", values.join(", ")),
             }
         }
     };
     format!("answer: ({parameters}) => void")
 }
 
-/// The parameters for sending an event.
+/// The parameters for sending an event with `socket.io-client`: its arguments, then the ack.
 fn emit_parameters(event: &Received, types: &mut Declarations) -> Vec<String> {
-    let mut names = vec!["ack".to_owned()];
     let needs_ack = match &event.reply {
         DescribedReply::Values(values) => !values.is_empty(),
         DescribedReply::Unknown => !event.takes_any,
@@ -186,6 +219,23 @@ fn emit_parameters(event: &Received, types: &mut Declarations) -> Vec<String> {
         // After any number of arguments, no parameter can be optional, so `ack` is one of the rest.
         (true, false) => "...rest: any[]".to_owned(),
     };
+    // Only trailing parameters can be optional.
+    let mut parameters = arguments(event, !needs_ack, types);
+    parameters.push(last);
+    parameters
+}
+
+/// The parameters of an event that stand for its arguments alone.
+fn request_parameters(event: &Received, types: &mut Declarations) -> Vec<String> {
+    let mut parameters = arguments(event, true, types);
+    parameters.extend(event.takes_any.then(|| "...rest: any[]".to_owned()));
+    parameters
+}
+
+/// The parameters for the arguments of an event. The last ones are optional if they may be left
+/// out and no parameter follows them.
+fn arguments(event: &Received, are_last: bool, types: &mut Declarations) -> Vec<String> {
+    let mut names = vec!["ack".to_owned()];
     if event.takes_any {
         names.push("rest".to_owned());
     }
@@ -193,16 +243,29 @@ fn emit_parameters(event: &Received, types: &mut Declarations) -> Vec<String> {
     for (at, argument) in event.arguments.iter().enumerate() {
         let ty = sendable(argument.ty, types);
         let name = unique(parameter(argument, &ty), &mut names);
-        // Only trailing parameters can be optional.
-        let may_be_missing = !needs_ack && event.arguments[at..].iter().all(|argument| argument.optional);
+        let may_be_missing = are_last && event.arguments[at..].iter().all(|argument| argument.optional);
         parameters.push(match (argument.optional, may_be_missing) {
             (true, true) => format!("{name}?: {ty}"),
             (true, false) => format!("{name}: {ty} | undefined"),
             (false, _) => format!("{name}: {ty}"),
         });
     }
-    parameters.push(last);
     parameters
+}
+
+/// The type of the answer to an event that did not fail.
+fn answer(reply: &DescribedReply, types: &mut Declarations) -> String {
+    match reply {
+        DescribedReply::Unknown => "any".to_owned(),
+        DescribedReply::Values(values) => match &values[..] {
+            [] => "void".to_owned(),
+            [value] => types.name(value.ty.typescript),
+            values => {
+                let values: Vec<_> = values.iter().map(|value| types.name(value.ty.typescript)).collect();
+                format!("[{}]", values.join(", "))
+            }
+        },
+    }
 }
 
 /// The type of the acknowledgement callback. It is optional if the answer only says that the event
@@ -210,14 +273,11 @@ fn emit_parameters(event: &Received, types: &mut Declarations) -> Vec<String> {
 fn ack_callback(event: &Received, types: &mut Declarations) -> String {
     let failed = failed(&event.errors, types);
     match &event.reply {
-        DescribedReply::Unknown => "ack: (answer: any) => void".to_owned(),
+        DescribedReply::Unknown => "ack: (...answer: any[]) => void".to_owned(),
         DescribedReply::Values(values) => match &values[..] {
             [] => format!("ack?: (failed?: {failed}) => void"),
-            [value] => format!("ack: (answer: {} | {failed}) => void", types.name(value.typescript)),
-            values => {
-                let values: Vec<_> = values.iter().map(|value| types.name(value.typescript)).collect();
-                format!("ack: (...answer: [{}] | [{failed}]) => void", values.join(", "))
-            }
+            [_] => format!("ack: (answer: {} | {failed}) => void", answer(&event.reply, types)),
+            _ => format!("ack: (...answer: {} | [{failed}]) => void", answer(&event.reply, types)),
         },
     }
 }
@@ -243,7 +303,7 @@ fn failed(errors: &DescribedErrors, types: &mut Declarations) -> String {
 /// The type of an argument that clients send. They may send more types of binary data than they
 /// receive.
 fn sendable(ty: DescribedType, types: &mut Declarations) -> String {
-    let name = types.name(ty.typescript);
+    let name = types.sent_name(ty);
     match ty.typescript.is_some_and(TypeScript::has_binary) {
         true => {
             types.sends_binary = true;
@@ -282,7 +342,7 @@ fn parameter_of(ty: &str) -> Option<String> {
 fn camel(name: &str) -> String {
     let mut words = name.split('_').filter(|word| !word.is_empty());
     let first = words.next().unwrap_or_default().to_owned();
-    without_leading_digit(words.fold(first, |name, word| name + &capitalized(word)))
+    with_identifier_start(words.fold(first, |name, word| name + &capitalized(word)))
 }
 
 #[cfg(test)]
@@ -291,6 +351,7 @@ mod tests {
 
     #[test]
     fn interfaces_are_prefixed_with_their_namespace() {
+        let mut taken = Vec::new();
         for (path, expected) in [
             ("/", ""),
             ("/admin", "Admin"),
@@ -298,8 +359,15 @@ mod tests {
             ("/a/b_c", "ABC"),
             ("/1x", "_1x"),
             ("/x/1", "X1"),
+            ("/чат", "Чат"),
+            ("/straße-ß", "StraßeSS"),
+            ("/!", "Namespace"),
+            ("/½-²", "Namespace2"),
+            ("/a-b", "AB"),
+            ("/a/b", "AB2"),
+            ("/a/b2", "AB22"),
         ] {
-            assert_eq!(prefix(path), expected);
+            assert_eq!(prefix(path, &mut taken), expected);
         }
     }
 

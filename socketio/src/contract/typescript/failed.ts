@@ -5,6 +5,7 @@ export type FrameworkCode =
   | "reserved_event"
   | "rate_limited"
   | "unanswered"
+  | "timeout"
   | "internal";
 
 /** The error of an event. `Code` is the union of its handler's own codes. */

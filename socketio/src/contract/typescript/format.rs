@@ -147,12 +147,25 @@ pub(super) fn docs(text: &str, indent: usize) -> String {
     }
 }
 
+/// Formats a doc comment, followed by the note of a `#[deprecated]`.
+pub(super) fn docs_with_note(text: &str, deprecated: Option<&str>, indent: usize) -> String {
+    match deprecated {
+        None => docs(text, indent),
+        Some(note) => docs(&format!("{text}\n\n@deprecated {}", note.trim()), indent),
+    }
+}
+
 /// Formats a doc comment of `ts-rs`, on one line if it fits.
 pub(super) fn tidy_docs(comment: &str, indent: usize) -> String {
+    docs(&docs_text(comment), indent)
+}
+
+/// The text of a doc comment of `ts-rs`.
+pub(super) fn docs_text(comment: &str) -> String {
     let lines = comment.trim().trim_start_matches("/**").trim_end_matches("*/").trim().lines();
     let lines: Vec<_> = lines.map(|line| line.trim().trim_start_matches('*')).collect();
     let lines: Vec<_> = lines.iter().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
-    docs(&lines.join("\n"), indent)
+    lines.join("\n")
 }
 
 /// Whether the name needs no quotes.

@@ -2,17 +2,24 @@
 //! `socket.io-client` and a client for plain WebSockets.
 //!
 //! [`types`] declares the payload types and [`events`] writes the interfaces. `client.ts`,
-//! `failed.ts` and `binary.ts` are templates, in which only a few names are replaced.
+//! `socketio.ts`, `failed.ts` and `binary.ts` are templates, in which only a few names are
+//! replaced.
 
 mod events;
 mod file;
 mod format;
+#[cfg(feature = "asyncapi")]
+mod inputs;
+#[cfg(not(feature = "asyncapi"))]
+#[path = "no_inputs.rs"]
+mod inputs;
 mod types;
 
 pub(crate) use file::{assert_exported, export};
 pub(crate) use types::TypeScript;
 
-use super::description::Description;
+use super::description::{Description, NamespaceDescription};
+use inputs::Inputs;
 use types::Declarations;
 
 /// The types of error answers.
@@ -23,8 +30,11 @@ const CLIENT: &str = include_str!("client.ts");
 
 const SENDABLE: &str = "
 /** The type that clients may send where they would receive an `ArrayBuffer`. */
-export type Sendable<T> = WithBytes<T, ArrayBuffer | globalThis.ArrayBufferView | globalThis.Blob>;
+export type Sendable<T> = WithBytes<T, ArrayBuffer | BytesView | globalThis.Blob>;
 ";
+
+/// `request` for `socket.io-client`, and its signature for a namespace.
+const SOCKETIO: &str = include_str!("socketio.ts");
 
 /// Envelopes carry binary data as base64 strings.
 const ENVELOPE_WITH_BINARY: &str = "type InEnvelope<T> = WithBytes<T, string>;
@@ -35,15 +45,18 @@ const ENVELOPE_WITH_BINARY: &str = "type InEnvelope<T> = WithBytes<T, string>;
 /// would never end.
 const BINARY: &str = include_str!("binary.ts");
 
+/// The interfaces of a namespace, without its prefix.
+const INTERFACES: [&str; 3] = [events::LISTENED, events::SENT, events::REQUESTS];
+
 /// The names that payload types must not have: the file's own, and those of JavaScript types that
 /// it uses.
-const NAMES: [&str; 23] = [
-    "AnswerOf",
+const NAMES: [&str; 21] = [
     "AnswerTo",
     "ArgumentsOf",
     "Array",
     "ArrayBuffer",
     "ArrayWithBytes",
+    "BytesView",
     "Client",
     "ConnectOptions",
     "EachWithBytes",
@@ -53,14 +66,12 @@ const NAMES: [&str; 23] = [
     "HasNoBytes",
     "InEnvelope",
     "IsSame",
-    "NotFailed",
     "Record",
     "ReplaceBytes",
     "RequestError",
     "Sendable",
-    "SettledAnswer",
+    "Sender",
     "WithBytes",
-    "WithoutAck",
 ];
 
 /// Returns the whole file.
@@ -69,26 +80,26 @@ const NAMES: [&str; 23] = [
 ///
 /// Panics if two items of the file would have the same name.
 pub(crate) fn typescript(description: &Description) -> String {
+    // The client needs the interfaces of one namespace at least.
+    let nothing = [NamespaceDescription { path: "/", doc: "", receives: Vec::new(), emits: Vec::new() }];
+    let namespaces = if description.namespaces.is_empty() { &nothing[..] } else { &description.namespaces };
     let mut types = Declarations::new();
-    let mut prefixes = Vec::new();
-    for namespace in &description.namespaces {
-        let prefix = events::prefix(namespace.path);
-        assert!(
-            !prefixes.contains(&prefix),
-            "the namespace `{}` would have the same names in TypeScript as another one",
-            namespace.path
-        );
-        prefixes.push(prefix);
-        // Payload types are declared before error codes, which are inlined if their name is taken.
-        events::declare(namespace, &mut types);
+    types.inputs = Inputs::of(namespaces);
+    if !types.inputs.is_empty() {
+        // What the server sends has the names of the Rust types.
+        namespaces.iter().for_each(|namespace| events::declare_outputs(namespace, &mut types));
     }
-    let own = prefixes
-        .iter()
-        .flat_map(|prefix| [events::LISTENED, events::SENT].map(|interface| format!("{prefix}{interface}")));
+    // Payload types are declared before error codes, which are inlined if their name is taken.
+    namespaces.iter().for_each(|namespace| events::declare(namespace, &mut types));
+    let mut prefixes = Vec::new();
+    namespaces.iter().for_each(|namespace| drop(events::prefix(namespace.path, &mut prefixes)));
+    let own = prefixes.iter().flat_map(|prefix| INTERFACES.map(|interface| format!("{prefix}{interface}")));
     own.chain(NAMES.map(str::to_owned)).for_each(|name| types.reserve(name));
 
     let mut interfaces = String::new();
-    description.namespaces.iter().for_each(|namespace| events::write(namespace, &mut types, &mut interfaces));
+    for (namespace, prefix) in namespaces.iter().zip(&prefixes) {
+        events::write(namespace, prefix, &mut types, &mut interfaces);
+    }
 
     let mut out =
         format!("// The contract `{}`, generated from the server's Rust types. Do not edit.\n", description.name);
@@ -107,7 +118,14 @@ pub(crate) fn typescript(description: &Description) -> String {
         out.push_str(SENDABLE);
     }
     out.push('\n');
-    out.push_str(&client(&prefixes, types.has_binary));
+    let default = namespaces.iter().position(|namespace| namespace.path == "/").unwrap_or_default();
+    out.push_str(&client(&prefixes[default], types.has_binary));
+    let receives = |(namespace, _): &(&NamespaceDescription, &String)| !namespace.receives.is_empty();
+    let prefixes: Vec<_> =
+        namespaces.iter().zip(&prefixes).filter(receives).map(|(_, prefix)| prefix.as_str()).collect();
+    if !prefixes.is_empty() {
+        out.push_str(&socketio(&prefixes));
+    }
     out
 }
 
@@ -124,20 +142,31 @@ fn binary(types: &Declarations) -> String {
     format!("\n{binary}")
 }
 
-/// The client. Its defaults are the interfaces of the first namespace, usually `/`.
-fn client(prefixes: &[String], has_binary: bool) -> String {
-    let prefix = prefixes.first().map(String::as_str).unwrap_or_default();
-    let mut client = CLIENT.to_owned();
-    for interface in [events::LISTENED, events::SENT] {
-        client = client.replace(interface, &format!("{prefix}{interface}"));
-    }
+/// The client. Its defaults are the interfaces of the namespace `/`, or of the first one.
+fn client(prefix: &str, has_binary: bool) -> String {
+    let client = with_prefix(CLIENT, prefix);
     match has_binary {
         true => client.replace("type InEnvelope<T> = T;\n", ENVELOPE_WITH_BINARY),
         false => client
             .replace("type InEnvelope<T> = T;\n\n", "")
             .replace("InEnvelope<Listen[E]>", "Listen[E]")
-            .replace("InEnvelope<Emit[E]>", "Emit[E]"),
+            .replace("InEnvelope<Requests[E]>", "Requests[E]"),
     }
+}
+
+/// `request` for `socket.io-client`. It has one signature for each namespace, because the types of
+/// a socket do not tell which one it is of.
+fn socketio(prefixes: &[&str]) -> String {
+    let begin = SOCKETIO.find("export function").unwrap_or_default();
+    let end = SOCKETIO[begin..].find(";\n").map_or(begin, |length| begin + length + 2);
+    let signatures: String = prefixes.iter().map(|prefix| with_prefix(&SOCKETIO[begin..end], prefix)).collect();
+    [&SOCKETIO[..begin], &signatures, &SOCKETIO[end..]].concat()
+}
+
+/// Adds a namespace's prefix to the names of the interfaces.
+fn with_prefix(template: &str, prefix: &str) -> String {
+    let add = |text: String, interface| text.replace(interface, &format!("{prefix}{interface}"));
+    INTERFACES.into_iter().fold(template.to_owned(), add)
 }
 
 #[cfg(test)]
@@ -169,12 +198,12 @@ mod tests {
 
     #[test]
     fn all_names_of_the_file_are_reserved() {
-        let text = [FAILED, SENDABLE, BINARY, &client(&[String::new()], true)].concat();
+        let text = [FAILED, SENDABLE, BINARY, &client("", true), &socketio(&[""])].concat();
         let mut names = named_types(&text);
         // Names that are declared locally are not affected by payload types.
-        let inner = "A Before Bytes Code E Emit F First K Listen Message One R Rest T U Waiting X";
+        let inner = "A Bytes Code E F K Listen Message R Requests T U Waiting X";
         inner.split(' ').for_each(|name| assert!(names.remove(name), "{name}"));
-        [events::LISTENED, events::SENT].iter().for_each(|name| assert!(names.remove(name), "{name}"));
+        INTERFACES.iter().for_each(|name| assert!(names.remove(name), "{name}"));
         // `ts-rs` writes these.
         names.extend(["Array", "Record"]);
         assert_eq!(names.into_iter().collect::<Vec<_>>(), NAMES);

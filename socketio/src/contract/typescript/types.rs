@@ -5,6 +5,8 @@ use std::collections::{HashMap, HashSet};
 use ts_rs::{Config, TS, TypeVisitor};
 
 use super::format;
+use super::inputs::Inputs;
+use crate::contract::description::DescribedType;
 use crate::hub::socket::SocketId;
 use crate::wire::any_value::AnyValue;
 use crate::wire::binary::Binary;
@@ -47,12 +49,14 @@ pub(super) struct Declarations {
     pub(super) has_binary: bool,
     /// Whether clients send binary data.
     pub(super) sends_binary: bool,
+    pub(super) inputs: Inputs,
 }
 
 struct Declaration {
     /// The Rust type, without its parameters.
-    origin: &'static str,
+    origin: String,
     docs: String,
+    deprecated: Option<&'static str>,
     /// `type Name = …`.
     text: String,
 }
@@ -69,6 +73,7 @@ impl Declarations {
             recursive: Vec::new(),
             has_binary: false,
             sends_binary: false,
+            inputs: Inputs::default(),
         }
     }
 
@@ -84,22 +89,74 @@ impl Declarations {
         format::inline(&(ty.name)(&self.config))
     }
 
-    /// Declares the codes of an error type under its name; `None` if the name is taken.
-    pub(super) fn codes(&mut self, name: &'static str, codes: &str) -> Option<String> {
-        if !format::is_identifier(name) || self.reserved.contains(name) {
+    /// The TypeScript form of a type that clients send.
+    pub(super) fn sent_name(&mut self, ty: DescribedType) -> String {
+        self.has_binary |= ty.typescript.is_some_and(TypeScript::has_binary);
+        let mut inputs = std::mem::take(&mut self.inputs);
+        let name = inputs.name(ty, self);
+        self.inputs = inputs;
+        name.map_or_else(|| self.name(ty.typescript), |name| format::inline(&name))
+    }
+
+    /// Whether a type of this name, without parameters, is declared.
+    #[cfg(feature = "asyncapi")]
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.names.get(name).is_some_and(|at| self.found[*at].text.starts_with(&format!("type {name} =")))
+    }
+
+    /// A free name for the input form of a type.
+    #[cfg(feature = "asyncapi")]
+    pub(super) fn free_name(&self, name: &str) -> String {
+        let word = |char: char| if char.is_ascii_alphanumeric() { char } else { '_' };
+        let name: String = name.chars().map(word).collect();
+        let numbered = (2..).map(|number| format!("{name}Input{number}"));
+        let mut names = [name.clone(), format!("{name}Input")].into_iter().chain(numbered);
+        names.find(|name| !self.names.contains_key(name)).unwrap_or(name)
+    }
+
+    /// Declares the input form of a type. [`set_input`](Self::set_input) adds its text.
+    #[cfg(feature = "asyncapi")]
+    pub(super) fn declare_input(&mut self, name: &str, docs: &str) -> usize {
+        let place = self.found.len();
+        self.names.insert(name.to_owned(), place);
+        let (origin, docs) = (name.to_owned(), docs.to_owned());
+        self.found.push(Declaration { origin, docs, deprecated: None, text: String::new() });
+        place
+    }
+
+    #[cfg(feature = "asyncapi")]
+    pub(super) fn set_input(&mut self, place: usize, declaration: &str, is_recursive: bool) {
+        let Declaration { origin, text, .. } = &mut self.found[place];
+        *text = format::declaration(declaration);
+        self.recursive.extend(is_recursive.then(|| origin.clone()));
+    }
+
+    /// Marks a declared type as deprecated.
+    pub(super) fn deprecate(&mut self, ty: &str, note: &'static str) {
+        let name = ty.split('<').next().unwrap_or_default();
+        if let Some(&at) = self.names.get(name) {
+            self.found[at].deprecated = Some(note);
+        }
+    }
+
+    /// Declares the codes of an error type: those of `BoardError` as `BoardErrorCode`. Returns
+    /// `None` if that name is taken.
+    pub(super) fn codes(&mut self, error: &'static str, codes: &str) -> Option<String> {
+        let name = format!("{}Code", error.trim_end_matches("Code"));
+        if !format::is_identifier(&name) || self.reserved.contains(&name) {
             return None;
         }
         let text = format::declaration(&format!("type {name} = {codes}"));
-        match self.names.get(name) {
+        match self.names.get(&name) {
             Some(&at) if self.found[at].text != text => return None,
             Some(_) => {}
             None => {
-                self.names.insert(name.to_owned(), self.found.len());
-                let docs = "/** The error codes of a handler. */\n".to_owned();
-                self.found.push(Declaration { origin: name, docs, text });
+                self.names.insert(name.clone(), self.found.len());
+                let docs = "The error codes of a handler.".to_owned();
+                self.found.push(Declaration { origin: error.to_owned(), docs, deprecated: None, text });
             }
         }
-        Some(name.to_owned())
+        Some(name)
     }
 
     /// Reserves a name for an item that is not a payload type.
@@ -124,9 +181,9 @@ impl Declarations {
     }
 
     pub(super) fn write(&self, out: &mut String) {
-        for Declaration { docs, text, .. } in &self.found {
+        for Declaration { docs, deprecated, text, .. } in &self.found {
             out.push('\n');
-            out.push_str(docs);
+            out.push_str(&format::docs_with_note(docs, *deprecated, 0));
             out.push_str("export ");
             out.push_str(text);
             out.push_str(";\n");
@@ -136,8 +193,9 @@ impl Declarations {
     fn declare<T: TS + ?Sized>(&mut self) {
         let name = T::ident(&self.config);
         let new = Declaration {
-            origin: type_name::<T::WithoutGenerics>(),
-            docs: format::tidy_docs(&T::docs().unwrap_or_default(), 0),
+            origin: type_name::<T::WithoutGenerics>().to_owned(),
+            docs: format::docs_text(&T::docs().unwrap_or_default()),
+            deprecated: None,
             text: format::declaration(&T::decl(&self.config)),
         };
         match self.names.get(&name) {

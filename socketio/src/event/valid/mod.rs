@@ -85,6 +85,7 @@ impl<T> Deref for Valid<T> {
 impl<T: Event> Event for Valid<T> {
     const NAME: &'static str = T::NAME;
     const DOC: &'static str = T::DOC;
+    const DEPRECATED: Option<&'static str> = T::DEPRECATED;
 }
 
 /// A payload type that can be decoded and validated.

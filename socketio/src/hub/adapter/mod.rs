@@ -167,9 +167,13 @@ pub trait Adapter: Debug + Send + Sync + 'static {
     fn added(&self, _socket: &Socket, _id: &str) {}
 
     /// A socket joined a room. Emits of this server to the room already reach it.
+    ///
+    /// While the adapter is being told of one change of a socket, further changes of it wait. A
+    /// change that undoes a waiting one cancels it, and the adapter is told of neither.
     fn joined(&self, _socket: &Socket, _room: &Arc<str>) {}
 
-    /// A socket left a room, or ended while it was in the room.
+    /// A socket left a room, or ended while it was in the room. In the second case
+    /// [`rooms`](Socket::rooms) still returns the room.
     fn left(&self, _socket: &Socket, _room: &Arc<str>) {}
 
     /// A socket changed its id, and thereby the room with its own id.

@@ -223,6 +223,11 @@ impl NamespaceInner {
     }
 
     /// The limit on an event that clients send, if there is one.
+    #[cfg(feature = "asyncapi")]
+    pub(crate) fn has_event_limits(&self) -> bool {
+        !self.event_limits.is_empty()
+    }
+
     pub(crate) fn event_limit(&self, name: &str) -> Option<EventLimit> {
         self.event_limits.find(name)
     }

@@ -141,7 +141,8 @@ impl Namespace {
     }
 
     /// Queues an event on every connected socket as if its client had sent it. See
-    /// [`Socket::fire`].
+    /// [`Socket::fire`]. Sockets on which too many events wait are skipped, and counted in
+    /// [`HubStats::overflows`](crate::HubStats::overflows).
     ///
     /// # Errors
     ///

@@ -363,7 +363,7 @@ impl Socket {
             requests.waiting.extend(waiter.take().map(|waiter| (id, waiter)));
             Ok(())
         })?;
-        self.peer().awaited.fetch_add(1, Ordering::Relaxed);
+        self.peer().await_answer();
         Ok(Registration { socket: self.clone(), id })
     }
 

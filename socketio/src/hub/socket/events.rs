@@ -8,10 +8,11 @@ use std::sync::atomic::Ordering;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::Socket;
+use crate::connection_handle::queue::Rejected;
 use crate::event::context::RawArgs;
 use crate::event::dispatch;
 use crate::event::error::{EventError, shortened};
-use crate::event::incoming::EventKind;
+use crate::event::incoming::{EventKind, Incoming};
 use crate::event::listener::{EventPayload, ListenerHandle, ListenerOutput, Listeners};
 use crate::event::message::check_name;
 use crate::event::middleware::{self, EventMiddleware, IncomingEvent, Next};
@@ -144,38 +145,57 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// `data`, the only argument, does not serialize, is nested more than 127 levels deep, or has a
-    /// [reserved key](crate::from_json). Or the socket is gone.
+    /// - `data`, the only argument, does not serialize, is nested more than 127 levels deep, or has
+    ///   a [reserved key](crate::from_json).
+    /// - [`Overflow`](EmitError::Overflow): as many fired events and errors wait for their handlers
+    ///   as the [`inbox`](crate::HubBuilder::inbox) takes. Events of the client do not count.
+    /// - [`Closed`](EmitError::Closed): the socket is ending or gone.
     pub fn fire(&self, event: impl AsRef<str>, data: impl Serialize) -> Result<(), EmitError> {
         let (name, text) = fired(event.as_ref(), &data)?;
         self.fire_encoded(&name, &text)
     }
 
     pub(crate) fn fire_encoded(&self, name: &Arc<str>, text: &Utf8Bytes) -> Result<(), EmitError> {
-        if self.is_gone() {
+        if self.is_leaving() || self.is_ending() {
             return Err(EmitError::Closed);
         }
-        match self.post(EventKind::Event(ReceivedEvent::fired(Arc::clone(name), text.clone()))) {
-            true => Ok(()),
-            false => Err(EmitError::Closed),
-        }
+        let event = ReceivedEvent::fired(Arc::clone(name), text.clone());
+        self.post(EventKind::Event(event)).map_err(|rejected| match rejected {
+            Rejected::Closed => EmitError::Closed,
+            Rejected::Overflow { .. } => EmitError::Overflow,
+        })
     }
 
-    /// Fires `error`. During an `error` handler, or after the end of the connection, the error is
-    /// only logged.
+    /// Fires `error`. The error is only logged during an `error` handler, after the end of the
+    /// connection, and while too many events of the server wait.
     pub(crate) fn report(&self, error: EventError) {
         if dispatch::is_reporting(self) {
             return tracing::warn!(socket = %self.id(), %error, "an error handler failed");
         }
         let kept = error.clone();
-        if !self.post(EventKind::Error(error)) {
-            let event = kept.event().map(shortened);
-            tracing::warn!(socket = %self.id(), error = %kept, event, "error after the end of a connection");
+        let Err(rejected) = self.post(EventKind::Error(error)) else { return };
+        let event = kept.event().map(shortened);
+        match rejected {
+            Rejected::Closed => {
+                tracing::warn!(socket = %self.id(), error = %kept, event, "error after the end of a connection");
+            }
+            Rejected::Overflow { .. } => {
+                tracing::debug!(socket = %self.id(), error = %kept, event, "an error that is one too many");
+            }
         }
     }
 
-    fn post(&self, kind: EventKind) -> bool {
-        self.peer().handle.post(Command::Run(self.clone(), kind))
+    /// Queues an event of the server.
+    fn post(&self, kind: EventKind) -> Result<(), Rejected> {
+        let posted = Incoming::reserved(self.clone(), kind).and_then(|incoming| {
+            let posted = self.peer().handle.post(Command::Run(incoming));
+            if posted { Ok(()) } else { Err(Rejected::Closed) }
+        });
+        if let Err(Rejected::Overflow { first: true }) = posted {
+            self.hub().counters().overflow();
+            tracing::debug!(socket = %self.id(), "too many events of the server wait for their handlers");
+        }
+        posted
     }
 }
 

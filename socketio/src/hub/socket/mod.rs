@@ -87,10 +87,12 @@ struct Side {
 
 const CONNECTING: u8 = 0;
 const CONNECTED: u8 = 1;
-/// Accepts no more messages, but is still in its rooms.
-const LEAVING: u8 = 2;
-/// Like [`LEAVING`], and waiting events are dropped because the server ended the socket.
-const ENDED_BY_SERVER: u8 = 3;
+/// Accepts no more messages, and waiting events are dropped, because the server ended the socket.
+/// It is still in its rooms.
+const ENDED_BY_SERVER: u8 = 2;
+/// Has left the hub and its rooms. `disconnect` has not fired.
+const LEFT: u8 = 3;
+/// `disconnect` has fired, or the socket was never accepted.
 const GONE: u8 = 4;
 
 /// The kind of id that a new socket gets.
@@ -202,23 +204,21 @@ impl Socket {
         held.map_or_else(Outbox::default, |held| *held)
     }
 
-    /// Stops accepting messages.
-    pub(crate) fn leaving(&self) {
-        let _ = self.0.phase.compare_exchange(CONNECTED, LEAVING, Ordering::AcqRel, Ordering::Acquire);
-    }
-
-    /// Removes the socket from the namespace and its rooms. The first call returns whether the
-    /// socket was connected, later calls return `None`.
-    pub(crate) fn depart(&self) -> Option<bool> {
-        let before = self.0.phase.swap(GONE, Ordering::AcqRel);
-        if before == GONE {
-            return None;
-        }
+    /// Removes the socket from the namespace and its rooms, because its client is gone or was not
+    /// accepted. It remembers the rooms until it has [finished](Self::finish). Later calls do
+    /// nothing.
+    pub(crate) fn depart(&self) {
+        let departed = self.0.phase.fetch_update(Ordering::AcqRel, Ordering::Acquire, |phase| match phase {
+            CONNECTING => Some(GONE),
+            CONNECTED | ENDED_BY_SERVER => Some(LEFT),
+            _ => None,
+        });
+        let Ok(before) = departed else { return };
         drop(self.take_held());
-        let mut joined = self.0.rooms.lock();
-        for room in std::mem::take(&mut *joined) {
-            self.namespace_inner().registry().rooms().leave(&room, self);
-            self.note(|| Notice::Left(room));
+        let joined = self.0.rooms.lock();
+        for room in joined.iter() {
+            self.namespace_inner().registry().rooms().leave(room, self);
+            self.note(|| Notice::Left(Arc::clone(room)));
         }
         drop(joined);
         let id = self.0.id.read();
@@ -230,7 +230,14 @@ impl Socket {
             true => self.tell_adapter(),
             false => self.hub().release(self.namespace_inner()),
         }
-        Some(before != CONNECTING)
+    }
+
+    /// Forgets the rooms of a socket that has departed, because `disconnect` fires now. Returns
+    /// `false` if `disconnect` must not fire: it has fired, or the socket was never accepted.
+    pub(crate) fn finish(&self) -> bool {
+        let fires = self.0.phase.compare_exchange(LEFT, GONE, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        drop(std::mem::take(&mut *self.0.rooms.lock()));
+        fires
     }
 
     /// Wakes the tasks that wait for the client's answers or for the end of the connection.
@@ -251,13 +258,19 @@ impl Socket {
         change(self.0.side.lock().get_or_insert_default())
     }
 
+    /// Returns `true` if the socket has left the hub.
     fn is_gone(&self) -> bool {
+        self.0.phase.load(Ordering::Acquire) >= LEFT
+    }
+
+    /// Returns `true` if `disconnect` has fired, or the socket was refused.
+    fn is_finished(&self) -> bool {
         self.0.phase.load(Ordering::Acquire) == GONE
     }
 
     /// Returns `true` if the socket was accepted and is not gone.
     pub(crate) fn is_connected(&self) -> bool {
-        !matches!(self.0.phase.load(Ordering::Acquire), CONNECTING | GONE)
+        matches!(self.0.phase.load(Ordering::Acquire), CONNECTED | ENDED_BY_SERVER)
     }
 
     fn is_connecting(&self) -> bool {
@@ -266,7 +279,7 @@ impl Socket {
 
     /// Returns `true` if the socket accepts no more messages.
     fn is_leaving(&self) -> bool {
-        self.0.phase.load(Ordering::Acquire) >= LEAVING
+        self.0.phase.load(Ordering::Acquire) >= ENDED_BY_SERVER
     }
 
     /// Returns `true` if the server is ending the socket or its connection. Waiting events are then
@@ -334,7 +347,8 @@ impl Socket {
         self.namespace_inner().path()
     }
 
-    /// Returns `true` if the socket has been accepted and `disconnect` has not fired yet.
+    /// Returns `true` if the socket has been accepted and has not left the hub. It leaves when its
+    /// client is gone, even while handlers of it run.
     pub fn connected(&self) -> bool {
         self.is_connected()
     }
@@ -363,8 +377,9 @@ impl Socket {
     }
 
     /// Waits until the connection begins to end, for any reason. With it, a long-running handler
-    /// notices that its client has gone. Handlers are not cancelled; `disconnecting` and
-    /// `disconnect` fire after they finish.
+    /// notices that its client has gone. Handlers are not cancelled, except by the
+    /// [`handler_timeout`](crate::HubBuilder::handler_timeout); `disconnecting` and `disconnect`
+    /// fire after they finish.
     pub async fn closed(&self) {
         let notified = self.0.ended.notified();
         tokio::pin!(notified);

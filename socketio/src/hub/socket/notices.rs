@@ -12,6 +12,7 @@ use std::sync::Arc;
 use super::{Socket, SocketId};
 
 /// A change of a socket.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Notice {
     Added(SocketId),
     Joined(Arc<str>),
@@ -28,13 +29,34 @@ pub(super) struct Notices {
     is_telling: bool,
 }
 
+impl Notices {
+    /// Adds a change. If it undoes one that waits, the adapter is told of neither. Otherwise a task
+    /// that changes a socket while the adapter is slow could fill the memory.
+    fn add(&mut self, notice: Notice) {
+        let undone = self.waiting.iter().position(|waiting| match (waiting, &notice) {
+            (Notice::Joined(room), Notice::Left(other)) | (Notice::Left(room), Notice::Joined(other)) => room == other,
+            (Notice::Renamed { to, .. }, Notice::Renamed { from, .. }) => to == from,
+            _ => false,
+        });
+        match (undone.and_then(|at| self.waiting.remove(at)), notice) {
+            (Some(Notice::Renamed { from, .. }), Notice::Renamed { to, .. }) => {
+                if from != to {
+                    self.waiting.push_back(Notice::Renamed { from, to });
+                }
+            }
+            (None, notice) => self.waiting.push_back(notice),
+            (Some(_), _) => {}
+        }
+    }
+}
+
 impl Socket {
     /// Records a change if there is an adapter of the application. The caller holds the lock that
     /// guards the change.
     pub(super) fn note(&self, notice: impl FnOnce() -> Notice) {
         if self.namespace_inner().has_own_adapter() {
             let notice = notice();
-            self.with_side(|side| side.notices.get_or_insert_default().waiting.push_back(notice));
+            self.with_side(|side| side.notices.get_or_insert_default().add(notice));
         }
     }
 
@@ -95,5 +117,32 @@ impl Socket {
             Notice::Renamed { from, to } => adapter.renamed(self, from, to),
             Notice::Removed(id) => adapter.removed(self, id),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_that_are_undone_do_not_pile_up() {
+        let mut notices = Notices::default();
+        let (a, b) = (Arc::<str>::from("a"), Arc::<str>::from("b"));
+        let id = |number: usize| SocketId::from(&*number.to_string());
+        notices.add(Notice::Left(Arc::clone(&a)));
+        for number in 0..1_000 {
+            notices.add(Notice::Joined(Arc::clone(&a)));
+            notices.add(Notice::Joined(Arc::clone(&b)));
+            notices.add(Notice::Renamed { from: id(number), to: id(number + 1) });
+            notices.add(Notice::Left(Arc::clone(&b)));
+            notices.add(Notice::Left(Arc::clone(&a)));
+        }
+        notices.add(Notice::Removed(id(1_000)));
+        let renamed = Notice::Renamed { from: id(0), to: id(1_000) };
+        assert_eq!(notices.waiting, [renamed, Notice::Left(a), Notice::Removed(id(1_000))]);
+        let mut notices = Notices::default();
+        notices.add(Notice::Renamed { from: id(0), to: id(1) });
+        notices.add(Notice::Renamed { from: id(1), to: id(0) });
+        assert_eq!(notices.waiting, []);
     }
 }

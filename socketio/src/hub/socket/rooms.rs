@@ -46,9 +46,12 @@ impl Socket {
         Ok(())
     }
 
-    /// Leaves a room. Does nothing if the socket is not in the room.
+    /// Leaves a room. Does nothing if the socket is not in the room, or has left the hub.
     pub fn leave(&self, room: impl AsRef<str>) {
         let mut rooms = self.0.rooms.lock();
+        if self.is_gone() {
+            return;
+        }
         let Some(room) = rooms.take(room.as_ref()) else { return };
         self.namespace_inner().registry().rooms().leave(&room, self);
         self.note(|| Notice::Left(room));
@@ -72,17 +75,20 @@ impl Socket {
         }
     }
 
-    /// Returns `true` if the socket is in the room.
+    /// Returns `true` if the socket is in the room. Once its client is gone: whether the socket was
+    /// in the room then, until `disconnect` fires.
     pub fn is_in(&self, room: impl AsRef<str>) -> bool {
         let room = room.as_ref();
-        self.0.rooms.lock().contains(room) || (!self.is_gone() && self.id() == *room)
+        self.0.rooms.lock().contains(room) || (!self.is_finished() && self.id() == *room)
     }
 
-    /// The rooms of the socket. The room with its own id comes first. Empty once the socket is
-    /// gone.
+    /// The rooms of the socket. The room with its own id comes first.
+    ///
+    /// A socket leaves its rooms as soon as its client is gone. Handlers that still run, and that
+    /// of `disconnecting`, get the rooms in which it was. From `disconnect` on there are none.
     pub fn rooms(&self) -> Vec<String> {
         let joined: Vec<_> = self.0.rooms.lock().iter().map(ToString::to_string).collect();
-        let own = (!self.is_gone()).then(|| self.id().to_string());
+        let own = (!self.is_finished()).then(|| self.id().to_string());
         own.into_iter().chain(joined).collect()
     }
 }

@@ -43,6 +43,7 @@ fn limits() -> Arc<Limits> {
         join_timeout: 45 * MILLISECOND,
         upgrade_timeout: 10 * MILLISECOND,
         close_timeout: 5 * MILLISECOND,
+        pause_timeout: 60 * MILLISECOND,
     })
 }
 

@@ -1,11 +1,23 @@
 // The page that shows an AsyncAPI document. It sends the document's events to the same server.
 
+import { problems } from './check.js';
 import { Plain, SocketIo } from './connection.js';
 import { element } from './element.js';
+import { prose, render } from './prose.js';
 import { anchor, example, line, resolve, shown, use } from './schema.js';
 
 const config = JSON.parse(document.body.dataset.config);
-const [nav, main, aside] = ['nav', 'main', 'aside'].map((name) => document.querySelector(name));
+const [links, main, aside] = ['nav details', 'main', 'aside'].map((name) => document.querySelector(name));
+
+// The path of a route, which the configuration has relative to the page.
+const route = (path) => {
+  const { pathname, search } = new URL(path, location.href);
+  return pathname + search;
+};
+
+// The links are folded where there is no place for them beside the text.
+const wide = matchMedia('(min-width: 1101px)');
+const fold = () => { links.open = wide.matches; };
 
 const pretty = (value) => JSON.stringify(value, null, 2) ?? '';
 
@@ -39,7 +51,7 @@ function answerForm(operation, answer) {
   const text = element('textarea', { value: pretty(message ? example(message.payload) : null), ariaLabel: 'answer' });
   const problem = element('span.bad');
   const button = element('button', { type: 'submit' }, 'Answer');
-  const form = element('form.answer', {}, text, button, problem);
+  const form = element('form.answer', {}, text, message ? checked(message, text, button, 'Answer') : '', button, problem);
   form.onsubmit = (event) => {
     event.preventDefault();
     const value = parsed(text.value, problem);
@@ -49,6 +61,25 @@ function answerForm(operation, answer) {
     button.disabled = true;
   };
   return form;
+}
+
+// The list of what is wrong with the payload in `text`. The button says so too, because the server
+// may have other rules.
+function checked(message, text, button, word) {
+  const list = element('ul.problems');
+  const check = () => {
+    let found = [];
+    try {
+      found = problems(message.payload, JSON.parse(text.value));
+    } catch {
+      // The button reports what is no JSON.
+    }
+    list.replaceChildren(...found.map(({ path, message }) => element('li', {}, path ? `${path}: ${message}` : message)));
+    button.textContent = found.length > 0 ? `${word} anyway` : word;
+  };
+  text.addEventListener('input', check);
+  check();
+  return list;
 }
 
 function parsed(text, problem) {
@@ -64,12 +95,12 @@ function parsed(text, problem) {
 // The form for a connection to a namespace.
 function connectionForm(channel, operations) {
   const { address: namespace } = channel;
-  const websocket = config.websockets[namespace];
+  const websocket = Object.hasOwn(config.websockets, namespace) ? config.websockets[namespace] : undefined;
   const kind = element('select', { ariaLabel: 'protocol' },
     element('option', { value: 'socketio' }, 'Socket.IO'), element('option', { value: 'plain' }, 'WebSocket'));
   kind.value = websocket ? 'plain' : 'socketio';
   const path = element('input.path', { size: 18, ariaLabel: 'path' });
-  const proposed = () => (kind.value === 'plain' ? (websocket ?? '/ws') : config.socketio);
+  const proposed = () => route(kind.value === 'plain' ? (websocket ?? config.socketio.replace(/[^/]*\/?$/, 'ws')) : config.socketio);
   path.value = proposed();
   const name = element('input.namespace', { size: 12, value: namespace, ariaLabel: 'namespace', hidden: !namespace.includes('{') });
   const auth = element('input.auth', { size: 18, placeholder: 'auth, as JSON', ariaLabel: 'auth' });
@@ -126,7 +157,8 @@ function sendForm({ message }, link) {
   link.buttons.push(button);
   const problem = element('span.bad');
   const answer = element('pre.reply');
-  const form = element('form.send', {}, message['x-arguments']?.length === 0 ? '' : text, button, problem);
+  const form = element('form.send', {},
+    message['x-arguments']?.length === 0 ? '' : [text, checked(message, text, button, 'Send')], button, problem);
   form.onsubmit = (event) => {
     event.preventDefault();
     const value = parsed(text.value, problem);
@@ -155,19 +187,21 @@ function payloadOf(message) {
   return $ref ? [element('p', {}, element('code', {}, line(message.payload))), shown(resolve(message.payload))] : shown(message.payload);
 }
 
+const described = ({ summary, description }) => [summary, description].map((text) => (text ? prose(text) : ''));
+
 function card(operation, link) {
-  const { id, action, summary, description, message, replies } = operation;
+  const { id, action, summary, description, 'x-deprecated': deprecated, message, replies } = operation;
   const [reply, failed] = replies;
   const codes = failed?.payload.properties.error.properties?.code;
   return element('article', { id },
     element('span.way', {}, action === 'receive' ? 'clients send' : 'the server emits'),
     element('h3', {}, message.name),
-    summary ? element('p', {}, summary) : '',
-    description ? element('p', {}, description) : '',
+    deprecated ? element('div.deprecated', {}, 'Deprecated. ', typeof deprecated === 'string' ? prose(deprecated) : '') : '',
+    described({ summary, description }),
     element('h4', {}, 'Payload'), payloadOf(message),
     reply ? [element('h4', {}, 'Reply'), payloadOf(reply)] : '',
     failed && action === 'receive' ? [element('h4', {}, 'Error codes'),
-      codes ? element('p', {}, element('code', {}, line(codes))) : element('p.quiet', {}, 'Any.')] : '',
+      codes ? element('p', {}, element('code.codes', {}, line(codes))) : element('p.quiet', {}, 'Any.')] : '',
     action === 'receive' ? [element('h4', {}, 'Try it'), sendForm(operation, link)] : '');
 }
 
@@ -177,20 +211,24 @@ function list(title, entries) {
 }
 
 async function load() {
-  const response = await fetch('asyncapi.json');
-  if (!response.ok) throw new Error(`the document can't be loaded: ${response.status}`);
-  const api = await response.json();
+  const loaded = async (name) => {
+    const response = await fetch(name);
+    if (!response.ok) throw new Error(`${name} can't be loaded: ${response.status}`);
+    return response.json();
+  };
+  const [api, texts] = await Promise.all(['asyncapi.json', 'prose.json'].map(loaded));
+  render(texts);
   const schemas = api.components?.schemas ?? {};
   use(schemas);
   document.title = api.info.title;
   const servers = Object.entries(api.servers ?? {});
   main.replaceChildren(
     element('h1', {}, api.info.title, element('small', {}, ` ${api.info.version}`)),
-    api.info.description ? element('p', {}, api.info.description) : '',
+    ...described(api.info).filter(Boolean),
     ...servers.map(([name, { protocol, host, pathname }]) => element('p', {}, `${name}: `, element('code', {}, `${protocol}://${host}${pathname ?? ''}`))),
     element('p', {}, element('a', { href: 'asyncapi.json' }, 'asyncapi.json')),
   );
-  nav.replaceChildren();
+  const contents = links.querySelector('div');
   for (const [key, channel] of Object.entries(api.channels)) {
     const own = Object.entries(api.operations).filter(([, { channel: { $ref } }]) => $ref === `#/channels/${key}`);
     const operations = own.map(([id, operation]) => ({
@@ -201,16 +239,17 @@ async function load() {
     }));
     const { form, link } = connectionForm(channel, operations);
     main.append(element('section', { id: `channel-${key}` }, element('h2', {}, channel.address),
-      channel.summary ? element('p', {}, channel.summary) : '',
-      channel.description ? element('p', {}, channel.description) : '',
-      form, operations.map((operation) => card(operation, link))));
-    nav.append(...list(channel.address, operations.map(({ id, action, message }) => [id, `${action === 'receive' ? '→' : '←'} ${message.name}`])));
+      described(channel), form, operations.map((operation) => card(operation, link))));
+    contents.append(...list(channel.address, operations.map(({ id, action, message }) => [id, `${action === 'receive' ? '→' : '←'} ${message.name}`])));
   }
   const named = Object.entries(schemas);
   main.append(element('section', {}, element('h2', {}, 'Schemas'),
     named.map(([name, schema]) => element('article', { id: anchor(name) }, element('h3', {}, name), shown(schema)))));
-  nav.append(...list('Schemas', named.map(([name]) => [anchor(name), name])));
+  contents.append(...list('Schemas', named.map(([name]) => [anchor(name), name])));
   aside.querySelector('button').onclick = () => aside.querySelector('ol').replaceChildren();
+  wide.addEventListener('change', fold);
+  fold();
+  contents.addEventListener('click', ({ target }) => target.closest('a') && fold());
   // The element for the fragment of the address did not exist when the page was loaded.
   if (location.hash) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView();
 }

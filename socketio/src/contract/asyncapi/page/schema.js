@@ -1,6 +1,7 @@
 // Shows the schemas of a document in words, and makes example values.
 
 import { element } from './element.js';
+import { prose } from './prose.js';
 
 let schemas = {};
 
@@ -18,9 +19,33 @@ export function resolve(schema) {
   return schema?.$ref?.startsWith(SCHEMAS) ? (schemas[schema.$ref.slice(SCHEMAS.length)] ?? {}) : (schema ?? {});
 }
 
-const types = (schema) => [schema.type ?? []].flat();
+export const types = (schema) => [schema.type ?? []].flat();
 
-const alternatives = (schema) => schema.oneOf ?? schema.anyOf;
+export const alternatives = (schema) => schema.oneOf ?? schema.anyOf;
+
+// Describes a range, such as `2 to 8 characters`.
+function range(least, most, unit = '') {
+  const bounds = least === undefined ? `at most ${most}` : most === undefined ? `at least ${least}` : least === most ? `${least}` : `${least} to ${most}`;
+  return least === undefined && most === undefined ? [] : [`${bounds}${unit}`];
+}
+
+// The rules of a schema for its values, in words.
+export function rules(schema) {
+  if (typeof schema !== 'object') return [];
+  return [
+    ...range(schema.minLength, schema.maxLength, ' characters'),
+    ...('pattern' in schema ? [`matches ${schema.pattern}`] : []),
+    ...('format' in schema && types(schema).includes('string') ? [schema.format] : []),
+    ...range(schema.minimum, schema.maximum),
+    ...('exclusiveMinimum' in schema ? [`more than ${schema.exclusiveMinimum}`] : []),
+    ...('exclusiveMaximum' in schema ? [`less than ${schema.exclusiveMaximum}`] : []),
+    ...('multipleOf' in schema ? [`a multiple of ${schema.multipleOf}`] : []),
+    ...range(schema.minItems, schema.maxItems, ' items'),
+    ...(schema.uniqueItems ? ['no item twice'] : []),
+    ...range(schema.minProperties, schema.maxProperties, ' members'),
+    ...('default' in schema && schema.default !== null ? [`default ${JSON.stringify(schema.default)}`] : []),
+  ];
+}
 
 // Describes a schema on one line. Names of other schemas are links.
 export function line(schema) {
@@ -39,8 +64,7 @@ export function line(schema) {
     if (type === 'array') return schema.maxItems === 0 ? ['[]'] : ['array of ', ...line(schema.items ?? true)];
     const values = schema.additionalProperties;
     if (type === 'object' && !schema.properties && typeof values === 'object') return ['object of ', ...line(values)];
-    const detail = schema.contentEncoding ?? schema.format;
-    return [detail ? `${type} (${detail})` : type];
+    return [schema.contentEncoding ? `${type} (${schema.contentEncoding})` : type];
   });
   return words.length > 0 ? between(words, ' | ') : ['anything'];
 }
@@ -49,11 +73,12 @@ export function line(schema) {
 export function shown(schema, depth = 0) {
   if (typeof schema !== 'object') return [element('code', {}, line(schema))];
   const parts = [];
-  if (schema.description) parts.push(element('p.quiet', {}, schema.description));
+  if (schema.deprecated) parts.push(element('p.deprecated', {}, 'Deprecated.'));
+  if (schema.description) parts.push(prose(schema.description, 'div.prose.quiet'));
   if (schema.properties) {
     const rows = Object.entries(schema.properties).map(([name, property]) => {
       const required = schema.required?.includes(name);
-      const nested = depth < 4 && consists(property) ? shown(property, depth + 1) : [element('code', {}, line(property)), note(property)];
+      const nested = depth < 4 && consists(property) ? shown(property, depth + 1) : brief(property);
       return element('tr', {}, element('td', {}, element('code', {}, name), element('span.quiet', {}, required ? '' : ' (optional)')),
         element('td', {}, nested));
     });
@@ -62,10 +87,10 @@ export function shown(schema, depth = 0) {
   const several = schema.allOf ?? alternatives(schema) ?? schema.prefixItems;
   if (several && depth < 4 && (schema.properties || several.some(consists) || schema.prefixItems)) {
     const items = several.map((part) => element('li', {}, part.title ? element('code', {}, `${part.title}: `) : '',
-      consists(part) ? shown(part, depth + 1) : [element('code', {}, line(part)), note(part)]));
+      consists(part) ? shown(part, depth + 1) : brief(part)));
     parts.push(element('ul.schema', {}, items));
   }
-  if (parts.length === 0 || (!schema.properties && !several)) parts.unshift(element('code', {}, line(schema)));
+  if (parts.length === 0 || (!schema.properties && !several)) parts.unshift(element('code', {}, line(schema)), listed(schema));
   return parts;
 }
 
@@ -73,7 +98,17 @@ export function shown(schema, depth = 0) {
 const consists = (schema) => typeof schema === 'object' && !schema.$ref
   && Boolean(schema.properties || (alternatives(schema) ?? schema.allOf ?? schema.prefixItems)?.some(consists));
 
-const note = (schema) => (schema?.description ? element('span.quiet', {}, ` ${schema.description}`) : '');
+const listed = (schema) => rules(schema).map((rule) => element('span.rule', {}, rule));
+
+// Describes a schema that fits on one line.
+function brief(schema) {
+  return [
+    element('code', {}, line(schema)),
+    listed(schema),
+    schema?.deprecated ? element('span.deprecated', {}, 'deprecated') : '',
+    schema?.description ? prose(schema.description, 'div.prose.quiet') : '',
+  ];
+}
 
 const EXAMPLES = {
   'date-time': '2030-01-31T12:00:00Z',
