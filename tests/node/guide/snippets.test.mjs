@@ -157,10 +157,12 @@ test("a contract's file begins as the page says, and its clients work", async (t
   const beginning = take('contract.md', 'ts', 'export type Said');
   assert.ok(exported.includes(beginning), exported);
 
-  const client = take('contract.md', 'ts', 'socket.io-client');
-  const plain = take('contract.md', 'ts', 'RequestError');
-  await compile(GUIDE, { 'client.ts': client, 'plain.ts': plain });
+  const client = take('contract.md', 'ts', 'socket.emitWithAck(');
+  const requests = take('contract.md', 'ts', 'request(socket');
+  const plain = take('contract.md', 'ts', 'RequestError }');
+  await compile(GUIDE, { 'client.ts': client, 'requests.ts': requests, 'plain.ts': plain });
   assert.deepEqual(await run(GUIDE, process.execPath, 'client.js'), printed(client));
+  assert.deepEqual(await run(GUIDE, process.execPath, 'requests.js'), printed(requests));
 
   const options = { bundle: true, format: 'esm', write: false, logLevel: 'error' };
   const { outputFiles } = await build({ entryPoints: [path.join(GUIDE, 'plain.js')], ...options });
