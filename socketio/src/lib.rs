@@ -116,6 +116,8 @@ pub mod guide {
     pub mod blocking_work {}
     #[doc = include_str!("docs/delivery.md")]
     pub mod delivery_order_and_limits {}
+    #[doc = include_str!("docs/logging.md")]
+    pub mod logs_and_counters {}
     #[doc = include_str!("docs/socketio.md")]
     pub mod socketio_clients {}
     #[doc = include_str!("docs/recipes.md")]

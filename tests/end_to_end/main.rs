@@ -5,6 +5,7 @@
 mod acks;
 mod adapters;
 mod bad_input;
+mod binary;
 mod bounds;
 mod connecting;
 mod contracts;

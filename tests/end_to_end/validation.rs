@@ -122,7 +122,7 @@ async fn client() -> Client {
 }
 
 fn invalid(path: Option<&str>, message: &str) -> Value {
-    let mut error = json!({ "code": "invalid_payload", "message": message });
+    let mut error = json!({ "code": "invalid_payload", "message": message, "argument": 0 });
     if let Some(path) = path {
         error["path"] = path.into();
     }
@@ -176,8 +176,12 @@ async fn a_violation_is_answered_like_a_payload_that_does_not_decode() {
         assert_eq!(client.ask("profile", profile(change)).await, invalid(Some(path), message));
     }
     let young = json!({ "age": 7 });
-    assert_eq!(client.ask_all("async", json!([1, young])).await, invalid(Some("age"), "lower than 18"));
-    assert_eq!(client.ask_all("async", json!([1])).await, invalid(None, "missing argument"));
+    for (arguments, mut expected) in
+        [(json!([1, young]), invalid(Some("age"), "lower than 18")), (json!([1]), invalid(None, "missing argument"))]
+    {
+        expected["error"]["argument"] = 1.into();
+        assert_eq!(client.ask_all("async", arguments).await, expected);
+    }
     assert_eq!(client.ask("order", json!({ "count": 4 })).await, invalid(Some("count"), "no more than 3"));
 }
 
@@ -191,7 +195,7 @@ async fn the_first_violation_is_the_error_and_its_data_lists_all() {
         { "path": "user.age", "message": "lower than 18" },
     ]);
     let (path, message) = (&all[0]["path"], &all[0]["message"]);
-    let error = json!({ "code": "invalid_payload", "path": path, "message": message, "data": all });
+    let error = json!({ "code": "invalid_payload", "argument": 0, "path": path, "message": message, "data": all });
     assert_eq!(answer["error"], error);
     let friends = vec![json!({ "age": 7 }); 1_000];
     let answer = client.ask("profile", json!({ "nickName": "ann", "user": { "age": 20 }, "friends": friends })).await;

@@ -273,7 +273,7 @@ test('other clients can use the same envelopes', async (t) => {
   assert.deepEqual(await alice.ask('join', 'Lobby'), { data: { room: 'lobby', members: ['Alice'], said: [] } });
 
   assert.deepEqual(await alice.ask('say', { room: 'lobby', text: '' }), {
-    error: { code: 'invalid_payload', message: "a message can't be empty", path: 'text' },
+    error: { code: 'invalid_payload', message: "a message can't be empty", argument: 0, path: 'text' },
   });
   assert.deepEqual(await alice.ask('say', { room: 'attic', text: 'hello' }), {
     error: { code: 'not_in_room', message: 'join #attic first' },

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LIMIT, ask, keep, matrix } from './conformance.mjs';
+import { LIMIT, REFERENCE, ask, keep, matrix } from './conformance.mjs';
 
 const bytes = (length, first = 0) => Buffer.from(Array.from({ length }, (_, i) => (first + i) & 0xff));
 
@@ -60,6 +60,28 @@ matrix(({ connect }) => {
     for (const feed of received) {
       assert.deepEqual(await feed.until(([first]) => first, 'waiting for the file'), ['name', { content: bytes(300) }]);
     }
+  });
+
+  test('an object like a placeholder is data where there is no binary data', async (t) => {
+    const socket = await connect(t);
+    const echoed = keep(socket, 'echo');
+    socket.on('question', (value, answer) => answer(value));
+    for (const value of [{ _placeholder: true, num: 5 }, [{ a: { num: 0, _placeholder: true } }], { _placeholder: true }]) {
+      assert.deepEqual(await ask(socket, 'ack', value), [value]);
+      assert.deepEqual(await ask(socket, 'echo', value), []);
+      assert.deepEqual(echoed.items.at(-1), [value]);
+      assert.deepEqual(await ask(socket, 'ask', LIMIT, value), [{ answer: value }]);
+    }
+  });
+
+  test('an object like a placeholder never disconnects a client', async (t) => {
+    const socket = await connect(t);
+    // Only MessagePack can express it beside binary data. This crate refuses to forward it.
+    if (REFERENCE || !socket.io.opts.parser) return;
+    const value = { _placeholder: true, num: 5 };
+    const [{ error }] = await ask(socket, 'ack', value, bytes(3));
+    assert.equal(error.code, 'invalid_payload');
+    assert.deepEqual(await ask(socket, 'ack', bytes(3)), [bytes(3)]);
   });
 
   test('typed arrays and array buffers arrive as bytes', async (t) => {

@@ -1,6 +1,8 @@
 //! A client of this run's flavour. Tests always write and expect the messages of plain WebSocket
 //! clients.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::{Sink, SinkExt, StreamExt};
 use serde_json::{Value, json};
 use std::pin::Pin;
@@ -73,13 +75,37 @@ impl Client {
         self.request(json!({ "event": event, "args": args.into(), "id": "ask" })).await
     }
 
+    /// Sends an envelope with attachments. It has a placeholder for each of them, in whose place a
+    /// plain client sends base64.
+    pub async fn send_with(&mut self, envelope: &Value, attachments: &[&[u8]]) {
+        match &mut self.0.translator {
+            Some(translator) => {
+                translator.attachments = attachments.iter().map(|bytes| Bytes::copy_from_slice(bytes)).collect();
+                self.send(envelope.to_string()).await;
+            }
+            None => self.send(with_base64(envelope.clone(), attachments).to_string()).await,
+        }
+    }
+
+    /// Sends an event with one argument and attachments, and waits for the answer. Other messages
+    /// are dropped.
+    pub async fn ask_with(&mut self, event: &str, data: impl Into<Value>, attachments: &[&[u8]]) -> Value {
+        let envelope = json!({ "event": event, "data": data.into(), "id": "ask" });
+        self.send_with(&envelope, attachments).await;
+        self.answer(&envelope["id"]).await
+    }
+
     /// Sends an envelope, and waits for the answer with its id. Other messages are dropped.
     pub async fn request(&mut self, envelope: Value) -> Value {
         self.send(envelope.to_string()).await;
+        self.answer(&envelope["id"]).await
+    }
+
+    async fn answer(&mut self, id: &Value) -> Value {
         loop {
             let message = self.next().await.expect("an answer");
             match message.to_text().ok().and_then(|text| serde_json::from_str::<Value>(text).ok()) {
-                Some(answer) if answer["id"] == envelope["id"] && answer.get("event").is_none() => return answer,
+                Some(answer) if answer["id"] == *id && answer.get("event").is_none() => return answer,
                 _ => {}
             }
         }
@@ -127,6 +153,24 @@ impl Client {
             Transport::WebSocket(socket) => socket.get_mut(),
             Transport::Polling(_) => panic!("a long-polling client has several streams"),
         }
+    }
+}
+
+/// The value with base64 in the place of its placeholders.
+fn with_base64(value: Value, attachments: &[&[u8]]) -> Value {
+    match value {
+        Value::Object(fields) if fields.contains_key("_placeholder") => {
+            let number = fields["num"].as_u64().expect("a number");
+            match attachments.get(usize::try_from(number).expect("a small number")) {
+                Some(bytes) => STANDARD.encode(bytes).into(),
+                None => fields.into(),
+            }
+        }
+        Value::Object(fields) => {
+            fields.into_iter().map(|(key, value)| (key, with_base64(value, attachments))).collect()
+        }
+        Value::Array(values) => values.into_iter().map(|value| with_base64(value, attachments)).collect(),
+        other => other,
     }
 }
 

@@ -18,7 +18,7 @@ use crate::hub::socket::{Identity, Socket};
 use crate::session::disconnect::Disconnect;
 use crate::session::limits::Violation;
 use crate::session::received::{Control, RawMessage, ReceivedAnswer, ReceivedEvent};
-use crate::session::{Effects, Opened};
+use crate::session::{Effects, Fault, Opened};
 use crate::wire::frame::EncodedFrame;
 
 /// The connection's I/O, with the context of its task.
@@ -152,6 +152,10 @@ impl Effects for Driver<'_, '_> {
 
     fn discard_queue(&mut self) {
         self.io.peer.handle.discard();
+    }
+
+    fn count(&mut self, fault: Fault) {
+        self.io.hub.counters().fault(fault);
     }
 
     fn write_close(&mut self, code: u16, reason: &str) {

@@ -95,14 +95,14 @@ impl Executor {
         if self.task.is_none() && self.queue.is_empty() && !is_crowded(&incoming) {
             self.begin(incoming, context);
         } else {
-            self.queued_bytes += incoming.size_beside(self.queue.back());
+            self.queued_bytes = self.queued_bytes.saturating_add(incoming.size_beside(self.queue.back()));
             self.queue.push_back(incoming);
         }
     }
 
     /// Queues an event before all others.
     pub(crate) fn submit_first(&mut self, incoming: Incoming) {
-        self.queued_bytes += incoming.size_beside(self.queue.front());
+        self.queued_bytes = self.queued_bytes.saturating_add(incoming.size_beside(self.queue.front()));
         self.queue.push_front(incoming);
     }
 
@@ -245,7 +245,8 @@ impl Executor {
     pub(crate) fn drop_queued(&mut self) {
         self.queue.retain(|incoming| !incoming.came_in());
         let before = [None].into_iter().chain(self.queue.iter().map(Some));
-        self.queued_bytes = self.queue.iter().zip(before).map(|(incoming, before)| incoming.size_beside(before)).sum();
+        let sizes = self.queue.iter().zip(before).map(|(incoming, before)| incoming.size_beside(before));
+        self.queued_bytes = sizes.fold(0, usize::saturating_add);
     }
 
     /// Sets the events of the end. They run when all other events are done.

@@ -100,7 +100,11 @@ impl EndEvents {
                 let next = if self.disconnect.is_clean() { Step::Over } else { Step::Error };
                 (EventKind::Disconnect(self.disconnect.clone()), next)
             }
-            Step::Error => (EventKind::Error(EventError::from(&self.disconnect)), Step::Over),
+            Step::Error => {
+                let error = EventError::from(&self.disconnect);
+                self.socket.hub().counters().error(error.code());
+                (EventKind::Error(error), Step::Over)
+            }
             Step::Over => return None,
         };
         self.next = next;

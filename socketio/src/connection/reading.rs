@@ -77,10 +77,9 @@ impl Connection {
 
     /// Returns the size of the queue of received events.
     fn inbox(&self) -> Inbox {
-        let (events, bytes) = self
-            .session
-            .sockets()
-            .fold((0, 0), |(events, bytes), entry| (events + entry.executor.events(), bytes + entry.executor.bytes()));
+        let (events, bytes) = self.session.sockets().fold((0_usize, 0_usize), |(events, bytes), entry| {
+            (events.saturating_add(entry.executor.events()), bytes.saturating_add(entry.executor.bytes()))
+        });
         Inbox { events, bytes, overhead: size_of::<Incoming>(), awaits_answer: self.io.peer.is_awaited() }
     }
 }

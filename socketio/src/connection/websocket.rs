@@ -20,7 +20,7 @@ use crate::wire::frame::{Opcode, control};
 use crate::wire::message_reader::{ReadError, Reader};
 
 /// The maximum size of the batch, in bytes, for further pongs to be appended.
-const MAX_PONG_BACKLOG: usize = 64 * 1024;
+const MAX_PONG_BACKLOG: u64 = 64 * 1024;
 
 /// The WebSocket of a client.
 pub(crate) struct WebSocketTransport {

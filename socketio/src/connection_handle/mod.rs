@@ -252,12 +252,11 @@ impl<S: SocketHandle> ConnectionHandle<S> {
             return Err(Rejected::Closed);
         }
         let State { events, events_overflowing, .. } = &mut *state;
-        if events.messages > 0
-            && (events.messages >= bounds.messages || events.bytes.saturating_add(size) > bounds.bytes)
-        {
+        let with_this = *events + Load { messages: 1, bytes: size as u64 };
+        if events.messages > 0 && (with_this.messages > bounds.messages || with_this.bytes > bounds.bytes as u64) {
             return Err(Rejected::Overflow { first: !std::mem::replace(events_overflowing, true) });
         }
-        *events = *events + Load { messages: 1, bytes: size };
+        *events = with_this;
         Ok(())
     }
 
@@ -265,7 +264,7 @@ impl<S: SocketHandle> ConnectionHandle<S> {
     pub(crate) fn release_event(&self, size: usize) {
         let mut state = self.state.lock();
         state.events.messages -= 1;
-        state.events.bytes -= size;
+        state.events.bytes -= size as u64;
         if state.events.messages == 0 {
             state.events_overflowing = false;
         }

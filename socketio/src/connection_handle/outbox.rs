@@ -3,6 +3,9 @@
 //!
 //! Small frames are copied into one buffer. Large frames are shared with other recipients, and
 //! stored with their position among the small ones. One vectored write takes both.
+//!
+//! Sizes are `u64`: a shared frame counts each time it is queued, so that together they may exceed
+//! the address space of a 32-bit target.
 
 use bytes::Bytes;
 use std::io::IoSlice;
@@ -23,7 +26,7 @@ pub(crate) struct Outbox {
     /// The shared frames, each with the length of `small` that is written before it.
     shared: Vec<(usize, Bytes)>,
     messages: usize,
-    bytes: usize,
+    bytes: u64,
 }
 
 impl Outbox {
@@ -31,7 +34,9 @@ impl Outbox {
     /// the outbox is empty and nothing is in flight, a frame of any size is accepted.
     pub(crate) fn push(&mut self, frame: &EncodedFrame, bounds: Bounds, in_flight: Load) -> Result<(), Full> {
         let load = self.load() + in_flight;
-        if load.messages > 0 && (load.messages >= bounds.messages || load.bytes + frame.len() > bounds.bytes) {
+        if load.messages > 0
+            && (load.messages >= bounds.messages || load.bytes.saturating_add(frame.len()) > bounds.bytes as u64)
+        {
             return Err(Full);
         }
         self.append(frame);
@@ -49,8 +54,8 @@ impl Outbox {
     /// Appends a frame without checking the bounds.
     pub(crate) fn append(&mut self, frame: &EncodedFrame) {
         self.copy(frame);
-        self.messages += 1;
-        self.bytes += frame.len();
+        self.messages = self.messages.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(frame.len());
     }
 
     /// Appends all frames of another outbox without checking the bounds.
@@ -58,8 +63,8 @@ impl Outbox {
         let before = self.small.len();
         self.small.extend_from_slice(&other.small);
         self.shared.extend(other.shared.into_iter().map(|(at, bytes)| (before + at, bytes)));
-        self.messages += other.messages;
-        self.bytes += other.bytes;
+        self.messages = self.messages.saturating_add(other.messages);
+        self.bytes = self.bytes.saturating_add(other.bytes);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -72,7 +77,7 @@ impl Outbox {
 
     /// Whether the outbox has more than half of the messages or bytes that `bounds` allow.
     pub(crate) fn is_half_full(&self, bounds: Bounds) -> bool {
-        self.messages > bounds.messages / 2 || self.bytes > bounds.bytes / 2
+        self.messages > bounds.messages / 2 || self.bytes > bounds.bytes as u64 / 2
     }
 
     pub(crate) fn clear(&mut self) {
@@ -91,14 +96,14 @@ impl Outbox {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Load {
     pub(crate) messages: usize,
-    pub(crate) bytes: usize,
+    pub(crate) bytes: u64,
 }
 
 impl Add for Load {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self { messages: self.messages + other.messages, bytes: self.bytes + other.bytes }
+        Self { messages: self.messages.saturating_add(other.messages), bytes: self.bytes.saturating_add(other.bytes) }
     }
 }
 
@@ -113,7 +118,7 @@ pub(crate) struct Batch {
     /// The number of written bytes of the next shared frame.
     head_written: usize,
     /// The total number of written bytes.
-    written: usize,
+    written: u64,
 }
 
 /// The largest number of slices in one vectored write.
@@ -140,7 +145,7 @@ impl Batch {
     /// Appends bytes, without counting them as a message.
     pub(crate) fn append(&mut self, bytes: &[u8]) {
         self.contents.small.extend_from_slice(bytes);
-        self.contents.bytes += bytes.len();
+        self.contents.bytes = self.contents.bytes.saturating_add(bytes.len() as u64);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -152,10 +157,13 @@ impl Batch {
         if self.is_empty() {
             return Load::default();
         }
-        let bytes = self.contents.bytes - self.written;
+        if self.written == 0 {
+            return self.contents.load();
+        }
+        let bytes = self.contents.bytes.saturating_sub(self.written);
         // The batch does not store where its frames end.
-        let messages = (self.contents.messages * bytes).div_ceil(self.contents.bytes.max(1));
-        Load { messages, bytes }
+        let messages = (self.contents.messages as u128 * u128::from(bytes)).div_ceil(self.contents.bytes.max(1).into());
+        Load { messages: usize::try_from(messages).unwrap_or(usize::MAX), bytes }
     }
 
     /// Calls `write` with the unwritten bytes, in at most [`MAX_SLICES`] slices.
@@ -191,7 +199,7 @@ impl Batch {
 
     /// Advances by `written` bytes. When all bytes are written, the batch is emptied for reuse.
     pub(crate) fn advance(&mut self, mut written: usize) {
-        self.written += written;
+        self.written = self.written.saturating_add(written as u64);
         while written > 0 {
             let next_shared = self.contents.shared.get(self.shared_written);
             let small_until = next_shared.map_or(self.contents.small.len(), |(at, _)| *at);
@@ -263,6 +271,26 @@ mod tests {
         assert_eq!(outbox.push(&frame(10, 1), bounds, Load::default()), Err(Full));
         outbox.clear();
         assert_eq!(outbox.push(&frame(10, 1), bounds, Load { messages: 1, bytes: 95 }), Err(Full));
+    }
+
+    #[test]
+    fn loads_larger_than_the_address_space_do_not_overflow() {
+        let most = Load { messages: usize::MAX, bytes: u64::MAX };
+        assert_eq!(most + most, most);
+        let mut outbox = Outbox::default();
+        assert_eq!(outbox.push(&frame(1, 1), Bounds { messages: 5, bytes: usize::MAX }, most), Err(Full));
+        // All frames share one megabyte.
+        let shared = Bytes::from(vec![0; 1 << 20]);
+        let several = EncodedFrame::Several((0..6_000).map(|_| EncodedFrame::Shared(shared.clone())).collect());
+        outbox.append(&several);
+        outbox.append(&several);
+        assert_eq!(outbox.load(), Load { messages: 2, bytes: 12_000 << 20 });
+        let mut batch = Batch::default();
+        batch.append(&[0; 2]);
+        (batch.contents.messages, batch.contents.bytes) = (usize::MAX, u64::MAX);
+        batch.advance(1);
+        assert_eq!(batch.load().bytes, u64::MAX - 1);
+        assert!(batch.load().messages >= usize::MAX - 1);
     }
 
     #[test]

@@ -156,7 +156,7 @@ impl<S: SocketHandle> ConnectionHandle<S> {
         }
         let load = state.outbox.load() + state.in_flight;
         if state.phase == Phase::Open
-            && (load.messages / 2 > self.bounds.messages || load.bytes / 2 > self.bounds.bytes)
+            && (load.messages / 2 > self.bounds.messages || load.bytes / 2 > self.bounds.bytes as u64)
         {
             return self.disconnect_for_overflow(state);
         }
@@ -289,7 +289,7 @@ mod tests {
         assert_eq!(commands.len(), 1);
         let Some(Command::Write(mut batch)) = commands.pop() else { panic!("not a write command") };
         // The kernel has accepted a part of the bytes. The batch keeps the rest.
-        assert!(batch.load().bytes < count * length);
+        assert!(batch.load().bytes < (count * length) as u64);
         let reader = tokio::spawn(async move {
             let mut received = Vec::new();
             client.read_to_end(&mut received).await.expect("what was queued");

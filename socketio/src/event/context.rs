@@ -214,7 +214,7 @@ impl<'a> Frame<'a> {
             Self::Text(text) => unscanned::from_json(text),
             Self::Binary(bytes) => match std::str::from_utf8(bytes) {
                 Ok(text) => unscanned::from_json(text),
-                Err(_) => Err(PayloadError::new(0, "invalid UTF-8")),
+                Err(_) => Err(PayloadError::of_all("invalid UTF-8")),
             },
         }
     }

@@ -1,11 +1,16 @@
 //! [`ArgumentDecoder`]: decodes the arguments of an event one by one from the received text,
 //! without copies.
+//!
+//! `serde_json` decodes arguments without binary data. [`BinaryJson`] decodes those that may have
+//! some, with path tracking. It also decodes again what does not decode, to describe the error. So
+//! each type has two decoders.
 
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::error::PayloadError;
 use crate::wire::binary::{Attachments, with_attachments};
+use crate::wire::binary_json::BinaryJson;
 use crate::wire::envelope::ArgumentText;
 
 /// The arguments of an event that are not decoded yet.
@@ -40,24 +45,33 @@ impl<'a> ArgumentDecoder<'a> {
         let argument = self.taken;
         self.taken += 1;
         let failed = |path, message| PayloadError { path, ..PayloadError::new(argument, message) };
-        match std::mem::replace(&mut self.args, ArgumentText::Many("")) {
-            ArgumentText::One(text) => serde_json::from_str(text).map_err(|_| {
-                let (path, message) = explain::<T>(text);
-                failed(path, message)
-            }),
-            ArgumentText::Many("") => T::deserialize(Missing).map_err(|error| failed(None, describe(&error))),
-            ArgumentText::Many(list) => {
-                let mut values = serde_json::Deserializer::from_str(list).into_iter::<T>();
-                let decoded = values.next();
-                if let Some(Ok(value)) = decoded {
-                    self.args = ArgumentText::Many(after(list, values.byte_offset()));
-                    return Ok(value);
-                }
-                let end = first_value_end(list);
-                self.args = ArgumentText::Many(after(list, end));
-                let (path, message) = explain::<T>(&list[..end]);
-                Err(failed(path, message))
+        let args = std::mem::replace(&mut self.args, ArgumentText::Many(""));
+        let (ArgumentText::One(text) | ArgumentText::Many(text)) = args;
+        if args == ArgumentText::Many("") {
+            return T::deserialize(Missing).map_err(|error| failed(None, describe(&error)));
+        }
+        if self.attachments.is_none() {
+            let mut values = serde_json::Deserializer::from_str(text).into_iter::<T>();
+            if let Some(Ok(value)) = values.next() {
+                self.leave(args, values.byte_offset());
+                return Ok(value);
             }
+        }
+        let attachments = self.attachments.map(|attachments| &**attachments).unwrap_or_default();
+        let mut json = BinaryJson::new(text, attachments);
+        let decoded = serde_path_to_error::deserialize::<_, T>(&mut json);
+        let end = if decoded.is_ok() { text.len() - json.rest().len() } else { first_value_end(text) };
+        self.leave(args, end);
+        decoded.map_err(|error| {
+            let path = error.path().to_string();
+            failed(Some(path).filter(|path| path != "."), describe(error.inner()))
+        })
+    }
+
+    /// Leaves the arguments after the one that ends at `end`.
+    fn leave(&mut self, args: ArgumentText<'a>, end: usize) {
+        if let ArgumentText::Many(list) = args {
+            self.args = ArgumentText::Many(after(list, end));
         }
     }
 }
@@ -83,29 +97,25 @@ fn first_value_end(list: &str) -> usize {
     }
 }
 
-/// Decodes again with path tracking and returns the path and message of the error. The first
-/// attempt does not track paths because that costs time.
-fn explain<'a, T: Deserialize<'a>>(text: &'a str) -> (Option<String>, String) {
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
-        Err(error) => {
-            let path = error.path().to_string();
-            (Some(path).filter(|path| path != "."), describe(error.inner()))
-        }
-        Ok(_) => (None, "invalid value".to_owned()),
-    }
-}
-
 /// Returns serde's message without positions and Rust type names, which mean nothing to clients.
 pub(super) fn describe(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let message = message.rsplit_once(" at line ").map_or(&*message, |(message, _)| message);
+    // JSON has no newtypes: this is how a type that takes anything sees binary data.
+    if let Some(expected) = message.strip_prefix("invalid type: newtype struct, ") {
+        return format!("invalid type: binary data, {}", without_names(expected));
+    }
     if message.starts_with("data did not match any variant of untagged enum ") {
         return "data did not match any variant".to_owned();
     }
     if message.starts_with("no variant of enum ") {
         return "no variant found".to_owned();
     }
+    without_names(message)
+}
+
+/// Replaces the names of Rust types by the JSON that they expect.
+fn without_names(message: &str) -> String {
     let mut out = String::with_capacity(message.len());
     let mut rest = message;
     while let Some(at) = rest.find("expected ") {
@@ -203,10 +213,10 @@ mod tests {
     fn an_error_names_the_argument_and_the_next_one_still_decodes() {
         let mut args = many(r#"{"users":[{"name":"x","age":3},{"name":"y","age":300}]}, 7"#);
         let error = args.next::<Profile<'_>>().unwrap_err();
-        assert_eq!((error.argument, error.path()), (0, Some("users[1].age")));
+        assert_eq!((error.argument, error.path()), (Some(0), Some("users[1].age")));
         assert_eq!(error.message, "invalid value: integer `300`, expected u8");
         assert_eq!(args.next::<i32>().unwrap(), 7);
-        assert_eq!(args.next::<i32>().unwrap_err().argument, 2);
+        assert_eq!(args.next::<i32>().unwrap_err().argument, Some(2));
     }
 
     #[test]

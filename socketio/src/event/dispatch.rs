@@ -341,7 +341,7 @@ pub(crate) fn unhandled(incoming: &Incoming) {
         }
         EventKind::Error(error) => {
             let event = error.event().map(shortened);
-            tracing::warn!(socket = %incoming.socket.id(), %error, event, "error on a connection");
+            tracing::debug!(socket = %incoming.socket.id(), %error, event, "error on a connection");
         }
         _ => {}
     }

@@ -25,12 +25,13 @@ pub(crate) const FRAMEWORK_CODES: [&str; 7] =
 ///
 /// It is also the error with which a client answers a [request](crate::AckError::Failed).
 ///
-/// On the wire it is `{"code": …, "message": …}`, plus `path` and `data` if they are set. The
-/// framework uses these codes; a handler's own errors have the code that they were created with:
+/// On the wire it is `{"code": …, "message": …}`, plus `argument`, `path` and `data` if they are
+/// set. The framework uses these codes; a handler's own errors have the code that they were created
+/// with:
 ///
 /// | code | when |
 /// | --- | --- |
-/// | `invalid_payload` | an argument is missing, does not decode, breaks a validation rule, is nested too deeply or has a [reserved key](crate::from_json). `path` is the offending field. If there are several, `data` lists them all: `[{"path": …, "message": …}, …]` |
+/// | `invalid_payload` | an argument is missing, does not decode, breaks a validation rule, is nested too deeply or has a [reserved key](crate::from_json), or the answer would be [ambiguous](EmitError::Ambiguous). `argument` is the position of the offending argument, counted from 0, and `path` the field in it. If there are several, `data` lists them all: `[{"path": …, "message": …}, …]` |
 /// | `unknown_event` | the event has no handler or listener |
 /// | `reserved_event` | clients can't send events of this name |
 /// | `rate_limited` | the client sends too many events. `data` is `{"retry_after_ms": …}` |
@@ -71,6 +72,7 @@ pub struct EventError(Arc<Details>);
 struct Details {
     code: Cow<'static, str>,
     message: Cow<'static, str>,
+    argument: Option<usize>,
     path: Option<String>,
     data: Option<Value>,
     event: Option<String>,
@@ -85,6 +87,7 @@ impl EventError {
         Self(Arc::new(Details {
             code: code.into(),
             message: message.into(),
+            argument: None,
             path: None,
             data: None,
             event: None,
@@ -93,10 +96,17 @@ impl EventError {
         }))
     }
 
-    /// Adds data for the client. Data that does not serialize is omitted.
+    /// Adds data for the client. Data that does not serialize is omitted. A
+    /// [`Binary`](crate::Binary) in it becomes a base64 string.
     #[must_use]
     pub fn with_data(self, data: impl Serialize) -> Self {
         self.change(|details| details.data = serde_json::to_value(data).ok())
+    }
+
+    /// Adds the position of the offending argument, counted from 0.
+    #[must_use]
+    pub fn with_argument(self, argument: usize) -> Self {
+        self.change(|details| details.argument = Some(argument))
     }
 
     /// Adds the path of the offending field, such as `user.age`.
@@ -168,12 +178,14 @@ impl EventError {
     /// Like [`from_client`](Self::from_client), from the fields of a JSON object.
     pub(crate) fn from_fields(mut fields: Map<String, Value>) -> Self {
         let data = fields.remove("data");
+        let argument = fields.remove("argument").and_then(|number| usize::try_from(number.as_u64()?).ok());
         let mut text = |field| match fields.remove(field) {
             Some(Value::String(text)) => Some(text),
             _ => None,
         };
         let code = text("code").map_or(Cow::Borrowed("handler_error"), Cow::Owned);
         Self::new(code, text("message").unwrap_or_default()).change(|details| {
+            details.argument = argument;
             details.path = text("path");
             details.data = data;
         })
@@ -187,6 +199,11 @@ impl EventError {
     /// The message, for people.
     pub fn message(&self) -> &str {
         &self.0.message
+    }
+
+    /// The position of the offending argument, counted from 0, if the error is about one.
+    pub fn argument(&self) -> Option<usize> {
+        self.0.argument
     }
 
     /// The path of the offending field, if the error is about one.
@@ -232,6 +249,9 @@ impl fmt::Debug for EventError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = formatter.debug_struct("EventError");
         debug.field("code", &self.code()).field("message", &self.message());
+        if let Some(argument) = self.argument() {
+            debug.field("argument", &argument);
+        }
         if let Some(path) = self.path() {
             debug.field("path", &path);
         }
@@ -253,6 +273,9 @@ impl Serialize for EventError {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("code", self.code())?;
         map.serialize_entry("message", self.message())?;
+        if let Some(argument) = self.argument() {
+            map.serialize_entry("argument", &argument)?;
+        }
         if let Some(path) = self.path() {
             map.serialize_entry("path", path)?;
         }
@@ -287,6 +310,7 @@ impl From<EmitError> for EventError {
             // Serialization failures concern the server's own values. Clients don't learn the
             // details.
             EmitError::Encode(_) => return Self::internal(),
+            EmitError::Ambiguous => "invalid_payload",
             EmitError::NotFound(_) | EmitError::Closed | EmitError::Overflow | EmitError::InvalidName(_) => {
                 "handler_error"
             }
@@ -314,6 +338,7 @@ impl From<PayloadError> for EventError {
             all.map(|error| json!({ "path": error.path, "message": error.message })).collect()
         });
         Self::new("invalid_payload", error.message).change(|details| {
+            details.argument = error.argument;
             details.path = error.path;
             details.data = data;
         })
@@ -343,7 +368,7 @@ impl From<&Disconnect> for EventError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct PayloadError {
-    pub(crate) argument: usize,
+    pub(crate) argument: Option<usize>,
     pub(crate) path: Option<String>,
     pub(crate) message: String,
     pub(crate) others: Vec<Self>,
@@ -373,7 +398,12 @@ impl PayloadError {
     /// }
     /// ```
     pub fn new(argument: usize, message: impl Into<String>) -> Self {
-        Self { argument, path: None, message: message.into(), others: Vec::new() }
+        Self { argument: Some(argument), ..Self::of_all(message) }
+    }
+
+    /// Creates an error about no argument in particular.
+    pub(crate) fn of_all(message: impl Into<String>) -> Self {
+        Self { argument: None, path: None, message: message.into(), others: Vec::new() }
     }
 
     /// Adds the path of the offending field inside the argument, such as `user.age`.
@@ -385,11 +415,12 @@ impl PayloadError {
     /// Creates the error for a payload that is nested too deeply or has an object with a reserved
     /// key.
     pub(crate) fn too_deep(depth: usize) -> Self {
-        Self::new(0, too_deep(depth))
+        Self::of_all(too_deep(depth))
     }
 
-    /// The position of the argument, counted from 0.
-    pub fn argument(&self) -> usize {
+    /// The position of the argument, counted from 0. `None` if the error is about all arguments,
+    /// such as their depth, or about text that is no argument.
+    pub fn argument(&self) -> Option<usize> {
         self.argument
     }
 

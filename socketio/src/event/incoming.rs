@@ -99,7 +99,7 @@ impl EventKind {
         match self {
             Self::Event(event) => {
                 let attachments = event.attachments.iter().flat_map(|attachments| attachments.iter());
-                event.text().len() + attachments.map(Bytes::len).sum::<usize>()
+                attachments.map(Bytes::len).fold(event.text().len(), usize::saturating_add)
             }
             Self::Message { message: RawMessage::Text(text), .. } => text.len(),
             Self::Message { message: RawMessage::Binary(bytes), .. } | Self::Ping(bytes) | Self::Pong(bytes) => {
@@ -172,7 +172,7 @@ impl Incoming {
         let other = neighbour.and_then(|neighbour| neighbour.request.as_ref());
         let is_shared = |request: &Arc<Request>| other.is_some_and(|other| Arc::ptr_eq(request, other));
         let own = self.request.as_ref().filter(|request| !is_shared(request));
-        self.kind.size() + own.map_or(0, |request| request.bytes_kept_by_events())
+        self.kind.size().saturating_add(own.map_or(0, |request| request.bytes_kept_by_events()))
     }
 
     /// Returns `true` for events, messages, pings and pongs, and `false` for the other lifecycle
@@ -280,7 +280,8 @@ impl Incoming {
     /// logged.
     pub(crate) fn report(&self, error: EventError) {
         if matches!(self.kind, EventKind::Error(_)) {
-            tracing::warn!(socket = %self.socket.id(), %error, "an error handler failed");
+            self.socket.hub().counters().error(error.code());
+            tracing::debug!(socket = %self.socket.id(), %error, "an error handler failed");
         } else {
             self.socket.report(error.with_event(self.name()).with_received(self.kind.received()));
         }

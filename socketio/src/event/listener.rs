@@ -22,9 +22,10 @@ use crate::hub::socket::attributes::SocketAttributes;
 use crate::hub::socket::handshake::Handshake;
 use crate::hub::socket::{Socket, SocketId};
 use crate::session::received::RawMessage;
-use crate::wire::binary::{Attachments, Binary};
+use crate::wire::binary::Attachments;
 use crate::wire::envelope::ArgumentText;
-use crate::wire::socketio::PLACEHOLDER;
+use crate::wire::scan::Scanner;
+use crate::wire::socketio::placeholder;
 
 /// The parameter of a listener: an event with its socket and data.
 ///
@@ -117,14 +118,12 @@ impl EventPayload {
     /// The content of the first argument: the characters of a string, the bytes of binary data, or
     /// JSON text.
     fn first_contents(&self) -> Bytes {
-        let Ok(first) = self.raw().first::<&serde_json::value::RawValue>() else {
-            return Bytes::new();
-        };
-        let json = first.get();
-        if json.starts_with(PLACEHOLDER)
-            && let Ok(binary) = self.raw().first::<Binary>()
+        let args = self.raw();
+        let Some(json) = Scanner::new(args.json()).value() else { return Bytes::new() };
+        if let Some((number, _)) = placeholder::read(json)
+            && let Some(attachment) = args.attachments().get(number)
         {
-            return binary.0;
+            return attachment.clone();
         }
         if !json.starts_with('"') {
             return self.args.slice_ref(json.as_bytes());

@@ -81,7 +81,7 @@ impl RateLimit {
 
     /// The furthest that `settled_at` may lie in the future when an event is admitted.
     fn tolerance(self) -> Duration {
-        self.interval * (self.burst - 1)
+        self.interval.saturating_mul(self.burst - 1)
     }
 }
 
@@ -190,7 +190,7 @@ impl Bucket {
         let retry_after = owed - limit.tolerance();
         // A client that is slightly too fast has an event dropped from time to time. All these
         // drops belong to one episode.
-        let over_after = (limit.interval * limit.burst * 2).max(Duration::from_secs(1));
+        let over_after = limit.interval.saturating_mul(limit.burst).saturating_mul(2).max(Duration::from_secs(1));
         let last = self.dropped_last.replace(now);
         let is_first = last.is_none_or(|last| now - last > over_after);
         Err(Limited { retry_after, is_first })

@@ -16,7 +16,8 @@ use super::context::RawArgs;
 use super::error::{EventError, shortened};
 use super::incoming::Incoming;
 use super::marker::{Fallible, Nothing, Several, Value};
-use crate::wire::payload::Payload;
+use crate::hub::selection::EmitError;
+use crate::wire::payload::{EncodeError, Payload};
 
 /// The outcome of a handler.
 #[doc(hidden)]
@@ -97,13 +98,13 @@ impl<E: Into<EventError>> ReplyError for E {
 )]
 pub trait Encode {
     #[doc(hidden)]
-    fn encode(&self, payload: &mut Payload) -> serde_json::Result<()>;
+    fn encode(&self, payload: &mut Payload) -> Result<(), EncodeError>;
 }
 
 macro_rules! encode_tuples {
     ($(($($name:ident $at:tt),*))*) => {$(
         impl<$($name: Serialize),*> Encode for ($($name,)*) {
-            fn encode(&self, payload: &mut Payload) -> serde_json::Result<()> {
+            fn encode(&self, payload: &mut Payload) -> Result<(), EncodeError> {
                 $(payload.push(&self.$at)?;)*
                 Ok(())
             }
@@ -124,9 +125,8 @@ encode_tuples! {
 
 /// Copies all arguments of another event unchanged.
 impl Encode for RawArgs<'_> {
-    fn encode(&self, payload: &mut Payload) -> serde_json::Result<()> {
-        payload.push_raw(self.json(), self.attachments());
-        Ok(())
+    fn encode(&self, payload: &mut Payload) -> Result<(), EncodeError> {
+        payload.push_raw(self.json(), self.attachments())
     }
 }
 
@@ -239,16 +239,18 @@ impl<'a> ReturnedAnswer<'a, Fallible<Several>> {
 }
 
 /// Encodes an answer if the client asked for one.
-fn encoded(event: &Incoming, encode: impl FnOnce(&mut Payload) -> serde_json::Result<()>) -> Outcome {
+fn encoded(event: &Incoming, encode: impl FnOnce(&mut Payload) -> Result<(), EncodeError>) -> Outcome {
     if !event.wants_answer() {
         return Outcome::Done;
     }
     let mut payload = Payload::new();
     match encode(&mut payload) {
         Ok(()) => Outcome::Value(payload),
-        Err(error) => {
+        Err(EncodeError::Json(error)) => {
             tracing::error!(event = shortened(event.name()), %error, "the reply of a handler does not serialize");
             Outcome::Failed(EventError::internal())
         }
+        // A client can cause this one.
+        Err(EncodeError::Ambiguous) => Outcome::Failed(EmitError::Ambiguous.into()),
     }
 }

@@ -41,7 +41,8 @@ pub fn from_json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, PayloadErro
 /// Decodes text like the only argument of an event.
 pub(crate) fn decode<'a, T: Deserialize<'a>>(text: &'a str, max_depth: usize) -> Result<T, PayloadError> {
     check(ArgumentText::One(text), max_depth)?;
-    ArgumentDecoder::new(ArgumentText::One(text)).next()
+    // The text need not be an argument of an event.
+    ArgumentDecoder::new(ArgumentText::One(text)).next().map_err(|error| PayloadError { argument: None, ..error })
 }
 
 /// Checks that arguments are JSON, are nested at most `max_depth` levels deep and have no reserved
@@ -75,7 +76,7 @@ fn not_json(text: &str) -> PayloadError {
         Err(error) => describe(&error),
         Ok(_) => "invalid JSON".to_owned(),
     };
-    PayloadError::new(0, message)
+    PayloadError::of_all(message)
 }
 
 #[cfg(test)]

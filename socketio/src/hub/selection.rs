@@ -14,6 +14,7 @@ use crate::hub::socket::Socket;
 use crate::hub::socket::ack_stream::AckStream;
 use crate::hub::socket::from_answer::FromAnswer;
 use crate::hub::socket::remote::RemoteSocket;
+use crate::wire::payload::EncodeError;
 
 /// The error of a message that was not sent.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -32,6 +33,10 @@ pub enum EmitError {
     /// The payload does not serialize.
     #[error("the payload does not serialize: {0}")]
     Encode(#[source] Arc<serde_json::Error>),
+    /// The payload has binary data, and an object whose key `_placeholder` is `true`. Socket.IO
+    /// clients would take that object for binary data. It can be sent in a payload of its own.
+    #[error("an object with `\"_placeholder\": true` can't be sent beside binary data")]
+    Ambiguous,
     /// The event name is empty or reserved by the framework.
     #[error("no event can be named `{0}`")]
     InvalidName(String),
@@ -41,6 +46,15 @@ impl EmitError {
     /// Wraps the error of event arguments that could not be decoded by any receiver.
     pub(crate) fn undecodable(error: PayloadError) -> Self {
         Self::from(<serde_json::Error as serde::ser::Error>::custom(error.message))
+    }
+}
+
+impl From<EncodeError> for EmitError {
+    fn from(error: EncodeError) -> Self {
+        match error {
+            EncodeError::Json(error) => error.into(),
+            EncodeError::Ambiguous => Self::Ambiguous,
+        }
     }
 }
 

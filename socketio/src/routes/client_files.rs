@@ -4,6 +4,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The bundles in the client's npm package, and their source maps. No other file is served.
 const FILES: [&str; 8] = [
@@ -26,10 +27,14 @@ pub(super) async fn file(path: PathBuf, name: &str) -> Response {
     match tokio::task::spawn_blocking(move || std::fs::read(path)).await {
         Ok(Ok(contents)) => ([(CONTENT_TYPE, content_type), (CACHE_CONTROL, "no-cache")], contents).into_response(),
         _ => {
-            tracing::warn!(
-                file = name,
-                "a client bundle can't be read: is the npm package `socket.io-client` installed?"
-            );
+            // Each request finds this, so that only the first is worth a warning.
+            static IS_REPORTED: AtomicBool = AtomicBool::new(false);
+            if !IS_REPORTED.swap(true, Ordering::Relaxed) {
+                tracing::warn!(
+                    file = name,
+                    "a client bundle can't be read: is the npm package `socket.io-client` installed?"
+                );
+            }
             StatusCode::NOT_FOUND.into_response()
         }
     }

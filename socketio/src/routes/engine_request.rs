@@ -85,7 +85,7 @@ impl EngineEndpoint {
             let (code, message) = (refusal.code(), refusal.message().into_owned());
             let response = refusal.into_response(is_upgrade);
             let refused = Refused { request: &parts, status: response.status(), code, message: &message };
-            report(self.on_refused.as_ref(), refused);
+            report(&self.hub, self.on_refused.as_ref(), refused);
             response
         })
     }
@@ -203,7 +203,7 @@ impl EngineEndpoint {
             let config = routes.hub.config();
             let (upgrading, mut request, extensions) = upgrade.into_parts(config);
             let upgraded = upgrading.wait(config.upgrade_timeout, permit.ending());
-            let Some((stream, received)) = upgraded.await else { return };
+            let Some((stream, received)) = upgraded.await else { return routes.hub.counters().refused() };
             request.set_peer(&stream);
             let websocket = WebSocketTransport::new(stream, received, config.max_payload);
             tokio::spawn(routes.websocket_connection(session, websocket, request, extensions, permit));
@@ -237,7 +237,7 @@ impl EngineEndpoint {
             let config = hub.config();
             let (upgrading, request, _) = upgrade.into_parts(config);
             let upgraded = upgrading.wait(config.upgrade_timeout, pending());
-            let Some((stream, received)) = upgraded.await else { return };
+            let Some((stream, received)) = upgraded.await else { return hub.counters().refused() };
             if upgrades {
                 let stream = ProbeStream { stream, received, request: Arc::new(request) };
                 pending_upgrade.peer().handle.post(Command::Probe(Box::new(stream)));
@@ -305,7 +305,7 @@ impl EngineEndpoint {
             let Ok(Ok(chunk)) = chunk else {
                 return Err(Refusal::InvalidRequest("the body of a POST did not arrive completely"));
             };
-            if collected.len() + chunk.len() > config.max_payload {
+            if collected.len().saturating_add(chunk.len()) > config.max_payload {
                 guard.is_complete = true;
                 return Err(Refusal::BodyTooLarge);
             }

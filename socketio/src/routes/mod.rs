@@ -26,6 +26,5 @@ const UNAVAILABLE: &str = "no more connections are accepted";
 
 /// Returns the response for a hub that has too many connections or shuts down.
 fn unavailable() -> Response {
-    tracing::warn!("refused a connection: the hub has too many, or is shutting down");
     (StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE).into_response()
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::head::HeadError;
 use super::{UNAVAILABLE, unavailable};
+use crate::hub::Hub;
 
 pub(super) type OnRefused = Arc<dyn Fn(Refused<'_>) + Send + Sync>;
 
@@ -98,8 +99,9 @@ impl Refusal {
     }
 }
 
-/// Logs a refusal, and calls the application's listener.
-pub(super) fn report(listener: Option<&OnRefused>, refused: Refused<'_>) {
+/// Counts and logs a refusal, and calls the application's listener.
+pub(super) fn report(hub: &Hub, listener: Option<&OnRefused>, refused: Refused<'_>) {
+    hub.counters().refused();
     tracing::debug!(status = refused.status.as_u16(), refusal = refused.message, "refused a request");
     if let Some(listener) = listener {
         listener(refused);

@@ -156,7 +156,7 @@ impl WebSocketRoute {
 
     /// Reports a refusal, and returns its response.
     fn refuse(&self, request: &Parts, response: Response, message: &str) -> Response {
-        report(self.on_refused.as_ref(), Refused { request, status: response.status(), code: None, message });
+        report(&self.hub, self.on_refused.as_ref(), Refused { request, status: response.status(), code: None, message });
         response
     }
 
@@ -166,7 +166,7 @@ impl WebSocketRoute {
         let config = self.hub.config();
         let (upgrading, mut request, extensions) = upgrade.into_parts(config);
         let upgraded = upgrading.wait(config.upgrade_timeout, permit.ending());
-        let Some((stream, received)) = upgraded.await else { return };
+        let Some((stream, received)) = upgraded.await else { return self.hub.counters().refused() };
         request.set_peer(&stream);
         tokio::spawn(self.begin(stream, received, request, extensions, permit));
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::disconnect::{Disconnect, DisconnectReason};
-use super::effects::{Effects, InNamespace};
+use super::effects::{Effects, Fault, InNamespace};
 use super::end::End;
 use super::socket::{Ended, PendingEnd};
 use super::state::AfterWrite;
@@ -197,6 +197,7 @@ impl<S: InNamespace> Session<S> {
         }
         let is_rejected = cause.code().is_some();
         if is_rejected {
+            effects.count(Fault::Protocol);
             self.drop_events(effects);
         }
         self.end_sockets(&cause, false, effects);

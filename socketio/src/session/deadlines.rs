@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use super::disconnect::{Disconnect, DisconnectReason};
-use super::effects::{Effects, InNamespace};
+use super::effects::{Effects, Fault, InNamespace};
 use super::end::End;
 use super::heartbeat::HeartbeatAction;
 use super::{Protocol, Session};
@@ -44,7 +44,8 @@ impl<S: InNamespace> Session<S> {
     /// Handles all deadlines that have passed at `now`.
     pub(crate) fn on_deadline(&mut self, now: Instant, effects: &mut impl Effects<Socket = S>) {
         while let Some(at) = self.sockets.iter().position(|entry| entry.state.decide_by().is_some_and(|by| by <= now)) {
-            tracing::warn!(namespace = self.sockets[at].socket.namespace(), "the connect handler took too long");
+            tracing::debug!(namespace = self.sockets[at].socket.namespace(), "the connect handler took too long");
+            effects.count(Fault::Timeout);
             self.refuse(at, &CONNECT_TIMEOUT_ERROR, effects);
         }
         if self.handlers_until.is_some_and(|until| until <= now) {
@@ -67,15 +68,18 @@ impl<S: InNamespace> Session<S> {
             HeartbeatAction::Wait => {}
         }
         if self.state.complete_by().is_some_and(|by| by <= now) {
+            effects.count(Fault::Timeout);
             let cause = Disconnect::new(DisconnectReason::TransportError).with_code(1008);
             return self.on_error(cause.with_message(MESSAGE_TIMEOUT_ERROR), effects);
         }
         if self.upgrade.complete_by().is_some_and(|by| by <= now) {
             tracing::debug!("the client did not complete its upgrade");
+            effects.count(Fault::Timeout);
             self.cancel_probe(effects);
         }
         if self.state.join_by().is_some_and(|by| by <= now) {
             tracing::debug!("the client did not connect to a namespace");
+            effects.count(Fault::Timeout);
             self.state.join();
             self.end(End::client_misuse(), effects);
         }
@@ -84,6 +88,7 @@ impl<S: InNamespace> Session<S> {
     /// Ends the connection of a client that shows no sign of life.
     fn time_out(&mut self, disconnect: &Disconnect, effects: &mut impl Effects<Socket = S>) {
         tracing::debug!(%disconnect, "heartbeat timeout");
+        effects.count(Fault::Timeout);
         self.drop_events(effects);
         self.end_sockets(disconnect, false, effects);
         self.close(effects);

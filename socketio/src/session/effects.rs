@@ -22,6 +22,15 @@ pub(crate) enum Opened<S> {
     Undecided(S),
 }
 
+/// A fault of a client, to be counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It violated the protocol.
+    Protocol,
+    /// It let a deadline pass.
+    Timeout,
+}
+
 /// The actions that a session requests from its driver. Each call takes effect at once.
 pub(crate) trait Effects {
     type Socket: InNamespace;
@@ -69,6 +78,9 @@ pub(crate) trait Effects {
 
     /// Drops running handlers and queued events, except those of the end.
     fn abort(&mut self, socket: &mut Self::Socket);
+
+    /// Counts a fault of the client.
+    fn count(&mut self, fault: Fault);
 
     /// Polls the events of the end once and then drops them.
     fn abort_end(&mut self, socket: &mut Self::Socket);

@@ -35,7 +35,7 @@ use std::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 
 use disconnect::Disconnect;
-pub(crate) use effects::{Effects, InNamespace, Opened};
+pub(crate) use effects::{Effects, Fault, InNamespace, Opened};
 use engineio::EngineIo;
 use heartbeat::Heartbeat;
 use limits::Limits;
@@ -156,7 +156,7 @@ impl<S: InNamespace> Session<S> {
         let Inbox { events, bytes, overhead, awaits_answer } = *inbox;
         let bounds = self.limits.inbox;
         let has_room = (events < bounds.messages && bytes < bounds.bytes)
-            || (awaits_answer && bytes + events * overhead < self.limits.max_payload);
+            || (awaits_answer && bytes.saturating_add(events.saturating_mul(overhead)) < self.limits.max_payload);
         if !has_room && self.is_open() {
             self.heartbeat.read_paused();
             self.state.set_complete_by(None);

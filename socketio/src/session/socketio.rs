@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::Session;
 use super::disconnect::{Disconnect, DisconnectReason};
-use super::effects::{Effects, InNamespace};
+use super::effects::{Effects, Fault, InNamespace};
 use super::end::End;
 use super::limits::{Limits, too_deep};
 use super::received::{Parts, ReceivedAnswer, ReceivedEvent};
@@ -79,7 +79,7 @@ impl<S: InNamespace> Session<S> {
             return self.receive_parsed(ParserMessage::Binary(bytes), effects);
         }
         let Pending::Attachments(partial) = &mut socketio.pending else { return self.parse_error(effects) };
-        if partial.size() + bytes.len() > self.limits.max_payload {
+        if partial.size().saturating_add(bytes.len()) > self.limits.max_payload {
             return self.too_large(effects);
         }
         if partial.take(bytes)
@@ -103,7 +103,9 @@ impl<S: InNamespace> Session<S> {
             Ok(Some(packet)) => self.receive_complete(packet.text.into(), packet.attachments, effects),
             // A packet consists of one message for itself and one for each attachment.
             Ok(None) if messages.len() > self.limits.max_attachments => self.parse_error(effects),
-            Ok(None) if messages.iter().map(length).sum::<usize>() > self.limits.max_payload => self.too_large(effects),
+            Ok(None) if messages.iter().map(length).fold(0, usize::saturating_add) > self.limits.max_payload => {
+                self.too_large(effects);
+            }
             Ok(None) => *pending = Pending::Messages(messages),
             Err(_) => self.parse_error(effects),
         }
@@ -173,6 +175,7 @@ impl<S: InNamespace> Session<S> {
                 if self.sockets.iter().any(|entry| entry.socket.namespace() == namespace) => {}
             _ => {
                 tracing::debug!(kind = ?packet.kind, "unexpected packet");
+                effects.count(Fault::Protocol);
                 self.end(End::client_misuse(), effects);
             }
         }

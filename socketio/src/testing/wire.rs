@@ -8,6 +8,7 @@ use crate::event::context::RawArgs;
 use crate::event::error::{EventError, PayloadError};
 use crate::hub::socket::from_answer::failure;
 use crate::session::limits::MAX_DEPTH;
+use crate::wire::any_value::AnyValue;
 use crate::wire::binary::Attachments;
 use crate::wire::encoding::Encoding;
 use crate::wire::engineio;
@@ -166,7 +167,7 @@ fn read_packet(text: &str, attachments: Option<Attachments>) -> Incoming {
         Kind::Ack => match packet.id.and_then(|id| id.parse().ok()) {
             Some(id) => {
                 // A value that is nested too deeply is not checked here. Decoding it fails later.
-                let error = Some(packet.args).filter(|_| packet.depth <= MAX_DEPTH).and_then(failure);
+                let error = Some(contents.raw()).filter(|_| packet.depth <= MAX_DEPTH).and_then(failure);
                 let answer = error.map_or(Ok(contents), Err);
                 Incoming::Answer { namespace, id, answer }
             }
@@ -195,10 +196,8 @@ impl PartialEq for Item {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Event { name, contents, .. }, Self::Event { name: other_name, contents: other, .. }) => {
-                let value = |contents: &Contents| contents.raw().all::<serde_json::Value>().ok();
-                name == other_name
-                    && value(contents) == value(other)
-                    && contents.raw().attachments() == other.raw().attachments()
+                let value = |contents: &Contents| contents.raw().all::<AnyValue>().ok();
+                name == other_name && value(contents) == value(other)
             }
             (Self::Text(text), Self::Text(other)) => text == other,
             (Self::Binary(bytes), Self::Binary(other)) => bytes == other,
@@ -257,7 +256,7 @@ pub(super) fn item(packet: &Packet, encoding: &Encoding) -> Option<Item> {
 
 /// Splits encoded frames into WebSocket messages.
 pub(super) fn messages(frame: &EncodedFrame) -> Vec<Message> {
-    let mut bytes = Vec::with_capacity(frame.len());
+    let mut bytes = Vec::new();
     frame.append_to(&mut bytes);
     let message = |(is_text, payload): (bool, &[u8])| match is_text {
         true => Message::text(String::from_utf8_lossy(payload).into_owned()),

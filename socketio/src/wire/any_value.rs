@@ -10,7 +10,7 @@ use serde_json::{Number, Value};
 use std::fmt;
 use std::ops::Index;
 
-use super::binary::{Binary, attachment};
+use super::binary::{Binary, shared};
 
 /// The maximum nesting of arrays and objects, the same as the limit of `serde_json`.
 const MAX_DEPTH: usize = 128;
@@ -332,6 +332,10 @@ impl<'de> Visitor<'de> for Level {
         Ok(text.into())
     }
 
+    fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<AnyValue, E> {
+        Ok(shared(bytes).into())
+    }
+
     fn visit_bytes<E>(self, bytes: &[u8]) -> Result<AnyValue, E> {
         Ok(Bytes::copy_from_slice(bytes).into())
     }
@@ -349,32 +353,19 @@ impl<'de> Visitor<'de> for Level {
         Ok(AnyValue::Array(elements))
     }
 
-    /// Decodes an object, or an attachment if the object is its placeholder.
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<AnyValue, A::Error> {
         let level = self.deeper()?;
         let mut fields = IndexMap::new();
         while let Some(name) = map.next_key::<String>()? {
             fields.insert(name, map.next_value_seed(level)?);
         }
-        Ok(attached(&fields).map_or_else(|| AnyValue::Object(fields), AnyValue::Binary))
+        Ok(AnyValue::Object(fields))
     }
-}
-
-/// The attachment for a placeholder; `None` if the object is none.
-fn attached(fields: &IndexMap<String, AnyValue>) -> Option<Binary> {
-    if fields.len() != 2 || fields.get("_placeholder")?.as_bool() != Some(true) {
-        return None;
-    }
-    attachment(usize::try_from(fields.get("num")?.as_u64()?).ok()?)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::binary::with_attachments;
-    use super::super::payload::Payload;
     use super::*;
-    use serde_json::json;
-    use std::sync::Arc;
 
     fn decoded(text: &str) -> AnyValue {
         serde_json::from_str(text).expect("JSON")
@@ -401,19 +392,6 @@ mod tests {
 
     fn value_of(json: &Value) -> AnyValue {
         decoded(&json.to_string())
-    }
-
-    #[test]
-    fn placeholders_decode_to_their_attachments() {
-        let attachments: Arc<[Bytes]> = Arc::from([Bytes::from_static(&[1, 2]), Bytes::from_static(&[255])]);
-        let text = r#"{"a":[{"num":1,"_placeholder":true}],"b":{"_placeholder":true,"num":9},"c":{"_placeholder":true,"num":0,"x":1}}"#;
-        let value = with_attachments(Some(&attachments), || decoded(text));
-        assert_eq!(value["a"][0].as_binary(), Some(&Binary::from(vec![255])));
-        assert_eq!(value["b"]["num"].as_u64(), Some(9), "there is no such attachment");
-        assert_eq!(value["c"]["x"].as_i64(), Some(1), "a placeholder has no other fields");
-        let payload = Payload::of(&value).expect("it serializes");
-        assert_eq!(payload.attachments(), [Bytes::from_static(&[255])]);
-        assert_eq!(value.into_json()["a"], json!(["/w=="]));
     }
 
     #[test]

@@ -3,28 +3,26 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
-use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
 thread_local! {
-    /// The bytes of the [`Binary`] that is being serialized. [`super::payload`] takes them and
-    /// shares them instead of copying. Other serializers receive only the byte slice. serde's
-    /// traits have no parameter for it.
+    /// The bytes of the [`Binary`] that is being serialized. [`super::json`] takes them and shares
+    /// them instead of copying. serde's traits have no parameter for it.
     static SERIALIZING: RefCell<Option<Bytes>> = const { RefCell::new(None) };
-    /// The attachments of the event that is being decoded. serde's traits have no parameter for
-    /// them either.
+    /// The attachments of the event that is being decoded. A [`Binary`] shares its attachment
+    /// instead of copying it. serde's traits have no parameter for them either.
     static ATTACHMENTS: RefCell<Option<Attachments>> = const { RefCell::new(None) };
 }
 
 /// The attachments of an event.
 pub(crate) type Attachments = Arc<[Bytes]>;
 
-/// Runs `decode` with these attachments for the placeholders in its input.
+/// Runs `decode`, during which each [`Binary`] shares these attachments.
 pub(crate) fn with_attachments<R>(attachments: Option<&Attachments>, decode: impl FnOnce() -> R) -> R {
     /// Restores the previous attachments, even if decoding panics.
     struct Restore(Option<Attachments>);
@@ -43,6 +41,20 @@ pub(crate) fn with_attachments<R>(attachments: Option<&Attachments>, decode: imp
 /// Socket.IO clients send and receive it as a `Buffer`, an `ArrayBuffer` or a `Blob`. In the JSON
 /// envelopes of plain WebSocket clients it is a string of standard base64 in both directions.
 /// Cloning is cheap: the bytes are shared.
+///
+/// Take it, or [`AnyValue`](crate::AnyValue), wherever a client may send binary data. Types that
+/// can't hold any, such as `serde_json::Value` or `String`, fail with `invalid_payload`. Data in a
+/// field or argument that nothing takes is ignored, like any other.
+///
+/// | type | is sent as | receives |
+/// | --- | --- | --- |
+/// | `Binary` | binary data | binary data, base64 strings, arrays of numbers |
+/// | other types that serialize as bytes, such as those of `serde_bytes` | binary data | binary data; a string as the bytes of its text |
+/// | `Vec<u8>`, `[u8; N]`, `&[u8]` | an array of numbers | an array of numbers |
+///
+/// This holds inside of untagged and internally tagged enums and of flattened fields, too. Other
+/// formats that people read, such as a `serde_json::Value`, get a `Binary` as a base64 string. So
+/// does `json!({ "bytes": binary })`: emit a struct or an `AnyValue` to send binary data.
 ///
 /// ```
 /// use socketio::{Binary, event};
@@ -76,16 +88,46 @@ impl<T: Into<Bytes>> From<T> for Binary {
 
 impl Serialize for Binary {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        /// Forgets the bytes, even if the serializer panics.
+        struct Forget;
+        impl Drop for Forget {
+            fn drop(&mut self) {
+                SERIALIZING.take();
+            }
+        }
         SERIALIZING.set(Some(self.0.clone()));
-        let result = serializer.serialize_bytes(&self.0);
-        SERIALIZING.take();
-        result
+        let _forget = Forget;
+        serializer.serialize_newtype_struct(NAME, &Contents(&self.0))
     }
 }
 
-/// The attachment with this number of the event that is being decoded.
-pub(super) fn attachment(number: usize) -> Option<Binary> {
-    ATTACHMENTS.with_borrow(|attachments| attachments.as_ref()?.get(number).cloned()).map(Binary)
+/// The name of the newtype that a [`Binary`] serializes as. serde keeps it where it buffers values,
+/// so that [`super::json`] recognizes the buffered ones.
+pub(super) const NAME: &str = "$socketio::Binary";
+
+/// The contents of the newtype for all other serializers.
+struct Contents<'a>(&'a [u8]);
+
+impl Serialize for Contents<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match serializer.is_human_readable() {
+            true => serializer.serialize_str(&STANDARD.encode(self.0)),
+            false => serializer.serialize_bytes(self.0),
+        }
+    }
+}
+
+/// Reads the contents of a buffered [`Binary`].
+pub(super) fn from_contents(text: &str) -> Option<Bytes> {
+    STANDARD.decode(text).ok().map(Bytes::from)
+}
+
+/// Shares the attachment that consists of these bytes. Bytes of anything else are copied.
+pub(super) fn shared(bytes: &[u8]) -> Bytes {
+    let attachment = ATTACHMENTS.with_borrow(|attachments| {
+        attachments.iter().flat_map(|all| all.iter()).find(|attachment| std::ptr::eq(&***attachment, bytes)).cloned()
+    });
+    attachment.unwrap_or_else(|| Bytes::copy_from_slice(bytes))
 }
 
 /// Takes the bytes of the [`Binary`] that is being serialized on this thread.
@@ -108,18 +150,16 @@ impl<'de> Visitor<'de> for BinaryVisitor {
         formatter.write_str("binary data, or a base64 string")
     }
 
-    /// Decodes a placeholder as its attachment.
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Binary, A::Error> {
-        let (mut is_placeholder, mut number) = (false, None);
-        while let Some(key) = map.next_key::<Cow<'_, str>>()? {
-            match &*key {
-                "_placeholder" => is_placeholder = map.next_value()?,
-                "num" => number = Some(map.next_value::<usize>()?),
-                _ => return Err(de::Error::custom("expected binary data")),
-            }
-        }
-        let number = number.filter(|_| is_placeholder).ok_or_else(|| de::Error::custom("expected binary data"))?;
-        attachment(number).ok_or_else(|| de::Error::custom("there is no such attachment"))
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Binary, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Binary, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+
+    fn visit_borrowed_bytes<E: de::Error>(self, bytes: &'de [u8]) -> Result<Binary, E> {
+        Ok(Binary(shared(bytes)))
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Binary, E> {

@@ -125,11 +125,12 @@ impl EncodedFrame {
         writer.finish(Opcode::Text)
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// The number of bytes. Several frames may share their memory.
+    pub(crate) fn len(&self) -> u64 {
         match self {
-            Self::Small { buffer, start } => buffer.len() - start,
-            Self::Shared(bytes) => bytes.len(),
-            Self::Several(frames) => frames.iter().map(Self::len).sum(),
+            Self::Small { buffer, start } => (buffer.len() - start) as u64,
+            Self::Shared(bytes) => bytes.len() as u64,
+            Self::Several(frames) => frames.iter().map(Self::len).fold(0, u64::saturating_add),
         }
     }
 
@@ -185,7 +186,7 @@ mod tests {
             let payload = Bytes::from(vec![7; length]);
             let frame = EncodedFrame::binary(&payload);
             assert_eq!(parsed(&frame).payload(), &payload[..]);
-            assert_eq!(frame.len(), bytes(&frame).len());
+            assert_eq!(frame.len(), bytes(&frame).len() as u64);
             let read = frames(&bytes(&frame)).map(|(is_text, payload)| (is_text, payload.len())).collect::<Vec<_>>();
             assert_eq!(read, [(false, length)]);
         }
@@ -207,7 +208,7 @@ mod tests {
             let mut writer = FrameWriter::new();
             writer.payload().extend(std::iter::repeat_n(b'x', length));
             let frame = writer.finish(Opcode::Text);
-            assert_eq!(bytes(&frame).len(), frame.len());
+            assert_eq!(bytes(&frame).len() as u64, frame.len());
             let parsed = parsed(&frame);
             assert_eq!(parsed.payload().len(), length);
             assert!(parsed.header().is_final);

@@ -1,5 +1,5 @@
 //! A JSON serializer into memory. Its output equals that of `serde_json`, byte for byte. Binary
-//! data becomes attachments instead of arrays of numbers.
+//! data, which is all that serializes as bytes, becomes attachments instead of arrays of numbers.
 //!
 //! A `serde_json::ser::Formatter` would need 20 lines in the place of these, but it can't replace
 //! the scan of strings, which looks at one byte at a time. This one looks at 8 to 32: an event of
@@ -83,6 +83,11 @@ impl<'w> Writer<'w> {
         Writer { out: self.out, attachments: self.attachments }
     }
 
+    fn attach(self, bytes: Bytes) {
+        self.attachments.push(bytes);
+        self.out.push(ATTACHMENT_MARKER);
+    }
+
     /// Writes `open`, and returns the writer for the elements. Its end writes `close`.
     fn open(self, open: &str, close: &'static str) -> Compound<'w> {
         self.out.extend_from_slice(open.as_bytes());
@@ -131,11 +136,7 @@ impl<'w> Serializer for Writer<'w> {
     }
 
     fn serialize_bytes(self, bytes: &[u8]) -> Result<(), Error> {
-        let Some(bytes) = binary::take_serializing() else {
-            return self.collect_seq(bytes);
-        };
-        self.attachments.push(bytes);
-        self.out.push(ATTACHMENT_MARKER);
+        self.attach(Bytes::copy_from_slice(bytes));
         Ok(())
     }
 
@@ -160,8 +161,21 @@ impl<'w> Serializer for Writer<'w> {
         self.serialize_str(variant)
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<(), Error> {
-        value.serialize(self)
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<(), Error> {
+        if name != binary::NAME {
+            return value.serialize(self);
+        }
+        let bytes = match binary::take_serializing() {
+            Some(bytes) => bytes,
+            // serde has buffered it.
+            None => {
+                let contents = serde_json::to_value(value)?;
+                let bytes = contents.as_str().and_then(binary::from_contents);
+                bytes.ok_or_else(|| Error::custom("expected binary data"))?
+            }
+        };
+        self.attach(bytes);
+        Ok(())
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(

@@ -13,11 +13,12 @@
 //! Incoming data: [`message_reader`] reads a client's messages from its frames, and [`scan`] finds
 //! the JSON values in them.
 //!
-//! [`binary`] and [`any_value`] are the public payload types [`Binary`](crate::Binary) and
-//! [`AnyValue`](crate::AnyValue).
+//! [`binary_json`] decodes arguments that have binary data. [`binary`] and [`any_value`] are the
+//! public payload types [`Binary`](crate::Binary) and [`AnyValue`](crate::AnyValue).
 
 pub(crate) mod any_value;
 pub(crate) mod binary;
+pub(crate) mod binary_json;
 pub(crate) mod encoding;
 pub(crate) mod engineio;
 pub(crate) mod envelope;
@@ -30,6 +31,8 @@ pub(crate) mod parser;
 pub(crate) mod payload;
 #[cfg(test)]
 mod reference;
+#[cfg(test)]
+mod round_trips;
 pub(crate) mod scan;
 pub(crate) mod scratch;
 pub(crate) mod socketio;

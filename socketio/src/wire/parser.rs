@@ -30,7 +30,9 @@ pub struct ParserPacket {
     /// The packet's text, such as `2["message","hello"]`.
     pub text: String,
     /// The binary data. The text holds a placeholder for each attachment:
-    /// `{"_placeholder":true,"num":0}` for the first, and so on.
+    /// `{"_placeholder":true,"num":0}` for the first, and so on. A parser whose encoding has no
+    /// placeholders spells the key of such an object that is data `"_placeholde\u0072"`. Outgoing
+    /// packets with attachments have no such data.
     pub attachments: Vec<Bytes>,
 }
 

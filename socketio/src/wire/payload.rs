@@ -10,7 +10,7 @@ use super::binary::{self, Attachments};
 use super::json::{self, ATTACHMENT_MARKER};
 use super::scan::Scanner;
 use super::scratch::Scratch;
-use super::socketio::placeholder::{self, PLACEHOLDER};
+use super::socketio::placeholder;
 
 /// Why a text is not valid as the arguments of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,22 @@ pub(crate) enum InvalidArgs {
     Json,
     TooDeep,
     Placeholder,
+}
+
+/// Why a value can't be an argument.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum EncodeError {
+    /// It does not serialize.
+    Json(serde_json::Error),
+    /// The payload has binary data, and an object that clients would take for a placeholder.
+    Ambiguous,
+}
+
+impl From<serde_json::Error> for EncodeError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Json(error)
+    }
 }
 
 /// The maximum nesting of arguments, the same as the limit of `serde_json`. Their list counts as
@@ -52,23 +68,25 @@ pub struct Payload {
     json: Scratch,
     count: usize,
     attachments: Vec<Bytes>,
+    /// The length of the text that was checked for objects like placeholders.
+    checked: usize,
 }
 
 impl Payload {
     /// No arguments.
     pub(crate) fn new() -> Self {
-        Self { json: Scratch::take(), count: 0, attachments: Vec::new() }
+        Self { json: Scratch::take(), count: 0, attachments: Vec::new(), checked: 0 }
     }
 
     /// One argument.
-    pub(crate) fn of(value: &(impl Serialize + ?Sized)) -> serde_json::Result<Self> {
+    pub(crate) fn of(value: &(impl Serialize + ?Sized)) -> Result<Self, EncodeError> {
         let mut payload = Self::new();
         payload.push(value)?;
         Ok(payload)
     }
 
     /// The arguments of an answer: one argument, or none for `()`.
-    pub(crate) fn reply<T: Serialize>(value: &T) -> serde_json::Result<Self> {
+    pub(crate) fn reply<T: Serialize>(value: &T) -> Result<Self, EncodeError> {
         let payload = Self::of(value)?;
         let is_unit = size_of_val(value) == 0 && payload.json[..] == *b"null";
         Ok(if is_unit { Self::new() } else { payload })
@@ -78,22 +96,35 @@ impl Payload {
     pub(crate) fn of_binary(bytes: Bytes) -> Self {
         let mut json = Scratch::take();
         json.push(ATTACHMENT_MARKER);
-        Self { json, count: 1, attachments: vec![bytes] }
+        Self { json, count: 1, attachments: vec![bytes], checked: 1 }
     }
 
     /// Appends an argument. The payload must not be used after an error.
-    pub(crate) fn push(&mut self, value: &(impl Serialize + ?Sized)) -> serde_json::Result<()> {
+    pub(crate) fn push(&mut self, value: &(impl Serialize + ?Sized)) -> Result<(), EncodeError> {
         if self.count > 0 {
             self.json.push(b',');
         }
         json::write(&mut self.json, &mut self.attachments, value)?;
         self.count += 1;
+        self.check()
+    }
+
+    /// Refuses objects that clients would take for placeholders. They only look for them in packets
+    /// that have attachments.
+    fn check(&mut self) -> Result<(), EncodeError> {
+        if self.attachments.is_empty() {
+            return Ok(());
+        }
+        if placeholder::is_ambiguous(&self.json[self.checked..]) {
+            return Err(EncodeError::Ambiguous);
+        }
+        self.checked = self.json.len();
         Ok(())
     }
 
     /// Appends arguments that are already comma-separated JSON, with placeholders for the
-    /// attachments.
-    pub(crate) fn push_raw(&mut self, json: &str, attachments: &[Bytes]) {
+    /// attachments. The payload must not be used after an error.
+    pub(crate) fn push_raw(&mut self, json: &str, attachments: &[Bytes]) -> Result<(), EncodeError> {
         let mut scanner = Scanner::new(json);
         let mut added = 0;
         while scanner.value().is_some() {
@@ -103,33 +134,24 @@ impl Payload {
             }
         }
         if added == 0 {
-            return;
+            return Ok(());
         }
         if self.count > 0 {
             self.json.push(b',');
         }
         self.count += added;
-        let mut rest = json;
-        while !attachments.is_empty()
-            && let Some(at) = rest.find(PLACEHOLDER)
-        {
-            let (before, placeholder) = rest.split_at(at);
-            self.json.extend_from_slice(before.as_bytes());
-            let number = &placeholder[PLACEHOLDER.len()..];
-            let end = number.find('}').unwrap_or(number.len());
-            match number[..end].parse().ok().and_then(|number: usize| attachments.get(number)) {
-                Some(attachment) => {
-                    self.attachments.push(attachment.clone());
-                    self.json.push(ATTACHMENT_MARKER);
-                    rest = number.get(end + 1..).unwrap_or_default();
-                }
-                None => {
-                    self.json.extend_from_slice(PLACEHOLDER.as_bytes());
-                    rest = number;
-                }
+        let mut copied = 0;
+        if !attachments.is_empty() {
+            for (range, number) in placeholder::all(json) {
+                let Some(attachment) = attachments.get(number) else { continue };
+                self.attachments.push(attachment.clone());
+                self.json.extend_from_slice(&json.as_bytes()[copied..range.start]);
+                self.json.push(ATTACHMENT_MARKER);
+                copied = range.end;
             }
         }
-        self.json.extend_from_slice(rest.as_bytes());
+        self.json.extend_from_slice(&json.as_bytes()[copied..]);
+        self.check()
     }
 
     /// Makes arguments from another server's text: comma-separated JSON with a placeholder for each
@@ -139,14 +161,15 @@ impl Payload {
         check_args(json)?;
         let mut payload = Self::new();
         if attachments.is_empty() {
-            payload.push_raw(json, attachments);
+            payload.push_raw(json, attachments).map_err(|_| InvalidArgs::Placeholder)?;
             return Ok(payload);
         }
         let allowed = attachments.iter().map(Bytes::len).fold(0, usize::saturating_add);
         let mut rewritten = Scratch::take();
         placeholder::rewrite_args(json, &mut rewritten, attachments, allowed).ok_or(InvalidArgs::Placeholder)?;
         // The placeholders are ASCII, so the rewritten text is still UTF-8.
-        payload.push_raw(std::str::from_utf8(&rewritten).map_err(|_| InvalidArgs::Json)?, attachments);
+        let rewritten = std::str::from_utf8(&rewritten).map_err(|_| InvalidArgs::Json)?;
+        payload.push_raw(rewritten, attachments).map_err(|_| InvalidArgs::Placeholder)?;
         let is_complete = payload.attachments.len() == attachments.len();
         is_complete.then_some(payload).ok_or(InvalidArgs::Placeholder)
     }
@@ -236,12 +259,11 @@ mod tests {
     #[test]
     fn raw_arguments_keep_their_attachments() {
         let mut payload = Payload::of(&0).unwrap();
-        let json =
-            r#"1,{"a":{"_placeholder":true,"num":1}},{"_placeholder":true,"num":0},{"_placeholder":true,"num":9}"#;
-        payload.push_raw(json, &[Bytes::from_static(&[1]), Bytes::from_static(&[2])]);
-        payload.push_raw("", &[]);
+        let json = r#"1,{"a":{"_placeholder":true,"num":1}},{"_placeholder":true,"num":0},"end""#;
+        payload.push_raw(json, &[Bytes::from_static(&[1]), Bytes::from_static(&[2])]).unwrap();
+        payload.push_raw("", &[]).unwrap();
         assert_eq!((payload.count(), payload.attachments().len()), (5, 2));
-        assert_eq!(self::json(&payload), r#"0,1,{"a":"Ag=="},"AQ==",{"_placeholder":true,"num":9}"#);
+        assert_eq!(self::json(&payload), r#"0,1,{"a":"Ag=="},"AQ==","end""#);
     }
 
     proptest! {
@@ -271,23 +293,51 @@ mod tests {
     }
 
     #[test]
-    fn a_user_object_like_a_placeholder_is_kept() {
+    fn an_object_like_a_placeholder_is_refused_beside_binary_data() {
         let lookalike = json!({"_placeholder": true, "num": 0});
-        let payload = Payload::of(&(lookalike, Binary::from(vec![255]))).unwrap();
-        assert_eq!(json(&payload), r#"[{"_placeholder":true,"num":0},"/w=="]"#);
+        let binary = Binary::from(vec![255]);
+        assert!(matches!(Payload::of(&(&lookalike, &binary)), Err(EncodeError::Ambiguous)));
+        let mut payload = Payload::of(&lookalike).unwrap();
+        payload.push(&lookalike).unwrap();
+        assert!(matches!(payload.push(&binary), Err(EncodeError::Ambiguous)));
+        let mut payload = Payload::of(&binary).unwrap();
+        payload.push(&1).unwrap();
+        assert!(matches!(payload.push(&lookalike), Err(EncodeError::Ambiguous)));
+        let escaped = r#"{"_placeholde\u0072":true,"num":0},{"_placeholder":true,"num":0}"#;
+        let attachments = [Bytes::from_static(&[1])];
+        assert!(matches!(Payload::new().push_raw(escaped, &attachments), Err(EncodeError::Ambiguous)));
+        assert_eq!(Payload::from_json(escaped, &attachments).unwrap_err(), InvalidArgs::Placeholder);
     }
 
     #[test]
-    fn other_byte_types_become_arrays_as_in_serde_json() {
+    fn everything_that_serializes_as_bytes_is_binary_data() {
         struct Raw;
         impl Serialize for Raw {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_bytes(&[1, 2])
             }
         }
-        assert_eq!(json(&Payload::of(&Raw).unwrap()), "[1,2]");
-        assert_eq!(serde_json::to_string(&Binary::from(vec![7])).unwrap(), "[7]");
-        assert_eq!(json(&Payload::of(&Raw).unwrap()), "[1,2]");
+        #[derive(Serialize)]
+        #[serde(tag = "kind")]
+        enum Buffered {
+            A { raw: Raw, binary: Binary },
+        }
+        assert_eq!(json(&Payload::of(&Raw).unwrap()), r#""AQI=""#);
+        let buffered = Buffered::A { raw: Raw, binary: Binary::from(vec![7]) };
+        let payload = Payload::of(&buffered).unwrap();
+        assert_eq!(json(&payload), r#"{"kind":"A","raw":"AQI=","binary":"Bw=="}"#);
+        assert_eq!(payload.attachments(), [&[1, 2][..], &[7]]);
+        assert_eq!(json(&Payload::of(&[1u8, 2]).unwrap()), "[1,2]");
+        // Other serializers get text.
+        assert_eq!(serde_json::to_string(&Binary::from(vec![7])).unwrap(), r#""Bw==""#);
+        assert_eq!(json(&Payload::of(&json!([Binary::from(vec![7])])).unwrap()), r#"["Bw=="]"#);
+    }
+
+    #[test]
+    fn binary_data_is_shared_and_not_copied() {
+        let binary = Binary::from(vec![1; 100]);
+        let payload = Payload::of(&[&binary]).unwrap();
+        assert_eq!(payload.attachments()[0].as_ptr(), binary.as_ptr());
     }
 
     #[test]

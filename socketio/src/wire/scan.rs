@@ -64,6 +64,12 @@ impl<'a> Scanner<'a> {
         found
     }
 
+    /// Skips white space, and returns the next byte without consuming it.
+    pub(super) fn peek(&mut self) -> Option<u8> {
+        self.skip_space();
+        self.text.as_bytes().get(self.at).copied()
+    }
+
     fn skip_space(&mut self) {
         self.at = after_space(self.text.as_bytes(), self.at);
     }
@@ -177,7 +183,7 @@ fn value_end(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
 }
 
 #[inline]
-fn after_space(bytes: &[u8], mut at: usize) -> usize {
+pub(super) fn after_space(bytes: &[u8], mut at: usize) -> usize {
     while let Some(byte) = bytes.get(at)
         // This comparison alone decides for most bytes.
         && *byte <= b' '
@@ -233,8 +239,9 @@ fn unusual_key_end(bytes: &[u8], start: usize, at: usize) -> Option<usize> {
     if has_reserved_prefix(&bytes[start..]) { None } else { inside_end(bytes, at) }
 }
 
+/// The end of the string that starts at `at`.
 #[inline]
-fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
+pub(super) fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
     string_end_with(bytes, at, |_, at| inside_end(bytes, at))
 }
 

@@ -27,6 +27,8 @@ pub(crate) struct Translator {
     /// The ids of the test's pending requests, by their numeric ack ids.
     pending_acks: HashMap<u64, String>,
     next_id: u64,
+    /// The attachments of the next envelope.
+    pub(crate) attachments: Vec<Bytes>,
     /// The ack ids of the server's pending requests.
     requests: HashSet<u64>,
     /// An incomplete packet, and the number of its missing attachments.
@@ -85,7 +87,7 @@ impl Translator {
             }
             (None, id) => (ACK, Some(id?.get().parse().ok().filter(|id| self.requests.remove(id))?)),
         };
-        Some(Packet { kind, id, json: envelope.list(), attachments: Vec::new() })
+        Some(Packet { kind, id, json: envelope.list(), attachments: std::mem::take(&mut self.attachments) })
     }
 
     fn messages(&self, packet: &Packet) -> Vec<Message> {

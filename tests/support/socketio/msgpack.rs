@@ -93,10 +93,15 @@ fn pack(value: &Value, attachments: &[Bytes]) -> Pack {
         },
         Value::String(text) => Pack::from(&**text),
         Value::Array(values) => Pack::Array(values.iter().map(|value| pack(value, attachments)).collect()),
-        Value::Object(values) => match values.get("num").and_then(Value::as_u64) {
-            Some(number) if values.contains_key("_placeholder") => Pack::from(&attachments[number as usize][..]),
-            _ => Pack::Map(values.iter().map(|(key, value)| (Pack::from(&**key), pack(value, attachments))).collect()),
-        },
+        // An object that only looks like a placeholder has a number without an attachment.
+        Value::Object(values) => {
+            match values.get("num").and_then(|number| attachments.get(number.as_u64()? as usize)) {
+                Some(attachment) if values.contains_key("_placeholder") => Pack::from(&attachment[..]),
+                _ => Pack::Map(
+                    values.iter().map(|(key, value)| (Pack::from(&**key), pack(value, attachments))).collect(),
+                ),
+            }
+        }
     }
 }
 

@@ -145,7 +145,9 @@ pub(super) fn answer(id: &str, args: &[Box<RawValue>]) -> String {
         #[serde(borrow)]
         error: &'a RawValue,
     }
-    let failed = args.first().filter(|_| args.len() == 1).and_then(|one| from_str::<Failed<'_>>(one.get()).ok());
+    // serde_json also decodes a struct from an array.
+    let only = args.first().filter(|one| args.len() == 1 && one.get().starts_with('{'));
+    let failed = only.and_then(|one| from_str::<Failed<'_>>(one.get()).ok());
     let contents = match failed {
         Some(failed) => format!(r#","error":{}"#, failed.error.get()),
         None => contents(args),

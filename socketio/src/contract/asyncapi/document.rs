@@ -225,6 +225,7 @@ fn error_schema() -> Value {
         "properties": {
             "code": { "type": "string" },
             "message": { "type": "string" },
+            "argument": { "description": "The position of the invalid argument, counted from 0.", "type": "integer" },
             "path": { "description": "The invalid field of the payload, such as `user.age`.", "type": "string" },
             "data": { "description": "Further data." },
         },

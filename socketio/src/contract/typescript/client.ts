@@ -7,13 +7,15 @@ type AnswerTo<F> = F extends (...args: never) => infer R ? R : never;
 /** The server answered an event with an error, or did not answer it. */
 export class RequestError extends Error {
   readonly code: string;
+  readonly argument: number | undefined;
   readonly path: string | undefined;
   readonly data: unknown;
 
-  constructor({ code, message, path, data }: EventError<string>) {
+  constructor({ code, message, argument, path, data }: EventError<string>) {
     super(message);
     this.name = "RequestError";
     this.code = code;
+    this.argument = argument;
     this.path = path;
     this.data = data;
   }

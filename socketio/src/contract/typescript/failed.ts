@@ -12,6 +12,8 @@ export type FrameworkCode =
 export interface EventError<Code extends string = never> {
   code: Code | FrameworkCode;
   message: string;
+  /** The position of the invalid argument, counted from 0. */
+  argument?: number;
   /** The invalid field of the payload, such as `user.age`. */
   path?: string;
   data?: unknown;

@@ -14,6 +14,7 @@ use super::handler::Need;
 use super::marker::Validated;
 use super::message::Event;
 use super::named::Named;
+use crate::wire::any_value::AnyValue;
 
 /// The maximum number of violations reported for one payload.
 const MAX_VIOLATIONS: usize = 32;
@@ -60,7 +61,7 @@ impl<T: Validate> Valid<T> {
     pub fn new(value: T, context: &T::Context) -> Result<Self, PayloadError> {
         match value.validate_with(context) {
             Ok(()) => Ok(Self(value)),
-            Err(report) => Err(violations(0, &report, None)),
+            Err(report) => Err(violations(None, &report, None)),
         }
     }
 }
@@ -161,7 +162,11 @@ where
     let mut before = arguments.remaining;
     let checked =
         arguments.next_payload().and_then(|decoded| match value(&decoded).map(|value| value.validate_with(&context)) {
-            Some(Err(report)) => Err(violations(before.taken, &report, before.next().ok().as_ref())),
+            Some(Err(report)) => {
+                let argument = before.taken;
+                let sent = before.next::<AnyValue>().ok().map(AnyValue::into_json);
+                Err(violations(Some(argument), &report, sent.as_ref()))
+            }
             Some(Ok(())) | None => Ok(decoded),
         });
     Ok(checked)
@@ -169,14 +174,12 @@ where
 
 /// Converts a report into an error. The first violation is the error itself, the others are in its
 /// `others`.
-fn violations(argument: usize, report: &Report, sent: Option<&Value>) -> PayloadError {
+fn violations(argument: Option<usize>, report: &Report, sent: Option<&Value>) -> PayloadError {
     let mut all = report.iter().take(MAX_VIOLATIONS).map(|(path, error)| {
         let path = path::as_sent(&path.to_string(), sent);
-        PayloadError {
-            path: Some(path).filter(|path| !path.is_empty()),
-            ..PayloadError::new(argument, error.message())
-        }
+        let path = Some(path).filter(|path| !path.is_empty());
+        PayloadError { argument, path, ..PayloadError::of_all(error.message()) }
     });
-    let first = all.next().unwrap_or_else(|| PayloadError::new(argument, "invalid value"));
+    let first = all.next().unwrap_or_else(|| PayloadError { argument, ..PayloadError::of_all("invalid value") });
     PayloadError { others: all.collect(), ..first }
 }

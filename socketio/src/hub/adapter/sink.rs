@@ -16,7 +16,8 @@ use crate::hub::socket::ack_future::{AckError, Registration, Waiter};
 use crate::hub::socket::ack_stream::Answerer;
 use crate::session::received::ReceivedAnswer;
 use crate::wire::packet::Packet;
-use crate::wire::payload::check_args;
+use crate::wire::payload::{InvalidArgs, check_args};
+use crate::wire::socketio::placeholder;
 
 /// Collects the answers to a question, which the asker reads from its
 /// [`AckStream`](crate::AckStream). The question is finished when all clones of the sink are
@@ -51,11 +52,14 @@ impl AnswerSink {
     ///
     /// # Errors
     ///
-    /// The text is not JSON or is nested too deeply.
+    /// The text is not JSON or is nested too deeply, or a placeholder has no attachment.
     pub fn answer(&self, from: Answerer, args: &str, attachments: &[Bytes]) -> Result<(), PacketError> {
         check_args(args)?;
-        let attachments = (!attachments.is_empty()).then(|| attachments.into());
-        self.0.settle_remote(from, Ok(ReceivedAnswer::Many(args.to_owned(), attachments)));
+        let answer = match attachments.is_empty() {
+            true => ReceivedAnswer::Many(args.to_owned(), None),
+            false => ReceivedAnswer::Many(canonical(args, attachments)?, Some(attachments.into())),
+        };
+        self.0.settle_remote(from, Ok(answer));
         Ok(())
     }
 
@@ -115,6 +119,13 @@ impl AnswerSink {
             Err(error) => self.0.settle(at, socket, Err(error.into())),
         }
     }
+}
+
+/// The text with its placeholders in the form in which they are decoded.
+fn canonical(args: &str, attachments: &[Bytes]) -> Result<String, InvalidArgs> {
+    let mut text = Vec::with_capacity(args.len());
+    placeholder::rewrite_args(args, &mut text, attachments, usize::MAX).ok_or(InvalidArgs::Placeholder)?;
+    String::from_utf8(text).map_err(|_| InvalidArgs::Json)
 }
 
 impl Clone for AnswerSink {

@@ -101,7 +101,7 @@ impl Missing {
     /// The number of sockets known to be missing. [Silent servers](Self::silent_servers) may have
     /// asked more.
     pub fn sockets(&self) -> usize {
-        self.errors.len() + self.remote
+        self.errors.len().saturating_add(self.remote)
     }
 }
 

@@ -156,7 +156,7 @@ impl Socket {
             Rejected::Overflow { first } => {
                 if first {
                     self.hub().counters().overflow();
-                    tracing::warn!(socket = %self.id(), "outbox overflow");
+                    tracing::debug!(socket = %self.id(), "outbox overflow");
                     if self.is_alive() {
                         self.report(EventError::new("overflow", "the outbox is full, messages are dropped"));
                     }

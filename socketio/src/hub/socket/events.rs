@@ -169,15 +169,16 @@ impl Socket {
     /// Fires `error`. The error is only logged during an `error` handler, after the end of the
     /// connection, and while too many events of the server wait.
     pub(crate) fn report(&self, error: EventError) {
+        self.hub().counters().error(error.code());
         if dispatch::is_reporting(self) {
-            return tracing::warn!(socket = %self.id(), %error, "an error handler failed");
+            return tracing::debug!(socket = %self.id(), %error, "an error handler failed");
         }
         let kept = error.clone();
         let Err(rejected) = self.post(EventKind::Error(error)) else { return };
         let event = kept.event().map(shortened);
         match rejected {
             Rejected::Closed => {
-                tracing::warn!(socket = %self.id(), error = %kept, event, "error after the end of a connection");
+                tracing::debug!(socket = %self.id(), error = %kept, event, "error after the end of a connection");
             }
             Rejected::Overflow { .. } => {
                 tracing::debug!(socket = %self.id(), error = %kept, event, "an error that is one too many");

@@ -2,13 +2,15 @@
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::ack_future::AckError;
 use crate::event::ack::Args;
 use crate::event::context::RawArgs;
 use crate::event::error::{EventError, PayloadError};
 use crate::session::received::ReceivedAnswer;
+use crate::wire::any_value::AnyValue;
+use crate::wire::binary_json::BinaryJson;
 use crate::wire::envelope::ArgumentText;
 
 impl ReceivedAnswer {
@@ -19,7 +21,7 @@ impl ReceivedAnswer {
             Self::Failed(error) => return Err(AckError::Failed(EventError::from_client(error))),
             Self::TooDeep(depth) => return Err(PayloadError::too_deep(*depth).into()),
         };
-        match failure(args.json()) {
+        match failure(args) {
             Some(error) => Err(AckError::Failed(error)),
             None => Ok(T::from_answer(args)?),
         }
@@ -29,17 +31,24 @@ impl ReceivedAnswer {
 /// Returns the error in the arguments of an answer, if they consist of the one object
 /// `{"error": {"code": …, "message": …}}`. This crate sends errors to Socket.IO clients in this
 /// form. The text must have been scanned.
-pub(crate) fn failure(args: &str) -> Option<EventError> {
+///
+/// Binary data in it becomes base64.
+pub(crate) fn failure(args: RawArgs<'_>) -> Option<EventError> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Failure {
-        error: Map<String, Value>,
+        error: AnyValue,
     }
-    // `serde_json` also decodes a struct from an array.
-    if !args.trim_start().starts_with('{') {
+    // A struct is also decoded from an array.
+    if !args.json().trim_start().starts_with('{') {
         return None;
     }
-    let Failure { error } = serde_json::from_str(args).ok()?;
+    let mut json = BinaryJson::new(args.json(), args.attachments());
+    let Failure { error } = Failure::deserialize(&mut json).ok()?;
+    let Value::Object(error) = error.into_json() else { return None };
+    if !json.rest().trim_ascii().is_empty() {
+        return None;
+    }
     let is_error = ["code", "message"].iter().all(|field| error.get(*field).is_some_and(Value::is_string));
     is_error.then(|| EventError::from_fields(error))
 }
@@ -106,6 +115,10 @@ several! {
 mod tests {
     use super::*;
 
+    fn failure(args: &str) -> Option<EventError> {
+        super::failure(RawArgs::new(ArgumentText::Many(args), None))
+    }
+
     #[test]
     fn an_answer_with_an_error_field_is_not_always_an_error() {
         let error =
@@ -144,6 +157,6 @@ mod tests {
         assert_eq!(many("null").decode::<Option<u8>>().expect("none"), None);
         many("").decode::<()>().expect("nothing");
         let missing = many("3").decode::<Args<(u8, u8)>>();
-        assert!(matches!(missing, Err(AckError::Payload(error)) if error.argument() == 1));
+        assert!(matches!(missing, Err(AckError::Payload(error)) if error.argument() == Some(1)));
     }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::session::disconnect::{Disconnect, DisconnectReason};
 use crate::session::limits::Violation;
 use crate::session::received::{Control, RawMessage, ReceivedAnswer, ReceivedEvent};
-use crate::session::{Effects, InNamespace, Opened};
+use crate::session::{Effects, Fault, InNamespace, Opened};
 use crate::wire::frame::EncodedFrame;
 
 /// An event that fired for a socket.
@@ -239,6 +239,8 @@ impl Effects for Recorder {
         self.is_shut = true;
         self.is_discarded = true;
     }
+
+    fn count(&mut self, _: Fault) {}
 
     fn write_close(&mut self, code: u16, _: &str) {
         assert!(self.close_frame.is_none() && !self.closed, "only one close frame is sent");

@@ -89,7 +89,7 @@ impl<'a> Reader<'a> {
         let text = String::from_utf8(text).map_err(|_| InvalidPacket)?;
         let mut attachments = std::mem::take(&mut self.attachments);
         // A small attachment must not keep the whole message in memory.
-        if attachments.iter().map(Bytes::len).sum::<usize>() < self.whole.len() / 2 {
+        if attachments.iter().map(Bytes::len).fold(0, usize::saturating_add) < self.whole.len() / 2 {
             attachments.iter_mut().for_each(|attachment| *attachment = Bytes::copy_from_slice(attachment));
         }
         Ok(ParserPacket { text, attachments })
@@ -215,7 +215,14 @@ impl<'a> Reader<'a> {
         let start = out.len();
         let attachments = self.attachments.len();
         self.value(out, MAX_DEPTH)?;
-        if out[start] != b'"' {
+        if out[start] == b'"' {
+            // An object of this encoding is never a placeholder.
+            let key = std::str::from_utf8(&out[start..]).map_err(|_| InvalidPacket)?;
+            if let Some(spelled) = placeholder::data_key(key) {
+                out.truncate(start);
+                out.extend_from_slice(spelled.as_bytes());
+            }
+        } else {
             let text = String::from_utf8(out.split_off(start)).map_err(|_| InvalidPacket)?;
             self.attachments.truncate(attachments);
             write_json(out, &text);

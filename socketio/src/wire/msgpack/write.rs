@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use std::borrow::Cow;
 
 use crate::wire::scan::Scanner;
-use crate::wire::socketio::PLACEHOLDER;
+use crate::wire::socketio::placeholder;
 
 /// Writes MessagePack. Writing into memory never fails.
 pub(super) struct Writer<'a> {
@@ -63,11 +63,10 @@ impl Writer<'_> {
 
     /// Reads the next value if it is a placeholder, and returns its attachment.
     fn attachment(&self, scanner: &mut Scanner<'_>) -> Option<Bytes> {
-        if self.attachments.is_empty() || !scanner.rest().starts_with(PLACEHOLDER) {
+        if self.attachments.is_empty() {
             return None;
         }
-        let value = scanner.clone().value()?;
-        let number: usize = value.strip_prefix(PLACEHOLDER)?.strip_suffix('}')?.parse().ok()?;
+        let (number, _) = placeholder::read(scanner.rest())?;
         let attachment = self.attachments.get(number)?.clone();
         scanner.value();
         Some(attachment)

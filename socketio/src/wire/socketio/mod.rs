@@ -21,7 +21,6 @@ pub(crate) mod placeholder;
 mod read;
 mod write;
 
-pub(crate) use placeholder::PLACEHOLDER;
 pub(crate) use read::{Invalid, Kind, Partial, SocketIoPacket, is_reserved, read};
 pub(crate) use write::{
     ConnectError, write_ack, write_connect, write_connect_error, write_disconnect, write_error, write_event,

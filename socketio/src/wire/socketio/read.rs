@@ -187,7 +187,7 @@ impl<T> Partial<T> {
 
     /// The number of bytes of the attachments that have arrived.
     pub(crate) fn size(&self) -> usize {
-        self.attachments.iter().map(Bytes::len).sum()
+        self.attachments.iter().map(Bytes::len).fold(0, usize::saturating_add)
     }
 
     pub(crate) fn into_parts(self) -> (T, Vec<Bytes>) {
