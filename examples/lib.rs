@@ -30,6 +30,18 @@ pub fn client_directory() -> PathBuf {
     std::env::var_os("SOCKET_IO_CLIENT").map_or_else(|| installed.into(), PathBuf::from)
 }
 
+/// Prints how to install `socket.io-client` if it is missing. Other pages work without it.
+///
+/// # Errors
+///
+/// The output is closed.
+pub fn say_what_needs_the_client(page: &str) -> io::Result<()> {
+    if client_directory().join("socket.io.esm.min.js").exists() {
+        return Ok(());
+    }
+    writeln!(io::stdout(), "{page} needs socket.io-client. To install it: npm ci --prefix tests/node")
+}
+
 /// Serves an app on `127.0.0.1`, and prints the address. The port is the environment variable
 /// `PORT`, or 3000. On Ctrl-C it stops accepting connections, shuts the hub down, waits for pending
 /// requests, and returns.

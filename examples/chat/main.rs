@@ -53,6 +53,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .route("/ws", get(hub.websocket()))
         .merge(hub.socketio().serve_client(socketio_examples::client_directory()))
         .merge(hub.docs::<contract::Chat>(info).websocket("/", "/ws?name=reader"));
+    socketio_examples::say_what_needs_the_client("The page /socketio/")?;
     socketio_examples::serve("chat", app, hub).await?;
     Ok(())
 }

@@ -14,7 +14,7 @@ mod upload;
 
 use axum::Router;
 use socketio::Hub;
-use socketio_examples::{client_directory, file, serve};
+use socketio_examples::{client_directory, file, say_what_needs_the_client, serve};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -25,6 +25,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .route("/upload.js", file("text/javascript; charset=utf-8", include_str!("page/upload.js")))
         .route("/icon.svg", file("image/svg+xml", include_str!("../chat/page/icon.svg")))
         .merge(hub.socketio().serve_client(client_directory()));
+    say_what_needs_the_client("The page")?;
     serve("upload", app, hub).await?;
     Ok(())
 }

@@ -125,6 +125,8 @@ pub mod guide {
     pub mod hooks_that_call_back {}
     #[doc = include_str!("docs/socketio.md")]
     pub mod socketio_clients {}
+    #[doc = include_str!("docs/recipes.md")]
+    pub mod recipes {}
     #[doc = include_str!("docs/requests.md")]
     pub mod requests_to_clients {}
     #[cfg(feature = "garde")]

@@ -159,7 +159,9 @@ test('a plain WebSocket and a Socket.IO client share rooms and report delivery t
 });
 
 test('the Socket.IO page explains how to install a missing client', async (t) => {
-  const { open, faults } = await browse(t, await run(t, 'chat', 0, { SOCKET_IO_CLIENT: '/nowhere' }));
+  const chat = await run(t, 'chat', 0, { SOCKET_IO_CLIENT: '/nowhere' });
+  assert.deepEqual(chat.lines, ['The page /socketio/ needs socket.io-client. To install it: npm ci --prefix tests/node']);
+  const { open, faults } = await browse(t, chat);
   const page = await open(undefined, SOCKET_IO);
   await shows(page, '#refused', 'socket.io-client is not installed. Do that, and reload:\nnpm ci --prefix tests/node');
   assert.ok(await page.getByRole('button', { name: 'Enter' }).isDisabled());

@@ -81,8 +81,8 @@ class Program {
   #output = new Feed();
   #exit;
 
-  constructor(command, args, env) {
-    this.#process = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
+  constructor(command, args, env, cwd) {
+    this.#process = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
     createInterface({ input: this.#process.stdout }).on('line', (line) => this.#output.push(line));
     // At `close` the whole output has been read.
     this.#exit = once(this.#process, 'close').then(([code, signal]) => {
@@ -97,8 +97,12 @@ class Program {
     this.port = Number(new URL(line.split(' ').at(-1)).port);
     this.http = `http://127.0.0.1:${this.port}`;
     this.ws = `ws://127.0.0.1:${this.port}`;
-    this.#output.items.length = 0;
+    this.#output.items.splice(this.#output.items.indexOf(line), 1);
     return this;
+  }
+
+  get pid() {
+    return this.#process.pid;
   }
 
   // The lines printed so far, without the address.
@@ -120,8 +124,8 @@ class Program {
 }
 
 // Runs a program until the test ends.
-export async function start(test, command, args, env) {
-  const program = new Program(command, args, env);
+export async function start(test, command, args, env, cwd) {
+  const program = new Program(command, args, env, cwd);
   test.after(() => program.stop('SIGKILL'));
   return program.begin();
 }
