@@ -3,12 +3,14 @@
 // ts/contract.ts
 var RequestError = class extends Error {
   code;
+  argument;
   path;
   data;
-  constructor({ code, message, path, data }) {
+  constructor({ code, message, argument, path, data }) {
     super(message);
     this.name = "RequestError";
     this.code = code;
+    this.argument = argument;
     this.path = path;
     this.data = data;
   }

@@ -12,6 +12,8 @@ use crate::event::decode::may_be_missing;
 #[cfg(feature = "asyncapi")]
 use crate::event::error::FRAMEWORK_CODES;
 use crate::event::handler::Source;
+#[cfg(feature = "asyncapi")]
+use crate::event::handler::Timeout;
 use crate::event::message::Event;
 use crate::hub::agreement::{AgreedEmit, AgreedHandler, AgreedNamespace};
 
@@ -54,6 +56,8 @@ pub(crate) struct Received {
     /// The note of the handler's `#[deprecated]`, which may be empty. `None` without it.
     pub(crate) deprecated: Option<&'static str>,
     pub(crate) source: Source,
+    #[cfg(feature = "asyncapi")]
+    pub(crate) timeout: Timeout,
     pub(crate) arguments: Vec<DescribedArgument>,
     /// Whether the handler takes all arguments without decoding them.
     pub(crate) takes_any: bool,
@@ -65,10 +69,12 @@ pub(crate) struct Received {
 
 impl Received {
     /// The framework's codes with which the event may be answered, if the client sends what the
-    /// contract describes.
+    /// contract describes. `of_hub` says whether the settings of the hub allow a code.
     #[cfg(feature = "asyncapi")]
-    pub(crate) fn framework_codes(&self) -> impl Iterator<Item = &'static str> {
-        FRAMEWORK_CODES.into_iter().filter(|code| match *code {
+    pub(crate) fn framework_codes(&self, of_hub: impl Fn(&str) -> bool) -> impl Iterator<Item = &'static str> {
+        FRAMEWORK_CODES.into_iter().filter(move |code| match *code {
+            "timeout" if self.timeout != Timeout::OfHub => self.timeout != Timeout::Off,
+            code if !of_hub(code) => false,
             "invalid_payload" => self.takes_any || !self.arguments.is_empty(),
             "unanswered" => self.takes_ack,
             // The event has a handler.

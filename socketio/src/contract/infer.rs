@@ -406,7 +406,8 @@ impl NamespaceDescription {
         errors: DescribedErrors,
     ) {
         // An entry without an event name fails to compile elsewhere.
-        let Some(&Handler { key: Key::Name(name), doc, deprecated, source, .. }) = handler else { return };
+        let Some(handler @ &Handler { key: Key::Name(name), .. }) = handler else { return };
+        let source = handler.source;
         let names = source.parameters.iter();
         let mut payload =
             DescribedArguments { names, arguments: Vec::new(), codes: Vec::new(), takes_ack: false, takes_any: false };
@@ -416,7 +417,19 @@ impl NamespaceDescription {
             true => (DescribedReply::Unknown, DescribedErrors::Any),
             false => (reply, errors.with(codes)),
         };
-        self.receives.push(Received { name, doc, deprecated, source, arguments, takes_any, takes_ack, reply, errors });
+        self.receives.push(Received {
+            name,
+            doc: handler.doc,
+            deprecated: handler.deprecated,
+            source,
+            #[cfg(feature = "asyncapi")]
+            timeout: handler.timeout,
+            arguments,
+            takes_any,
+            takes_ack,
+            reply,
+            errors,
+        });
     }
 
     #[doc(hidden)]

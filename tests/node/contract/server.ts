@@ -57,7 +57,8 @@ export type Message = {
  * - A *list*, with `code`
  * - and <b>no HTML</b>
  *
- * [A page](https://example.org/page), [a script](javascript:alert(1)), [a type](crate::Profile), ![a picture](https://example.org/a.png)
+ * [A page](https://example.org/page), [a script](javascript:alert(1)), [a type](crate::Profile),
+ * ![a picture](https://example.org/a.png)
  */
 export type Profile = {
   /** Its *first* name. */

@@ -77,9 +77,11 @@ impl Hub {
     /// Returns the routes of the documentation page at `/docs/`. The page shows the contract and
     /// can send its events to this server. The AsyncAPI document is at `/docs/asyncapi.json`.
     pub fn docs<C: AsyncApiContract>(&self, info: AsyncApiInfo) -> DocsRoutes {
-        let never: &[&str] = if self.has_rate_limits() { &[] } else { &["rate_limited"] };
+        let rate_limited = (!self.has_rate_limits()).then_some("rate_limited");
+        let timeout = self.config().handler_timeout.is_none().then_some("timeout");
+        let never: Vec<_> = rate_limited.into_iter().chain(timeout).collect();
         DocsRoutes {
-            document: document(&C::describe(), info, never),
+            document: document(&C::describe(), info, &never),
             path: "/docs".to_owned(),
             socketio: "/socket.io/".to_owned(),
             websockets: BTreeMap::new(),

@@ -99,7 +99,7 @@ impl Events<'_> {
         let message = channel.message(&name, message);
         let reply = self.reply(event.name, &event.reply, Maker::Server);
         let codes = event.errors.codes().map(|mut codes| {
-            codes.extend(event.framework_codes().filter(|code| !self.never.contains(code)));
+            codes.extend(event.framework_codes(|code| !self.never.contains(&code)));
             codes
         });
         let reply = channel.message(&format!("{name}.reply"), reply);
@@ -302,7 +302,7 @@ mod tests {
     }
 
     fn everything() -> Value {
-        document(&Everything::describe(), AsyncApiInfo::new("Everything", "1"), &["rate_limited"])
+        document(&Everything::describe(), AsyncApiInfo::new("Everything", "1"), &["rate_limited", "timeout"])
     }
 
     #[test]
