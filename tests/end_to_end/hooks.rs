@@ -324,7 +324,7 @@ async fn handlers_of_the_end_may_use_their_socket() {
         });
     }
     ann.close(1000, "").await;
-    seen.expect(&["disconnecting: joined true, emitted false, fired true"]).await;
+    seen.expect(&["disconnecting: joined false, emitted false, fired false"]).await;
     seen.expect(&["disconnect: joined false, emitted false, fired false"]).await;
     expect(&mut ben, "ended", "disconnecting").await;
     expect(&mut ben, "ended", "disconnect").await;
