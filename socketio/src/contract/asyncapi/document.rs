@@ -99,7 +99,12 @@ impl Events<'_> {
         let message = channel.message(&name, message);
         let reply = self.reply(event.name, &event.reply, Maker::Server);
         let codes = event.errors.codes().map(|mut codes| {
-            codes.extend(event.framework_codes(|code| !self.never.contains(&code)));
+            // The framework's own error types have some of its codes.
+            for code in event.framework_codes(|code| !self.never.contains(&code)) {
+                if !codes.contains(&code) {
+                    codes.push(code);
+                }
+            }
             codes
         });
         let reply = channel.message(&format!("{name}.reply"), reply);
