@@ -38,7 +38,7 @@ pub struct NamespaceDescription {
     pub(crate) emits: Vec<Emitted>,
 }
 
-#[cfg(feature = "typescript")]
+#[cfg(all(feature = "asyncapi", feature = "typescript"))]
 impl NamespaceDescription {
     /// The types that clients send: arguments, and the answers to requests.
     pub(super) fn sent_by_clients(&self) -> impl Iterator<Item = DescribedType> {
@@ -62,6 +62,7 @@ pub(crate) struct Received {
     /// Whether the handler takes all arguments without decoding them.
     pub(crate) takes_any: bool,
     /// Whether the handler takes an [`Ack`](crate::Ack), which it may leave unused.
+    #[cfg(feature = "asyncapi")]
     pub(crate) takes_ack: bool,
     pub(crate) reply: DescribedReply,
     pub(crate) errors: DescribedErrors,

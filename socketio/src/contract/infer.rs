@@ -426,6 +426,7 @@ impl NamespaceDescription {
             timeout: handler.timeout,
             arguments,
             takes_any,
+            #[cfg(feature = "asyncapi")]
             takes_ack,
             reply,
             errors,

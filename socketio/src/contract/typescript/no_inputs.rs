@@ -5,11 +5,11 @@ use super::types::Declarations;
 use crate::contract::description::{DescribedType, NamespaceDescription};
 
 #[derive(Default)]
-pub(super) struct Inputs;
+pub(super) struct Inputs {}
 
 impl Inputs {
     pub(super) fn of(_: &[NamespaceDescription]) -> Self {
-        Self
+        Self {}
     }
 
     pub(super) fn is_empty(&self) -> bool {
