@@ -103,8 +103,8 @@ impl Rooms {
         socket.to(&room).volatile().emit(&Typing { room: &room, name: &name })
     }
 
-    /// `disconnecting` is the last event at which the socket is still in its rooms. When the server
-    /// shuts down, the clients are not told, since they come back.
+    /// `disconnecting` is the last event at which `rooms` returns the socket's rooms. When the
+    /// server shuts down, the clients are not told, since they come back.
     #[event(disconnecting)]
     fn part_from_all(&self, socket: &Socket, name: Name, end: Disconnect) -> Result<(), EmitError> {
         if end.reason() == DisconnectReason::Shutdown {

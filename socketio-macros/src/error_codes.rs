@@ -8,7 +8,8 @@ use crate::errors::Errors;
 use crate::krate;
 
 /// The codes that the framework itself answers with. An application's error with such a code could
-/// not be told apart. The runtime reads this list through a macro.
+/// not be told apart. A test compares this list with that of the runtime, which does not use
+/// `overloaded` yet.
 pub(crate) const FRAMEWORK_CODES: [&str; 9] = [
     "invalid_payload",
     "unknown_event",

@@ -138,7 +138,7 @@ pub fn error_codes(item: TokenStream) -> TokenStream {
     error_codes::expand(item.into()).into()
 }
 
-/// The error codes of the framework, as an array. The runtime and the macros share this list.
+/// The error codes of the framework, as an array, for a test of the runtime.
 #[doc(hidden)]
 #[proc_macro]
 pub fn __framework_codes(_: TokenStream) -> TokenStream {

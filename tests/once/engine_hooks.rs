@@ -2,11 +2,12 @@
 //! parsers.
 
 use axum::Router;
+use axum::routing::get;
 use bytes::Bytes;
 use http::HeaderValue;
 use socketio::{
     EngineRoutes, EventError, Hub, InvalidPacket, Parser, ParserMessage, ParserPacket, SessionRequest, Socket,
-    SocketIo, event, events,
+    SocketIo, Upgrade, event, events,
 };
 use socketio_tests::{Client, Log, Seen, Server, log, serve_router, soon};
 use std::panic::panic_any;
@@ -106,6 +107,23 @@ async fn an_on_refused_that_panics_is_answered_with_500() {
     let server = serve(|routes| routes.on_refused(|_refused| explode())).await;
     for (path, is_upgrade) in [(POLLING, true), (WEBSOCKET, false), ("/socket.io/?transport=none", false)] {
         assert_eq!(request(&server, "GET", path, is_upgrade).await.0, 500, "{path}");
+    }
+    assert_no_session(&server).await;
+}
+
+#[tokio::test]
+async fn an_on_refused_of_a_websocket_route_that_panics_is_answered_with_500() {
+    let hub = Hub::builder().max_header_bytes(1_000).build().expect("a hub");
+    let route = hub.websocket().on_refused(|_refused| explode());
+    let own = route.clone();
+    let accept = move |upgrade: Upgrade| std::future::ready(own.accept(upgrade));
+    let app = Router::new().route("/route", get(route)).route("/own", get(accept));
+    let server = serve_router(hub, app).await;
+    assert_eq!(request(&server, "GET", "/route", false).await.0, 500);
+    // The URL is too large.
+    let query = "x".repeat(1_000);
+    for path in ["/route", "/own"] {
+        assert_eq!(request(&server, "GET", &format!("{path}?{query}"), true).await.0, 500, "{path}");
     }
     assert_no_session(&server).await;
 }

@@ -1,6 +1,7 @@
 //! Tests that run once, independent of `CLIENT` and `STREAM`. They use their own clients and
 //! streams, or none.
 
+mod blocking;
 mod contract_exports;
 mod engine_hooks;
 mod engine_hostile;

@@ -38,7 +38,7 @@ pub(crate) const FRAMEWORK_CODES: [&str; 7] =
 /// | `reserved_event` | clients can't send events of this name |
 /// | `rate_limited` | the client sends too many events. `data` is `{"retry_after_ms": …}` |
 /// | `unanswered` | the handler dropped its [`Ack`](crate::Ack) without using it |
-/// | `timeout` | the handler took longer than the [`handler_timeout`](crate::HubBuilder::handler_timeout), and was dropped |
+/// | `timeout` | the handler took longer than its `timeout` or the [`handler_timeout`](crate::HubBuilder::handler_timeout), and was dropped; or it returned [`AckError::Timeout`] |
 /// | `handler_error` | the handler returned an error without a code |
 /// | `internal` | the handler panicked. The client learns no details |
 ///

@@ -25,7 +25,7 @@ pub struct HubStats {
     /// How many times a client violated the protocol, which ends its connection or session.
     pub protocol_errors: u64,
     /// How many times a client, or its `connect` handler, let a deadline pass: of the heartbeat, an
-    /// upgrade, or the connection to a namespace.
+    /// upgrade, a message, or the connection to a namespace.
     pub timeouts: u64,
     /// How many requests were refused, and how many WebSocket upgrades failed, before there was a
     /// connection.

@@ -286,10 +286,12 @@ impl EngineEndpoint {
         permit: ConnectionPermit,
     ) -> impl Future<Output = ()> + Send + use<> {
         let is_bare = self.flavour == Flavour::Bare;
+        // Clones values of the application, which may panic: not while the session is registered.
+        let own_extensions = extensions.clone();
         self.sessions.add(peer);
         permit.fill(peer);
         let mut connection =
-            Connection::engine(self.hub.clone(), Arc::clone(peer), websocket, self.flavour, extensions.clone(), permit);
+            Connection::engine(self.hub.clone(), Arc::clone(peer), websocket, self.flavour, own_extensions, permit);
         if is_bare {
             let identity = Identity::Session(peer.session.as_ref().map_or("", |session| session.sid()));
             let (hub, namespace) = (self.hub.clone(), Arc::clone(&self.namespace));

@@ -82,7 +82,8 @@ pub struct EngineIo;
 ///   belongs to ends.
 /// - 503: the hub has too many connections, or shuts down.
 ///
-/// [`on_refused`](Self::on_refused) observes all of them but 500.
+/// [`on_refused`](Self::on_refused) observes all of them but 500. [`serve`](crate::serve()) itself
+/// refuses some requests with 400 or 431; these do not reach it.
 ///
 /// A refused WebSocket handshake gets the same status, and only the message as its body. (The
 /// reference server refuses WebSockets with 400 in place of 403.)
@@ -326,8 +327,8 @@ impl<P> EngineRoutes<P> {
         self.with(|settings| settings.headers = Some(Arc::new(add)))
     }
 
-    /// Calls `listener` for each request that is refused, with any of the [statuses](Self) of these
-    /// routes.
+    /// Calls `listener` for each request that is refused with a [status](Self) of these routes,
+    /// except 500.
     pub fn on_refused(self, listener: impl Fn(Refused<'_>) + Send + Sync + 'static) -> Self {
         self.with(|settings| settings.on_refused = Some(Arc::new(listener)))
     }

@@ -48,15 +48,17 @@ use crate::wire::encoding::Encoding;
 ///
 /// The route refuses requests with these statuses:
 ///
-/// - 426, 405 and 400: the request is not a WebSocket handshake.
+/// - 426, 405 and 400: the request is not a WebSocket handshake, or does not have one valid `Host`.
 ///   [`UpgradeRejection`](crate::UpgradeRejection) lists the details.
 /// - 403: the request comes from a web page of another origin. See
 ///   [`allow_origins`](crate::HubBuilder::allow_origins). The body says which one.
 /// - 431: the URL and headers are larger than
 ///   [`max_header_bytes`](crate::HubBuilder::max_header_bytes).
+/// - 500: [`on_refused`](Self::on_refused) or the `Clone` of a request's extension panicked.
 /// - 503: the hub has too many connections, or shuts down.
 ///
-/// [`on_refused`](Self::on_refused) observes all of them.
+/// [`on_refused`](Self::on_refused) observes all of them but 500. [`serve`](crate::serve()) itself
+/// refuses some requests with 400 or 431; these do not reach it.
 #[derive(Clone)]
 pub struct WebSocketRoute {
     hub: Hub,
@@ -127,8 +129,8 @@ impl WebSocketRoute {
         Self { on_open: Some(Arc::new(move |socket| callback(socket).into_future())), ..self }
     }
 
-    /// Calls `listener` for each request that is refused, with any of the [statuses](Self) of this
-    /// route. A handler that extracts an [`Upgrade`] itself gets its
+    /// Calls `listener` for each request that is refused with a [status](Self) of this route, except
+    /// 500. A handler that extracts an [`Upgrade`] itself gets its
     /// [rejection](crate::UpgradeRejection) instead.
     #[must_use]
     pub fn on_refused(self, listener: impl Fn(Refused<'_>) + Send + Sync + 'static) -> Self {
@@ -137,7 +139,12 @@ impl WebSocketRoute {
 
     /// Accepts an [`Upgrade`] as a connection of the hub, and returns the response to it. Axum
     /// handlers that extract an `Upgrade` call this.
-    pub fn accept(&self, mut upgrade: Upgrade) -> Response {
+    pub fn accept(&self, upgrade: Upgrade) -> Response {
+        // `on_refused` and extensions are of the application.
+        catch(|| self.accept_upgrade(upgrade)).unwrap_or_else(|_panicked| panicked())
+    }
+
+    fn accept_upgrade(&self, mut upgrade: Upgrade) -> Response {
         let config = self.hub.config();
         let parts = upgrade.parts();
         if let Err(error) = head::check(parts, config.max_header_bytes) {

@@ -207,8 +207,11 @@ fn parse_header(bytes: &[u8]) -> Result<Option<(FrameHeader, usize)>, ReadError>
         },
         length => (length.into(), 0, rest),
     };
-    if length < shortest || length >> 63 != 0 {
+    if length < shortest {
         return Err(ReadError::Violation("the length of a frame is not in its shortest form"));
+    }
+    if length >> 63 != 0 {
+        return Err(ReadError::Violation("the length of a frame has its highest bit set"));
     }
     let Some((mask, rest)) = rest.split_first_chunk() else { return Ok(None) };
     // A length beyond the address space exceeds any limit.
