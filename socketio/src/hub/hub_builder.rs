@@ -239,8 +239,8 @@ impl HubBuilder {
 
     /// How many received events of one client, and how many bytes, may wait for a handler before
     /// reading pauses. The [kept](Self::keep_headers) headers of a POST count as bytes as long as
-    /// one of its events waits. As many events of the server, of `fire` and `error`, may wait as well;
-    /// beyond it `fire` fails, and errors are only logged. Default: 256 and 64 KiB.
+    /// one of its events waits. As many events of the server, of `fire` and `error`, may wait as
+    /// well. Beyond it `fire` fails, and errors are only logged. Default: 256 and 64 KiB.
     pub fn inbox(mut self, events: usize, bytes: usize) -> Self {
         self.config.inbox = Bounds { messages: events, bytes };
         self

@@ -129,8 +129,8 @@ impl WebSocketRoute {
         Self { on_open: Some(Arc::new(move |socket| callback(socket).into_future())), ..self }
     }
 
-    /// Calls `listener` for each request that is refused with a [status](Self) of this route, except
-    /// 500. A handler that extracts an [`Upgrade`] itself gets its
+    /// Calls `listener` for each request that is refused with a [status](Self) of this route,
+    /// except 500. A handler that extracts an [`Upgrade`] itself gets its
     /// [rejection](crate::UpgradeRejection) instead.
     #[must_use]
     pub fn on_refused(self, listener: impl Fn(Refused<'_>) + Send + Sync + 'static) -> Self {
