@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::executor::ConnectDecision;
 use crate::event::dispatch::{self, Spare, Start};
 use crate::event::error::EventError;
-use crate::event::handler::{Call, Lifecycle, call_async, call_blocking};
+use crate::event::handler::{Call, Lifecycle, call_async, call_blocking, call_sync};
 use crate::event::incoming::{EventKind, Incoming};
 use crate::event::reply::Outcome;
 use crate::event::slow_poll;
@@ -52,9 +52,9 @@ async fn decide(socket: Socket, on_open: Option<OnOpen>) -> Result<(), EventErro
     let mut incoming = Incoming::new(socket, EventKind::Connect);
     incoming.this = this;
     let outcome = match handler.call {
-        Call::Sync(call) => slow_poll::call(&incoming.socket, event, || call(&incoming)),
+        Call::Sync(call) => call_sync(call, &incoming),
         Call::Blocking(call) => call_blocking(call, &incoming),
-        Call::Async(call) => slow_poll::polls(&incoming.socket, event, call_async(call, &incoming)).await,
+        Call::Async(call) => call_async(call, &incoming).await,
     };
     match outcome {
         Outcome::Failed(error) => Err(error),

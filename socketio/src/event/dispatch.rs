@@ -10,7 +10,7 @@ use std::time::Instant;
 use tokio_util::sync::ReusableBoxFuture;
 
 use super::error::{EventError, shortened};
-use super::handler::{AsyncCall, Call, Handler, Lifecycle, call_async, call_blocking};
+use super::handler::{AsyncCall, Call, Handler, Lifecycle, call_async, call_blocking, call_sync};
 use super::incoming::{EventKind, Incoming};
 use super::listener::{List, Listener};
 use super::middleware;
@@ -113,11 +113,11 @@ fn start_after_middleware(
     incoming.this = this;
     match handler.call {
         Call::Sync(call) => {
-            call_sync(|incoming| slow_poll::call(&incoming.socket, incoming.name(), || call(incoming)), &incoming);
+            finish(&incoming, || call_sync(call, &incoming));
             Start::Done
         }
         Call::Blocking(call) => {
-            call_sync(|incoming| call_blocking(call, incoming), &incoming);
+            finish(&incoming, || call_blocking(call, &incoming));
             Start::Done
         }
         Call::Async(call) => {
@@ -205,8 +205,9 @@ impl MatchingListeners {
     }
 }
 
-fn call_sync(call: impl FnOnce(&Incoming) -> Outcome, incoming: &Incoming) {
-    let finished = catch(|| incoming.finish(call(incoming)));
+/// Calls a handler that is not async, and finishes its event.
+fn finish(incoming: &Incoming, call: impl FnOnce() -> Outcome) {
+    let finished = catch(|| incoming.finish(call()));
     if finished.is_err() {
         panicked(&incoming.socket, incoming.name());
         incoming.answer(Err(&EventError::internal()));
@@ -221,7 +222,7 @@ fn timed_out() -> Outcome {
 /// Runs an event that has an async handler and no listeners.
 async fn run_async_handler(incoming: Incoming, call: AsyncCall, limit: TimeLimit) {
     let outcome = {
-        let work = pin!(slow_poll::polls(&incoming.socket, incoming.name(), call_async(call, &incoming)));
+        let work = pin!(call_async(call, &incoming));
         limit.run(work).await
     };
     incoming.finish(outcome.unwrap_or_else(timed_out));
@@ -264,13 +265,10 @@ async fn call_handler_and_listeners(
     match handler.map(|handler| (handler, handler.call)) {
         None if !matching.has_named() => return unhandled(incoming),
         None => {}
-        Some((_, Call::Sync(call))) => {
-            call_sync(|incoming| slow_poll::call(&incoming.socket, incoming.name(), || call(incoming)), incoming);
-        }
-        Some((_, Call::Blocking(call))) => call_sync(|incoming| call_blocking(call, incoming), incoming),
+        Some((_, Call::Sync(call))) => finish(incoming, || call_sync(call, incoming)),
+        Some((_, Call::Blocking(call))) => finish(incoming, || call_blocking(call, incoming)),
         Some((handler, Call::Async(call))) => {
-            let called = slow_poll::polls(&incoming.socket, incoming.name(), call_async(call, incoming));
-            let finished = called.map(|outcome| incoming.finish(outcome));
+            let finished = call_async(call, incoming).map(|outcome| incoming.finish(outcome));
             if catch_future(finished).await.is_err() {
                 panicked(&incoming.socket, handler.key.as_str());
                 incoming.answer(Err(&EventError::internal()));

@@ -176,12 +176,19 @@ pub enum Call {
 
 pub(crate) type AsyncCall = fn(&Incoming) -> Result<BoxFuture<'_, Outcome>, EventError>;
 
+/// Calls a sync handler and returns its outcome.
+pub(crate) fn call_sync(call: fn(&Incoming) -> Outcome, incoming: &Incoming) -> Outcome {
+    slow_poll::call(&incoming.socket, incoming.name(), || call(incoming))
+}
+
 /// Calls an async handler and returns its outcome.
-pub(crate) async fn call_async(call: AsyncCall, incoming: &Incoming) -> Outcome {
-    match call(incoming) {
-        Ok(future) => future.await,
-        Err(error) => Outcome::Failed(error),
-    }
+pub(crate) fn call_async(call: AsyncCall, incoming: &Incoming) -> impl Future<Output = Outcome> + Send {
+    slow_poll::polls(&incoming.socket, incoming.name(), async move {
+        match call(incoming) {
+            Ok(future) => future.await,
+            Err(error) => Outcome::Failed(error),
+        }
+    })
 }
 
 /// Calls a handler that may block. Meanwhile another thread runs the tasks of this one. A runtime
