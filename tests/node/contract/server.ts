@@ -253,8 +253,8 @@ export interface ConnectOptions {
    */
   onClose?: (event: globalThis.CloseEvent) => boolean | void;
   /**
-   * The time limit for an answer, in milliseconds. Default: 30,000. The longest is 2,147,483,647, about 24 days, and `Infinity`
-   * means the same.
+   * The time limit for an answer, in milliseconds. Default: 30,000. The longest is 2,147,483,647,
+   * about 24 days, and `Infinity` means the same.
    */
   timeout?: number;
 }
@@ -401,9 +401,9 @@ export function connect<Listen = ServerToClientEvents, Requests = ClientToServer
 }
 
 /**
- * Sends an event over a socket of `socket.io-client`, and waits for its answer. Rejects with a `RequestError`, whose code is that
- * of the server's error, or `timeout` or `closed`. The time limit is the option `ackTimeout` of the socket's manager. Default:
- * 30,000 ms.
+ * Sends an event over a socket of `socket.io-client`, and waits for its answer. Rejects with a
+ * `RequestError`, whose code is that of the server's error, or `timeout` or `closed`. The time
+ * limit is the option `ackTimeout` of the socket's manager. Default: 30,000 ms.
  */
 export function request<E extends keyof ClientToServerRequests & string>(
   socket: Sender<E, ArgumentsOf<ClientToServerEvents[E]>>,

@@ -30,8 +30,8 @@ export interface ConnectOptions {
    */
   onClose?: (event: globalThis.CloseEvent) => boolean | void;
   /**
-   * The time limit for an answer, in milliseconds. Default: 30,000. The longest is 2,147,483,647, about 24 days, and `Infinity`
-   * means the same.
+   * The time limit for an answer, in milliseconds. Default: 30,000. The longest is 2,147,483,647,
+   * about 24 days, and `Infinity` means the same.
    */
   timeout?: number;
 }

@@ -1,8 +1,8 @@
 
 /**
- * Sends an event over a socket of `socket.io-client`, and waits for its answer. Rejects with a `RequestError`, whose code is that
- * of the server's error, or `timeout` or `closed`. The time limit is the option `ackTimeout` of the socket's manager. Default:
- * 30,000 ms.
+ * Sends an event over a socket of `socket.io-client`, and waits for its answer. Rejects with a
+ * `RequestError`, whose code is that of the server's error, or `timeout` or `closed`. The time
+ * limit is the option `ackTimeout` of the socket's manager. Default: 30,000 ms.
  */
 export function request<E extends keyof ClientToServerRequests & string>(
   socket: Sender<E, ArgumentsOf<ClientToServerEvents[E]>>,
