@@ -8,6 +8,8 @@ extern crate self as socketio;
 
 #[doc(hidden)]
 pub mod __private;
+#[cfg(feature = "cluster")]
+pub mod cluster;
 mod connection;
 mod connection_handle;
 mod contract;

@@ -1,0 +1,176 @@
+//! [`Message`]: what the members of a cluster tell each other, independent of the [`Dialect`].
+//!
+//! [`Dialect`]: super::Dialect
+
+use bytes::Bytes;
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use smallvec::SmallVec;
+use std::borrow::Cow;
+
+/// The id by which an answer finds its request.
+pub(crate) type RequestId<'a> = Cow<'a, str>;
+
+/// Names of rooms.
+pub(crate) type Names<'a> = SmallVec<[Cow<'a, str>; 2]>;
+
+/// The sockets that a message concerns: the members of any of `rooms`, or all if there are none,
+/// except members of `except`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Options<'a> {
+    pub(crate) rooms: Names<'a>,
+    pub(crate) except: Names<'a>,
+    pub(crate) flags: Flags,
+}
+
+/// The flags that are read. Others are ignored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Flags {
+    pub(crate) volatile: bool,
+    /// In milliseconds.
+    pub(crate) timeout: Option<u64>,
+    pub(crate) expect_single_response: bool,
+    /// The packet is a raw message. Its event is `message`, for servers that do not know the flag.
+    pub(crate) raw: bool,
+}
+
+/// A message. `P` is an event's packet, and `A` the value of an answer, which is `None` if the
+/// client answered without a value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Message<'a, P, A> {
+    /// An event to sockets. With a request id, the members answer with a `ClientCount` at once, and
+    /// with an `Ack` for each socket.
+    Broadcast {
+        packet: P,
+        options: Options<'a>,
+        request: Option<RequestId<'a>>,
+    },
+    Join {
+        options: Options<'a>,
+        rooms: Names<'a>,
+    },
+    Leave {
+        options: Options<'a>,
+        rooms: Names<'a>,
+    },
+    Disconnect {
+        options: Options<'a>,
+        close: bool,
+        reason: Cow<'a, str>,
+    },
+    /// Answered with `Sockets`.
+    Fetch {
+        options: Options<'a>,
+        request: RequestId<'a>,
+    },
+    /// Answered with `Rooms`. Classic only.
+    FetchRooms {
+        request: RequestId<'a>,
+    },
+    /// Answered with `SocketIds`. Only old members of the classic dialect send it.
+    FetchIds {
+        request: RequestId<'a>,
+        rooms: Names<'a>,
+    },
+    /// Old form of `Join` and `Leave` for one socket, answered with `Done`. Classic only.
+    OldJoin {
+        socket: Cow<'a, str>,
+        room: Cow<'a, str>,
+        request: RequestId<'a>,
+    },
+    OldLeave {
+        socket: Cow<'a, str>,
+        room: Cow<'a, str>,
+        request: RequestId<'a>,
+    },
+    /// Old form of `Disconnect`, answered with `Done`. Classic only.
+    OldDisconnect {
+        socket: Cow<'a, str>,
+        close: bool,
+        request: RequestId<'a>,
+    },
+    /// An event to the other servers. With a request id, each answers with a `ServerAnswer`.
+    ServerEmit {
+        packet: P,
+        request: Option<RequestId<'a>>,
+    },
+
+    Sockets {
+        request: RequestId<'a>,
+        sockets: Vec<SocketDetails>,
+    },
+    Rooms {
+        request: RequestId<'a>,
+        rooms: Vec<String>,
+    },
+    SocketIds {
+        request: RequestId<'a>,
+        ids: Vec<String>,
+    },
+    Done {
+        request: RequestId<'a>,
+    },
+    ClientCount {
+        request: RequestId<'a>,
+        clients: usize,
+    },
+    /// The answer of a client. Members of this crate add the id of its socket.
+    Ack {
+        request: RequestId<'a>,
+        answer: Option<A>,
+        socket: Option<Cow<'a, str>>,
+    },
+    ServerAnswer {
+        request: RequestId<'a>,
+        answer: Option<A>,
+    },
+
+    /// What a server publishes to itself. Others ignore it.
+    Probe {
+        number: u64,
+    },
+}
+
+/// An outgoing message.
+pub(crate) type Outgoing<'a> = Message<'a, &'a crate::wire::packet::Packet, ValueRef<'a>>;
+
+/// A value that is sent: JSON text, with a placeholder for each attachment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct ValueRef<'a> {
+    pub(crate) json: &'a str,
+    pub(crate) attachments: &'a [Bytes],
+}
+
+/// A received value: JSON text, with a placeholder for each attachment.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ReceivedValue {
+    pub(crate) json: String,
+    pub(crate) attachments: Vec<Bytes>,
+}
+
+/// A socket as servers describe it to each other.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default)]
+pub(crate) struct SocketDetails {
+    pub(crate) id: String,
+    pub(crate) handshake: HandshakeDetails,
+    pub(crate) rooms: Vec<String>,
+    pub(crate) data: Value,
+}
+
+/// The handshake of a socket as servers describe it to each other. `time` has the format of
+/// JavaScript's `Date.toString`, `issued` is in milliseconds since the Unix epoch.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default)]
+pub(crate) struct HandshakeDetails {
+    pub(crate) headers: IndexMap<String, Value>,
+    pub(crate) time: String,
+    pub(crate) address: String,
+    pub(crate) xdomain: bool,
+    pub(crate) secure: bool,
+    pub(crate) issued: u64,
+    pub(crate) url: String,
+    pub(crate) query: IndexMap<String, Value>,
+    pub(crate) auth: Value,
+}

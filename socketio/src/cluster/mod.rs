@@ -1,0 +1,23 @@
+//! What several servers need to act as one: the [`Engine`] that carries their messages, and the
+//! protocol of these messages.
+//!
+//! A hub joins a cluster with [`HubBuilder::cluster`](crate::HubBuilder::cluster). Engines are
+//! crates of their own, such as `socketio-redis`. This module is for authors of engines, and has
+//! the values by which a hub reports the state of its cluster.
+
+mod batch;
+mod engine;
+mod health;
+pub(crate) mod message;
+pub(crate) mod queue;
+pub(crate) mod stats;
+
+pub use batch::PublishBatch;
+#[allow(unused_imports)]
+pub(crate) use engine::Receive;
+pub use engine::{Dialect, Engine, EngineTraits, Inbox, PublishError, RoomTopics, Topic};
+pub use health::{ClusterEvent, GapReason, Health};
+pub use stats::ClusterStats;
+
+/// A boxed future that an engine returns.
+pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
