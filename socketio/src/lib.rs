@@ -54,6 +54,8 @@ pub use hub::adapter;
 pub use hub::adapter::{Audience, RequestError};
 pub use hub::agreement::watch::ContractViolation;
 pub use hub::build_error::{BuildError, BuildProblem};
+#[cfg(feature = "cluster")]
+pub use hub::cluster::{Cluster, NotReady};
 pub use hub::hub_builder::HubBuilder;
 pub use hub::namespace::Namespace;
 pub use hub::namespace_builder::NamespaceBuilder;
@@ -113,6 +115,9 @@ pub mod bounds {
 pub mod guide {
     #[doc = include_str!("docs/handlers.md")]
     pub mod why_does_my_handler_not_compile {}
+    #[cfg(feature = "cluster")]
+    #[doc = include_str!("docs/cluster.md")]
+    pub mod clusters {}
     #[doc = include_str!("docs/contract.md")]
     pub mod contract {}
     #[cfg(feature = "asyncapi")]

@@ -48,11 +48,10 @@ impl HubBuilder {
         }
         let watch = Watch::new(self.agreed, self.namespaces.keys());
         let factory = NamespaceFactory {
-            make_adapter: self.adapter,
+            adapters: self.adapters.map(|prepare| prepare(&self.config)),
             watch,
             ack_timeout: self.config.ack_timeout,
             closing: Arc::default(),
-            on_shutdown: self.on_shutdown,
         };
         let mut namespaces: HashMap<Box<str>, Arc<NamespaceInner>> = HashMap::new();
         let mut patterns: Vec<(Matching, Contents)> = Vec::new();

@@ -6,6 +6,8 @@ pub(crate) mod agreement;
 pub(crate) mod aliases;
 pub(crate) mod build;
 pub(crate) mod build_error;
+#[cfg(feature = "cluster")]
+pub(crate) mod cluster;
 pub(crate) mod config;
 pub(crate) mod connections;
 pub(crate) mod hub_builder;
@@ -281,7 +283,8 @@ impl Hub {
         namespaces.iter().for_each(|namespace| namespace.close());
         // The adapters may still be closing when the deadline has passed.
         let _ = timeout_at(until, self.core().factory.closing.wait()).await;
-        if let Some(on_shutdown) = &self.core().factory.on_shutdown {
+        let adapters = self.core().factory.adapters.as_ref();
+        if let Some(on_shutdown) = adapters.and_then(|adapters| adapters.on_shutdown.as_ref()) {
             let _ = timeout_at(until, on_shutdown()).await;
         }
     }

@@ -21,6 +21,7 @@ use crate::hub::adapter::{
     Adapter, AnswerSink, Audience, Change, Fetched, LocalAdapter, Packet, RequestError, ServerReplies,
 };
 use crate::hub::agreement::watch::{NamespaceWatch, Watch};
+use crate::hub::config::Config;
 use crate::hub::selection::EmitError;
 use crate::hub::server_events::ServerListeners;
 use crate::hub::socket::Socket;
@@ -67,29 +68,37 @@ pub(crate) enum Lifetime {
 /// Called when the hub has shut down and its adapters are closed.
 pub(crate) type OnShutdown = dyn Fn() -> BoxFuture<'static, ()> + Send + Sync;
 
+/// The adapters of a hub.
+pub(crate) struct Adapters {
+    pub(crate) make: Box<MakeAdapter>,
+    pub(crate) on_shutdown: Option<Box<OnShutdown>>,
+}
+
+/// Prepares the adapters, when all settings are known.
+pub(crate) type PrepareAdapters = dyn FnOnce(&Config) -> Adapters + Send + Sync;
+
 /// The settings of a hub from which it creates namespaces.
 #[derive(Default)]
 pub(crate) struct NamespaceFactory {
-    pub(crate) make_adapter: Option<Box<MakeAdapter>>,
+    pub(crate) adapters: Option<Adapters>,
     /// Compares emits with the hub's contracts, in debug builds.
     pub(crate) watch: Option<Arc<Watch>>,
     /// The default timeout of questions.
     pub(crate) ack_timeout: Duration,
     /// The adapters that are being closed.
     pub(crate) closing: Arc<Closing>,
-    pub(crate) on_shutdown: Option<Box<OnShutdown>>,
 }
 
 impl NamespaceFactory {
-    /// Creates a namespace. The caller must hold no lock, because `make_adapter` is application
+    /// Creates a namespace. The caller must hold no lock, because it calls application
     /// code and may ask for other namespaces.
     pub(crate) fn make(&self, path: &str, contents: Contents, lifetime: Lifetime) -> NamespaceInner {
         let registry = Arc::new(Registry::default());
         let server_listeners = Arc::<ServerListeners>::default();
         let local = LocalAdapter::new(Arc::clone(&registry), Arc::clone(&server_listeners));
-        let own = self.make_adapter.as_ref().and_then(|make| match Entered::nested() {
+        let own = self.adapters.as_ref().and_then(|adapters| match Entered::nested() {
             Ok(_entered) => {
-                let adapter = Guarded::new(make(path, local.clone(), lifetime));
+                let adapter = Guarded::new((adapters.make)(path, local.clone(), lifetime));
                 Some(OwnAdapter { adapter, opening: Opening::new(&self.closing) })
             }
             Err(error) => {

@@ -2,7 +2,7 @@
 
 /// Formats milliseconds since 1970-01-01 UTC like JavaScript's `toJSON`. `None` if JavaScript has
 /// no such date.
-pub(super) fn date(millis: i64) -> Option<String> {
+pub(crate) fn date(millis: i64) -> Option<String> {
     let (days, of_day) = (millis.div_euclid(86_400_000), millis.rem_euclid(86_400_000));
     // Days since 0000-03-01, in eras of 400 years. A year that starts in March ends with its leap
     // day.

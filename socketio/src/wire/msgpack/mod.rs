@@ -10,6 +10,8 @@ mod write;
 use super::parser::{InvalidPacket, Parser, ParserMessage, ParserPacket};
 use super::scan::Scanner;
 use super::socketio::{self, Kind};
+#[cfg(feature = "cluster")]
+pub(crate) use date::date as iso_date;
 use read::Reader;
 use write::Writer;
 
