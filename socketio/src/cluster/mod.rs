@@ -6,6 +6,7 @@
 //! the values by which a hub reports the state of its cluster.
 
 mod batch;
+pub(crate) mod codec;
 mod engine;
 mod health;
 pub(crate) mod message;
