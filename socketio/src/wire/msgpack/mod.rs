@@ -3,11 +3,15 @@
 //! A packet is one binary message: a map with the keys `type`, `nsp`, `data` and `id`. Binary data
 //! is inline.
 
+// The codec of clusters uses more of some modules.
+#[cfg_attr(not(feature = "cluster"), allow(dead_code))]
 pub(crate) mod cursor;
 mod date;
 mod packet;
+#[cfg_attr(not(feature = "cluster"), allow(dead_code))]
 pub(crate) mod read;
 mod unescape;
+#[cfg_attr(not(feature = "cluster"), allow(dead_code))]
 pub(crate) mod write;
 
 use super::parser::{InvalidPacket, Parser, ParserMessage, ParserPacket};
