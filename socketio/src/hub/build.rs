@@ -12,7 +12,7 @@ use super::kept_headers::KeptHeaders;
 use super::namespace_builder::NamespaceBuilder;
 use super::{Core, Hub};
 use crate::event::handler::{Handler, Key, Lifecycle};
-use crate::hub::namespace::inner::{Contents, NamespaceFactory, NamespaceInner};
+use crate::hub::namespace::inner::{Contents, Lifetime, NamespaceFactory, NamespaceInner};
 use crate::hub::namespace::pattern::{Matching, Pattern};
 use crate::wire::socketio::is_reserved;
 
@@ -52,6 +52,7 @@ impl HubBuilder {
             watch,
             ack_timeout: self.config.ack_timeout,
             closing: Arc::default(),
+            on_shutdown: self.on_shutdown,
         };
         let mut namespaces: HashMap<Box<str>, Arc<NamespaceInner>> = HashMap::new();
         let mut patterns: Vec<(Matching, Contents)> = Vec::new();
@@ -59,7 +60,10 @@ impl HubBuilder {
             match Pattern::of(&path) {
                 Some(pattern) => patterns.push((Matching::Pattern(pattern), contents)),
                 None => {
-                    drop(namespaces.insert(path.as_str().into(), Arc::new(factory.make(&path, contents))));
+                    drop(
+                        namespaces
+                            .insert(path.as_str().into(), Arc::new(factory.make(&path, contents, Lifetime::Static))),
+                    );
                 }
             }
         }

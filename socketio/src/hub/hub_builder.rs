@@ -16,7 +16,7 @@ use crate::event::middleware::{IncomingEvent, Next};
 use crate::event::rate_limit::RateLimit;
 use crate::event::state::States;
 use crate::hub::adapter::{Adapter, LocalAdapter};
-use crate::hub::namespace::inner::MakeAdapter;
+use crate::hub::namespace::inner::{MakeAdapter, OnShutdown};
 use crate::hub::namespace::pattern::Matching;
 use crate::hub::socket::Socket;
 use crate::session::limits::Bounds;
@@ -42,6 +42,7 @@ pub struct HubBuilder {
     pub(super) namespaces: BTreeMap<String, NamespaceBuilder>,
     pub(super) dynamic: Vec<(Matching, NamespaceBuilder)>,
     pub(super) adapter: Option<Box<MakeAdapter>>,
+    pub(super) on_shutdown: Option<Box<OnShutdown>>,
     /// The events in the contracts, which the hub must match. `None` without a contract.
     pub(crate) agreed: Option<Vec<AgreedNamespace>>,
 }
@@ -148,7 +149,8 @@ impl HubBuilder {
     /// Wraps the local adapter of each namespace in an adapter of the application. `make` receives
     /// the path of the namespace and the local adapter, which acts on the sockets of this server.
     pub fn adapter<A: Adapter>(mut self, make: impl Fn(&str, LocalAdapter) -> A + Send + Sync + 'static) -> Self {
-        self.adapter = Some(Box::new(move |path, local| Arc::new(make(path, local))));
+        self.adapter = Some(Box::new(move |path, local, _| Arc::new(make(path, local))));
+        self.on_shutdown = None;
         self
     }
 

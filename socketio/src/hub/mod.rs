@@ -15,6 +15,7 @@ pub(crate) mod namespace_builder;
 pub(crate) mod origins;
 pub(crate) mod selection;
 pub(crate) mod server_events;
+pub(crate) mod server_request;
 pub(crate) mod socket;
 pub(crate) mod source;
 pub(crate) mod stats;
@@ -30,7 +31,7 @@ use tokio::time::{Instant, timeout_at};
 use self::agreement::watch::{ContractViolation, Watch};
 use crate::event::state::States;
 use crate::hub::namespace::Namespace;
-use crate::hub::namespace::inner::{Contents, NamespaceFactory, NamespaceInner};
+use crate::hub::namespace::inner::{Contents, Lifetime, NamespaceFactory, NamespaceInner};
 use crate::hub::namespace::pattern::Matching;
 use crate::session::limits::Limits;
 use crate::session::time::after;
@@ -92,7 +93,7 @@ impl Core {
         patterns: Vec<(Matching, Contents)>,
         factory: NamespaceFactory,
     ) -> Self {
-        let new_root = || Arc::new(factory.make(ROOT, Contents::default()));
+        let new_root = || Arc::new(factory.make(ROOT, Contents::default(), Lifetime::Static));
         let root = Arc::clone(namespaces.entry(ROOT.into()).or_insert_with(new_root));
         Self {
             limits: Arc::new(config.limits()),
@@ -114,8 +115,8 @@ impl Core {
         self.patterns.iter().find_map(|(pattern, contents)| pattern.matches(path).then_some(contents))
     }
 
-    fn make_namespace(&self, path: &str, contents: Option<&Contents>) -> NamespaceInner {
-        self.factory.make(path, contents.cloned().unwrap_or_default())
+    fn make_dynamic(&self, path: &str, contents: &Contents) -> Arc<NamespaceInner> {
+        Arc::new(self.factory.make(path, contents.clone(), Lifetime::Dynamic))
     }
 }
 
@@ -159,9 +160,9 @@ impl Hub {
         let known = core.namespaces.read().get(&*path).cloned();
         let namespace = known.unwrap_or_else(|| {
             if let Some(contents) = core.pattern(&path) {
-                return Arc::new(core.make_namespace(&path, Some(contents)).dynamic());
+                return core.make_dynamic(&path, contents);
             }
-            let new = Arc::new(core.make_namespace(&path, None));
+            let new = Arc::new(core.factory.make(&path, Contents::default(), Lifetime::Static));
             // Another thread may have created the namespace in the meantime. The first one is kept.
             let mut namespaces = core.namespaces.write();
             let kept = Arc::clone(namespaces.entry(path.as_str().into()).or_insert_with(|| Arc::clone(&new)));
@@ -186,7 +187,7 @@ impl Hub {
             known.acquire();
             return Some(Arc::clone(known));
         }
-        let new = Arc::new(core.make_namespace(path, Some(core.pattern(path)?)).dynamic());
+        let new = core.make_dynamic(path, core.pattern(path)?);
         let mut namespaces = core.namespaces.write();
         let kept = Arc::clone(namespaces.entry(path.into()).or_insert_with(|| Arc::clone(&new)));
         kept.acquire();
@@ -280,6 +281,9 @@ impl Hub {
         namespaces.iter().for_each(|namespace| namespace.close());
         // The adapters may still be closing when the deadline has passed.
         let _ = timeout_at(until, self.core().factory.closing.wait()).await;
+        if let Some(on_shutdown) = &self.core().factory.on_shutdown {
+            let _ = timeout_at(until, on_shutdown()).await;
+        }
     }
 
     pub(crate) fn ack_ids(&self) -> &AckIds {
