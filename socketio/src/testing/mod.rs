@@ -46,6 +46,8 @@
 // the results.
 mod builder;
 mod client;
+#[cfg(feature = "cluster")]
+pub mod cluster;
 mod connection;
 mod error;
 mod expect;
