@@ -1,0 +1,170 @@
+//! [`Address`]: where a server is, and how to log in, from a URL.
+
+use percent_encoding::percent_decode_str;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use url::Url;
+
+use crate::ConfigError;
+
+const DEFAULT_PORT: u16 = 6379;
+
+/// A server's address and the credentials for it.
+#[derive(Clone)]
+pub(crate) struct Address {
+    pub(crate) place: Place,
+    pub(crate) login: Login,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    Tcp { host: Arc<str>, port: u16, tls: bool },
+    Unix(PathBuf),
+}
+
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct Login {
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<String>,
+}
+
+impl Address {
+    /// Understands `redis://`, `rediss://`, `valkey://`, `valkeys://`, `redis+unix://` and `unix://`.
+    pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
+        let url = Url::parse(text).map_err(|error| failed(without_password(text), error))?;
+        let shown = || {
+            let mut url = url.clone();
+            _ = url.set_password(None);
+            if url.query().is_some() {
+                url.set_query(Some("…"));
+            }
+            url.to_string()
+        };
+        let decoded = |text: &str| {
+            let text = percent_decode_str(text).decode_utf8();
+            text.map(String::from).map_err(|_| failed(shown(), "the user or the password is not UTF-8"))
+        };
+        let present = |text: String| Some(text).filter(|text| !text.is_empty());
+        let mut login = Login {
+            user: present(decoded(url.username())?),
+            password: url.password().map(decoded).transpose()?.and_then(present),
+        };
+        let tls = match url.scheme() {
+            "redis" | "valkey" => false,
+            "rediss" | "valkeys" => true,
+            "unix" | "redis+unix" | "valkey+unix" => {
+                for (name, value) in url.query_pairs() {
+                    match &*name {
+                        "user" | "username" => login.user = present(value.into_owned()),
+                        "pass" | "password" => login.password = present(value.into_owned()),
+                        "db" => {}
+                        _ => return Err(failed(shown(), format_args!("unknown parameter {name:?}"))),
+                    }
+                }
+                return Ok(Self { place: Place::Unix(decoded(url.path())?.into()), login });
+            }
+            _ => return Err(failed(shown(), "the scheme must be redis, rediss or redis+unix")),
+        };
+        if tls && !cfg!(feature = "tls-rustls") {
+            return Err(failed(shown(), "TLS needs the feature `tls-rustls` of socketio-redis"));
+        }
+        let host: Arc<str> = match url.host() {
+            Some(url::Host::Ipv6(address)) => address.to_string().into(),
+            Some(host) if !host.to_string().is_empty() => host.to_string().into(),
+            _ => return Err(failed(shown(), "the host is missing")),
+        };
+        let database = url.path().trim_matches('/');
+        if !database.is_empty() && database.parse::<u32>().is_err() {
+            return Err(failed(shown(), "the path must be the number of a database"));
+        }
+        Ok(Self { place: Place::Tcp { host, port: url.port().unwrap_or(DEFAULT_PORT), tls }, login })
+    }
+
+    /// Understands all of them.
+    pub(crate) fn parse_all<S: AsRef<str>>(urls: impl IntoIterator<Item = S>) -> Result<Vec<Self>, ConfigError> {
+        let addresses: Vec<_> = urls.into_iter().map(|url| Self::parse(url.as_ref())).collect::<Result<_, _>>()?;
+        if addresses.is_empty() { Err(ConfigError::NoUrl) } else { Ok(addresses) }
+    }
+}
+
+fn failed(url: String, reason: impl fmt::Display) -> ConfigError {
+    ConfigError::Url { url, reason: reason.to_string() }
+}
+
+/// A URL that could not be parsed, without what may be a password.
+fn without_password(text: &str) -> String {
+    match (text.split_once("://"), text.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, place))) => format!("{scheme}://…@{place}"),
+        _ => text.to_owned(),
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port, tls } => {
+                let scheme = if *tls { "rediss" } else { "redis" };
+                match host.contains(':') {
+                    true => write!(formatter, "{scheme}://[{host}]:{port}"),
+                    false => write!(formatter, "{scheme}://{host}:{port}"),
+                }
+            }
+            Self::Unix(path) => write!(formatter, "redis+unix://{}", path.display()),
+        }
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.place, formatter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(url: &str) -> (String, Option<String>, Option<String>) {
+        let address = Address::parse(url).unwrap();
+        (address.place.to_string(), address.login.user, address.login.password)
+    }
+
+    fn some(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+
+    #[test]
+    fn urls_are_understood() {
+        assert_eq!(parsed("redis://localhost"), ("redis://localhost:6379".into(), None, None));
+        assert_eq!(parsed("redis://[::1]:7000/3"), ("redis://[::1]:7000".into(), None, None));
+        assert_eq!(parsed("valkey://u:p%40%2F@h:1"), ("redis://h:1".into(), some("u"), some("p@/")));
+        assert_eq!(parsed("redis://:secret@h/"), ("redis://h:6379".into(), None, some("secret")));
+        assert_eq!(
+            parsed("redis+unix:///run/redis.sock?user=u&pass=p"),
+            ("redis+unix:///run/redis.sock".into(), some("u"), some("p"))
+        );
+    }
+
+    #[test]
+    fn errors_do_not_tell_the_password() {
+        for url in ["http://u:secret@h", "redis://u:secret@h/x", "redis://u:secret@h:x", "redis://:secret@",
+            "unix:///x?pass=secret&y=1", "secret@h"]
+        {
+            let error = Address::parse(url).unwrap_err();
+            assert!(!error.to_string().contains("secret") || url == "secret@h", "{error}");
+        }
+        assert_eq!(
+            Address::parse("http://u:secret@h").unwrap_err().to_string(),
+            "http://u@h/: the scheme must be redis, rediss or redis+unix"
+        );
+        let address = Address::parse("redis://u:secret@h").unwrap();
+        assert_eq!(format!("{address:?}"), "redis://h:6379");
+    }
+}

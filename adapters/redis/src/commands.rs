@@ -1,0 +1,174 @@
+//! [`Commands`]: the connection on which messages are published and subscribers counted.
+
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncWriteExt, WriteHalf};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::incoming::Reader;
+use crate::resp::{self, Reply};
+use crate::stream::{COMMAND_TIMEOUT, Stream, text};
+
+/// How many bytes may take one more second.
+const BYTES_PER_SECOND: usize = 8 << 20;
+/// What is kept of the memory for commands.
+const KEPT: usize = 1 << 20;
+
+/// A connection for commands. It has a task that reads the replies, which ends with it.
+pub(crate) struct Commands {
+    writer: tokio::sync::Mutex<Writer>,
+    expected: Arc<Mutex<VecDeque<Expected>>>,
+    /// Cancelled when the connection can't be used any longer.
+    closed: CancellationToken,
+}
+
+struct Writer {
+    stream: WriteHalf<Stream>,
+    bytes: Vec<u8>,
+    /// How often commands were sent.
+    sent: u64,
+}
+
+/// The replies to commands that were sent together.
+struct Expected {
+    id: u64,
+    replies: usize,
+    outcome: Outcome,
+    done: oneshot::Sender<Outcome>,
+}
+
+/// What was replied to commands that were sent together.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// The number of commands that succeeded.
+    pub(crate) succeeded: usize,
+    /// The first error.
+    pub(crate) error: Option<String>,
+    /// The last reply, if it is a number or an array that ends in one.
+    pub(crate) number: Option<i64>,
+}
+
+impl Outcome {
+    fn add(&mut self, reply: Reply<'_>) {
+        match reply.ok() {
+            Ok(reply) => {
+                self.succeeded += 1;
+                self.number = reply.array().map_or(reply.integer(), |items| items.last()?.integer());
+            }
+            Err(error) => _ = self.error.get_or_insert(error),
+        }
+    }
+}
+
+impl Commands {
+    pub(crate) fn new(stream: Stream) -> Self {
+        let (reader, writer) = stream.split();
+        let expected = Arc::default();
+        let closed = CancellationToken::new();
+        tokio::spawn(closed.clone().run_until_cancelled_owned(read(
+            Reader::new(reader),
+            Arc::clone(&expected),
+            closed.clone(),
+        )));
+        let writer = Writer { stream: writer, bytes: Vec::new(), sent: 0 };
+        Self { writer: tokio::sync::Mutex::new(writer), expected, closed }
+    }
+
+    /// Cancelled when the connection can't be used any longer.
+    pub(crate) fn closed(&self) -> &CancellationToken {
+        &self.closed
+    }
+
+    /// Sends commands with one write and waits for the replies. If the future is dropped, or there is
+    /// no reply in time, the connection is closed.
+    pub(crate) async fn send(&self, commands: usize, write: impl FnOnce(&mut Vec<u8>)) -> Outcome {
+        let (done, mut replied) = oneshot::channel();
+        let unfinished = self.closed.clone().drop_guard();
+        let mut id = 0;
+        let sent = async {
+            let mut writer = self.writer.lock().await;
+            let Writer { stream, bytes, sent } = &mut *writer;
+            *sent += 1;
+            id = *sent;
+            bytes.clear();
+            bytes.shrink_to(KEPT);
+            write(bytes);
+            self.expected.lock().push_back(Expected { id, replies: commands, outcome: Outcome::default(), done });
+            let deadline = COMMAND_TIMEOUT + Duration::from_secs((bytes.len() / BYTES_PER_SECOND) as u64);
+            let written = async {
+                stream.write_all(bytes).await?;
+                stream.flush().await
+            };
+            timeout(deadline, written).await.map_err(|_| "writing timed out".to_owned())?.map_err(text)
+        };
+        let outcome = async {
+            sent.await?;
+            let reply = timeout(COMMAND_TIMEOUT, &mut replied).await;
+            reply.map_err(|_| "no reply in time".to_owned())?.map_err(|_| "the connection was lost".to_owned())
+        };
+        match self.closed.run_until_cancelled(outcome).await {
+            Some(Ok(outcome)) => {
+                unfinished.disarm();
+                outcome
+            }
+            Some(Err(error)) => self.partly(id, replied, error),
+            None => self.partly(id, replied, "the connection was lost".into()),
+        }
+    }
+
+    /// What was replied before the connection failed.
+    fn partly(&self, id: u64, mut replied: oneshot::Receiver<Outcome>, error: String) -> Outcome {
+        if let Ok(outcome) = replied.try_recv() {
+            return outcome;
+        }
+        let mut expected = self.expected.lock();
+        let mine = expected.iter_mut().find(|expected| expected.id == id);
+        let mut outcome = mine.map(|expected| std::mem::take(&mut expected.outcome)).unwrap_or_default();
+        outcome.error = Some(error);
+        outcome
+    }
+}
+
+impl Drop for Commands {
+    fn drop(&mut self) {
+        self.closed.cancel();
+    }
+}
+
+/// Reads the replies until the connection ends.
+async fn read(mut reader: Reader, expected: Arc<Mutex<VecDeque<Expected>>>, closed: CancellationToken) {
+    let _closed = closed.drop_guard();
+    loop {
+        let count = |bytes: &[u8]| {
+            let (reply, length) = resp::reply(bytes)?;
+            let mut expected = expected.lock();
+            if let Some(first) = expected.front_mut() {
+                first.outcome.add(reply);
+                first.replies -= 1;
+                if first.replies == 0
+                    && let Some(first) = expected.pop_front()
+                {
+                    _ = first.done.send(first.outcome);
+                }
+            }
+            Ok(((), length))
+        };
+        match reader.next(count) {
+            Ok(Some(_)) => {}
+            Ok(None) => {
+                if let Err(error) = reader.read().await {
+                    tracing::debug!(%error, "the connection for commands ended");
+                    return;
+                }
+            }
+            Err(malformed) => {
+                tracing::debug!(%malformed, "the connection for commands ended");
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! [`Subscriber`]: a connection that subscribes, and delivers what it receives.
+
+use bytes::Bytes;
+use socketio::cluster::Inbox;
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::str;
+use tokio::io::{AsyncWriteExt, WriteHalf};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::channels::{Channels, Via};
+use crate::incoming::Reader;
+use crate::resp::{self, Incoming, Reply, Unparsed};
+use crate::stream::{CONNECT_TIMEOUT, Stream};
+use crate::wanted::{Change, Wanted};
+
+/// How many commands are sent before the confirmations are awaited.
+const GROUP: usize = 512;
+/// How many messages are delivered before other tasks may run.
+const BURST: usize = 256;
+
+/// A connection that subscribes. It sends each channel in a command of its own, since Redis answers
+/// a command with one error even if it names several channels.
+pub(crate) struct Subscriber<'a> {
+    reader: Reader,
+    writer: WriteHalf<Stream>,
+    wanted: &'a Wanted,
+    channels: &'a Channels,
+    inbox: &'a Inbox,
+    /// Changes that are not confirmed, in the order in which they were sent.
+    sent: VecDeque<Change>,
+    /// When they must be confirmed.
+    deadline: Instant,
+    bytes: Vec<u8>,
+    changes: Vec<Change>,
+}
+
+/// What was parsed. The ranges are those of its bytes.
+enum Parsed {
+    Message { pattern: Option<Range<usize>>, channel: Range<usize>, body: Range<usize> },
+    Reply,
+}
+
+impl<'a> Subscriber<'a> {
+    /// Takes over a new connection.
+    pub(crate) fn new(stream: Stream, wanted: &'a Wanted, channels: &'a Channels, inbox: &'a Inbox) -> Self {
+        let (reader, writer) = stream.split();
+        wanted.restart();
+        Self {
+            reader: Reader::new(reader),
+            writer,
+            wanted,
+            channels,
+            inbox,
+            sent: VecDeque::new(),
+            deadline: Instant::now(),
+            bytes: Vec::new(),
+            changes: Vec::new(),
+        }
+    }
+
+    /// Subscribes to all that was wanted when the connection was made.
+    pub(crate) async fn restore(&mut self) -> Result<(), String> {
+        while !self.wanted.is_restored() {
+            self.step().await?;
+        }
+        self.wanted.restored();
+        Ok(())
+    }
+
+    /// Delivers messages and applies changes until the connection fails. Returns why.
+    pub(crate) async fn run(&mut self) -> String {
+        loop {
+            if let Err(reason) = self.step().await {
+                return reason;
+            }
+        }
+    }
+
+    async fn step(&mut self) -> Result<(), String> {
+        if self.sent.is_empty() {
+            self.send().await?;
+        }
+        let is_waiting = !self.sent.is_empty();
+        tokio::select! {
+            // What was received comes first, so that a flood of changes does not keep it waiting.
+            biased;
+            read = self.reader.read() => {
+                read.map_err(|error| error.to_string())?;
+                self.deliver().await
+            }
+            () = sleep_until(self.deadline), if is_waiting => Err("subscriptions were not confirmed in time".into()),
+            () = self.wanted.changed(), if !is_waiting => Ok(()),
+        }
+    }
+
+    /// Sends the changes that come next.
+    async fn send(&mut self) -> Result<(), String> {
+        self.wanted.take(GROUP, &mut self.changes);
+        if self.changes.is_empty() {
+            return Ok(());
+        }
+        self.bytes.clear();
+        for change in &self.changes {
+            let command: &[u8] = match (change.shape.via, change.subscribes) {
+                (Via::Subscribe, true) => b"SUBSCRIBE",
+                (Via::Subscribe, false) => b"UNSUBSCRIBE",
+                (Via::Pattern, true) => b"PSUBSCRIBE",
+                (Via::Pattern, false) => b"PUNSUBSCRIBE",
+                (Via::Shard, true) => b"SSUBSCRIBE",
+                (Via::Shard, false) => b"SUNSUBSCRIBE",
+            };
+            resp::command(&mut self.bytes, &[command, change.channel.as_bytes()]);
+        }
+        self.sent.extend(self.changes.drain(..));
+        self.deadline = Instant::now() + CONNECT_TIMEOUT;
+        let written = async {
+            self.writer.write_all(&self.bytes).await?;
+            self.writer.flush().await
+        };
+        match timeout(CONNECT_TIMEOUT, written).await {
+            Ok(written) => written.map_err(|error| error.to_string()),
+            Err(_) => Err("writing timed out".into()),
+        }
+    }
+
+    /// Delivers everything that was read.
+    async fn deliver(&mut self) -> Result<(), String> {
+        for delivered in 1.. {
+            let Some((arrived, bytes)) = self.reader.next(parse).map_err(|malformed| malformed.to_string())? else {
+                break;
+            };
+            match arrived {
+                Parsed::Message { pattern, channel, body } => self.message(&bytes, pattern, channel, body),
+                Parsed::Reply => self.reply(&bytes)?,
+            }
+            if delivered % BURST == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(())
+    }
+
+    fn message(&self, bytes: &Bytes, pattern: Option<Range<usize>>, channel: Range<usize>, body: Range<usize>) {
+        let channel = &bytes[channel];
+        let topic = match pattern {
+            Some(pattern) => self.channels.matched(&bytes[pattern], channel),
+            None => str::from_utf8(channel).ok().and_then(|channel| {
+                // Messages of a channel that was left meanwhile are not wanted.
+                self.wanted.shape(channel)?.topic(channel)
+            }),
+        };
+        match topic {
+            Some(topic) => self.inbox.deliver(topic, bytes.slice(body)),
+            None => self.inbox.malformed(channel),
+        }
+    }
+
+    /// Handles what is not a message: the confirmation of a change, or an error.
+    fn reply(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let Ok((reply, _)) = resp::reply(bytes) else { return Ok(()) };
+        if let Reply::Error(error) = reply {
+            let error = String::from_utf8_lossy(error);
+            return Err(match self.sent.front() {
+                Some(change) => format!("subscribing to {} failed: {error}", change.channel),
+                None => error.into_owned(),
+            });
+        }
+        let [kind, channel, ..] = reply.array().unwrap_or_default() else { return Ok(()) };
+        let (Some(kind), Some(channel)) = (kind.text(), channel.text()) else { return Ok(()) };
+        let subscribes = match kind {
+            "subscribe" | "psubscribe" | "ssubscribe" => true,
+            "unsubscribe" | "punsubscribe" | "sunsubscribe" => false,
+            _ => return Ok(()),
+        };
+        let matches = |change: &Change| change.subscribes == subscribes && &*change.channel == channel;
+        match self.sent.iter().position(matches) {
+            Some(index) => {
+                for change in self.sent.drain(..=index) {
+                    self.wanted.confirm(&change);
+                }
+                Ok(())
+            }
+            None => Err(format!("the server ended the subscription to {channel}")),
+        }
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<(Parsed, usize), Unparsed> {
+    let (incoming, length) = resp::incoming(bytes)?;
+    let parsed = match incoming {
+        Incoming::Message { pattern, channel, body } => Parsed::Message { pattern, channel, body },
+        Incoming::Reply(_) => Parsed::Reply,
+    };
+    Ok((parsed, length))
+}

@@ -1,0 +1,244 @@
+//! [`Wanted`]: the subscriptions that the hub wants, and which of them a connection has.
+
+use parking_lot::Mutex;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::channels::{Kind, Shape, Subscription};
+
+/// How long a room without members stays subscribed, since members may come back.
+const ROOM_DELAY: Duration = Duration::from_secs(2);
+
+/// The wanted subscriptions. They outlive connections.
+#[derive(Default)]
+pub(crate) struct Wanted {
+    state: Mutex<State>,
+    /// Wakes the task that sends changes.
+    changed: Notify,
+    /// Wakes those who wait for confirmations.
+    confirmed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    entries: HashMap<Arc<str>, Entry>,
+    /// What may have to be sent, in the order of the calls.
+    queue: VecDeque<Arc<str>>,
+    /// Rooms that are left when their time has come.
+    leaving: VecDeque<(Instant, Arc<str>)>,
+    /// The numbers of subscriptions that are not confirmed.
+    unconfirmed: BTreeSet<u64>,
+    last: u64,
+    /// The last number when the connection began.
+    before_connection: u64,
+    /// All subscriptions that were wanted when the connection began are confirmed.
+    restored: bool,
+}
+
+struct Entry {
+    shape: Shape,
+    /// When it will no longer be wanted.
+    until: Option<Instant>,
+    wanted: bool,
+    /// The connection was told to subscribe.
+    sent: bool,
+    number: u64,
+}
+
+/// A command that changes a subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) channel: Arc<str>,
+    pub(crate) shape: Shape,
+    pub(crate) subscribes: bool,
+    number: u64,
+}
+
+impl Wanted {
+    pub(crate) fn subscribe(&self, subscription: Subscription) {
+        let Subscription { channel, shape } = subscription;
+        let mut state = self.state.lock();
+        state.last += 1;
+        let number = state.last;
+        match state.entries.get_mut(&channel) {
+            // It is subscribed, or about to be, and was to be left.
+            Some(entry) if entry.wanted || entry.sent => (entry.wanted, entry.until) = (true, None),
+            Some(entry) => {
+                (entry.wanted, entry.until, entry.number) = (true, None, number);
+                state.unconfirmed.insert(number);
+                state.queue.push_back(channel);
+            }
+            None => {
+                let entry = Entry { shape, until: None, wanted: true, sent: false, number };
+                state.entries.insert(Arc::clone(&channel), entry);
+                state.unconfirmed.insert(number);
+                state.queue.push_back(channel);
+            }
+        }
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    pub(crate) fn unsubscribe(&self, subscription: &Subscription) {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        let Some(entry) = state.entries.get_mut(&subscription.channel) else { return };
+        if entry.shape.kind == Kind::Room {
+            let until = Instant::now() + ROOM_DELAY;
+            entry.until = Some(until);
+            state.leaving.push_back((until, Arc::clone(&subscription.channel)));
+        } else {
+            entry.wanted = false;
+            state.queue.push_back(Arc::clone(&subscription.channel));
+        }
+        self.changed.notify_one();
+    }
+
+    /// A new connection has no subscription.
+    pub(crate) fn restart(&self) {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        state.restored = false;
+        state.leaving.clear();
+        state.entries.retain(|_, entry| entry.wanted && entry.until.is_none());
+        state.unconfirmed.clear();
+        state.queue.clear();
+        for (channel, entry) in &mut state.entries {
+            entry.sent = false;
+            state.unconfirmed.insert(entry.number);
+            state.queue.push_back(Arc::clone(channel));
+        }
+        state.before_connection = state.last;
+    }
+
+    /// Whether all subscriptions that were wanted when the connection began are confirmed.
+    pub(crate) fn is_restored(&self) -> bool {
+        let state = self.state.lock();
+        state.unconfirmed.first().is_none_or(|first| *first > state.before_connection)
+    }
+
+    /// Takes the changes that come next, at most `most`.
+    pub(crate) fn take(&self, most: usize, into: &mut Vec<Change>) {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        let now = Instant::now();
+        while state.leaving.front().is_some_and(|(until, _)| *until <= now) {
+            let Some((until, channel)) = state.leaving.pop_front() else { break };
+            if let Some(entry) = state.entries.get_mut(&channel)
+                && entry.until == Some(until)
+            {
+                entry.wanted = false;
+                state.queue.push_back(channel);
+            }
+        }
+        while into.len() < most
+            && let Some(channel) = state.queue.pop_front()
+        {
+            let Some(entry) = state.entries.get_mut(&channel) else { continue };
+            let (shape, number) = (entry.shape, entry.number);
+            match (entry.wanted, entry.sent) {
+                (true, false) => {
+                    entry.sent = true;
+                    into.push(Change { channel, shape, subscribes: true, number });
+                }
+                (false, sent) => {
+                    state.entries.remove(&channel);
+                    if !sent {
+                        state.unconfirmed.remove(&number);
+                    } else {
+                        into.push(Change { channel, shape, subscribes: false, number });
+                    }
+                }
+                (true, true) => {}
+            }
+        }
+        release(&mut state.entries, &mut state.queue, &mut state.leaving);
+    }
+
+    /// A change was confirmed.
+    pub(crate) fn confirm(&self, change: &Change) {
+        if self.state.lock().unconfirmed.remove(&change.number) {
+            self.confirmed.notify_waiters();
+        }
+    }
+
+    /// All subscriptions that were wanted when the connection began are confirmed.
+    pub(crate) fn restored(&self) {
+        self.state.lock().restored = true;
+        self.confirmed.notify_waiters();
+    }
+
+    /// The connection was lost.
+    pub(crate) fn lost(&self) {
+        self.state.lock().restored = false;
+    }
+
+    /// The shape of a channel that is subscribed.
+    pub(crate) fn shape(&self, channel: &str) -> Option<Shape> {
+        Some(self.state.lock().entries.get(channel)?.shape)
+    }
+
+    /// Waits until there is something to take.
+    pub(crate) async fn changed(&self) {
+        loop {
+            let changed = self.changed.notified();
+            let next = {
+                let state = self.state.lock();
+                if !state.queue.is_empty() {
+                    return;
+                }
+                state.leaving.front().map(|(until, _)| *until)
+            };
+            match next {
+                Some(until) => tokio::select! {
+                    () = changed => {}
+                    () = tokio::time::sleep_until(until) => return,
+                },
+                None => changed.await,
+            }
+        }
+    }
+
+    /// Waits until all that is wanted now is confirmed.
+    pub(crate) async fn subscribed(&self) {
+        let last = self.state.lock().last;
+        loop {
+            let confirmed = self.confirmed.notified();
+            tokio::pin!(confirmed);
+            confirmed.as_mut().enable();
+            {
+                let state = self.state.lock();
+                if state.restored && state.unconfirmed.first().is_none_or(|first| *first > last) {
+                    return;
+                }
+            }
+            confirmed.await;
+        }
+    }
+
+    /// The number of subscriptions.
+    pub(crate) fn len(&self) -> usize {
+        self.state.lock().entries.len()
+    }
+}
+
+/// Gives memory back after many rooms were left.
+fn release(
+    entries: &mut HashMap<Arc<str>, Entry>,
+    queue: &mut VecDeque<Arc<str>>,
+    leaving: &mut VecDeque<(Instant, Arc<str>)>,
+) {
+    const KEPT: usize = 1024;
+    if entries.capacity() > KEPT && entries.len() < entries.capacity() / 8 {
+        entries.shrink_to(KEPT);
+    }
+    if queue.capacity() > KEPT && queue.is_empty() {
+        queue.shrink_to(KEPT);
+    }
+    if leaving.capacity() > KEPT && leaving.is_empty() {
+        leaving.shrink_to(KEPT);
+    }
+}
