@@ -1,5 +1,8 @@
 //! Messages are written and read as servers on Node.js do.
 
+mod owned;
+mod recorded;
+
 use bytes::Bytes;
 
 use super::{Malformed, Received, add_sequence, decode, encode, sequence, server_of};
