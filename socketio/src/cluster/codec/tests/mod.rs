@@ -1,6 +1,7 @@
 //! Messages are written and read as servers on Node.js do.
 
-mod owned;
+mod invalid;
+mod properties;
 mod recorded;
 
 use bytes::Bytes;

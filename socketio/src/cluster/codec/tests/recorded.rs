@@ -4,9 +4,9 @@
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::owned::Owned;
 use super::{add_sequence, decode, encode, hex, sequence, server_of};
 use crate::cluster::codec::Received;
+use crate::cluster::codec::check::Owned;
 use crate::cluster::message::Message;
 use crate::cluster::{Dialect, Topic};
 
