@@ -1,0 +1,5 @@
+//! Tests with real servers: `redis-server` and `redis-cli` must be installed.
+
+mod classic;
+mod faults;
+mod support;
