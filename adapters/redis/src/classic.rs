@@ -53,8 +53,7 @@ impl Redis {
     ///
     /// The variable is not set, or its URL is not understood.
     pub fn from_env() -> Result<Self, ConfigError> {
-        const NAME: &str = "REDIS_URL";
-        Self::new(std::env::var(NAME).map_err(|_| ConfigError::Variable { name: NAME })?)
+        Self::new(url_of_environment()?)
     }
 
     fn with(server: Server) -> Self {
@@ -70,6 +69,11 @@ impl Redis {
         self.channels.prefix = prefix.into();
         self
     }
+}
+
+pub(crate) fn url_of_environment() -> Result<String, ConfigError> {
+    const NAME: &str = "REDIS_URL";
+    std::env::var(NAME).map_err(|_| ConfigError::Variable { name: NAME })
 }
 
 impl Engine for Redis {

@@ -11,6 +11,7 @@ mod error;
 mod incoming;
 mod resp;
 mod server;
+mod sharded;
 mod single;
 mod stream;
 mod subscriber;
@@ -19,3 +20,4 @@ mod wanted;
 
 pub use classic::Redis;
 pub use error::ConfigError;
+pub use sharded::{ShardedRedis, SubscriptionMode};

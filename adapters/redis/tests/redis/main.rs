@@ -2,4 +2,6 @@
 
 mod classic;
 mod faults;
+mod rooms;
+mod sharded;
 mod support;

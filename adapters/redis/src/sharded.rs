@@ -1,0 +1,149 @@
+//! [`ShardedRedis`]: the engine that works like `createShardedAdapter` of
+//! `@socket.io/redis-adapter`.
+
+use socketio::cluster::{
+    BoxFuture, Dialect, Engine, EngineTraits, Inbox, PublishBatch, PublishError, RoomTopics, Topic,
+};
+use std::fmt;
+
+use crate::ConfigError;
+use crate::address::Address;
+use crate::channels::{Channels, Form};
+use crate::classic::url_of_environment;
+use crate::server::Server;
+use crate::single::Single;
+use crate::tls::Tls;
+
+/// An engine over the sharded publish/subscribe of Redis 7 or Valkey. Its clusters may include
+/// servers on Node.js that use `createShardedAdapter` of `@socket.io/redis-adapter`.
+///
+/// Messages to a room are sent only to servers with members of that room, unless the
+/// [mode](Self::mode) is [`Static`](SubscriptionMode::Static). There is no order between messages to
+/// different rooms.
+///
+/// ```no_run
+/// use socketio_redis::ShardedRedis;
+///
+/// # fn main() -> Result<(), socketio_redis::ConfigError> {
+/// let redis = ShardedRedis::new("redis://localhost")?;
+/// # _ = redis;
+/// # Ok(())
+/// # }
+/// ```
+pub struct ShardedRedis {
+    server: Server,
+    tls: Tls,
+    channels: Channels,
+    mode: SubscriptionMode,
+    single: Single,
+}
+
+/// Which rooms have channels of their own. All servers of a cluster have the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SubscriptionMode {
+    /// No room. All servers receive all messages.
+    Static,
+    /// All rooms but those of one socket, whose names are ids of 20 characters.
+    #[default]
+    Dynamic,
+    /// All rooms.
+    DynamicPrivate,
+}
+
+impl ShardedRedis {
+    /// An engine that uses one server, with a URL as that of [`Redis::new`](crate::Redis::new).
+    ///
+    /// # Errors
+    ///
+    /// The URL is not understood.
+    pub fn new(url: impl AsRef<str>) -> Result<Self, ConfigError> {
+        Ok(Self::with(Server::At(Address::parse(url.as_ref())?)))
+    }
+
+    /// An engine that uses the server whose URL is in the environment variable `REDIS_URL`.
+    ///
+    /// # Errors
+    ///
+    /// The variable is not set, or its URL is not understood.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::new(url_of_environment()?)
+    }
+
+    fn with(server: Server) -> Self {
+        let channels = Channels { prefix: "socket.io".into(), form: Form::Sharded };
+        let mode = SubscriptionMode::default();
+        Self { server, tls: Tls::default(), channels, mode, single: Single::new() }
+    }
+
+    /// Sets the beginning of the names of channels, which servers on Node.js call `channelPrefix`.
+    /// All servers of a cluster have the same, and clusters that share a Redis have different ones.
+    /// Default: `socket.io`.
+    #[must_use]
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.channels.prefix = prefix.into();
+        self
+    }
+
+    /// Sets which rooms have channels of their own. Default: [`Dynamic`](SubscriptionMode::Dynamic).
+    #[must_use]
+    pub fn mode(self, mode: SubscriptionMode) -> Self {
+        Self { mode, ..self }
+    }
+}
+
+impl Engine for ShardedRedis {
+    fn traits(&self) -> EngineTraits {
+        EngineTraits::new(Dialect::Messages).rooms(match self.mode {
+            SubscriptionMode::Static => RoomTopics::None,
+            SubscriptionMode::Dynamic => RoomTopics::Dynamic,
+            SubscriptionMode::DynamicPrivate => RoomTopics::DynamicPrivate,
+        })
+    }
+
+    fn start(&self, inbox: Inbox) {
+        self.single.start(self.server.clone(), self.tls.clone(), self.channels.clone(), inbox);
+    }
+
+    fn subscribe(&self, topic: Topic<'_>) {
+        if let Some(subscription) = self.channels.subscription(&topic) {
+            self.single.wanted().subscribe(subscription);
+        }
+    }
+
+    fn unsubscribe(&self, topic: Topic<'_>) {
+        if let Some(subscription) = self.channels.subscription(&topic) {
+            self.single.wanted().unsubscribe(&subscription);
+        }
+    }
+
+    fn subscribed(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.single.wanted().subscribed())
+    }
+
+    fn publish<'a>(&'a self, batch: &'a PublishBatch) -> BoxFuture<'a, Result<(), PublishError>> {
+        Box::pin(self.single.publish(&self.channels, batch))
+    }
+
+    fn servers<'a>(&'a self, namespace: &'a str) -> BoxFuture<'a, Result<usize, String>> {
+        Box::pin(self.single.subscribers(&self.channels, Topic::Main { namespace }))
+    }
+
+    fn reconnect(&self) {
+        self.single.reconnect();
+    }
+
+    fn stop(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.single.stop())
+    }
+}
+
+impl fmt::Debug for ShardedRedis {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ShardedRedis")
+            .field("server", &self.server)
+            .field("prefix", &self.channels.prefix)
+            .field("mode", &self.mode)
+            .finish_non_exhaustive()
+    }
+}
