@@ -54,11 +54,14 @@ pub use hub::adapter;
 pub use hub::adapter::{Audience, RequestError};
 pub use hub::agreement::watch::ContractViolation;
 pub use hub::build_error::{BuildError, BuildProblem};
+#[cfg(feature = "cluster")]
+pub use hub::cluster::{Cluster, NotReady};
 pub use hub::hub_builder::HubBuilder;
 pub use hub::namespace::Namespace;
 pub use hub::namespace_builder::NamespaceBuilder;
 pub use hub::selection::{EmitError, Selection};
-pub use hub::server_events::ServerEvent;
+pub use hub::server_events::{ServerAck, ServerEvent};
+pub use hub::server_request::{ServerAnswers, ServerRequest};
 pub use hub::socket::ack_future::{AckError, AckFuture, Timed};
 pub use hub::socket::ack_stream::{AckStream, AllAnswers, Answerer, Answers, Missing};
 pub use hub::socket::attributes::SocketAttributes;
@@ -112,6 +115,9 @@ pub mod bounds {
 pub mod guide {
     #[doc = include_str!("docs/handlers.md")]
     pub mod why_does_my_handler_not_compile {}
+    #[cfg(feature = "cluster")]
+    #[doc = include_str!("docs/cluster.md")]
+    pub mod clusters {}
     #[doc = include_str!("docs/contract.md")]
     pub mod contract {}
     #[cfg(feature = "asyncapi")]

@@ -24,11 +24,14 @@ pub(crate) struct Options<'a> {
     pub(crate) flags: Flags,
 }
 
+/// The longest time in milliseconds that a message can tell: that of timers in JavaScript.
+pub(crate) const MAX_TIMEOUT: u64 = i32::MAX as u64;
+
 /// The flags that are read. Others are ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Flags {
     pub(crate) volatile: bool,
-    /// In milliseconds.
+    /// In milliseconds, at most [`MAX_TIMEOUT`].
     pub(crate) timeout: Option<u64>,
     pub(crate) expect_single_response: bool,
     /// The packet is a raw message. Its event is `message`, for servers that do not know the flag.

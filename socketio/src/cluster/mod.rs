@@ -6,6 +6,7 @@
 //! the values by which a hub reports the state of its cluster.
 
 mod batch;
+pub(crate) mod codec;
 mod engine;
 mod health;
 pub(crate) mod message;
@@ -13,7 +14,6 @@ pub(crate) mod queue;
 pub(crate) mod stats;
 
 pub use batch::PublishBatch;
-#[allow(unused_imports)]
 pub(crate) use engine::Receive;
 pub use engine::{Dialect, Engine, EngineTraits, Inbox, PublishError, RoomTopics, Topic};
 pub use health::{ClusterEvent, GapReason, Health};

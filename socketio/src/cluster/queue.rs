@@ -2,7 +2,8 @@
 
 use parking_lot::Mutex;
 use std::sync::Arc;
-use tokio::sync::Notify;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::{Notify, watch};
 
 use super::{PublishBatch, Topic};
 
@@ -14,6 +15,10 @@ const KEPT_BYTES: usize = 256 << 10;
 pub(crate) struct PublishQueue {
     waiting: Mutex<PublishBatch>,
     added: Notify,
+    /// The number of messages that were ever added. It changes under the lock of `waiting`.
+    pushed: AtomicU64,
+    /// The number of messages that the publisher is done with.
+    done: watch::Sender<u64>,
     max_bytes: usize,
     max_messages: usize,
 }
@@ -24,7 +29,14 @@ pub(crate) struct Full;
 
 impl PublishQueue {
     pub(crate) fn new(max_bytes: usize, max_messages: usize) -> Self {
-        Self { waiting: Mutex::default(), added: Notify::new(), max_bytes, max_messages }
+        Self {
+            waiting: Mutex::default(),
+            added: Notify::new(),
+            pushed: AtomicU64::new(0),
+            done: watch::Sender::new(0),
+            max_bytes,
+            max_messages,
+        }
     }
 
     /// Adds a message. `finish` is called under the lock with the copied body, which is the end of
@@ -49,6 +61,7 @@ impl PublishQueue {
             out.extend_from_slice(body);
             finish(out);
         });
+        self.pushed.fetch_add(1, Ordering::Relaxed);
         drop(waiting);
         if was_empty {
             self.added.notify_one();
@@ -71,7 +84,15 @@ impl PublishQueue {
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.waiting.lock().len()
+    /// Reports that messages which [`take`](Self::take) returned are published or failed.
+    pub(crate) fn done(&self, messages: usize) {
+        self.done.send_modify(|done| *done += messages as u64);
+    }
+
+    /// Waits until all messages that were added before are done.
+    pub(crate) async fn flushed(&self) {
+        let pushed = self.pushed.load(Ordering::Relaxed);
+        // The sender is a field, so it exists.
+        let _ = self.done.subscribe().wait_for(|done| *done >= pushed).await;
     }
 }

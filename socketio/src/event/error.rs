@@ -311,7 +311,7 @@ impl From<EmitError> for EventError {
         let code = match &error {
             // Serialization failures concern the server's own values. Clients don't learn the
             // details.
-            EmitError::Encode(_) | EmitError::Nested => return Self::internal(),
+            EmitError::Encode(_) | EmitError::Nested | EmitError::Unreachable => return Self::internal(),
             EmitError::Ambiguous => "invalid_payload",
             EmitError::NotFound(_) | EmitError::Closed | EmitError::Overflow | EmitError::InvalidName(_) => {
                 "handler_error"

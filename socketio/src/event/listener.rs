@@ -121,7 +121,7 @@ impl EventPayload {
     fn first_contents(&self) -> Bytes {
         let args = self.raw();
         let Some(json) = Scanner::new(args.json()).value() else { return Bytes::new() };
-        if let Some((number, _)) = placeholder::read(json)
+        if let Some((number, _)) = placeholder::read(json.as_bytes())
             && let Some(attachment) = args.attachments().get(number)
         {
             return attachment.clone();

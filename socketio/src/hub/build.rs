@@ -12,7 +12,7 @@ use super::kept_headers::KeptHeaders;
 use super::namespace_builder::NamespaceBuilder;
 use super::{Core, Hub};
 use crate::event::handler::{Handler, Key, Lifecycle};
-use crate::hub::namespace::inner::{Contents, NamespaceFactory, NamespaceInner};
+use crate::hub::namespace::inner::{Contents, Lifetime, NamespaceFactory, NamespaceInner};
 use crate::hub::namespace::pattern::{Matching, Pattern};
 use crate::wire::socketio::is_reserved;
 
@@ -48,7 +48,7 @@ impl HubBuilder {
         }
         let watch = Watch::new(self.agreed, self.namespaces.keys());
         let factory = NamespaceFactory {
-            make_adapter: self.adapter,
+            adapters: self.adapters.map(|prepare| prepare(&self.config)),
             watch,
             ack_timeout: self.config.ack_timeout,
             closing: Arc::default(),
@@ -59,7 +59,10 @@ impl HubBuilder {
             match Pattern::of(&path) {
                 Some(pattern) => patterns.push((Matching::Pattern(pattern), contents)),
                 None => {
-                    drop(namespaces.insert(path.as_str().into(), Arc::new(factory.make(&path, contents))));
+                    drop(
+                        namespaces
+                            .insert(path.as_str().into(), Arc::new(factory.make(&path, contents, Lifetime::Static))),
+                    );
                 }
             }
         }

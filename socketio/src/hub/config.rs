@@ -41,6 +41,11 @@ pub(crate) struct Config {
     pub(crate) origins: Origins,
     pub(crate) keep_headers: KeptHeaders,
     pub(crate) trust_forwarded_proto: bool,
+    /// The most bytes and messages that wait to be published to the cluster.
+    pub(crate) publish_queue: (usize, usize),
+    /// Whether the hub is in a cluster. Ids of sockets then have the length that its servers
+    /// expect.
+    pub(crate) has_cluster: bool,
 }
 
 impl Default for Config {
@@ -74,6 +79,8 @@ impl Default for Config {
             origins: Origins::default(),
             keep_headers: KeptHeaders::default(),
             trust_forwarded_proto: false,
+            publish_queue: (16 << 20, 65_536),
+            has_cluster: false,
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::event::middleware::{IncomingEvent, Next};
 use crate::event::rate_limit::RateLimit;
 use crate::event::state::States;
 use crate::hub::adapter::{Adapter, LocalAdapter};
-use crate::hub::namespace::inner::MakeAdapter;
+use crate::hub::namespace::inner::{Adapters, PrepareAdapters};
 use crate::hub::namespace::pattern::Matching;
 use crate::hub::socket::Socket;
 use crate::session::limits::Bounds;
@@ -41,7 +41,7 @@ pub struct HubBuilder {
     pub(super) states: States,
     pub(super) namespaces: BTreeMap<String, NamespaceBuilder>,
     pub(super) dynamic: Vec<(Matching, NamespaceBuilder)>,
-    pub(super) adapter: Option<Box<MakeAdapter>>,
+    pub(super) adapters: Option<Box<PrepareAdapters>>,
     /// The events in the contracts, which the hub must match. `None` without a contract.
     pub(crate) agreed: Option<Vec<AgreedNamespace>>,
 }
@@ -148,7 +148,10 @@ impl HubBuilder {
     /// Wraps the local adapter of each namespace in an adapter of the application. `make` receives
     /// the path of the namespace and the local adapter, which acts on the sockets of this server.
     pub fn adapter<A: Adapter>(mut self, make: impl Fn(&str, LocalAdapter) -> A + Send + Sync + 'static) -> Self {
-        self.adapter = Some(Box::new(move |path, local| Arc::new(make(path, local))));
+        self.adapters = Some(Box::new(|_| Adapters {
+            make: Box::new(move |path, local, _| Arc::new(make(path, local))),
+            on_shutdown: None,
+        }));
         self
     }
 

@@ -6,6 +6,8 @@ pub(crate) mod agreement;
 pub(crate) mod aliases;
 pub(crate) mod build;
 pub(crate) mod build_error;
+#[cfg(feature = "cluster")]
+pub(crate) mod cluster;
 pub(crate) mod config;
 pub(crate) mod connections;
 pub(crate) mod hub_builder;
@@ -15,6 +17,7 @@ pub(crate) mod namespace_builder;
 pub(crate) mod origins;
 pub(crate) mod selection;
 pub(crate) mod server_events;
+pub(crate) mod server_request;
 pub(crate) mod socket;
 pub(crate) mod source;
 pub(crate) mod stats;
@@ -30,7 +33,7 @@ use tokio::time::{Instant, timeout_at};
 use self::agreement::watch::{ContractViolation, Watch};
 use crate::event::state::States;
 use crate::hub::namespace::Namespace;
-use crate::hub::namespace::inner::{Contents, NamespaceFactory, NamespaceInner};
+use crate::hub::namespace::inner::{Contents, Lifetime, NamespaceFactory, NamespaceInner};
 use crate::hub::namespace::pattern::Matching;
 use crate::session::limits::Limits;
 use crate::session::time::after;
@@ -92,7 +95,7 @@ impl Core {
         patterns: Vec<(Matching, Contents)>,
         factory: NamespaceFactory,
     ) -> Self {
-        let new_root = || Arc::new(factory.make(ROOT, Contents::default()));
+        let new_root = || Arc::new(factory.make(ROOT, Contents::default(), Lifetime::Static));
         let root = Arc::clone(namespaces.entry(ROOT.into()).or_insert_with(new_root));
         Self {
             limits: Arc::new(config.limits()),
@@ -114,8 +117,8 @@ impl Core {
         self.patterns.iter().find_map(|(pattern, contents)| pattern.matches(path).then_some(contents))
     }
 
-    fn make_namespace(&self, path: &str, contents: Option<&Contents>) -> NamespaceInner {
-        self.factory.make(path, contents.cloned().unwrap_or_default())
+    fn make_dynamic(&self, path: &str, contents: &Contents) -> Arc<NamespaceInner> {
+        Arc::new(self.factory.make(path, contents.clone(), Lifetime::Dynamic))
     }
 }
 
@@ -159,9 +162,9 @@ impl Hub {
         let known = core.namespaces.read().get(&*path).cloned();
         let namespace = known.unwrap_or_else(|| {
             if let Some(contents) = core.pattern(&path) {
-                return Arc::new(core.make_namespace(&path, Some(contents)).dynamic());
+                return core.make_dynamic(&path, contents);
             }
-            let new = Arc::new(core.make_namespace(&path, None));
+            let new = Arc::new(core.factory.make(&path, Contents::default(), Lifetime::Static));
             // Another thread may have created the namespace in the meantime. The first one is kept.
             let mut namespaces = core.namespaces.write();
             let kept = Arc::clone(namespaces.entry(path.as_str().into()).or_insert_with(|| Arc::clone(&new)));
@@ -186,7 +189,7 @@ impl Hub {
             known.acquire();
             return Some(Arc::clone(known));
         }
-        let new = Arc::new(core.make_namespace(path, Some(core.pattern(path)?)).dynamic());
+        let new = core.make_dynamic(path, core.pattern(path)?);
         let mut namespaces = core.namespaces.write();
         let kept = Arc::clone(namespaces.entry(path.into()).or_insert_with(|| Arc::clone(&new)));
         kept.acquire();
@@ -280,6 +283,10 @@ impl Hub {
         namespaces.iter().for_each(|namespace| namespace.close());
         // The adapters may still be closing when the deadline has passed.
         let _ = timeout_at(until, self.core().factory.closing.wait()).await;
+        let adapters = self.core().factory.adapters.as_ref();
+        if let Some(on_shutdown) = adapters.and_then(|adapters| adapters.on_shutdown.as_ref()) {
+            let _ = timeout_at(until, on_shutdown()).await;
+        }
     }
 
     pub(crate) fn ack_ids(&self) -> &AckIds {

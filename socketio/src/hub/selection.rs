@@ -31,6 +31,10 @@ pub enum EmitError {
     /// [`fire`](crate::Socket::fire): too many fired events wait for their handlers.
     #[error("the queue is full")]
     Overflow,
+    /// No socket of this server has the id, or the event is for other servers, and it could not be
+    /// queued for them because too many messages wait.
+    #[error("other servers can't be reached")]
+    Unreachable,
     /// The payload does not serialize.
     #[error("the payload does not serialize: {0}")]
     Encode(#[source] Arc<serde_json::Error>),

@@ -11,10 +11,11 @@ use super::Hub;
 use crate::event::listener::{EventPayload, ListenerHandle, ListenerOutput};
 use crate::event::message::{IntoEvent, IntoMessage, Request};
 use crate::event::raw_message::IntoRawMessage;
-use crate::hub::adapter::{Fetched, RequestError};
+use crate::hub::adapter::{AllRooms, Fetched, RequestError};
 use crate::hub::namespace::Namespace;
 use crate::hub::selection::{EmitError, Selection};
 use crate::hub::server_events::ServerEvent;
+use crate::hub::server_request::ServerRequest;
 use crate::hub::socket::Socket;
 use crate::hub::socket::ack_stream::AckStream;
 use crate::hub::socket::from_answer::FromAnswer;
@@ -220,6 +221,21 @@ impl Hub {
     /// See [`Namespace::server_emit`].
     pub fn server_emit(&self, event: impl IntoEvent) -> Result<(), EmitError> {
         self.root.server_emit(event)
+    }
+
+    /// Sends an event to the other servers and collects their answers. See
+    /// [`Namespace::server_request`].
+    pub fn server_request<T: FromAnswer>(&self, event: impl IntoEvent) -> ServerRequest<T> {
+        self.root.server_request(event)
+    }
+
+    /// The names of the rooms that have members on any server. See [`Namespace::all_rooms`].
+    ///
+    /// # Errors
+    ///
+    /// See [`Namespace::all_rooms`].
+    pub fn all_rooms(&self) -> impl Future<Output = Result<AllRooms, RequestError>> + Send + use<> {
+        self.root.all_rooms()
     }
 
     /// Calls `listener` for events of this name from other servers. See [`Namespace::on_server`].

@@ -46,7 +46,7 @@ impl<'de> BinaryJson<'de> {
         if attachments.is_empty() || self.scanner.peek() != Some(b'{') {
             return None;
         }
-        let (number, _) = placeholder::read(self.scanner.rest())?;
+        let (number, _) = placeholder::read(self.scanner.rest().as_bytes())?;
         let attachment = attachments.get(number)?;
         self.scanner.value()?;
         Some(attachment)
@@ -75,7 +75,7 @@ impl<'de> BinaryJson<'de> {
     fn begins(&mut self, bracket: u8) -> bool {
         self.scanner.peek() == Some(bracket)
             && (bracket != b'{'
-                || placeholder::read(self.rest()).is_none_or(|(number, _)| number >= self.attachments.len()))
+                || placeholder::read(self.rest().as_bytes()).is_none_or(|(number, _)| number >= self.attachments.len()))
     }
 
     /// Decodes what is between two brackets. It is an error if more is left.

@@ -19,7 +19,7 @@ use super::binary;
 use super::scan::plain_length;
 
 /// Stands for an attachment. UTF-8 text can't contain this byte.
-pub(super) const ATTACHMENT_MARKER: u8 = 0xff;
+pub(crate) const ATTACHMENT_MARKER: u8 = 0xff;
 
 /// Appends a value. Each [`Binary`](crate::Binary) becomes an attachment and an
 /// [`ATTACHMENT_MARKER`]. After an error, `out` and `attachments` must not be used.

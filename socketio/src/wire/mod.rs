@@ -23,7 +23,7 @@ pub(crate) mod encoding;
 pub(crate) mod engineio;
 pub(crate) mod envelope;
 pub(crate) mod frame;
-mod json;
+pub(crate) mod json;
 pub(crate) mod message_reader;
 pub(crate) mod msgpack;
 pub(crate) mod packet;

@@ -145,6 +145,15 @@ impl Packet {
         }
     }
 
+    /// The name and the arguments; `None` for raw messages.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn name_and_payload(&self) -> Option<(&str, &Payload)> {
+        match &self.content {
+            Content::Event { name, payload } => Some((name.as_str(), payload)),
+            Content::Text(_) | Content::Binary(_) => None,
+        }
+    }
+
     /// The arguments as JSON, with placeholders for the attachments. A raw message is one argument.
     pub(crate) fn arguments(&self) -> (Cow<'_, str>, Option<Attachments>) {
         let owned = match &self.content {

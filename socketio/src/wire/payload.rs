@@ -157,6 +157,31 @@ impl Payload {
         self.check()
     }
 
+    /// Makes arguments of JSON text with an [`ATTACHMENT_MARKER`] for each attachment. The text must
+    /// be valid, and not nested too deeply.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn from_parts(json: Scratch, count: usize, attachments: Vec<Bytes>) -> Result<Self, EncodeError> {
+        let mut payload = Self { json, count, attachments, checked: 0 };
+        payload.check()?;
+        Ok(payload)
+    }
+
+    /// Makes arguments of comma-separated JSON without attachments. It must be valid, and not nested
+    /// too deeply.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn from_scanned(json: &str) -> Self {
+        let mut payload = Self::new();
+        let mut scanner = Scanner::new(json);
+        while scanner.value().is_some() {
+            payload.count += 1;
+            if !scanner.take(b',') {
+                break;
+            }
+        }
+        payload.json.extend_from_slice(json.as_bytes());
+        payload
+    }
+
     /// Makes arguments from another server's text: comma-separated JSON with a placeholder for each
     /// attachment.
     pub(crate) fn from_json(json: &str, attachments: &[Bytes]) -> Result<Self, InvalidArgs> {
@@ -186,6 +211,12 @@ impl Payload {
         let mut json = Vec::new();
         self.write_placeholders(&mut json);
         (Cow::Owned(String::from_utf8(json).unwrap_or_default()), Some(self.attachments.as_slice().into()))
+    }
+
+    /// The arguments as comma-separated JSON, with an [`ATTACHMENT_MARKER`] for each attachment.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn json_with_markers(&self) -> &[u8] {
+        &self.json
     }
 
     /// The number of arguments.

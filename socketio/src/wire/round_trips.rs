@@ -162,7 +162,7 @@ fn write(value: &AnyValue, out: &mut Vec<u8>, attachments: &mut Vec<Bytes>) {
                     out.push(b',');
                 }
                 let name = serde_json::to_string(name).expect("JSON");
-                out.extend_from_slice(placeholder::data_key(&name).unwrap_or(&name).as_bytes());
+                out.extend_from_slice(placeholder::data_key(name.as_bytes()).unwrap_or(&name).as_bytes());
                 out.push(b':');
                 write(value, out, attachments);
             }

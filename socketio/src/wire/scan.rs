@@ -39,7 +39,7 @@ pub(crate) const UNBOUNDED: usize = usize::MAX;
 ///   must escape, so it cannot be borrowed.
 ///
 /// `ts-rs` and `schemars` decode no keys of their own.
-const RESERVED: &[u8] = b"$serde_json::private::";
+pub(crate) const RESERVED: &[u8] = b"$serde_json::private::";
 
 /// Reads JSON text from its start, one token or value at a time.
 #[derive(Clone, Debug)]
@@ -65,7 +65,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Skips white space, and returns the next byte without consuming it.
-    pub(super) fn peek(&mut self) -> Option<u8> {
+    pub(crate) fn peek(&mut self) -> Option<u8> {
         self.skip_space();
         self.text.as_bytes().get(self.at).copied()
     }
@@ -183,7 +183,7 @@ fn value_end(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
 }
 
 #[inline]
-pub(super) fn after_space(bytes: &[u8], mut at: usize) -> usize {
+pub(crate) fn after_space(bytes: &[u8], mut at: usize) -> usize {
     while let Some(byte) = bytes.get(at)
         // This comparison alone decides for most bytes.
         && *byte <= b' '
@@ -241,7 +241,7 @@ fn unusual_key_end(bytes: &[u8], start: usize, at: usize) -> Option<usize> {
 
 /// The end of the string that starts at `at`.
 #[inline]
-pub(super) fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
+pub(crate) fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
     string_end_with(bytes, at, |_, at| inside_end(bytes, at))
 }
 
@@ -292,7 +292,7 @@ fn word_end(bytes: &[u8], at: usize, word: &str) -> Option<usize> {
     bytes[at..].starts_with(word.as_bytes()).then_some(at + word.len())
 }
 
-fn number_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+pub(super) fn number_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     at += usize::from(bytes[at] == b'-');
     at = match bytes.get(at)? {
         b'0' => at + 1,

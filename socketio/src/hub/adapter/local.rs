@@ -4,10 +4,13 @@ use std::fmt::{self, Debug};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Adapter, AnswerSink, Audience, BoxFuture, Change, Fetched, Packet, RemoteSocket, RequestError, ServerId};
+use super::{
+    Adapter, AllRooms, AnswerSink, Audience, BoxFuture, Change, Fetched, Packet, RemoteSocket, RequestError, ServerId,
+    ServerReplies,
+};
 use crate::hub::namespace::registry::Registry;
 use crate::hub::selection::EmitError;
-use crate::hub::server_events::{ServerEvent, ServerListeners};
+use crate::hub::server_events::{ServerAck, ServerEvent, ServerListeners};
 use crate::hub::socket::Socket;
 
 /// The adapter for a single server. It acts on the sockets of this server and knows no others.
@@ -36,9 +39,24 @@ impl LocalAdapter {
     /// Calls the namespace's [listeners](crate::Namespace::on_server) for an event that another
     /// server sent with [`server_emit`](Adapter::server_emit). Packets of raw messages are ignored.
     pub fn received(&self, event: &Packet, from: Option<ServerId>) {
+        self.call_listeners(event, from, None);
+    }
+
+    /// Like [`received`](Self::received), for an event that another server sent with
+    /// [`server_request`](Adapter::server_request). The first answer of a listener is passed to
+    /// `ack`.
+    pub fn received_request(&self, event: &Packet, from: Option<ServerId>, ack: ServerAck) {
+        self.call_listeners(event, from, Some(ack));
+    }
+
+    fn call_listeners(&self, event: &Packet, from: Option<ServerId>, ack: Option<ServerAck>) {
         if let Some(name) = event.name() {
-            self.server_listeners.call(&ServerEvent::new(name, event.args(), from));
+            self.server_listeners.call(&ServerEvent::new(name, event.args(), from, ack));
         }
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
     }
 }
 
@@ -88,6 +106,18 @@ impl Adapter for LocalAdapter {
     fn server_emit(&self, _event: &Packet) -> Result<(), EmitError> {
         // There is no other server.
         Ok(())
+    }
+
+    fn server_request(
+        &self,
+        _event: &Packet,
+        _timeout: Duration,
+    ) -> BoxFuture<'static, Result<ServerReplies, RequestError>> {
+        Box::pin(std::future::ready(Ok(ServerReplies::default())))
+    }
+
+    fn all_rooms(&self, _timeout: Duration) -> BoxFuture<'static, Result<AllRooms, RequestError>> {
+        Box::pin(std::future::ready(Ok(AllRooms::new(self.registry.room_names()))))
     }
 }
 

@@ -7,8 +7,10 @@
 pub(crate) mod audience;
 mod local;
 mod packet;
+mod servers;
 pub(crate) mod sink;
 
+use std::any::Any;
 use std::fmt::Debug;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,6 +24,7 @@ pub use crate::wire::packet::Packet;
 pub use audience::Audience;
 pub use local::LocalAdapter;
 pub use packet::{PacketArgs, PacketError};
+pub use servers::{AllRooms, ServerReplies, ServerReply};
 pub use sink::AnswerSink;
 
 /// A boxed future that an adapter returns.
@@ -79,7 +82,9 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// | `sockets_join`, `sockets_leave`, `disconnect_sockets`, `close_sockets` | [`change`](Self::change) |
 /// | `fetch_sockets` | [`fetch`](Self::fetch) |
 /// | `servers` | [`servers`](Self::servers) |
+/// | `all_rooms` | [`all_rooms`](Self::all_rooms) |
 /// | `server_emit` | [`server_emit`](Self::server_emit) |
+/// | `server_request` | [`server_request`](Self::server_request) |
 ///
 /// For a selection with `.local()`, the methods `ask`, `change` and `fetch` of the local adapter
 /// are called directly. `sockets`, `socket`, `len` and `fire` only concern this server and never
@@ -101,7 +106,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 ///
 /// If two tasks change a socket at the same time, one of them reports both changes, and the other
 /// does not wait for it. A panic in one of these methods is logged and has no further effect.
-pub trait Adapter: Debug + Send + Sync + 'static {
+pub trait Adapter: Any + Debug + Send + Sync {
     /// The adapter of this server's sockets, as passed to the closure of
     /// [`HubBuilder::adapter`](crate::HubBuilder::adapter).
     fn local(&self) -> &LocalAdapter;
@@ -162,6 +167,23 @@ pub trait Adapter: Debug + Send + Sync + 'static {
     /// The event can't be sent now.
     fn server_emit(&self, event: &Packet) -> Result<(), EmitError> {
         self.local().server_emit(event)
+    }
+
+    /// Sends an event to the other servers and collects their answers, at most one of each. Their
+    /// adapters pass it to [`LocalAdapter::received_request`]. Servers that do not answer within
+    /// `timeout` are [counted](ServerReplies::silent).
+    fn server_request(
+        &self,
+        event: &Packet,
+        timeout: Duration,
+    ) -> BoxFuture<'static, Result<ServerReplies, RequestError>> {
+        self.local().server_request(event, timeout)
+    }
+
+    /// The names of the rooms that have members on any server. Servers that do not answer within
+    /// `timeout` are [counted](AllRooms::silent).
+    fn all_rooms(&self, timeout: Duration) -> BoxFuture<'static, Result<AllRooms, RequestError>> {
+        self.local().all_rooms(timeout)
     }
 
     /// A socket was registered under this id. It is not connected yet and may still be refused.
@@ -238,6 +260,9 @@ pub enum RequestError {
     /// Too many requests wait for answers of other servers.
     #[error("too many requests to other servers are pending")]
     TooMany,
+    /// The request does not serialize, or can't be sent. Contains the reason.
+    #[error("the request can't be sent: {0}")]
+    NotSent(String),
     /// The adapter does not support this request.
     #[error("the adapter does not support this request")]
     Unsupported,

@@ -47,6 +47,13 @@ pub struct PacketArgs<'a> {
     attachments: Option<Attachments>,
 }
 
+impl<'a> PacketArgs<'a> {
+    pub(crate) fn of(payload: &'a Payload) -> Self {
+        let (json, attachments) = payload.placeholders();
+        Self { json, attachments }
+    }
+}
+
 impl PacketArgs<'_> {
     /// The JSON text of the arguments, separated by commas, without brackets. It is empty if there
     /// are none. `{"_placeholder":true,"num":0}` stands for the first of the

@@ -54,12 +54,7 @@ impl AnswerSink {
     ///
     /// The text is not JSON or is nested too deeply, or a placeholder has no attachment.
     pub fn answer(&self, from: Answerer, args: &str, attachments: &[Bytes]) -> Result<(), PacketError> {
-        check_args(args)?;
-        let answer = match attachments.is_empty() {
-            true => ReceivedAnswer::Many(args.to_owned(), None),
-            false => ReceivedAnswer::Many(canonical(args, attachments)?, Some(attachments.into())),
-        };
-        self.0.settle_remote(from, Ok(answer));
+        self.0.settle_remote(from, Ok(received_answer(args, attachments)?));
         Ok(())
     }
 
@@ -119,6 +114,15 @@ impl AnswerSink {
             Err(error) => self.0.settle(at, socket, Err(error.into())),
         }
     }
+}
+
+/// Makes an answer of another server's text.
+pub(super) fn received_answer(args: &str, attachments: &[Bytes]) -> Result<ReceivedAnswer, PacketError> {
+    check_args(args)?;
+    Ok(match attachments.is_empty() {
+        true => ReceivedAnswer::Many(args.to_owned(), None),
+        false => ReceivedAnswer::Many(canonical(args, attachments)?, Some(attachments.into())),
+    })
 }
 
 /// The text with its placeholders in the form in which they are decoded.

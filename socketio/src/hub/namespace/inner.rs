@@ -17,8 +17,11 @@ use crate::event::table::{self, Events};
 use crate::hooks::catch::drop_caught;
 use crate::hooks::guarded::Guarded;
 use crate::hooks::nesting::{Entered, TooDeep};
-use crate::hub::adapter::{Adapter, AnswerSink, Audience, Change, Fetched, LocalAdapter, Packet, RequestError};
+use crate::hub::adapter::{
+    Adapter, AnswerSink, Audience, Change, Fetched, LocalAdapter, Packet, RequestError, ServerReplies,
+};
 use crate::hub::agreement::watch::{NamespaceWatch, Watch};
+use crate::hub::config::Config;
 use crate::hub::selection::EmitError;
 use crate::hub::server_events::ServerListeners;
 use crate::hub::socket::Socket;
@@ -51,12 +54,33 @@ pub(crate) struct Contents {
 pub(crate) type Middleware = Arc<dyn Fn(Socket) -> BoxFuture<'static, Result<(), EventError>> + Send + Sync>;
 
 /// Creates the adapter of a namespace from its path and the local adapter.
-pub(crate) type MakeAdapter = dyn Fn(&str, LocalAdapter) -> Arc<dyn Adapter> + Send + Sync;
+pub(crate) type MakeAdapter = dyn Fn(&str, LocalAdapter, Lifetime) -> Arc<dyn Adapter> + Send + Sync;
+
+/// How long a namespace exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lifetime {
+    /// As long as the hub.
+    Static,
+    /// As long as it has sockets.
+    Dynamic,
+}
+
+/// Called when the hub has shut down and its adapters are closed.
+pub(crate) type OnShutdown = dyn Fn() -> BoxFuture<'static, ()> + Send + Sync;
+
+/// The adapters of a hub.
+pub(crate) struct Adapters {
+    pub(crate) make: Box<MakeAdapter>,
+    pub(crate) on_shutdown: Option<Box<OnShutdown>>,
+}
+
+/// Prepares the adapters, when all settings are known.
+pub(crate) type PrepareAdapters = dyn FnOnce(&Config) -> Adapters + Send + Sync;
 
 /// The settings of a hub from which it creates namespaces.
 #[derive(Default)]
 pub(crate) struct NamespaceFactory {
-    pub(crate) make_adapter: Option<Box<MakeAdapter>>,
+    pub(crate) adapters: Option<Adapters>,
     /// Compares emits with the hub's contracts, in debug builds.
     pub(crate) watch: Option<Arc<Watch>>,
     /// The default timeout of questions.
@@ -66,15 +90,15 @@ pub(crate) struct NamespaceFactory {
 }
 
 impl NamespaceFactory {
-    /// Creates a namespace. The caller must hold no lock, because `make_adapter` is application
+    /// Creates a namespace. The caller must hold no lock, because it calls application
     /// code and may ask for other namespaces.
-    pub(crate) fn make(&self, path: &str, contents: Contents) -> NamespaceInner {
+    pub(crate) fn make(&self, path: &str, contents: Contents, lifetime: Lifetime) -> NamespaceInner {
         let registry = Arc::new(Registry::default());
         let server_listeners = Arc::<ServerListeners>::default();
         let local = LocalAdapter::new(Arc::clone(&registry), Arc::clone(&server_listeners));
-        let own = self.make_adapter.as_ref().and_then(|make| match Entered::nested() {
+        let own = self.adapters.as_ref().and_then(|adapters| match Entered::nested() {
             Ok(_entered) => {
-                let adapter = Guarded::new(make(path, local.clone()));
+                let adapter = Guarded::new((adapters.make)(path, local.clone(), lifetime));
                 Some(OwnAdapter { adapter, opening: Opening::new(&self.closing) })
             }
             Err(error) => {
@@ -96,7 +120,7 @@ impl NamespaceFactory {
             own,
             watch: self.watch.as_ref().map(|watch| Box::new(watch.of(path))),
             ack_timeout: self.ack_timeout,
-            references: None,
+            references: (lifetime == Lifetime::Dynamic).then(AtomicUsize::default),
         }
     }
 }
@@ -152,6 +176,17 @@ impl NamespaceInner {
     pub(crate) fn server_emit(&self, event: &Packet) -> Result<(), EmitError> {
         let _entered = self.enter_adapter()?;
         self.adapter().server_emit(event)
+    }
+
+    pub(crate) fn server_request(
+        &self,
+        event: &Packet,
+        timeout: Duration,
+    ) -> BoxFuture<'static, Result<ServerReplies, RequestError>> {
+        match self.enter_adapter() {
+            Ok(_entered) => self.adapter().server_request(event, timeout),
+            Err(error) => Box::pin(std::future::ready(Err(RequestError::Unavailable(error.to_string())))),
+        }
     }
 
     /// Asks the audience. If it is limited to this server, the application's adapter is bypassed.
@@ -239,11 +274,6 @@ impl NamespaceInner {
 
     pub(crate) fn server_listeners(&self) -> &Arc<ServerListeners> {
         &self.server_listeners
-    }
-
-    /// Makes the namespace dynamic: it counts references and is removed with the last one.
-    pub(crate) fn dynamic(self) -> Self {
-        Self { references: Some(AtomicUsize::new(0)), ..self }
     }
 
     pub(crate) fn is_dynamic(&self) -> bool {

@@ -14,9 +14,10 @@ use std::time::Duration;
 use crate::event::listener::{EventPayload, ListenerHandle, ListenerOutput};
 use crate::event::message::{IntoEvent, IntoMessage, Request};
 use crate::event::raw_message::IntoRawMessage;
-use crate::hub::adapter::{Fetched, RequestError};
+use crate::hub::adapter::{AllRooms, Fetched, RequestError};
 use crate::hub::selection::{EmitError, Selection};
 use crate::hub::server_events::ServerEvent;
+use crate::hub::server_request::ServerRequest;
 use crate::hub::socket::Socket;
 use crate::hub::socket::ack_stream::AckStream;
 use crate::hub::socket::events::fired;
@@ -278,8 +279,35 @@ impl Namespace {
         self.namespace.server_emit(&event.into_packet()?)
     }
 
+    /// Sends an event to the other servers that the [adapter](crate::adapter::Adapter) connects, and
+    /// collects their answers. Their [`on_server`](Self::on_server) listeners answer it with
+    /// [`ServerEvent::ack`]. Without an adapter there are no answers.
+    ///
+    /// ```
+    /// # async fn example(hub: &socketio::Hub) -> Result<(), socketio::RequestError> {
+    /// let answers = hub.server_request::<f64>(("load?",)).await?;
+    /// println!("{} servers did not answer", answers.silent);
+    /// println!("the highest load is {:?}", answers.into_values().reduce(f64::max));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn server_request<T: FromAnswer>(&self, event: impl IntoEvent) -> ServerRequest<T> {
+        ServerRequest::new(&self.namespace, event.into_packet())
+    }
+
+    /// The names of the rooms that have members on any server. Each socket is also in a room with
+    /// its own id. It waits for the other servers as long as the hub's
+    /// [`ack_timeout`](crate::HubBuilder::ack_timeout).
+    ///
+    /// # Errors
+    ///
+    /// The other servers can't be asked.
+    pub fn all_rooms(&self) -> impl Future<Output = Result<AllRooms, RequestError>> + Send + use<> {
+        self.namespace.adapter().all_rooms(self.namespace.ack_timeout())
+    }
+
     /// Calls `listener` for events of this name that other servers send with
-    /// [`server_emit`](Self::server_emit). It runs on a task of the adapter and must not block.
+    /// [`server_emit`](Self::server_emit) and [`server_request`](Self::server_request). It runs on a task of the adapter and must not block.
     ///
     /// ```
     /// # let hub = socketio::Hub::builder().build()?;

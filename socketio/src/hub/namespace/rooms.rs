@@ -52,6 +52,11 @@ impl Rooms {
         }
     }
 
+    /// The names of all rooms.
+    pub(crate) fn names(&self) -> Vec<Arc<str>> {
+        self.shards.iter().flat_map(|shard| shard.lock().keys().cloned().collect::<Vec<_>>()).collect()
+    }
+
     pub(crate) fn members(&self, room: &str) -> Option<Members> {
         self.shard(room).lock().get(room).cloned()
     }

@@ -14,7 +14,7 @@ use crate::wire::binary_json::BinaryJson;
 use crate::wire::envelope::ArgumentText;
 
 impl ReceivedAnswer {
-    pub(super) fn decode<T: FromAnswer>(&self) -> Result<T, AckError> {
+    pub(crate) fn decode<T: FromAnswer>(&self) -> Result<T, AckError> {
         let args = match self {
             Self::One(text) => RawArgs::new(ArgumentText::One(text), None),
             Self::Many(text, attachments) => RawArgs::new(ArgumentText::Many(text), attachments.as_ref()),

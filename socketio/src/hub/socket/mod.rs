@@ -101,7 +101,8 @@ const GONE: u8 = 4;
 
 /// The kind of id that a new socket gets.
 pub(crate) enum Identity<'a> {
-    /// A random UUID, until the application sets another id.
+    /// A random UUID, until the application sets another id. In a cluster it has the format of the
+    /// reference server, because servers on Node.js tell ids by their length.
     Uuid,
     /// The id of its Engine.IO session.
     Session(&'a str),
@@ -111,8 +112,9 @@ pub(crate) enum Identity<'a> {
 }
 
 impl Identity<'_> {
-    fn id(&self) -> SocketId {
+    fn id(&self, hub: &Hub) -> SocketId {
         match self {
+            Self::Uuid if hub.config().has_cluster => SocketId::from(&*random_id()),
             Self::Uuid => SocketId::random(),
             Self::Session(sid) => SocketId::from(*sid),
             Self::Generated { .. } => SocketId::from(&*random_id()),
@@ -155,7 +157,7 @@ impl Socket {
             Identity::Uuid | Identity::Session(_) => None,
         };
         let socket = Self(Arc::new(Inner {
-            id: RwLock::new(identity.id()),
+            id: RwLock::new(identity.id(&hub)),
             is_id_known: AtomicBool::new(false),
             connect_info,
             hub,
@@ -173,7 +175,7 @@ impl Socket {
         socket.begin_notices();
         let mut id = socket.id();
         while !socket.namespace_inner().registry().add(id.clone(), &socket) {
-            id = identity.id();
+            id = identity.id(socket.hub());
             *socket.0.id.write() = id.clone();
         }
         socket.tell_added(id);

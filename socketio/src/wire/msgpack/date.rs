@@ -2,7 +2,7 @@
 
 /// Formats milliseconds since 1970-01-01 UTC like JavaScript's `toJSON`. `None` if JavaScript has
 /// no such date.
-pub(super) fn date(millis: i64) -> Option<String> {
+pub(crate) fn date(millis: i64) -> Option<String> {
     let (days, of_day) = (millis.div_euclid(86_400_000), millis.rem_euclid(86_400_000));
     // Days since 0000-03-01, in eras of 400 years. A year that starts in March ends with its leap
     // day.
@@ -26,9 +26,43 @@ pub(super) fn date(millis: i64) -> Option<String> {
     })
 }
 
+/// The milliseconds since 1970-01-01 UTC of a timestamp: the extension type -1, with 4, 8 or 12
+/// bytes. Fractions are cut off, as in JavaScript.
+pub(super) fn timestamp(bytes: &[u8]) -> Option<i64> {
+    let (seconds, nanos) = match bytes.len() {
+        4 => (i64::from(u32::from_be_bytes(bytes.try_into().ok()?)), 0),
+        8 => {
+            let both = u64::from_be_bytes(bytes.try_into().ok()?);
+            (i64::try_from(both & 0x3_ffff_ffff).ok()?, both >> 34)
+        }
+        _ => {
+            let (nanos, seconds) = bytes.split_first_chunk()?;
+            (i64::from_be_bytes(seconds.try_into().ok()?), u32::from_be_bytes(*nanos).into())
+        }
+    };
+    let (millis, fraction) = (i64::try_from(nanos / 1_000_000).ok()?, nanos % 1_000_000);
+    let millis = seconds.saturating_mul(1000).saturating_add(millis);
+    Some(if millis < 0 && fraction > 0 { millis + 1 } else { millis })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn timestamps_are_read() {
+        for (bytes, millis) in [
+            (&b"\0\0\0\x01"[..], Some(1000)),
+            (b"\xff\xff\xff\xff", Some(4_294_967_295_000)),
+            (b"\x1d\x53\x53\x00\x65\x53\xf1\x00", Some(1_700_000_000_123)),
+            (b"\x07\x54\xd4\xc0\xff\xff\xff\xff\xff\xff\xff\xff", Some(-877)),
+            (b"\x07\x54\xd4\xc1\xff\xff\xff\xff\xff\xff\xff\xff", Some(-876)),
+            (b"\0\0\0\0\x80\0\0\0\0\0\0\0", Some(i64::MIN)),
+            (b"\0", None),
+        ] {
+            assert_eq!(timestamp(bytes), millis, "{bytes:x?}");
+        }
+    }
 
     #[test]
     fn dates_match_the_calendar() {

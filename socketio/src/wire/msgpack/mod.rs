@@ -3,14 +3,21 @@
 //! A packet is one binary message: a map with the keys `type`, `nsp`, `data` and `id`. Binary data
 //! is inline.
 
+// The codec of clusters uses more of some modules.
+#[cfg_attr(not(feature = "cluster"), allow(dead_code))]
+pub(crate) mod cursor;
 mod date;
-mod read;
-mod write;
+mod packet;
+#[cfg_attr(not(feature = "cluster"), allow(dead_code))]
+pub(crate) mod read;
+mod unescape;
+#[cfg_attr(not(feature = "cluster"), allow(dead_code))]
+pub(crate) mod write;
 
 use super::parser::{InvalidPacket, Parser, ParserMessage, ParserPacket};
-use super::scan::Scanner;
 use super::socketio::{self, Kind};
-use read::Reader;
+#[cfg(feature = "cluster")]
+pub(crate) use date::date as iso_date;
 use write::Writer;
 
 /// The encoding of `socket.io-msgpack-parser`. Set that package as the client's `parser`, and this
@@ -44,26 +51,27 @@ impl Parser for MsgpackParser {
         };
         let id = read.id.and_then(|id| id.parse::<u64>().ok());
         let fields = 2 + usize::from(!read.json.is_empty()) + usize::from(id.is_some());
-        let mut writer = Writer { out: Vec::with_capacity(packet.text.len()), attachments: &packet.attachments };
+        let mut out = Vec::with_capacity(packet.text.len());
+        let mut writer = Writer { out: &mut out };
         writer.map(fields);
         writer.string("type");
-        writer.out.push(kind);
+        writer.unsigned(kind);
         writer.string("nsp");
         writer.string(read.namespace);
         if !read.json.is_empty() {
             writer.string("data");
-            writer.json(&mut Scanner::new(read.json));
+            writer.json(read.json.as_bytes(), &packet.attachments);
         }
         if let Some(id) = id {
             writer.string("id");
             writer.unsigned(id);
         }
-        vec![ParserMessage::Binary(writer.out.into())]
+        vec![ParserMessage::Binary(out.into())]
     }
 
     fn decode(&self, received: &[ParserMessage]) -> Result<Option<ParserPacket>, InvalidPacket> {
         let [ParserMessage::Binary(message)] = received else { return Err(InvalidPacket) };
-        Reader::new(message).packet().map(Some)
+        packet::read(message).map(Some)
     }
 }
 

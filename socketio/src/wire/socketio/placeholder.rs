@@ -26,24 +26,24 @@ pub(crate) fn write(out: &mut Vec<u8>, number: usize) {
 }
 
 /// Reads the placeholder that the text starts with. Returns its number and its length.
-pub(crate) fn read(text: &str) -> Option<(usize, usize)> {
-    let digits = text.strip_prefix(PLACEHOLDER)?;
-    let end = digits.find('}')?;
-    Some((digits[..end].parse().ok()?, PLACEHOLDER.len() + end + 1))
+pub(crate) fn read(text: &[u8]) -> Option<(usize, usize)> {
+    let digits = text.strip_prefix(PLACEHOLDER.as_bytes())?;
+    let end = digits.iter().position(|byte| *byte == b'}')?;
+    Some((std::str::from_utf8(&digits[..end]).ok()?.parse().ok()?, PLACEHOLDER.len() + end + 1))
 }
 
 /// The placeholders in JSON text: the range of each, and its number.
 pub(crate) fn all(text: &str) -> impl Iterator<Item = (Range<usize>, usize)> {
     // A quote in a string is escaped, so strings can't contain a placeholder.
     text.match_indices(PLACEHOLDER).filter_map(|(at, _)| {
-        let (number, length) = read(&text[at..])?;
+        let (number, length) = read(&text.as_bytes()[at..])?;
         Some((at..at + length, number))
     })
 }
 
 /// How to spell the key of an object that is data, if not like this.
-pub(crate) fn data_key(key: &str) -> Option<&'static str> {
-    (key == KEY).then_some(ESCAPED_KEY)
+pub(crate) fn data_key(key: &[u8]) -> Option<&'static str> {
+    (key == KEY.as_bytes()).then_some(ESCAPED_KEY)
 }
 
 /// Whether a client would take an object in this JSON text for a placeholder. The text has markers
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn only_the_form_that_is_written_is_a_placeholder() {
-        assert_eq!(read(r#"{"_placeholder":true,"num":12},3"#), Some((12, 30)));
+        assert_eq!(read(br#"{"_placeholder":true,"num":12},3"#), Some((12, 30)));
         for text in [
             r#"{"_placeholder":true,"num":0,"a":1}"#,
             r#"{"_placeholder":true,"num":}"#,
@@ -192,7 +192,7 @@ mod tests {
             r#"{"num":0,"_placeholder":true}"#,
             r#"{"_placeholde\u0072":true,"num":0}"#,
         ] {
-            assert_eq!(read(text), None, "{text}");
+            assert_eq!(read(text.as_bytes()), None, "{text}");
         }
         let text = r#"[{"_placeholder":true,"num":3},"{\"_placeholder\":true,\"num\":4}"]"#;
         assert_eq!(all(text).collect::<Vec<_>>(), [(1..30, 3)]);

@@ -1,0 +1,31 @@
+//! The codec of the messages in a cluster, in both [dialects](super::Dialect).
+//!
+//! - [`encode`] writes a message as JSON or MessagePack. [`output`] hides which.
+//! - [`decode`] reads one. [`fields`] collects its fields in any order, and [`document`] hides the
+//!   format. It copies nothing, and only measures events and answers: [`packet`] and [`value`]
+//!   decode them later, if they are needed.
+//! - [`sequence`] numbers encoded messages. [`sender`] finds out quickly who sent one.
+
+mod decode;
+mod document;
+mod encode;
+mod fields;
+mod output;
+mod packet;
+mod sender;
+mod sequence;
+#[cfg(test)]
+mod tests;
+mod types;
+mod value;
+
+pub(crate) use decode::{Incoming, Received, decode};
+pub(crate) use encode::encode;
+pub(crate) use packet::RawPacket;
+pub(crate) use sender::server_of;
+pub(crate) use sequence::{add_sequence, sequence};
+pub(crate) use value::RawValue;
+
+/// A message is not one that the dialect has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Malformed;

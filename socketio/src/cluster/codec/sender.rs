@@ -1,0 +1,60 @@
+//! [`server_of`]: who sent a message, without decoding it.
+
+use crate::cluster::Dialect;
+use crate::wire::msgpack::cursor::{Cursor, Head};
+
+/// The id of the server that sent a message, where it is found without decoding. `None` does not
+/// mean that the message has no id.
+///
+/// It is found in all messages whose fields are in the order of servers on Node.js, except answers.
+pub(crate) fn server_of(dialect: Dialect, body: &[u8]) -> Option<&str> {
+    match (dialect, body.first()?) {
+        (Dialect::Classic, b'{') => {
+            let rest = body.strip_prefix(br#"{"uid":""#)?;
+            plain(&rest[..rest.iter().position(|byte| *byte == b'"')?])
+        }
+        (Dialect::Classic, _) => {
+            let mut cursor = Cursor::new(body);
+            match cursor.head()? {
+                Head::Array(3..) => cursor.text(),
+                Head::Map(_) if cursor.text()? == "uid" => cursor.text(),
+                _ => None,
+            }
+        }
+        (Dialect::Messages, b'{') => {
+            // The text ends outside of a string. These strings have no escapes, so that the text can
+            // be read from its end.
+            let rest = without_sequence(body.strip_suffix(b"}")?);
+            let (rest, _) = last_string(rest)?;
+            let (rest, server) = last_string(rest.strip_suffix(br#","nsp":"#)?)?;
+            rest.ends_with(br#","uid":"#).then_some(server)
+        }
+        (Dialect::Messages, _) => {
+            let mut cursor = Cursor::new(body);
+            let Head::Map(entries) = cursor.head()? else { return None };
+            for _ in 0..entries {
+                if cursor.text()? == "uid" {
+                    return cursor.text();
+                }
+                cursor.skip()?;
+            }
+            None
+        }
+    }
+}
+
+fn without_sequence(body: &[u8]) -> &[u8] {
+    let digits = body.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    body[..body.len() - digits].strip_suffix(br#","seq":"#).unwrap_or(body)
+}
+
+/// Splits off the string at the end, if it has no escapes.
+fn last_string(json: &[u8]) -> Option<(&[u8], &str)> {
+    let inside = json.strip_suffix(b"\"")?;
+    let start = inside.iter().rposition(|byte| *byte == b'"')?;
+    Some((&inside[..start], plain(&inside[start + 1..])?))
+}
+
+fn plain(contents: &[u8]) -> Option<&str> {
+    std::str::from_utf8(contents).ok().filter(|contents| !contents.contains('\\'))
+}

@@ -1,0 +1,48 @@
+//! Numbers of messages, at the end of the encoded bytes. Servers on Node.js ignore them.
+
+use crate::cluster::Dialect;
+
+const JSON_KEY: &[u8] = br#","seq":"#;
+/// The key, and the type of a number of eight bytes.
+const MSGPACK_KEY: &[u8] = b"\xa3seq\xcf";
+
+/// Adds the number to an encoded message, which is the end of `body` from `start` on. The dialect
+/// decides nothing: the form depends on the first byte.
+pub(crate) fn add_sequence(_dialect: Dialect, body: &mut Vec<u8>, start: usize, number: u64) {
+    match body.get(start) {
+        Some(b'{') => {
+            body.pop();
+            body.extend_from_slice(JSON_KEY);
+            // A number always serializes.
+            let _ = serde_json::to_writer(&mut *body, &number);
+            body.push(b'}');
+        }
+        // An array or a map with room for one more.
+        Some(first @ (0x80..0x8f | 0x90..0x9f)) => {
+            let key = if *first >= 0x90 { &MSGPACK_KEY[4..] } else { MSGPACK_KEY };
+            body[start] += 1;
+            body.extend_from_slice(key);
+            body.extend_from_slice(&number.to_be_bytes());
+        }
+        _ => {}
+    }
+}
+
+/// The number of an encoded message, if it has one. It only reads the end.
+pub(crate) fn sequence(_dialect: Dialect, body: &[u8]) -> Option<u64> {
+    match body.first()? {
+        b'{' => {
+            let rest = body.strip_suffix(b"}")?;
+            let digits = rest.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+            let (rest, number) = rest.split_at(rest.len() - digits);
+            rest.ends_with(JSON_KEY).then_some(())?;
+            std::str::from_utf8(number).ok()?.parse().ok()
+        }
+        first @ (0x94 | 0x80..=0x8f) => {
+            let (rest, number) = body.split_last_chunk()?;
+            let key = if *first >= 0x90 { &MSGPACK_KEY[4..] } else { MSGPACK_KEY };
+            rest.ends_with(key).then(|| u64::from_be_bytes(*number))
+        }
+        _ => None,
+    }
+}

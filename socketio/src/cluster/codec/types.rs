@@ -1,0 +1,31 @@
+//! The numbers of the types of messages.
+
+/// Those of the classic dialect.
+pub(super) mod classic {
+    pub(in super::super) const SOCKET_IDS: u64 = 0;
+    pub(in super::super) const ALL_ROOMS: u64 = 1;
+    pub(in super::super) const JOIN: u64 = 2;
+    pub(in super::super) const LEAVE: u64 = 3;
+    pub(in super::super) const DISCONNECT: u64 = 4;
+    pub(in super::super) const FETCH: u64 = 5;
+    pub(in super::super) const SERVER_EMIT: u64 = 6;
+    pub(in super::super) const BROADCAST: u64 = 7;
+    pub(in super::super) const CLIENT_COUNT: u64 = 8;
+    pub(in super::super) const ACK: u64 = 9;
+}
+
+/// Those of the dialect `Messages`.
+pub(super) mod messages {
+    /// No message of Node.js has it.
+    pub(in super::super) const PROBE: u64 = 0;
+    pub(in super::super) const BROADCAST: u64 = 3;
+    pub(in super::super) const JOIN: u64 = 4;
+    pub(in super::super) const LEAVE: u64 = 5;
+    pub(in super::super) const DISCONNECT: u64 = 6;
+    pub(in super::super) const FETCH: u64 = 7;
+    pub(in super::super) const SOCKETS: u64 = 8;
+    pub(in super::super) const SERVER_EMIT: u64 = 9;
+    pub(in super::super) const SERVER_ANSWER: u64 = 10;
+    pub(in super::super) const CLIENT_COUNT: u64 = 11;
+    pub(in super::super) const ACK: u64 = 12;
+}

@@ -1,0 +1,167 @@
+//! [`ClusterAdapter`]: the adapter of a namespace in a cluster.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::core::ClusterCore;
+use super::member::Member;
+use crate::cluster::message::{Message, Options};
+use crate::hub::adapter::{
+    Adapter, AdapterError, AllRooms, AnswerSink, Audience, BoxFuture, Change, Fetched, LocalAdapter, Packet,
+    RequestError, ServerReplies,
+};
+use crate::hub::namespace::inner::Lifetime;
+use crate::hub::selection::EmitError;
+use crate::hub::socket::Socket;
+
+/// Delivers to the sockets of this server through the local adapter, and publishes to the others.
+#[derive(Debug)]
+pub(super) struct ClusterAdapter(Arc<Member>);
+
+impl ClusterAdapter {
+    /// A static namespace joins the cluster at once, a dynamic one when it is opened.
+    pub(super) fn new(core: &Arc<ClusterCore>, path: &str, local: LocalAdapter, lifetime: Lifetime) -> Self {
+        let member = Member::new(core, path, local);
+        if lifetime == Lifetime::Static {
+            member.join();
+        }
+        Self(member)
+    }
+
+    pub(super) fn core(&self) -> &Arc<ClusterCore> {
+        self.0.core()
+    }
+}
+
+impl Drop for ClusterAdapter {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
+impl Adapter for ClusterAdapter {
+    fn local(&self) -> &LocalAdapter {
+        self.0.local()
+    }
+
+    fn emit(&self, packet: &Packet, audience: &Audience) {
+        if !audience.is_local() {
+            self.0.publish_event(packet, audience);
+        }
+        self.local().emit(packet, audience);
+    }
+
+    fn emit_to(&self, packet: &Packet, id: &str) -> Result<(), EmitError> {
+        let known = self.local().registry().get(id);
+        // An id that was set by the application may exist on several servers.
+        if known.is_some() && has_generated_form(id) {
+            return self.local().emit_to(packet, id);
+        }
+        let is_queued = self.0.publish_event(packet, &Audience::new([id], None::<&str>));
+        match known {
+            Some(_) => self.local().emit_to(packet, id),
+            None if is_queued => Ok(()),
+            None => Err(EmitError::Unreachable),
+        }
+    }
+
+    fn ask(&self, question: Packet, audience: &Audience, answers: AnswerSink) {
+        self.0.ask(question, audience, answers);
+    }
+
+    fn change(&self, change: &Change<'_>, audience: &Audience) {
+        let sender = audience.except_id();
+        let options = options(audience, sender.as_deref());
+        let message = match change {
+            Change::Join(rooms) => {
+                Message::Join { options, rooms: rooms.iter().map(|room| (&**room).into()).collect() }
+            }
+            Change::Leave(rooms) => {
+                Message::Leave { options, rooms: rooms.iter().map(|room| (&**room).into()).collect() }
+            }
+            Change::Disconnect { close, reason } => {
+                Message::Disconnect { options, close: *close, reason: (*reason).into() }
+            }
+        };
+        self.0.publish_to_all(&message);
+        self.local().change(change, audience);
+    }
+
+    fn fetch(&self, audience: &Audience, timeout: Duration) -> BoxFuture<'static, Result<Fetched, RequestError>> {
+        self.0.fetch(audience, timeout)
+    }
+
+    fn servers(&self) -> BoxFuture<'static, Result<usize, RequestError>> {
+        let member = Arc::clone(&self.0);
+        Box::pin(async move {
+            member.core().start();
+            match member.core().count_others(member.namespace()).await {
+                Some(others) => Ok(others + 1),
+                None => Err(RequestError::Unavailable("the servers can't be counted".to_owned())),
+            }
+        })
+    }
+
+    fn server_emit(&self, event: &Packet) -> Result<(), EmitError> {
+        let is_queued = self.0.publish_to_all(&Message::ServerEmit { packet: event, request: None });
+        if is_queued { Ok(()) } else { Err(EmitError::Unreachable) }
+    }
+
+    fn server_request(
+        &self,
+        event: &Packet,
+        timeout: Duration,
+    ) -> BoxFuture<'static, Result<ServerReplies, RequestError>> {
+        self.0.server_request(event, timeout)
+    }
+
+    fn all_rooms(&self, timeout: Duration) -> BoxFuture<'static, Result<AllRooms, RequestError>> {
+        self.0.all_rooms(timeout)
+    }
+
+    fn added(&self, _socket: &Socket, id: &str) {
+        self.0.joined(id);
+    }
+
+    fn joined(&self, _socket: &Socket, room: &Arc<str>) {
+        self.0.joined(room);
+    }
+
+    fn left(&self, _socket: &Socket, room: &Arc<str>) {
+        self.0.left(room);
+    }
+
+    fn renamed(&self, _socket: &Socket, from: &str, to: &str) {
+        self.0.joined(to);
+        self.0.left(from);
+    }
+
+    fn removed(&self, _socket: &Socket, id: &str) {
+        self.0.left(id);
+    }
+
+    fn open(&self) -> BoxFuture<'static, Result<(), AdapterError>> {
+        self.0.join();
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn close(&self) -> BoxFuture<'static, ()> {
+        self.0.leave();
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// The audience as other servers are told it. `sender` is left out.
+pub(super) fn options<'a>(audience: &'a Audience, sender: Option<&'a str>) -> Options<'a> {
+    let except = audience.except_rooms().iter().map(|room| &**room).chain(sender);
+    Options {
+        rooms: audience.rooms().iter().map(|room| (&**room).into()).collect(),
+        except: except.map(Into::into).collect(),
+        ..Options::default()
+    }
+}
+
+/// Whether an id has the form of generated ones: 15 random bytes in base64.
+fn has_generated_form(id: &str) -> bool {
+    id.len() == 20 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}

@@ -1,0 +1,307 @@
+//! [`ClusterCore`]: what all namespaces of a hub share in a cluster.
+
+use parking_lot::{Mutex, RwLock};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+
+use super::member::Member;
+use super::requests::Requests;
+use super::state::{self, State};
+use super::topics::Topics;
+use crate::cluster::message::Outgoing;
+use crate::cluster::queue::PublishQueue;
+use crate::cluster::stats::ClusterCounters;
+use crate::cluster::{Dialect, Engine, EngineTraits, Inbox, PublishBatch, Topic, codec};
+use crate::hooks::catch::catch_future;
+use crate::hub::adapter::ServerId;
+use crate::hub::config::Config;
+use crate::wire::scratch::Scratch;
+
+/// The namespace whose reply topic carries the probes.
+const ROOT: &str = "/";
+/// How long to wait for the engine's answer about the number of servers.
+const COUNT_TIMEOUT: Duration = Duration::from_secs(2);
+
+pub(crate) struct ClusterCore {
+    server: ServerId,
+    traits: EngineTraits,
+    /// The largest message that is accepted from other servers, in bytes.
+    max_received: usize,
+    outbound: Arc<Outbound>,
+    members: RwLock<HashMap<Arc<str>, Weak<Member>>>,
+    topics: Topics,
+    requests: Requests,
+    state: Arc<State>,
+    /// The number of other servers at the last count.
+    others: AtomicUsize,
+    root: Arc<str>,
+    is_started: AtomicBool,
+    runtime: OnceLock<Handle>,
+    tasks: Mutex<Vec<AbortHandle>>,
+}
+
+/// What the publisher's task needs.
+struct Outbound {
+    engine: Arc<dyn Engine>,
+    queue: PublishQueue,
+    counters: ClusterCounters,
+}
+
+impl ClusterCore {
+    pub(crate) fn new(engine: Arc<dyn Engine>, config: &Config) -> Arc<Self> {
+        let (max_bytes, max_messages) = config.publish_queue;
+        let traits = engine.traits();
+        let server = ServerId::from(random_id(traits.dialect));
+        let queue = PublishQueue::new(max_bytes, max_messages);
+        let outbound = Arc::new(Outbound { engine, queue, counters: ClusterCounters::default() });
+        Arc::new(Self {
+            requests: Requests::new(server.as_str()),
+            server,
+            traits,
+            max_received: config.max_payload.saturating_mul(16),
+            outbound,
+            members: RwLock::default(),
+            topics: Topics::default(),
+            state: Arc::default(),
+            others: AtomicUsize::new(1),
+            root: ROOT.into(),
+            is_started: AtomicBool::new(false),
+            runtime: OnceLock::new(),
+            tasks: Mutex::default(),
+        })
+    }
+
+    /// Starts the engine and the tasks, if there is a runtime and they are not started.
+    pub(super) fn start(self: &Arc<Self>) {
+        if self.is_started.load(Ordering::Relaxed) {
+            return;
+        }
+        let Ok(runtime) = Handle::try_current() else { return };
+        if self.is_started.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let runtime = self.runtime.get_or_init(|| runtime);
+        self.engine().start(Inbox::new(self));
+        let tasks = [
+            runtime.spawn(publish_all(Arc::clone(&self.outbound))).abort_handle(),
+            runtime.spawn(state::probe(Arc::downgrade(self))).abort_handle(),
+            runtime.spawn(state::report(Arc::downgrade(self))).abort_handle(),
+        ];
+        *self.tasks.lock() = tasks.into();
+    }
+
+    /// Ends all subscriptions, publishes what is queued, and stops the engine.
+    pub(super) async fn shut_down(&self) {
+        let members: Vec<_> = self.members.read().values().filter_map(Weak::upgrade).collect();
+        members.iter().for_each(|member| member.leave());
+        if !self.is_started.load(Ordering::Relaxed) || self.state.stop() {
+            return;
+        }
+        self.flushed().await;
+        for task in self.tasks.lock().drain(..) {
+            task.abort();
+        }
+        let _ = catch_future(self.engine().stop()).await;
+    }
+
+    /// Publishes a message. If `number` is given, it is called when the message has its place in
+    /// the order, and its result becomes the message's sequence number. Returns whether the message
+    /// was queued.
+    pub(super) fn publish(
+        self: &Arc<Self>,
+        namespace: &Arc<str>,
+        topic: Topic<'_>,
+        message: &Outgoing<'_>,
+        is_volatile: bool,
+        number: Option<&dyn Fn() -> u64>,
+    ) -> bool {
+        let mut body = Scratch::take();
+        codec::encode(self.traits.dialect, self.server.as_str(), namespace, message, &mut body);
+        self.publish_body(namespace, topic, &body, is_volatile, number)
+    }
+
+    pub(super) fn encode(&self, namespace: &str, message: &Outgoing<'_>) -> Vec<u8> {
+        let mut body = Vec::new();
+        codec::encode(self.traits.dialect, self.server.as_str(), namespace, message, &mut body);
+        body
+    }
+
+    /// Publishes an encoded message.
+    pub(super) fn publish_body(
+        self: &Arc<Self>,
+        namespace: &Arc<str>,
+        topic: Topic<'_>,
+        body: &[u8],
+        is_volatile: bool,
+        number: Option<&dyn Fn() -> u64>,
+    ) -> bool {
+        self.start();
+        let counters = &self.outbound.counters;
+        let is_queued = body.len() <= self.traits.max_body && !self.state.is_stopped() && {
+            let length = body.len();
+            let add_number = |out: &mut Vec<u8>| {
+                if let Some(number) = number {
+                    let start = out.len() - length;
+                    codec::add_sequence(self.traits.dialect, out, start, number());
+                }
+            };
+            self.outbound.queue.push(namespace, topic, is_volatile, body, add_number).is_ok()
+        };
+        if is_queued {
+            counters.queued.add(1);
+        } else {
+            counters.dropped.add(1);
+        }
+        is_queued
+    }
+
+    /// Publishes a probe to this server.
+    pub(super) fn publish_probe(self: &Arc<Self>, number: u64) {
+        let topic = Topic::Reply { namespace: ROOT, server: self.server.as_str() };
+        self.publish(&self.root, topic, &Outgoing::Probe { number }, false, None);
+    }
+
+    /// Waits until everything that was queued before is published, or failed to be.
+    pub(super) async fn flushed(&self) {
+        self.outbound.queue.flushed().await;
+    }
+
+    /// Counts the other servers that share a namespace. `None` if that fails.
+    pub(super) async fn count_others(&self, namespace: &str) -> Option<usize> {
+        let counted = timeout(COUNT_TIMEOUT, catch_future(self.engine().servers(namespace))).await;
+        match counted {
+            Ok(Ok(Ok(servers))) => {
+                // A count of 0 is one before this server's own subscription.
+                let others = servers.saturating_sub(1);
+                self.others.store(others, Ordering::Relaxed);
+                Some(others)
+            }
+            Ok(Ok(Err(error))) => {
+                tracing::debug!(error, namespace, "the servers of the cluster could not be counted");
+                None
+            }
+            Ok(Err(_)) | Err(_) => None,
+        }
+    }
+
+    /// The number of other servers that can't be asked: those of the last count, and at least one.
+    pub(super) fn unreached(&self) -> usize {
+        self.others.load(Ordering::Relaxed).max(1)
+    }
+
+    pub(super) fn add_member(&self, namespace: &Arc<str>, member: &Arc<Member>) {
+        self.members.write().insert(Arc::clone(namespace), Arc::downgrade(member));
+    }
+
+    /// Removes a member, unless another one has taken its place.
+    pub(super) fn remove_member(&self, namespace: &str, member: &Member) {
+        let mut members = self.members.write();
+        if members.get(namespace).is_some_and(|known| std::ptr::eq(known.as_ptr(), member)) {
+            members.remove(namespace);
+        }
+    }
+
+    pub(super) fn member(&self, namespace: &str) -> Option<Arc<Member>> {
+        self.members.read().get(namespace)?.upgrade()
+    }
+
+    pub(super) fn subscribe(&self, topic: Topic<'_>) {
+        self.topics.subscribe(topic, self.engine());
+    }
+
+    pub(super) fn unsubscribe(&self, topic: Topic<'_>) {
+        self.topics.unsubscribe(topic, self.engine());
+    }
+
+    pub(super) fn engine(&self) -> &dyn Engine {
+        &*self.outbound.engine
+    }
+
+    pub(super) fn runtime(&self) -> Option<&Handle> {
+        self.runtime.get()
+    }
+
+    pub(super) fn server(&self) -> &ServerId {
+        &self.server
+    }
+
+    pub(super) fn traits(&self) -> EngineTraits {
+        self.traits
+    }
+
+    pub(super) fn dialect(&self) -> Dialect {
+        self.traits.dialect
+    }
+
+    pub(super) fn max_received(&self) -> usize {
+        self.max_received
+    }
+
+    pub(super) fn requests(&self) -> &Requests {
+        &self.requests
+    }
+
+    pub(super) fn state(&self) -> &Arc<State> {
+        &self.state
+    }
+
+    pub(super) fn counters(&self) -> &ClusterCounters {
+        &self.outbound.counters
+    }
+}
+
+impl Drop for ClusterCore {
+    fn drop(&mut self) {
+        for task in self.tasks.get_mut() {
+            task.abort();
+        }
+    }
+}
+
+impl fmt::Debug for ClusterCore {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ClusterCore").field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
+/// Publishes what is queued, a batch at a time. Batches grow with the load.
+async fn publish_all(outbound: Arc<Outbound>) {
+    let mut batch = PublishBatch::default();
+    loop {
+        outbound.queue.take(&mut batch).await;
+        let unpublished = match catch_future(outbound.engine.publish(&batch)).await {
+            Ok(Ok(())) => 0,
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "publishing to the cluster failed");
+                error.unpublished.min(batch.len())
+            }
+            Err(_) => {
+                tracing::error!("the engine of the cluster panicked while it published");
+                batch.len()
+            }
+        };
+        outbound.counters.unpublished.add(unpublished as u64);
+        outbound.counters.published.add((batch.len() - unpublished) as u64);
+        outbound.queue.done(batch.len());
+    }
+}
+
+/// A random id of a server, in the form of the reference's.
+fn random_id(dialect: Dialect) -> String {
+    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let mut bytes = [0; 8];
+    // Without random numbers the system can't run TLS or name sockets either.
+    let _ = getrandom::fill(&mut bytes);
+    match dialect {
+        Dialect::Classic => {
+            bytes[..6].iter().map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()])).collect()
+        }
+        Dialect::Messages => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+    }
+}

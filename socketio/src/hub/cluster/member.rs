@@ -1,0 +1,200 @@
+//! [`Member`]: a namespace's part in the cluster.
+
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::adapter::options;
+use super::core::ClusterCore;
+use super::sequences::Sequences;
+use crate::cluster::message::{Message, Outgoing};
+use crate::cluster::{Dialect, RoomTopics, Topic};
+use crate::hub::adapter::{Audience, LocalAdapter, Packet};
+
+/// The length of socket ids, in UTF-16 units. The reference takes rooms whose names have it for ids.
+const ID_LENGTH: usize = 20;
+
+/// A namespace of this server in the cluster.
+#[derive(Debug)]
+pub(crate) struct Member {
+    core: Arc<ClusterCore>,
+    namespace: Arc<str>,
+    local: LocalAdapter,
+    /// Whether it is subscribed to the topics of the namespace. A handle to a dynamic namespace
+    /// without sockets is not.
+    is_joined: AtomicBool,
+    /// The number of the last broadcast.
+    sent: AtomicU64,
+    sequences: Sequences,
+    /// The rooms whose topics are subscribed to, with the number of members.
+    rooms: Mutex<HashMap<Box<str>, usize>>,
+}
+
+impl Member {
+    pub(super) fn new(core: &Arc<ClusterCore>, namespace: &str, local: LocalAdapter) -> Arc<Self> {
+        Arc::new(Self {
+            core: Arc::clone(core),
+            namespace: namespace.into(),
+            local,
+            is_joined: AtomicBool::new(false),
+            sent: AtomicU64::new(0),
+            sequences: Sequences::default(),
+            rooms: Mutex::default(),
+        })
+    }
+
+    /// Subscribes to the topics of the namespace.
+    pub(super) fn join(self: &Arc<Self>) {
+        if self.is_joined.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        self.core.start();
+        self.core.add_member(&self.namespace, self);
+        self.topics(|topic| self.core.subscribe(topic));
+    }
+
+    /// Ends all subscriptions.
+    pub(super) fn leave(&self) {
+        if !self.is_joined.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        self.core.remove_member(&self.namespace, self);
+        self.topics(|topic| self.core.unsubscribe(topic));
+        let rooms = std::mem::take(&mut *self.rooms.lock());
+        for room in rooms.keys() {
+            self.core.unsubscribe(self.room_topic(room));
+        }
+    }
+
+    fn topics(&self, visit: impl Fn(Topic<'_>)) {
+        let namespace = &*self.namespace;
+        visit(self.reply_topic());
+        if self.core.dialect() == Dialect::Classic {
+            visit(Topic::Responses { namespace });
+        }
+        visit(Topic::Main { namespace });
+        // Servers count each other by this topic. From now on they expect answers.
+        if self.core.dialect() == Dialect::Classic {
+            visit(Topic::Requests { namespace });
+        }
+    }
+
+    /// A socket of this server joined a room. Its topic is subscribed to with the first member.
+    pub(super) fn joined(&self, room: &str) {
+        if !self.has_room_topic(room) {
+            return;
+        }
+        let mut rooms = self.rooms.lock();
+        let members = rooms.entry(room.into()).or_default();
+        *members += 1;
+        if *members == 1 {
+            self.core.subscribe(self.room_topic(room));
+        }
+    }
+
+    pub(super) fn left(&self, room: &str) {
+        let mut rooms = self.rooms.lock();
+        let Some(members) = rooms.get_mut(room) else { return };
+        *members -= 1;
+        if *members == 0 {
+            rooms.remove(room);
+            if rooms.capacity() > 8 * rooms.len().max(64) {
+                rooms.shrink_to_fit();
+            }
+            self.core.unsubscribe(self.room_topic(room));
+        }
+    }
+
+    fn room_topic<'a>(&'a self, room: &'a str) -> Topic<'a> {
+        Topic::Room { namespace: &self.namespace, room }
+    }
+
+    /// Whether servers subscribe to a topic of the room while they have members.
+    fn has_room_topic(&self, room: &str) -> bool {
+        match self.core.traits().rooms {
+            RoomTopics::None | RoomTopics::Included => false,
+            RoomTopics::Dynamic => room.encode_utf16().count() != ID_LENGTH,
+            RoomTopics::DynamicPrivate => true,
+        }
+    }
+
+    /// Publishes an event to the sockets of other servers. Returns whether it was queued.
+    pub(super) fn publish_event(&self, packet: &Packet, audience: &Audience) -> bool {
+        let sender = audience.except_id();
+        let mut options = options(audience, sender.as_deref());
+        options.flags.volatile = packet.is_volatile();
+        options.flags.raw = packet.name().is_none();
+        let topic = match audience.rooms() {
+            [room] if self.core.traits().rooms == RoomTopics::Included || self.has_room_topic(room) => {
+                self.room_topic(room)
+            }
+            _ => Topic::Main { namespace: &self.namespace },
+        };
+        // All servers must receive all numbers.
+        let is_numbered = self.is_joined.load(Ordering::Relaxed)
+            && (matches!(topic, Topic::Main { .. }) || self.core.traits().rooms == RoomTopics::Included);
+        let number = || self.sent.fetch_add(1, Ordering::Relaxed) + 1;
+        let number: Option<&dyn Fn() -> u64> = if is_numbered { Some(&number) } else { None };
+        let message = Message::Broadcast { packet, options, request: None };
+        self.core.publish(&self.namespace, topic, &message, packet.is_volatile(), number)
+    }
+
+    /// Publishes a message that all other servers get.
+    pub(super) fn publish_to_all(&self, message: &Outgoing<'_>) -> bool {
+        self.core.publish(&self.namespace, self.request_topic(), message, false, None)
+    }
+
+    fn request_topic(&self) -> Topic<'_> {
+        let namespace = &*self.namespace;
+        match self.core.dialect() {
+            Dialect::Classic => Topic::Requests { namespace },
+            Dialect::Messages => Topic::Main { namespace },
+        }
+    }
+
+    /// The topic of answers to this server.
+    pub(super) fn reply_topic(&self) -> Topic<'_> {
+        Topic::Reply { namespace: &self.namespace, server: self.core.server().as_str() }
+    }
+
+    /// Publishes an encoded message that all other servers get.
+    pub(super) fn publish_encoded(&self, body: &[u8]) {
+        self.core.publish_body(&self.namespace, self.request_topic(), body, false, None);
+    }
+
+    /// Answers a request of another server. In the classic dialect, answers to events of servers
+    /// have a shared topic.
+    pub(super) fn reply(&self, to: Option<&str>, message: &Outgoing<'_>) {
+        let namespace = &*self.namespace;
+        let topic = match (self.core.dialect(), to, message) {
+            (Dialect::Classic, None, _) | (Dialect::Classic, _, Message::ServerAnswer { .. }) => {
+                Topic::Responses { namespace }
+            }
+            (_, Some(server), _) => Topic::Reply { namespace, server },
+            (Dialect::Messages, None, _) => return,
+        };
+        self.core.publish(&self.namespace, topic, message, false, None);
+    }
+
+    /// Notes the number of a received broadcast.
+    pub(super) fn note_number(&self, server: &str, number: u64) -> u64 {
+        self.sequences.note(server, number)
+    }
+
+    pub(super) fn core(&self) -> &Arc<ClusterCore> {
+        &self.core
+    }
+
+    pub(super) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    pub(super) fn local(&self) -> &LocalAdapter {
+        &self.local
+    }
+
+    pub(super) fn is_joined(&self) -> bool {
+        self.is_joined.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,100 @@
+//! Connects a hub to the other servers of a cluster, through an [`Engine`].
+//!
+//! [`ClusterCore`] exists once per hub: it owns the engine, the queue and the pending requests. A
+//! [`Member`](member::Member) is a namespace's part in the cluster. [`ClusterAdapter`] is the
+//! adapter that the hub calls.
+
+mod adapter;
+mod answering;
+mod asking;
+mod collecting;
+mod core;
+mod details;
+mod handle;
+mod member;
+mod receiving;
+mod requests;
+mod sequences;
+mod state;
+mod topics;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cluster::Engine;
+use crate::hub::Hub;
+use crate::hub::hub_builder::HubBuilder;
+use crate::hub::namespace::inner::Adapters;
+use adapter::ClusterAdapter;
+use core::ClusterCore;
+pub use handle::{Cluster, NotReady};
+
+/// Clusters.
+impl HubBuilder {
+    /// Joins a cluster: the hub shares rooms, emits, requests and server events with the other
+    /// servers that the engine reaches.
+    ///
+    /// The hub connects when it is built inside of a tokio runtime, and otherwise when its first
+    /// client connects or its first message is emitted. Until then, and whenever the engine is
+    /// disconnected, it serves its own clients alone. [`Hub::ready`] waits for the connection. See
+    /// the guide's [page about clusters](crate::guide::clusters).
+    ///
+    /// It replaces an [`adapter`](Self::adapter).
+    pub fn cluster(mut self, engine: impl Engine) -> Self {
+        self.config.has_cluster = true;
+        self.adapters = Some(Box::new(move |config| {
+            let core = ClusterCore::new(Arc::new(engine), config);
+            let stopped = Arc::clone(&core);
+            Adapters {
+                make: Box::new(move |path, local, lifetime| {
+                    Arc::new(ClusterAdapter::new(&core, path, local, lifetime))
+                }),
+                on_shutdown: Some(Box::new(move || {
+                    let core = Arc::clone(&stopped);
+                    Box::pin(async move { core.shut_down().await })
+                })),
+            }
+        }));
+        self
+    }
+
+    /// Limits the messages that wait to be published to the cluster, in bytes and in number. What
+    /// exceeds it is dropped and counted in [`ClusterStats::dropped`]. Volatile messages are
+    /// dropped when half of it is taken. Default: 16 MiB and 65,536 messages.
+    ///
+    /// [`ClusterStats::dropped`]: crate::cluster::ClusterStats::dropped
+    pub fn publish_queue(mut self, bytes: usize, messages: usize) -> Self {
+        self.config.publish_queue = (bytes, messages);
+        self
+    }
+}
+
+/// Clusters.
+impl Hub {
+    /// The hub's cluster. `None` if it was built without [`HubBuilder::cluster`].
+    pub fn cluster(&self) -> Option<Cluster> {
+        let adapter: &dyn std::any::Any = self.core().root.adapter();
+        Some(Cluster::new(adapter.downcast_ref::<ClusterAdapter>()?.core()))
+    }
+
+    /// Waits until the hub reaches the other servers of its cluster. A hub without a cluster is
+    /// always ready.
+    ///
+    /// ```
+    /// # use socketio::Hub;
+    /// # async fn example(hub: Hub) -> Result<(), Box<dyn std::error::Error>> {
+    /// hub.ready(std::time::Duration::from_secs(10)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The time is up. The error tells why. The hub goes on trying.
+    pub async fn ready(&self, timeout: Duration) -> Result<(), NotReady> {
+        match self.cluster() {
+            Some(cluster) => cluster.ready(timeout).await,
+            None => Ok(()),
+        }
+    }
+}

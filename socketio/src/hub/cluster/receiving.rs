@@ -1,0 +1,208 @@
+//! What the engine received is decoded, and delivered to the sockets of this server.
+
+use bytes::Bytes;
+use std::sync::Arc;
+
+use super::core::ClusterCore;
+use super::member::Member;
+use super::requests::Answer;
+use crate::cluster::codec::{self, Incoming, Malformed, RawPacket, Received};
+use crate::cluster::message::{Message, Options};
+use crate::cluster::{Dialect, GapReason, Receive, Topic};
+use crate::hub::adapter::{Adapter, Audience, Change, ServerId};
+
+/// The bytes of a malformed message that are logged.
+const LOGGED_BYTES: usize = 64;
+
+impl Receive for ClusterCore {
+    /// Runs on the engine's task and must not block.
+    fn deliver(&self, topic: Topic<'_>, body: Bytes) {
+        if body.len() > self.max_received() {
+            self.counters().oversized.add(1);
+            return;
+        }
+        if self.receive(topic, &body).is_err() {
+            self.malformed(&body);
+        }
+    }
+
+    fn connected(&self) {
+        self.state().connected();
+    }
+
+    fn disconnected(&self, reason: String) {
+        self.state().disconnected(reason);
+    }
+
+    fn gap(&self, reason: GapReason) {
+        self.counters().gaps.add(1);
+        self.state().gap(reason);
+    }
+
+    fn malformed(&self, bytes: &[u8]) {
+        self.counters().malformed.add(1);
+        let start = &bytes[..bytes.len().min(LOGGED_BYTES)];
+        tracing::debug!(length = bytes.len(), start = %start.escape_ascii(), "a message of the cluster is malformed");
+    }
+}
+
+impl ClusterCore {
+    fn receive(&self, topic: Topic<'_>, body: &Bytes) -> Result<(), Malformed> {
+        let member = self.member(topic.namespace());
+        if let Some(member) = &member
+            && self.dialect() == Dialect::Classic
+            && let Topic::Main { .. } | Topic::Room { .. } = topic
+            && self.skips(member, topic, body)
+        {
+            return Ok(());
+        }
+        let Received { server, message, .. } = codec::decode(self.dialect(), topic, body)?;
+        let server = server.as_deref();
+        if let Message::Probe { number } = message {
+            self.state().probe_arrived(number);
+            return Ok(());
+        }
+        let is_own = server == Some(self.server().as_str());
+        let Some(message) = self.answer(server, message)? else { return Ok(()) };
+        if is_own {
+            self.counters().own.add(1);
+            return Ok(());
+        }
+        self.counters().received.add(1);
+        let Some(member) = member else { return Ok(()) };
+        if let Some(server) = server
+            && let Message::Broadcast { request: None, .. } = message
+            && let Some(number) = codec::sequence(self.dialect(), body)
+        {
+            self.note_number(&member, server, number);
+        }
+        member.act(server, message)
+    }
+
+    /// Decides by its first and last bytes whether an event of the classic dialect concerns no
+    /// socket of this server.
+    fn skips(&self, member: &Member, topic: Topic<'_>, body: &Bytes) -> bool {
+        let Some(server) = codec::server_of(self.dialect(), body) else { return false };
+        if server == self.server().as_str() {
+            self.counters().own.add(1);
+            return true;
+        }
+        let is_concerned = match topic {
+            Topic::Room { room, .. } => member.local().registry().has_members(room),
+            _ => !member.local().registry().all().is_empty(),
+        };
+        if is_concerned {
+            return false;
+        }
+        if let Some(number) = codec::sequence(self.dialect(), body) {
+            self.note_number(member, server, number);
+        }
+        self.counters().received.add(1);
+        self.counters().skipped.add(1);
+        true
+    }
+
+    fn note_number(&self, member: &Member, server: &str, number: u64) {
+        let missing = member.note_number(server, number);
+        if missing > 0 {
+            self.counters().missed.add(missing);
+            self.gap(GapReason::Sequence { missing });
+        }
+    }
+
+    /// Passes an answer to its request. Returns other messages.
+    fn answer<'a>(&self, server: Option<&str>, message: Incoming<'a>) -> Result<Option<Incoming<'a>>, Malformed> {
+        let server = || server.map(ServerId::from);
+        let requests = self.requests();
+        let (request, answer) = match message {
+            Message::Sockets { request, sockets } => (request, Answer::Sockets(sockets)),
+            Message::Rooms { request, rooms } => (request, Answer::Rooms(rooms)),
+            Message::ClientCount { request, clients } => (request, Answer::ClientCount(clients)),
+            Message::Ack { request, answer, socket } if requests.is_pending(&request) => {
+                let value = answer.map(|answer| answer.value()).transpose()?;
+                (request, Answer::Ack { value, socket: socket.map(Into::into) })
+            }
+            Message::ServerAnswer { request, answer } if requests.is_pending(&request) => {
+                (request, Answer::Server(answer.map(|answer| answer.value()).transpose()?))
+            }
+            Message::Ack { .. } | Message::ServerAnswer { .. } | Message::SocketIds { .. } | Message::Done { .. } => {
+                return Ok(None);
+            }
+            other => return Ok(Some(other)),
+        };
+        self.counters().received.add(1);
+        requests.answer(&request, server(), answer);
+        Ok(None)
+    }
+}
+
+impl Member {
+    /// Does what another server asks for.
+    fn act(self: &Arc<Self>, server: Option<&str>, message: Incoming<'_>) -> Result<(), Malformed> {
+        let local = self.local();
+        match message {
+            Message::Broadcast { packet, options, request: None } => self.deliver(&packet, &options)?,
+            Message::Broadcast { packet, options, request: Some(request) } => {
+                let packet = packet.packet()?.with_volatile(options.flags.volatile);
+                self.ask_local(server, &request, packet, &audience(&options), options.flags.timeout);
+            }
+            Message::Join { options, rooms } => local.change(&Change::Join(&names(&rooms)), &audience(&options)),
+            Message::Leave { options, rooms } => local.change(&Change::Leave(&names(&rooms)), &audience(&options)),
+            Message::Disconnect { options, close, reason } => {
+                local.change(&Change::Disconnect { close, reason: &reason }, &audience(&options));
+            }
+            Message::OldJoin { socket, room, request } => {
+                local.change(&Change::Join(&[(&*room).into()]), &Audience::new([&*socket], None::<&str>));
+                self.reply(server, &Message::Done { request });
+            }
+            Message::OldLeave { socket, room, request } => {
+                local.change(&Change::Leave(&[(&*room).into()]), &Audience::new([&*socket], None::<&str>));
+                self.reply(server, &Message::Done { request });
+            }
+            Message::OldDisconnect { socket, close, request } => {
+                let audience = Audience::new([&*socket], None::<&str>);
+                local.change(&Change::Disconnect { close, reason: "" }, &audience);
+                self.reply(server, &Message::Done { request });
+            }
+            Message::Fetch { options, request } => self.tell_sockets(server, request, &audience(&options)),
+            Message::FetchRooms { request } => {
+                let rooms = local.registry().room_names().into_iter().collect();
+                self.reply(server, &Message::Rooms { request, rooms });
+            }
+            Message::FetchIds { request, rooms } => {
+                let audience = Audience::new(rooms.iter().map(|room| &**room), None::<&str>);
+                let ids = local.sockets(&audience).iter().map(|socket| socket.id().to_string()).collect();
+                self.reply(server, &Message::SocketIds { request, ids });
+            }
+            Message::ServerEmit { packet, request } => self.receive_server_event(server, &packet, request)?,
+            // Answers and probes were handled before.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Delivers an event. It is decoded only if there is somebody to receive it.
+    fn deliver(&self, packet: &RawPacket<'_>, options: &Options<'_>) -> Result<(), Malformed> {
+        let registry = self.local().registry();
+        let is_concerned = match &*options.rooms {
+            [] => !registry.all().is_empty(),
+            rooms => rooms.iter().any(|room| registry.has_members(room)),
+        };
+        if !is_concerned {
+            self.core().counters().skipped.add(1);
+            return Ok(());
+        }
+        let packet = packet.packet()?.with_volatile(options.flags.volatile);
+        self.local().emit(&packet, &audience(options));
+        self.core().counters().delivered.add(1);
+        Ok(())
+    }
+}
+
+fn audience(options: &Options<'_>) -> Audience {
+    Audience::new(options.rooms.iter().map(|room| &**room), options.except.iter().map(|room| &**room))
+}
+
+fn names(names: &[std::borrow::Cow<'_, str>]) -> Vec<Arc<str>> {
+    names.iter().map(|name| (&**name).into()).collect()
+}

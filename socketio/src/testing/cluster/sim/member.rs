@@ -1,0 +1,94 @@
+//! [`Member`]: the state of one engine, and what the network knows of its connection.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use tokio::time::Instant;
+
+use super::event::Event;
+use super::topic::OwnedTopic;
+use crate::cluster::{Dialect, EngineTraits, Inbox, RoomTopics, Topic};
+
+/// For each order that must be kept, the time of its last event.
+pub(super) type Orders = BTreeMap<Option<OwnedTopic>, Instant>;
+
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) name: Box<str>,
+    pub(super) traits: EngineTraits,
+    /// What the engine reports to. `None` before it is started and after it is stopped.
+    pub(super) inbox: Option<Inbox>,
+    /// The topics that the hub has asked for.
+    pub(super) wanted: BTreeSet<OwnedTopic>,
+    /// How many changes of subscriptions the hub has asked for, and how many are in effect.
+    pub(super) asked: u64,
+    pub(super) confirmed: u64,
+    pub(super) link: Link,
+    /// The number of the current connection, which is increased when one ends.
+    pub(super) connection: u64,
+    /// How many attempts to connect have failed since the last connection.
+    pub(super) failed_attempts: u32,
+    /// The topics that are subscribed to at the network. They outlive a connection whose end the
+    /// network does not notice.
+    pub(super) subscribed: BTreeSet<OwnedTopic>,
+    pub(super) upward: Orders,
+    pub(super) downward: Orders,
+    /// Added to the delay of each delivery.
+    pub(super) slowness: Duration,
+    pub(super) is_hung: bool,
+    /// What came while it was hung.
+    pub(super) held: Vec<Event>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Link {
+    Down,
+    Connecting,
+    Up,
+}
+
+impl Member {
+    pub(super) fn new(name: &str, traits: EngineTraits) -> Self {
+        Self {
+            name: name.into(),
+            traits,
+            inbox: None,
+            wanted: BTreeSet::new(),
+            asked: 0,
+            confirmed: 0,
+            link: Link::Down,
+            connection: 0,
+            failed_attempts: 0,
+            subscribed: BTreeSet::new(),
+            upward: Orders::new(),
+            downward: Orders::new(),
+            slowness: Duration::ZERO,
+            is_hung: false,
+            held: Vec::new(),
+        }
+    }
+
+    /// Whether a message on this topic is for this engine.
+    pub(super) fn receives(&self, topic: &OwnedTopic) -> bool {
+        if self.subscribed.contains(topic) {
+            return true;
+        }
+        let main = topic.main_of_room().filter(|_| self.traits.rooms == RoomTopics::Included);
+        main.is_some_and(|main| self.subscribed.contains(&main))
+    }
+
+    /// Whether the engine's server is counted among those of the namespace.
+    pub(super) fn is_counted(&self, namespace: &str) -> bool {
+        let counted = match self.traits.dialect {
+            Dialect::Classic => Topic::Requests { namespace },
+            Dialect::Messages => Topic::Main { namespace },
+        };
+        self.subscribed.contains(&counted.into())
+    }
+}
+
+/// The time of an event that happens after `delay`, but not before the earlier ones of its order.
+pub(super) fn in_order(orders: &mut Orders, order: Option<OwnedTopic>, now: Instant, delay: Duration) -> Instant {
+    let last = orders.entry(order).or_insert(now);
+    *last = (*last).max(now + delay);
+    *last
+}
