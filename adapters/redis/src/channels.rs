@@ -36,6 +36,8 @@ pub(crate) enum Kind {
     Requests,
     Responses,
     Reply,
+    /// No topic: what a connection sends to itself.
+    Probe,
 }
 
 /// The subscription of a topic.
@@ -132,6 +134,9 @@ impl Channels {
 }
 
 impl Shape {
+    /// That of the channel on which a node is probed.
+    pub(crate) const PROBE: Self = Self { via: Via::Shard, kind: Kind::Probe, namespace: (0, 0) };
+
     /// The topic of a channel that has this shape.
     pub(crate) fn topic<'a>(&self, channel: &'a str) -> Option<Topic<'a>> {
         let (start, end) = (self.namespace.0 as usize, self.namespace.1 as usize);
@@ -143,6 +148,7 @@ impl Shape {
             Kind::Responses => Topic::Responses { namespace },
             Kind::Room => Topic::Room { namespace, room: detail()? },
             Kind::Reply => Topic::Reply { namespace, server: detail()? },
+            Kind::Probe => return None,
         })
     }
 }

@@ -5,13 +5,14 @@ use socketio::cluster::{
     BoxFuture, Dialect, Engine, EngineTraits, Inbox, PublishBatch, PublishError, RoomTopics, Topic,
 };
 use std::fmt;
+use std::sync::Arc;
 
 use crate::ConfigError;
 use crate::address::Address;
 use crate::channels::{Channels, Form};
 use crate::classic::url_of_environment;
+use crate::node::{Context, Node};
 use crate::server::Server;
-use crate::single::Single;
 use crate::tls::Tls;
 
 /// An engine over the sharded publish/subscribe of Redis 7 or Valkey. Its clusters may include
@@ -33,9 +34,9 @@ use crate::tls::Tls;
 pub struct ShardedRedis {
     server: Server,
     tls: Tls,
-    channels: Channels,
+    channels: Arc<Channels>,
     mode: SubscriptionMode,
-    single: Single,
+    node: Node,
 }
 
 /// Which rooms have channels of their own. All servers of a cluster have the same.
@@ -70,9 +71,9 @@ impl ShardedRedis {
     }
 
     fn with(server: Server) -> Self {
-        let channels = Channels { prefix: "socket.io".into(), form: Form::Sharded };
+        let channels = Arc::new(Channels { prefix: "socket.io".into(), form: Form::Sharded });
         let mode = SubscriptionMode::default();
-        Self { server, tls: Tls::default(), channels, mode, single: Single::new() }
+        Self { server, tls: Tls::default(), channels, mode, node: Node::new() }
     }
 
     /// Sets the beginning of the names of channels, which servers on Node.js call `channelPrefix`.
@@ -80,7 +81,7 @@ impl ShardedRedis {
     /// Default: `socket.io`.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.channels.prefix = prefix.into();
+        Arc::make_mut(&mut self.channels).prefix = prefix.into();
         self
     }
 
@@ -101,39 +102,40 @@ impl Engine for ShardedRedis {
     }
 
     fn start(&self, inbox: Inbox) {
-        self.single.start(self.server.clone(), self.tls.clone(), self.channels.clone(), inbox);
+        let (tls, channels) = (self.tls.clone(), Arc::clone(&self.channels));
+        self.node.start(self.server.clone(), Context { tls, channels, inbox: inbox.clone() }, inbox);
     }
 
     fn subscribe(&self, topic: Topic<'_>) {
         if let Some(subscription) = self.channels.subscription(&topic) {
-            self.single.wanted().subscribe(subscription);
+            self.node.wanted().subscribe(subscription);
         }
     }
 
     fn unsubscribe(&self, topic: Topic<'_>) {
         if let Some(subscription) = self.channels.subscription(&topic) {
-            self.single.wanted().unsubscribe(&subscription);
+            self.node.wanted().unsubscribe(&subscription);
         }
     }
 
     fn subscribed(&self) -> BoxFuture<'_, ()> {
-        Box::pin(self.single.wanted().subscribed())
+        Box::pin(self.node.wanted().subscribed())
     }
 
     fn publish<'a>(&'a self, batch: &'a PublishBatch) -> BoxFuture<'a, Result<(), PublishError>> {
-        Box::pin(self.single.publish(&self.channels, batch))
+        Box::pin(self.node.publish(&self.channels, batch))
     }
 
     fn servers<'a>(&'a self, namespace: &'a str) -> BoxFuture<'a, Result<usize, String>> {
-        Box::pin(self.single.subscribers(&self.channels, Topic::Main { namespace }))
+        Box::pin(self.node.subscribers(&self.channels, Topic::Main { namespace }))
     }
 
     fn reconnect(&self) {
-        self.single.reconnect();
+        self.node.reconnect();
     }
 
     fn stop(&self) -> BoxFuture<'_, ()> {
-        Box::pin(self.single.stop())
+        Box::pin(self.node.stop())
     }
 }
 

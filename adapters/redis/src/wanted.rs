@@ -36,6 +36,8 @@ struct State {
     before_connection: u64,
     /// All subscriptions that were wanted when the connection began are confirmed.
     restored: bool,
+    /// The channel on which the node is probed.
+    probe: Option<Arc<str>>,
 }
 
 struct Entry {
@@ -219,9 +221,59 @@ impl Wanted {
         }
     }
 
-    /// The number of subscriptions.
-    pub(crate) fn len(&self) -> usize {
-        self.state.lock().entries.len()
+    /// A subscription was refused, since another node of the cluster has the slot.
+    pub(crate) fn refused(&self, change: &Change) {
+        if change.subscribes {
+            self.ended(&change.channel);
+        }
+    }
+
+    /// The server ended a subscription. It waits until it is moved to another node or retried.
+    pub(crate) fn ended(&self, channel: &str) {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        if let Some(entry) = state.entries.get_mut(channel) {
+            entry.sent = false;
+            state.unconfirmed.insert(entry.number);
+        }
+    }
+
+    /// Takes the subscriptions away that belong to another node, and retries those that ended.
+    /// Returns the former.
+    pub(crate) fn reroute(&self, is_here: impl Fn(&str) -> bool) -> Vec<Subscription> {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        let mut moved = Vec::new();
+        state.entries.retain(|channel, entry| {
+            if is_here(channel) || entry.shape.kind == Kind::Probe {
+                if entry.wanted && !entry.sent {
+                    state.queue.push_back(Arc::clone(channel));
+                }
+                return true;
+            }
+            state.unconfirmed.remove(&entry.number);
+            if entry.wanted && entry.until.is_none() {
+                moved.push(Subscription { channel: Arc::clone(channel), shape: entry.shape });
+            }
+            false
+        });
+        self.changed.notify_one();
+        self.confirmed.notify_waiters();
+        moved
+    }
+
+    /// The channel on which the node is probed.
+    pub(crate) fn probe(&self) -> Option<Arc<str>> {
+        self.state.lock().probe.clone()
+    }
+
+    /// Sets the channel on which the node is probed.
+    pub(crate) fn set_probe(&self, channel: Arc<str>) {
+        let before = self.state.lock().probe.replace(Arc::clone(&channel));
+        if let Some(channel) = before {
+            self.unsubscribe(&Subscription { channel, shape: Shape::PROBE });
+        }
+        self.subscribe(Subscription { channel, shape: Shape::PROBE });
     }
 }
 

@@ -1,5 +1,7 @@
 //! Tests with real servers: `redis-server` and `redis-cli` must be installed.
 
+#![allow(clippy::unwrap_used)]
+
 mod classic;
 mod faults;
 mod rooms;
