@@ -6,6 +6,7 @@ mod address;
 mod backoff;
 mod channels;
 mod classic;
+mod cluster;
 mod commands;
 mod error;
 mod incoming;

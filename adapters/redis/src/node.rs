@@ -181,20 +181,14 @@ fn write_message(bytes: &mut Vec<u8>, channels: &Channels, topic: &Topic<'_>, bo
         Form::Sharded => b"*3\r\n$8\r\nSPUBLISH\r\n",
     };
     bytes.extend_from_slice(command);
-    write_channel(bytes, channels, topic);
-    resp::header(bytes, b'$', body.len());
-    bytes.extend_from_slice(body);
-    bytes.extend_from_slice(b"\r\n");
-}
-
-fn write_channel(bytes: &mut Vec<u8>, channels: &Channels, topic: &Topic<'_>) {
-    let parts = channels.parts(topic);
-    let end: &[u8] = if Channels::is_closed(topic) { b"#" } else { b"" };
-    resp::header(bytes, b'$', parts.iter().map(|part| part.len()).sum::<usize>() + end.len());
-    for part in parts {
+    let channel = channels.parts(topic);
+    resp::header(bytes, b'$', channel.iter().map(|part| part.len()).sum());
+    for part in channel {
         bytes.extend_from_slice(part.as_bytes());
     }
-    bytes.extend_from_slice(end);
+    bytes.extend_from_slice(b"\r\n");
+    resp::header(bytes, b'$', body.len());
+    bytes.extend_from_slice(body);
     bytes.extend_from_slice(b"\r\n");
 }
 

@@ -11,6 +11,7 @@ use crate::ConfigError;
 use crate::address::Address;
 use crate::channels::{Channels, Form};
 use crate::classic::url_of_environment;
+use crate::cluster::Cluster;
 use crate::node::{Context, Node};
 use crate::server::Server;
 use crate::tls::Tls;
@@ -32,11 +33,16 @@ use crate::tls::Tls;
 /// # }
 /// ```
 pub struct ShardedRedis {
-    server: Server,
+    servers: Servers,
     tls: Tls,
     channels: Arc<Channels>,
     mode: SubscriptionMode,
-    node: Node,
+}
+
+/// What carries the messages.
+enum Servers {
+    One(Server, Node),
+    Cluster(Cluster),
 }
 
 /// Which rooms have channels of their own. All servers of a cluster have the same.
@@ -58,7 +64,19 @@ impl ShardedRedis {
     ///
     /// The URL is not understood.
     pub fn new(url: impl AsRef<str>) -> Result<Self, ConfigError> {
-        Ok(Self::with(Server::At(Address::parse(url.as_ref())?)))
+        let server = Server::At(Address::parse(url.as_ref())?);
+        Ok(Self::with(Servers::One(server, Node::new())))
+    }
+
+    /// An engine that uses a Redis Cluster. The URLs are those of some of its nodes. One is enough;
+    /// with several it can start while one of them is down. The others are found. The credentials
+    /// in the first URL are used for all nodes that are found.
+    ///
+    /// # Errors
+    ///
+    /// A URL is not understood, or there is none.
+    pub fn cluster<S: AsRef<str>>(urls: impl IntoIterator<Item = S>) -> Result<Self, ConfigError> {
+        Ok(Self::with(Servers::Cluster(Cluster::new(Address::parse_all(urls)?))))
     }
 
     /// An engine that uses the server whose URL is in the environment variable `REDIS_URL`.
@@ -70,10 +88,10 @@ impl ShardedRedis {
         Self::new(url_of_environment()?)
     }
 
-    fn with(server: Server) -> Self {
+    fn with(servers: Servers) -> Self {
         let channels = Arc::new(Channels { prefix: "socket.io".into(), form: Form::Sharded });
         let mode = SubscriptionMode::default();
-        Self { server, tls: Tls::default(), channels, mode, node: Node::new() }
+        Self { servers, tls: Tls::default(), channels, mode }
     }
 
     /// Sets the beginning of the names of channels, which servers on Node.js call `channelPrefix`.
@@ -103,47 +121,78 @@ impl Engine for ShardedRedis {
 
     fn start(&self, inbox: Inbox) {
         let (tls, channels) = (self.tls.clone(), Arc::clone(&self.channels));
-        self.node.start(self.server.clone(), Context { tls, channels, inbox: inbox.clone() }, inbox);
+        match &self.servers {
+            Servers::One(server, node) => {
+                node.start(server.clone(), Context { tls, channels, inbox: inbox.clone() }, inbox);
+            }
+            Servers::Cluster(cluster) => cluster.start(Context { tls, channels, inbox }),
+        }
     }
 
     fn subscribe(&self, topic: Topic<'_>) {
         if let Some(subscription) = self.channels.subscription(&topic) {
-            self.node.wanted().subscribe(subscription);
+            match &self.servers {
+                Servers::One(_, node) => node.wanted().subscribe(subscription),
+                Servers::Cluster(cluster) => cluster.subscribe(subscription),
+            }
         }
     }
 
     fn unsubscribe(&self, topic: Topic<'_>) {
         if let Some(subscription) = self.channels.subscription(&topic) {
-            self.node.wanted().unsubscribe(&subscription);
+            match &self.servers {
+                Servers::One(_, node) => node.wanted().unsubscribe(&subscription),
+                Servers::Cluster(cluster) => cluster.unsubscribe(&subscription),
+            }
         }
     }
 
     fn subscribed(&self) -> BoxFuture<'_, ()> {
-        Box::pin(self.node.wanted().subscribed())
+        match &self.servers {
+            Servers::One(_, node) => Box::pin(node.wanted().subscribed()),
+            Servers::Cluster(cluster) => Box::pin(cluster.subscribed()),
+        }
     }
 
     fn publish<'a>(&'a self, batch: &'a PublishBatch) -> BoxFuture<'a, Result<(), PublishError>> {
-        Box::pin(self.node.publish(&self.channels, batch))
+        match &self.servers {
+            Servers::One(_, node) => Box::pin(node.publish(&self.channels, batch)),
+            Servers::Cluster(cluster) => Box::pin(cluster.publish(&self.channels, batch)),
+        }
     }
 
     fn servers<'a>(&'a self, namespace: &'a str) -> BoxFuture<'a, Result<usize, String>> {
-        Box::pin(self.node.subscribers(&self.channels, Topic::Main { namespace }))
+        let topic = Topic::Main { namespace };
+        match &self.servers {
+            Servers::One(_, node) => Box::pin(node.subscribers(&self.channels, topic)),
+            Servers::Cluster(cluster) => Box::pin(cluster.subscribers(&self.channels, topic)),
+        }
     }
 
     fn reconnect(&self) {
-        self.node.reconnect();
+        match &self.servers {
+            Servers::One(_, node) => node.reconnect(),
+            Servers::Cluster(cluster) => cluster.reconnect(),
+        }
     }
 
     fn stop(&self) -> BoxFuture<'_, ()> {
-        Box::pin(self.node.stop())
+        match &self.servers {
+            Servers::One(_, node) => Box::pin(node.stop()),
+            Servers::Cluster(cluster) => Box::pin(cluster.stop()),
+        }
     }
 }
 
 impl fmt::Debug for ShardedRedis {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let servers: &dyn fmt::Debug = match &self.servers {
+            Servers::One(server, _) => server,
+            Servers::Cluster(cluster) => cluster.seeds(),
+        };
         formatter
             .debug_struct("ShardedRedis")
-            .field("server", &self.server)
+            .field("servers", servers)
             .field("prefix", &self.channels.prefix)
             .field("mode", &self.mode)
             .finish_non_exhaustive()

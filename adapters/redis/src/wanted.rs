@@ -2,6 +2,7 @@
 
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -36,6 +37,8 @@ struct State {
     before_connection: u64,
     /// All subscriptions that were wanted when the connection began are confirmed.
     restored: bool,
+    /// A subscription that was in effect was ended by the server.
+    has_ended: bool,
     /// The channel on which the node is probed.
     probe: Option<Arc<str>>,
 }
@@ -234,16 +237,16 @@ impl Wanted {
         let state = &mut *state;
         if let Some(entry) = state.entries.get_mut(channel) {
             entry.sent = false;
-            state.unconfirmed.insert(entry.number);
+            state.has_ended |= state.unconfirmed.insert(entry.number) && entry.shape.kind != Kind::Probe;
         }
     }
 
     /// Takes the subscriptions away that belong to another node, and retries those that ended.
-    /// Returns the former.
-    pub(crate) fn reroute(&self, is_here: impl Fn(&str) -> bool) -> Vec<Subscription> {
+    /// Returns whether any of them was in effect.
+    pub(crate) fn reroute(&self, moved: &mut Vec<Subscription>, is_here: impl Fn(&str) -> bool) -> bool {
         let mut state = self.state.lock();
         let state = &mut *state;
-        let mut moved = Vec::new();
+        let mut were_in_effect = mem::take(&mut state.has_ended);
         state.entries.retain(|channel, entry| {
             if is_here(channel) || entry.shape.kind == Kind::Probe {
                 if entry.wanted && !entry.sent {
@@ -251,15 +254,16 @@ impl Wanted {
                 }
                 return true;
             }
-            state.unconfirmed.remove(&entry.number);
+            let was_in_effect = !state.unconfirmed.remove(&entry.number);
             if entry.wanted && entry.until.is_none() {
+                were_in_effect |= was_in_effect;
                 moved.push(Subscription { channel: Arc::clone(channel), shape: entry.shape });
             }
             false
         });
         self.changed.notify_one();
         self.confirmed.notify_waiters();
-        moved
+        were_in_effect
     }
 
     /// The channel on which the node is probed.
