@@ -10,7 +10,7 @@ use super::event::{Answer, Command, Effect, Event, EventKind, MemberId, Report};
 use super::member::{Link, Member};
 use super::rng::Rng;
 use super::stats::SimStats;
-use super::topic::OwnedTopic;
+use super::super::OwnedTopic;
 use crate::cluster::{EngineTraits, PublishError};
 
 /// The delay of each way unless the test sets another.
