@@ -169,7 +169,8 @@ async fn requests_return_while_the_engine_is_away(scene: &Scene<'_>) -> CaseResu
 }
 
 async fn clients_of_dynamic_namespaces_connect_while_the_engine_is_away(scene: &Scene<'_>) -> CaseResult {
-    let dynamic = |builder: HubBuilder| builder.dynamic_namespace(|path| path.starts_with("/room-"), |namespace| namespace);
+    let dynamic =
+        |builder: HubBuilder| builder.dynamic_namespace(|path| path.starts_with("/room-"), |namespace| namespace);
     let (a, b) = (scene.server_with("a", dynamic).await?, scene.server_with("b", dynamic).await?);
     scene.faults()?.stop().await;
     eventually("both are degraded", || !a.cluster.health().is_up() && !b.cluster.health().is_up()).await?;
@@ -195,7 +196,8 @@ async fn new_clients_are_refused_where_the_hub_says_so(scene: &Scene<'_>) -> Cas
     stays.expect_exact(("hello",)).await?;
     scene.faults()?.start().await;
     eventually("it is up", || a.cluster.health().is_up()).await?;
-    a.clients().await?;
+    let new = a.clients().await?;
+    ensure_eq!(a.len(), 1 + new.len(), "the sockets");
     Ok(())
 }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
 
-use super::event::Event;
 use super::super::OwnedTopic;
+use super::event::Event;
 use crate::cluster::{Dialect, EngineTraits, Inbox, RoomTopics, Topic};
 
 /// For each order that must be kept, the time of its last event.
