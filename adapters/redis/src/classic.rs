@@ -61,8 +61,8 @@ impl Redis {
     /// for each connection.
     ///
     /// The URLs are those of the Sentinels, with their credentials. Those of the master are set with
-    /// [`user`](Self::user) and [`password`](Self::password). If the first URL is for TLS, the master
-    /// uses TLS too.
+    /// [`user`](Self::user) and [`password`](Self::password). A Sentinel that is asked over TLS names
+    /// a port for TLS.
     ///
     /// # Errors
     ///
