@@ -95,7 +95,7 @@ impl Adapter for ClusterAdapter {
         let member = Arc::clone(&self.0);
         Box::pin(async move {
             member.core().start();
-            match member.core().count_others(member.namespace()).await {
+            match member.count_others().await {
                 Some(others) => Ok(others + 1),
                 None => Err(RequestError::Unavailable("the servers can't be counted".to_owned())),
             }
@@ -143,6 +143,10 @@ impl Adapter for ClusterAdapter {
     fn open(&self) -> BoxFuture<'static, Result<(), AdapterError>> {
         self.0.join();
         Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn opened(&self) -> Option<BoxFuture<'static, ()>> {
+        self.0.confirmed()
     }
 
     fn close(&self) -> BoxFuture<'static, ()> {
