@@ -83,8 +83,8 @@ impl Commands {
         &self.closed
     }
 
-    /// Sends commands with one write and waits for the replies. If the future is dropped, or there is
-    /// no reply in time, the connection is closed.
+    /// Sends commands with one write and waits for the replies. If the future is dropped, or there
+    /// is no reply in time, the connection is closed.
     pub(crate) async fn send(&self, commands: usize, write: impl FnOnce(&mut Vec<u8>)) -> Outcome {
         let (done, mut replied) = oneshot::channel();
         let unfinished = self.closed.clone().drop_guard();
