@@ -120,7 +120,7 @@ fn local(member: &Member, verb: &str, chosen: &Chosen, args: RawArgs<'_>) -> Res
         "stop" => member.traffic.stop().into(),
         "burst" => {
             let [count, bytes]: [usize; 2] = args.first()?;
-            member.traffic.burst(&namespace, count as u64, bytes).into()
+            member.traffic.burst(&namespace, count, bytes).into()
         }
         "health" => health(&cluster.health()).into(),
         _ => {
