@@ -30,7 +30,11 @@ impl Settings {
             "private" => SubscriptionMode::DynamicPrivate,
             _ => return self.classic(builder),
         };
-        let engine = if self.cluster { ShardedRedis::cluster(&self.urls)? } else { ShardedRedis::new(self.url()?)? };
+        let engine = match &self.sentinel {
+            Some(name) => ShardedRedis::sentinel(&self.urls, name)?,
+            None if self.cluster => ShardedRedis::cluster(&self.urls)?,
+            None => ShardedRedis::new(self.url()?)?,
+        };
         let engine = engine.mode(mode);
         Ok(match &self.prefix {
             Some(prefix) => builder.cluster(engine.prefix(prefix)),
@@ -44,7 +48,7 @@ impl Settings {
 
     fn classic(&self, builder: HubBuilder) -> Result<HubBuilder, Box<dyn std::error::Error>> {
         let engine = match &self.sentinel {
-            Some(_) => return Err("no sentinel".into()),
+            Some(name) => Redis::sentinel(&self.urls, name)?,
             None => Redis::new(self.url()?)?,
         };
         Ok(match &self.prefix {

@@ -24,7 +24,21 @@ async function ioRedis({ urls, cluster, sentinel }) {
   // A subscription before that may make the package throw an error that nobody catches.
   if (client.status !== 'ready') await once(client, 'ready');
   client.settled = () => client.ping();
+  if (cluster) confirm(client);
   return client;
+}
+
+// The connections of a Redis Cluster confirm subscriptions independently of each other.
+function confirm(client) {
+  const pending = new Set();
+  const { ssubscribe } = client;
+  client.ssubscribe = (...channels) => {
+    const confirmed = ssubscribe.apply(client, channels).catch(() => {});
+    pending.add(confirmed);
+    confirmed.then(() => pending.delete(confirmed));
+    return confirmed;
+  };
+  client.settled = () => Promise.all([...pending, client.ping()]);
 }
 
 // A connection for publishing and one for subscriptions.

@@ -178,7 +178,7 @@ describe('faults', { concurrency: 4 }, () => {
     }, cluster);
   }
 
-  fault('a master fails over', 'sharded', async (scene) => {
+  fault('a master of a Redis Cluster fails over', 'sharded', async (scene) => {
     const { redis } = scene;
     const master = await redis.owner(await redis.slot(MAIN));
     scene.break();
@@ -189,13 +189,15 @@ describe('faults', { concurrency: 4 }, () => {
     scene.repair();
   }, (t, adapter) => cluster(t, adapter, { replicas: true }));
 
-  fault('a master fails over', 'redis', async (scene) => {
-    scene.break();
-    await scene.redis.master.kill();
-    await scene.notices(/Disconnected/);
-    await scene.redis.failedOver();
-    scene.repair();
-  }, sentinel);
+  for (const adapter of ['redis', 'sharded']) {
+    fault('Sentinel promotes a replica', adapter, async (scene) => {
+      scene.break();
+      await scene.redis.master.kill();
+      await scene.notices(/Disconnected/);
+      await scene.redis.failedOver();
+      scene.repair();
+    }, sentinel);
+  }
 
   for (const adapter of ['redis', 'sharded']) {
     test(`a server is killed: ${adapter}`, async (t) => {

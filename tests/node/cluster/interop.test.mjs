@@ -9,7 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import { Emitter } from '@socket.io/redis-emitter';
 import { createClient } from 'redis';
 import { Member } from './member.mjs';
-import { Redis } from './redis.mjs';
+import { Redis, RedisCluster } from './redis.mjs';
 import { CLASSIC, EMITTER, RAW, SCENARIOS } from './scenarios.mjs';
 import { Stage } from './stage.mjs';
 
@@ -24,6 +24,8 @@ const KNOWN = {
   specific: { isClassic: true },
   sharded: {},
   private: { prefix: 'chat' },
+  // Over a Redis Cluster.
+  cluster: { adapter: 'sharded', isCluster: true },
 };
 const ADAPTERS = process.env.ADAPTERS?.split(',') ?? Object.keys(KNOWN);
 
@@ -36,12 +38,13 @@ function ending() {
   return { after: (end) => ends.push(end) };
 }
 
-function suite(adapter, { isClassic, prefix }) {
+function suite(name, { adapter = name, isClassic, isCluster, prefix }) {
   const shared = {};
   const end = ending();
   before(async () => {
-    shared.redis = await Redis.begin(end);
-    const settings = { adapter, prefix, urls: [shared.redis.url], namespaces: [...NAMESPACES, '/elsewhere'] };
+    shared.redis = isCluster ? await RedisCluster.begin(end) : await Redis.begin(end);
+    const { urls = [shared.redis.url] } = shared.redis;
+    const settings = { adapter, prefix, urls, cluster: isCluster, namespaces: [...NAMESPACES, '/elsewhere'] };
     const begun = LANGUAGES.map((language, i) => Member.begin(end, language, { ...settings, name: `${language} ${i + 1}` }));
     shared.members = await Promise.all(begun);
   });
@@ -83,8 +86,8 @@ function suite(adapter, { isClassic, prefix }) {
 // The adapters are tested at the same time, and the scenarios of one adapter one after another.
 for (let round = 1; round <= ROUNDS; round += 1) {
   describe(`round ${round}`, { concurrency: ADAPTERS.length }, () => {
-    for (const adapter of ADAPTERS) {
-      describe(adapter, { concurrency: 1 }, () => suite(adapter, KNOWN[adapter]));
+    for (const name of ADAPTERS) {
+      describe(name, { concurrency: 1 }, () => suite(name, KNOWN[name]));
     }
   });
 }
