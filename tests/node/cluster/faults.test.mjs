@@ -67,8 +67,10 @@ async function away(scene, time) {
   scene.break();
   await scene.redis.kill();
   const until = performance.now() + time;
-  await scene.notices(/Disconnected/);
-  await scene.degrades();
+  for (const member of scene.members) {
+    await scene.notices(/Disconnected/, member);
+    await scene.degrades(member);
+  }
   await sleep(until - performance.now());
   await scene.redis.start();
   scene.repair();

@@ -10,7 +10,7 @@ import { Emitter } from '@socket.io/redis-emitter';
 import { createClient } from 'redis';
 import { Member } from './member.mjs';
 import { Redis, RedisCluster } from './redis.mjs';
-import { CLASSIC, EMITTER, RAW, SCENARIOS } from './scenarios.mjs';
+import { CLASSIC, EMITTER, RAW, SCENARIOS, SHARDED } from './scenarios.mjs';
 import { Stage } from './stage.mjs';
 
 const LANGUAGES = (process.env.MEMBERS ?? 'node,rust,node,rust').split(',');
@@ -58,7 +58,7 @@ function suite(name, { adapter = name, isClassic, isCluster, prefix }) {
       });
 
       for (const language of new Set(LANGUAGES)) {
-        const scenarios = { ...SCENARIOS, ...(isClassic ? CLASSIC : {}), ...(language === 'rust' ? RAW : {}) };
+        const scenarios = { ...SCENARIOS, ...(isClassic ? CLASSIC : SHARDED), ...(language === 'rust' ? RAW : {}) };
         for (const [name, play] of Object.entries(scenarios)) {
           test(`${language}: ${name}`, (t) => play(shared.stage.at(shared.members[LANGUAGES.indexOf(language)], t)));
         }
