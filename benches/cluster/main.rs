@@ -77,18 +77,21 @@ impl Workload {
 
 struct Options {
     rounds: usize,
+    /// Measures only pairs whose names contain it.
+    only: String,
     out: Option<String>,
 }
 
 fn options() -> Result<Options, BoxError> {
-    let mut options = Options { rounds: 5, out: None };
+    let mut options = Options { rounds: 5, only: String::new(), out: None };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
         match argument.as_str() {
             "--rounds" => options.rounds = value()?.parse()?,
+            "--only" => options.only = value()?,
             "--out" => options.out = Some(value()?),
-            _ => return Err("options: [--rounds 5] [--out results/cluster]".into()),
+            _ => return Err("options: [--rounds 5] [--only 'Rust → Rust'] [--out results/cluster]".into()),
         }
     }
     Ok(options)
@@ -98,14 +101,13 @@ fn main() -> Result<(), BoxError> {
     let options = options()?;
     let redis = Redis::start()?;
     let mut pairs = Vec::new();
-    for from in [Kind::Rust, Kind::Node] {
+    // Without a first server, the second one broadcasts to its own clients, without a cluster.
+    for from in [Some(Kind::Rust), Some(Kind::Node), None] {
         for to in [Kind::Rust, Kind::Node] {
-            pairs.push(Pair::start(Some(from), to, &redis)?);
+            if pair::name(from, to).contains(&options.only) {
+                pairs.push(Pair::start(from, to, &redis)?);
+            }
         }
-    }
-    // The same broadcasts without a cluster.
-    for kind in [Kind::Rust, Kind::Node] {
-        pairs.push(Pair::start(None, kind, &redis)?);
     }
     let mut measured: Vec<Measured> = Vec::new();
     // The first round warms Node up.

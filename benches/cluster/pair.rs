@@ -56,12 +56,16 @@ impl Measured {
     }
 }
 
+pub fn name(from: Option<Kind>, to: Kind) -> String {
+    match from {
+        Some(from) => format!("{} → {}", from.name(), to.name()),
+        None => format!("{} alone", to.name()),
+    }
+}
+
 impl Pair {
     pub fn start(from: Option<Kind>, to: Kind, redis: &Redis) -> Result<Self, BoxError> {
-        let name = match from {
-            Some(from) => format!("{} → {}", from.name(), to.name()),
-            None => format!("{} alone", to.name()),
-        };
+        let name = name(from, to);
         // Each pair is a cluster of its own.
         let prefix = from.map(|from| format!("{}-{}", from.name(), to.name()));
         let to = Server::start(to, redis, prefix.as_deref())?;

@@ -29,7 +29,7 @@ pub fn markdown(names: &[String], measured: &[Measured], about: &[(String, Strin
         [(Pace::Rate, "at a fixed rate"), (Pace::Windows, "as fast as it goes, a window of messages at a time")]
     {
         _ = writeln!(out, "## CPU time, µs: {title}\n");
-        let clusters = &names[..4];
+        let clusters = &names[..names.len() - names.iter().filter(|name| name.ends_with("alone")).count()];
         table(&mut out, "an emit, A", clusters, measured, pace, |_| true, |measured| measured.from);
         table(&mut out, "a message, B", clusters, measured, pace, |room| Receivers::size(room) < 2, |measured| measured.to);
         table(&mut out, "a delivery, B", names, measured, pace, |room| Receivers::size(room) > 0, |measured| {

@@ -9,12 +9,13 @@ use axum::Router;
 use serde::Serialize;
 use socketio::{Hub, Socket, event, events};
 use socketio_redis::Redis;
-use std::error::Error;
 use std::io::{self, BufRead, Write};
 use std::thread;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, interval};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 #[event("message")]
 #[derive(Serialize)]
@@ -30,7 +31,7 @@ fn join(socket: &Socket, room: &str) -> Result<(), String> {
 }
 
 /// What the driver asks for: `emit ROOM FIRST COUNT BYTES RATE`, or `stats`.
-async fn command(hub: &Hub, line: &str) -> Result<String, Box<dyn Error>> {
+async fn command(hub: &Hub, line: &str) -> Result<String, BoxError> {
     let words: Vec<_> = line.split(' ').collect();
     match words[..] {
         ["emit", room, first, count, bytes, rate] => {
@@ -48,7 +49,7 @@ async fn command(hub: &Hub, line: &str) -> Result<String, Box<dyn Error>> {
 
 /// Emits numbered messages to a room: at a rate per second, in steps of a millisecond, or at once
 /// if the rate is 0.
-async fn emit(hub: &Hub, room: &str, first: u64, count: u64, bytes: usize, rate: u64) -> Result<(), Box<dyn Error>> {
+async fn emit(hub: &Hub, room: &str, first: u64, count: u64, bytes: usize, rate: u64) -> Result<(), BoxError> {
     let text = "x".repeat(bytes);
     let (begin, mut step, mut sent) = (Instant::now(), interval(Duration::from_millis(1)), 0);
     while sent < count {
@@ -65,7 +66,7 @@ async fn emit(hub: &Hub, room: &str, first: u64, count: u64, bytes: usize, rate:
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), BoxError> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let mut builder = Hub::builder().events(events![join]).ping_interval(Duration::from_secs(3600));
     if let [url, prefix] = &arguments[..] {
@@ -86,9 +87,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
             }
         }
     });
-    while let Some(line) = received.recv().await {
-        let answer = command(&hub, &line).await?;
-        writeln!(io::stdout(), "{answer}")?;
-    }
-    Ok(())
+    // A task like those of handlers and applications.
+    let task = tokio::spawn(async move {
+        while let Some(line) = received.recv().await {
+            let answer = command(&hub, &line).await?;
+            writeln!(io::stdout(), "{answer}")?;
+        }
+        Ok(())
+    });
+    task.await?
 }
