@@ -27,6 +27,20 @@ const SIZES: [usize; 3] = [64, 1024, 16 * 1024];
 const TARGETS: [usize; 3] = [0, 1, 2];
 const NPM: [&str; 6] = ["socket.io", "@socket.io/redis-adapter", "ioredis", "redis", "ws", "bufferutil"];
 
+/// The servers of each pair. Without a first server, the second one broadcasts to its own clients,
+/// without a cluster.
+const PAIRS: [(Option<Kind>, Kind); 9] = [
+    (Some(Kind::Rust), Kind::Rust),
+    (Some(Kind::Rust), Kind::NodeIoredis),
+    (Some(Kind::Rust), Kind::NodeRedis),
+    (Some(Kind::NodeIoredis), Kind::Rust),
+    (Some(Kind::NodeRedis), Kind::Rust),
+    (Some(Kind::NodeIoredis), Kind::NodeIoredis),
+    (Some(Kind::NodeRedis), Kind::NodeRedis),
+    (None, Kind::Rust),
+    (None, Kind::NodeIoredis),
+];
+
 /// How messages are emitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
@@ -48,9 +62,7 @@ pub struct Workload {
 impl Workload {
     fn all() -> impl Iterator<Item = Self> {
         [Pace::Rate, Pace::Windows].into_iter().flat_map(|pace| {
-            TARGETS
-                .into_iter()
-                .flat_map(move |room| SIZES.into_iter().map(move |size| Self { pace, size, room }))
+            TARGETS.into_iter().flat_map(move |room| SIZES.into_iter().map(move |size| Self { pace, size, room }))
         })
     }
 
@@ -79,19 +91,24 @@ struct Options {
     rounds: usize,
     /// Measures only pairs whose names contain it.
     only: String,
+    /// How many servers each cluster has.
+    servers: usize,
     out: Option<String>,
 }
 
 fn options() -> Result<Options, BoxError> {
-    let mut options = Options { rounds: 5, only: String::new(), out: None };
+    let mut options = Options { rounds: 5, only: String::new(), servers: 2, out: None };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
         match argument.as_str() {
             "--rounds" => options.rounds = value()?.parse()?,
             "--only" => options.only = value()?,
+            "--servers" => options.servers = value()?.parse()?,
             "--out" => options.out = Some(value()?),
-            _ => return Err("options: [--rounds 5] [--only 'Rust → Rust'] [--out results/cluster]".into()),
+            _ => {
+                return Err("options: [--rounds 5] [--only 'Rust → Rust'] [--servers 2] [--out results/cluster]".into());
+            }
         }
     }
     Ok(options)
@@ -101,12 +118,9 @@ fn main() -> Result<(), BoxError> {
     let options = options()?;
     let redis = Redis::start()?;
     let mut pairs = Vec::new();
-    // Without a first server, the second one broadcasts to its own clients, without a cluster.
-    for from in [Some(Kind::Rust), Some(Kind::Node), None] {
-        for to in [Kind::Rust, Kind::Node] {
-            if pair::name(from, to).contains(&options.only) {
-                pairs.push(Pair::start(from, to, &redis)?);
-            }
+    for (from, to) in PAIRS {
+        if pair::name(from, to).contains(&options.only) {
+            pairs.push(Pair::start(from, to, options.servers, &redis)?);
         }
     }
     let mut measured: Vec<Measured> = Vec::new();

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// How long messages are emitted at a rate. With many receivers a message is a lot of work.
-const TIME: Duration = Duration::from_millis(500);
-const TIME_FOR_MANY: Duration = Duration::from_millis(1000);
+const TIME: Duration = Duration::from_millis(400);
+const TIME_FOR_MANY: Duration = Duration::from_millis(800);
 /// For how long new windows begin.
 const WINDOWS_TIME: Duration = Duration::from_millis(300);
 
@@ -17,6 +17,8 @@ pub struct Pair {
     /// `None` if B emits to its own clients, without a cluster.
     from: Option<Server>,
     to: Server,
+    /// Servers without clients.
+    _others: Vec<Server>,
     receivers: Receivers,
     /// The number of the next message to each room.
     next: [u64; ROOMS.len()],
@@ -59,19 +61,23 @@ impl Measured {
 pub fn name(from: Option<Kind>, to: Kind) -> String {
     match from {
         Some(from) => format!("{} → {}", from.name(), to.name()),
-        None => format!("{} alone", to.name()),
+        None => format!("{} alone", to.name().split(',').next().unwrap_or_default()),
     }
 }
 
 impl Pair {
-    pub fn start(from: Option<Kind>, to: Kind, redis: &Redis) -> Result<Self, BoxError> {
+    /// Starts A and B, and more servers like B until the cluster has this number.
+    pub fn start(from: Option<Kind>, to: Kind, servers: usize, redis: &Redis) -> Result<Self, BoxError> {
         let name = name(from, to);
         // Each pair is a cluster of its own.
-        let prefix = from.map(|from| format!("{}-{}", from.name(), to.name()));
-        let to = Server::start(to, redis, prefix.as_deref())?;
-        let from = from.map(|from| Server::start(from, redis, prefix.as_deref())).transpose()?;
+        let prefix: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+        let prefix = from.map(|_| prefix.as_str());
+        let others = (2..servers).filter(|_| from.is_some()).map(|_| Server::start(to, redis, prefix));
+        let others = others.collect::<Result<_, _>>()?;
+        let to = Server::start(to, redis, prefix)?;
+        let from = from.map(|from| Server::start(from, redis, prefix)).transpose()?;
         let receivers = Receivers::connect(to.address)?;
-        Ok(Self { name, from, to, receivers, next: [0; ROOMS.len()] })
+        Ok(Self { name, from, to, _others: others, receivers, next: [0; ROOMS.len()] })
     }
 
     pub fn name(&self) -> String {
@@ -107,17 +113,7 @@ impl Pair {
         if !self.is_alone() && received + lost != sent {
             return Err(format!("{sent} sent, {received} received, {lost} counted as lost").into());
         }
-        Ok(Measured {
-            pair: 0,
-            workload,
-            from: each(0),
-            to: each(1),
-            redis: each(2),
-            sent,
-            received,
-            lost,
-            seconds,
-        })
+        Ok(Measured { pair: 0, workload, from: each(0), to: each(1), redis: each(2), sent, received, lost, seconds })
     }
 
     /// Emits messages, and one more to the room `end`. Returns when all have arrived.

@@ -12,26 +12,30 @@ use std::time::Duration;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Rust,
-    Node,
+    /// With the client `ioredis`.
+    NodeIoredis,
+    /// With the client `redis`. It writes several commands at once, where `ioredis` writes each.
+    NodeRedis,
 }
 
 impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Rust => "Rust",
-            Self::Node => "Node",
+            Self::NodeIoredis => "Node, ioredis",
+            Self::NodeRedis => "Node, redis",
         }
     }
 
     fn command(self) -> Command {
-        match self {
-            Self::Rust => Command::new("target/release/cluster-server"),
-            Self::Node => {
-                let mut command = Command::new("node");
-                command.arg("node/cluster.mjs");
-                command
-            }
-        }
+        let client = match self {
+            Self::Rust => return Command::new("target/release/cluster-server"),
+            Self::NodeIoredis => "ioredis",
+            Self::NodeRedis => "redis",
+        };
+        let mut command = Command::new("node");
+        command.arg("node/cluster.mjs").env("CLIENT", client);
+        command
     }
 }
 

@@ -31,10 +31,24 @@ pub fn markdown(names: &[String], measured: &[Measured], about: &[(String, Strin
         _ = writeln!(out, "## CPU time, µs: {title}\n");
         let clusters = &names[..names.len() - names.iter().filter(|name| name.ends_with("alone")).count()];
         table(&mut out, "an emit, A", clusters, measured, pace, |_| true, |measured| measured.from);
-        table(&mut out, "a message, B", clusters, measured, pace, |room| Receivers::size(room) < 2, |measured| measured.to);
-        table(&mut out, "a delivery, B", names, measured, pace, |room| Receivers::size(room) > 0, |measured| {
-            measured.to / Receivers::size(measured.workload.room) as f64
-        });
+        table(
+            &mut out,
+            "a message, B",
+            clusters,
+            measured,
+            pace,
+            |room| Receivers::size(room) < 2,
+            |measured| measured.to,
+        );
+        table(
+            &mut out,
+            "a delivery, B",
+            names,
+            measured,
+            pace,
+            |room| Receivers::size(room) > 0,
+            |measured| measured.to / Receivers::size(measured.workload.room) as f64,
+        );
         table(&mut out, "a message, Redis", clusters, measured, pace, |_| true, |measured| measured.redis);
     }
     out.push_str("## Measured with\n\n");
