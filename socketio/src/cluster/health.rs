@@ -31,6 +31,18 @@ pub enum Health {
     Stopped,
 }
 
+/// What a hub does with new clients while the [`Health`] of its cluster is not `Up`. Clients that
+/// are connected always stay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhileDown {
+    /// They are served, and reach the clients of this server alone.
+    #[default]
+    Serve,
+    /// They are refused with 503, so that a load balancer may send them to another server.
+    RefuseNew,
+}
+
 impl Health {
     /// Returns `true` if other servers are reached.
     pub fn is_up(&self) -> bool {

@@ -28,7 +28,8 @@ macro_rules! stats {
 }
 
 stats! {
-    /// Messages that were queued for other servers.
+    /// Messages that were queued for other servers: events, questions, answers, and this server's
+    /// own probes.
     queued,
     /// Messages that the engine published.
     published,

@@ -21,13 +21,16 @@ pub(crate) type OnOpen = Arc<dyn Fn(Socket) -> Option<BoxFuture<'static, ()>> + 
 /// Returns the decision whether to accept a socket. `None`: the socket is accepted without one.
 pub(crate) fn connect_decision(socket: &Socket, on_open: Option<&OnOpen>) -> Option<ConnectDecision> {
     let namespace = socket.namespace_inner();
-    let is_decided =
-        on_open.is_some() || namespace.has_middleware() || namespace.lifecycle_handler(Lifecycle::Connect).is_some();
+    let opened = namespace.opened();
+    let is_decided = opened.is_some()
+        || on_open.is_some()
+        || namespace.has_middleware()
+        || namespace.lifecycle_handler(Lifecycle::Connect).is_some();
     if !is_decided {
         return None;
     }
     let (socket, on_open) = (socket.clone(), on_open.cloned());
-    let decision = catch_future(decide(socket.clone(), on_open));
+    let decision = catch_future(decide(socket.clone(), opened, on_open));
     Some(Box::pin(decision.map(move |decision| {
         decision.unwrap_or_else(|_panicked| {
             tracing::error!(socket = %socket.id(), "a connect handler panicked");
@@ -37,7 +40,14 @@ pub(crate) fn connect_decision(socket: &Socket, on_open: Option<&OnOpen>) -> Opt
     })))
 }
 
-async fn decide(socket: Socket, on_open: Option<OnOpen>) -> Result<(), EventError> {
+async fn decide(
+    socket: Socket,
+    opened: Option<BoxFuture<'static, ()>>,
+    on_open: Option<OnOpen>,
+) -> Result<(), EventError> {
+    if let Some(opened) = opened {
+        opened.await;
+    }
     let event = Lifecycle::Connect.as_str();
     if let Some(rest) = on_open.and_then(|on_open| slow_poll::call(&socket, event, || on_open(socket.clone()))) {
         slow_poll::polls(&socket, event, rest).await;

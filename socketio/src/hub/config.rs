@@ -42,7 +42,10 @@ pub(crate) struct Config {
     pub(crate) keep_headers: KeptHeaders,
     pub(crate) trust_forwarded_proto: bool,
     /// The most bytes and messages that wait to be published to the cluster.
+    #[cfg(feature = "cluster")]
     pub(crate) publish_queue: (usize, usize),
+    #[cfg(feature = "cluster")]
+    pub(crate) while_down: crate::cluster::WhileDown,
     /// Whether the hub is in a cluster. Ids of sockets then have the length that its servers
     /// expect.
     pub(crate) has_cluster: bool,
@@ -79,7 +82,10 @@ impl Default for Config {
             origins: Origins::default(),
             keep_headers: KeptHeaders::default(),
             trust_forwarded_proto: false,
+            #[cfg(feature = "cluster")]
             publish_queue: (16 << 20, 65_536),
+            #[cfg(feature = "cluster")]
+            while_down: Default::default(),
             has_cluster: false,
         }
     }

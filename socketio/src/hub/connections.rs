@@ -119,6 +119,9 @@ pub(crate) struct ConnectionPermit {
 impl ConnectionPermit {
     /// Returns `None` if there are too many connections or the hub is shutting down.
     pub(crate) fn acquire(hub: &Hub) -> Option<Self> {
+        if !hub.accepts_clients() {
+            return None;
+        }
         let place = hub.connections().take_place(hub.config().max_connections)?;
         Some(Self { hub: hub.clone(), place })
     }

@@ -151,6 +151,7 @@ impl HubBuilder {
         self.adapters = Some(Box::new(|_| Adapters {
             make: Box::new(move |path, local, _| Arc::new(make(path, local))),
             on_shutdown: None,
+            accepts: None,
         }));
         self
     }

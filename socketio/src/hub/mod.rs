@@ -289,6 +289,12 @@ impl Hub {
         }
     }
 
+    /// Whether new clients may connect, as far as the adapters know.
+    pub(crate) fn accepts_clients(&self) -> bool {
+        let adapters = self.core().factory.adapters.as_ref();
+        adapters.and_then(|adapters| adapters.accepts.as_ref()).is_none_or(|accepts| accepts())
+    }
+
     pub(crate) fn ack_ids(&self) -> &AckIds {
         &self.core().ack_ids
     }

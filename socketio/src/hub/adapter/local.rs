@@ -55,6 +55,7 @@ impl LocalAdapter {
         }
     }
 
+    #[cfg_attr(not(feature = "cluster"), allow(dead_code))]
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
     }

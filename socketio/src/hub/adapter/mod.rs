@@ -206,8 +206,8 @@ pub trait Adapter: Any + Debug + Send + Sync {
     fn removed(&self, _socket: &Socket, _id: &str) {}
 
     /// The namespace comes into use. This is called before its first socket is registered. The
-    /// future is spawned on the current tokio runtime. Sockets do not wait for it, and an error is
-    /// logged.
+    /// future is spawned on the current tokio runtime. Sockets do not wait for it, but for
+    /// [`opened`](Self::opened). An error is logged.
     ///
     /// A [closed](Self::close) adapter may be opened again. If [`Hub::of`](crate::Hub::of) returns
     /// a handle to a dynamic namespace without sockets, the adapter of that handle is never opened.
@@ -217,6 +217,13 @@ pub trait Adapter: Any + Debug + Send + Sync {
     /// Other servers can't be reached.
     fn open(&self) -> BoxFuture<'static, Result<(), AdapterError>> {
         Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// What a new socket waits for before its `connect` handler runs, such as the subscription of
+    /// its namespace. It is called for each new socket, on the connection's task. `None`, the
+    /// default: nothing. The future must end soon, because a Socket.IO client waits for it.
+    fn opened(&self) -> Option<BoxFuture<'static, ()>> {
+        None
     }
 
     /// The namespace is no longer in use. Either a dynamic namespace was removed, or the hub [shut

@@ -145,6 +145,10 @@ impl Adapter for ClusterAdapter {
         Box::pin(std::future::ready(Ok(())))
     }
 
+    fn opened(&self) -> Option<BoxFuture<'static, ()>> {
+        self.0.confirmed()
+    }
+
     fn close(&self) -> BoxFuture<'static, ()> {
         self.0.leave();
         Box::pin(std::future::ready(()))

@@ -4,14 +4,19 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::time::timeout;
 
 use super::adapter::options;
 use super::core::ClusterCore;
 use super::sequences::Sequences;
 use crate::cluster::message::{Message, Outgoing};
 use crate::cluster::{Dialect, RoomTopics, Topic};
-use crate::hub::adapter::{Audience, LocalAdapter, Packet};
+use crate::hooks::catch::catch_future;
+use crate::hub::adapter::{Audience, BoxFuture, LocalAdapter, Packet};
 
+/// How long a new client waits for the subscriptions of its namespace.
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(1);
 /// The length of socket ids, in UTF-16 units. The reference takes rooms whose names have it for ids.
 const ID_LENGTH: usize = 20;
 
@@ -24,6 +29,8 @@ pub(crate) struct Member {
     /// Whether it is subscribed to the topics of the namespace. A handle to a dynamic namespace
     /// without sockets is not.
     is_joined: AtomicBool,
+    /// Whether the engine has confirmed the subscriptions once.
+    is_confirmed: AtomicBool,
     /// The number of the last broadcast.
     sent: AtomicU64,
     sequences: Sequences,
@@ -38,6 +45,7 @@ impl Member {
             namespace: namespace.into(),
             local,
             is_joined: AtomicBool::new(false),
+            is_confirmed: AtomicBool::new(false),
             sent: AtomicU64::new(0),
             sequences: Sequences::default(),
             rooms: Mutex::default(),
@@ -52,6 +60,20 @@ impl Member {
         self.core.start();
         self.core.add_member(&self.namespace, self);
         self.topics(|topic| self.core.subscribe(topic));
+    }
+
+    /// Waits for the subscriptions of a namespace that has just come into use. `None` if there is
+    /// nothing to wait for.
+    pub(super) fn confirmed(self: &Arc<Self>) -> Option<BoxFuture<'static, ()>> {
+        if self.is_confirmed.load(Ordering::Relaxed) || !self.core.state().is_connected() {
+            return None;
+        }
+        let member = Arc::clone(self);
+        Some(Box::pin(async move {
+            let _ = timeout(CONFIRM_TIMEOUT, catch_future(member.core.engine().subscribed())).await;
+            // Whatever came of it, the next clients need not wait.
+            member.is_confirmed.store(true, Ordering::Relaxed);
+        }))
     }
 
     /// Ends all subscriptions.

@@ -21,7 +21,7 @@ mod topics;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cluster::Engine;
+use crate::cluster::{Engine, WhileDown};
 use crate::hub::Hub;
 use crate::hub::hub_builder::HubBuilder;
 use crate::hub::namespace::inner::Adapters;
@@ -44,17 +44,38 @@ impl HubBuilder {
         self.config.has_cluster = true;
         self.adapters = Some(Box::new(move |config| {
             let core = ClusterCore::new(Arc::new(engine), config);
-            let stopped = Arc::clone(&core);
+            let (made_for, stopped) = (Arc::clone(&core), Arc::clone(&core));
+            let refuses = config.while_down == WhileDown::RefuseNew;
             Adapters {
                 make: Box::new(move |path, local, lifetime| {
-                    Arc::new(ClusterAdapter::new(&core, path, local, lifetime))
+                    Arc::new(ClusterAdapter::new(&made_for, path, local, lifetime))
                 }),
                 on_shutdown: Some(Box::new(move || {
                     let core = Arc::clone(&stopped);
                     Box::pin(async move { core.shut_down().await })
                 })),
+                accepts: refuses.then(|| -> Box<dyn Fn() -> bool + Send + Sync> {
+                    Box::new(move || {
+                        core.start();
+                        core.state().health().borrow().is_up()
+                    })
+                }),
             }
         }));
+        self
+    }
+
+    /// Sets what happens to new clients while the cluster can't be reached. Default:
+    /// [`WhileDown::Serve`].
+    ///
+    /// ```
+    /// use socketio::Hub;
+    /// use socketio::cluster::WhileDown;
+    ///
+    /// let builder = Hub::builder().while_down(WhileDown::RefuseNew);
+    /// ```
+    pub fn while_down(mut self, while_down: WhileDown) -> Self {
+        self.config.while_down = while_down;
         self
     }
 

@@ -89,7 +89,7 @@ impl ClusterCore {
         }
         let is_concerned = match topic {
             Topic::Room { room, .. } => member.local().registry().has_members(room),
-            _ => !member.local().registry().all().is_empty(),
+            _ => !member.local().registry().is_empty(),
         };
         if is_concerned {
             return false;
@@ -185,7 +185,7 @@ impl Member {
     fn deliver(&self, packet: &RawPacket<'_>, options: &Options<'_>) -> Result<(), Malformed> {
         let registry = self.local().registry();
         let is_concerned = match &*options.rooms {
-            [] => !registry.all().is_empty(),
+            [] => !registry.is_empty(),
             rooms => rooms.iter().any(|room| registry.has_members(room)),
         };
         if !is_concerned {

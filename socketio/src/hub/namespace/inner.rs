@@ -14,7 +14,7 @@ use crate::event::listener::Listeners;
 use crate::event::middleware::EventMiddleware;
 use crate::event::rate_limit::{EventLimit, EventLimits};
 use crate::event::table::{self, Events};
-use crate::hooks::catch::drop_caught;
+use crate::hooks::catch::{catch, drop_caught};
 use crate::hooks::guarded::Guarded;
 use crate::hooks::nesting::{Entered, TooDeep};
 use crate::hub::adapter::{
@@ -72,6 +72,8 @@ pub(crate) type OnShutdown = dyn Fn() -> BoxFuture<'static, ()> + Send + Sync;
 pub(crate) struct Adapters {
     pub(crate) make: Box<MakeAdapter>,
     pub(crate) on_shutdown: Option<Box<OnShutdown>>,
+    /// Whether new clients may connect.
+    pub(crate) accepts: Option<Box<dyn Fn() -> bool + Send + Sync>>,
 }
 
 /// Prepares the adapters, when all settings are known.
@@ -258,6 +260,15 @@ impl NamespaceInner {
         if let Some(own) = &self.own {
             own.opening.open(&own.adapter);
         }
+    }
+
+    /// What a new socket waits for before it is accepted.
+    pub(crate) fn opened(&self) -> Option<BoxFuture<'static, ()>> {
+        let own = self.own.as_ref()?;
+        catch(|| own.adapter.opened()).unwrap_or_else(|_| {
+            tracing::error!(namespace = self.path(), "an adapter panicked when a client connected");
+            None
+        })
     }
 
     /// Closes the application's adapter if it is open and the namespace is not in use.

@@ -93,6 +93,12 @@ impl Registry {
         Arc::clone(&self.all.lock())
     }
 
+    /// Returns `true` if there is no socket, not even one that is not connected yet.
+    #[cfg_attr(not(feature = "cluster"), allow(dead_code))]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.all.lock().is_empty()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.connected.load(Ordering::Relaxed)
     }

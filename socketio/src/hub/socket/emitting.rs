@@ -196,7 +196,7 @@ mod tests {
     use crate::connection_handle::request::Request;
     use crate::hub::Hub;
     use crate::hub::aliases::{ConnectionHandle, Peer};
-    use crate::hub::namespace::inner::{Contents, NamespaceFactory};
+    use crate::hub::namespace::inner::{Contents, Lifetime, NamespaceFactory};
     use crate::hub::socket::Identity;
     use crate::session::limits::Bounds;
     use crate::wire::encoding::Encoding;
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn later_messages_do_not_overtake_those_held_back_until_acceptance() {
         let hub = Hub::builder().build().expect("a hub");
-        let namespace = Arc::new(NamespaceFactory::default().make("/", Contents::default()));
+        let namespace = Arc::new(NamespaceFactory::default().make("/", Contents::default(), Lifetime::Static));
         let expected: Vec<_> = (0..50).map(|number| format!(r#"42["message","{number}"]"#)).collect();
         for _ in 0..1_000 {
             let handle = ConnectionHandle::new(Bounds { messages: 1_000, bytes: 100_000 }, OverflowPolicy::Disconnect);
