@@ -60,7 +60,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         socketio_examples::say_what_needs_the_client("The server on Node.js")?;
     }
     // A server that was started here runs until the end of this function.
-    let store = Store::find()?;
+    let store = Store::find().map_err(|error| error.to_string())?;
     let hubs = [hub(&store, &page)?, hub(&store, &page)?];
     for hub in &hubs {
         tokio::spawn(figures::send(hub.clone()));
