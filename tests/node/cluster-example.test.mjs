@@ -1,8 +1,9 @@
 // The example `cluster` and its page in a real browser, with a server on Node.js in the cluster.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -10,35 +11,72 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { io } from 'socket.io-client';
 import { launch } from './browser.mjs';
-import { Redis, eventually } from './cluster/redis.mjs';
-import { Client, Feed, LIMIT, built, run, start } from './lib.mjs';
+import { Redis, eventually, freePorts } from './cluster/redis.mjs';
+import { Client, Feed, LIMIT, built, get, run, start, within } from './lib.mjs';
 
 const SCREENSHOTS = path.join(built, '../screenshots');
 const SCREENS = [375, 1200].flatMap((width) => ['light', 'dark'].map((colorScheme) => ({ width, colorScheme })));
-const NODE = fileURLToPath(new URL('../../examples/cluster/node/server.mjs', import.meta.url));
+const EXAMPLE = fileURLToPath(new URL('../../examples/cluster', import.meta.url));
 const PACKAGES = fileURLToPath(new URL('node_modules', import.meta.url));
+
+// A directory until the test ends. `end` is called before it is removed.
+function temporary(test, end = () => {}) {
+  const directory = mkdtempSync(path.join(tmpdir(), 'cluster-'));
+  test.after(async () => {
+    await end();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  return directory;
+}
 
 // Runs the server on Node.js until the test ends, with the packages of the tests.
 async function runNode(test, redis) {
-  const directory = mkdtempSync(path.join(tmpdir(), 'cluster-node-'));
-  test.after(() => rmSync(directory, { recursive: true, force: true }));
-  copyFileSync(NODE, path.join(directory, 'server.mjs'));
+  const directory = temporary(test);
+  copyFileSync(path.join(EXAMPLE, 'node/server.mjs'), path.join(directory, 'server.mjs'));
   symlinkSync(PACKAGES, path.join(directory, 'node_modules'));
   return start(test, process.execPath, ['server.mjs'], { REDIS_URL: redis.url, PORT: '0' }, directory);
 }
 
-// A client of the server on Node.js. `received` waits for an event's payload. Each event is
+// Runs nginx with the file of the containers until the test ends. `servers` has the programs by the
+// names of their containers. Returns its address.
+async function runNginx(test, servers) {
+  let nginx;
+  const directory = temporary(test, async () => {
+    nginx?.kill();
+    if (nginx) await within(once(nginx, 'close'), 'waiting for nginx to end');
+  });
+  const [port] = await freePorts(1);
+  let file = readFileSync(path.join(EXAMPLE, 'nginx.conf'), 'utf8').replace('listen 80;', `listen 127.0.0.1:${port};`);
+  for (const [name, server] of Object.entries(servers)) {
+    assert.ok(file.includes(`server ${name}:3000;`), name);
+    file = file.replaceAll(`server ${name}:3000;`, `server 127.0.0.1:${server.port};`);
+  }
+  assert.doesNotMatch(file, /:3000;/);
+  writeFileSync(path.join(directory, 'default.conf'), file);
+  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${name};`).join(' ');
+  const main = `daemon off; pid pid; error_log stderr crit; events {} http { access_log off; ${paths} include default.conf; }\n`;
+  writeFileSync(path.join(directory, 'nginx.conf'), main);
+  const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
+  const options = ['-p', directory, '-c', 'nginx.conf', '-e', 'stderr'];
+  await promisify(execFile)('nginx', [...options, '-t'], { env });
+  nginx = spawn('nginx', options, { env, stdio: 'inherit' });
+  const address = `http://127.0.0.1:${port}`;
+  await eventually(() => get(address), 'waiting for nginx');
+  return address;
+}
+
+// A client that is called `name`. `received` waits for an event's payload. Each event is
 // acknowledged if the server asks for that.
-async function socketIo(test, server, name) {
-  const socket = io(server.http, { auth: { name }, transports: ['websocket'], forceNew: true });
+function socketIo(test, address, name, options = { transports: ['websocket'] }) {
+  const socket = io(address, { auth: { name }, forceNew: true, ...options });
   test.after(() => socket.disconnect());
   const feed = new Feed();
   socket.onAny((event, payload, answer) => {
     feed.push({ event, payload });
     answer?.();
   });
-  const received = (event) => feed.until((all) => all.find((item) => item.event === event)?.payload, `waiting for ${event}`);
-  return { socket, received };
+  const heard = (event, matches) => feed.until((all) => all.find((item) => item.event === event && matches(item.payload))?.payload, `waiting for ${event}`);
+  return { socket, heard, received: (event) => heard(event, () => true) };
 }
 
 async function open(browser, address, faults) {
@@ -186,7 +224,7 @@ test('direct messages and names cross between servers', async (t) => {
   assert.deepEqual(await bob.nextJson(), { id: 1, data: { at: told.data.at } });
   assert.equal((await bob.ask('tell', { to: 'cid', text: 'psst' }, 2)).error.code, 'nobody_there');
 
-  const cid = await socketIo(t, node, 'cid');
+  const cid = socketIo(t, node.http, 'cid');
   assert.deepEqual((await cid.received('welcome')).people, ['ann', 'bob', 'cid']);
   assert.deepEqual(await ann.nextJson(), { event: 'arrived', data: { name: 'cid' } });
   assert.deepEqual(await bob.nextJson(), { event: 'arrived', data: { name: 'cid' } });
@@ -205,4 +243,39 @@ test('direct messages and names cross between servers', async (t) => {
   cid.socket.disconnect();
   assert.deepEqual(await ann.nextJson(), { event: 'parted', data: { room: 'lobby', name: 'cid' } });
   assert.deepEqual(await ann.nextJson(), { event: 'left', data: { name: 'cid' } });
+});
+
+test('nginx spreads the clients over the servers of the containers, and messages cross', async (t) => {
+  const redis = await Redis.begin(t);
+  const env = { REDIS_URL: redis.url };
+  const [one, two, node] = [await run(t, 'chat', 0, env), await run(t, 'chat', 0, env), await runNode(t, redis)];
+  const address = await runNginx(t, { 'rust-1': one, 'rust-2': two, node });
+
+  // The page comes with the cookie that chooses the server.
+  const { headers } = await get(address);
+  assert.match(headers['set-cookie'][0], /^sticky=\w{32}; Path=\/; HttpOnly; SameSite=Lax$/);
+  const servers = new Set([one, two, node].map(({ port }) => `127.0.0.1:${port}`));
+
+  const [clients, seen] = [[], new Set()];
+  for (let number = 0; seen.size < servers.size; number++) {
+    assert.ok(number < 100, 'the clients reach all servers');
+    const extraHeaders = { Cookie: `sticky=client-${number}` };
+    const { headers } = await get(`${address}/socket.io/?EIO=4&transport=websocket`, { headers: extraHeaders });
+    const server = headers['x-server'];
+    assert.ok(servers.has(server), server);
+    if (seen.has(server)) continue;
+    seen.add(server);
+    for (const transports of [['polling'], ['websocket'], ['polling', 'websocket']]) {
+      const client = socketIo(t, address, `${server} by ${transports}`.slice(-24), { transports, extraHeaders });
+      await client.received('welcome');
+      assert.ok((await client.socket.emitWithAck('join', 'lobby')).members.includes(`${server} by ${transports}`.slice(-24)));
+      clients.push(client);
+    }
+  }
+  for (const [i, { socket }] of clients.entries()) {
+    assert.ok((await socket.emitWithAck('say', { room: 'lobby', text: `number ${i}` })).at);
+    for (const other of clients.filter((client) => client.socket !== socket)) await other.heard('said', (said) => said.text === `number ${i}`);
+  }
+  const plain = await Client.connect(t, `${address.replace('http', 'ws')}/ws?name=ann`);
+  assert.equal((await plain.nextJson()).data.people.length, clients.length + 1);
 });

@@ -148,7 +148,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
   process.once(signal, async () => {
     clearInterval(timer);
     await io.close();
-    publisher.destroy();
-    subscriber.destroy();
+    // What was sent is still answered.
+    await Promise.allSettled([publisher.close(), subscriber.close()]);
   });
 }

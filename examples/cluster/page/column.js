@@ -21,6 +21,8 @@ export class Column {
   #key;
   #connection;
   #isOpen = false;
+  // Whether the log is scrolled to its end.
+  #isAtEnd = true;
   #messages = [];
   #members = new Set();
   #figures = new Map();
@@ -71,7 +73,11 @@ export class Column {
     this.servers = figures.servers ?? 0;
     this.#find('.id').textContent = `id ${id}`;
     this.#warn(this.isUp ? '' : ['starting', 'stopped'].includes(state) && !error ? 'The cluster is not reached yet.' : `The cluster can't be reached: ${error}. What is said here stays here.`);
-    for (const [name, value] of this.#figures) value.textContent = shown(name, figures[name]);
+    for (const [name, value] of this.#figures) {
+      value.textContent = shown(name, figures[name]);
+      value.parentElement.hidden = figures[name] === undefined;
+    }
+    this.#drawMembers();
     this.#changed();
     // Who came and went elsewhere is unknown.
     if (this.isUp && !wasUp && this.#isOpen) this.#join();
@@ -123,7 +129,6 @@ export class Column {
   #add({ from, text, at }) {
     if (this.#messages.some((message) => message.at === at && message.from === from)) return;
     const log = this.#find('.log');
-    const wasAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
     const time = make('small', '', new Date(at).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' }));
     const element = make('li', 'message', make('strong', '', from), make('p', '', text), time);
     element.classList.toggle('own', from === this.#name);
@@ -131,7 +136,7 @@ export class Column {
     log.insertBefore(element, this.#messages[next]?.element ?? null);
     this.#messages.splice(next < 0 ? this.#messages.length : next, 0, { from, at, element });
     if (this.#messages.length > KEPT) this.#messages.shift().element.remove();
-    if (wasAtEnd || from === this.#name) log.scrollTop = log.scrollHeight;
+    if (this.#isAtEnd || from === this.#name) log.scrollTop = log.scrollHeight;
   }
 
   // Several pages at once have different names.
@@ -143,6 +148,10 @@ export class Column {
 
   #fill() {
     const { name, url } = this.#server;
+    // A banner or a narrower page makes less room for the log.
+    const log = this.#find('.log');
+    new ResizeObserver(() => (log.scrollTop = this.#isAtEnd ? log.scrollHeight : log.scrollTop)).observe(log);
+    log.onscroll = () => (this.#isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60);
     this.element.ariaLabel = name;
     this.#find('h2').textContent = name;
     this.#find('.address').textContent = new URL(url).host;
@@ -157,8 +166,10 @@ export class Column {
   }
 
   #drawMembers() {
+    if (!this.#members.size) return;
     const names = [...this.#members].sort((a, b) => a.localeCompare(b)).map((name) => (name === this.#name ? 'you' : name));
-    this.#find('.members').textContent = `In #${ROOM}: ${new Intl.ListFormat('en').format(names)}`;
+    const where = this.isUp || !this.#isOpen ? `In #${ROOM}` : `Last known in #${ROOM}`;
+    this.#find('.members').textContent = `${where}: ${new Intl.ListFormat('en').format(names)}`;
   }
 
   #warn(text) {
