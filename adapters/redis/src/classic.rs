@@ -4,12 +4,13 @@ use socketio::cluster::{
     BoxFuture, Dialect, Engine, EngineTraits, Inbox, PublishBatch, PublishError, RoomTopics, Topic,
 };
 use std::fmt;
+use std::sync::Arc;
 
 use crate::ConfigError;
 use crate::address::Address;
 use crate::channels::{Channels, Form};
+use crate::node::{Context, Node};
 use crate::server::Server;
-use crate::single::Single;
 use crate::tls::Tls;
 
 /// An engine over the publish/subscribe of one Redis or Valkey server. Its clusters may include
@@ -28,8 +29,8 @@ use crate::tls::Tls;
 pub struct Redis {
     server: Server,
     tls: Tls,
-    channels: Channels,
-    single: Single,
+    channels: Arc<Channels>,
+    node: Node,
 }
 
 impl Redis {
@@ -53,13 +54,12 @@ impl Redis {
     ///
     /// The variable is not set, or its URL is not understood.
     pub fn from_env() -> Result<Self, ConfigError> {
-        const NAME: &str = "REDIS_URL";
-        Self::new(std::env::var(NAME).map_err(|_| ConfigError::Variable { name: NAME })?)
+        Self::new(url_of_environment()?)
     }
 
     fn with(server: Server) -> Self {
-        let channels = Channels { prefix: "socket.io".into(), form: Form::Classic };
-        Self { server, tls: Tls::default(), channels, single: Single::new() }
+        let channels = Arc::new(Channels { prefix: "socket.io".into(), form: Form::Classic });
+        Self { server, tls: Tls::default(), channels, node: Node::new() }
     }
 
     /// Sets the beginning of the names of channels, which servers on Node.js call `key`. All servers
@@ -67,9 +67,14 @@ impl Redis {
     /// `socket.io`.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.channels.prefix = prefix.into();
+        Arc::make_mut(&mut self.channels).prefix = prefix.into();
         self
     }
+}
+
+pub(crate) fn url_of_environment() -> Result<String, ConfigError> {
+    const NAME: &str = "REDIS_URL";
+    std::env::var(NAME).map_err(|_| ConfigError::Variable { name: NAME })
 }
 
 impl Engine for Redis {
@@ -78,39 +83,40 @@ impl Engine for Redis {
     }
 
     fn start(&self, inbox: Inbox) {
-        self.single.start(self.server.clone(), self.tls.clone(), self.channels.clone(), inbox);
+        let (tls, channels) = (self.tls.clone(), Arc::clone(&self.channels));
+        self.node.start(self.server.clone(), Context { tls, channels, inbox: inbox.clone() }, inbox);
     }
 
     fn subscribe(&self, topic: Topic<'_>) {
         if let Some(subscription) = self.channels.subscription(&topic) {
-            self.single.wanted().subscribe(subscription);
+            self.node.wanted().subscribe(subscription);
         }
     }
 
     fn unsubscribe(&self, topic: Topic<'_>) {
         if let Some(subscription) = self.channels.subscription(&topic) {
-            self.single.wanted().unsubscribe(&subscription);
+            self.node.wanted().unsubscribe(&subscription);
         }
     }
 
     fn subscribed(&self) -> BoxFuture<'_, ()> {
-        Box::pin(self.single.wanted().subscribed())
+        Box::pin(self.node.wanted().subscribed())
     }
 
     fn publish<'a>(&'a self, batch: &'a PublishBatch) -> BoxFuture<'a, Result<(), PublishError>> {
-        Box::pin(self.single.publish(&self.channels, batch))
+        Box::pin(self.node.publish(&self.channels, batch))
     }
 
     fn servers<'a>(&'a self, namespace: &'a str) -> BoxFuture<'a, Result<usize, String>> {
-        Box::pin(self.single.subscribers(&self.channels, Topic::Requests { namespace }))
+        Box::pin(self.node.subscribers(&self.channels, Topic::Requests { namespace }))
     }
 
     fn reconnect(&self) {
-        self.single.reconnect();
+        self.node.reconnect();
     }
 
     fn stop(&self) -> BoxFuture<'_, ()> {
-        Box::pin(self.single.stop())
+        Box::pin(self.node.stop())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -36,6 +37,10 @@ struct State {
     before_connection: u64,
     /// All subscriptions that were wanted when the connection began are confirmed.
     restored: bool,
+    /// A subscription that was in effect was ended by the server.
+    has_ended: bool,
+    /// The channel on which the node is probed.
+    probe: Option<Arc<str>>,
 }
 
 struct Entry {
@@ -219,9 +224,60 @@ impl Wanted {
         }
     }
 
-    /// The number of subscriptions.
-    pub(crate) fn len(&self) -> usize {
-        self.state.lock().entries.len()
+    /// A subscription was refused, since another node of the cluster has the slot.
+    pub(crate) fn refused(&self, change: &Change) {
+        if change.subscribes {
+            self.ended(&change.channel);
+        }
+    }
+
+    /// The server ended a subscription. It waits until it is moved to another node or retried.
+    pub(crate) fn ended(&self, channel: &str) {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        if let Some(entry) = state.entries.get_mut(channel) {
+            entry.sent = false;
+            state.has_ended |= state.unconfirmed.insert(entry.number) && entry.shape.kind != Kind::Probe;
+        }
+    }
+
+    /// Takes the subscriptions away that belong to another node, and retries those that ended.
+    /// Returns whether any of them was in effect.
+    pub(crate) fn reroute(&self, moved: &mut Vec<Subscription>, is_here: impl Fn(&str) -> bool) -> bool {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        let mut were_in_effect = mem::take(&mut state.has_ended);
+        state.entries.retain(|channel, entry| {
+            if is_here(channel) || entry.shape.kind == Kind::Probe {
+                if entry.wanted && !entry.sent {
+                    state.queue.push_back(Arc::clone(channel));
+                }
+                return true;
+            }
+            let was_in_effect = !state.unconfirmed.remove(&entry.number);
+            if entry.wanted && entry.until.is_none() {
+                were_in_effect |= was_in_effect;
+                moved.push(Subscription { channel: Arc::clone(channel), shape: entry.shape });
+            }
+            false
+        });
+        self.changed.notify_one();
+        self.confirmed.notify_waiters();
+        were_in_effect
+    }
+
+    /// The channel on which the node is probed.
+    pub(crate) fn probe(&self) -> Option<Arc<str>> {
+        self.state.lock().probe.clone()
+    }
+
+    /// Sets the channel on which the node is probed.
+    pub(crate) fn set_probe(&self, channel: Arc<str>) {
+        let before = self.state.lock().probe.replace(Arc::clone(&channel));
+        if let Some(channel) = before {
+            self.unsubscribe(&Subscription { channel, shape: Shape::PROBE });
+        }
+        self.subscribe(Subscription { channel, shape: Shape::PROBE });
     }
 }
 

@@ -60,6 +60,44 @@ pub trait Engine: Debug + Send + Sync + 'static {
     fn stop(&self) -> BoxFuture<'_, ()>;
 }
 
+impl<E: Engine + ?Sized> Engine for Box<E> {
+    fn traits(&self) -> EngineTraits {
+        (**self).traits()
+    }
+
+    fn start(&self, inbox: Inbox) {
+        (**self).start(inbox);
+    }
+
+    fn subscribe(&self, topic: Topic<'_>) {
+        (**self).subscribe(topic);
+    }
+
+    fn unsubscribe(&self, topic: Topic<'_>) {
+        (**self).unsubscribe(topic);
+    }
+
+    fn subscribed(&self) -> BoxFuture<'_, ()> {
+        (**self).subscribed()
+    }
+
+    fn publish<'a>(&'a self, batch: &'a PublishBatch) -> BoxFuture<'a, Result<(), PublishError>> {
+        (**self).publish(batch)
+    }
+
+    fn servers<'a>(&'a self, namespace: &'a str) -> BoxFuture<'a, Result<usize, String>> {
+        (**self).servers(namespace)
+    }
+
+    fn reconnect(&self) {
+        (**self).reconnect();
+    }
+
+    fn stop(&self) -> BoxFuture<'_, ()> {
+        (**self).stop()
+    }
+}
+
 /// The properties of an [`Engine`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -230,7 +230,7 @@ impl<'a> Document<'a> {
             Self::Msgpack { cursor, .. } => match cursor.clone().head() {
                 Some(Head::Text(_)) => self.text(),
                 Some(Head::Unsigned(_) | Head::Signed(_) | Head::Single(_) | Head::Double(_)) => {
-                    self.value()?.to_json().map(Cow::Owned)
+                    self.value()?.to_json()
                 }
                 _ => Err(Malformed),
             },

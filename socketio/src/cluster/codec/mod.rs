@@ -6,6 +6,8 @@
 //!   decode them later, if they are needed.
 //! - [`sequence`] numbers encoded messages. [`sender`] finds out quickly who sent one.
 
+#[cfg(any(test, fuzzing))]
+mod check;
 mod decode;
 mod document;
 mod encode;
@@ -19,6 +21,8 @@ mod tests;
 mod types;
 mod value;
 
+#[cfg(fuzzing)]
+pub(crate) use check::check;
 pub(crate) use decode::{Incoming, Received, decode};
 pub(crate) use encode::encode;
 pub(crate) use packet::RawPacket;

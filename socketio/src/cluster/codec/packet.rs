@@ -86,7 +86,7 @@ fn from_json(data: &str, depth: usize) -> Read<Packet> {
     checked_name(&text)?;
     let mut args = "";
     if scanner.take(b',') {
-        args = scanner.rest().strip_suffix(']').ok_or(Malformed)?;
+        args = scanner.rest().strip_suffix(']').ok_or(Malformed)?.trim_ascii();
     }
     Ok(Packet::event(&text, Payload::from_scanned(args)))
 }

@@ -1,6 +1,7 @@
 //! [`RawValue`]: a received value that is not yet decoded.
 
 use bytes::Bytes;
+use std::borrow::Cow;
 
 use super::Malformed;
 use super::document::{Document, Read};
@@ -54,10 +55,10 @@ impl<'a> RawValue<'a> {
     }
 
     /// The value as JSON, with binary data as servers on Node.js write it.
-    pub(super) fn to_json(self) -> Read<String> {
+    pub(super) fn to_json(self) -> Read<Cow<'a, str>> {
         match self {
-            Self::Json { text, depth } => check_depth(depth).map(|()| text.to_owned()),
-            Self::Msgpack { whole, bytes } => translated(whole, bytes, BinaryForm::Object).map(|(json, _)| json),
+            Self::Json { text, depth } => check_depth(depth).map(|()| text.into()),
+            Self::Msgpack { whole, bytes } => translated(whole, bytes, BinaryForm::Object).map(|(json, _)| json.into()),
         }
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! This module needs the cargo features `testing` and `cluster`.
 
+pub mod conformance;
 mod recorder;
 mod sim;
 

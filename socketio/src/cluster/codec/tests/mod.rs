@@ -1,5 +1,9 @@
 //! Messages are written and read as servers on Node.js do.
 
+mod invalid;
+mod properties;
+mod recorded;
+
 use bytes::Bytes;
 
 use super::{Malformed, Received, add_sequence, decode, encode, sequence, server_of};

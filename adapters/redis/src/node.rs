@@ -1,0 +1,287 @@
+//! [`Node`]: what the engines do with one server: a task that keeps connections to it, publishing,
+//! and counting.
+
+use parking_lot::Mutex;
+use socketio::cluster::{Inbox, PublishBatch, PublishError, Topic};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::backoff::Backoff;
+use crate::channels::{Channels, Form};
+use crate::commands::{Commands, Outcome};
+use crate::resp;
+use crate::server::Server;
+use crate::subscriber::{Delivery, Subscriber};
+use crate::tls::Tls;
+use crate::wanted::Wanted;
+
+/// A connection that lasted so long was a good one.
+const LASTING: Duration = Duration::from_secs(1);
+/// How often a node of a cluster is probed. The hub probes only the node of one channel.
+const PROBE_INTERVAL: Duration = Duration::from_secs(5);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+const NOTHING_ARRIVES: &str = "what was published did not arrive";
+
+/// The connections to one server, and the task that makes them.
+pub(crate) struct Node {
+    shared: Arc<Shared>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    wanted: Wanted,
+    /// The connection for commands, while connected.
+    commands: Mutex<Option<Arc<Commands>>>,
+    /// Ends the connections.
+    distrusted: Notify,
+    /// Wakes the task that waits for its probe.
+    probed: Notify,
+}
+
+/// What a node needs from its engine.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) tls: Tls,
+    pub(crate) channels: Arc<Channels>,
+    pub(crate) inbox: Inbox,
+}
+
+/// Who is told about the connections to a node.
+pub(crate) trait Report: Send + Sync + 'static {
+    /// All subscriptions are in effect.
+    fn connected(&self);
+
+    /// The connections were lost, or could not be made.
+    fn disconnected(&self, reason: String);
+
+    /// The node of a cluster said that a slot is not its own. Returns `false` if there is no
+    /// cluster, so that it is an error.
+    fn moved(&self) -> bool;
+}
+
+impl Report for Inbox {
+    fn connected(&self) {
+        Self::connected(self);
+    }
+
+    fn disconnected(&self, reason: String) {
+        Self::disconnected(self, reason);
+    }
+
+    fn moved(&self) -> bool {
+        false
+    }
+}
+
+impl Node {
+    pub(crate) fn new() -> Self {
+        let shared = Shared {
+            wanted: Wanted::default(),
+            commands: Mutex::new(None),
+            distrusted: Notify::new(),
+            probed: Notify::new(),
+        };
+        Self { shared: Arc::new(shared), task: Mutex::new(None) }
+    }
+
+    pub(crate) fn start(&self, server: Server, context: Context, report: impl Report) {
+        let supervisor = Supervisor { shared: Arc::clone(&self.shared), server, context, report };
+        let mut task = self.task.lock();
+        if task.is_none() {
+            *task = Some(tokio::spawn(supervisor.run()));
+        }
+    }
+
+    pub(crate) fn wanted(&self) -> &Wanted {
+        &self.shared.wanted
+    }
+
+    pub(crate) fn reconnect(&self) {
+        self.shared.distrusted.notify_waiters();
+    }
+
+    pub(crate) async fn publish(&self, channels: &Channels, batch: &PublishBatch) -> Result<(), PublishError> {
+        self.publish_some(channels, batch.len(), batch.byte_len(), batch.iter()).await
+    }
+
+    /// Publishes some messages of a batch.
+    pub(crate) async fn publish_some<'a>(
+        &self,
+        channels: &Channels,
+        length: usize,
+        byte_length: usize,
+        messages: impl Iterator<Item = (Topic<'a>, &'a [u8])>,
+    ) -> Result<(), PublishError> {
+        if length == 0 {
+            return Ok(());
+        }
+        let write = |bytes: &mut Vec<u8>| {
+            bytes.reserve(byte_length + length * (64 + channels.prefix.len()));
+            for (topic, body) in messages {
+                write_message(bytes, channels, &topic, body);
+            }
+        };
+        let outcome = self.send(length, write).await;
+        let outcome = outcome.map_err(|reason| PublishError { unpublished: length, reason })?;
+        match outcome.error {
+            None => Ok(()),
+            Some(reason) => Err(PublishError { unpublished: length - outcome.succeeded, reason }),
+        }
+    }
+
+    /// The number of subscribers of a channel.
+    pub(crate) async fn subscribers(&self, channels: &Channels, topic: Topic<'_>) -> Result<usize, String> {
+        let count: &[u8] = match channels.form {
+            Form::Classic => b"NUMSUB",
+            Form::Sharded => b"SHARDNUMSUB",
+        };
+        let channel = channels.channel(&topic);
+        let outcome = self.send(1, |bytes| resp::command(bytes, &[b"PUBSUB", count, channel.as_bytes()])).await?;
+        match (outcome.error, outcome.number) {
+            (Some(error), _) => Err(error),
+            (None, Some(number)) => Ok(usize::try_from(number).unwrap_or_default()),
+            (None, None) => Err("the reply has no number".into()),
+        }
+    }
+
+    async fn send(&self, commands: usize, write: impl FnOnce(&mut Vec<u8>)) -> Result<Outcome, String> {
+        let connection = self.shared.commands.lock().clone();
+        match connection {
+            Some(connection) => Ok(connection.send(commands, write).await),
+            None => Err("not connected".into()),
+        }
+    }
+
+    /// Ends the task and the connections.
+    pub(crate) async fn stop(&self) {
+        let task = self.task.lock().take();
+        if let Some(task) = task {
+            task.abort();
+            _ = task.await;
+        }
+        self.shared.commands.lock().take();
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.get_mut() {
+            task.abort();
+        }
+    }
+}
+
+/// Appends the command that publishes a message.
+fn write_message(bytes: &mut Vec<u8>, channels: &Channels, topic: &Topic<'_>, body: &[u8]) {
+    let command: &[u8] = match channels.form {
+        Form::Classic => b"*3\r\n$7\r\nPUBLISH\r\n",
+        Form::Sharded => b"*3\r\n$8\r\nSPUBLISH\r\n",
+    };
+    bytes.extend_from_slice(command);
+    let channel = channels.parts(topic);
+    resp::header(bytes, b'$', channel.iter().map(|part| part.len()).sum());
+    for part in channel {
+        bytes.extend_from_slice(part.as_bytes());
+    }
+    bytes.extend_from_slice(b"\r\n");
+    resp::header(bytes, b'$', body.len());
+    bytes.extend_from_slice(body);
+    bytes.extend_from_slice(b"\r\n");
+}
+
+/// Keeps the connections. It never gives up.
+struct Supervisor<R> {
+    shared: Arc<Shared>,
+    server: Server,
+    context: Context,
+    report: R,
+}
+
+impl<R: Report> Supervisor<R> {
+    async fn run(self) {
+        let mut backoff = Backoff::default();
+        let mut was_connected = false;
+        loop {
+            let (connected, reason) = self.connection(was_connected).await;
+            self.shared.commands.lock().take();
+            self.shared.wanted.lost();
+            match connected {
+                Some(_) => tracing::warn!(server = ?self.server, %reason, "the connection to Redis was lost"),
+                None => tracing::debug!(server = ?self.server, %reason, "Redis could not be connected"),
+            }
+            was_connected |= connected.is_some();
+            self.report.disconnected(reason);
+            // The first attempt after a loss follows at once: mostly the server has restarted. If
+            // connections are lost as soon as they are made it waits too.
+            if connected.is_some_and(|since| since.elapsed() > LASTING) {
+                backoff = Backoff::default();
+            } else {
+                sleep(backoff.next()).await;
+            }
+        }
+    }
+
+    /// Connects, and returns when the connection failed: since when there was one, and why.
+    async fn connection(&self, was_connected: bool) -> (Option<Instant>, String) {
+        let Context { tls, channels, inbox } = &self.context;
+        let opened = async {
+            let mut found = self.server.find(tls).await?;
+            let commands = Arc::new(Commands::new(found.connect(tls).await?));
+            let stream = found.connect(tls).await?;
+            let delivery = Delivery {
+                wanted: &self.shared.wanted,
+                channels,
+                inbox,
+                probed: &self.shared.probed,
+                report: &self.report,
+            };
+            let mut subscriber = Subscriber::new(stream, delivery);
+            subscriber.restore().await?;
+            Ok::<_, String>((commands, subscriber))
+        };
+        let (commands, mut subscriber) = match opened.await {
+            Ok(opened) => opened,
+            Err(reason) => return (None, reason),
+        };
+        *self.shared.commands.lock() = Some(Arc::clone(&commands));
+        if was_connected {
+            tracing::info!(server = ?self.server, "Redis is connected again");
+        } else {
+            tracing::debug!(server = ?self.server, "Redis is connected");
+        }
+        let since = Instant::now();
+        let distrusted = self.shared.distrusted.notified();
+        self.report.connected();
+        let reason = tokio::select! {
+            reason = subscriber.run() => reason,
+            () = distrusted => NOTHING_ARRIVES.to_owned(),
+            () = commands.closed().cancelled() => "the connection for commands was lost".to_owned(),
+            () = self.probe(&commands) => NOTHING_ARRIVES.to_owned(),
+        };
+        (Some(since), reason)
+    }
+
+    /// Publishes a probe now and then. Returns when one did not arrive.
+    async fn probe(&self, commands: &Commands) {
+        loop {
+            sleep(PROBE_INTERVAL).await;
+            let Some(channel) = self.shared.wanted.probe() else { continue };
+            let arrived = self.shared.probed.notified();
+            let outcome = commands.send(1, |bytes| resp::command(bytes, &[b"SPUBLISH", channel.as_bytes(), b""])).await;
+            match outcome.error {
+                // It has another channel when the slots are known.
+                Some(error) => _ = is_moved(&error) && self.report.moved(),
+                None if timeout(PROBE_TIMEOUT, arrived).await.is_err() => return,
+                None => {}
+            }
+        }
+    }
+}
+
+/// Whether an error says that another node has the slot.
+pub(crate) fn is_moved(error: &str) -> bool {
+    ["MOVED ", "ASK ", "TRYAGAIN ", "CLUSTERDOWN "].iter().any(|kind| error.starts_with(kind))
+}

@@ -1,0 +1,9 @@
+//! Tests with real servers: `redis-server` and `redis-cli` must be installed.
+
+#![allow(clippy::unwrap_used)]
+
+mod classic;
+mod faults;
+mod rooms;
+mod sharded;
+mod support;
