@@ -57,9 +57,10 @@ impl Member {
         if self.is_joined.swap(true, Ordering::Relaxed) {
             return;
         }
-        self.core.start();
         self.core.add_member(&self.namespace, self);
         self.topics(|topic| self.core.subscribe(topic));
+        // The engine's first connection has these subscriptions, so that the first probe arrives.
+        self.core.start();
     }
 
     /// Waits for the subscriptions of a namespace that has just come into use. `None` if there is
