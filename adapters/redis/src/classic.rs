@@ -57,6 +57,23 @@ impl Redis {
         Self::new(url_of_environment()?)
     }
 
+    /// An engine that uses the master that Sentinels name, such as `mymaster`. They are asked again
+    /// for each connection.
+    ///
+    /// The URLs are those of the Sentinels, with their credentials. Those of the master are set with
+    /// [`user`](Self::user) and [`password`](Self::password). If the first URL is for TLS, the master
+    /// uses TLS too.
+    ///
+    /// # Errors
+    ///
+    /// A URL is not understood, or there is none.
+    pub fn sentinel<S: AsRef<str>>(
+        urls: impl IntoIterator<Item = S>,
+        master: impl Into<String>,
+    ) -> Result<Self, ConfigError> {
+        Server::sentinel(urls, master.into()).map(Self::with)
+    }
+
     fn with(server: Server) -> Self {
         let channels = Arc::new(Channels { prefix: "socket.io".into(), form: Form::Classic });
         Self { server, tls: Tls::default(), channels, node: Node::new() }
@@ -69,6 +86,47 @@ impl Redis {
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.channels).prefix = prefix.into();
         self
+    }
+
+    /// Sets the user that logs in to the server, instead of the one in the URL.
+    #[must_use]
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.server.login().user = Some(user.into());
+        self
+    }
+
+    /// Sets the password for the server, instead of the one in the URL. It is not encoded.
+    #[must_use]
+    pub fn password(mut self, password: impl Into<String>) -> Self {
+        self.server.login().password = Some(password.into());
+        self
+    }
+
+    /// Trusts these certificate authorities, in the PEM format, and not those of the system.
+    ///
+    /// # Errors
+    ///
+    /// There is no certificate, or it can't be read.
+    #[cfg(feature = "tls-rustls")]
+    pub fn trust(mut self, pem: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        self.tls.trust(pem.as_ref())?;
+        Ok(self)
+    }
+
+    /// Presents this certificate to the server. It and its key are in the PEM format. The certificate
+    /// may be followed by those of its authorities.
+    ///
+    /// # Errors
+    ///
+    /// The certificate or the key can't be read, or they do not belong together.
+    #[cfg(feature = "tls-rustls")]
+    pub fn identity(
+        mut self,
+        certificate_pem: impl AsRef<[u8]>,
+        key_pem: impl AsRef<[u8]>,
+    ) -> Result<Self, ConfigError> {
+        self.tls.identify(certificate_pem.as_ref(), key_pem.as_ref())?;
+        Ok(self)
     }
 }
 

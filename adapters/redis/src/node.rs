@@ -2,7 +2,7 @@
 //! and counting.
 
 use parking_lot::Mutex;
-use socketio::cluster::{Inbox, PublishBatch, PublishError, Topic};
+use socketio::cluster::{GapReason, Inbox, PublishBatch, PublishError, Topic};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::backoff::Backoff;
 use crate::channels::{Channels, Form};
 use crate::commands::{Commands, Outcome};
-use crate::resp;
+use crate::resp::{self, Reply};
 use crate::server::Server;
 use crate::subscriber::{Delivery, Subscriber};
 use crate::tls::Tls;
@@ -88,7 +88,7 @@ impl Node {
     }
 
     pub(crate) fn start(&self, server: Server, context: Context, report: impl Report) {
-        let supervisor = Supervisor { shared: Arc::clone(&self.shared), server, context, report };
+        let supervisor = Supervisor { shared: Arc::clone(&self.shared), server, context, report, last: None };
         let mut task = self.task.lock();
         if task.is_none() {
             *task = Some(tokio::spawn(supervisor.run()));
@@ -198,38 +198,68 @@ struct Supervisor<R> {
     server: Server,
     context: Context,
     report: R,
+    last: Option<Last>,
+}
+
+/// The last connection.
+struct Last {
+    /// The server's process.
+    process: Option<String>,
+    /// The server closed it in the middle of a message.
+    was_cut: bool,
+}
+
+/// How a connection ended.
+enum Ended {
+    /// It was not made.
+    Unconnected(String),
+    Lost {
+        since: Instant,
+        reason: String,
+    },
 }
 
 impl<R: Report> Supervisor<R> {
-    async fn run(self) {
+    async fn run(mut self) {
         let mut backoff = Backoff::default();
-        let mut was_connected = false;
         loop {
-            let (connected, reason) = self.connection(was_connected).await;
+            let ended = self.connection().await;
             self.shared.commands.lock().take();
             self.shared.wanted.lost();
-            match connected {
-                Some(_) => tracing::warn!(server = ?self.server, %reason, "the connection to Redis was lost"),
-                None => tracing::debug!(server = ?self.server, %reason, "Redis could not be connected"),
-            }
-            was_connected |= connected.is_some();
+            let reason = match ended {
+                Ended::Unconnected(reason) => {
+                    tracing::debug!(server = ?self.server, %reason, "Redis could not be connected");
+                    self.report.disconnected(reason);
+                    sleep(backoff.next()).await;
+                    continue;
+                }
+                Ended::Lost { since, reason } => {
+                    if since.elapsed() > LASTING {
+                        backoff = Backoff::default();
+                    }
+                    reason
+                }
+            };
+            tracing::warn!(server = ?self.server, %reason, "the connection to Redis was lost");
             self.report.disconnected(reason);
             // The first attempt after a loss follows at once: mostly the server has restarted. If
             // connections are lost as soon as they are made it waits too.
-            if connected.is_some_and(|since| since.elapsed() > LASTING) {
-                backoff = Backoff::default();
-            } else {
+            if !backoff.is_new() {
                 sleep(backoff.next()).await;
             }
         }
     }
 
-    /// Connects, and returns when the connection failed: since when there was one, and why.
-    async fn connection(&self, was_connected: bool) -> (Option<Instant>, String) {
+    /// Connects, and returns when the connection failed.
+    async fn connection(&mut self) -> Ended {
         let Context { tls, channels, inbox } = &self.context;
         let opened = async {
             let mut found = self.server.find(tls).await?;
-            let commands = Arc::new(Commands::new(found.connect(tls).await?));
+            let mut stream = found.connect(tls).await?;
+            self.server.check(&mut stream).await?;
+            // It may be forbidden, and is only needed to tell why a connection was lost.
+            let process = stream.ask(&[b"INFO", b"server"], process_id).await.ok();
+            let commands = Arc::new(Commands::new(stream));
             let stream = found.connect(tls).await?;
             let delivery = Delivery {
                 wanted: &self.shared.wanted,
@@ -240,28 +270,34 @@ impl<R: Report> Supervisor<R> {
             };
             let mut subscriber = Subscriber::new(stream, delivery);
             subscriber.restore().await?;
-            Ok::<_, String>((commands, subscriber))
+            Ok::<_, String>((commands, subscriber, process))
         };
-        let (commands, mut subscriber) = match opened.await {
+        let (commands, mut subscriber, process) = match opened.await {
             Ok(opened) => opened,
-            Err(reason) => return (None, reason),
+            Err(reason) => return Ended::Unconnected(reason),
         };
         *self.shared.commands.lock() = Some(Arc::clone(&commands));
-        if was_connected {
-            tracing::info!(server = ?self.server, "Redis is connected again");
-        } else {
-            tracing::debug!(server = ?self.server, "Redis is connected");
+        match &self.last {
+            Some(_) => tracing::info!(server = ?self.server, "Redis is connected again"),
+            None => tracing::debug!(server = ?self.server, "Redis is connected"),
         }
         let since = Instant::now();
         let distrusted = self.shared.distrusted.notified();
         self.report.connected();
+        // The same process has closed a connection on which it had more to send: this server was
+        // too slow.
+        if self.last.as_ref().is_some_and(|last| last.was_cut && last.process.is_some() && last.process == process) {
+            inbox.gap(GapReason::Slow);
+        }
         let reason = tokio::select! {
             reason = subscriber.run() => reason,
             () = distrusted => NOTHING_ARRIVES.to_owned(),
             () = commands.closed().cancelled() => "the connection for commands was lost".to_owned(),
             () = self.probe(&commands) => NOTHING_ARRIVES.to_owned(),
         };
-        (Some(since), reason)
+        let was_cut = subscriber.was_cut();
+        self.last = Some(Last { process, was_cut });
+        Ended::Lost { since, reason }
     }
 
     /// Publishes a probe now and then. Returns when one did not arrive.
@@ -279,6 +315,11 @@ impl<R: Report> Supervisor<R> {
             }
         }
     }
+}
+
+/// The id of the server's process in the reply of `INFO`.
+fn process_id(reply: &Reply<'_>) -> Option<String> {
+    reply.text()?.lines().find_map(|line| line.strip_prefix("run_id:")).map(String::from)
 }
 
 /// Whether an error says that another node has the slot.

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::ConfigError;
-use crate::address::Address;
+use crate::address::{Address, Login};
 use crate::channels::{Channels, Form};
 use crate::classic::url_of_environment;
 use crate::cluster::Cluster;
@@ -68,6 +68,20 @@ impl ShardedRedis {
         Ok(Self::with(Servers::One(server, Node::new())))
     }
 
+    /// An engine that uses the master that Sentinels name, as
+    /// [`Redis::sentinel`](crate::Redis::sentinel).
+    ///
+    /// # Errors
+    ///
+    /// A URL is not understood, or there is none.
+    pub fn sentinel<S: AsRef<str>>(
+        urls: impl IntoIterator<Item = S>,
+        master: impl Into<String>,
+    ) -> Result<Self, ConfigError> {
+        let server = Server::sentinel(urls, master.into())?;
+        Ok(Self::with(Servers::One(server, Node::new())))
+    }
+
     /// An engine that uses a Redis Cluster. The URLs are those of some of its nodes. One is enough;
     /// with several it can start while one of them is down. The others are found. The credentials
     /// in the first URL are used for all nodes that are found.
@@ -107,6 +121,56 @@ impl ShardedRedis {
     #[must_use]
     pub fn mode(self, mode: SubscriptionMode) -> Self {
         Self { mode, ..self }
+    }
+
+    fn logins(&mut self, change: impl Fn(&mut Login)) {
+        match &mut self.servers {
+            Servers::One(server, _) => change(server.login()),
+            Servers::Cluster(cluster) => cluster.logins(change),
+        }
+    }
+
+    /// Sets the user that logs in to the server, instead of the one in the URL.
+    #[must_use]
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        let user = user.into();
+        self.logins(|login| login.user = Some(user.clone()));
+        self
+    }
+
+    /// Sets the password for the server, instead of the one in the URL. It is not encoded.
+    #[must_use]
+    pub fn password(mut self, password: impl Into<String>) -> Self {
+        let password = password.into();
+        self.logins(|login| login.password = Some(password.clone()));
+        self
+    }
+
+    /// Trusts these certificate authorities, in the PEM format, and not those of the system.
+    ///
+    /// # Errors
+    ///
+    /// There is no certificate, or it can't be read.
+    #[cfg(feature = "tls-rustls")]
+    pub fn trust(mut self, pem: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        self.tls.trust(pem.as_ref())?;
+        Ok(self)
+    }
+
+    /// Presents this certificate to the server. It and its key are in the PEM format. The certificate
+    /// may be followed by those of its authorities.
+    ///
+    /// # Errors
+    ///
+    /// The certificate or the key can't be read, or they do not belong together.
+    #[cfg(feature = "tls-rustls")]
+    pub fn identity(
+        mut self,
+        certificate_pem: impl AsRef<[u8]>,
+        key_pem: impl AsRef<[u8]>,
+    ) -> Result<Self, ConfigError> {
+        self.tls.identify(certificate_pem.as_ref(), key_pem.as_ref())?;
+        Ok(self)
     }
 }
 

@@ -74,7 +74,7 @@ impl Found {
                 self.address = Some(stream.peer_addr()?);
                 stream.set_nodelay(true)?;
                 watch(&stream);
-                if *is_tls { Ok(Stream(tls.connect(host, stream).await?)) } else { Ok(Stream(Box::new(stream))) }
+                Ok(Stream(if *is_tls { tls.connect(host, stream).await? } else { Box::new(stream) }))
             }
         }
     }

@@ -29,6 +29,8 @@ pub(crate) struct Subscriber<'a, R> {
     delivery: Delivery<'a, R>,
     /// Changes that are not confirmed, in the order in which they were sent.
     sent: VecDeque<Change>,
+    /// The server has closed the connection.
+    has_ended: bool,
     /// When they must be confirmed.
     deadline: Instant,
     bytes: Vec<u8>,
@@ -61,6 +63,7 @@ impl<'a, R: Report> Subscriber<'a, R> {
             writer,
             delivery,
             sent: VecDeque::new(),
+            has_ended: false,
             deadline: Instant::now(),
             bytes: Vec::new(),
             changes: Vec::new(),
@@ -85,6 +88,11 @@ impl<'a, R: Report> Subscriber<'a, R> {
         }
     }
 
+    /// Whether the server closed the connection in the middle of a message.
+    pub(crate) fn was_cut(&self) -> bool {
+        self.has_ended && self.reader.is_incomplete()
+    }
+
     async fn step(&mut self) -> Result<(), String> {
         if self.sent.is_empty() {
             self.send().await?;
@@ -94,7 +102,10 @@ impl<'a, R: Report> Subscriber<'a, R> {
             // What was received comes first, so that a flood of changes does not keep it waiting.
             biased;
             read = self.reader.read() => {
-                read.map_err(|error| error.to_string())?;
+                if let Err(error) = read {
+                    self.has_ended = true;
+                    return Err(error.to_string());
+                }
                 self.deliver().await
             }
             () = sleep_until(self.deadline), if is_waiting => Err("subscriptions were not confirmed in time".into()),

@@ -76,6 +76,11 @@ impl Cluster {
         &self.seeds
     }
 
+    /// Changes the credentials for all nodes.
+    pub(crate) fn logins(&mut self, change: impl Fn(&mut Login)) {
+        self.seeds.iter_mut().for_each(|seed| change(&mut seed.login));
+    }
+
     pub(crate) fn start(&self, context: Context) {
         let topology = Topology::new(self.seeds.clone(), Arc::clone(&self.shared), context);
         let mut task = self.task.lock();

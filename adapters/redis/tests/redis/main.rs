@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod classic;
+mod cluster;
 mod faults;
 mod rooms;
 mod sharded;

@@ -3,10 +3,9 @@
 use futures_util::future::{Either, select};
 use parking_lot::Mutex;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
-use tokio::sync::{Notify, broadcast, watch};
+use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::core::ClusterCore;
@@ -27,10 +26,8 @@ const MAX_EVENTS: usize = 256;
 pub(super) struct State {
     health: watch::Sender<Health>,
     events: broadcast::Sender<ClusterEvent>,
-    /// Whether the engine says that it is connected.
-    is_connected: AtomicBool,
-    /// The engine connected.
-    connected: Notify,
+    /// Whether the engine says that it is connected. Each report is a change.
+    is_connected: watch::Sender<bool>,
     /// The number of the last probe that arrived.
     arrived: watch::Sender<u64>,
     reported: Mutex<Reported>,
@@ -48,8 +45,7 @@ impl Default for State {
         Self {
             health: watch::Sender::new(Health::Starting { error: None }),
             events: broadcast::Sender::new(MAX_EVENTS),
-            is_connected: AtomicBool::new(false),
-            connected: Notify::new(),
+            is_connected: watch::Sender::new(false),
             arrived: watch::Sender::new(0),
             reported: Mutex::default(),
         }
@@ -67,7 +63,7 @@ impl State {
 
     /// Whether other servers can be asked.
     pub(super) fn is_connected(&self) -> bool {
-        self.is_connected.load(Ordering::Relaxed)
+        *self.is_connected.borrow()
     }
 
     pub(super) fn is_stopped(&self) -> bool {
@@ -76,17 +72,16 @@ impl State {
 
     /// Sets the last state. Returns whether it was set before.
     pub(super) fn stop(&self) -> bool {
-        self.is_connected.store(false, Ordering::Relaxed);
+        self.is_connected.send_replace(false);
         self.health.send_replace(Health::Stopped) == Health::Stopped
     }
 
     pub(super) fn connected(&self) {
-        self.is_connected.store(true, Ordering::Relaxed);
-        self.connected.notify_one();
+        self.is_connected.send_replace(true);
     }
 
     pub(super) fn disconnected(&self, error: String) {
-        self.is_connected.store(false, Ordering::Relaxed);
+        self.is_connected.send_replace(false);
         self.degrade(error);
     }
 
@@ -131,12 +126,9 @@ impl State {
         recovered
     }
 
-    /// Waits until a probe arrives. `false`: the engine connected anew before that.
-    async fn probe_arrives(&self, number: u64) -> bool {
-        let mut arrived = self.arrived.subscribe();
-        let arrives = pin!(arrived.wait_for(|last| *last >= number));
-        let connects = pin!(self.connected.notified());
-        matches!(select(arrives, connects).await, Either::Left(_))
+    async fn probe_arrives(&self, number: u64) {
+        // The sender is a field, so it exists.
+        let _ = self.arrived.subscribe().wait_for(|last| *last >= number).await;
     }
 }
 
@@ -153,30 +145,30 @@ pub(super) async fn probe(core: Weak<ClusterCore>) {
         if state.is_stopped() {
             return;
         }
-        if state.is_connected() {
+        let mut link = state.is_connected.subscribe();
+        let is_connected = *link.borrow_and_update();
+        if is_connected {
             let sent = Instant::now();
             core.publish_probe(number);
-            match timeout(PROBE_TIMEOUT, state.probe_arrives(number)).await {
-                Ok(true) => {
+            let arrived = pin!(state.probe_arrives(number));
+            match timeout(PROBE_TIMEOUT, select(arrived, pin!(link.changed()))).await {
+                Ok(Either::Left(_)) => {
                     if let Some(recovered) = state.recover(sent.elapsed()) {
                         core.reached(recovered.since);
                     }
                 }
-                // The probe may be lost with the earlier connection, which says nothing about the
-                // new one.
-                Ok(false) => continue,
-                Err(_) if state.is_connected() => {
+                // The probe may be lost with its connection, which says nothing about the next one.
+                Ok(Either::Right(_)) => continue,
+                Err(_) => {
                     state.degrade("a message that the server published to itself did not arrive".to_owned());
                     if catch(|| core.engine().reconnect()).is_err() {
                         tracing::error!("the engine of the cluster panicked while it reconnected");
                     }
                 }
-                Err(_) => {}
             }
         }
         drop(core);
-        // The engine may connect again in the meantime.
-        let _ = timeout(PROBE_INTERVAL, state.connected.notified()).await;
+        let _ = timeout(PROBE_INTERVAL, link.changed()).await;
     }
 }
 
@@ -218,89 +210,5 @@ impl ClusterCore {
         if malformed > not_understood {
             let _ = state.events.send(ClusterEvent::Malformed { messages: malformed - not_understood });
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::OnceLock;
-    use std::sync::atomic::AtomicUsize;
-
-    use super::*;
-    use crate::Hub;
-    use crate::cluster::{BoxFuture, Dialect, Engine, EngineTraits, Inbox, PublishBatch, PublishError, Topic};
-
-    /// How long the engine takes to end a connection, and to make another one.
-    const SLOWNESS: Duration = Duration::from_millis(20);
-
-    /// An engine whose first connection carries nothing.
-    #[derive(Clone, Debug, Default)]
-    struct Mute(Arc<Connections>);
-
-    #[derive(Debug, Default)]
-    struct Connections {
-        inbox: OnceLock<Inbox>,
-        carries: AtomicBool,
-        /// How often the engine was told to connect anew.
-        told: AtomicUsize,
-    }
-
-    impl Engine for Mute {
-        fn traits(&self) -> EngineTraits {
-            EngineTraits::new(Dialect::Classic)
-        }
-
-        fn start(&self, inbox: Inbox) {
-            self.0.inbox.get_or_init(|| inbox).connected();
-        }
-
-        fn subscribe(&self, _topic: Topic<'_>) {}
-
-        fn unsubscribe(&self, _topic: Topic<'_>) {}
-
-        fn subscribed(&self) -> BoxFuture<'_, ()> {
-            Box::pin(std::future::ready(()))
-        }
-
-        fn servers<'a>(&'a self, _namespace: &'a str) -> BoxFuture<'a, Result<usize, String>> {
-            Box::pin(std::future::ready(Ok(1)))
-        }
-
-        fn publish<'a>(&'a self, batch: &'a PublishBatch) -> BoxFuture<'a, Result<(), PublishError>> {
-            if let Some(inbox) = self.0.inbox.get()
-                && self.0.carries.load(Ordering::Relaxed)
-            {
-                batch.iter().for_each(|(topic, body)| inbox.deliver(topic, body.to_vec().into()));
-            }
-            Box::pin(std::future::ready(Ok(())))
-        }
-
-        fn reconnect(&self) {
-            self.0.told.fetch_add(1, Ordering::Relaxed);
-            let connections = Arc::clone(&self.0);
-            tokio::spawn(async move {
-                let Some(inbox) = connections.inbox.get() else { return };
-                sleep(SLOWNESS).await;
-                connections.carries.store(false, Ordering::Relaxed);
-                inbox.disconnected("it carried nothing".to_owned());
-                sleep(SLOWNESS).await;
-                connections.carries.store(true, Ordering::Relaxed);
-                inbox.connected();
-            });
-        }
-
-        fn stop(&self) -> BoxFuture<'_, ()> {
-            Box::pin(std::future::ready(()))
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_new_connection_is_not_judged_by_a_probe_of_the_old_one() {
-        let engine = Mute::default();
-        let hub = Hub::builder().cluster(engine.clone()).build().expect("a hub");
-        hub.ready(PROBE_TIMEOUT + PROBE_INTERVAL).await.expect("the second connection carries the probe");
-        sleep(10 * PROBE_INTERVAL).await;
-        assert!(hub.cluster().is_some_and(|cluster| cluster.health().is_up()));
-        assert_eq!(engine.0.told.load(Ordering::Relaxed), 1);
     }
 }

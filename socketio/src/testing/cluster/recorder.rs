@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::cluster::{GapReason, Inbox, PublishBatch, Receive, Topic};
 
 /// How long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Keeps what an engine reports to its [`Inbox`], in order.
 pub struct Recorder {
@@ -65,17 +65,17 @@ impl Recorder {
     ///
     /// # Panics
     ///
-    /// Nothing is reported in a minute.
+    /// Nothing is reported in half a minute.
     pub async fn next(&mut self) -> Recorded {
         let next = timeout(PATIENCE, self.receiver.recv()).await;
-        next.expect("nothing was reported in a minute").expect("the recorder has a sender")
+        next.expect("nothing was reported in half a minute").expect("the recorder has a sender")
     }
 
     /// Waits for the next message. Other reports are skipped.
     ///
     /// # Panics
     ///
-    /// Nothing is reported in a minute.
+    /// Nothing is reported in half a minute.
     pub async fn message(&mut self) -> (OwnedTopic, Bytes) {
         loop {
             if let Recorded::Message { topic, body } = self.next().await {
@@ -88,7 +88,7 @@ impl Recorder {
     ///
     /// # Panics
     ///
-    /// Nothing is reported in a minute.
+    /// Nothing is reported in half a minute.
     pub async fn until(&mut self, mut wanted: impl FnMut(&Recorded) -> bool) -> Recorded {
         loop {
             let next = self.next().await;

@@ -19,7 +19,8 @@ case_table! {
 async fn settles(scene: &Scene<'_>, servers: &[&Server], before: usize) -> CaseResult {
     flushed(servers).await?;
     let net = scene.simulation()?;
-    eventually("the subscriptions end", || net.subscriptions() == before).await
+    eventually("the subscriptions end", || net.subscriptions() == before)
+        .await
         .map_err(|error| format!("{error}: {} instead of {before}", net.subscriptions()).into())
 }
 
@@ -65,7 +66,8 @@ async fn sockets_that_come_and_go_leave_no_subscription(scene: &Scene<'_>) -> Ca
 }
 
 async fn namespaces_that_come_and_go_leave_no_subscription(scene: &Scene<'_>) -> CaseResult {
-    let dynamic = |builder: HubBuilder| builder.dynamic_namespace(|path| path.starts_with("/room-"), |namespace| namespace);
+    let dynamic =
+        |builder: HubBuilder| builder.dynamic_namespace(|path| path.starts_with("/room-"), |namespace| namespace);
     let (a, b) = (scene.server_with("a", dynamic).await?, scene.server_with("b", dynamic).await?);
     flushed(&[&a, &b]).await?;
     let before = scene.simulation()?.subscriptions();

@@ -1,6 +1,7 @@
 //! Cases about the health of the cluster.
 
 use std::time::{Duration, SystemTime};
+use tokio::time::sleep;
 
 use super::case::{CaseResult, case_table, ensure, ensure_eq};
 use super::requirements::{HEALTH, R2, R7, R8, R38};
@@ -13,6 +14,7 @@ case_table! {
     HEALTH, Nothing, servers_have_ids_of_their_own;
     HEALTH, Stop, a_lost_connection_is_known_soon;
     R8, Hang, a_connection_that_hangs_is_found_by_the_probe;
+    R2, Simulation, a_probe_that_is_lost_with_its_connection_does_not_end_the_next;
     R38, Stop, a_hub_that_can_not_connect_says_so;
     R38, Stop, a_hub_serves_before_it_is_connected;
     R2, Stop, a_hub_connects_when_it_can;
@@ -66,6 +68,23 @@ async fn a_connection_that_hangs_is_found_by_the_probe(scene: &Scene<'_>) -> Cas
     b.flushed().await?;
     a.emit(("hello",))?;
     client.expect_exact(("hello",)).await?;
+    Ok(())
+}
+
+async fn a_probe_that_is_lost_with_its_connection_does_not_end_the_next(scene: &Scene<'_>) -> CaseResult {
+    let server = scene.server("a").await?;
+    let net = scene.simulation()?;
+    // Probes are on their way for a large part of the time.
+    net.delay(Duration::from_millis(200)..=Duration::from_millis(400));
+    let mut before = server.stats().reconnects;
+    for round in 0..50 {
+        sleep(Duration::from_millis(137 * round % 2_000)).await;
+        let mut events = Events::of(&server);
+        net.cut("a");
+        events.wait_for("connected", |event| matches!(event, ClusterEvent::Connected)).await?;
+        before += 1;
+    }
+    ensure_eq!(server.stats().reconnects, before, "the reconnects");
     Ok(())
 }
 

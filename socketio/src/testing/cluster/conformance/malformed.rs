@@ -78,11 +78,15 @@ async fn messages_of_other_shapes_end_no_server(scene: &Scene<'_>) -> CaseResult
     let namespace = "/";
     let id = b.cluster.id();
     for topic in [MAIN, Topic::Requests { namespace }, Topic::Reply { namespace, server: id.as_str() }] {
-        for kind in ["null", "-1", "0", "1", "2", "5", "7", "8", "9", "10", "11", "12", "13", "99", "1e9", "\"3\"", "[]"] {
+        for kind in
+            ["null", "-1", "0", "1", "2", "5", "7", "8", "9", "10", "11", "12", "13", "99", "1e9", "\"3\"", "[]"]
+        {
             for data in ["null", "[]", "{}", "{\"opts\":{}}", "{\"opts\":{\"rooms\":{}}}", "{\"requestId\":7}"] {
                 let messages = [
                     format!("{{\"type\":{kind},\"data\":{data},\"uid\":\"other\",\"nsp\":\"/\"}}"),
-                    format!("{{\"uid\":\"other\",\"requestId\":\"r\",\"type\":{kind},\"opts\":{data},\"rooms\":{data}}}"),
+                    format!(
+                        "{{\"uid\":\"other\",\"requestId\":\"r\",\"type\":{kind},\"opts\":{data},\"rooms\":{data}}}"
+                    ),
                 ];
                 for message in messages {
                     scene.faults()?.inject(topic, message.as_bytes()).await;

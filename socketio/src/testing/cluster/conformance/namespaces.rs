@@ -88,16 +88,20 @@ async fn dynamic_namespaces_come_and_go(scene: &Scene<'_>) -> CaseResult {
         for client in [&mut comes, &mut stays] {
             client.expect_exact(("back", round)).await?;
         }
-        eventually_answers("both servers are counted", || a.of("/room-1").servers(), |found| matches!(found, Ok(2))).await?;
+        eventually_answers("both servers are counted", || a.of("/room-1").servers(), |found| matches!(found, Ok(2)))
+            .await?;
         comes.disconnect().await;
-        eventually_answers("the other server leaves", || a.of("/room-1").servers(), |found| matches!(found, Ok(1))).await?;
+        eventually_answers("the other server leaves", || a.of("/room-1").servers(), |found| matches!(found, Ok(1)))
+            .await?;
     }
     Ok(())
 }
 
 async fn paths_of_namespaces_may_be_prefixes_of_each_other(scene: &Scene<'_>) -> CaseResult {
     const PATHS: [&str; 5] = ["/a", "/a/b", "/a#b", "/a*", "/[a]"];
-    let fill = |builder: HubBuilder| PATHS.iter().fold(builder, |builder, path| builder.namespace(path, |namespace| namespace));
+    let fill = |builder: HubBuilder| {
+        PATHS.iter().fold(builder, |builder, path| builder.namespace(path, |namespace| namespace))
+    };
     let (a, b) = (scene.server_with("a", fill).await?, scene.server_with("b", fill).await?);
     let root = b.client().await?;
     let mut clients = Vec::new();

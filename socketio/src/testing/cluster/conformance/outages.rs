@@ -6,9 +6,9 @@ use tokio::time::sleep;
 use super::case::{CaseResult, case_table, ensure, ensure_eq};
 use super::requirements::{R1, R2, R13, R14, R37};
 use super::scene::{Events, Scene, Server, eventually, eventually_answers, expect_each, flushed};
+use crate::HubBuilder;
 use crate::cluster::ClusterEvent;
 use crate::testing::Client;
-use crate::HubBuilder;
 
 case_table! {
     R13, Stop, local_delivery_goes_on_while_the_engine_is_away;

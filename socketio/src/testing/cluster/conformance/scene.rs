@@ -159,7 +159,11 @@ pub(super) async fn eventually(what: &str, condition: impl Fn() -> bool) -> Case
 }
 
 /// Waits until the answer of a question to the cluster is right.
-pub(super) async fn eventually_answers<T, F>(what: &str, ask: impl Fn() -> F, is_right: impl Fn(&T) -> bool) -> CaseResult
+pub(super) async fn eventually_answers<T, F>(
+    what: &str,
+    ask: impl Fn() -> F,
+    is_right: impl Fn(&T) -> bool,
+) -> CaseResult
 where
     T: std::fmt::Debug,
     F: Future<Output = T>,
@@ -186,7 +190,11 @@ impl Events {
     }
 
     /// Waits for an event. Others before it are skipped.
-    pub(super) async fn wait_for(&mut self, what: &str, is_it: impl Fn(&ClusterEvent) -> bool) -> CaseResult<ClusterEvent> {
+    pub(super) async fn wait_for(
+        &mut self,
+        what: &str,
+        is_it: impl Fn(&ClusterEvent) -> bool,
+    ) -> CaseResult<ClusterEvent> {
         let mut skipped = Vec::new();
         let found = timeout(PATIENCE, async {
             while let Some(event) = self.0.next().await {

@@ -167,7 +167,8 @@ async fn servers_are_counted(scene: &Scene<'_>) -> CaseResult {
         ensure_eq!(server.servers().await?, 3, "three servers");
     }
     b.shutdown(Duration::from_secs(5)).await;
-    eventually_answers("the server that shut down is not counted", || a.servers(), |found| matches!(found, Ok(2))).await?;
+    eventually_answers("the server that shut down is not counted", || a.servers(), |found| matches!(found, Ok(2)))
+        .await?;
     drop(c);
     eventually_answers("the server that ended is not counted", || a.servers(), |found| matches!(found, Ok(1))).await
 }

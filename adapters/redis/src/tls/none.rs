@@ -1,13 +1,13 @@
-//! [`Tls`]: how connections are encrypted. Without the feature `tls-rustls` they can't be.
+//! The [`Tls`] of builds without the feature `tls-rustls`.
 
 use std::io;
 use tokio::net::TcpStream;
 
 use crate::stream::Io;
 
-/// Trusted certificates and the client's own.
+/// Nothing is encrypted.
 #[derive(Clone, Default)]
-pub(crate) struct Tls;
+pub(crate) struct Tls(());
 
 impl Tls {
     pub(crate) async fn connect(&self, _host: &str, _stream: TcpStream) -> io::Result<Box<dyn Io>> {

@@ -1,0 +1,7 @@
+//! Clusters on simulated networks: the conformance suite of engines, and random plans of emits,
+//! joins and faults.
+
+mod plan;
+mod random;
+mod stage;
+mod suite;
