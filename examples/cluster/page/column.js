@@ -25,6 +25,8 @@ export class Column {
   #isAtEnd = true;
   #messages = [];
   #members = new Set();
+  // Who came and went while the list of members was asked for. It is newer than the list.
+  #moves = new Map();
   #figures = new Map();
   #changed;
 
@@ -56,15 +58,11 @@ export class Column {
   }
 
   on_joined({ room, name }) {
-    if (room !== ROOM) return;
-    this.#members.add(name);
-    this.#drawMembers();
+    if (room === ROOM) this.#moved(name, true);
   }
 
   on_parted({ room, name }) {
-    if (room !== ROOM) return;
-    this.#members.delete(name);
-    this.#drawMembers();
+    if (room === ROOM) this.#moved(name, false);
   }
 
   on_cluster({ id, state, error, ...figures }) {
@@ -85,10 +83,12 @@ export class Column {
 
   // Joins the room, or lists its members again.
   async #join() {
+    this.#moves.clear();
     try {
       const { members, said } = await this.#connection.request('join', ROOM);
       this.#isOpen = true;
       this.#members = new Set(members);
+      for (const [name, isHere] of this.#moves) this.#moved(name, isHere);
       said.forEach((message) => this.#add(message));
       this.#find('.status').textContent = `connected as ${this.#name}`;
       this.#find('.status').classList.add('connected');
@@ -163,6 +163,13 @@ export class Column {
     };
     for (const figure of FIGURES) this.#figures.set(figure, make('dd', '', '–'));
     this.#find('.figures').append(...FIGURES.map((figure) => make('div', '', make('dt', '', figure), this.#figures.get(figure))));
+  }
+
+  #moved(name, isHere) {
+    this.#moves.set(name, isHere);
+    if (isHere) this.#members.add(name);
+    else this.#members.delete(name);
+    this.#drawMembers();
   }
 
   #drawMembers() {
