@@ -4,6 +4,7 @@
 
 mod classic;
 mod cluster;
+mod conformance;
 mod faults;
 mod rooms;
 mod sentinel;
