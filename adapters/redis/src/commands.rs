@@ -86,7 +86,7 @@ impl Commands {
         &self.closed
     }
 
-    /// Sends commands with one write and waits for the replies. If the future is dropped, or there
+    /// Sends commands with one write and waits for the replies. If the future is dropped while it writes, or there
     /// is no reply in time, the connection is closed.
     pub(crate) async fn send(&self, commands: usize, write: impl FnOnce(&mut Vec<u8>)) -> Outcome {
         let (done, mut replied) = oneshot::channel();
@@ -104,7 +104,9 @@ impl Commands {
                 stream.write_all(bytes).await?;
                 stream.flush().await
             };
-            timeout(deadline, written).await.map_err(|_| "writing timed out".to_owned())?.map_err(text)
+            timeout(deadline, written).await.map_err(|_| "writing timed out".to_owned())?.map_err(text)?;
+            unfinished.disarm();
+            Ok(())
         };
         let outcome = async {
             sent.await?;
@@ -123,11 +125,11 @@ impl Commands {
             }
         };
         match self.closed.run_until_cancelled(outcome).await {
-            Some(Ok(outcome)) => {
-                unfinished.disarm();
-                outcome
+            Some(Ok(outcome)) => outcome,
+            Some(Err(error)) => {
+                self.closed.cancel();
+                self.partly(id, replied, error)
             }
-            Some(Err(error)) => self.partly(id, replied, error),
             None => self.partly(id, replied, "the connection was lost".into()),
         }
     }
