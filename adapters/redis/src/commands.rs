@@ -86,11 +86,11 @@ impl Commands {
         &self.closed
     }
 
-    /// Sends commands with one write and waits for the replies. If the future is dropped while it writes, or there
-    /// is no reply in time, the connection is closed.
+    /// Sends commands with one write and waits for the replies. If there is no reply in time, or the
+    /// future is dropped while it writes, the connection is closed. If it is dropped later, the
+    /// replies are ignored.
     pub(crate) async fn send(&self, commands: usize, write: impl FnOnce(&mut Vec<u8>)) -> Outcome {
         let (done, mut replied) = oneshot::channel();
-        let unfinished = self.closed.clone().drop_guard();
         let id = self.ids.fetch_add(1, Ordering::Relaxed);
         let sent = async {
             let mut writer = self.writer.lock().await;
@@ -98,6 +98,7 @@ impl Commands {
             bytes.clear();
             bytes.shrink_to(KEPT);
             write(bytes);
+            let unfinished = self.closed.clone().drop_guard();
             self.expected.lock().push_back(Expected { id, replies: commands, outcome: Outcome::default(), done });
             let deadline = COMMAND_TIMEOUT + Duration::from_secs((bytes.len() / BYTES_PER_SECOND) as u64);
             let written = async {
@@ -106,7 +107,7 @@ impl Commands {
             };
             timeout(deadline, written).await.map_err(|_| "writing timed out".to_owned())?.map_err(text)?;
             unfinished.disarm();
-            Ok(())
+            Ok::<_, String>(())
         };
         let outcome = async {
             sent.await?;

@@ -90,10 +90,13 @@ async fn connect_first(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
     Err(failure)
 }
 
-/// Has the kernel find out that the peer is gone. The connection is usable if it can't.
+/// Has the kernel find out that the peer is gone, and discard what is unsent when the connection is
+/// given up: it must not arrive later than what the next connection sends. The connection is usable
+/// if it can't.
 fn watch(stream: &TcpStream) {
     let socket = SockRef::from(stream);
     _ = socket.set_tcp_keepalive(&KEEPALIVE);
+    _ = socket.set_linger(Some(Duration::ZERO));
     #[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia"))]
     {
         _ = socket.set_tcp_user_timeout(Some(USER_TIMEOUT));
