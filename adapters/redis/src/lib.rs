@@ -1,7 +1,7 @@
 //! Engines of the crate [`socketio`] that run several servers as one over Redis or Valkey.
 //!
-//! Servers whose hubs have such an engine share rooms, broadcasts and requests. Servers on Node.js
-//! with `@socket.io/redis-adapter` can be members of the same cluster.
+//! Servers whose hubs have such an engine share rooms, broadcasts and requests. Servers on
+//! Node.js with `@socket.io/redis-adapter` can be members of the same cluster.
 //!
 //! # Use
 //!
@@ -29,9 +29,9 @@
 //! Set the environment variable `REDIS_URL` to the address, such as
 //! `redis://user:password@localhost:6379`, and start the program on several machines.
 //!
-//! The hub serves its own clients when Redis can't be reached. [`Hub::ready`](socketio::Hub::ready)
-//! waits for the first connection, and [`Hub::cluster`](socketio::Hub::cluster) has the state. The
-//! engine connects again by itself.
+//! The hub serves its own clients when Redis can't be reached.
+//! [`Hub::ready`](socketio::Hub::ready) waits for the first connection, and
+//! [`Hub::cluster`](socketio::Hub::cluster) has the state. The engine connects again by itself.
 //!
 //! # Which engine
 //!
@@ -40,18 +40,18 @@
 //! | [`Redis`] | `createAdapter` | one server, from version 6 on, or Sentinels | to all servers |
 //! | [`ShardedRedis`] | `createShardedAdapter` | one server, from version 7 on, Sentinels, or a Redis Cluster | to servers with members of the room |
 //!
-//! Valkey speaks the same protocol. Take [`Redis`] if you have no reason for the other. All messages
-//! of a namespace arrive in order, and joining a room costs no command. [`ShardedRedis`] spreads the
-//! channels over the nodes of a Redis Cluster, and keeps messages from servers that have nobody to
-//! receive them. There is no order between messages to different rooms then.
+//! Valkey speaks the same protocol. Take [`Redis`] if you have no reason for the other. All
+//! messages of a namespace arrive in order, and joining a room costs no command. [`ShardedRedis`]
+//! spreads the channels over the nodes of a Redis Cluster, and keeps messages from servers that
+//! have nobody to receive them. There is no order between messages to different rooms then.
 //!
-//! All servers of a cluster have the same engine with the same prefix and mode. With [`Redis`] they
-//! use the same server: the nodes of a Redis Cluster do not count each other's subscribers.
+//! All servers of a cluster have the same engine with the same prefix and mode. With [`Redis`]
+//! they use the same server: the nodes of a Redis Cluster do not count each other's subscribers.
 //!
 //! # Features
 //!
-//! `tls-rustls` is needed for `rediss://`. It uses rustls with ring, and the system's certificates
-//! unless `trust` sets others. It is off by default.
+//! `tls-rustls` is needed for `rediss://`. It uses rustls with ring, and the system's
+//! certificates unless `trust` sets others. It is off by default.
 //!
 //! # Trust
 //!
@@ -77,7 +77,8 @@
 //! A user for [`Redis`] with the prefix `socket.io` needs these rights:
 //!
 //! ```text
-//! ACL SETUSER chat on >password resetchannels &socket.io#/#* &socket.io-request#* &socket.io-response#*
+//! ACL SETUSER chat on >password resetchannels
+//!     &socket.io#/#* &socket.io-request#* &socket.io-response#*
 //!     -@all +publish +subscribe +psubscribe +unsubscribe +punsubscribe +pubsub|numsub
 //! ```
 //!
@@ -91,19 +92,19 @@
 //!     -@all +spublish +ssubscribe +sunsubscribe +pubsub|shardnumsub +cluster|slots
 //! ```
 //!
-//! `+cluster|slots` is for a Redis Cluster. With Sentinels the user of the server needs `+role`, and
-//! that of the Sentinels `+sentinel|get-master-addr-by-name`. `+info` is optional: with it the engine
-//! can tell that Redis ended a connection because this server was too slow.
+//! `+cluster|slots` is for a Redis Cluster. With Sentinels the user of the server needs `+role`,
+//! and that of the Sentinels `+sentinel|get-master-addr-by-name`. `+info` is optional: with it
+//! the engine can tell that Redis ended a connection because this server was too slow.
 //!
 //! # Failures
 //!
-//! The engine tries to connect for ever, at once and then after 50 ms to 2 s. Each time it resolves
-//! names and asks Sentinels anew, subscribes again to everything, and only then says that it is
-//! connected. A command must be replied to within a second. The first loss of a connection is logged
-//! as `WARN`, the return as `INFO`, and attempts as `DEBUG`.
+//! The engine tries to connect for ever, at once and then after 50 ms to 2 s. Each time it
+//! resolves names and asks Sentinels anew, subscribes again to everything, and only then says
+//! that it is connected. A command must be replied to within a second. The first loss of a
+//! connection is logged as `WARN`, the return as `INFO`, and attempts as `DEBUG`.
 //!
-//! Of a Redis Cluster each master has connections of its own, which are probed every 5 seconds. When
-//! a slot moves, or a replica replaces its master, the subscriptions follow.
+//! Of a Redis Cluster each master has connections of its own, which are probed every 5 seconds.
+//! When a slot moves, or a replica replaces its master, the subscriptions follow.
 
 #![forbid(unsafe_code)]
 
