@@ -114,6 +114,14 @@ describe('faults', { concurrency: 4 }, () => {
       scene.repair();
     }, direct);
 
+    fault('a server is suspended for 3 s', adapter, async (scene) => {
+      scene.break();
+      process.kill(scene.one.program.pid, 'SIGSTOP');
+      await sleep(3_000);
+      process.kill(scene.one.program.pid, 'SIGCONT');
+      scene.repair();
+    }, direct);
+
     fault('the connections for subscriptions are killed', adapter, async (scene) => {
       scene.break();
       const killed = Number(await scene.redis.cli('CLIENT', 'KILL', 'TYPE', 'pubsub'));

@@ -279,8 +279,8 @@ export const SCENARIOS = {
   },
 };
 
-// These need the classic adapter.
-export const CLASSIC = {
+// Servers on Node.js do these with the classic adapter only.
+export const LISTING = {
   async 'the rooms of all servers are listed'(stage) {
     const rooms = ['a', 'b'].map(stage.room);
     await stage.join([rooms[0]], [rooms[1]]);
@@ -292,16 +292,6 @@ export const CLASSIC = {
     const listed = await stage.do('rooms', {});
     assert.deepEqual(rooms.filter((room) => !listed.includes(room)), []);
     assert.equal(new Set(listed).size, listed.length);
-  },
-};
-
-// The sharded adapter can't list the rooms of other servers.
-export const SHARDED = {
-  async 'only the rooms of one server are listed'(stage) {
-    if (stage.issuer.language === 'rust') return assert.rejects(stage.do('rooms', {}), /not supported/);
-    const room = stage.room('a');
-    await stage.join([room], []);
-    assert.ok((await stage.do('rooms', {})).includes(room));
   },
 };
 
