@@ -47,8 +47,7 @@ impl Found {
     /// Opens a connection and logs in. Later connections go to the same address.
     pub(crate) async fn connect(&mut self, tls: &Tls) -> Result<Stream, String> {
         let connected = timeout(CONNECT_TIMEOUT, self.connect_and_log_in(tls)).await;
-        let connected = connected.unwrap_or_else(|_| Err("timed out".into()));
-        connected.map_err(|reason| format!("{}: {reason}", self.place))
+        connected.unwrap_or_else(|_| Err("connecting timed out".into()))
     }
 
     async fn connect_and_log_in(&mut self, tls: &Tls) -> Result<Stream, String> {

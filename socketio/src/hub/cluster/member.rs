@@ -226,3 +226,59 @@ impl Member {
         self.is_joined.load(Ordering::Relaxed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::Mutex;
+    use std::future::ready;
+    use std::sync::Arc;
+
+    use crate::Hub;
+    use crate::cluster::{BoxFuture, Dialect, Engine, EngineTraits, Inbox, PublishBatch, PublishError, Topic};
+
+    /// An engine that notes which of its methods are called.
+    #[derive(Clone, Debug, Default)]
+    struct Noting(Arc<Mutex<Vec<&'static str>>>);
+
+    impl Engine for Noting {
+        fn traits(&self) -> EngineTraits {
+            EngineTraits::new(Dialect::Classic)
+        }
+
+        fn start(&self, _inbox: Inbox) {
+            self.0.lock().push("start");
+        }
+
+        fn subscribe(&self, _topic: Topic<'_>) {
+            self.0.lock().push("subscribe");
+        }
+
+        fn unsubscribe(&self, _topic: Topic<'_>) {}
+
+        fn subscribed(&self) -> BoxFuture<'_, ()> {
+            Box::pin(ready(()))
+        }
+
+        fn servers<'a>(&'a self, _namespace: &'a str) -> BoxFuture<'a, Result<usize, String>> {
+            Box::pin(ready(Ok(1)))
+        }
+
+        fn publish<'a>(&'a self, _batch: &'a PublishBatch) -> BoxFuture<'a, Result<(), PublishError>> {
+            Box::pin(ready(Ok(())))
+        }
+
+        fn reconnect(&self) {}
+
+        fn stop(&self) -> BoxFuture<'_, ()> {
+            Box::pin(ready(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn an_engine_has_the_subscriptions_of_the_first_namespace_before_it_connects() {
+        let engine = Noting::default();
+        let _hub = Hub::builder().cluster(engine.clone()).build().expect("a hub");
+        let calls = engine.0.lock().clone();
+        assert_eq!(calls, ["subscribe", "subscribe", "subscribe", "subscribe", "start"]);
+    }
+}

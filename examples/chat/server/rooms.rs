@@ -3,18 +3,19 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use socketio::{Disconnect, DisconnectReason, EmitError, Socket, event, handlers};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use ts_rs::TS;
 
-use crate::error::ChatError;
-use crate::names::{Name, RoomName, Text};
-use crate::now;
+use super::error::ChatError;
+use super::names::{Name, RoomName, Text};
+use super::{LISTING_TIMEOUT, names, now};
 
 /// The number of recent messages of a room that new members receive.
 const HISTORY_LENGTH: usize = 50;
 
-/// The recent messages of each room that has members.
+/// The recent messages of each room that has members on this server. Each server of a cluster
+/// remembers what was said on it.
 #[derive(Default)]
 pub(crate) struct Rooms(Mutex<HashMap<RoomName, VecDeque<Said>>>);
 
@@ -30,7 +31,7 @@ pub(crate) struct Said {
     room: RoomName,
     from: Name,
     text: Text,
-    /// Unique within a room, so that clients can tell which messages they have.
+    /// Unique for a sender in a room, so that clients can tell which messages they have.
     at: u64,
 }
 
@@ -59,7 +60,7 @@ pub(crate) struct Typing<'a> {
 #[derive(Serialize, JsonSchema, TS)]
 pub(crate) struct Scene {
     room: RoomName,
-    members: Vec<Name>,
+    members: BTreeSet<Name>,
     said: Vec<Said>,
 }
 
@@ -71,11 +72,12 @@ pub(crate) struct Receipt {
 #[handlers]
 impl Rooms {
     #[event("join")]
-    pub(crate) fn join(&self, socket: &Socket, name: Name, room: RoomName) -> Result<Scene, ChatError> {
+    pub(crate) async fn join(&self, socket: &Socket, name: Name, room: RoomName) -> Result<Scene, ChatError> {
         socket.join(&room)?;
         socket.to(&room).emit(&Joined { room: &room, name: &name })?;
         let said = self.lock().entry(room.clone()).or_default().iter().cloned().collect();
-        Ok(Scene { members: members(socket, &room), room, said })
+        let members = names(socket.within(&room).timeout(LISTING_TIMEOUT).fetch_sockets().await);
+        Ok(Scene { room, members, said })
     }
 
     #[event("part")]
@@ -133,10 +135,4 @@ impl Rooms {
     fn lock(&self) -> MutexGuard<'_, HashMap<RoomName, VecDeque<Said>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The names of a room's members.
-fn members(socket: &Socket, room: &RoomName) -> Vec<Name> {
-    let sockets = socket.within(room).sockets();
-    sockets.iter().filter_map(Socket::extension).collect()
 }

@@ -2,23 +2,26 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use socketio::{Disconnect, DisconnectReason, EmitError, Events, Handshake, Refusal, Socket, State, event, events};
+use socketio::{
+    Disconnect, DisconnectReason, EmitError, Events, Handshake, Hub, Refusal, Socket, State, event, events,
+};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use ts_rs::TS;
 
-use crate::error::ChatError;
-use crate::names::{Name, Text};
-use crate::now;
+use super::error::ChatError;
+use super::names::{Name, Text};
+use super::{LISTING_TIMEOUT, names, now};
 
 pub(crate) const EVENTS: Events = events![enter, leave, tell];
 
 /// How long the receiver's page may take to acknowledge a message.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Everybody who is connected. A name belongs to one socket.
+/// Everybody who is connected to this server. On each server of a cluster, a name belongs to one
+/// socket.
 #[derive(Default)]
 pub(crate) struct People(Mutex<BTreeMap<Name, Person>>);
 
@@ -48,10 +51,6 @@ impl People {
         people.get(name).is_some_and(|person| person.socket == *socket) && people.remove(name).is_some()
     }
 
-    fn find(&self, name: &str) -> Option<Socket> {
-        self.lock().get(name).map(|person| person.socket.clone())
-    }
-
     fn names(&self) -> Vec<Name> {
         self.lock().keys().cloned().collect()
     }
@@ -65,7 +64,7 @@ impl People {
 #[derive(Serialize, JsonSchema, TS)]
 pub(crate) struct Welcome<'a> {
     name: &'a Name,
-    people: Vec<Name>,
+    people: BTreeSet<Name>,
 }
 
 #[event("arrived")]
@@ -131,7 +130,8 @@ async fn enter(socket: &Socket, handshake: Handshake<'_>, people: State<People>)
     let earlier = people.enter(&name, key.as_deref(), socket)?;
     // Nothing may fail from here on: a refused socket has no `disconnect` event, so its name would
     // never be released.
-    socket.insert_extension(name.clone());
+    name.assign(socket);
+    let _ = socket.join(inbox(name.as_str()));
     if let Some(earlier) = earlier {
         let reason = "you are connected from elsewhere";
         let _ = earlier.emit(&Farewell { reason });
@@ -140,7 +140,10 @@ async fn enter(socket: &Socket, handshake: Handshake<'_>, people: State<People>)
     } else {
         let _ = socket.broadcast(&Arrived { name: &name }, true);
     }
-    let _ = socket.emit(&Welcome { name: &name, people: people.names() });
+    let mut there = names(socket.hub().timeout(LISTING_TIMEOUT).fetch_sockets().await);
+    // Those who are connecting at the same time, and this socket itself.
+    there.extend(people.names());
+    let _ = socket.emit(&Welcome { name: &name, people: there });
     Ok(())
 }
 
@@ -156,12 +159,18 @@ fn leave(socket: &Socket, name: Name, people: State<People>, end: Disconnect) ->
 /// Forwards a message, and answers when the receiver's page has acknowledged it. Meanwhile the
 /// sender's other events are handled.
 #[event("tell", concurrent)]
-pub(crate) async fn tell(from: Name, Tell { to, text }: Tell, people: State<People>) -> Result<Delivered, ChatError> {
-    let Some(receiver) = people.find(&to) else {
-        return Err(ChatError::NobodyThere(to));
-    };
+pub(crate) async fn tell(hub: &Hub, from: Name, Tell { to, text }: Tell) -> Result<Delivered, ChatError> {
     let at = now();
-    let delivered = receiver.request(&Told { from, text, at }).timeout(DELIVERY_TIMEOUT);
-    delivered.await.map_err(|_| ChatError::NotDelivered(to))?;
-    Ok(Delivered { at })
+    let receivers = hub.to(inbox(&to)).timeout(DELIVERY_TIMEOUT);
+    match receivers.request(&Told { from, text, at }).await {
+        Ok(answers) if !answers.answers.is_empty() => Ok(Delivered { at }),
+        Ok(answers) if answers.is_complete() => Err(ChatError::NobodyThere(to)),
+        _ => Err(ChatError::NotDelivered(to)),
+    }
+}
+
+/// The room of the sockets with a name, of which each server of a cluster may have one. It is no
+/// [`RoomName`](super::names::RoomName), so that clients can't join it.
+fn inbox(name: &str) -> String {
+    format!("@{name}")
 }

@@ -2,7 +2,7 @@
 
 use socketio::{EmitError, ErrorCodes, JoinError};
 
-use crate::names::RoomName;
+use super::names::RoomName;
 
 #[derive(Debug, thiserror::Error, ErrorCodes)]
 pub(crate) enum ChatError {

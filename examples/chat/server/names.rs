@@ -2,10 +2,13 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use socketio::{Argument, Arguments, DescribedArguments, EventError};
+use socketio::{Argument, Arguments, DescribedArguments, EventError, RemoteSocket, Socket};
 use std::borrow::Borrow;
 use std::fmt;
 use ts_rs::TS;
+
+/// The attribute of a socket with the name of its person.
+const ATTRIBUTE: &str = "name";
 
 /// A person's name. As a handler parameter, it is the name of the event's sender.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema, TS)]
@@ -26,9 +29,25 @@ impl Name {
     pub(crate) fn parse(name: &str) -> Result<Self, String> {
         checked("a name", name, 24, |char| !char.is_control()).map(Self)
     }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name of a socket, which may be on another server of a cluster.
+    pub(crate) fn of(socket: &RemoteSocket) -> Option<Self> {
+        Self::parse(&socket.attributes.get_as::<String>(ATTRIBUTE)?).ok()
+    }
+
+    /// Gives the name to a socket. The extension is for this server's handlers, the attribute for
+    /// all servers of a cluster.
+    pub(crate) fn assign(&self, socket: &Socket) {
+        socket.insert_extension(self.clone());
+        socket.set_attribute(ATTRIBUTE, self.0.clone());
+    }
 }
 
-/// Read from the socket's extension, which the `connect` handler sets.
+/// Read from the socket's extension.
 impl<'a> Argument<'a> for Name {
     fn from_event(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {
         arguments.socket().extension().ok_or_else(|| EventError::new("nameless", "connect with a name first"))
