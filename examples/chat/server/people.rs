@@ -2,7 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use socketio::{Disconnect, DisconnectReason, EmitError, Events, Handshake, Hub, Refusal, Socket, State, event, events};
+use socketio::{
+    Disconnect, DisconnectReason, EmitError, Events, Handshake, Hub, Refusal, Socket, State, event, events,
+};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
