@@ -1,5 +1,5 @@
-//! Reads arbitrary bytes as a message of a cluster, in the classic dialect. Reading must not panic, and
-//! the message must survive writing and reading.
+//! Reads arbitrary bytes as a message of a cluster, in the classic dialect. Reading must not
+//! panic, and the message must survive writing and reading.
 
 #![no_main]
 

@@ -156,8 +156,8 @@ pub fn read_packet(text: &str) -> Option<Packet> {
     })
 }
 
-/// Reads bytes as a message of a cluster. The first byte chooses the topic: `r` that of requests, `a`
-/// that of answers, every other the main one. What is read must survive writing and reading.
+/// Reads bytes as a message of a cluster. The first byte chooses the topic: `r` that of requests,
+/// `a` that of answers, every other the main one. What is read must survive writing and reading.
 ///
 /// # Panics
 ///

@@ -1,6 +1,7 @@
 //! Random plans: after each round of faults, what was sent was received, or is counted as lost.
 
 use proptest::prelude::*;
+use std::env;
 
 use crate::plan::{Plan, plan};
 use crate::stage::{Outcome, Stage};
@@ -16,8 +17,15 @@ fn play(plan: &Plan) -> Outcome {
     })
 }
 
+/// `PROPTEST_CASES=5000` plays more plans.
+fn config() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    let cases = if env::var_os("PROPTEST_CASES").is_some() { default.cases } else { 200 };
+    ProptestConfig { cases, failure_persistence: None, ..default }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(150) })]
+    #![proptest_config(config())]
 
     #[test]
     fn what_is_sent_is_received_or_counted(plan in plan()) {

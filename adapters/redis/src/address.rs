@@ -30,7 +30,8 @@ pub(crate) struct Login {
 }
 
 impl Address {
-    /// Understands `redis://`, `rediss://`, `valkey://`, `valkeys://`, `redis+unix://` and `unix://`.
+    /// Understands `redis://`, `rediss://`, `valkey://`, `valkeys://`, `redis+unix://` and
+    /// `unix://`.
     pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
         let url = Url::parse(text).map_err(|error| failed(without_password(text), error))?;
         let shown = || {

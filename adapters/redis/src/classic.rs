@@ -39,7 +39,8 @@ impl Redis {
     ///
     /// The schemes are `redis` and `valkey`, `rediss` and `valkeys` for TLS, and `redis+unix`. The
     /// user and the password are before the host, with reserved characters percent-encoded. The
-    /// number of a database may be the path; it has no effect, since channels belong to no database.
+    /// number of a database may be the path; it has no effect, since channels belong to no
+    /// database.
     ///
     /// # Errors
     ///
@@ -60,9 +61,9 @@ impl Redis {
     /// An engine that uses the master that Sentinels name, such as `mymaster`. They are asked again
     /// for each connection.
     ///
-    /// The URLs are those of the Sentinels, with their credentials. Those of the master are set with
-    /// [`user`](Self::user) and [`password`](Self::password). If the first URL is for TLS, the master
-    /// uses TLS too.
+    /// The URLs are those of the Sentinels, with their credentials. Those of the master are set
+    /// with [`user`](Self::user) and [`password`](Self::password). A Sentinel that is asked over
+    /// TLS names a port for TLS.
     ///
     /// # Errors
     ///
@@ -79,9 +80,9 @@ impl Redis {
         Self { server, tls: Tls::default(), channels, node: Node::new() }
     }
 
-    /// Sets the beginning of the names of channels, which servers on Node.js call `key`. All servers
-    /// of a cluster have the same, and clusters that share a Redis have different ones. Default:
-    /// `socket.io`.
+    /// Sets the beginning of the names of channels, which servers on Node.js call `key`. All
+    /// servers of a cluster have the same, and clusters that share a Redis have different ones.
+    /// Default: `socket.io`.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.channels).prefix = prefix.into();
@@ -113,8 +114,8 @@ impl Redis {
         Ok(self)
     }
 
-    /// Presents this certificate to the server. It and its key are in the PEM format. The certificate
-    /// may be followed by those of its authorities.
+    /// Presents this certificate to the server. It and its key are in the PEM format. The
+    /// certificate may be followed by those of its authorities.
     ///
     /// # Errors
     ///

@@ -83,11 +83,11 @@ impl Commands {
         &self.closed
     }
 
-    /// Sends commands with one write and waits for the replies. If the future is dropped, or there is
-    /// no reply in time, the connection is closed.
+    /// Sends commands with one write and waits for the replies. If there is no reply in time, or the
+    /// future is dropped while it writes, the connection is closed. If it is dropped later, the
+    /// replies are ignored.
     pub(crate) async fn send(&self, commands: usize, write: impl FnOnce(&mut Vec<u8>)) -> Outcome {
         let (done, mut replied) = oneshot::channel();
-        let unfinished = self.closed.clone().drop_guard();
         let mut id = 0;
         let sent = async {
             let mut writer = self.writer.lock().await;
@@ -97,13 +97,16 @@ impl Commands {
             bytes.clear();
             bytes.shrink_to(KEPT);
             write(bytes);
+            let unfinished = self.closed.clone().drop_guard();
             self.expected.lock().push_back(Expected { id, replies: commands, outcome: Outcome::default(), done });
             let deadline = COMMAND_TIMEOUT + Duration::from_secs((bytes.len() / BYTES_PER_SECOND) as u64);
             let written = async {
                 stream.write_all(bytes).await?;
                 stream.flush().await
             };
-            timeout(deadline, written).await.map_err(|_| "writing timed out".to_owned())?.map_err(text)
+            timeout(deadline, written).await.map_err(|_| "writing timed out".to_owned())?.map_err(text)?;
+            unfinished.disarm();
+            Ok::<_, String>(())
         };
         let outcome = async {
             sent.await?;
@@ -111,11 +114,11 @@ impl Commands {
             reply.map_err(|_| "no reply in time".to_owned())?.map_err(|_| "the connection was lost".to_owned())
         };
         match self.closed.run_until_cancelled(outcome).await {
-            Some(Ok(outcome)) => {
-                unfinished.disarm();
-                outcome
+            Some(Ok(outcome)) => outcome,
+            Some(Err(error)) => {
+                self.closed.cancel();
+                self.partly(id, replied, error)
             }
-            Some(Err(error)) => self.partly(id, replied, error),
             None => self.partly(id, replied, "the connection was lost".into()),
         }
     }

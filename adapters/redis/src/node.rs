@@ -253,8 +253,10 @@ impl<R: Report> Supervisor<R> {
     /// Connects, and returns when the connection failed.
     async fn connection(&mut self) -> Ended {
         let Context { tls, channels, inbox } = &self.context;
+        let mut place = None;
         let opened = async {
             let mut found = self.server.find(tls).await?;
+            place = Some(found.place.clone());
             let mut stream = found.connect(tls).await?;
             self.server.check(&mut stream).await?;
             // It may be forbidden, and is only needed to tell why a connection was lost.
@@ -272,9 +274,14 @@ impl<R: Report> Supervisor<R> {
             subscriber.restore().await?;
             Ok::<_, String>((commands, subscriber, process))
         };
-        let (commands, mut subscriber, process) = match opened.await {
+        let opened = opened.await;
+        let at = |reason| match &place {
+            Some(place) => format!("{place}: {reason}"),
+            None => reason,
+        };
+        let (commands, mut subscriber, process) = match opened {
             Ok(opened) => opened,
-            Err(reason) => return Ended::Unconnected(reason),
+            Err(reason) => return Ended::Unconnected(at(reason)),
         };
         *self.shared.commands.lock() = Some(Arc::clone(&commands));
         match &self.last {
@@ -297,7 +304,7 @@ impl<R: Report> Supervisor<R> {
         };
         let was_cut = subscriber.was_cut();
         self.last = Some(Last { process, was_cut });
-        Ended::Lost { since, reason }
+        Ended::Lost { since, reason: at(reason) }
     }
 
     /// Publishes a probe now and then. Returns when one did not arrive.

@@ -72,8 +72,6 @@ impl Server {
 
 /// Asks a Sentinel where the master is.
 async fn ask(sentinel: &Address, name: &str, tls: &Tls) -> Result<Place, String> {
-    let mut found = Found::new(sentinel.place.clone(), sentinel.login.clone());
-    let mut stream = found.connect(tls).await?;
     let is_tls = matches!(sentinel.place, Place::Tcp { tls: true, .. });
     let read = |reply: &Reply<'_>| match reply.array() {
         Some([host, port]) => {
@@ -82,9 +80,12 @@ async fn ask(sentinel: &Address, name: &str, tls: &Tls) -> Result<Place, String>
         }
         _ => Some(None),
     };
-    let place = stream.ask(&[b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", name.as_bytes()], read).await;
-    let place = place.map_err(|reason| format!("{}: {reason}", sentinel.place))?;
-    place.ok_or_else(|| format!("{}: it knows no master {name:?}", sentinel.place))
+    let asked = async {
+        let mut stream = Found::new(sentinel.place.clone(), sentinel.login.clone()).connect(tls).await?;
+        let place = stream.ask(&[b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", name.as_bytes()], read).await?;
+        place.ok_or_else(|| format!("it knows no master {name:?}"))
+    };
+    asked.await.map_err(|reason| format!("{}: {reason}", sentinel.place))
 }
 
 impl fmt::Debug for Server {

@@ -20,8 +20,8 @@ use crate::tls::Tls;
 /// servers on Node.js that use `createShardedAdapter` of `@socket.io/redis-adapter`.
 ///
 /// Messages to a room are sent only to servers with members of that room, unless the
-/// [mode](Self::mode) is [`Static`](SubscriptionMode::Static). There is no order between messages to
-/// different rooms.
+/// [mode](Self::mode) is [`Static`](SubscriptionMode::Static). There is no order between messages
+/// to different rooms.
 ///
 /// ```no_run
 /// use socketio_redis::ShardedRedis;
@@ -117,7 +117,8 @@ impl ShardedRedis {
         self
     }
 
-    /// Sets which rooms have channels of their own. Default: [`Dynamic`](SubscriptionMode::Dynamic).
+    /// Sets which rooms have channels of their own. Default:
+    /// [`Dynamic`](SubscriptionMode::Dynamic).
     #[must_use]
     pub fn mode(self, mode: SubscriptionMode) -> Self {
         Self { mode, ..self }
@@ -157,8 +158,8 @@ impl ShardedRedis {
         Ok(self)
     }
 
-    /// Presents this certificate to the server. It and its key are in the PEM format. The certificate
-    /// may be followed by those of its authorities.
+    /// Presents this certificate to the server. It and its key are in the PEM format. The
+    /// certificate may be followed by those of its authorities.
     ///
     /// # Errors
     ///

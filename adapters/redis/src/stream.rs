@@ -47,8 +47,7 @@ impl Found {
     /// Opens a connection and logs in. Later connections go to the same address.
     pub(crate) async fn connect(&mut self, tls: &Tls) -> Result<Stream, String> {
         let connected = timeout(CONNECT_TIMEOUT, self.connect_and_log_in(tls)).await;
-        let connected = connected.unwrap_or_else(|_| Err("timed out".into()));
-        connected.map_err(|reason| format!("{}: {reason}", self.place))
+        connected.unwrap_or_else(|_| Err("connecting timed out".into()))
     }
 
     async fn connect_and_log_in(&mut self, tls: &Tls) -> Result<Stream, String> {
@@ -80,10 +79,13 @@ impl Found {
     }
 }
 
-/// Has the kernel find out that the peer is gone. The connection is usable if it can't.
+/// Has the kernel find out that the peer is gone, and discard what is unsent when the connection is
+/// given up: it must not arrive later than what the next connection sends. The connection is usable
+/// if it can't.
 fn watch(stream: &TcpStream) {
     let socket = SockRef::from(stream);
     _ = socket.set_tcp_keepalive(&KEEPALIVE);
+    _ = socket.set_linger(Some(Duration::ZERO));
     #[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia"))]
     {
         _ = socket.set_tcp_user_timeout(Some(USER_TIMEOUT));

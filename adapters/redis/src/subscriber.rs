@@ -145,19 +145,29 @@ impl<'a, R: Report> Subscriber<'a, R> {
 
     /// Delivers everything that was read.
     async fn deliver(&mut self) -> Result<(), String> {
-        for delivered in 1.. {
+        loop {
+            let mut is_done = Ok(false);
+            let inbox = self.delivery.inbox;
+            inbox.deliver_together(|| is_done = self.deliver_burst());
+            if is_done? {
+                return Ok(());
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Delivers the next of what was read. Returns whether that was all.
+    fn deliver_burst(&mut self) -> Result<bool, String> {
+        for _ in 0..BURST {
             let Some((arrived, bytes)) = self.reader.next(parse).map_err(|malformed| malformed.to_string())? else {
-                break;
+                return Ok(true);
             };
             match arrived {
                 Parsed::Message { pattern, channel, body } => self.message(&bytes, pattern, channel, body),
                 Parsed::Reply => self.reply(&bytes)?,
             }
-            if delivered % BURST == 0 {
-                tokio::task::yield_now().await;
-            }
         }
-        Ok(())
+        Ok(false)
     }
 
     fn message(&self, bytes: &Bytes, pattern: Option<Range<usize>>, channel: Range<usize>, body: Range<usize>) {

@@ -227,6 +227,9 @@ pub struct Inbox(Weak<dyn Receive>);
 /// What the hub does with what an engine reports.
 pub(crate) trait Receive: Send + Sync {
     fn deliver(&self, topic: Topic<'_>, body: Bytes);
+    fn deliver_together(&self, deliver: &mut dyn FnMut()) {
+        deliver();
+    }
     fn connected(&self);
     fn disconnected(&self, reason: String);
     fn gap(&self, reason: GapReason);
@@ -245,6 +248,15 @@ impl Inbox {
     pub fn deliver(&self, topic: Topic<'_>, body: Bytes) {
         if let Some(receiver) = self.0.upgrade() {
             receiver.deliver(topic, body);
+        }
+    }
+
+    /// Calls a function that delivers several messages, such as all that were read at once. They
+    /// reach each client with one write, when the function has returned.
+    pub fn deliver_together(&self, mut deliver: impl FnMut()) {
+        match self.0.upgrade() {
+            Some(receiver) => receiver.deliver_together(&mut deliver),
+            None => deliver(),
         }
     }
 

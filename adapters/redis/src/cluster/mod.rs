@@ -266,7 +266,7 @@ impl Report for MasterReport {
             // What is said about a node that was removed is of no interest.
             if state.nodes.iter().any(|node| Arc::ptr_eq(node, &master)) {
                 state.is_stale = true;
-                state.lost.push(format!("{}: {reason}", master.place));
+                state.lost.push(reason);
             }
         }
         self.shared.events.notify_one();

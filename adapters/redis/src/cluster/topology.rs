@@ -4,13 +4,13 @@ use socketio::cluster::GapReason;
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::{Master, Shared, SlotMap, slot};
 use crate::address::{Address, Login, Place};
 use crate::backoff::Backoff;
 use crate::node::Context;
-use crate::stream::{CONNECT_TIMEOUT, Found};
+use crate::stream::Found;
 
 /// After this time without a change the slots are asked for at once.
 const QUIET: Duration = Duration::from_secs(4);
@@ -78,8 +78,7 @@ impl Topology {
         let nodes = nodes.iter().map(|master| Address { place: master.place.clone(), login: login.clone() });
         let mut failure = String::new();
         for Address { place, login } in nodes.chain(self.seeds.iter().cloned()) {
-            let asked = timeout(CONNECT_TIMEOUT, self.ask_one(place, login)).await;
-            match asked.unwrap_or_else(|_| Err("timed out".into())) {
+            match self.ask_one(place, login).await {
                 Ok(map) => return Ok(map),
                 Err(reason) => failure = reason,
             }
@@ -88,12 +87,14 @@ impl Topology {
     }
 
     async fn ask_one(&self, place: Place, login: Login) -> Result<SlotMap, String> {
-        let mut stream = Found::new(place.clone(), login).connect(&self.context.tls).await?;
-        let map = stream.ask(&[b"CLUSTER", b"SLOTS"], |reply| SlotMap::read(reply, &place)).await;
-        match map {
-            Ok(map) if map.places.is_empty() => Err(format!("{place}: no node has slots")),
-            map => map.map_err(|reason| format!("{place}: {reason}")),
-        }
+        let asked = async {
+            let mut stream = Found::new(place.clone(), login).connect(&self.context.tls).await?;
+            match stream.ask(&[b"CLUSTER", b"SLOTS"], |reply| SlotMap::read(reply, &place)).await? {
+                map if map.places.is_empty() => Err("no node has slots".to_owned()),
+                map => Ok(map),
+            }
+        };
+        asked.await.map_err(|reason| format!("{place}: {reason}"))
     }
 
     /// Nodes have the credentials of the first seed.

@@ -3,6 +3,8 @@
 use socketio::cluster::{Engine, Topic};
 use socketio::testing::cluster::batch;
 use socketio_redis::Redis;
+use std::future::poll_fn;
+use std::task::Poll;
 
 use crate::support::{MAIN, Member, REQUESTS, RESPONSES, Server, reply, room};
 
@@ -69,6 +71,22 @@ async fn servers_are_counted_by_their_request_channel() {
     assert_eq!(here.engine.servers("/").await, Ok(1));
     assert_eq!(here.engine.servers("/other").await, Ok(1));
     assert_eq!(server.cli(&["PUBSUB", "CHANNELS"]).lines().count(), 5);
+}
+
+#[tokio::test]
+async fn a_count_that_nobody_waits_for_leaves_the_connection_open() {
+    let server = Server::start();
+    let mut here = Member::connect(redis(&server), &[MAIN, REQUESTS]).await;
+    for _ in 0..100 {
+        // It is polled once, so it is sent, and then dropped.
+        let mut count = here.engine.servers("/");
+        assert!(poll_fn(|context| Poll::Ready(count.as_mut().poll(context).is_pending())).await);
+        drop(count);
+        here.publish(MAIN, "hello").await;
+        here.expect(MAIN, "hello").await;
+    }
+    assert_eq!(here.engine.servers("/").await, Ok(1));
+    assert_eq!(here.recorder.try_next(), None);
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 //! Servers that end, hang, or disconnect an engine.
 
-use socketio::cluster::Engine;
-use socketio::testing::cluster::batch;
+use socketio::cluster::{Engine, GapReason};
+use socketio::testing::cluster::{Recorded, batch};
 use socketio_redis::Redis;
+use std::io::{Read, Write};
 
 use crate::support::{MAIN, Member, Proxy, REQUESTS, Server, reply};
 
@@ -103,4 +104,67 @@ async fn connections_are_made_anew_on_request() {
     member.disconnected().await;
     member.connected().await;
     works(&mut member, "again").await;
+}
+
+#[tokio::test]
+async fn it_never_gives_up() {
+    let mut server = Server::start();
+    let mut member = member(server.url()).await;
+    server.kill();
+    member.disconnected().await;
+    // Minutes pass while nothing happens, so that this takes no time.
+    tokio::time::pause();
+    for _ in 0..300 {
+        member.disconnected().await;
+    }
+    tokio::time::resume();
+    server.restart();
+    member.connected().await;
+    works(&mut member, "again").await;
+}
+
+#[tokio::test]
+async fn names_are_resolved() {
+    let server = Server::start();
+    let mut member = member(format!("redis://localhost:{}", server.port)).await;
+    works(&mut member, "hello").await;
+    let mut stranger = Member::start(Redis::new("redis://no-such-host.invalid").unwrap(), &[MAIN]);
+    for _ in 0..3 {
+        let reason = stranger.disconnected().await;
+        assert!(reason.contains("no-such-host.invalid"), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_reads_too_slowly_is_told_so() {
+    let server = Server::start();
+    server.cli(&["CONFIG", "SET", "client-output-buffer-limit", "pubsub 16mb 0 0"]);
+    let mut member = member(server.url()).await;
+    // Nothing is read meanwhile, since the test has one thread.
+    let body = "x".repeat(1 << 20);
+    while server.info("pubsub_patterns") == 1 {
+        let mut publisher = std::net::TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+        let command = format!("*3\r\n$7\r\nPUBLISH\r\n$12\r\nsocket.io#/#\r\n${}\r\n{body}\r\n", body.len());
+        publisher.write_all(command.as_bytes()).unwrap();
+        publisher.read_exact(&mut [0; 4]).unwrap();
+    }
+    member.disconnected().await;
+    let gap = member.recorder.until(|recorded| matches!(recorded, Recorded::Gap(_))).await;
+    assert_eq!(gap, Recorded::Gap(GapReason::Slow));
+    works(&mut member, "again").await;
+}
+
+#[tokio::test]
+async fn a_server_that_ends_is_no_sign_of_slowness() {
+    let mut server = Server::start();
+    let mut member = member(server.url()).await;
+    server.cli(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+    member.disconnected().await;
+    member.connected().await;
+    server.kill();
+    member.disconnected().await;
+    server.restart();
+    member.connected().await;
+    works(&mut member, "again").await;
+    assert_eq!(member.recorder.try_next(), None);
 }

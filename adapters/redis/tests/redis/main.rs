@@ -6,5 +6,7 @@ mod classic;
 mod cluster;
 mod faults;
 mod rooms;
+mod sentinel;
 mod sharded;
 mod support;
+mod tls;

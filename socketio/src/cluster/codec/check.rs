@@ -68,7 +68,7 @@ impl<'a, P, A> Message<'a, P, A> {
         packet_of: impl Fn(&'s P) -> Option<Q>,
         answer_of: impl Fn(&'s A) -> Option<B>,
     ) -> Option<Message<'t, Q, B>> {
-        let text = owned::<'t>;
+        let text = |text: &Cow<'_, str>| owned(text);
         let texts = |names: &[Cow<'_, str>]| names.iter().map(text).collect::<Names<'t>>();
         let all = |options: &Options<'_>| Options {
             rooms: texts(&options.rooms),
@@ -125,6 +125,6 @@ impl<'a, P, A> Message<'a, P, A> {
     }
 }
 
-fn owned<'t>(text: &Cow<'_, str>) -> Cow<'t, str> {
-    Cow::Owned(text.clone().into_owned())
+fn owned<'t>(text: &str) -> Cow<'t, str> {
+    Cow::Owned(text.to_owned())
 }

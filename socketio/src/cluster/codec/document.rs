@@ -45,14 +45,6 @@ impl<'a> Document<'a> {
         is_at_end.then_some(()).ok_or(Malformed)
     }
 
-    /// Whether a map comes next.
-    pub(super) fn is_map(&mut self) -> bool {
-        match self {
-            Self::Json(scanner) => scanner.peek() == Some(b'{'),
-            Self::Msgpack { cursor, .. } => matches!(cursor.clone().head(), Some(Head::Map(_))),
-        }
-    }
-
     /// Consumes `null`, `nil` or `undefined` if one comes next.
     pub(super) fn null(&mut self) -> bool {
         match self {

@@ -28,7 +28,6 @@ pub(crate) use encode::encode;
 pub(crate) use packet::RawPacket;
 pub(crate) use sender::server_of;
 pub(crate) use sequence::{add_sequence, sequence};
-pub(crate) use value::RawValue;
 
 /// A message is not one that the dialect has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,5 @@
-//! Tests of clusters: [`SimNet`], a network in memory with faults on demand, and a [`Recorder`] that
-//! takes the place of a hub in tests of an [`Engine`](crate::cluster::Engine).
+//! Tests of clusters: [`SimNet`], a network in memory with faults on demand, and a [`Recorder`]
+//! that takes the place of a hub in tests of an [`Engine`](crate::cluster::Engine).
 //!
 //! This module needs the cargo features `testing` and `cluster`.
 

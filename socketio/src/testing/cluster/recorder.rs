@@ -75,12 +75,11 @@ impl Recorder {
     ///
     /// # Panics
     ///
-    /// Nothing is reported in half a minute.
+    /// There is none in half a minute.
     pub async fn message(&mut self) -> (OwnedTopic, Bytes) {
-        loop {
-            if let Recorded::Message { topic, body } = self.next().await {
-                return (topic, body);
-            }
+        match self.until(|recorded| matches!(recorded, Recorded::Message { .. })).await {
+            Recorded::Message { topic, body } => (topic, body),
+            other => unreachable!("{other:?} is no message"),
         }
     }
 
@@ -88,13 +87,21 @@ impl Recorder {
     ///
     /// # Panics
     ///
-    /// Nothing is reported in half a minute.
+    /// It is not reported in half a minute. The message has the report that came last.
     pub async fn until(&mut self, mut wanted: impl FnMut(&Recorded) -> bool) -> Recorded {
-        loop {
-            let next = self.next().await;
-            if wanted(&next) {
-                return next;
+        let mut skipped = None;
+        let until = async {
+            loop {
+                let next = self.next().await;
+                if wanted(&next) {
+                    return next;
+                }
+                skipped = Some(next);
             }
+        };
+        match timeout(PATIENCE, until).await {
+            Ok(reported) => reported,
+            Err(_) => panic!("what was awaited was not reported in half a minute, but {skipped:?}"),
         }
     }
 

@@ -8,4 +8,4 @@ mod server;
 pub(crate) use cluster::RedisCluster;
 pub(crate) use engine::{MAIN, Member, REQUESTS, RESPONSES, reply, room};
 pub(crate) use proxy::Proxy;
-pub(crate) use server::Server;
+pub(crate) use server::{Server, free_port};

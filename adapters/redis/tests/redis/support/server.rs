@@ -15,6 +15,7 @@ pub(crate) struct Server {
     pub(crate) port: u16,
     directory: PathBuf,
     options: Vec<String>,
+    is_sentinel: bool,
     child: Option<Child>,
 }
 
@@ -25,15 +26,37 @@ impl Server {
 
     /// Starts a server with these options, such as `--requirepass`.
     pub(crate) fn with(options: &[&str]) -> Self {
+        Self::make(options, None)
+    }
+
+    /// Starts a Sentinel for the master `mymaster`, which is on this port.
+    pub(crate) fn sentinel(master: u16) -> Self {
+        let lines = [
+            format!("sentinel monitor mymaster 127.0.0.1 {master} 1"),
+            "sentinel down-after-milliseconds mymaster 500".to_owned(),
+            "sentinel failover-timeout mymaster 2000".to_owned(),
+        ];
+        Self::make(&[], Some(lines.join("\n")))
+    }
+
+    fn make(options: &[&str], sentinel: Option<String>) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("socketio-redis-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let directory = std::env::temp_dir().join(name);
         fs::create_dir_all(&directory).unwrap();
         let options = options.iter().map(|option| (*option).to_owned()).collect();
+        if let Some(lines) = &sentinel {
+            fs::write(directory.join("sentinel.conf"), lines).unwrap();
+        }
         // Another process may take the port before the server has it.
         for _ in 0..20 {
-            let mut server =
-                Self { port: free_port(), directory: directory.clone(), options: Vec::clone(&options), child: None };
+            let mut server = Self {
+                port: free_port(),
+                directory: directory.clone(),
+                options: Vec::clone(&options),
+                is_sentinel: sentinel.is_some(),
+                child: None,
+            };
             if server.run() {
                 return server;
             }
@@ -43,26 +66,34 @@ impl Server {
 
     /// Starts the process, and waits until it accepts connections. Returns whether it does.
     fn run(&mut self) -> bool {
-        let mut child = Command::new("redis-server")
+        let mut command = Command::new("redis-server");
+        // A Sentinel writes to its file, and has no data.
+        let ready = if self.is_sentinel {
+            command.arg(self.directory.join("sentinel.conf")).arg("--sentinel");
+            "+monitor"
+        } else {
+            command.args(["--save", "", "--appendonly", "no"]);
+            "Ready to accept connections"
+        };
+        let mut child = command
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--dir"])
             .arg(&self.directory)
-            .args(["--save", "", "--appendonly", "no"])
             .args(&self.options)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
             .expect("redis-server must be installed: apt-get install redis-server");
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let (ready, is_ready) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
-                if line.contains("Ready to accept connections") {
-                    _ = ready.send(());
+                if line.contains(ready) {
+                    _ = sender.send(());
                 }
             }
         });
         self.child = Some(child);
-        let is_ready = is_ready.recv_timeout(Duration::from_secs(30)).is_ok();
+        let is_ready = receiver.recv_timeout(Duration::from_secs(30)).is_ok();
         if !is_ready {
             self.kill();
         }
@@ -107,6 +138,17 @@ impl Server {
         line.unwrap_or_else(|| panic!("INFO has no {field}")).trim().parse().unwrap()
     }
 
+    /// Waits until the reply to a command is as it should be.
+    pub(crate) async fn wait_until(&self, command: &[&str], is_right: impl Fn(&str) -> bool) {
+        for _ in 0..1500 {
+            if is_right(&self.cli(command)) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("{command:?} is replied by {}", self.cli(command));
+    }
+
     /// Waits until a field of `INFO` has a value.
     pub(crate) async fn wait_for(&self, field: &str, value: u64) {
         for _ in 0..3000 {
@@ -126,6 +168,6 @@ impl Drop for Server {
     }
 }
 
-pub(super) fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

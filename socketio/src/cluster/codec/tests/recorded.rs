@@ -56,10 +56,10 @@ fn recorded_messages_are_read_and_written() {
     for recorded in Recorded::all() {
         let (dialect, topic, body, step) = (recorded.dialect(), recorded.topic(), recorded.body(), &recorded.step);
         let received = decode(dialect, topic, &body).unwrap_or_else(|_| panic!("{step}: {body:?}"));
-        let Received { server, sequence, message } = received;
-        assert_eq!(sequence, None, "{step}");
+        let Received { server, message } = received;
         let is_answer = matches!(topic, Topic::Responses { .. } | Topic::Reply { .. });
-        if !(is_answer && dialect == Dialect::Classic) && !step.starts_with("old:") {
+        let has_no_server = is_answer && dialect == Dialect::Classic;
+        if !has_no_server && !step.starts_with("old:") {
             assert_eq!(server_of(dialect, &body), server.as_deref(), "{step}");
         }
         let owned = Owned::of(&message).unwrap_or_else(|| panic!("{step}: {body:?}"));
@@ -69,7 +69,7 @@ fn recorded_messages_are_read_and_written() {
             continue;
         }
         exact += 1;
-        if is_answer && dialect == Dialect::Classic {
+        if has_no_server {
             written = without_server(written);
         }
         assert_eq!(Bytes::from(written), body, "{step}");
@@ -99,8 +99,7 @@ fn recorded_messages_can_be_numbered() {
             add_sequence(dialect, &mut numbered, 0, number);
             let numbered = Bytes::from(numbered);
             assert_eq!(sequence(dialect, &numbered), Some(number), "{}", recorded.step);
-            let received = decode(dialect, topic, &numbered).expect("a message");
-            assert_eq!(received.sequence, Some(number), "{}", recorded.step);
+            assert!(decode(dialect, topic, &numbered).is_ok(), "{}", recorded.step);
             assert_eq!(server_of(dialect, &numbered), server_of(dialect, &body));
         }
         body.truncate(body.len() - 1);
