@@ -123,3 +123,17 @@ fn requests_of_the_classic_dialect_are_those_of_node() {
     let received = decode(Dialect::Classic, REQUESTS, &body).expect("a message");
     assert!(matches!(received.message, Message::Join { rooms, .. } if rooms[..] == ["room3"]));
 }
+
+#[test]
+fn a_small_attachment_does_not_keep_what_was_read_with_it() {
+    let attachment = Bytes::from_static(&[7; 100]);
+    let packet = Packet::event_json("a", r#"{"_placeholder":true,"num":0}"#, &[attachment]).expect("a packet");
+    let message = Message::Broadcast { packet: &packet, options: Options::default(), request: None };
+    let body = Bytes::from(encoded(Dialect::Classic, &message));
+    let Ok(Received { message: Message::Broadcast { packet, .. }, .. }) = decode(Dialect::Classic, MAIN, &body) else {
+        panic!("a broadcast");
+    };
+    let packet = packet.packet().expect("an event");
+    let range = body.as_ptr_range();
+    assert!(!range.contains(&packet.args().attachments()[0].as_ptr()));
+}
