@@ -83,9 +83,9 @@ impl Commands {
         &self.closed
     }
 
-    /// Sends commands with one write and waits for the replies. If there is no reply in time, or the
-    /// future is dropped while it writes, the connection is closed. If it is dropped later, the
-    /// replies are ignored.
+    /// Sends commands with one write and waits for the replies. If there is no reply in time, or
+    /// the future is dropped while it writes, the connection is closed. If it is dropped later,
+    /// the replies are ignored.
     pub(crate) async fn send(&self, commands: usize, write: impl FnOnce(&mut Vec<u8>)) -> Outcome {
         let (done, mut replied) = oneshot::channel();
         let mut id = 0;
