@@ -3,6 +3,7 @@
 
 use parking_lot::Mutex;
 use socketio::cluster::{GapReason, Inbox, PublishBatch, PublishError, Topic};
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -88,7 +89,8 @@ impl Node {
     }
 
     pub(crate) fn start(&self, server: Server, context: Context, report: impl Report) {
-        let supervisor = Supervisor { shared: Arc::clone(&self.shared), server, context, report, last: None };
+        let shared = Arc::clone(&self.shared);
+        let supervisor = Supervisor { shared, server, context, report, last: None, is_silent: false };
         let mut task = self.task.lock();
         if task.is_none() {
             *task = Some(tokio::spawn(supervisor.run()));
@@ -199,6 +201,8 @@ struct Supervisor<R> {
     context: Context,
     report: R,
     last: Option<Last>,
+    /// That there is no connection was logged.
+    is_silent: bool,
 }
 
 /// The last connection.
@@ -228,7 +232,12 @@ impl<R: Report> Supervisor<R> {
             self.shared.wanted.lost();
             let reason = match ended {
                 Ended::Unconnected(reason) => {
-                    tracing::debug!(server = ?self.server, %reason, "Redis could not be connected");
+                    if self.is_silent {
+                        tracing::debug!(server = ?self.server, %reason, "Redis could not be connected");
+                    } else {
+                        self.is_silent = true;
+                        tracing::warn!(server = ?self.server, %reason, "Redis could not be connected; trying on");
+                    }
                     self.report.disconnected(reason);
                     sleep(backoff.next()).await;
                     continue;
@@ -240,6 +249,7 @@ impl<R: Report> Supervisor<R> {
                     reason
                 }
             };
+            self.is_silent = true;
             tracing::warn!(server = ?self.server, %reason, "the connection to Redis was lost");
             self.report.disconnected(reason);
             // The first attempt after a loss follows at once: mostly the server has restarted. If
@@ -284,9 +294,10 @@ impl<R: Report> Supervisor<R> {
             Err(reason) => return Ended::Unconnected(at(reason)),
         };
         *self.shared.commands.lock() = Some(Arc::clone(&commands));
-        match &self.last {
-            Some(_) => tracing::info!(server = ?self.server, "Redis is connected again"),
-            None => tracing::debug!(server = ?self.server, "Redis is connected"),
+        if mem::take(&mut self.is_silent) {
+            tracing::info!(server = ?self.server, "Redis is connected again");
+        } else {
+            tracing::debug!(server = ?self.server, "Redis is connected");
         }
         let since = Instant::now();
         let distrusted = self.shared.distrusted.notified();

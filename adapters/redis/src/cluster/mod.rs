@@ -60,6 +60,14 @@ struct Master {
     is_connected: Mutex<bool>,
 }
 
+/// The messages of a batch that go to one master.
+struct Part<'a> {
+    master: Arc<Master>,
+    messages: Vec<(Topic<'a>, &'a [u8])>,
+    /// The length of the messages and their channels.
+    length: usize,
+}
+
 /// Tells the task about a master.
 struct MasterReport {
     shared: Arc<Shared>,
@@ -111,16 +119,15 @@ impl Cluster {
         let mut unpublished = PublishError { unpublished: 0, reason: String::new() };
         let parts = {
             let state = self.shared.state.lock();
-            let mut parts: Vec<(Arc<Master>, Vec<(Topic<'_>, &[u8])>, usize)> =
-                state.nodes.iter().map(|master| (Arc::clone(master), Vec::new(), 0)).collect();
+            let mut parts: Vec<_> = state.nodes.iter().map(Part::new).collect();
             let mut channel = Vec::new();
             for (topic, body) in batch.iter() {
                 channel.clear();
                 channels.parts(&topic).iter().for_each(|part| channel.extend_from_slice(part.as_bytes()));
                 match state.map.node(slot(&channel)).and_then(|node| parts.get_mut(node)) {
-                    Some((_, messages, length)) => {
-                        messages.push((topic, body));
-                        *length += body.len() + channel.len();
+                    Some(part) => {
+                        part.messages.push((topic, body));
+                        part.length += body.len() + channel.len();
                     }
                     None => {
                         unpublished.unpublished += 1;
@@ -130,10 +137,10 @@ impl Cluster {
             }
             parts
         };
-        let outcomes = parts.iter().filter(|(_, messages, _)| !messages.is_empty());
-        let outcomes = outcomes.map(|(master, messages, length)| {
-            master.node.publish_some(channels, messages.len(), *length, messages.iter().copied())
-        });
+        let outcomes =
+            parts.iter().filter(|part| !part.messages.is_empty()).map(|Part { master, messages, length }| {
+                master.node.publish_some(channels, messages.len(), *length, messages.iter().copied())
+            });
         for error in join_all(outcomes).await.into_iter().filter_map(Result::err) {
             if is_moved(&error.reason) {
                 self.shared.stale();
@@ -242,6 +249,12 @@ impl Master {
         let report = MasterReport { shared: Arc::clone(shared), master: Arc::downgrade(&master) };
         master.node.start(Server::At(Address { place, login: login.clone() }), context.clone(), report);
         master
+    }
+}
+
+impl Part<'_> {
+    fn new(master: &Arc<Master>) -> Self {
+        Self { master: Arc::clone(master), messages: Vec::new(), length: 0 }
     }
 }
 
