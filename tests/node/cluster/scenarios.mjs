@@ -7,7 +7,10 @@ import { eventually } from './redis.mjs';
 
 const LARGE = [Buffer.alloc(70_000, 7), 'x'.repeat(70_000), Array.from({ length: 70_000 }, (_, i) => i)];
 const BINARY = { list: [{ deep: { bytes: Buffer.from([0, 1, 0xff]), empty: Buffer.alloc(0) } }, null], text: 'ü 🎉 \u0000 "\\' };
-const VALUES = [0, -1, 127, 128, -129, 65_536, 2 ** 31, -(2 ** 31) - 1, 2 ** 52, 0.1, -1e-7, '', 'x'.repeat(300), true, false, null, [], {}, [[[[]]]], { a: { b: { c: [1, { d: null }] } } }];
+const VALUES = [
+  ...[0, -1, 127, 128, -129, 65_536, 2 ** 31, -(2 ** 31) - 1, 2 ** 52, 0.1, -1e-7],
+  ...['', 'x'.repeat(300), true, false, null, [], {}, [[[[]]]], { a: { b: { c: [1, { d: null }] } } }],
+];
 
 const sorted = (list) => [...list].sort();
 const byName = (answers) => sorted(answers.map(({ from }) => from));
