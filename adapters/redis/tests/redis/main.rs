@@ -6,6 +6,7 @@
 mod classic;
 mod cluster;
 mod faults;
+mod records;
 mod rooms;
 mod sentinel;
 mod sharded;
