@@ -9,7 +9,7 @@ import { eventually } from './redis.mjs';
 // How long the servers may need until they notice a fault, or work again, in milliseconds.
 const PATIENCE = 20_000;
 
-const seconds = (time) => (time === undefined ? '' : `${(time / 1_000).toFixed(2)} s`);
+const seconds = (time) => (time === undefined ? undefined : `${(time / 1_000).toFixed(2)} s`);
 
 // What the tests saw, printed at the end.
 export class Table {

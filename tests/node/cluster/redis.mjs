@@ -95,6 +95,7 @@ export class Redis {
   }
 
   async #end(signal) {
+    if (!this.#process) return;
     if (this.#process.exitCode === null && this.#process.signalCode === null) this.#process.kill(signal);
     await within(this.#exit, 'waiting for redis-server to end');
   }

@@ -20,6 +20,16 @@ async function receivesBytes(stage, clients, ...args) {
   }
 }
 
+// Asks with longer and longer timeouts until so many have answered, for machines that are busy.
+async function patiently(ask, count) {
+  let told;
+  for (const timeout of [300, 1_500, 6_000]) {
+    told = await ask(timeout);
+    if (told.answers.length >= count) break;
+  }
+  return told;
+}
+
 export const SCENARIOS = {
   async 'an emit without rooms reaches everyone once'(stage) {
     await stage.emit({}, 'news', 'a');
@@ -157,9 +167,12 @@ export const SCENARIOS = {
     await stage.join([room], []);
     const answer = silent.answer;
     silent.answer = () => {};
-    const { answers, complete } = await stage.do('emitWithAck', { to: [room], timeout: 400 }, 'question', 'well?');
-    silent.answer = answer;
     const answering = stage.clients.filter((client) => client.role === 0 && client !== silent);
+    const { answers, complete } = await patiently(
+      (timeout) => stage.do('emitWithAck', { to: [room], timeout }, 'question', 'well?'),
+      answering.length,
+    );
+    silent.answer = answer;
     assert.deepEqual(byName(answers), sorted(answering.map(({ member }) => member.name)));
     assert.equal(complete, false);
   },
@@ -279,8 +292,8 @@ export const SCENARIOS = {
   },
 };
 
-// These need the classic adapter.
-export const CLASSIC = {
+// Servers on Node.js do these with the classic adapter only.
+export const LISTING = {
   async 'the rooms of all servers are listed'(stage) {
     const rooms = ['a', 'b'].map(stage.room);
     await stage.join([rooms[0]], [rooms[1]]);
@@ -292,16 +305,6 @@ export const CLASSIC = {
     const listed = await stage.do('rooms', {});
     assert.deepEqual(rooms.filter((room) => !listed.includes(room)), []);
     assert.equal(new Set(listed).size, listed.length);
-  },
-};
-
-// The sharded adapter can't list the rooms of other servers.
-export const SHARDED = {
-  async 'only the rooms of one server are listed'(stage) {
-    if (stage.issuer.language === 'rust') return assert.rejects(stage.do('rooms', {}), /not supported/);
-    const room = stage.room('a');
-    await stage.join([room], []);
-    assert.ok((await stage.do('rooms', {})).includes(room));
   },
 };
 
@@ -331,7 +334,7 @@ export const RAW = {
 
   async 'servers that did not answer in time are counted'(stage) {
     const [{ name }, ...silent] = stage.others;
-    const told = await stage.do('serverRequest', { timeout: 400 }, 'question', name);
+    const told = await patiently((timeout) => stage.do('serverRequest', { timeout }, 'question', name), 1);
     assert.deepEqual(told, { answers: [{ from: name, args: [] }], complete: false, silent: silent.length });
   },
 };
