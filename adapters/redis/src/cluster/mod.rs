@@ -124,9 +124,9 @@ impl Cluster {
         self.shared.subscribed().await;
     }
 
-    /// Publishes a batch. Messages that were sent to the wrong node are sent again, to the right one:
-    /// it is certain that they were not published. They stay in order, since all messages of a
-    /// channel behind the first of them are refused too.
+    /// Publishes a batch. Messages that were sent to the wrong node are sent again, to the right
+    /// one: it is certain that they were not published. They stay in order, since all messages of
+    /// a channel behind the first of them are refused too.
     pub(crate) async fn publish(&self, channels: &Channels, batch: &PublishBatch) -> Result<(), PublishError> {
         let mut error = PublishError { unpublished: 0, reason: String::new() };
         let mut messages: Vec<_> = batch.iter().collect();

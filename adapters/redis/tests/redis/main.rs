@@ -5,6 +5,7 @@
 
 mod classic;
 mod cluster;
+mod conformance;
 mod faults;
 mod records;
 mod rooms;
