@@ -119,10 +119,15 @@ impl Harness for Shards<'_> {
     }
 }
 
-async fn run<H: Harness>(make: impl Fn(&'static str) -> H) {
+/// These cases expect messages to different rooms in the order of the calls, which they have on one
+/// server. The nodes of a Redis Cluster know no order between their channels.
+const NEED_ONE_ORDER: [&str; 2] =
+    ["members_of_excepted_rooms_are_left_out_everywhere", "the_sender_is_left_out_and_others_are_not"];
+
+async fn run<H: Harness>(make: impl Fn(&'static str) -> H, left_out: &[&str]) {
     let word = std::env::var("CLUSTER_CASE").unwrap_or_default();
     let mut failures = Vec::new();
-    for case in cases().filter(|case| case.name().contains(&word)) {
+    for case in cases().filter(|case| case.name().contains(&word) && !left_out.contains(&case.name())) {
         let harness = make(case.name());
         if case.can_run(&harness)
             && let Err(failure) = case.run(&harness).await
@@ -135,26 +140,26 @@ async fn run<H: Harness>(make: impl Fn(&'static str) -> H) {
 
 #[tokio::test]
 async fn redis() {
-    run(|_| OneServer::start(None)).await;
+    run(|_| OneServer::start(None), &[]).await;
 }
 
 #[tokio::test]
 async fn sharded_redis() {
-    run(|_| OneServer::start(Some(SubscriptionMode::Dynamic))).await;
+    run(|_| OneServer::start(Some(SubscriptionMode::Dynamic)), &[]).await;
 }
 
 #[tokio::test]
 async fn sharded_redis_without_channels_of_rooms() {
-    run(|_| OneServer::start(Some(SubscriptionMode::Static))).await;
+    run(|_| OneServer::start(Some(SubscriptionMode::Static)), &[]).await;
 }
 
 #[tokio::test]
 async fn sharded_redis_with_channels_of_all_rooms() {
-    run(|_| OneServer::start(Some(SubscriptionMode::DynamicPrivate))).await;
+    run(|_| OneServer::start(Some(SubscriptionMode::DynamicPrivate)), &[]).await;
 }
 
 #[tokio::test]
 async fn redis_cluster() {
     let cluster = RedisCluster::start(3, 0);
-    run(|prefix| Shards { cluster: &cluster, prefix }).await;
+    run(|prefix| Shards { cluster: &cluster, prefix }, &NEED_ONE_ORDER).await;
 }
