@@ -6,7 +6,7 @@ use crate::{Pace, Workload, receivers_title};
 use std::fmt::Write;
 
 /// The median of a figure, with the minimum and the maximum.
-fn cell(measured: &[Measured], pair: usize, workload: Workload, figure: impl Fn(&Measured) -> f64) -> String {
+fn cell(measured: &[Measured], pair: &str, workload: Workload, figure: impl Fn(&Measured) -> f64) -> String {
     let of = measured.iter().filter(|measured| measured.pair == pair && measured.workload == workload);
     let mut values: Vec<_> = of.map(figure).collect();
     values.sort_by(f64::total_cmp);
@@ -75,7 +75,7 @@ fn table(
             Pace::Windows => format!("{} at once", workload.window()),
         };
         _ = write!(out, "| {} B, {}, {amount} |", workload.size, receivers_title(workload.room));
-        for pair in 0..names.len() {
+        for pair in names {
             _ = write!(out, " {} |", cell(measured, pair, workload, &figure));
         }
         out.push('\n');
