@@ -56,8 +56,8 @@ pub fn say_what_needs_the_client(page: &str) -> io::Result<()> {
 }
 
 /// Serves an app, and prints the address. The environment variable `HOST` is the IP address, by
-/// default `127.0.0.1`, and `PORT` the port, by default 3000. On Ctrl-C or SIGTERM it stops accepting connections, shuts the hub down, waits for pending
-/// requests, and returns.
+/// default `127.0.0.1`, and `PORT` the port, by default 3000. On Ctrl-C or SIGTERM it stops
+/// accepting connections, shuts the hub down, waits for pending requests, and returns.
 ///
 /// # Errors
 ///

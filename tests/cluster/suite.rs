@@ -2,15 +2,25 @@
 //! and more than a thousand seeds.
 //!
 //! A failure names its seed. `CLUSTER_SEED=7 cargo test -p socketio-tests --test cluster` runs all
-//! cases with that seed, `CLUSTER_CASE=shutdown` those whose names contain the word.
+//! cases with that seed, `CLUSTER_CASE=shutdown` those whose names contain the word, and
+//! `CLUSTER_SEEDS=20` all cases with more seeds.
 
 use socketio::cluster::{Dialect, EngineTraits, RoomTopics};
 use socketio::testing::cluster::SimNet;
 use socketio::testing::cluster::conformance::{Case, SimHarness, cases};
 use std::env;
 
-/// With how many seeds each case is run for each kind of engine.
+/// With how many seeds each case is run for each kind of engine. There are 8 kinds, and more than a
+/// hundred cases.
 const SEEDS: u64 = 2;
+
+/// A variable of the environment that is a number.
+fn number(name: &str) -> Option<u64> {
+    env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))
+}
+
+/// Larger than all messages of the cases, except where a case sends one of this size.
+const MAX_BODY: usize = 4 << 20;
 
 fn run(case: &Case, seed: u64, traits: EngineTraits) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
@@ -21,14 +31,14 @@ fn run(case: &Case, seed: u64, traits: EngineTraits) -> Result<(), String> {
 
 /// Runs all cases. `first` tells apart the seeds of the kinds of engines.
 fn run_all(first: u64, dialect: Dialect, rooms: RoomTopics) {
-    let chosen = env::var("CLUSTER_SEED").ok().map(|seed| seed.parse::<u64>().expect("CLUSTER_SEED is a number"));
+    let chosen = number("CLUSTER_SEED");
+    let seeds = if chosen.is_some() { 1 } else { number("CLUSTER_SEEDS").unwrap_or(SEEDS) };
     let word = env::var("CLUSTER_CASE").unwrap_or_default();
-    // A limit that test messages can reach, but no others.
-    let traits = EngineTraits::new(dialect).rooms(rooms).max_body(8 << 20);
+    let traits = EngineTraits::new(dialect).rooms(rooms).max_body(MAX_BODY);
     let mut failures = Vec::new();
     let mut seed = first * 1_000_000;
     for case in cases().filter(|case| case.name().contains(&word)) {
-        for _ in 0..SEEDS {
+        for _ in 0..seeds {
             seed += 1;
             failures.extend(run(case, chosen.unwrap_or(seed), traits).err());
         }

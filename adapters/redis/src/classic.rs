@@ -21,8 +21,8 @@ use crate::tls::Tls;
 /// use socketio_redis::Redis;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let redis = Redis::new("redis://localhost")?;
-/// # _ = redis;
+/// let hub = Hub::builder().cluster(Redis::new("redis://localhost")?.prefix("chat")).build()?;
+/// # _ = hub;
 /// # Ok(())
 /// # }
 /// ```

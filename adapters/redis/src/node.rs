@@ -3,6 +3,7 @@
 
 use parking_lot::Mutex;
 use socketio::cluster::{GapReason, Inbox, PublishBatch, PublishError, Topic};
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -88,7 +89,8 @@ impl Node {
     }
 
     pub(crate) fn start(&self, server: Server, context: Context, report: impl Report) {
-        let supervisor = Supervisor { shared: Arc::clone(&self.shared), server, context, report, last: None };
+        let shared = Arc::clone(&self.shared);
+        let supervisor = Supervisor { shared, server, context, report, last: None, is_silent: false };
         let mut task = self.task.lock();
         if task.is_none() {
             *task = Some(tokio::spawn(supervisor.run()));
@@ -104,19 +106,29 @@ impl Node {
     }
 
     pub(crate) async fn publish(&self, channels: &Channels, batch: &PublishBatch) -> Result<(), PublishError> {
-        self.publish_some(channels, batch.len(), batch.byte_len(), batch.iter()).await
+        match &*self.publish_some(channels, batch.byte_len(), batch.iter()).await? {
+            [] => Ok(()),
+            moved => {
+                Err(PublishError { unpublished: moved.len(), reason: "the server belongs to a Redis Cluster".into() })
+            }
+        }
     }
 
-    /// Publishes some messages of a batch.
+    /// Publishes some messages of a batch. Returns the indexes of those that belong to another node
+    /// of the cluster.
+    ///
+    /// # Errors
+    ///
+    /// Others were not published.
     pub(crate) async fn publish_some<'a>(
         &self,
         channels: &Channels,
-        length: usize,
         byte_length: usize,
-        messages: impl Iterator<Item = (Topic<'a>, &'a [u8])>,
-    ) -> Result<(), PublishError> {
+        messages: impl ExactSizeIterator<Item = (Topic<'a>, &'a [u8])>,
+    ) -> Result<Vec<usize>, PublishError> {
+        let length = messages.len();
         if length == 0 {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let write = |bytes: &mut Vec<u8>| {
             bytes.reserve(byte_length + length * (64 + channels.prefix.len()));
@@ -127,8 +139,10 @@ impl Node {
         let outcome = self.send(length, write).await;
         let outcome = outcome.map_err(|reason| PublishError { unpublished: length, reason })?;
         match outcome.error {
-            None => Ok(()),
-            Some(reason) => Err(PublishError { unpublished: length - outcome.succeeded, reason }),
+            Some(reason) if outcome.succeeded + outcome.moved.len() < length => {
+                Err(PublishError { unpublished: length - outcome.succeeded, reason })
+            }
+            _ => Ok(outcome.moved),
         }
     }
 
@@ -199,6 +213,8 @@ struct Supervisor<R> {
     context: Context,
     report: R,
     last: Option<Last>,
+    /// That there is no connection was logged.
+    is_silent: bool,
 }
 
 /// The last connection.
@@ -228,7 +244,12 @@ impl<R: Report> Supervisor<R> {
             self.shared.wanted.lost();
             let reason = match ended {
                 Ended::Unconnected(reason) => {
-                    tracing::debug!(server = ?self.server, %reason, "Redis could not be connected");
+                    if self.is_silent {
+                        tracing::debug!(server = ?self.server, %reason, "Redis could not be connected");
+                    } else {
+                        self.is_silent = true;
+                        tracing::warn!(server = ?self.server, %reason, "Redis could not be connected; trying on");
+                    }
                     self.report.disconnected(reason);
                     sleep(backoff.next()).await;
                     continue;
@@ -240,6 +261,7 @@ impl<R: Report> Supervisor<R> {
                     reason
                 }
             };
+            self.is_silent = true;
             tracing::warn!(server = ?self.server, %reason, "the connection to Redis was lost");
             self.report.disconnected(reason);
             // The first attempt after a loss follows at once: mostly the server has restarted. If
@@ -283,10 +305,13 @@ impl<R: Report> Supervisor<R> {
             Ok(opened) => opened,
             Err(reason) => return Ended::Unconnected(at(reason)),
         };
+        // Who waits for subscriptions can publish afterwards.
         *self.shared.commands.lock() = Some(Arc::clone(&commands));
-        match &self.last {
-            Some(_) => tracing::info!(server = ?self.server, "Redis is connected again"),
-            None => tracing::debug!(server = ?self.server, "Redis is connected"),
+        self.shared.wanted.restored();
+        if mem::take(&mut self.is_silent) {
+            tracing::info!(server = ?self.server, "Redis is connected again");
+        } else {
+            tracing::debug!(server = ?self.server, "Redis is connected");
         }
         let since = Instant::now();
         let distrusted = self.shared.distrusted.notified();

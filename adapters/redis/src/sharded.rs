@@ -24,11 +24,13 @@ use crate::tls::Tls;
 /// to different rooms.
 ///
 /// ```no_run
+/// use socketio::Hub;
 /// use socketio_redis::ShardedRedis;
 ///
-/// # fn main() -> Result<(), socketio_redis::ConfigError> {
-/// let redis = ShardedRedis::new("redis://localhost")?;
-/// # _ = redis;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let redis = ShardedRedis::cluster(["redis://node1:7000", "redis://node2:7000"])?;
+/// let hub = Hub::builder().cluster(redis).build()?;
+/// # _ = hub;
 /// # Ok(())
 /// # }
 /// ```

@@ -65,10 +65,7 @@ impl Found {
             Place::Tcp { host, port, tls: is_tls } => {
                 let stream = match self.address {
                     Some(address) => TcpStream::connect(address).await?,
-                    None => {
-                        let addresses: Vec<_> = lookup_host((&**host, *port)).await?.collect();
-                        TcpStream::connect(&*addresses).await?
-                    }
+                    None => connect_first(lookup_host((&**host, *port)).await?.collect()).await?,
                 };
                 self.address = Some(stream.peer_addr()?);
                 stream.set_nodelay(true)?;
@@ -77,6 +74,20 @@ impl Found {
             }
         }
     }
+}
+
+/// Connects to the first address that answers in its part of the time.
+async fn connect_first(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+    let part = CONNECT_TIMEOUT * 4 / 5 / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in addresses {
+        match timeout(part, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => failure = error,
+            Err(_) => failure = io::ErrorKind::TimedOut.into(),
+        }
+    }
+    Err(failure)
 }
 
 /// Has the kernel find out that the peer is gone, and discard what is unsent when the connection is

@@ -75,7 +75,6 @@ impl<'a, R: Report> Subscriber<'a, R> {
         while !self.delivery.wanted.is_restored() {
             self.step().await?;
         }
-        self.delivery.wanted.restored();
         Ok(())
     }
 
@@ -202,8 +201,9 @@ impl<'a, R: Report> Subscriber<'a, R> {
                 }
                 return Ok(());
             }
+            let hint = if is_moved(&error) { "; the server belongs to a Redis Cluster" } else { "" };
             return Err(match change {
-                Some(change) => format!("subscribing to {} failed: {error}", change.channel),
+                Some(change) => format!("subscribing to {} failed: {error}{hint}", change.channel),
                 None => error.into_owned(),
             });
         }

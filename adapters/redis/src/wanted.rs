@@ -66,12 +66,14 @@ impl Wanted {
     pub(crate) fn subscribe(&self, subscription: Subscription) {
         let Subscription { channel, shape } = subscription;
         let mut state = self.state.lock();
+        let state = &mut *state;
         state.last += 1;
         let number = state.last;
         match state.entries.get_mut(&channel) {
             // It is subscribed, or about to be, and was to be left.
             Some(entry) if entry.wanted || entry.sent => (entry.wanted, entry.until) = (true, None),
             Some(entry) => {
+                state.unconfirmed.remove(&entry.number);
                 (entry.wanted, entry.until, entry.number) = (true, None, number);
                 state.unconfirmed.insert(number);
                 state.queue.push_back(channel);
@@ -83,7 +85,6 @@ impl Wanted {
                 state.queue.push_back(channel);
             }
         }
-        drop(state);
         self.changed.notify_one();
     }
 
@@ -102,15 +103,24 @@ impl Wanted {
         self.changed.notify_one();
     }
 
-    /// A new connection has no subscription.
-    pub(crate) fn restart(&self) {
+    /// The connection was lost, or could not be made. Forgets what only a connection needs, so that
+    /// rooms that come and go meanwhile take no memory.
+    pub(crate) fn lost(&self) {
         let mut state = self.state.lock();
         let state = &mut *state;
         state.restored = false;
-        state.leaving.clear();
         state.entries.retain(|_, entry| entry.wanted && entry.until.is_none());
-        state.unconfirmed.clear();
+        state.leaving.clear();
         state.queue.clear();
+        state.unconfirmed.clear();
+        release(&mut state.entries, &mut state.queue, &mut state.leaving);
+    }
+
+    /// A new connection begins, which has no subscription.
+    pub(crate) fn restart(&self) {
+        self.lost();
+        let mut state = self.state.lock();
+        let state = &mut *state;
         for (channel, entry) in &mut state.entries {
             entry.sent = false;
             state.unconfirmed.insert(entry.number);
@@ -174,11 +184,6 @@ impl Wanted {
     pub(crate) fn restored(&self) {
         self.state.lock().restored = true;
         self.confirmed.notify_waiters();
-    }
-
-    /// The connection was lost.
-    pub(crate) fn lost(&self) {
-        self.state.lock().restored = false;
     }
 
     /// The shape of a channel that is subscribed.
@@ -296,5 +301,105 @@ fn release(
     }
     if leaving.capacity() > KEPT && leaving.is_empty() {
         leaving.shrink_to(KEPT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channels::{Channels, Form};
+    use socketio::cluster::Topic;
+
+    fn subscription(topic: Topic<'_>) -> Subscription {
+        let channels = Channels { prefix: "p".into(), form: Form::Sharded };
+        channels.subscription(&topic).unwrap()
+    }
+
+    fn main(namespace: &str) -> Subscription {
+        subscription(Topic::Main { namespace })
+    }
+
+    fn room(room: &str) -> Subscription {
+        subscription(Topic::Room { namespace: "/", room })
+    }
+
+    /// What is sent next, as `+channel` or `-channel`.
+    fn sent(wanted: &Wanted) -> Vec<Change> {
+        let mut changes = Vec::new();
+        wanted.take(usize::MAX, &mut changes);
+        changes
+    }
+
+    fn names(changes: &[Change]) -> Vec<String> {
+        let sign = |change: &Change| if change.subscribes { '+' } else { '-' };
+        changes.iter().map(|change| format!("{}{}", sign(change), change.channel)).collect()
+    }
+
+    /// All that is wanted is confirmed.
+    async fn is_settled(wanted: &Wanted) -> bool {
+        tokio::time::timeout(Duration::ZERO, wanted.subscribed()).await.is_ok()
+    }
+
+    fn connected() -> Wanted {
+        let wanted = Wanted::default();
+        wanted.restart();
+        wanted.restored();
+        wanted
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_subscription_that_ends_before_it_is_sent_is_not_awaited() {
+        let wanted = connected();
+        for last in [false, true] {
+            wanted.subscribe(main("/a"));
+            wanted.unsubscribe(&main("/a"));
+            wanted.subscribe(main("/a"));
+            assert!(!is_settled(&wanted).await);
+            if last {
+                let changes = sent(&wanted);
+                assert_eq!(names(&changes), ["+p#/a#"]);
+                wanted.confirm(&changes[0]);
+            } else {
+                wanted.unsubscribe(&main("/a"));
+                assert_eq!(names(&sent(&wanted)), [""; 0]);
+            }
+            assert!(is_settled(&wanted).await);
+        }
+        wanted.unsubscribe(&main("/a"));
+        assert_eq!(names(&sent(&wanted)), ["-p#/a#"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rooms_are_left_after_a_delay() {
+        let wanted = connected();
+        wanted.subscribe(room("r"));
+        assert_eq!(names(&sent(&wanted)), ["+p#/#r#"]);
+        wanted.unsubscribe(&room("r"));
+        tokio::time::advance(ROOM_DELAY / 2).await;
+        wanted.subscribe(room("r"));
+        tokio::time::advance(ROOM_DELAY).await;
+        assert_eq!(names(&sent(&wanted)), [""; 0]);
+        wanted.unsubscribe(&room("r"));
+        wanted.changed().await;
+        assert_eq!(names(&sent(&wanted)), ["-p#/#r#"]);
+        assert!(wanted.state.lock().entries.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rooms_that_come_and_go_without_a_connection_take_no_memory() {
+        let wanted = Wanted::default();
+        for number in 0..10_000 {
+            let room = room(&number.to_string());
+            wanted.subscribe(room.clone());
+            wanted.unsubscribe(&room);
+        }
+        wanted.subscribe(main("/"));
+        wanted.lost();
+        let state = wanted.state.lock();
+        assert_eq!((state.entries.len(), state.queue.len(), state.leaving.len()), (1, 0, 0));
+        assert!(state.unconfirmed.is_empty() && state.entries.capacity() < 4096);
+        drop(state);
+        wanted.restart();
+        assert_eq!(names(&sent(&wanted)), ["+p#/#"]);
     }
 }

@@ -54,6 +54,17 @@ async function sentinel(t, adapter) {
   return Object.assign(scene, { redis });
 }
 
+// Waits until the clients of each server hear all servers.
+async function meet(t, members) {
+  const clients = await Promise.all(members.map((member) => member.client(t)));
+  for (const member of members) {
+    await eventually(async () => {
+      await member.do('emit', {}, 'news', member.name);
+      return clients.every(({ events }) => events.items.some(([, name]) => name === member.name));
+    }, `all clients to hear ${member.name}`, 20_000, 100);
+  }
+}
+
 // A program that is no server of the cluster.
 async function connect(t, redis) {
   const client = createClient({ url: redis.url });
@@ -79,6 +90,27 @@ async function away(scene, time) {
 // Channels that every server of a namespace subscribes to.
 const MAIN = 'socket.io#/#';
 const REQUESTS = 'socket.io-request#/#';
+const RESPONSES = 'socket.io-response#/#';
+
+const MALFORMED = [
+  '',
+  '{',
+  '{}',
+  '[]',
+  'null',
+  '{"type":3}',
+  '{"type":99,"uid":"x","nsp":"/"}',
+  '{"type":3,"data":{"packet":{"type":2,"data":[1]},"opts":{"rooms":1}},"uid":"x","nsp":"/"}',
+  '\x93',
+  '\x93\xa6abcdef\xff',
+  // Maps, bytes and lists that are longer than the message, and deeply nested ones.
+  '\xdf\xff\xff\xff\xff',
+  '\xc6\xff\xff\xff\xff',
+  '\xdd\xff\xff\xff\xff',
+  '['.repeat(100_000),
+  '\x93'.repeat(100_000),
+  'x'.repeat(1 << 20),
+];
 
 describe('faults', { concurrency: 4 }, () => {
   for (const adapter of ['redis', 'sharded']) {
@@ -111,6 +143,14 @@ describe('faults', { concurrency: 4 }, () => {
       await scene.degrades();
       await sleep(scene.broken + 8_000 - performance.now());
       scene.redis.resume();
+      scene.repair();
+    }, direct);
+
+    fault('a server is suspended for 3 s', adapter, async (scene) => {
+      scene.break();
+      process.kill(scene.one.program.pid, 'SIGSTOP');
+      await sleep(3_000);
+      process.kill(scene.one.program.pid, 'SIGCONT');
       scene.repair();
     }, direct);
 
@@ -202,25 +242,25 @@ describe('faults', { concurrency: 4 }, () => {
   }
 
   for (const adapter of ['redis', 'sharded']) {
+    const row = table.row();
     test(`a server is killed: ${adapter}`, async (t) => {
       const scene = await direct(t, adapter);
       assert.equal(await scene.one.do('servers', {}), 2);
+      scene.break();
       await scene.two.program.stop('SIGKILL');
       await eventually(async () => (await scene.one.do('servers', {})) === 1, 'the server to be gone');
+      scene.noticed = performance.now() - scene.broken;
       assert.deepEqual((await scene.one.do('fetch', {})).map(({ id }) => id), [scene.clients[0].id]);
       const two = await Member.begin(t, 'rust', scene.settings[1]);
-      const client = await two.client(t);
-      await scene.one.do('emit', {}, 'news', 'again');
-      await client.events.until((all) => all.find(([name]) => name === 'news'), 'the new server hears the old one');
-      await two.do('emit', {}, 'tick', 'two', 1e9);
-      await eventually(() => scene.clients[0].streams.two.numbers.at(-1) === 1e9, 'the old server hears the new one');
+      await meet(t, [scene.one, two]);
       assert.equal(await scene.health(), 'up');
       assert.ok(scene.clients[0].socket.connected);
+      row.push(...scene.row('a server is killed'));
     });
 
-    test(`a server is counted and never answers: ${adapter}`, async (t) => {
-      const scene = await direct(t, adapter);
+    fault('a server is counted and never answers', adapter, async (scene, t) => {
       const silent = await connect(t, scene.redis);
+      scene.break();
       if (adapter === 'redis') await silent.subscribe(REQUESTS, () => {});
       else await silent.sSubscribe(MAIN, () => {});
       assert.equal(await scene.one.do('servers', {}), 3);
@@ -234,25 +274,39 @@ describe('faults', { concurrency: 4 }, () => {
       await assert.rejects(scene.one.do('fetch', { timeout: 1_500 }), /1 servers are silent/);
       await silent.close();
       await eventually(async () => (await scene.one.do('servers', {})) === 2, 'the silent one to be gone');
+      scene.repair();
       assert.equal((await scene.one.do('fetch', {})).length, 2);
-      await scene.accounts();
-    });
+    }, direct);
 
-    test(`malformed messages: ${adapter}`, async (t) => {
-      const scene = await direct(t, adapter);
+    fault('messages are malformed', adapter, async (scene, t) => {
       const client = await connect(t, scene.redis);
-      const channels = adapter === 'redis' ? [MAIN, `${MAIN}room#`, REQUESTS, 'socket.io-response#/#'] : [MAIN];
-      const bodies = ['', '{', '{}', '[]', 'null', '{"type":3}', '{"type":99,"uid":"x","nsp":"/"}', `${'['.repeat(100_000)}`, '\x93', '\x93\xa6abcdef\xff', '\xdf\xff\xff\xff\xff', '\xc6\xff\xff\xff\xff', '\x93'.repeat(100_000), '{"type":3,"data":{"packet":{"type":2,"data":[1]},"opts":{"rooms":1}},"uid":"x","nsp":"/"}', 'x'.repeat(1 << 20)];
+      const channels = adapter === 'redis' ? [MAIN, `${MAIN}room#`, REQUESTS, RESPONSES] : [MAIN];
       const stats = () => Promise.all(scene.members.map((member) => member.do('stats', {})));
       const before = await stats();
+      scene.break();
       for (const channel of channels) {
-        for (const body of bodies) await client[adapter === 'redis' ? 'publish' : 'sPublish'](channel, Buffer.from(body, 'latin1'));
+        for (const body of MALFORMED) await client[adapter === 'redis' ? 'publish' : 'sPublish'](channel, Buffer.from(body, 'latin1'));
       }
-      await scene.recovers();
-      const later = await stats();
-      later.forEach(({ malformed }, i) => assert.ok(malformed > before[i].malformed, `${malformed} are malformed`));
-      assert.ok(later.every(({ malformed }, i) => malformed - before[i].malformed <= channels.length * bodies.length));
-      await scene.accounts();
+      await scene.notices(/Malformed/);
+      scene.repair();
+      for (const [i, { malformed }] of (await stats()).entries()) {
+        const count = malformed - before[i].malformed;
+        assert.ok(0 < count && count <= channels.length * MALFORMED.length, `${count} are malformed`);
+      }
+    }, direct);
+  }
+
+  for (const adapter of ['redis', 'ioredis', 'sharded', 'private']) {
+    test(`servers on Node.js are reached after Redis was away: ${adapter}`, async (t) => {
+      const redis = await Redis.begin(t);
+      const settings = { adapter, urls: [redis.url], namespaces: ['/'] };
+      const begin = (language, i) => Member.begin(t, language, { ...settings, name: `${language} ${i + 1}` });
+      const members = await Promise.all(['rust', 'node', 'rust'].map(begin));
+      await meet(t, members);
+      await redis.kill();
+      await members[0].changes.until((all) => all.find(({ text }) => text.startsWith('Disconnected')), 'the loss to be noticed');
+      await redis.start();
+      await meet(t, members);
     });
   }
 

@@ -5,12 +5,13 @@
 // everything.
 
 import assert from 'node:assert/strict';
+import { availableParallelism } from 'node:os';
 import { after, before, describe, test } from 'node:test';
 import { Emitter } from '@socket.io/redis-emitter';
 import { createClient } from 'redis';
 import { Member } from './member.mjs';
 import { Redis, RedisCluster } from './redis.mjs';
-import { CLASSIC, EMITTER, RAW, SCENARIOS, SHARDED } from './scenarios.mjs';
+import { EMITTER, LISTING, RAW, SCENARIOS } from './scenarios.mjs';
 import { Stage } from './stage.mjs';
 
 const LANGUAGES = (process.env.MEMBERS ?? 'node,rust,node,rust').split(',');
@@ -29,13 +30,16 @@ const KNOWN = {
 };
 const ADAPTERS = process.env.ADAPTERS?.split(',') ?? Object.keys(KNOWN);
 
-// Collects what has to end after the tests of a suite.
+// Collects what has to end after the tests of a suite. What begins later ends at once.
 function ending() {
   const ends = [];
+  let isOver = false;
   after(async () => {
-    for (const end of ends.reverse()) await end();
+    isOver = true;
+    const ended = await Promise.allSettled(ends.reverse().map((end) => end()));
+    for (const { reason } of ended) if (reason) throw reason;
   });
-  return { after: (end) => ends.push(end) };
+  return { after: (end) => (isOver ? void end() : ends.push(end)) };
 }
 
 function suite(name, { adapter = name, isClassic, isCluster, prefix }) {
@@ -58,7 +62,7 @@ function suite(name, { adapter = name, isClassic, isCluster, prefix }) {
       });
 
       for (const language of new Set(LANGUAGES)) {
-        const scenarios = { ...SCENARIOS, ...(isClassic ? CLASSIC : SHARDED), ...(language === 'rust' ? RAW : {}) };
+        const scenarios = { ...SCENARIOS, ...(isClassic || language === 'rust' ? LISTING : {}), ...(language === 'rust' ? RAW : {}) };
         for (const [name, play] of Object.entries(scenarios)) {
           test(`${language}: ${name}`, (t) => play(shared.stage.at(shared.members[LANGUAGES.indexOf(language)], t)));
         }
@@ -78,14 +82,20 @@ function suite(name, { adapter = name, isClassic, isCluster, prefix }) {
     });
   }
 
-  test('the servers are still running', async () => {
-    for (const { name, program } of shared.members) assert.doesNotThrow(() => process.kill(program.pid, 0), name);
+  test('the servers are still running, and lost nothing', async () => {
+    for (const member of shared.members) {
+      assert.doesNotThrow(() => process.kill(member.program.pid, 0), member.name);
+      if (member.language !== 'rust') continue;
+      const { unpublished, dropped, missed, malformed, oversized, reconnects, pending } = await member.do('stats', {});
+      const counters = { unpublished, dropped, missed, malformed, oversized, reconnects, pending };
+      assert.deepEqual(counters, { unpublished: 0, dropped: 0, missed: 0, malformed: 0, oversized: 0, reconnects: 0, pending: 0 }, member.name);
+    }
   });
 }
 
-// The adapters are tested at the same time, and the scenarios of one adapter one after another.
+// Some adapters are tested at the same time, and the scenarios of one adapter one after another.
 for (let round = 1; round <= ROUNDS; round += 1) {
-  describe(`round ${round}`, { concurrency: ADAPTERS.length }, () => {
+  describe(`round ${round}`, { concurrency: availableParallelism() }, () => {
     for (const name of ADAPTERS) {
       describe(name, { concurrency: 1 }, () => suite(name, KNOWN[name]));
     }

@@ -48,6 +48,9 @@ import { connect } from './clients.mjs';
 const settings = JSON.parse(process.env.MEMBER);
 const { name, adapter, prefix = 'socket.io', namespaces = ['/'] } = settings;
 
+// The adapter does not handle that `redis` rejects commands whose connection is lost.
+process.on('unhandledRejection', (error) => console.error(`${name}: ${error.message}`));
+
 const [publisher, subscriber] = await connect(settings);
 
 const adapters = {
@@ -84,7 +87,7 @@ for (const path of namespaces) {
 }
 
 // Applies a selection.
-function chosen({ namespace, to = [], except = [], volatile, local, timeout }, all = io.of(namespace).to([])) {
+function chosen({ namespace = '/', to = [], except = [], volatile, local, timeout }, all = io.of(namespace).to([])) {
   let selected = all.to(to).except(except);
   if (volatile) selected = selected.volatile;
   if (local) selected = selected.local;
@@ -122,10 +125,10 @@ const verbs = {
   join: (selection, rooms) => chosen(selection).socketsJoin(rooms),
   leave: (selection, rooms) => chosen(selection).socketsLeave(rooms),
   disconnect: (selection, close) => chosen(selection).disconnectSockets(close),
-  serverEmit: ({ namespace }, ...args) => void io.of(namespace).serverSideEmit(...args),
-  serverRequest: ({ namespace }, ...args) => answered(io.of(namespace).serverSideEmitWithAck(...args)),
-  servers: ({ namespace }) => io.of(namespace).adapter.serverCount(),
-  rooms: async ({ namespace }) => {
+  serverEmit: ({ namespace = '/' }, ...args) => void io.of(namespace).serverSideEmit(...args),
+  serverRequest: ({ namespace = '/' }, ...args) => answered(io.of(namespace).serverSideEmitWithAck(...args)),
+  servers: ({ namespace = '/' }) => io.of(namespace).adapter.serverCount(),
+  rooms: async ({ namespace = '/' }) => {
     const { adapter } = io.of(namespace);
     // The sharded adapter has no way to ask other servers.
     return [...(adapter.allRooms ? await adapter.allRooms() : adapter.rooms.keys())].sort();

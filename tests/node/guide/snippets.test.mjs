@@ -140,7 +140,7 @@ test('a server with the line for a cluster shares its rooms with one on Node.js'
     const there = await connect(t, other.http, { auth: { name } });
     await there.emitWithAck('join', 'lobby');
     const said = once(there, 'said');
-    await eventually(async () => (await redis.cli('PUBSUB', 'NUMPAT')) === '2', 'waiting for both servers');
+    await eventually(async () => (await redis.cli('PUBSUB', 'NUMSUB', 'socket.io-request#/#')).endsWith('2'), 'waiting for both servers');
     assert.deepEqual(await here.emitWithAck('say', { room: 'lobby', text: 'hello' }), { length: 5 });
     assert.deepEqual(await within(said, 'waiting for the message'), [{ from: here.id, text: 'hello' }]);
     await server.stop();

@@ -46,6 +46,7 @@ impl Topology {
                 match self.ask().await {
                     Ok(map) => self.apply(map),
                     Err(reason) => {
+                        tracing::debug!(%reason, "the slots of the Redis Cluster could not be asked for");
                         let mut state = self.shared.state.lock();
                         state.is_stale = true;
                         // The nodes report themselves.

@@ -2,7 +2,7 @@
 
 use socketio::cluster::{Engine, Topic};
 use socketio::testing::cluster::batch;
-use socketio_redis::Redis;
+use socketio_redis::{Redis, ShardedRedis};
 use std::future::poll_fn;
 use std::task::Poll;
 
@@ -141,6 +141,35 @@ async fn a_channel_that_is_not_permitted_is_named() {
     let mut member = Member::start(Redis::new(url).unwrap(), &[MAIN]);
     let reason = member.disconnected().await;
     assert!(reason.contains("socket.io#/#*") && reason.contains("NOPERM"), "{reason}");
+}
+
+#[tokio::test]
+async fn the_documented_rights_are_enough() {
+    let chat = "--user chat on >secret resetchannels -@all";
+    let classic = "&socket.io#/#* &socket.io-request#* &socket.io-response#* \
+        +publish +subscribe +psubscribe +unsubscribe +punsubscribe +pubsub|numsub";
+    let sharded = "&socket.io* +spublish +ssubscribe +sunsubscribe +pubsub|shardnumsub +cluster|slots";
+    let start = |rights: &str| Server::with(&format!("{chat} {rights}").split(' ').collect::<Vec<_>>());
+    let url = |server: &Server| format!("redis://chat:secret@127.0.0.1:{}", server.port);
+    let server = start(classic);
+    let member = Member::connect(Redis::new(url(&server)).unwrap(), &[MAIN, REQUESTS, RESPONSES, reply("a")]).await;
+    uses_its_rights(member, &[MAIN, room("lobby"), REQUESTS, RESPONSES, reply("a")]).await;
+    let server = start(sharded);
+    let topics = [MAIN, room("lobby"), reply("a")];
+    let member = Member::connect(ShardedRedis::new(url(&server)).unwrap(), &topics).await;
+    uses_its_rights(member, &topics).await;
+}
+
+async fn uses_its_rights(mut member: Member<impl Engine>, topics: &[Topic<'_>]) {
+    for topic in topics {
+        member.publish(*topic, "hello").await;
+        member.expect(*topic, "hello").await;
+    }
+    assert_eq!(member.engine.servers("/").await, Ok(1));
+    member.engine.unsubscribe(MAIN);
+    member.engine.subscribe(MAIN);
+    member.engine.subscribed().await;
+    assert_eq!(member.recorder.try_next(), None);
 }
 
 #[tokio::test]

@@ -41,10 +41,10 @@ pub enum Recorded {
 }
 
 /// A [`Topic`] that borrows nothing.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OwnedTopic(Owned);
 
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Owned {
     Main(String),
     Room(String, String),

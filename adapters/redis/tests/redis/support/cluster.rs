@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::Server;
-use super::server::free_port;
+use super::server::{free_port, program};
 
 /// Nodes that know each other. They end when it is dropped.
 pub(crate) struct RedisCluster {
@@ -23,7 +23,7 @@ impl RedisCluster {
         if masters == 1 {
             cluster.nodes[0].cli(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
         } else {
-            let output = Command::new("redis-cli")
+            let output = Command::new(program("REDIS_CLI", "redis-cli"))
                 .args(["--cluster", "create", "--cluster-yes", "--cluster-replicas", &replicas.to_string()])
                 .args(cluster.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)))
                 .output()

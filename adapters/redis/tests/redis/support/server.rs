@@ -66,7 +66,7 @@ impl Server {
 
     /// Starts the process, and waits until it accepts connections. Returns whether it does.
     fn run(&mut self) -> bool {
-        let mut command = Command::new("redis-server");
+        let mut command = Command::new(program("REDIS_SERVER", "redis-server"));
         // A Sentinel writes to its file, and has no data.
         let ready = if self.is_sentinel {
             command.arg(self.directory.join("sentinel.conf")).arg("--sentinel");
@@ -127,7 +127,8 @@ impl Server {
 
     /// Runs a command with `redis-cli`, and returns the reply.
     pub(crate) fn cli(&self, command: &[&str]) -> String {
-        let output = Command::new("redis-cli").args(["-p", &self.port.to_string()]).args(command).output();
+        let output =
+            Command::new(program("REDIS_CLI", "redis-cli")).args(["-p", &self.port.to_string()]).args(command).output();
         String::from_utf8(output.expect("redis-cli must be installed").stdout).unwrap().trim().to_owned()
     }
 
@@ -166,6 +167,11 @@ impl Drop for Server {
         self.kill();
         _ = fs::remove_dir_all(&self.directory);
     }
+}
+
+/// The program that a variable names, so that the tests can use that of Valkey.
+pub(crate) fn program(variable: &str, default: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| default.to_owned())
 }
 
 pub(crate) fn free_port() -> u16 {

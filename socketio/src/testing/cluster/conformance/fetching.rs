@@ -13,6 +13,7 @@ case_table! {
     FETCH, Nothing, members_of_rooms_are_fetched;
     FETCH, Nothing, fetched_sockets_have_rooms_attributes_and_server;
     FETCH, Nothing, fetched_sockets_have_their_handshake;
+    FETCH, Nothing, attributes_that_are_too_large_are_not_told;
     LOCAL, Nothing, a_local_fetch_asks_nobody;
     R35, Nothing, many_requests_at_a_time_are_answered;
     R9, Hang, a_server_that_hangs_is_silent;
@@ -116,6 +117,21 @@ async fn fetched_sockets_have_their_handshake(scene: &Scene<'_>) -> CaseResult {
         ensure_eq!((handshake.issued, handshake.secure), (own.issued, own.secure), "issued and secure");
         ensure_eq!(handshake.address.clone().unwrap_or_default(), own.address.unwrap_or_default(), "the address");
     }
+    Ok(())
+}
+
+async fn attributes_that_are_too_large_are_not_told(scene: &Scene<'_>) -> CaseResult {
+    let (a, b) = scene.pair().await?;
+    let (large, small) = (b.client().await?, b.client().await?);
+    b.socket(&large)?.set_attribute("text", "x".repeat(100_000));
+    b.socket(&small)?.set_attribute("text", "x".repeat(60_000));
+    b.flushed().await?;
+    let told = async |client: &crate::testing::Client| {
+        let fetched = a.to(client.id()).fetch_sockets().await?;
+        CaseResult::Ok(fetched.sockets.first().map(|socket| socket.attributes.len()))
+    };
+    ensure_eq!(told(&large).await?, Some(0), "the large attributes");
+    ensure_eq!(told(&small).await?, Some(1), "the small attributes");
     Ok(())
 }
 

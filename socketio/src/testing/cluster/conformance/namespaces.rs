@@ -11,6 +11,7 @@ case_table! {
     NAMESPACES, Nothing, namespaces_do_not_share_emits;
     NAMESPACES, Nothing, a_namespace_that_only_one_server_has_works_alone;
     NAMESPACES, Nothing, dynamic_namespaces_join_with_their_first_socket;
+    NAMESPACES, Nothing, a_client_of_a_new_dynamic_namespace_is_reached_at_once;
     NAMESPACES, Nothing, dynamic_namespaces_come_and_go;
     NAMESPACES, Nothing, paths_of_namespaces_may_be_prefixes_of_each_other;
     DETACHED, Nothing, a_detached_handle_publishes;
@@ -71,6 +72,17 @@ async fn dynamic_namespaces_join_with_their_first_socket(scene: &Scene<'_>) -> C
     b.of("/room-1").emit(("from", "b"))?;
     for client in [&mut here, &mut there] {
         client.expect_exact(("from", "b")).await?;
+    }
+    Ok(())
+}
+
+async fn a_client_of_a_new_dynamic_namespace_is_reached_at_once(scene: &Scene<'_>) -> CaseResult {
+    let (a, b) = (scene.server_with("a", dynamic).await?, scene.server_with("b", dynamic).await?);
+    for number in 0..5 {
+        let path = format!("/room-{number}");
+        let mut client = b.of(&path).test_client().connect().await?;
+        a.of(&path).emit(("hello", number))?;
+        client.expect_exact(("hello", number)).await?;
     }
     Ok(())
 }

@@ -7,13 +7,15 @@ use super::case::{CaseResult, case_table, ensure, ensure_eq};
 use super::requirements::{R1, R2, R13, R14, R37};
 use super::scene::{Events, Scene, Server, eventually, eventually_answers, expect_each, flushed};
 use crate::HubBuilder;
-use crate::cluster::ClusterEvent;
+use crate::cluster::{ClusterEvent, WhileDown};
 use crate::testing::Client;
 
 case_table! {
     R13, Stop, local_delivery_goes_on_while_the_engine_is_away;
     R13, Stop, losses_of_an_outage_are_counted;
     R13, Stop, requests_return_while_the_engine_is_away;
+    R13, Stop, clients_of_dynamic_namespaces_connect_while_the_engine_is_away;
+    R13, Stop, new_clients_are_refused_where_the_hub_says_so;
     R14, Restart, clients_stay_while_the_engine_restarts;
     R1, Restart, after_a_restart_all_works;
     R1, Restart, rooms_joined_during_an_outage_are_subscribed;
@@ -163,6 +165,39 @@ async fn requests_return_while_the_engine_is_away(scene: &Scene<'_>) -> CaseResu
     ensure!(rooms.rooms.contains(here.id().as_str()) && rooms.silent == 1, "the rooms are {rooms:?}");
     ensure!(a.servers().await.is_err(), "the servers are counted without a connection");
     ensure_eq!(a.stats().pending_requests, 0, "the pending requests");
+    Ok(())
+}
+
+async fn clients_of_dynamic_namespaces_connect_while_the_engine_is_away(scene: &Scene<'_>) -> CaseResult {
+    let dynamic =
+        |builder: HubBuilder| builder.dynamic_namespace(|path| path.starts_with("/room-"), |namespace| namespace);
+    let (a, b) = (scene.server_with("a", dynamic).await?, scene.server_with("b", dynamic).await?);
+    scene.faults()?.stop().await;
+    eventually("both are degraded", || !a.cluster.health().is_up() && !b.cluster.health().is_up()).await?;
+    let mut here = a.of("/room-1").test_client().connect().await?;
+    let mut there = b.of("/room-1").test_client().plain().connect().await?;
+    a.of("/room-1").emit(("near",))?;
+    here.expect_exact(("near",)).await?;
+    scene.faults()?.start().await;
+    eventually("both are up", || a.cluster.health().is_up() && b.cluster.health().is_up()).await?;
+    flushed(&[&a, &b]).await?;
+    a.of("/room-1").emit(("far",))?;
+    expect_each([&mut here, &mut there], ("far",)).await
+}
+
+async fn new_clients_are_refused_where_the_hub_says_so(scene: &Scene<'_>) -> CaseResult {
+    let a = scene.server_with("a", |builder| builder.while_down(WhileDown::RefuseNew)).await?;
+    let mut stays = a.client().await?;
+    scene.faults()?.stop().await;
+    eventually("it is degraded", || !a.cluster.health().is_up()).await?;
+    ensure!(a.client().await.is_err(), "a Socket.IO client is accepted");
+    ensure!(a.plain_client().await.is_err(), "a plain client is accepted");
+    a.emit(("hello",))?;
+    stays.expect_exact(("hello",)).await?;
+    scene.faults()?.start().await;
+    eventually("it is up", || a.cluster.health().is_up()).await?;
+    let new = a.clients().await?;
+    ensure_eq!(a.len(), 1 + new.len(), "the sockets");
     Ok(())
 }
 

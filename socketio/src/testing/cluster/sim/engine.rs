@@ -7,11 +7,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
+use super::super::OwnedTopic;
 use super::driver::Shared;
 use super::event::{Command, MemberId};
 use super::member::Link;
 use super::network::Network;
-use super::topic::OwnedTopic;
 use crate::cluster::{BoxFuture, Engine, EngineTraits, Inbox, PublishBatch, PublishError, Topic};
 
 /// How long the engine waits for the network's answer.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
 
+use super::super::OwnedTopic;
 use super::event::Event;
-use super::topic::OwnedTopic;
 use crate::cluster::{Dialect, EngineTraits, Inbox, RoomTopics, Topic};
 
 /// For each order that must be kept, the time of its last event.
@@ -77,8 +77,12 @@ impl Member {
         if self.subscribed.contains(topic) {
             return true;
         }
-        let main = topic.main_of_room().filter(|_| self.traits.rooms == RoomTopics::Included);
-        main.is_some_and(|main| self.subscribed.contains(&main))
+        match topic.get() {
+            Topic::Room { namespace, .. } if self.traits.rooms == RoomTopics::Included => {
+                self.subscribed.contains(&Topic::Main { namespace }.into())
+            }
+            _ => false,
+        }
     }
 
     /// Whether the engine's server is counted among those of the namespace.

@@ -6,11 +6,11 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 use tokio::time::Instant;
 
+use super::super::OwnedTopic;
 use super::event::{Answer, Command, Effect, Event, EventKind, MemberId, Report};
 use super::member::{Link, Member};
 use super::rng::Rng;
 use super::stats::SimStats;
-use super::topic::OwnedTopic;
 use crate::cluster::{EngineTraits, PublishError};
 
 /// The delay of each way unless the test sets another.
