@@ -5,9 +5,10 @@
 
 use parking_lot::Mutex;
 use socketio::cluster::{BoxFuture, Engine, Topic};
-use socketio::testing::cluster::conformance::{Faults, Harness, Need, cases};
+use socketio::testing::cluster::conformance::{Case, Faults, Harness, Need, cases};
 use socketio_redis::{Redis, ShardedRedis, SubscriptionMode};
 use std::collections::HashMap;
+use std::fmt::Debug;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
@@ -124,42 +125,53 @@ impl Harness for Shards<'_> {
 const NEED_ONE_ORDER: [&str; 2] =
     ["members_of_excepted_rooms_are_left_out_everywhere", "the_sender_is_left_out_and_others_are_not"];
 
-async fn run<H: Harness>(make: impl Fn(&'static str) -> H, left_out: &[&str]) {
+/// How many cases run at a time, each on a thread of its own. They mostly wait.
+const AT_A_TIME: usize = 12;
+/// The cases that take longest. They begin first.
+const LONG: [&str; 3] =
+    ["an_outage_may_last_long", "a_hub_connects_when_it_can", "several_attempts_fail_before_one_succeeds"];
+
+/// Runs the cases with a harness for each. `kinds` have names for messages of failures.
+fn run<K: Copy + Debug + Send, H: Harness>(
+    kinds: &[K],
+    make: impl Fn(K, &'static Case) -> H + Sync,
+    left_out: &[&str],
+) {
     let word = std::env::var("CLUSTER_CASE").unwrap_or_default();
-    let mut failures = Vec::new();
-    for case in cases().filter(|case| case.name().contains(&word) && !left_out.contains(&case.name())) {
-        let harness = make(case.name());
-        if case.can_run(&harness)
-            && let Err(failure) = case.run(&harness).await
-        {
-            failures.push(failure.to_string());
+    let chosen = cases().filter(|case| case.name().contains(&word) && !left_out.contains(&case.name()));
+    let mut jobs: Vec<_> = chosen.flat_map(|case| kinds.iter().map(move |kind| (*kind, case))).collect();
+    jobs.sort_by_key(|(_, case)| !LONG.contains(&case.name()));
+    let waiting = Mutex::new(jobs.into_iter());
+    let failures = Mutex::new(Vec::new());
+    let work = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        loop {
+            let Some((kind, case)) = waiting.lock().next() else { return };
+            runtime.block_on(async {
+                let harness = make(kind, case);
+                if case.can_run(&harness)
+                    && let Err(failure) = case.run(&harness).await
+                {
+                    failures.lock().push(format!("{kind:?}: {failure}"));
+                }
+            });
         }
-    }
+    };
+    std::thread::scope(|scope| (0..AT_A_TIME).for_each(|_| _ = scope.spawn(work)));
+    let failures = failures.into_inner();
     assert!(failures.is_empty(), "{} cases failed\n{}", failures.len(), failures.join("\n"));
 }
 
-#[tokio::test]
-async fn redis() {
-    run(|_| OneServer::start(None), &[]).await;
+/// `None` is the classic engine.
+#[test]
+fn one_server() {
+    use SubscriptionMode::{Dynamic, DynamicPrivate, Static};
+    let kinds = [None, Some(Dynamic), Some(DynamicPrivate), Some(Static)];
+    run(&kinds, |mode, _| OneServer::start(mode), &[]);
 }
 
-#[tokio::test]
-async fn sharded_redis() {
-    run(|_| OneServer::start(Some(SubscriptionMode::Dynamic)), &[]).await;
-}
-
-#[tokio::test]
-async fn sharded_redis_without_channels_of_rooms() {
-    run(|_| OneServer::start(Some(SubscriptionMode::Static)), &[]).await;
-}
-
-#[tokio::test]
-async fn sharded_redis_with_channels_of_all_rooms() {
-    run(|_| OneServer::start(Some(SubscriptionMode::DynamicPrivate)), &[]).await;
-}
-
-#[tokio::test]
-async fn redis_cluster() {
+#[test]
+fn redis_cluster() {
     let cluster = RedisCluster::start(3, 0);
-    run(|prefix| Shards { cluster: &cluster, prefix }, &NEED_ONE_ORDER).await;
+    run(&["cluster"], |_, case| Shards { cluster: &cluster, prefix: case.name() }, &NEED_ONE_ORDER);
 }
