@@ -73,7 +73,7 @@ impl Effects for Driver<'_, '_> {
 
     fn refuse(&mut self, entry: &mut SocketEntry) {
         entry.executor.abort_all();
-        entry.socket.depart();
+        entry.socket.depart(false);
     }
 
     fn event(&mut self, entry: &mut SocketEntry, event: ReceivedEvent, violation: Option<Violation>) {
@@ -131,7 +131,8 @@ impl Effects for Driver<'_, '_> {
     }
 
     fn end(&mut self, entry: &mut SocketEntry, disconnect: &Disconnect, on_purpose: bool) {
-        entry.socket.depart();
+        let is_plain = !entry.socket.peer().encoding.has_namespaces();
+        entry.socket.depart(disconnect.is_recoverable(is_plain));
         entry.executor.set_end(EndEvents::new(entry.socket.clone(), disconnect.clone(), on_purpose));
     }
 
@@ -148,7 +149,7 @@ impl Effects for Driver<'_, '_> {
 
     fn send(&mut self, frame: EncodedFrame) {
         if !frame.is_nothing() {
-            self.io.peer.handle.queue_protocol_packet(Some(&frame), &mut Outbox::default()).wake();
+            self.io.peer.handle.queue_protocol_packet(Some(&frame), None, &mut Outbox::default()).wake();
         }
     }
 

@@ -14,6 +14,7 @@ use serde::Serialize;
 use std::borrow::Cow;
 
 use super::json;
+use super::offset::Offset;
 use super::payload::Payload;
 use super::scan::Scanner;
 
@@ -136,10 +137,20 @@ impl<'a> Fields<'a> {
 }
 
 /// Appends an event. With `ack`, the client is asked to answer with that id.
-pub(crate) fn write_event(out: &mut Vec<u8>, name: &str, payload: &Payload, ack: Option<u64>) {
+pub(crate) fn write_event(
+    out: &mut Vec<u8>,
+    name: &str,
+    payload: &Payload,
+    ack: Option<u64>,
+    offset: Option<Offset>,
+) {
     out.extend_from_slice(b"{\"event\":");
     json::write_string(out, name);
     write_arguments(out, payload);
+    if let Some(offset) = offset {
+        out.extend_from_slice(b",\"offset\":");
+        offset.write(out);
+    }
     if let Some(id) = ack {
         out.extend_from_slice(b",\"id\":");
         write_value(out, &id);

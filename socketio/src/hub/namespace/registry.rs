@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::rooms::{Members, Rooms};
 use crate::hub::adapter::Audience;
@@ -18,6 +18,10 @@ pub(crate) struct Registry {
     rooms: Rooms,
     /// The number of connected sockets. A socket counts after its `connect` handler accepted it.
     connected: AtomicUsize,
+    /// Whether a socket has, or had, listeners for outgoing messages.
+    has_outgoing_listeners: AtomicBool,
+    /// Whether messages are kept for clients that are cut off.
+    has_recovery: bool,
 }
 
 /// The members of a room, and the socket whose id is the room's name.
@@ -44,6 +48,18 @@ impl Room {
 }
 
 impl Registry {
+    pub(crate) fn new(has_recovery: bool) -> Self {
+        Self { has_recovery, ..Self::default() }
+    }
+
+    pub(crate) fn set_has_outgoing_listeners(&self) {
+        self.has_outgoing_listeners.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn has_outgoing_listeners(&self) -> bool {
+        self.has_outgoing_listeners.load(Ordering::Acquire)
+    }
+
     /// Registers a socket under its id. Returns `false` if the id is taken.
     pub(crate) fn add(&self, id: SocketId, socket: &Socket) -> bool {
         if !insert_id(&mut self.by_id.write(), id, socket) {
@@ -93,10 +109,11 @@ impl Registry {
         Arc::clone(&self.all.lock())
     }
 
-    /// Returns `true` if there is no socket, not even one that is not connected yet.
+    /// Returns `true` if no message concerns this server: there is no socket, not even one that is
+    /// not connected yet, and no client that may come back.
     #[cfg_attr(not(feature = "cluster"), allow(dead_code))]
     pub(crate) fn is_empty(&self) -> bool {
-        self.all.lock().is_empty()
+        !self.has_recovery && self.all.lock().is_empty()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -129,10 +146,10 @@ impl Registry {
         }
     }
 
-    /// Returns `true` if the room has a member.
+    /// Returns `true` if the room has a member, or may have one that is cut off.
     #[cfg_attr(not(feature = "cluster"), allow(dead_code))]
     pub(crate) fn has_members(&self, room: &str) -> bool {
-        self.by_id.read().contains_key(room) || self.rooms.members(room).is_some()
+        self.has_recovery || self.by_id.read().contains_key(room) || self.rooms.members(room).is_some()
     }
 
     /// The names of all rooms with members, including those of ids.
