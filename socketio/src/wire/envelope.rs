@@ -343,7 +343,7 @@ mod tests {
                 payload.push(argument).expect("a JSON value serializes");
             }
             let mut text = Vec::new();
-            write_event(&mut text, &name, &payload, ack);
+            write_event(&mut text, &name, &payload, ack, None);
             let text = String::from_utf8(text).expect("JSON is UTF-8");
             let Some(Envelope::Event { name: read_name, args: read_args, id, .. }) = read(&text) else {
                 panic!("not an event: {text}");

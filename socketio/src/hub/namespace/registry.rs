@@ -318,7 +318,7 @@ mod tests {
                 }
                 Step::Depart(socket) => {
                     let known = &mut self.all[socket % count];
-                    known.socket.depart();
+                    known.socket.depart(false);
                     assert_eq!(known.socket.finish(), known.phase == Phase::Connected);
                     known.phase = Phase::Gone;
                     known.rooms.clear();
@@ -421,7 +421,7 @@ mod tests {
                 model.check();
             }
             for known in &model.all {
-                known.socket.depart();
+                known.socket.depart(false);
             }
             let registry = model.hub.root().namespace_inner().registry();
             prop_assert!(registry.by_id.read().is_empty() && registry.all().is_empty() && registry.len() == 0);
@@ -459,7 +459,7 @@ mod tests {
                 let left = each(|socket, name| socket.leave(name), &joining);
                 each(join, &joining);
                 let begin = Instant::now();
-                joining.iter().for_each(Socket::depart);
+                joining.iter().for_each(|socket| socket.depart(false));
                 for (best, took) in best.iter_mut().zip([joined, left, begin.elapsed()]) {
                     *best = took.min(*best);
                 }
@@ -472,7 +472,7 @@ mod tests {
                 leave / changes,
                 depart / sockets
             );
-            members.iter().for_each(Socket::depart);
+            members.iter().for_each(|socket| socket.depart(false));
         }
     }
 }

@@ -265,7 +265,7 @@ mod tests {
             let waiting = waiting(&peer.handle);
             assert!(waiting[0].starts_with("40{"), "{waiting:?}");
             assert_eq!(waiting[1..], expected);
-            socket.depart();
+            socket.depart(false);
         }
     }
 }
