@@ -154,9 +154,14 @@ mod tests {
 
     #[test]
     fn errors_do_not_tell_the_password() {
-        for url in ["http://u:secret@h", "redis://u:secret@h/x", "redis://u:secret@h:x", "redis://:secret@",
-            "unix:///x?pass=secret&y=1", "secret@h"]
-        {
+        for url in [
+            "http://u:secret@h",
+            "redis://u:secret@h/x",
+            "redis://u:secret@h:x",
+            "redis://:secret@",
+            "unix:///x?pass=secret&y=1",
+            "secret@h",
+        ] {
             let error = Address::parse(url).unwrap_err();
             assert!(!error.to_string().contains("secret") || url == "secret@h", "{error}");
         }

@@ -59,7 +59,11 @@ impl<'a> Reply<'a> {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Incoming<'a> {
     /// A message. The ranges are those of the bytes that were parsed.
-    Message { pattern: Option<Range<usize>>, channel: Range<usize>, body: Range<usize> },
+    Message {
+        pattern: Option<Range<usize>>,
+        channel: Range<usize>,
+        body: Range<usize>,
+    },
     Reply(Reply<'a>),
 }
 

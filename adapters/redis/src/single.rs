@@ -37,8 +37,7 @@ struct Shared {
 
 impl Single {
     pub(crate) fn new() -> Self {
-        let shared =
-            Shared { wanted: Wanted::default(), commands: Mutex::new(None), distrusted: Notify::new() };
+        let shared = Shared { wanted: Wanted::default(), commands: Mutex::new(None), distrusted: Notify::new() };
         Self { shared: Arc::new(shared), task: Mutex::new(None) }
     }
 
@@ -77,8 +76,7 @@ impl Single {
             Form::Sharded => b"SHARDNUMSUB",
         };
         let channel = channels.channel(&topic);
-        let outcome =
-            self.send(1, |bytes| resp::command(bytes, &[b"PUBSUB", count, channel.as_bytes()])).await?;
+        let outcome = self.send(1, |bytes| resp::command(bytes, &[b"PUBSUB", count, channel.as_bytes()])).await?;
         match (outcome.error, outcome.number) {
             (Some(error), _) => Err(error),
             (None, Some(number)) => Ok(usize::try_from(number).unwrap_or_default()),

@@ -52,7 +52,8 @@ impl End {
     /// The end of a connection whose client has connected again.
     pub(crate) fn replaced() -> Self {
         let mut end = Self::new(DisconnectReason::TransportError, 1001, "");
-        end.disconnect = Disconnect::new(DisconnectReason::TransportError).with_message("the client has connected again");
+        end.disconnect =
+            Disconnect::new(DisconnectReason::TransportError).with_message("the client has connected again");
         end
     }
 

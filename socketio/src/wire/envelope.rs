@@ -137,13 +137,7 @@ impl<'a> Fields<'a> {
 }
 
 /// Appends an event. With `ack`, the client is asked to answer with that id.
-pub(crate) fn write_event(
-    out: &mut Vec<u8>,
-    name: &str,
-    payload: &Payload,
-    ack: Option<u64>,
-    offset: Option<Offset>,
-) {
+pub(crate) fn write_event(out: &mut Vec<u8>, name: &str, payload: &Payload, ack: Option<u64>, offset: Option<Offset>) {
     out.extend_from_slice(b"{\"event\":");
     json::write_string(out, name);
     write_arguments(out, payload);

@@ -40,7 +40,9 @@ impl KeptPacket {
                 }
             }
             Message::Text(text) => Self { kind: Kind::Text, text: text.as_bytes().into(), attachments: Box::default() },
-            Message::Binary(bytes) => Self { kind: Kind::Binary, text: Box::default(), attachments: [bytes.clone()].into() },
+            Message::Binary(bytes) => {
+                Self { kind: Kind::Binary, text: Box::default(), attachments: [bytes.clone()].into() }
+            }
         }
     }
 

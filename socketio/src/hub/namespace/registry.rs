@@ -128,7 +128,8 @@ impl Registry {
     pub(crate) fn for_each(&self, audience: &Audience, mut visit: impl FnMut(&Socket)) {
         let excluded: SmallVec<[Room; 2]> = audience.except_rooms().iter().map(|room| self.room(room)).collect();
         let is_excluded = |socket: &Socket| {
-            audience.except_socket() == Some(socket) || excluded.iter().any(|room| room.contains(socket))
+            audience.except_socket().is_some_and(|sender| sender.has_same_client(socket))
+                || excluded.iter().any(|room| room.contains(socket))
         };
         if audience.rooms().is_empty() {
             for socket in self.all().iter().filter(|socket| !is_excluded(socket)) {

@@ -1,7 +1,7 @@
 //! Connection state recovery: a client whose connection was cut resumes its session, and receives
 //! what it has missed.
 //!
-//! Each namespace has a [`Recovery`](namespace::RecoveryOf) if the hub has the setting. It numbers
+//! Each namespace has a [`RecoveryOf`](namespace::RecoveryOf) if the hub has the setting. It numbers
 //! and [logs](log) what is emitted, and keeps the [sessions](sessions) of clients that are cut off.
 //! [`resuming`] gives a session to the client that comes back.
 

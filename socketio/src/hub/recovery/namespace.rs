@@ -99,13 +99,19 @@ impl RecoveryOf {
             registry.for_each(audience, |socket| socket.call_outgoing_listeners(packet));
         }
         let mut overflows: SmallVec<[(Socket, Rejected); 2]> = SmallVec::new();
-        let emitted = self.in_order(packet, || Target::of(audience), |frames, number| {
-            registry.for_each(audience, |socket| {
-                if let Err(Undelivered::Rejected(rejected @ Rejected::Overflow { .. })) = socket.deliver_at(packet, frames, number) {
-                    overflows.push((socket.clone(), rejected));
-                }
-            });
-        });
+        let emitted = self.in_order(
+            packet,
+            || Target::of(audience),
+            |frames, number| {
+                registry.for_each(audience, |socket| {
+                    if let Err(Undelivered::Rejected(rejected @ Rejected::Overflow { .. })) =
+                        socket.deliver_at(packet, frames, number)
+                    {
+                        overflows.push((socket.clone(), rejected));
+                    }
+                });
+            },
+        );
         if let Err(error) = emitted {
             tracing::error!(%error, "a parser emits while it encodes: the message was not sent");
         }
@@ -132,9 +138,8 @@ impl RecoveryOf {
         let Some(socket) = current else { return self.log_for(packet, session.number()) };
         socket.call_outgoing_listeners(packet);
         let target = || Target::Session(session.number());
-        let (number, delivered) = self.in_order(packet, target, |frames, number| {
-            (number, socket.deliver_at(packet, frames, number))
-        })?;
+        let (number, delivered) =
+            self.in_order(packet, target, |frames, number| (number, socket.deliver_at(packet, frames, number)))?;
         match delivered {
             Ok(()) => Ok(()),
             // The client gets the message when it comes back.
@@ -285,7 +290,12 @@ impl Order<'_> {
     }
 
     /// Keeps the session of a socket that has left the namespace, or ends it.
-    pub(crate) fn left(&self, socket: &Socket, session: &Session, kept: Option<(SocketId, Vec<Arc<str>>)>) -> DroppedSessions {
+    pub(crate) fn left(
+        &self,
+        socket: &Socket,
+        session: &Session,
+        kept: Option<(SocketId, Vec<Arc<str>>)>,
+    ) -> DroppedSessions {
         let mut dropped = DroppedSessions::default();
         self.with(|state| match kept.filter(|_| !session.is_broken()) {
             Some((id, rooms)) => {

@@ -40,10 +40,10 @@ use crate::hub::recovery::resuming::Claim;
 use crate::hub::recovery::session::Session;
 use ack_future::Requests;
 use attributes::SocketAttributes;
+pub(crate) use emitting::Undelivered;
 use events::OutgoingListener;
 use extensions::SocketExtensions;
 use handshake::ConnectInfo;
-pub(crate) use emitting::Undelivered;
 pub use id::SocketId;
 use notices::{Notice, Notices};
 

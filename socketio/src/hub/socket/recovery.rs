@@ -43,6 +43,11 @@ impl Socket {
         self.0.session.as_deref()
     }
 
+    /// Whether both sockets are the same, or one has resumed the session of the other.
+    pub(crate) fn has_same_client(&self, other: &Self) -> bool {
+        self == other || self.session().zip(other.session()).is_some_and(|(own, other)| own.number() == other.number())
+    }
+
     /// Holds the order of the namespace if the client can resume.
     pub(super) fn order(&self) -> Option<Order<'_>> {
         self.session()?;
