@@ -1,6 +1,6 @@
 //! The environment of a run: the machine, and the versions of all software involved.
 
-use crate::BoxError;
+use std::error::Error;
 use std::fs;
 use std::process::Command;
 
@@ -15,7 +15,8 @@ fn locked(lock: &str, name: &str) -> Option<String> {
     Some(rest.split('"').next()?.to_owned())
 }
 
-pub fn versions() -> Result<Vec<(String, String)>, BoxError> {
+/// `npm` are packages whose versions are included.
+pub fn versions(npm: &[&str]) -> Result<Vec<(String, String)>, Box<dyn Error>> {
     let processors = fs::read_to_string("/proc/cpuinfo")?;
     let model = processors.lines().find_map(|line| line.strip_prefix("model name\t: ")).unwrap_or("unknown");
     let count = processors.lines().filter(|line| line.starts_with("processor")).count();
@@ -35,7 +36,7 @@ pub fn versions() -> Result<Vec<(String, String)>, BoxError> {
         versions.push((whose.to_owned(), found.collect::<Vec<_>>().join(", ")));
     }
     let installed: serde_json::Value = serde_json::from_str(&fs::read_to_string("node/package-lock.json")?)?;
-    for name in ["socket.io", "ws", "bufferutil", "utf-8-validate"] {
+    for name in npm {
         let version =
             installed["packages"][format!("node_modules/{name}")]["version"].as_str().unwrap_or("not installed");
         versions.push((format!("npm {name}"), version.to_owned()));

@@ -98,7 +98,7 @@ fn main() -> Result<(), BoxError> {
         std::process::exit(2);
     })?;
     let results = measure(&options)?;
-    let about = about::versions()?;
+    let about = about::versions(&["socket.io", "ws", "bufferutil", "utf-8-validate"])?;
     let table = table::markdown(&results, &about);
     fs::create_dir_all("results")?;
     let name = if options.curves { "curves" } else { "comparison" };

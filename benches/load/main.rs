@@ -4,6 +4,7 @@
 
 mod client;
 mod connection;
+mod cpu_time;
 mod frames;
 mod http;
 mod messages;
@@ -12,8 +13,9 @@ mod process;
 mod run;
 
 use client::BoxError;
+use cpu_time::cpu_time;
 use options::{Options, Work};
-use process::{Strace, cpu_time, resident};
+use process::{Strace, resident};
 use run::Run;
 use serde_json::{Value, json};
 use std::io::{self, Write};

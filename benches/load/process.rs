@@ -1,22 +1,10 @@
-//! Measurements of a process by the operating system: CPU time, memory, system calls.
+//! Measurements of a process by the operating system: memory, system calls.
 
 use crate::client::BoxError;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Stdio};
-use std::time::Duration;
-
-/// The user and system time of all threads. `/proc/PID/stat` also includes ended threads, but only
-/// has a resolution of 10 ms, which is too coarse for opening a few thousand connections.
-pub fn cpu_time(process: &str) -> Result<Duration, BoxError> {
-    let mut sum = 0;
-    for task in fs::read_dir(format!("/proc/{process}/task"))? {
-        let times = fs::read_to_string(task?.path().join("schedstat"))?;
-        sum += times.split(' ').next().ok_or("unknown format of schedstat")?.parse::<u64>()?;
-    }
-    Ok(Duration::from_nanos(sum))
-}
 
 /// Resident memory in bytes. `statm` is cheaper to read, but inexact on machines with several
 /// cores.

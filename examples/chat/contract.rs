@@ -2,8 +2,8 @@
 
 use socketio::contract;
 
-use crate::people::{self, Arrived, Farewell, Left, Told, Welcome};
-use crate::rooms::{Joined, Parted, Rooms, Said, Typing};
+use crate::server::people::{self, Arrived, Farewell, Left, Told, Welcome};
+use crate::server::rooms::{Joined, Parted, Rooms, Said, Typing};
 
 contract! {
     /// A chat with rooms and direct messages.

@@ -23,31 +23,35 @@
 //! | `told` | somebody sends them a direct message; the page acknowledges it |
 //! | `farewell` | the server closes their connection; it gives the reason |
 //!
-//! `people.rs` has free handlers with [`State`](socketio::State), `rooms.rs` has handlers that
-//! share `self`. Both styles are equivalent, and can be combined. `names.rs` shows payload types
-//! that validate, `error.rs` errors that clients understand. `contract.rs` declares the contract,
-//! which is exported to `page/ts/contract.ts`. `page/ts/connection.ts` uses it over a plain
-//! WebSocket, `page/ts/socketio.ts` over `socket.io-client`. `node tests/node/bundle.mjs` bundles
-//! them for the pages. <http://127.0.0.1:3000/docs/> shows the contract, and can send its events.
-//! `tests.rs` tests the hub with in-process clients.
+//! In `server`, `people.rs` has free handlers with [`State`](socketio::State), `rooms.rs` has
+//! handlers that share `self`. Both styles are equivalent, and can be combined. `names.rs` shows
+//! payload types that validate, `error.rs` errors that clients understand. `contract.rs` declares
+//! the contract, which is exported to `page/ts/contract.ts`. `page/ts/connection.ts` uses it over a
+//! plain WebSocket, `page/ts/socketio.ts` over `socket.io-client`. `node tests/node/bundle.mjs`
+//! bundles them for the pages. <http://127.0.0.1:3000/docs/> shows the contract, and can send its
+//! events. `tests.rs` tests the hub with in-process clients.
+//!
+//! If the environment variable `REDIS_URL` is set, all servers with that Redis are one chat. The
+//! example `cluster` shows two such servers side by side.
 
 mod contract;
-mod error;
-mod names;
 mod page;
-mod people;
-mod rooms;
+mod server;
 
 #[cfg(test)]
 mod tests;
 
 use axum::routing::get;
-use socketio::{AsyncApiInfo, BuildError, Hub};
-use std::time::{SystemTime, UNIX_EPOCH};
+use socketio::{AsyncApiInfo, Hub, HubBuilder};
+use socketio_redis::Redis;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let hub = hub()?;
+    let mut builder = builder();
+    if std::env::var_os("REDIS_URL").is_some() {
+        builder = builder.cluster(Redis::from_env()?);
+    }
+    let hub = builder.build()?;
     let info = AsyncApiInfo::new("Chat", env!("CARGO_PKG_VERSION"));
     let app = page::router()
         .route("/ws", get(hub.websocket()))
@@ -58,17 +62,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn hub() -> Result<Hub, BuildError> {
-    Hub::builder()
-        .state(people::People::default())
-        .events(people::EVENTS)
-        .events(rooms::Rooms::default())
-        .contract::<contract::Chat>()
-        .max_rooms(20)
-        .build()
-}
-
-/// Milliseconds since 1970-01-01 UTC, like JavaScript's `Date.now()`.
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+fn builder() -> HubBuilder {
+    server::add(Hub::builder()).contract::<contract::Chat>()
 }

@@ -17,7 +17,7 @@ async fn enter(hub: &Hub, name: &str, is_plain: bool) -> Result<Client, TestErro
 
 #[tokio::test(start_paused = true)]
 async fn people_talk_in_a_room() -> Result<(), TestError> {
-    let hub = crate::hub().expect("a hub");
+    let hub = crate::builder().build().expect("a hub");
     let mut ann = enter(&hub, "ann", true).await?;
     let mut bob = enter(&hub, "bob", false).await?;
     ann.expect_exact(("arrived", json!({ "name": "bob" }))).await?;
@@ -42,7 +42,7 @@ async fn people_talk_in_a_room() -> Result<(), TestError> {
 
 #[tokio::test(start_paused = true)]
 async fn direct_messages_are_delivered_when_the_page_acknowledges_them() -> Result<(), TestError> {
-    let hub = crate::hub().expect("a hub");
+    let hub = crate::builder().build().expect("a hub");
     let mut ann = enter(&hub, "ann", true).await?;
     let bob = enter(&hub, "bob", false).await?;
     ann.expect_event("arrived").await?;
@@ -65,7 +65,7 @@ async fn direct_messages_are_delivered_when_the_page_acknowledges_them() -> Resu
 
 #[tokio::test(start_paused = true)]
 async fn a_name_belongs_to_one_person() -> Result<(), TestError> {
-    let hub = crate::hub().expect("a hub");
+    let hub = crate::builder().build().expect("a hub");
     let keyed = hub.test_client().auth(json!({ "name": "ann", "key": "secret" }));
     let mut ann = keyed.clone().connect().await?;
     let error = enter(&hub, "ann", true).await.expect_err("ann is somebody else");

@@ -4,6 +4,8 @@ use bytes::Bytes;
 use http::{Extensions, Request as HttpRequest};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+#[cfg(feature = "cluster")]
+use crate::cluster::{Dialect, Topic, codec};
 use crate::connection::websocket::WebSocketTransport;
 use crate::connection_handle::request::Request;
 use crate::connection_handle::stream::Stream;
@@ -152,4 +154,22 @@ pub fn read_packet(text: &str) -> Option<Packet> {
         depth: packet.depth,
         rewritten,
     })
+}
+
+/// Reads bytes as a message of a cluster. The first byte chooses the topic: `r` that of requests,
+/// `a` that of answers, every other the main one. What is read must survive writing and reading.
+///
+/// # Panics
+///
+/// Panics if it does not.
+#[cfg(feature = "cluster")]
+pub fn check_cluster_message(dialect: Dialect, bytes: &[u8]) {
+    let Some((topic, body)) = bytes.split_first() else { return };
+    let namespace = "/";
+    let topic = match topic {
+        b'r' => Topic::Requests { namespace },
+        b'a' => Topic::Responses { namespace },
+        _ => Topic::Main { namespace },
+    };
+    codec::check(dialect, topic, &Bytes::copy_from_slice(body));
 }

@@ -202,8 +202,8 @@ export async function refusal(url, options) {
 }
 
 // The response to a request without an upgrade.
-export async function get(url) {
-  const [response] = await within(once(http.get(url, { agent: false }), 'response'), `waiting for ${url}`);
+export async function get(url, options = {}) {
+  const [response] = await within(once(http.get(url, { agent: false, ...options }), 'response'), `waiting for ${url}`);
   response.resume();
   return response;
 }

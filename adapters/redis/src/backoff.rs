@@ -16,6 +16,11 @@ impl Default for Backoff {
 }
 
 impl Backoff {
+    /// Whether there was no wait yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.0 == FIRST
+    }
+
     /// The next wait: between half of the current one and all of it.
     pub(crate) fn next(&mut self) -> Duration {
         let whole = self.0;

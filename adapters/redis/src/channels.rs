@@ -36,6 +36,8 @@ pub(crate) enum Kind {
     Requests,
     Responses,
     Reply,
+    /// No topic: what a connection sends to itself.
+    Probe,
 }
 
 /// The subscription of a topic.
@@ -69,7 +71,7 @@ impl Kind {
 
 impl Channels {
     /// The parts that together are the topic's channel.
-    pub(crate) fn parts<'a>(&'a self, topic: &Topic<'a>) -> [&'a str; 5] {
+    pub(crate) fn parts<'a>(&'a self, topic: &Topic<'a>) -> [&'a str; 6] {
         let infix = match (self.form, topic) {
             (Form::Classic, Topic::Requests { .. }) => "-request#",
             (Form::Classic, Topic::Responses { .. } | Topic::Reply { .. }) => "-response#",
@@ -80,32 +82,19 @@ impl Channels {
             Topic::Reply { server, .. } => (*server, "#"),
             _ => ("", ""),
         };
-        // A namespace is followed by one `#`, and a room or a server by another.
-        match end {
-            "" => [&self.prefix, infix, topic.namespace(), "#", ""],
-            _ => [&self.prefix, infix, topic.namespace(), "#", detail],
-        }
-    }
-
-    /// Whether the channel has a last `#` behind its parts.
-    pub(crate) fn is_closed(topic: &Topic<'_>) -> bool {
-        matches!(topic, Topic::Room { .. } | Topic::Reply { .. })
+        [&self.prefix, infix, topic.namespace(), "#", detail, end]
     }
 
     pub(crate) fn channel(&self, topic: &Topic<'_>) -> String {
-        let mut channel = self.parts(topic).concat();
-        if Self::is_closed(topic) {
-            channel.push('#');
-        }
-        channel
+        self.parts(topic).concat()
     }
 
     /// How to subscribe to a topic. Returns `None` if another subscription includes it.
     pub(crate) fn subscription(&self, topic: &Topic<'_>) -> Option<Subscription> {
         let kind = Kind::of(topic);
         let channel = self.channel(topic);
-        let start = channel.len() - self.parts(topic)[2..].iter().map(|part| part.len()).sum::<usize>();
-        let start = start - usize::from(Self::is_closed(topic));
+        let [prefix, infix, ..] = self.parts(topic);
+        let start = prefix.len() + infix.len();
         let end = start + topic.namespace().len();
         let (via, channel) = match (self.form, kind) {
             (Form::Classic, Kind::Room) => return None,
@@ -132,6 +121,9 @@ impl Channels {
 }
 
 impl Shape {
+    /// That of the channel on which a node is probed.
+    pub(crate) const PROBE: Self = Self { via: Via::Shard, kind: Kind::Probe, namespace: (0, 0) };
+
     /// The topic of a channel that has this shape.
     pub(crate) fn topic<'a>(&self, channel: &'a str) -> Option<Topic<'a>> {
         let (start, end) = (self.namespace.0 as usize, self.namespace.1 as usize);
@@ -143,6 +135,7 @@ impl Shape {
             Kind::Responses => Topic::Responses { namespace },
             Kind::Room => Topic::Room { namespace, room: detail()? },
             Kind::Reply => Topic::Reply { namespace, server: detail()? },
+            Kind::Probe => return None,
         })
     }
 }

@@ -3,10 +3,11 @@
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncWriteExt, WriteHalf};
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::incoming::Reader;
@@ -15,6 +16,8 @@ use crate::stream::{COMMAND_TIMEOUT, Stream, text};
 
 /// How many bytes may take one more second.
 const BYTES_PER_SECOND: usize = 8 << 20;
+/// How long the replies to commands that were sent together may take.
+const LONGEST: Duration = Duration::from_secs(5);
 /// What is kept of the memory for commands.
 const KEPT: usize = 1 << 20;
 
@@ -22,6 +25,8 @@ const KEPT: usize = 1 << 20;
 pub(crate) struct Commands {
     writer: tokio::sync::Mutex<Writer>,
     expected: Arc<Mutex<VecDeque<Expected>>>,
+    /// How often commands were sent.
+    ids: AtomicU64,
     /// Cancelled when the connection can't be used any longer.
     closed: CancellationToken,
 }
@@ -29,8 +34,6 @@ pub(crate) struct Commands {
 struct Writer {
     stream: WriteHalf<Stream>,
     bytes: Vec<u8>,
-    /// How often commands were sent.
-    sent: u64,
 }
 
 /// The replies to commands that were sent together.
@@ -74,8 +77,8 @@ impl Commands {
             Arc::clone(&expected),
             closed.clone(),
         )));
-        let writer = Writer { stream: writer, bytes: Vec::new(), sent: 0 };
-        Self { writer: tokio::sync::Mutex::new(writer), expected, closed }
+        let writer = Writer { stream: writer, bytes: Vec::new() };
+        Self { writer: tokio::sync::Mutex::new(writer), expected, ids: AtomicU64::new(0), closed }
     }
 
     /// Cancelled when the connection can't be used any longer.
@@ -83,41 +86,59 @@ impl Commands {
         &self.closed
     }
 
-    /// Sends commands with one write and waits for the replies. If the future is dropped, or there is
-    /// no reply in time, the connection is closed.
+    /// Sends commands with one write and waits for the replies. If there is no reply in time, or
+    /// the future is dropped while it writes, the connection is closed. If it is dropped later,
+    /// the replies are ignored.
     pub(crate) async fn send(&self, commands: usize, write: impl FnOnce(&mut Vec<u8>)) -> Outcome {
         let (done, mut replied) = oneshot::channel();
-        let unfinished = self.closed.clone().drop_guard();
-        let mut id = 0;
+        let id = self.ids.fetch_add(1, Ordering::Relaxed);
         let sent = async {
             let mut writer = self.writer.lock().await;
-            let Writer { stream, bytes, sent } = &mut *writer;
-            *sent += 1;
-            id = *sent;
+            let Writer { stream, bytes } = &mut *writer;
             bytes.clear();
             bytes.shrink_to(KEPT);
             write(bytes);
+            let unfinished = self.closed.clone().drop_guard();
             self.expected.lock().push_back(Expected { id, replies: commands, outcome: Outcome::default(), done });
             let deadline = COMMAND_TIMEOUT + Duration::from_secs((bytes.len() / BYTES_PER_SECOND) as u64);
             let written = async {
                 stream.write_all(bytes).await?;
                 stream.flush().await
             };
-            timeout(deadline, written).await.map_err(|_| "writing timed out".to_owned())?.map_err(text)
+            timeout(deadline, written).await.map_err(|_| "writing timed out".to_owned())?.map_err(text)?;
+            unfinished.disarm();
+            Ok::<_, String>(())
         };
         let outcome = async {
             sent.await?;
-            let reply = timeout(COMMAND_TIMEOUT, &mut replied).await;
-            reply.map_err(|_| "no reply in time".to_owned())?.map_err(|_| "the connection was lost".to_owned())
+            // A server that has many subscribers needs time for many messages, but it goes on.
+            let latest = Instant::now() + LONGEST;
+            let mut left = commands;
+            loop {
+                if let Ok(reply) = timeout(COMMAND_TIMEOUT, &mut replied).await {
+                    return reply.map_err(|_| "the connection was lost".to_owned());
+                }
+                let still_left = self.left(id);
+                if still_left == left || Instant::now() > latest {
+                    return Err("no reply in time".to_owned());
+                }
+                left = still_left;
+            }
         };
         match self.closed.run_until_cancelled(outcome).await {
-            Some(Ok(outcome)) => {
-                unfinished.disarm();
-                outcome
+            Some(Ok(outcome)) => outcome,
+            Some(Err(error)) => {
+                self.closed.cancel();
+                self.partly(id, replied, error)
             }
-            Some(Err(error)) => self.partly(id, replied, error),
             None => self.partly(id, replied, "the connection was lost".into()),
         }
+    }
+
+    /// How many commands that were sent together are not replied.
+    fn left(&self, id: u64) -> usize {
+        let expected = self.expected.lock();
+        expected.iter().find(|expected| expected.id == id).map_or(0, |expected| expected.replies)
     }
 
     /// What was replied before the connection failed.

@@ -32,6 +32,11 @@ impl Reader {
         }
     }
 
+    /// Whether a part of a reply or message was read.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
     /// Parses what comes next. Returns `None` if more must be read. `parse` returns the length of
     /// what it parsed.
     pub(crate) fn next<T>(

@@ -47,8 +47,7 @@ impl Found {
     /// Opens a connection and logs in. Later connections go to the same address.
     pub(crate) async fn connect(&mut self, tls: &Tls) -> Result<Stream, String> {
         let connected = timeout(CONNECT_TIMEOUT, self.connect_and_log_in(tls)).await;
-        let connected = connected.unwrap_or_else(|_| Err("timed out".into()));
-        connected.map_err(|reason| format!("{}: {reason}", self.place))
+        connected.unwrap_or_else(|_| Err("connecting timed out".into()))
     }
 
     async fn connect_and_log_in(&mut self, tls: &Tls) -> Result<Stream, String> {
@@ -66,24 +65,38 @@ impl Found {
             Place::Tcp { host, port, tls: is_tls } => {
                 let stream = match self.address {
                     Some(address) => TcpStream::connect(address).await?,
-                    None => {
-                        let addresses: Vec<_> = lookup_host((&**host, *port)).await?.collect();
-                        TcpStream::connect(&*addresses).await?
-                    }
+                    None => connect_first(lookup_host((&**host, *port)).await?.collect()).await?,
                 };
                 self.address = Some(stream.peer_addr()?);
                 stream.set_nodelay(true)?;
                 watch(&stream);
-                if *is_tls { Ok(Stream(tls.connect(host, stream).await?)) } else { Ok(Stream(Box::new(stream))) }
+                Ok(Stream(if *is_tls { tls.connect(host, stream).await? } else { Box::new(stream) }))
             }
         }
     }
 }
 
-/// Has the kernel find out that the peer is gone. The connection is usable if it can't.
+/// Connects to the first address that answers in its part of the time.
+async fn connect_first(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+    let part = CONNECT_TIMEOUT * 4 / 5 / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in addresses {
+        match timeout(part, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => failure = error,
+            Err(_) => failure = io::ErrorKind::TimedOut.into(),
+        }
+    }
+    Err(failure)
+}
+
+/// Has the kernel find out that the peer is gone, and discard what is unsent when the connection is
+/// given up: it must not arrive later than what the next connection sends. The connection is usable
+/// if it can't.
 fn watch(stream: &TcpStream) {
     let socket = SockRef::from(stream);
     _ = socket.set_tcp_keepalive(&KEEPALIVE);
+    _ = socket.set_linger(Some(Duration::ZERO));
     #[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia"))]
     {
         _ = socket.set_tcp_user_timeout(Some(USER_TIMEOUT));

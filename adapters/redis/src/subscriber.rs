@@ -6,10 +6,12 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::str;
 use tokio::io::{AsyncWriteExt, WriteHalf};
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::channels::{Channels, Via};
+use crate::channels::{Channels, Kind, Via};
 use crate::incoming::Reader;
+use crate::node::{Report, is_moved};
 use crate::resp::{self, Incoming, Reply, Unparsed};
 use crate::stream::{CONNECT_TIMEOUT, Stream};
 use crate::wanted::{Change, Wanted};
@@ -21,18 +23,28 @@ const BURST: usize = 256;
 
 /// A connection that subscribes. It sends each channel in a command of its own, since Redis answers
 /// a command with one error even if it names several channels.
-pub(crate) struct Subscriber<'a> {
+pub(crate) struct Subscriber<'a, R> {
     reader: Reader,
     writer: WriteHalf<Stream>,
-    wanted: &'a Wanted,
-    channels: &'a Channels,
-    inbox: &'a Inbox,
+    delivery: Delivery<'a, R>,
     /// Changes that are not confirmed, in the order in which they were sent.
     sent: VecDeque<Change>,
+    /// The server has closed the connection.
+    has_ended: bool,
     /// When they must be confirmed.
     deadline: Instant,
     bytes: Vec<u8>,
     changes: Vec<Change>,
+}
+
+/// Where a connection delivers what it receives.
+pub(crate) struct Delivery<'a, R> {
+    pub(crate) wanted: &'a Wanted,
+    pub(crate) channels: &'a Channels,
+    pub(crate) inbox: &'a Inbox,
+    /// Is told that a probe arrived.
+    pub(crate) probed: &'a Notify,
+    pub(crate) report: &'a R,
 }
 
 /// What was parsed. The ranges are those of its bytes.
@@ -41,18 +53,17 @@ enum Parsed {
     Reply,
 }
 
-impl<'a> Subscriber<'a> {
+impl<'a, R: Report> Subscriber<'a, R> {
     /// Takes over a new connection.
-    pub(crate) fn new(stream: Stream, wanted: &'a Wanted, channels: &'a Channels, inbox: &'a Inbox) -> Self {
+    pub(crate) fn new(stream: Stream, delivery: Delivery<'a, R>) -> Self {
         let (reader, writer) = stream.split();
-        wanted.restart();
+        delivery.wanted.restart();
         Self {
             reader: Reader::new(reader),
             writer,
-            wanted,
-            channels,
-            inbox,
+            delivery,
             sent: VecDeque::new(),
+            has_ended: false,
             deadline: Instant::now(),
             bytes: Vec::new(),
             changes: Vec::new(),
@@ -61,10 +72,10 @@ impl<'a> Subscriber<'a> {
 
     /// Subscribes to all that was wanted when the connection was made.
     pub(crate) async fn restore(&mut self) -> Result<(), String> {
-        while !self.wanted.is_restored() {
+        while !self.delivery.wanted.is_restored() {
             self.step().await?;
         }
-        self.wanted.restored();
+        self.delivery.wanted.restored();
         Ok(())
     }
 
@@ -77,6 +88,11 @@ impl<'a> Subscriber<'a> {
         }
     }
 
+    /// Whether the server closed the connection in the middle of a message.
+    pub(crate) fn was_cut(&self) -> bool {
+        self.has_ended && self.reader.is_incomplete()
+    }
+
     async fn step(&mut self) -> Result<(), String> {
         if self.sent.is_empty() {
             self.send().await?;
@@ -86,17 +102,20 @@ impl<'a> Subscriber<'a> {
             // What was received comes first, so that a flood of changes does not keep it waiting.
             biased;
             read = self.reader.read() => {
-                read.map_err(|error| error.to_string())?;
+                if let Err(error) = read {
+                    self.has_ended = true;
+                    return Err(error.to_string());
+                }
                 self.deliver().await
             }
             () = sleep_until(self.deadline), if is_waiting => Err("subscriptions were not confirmed in time".into()),
-            () = self.wanted.changed(), if !is_waiting => Ok(()),
+            () = self.delivery.wanted.changed(), if !is_waiting => Ok(()),
         }
     }
 
     /// Sends the changes that come next.
     async fn send(&mut self) -> Result<(), String> {
-        self.wanted.take(GROUP, &mut self.changes);
+        self.delivery.wanted.take(GROUP, &mut self.changes);
         if self.changes.is_empty() {
             return Ok(());
         }
@@ -126,33 +145,48 @@ impl<'a> Subscriber<'a> {
 
     /// Delivers everything that was read.
     async fn deliver(&mut self) -> Result<(), String> {
-        for delivered in 1.. {
+        loop {
+            let mut is_done = Ok(false);
+            let inbox = self.delivery.inbox;
+            inbox.deliver_together(|| is_done = self.deliver_burst());
+            if is_done? {
+                return Ok(());
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Delivers the next of what was read. Returns whether that was all.
+    fn deliver_burst(&mut self) -> Result<bool, String> {
+        for _ in 0..BURST {
             let Some((arrived, bytes)) = self.reader.next(parse).map_err(|malformed| malformed.to_string())? else {
-                break;
+                return Ok(true);
             };
             match arrived {
                 Parsed::Message { pattern, channel, body } => self.message(&bytes, pattern, channel, body),
                 Parsed::Reply => self.reply(&bytes)?,
             }
-            if delivered % BURST == 0 {
-                tokio::task::yield_now().await;
-            }
         }
-        Ok(())
+        Ok(false)
     }
 
     fn message(&self, bytes: &Bytes, pattern: Option<Range<usize>>, channel: Range<usize>, body: Range<usize>) {
         let channel = &bytes[channel];
         let topic = match pattern {
-            Some(pattern) => self.channels.matched(&bytes[pattern], channel),
-            None => str::from_utf8(channel).ok().and_then(|channel| {
-                // Messages of a channel that was left meanwhile are not wanted.
-                self.wanted.shape(channel)?.topic(channel)
-            }),
+            Some(pattern) => self.delivery.channels.matched(&bytes[pattern], channel),
+            None => {
+                let Ok(channel) = str::from_utf8(channel) else { return self.delivery.inbox.malformed(channel) };
+                match self.delivery.wanted.shape(channel) {
+                    Some(shape) if shape.kind == Kind::Probe => return self.delivery.probed.notify_waiters(),
+                    Some(shape) => shape.topic(channel),
+                    // It was left meanwhile.
+                    None => return,
+                }
+            }
         };
         match topic {
-            Some(topic) => self.inbox.deliver(topic, bytes.slice(body)),
-            None => self.inbox.malformed(channel),
+            Some(topic) => self.delivery.inbox.deliver(topic, bytes.slice(body)),
+            None => self.delivery.inbox.malformed(channel),
         }
     }
 
@@ -161,8 +195,16 @@ impl<'a> Subscriber<'a> {
         let Ok((reply, _)) = resp::reply(bytes) else { return Ok(()) };
         if let Reply::Error(error) = reply {
             let error = String::from_utf8_lossy(error);
-            return Err(match self.sent.front() {
-                Some(change) => format!("subscribing to {} failed: {error}", change.channel),
+            let change = self.sent.pop_front();
+            if is_moved(&error) && self.delivery.report.moved() {
+                if let Some(change) = change {
+                    self.delivery.wanted.refused(&change);
+                }
+                return Ok(());
+            }
+            let hint = if is_moved(&error) { "; the server belongs to a Redis Cluster" } else { "" };
+            return Err(match change {
+                Some(change) => format!("subscribing to {} failed: {error}{hint}", change.channel),
                 None => error.into_owned(),
             });
         }
@@ -177,10 +219,16 @@ impl<'a> Subscriber<'a> {
         match self.sent.iter().position(matches) {
             Some(index) => {
                 for change in self.sent.drain(..=index) {
-                    self.wanted.confirm(&change);
+                    self.delivery.wanted.confirm(&change);
                 }
                 Ok(())
             }
+            // The node of a cluster ends the subscriptions of a slot that it loses.
+            None if !subscribes && self.delivery.report.moved() => {
+                self.delivery.wanted.ended(channel);
+                Ok(())
+            }
+            None if subscribes => Ok(()),
             None => Err(format!("the server ended the subscription to {channel}")),
         }
     }

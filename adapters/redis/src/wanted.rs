@@ -2,6 +2,7 @@
 
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -36,6 +37,10 @@ struct State {
     before_connection: u64,
     /// All subscriptions that were wanted when the connection began are confirmed.
     restored: bool,
+    /// A subscription that was in effect was ended by the server.
+    has_ended: bool,
+    /// The channel on which the node is probed.
+    probe: Option<Arc<str>>,
 }
 
 struct Entry {
@@ -61,12 +66,14 @@ impl Wanted {
     pub(crate) fn subscribe(&self, subscription: Subscription) {
         let Subscription { channel, shape } = subscription;
         let mut state = self.state.lock();
+        let state = &mut *state;
         state.last += 1;
         let number = state.last;
         match state.entries.get_mut(&channel) {
             // It is subscribed, or about to be, and was to be left.
             Some(entry) if entry.wanted || entry.sent => (entry.wanted, entry.until) = (true, None),
             Some(entry) => {
+                state.unconfirmed.remove(&entry.number);
                 (entry.wanted, entry.until, entry.number) = (true, None, number);
                 state.unconfirmed.insert(number);
                 state.queue.push_back(channel);
@@ -78,7 +85,6 @@ impl Wanted {
                 state.queue.push_back(channel);
             }
         }
-        drop(state);
         self.changed.notify_one();
     }
 
@@ -97,15 +103,24 @@ impl Wanted {
         self.changed.notify_one();
     }
 
-    /// A new connection has no subscription.
-    pub(crate) fn restart(&self) {
+    /// The connection was lost, or could not be made. Forgets what only a connection needs, so that
+    /// rooms that come and go meanwhile take no memory.
+    pub(crate) fn lost(&self) {
         let mut state = self.state.lock();
         let state = &mut *state;
         state.restored = false;
-        state.leaving.clear();
         state.entries.retain(|_, entry| entry.wanted && entry.until.is_none());
-        state.unconfirmed.clear();
+        state.leaving.clear();
         state.queue.clear();
+        state.unconfirmed.clear();
+        release(&mut state.entries, &mut state.queue, &mut state.leaving);
+    }
+
+    /// A new connection begins, which has no subscription.
+    pub(crate) fn restart(&self) {
+        self.lost();
+        let mut state = self.state.lock();
+        let state = &mut *state;
         for (channel, entry) in &mut state.entries {
             entry.sent = false;
             state.unconfirmed.insert(entry.number);
@@ -171,11 +186,6 @@ impl Wanted {
         self.confirmed.notify_waiters();
     }
 
-    /// The connection was lost.
-    pub(crate) fn lost(&self) {
-        self.state.lock().restored = false;
-    }
-
     /// The shape of a channel that is subscribed.
     pub(crate) fn shape(&self, channel: &str) -> Option<Shape> {
         Some(self.state.lock().entries.get(channel)?.shape)
@@ -219,9 +229,60 @@ impl Wanted {
         }
     }
 
-    /// The number of subscriptions.
-    pub(crate) fn len(&self) -> usize {
-        self.state.lock().entries.len()
+    /// A subscription was refused, since another node of the cluster has the slot.
+    pub(crate) fn refused(&self, change: &Change) {
+        if change.subscribes {
+            self.ended(&change.channel);
+        }
+    }
+
+    /// The server ended a subscription. It waits until it is moved to another node or retried.
+    pub(crate) fn ended(&self, channel: &str) {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        if let Some(entry) = state.entries.get_mut(channel) {
+            entry.sent = false;
+            state.has_ended |= state.unconfirmed.insert(entry.number) && entry.shape.kind != Kind::Probe;
+        }
+    }
+
+    /// Takes the subscriptions away that belong to another node, and retries those that ended.
+    /// Returns whether any of them was in effect.
+    pub(crate) fn reroute(&self, moved: &mut Vec<Subscription>, is_here: impl Fn(&str) -> bool) -> bool {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        let mut were_in_effect = mem::take(&mut state.has_ended);
+        state.entries.retain(|channel, entry| {
+            if is_here(channel) || entry.shape.kind == Kind::Probe {
+                if entry.wanted && !entry.sent {
+                    state.queue.push_back(Arc::clone(channel));
+                }
+                return true;
+            }
+            let was_in_effect = !state.unconfirmed.remove(&entry.number);
+            if entry.wanted && entry.until.is_none() {
+                were_in_effect |= was_in_effect;
+                moved.push(Subscription { channel: Arc::clone(channel), shape: entry.shape });
+            }
+            false
+        });
+        self.changed.notify_one();
+        self.confirmed.notify_waiters();
+        were_in_effect
+    }
+
+    /// The channel on which the node is probed.
+    pub(crate) fn probe(&self) -> Option<Arc<str>> {
+        self.state.lock().probe.clone()
+    }
+
+    /// Sets the channel on which the node is probed.
+    pub(crate) fn set_probe(&self, channel: Arc<str>) {
+        let before = self.state.lock().probe.replace(Arc::clone(&channel));
+        if let Some(channel) = before {
+            self.unsubscribe(&Subscription { channel, shape: Shape::PROBE });
+        }
+        self.subscribe(Subscription { channel, shape: Shape::PROBE });
     }
 }
 
@@ -240,5 +301,105 @@ fn release(
     }
     if leaving.capacity() > KEPT && leaving.is_empty() {
         leaving.shrink_to(KEPT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channels::{Channels, Form};
+    use socketio::cluster::Topic;
+
+    fn subscription(topic: Topic<'_>) -> Subscription {
+        let channels = Channels { prefix: "p".into(), form: Form::Sharded };
+        channels.subscription(&topic).unwrap()
+    }
+
+    fn main(namespace: &str) -> Subscription {
+        subscription(Topic::Main { namespace })
+    }
+
+    fn room(room: &str) -> Subscription {
+        subscription(Topic::Room { namespace: "/", room })
+    }
+
+    /// What is sent next, as `+channel` or `-channel`.
+    fn sent(wanted: &Wanted) -> Vec<Change> {
+        let mut changes = Vec::new();
+        wanted.take(usize::MAX, &mut changes);
+        changes
+    }
+
+    fn names(changes: &[Change]) -> Vec<String> {
+        let sign = |change: &Change| if change.subscribes { '+' } else { '-' };
+        changes.iter().map(|change| format!("{}{}", sign(change), change.channel)).collect()
+    }
+
+    /// All that is wanted is confirmed.
+    async fn is_settled(wanted: &Wanted) -> bool {
+        tokio::time::timeout(Duration::ZERO, wanted.subscribed()).await.is_ok()
+    }
+
+    fn connected() -> Wanted {
+        let wanted = Wanted::default();
+        wanted.restart();
+        wanted.restored();
+        wanted
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_subscription_that_ends_before_it_is_sent_is_not_awaited() {
+        let wanted = connected();
+        for last in [false, true] {
+            wanted.subscribe(main("/a"));
+            wanted.unsubscribe(&main("/a"));
+            wanted.subscribe(main("/a"));
+            assert!(!is_settled(&wanted).await);
+            if last {
+                let changes = sent(&wanted);
+                assert_eq!(names(&changes), ["+p#/a#"]);
+                wanted.confirm(&changes[0]);
+            } else {
+                wanted.unsubscribe(&main("/a"));
+                assert_eq!(names(&sent(&wanted)), [""; 0]);
+            }
+            assert!(is_settled(&wanted).await);
+        }
+        wanted.unsubscribe(&main("/a"));
+        assert_eq!(names(&sent(&wanted)), ["-p#/a#"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rooms_are_left_after_a_delay() {
+        let wanted = connected();
+        wanted.subscribe(room("r"));
+        assert_eq!(names(&sent(&wanted)), ["+p#/#r#"]);
+        wanted.unsubscribe(&room("r"));
+        tokio::time::advance(ROOM_DELAY / 2).await;
+        wanted.subscribe(room("r"));
+        tokio::time::advance(ROOM_DELAY).await;
+        assert_eq!(names(&sent(&wanted)), [""; 0]);
+        wanted.unsubscribe(&room("r"));
+        wanted.changed().await;
+        assert_eq!(names(&sent(&wanted)), ["-p#/#r#"]);
+        assert!(wanted.state.lock().entries.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rooms_that_come_and_go_without_a_connection_take_no_memory() {
+        let wanted = Wanted::default();
+        for number in 0..10_000 {
+            let room = room(&number.to_string());
+            wanted.subscribe(room.clone());
+            wanted.unsubscribe(&room);
+        }
+        wanted.subscribe(main("/"));
+        wanted.lost();
+        let state = wanted.state.lock();
+        assert_eq!((state.entries.len(), state.queue.len(), state.leaving.len()), (1, 0, 0));
+        assert!(state.unconfirmed.is_empty() && state.entries.capacity() < 4096);
+        drop(state);
+        wanted.restart();
+        assert_eq!(names(&sent(&wanted)), ["+p#/#"]);
     }
 }

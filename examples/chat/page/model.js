@@ -55,9 +55,9 @@ export class Conversation {
     return `${isRoom ? 'room' : 'person'} ${name}`;
   }
 
-  // Adds a message, unless it is there already: times are unique within a room.
+  // Adds a message, unless it is there already: in a room, times are unique for each sender.
   add(message) {
-    if (this.isRoom && message.at && this.messages.some(({ at, isNote }) => at === message.at && !isNote)) return false;
+    if (this.isRoom && message.at && this.messages.some(({ at, from, isNote }) => at === message.at && from === message.from && !isNote)) return false;
     message.at ??= this.#lastTime;
     this.messages.push(message);
     this.sort();

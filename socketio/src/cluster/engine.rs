@@ -60,6 +60,44 @@ pub trait Engine: Debug + Send + Sync + 'static {
     fn stop(&self) -> BoxFuture<'_, ()>;
 }
 
+impl<E: Engine + ?Sized> Engine for Box<E> {
+    fn traits(&self) -> EngineTraits {
+        (**self).traits()
+    }
+
+    fn start(&self, inbox: Inbox) {
+        (**self).start(inbox);
+    }
+
+    fn subscribe(&self, topic: Topic<'_>) {
+        (**self).subscribe(topic);
+    }
+
+    fn unsubscribe(&self, topic: Topic<'_>) {
+        (**self).unsubscribe(topic);
+    }
+
+    fn subscribed(&self) -> BoxFuture<'_, ()> {
+        (**self).subscribed()
+    }
+
+    fn publish<'a>(&'a self, batch: &'a PublishBatch) -> BoxFuture<'a, Result<(), PublishError>> {
+        (**self).publish(batch)
+    }
+
+    fn servers<'a>(&'a self, namespace: &'a str) -> BoxFuture<'a, Result<usize, String>> {
+        (**self).servers(namespace)
+    }
+
+    fn reconnect(&self) {
+        (**self).reconnect();
+    }
+
+    fn stop(&self) -> BoxFuture<'_, ()> {
+        (**self).stop()
+    }
+}
+
 /// The properties of an [`Engine`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -189,6 +227,9 @@ pub struct Inbox(Weak<dyn Receive>);
 /// What the hub does with what an engine reports.
 pub(crate) trait Receive: Send + Sync {
     fn deliver(&self, topic: Topic<'_>, body: Bytes);
+    fn deliver_together(&self, deliver: &mut dyn FnMut()) {
+        deliver();
+    }
     fn connected(&self);
     fn disconnected(&self, reason: String);
     fn gap(&self, reason: GapReason);
@@ -207,6 +248,15 @@ impl Inbox {
     pub fn deliver(&self, topic: Topic<'_>, body: Bytes) {
         if let Some(receiver) = self.0.upgrade() {
             receiver.deliver(topic, body);
+        }
+    }
+
+    /// Calls a function that delivers several messages, such as all that were read at once. They
+    /// reach each client with one write, when the function has returned.
+    pub fn deliver_together(&self, mut deliver: impl FnMut()) {
+        match self.0.upgrade() {
+            Some(receiver) => receiver.deliver_together(&mut deliver),
+            None => deliver(),
         }
     }
 

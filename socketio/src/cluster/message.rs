@@ -3,11 +3,10 @@
 //! [`Dialect`]: super::Dialect
 
 use bytes::Bytes;
-use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use smallvec::SmallVec;
 use std::borrow::Cow;
+
+pub(crate) use super::details::{HandshakeDetails, SocketDetails};
 
 /// The id by which an answer finds its request.
 pub(crate) type RequestId<'a> = Cow<'a, str>;
@@ -150,30 +149,4 @@ pub(crate) struct ValueRef<'a> {
 pub(crate) struct ReceivedValue {
     pub(crate) json: String,
     pub(crate) attachments: Vec<Bytes>,
-}
-
-/// A socket as servers describe it to each other.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-#[serde(default)]
-pub(crate) struct SocketDetails {
-    pub(crate) id: String,
-    pub(crate) handshake: HandshakeDetails,
-    pub(crate) rooms: Vec<String>,
-    pub(crate) data: Value,
-}
-
-/// The handshake of a socket as servers describe it to each other. `time` has the format of
-/// JavaScript's `Date.toString`, `issued` is in milliseconds since the Unix epoch.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-#[serde(default)]
-pub(crate) struct HandshakeDetails {
-    pub(crate) headers: IndexMap<String, Value>,
-    pub(crate) time: String,
-    pub(crate) address: String,
-    pub(crate) xdomain: bool,
-    pub(crate) secure: bool,
-    pub(crate) issued: u64,
-    pub(crate) url: String,
-    pub(crate) query: IndexMap<String, Value>,
-    pub(crate) auth: Value,
 }

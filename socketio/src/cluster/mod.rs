@@ -7,6 +7,7 @@
 
 mod batch;
 pub(crate) mod codec;
+mod details;
 mod engine;
 mod health;
 pub(crate) mod message;

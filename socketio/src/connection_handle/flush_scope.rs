@@ -4,7 +4,8 @@
 //! written when the scope ends, with one write for each client. The tasks of those clients are only
 //! woken if the kernel does not accept all bytes.
 //!
-//! A task of the application has no scope. A frame that it queues wakes the receiver's task.
+//! What is received together from a cluster has a scope too. A task of the application has none: a
+//! frame that it queues wakes the receiver's task.
 //!
 //! The scope is in a thread-local, because handlers emit from any depth of their own code and no
 //! parameter reaches there.
@@ -13,6 +14,7 @@ use std::cell::RefCell;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::runtime::Handle;
 
 /// A client with a queue of frames.
 pub(super) trait Flush: Send + Sync {
@@ -55,18 +57,30 @@ impl Current {
     }
 }
 
-/// A guard for the current thread's scope. The scope ends when the guard is dropped.
-pub(crate) struct FlushScope;
+/// A guard for the current thread's scope. The scope ends when the guard is dropped. A guard that
+/// begins inside of a scope belongs to it, and does nothing.
+pub(crate) struct FlushScope {
+    is_outermost: bool,
+}
 
 impl FlushScope {
     pub(crate) fn begin() -> Self {
-        CURRENT.with_borrow_mut(Current::begin);
-        Self
+        let is_outermost = CURRENT.with_borrow_mut(|scope| {
+            let is_outermost = !scope.is_open;
+            if is_outermost {
+                scope.begin();
+            }
+            is_outermost
+        });
+        Self { is_outermost }
     }
 }
 
 impl Drop for FlushScope {
     fn drop(&mut self) {
+        if !self.is_outermost {
+            return;
+        }
         let mut peers = CURRENT.with_borrow_mut(|scope| {
             scope.is_open = false;
             std::mem::take(&mut scope.peers)
@@ -74,7 +88,11 @@ impl Drop for FlushScope {
         // This task flushes the first group. A spawned task flushes each of the others.
         while peers.len() > GROUP_SIZE {
             let group = Group(peers.split_off(peers.len() - GROUP_SIZE));
-            tokio::spawn(async move { drop(group) });
+            // An engine of a cluster may deliver outside of a runtime.
+            match Handle::try_current() {
+                Ok(runtime) => _ = runtime.spawn(async move { drop(group) }),
+                Err(_) => drop(group),
+            }
         }
         flush(&peers);
         peers.clear();
@@ -112,4 +130,46 @@ pub(super) fn current() -> Option<Number> {
 pub(super) fn flush_later<F: Flush + 'static>(peer: &Arc<F>) {
     let peer: Arc<dyn Flush> = Arc::clone(peer) as _;
     CURRENT.with_borrow_mut(|scope| scope.peers.push(peer));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+
+    #[derive(Default)]
+    struct Client(AtomicUsize);
+
+    impl Flush for Client {
+        fn flush(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_scope_inside_of_a_scope_ends_with_it() {
+        let client = Arc::new(Client::default());
+        let outer = FlushScope::begin();
+        let number = current();
+        {
+            let _inner = FlushScope::begin();
+            assert_eq!(current(), number);
+            flush_later(&client);
+        }
+        assert_eq!(client.0.load(Ordering::Relaxed), 0, "the outer scope is open");
+        assert_eq!(current(), number);
+        drop(outer);
+        assert_eq!(client.0.load(Ordering::Relaxed), 1);
+        assert_eq!(current(), None);
+    }
+
+    #[test]
+    fn many_clients_are_flushed_without_a_runtime() {
+        let clients: Vec<_> = (0..3 * GROUP_SIZE).map(|_| Arc::new(Client::default())).collect();
+        {
+            let _scope = FlushScope::begin();
+            clients.iter().for_each(flush_later);
+        }
+        assert!(clients.iter().all(|client| client.0.load(Ordering::Relaxed) == 1));
+    }
 }

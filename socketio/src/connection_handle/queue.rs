@@ -152,9 +152,9 @@ impl<S: SocketHandle> ConnectionHandle<S> {
         held.push(frame, self.bounds, Load::default()).map_err(|_| self.overflow(&mut state))
     }
 
-    /// Queues a protocol packet, such as CONNECT, then the frames of a resumed session, and then the
-    /// frames that were `held` for it. Those of the session do not count for the bounds: they are
-    /// bounded themselves, and were queued once before.
+    /// Queues a protocol packet, such as CONNECT, then the frames that a `resumed` session has
+    /// missed, and then those that were `held` for it. What was missed does not count for the
+    /// bounds of the outbox, because it has the same bounds by itself.
     ///
     /// They are queued even if the outbox is full or the connection is closing. The client is
     /// disconnected if it causes many such packets and reads none of them. The caller wakes the

@@ -34,7 +34,7 @@ pub(crate) mod payload;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
-mod round_trips;
+pub(crate) mod round_trips;
 pub(crate) mod scan;
 pub(crate) mod scratch;
 pub(crate) mod socketio;

@@ -17,7 +17,7 @@ use super::payload::{EncodeError, Payload};
 use super::socketio::{self, placeholder};
 
 /// Any JSON value with binary data. Objects like placeholders are frequent.
-fn value() -> impl Strategy<Value = AnyValue> {
+pub(crate) fn value() -> impl Strategy<Value = AnyValue> {
     let number = prop_oneof![0..3u64, any::<u64>()].prop_map(AnyValue::from);
     let leaf = prop_oneof![
         Just(AnyValue::Null),

@@ -1,6 +1,7 @@
 // The programs of the README and the guide: cargo packages below `target/snippets`, made of the
 // pages' blocks. `node tests/node/guide/programs.mjs` builds them.
 
+import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -52,6 +53,7 @@ const appOf = (handlers, settings = '') => `
 
 const first = take('README.md', 'toml', '[dependencies]\naxum');
 const patch = take('README.md', 'toml', '[patch.crates-io]');
+const patchRedis = patch + take('README.md', 'toml', 'socketio-redis = { path');
 export const everything = take('lib.md', 'toml', 'garde = ');
 const typed = take('README.md', 'toml', 'features = ["typescript"]');
 
@@ -61,6 +63,17 @@ const exported = take('contract.md', 'rust', 'A chat with rooms.')
   .replaceAll('#[derive(Serialize)]', '#[derive(Serialize, ts_rs::TS)]')
   .replace('    pub Chat {', '    #[export(typescript)]\n    pub Chat {')
   .replace(/# fn main[^]*$/, '');
+// The first server as a member of a cluster: the statements take the place of those that build its
+// hub.
+const clustered = (statements) => {
+  const program = take('README.md', 'rust', 'fn join(');
+  const built = /^ *let hub = .*\n/m;
+  assert.match(program, built);
+  return `use std::time::Duration;\n${program.replace(built, statements)}`;
+};
+const redis = take('README.md', 'toml', 'socketio-redis = "0.1"');
+assert.ok(take('cluster.md', 'toml', 'socketio-redis').endsWith(redis));
+
 const writeBindings = 'Chat::export("bindings/chat.ts")?;';
 
 // The handlers of a block that ends with a test.
@@ -77,8 +90,16 @@ const packages = {
     files: { 'src/main.rs': take('README.md', 'rust', '#[export(typescript)]') },
     commands: [['build'], ['test', '--no-run']],
   },
+  clustered: {
+    dependencies: `${changed(first, redis)}\n${patchRedis}`,
+    files: {
+      'src/main.rs': clustered(take('README.md', 'rust', 'Redis::from_env')),
+      'src/bin/ready.rs': clustered(take('cluster.md', 'rust', 'Redis::from_env')),
+    },
+    commands: [['build']],
+  },
   guide: {
-    dependencies: `${everything}\n${patch}`,
+    dependencies: `${everything}\n${patchRedis}`,
     files: {
       'src/bin/serving.rs': unhidden(take('lib.md', 'rust', 'with_graceful_shutdown')),
       'src/bin/contract.rs': served(exported, writeBindings + appOf('message', '.events(Rooms).contract::<Chat>()')),

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,7 @@ import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { io } from 'socket.io-client';
 import { launch } from '../browser.mjs';
+import { Redis, eventually } from '../cluster/redis.mjs';
 import { Feed, start, within } from '../lib.mjs';
 import { blocks, mark, pages, printed, root, take, untaken } from './markdown.mjs';
 import { directory, environment, everything, program } from './programs.mjs';
@@ -77,8 +78,8 @@ async function runInBrowser({ page, output }, content, type = '') {
 }
 
 // Connects a client until the test ends.
-async function connect(t, url = SERVER) {
-  const socket = io(url, { forceNew: true, reconnection: false });
+async function connect(t, url = SERVER, options = {}) {
+  const socket = io(url, { forceNew: true, reconnection: false, ...options });
   t.after(() => socket.close());
   await within(once(socket, 'connect'), 'waiting for the connection');
   return socket;
@@ -109,9 +110,10 @@ test('the typed server of the README exports its contract, and the typed client 
   for (const part of ['export interface ServerToClientEvents', '/** Says something to somebody. */\nmessage:']) {
     assert.ok(chat.includes(take('README.md', 'ts', part).replace(/^ */gm, '')), part);
   }
-  const source = readFileSync(path.join(TYPED, 'src/main.rs'), 'utf8');
+  const sources = [TYPED, directory('clustered')].map((at) => readFileSync(path.join(at, 'src/main.rs'), 'utf8'));
+  sources.push(readFileSync(path.join(directory('clustered'), 'src/bin/ready.rs'), 'utf8'));
   for (const block of blocks.filter(({ tags }) => tags.includes('ignore'))) {
-    assert.ok(source.includes(block.text), `${block.page}:${block.line} is no part of a program`);
+    assert.ok(sources.some((source) => source.includes(block.text)), `${block.page}:${block.line} is no part of a program`);
     mark(block);
   }
 
@@ -121,6 +123,28 @@ test('the typed server of the README exports its contract, and the typed client 
   writeFileSync(path.join(TYPED, 'client.ts'), client);
   const lines = await shell(TYPED, take('README.md', 'sh', 'tsc'));
   assert.deepEqual(lines.slice(-1), printed(client));
+});
+
+test('a server with the line for a cluster shares its rooms with one on Node.js', async (t) => {
+  const redis = await Redis.begin(t);
+  const env = { REDIS_URL: redis.url };
+  const node = path.join(root, 'examples/cluster/node');
+  const copied = directory('node');
+  mkdirSync(copied, { recursive: true });
+  installed(copied);
+  copyFileSync(path.join(node, 'server.mjs'), path.join(copied, 'server.mjs'));
+  const other = await start(t, process.execPath, ['server.mjs'], { ...env, PORT: '0' }, copied);
+  for (const name of ['clustered', 'ready']) {
+    const server = await start(t, program(name), [], env);
+    const here = await connect(t);
+    const there = await connect(t, other.http, { auth: { name } });
+    await there.emitWithAck('join', 'lobby');
+    const said = once(there, 'said');
+    await eventually(async () => (await redis.cli('PUBSUB', 'NUMSUB', 'socket.io-request#/#')).endsWith('2'), 'waiting for both servers');
+    assert.deepEqual(await here.emitWithAck('say', { room: 'lobby', text: 'hello' }), { length: 5 });
+    assert.deepEqual(await within(said, 'waiting for the message'), [{ from: here.id, text: 'hello' }]);
+    await server.stop();
+  }
 });
 
 test('the commands of the README exist', () => {

@@ -35,7 +35,7 @@ export type Said = {
   room: RoomName;
   from: Name;
   text: Text;
-  /** Unique within a room, so that clients can tell which messages they have. */
+  /** Unique for a sender in a room, so that clients can tell which messages they have. */
   at: number;
 };
 

@@ -15,14 +15,12 @@ use crate::cluster::{Dialect, Topic};
 /// A received message. Events and answers are not yet decoded.
 pub(crate) type Incoming<'a> = Message<'a, RawPacket<'a>, RawValue<'a>>;
 
-/// A received message, and what is known about it.
+/// A received message, and who sent it.
 #[derive(Debug)]
 pub(crate) struct Received<'a> {
     /// The id of the server that sent it. Answers of servers on Node.js in the classic dialect have
     /// none. That of an emitter is `emitter`, or it has none.
     pub(crate) server: Option<Cow<'a, str>>,
-    /// The number of the message, if it is a server of this crate that sent it.
-    pub(crate) sequence: Option<u64>,
     pub(crate) message: Incoming<'a>,
 }
 
@@ -40,13 +38,13 @@ pub(crate) fn decode<'a>(dialect: Dialect, topic: Topic<'a>, body: &'a Bytes) ->
     }
     let mut fields = Fields::read(&mut document, dialect)?;
     document.end()?;
-    let (server, sequence) = (fields.server.take(), fields.sequence);
+    let server = fields.server.take();
     let message = match (dialect, topic) {
         (Dialect::Classic, Topic::Requests { namespace }) => classic_request(fields, namespace)?,
         (Dialect::Classic, _) => classic_response(fields)?,
         (Dialect::Messages, topic) => cluster_message(fields, topic.namespace())?,
     };
-    Ok(Received { server, sequence, message })
+    Ok(Received { server, message })
 }
 
 /// Reads an array of the sender's id, a packet and options.
@@ -59,19 +57,15 @@ fn broadcast<'a>(document: &mut Document<'a>, namespace: &str) -> Read<Received<
     let event = EventFields::read(document)?;
     expect(document)?;
     let options = options(document)?;
-    let mut sequence = None;
-    let mut is_fourth = true;
+    // The number, and what later versions may add.
     while document.element(&mut left)? {
-        let value = document.value()?;
-        if std::mem::take(&mut is_fourth) {
-            sequence = value.document().unsigned().ok();
-        }
+        document.value()?;
     }
     if event.namespace.as_deref().unwrap_or("/") != namespace {
         return Err(Malformed);
     }
     let packet = packet(event, &options)?;
-    Ok(Received { server, sequence, message: Message::Broadcast { packet, options, request: None } })
+    Ok(Received { server, message: Message::Broadcast { packet, options, request: None } })
 }
 
 /// The event of a broadcast. It is read already if the type came before it.

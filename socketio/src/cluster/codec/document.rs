@@ -45,14 +45,6 @@ impl<'a> Document<'a> {
         is_at_end.then_some(()).ok_or(Malformed)
     }
 
-    /// Whether a map comes next.
-    pub(super) fn is_map(&mut self) -> bool {
-        match self {
-            Self::Json(scanner) => scanner.peek() == Some(b'{'),
-            Self::Msgpack { cursor, .. } => matches!(cursor.clone().head(), Some(Head::Map(_))),
-        }
-    }
-
     /// Consumes `null`, `nil` or `undefined` if one comes next.
     pub(super) fn null(&mut self) -> bool {
         match self {
@@ -230,7 +222,7 @@ impl<'a> Document<'a> {
             Self::Msgpack { cursor, .. } => match cursor.clone().head() {
                 Some(Head::Text(_)) => self.text(),
                 Some(Head::Unsigned(_) | Head::Signed(_) | Head::Single(_) | Head::Double(_)) => {
-                    self.value()?.to_json().map(Cow::Owned)
+                    self.value()?.to_json()
                 }
                 _ => Err(Malformed),
             },

@@ -14,7 +14,6 @@ pub(super) struct Fields<'a> {
     pub(super) kind: Option<u64>,
     pub(super) server: Option<Cow<'a, str>>,
     pub(super) namespace: Option<Cow<'a, str>>,
-    pub(super) sequence: Option<u64>,
     pub(super) request: Option<Cow<'a, str>>,
     pub(super) options: Option<Options<'a>>,
     pub(super) rooms: Names<'a>,
@@ -39,11 +38,10 @@ impl<'a> Fields<'a> {
         let mut left = document.map()?;
         while let Some(key) = document.key(&mut left)? {
             match &*key {
-                // A value of `null` is a missing one, except that of an event's arguments and answers.
+                // A value of `null` is a missing one, but not that of an argument or an answer.
                 "type" => fields.kind = document.unless_null(Document::unsigned)?,
                 "uid" => fields.server = document.unless_null(Document::text)?,
                 "nsp" => fields.namespace = document.unless_null(Document::text)?,
-                "seq" => fields.sequence = document.value()?.document().unsigned().ok(),
                 "data" if dialect == Dialect::Messages => fields.read_inner(document, dialect)?,
                 "data" => fields.data = Some(document.value()?),
                 key if dialect == Dialect::Classic => fields.inner(key, document, dialect)?,

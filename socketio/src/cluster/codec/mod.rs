@@ -6,6 +6,8 @@
 //!   decode them later, if they are needed.
 //! - [`sequence`] numbers encoded messages. [`sender`] finds out quickly who sent one.
 
+#[cfg(any(test, fuzzing))]
+mod check;
 mod decode;
 mod document;
 mod encode;
@@ -19,12 +21,13 @@ mod tests;
 mod types;
 mod value;
 
+#[cfg(fuzzing)]
+pub(crate) use check::check;
 pub(crate) use decode::{Incoming, Received, decode};
 pub(crate) use encode::encode;
 pub(crate) use packet::RawPacket;
 pub(crate) use sender::server_of;
 pub(crate) use sequence::{add_sequence, sequence};
-pub(crate) use value::RawValue;
 
 /// A message is not one that the dialect has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

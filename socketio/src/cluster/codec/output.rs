@@ -121,14 +121,19 @@ impl<'o> Output<'o> {
 
     fn flags(&mut self, flags: Flags) {
         let Flags { volatile, timeout, expect_single_response, raw } = flags;
-        let booleans = [("volatile", volatile), ("expectSingleResponse", expect_single_response), ("raw", raw)];
-        let set = booleans.into_iter().filter(|(_, is_set)| *is_set);
-        self.map(set.clone().count() + usize::from(timeout.is_some()), |output| {
+        let set = [expect_single_response, volatile, timeout.is_some(), raw];
+        self.map(set.iter().filter(|is_set| **is_set).count(), |output| {
+            if expect_single_response {
+                output.key("expectSingleResponse").boolean(true);
+            }
+            if volatile {
+                output.key("volatile").boolean(true);
+            }
             if let Some(millis) = timeout {
                 output.key("timeout").unsigned(millis);
             }
-            for (name, _) in set {
-                output.key(name).boolean(true);
+            if raw {
+                output.key("raw").boolean(true);
             }
         });
     }

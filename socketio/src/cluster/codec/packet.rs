@@ -2,7 +2,7 @@
 
 use super::Malformed;
 use super::document::{Document, Read};
-use super::value::{MAX_ATTACHMENTS, RawValue};
+use super::value::{MAX_ATTACHMENTS, RawValue, kept};
 use crate::wire::msgpack::cursor::{Cursor, Head};
 use crate::wire::msgpack::read::{BinaryForm, Translator};
 use crate::wire::packet::Packet;
@@ -46,7 +46,8 @@ impl<'a> RawPacket<'a> {
                     }
                     translator.value(&mut cursor, &mut json, 1).ok_or(Malformed)?;
                 }
-                let payload = Payload::from_parts(json, length - 1, translator.into_attachments());
+                let attachments = translator.into_attachments().into_iter().map(kept).collect();
+                let payload = Payload::from_parts(json, length - 1, attachments);
                 Ok(Packet::event(name, payload.map_err(|_| Malformed)?))
             }
         }
@@ -63,7 +64,7 @@ impl<'a> RawPacket<'a> {
         let message = match &mut document {
             Document::Msgpack { whole, cursor } if matches!(cursor.clone().head(), Some(Head::Binary(_))) => {
                 let Some(Head::Binary(length)) = cursor.head() else { return None };
-                Packet::binary(whole.slice_ref(cursor.take(length)?))
+                Packet::binary(kept(whole.slice_ref(cursor.take(length)?)))
             }
             document => Packet::text(&document.text().ok()?),
         };
@@ -86,7 +87,7 @@ fn from_json(data: &str, depth: usize) -> Read<Packet> {
     checked_name(&text)?;
     let mut args = "";
     if scanner.take(b',') {
-        args = scanner.rest().strip_suffix(']').ok_or(Malformed)?;
+        args = scanner.rest().strip_suffix(']').ok_or(Malformed)?.trim_ascii();
     }
     Ok(Packet::event(&text, Payload::from_scanned(args)))
 }

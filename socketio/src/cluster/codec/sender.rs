@@ -22,8 +22,8 @@ pub(crate) fn server_of(dialect: Dialect, body: &[u8]) -> Option<&str> {
             }
         }
         (Dialect::Messages, b'{') => {
-            // The text ends outside of a string. These strings have no escapes, so that the text can
-            // be read from its end.
+            // The text ends outside of a string. These strings have no escapes, so that it can be
+            // read from its end.
             let rest = without_sequence(body.strip_suffix(b"}")?);
             let (rest, _) = last_string(rest)?;
             let (rest, server) = last_string(rest.strip_suffix(br#","nsp":"#)?)?;

@@ -3,8 +3,6 @@
 use crate::cluster::Dialect;
 
 const JSON_KEY: &[u8] = br#","seq":"#;
-/// The key, and the type of a number of eight bytes.
-const MSGPACK_KEY: &[u8] = b"\xa3seq\xcf";
 
 /// Adds the number to an encoded message, which is the end of `body` from `start` on. The dialect
 /// decides nothing: the form depends on the first byte.
@@ -17,9 +15,9 @@ pub(crate) fn add_sequence(_dialect: Dialect, body: &mut Vec<u8>, start: usize, 
             let _ = serde_json::to_writer(&mut *body, &number);
             body.push(b'}');
         }
-        // An array or a map with room for one more.
-        Some(first @ (0x80..0x8f | 0x90..0x9f)) => {
-            let key = if *first >= 0x90 { &MSGPACK_KEY[4..] } else { MSGPACK_KEY };
+        // The array of a broadcast, or a map with room for one more.
+        Some(first @ (0x93 | 0x80..=0x8e)) => {
+            let key = msgpack_key(*first);
             body[start] += 1;
             body.extend_from_slice(key);
             body.extend_from_slice(&number.to_be_bytes());
@@ -40,9 +38,14 @@ pub(crate) fn sequence(_dialect: Dialect, body: &[u8]) -> Option<u64> {
         }
         first @ (0x94 | 0x80..=0x8f) => {
             let (rest, number) = body.split_last_chunk()?;
-            let key = if *first >= 0x90 { &MSGPACK_KEY[4..] } else { MSGPACK_KEY };
+            let key = msgpack_key(*first);
             rest.ends_with(key).then(|| u64::from_be_bytes(*number))
         }
         _ => None,
     }
+}
+
+/// What is in front of the number. In an array it has no key.
+fn msgpack_key(first: u8) -> &'static [u8] {
+    if first >= 0x90 { b"\xcf" } else { b"\xa3seq\xcf" }
 }

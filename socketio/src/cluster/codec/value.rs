@@ -1,6 +1,7 @@
 //! [`RawValue`]: a received value that is not yet decoded.
 
 use bytes::Bytes;
+use std::borrow::Cow;
 
 use super::Malformed;
 use super::document::{Document, Read};
@@ -54,19 +55,28 @@ impl<'a> RawValue<'a> {
     }
 
     /// The value as JSON, with binary data as servers on Node.js write it.
-    pub(super) fn to_json(self) -> Read<String> {
+    pub(super) fn to_json(self) -> Read<Cow<'a, str>> {
         match self {
-            Self::Json { text, depth } => check_depth(depth).map(|()| text.to_owned()),
-            Self::Msgpack { whole, bytes } => translated(whole, bytes, BinaryForm::Object).map(|(json, _)| json),
+            Self::Json { text, depth } => check_depth(depth).map(|()| text.into()),
+            Self::Msgpack { whole, bytes } => translated(whole, bytes, BinaryForm::Object).map(|(json, _)| json.into()),
         }
     }
+}
+
+/// Attachments of fewer bytes are copied, because a message may be a part of what an engine read at
+/// once. It would keep all of it in memory for as long as a client has not received the attachment.
+const COPIED: usize = 16 << 10;
+
+/// An attachment that may be kept.
+pub(super) fn kept(attachment: Bytes) -> Bytes {
+    if attachment.len() < COPIED { Bytes::copy_from_slice(&attachment) } else { attachment }
 }
 
 fn translated(whole: &Bytes, bytes: &[u8], form: BinaryForm) -> Read<(String, Vec<Bytes>)> {
     let mut translator = Translator::new(whole, form, MAX_ATTACHMENTS).refuse_reserved();
     let mut json = Vec::with_capacity(bytes.len() + bytes.len() / 4);
     translator.value(&mut Cursor::new(bytes), &mut json, 1).ok_or(Malformed)?;
-    Ok((String::from_utf8(json).map_err(|_| Malformed)?, translator.into_attachments()))
+    Ok((String::from_utf8(json).map_err(|_| Malformed)?, translator.into_attachments().into_iter().map(kept).collect()))
 }
 
 /// Checks the nesting of a value that is one of a list of arguments.

@@ -76,6 +76,13 @@ impl AnswerSink {
         state.silent_servers = state.silent_servers.saturating_add(servers);
     }
 
+    /// Sets the number of other servers that were asked and have not reported yet how many sockets
+    /// they ask.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn set_uncounted(&self, servers: usize) {
+        self.0.state.lock().uncounted_servers = servers;
+    }
+
     /// How long the asker waits for answers, counted from the question. The asker can
     /// [change](crate::AckStream::timeout) it at any time.
     pub fn timeout(&self) -> Duration {
@@ -196,6 +203,8 @@ struct State {
     /// The number of these sockets that have answered or failed.
     remote_settled: usize,
     silent_servers: usize,
+    /// The number of other servers that may still report how many sockets they ask.
+    uncounted_servers: usize,
     timeout: Duration,
     waker: Option<Waker>,
     is_closed: bool,
@@ -257,7 +266,7 @@ impl Collector {
         let (late, waker) = (std::mem::take(&mut state.arrived), state.waker.take());
         let asked = std::mem::take(&mut state.asked);
         let remote = state.expected.saturating_sub(state.remote_settled);
-        let silent_servers = state.silent_servers;
+        let silent_servers = state.silent_servers.saturating_add(state.uncounted_servers);
         drop(state);
         drop(waker);
         let waiting = |asked| match asked {

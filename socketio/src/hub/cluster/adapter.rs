@@ -95,7 +95,7 @@ impl Adapter for ClusterAdapter {
         let member = Arc::clone(&self.0);
         Box::pin(async move {
             member.core().start();
-            match member.core().count_others(member.namespace()).await {
+            match member.count_others().await {
                 Some(others) => Ok(others + 1),
                 None => Err(RequestError::Unavailable("the servers can't be counted".to_owned())),
             }

@@ -193,7 +193,6 @@ impl Asked {
         let others = wait(&self.member, &mut self.pending, &mut acks).await;
         let silent = others.saturating_sub(acks.counted);
         self.member.core().counters().silent.add(silent as u64);
-        acks.sink.silent(silent);
     }
 }
 
@@ -213,6 +212,8 @@ struct Answers<F> {
 }
 
 impl<F: FnMut(Option<ServerId>, Answer) + Send> Collect for Answers<F> {
+    fn expect(&mut self, _others: usize) {}
+
     fn take(&mut self, (server, answer): requests::From) {
         self.answered += 1;
         (self.take)(server, answer);
@@ -238,6 +239,11 @@ struct Acks {
 }
 
 impl Collect for Acks {
+    /// The asker may stop to wait before this task does, and is told at any time what is missing.
+    fn expect(&mut self, others: usize) {
+        self.sink.set_uncounted(others.saturating_sub(self.counted));
+    }
+
     fn take(&mut self, (_, answer): requests::From) {
         match answer {
             Answer::ClientCount(clients) => {

@@ -17,6 +17,8 @@ const RECOUNT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Collects answers.
 pub(super) trait Collect: Send {
+    /// There are so many other servers, as far as is known.
+    fn expect(&mut self, others: usize);
     fn take(&mut self, answer: requests::From);
     /// Whether nothing is missing, if there are so many other servers.
     fn is_complete(&self, others: usize) -> bool;
@@ -33,6 +35,7 @@ pub(super) async fn wait(member: &Arc<Member>, pending: &mut Pending, collect: &
             collect.take(answer);
         }
         let known = others.poll(context);
+        collect.expect(known.unwrap_or_else(|| member.core().unreached()));
         let Some(deadline) = collect.deadline() else { return Poll::Ready(known.unwrap_or_default()) };
         if known.is_some_and(|known| collect.is_complete(known)) || Instant::now() >= deadline {
             return Poll::Ready(known.unwrap_or_else(|| member.core().unreached()));
@@ -79,6 +82,6 @@ fn count(member: Arc<Member>, after: Duration) -> BoxFuture<'static, Option<usiz
         if !after.is_zero() {
             sleep(after).await;
         }
-        member.core().count_others(member.namespace()).await
+        member.count_others().await
     })
 }

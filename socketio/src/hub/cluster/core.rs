@@ -173,12 +173,13 @@ impl ClusterCore {
     }
 
     /// Counts the other servers that share a namespace. `None` if that fails.
-    pub(super) async fn count_others(&self, namespace: &str) -> Option<usize> {
+    /// Unless this server `takes_part`, the engine does not count it.
+    pub(super) async fn count_others(&self, namespace: &str, takes_part: bool) -> Option<usize> {
         let counted = timeout(COUNT_TIMEOUT, catch_future(self.engine().servers(namespace))).await;
         match counted {
             Ok(Ok(Ok(servers))) => {
                 // A count of 0 is one before this server's own subscription.
-                let others = servers.saturating_sub(1);
+                let others = servers.saturating_sub(usize::from(takes_part));
                 self.others.store(others, Ordering::Relaxed);
                 Some(others)
             }

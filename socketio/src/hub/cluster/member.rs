@@ -57,9 +57,10 @@ impl Member {
         if self.is_joined.swap(true, Ordering::Relaxed) {
             return;
         }
-        self.core.start();
         self.core.add_member(&self.namespace, self);
         self.topics(|topic| self.core.subscribe(topic));
+        // The engine's first connection has these subscriptions, so that the first probe arrives.
+        self.core.start();
     }
 
     /// Waits for the subscriptions of a namespace that has just come into use. `None` if there is
@@ -216,7 +217,68 @@ impl Member {
         &self.local
     }
 
+    /// Counts the other servers that share the namespace. `None` if that fails.
+    pub(super) async fn count_others(&self) -> Option<usize> {
+        self.core.count_others(&self.namespace, self.is_joined()).await
+    }
+
     pub(super) fn is_joined(&self) -> bool {
         self.is_joined.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::Mutex;
+    use std::future::ready;
+    use std::sync::Arc;
+
+    use crate::Hub;
+    use crate::cluster::{BoxFuture, Dialect, Engine, EngineTraits, Inbox, PublishBatch, PublishError, Topic};
+
+    /// An engine that notes which of its methods are called.
+    #[derive(Clone, Debug, Default)]
+    struct Noting(Arc<Mutex<Vec<&'static str>>>);
+
+    impl Engine for Noting {
+        fn traits(&self) -> EngineTraits {
+            EngineTraits::new(Dialect::Classic)
+        }
+
+        fn start(&self, _inbox: Inbox) {
+            self.0.lock().push("start");
+        }
+
+        fn subscribe(&self, _topic: Topic<'_>) {
+            self.0.lock().push("subscribe");
+        }
+
+        fn unsubscribe(&self, _topic: Topic<'_>) {}
+
+        fn subscribed(&self) -> BoxFuture<'_, ()> {
+            Box::pin(ready(()))
+        }
+
+        fn servers<'a>(&'a self, _namespace: &'a str) -> BoxFuture<'a, Result<usize, String>> {
+            Box::pin(ready(Ok(1)))
+        }
+
+        fn publish<'a>(&'a self, _batch: &'a PublishBatch) -> BoxFuture<'a, Result<(), PublishError>> {
+            Box::pin(ready(Ok(())))
+        }
+
+        fn reconnect(&self) {}
+
+        fn stop(&self) -> BoxFuture<'_, ()> {
+            Box::pin(ready(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn an_engine_has_the_subscriptions_of_the_first_namespace_before_it_connects() {
+        let engine = Noting::default();
+        let _hub = Hub::builder().cluster(engine.clone()).build().expect("a hub");
+        let calls = engine.0.lock().clone();
+        assert_eq!(calls, ["subscribe", "subscribe", "subscribe", "subscribe", "start"]);
     }
 }

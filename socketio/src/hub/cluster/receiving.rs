@@ -9,6 +9,7 @@ use super::requests::Answer;
 use crate::cluster::codec::{self, Incoming, Malformed, RawPacket, Received};
 use crate::cluster::message::{Message, Options};
 use crate::cluster::{Dialect, GapReason, Receive, Topic};
+use crate::connection_handle::flush_scope::FlushScope;
 use crate::hub::adapter::{Adapter, Audience, Change, ServerId};
 
 /// The bytes of a malformed message that are logged.
@@ -21,9 +22,15 @@ impl Receive for ClusterCore {
             self.counters().oversized.add(1);
             return;
         }
+        let _scope = FlushScope::begin();
         if self.receive(topic, &body).is_err() {
             self.malformed(&body);
         }
+    }
+
+    fn deliver_together(&self, deliver: &mut dyn FnMut()) {
+        let _scope = FlushScope::begin();
+        deliver();
     }
 
     fn connected(&self) {

@@ -1,10 +1,11 @@
 //! [`State`]: the health of a cluster, and the tasks that find it out.
 
+use futures_util::future::{Either, select};
 use parking_lot::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
-use tokio::sync::{Notify, broadcast, watch};
+use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::core::ClusterCore;
@@ -25,10 +26,8 @@ const MAX_EVENTS: usize = 256;
 pub(super) struct State {
     health: watch::Sender<Health>,
     events: broadcast::Sender<ClusterEvent>,
-    /// Whether the engine says that it is connected.
-    is_connected: AtomicBool,
-    /// The engine connected.
-    connected: Notify,
+    /// Whether the engine says that it is connected. Each report is a change.
+    is_connected: watch::Sender<bool>,
     /// The number of the last probe that arrived.
     arrived: watch::Sender<u64>,
     reported: Mutex<Reported>,
@@ -46,8 +45,7 @@ impl Default for State {
         Self {
             health: watch::Sender::new(Health::Starting { error: None }),
             events: broadcast::Sender::new(MAX_EVENTS),
-            is_connected: AtomicBool::new(false),
-            connected: Notify::new(),
+            is_connected: watch::Sender::new(false),
             arrived: watch::Sender::new(0),
             reported: Mutex::default(),
         }
@@ -65,7 +63,7 @@ impl State {
 
     /// Whether other servers can be asked.
     pub(super) fn is_connected(&self) -> bool {
-        self.is_connected.load(Ordering::Relaxed)
+        *self.is_connected.borrow()
     }
 
     pub(super) fn is_stopped(&self) -> bool {
@@ -74,17 +72,16 @@ impl State {
 
     /// Sets the last state. Returns whether it was set before.
     pub(super) fn stop(&self) -> bool {
-        self.is_connected.store(false, Ordering::Relaxed);
+        self.is_connected.send_replace(false);
         self.health.send_replace(Health::Stopped) == Health::Stopped
     }
 
     pub(super) fn connected(&self) {
-        self.is_connected.store(true, Ordering::Relaxed);
-        self.connected.notify_one();
+        self.is_connected.send_replace(true);
     }
 
     pub(super) fn disconnected(&self, error: String) {
-        self.is_connected.store(false, Ordering::Relaxed);
+        self.is_connected.send_replace(false);
         self.degrade(error);
     }
 
@@ -148,23 +145,30 @@ pub(super) async fn probe(core: Weak<ClusterCore>) {
         if state.is_stopped() {
             return;
         }
-        if state.is_connected() {
+        let mut link = state.is_connected.subscribe();
+        let is_connected = *link.borrow_and_update();
+        if is_connected {
             let sent = Instant::now();
             core.publish_probe(number);
-            if timeout(PROBE_TIMEOUT, state.probe_arrives(number)).await.is_ok() {
-                if let Some(recovered) = state.recover(sent.elapsed()) {
-                    core.reached(recovered.since);
+            let arrived = pin!(state.probe_arrives(number));
+            match timeout(PROBE_TIMEOUT, select(arrived, pin!(link.changed()))).await {
+                Ok(Either::Left(_)) => {
+                    if let Some(recovered) = state.recover(sent.elapsed()) {
+                        core.reached(recovered.since);
+                    }
                 }
-            } else if state.is_connected() {
-                state.degrade("a message that the server published to itself did not arrive".to_owned());
-                if catch(|| core.engine().reconnect()).is_err() {
-                    tracing::error!("the engine of the cluster panicked while it reconnected");
+                // The probe may be lost with its connection, which says nothing about the next one.
+                Ok(Either::Right(_)) => continue,
+                Err(_) => {
+                    state.degrade("a message that the server published to itself did not arrive".to_owned());
+                    if catch(|| core.engine().reconnect()).is_err() {
+                        tracing::error!("the engine of the cluster panicked while it reconnected");
+                    }
                 }
             }
         }
         drop(core);
-        // The engine may connect again in the meantime.
-        let _ = timeout(PROBE_INTERVAL, state.connected.notified()).await;
+        let _ = timeout(PROBE_INTERVAL, link.changed()).await;
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::cluster::{GapReason, Inbox, PublishBatch, Receive, Topic};
 
 /// How long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Keeps what an engine reports to its [`Inbox`], in order.
 pub struct Recorder {
@@ -41,10 +41,10 @@ pub enum Recorded {
 }
 
 /// A [`Topic`] that borrows nothing.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OwnedTopic(Owned);
 
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Owned {
     Main(String),
     Room(String, String),
@@ -65,22 +65,21 @@ impl Recorder {
     ///
     /// # Panics
     ///
-    /// Nothing is reported in a minute.
+    /// Nothing is reported in half a minute.
     pub async fn next(&mut self) -> Recorded {
         let next = timeout(PATIENCE, self.receiver.recv()).await;
-        next.expect("nothing was reported in a minute").expect("the recorder has a sender")
+        next.expect("nothing was reported in half a minute").expect("the recorder has a sender")
     }
 
     /// Waits for the next message. Other reports are skipped.
     ///
     /// # Panics
     ///
-    /// Nothing is reported in a minute.
+    /// There is none in half a minute.
     pub async fn message(&mut self) -> (OwnedTopic, Bytes) {
-        loop {
-            if let Recorded::Message { topic, body } = self.next().await {
-                return (topic, body);
-            }
+        match self.until(|recorded| matches!(recorded, Recorded::Message { .. })).await {
+            Recorded::Message { topic, body } => (topic, body),
+            other => unreachable!("{other:?} is no message"),
         }
     }
 
@@ -88,13 +87,21 @@ impl Recorder {
     ///
     /// # Panics
     ///
-    /// Nothing is reported in a minute.
+    /// It is not reported in half a minute. The message has the report that came last.
     pub async fn until(&mut self, mut wanted: impl FnMut(&Recorded) -> bool) -> Recorded {
-        loop {
-            let next = self.next().await;
-            if wanted(&next) {
-                return next;
+        let mut skipped = None;
+        let until = async {
+            loop {
+                let next = self.next().await;
+                if wanted(&next) {
+                    return next;
+                }
+                skipped = Some(next);
             }
+        };
+        match timeout(PATIENCE, until).await {
+            Ok(reported) => reported,
+            Err(_) => panic!("what was awaited was not reported in half a minute, but {skipped:?}"),
         }
     }
 

@@ -35,8 +35,8 @@ pub(crate) struct Translator<'a> {
 }
 
 impl<'a> Translator<'a> {
-    /// The cursors of later calls must be in `whole`. Each attachment takes more memory here than an
-    /// empty one takes in the message, so their number is limited.
+    /// The cursors of later calls must be in `whole`. Each attachment takes more memory here than
+    /// an empty one takes in the message, so their number is limited.
     pub(crate) fn new(whole: &'a Bytes, form: BinaryForm, max_attachments: usize) -> Self {
         Self { whole, form, max_attachments, refuses_reserved: false, attachments: Vec::new() }
     }
@@ -56,7 +56,8 @@ impl<'a> Translator<'a> {
         attachments
     }
 
-    /// Reads a value, and appends it as JSON. `depth` is the number of arrays and objects around it.
+    /// Reads a value, and appends it as JSON. `depth` is the number of arrays and objects around
+    /// it.
     pub(crate) fn value(&mut self, cursor: &mut Cursor<'a>, out: &mut Vec<u8>, depth: usize) -> Option<()> {
         if depth > MAX_DEPTH {
             return None;
@@ -143,8 +144,8 @@ impl<'a> Translator<'a> {
         Some(())
     }
 
-    /// Extension type -1 is a timestamp. Older JavaScript encoders use type 0 for `undefined`, dates
-    /// and array buffers. They decode other extensions as an array of type and bytes.
+    /// Extension type -1 is a timestamp. Older JavaScript encoders use type 0 for `undefined`,
+    /// dates and array buffers. They decode other extensions as an array of type and bytes.
     fn extension(&mut self, kind: i8, bytes: &[u8], fixed: bool, out: &mut Vec<u8>) -> Option<()> {
         match (kind, fixed, bytes.len()) {
             (0, true, 1) => out.extend_from_slice(b"null"),

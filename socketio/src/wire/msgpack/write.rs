@@ -67,7 +67,8 @@ impl Writer<'_> {
         let _ = write::write_bin(self.out, bytes);
     }
 
-    /// Writes a value from its JSON text. Binary data has a placeholder or an [`ATTACHMENT_MARKER`].
+    /// Writes a value from its JSON text. Binary data has a placeholder or an
+    /// [`ATTACHMENT_MARKER`].
     pub(crate) fn json(&mut self, json: &[u8], attachments: &[Bytes]) {
         let start = self.out.len();
         if self.translate(json, attachments) != Some(1) {
@@ -110,9 +111,9 @@ impl Writer<'_> {
         }
     }
 
-    /// Writes comma-separated values, and returns their number. `None` if the text is not JSON; some
-    /// bytes may be written then. It does not recurse, because values that the server emits may be
-    /// nested to any depth.
+    /// Writes comma-separated values, and returns their number. `None` if the text is not JSON;
+    /// some bytes may be written then. It does not recurse, because values that the server emits
+    /// may be nested to any depth.
     fn translate(&mut self, json: &[u8], attachments: &[Bytes]) -> Option<usize> {
         let mut open = SmallVec::<[Open; 8]>::new();
         let (mut values, mut markers) = (0, 0);

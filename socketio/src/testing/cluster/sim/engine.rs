@@ -1,16 +1,17 @@
 //! [`SimEngine`]: the engine of one server in a [`SimNet`](super::SimNet).
 
 use bytes::Bytes;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
+use super::super::OwnedTopic;
 use super::driver::Shared;
 use super::event::{Command, MemberId};
 use super::member::Link;
 use super::network::Network;
-use super::topic::OwnedTopic;
 use crate::cluster::{BoxFuture, Engine, EngineTraits, Inbox, PublishBatch, PublishError, Topic};
 
 /// How long the engine waits for the network's answer.
@@ -18,17 +19,17 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The engine of one server in a [`SimNet`](super::SimNet), from
 /// [`SimNet::engine`](super::SimNet::engine).
-#[derive(Debug)]
 pub struct SimEngine {
     shared: Arc<Shared>,
     traits: EngineTraits,
     id: MemberId,
+    name: Box<str>,
 }
 
 impl SimEngine {
     pub(super) fn new(shared: Arc<Shared>, name: &str, traits: EngineTraits) -> Self {
         let id = shared.network.lock().add_member(name, traits);
-        Self { shared, traits, id }
+        Self { shared, traits, id, name: name.into() }
     }
 
     fn change_subscription(&self, topic: Topic<'_>, is_wanted: bool) {
@@ -143,6 +144,13 @@ impl Engine for SimEngine {
     fn stop(&self) -> BoxFuture<'_, ()> {
         self.shared.change(|network, _: Instant| self.leave(network));
         Box::pin(std::future::ready(()))
+    }
+}
+
+impl fmt::Debug for SimEngine {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = formatter.debug_struct("SimEngine");
+        debug.field("name", &self.name).field("seed", &self.shared.seed).finish_non_exhaustive()
     }
 }
 

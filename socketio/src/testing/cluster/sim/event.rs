@@ -4,7 +4,7 @@ use bytes::Bytes;
 use std::collections::BTreeSet;
 use tokio::sync::oneshot;
 
-use super::topic::OwnedTopic;
+use super::super::OwnedTopic;
 use crate::cluster::{GapReason, Inbox, PublishError};
 
 /// The index of an engine.
@@ -88,7 +88,7 @@ pub(super) enum Report {
 impl Effect {
     pub(super) fn run(self) {
         match self.report {
-            Report::Deliver { topic, body } => self.inbox.deliver(topic.as_topic(), body),
+            Report::Deliver { topic, body } => self.inbox.deliver(topic.get(), body),
             Report::Connected => self.inbox.connected(),
             Report::Disconnected(reason) => self.inbox.disconnected(reason),
             Report::Gap(reason) => self.inbox.gap(reason),

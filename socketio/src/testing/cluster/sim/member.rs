@@ -4,12 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
 
+use super::super::OwnedTopic;
 use super::event::Event;
-use super::topic::OwnedTopic;
 use crate::cluster::{Dialect, EngineTraits, Inbox, RoomTopics, Topic};
 
 /// For each order that must be kept, the time of its last event.
-pub(super) type Orders = BTreeMap<Option<OwnedTopic>, Instant>;
+#[derive(Debug, Default)]
+pub(super) struct Orders {
+    last: BTreeMap<Option<OwnedTopic>, Instant>,
+    /// Nothing happens before.
+    start: Option<Instant>,
+}
 
 #[derive(Debug)]
 pub(super) struct Member {
@@ -59,8 +64,8 @@ impl Member {
             connection: 0,
             failed_attempts: 0,
             subscribed: BTreeSet::new(),
-            upward: Orders::new(),
-            downward: Orders::new(),
+            upward: Orders::default(),
+            downward: Orders::default(),
             slowness: Duration::ZERO,
             is_hung: false,
             held: Vec::new(),
@@ -72,8 +77,12 @@ impl Member {
         if self.subscribed.contains(topic) {
             return true;
         }
-        let main = topic.main_of_room().filter(|_| self.traits.rooms == RoomTopics::Included);
-        main.is_some_and(|main| self.subscribed.contains(&main))
+        match topic.get() {
+            Topic::Room { namespace, .. } if self.traits.rooms == RoomTopics::Included => {
+                self.subscribed.contains(&Topic::Main { namespace }.into())
+            }
+            _ => false,
+        }
     }
 
     /// Whether the engine's server is counted among those of the namespace.
@@ -86,9 +95,22 @@ impl Member {
     }
 }
 
-/// The time of an event that happens after `delay`, but not before the earlier ones of its order.
-pub(super) fn in_order(orders: &mut Orders, order: Option<OwnedTopic>, now: Instant, delay: Duration) -> Instant {
-    let last = orders.entry(order).or_insert(now);
-    *last = (*last).max(now + delay);
-    *last
+impl Orders {
+    /// The time of an event that happens after `delay`, but not before the earlier ones of its
+    /// order.
+    pub(super) fn next(&mut self, order: Option<OwnedTopic>, now: Instant, delay: Duration) -> Instant {
+        let earliest = self.start.map_or(now, |start| start.max(now));
+        let last = self.last.entry(order).or_insert(earliest);
+        *last = (*last).max(now + delay);
+        *last
+    }
+
+    /// Begins new orders behind all events of the old ones.
+    pub(super) fn begin(&mut self) {
+        self.start = std::mem::take(&mut self.last).into_values().chain(self.start).max();
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
 }

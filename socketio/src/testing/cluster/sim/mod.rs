@@ -11,7 +11,6 @@ mod net;
 mod network;
 mod rng;
 mod stats;
-mod topic;
 
 #[cfg(test)]
 mod tests;

@@ -72,7 +72,10 @@ impl SimNet {
     /// Lets messages of different topics overtake each other on the way to a server, as if each
     /// topic had a connection of its own. Default: `false`.
     pub fn reorder_topics(&self, reorder: bool) {
-        self.change(|network, _| network.reorder_topics = reorder);
+        self.change(|network, _| {
+            network.reorder_topics = reorder;
+            network.members.iter_mut().for_each(|member| member.downward.begin());
+        });
     }
 
     /// Drops messages to other servers with this probability. Default: 0. Messages that a server

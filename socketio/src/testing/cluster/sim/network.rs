@@ -6,11 +6,11 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 use tokio::time::Instant;
 
+use super::super::OwnedTopic;
 use super::event::{Answer, Command, Effect, Event, EventKind, MemberId, Report};
-use super::member::{Link, Member, in_order};
+use super::member::{Link, Member};
 use super::rng::Rng;
 use super::stats::SimStats;
-use super::topic::OwnedTopic;
 use crate::cluster::{EngineTraits, PublishError};
 
 /// The delay of each way unless the test sets another.
@@ -109,7 +109,7 @@ impl Network {
     /// Sends a command from an engine to the network.
     pub(super) fn send(&mut self, member: MemberId, command: Command, now: Instant) {
         let delay = self.rng.duration(&self.delay);
-        let at = in_order(&mut self.members[member].upward, None, now, delay);
+        let at = self.members[member].upward.next(None, now, delay);
         self.add(at, member, EventKind::Command(command));
     }
 
@@ -119,7 +119,7 @@ impl Network {
         let slowness = if matches!(kind, EventKind::Deliver { .. }) { receiver.slowness } else { Duration::ZERO };
         let delay = self.rng.duration(&self.delay) + slowness;
         let order = order.filter(|_| self.reorder_topics);
-        let at = in_order(&mut receiver.downward, order, now, delay);
+        let at = receiver.downward.next(order, now, delay);
         self.add(at, member, kind);
     }
 

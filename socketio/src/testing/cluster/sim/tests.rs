@@ -292,6 +292,23 @@ async fn topics_overtake_each_other_where_asked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn topics_keep_their_order_when_others_begin_or_cease_to_overtake() {
+    let net = SimNet::seeded(14);
+    let (a, b) = pair(&net).await;
+    net.slow("b", Duration::from_millis(100));
+    let mut expected = Vec::new();
+    for round in 0..10 {
+        net.reorder_topics(round % 2 == 0);
+        net.slow("b", Duration::from_millis(100 - round * 10));
+        let text = round.to_string();
+        a.publish(MAIN, &[&text]).await.expect("published");
+        expected.push(text);
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(b.log.take(), expected);
+}
+
+#[tokio::test(start_paused = true)]
 async fn bytes_and_reports_are_injected() {
     let net = SimNet::seeded(12);
     let (a, b) = pair(&net).await;

@@ -1,0 +1,346 @@
+//! [`Node`]: what the engines do with one server: a task that keeps connections to it, publishing,
+//! and counting.
+
+use parking_lot::Mutex;
+use socketio::cluster::{GapReason, Inbox, PublishBatch, PublishError, Topic};
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::backoff::Backoff;
+use crate::channels::{Channels, Form};
+use crate::commands::{Commands, Outcome};
+use crate::resp::{self, Reply};
+use crate::server::Server;
+use crate::subscriber::{Delivery, Subscriber};
+use crate::tls::Tls;
+use crate::wanted::Wanted;
+
+/// A connection that lasted so long was a good one.
+const LASTING: Duration = Duration::from_secs(1);
+/// How often a node of a cluster is probed. The hub probes only the node of one channel.
+const PROBE_INTERVAL: Duration = Duration::from_secs(5);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+const NOTHING_ARRIVES: &str = "what was published did not arrive";
+
+/// The connections to one server, and the task that makes them.
+pub(crate) struct Node {
+    shared: Arc<Shared>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    wanted: Wanted,
+    /// The connection for commands, while connected.
+    commands: Mutex<Option<Arc<Commands>>>,
+    /// Ends the connections.
+    distrusted: Notify,
+    /// Wakes the task that waits for its probe.
+    probed: Notify,
+}
+
+/// What a node needs from its engine.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) tls: Tls,
+    pub(crate) channels: Arc<Channels>,
+    pub(crate) inbox: Inbox,
+}
+
+/// Who is told about the connections to a node.
+pub(crate) trait Report: Send + Sync + 'static {
+    /// All subscriptions are in effect.
+    fn connected(&self);
+
+    /// The connections were lost, or could not be made.
+    fn disconnected(&self, reason: String);
+
+    /// The node of a cluster said that a slot is not its own. Returns `false` if there is no
+    /// cluster, so that it is an error.
+    fn moved(&self) -> bool;
+}
+
+impl Report for Inbox {
+    fn connected(&self) {
+        Self::connected(self);
+    }
+
+    fn disconnected(&self, reason: String) {
+        Self::disconnected(self, reason);
+    }
+
+    fn moved(&self) -> bool {
+        false
+    }
+}
+
+impl Node {
+    pub(crate) fn new() -> Self {
+        let shared = Shared {
+            wanted: Wanted::default(),
+            commands: Mutex::new(None),
+            distrusted: Notify::new(),
+            probed: Notify::new(),
+        };
+        Self { shared: Arc::new(shared), task: Mutex::new(None) }
+    }
+
+    pub(crate) fn start(&self, server: Server, context: Context, report: impl Report) {
+        let shared = Arc::clone(&self.shared);
+        let supervisor = Supervisor { shared, server, context, report, last: None, is_silent: false };
+        let mut task = self.task.lock();
+        if task.is_none() {
+            *task = Some(tokio::spawn(supervisor.run()));
+        }
+    }
+
+    pub(crate) fn wanted(&self) -> &Wanted {
+        &self.shared.wanted
+    }
+
+    pub(crate) fn reconnect(&self) {
+        self.shared.distrusted.notify_waiters();
+    }
+
+    pub(crate) async fn publish(&self, channels: &Channels, batch: &PublishBatch) -> Result<(), PublishError> {
+        self.publish_some(channels, batch.len(), batch.byte_len(), batch.iter()).await
+    }
+
+    /// Publishes some messages of a batch.
+    pub(crate) async fn publish_some<'a>(
+        &self,
+        channels: &Channels,
+        length: usize,
+        byte_length: usize,
+        messages: impl Iterator<Item = (Topic<'a>, &'a [u8])>,
+    ) -> Result<(), PublishError> {
+        if length == 0 {
+            return Ok(());
+        }
+        let write = |bytes: &mut Vec<u8>| {
+            bytes.reserve(byte_length + length * (64 + channels.prefix.len()));
+            for (topic, body) in messages {
+                write_message(bytes, channels, &topic, body);
+            }
+        };
+        let outcome = self.send(length, write).await;
+        let outcome = outcome.map_err(|reason| PublishError { unpublished: length, reason })?;
+        match outcome.error {
+            None => Ok(()),
+            Some(reason) => Err(PublishError { unpublished: length - outcome.succeeded, reason }),
+        }
+    }
+
+    /// The number of subscribers of a channel.
+    pub(crate) async fn subscribers(&self, channels: &Channels, topic: Topic<'_>) -> Result<usize, String> {
+        let count: &[u8] = match channels.form {
+            Form::Classic => b"NUMSUB",
+            Form::Sharded => b"SHARDNUMSUB",
+        };
+        let channel = channels.channel(&topic);
+        let outcome = self.send(1, |bytes| resp::command(bytes, &[b"PUBSUB", count, channel.as_bytes()])).await?;
+        match (outcome.error, outcome.number) {
+            (Some(error), _) => Err(error),
+            (None, Some(number)) => Ok(usize::try_from(number).unwrap_or_default()),
+            (None, None) => Err("the reply has no number".into()),
+        }
+    }
+
+    async fn send(&self, commands: usize, write: impl FnOnce(&mut Vec<u8>)) -> Result<Outcome, String> {
+        let connection = self.shared.commands.lock().clone();
+        match connection {
+            Some(connection) => Ok(connection.send(commands, write).await),
+            None => Err("not connected".into()),
+        }
+    }
+
+    /// Ends the task and the connections.
+    pub(crate) async fn stop(&self) {
+        let task = self.task.lock().take();
+        if let Some(task) = task {
+            task.abort();
+            _ = task.await;
+        }
+        self.shared.commands.lock().take();
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.get_mut() {
+            task.abort();
+        }
+    }
+}
+
+/// Appends the command that publishes a message.
+fn write_message(bytes: &mut Vec<u8>, channels: &Channels, topic: &Topic<'_>, body: &[u8]) {
+    let command: &[u8] = match channels.form {
+        Form::Classic => b"*3\r\n$7\r\nPUBLISH\r\n",
+        Form::Sharded => b"*3\r\n$8\r\nSPUBLISH\r\n",
+    };
+    bytes.extend_from_slice(command);
+    let channel = channels.parts(topic);
+    resp::header(bytes, b'$', channel.iter().map(|part| part.len()).sum());
+    for part in channel {
+        bytes.extend_from_slice(part.as_bytes());
+    }
+    bytes.extend_from_slice(b"\r\n");
+    resp::header(bytes, b'$', body.len());
+    bytes.extend_from_slice(body);
+    bytes.extend_from_slice(b"\r\n");
+}
+
+/// Keeps the connections. It never gives up.
+struct Supervisor<R> {
+    shared: Arc<Shared>,
+    server: Server,
+    context: Context,
+    report: R,
+    last: Option<Last>,
+    /// That there is no connection was logged.
+    is_silent: bool,
+}
+
+/// The last connection.
+struct Last {
+    /// The server's process.
+    process: Option<String>,
+    /// The server closed it in the middle of a message.
+    was_cut: bool,
+}
+
+/// How a connection ended.
+enum Ended {
+    /// It was not made.
+    Unconnected(String),
+    Lost {
+        since: Instant,
+        reason: String,
+    },
+}
+
+impl<R: Report> Supervisor<R> {
+    async fn run(mut self) {
+        let mut backoff = Backoff::default();
+        loop {
+            let ended = self.connection().await;
+            self.shared.commands.lock().take();
+            self.shared.wanted.lost();
+            let reason = match ended {
+                Ended::Unconnected(reason) => {
+                    if self.is_silent {
+                        tracing::debug!(server = ?self.server, %reason, "Redis could not be connected");
+                    } else {
+                        self.is_silent = true;
+                        tracing::warn!(server = ?self.server, %reason, "Redis could not be connected; trying on");
+                    }
+                    self.report.disconnected(reason);
+                    sleep(backoff.next()).await;
+                    continue;
+                }
+                Ended::Lost { since, reason } => {
+                    if since.elapsed() > LASTING {
+                        backoff = Backoff::default();
+                    }
+                    reason
+                }
+            };
+            self.is_silent = true;
+            tracing::warn!(server = ?self.server, %reason, "the connection to Redis was lost");
+            self.report.disconnected(reason);
+            // The first attempt after a loss follows at once: mostly the server has restarted. If
+            // connections are lost as soon as they are made it waits too.
+            if !backoff.is_new() {
+                sleep(backoff.next()).await;
+            }
+        }
+    }
+
+    /// Connects, and returns when the connection failed.
+    async fn connection(&mut self) -> Ended {
+        let Context { tls, channels, inbox } = &self.context;
+        let mut place = None;
+        let opened = async {
+            let mut found = self.server.find(tls).await?;
+            place = Some(found.place.clone());
+            let mut stream = found.connect(tls).await?;
+            self.server.check(&mut stream).await?;
+            // It may be forbidden, and is only needed to tell why a connection was lost.
+            let process = stream.ask(&[b"INFO", b"server"], process_id).await.ok();
+            let commands = Arc::new(Commands::new(stream));
+            let stream = found.connect(tls).await?;
+            let delivery = Delivery {
+                wanted: &self.shared.wanted,
+                channels,
+                inbox,
+                probed: &self.shared.probed,
+                report: &self.report,
+            };
+            let mut subscriber = Subscriber::new(stream, delivery);
+            subscriber.restore().await?;
+            Ok::<_, String>((commands, subscriber, process))
+        };
+        let opened = opened.await;
+        let at = |reason| match &place {
+            Some(place) => format!("{place}: {reason}"),
+            None => reason,
+        };
+        let (commands, mut subscriber, process) = match opened {
+            Ok(opened) => opened,
+            Err(reason) => return Ended::Unconnected(at(reason)),
+        };
+        *self.shared.commands.lock() = Some(Arc::clone(&commands));
+        if mem::take(&mut self.is_silent) {
+            tracing::info!(server = ?self.server, "Redis is connected again");
+        } else {
+            tracing::debug!(server = ?self.server, "Redis is connected");
+        }
+        let since = Instant::now();
+        let distrusted = self.shared.distrusted.notified();
+        self.report.connected();
+        // The same process has closed a connection on which it had more to send: this server was
+        // too slow.
+        if self.last.as_ref().is_some_and(|last| last.was_cut && last.process.is_some() && last.process == process) {
+            inbox.gap(GapReason::Slow);
+        }
+        let reason = tokio::select! {
+            reason = subscriber.run() => reason,
+            () = distrusted => NOTHING_ARRIVES.to_owned(),
+            () = commands.closed().cancelled() => "the connection for commands was lost".to_owned(),
+            () = self.probe(&commands) => NOTHING_ARRIVES.to_owned(),
+        };
+        let was_cut = subscriber.was_cut();
+        self.last = Some(Last { process, was_cut });
+        Ended::Lost { since, reason: at(reason) }
+    }
+
+    /// Publishes a probe now and then. Returns when one did not arrive.
+    async fn probe(&self, commands: &Commands) {
+        loop {
+            sleep(PROBE_INTERVAL).await;
+            let Some(channel) = self.shared.wanted.probe() else { continue };
+            let arrived = self.shared.probed.notified();
+            let outcome = commands.send(1, |bytes| resp::command(bytes, &[b"SPUBLISH", channel.as_bytes(), b""])).await;
+            match outcome.error {
+                // It has another channel when the slots are known.
+                Some(error) => _ = is_moved(&error) && self.report.moved(),
+                None if timeout(PROBE_TIMEOUT, arrived).await.is_err() => return,
+                None => {}
+            }
+        }
+    }
+}
+
+/// The id of the server's process in the reply of `INFO`.
+fn process_id(reply: &Reply<'_>) -> Option<String> {
+    reply.text()?.lines().find_map(|line| line.strip_prefix("run_id:")).map(String::from)
+}
+
+/// Whether an error says that another node has the slot.
+pub(crate) fn is_moved(error: &str) -> bool {
+    ["MOVED ", "ASK ", "TRYAGAIN ", "CLUSTERDOWN "].iter().any(|kind| error.starts_with(kind))
+}

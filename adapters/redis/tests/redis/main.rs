@@ -1,0 +1,13 @@
+//! Tests with real servers: `redis-server` and `redis-cli` must be installed. The variables
+//! `REDIS_SERVER` and `REDIS_CLI` may name others, such as `valkey-server` and `valkey-cli`.
+
+#![allow(clippy::unwrap_used)]
+
+mod classic;
+mod cluster;
+mod faults;
+mod rooms;
+mod sentinel;
+mod sharded;
+mod support;
+mod tls;

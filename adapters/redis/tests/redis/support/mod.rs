@@ -1,0 +1,11 @@
+//! Servers, engines and a proxy for the tests.
+
+mod cluster;
+mod engine;
+mod proxy;
+mod server;
+
+pub(crate) use cluster::RedisCluster;
+pub(crate) use engine::{MAIN, Member, REQUESTS, RESPONSES, reply, room};
+pub(crate) use proxy::Proxy;
+pub(crate) use server::{Server, free_port};

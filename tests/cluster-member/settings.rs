@@ -1,0 +1,59 @@
+//! The settings, from the environment variable MEMBER.
+
+use serde::Deserialize;
+use socketio::HubBuilder;
+use socketio_redis::{Redis, ShardedRedis, SubscriptionMode};
+
+/// `tests/node/cluster/node-member.mjs` says what they mean.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Settings {
+    pub(crate) name: String,
+    adapter: String,
+    urls: Vec<String>,
+    #[serde(default)]
+    cluster: bool,
+    sentinel: Option<String>,
+    prefix: Option<String>,
+    pub(crate) namespaces: Vec<String>,
+    /// The size of the queue for publishing, in messages.
+    queue: Option<usize>,
+}
+
+impl Settings {
+    pub(crate) fn join_cluster(&self, builder: HubBuilder) -> Result<HubBuilder, Box<dyn std::error::Error>> {
+        let builder = match self.queue {
+            Some(messages) => builder.publish_queue(16 << 20, messages),
+            None => builder,
+        };
+        let mode = match self.adapter.as_str() {
+            "sharded" => SubscriptionMode::Dynamic,
+            "private" => SubscriptionMode::DynamicPrivate,
+            _ => return self.classic(builder),
+        };
+        let engine = match &self.sentinel {
+            Some(name) => ShardedRedis::sentinel(&self.urls, name)?,
+            None if self.cluster => ShardedRedis::cluster(&self.urls)?,
+            None => ShardedRedis::new(self.url()?)?,
+        };
+        let engine = engine.mode(mode);
+        Ok(match &self.prefix {
+            Some(prefix) => builder.cluster(engine.prefix(prefix)),
+            None => builder.cluster(engine),
+        })
+    }
+
+    fn url(&self) -> Result<&str, &'static str> {
+        self.urls.first().map(String::as_str).ok_or("MEMBER has no URLs")
+    }
+
+    fn classic(&self, builder: HubBuilder) -> Result<HubBuilder, Box<dyn std::error::Error>> {
+        let engine = match &self.sentinel {
+            Some(name) => Redis::sentinel(&self.urls, name)?,
+            None => Redis::new(self.url()?)?,
+        };
+        Ok(match &self.prefix {
+            Some(prefix) => builder.cluster(engine.prefix(prefix)),
+            None => builder.cluster(engine),
+        })
+    }
+}

@@ -1,0 +1,103 @@
+// Servers in Rust and on Node.js in one cluster over Redis. Each scenario is issued at a server of
+// each kind, and observed at all of them.
+//
+// MEMBERS names the servers, by default two of each kind, and ADAPTERS what they use. ROUNDS repeats
+// everything.
+
+import assert from 'node:assert/strict';
+import { availableParallelism } from 'node:os';
+import { after, before, describe, test } from 'node:test';
+import { Emitter } from '@socket.io/redis-emitter';
+import { createClient } from 'redis';
+import { Member } from './member.mjs';
+import { Redis, RedisCluster } from './redis.mjs';
+import { EMITTER, LISTING, RAW, SCENARIOS } from './scenarios.mjs';
+import { Stage } from './stage.mjs';
+
+const LANGUAGES = (process.env.MEMBERS ?? 'node,rust,node,rust').split(',');
+const ROUNDS = Number(process.env.ROUNDS ?? 1);
+const NAMESPACES = ['/', '/custom'];
+
+// The adapters of the servers on Node.js. Those in Rust use the same channels.
+const KNOWN = {
+  redis: { isClassic: true },
+  ioredis: { isClassic: true, prefix: 'chat' },
+  specific: { isClassic: true },
+  sharded: {},
+  private: { prefix: 'chat' },
+  // Over a Redis Cluster.
+  cluster: { adapter: 'sharded', isCluster: true },
+};
+const ADAPTERS = process.env.ADAPTERS?.split(',') ?? Object.keys(KNOWN);
+
+// Collects what has to end after the tests of a suite. What begins later ends at once.
+function ending() {
+  const ends = [];
+  let isOver = false;
+  after(async () => {
+    isOver = true;
+    const ended = await Promise.allSettled(ends.reverse().map((end) => end()));
+    for (const { reason } of ended) if (reason) throw reason;
+  });
+  return { after: (end) => (isOver ? void end() : ends.push(end)) };
+}
+
+function suite(name, { adapter = name, isClassic, isCluster, prefix }) {
+  const shared = {};
+  const end = ending();
+  before(async () => {
+    shared.redis = isCluster ? await RedisCluster.begin(end) : await Redis.begin(end);
+    const { urls = [shared.redis.url] } = shared.redis;
+    const settings = { adapter, prefix, urls, cluster: isCluster, namespaces: [...NAMESPACES, '/elsewhere'] };
+    const begun = LANGUAGES.map((language, i) => Member.begin(end, language, { ...settings, name: `${language} ${i + 1}` }));
+    shared.members = await Promise.all(begun);
+  });
+
+  for (const namespace of NAMESPACES) {
+    describe(namespace, { concurrency: 1 }, () => {
+      const end = ending();
+      before(async () => {
+        shared.stage = await Stage.begin(end, shared.members, namespace);
+        await shared.stage.settle();
+      });
+
+      for (const language of new Set(LANGUAGES)) {
+        const scenarios = { ...SCENARIOS, ...(isClassic || language === 'rust' ? LISTING : {}), ...(language === 'rust' ? RAW : {}) };
+        for (const [name, play] of Object.entries(scenarios)) {
+          test(`${language}: ${name}`, (t) => play(shared.stage.at(shared.members[LANGUAGES.indexOf(language)], t)));
+        }
+      }
+
+      if (isClassic) {
+        let emitter;
+        before(async () => {
+          const client = await createClient({ url: shared.redis.url }).connect();
+          end.after(() => client.close());
+          emitter = Object.assign(new Emitter(client, prefix && { key: prefix }, namespace), { settled: () => client.ping() });
+        });
+        for (const [name, play] of Object.entries(EMITTER)) {
+          test(name, (t) => play(shared.stage.at(shared.members[0], t), emitter));
+        }
+      }
+    });
+  }
+
+  test('the servers are still running, and lost nothing', async () => {
+    for (const member of shared.members) {
+      assert.doesNotThrow(() => process.kill(member.program.pid, 0), member.name);
+      if (member.language !== 'rust') continue;
+      const { unpublished, dropped, missed, malformed, oversized, reconnects, pending } = await member.do('stats', {});
+      const counters = { unpublished, dropped, missed, malformed, oversized, reconnects, pending };
+      assert.deepEqual(counters, { unpublished: 0, dropped: 0, missed: 0, malformed: 0, oversized: 0, reconnects: 0, pending: 0 }, member.name);
+    }
+  });
+}
+
+// Some adapters are tested at the same time, and the scenarios of one adapter one after another.
+for (let round = 1; round <= ROUNDS; round += 1) {
+  describe(`round ${round}`, { concurrency: availableParallelism() }, () => {
+    for (const name of ADAPTERS) {
+      describe(name, { concurrency: 1 }, () => suite(name, KNOWN[name]));
+    }
+  });
+}
