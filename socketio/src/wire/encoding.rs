@@ -20,6 +20,7 @@ pub(crate) enum Encoding {
     /// Envelopes and raw messages, for plain WebSocket clients.
     Envelopes,
     /// The same with offsets, for clients that can resume their session.
+    #[allow(dead_code, reason = "no route has such clients yet")]
     ResumableEnvelopes,
     /// Envelopes and raw messages inside Engine.IO messages, for Engine.IO clients.
     Engine,

@@ -425,7 +425,8 @@ mod tests {
                 known.socket.depart(false);
             }
             let registry = model.hub.root().namespace_inner().registry();
-            prop_assert!(registry.by_id.read().is_empty() && registry.all().is_empty() && registry.len() == 0);
+            prop_assert!(registry.by_id.read().is_empty() && registry.all().is_empty());
+            prop_assert_eq!(registry.len(), 0);
             prop_assert!(NAMES.iter().all(|name| registry.rooms().members(name).is_none()));
         }
     }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::session::Session;
 use crate::hub::adapter::{Audience, Packet};
 use crate::wire::kept::{ALLOCATION, KeptPacket};
 
@@ -47,7 +48,7 @@ impl Target {
         Self::Rooms {
             rooms: audience.rooms().into(),
             except_rooms: audience.except_rooms().into(),
-            except: audience.except_socket().and_then(|socket| socket.session()).map(|session| session.number()),
+            except: audience.except_socket().and_then(|socket| socket.session()).map(Session::number),
         }
     }
 

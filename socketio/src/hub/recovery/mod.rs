@@ -1,8 +1,8 @@
 //! Connection state recovery: a client whose connection was cut resumes its session, and receives
 //! what it has missed.
 //!
-//! Each namespace has a [`RecoveryOf`](namespace::RecoveryOf) if the hub has the setting. It numbers
-//! and [logs](log) what is emitted, and keeps the [sessions](sessions) of clients that are cut off.
+//! If it is on, each namespace has a [`RecoveryOf`](namespace::RecoveryOf). It numbers and
+//! [logs](log) what is emitted, and keeps the [sessions](sessions) of clients that are cut off.
 //! [`resuming`] gives a session to the client that comes back.
 
 pub(crate) mod history;

@@ -4,7 +4,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
-use serde_json::Value;
+use serde::de::IgnoredAny;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub(crate) struct Claim<'a> {
 enum Text<'a> {
     #[serde(borrow)]
     Text(Cow<'a, str>),
-    Other(Value),
+    Other(#[allow(dead_code, reason = "`untagged` needs a value")] IgnoredAny),
 }
 
 impl Text<'_> {

@@ -43,7 +43,7 @@ pub(crate) struct CutOff {
     pub(crate) past: Past,
     /// The socket, while the events of its end run.
     pub(crate) ending: Option<Socket>,
-    pub(crate) lease: Option<Lease>,
+    _lease: Option<Lease>,
     cut: u64,
     /// When it expires.
     until: Option<Instant>,
@@ -79,8 +79,9 @@ pub(crate) struct DroppedSessions(Vec<Held>);
 
 impl CutOff {
     pub(crate) fn new(id: SocketId, rooms: Vec<Arc<str>>, past: Past, socket: &Socket) -> Self {
-        let (attributes, lease) = (socket.attributes(), Lease::of(socket));
-        Self { id, rooms, attributes, past, ending: Some(socket.clone()), lease, cut: 0, until: None }
+        let attributes = socket.attributes();
+        let ending = Some(socket.clone());
+        Self { id, rooms, attributes, past, ending, _lease: Lease::of(socket), cut: 0, until: None }
     }
 }
 
