@@ -8,6 +8,7 @@ use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
+use crate::masked_frame;
 use crate::raw::{frame, text_frame};
 
 /// What a client remembers between its connections.
@@ -43,13 +44,7 @@ pub enum Packet {
 impl Line {
     /// Opens a connection and sends the packets of a client that connects to `/`.
     pub async fn open(app: &Router, memory: &Memory, auth: Value) -> Self {
-        let (client, server) = duplex(256 * 1024);
-        let service = TowerToHyperService::new(app.clone());
-        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(server), service).with_upgrades());
-        let mut line = Self { stream: client, read: Vec::new(), is_open: false };
-        let request = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
-                       Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-        line.stream.write_all(request.as_bytes()).await.expect("there is room");
+        let mut line = Self::open_at(app, "/socket.io/?EIO=4&transport=websocket").await;
         let mut connect = json!({});
         if let Some(pid) = &memory.pid {
             connect["pid"] = json!(pid);
@@ -64,10 +59,29 @@ impl Line {
         line
     }
 
-    /// Sends an Engine.IO packet.
+    /// Opens a connection, and sends nothing but the request for a WebSocket.
+    pub async fn open_at(app: &Router, path: &str) -> Self {
+        let (client, server) = duplex(256 * 1024);
+        let service = TowerToHyperService::new(app.clone());
+        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(server), service).with_upgrades());
+        let mut line = Self { stream: client, read: Vec::new(), is_open: false };
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        line.stream.write_all(request.as_bytes()).await.expect("there is room");
+        line
+    }
+
+    /// Sends a text message.
     pub async fn send(&mut self, packet: &str) {
         // The server may have closed the connection.
         let _ = self.stream.write_all(&text_frame(packet)).await;
+    }
+
+    /// Sends a close frame.
+    pub async fn close(&mut self, code: u16) {
+        let _ = self.stream.write_all(&masked_frame(0x88, &code.to_be_bytes())).await;
     }
 
     /// Reads at most this many bytes of those that have arrived, waiting for the first.
@@ -80,6 +94,11 @@ impl Line {
 
     /// Takes the next packet that has been read completely.
     pub fn next(&mut self, memory: &mut Memory) -> Option<Packet> {
+        self.next_text().map(|text| Self::packet(text, memory))
+    }
+
+    /// Takes the payload of the next message that has been read completely.
+    pub fn next_text(&mut self) -> Option<String> {
         if !self.is_open {
             let end = self.read.windows(4).position(|window| window == b"\r\n\r\n")?;
             self.read.drain(..end + 4);
@@ -88,7 +107,7 @@ impl Line {
         let (start, end) = frame(&self.read)?;
         let text = String::from_utf8_lossy(&self.read[start..end]).into_owned();
         self.read.drain(..end);
-        Some(Self::packet(text, memory))
+        Some(text)
     }
 
     fn packet(text: String, memory: &mut Memory) -> Packet {

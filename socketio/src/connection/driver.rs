@@ -15,6 +15,7 @@ use crate::event::dispatch::has_listener;
 use crate::event::handler::Lifecycle;
 use crate::event::incoming::{EventKind, Incoming};
 use crate::hooks::catch::catch;
+use crate::hub::recovery::resuming::Claim;
 use crate::hub::socket::{Identity, Socket};
 use crate::session::disconnect::Disconnect;
 use crate::session::limits::Violation;
@@ -61,6 +62,18 @@ impl Effects for Driver<'_, '_> {
         let identity = Identity::Generated { auth };
         let socket = Socket::register(hub.clone(), namespace, Arc::clone(peer), extensions, identity);
         Some(SocketEntry::open(socket, None))
+    }
+
+    fn resume(&mut self, message: &str) -> (Opened<SocketEntry>, bool) {
+        let Io { hub, peer, extensions, claim, .. } = &mut *self.io;
+        let (namespace, on_open) = claim
+            .take()
+            .map_or_else(|| (Arc::clone(hub.root().namespace_inner()), None), |claim| (claim.namespace, claim.on_open));
+        hub.acquire(&namespace);
+        let is_claim = Claim::of_message(message).is_some();
+        let (peer, extensions) = (Arc::clone(peer), std::mem::take(extensions));
+        let socket = Socket::register(hub.clone(), namespace, peer, extensions, Identity::Claimed(message));
+        (SocketEntry::open(socket, on_open.as_ref()), is_claim)
     }
 
     fn accept(&mut self, entry: &mut SocketEntry) {

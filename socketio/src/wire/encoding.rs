@@ -20,7 +20,6 @@ pub(crate) enum Encoding {
     /// Envelopes and raw messages, for plain WebSocket clients.
     Envelopes,
     /// The same with offsets, for clients that can resume their session.
-    #[allow(dead_code, reason = "no route has such clients yet")]
     ResumableEnvelopes,
     /// Envelopes and raw messages inside Engine.IO messages, for Engine.IO clients.
     Engine,
@@ -28,6 +27,17 @@ pub(crate) enum Encoding {
     SocketIo,
     /// Socket.IO packets encoded by a custom parser.
     Parsed(Arc<dyn Parser>),
+}
+
+/// What a plain client is told about its session.
+#[derive(Debug, Serialize)]
+pub(crate) struct SessionEvent<'a> {
+    /// The secret with which the client resumes, once.
+    pub(crate) token: &'a str,
+    /// Whether the client has resumed a session.
+    pub(crate) recovered: bool,
+    /// How long the session is kept after the connection is cut, in seconds.
+    pub(crate) expires: u64,
 }
 
 /// The packet type of an Engine.IO message.
@@ -98,6 +108,15 @@ impl Encoding {
     /// `None` if its protocol has no namespaces.
     pub(crate) fn connect(&self, namespace: &str, sid: &str, pid: Option<&str>) -> Option<EncodedFrame> {
         self.packet(|out| socketio::write_connect(out, namespace, sid, pid))
+    }
+
+    /// Encodes the session of a plain client that can resume. `None` for other clients.
+    pub(crate) fn session(&self, session: &SessionEvent<'_>) -> Option<EncodedFrame> {
+        if !matches!(self, Self::ResumableEnvelopes) {
+            return None;
+        }
+        let payload = Payload::of(session).ok()?;
+        Some(self.event("", "session", &payload, None, None))
     }
 
     /// Encodes why the client was refused by a namespace. `None` if its protocol has no namespaces.

@@ -53,7 +53,6 @@ impl KeptPacket {
     }
 
     /// Whether plain clients get an event, and not a raw message.
-    #[cfg_attr(not(test), allow(dead_code, reason = "plain clients can't resume yet"))]
     pub(crate) fn is_event(&self) -> bool {
         matches!(self.kind, Kind::Event { .. })
     }

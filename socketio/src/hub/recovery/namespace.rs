@@ -81,6 +81,10 @@ impl RecoveryOf {
         self.settings.skip_middleware
     }
 
+    pub(crate) fn max_disconnection(&self) -> Duration {
+        self.settings.max_disconnection
+    }
+
     /// Waits until no message is being queued in the namespace, and holds the order.
     pub(crate) fn order(&self) -> Order<'_> {
         Order(self.order.lock())

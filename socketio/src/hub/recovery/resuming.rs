@@ -19,6 +19,7 @@ use crate::hub::aliases::Peer;
 use crate::hub::namespace::registry::Registry;
 use crate::hub::socket::Socket;
 use crate::session::end::End;
+use crate::wire::encoding::Encoding;
 use crate::wire::offset::Offset;
 use crate::wire::packet::Frames;
 
@@ -28,7 +29,7 @@ const MAX_WAIT: Duration = Duration::from_millis(500);
 /// What a client sends to resume its session.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Claim<'a> {
-    #[serde(borrow, default, rename = "pid")]
+    #[serde(borrow, default, rename = "pid", alias = "token")]
     token: Option<Text<'a>>,
     #[serde(borrow, default)]
     offset: Option<Text<'a>>,
@@ -63,6 +64,16 @@ impl<'a> Claim<'a> {
         serde_json::from_str(auth).ok().filter(|claim: &Self| claim.token.is_some())
     }
 
+    /// Reads the first message of a plain client. `None`: it is another message.
+    pub(crate) fn of_message(text: &'a str) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Message<'a> {
+            #[serde(borrow)]
+            resume: Claim<'a>,
+        }
+        serde_json::from_str(text).ok().map(|Message { resume }| resume)
+    }
+
     fn token(&self) -> &str {
         self.token.as_ref().map_or("", Text::as_str)
     }
@@ -93,8 +104,14 @@ impl RecoveryOf {
 
     /// Begins the session of a new socket. The caller holds the order until the socket is
     /// registered.
-    pub(crate) fn begin(&self, order: &Order<'_>, claim: Option<&Claim<'_>>, registry: &Registry) -> Beginning {
-        let state = match claim.map(|claim| self.resume(order, claim, registry)) {
+    pub(crate) fn begin(
+        &self,
+        order: &Order<'_>,
+        claim: Option<&Claim<'_>>,
+        registry: &Registry,
+        encoding: &Encoding,
+    ) -> Beginning {
+        let state = match claim.map(|claim| self.resume(order, claim, registry, encoding)) {
             None => RecoveryState::New,
             Some(Ok(beginning)) => return beginning,
             Some(Err(reason)) => RecoveryState::Failed(reason),
@@ -103,7 +120,14 @@ impl RecoveryOf {
         Beginning::New(Session::new(new_token(), number, state, next))
     }
 
-    fn resume(&self, order: &Order<'_>, claim: &Claim<'_>, registry: &Registry) -> Result<Beginning, RecoveryFailure> {
+    fn resume(
+        &self,
+        order: &Order<'_>,
+        claim: &Claim<'_>,
+        registry: &Registry,
+        encoding: &Encoding,
+    ) -> Result<Beginning, RecoveryFailure> {
+        let is_plain = !encoding.has_namespaces();
         let offset = match &claim.offset {
             None => None,
             Some(offset) => Some(Offset::parse(offset.as_str()).ok_or(RecoveryFailure::Unknown)?),
@@ -124,7 +148,9 @@ impl RecoveryOf {
             if from < state.log.oldest() || from < session.past.history.known_from() {
                 return Err(RecoveryFailure::Trimmed);
             }
-            let missed: Vec<_> = missed_by(session, state.log.from(from)).collect();
+            let missed = missed_by(session, state.log.from(from));
+            // Raw messages of plain clients have no place for an offset.
+            let missed: Vec<_> = missed.filter(|(_, entry)| !is_plain || entry.packet.is_event()).collect();
             let bytes: usize = missed.iter().map(|(_, entry)| entry.packet.size()).sum();
             if missed.len() > self.outbox.messages || bytes > self.outbox.bytes {
                 return Err(RecoveryFailure::Trimmed);
@@ -135,7 +161,9 @@ impl RecoveryOf {
         let (mut kept, missed) = resumed.unwrap_or(Err(RecoveryFailure::Taken))?;
         let sent = missed.last().map_or_else(|| kept.past.received(received), |(number, _)| *number);
         let state = RecoveryState::Restored { missed: missed.len() };
-        let session = Session::resumed(claim.token().into(), std::mem::take(&mut kept.past), state, sent);
+        // Socket.IO clients only accept the token that they know.
+        let token = if is_plain { new_token() } else { claim.token().into() };
+        let session = Session::resumed(token, std::mem::take(&mut kept.past), state, sent);
         Ok(Beginning::Resumed { session, past: Box::new(Resumed { kept, missed }) })
     }
 

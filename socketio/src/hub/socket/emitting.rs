@@ -157,7 +157,9 @@ impl Socket {
                 false => self.queue(frame, packet.is_volatile()).map_err(Undelivered::Rejected),
             }),
         };
-        if let (Some(session), Some(number)) = (self.session(), number) {
+        // A raw message has no offset that a plain client could tell.
+        let is_told = packet.name().is_some() || self.peer().encoding.has_namespaces();
+        if let (Some(session), Some(number)) = (self.session(), number.filter(|_| is_told)) {
             match delivered {
                 Ok(()) => session.sent(number),
                 Err(Undelivered::Rejected(Rejected::Closed)) => session.not_sent(number),

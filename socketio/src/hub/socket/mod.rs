@@ -116,6 +116,8 @@ pub(crate) enum Identity<'a> {
     Uuid,
     /// The id of its Engine.IO session.
     Session(&'a str),
+    /// Like `Uuid`, for a plain client whose first message may resume a session.
+    Claimed(&'a str),
     /// A random id in the format of the reference server, for a Socket.IO client. `auth` is the
     /// JSON text of its auth payload.
     Generated { auth: &'a str },
@@ -124,8 +126,8 @@ pub(crate) enum Identity<'a> {
 impl Identity<'_> {
     fn id(&self, hub: &Hub) -> SocketId {
         match self {
-            Self::Uuid if hub.config().has_cluster => SocketId::from(&*random_id()),
-            Self::Uuid => SocketId::random(),
+            Self::Uuid | Self::Claimed(_) if hub.config().has_cluster => SocketId::from(&*random_id()),
+            Self::Uuid | Self::Claimed(_) => SocketId::random(),
             Self::Session(sid) => SocketId::from(*sid),
             Self::Generated { .. } => SocketId::from(&*random_id()),
         }
@@ -162,8 +164,9 @@ impl Socket {
     ) -> Self {
         namespace.open();
         if let Some(recovery) = namespace.recovery().filter(|_| peer.encoding.has_offsets()).cloned() {
-            let claim = match identity {
+            let claim = match &identity {
                 Identity::Generated { auth } => Claim::of_auth(auth),
+                Identity::Claimed(message) => Claim::of_message(message),
                 Identity::Uuid | Identity::Session(_) => None,
             };
             let claim = claim.as_ref();
@@ -196,7 +199,7 @@ impl Socket {
             Identity::Generated { auth } => {
                 Some(Box::new(ConnectInfo { auth: (*auth).into(), time: SystemTime::now() }))
             }
-            Identity::Uuid | Identity::Session(_) => None,
+            Identity::Uuid | Identity::Claimed(_) | Identity::Session(_) => None,
         };
         Self(Arc::new(Inner {
             id: RwLock::new(id),
@@ -224,8 +227,7 @@ impl Socket {
         self.0.is_id_known.store(true, Ordering::Relaxed);
         let id = current.clone();
         drop(current);
-        let token = self.session().map(|session| &**session.token());
-        let greeting = self.peer().encoding.connect(self.namespace(), &id, token).filter(|frame| !frame.is_nothing());
+        let greeting = self.greeting(&id).filter(|frame| !frame.is_nothing());
         // Concurrent emits wait for this lock until the phase is `CONNECTED`. Their messages follow
         // those that were held back.
         let mut side = self.0.side.lock();

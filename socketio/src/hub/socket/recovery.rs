@@ -12,6 +12,8 @@ use crate::hub::recovery::RecoveryState;
 use crate::hub::recovery::namespace::{Order, RecoveryOf};
 use crate::hub::recovery::resuming::{Beginning, Claim, wait_for_end};
 use crate::hub::recovery::session::Session;
+use crate::wire::encoding::SessionEvent;
+use crate::wire::frame::EncodedFrame;
 
 /// Recovery.
 impl Socket {
@@ -43,6 +45,16 @@ impl Socket {
         self.0.session.as_deref()
     }
 
+    /// What the client is told when it is connected, and how it can resume.
+    pub(super) fn greeting(&self, id: &str) -> Option<EncodedFrame> {
+        let (encoding, session) = (&self.peer().encoding, self.session());
+        let token = session.map(|session| &**session.token());
+        encoding.connect(self.namespace(), id, token).or_else(|| {
+            let expires = self.namespace_inner().recovery()?.max_disconnection().as_secs();
+            encoding.session(&SessionEvent { token: token?, recovered: self.recovered(), expires })
+        })
+    }
+
     /// Whether both sockets are the same, or one has resumed the session of the other.
     pub(crate) fn has_same_client(&self, other: &Self) -> bool {
         self == other || self.session().zip(other.session()).is_some_and(|(own, other)| own.number() == other.number())
@@ -70,7 +82,7 @@ impl Socket {
         let order = recovery.order();
         let registry = Arc::clone(&namespace);
         let registry = registry.registry();
-        let (session, past) = match recovery.begin(&order, claim, registry) {
+        let (session, past) = match recovery.begin(&order, claim, registry, &peer.encoding) {
             Beginning::New(session) => (session, None),
             Beginning::Resumed { session, past } => (session, Some(past)),
         };

@@ -12,6 +12,9 @@ use crate::cluster::BoxFuture;
 /// How long a case may take.
 const CASE_TIMEOUT: Duration = Duration::from_secs(600);
 
+/// How many characters an error has at most.
+const LONGEST_TEXT: usize = 2_000;
+
 /// How a case ends.
 pub(super) type CaseResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -105,7 +108,8 @@ impl Case {
         }
         let scene = Scene::new(harness);
         match timeout(CASE_TIMEOUT, (self.run)(&scene)).await {
-            Ok(result) => result.map_err(|error| failure(error.to_string())),
+            // Errors of test clients list all that was received.
+            Ok(result) => result.map_err(|error| failure(error.to_string().chars().take(LONGEST_TEXT).collect())),
             Err(_) => Err(failure("it takes too long".to_owned())),
         }
     }

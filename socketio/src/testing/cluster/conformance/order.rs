@@ -44,7 +44,7 @@ async fn messages_of_all_kinds_keep_their_order(scene: &Scene<'_>) -> CaseResult
         a.to("lobby").emit(("large", number, &large))?;
         a.to("lobby").emit(("bytes", number, &bytes))?;
         a.to("lobby").send(format!("text {number}"))?;
-        a.to("lobby").except("nobody").volatile().emit(("volatile", number))?;
+        a.to("lobby").except("nobody").emit(("except", number))?;
     }
     for number in 0..20 {
         for client in &mut clients {
@@ -52,7 +52,7 @@ async fn messages_of_all_kinds_keep_their_order(scene: &Scene<'_>) -> CaseResult
             client.expect_exact(("large", number, &large)).await?;
             client.expect_exact(("bytes", number, &bytes)).await?;
             ensure_eq!(client.expect_text().await?, format!("text {number}"), "the text");
-            client.expect_exact(("volatile", number)).await?;
+            client.expect_exact(("except", number)).await?;
         }
     }
     Ok(())
