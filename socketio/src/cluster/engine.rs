@@ -8,7 +8,8 @@ use super::{BoxFuture, GapReason, PublishBatch};
 
 /// Carries messages between the servers of a cluster, over Redis for example. A hub has one.
 ///
-/// An engine carries bytes by [topic](Topic). It knows neither sockets nor the contents of messages.
+/// An engine carries bytes by [topic](Topic). It knows neither sockets nor the contents of
+/// messages.
 ///
 /// An engine connects by itself and reconnects for ever. It keeps the topics that are subscribed to
 /// and restores them after each reconnect. It reports with its [`Inbox`] what it received, and when

@@ -17,7 +17,8 @@ use crate::hub::adapter::{Audience, BoxFuture, LocalAdapter, Packet};
 
 /// How long a new client waits for the subscriptions of its namespace.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(1);
-/// The length of socket ids, in UTF-16 units. The reference takes rooms whose names have it for ids.
+/// The length of socket ids, in UTF-16 units. The reference takes rooms whose names have it for
+/// ids.
 const ID_LENGTH: usize = 20;
 
 /// A namespace of this server in the cluster.
