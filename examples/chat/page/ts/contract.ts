@@ -255,7 +255,6 @@ export function connect<Listen = ServerToClientEvents, Requests = ClientToServer
     error?: EventError<string>;
     offset?: unknown;
   };
-  type Session = { token: string; recovered: boolean };
   type Waiting = { resolve: (answer: any) => void; reject: (error: RequestError) => void };
   const listeners = new Map<string, globalThis.Set<(...args: any[]) => void>>();
   const waiting = new Map<unknown, Waiting>();
@@ -315,7 +314,7 @@ export function connect<Listen = ServerToClientEvents, Requests = ClientToServer
         // The message is not an envelope.
       }
       if (awaitsSession && message?.event === "session") {
-        const { recovered, ...session } = message.data as Session;
+        const { recovered, ...session } = message.data as { token: string; recovered: boolean };
         awaitsSession = false;
         token = session.token;
         if (!recovered) offset = undefined;
