@@ -138,6 +138,7 @@ var protocol = { name: "a plain WebSocket", other: { name: "Socket.IO", path: "/
 var FINAL = [1e3, 1008, 4001];
 var Connection = class {
   #client;
+  resumed = false;
   #isOpen = false;
   #ended;
   constructor(credentials, { events, lost, ended }) {
@@ -149,6 +150,10 @@ var Connection = class {
     const url = `${location.origin.replace("http", "ws")}/ws?${new URLSearchParams({ ...credentials })}`;
     this.#client = connect(url, {
       timeout: ANSWER_WITHIN,
+      resume: true,
+      onSession: (recovered) => {
+        this.resumed = recovered;
+      },
       onOpen: () => {
         this.#isOpen = true;
       },
