@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::incoming::Reader;
+use crate::node::is_moved;
 use crate::resp::{self, Reply};
 use crate::stream::{COMMAND_TIMEOUT, Stream, text};
 
@@ -51,6 +52,10 @@ pub(crate) struct Outcome {
     pub(crate) succeeded: usize,
     /// The first error.
     pub(crate) error: Option<String>,
+    /// The indexes of the commands that belong to another node of the cluster.
+    pub(crate) moved: Vec<usize>,
+    /// The number of replies.
+    replied: usize,
     /// The last reply, if it is a number or an array that ends in one.
     pub(crate) number: Option<i64>,
 }
@@ -62,8 +67,14 @@ impl Outcome {
                 self.succeeded += 1;
                 self.number = reply.array().map_or(reply.integer(), |items| items.last()?.integer());
             }
-            Err(error) => _ = self.error.get_or_insert(error),
+            Err(error) => {
+                if is_moved(&error) {
+                    self.moved.push(self.replied);
+                }
+                self.error.get_or_insert(error);
+            }
         }
+        self.replied += 1;
     }
 }
 

@@ -106,19 +106,29 @@ impl Node {
     }
 
     pub(crate) async fn publish(&self, channels: &Channels, batch: &PublishBatch) -> Result<(), PublishError> {
-        self.publish_some(channels, batch.len(), batch.byte_len(), batch.iter()).await
+        match &*self.publish_some(channels, batch.byte_len(), batch.iter()).await? {
+            [] => Ok(()),
+            moved => {
+                Err(PublishError { unpublished: moved.len(), reason: "the server belongs to a Redis Cluster".into() })
+            }
+        }
     }
 
-    /// Publishes some messages of a batch.
+    /// Publishes some messages of a batch. Returns the indexes of those that belong to another node
+    /// of the cluster.
+    ///
+    /// # Errors
+    ///
+    /// Others were not published.
     pub(crate) async fn publish_some<'a>(
         &self,
         channels: &Channels,
-        length: usize,
         byte_length: usize,
-        messages: impl Iterator<Item = (Topic<'a>, &'a [u8])>,
-    ) -> Result<(), PublishError> {
+        messages: impl ExactSizeIterator<Item = (Topic<'a>, &'a [u8])>,
+    ) -> Result<Vec<usize>, PublishError> {
+        let length = messages.len();
         if length == 0 {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let write = |bytes: &mut Vec<u8>| {
             bytes.reserve(byte_length + length * (64 + channels.prefix.len()));
@@ -129,8 +139,10 @@ impl Node {
         let outcome = self.send(length, write).await;
         let outcome = outcome.map_err(|reason| PublishError { unpublished: length, reason })?;
         match outcome.error {
-            None => Ok(()),
-            Some(reason) => Err(PublishError { unpublished: length - outcome.succeeded, reason }),
+            Some(reason) if outcome.succeeded + outcome.moved.len() < length => {
+                Err(PublishError { unpublished: length - outcome.succeeded, reason })
+            }
+            _ => Ok(outcome.moved),
         }
     }
 
@@ -293,7 +305,9 @@ impl<R: Report> Supervisor<R> {
             Ok(opened) => opened,
             Err(reason) => return Ended::Unconnected(at(reason)),
         };
+        // Who waits for subscriptions can publish afterwards.
         *self.shared.commands.lock() = Some(Arc::clone(&commands));
+        self.shared.wanted.restored();
         if mem::take(&mut self.is_silent) {
             tracing::info!(server = ?self.server, "Redis is connected again");
         } else {

@@ -75,7 +75,6 @@ impl<'a, R: Report> Subscriber<'a, R> {
         while !self.delivery.wanted.is_restored() {
             self.step().await?;
         }
-        self.delivery.wanted.restored();
         Ok(())
     }
 

@@ -12,15 +12,24 @@ use socketio::cluster::{PublishBatch, PublishError, Topic};
 use std::collections::HashMap;
 use std::mem;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
 
 use crate::address::{Address, Login, Place};
 use crate::channels::{Channels, Subscription};
-use crate::node::{Context, Node, Report, is_moved};
+use crate::node::{Context, Node, Report};
 use crate::server::Server;
 use slots::{SlotMap, slot};
 use topology::Topology;
+
+/// How often messages are sent that belong to another node each time.
+const ATTEMPTS: u32 = 5;
+/// How long to wait before the next attempt, for the slots and beyond. All attempts take at most a
+/// few seconds.
+const SLOTS_TIMEOUT: Duration = Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The nodes, and the task that follows the slots.
 pub(crate) struct Cluster {
@@ -115,40 +124,67 @@ impl Cluster {
         self.shared.subscribed().await;
     }
 
+    /// Publishes a batch. Messages that were sent to the wrong node are sent again, to the right
+    /// one: it is certain that they were not published. They stay in order, since all messages of
+    /// a channel behind the first of them are refused too.
     pub(crate) async fn publish(&self, channels: &Channels, batch: &PublishBatch) -> Result<(), PublishError> {
-        let mut unpublished = PublishError { unpublished: 0, reason: String::new() };
+        let mut error = PublishError { unpublished: 0, reason: String::new() };
+        let mut messages: Vec<_> = batch.iter().collect();
+        for attempt in 1..=ATTEMPTS {
+            let applied = self.shared.moved.notified();
+            messages = self.publish_once(channels, &messages, &mut error).await;
+            if messages.is_empty() || attempt == ATTEMPTS {
+                break;
+            }
+            self.shared.stale();
+            _ = timeout(SLOTS_TIMEOUT, applied).await;
+            sleep(PAUSE * attempt).await;
+        }
+        if !messages.is_empty() {
+            error.unpublished += messages.len();
+            error.reason = "no known node has the slot".into();
+        }
+        if error.unpublished == 0 { Ok(()) } else { Err(error) }
+    }
+
+    /// Publishes messages, and returns those that were sent to the wrong node.
+    async fn publish_once<'a>(
+        &self,
+        channels: &Channels,
+        messages: &[(Topic<'a>, &'a [u8])],
+        error: &mut PublishError,
+    ) -> Vec<(Topic<'a>, &'a [u8])> {
+        let mut moved = Vec::new();
         let parts = {
             let state = self.shared.state.lock();
             let mut parts: Vec<_> = state.nodes.iter().map(Part::new).collect();
             let mut channel = Vec::new();
-            for (topic, body) in batch.iter() {
+            for (topic, body) in messages {
                 channel.clear();
-                channels.parts(&topic).iter().for_each(|part| channel.extend_from_slice(part.as_bytes()));
+                channels.parts(topic).iter().for_each(|part| channel.extend_from_slice(part.as_bytes()));
                 match state.map.node(slot(&channel)).and_then(|node| parts.get_mut(node)) {
                     Some(part) => {
-                        part.messages.push((topic, body));
+                        part.messages.push((*topic, *body));
                         part.length += body.len() + channel.len();
                     }
-                    None => {
-                        unpublished.unpublished += 1;
-                        unpublished.reason = "no node has the slot".into();
-                    }
+                    None => moved.push((*topic, *body)),
                 }
             }
             parts
         };
-        let outcomes =
-            parts.iter().filter(|part| !part.messages.is_empty()).map(|Part { master, messages, length }| {
-                master.node.publish_some(channels, messages.len(), *length, messages.iter().copied())
-            });
-        for error in join_all(outcomes).await.into_iter().filter_map(Result::err) {
-            if is_moved(&error.reason) {
-                self.shared.stale();
+        let outcomes = parts.iter().map(|Part { master, messages, length }| {
+            master.node.publish_some(channels, *length, messages.iter().copied())
+        });
+        for (part, outcome) in parts.iter().zip(join_all(outcomes).await) {
+            match outcome {
+                Ok(indexes) => moved.extend(indexes.into_iter().filter_map(|index| part.messages.get(index).copied())),
+                Err(failure) => {
+                    error.unpublished += failure.unpublished;
+                    error.reason = failure.reason;
+                }
             }
-            unpublished.unpublished += error.unpublished;
-            unpublished.reason = error.reason;
         }
-        if unpublished.unpublished == 0 { Ok(()) } else { Err(unpublished) }
+        moved
     }
 
     pub(crate) async fn subscribers(&self, channels: &Channels, topic: Topic<'_>) -> Result<usize, String> {

@@ -86,7 +86,7 @@ async fn subscriptions_that_change_while_it_is_disconnected_are_restored() {
 #[tokio::test]
 async fn a_server_that_hangs_costs_a_second() {
     let server = Server::start();
-    let proxy = Proxy::start(server.port).await;
+    let proxy = Proxy::start(server.port);
     let mut member = member(proxy.url()).await;
     proxy.stall();
     let error = member.engine.publish(&batch([(MAIN, &b"lost"[..])])).await.unwrap_err();

@@ -5,7 +5,9 @@
 
 mod classic;
 mod cluster;
+mod conformance;
 mod faults;
+mod records;
 mod rooms;
 mod sentinel;
 mod sharded;

@@ -9,9 +9,7 @@ fn redis(server: &Server) -> ShardedRedis {
     ShardedRedis::new(server.url()).unwrap()
 }
 
-fn channels(server: &Server) -> usize {
-    server.cli(&["PUBSUB", "SHARDCHANNELS"]).lines().filter(|line| !line.is_empty()).count()
-}
+const CHANNELS: &str = "pubsubshard_channels";
 
 #[tokio::test]
 async fn a_subscription_is_in_effect_when_the_engine_says_so() {
@@ -43,18 +41,16 @@ async fn a_room_that_is_left_and_joined_stays_subscribed() {
     // Another room is left meanwhile, so that the time of the first has passed.
     member.engine.subscribe(room("other"));
     member.engine.subscribed().await;
-    assert_eq!(channels(&server), 3);
+    assert_eq!(server.info(CHANNELS), 3);
     member.engine.unsubscribe(room("other"));
-    while channels(&server) == 3 {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    server.wait_for(CHANNELS, 2).await;
     member.publish(room("lobby"), "still here").await;
     member.expect(room("lobby"), "still here").await;
 }
 
 #[tokio::test]
 async fn many_rooms_leave_nothing_behind() {
-    const ROOMS: usize = 100_000;
+    const ROOMS: u64 = 100_000;
     let mut server = Server::start();
     let mut member = Member::connect(redis(&server), &[MAIN]).await;
     let names: Vec<_> = (0..ROOMS).map(|number| format!("room{number}")).collect();
@@ -62,19 +58,17 @@ async fn many_rooms_leave_nothing_behind() {
         member.engine.subscribe(room(name));
     }
     member.engine.subscribed().await;
-    assert_eq!(channels(&server), ROOMS + 1);
+    assert_eq!(server.info(CHANNELS), ROOMS + 1);
     server.kill();
     member.disconnected().await;
     server.restart();
     member.connected().await;
-    assert_eq!(channels(&server), ROOMS + 1);
+    assert_eq!(server.info(CHANNELS), ROOMS + 1);
     for name in &names {
         member.engine.unsubscribe(room(name));
     }
-    while channels(&server) > 1 {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    let last: Topic<'_> = room(&names[ROOMS - 1]);
+    server.wait_for(CHANNELS, 1).await;
+    let last: Topic<'_> = room(&names[names.len() - 1]);
     member.publish(last, "nobody").await;
     member.publish(MAIN, "all").await;
     member.expect(MAIN, "all").await;
