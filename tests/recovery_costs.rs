@@ -1,7 +1,10 @@
 //! What recovery costs: the memory of the log, which the test checks, and times, which it only
 //! prints. It counts what is allocated, with an allocator of its own.
 //!
-//! `cargo test --profile quick-release -p socketio-tests --test recovery_costs -- --include-ignored --nocapture`
+//! ```sh
+//! cargo test --profile quick-release -p socketio-tests --test recovery_costs -- \
+//!     --include-ignored --nocapture --test-threads=1
+//! ```
 
 #![allow(clippy::print_stdout, reason = "the costs are for people to read")]
 

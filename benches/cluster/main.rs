@@ -1,5 +1,5 @@
-//! Measures what a message of a cluster costs the server that emits it, the server that receives it,
-//! and Redis: for servers of this crate, of Node, and mixed. See README.md.
+//! Measures what a message of a cluster costs the server that emits it, the server that receives
+//! it, and Redis: for servers of this crate, of Node, and mixed. See README.md.
 
 #[path = "../compare/about.rs"]
 mod about;
@@ -123,33 +123,34 @@ fn main() -> Result<(), BoxError> {
             pairs.push(Pair::start(from, to, options.servers, &redis)?);
         }
     }
+    let names: Vec<_> = pairs.iter().map(Pair::name).collect();
     let mut measured: Vec<Measured> = Vec::new();
     // The first round warms Node up.
     for round in 0..=options.rounds {
         for workload in Workload::all() {
-            for (index, pair) in pairs.iter_mut().enumerate() {
+            for pair in &mut pairs {
                 if pair.is_alone() && workload.room == 0 {
                     continue;
                 }
-                let mut found = pair
+                let found = pair
                     .measure(workload, &redis)
                     .map_err(|error| format!("{}, {workload:?}: {error}", pair.name()))?;
                 if round > 0 {
-                    found.pair = index;
                     measured.push(found);
                 }
             }
         }
         writeln!(io::stderr(), "round {round} of {}", options.rounds)?;
     }
-    let names: Vec<_> = pairs.iter().map(Pair::name).collect();
-    let about = about::versions(&NPM)?;
+    let mut about = about::versions(&NPM)?;
+    about.push(("Redis".into(), about::output("redis-server", "--version")));
     let markdown = table::markdown(&names, &measured, &about);
     writeln!(io::stdout(), "{markdown}")?;
     if let Some(out) = options.out {
-        let rows: Vec<_> = measured.iter().map(|measured| measured.json(&names)).collect();
+        let rows: Vec<_> = measured.iter().map(|measured| measured.json().to_string()).collect();
+        let json = format!("{{\"about\": {},\n\"rounds\": [\n{}\n]}}\n", json!(about), rows.join(",\n"));
         fs::write(format!("{out}.md"), markdown)?;
-        fs::write(format!("{out}.json"), serde_json::to_string_pretty(&json!({ "about": about, "rounds": rows }))?)?;
+        fs::write(format!("{out}.json"), json)?;
     }
     Ok(())
 }

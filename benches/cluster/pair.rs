@@ -27,8 +27,8 @@ pub struct Pair {
 /// The CPU time of one measurement.
 #[derive(Clone)]
 pub struct Measured {
-    /// The index of the pair.
-    pub pair: usize,
+    /// The name of the pair.
+    pub pair: String,
     pub workload: Workload,
     /// Of A, of B and of Redis, in microseconds per message.
     pub from: f64,
@@ -41,9 +41,9 @@ pub struct Measured {
 }
 
 impl Measured {
-    pub fn json(&self, names: &[String]) -> Value {
+    pub fn json(&self) -> Value {
         json!({
-            "pair": names[self.pair],
+            "pair": self.pair,
             "pace": format!("{:?}", self.workload.pace),
             "bytes": self.workload.size,
             "receivers": Receivers::size(self.workload.room),
@@ -113,7 +113,17 @@ impl Pair {
         if !self.is_alone() && received + lost != sent {
             return Err(format!("{sent} sent, {received} received, {lost} counted as lost").into());
         }
-        Ok(Measured { pair: 0, workload, from: each(0), to: each(1), redis: each(2), sent, received, lost, seconds })
+        Ok(Measured {
+            pair: self.name(),
+            workload,
+            from: each(0),
+            to: each(1),
+            redis: each(2),
+            sent,
+            received,
+            lost,
+            seconds,
+        })
     }
 
     /// Emits messages, and one more to the room `end`. Returns when all have arrived.

@@ -4,7 +4,8 @@ use std::error::Error;
 use std::fs;
 use std::process::Command;
 
-fn output(program: &str, argument: &str) -> String {
+/// What a program prints.
+pub fn output(program: &str, argument: &str) -> String {
     let output = Command::new(program).arg(argument).output();
     output.map_or_else(|_| "not installed".into(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

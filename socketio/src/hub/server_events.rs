@@ -51,8 +51,8 @@ impl<'a> ServerEvent<'a> {
     }
 }
 
-/// Answers a [`ServerEvent`], once. Cloning is cheap. Without an answer the other server waits until
-/// its timeout.
+/// Answers a [`ServerEvent`], once. Cloning is cheap. Without an answer the other server waits
+/// until its timeout.
 ///
 /// ```
 /// # let hub = socketio::Hub::builder().build()?;

@@ -12,8 +12,8 @@ use crate::hub::selection::EmitError;
 use crate::hub::socket::ack_future::AckError;
 use crate::hub::socket::from_answer::FromAnswer;
 
-/// A question to the other servers, from [`server_request`](crate::Namespace::server_request). It is
-/// sent when it is awaited.
+/// A question to the other servers, from [`server_request`](crate::Namespace::server_request). It
+/// is sent when it is awaited.
 #[must_use = "the question is sent when it is awaited"]
 pub struct ServerRequest<T> {
     namespace: Arc<NamespaceInner>,

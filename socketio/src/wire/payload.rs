@@ -163,8 +163,8 @@ impl Payload {
         Self { json, count, attachments, checked }
     }
 
-    /// Makes arguments of JSON text with an [`ATTACHMENT_MARKER`] for each attachment. The text must
-    /// be valid, and not nested too deeply.
+    /// Makes arguments of JSON text with an [`ATTACHMENT_MARKER`] for each attachment. The text
+    /// must be valid, and not nested too deeply.
     #[cfg(feature = "cluster")]
     pub(crate) fn from_parts(json: Scratch, count: usize, attachments: Vec<Bytes>) -> Result<Self, EncodeError> {
         let mut payload = Self { json, count, attachments, checked: 0 };
@@ -172,8 +172,8 @@ impl Payload {
         Ok(payload)
     }
 
-    /// Makes arguments of comma-separated JSON without attachments. It must be valid, and not nested
-    /// too deeply.
+    /// Makes arguments of comma-separated JSON without attachments. It must be valid, and not
+    /// nested too deeply.
     #[cfg(feature = "cluster")]
     pub(crate) fn from_scanned(json: &str) -> Self {
         let mut payload = Self::new();

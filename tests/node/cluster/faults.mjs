@@ -91,7 +91,10 @@ export class Scene {
   // What each client hears from the other server.
   #crossings() {
     const [one, two] = this.clients;
-    return [{ stream: one.streams.two, from: this.two, to: this.one, name: one.name }, { stream: two.streams.one, from: this.one, to: this.two, name: two.name }];
+    return [
+      { stream: one.streams.two, from: this.two, to: this.one, name: one.name },
+      { stream: two.streams.one, from: this.one, to: this.two, name: two.name },
+    ];
   }
 
   // The fault begins.
@@ -134,7 +137,7 @@ export class Scene {
     const silences = this.#crossings().map(({ stream }) => stream.silence);
     this.silence = Math.max(...silences.map(({ length }) => length));
     this.recovered = Math.max(0, ...silences.map(({ end }) => end - this.repaired));
-    await Promise.all(this.members.map((member) => eventually(async () => (await this.health(member)) === 'up', `${member.name} to be up`, PATIENCE)));
+    for (const member of this.members) await eventually(async () => (await this.health(member)) === 'up', `${member.name} to be up`, PATIENCE);
     this.healthy = performance.now() - this.repaired;
   }
 

@@ -300,7 +300,8 @@ describe('faults', { concurrency: 4 }, () => {
     test(`servers on Node.js are reached after Redis was away: ${adapter}`, async (t) => {
       const redis = await Redis.begin(t);
       const settings = { adapter, urls: [redis.url], namespaces: ['/'] };
-      const members = await Promise.all(['rust', 'node', 'rust'].map((language, i) => Member.begin(t, language, { ...settings, name: `${language} ${i}` })));
+      const begin = (language, i) => Member.begin(t, language, { ...settings, name: `${language} ${i + 1}` });
+      const members = await Promise.all(['rust', 'node', 'rust'].map(begin));
       await meet(t, members);
       await redis.kill();
       await members[0].changes.until((all) => all.find(({ text }) => text.startsWith('Disconnected')), 'the loss to be noticed');

@@ -31,18 +31,33 @@ export async function eventually(check, what, limit = 15_000, pause = 25) {
   }
 }
 
-// Ports that nothing listens on. They are found together, so that they differ.
+// Ports below those that the system chooses for connections. Those may be taken while a server that
+// is to start again is away.
+const PORTS = { from: 12_000, to: 32_000 };
+const given = new Set();
+
+// Ports that nothing listens on, each only once.
 export async function freePorts(count) {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = net.createServer().listen(0, HOST);
-      await once(server, 'listening');
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => server.address().port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  const ports = [];
+  while (ports.length < count) {
+    const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from));
+    if (given.has(port) || !(await isFree(port))) continue;
+    given.add(port);
+    ports.push(port);
+  }
   return ports;
+}
+
+async function isFree(port) {
+  const server = net.createServer();
+  const listening = new Promise((resolve) => {
+    server.once('listening', () => resolve(true));
+    server.once('error', () => resolve(false));
+  });
+  server.listen(port, HOST);
+  if (!(await listening)) return false;
+  await once(server.close(), 'close');
+  return true;
 }
 
 export class Redis {
@@ -241,7 +256,8 @@ export class RedisSentinel {
         `sentinel failover-timeout ${name} 3000`,
       ],
     });
-    await eventually(async () => (await group.sentinel.cli('SENTINEL', 'REPLICAS', name)).includes(String(group.replica.port)), 'waiting for Sentinel to know the replica');
+    const known = async () => (await group.sentinel.cli('SENTINEL', 'REPLICAS', name)).includes(String(group.replica.port));
+    await eventually(known, 'waiting for Sentinel to know the replica');
     return group;
   }
 

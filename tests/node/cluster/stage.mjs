@@ -83,8 +83,8 @@ export class Stage {
     for (const { events } of this.clients) events.items.length = 0;
   }
 
-  #news(client) {
-    return client.events.items.filter(([name]) => name === 'news');
+  #heard(client, event) {
+    return client.events.items.filter(([name]) => name === event);
   }
 
   // Waits until all clients have received what was emitted so far.
@@ -103,14 +103,15 @@ export class Stage {
     await Promise.all([...wanted].map(([client, { length }]) => this.news(client, length)));
     await this.drain();
     for (const [client, events] of wanted) {
-      assert.deepEqual(this.#news(client).map(([, what]) => what).sort(), events, client.name);
+      assert.deepEqual(this.#heard(client, 'news').map(([, what]) => what).sort(), events, client.name);
     }
     this.forget();
   }
 
-  // The events `news` that a client receives, as soon as there are so many.
-  async news(client, count) {
-    await client.events.until(() => this.#news(client).length >= count || undefined, `${client.name} waits for ${count} events`);
-    return this.#news(client);
+  // The events of one name that a client receives, as soon as there are so many.
+  async news(client, count, event = 'news') {
+    const isEnough = () => this.#heard(client, event).length >= count || undefined;
+    await client.events.until(isEnough, `${client.name} waits for ${count} of ${event}`);
+    return this.#heard(client, event);
   }
 }

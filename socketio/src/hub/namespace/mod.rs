@@ -279,8 +279,8 @@ impl Namespace {
         self.namespace.server_emit(&event.into_packet()?)
     }
 
-    /// Sends an event to the other servers that the [adapter](crate::adapter::Adapter) connects, and
-    /// collects their answers. Their [`on_server`](Self::on_server) listeners answer it with
+    /// Sends an event to the other servers that the [adapter](crate::adapter::Adapter) connects,
+    /// and collects their answers. Their [`on_server`](Self::on_server) listeners answer it with
     /// [`ServerEvent::ack`]. Without an adapter there are no answers.
     ///
     /// ```
@@ -307,7 +307,8 @@ impl Namespace {
     }
 
     /// Calls `listener` for events of this name that other servers send with
-    /// [`server_emit`](Self::server_emit) and [`server_request`](Self::server_request). It runs on a task of the adapter and must not block.
+    /// [`server_emit`](Self::server_emit) and [`server_request`](Self::server_request). It runs on
+    /// a task of the adapter and must not block.
     ///
     /// ```
     /// # let hub = socketio::Hub::builder().build()?;

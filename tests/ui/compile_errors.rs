@@ -3,7 +3,7 @@
 /// Errors that `cargo check` reports.
 #[test]
 fn invalid_code_fails_cargo_check() {
-    trybuild::TestCases::new().compile_fail("ui/fail/*.rs");
+    trybuild::TestCases::new().compile_fail("fail/*.rs");
 }
 
 /// Errors in generic code that depend on a user's type. The compiler reports them during code
@@ -14,6 +14,6 @@ fn invalid_code_fails_cargo_check() {
 #[test]
 fn invalid_generic_code_fails_cargo_build() {
     let cases = trybuild::TestCases::new();
-    cases.pass("ui/built/pass/*.rs");
-    cases.compile_fail("ui/built/fail/*.rs");
+    cases.pass("built/pass/*.rs");
+    cases.compile_fail("built/fail/*.rs");
 }
