@@ -51,6 +51,18 @@ matrix(({ connect }) => {
     assert.deepEqual(what(news), [0, 1, 3, 4, 6, 7]);
   });
 
+  test('the id of the client equals that of the server, also after the client has resumed', async (t) => {
+    const [socket, other] = [await connect(t), await connect(t)];
+    const { id } = socket;
+    assert.deepEqual(await ask(socket, 'rooms'), [[id]]);
+    await ask(other, 'select', {}, 'news');
+    await ask(socket, 'ack');
+    await cut(socket);
+    await back(socket);
+    assert.equal(socket.id, id);
+    assert.deepEqual(await ask(socket, 'rooms'), [[socket.id]]);
+  });
+
   test('a client that left on purpose begins a new session', async (t) => {
     const socket = await connect(t);
     const { id } = socket;
