@@ -2,6 +2,8 @@
 
 use axum::Router;
 use serde_json::{Value, json};
+use socketio::cluster::{Dialect, EngineTraits, RoomTopics};
+use socketio::testing::cluster::SimNet;
 use socketio::testing::settle;
 use socketio::{
     Disconnect, EmitError, EventError, Hub, HubBuilder, OverflowPolicy, Recovery, RecoveryFailure, RecoveryState,
@@ -356,4 +358,38 @@ fn settings_are_checked() {
     for setting in ["max_bytes", "max_packets", "max_sessions", "max_disconnection"] {
         assert!(text.contains(&format!("recovery.{setting}")), "{text}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_of_other_servers_are_kept() {
+    for dialect in [Dialect::Classic, Dialect::Messages] {
+        let net = SimNet::seeded(1);
+        let traits = EngineTraits::new(dialect);
+        let (hub, app, mut seen) = server(Recovery::new(), |builder| builder.cluster(net.engine_with("a", traits)));
+        let other = Hub::builder().cluster(net.engine_with("b", traits)).build().expect("a hub");
+        for hub in [&hub, &other] {
+            hub.ready(Duration::from_secs(10)).await.expect("it is connected");
+        }
+        let mut memory = Memory::default();
+        let (line, _) = join(&app, &mut memory).await;
+        hub.socket(&memory.sid).expect("it is connected").join("room").expect("there is room");
+        drop(line);
+        settle().await;
+        other.to("room").emit(("one", 1)).expect("queued");
+        other.emit(("two", 2)).expect("queued");
+        other.emit_to(&memory.sid, ("three", 3)).expect("queued");
+        other.to("elsewhere").emit(("four", 4)).expect("queued");
+        settle().await;
+        let (_line, events) = join(&app, &mut memory).await;
+        assert_eq!(events, [json!(["one", 1]), json!(["two", 2]), json!(["three", 3])], "{dialect:?}");
+        seen.expect(&["new", CUT, "restored 3"]).await;
+    }
+}
+
+#[test]
+fn engines_that_subscribe_to_each_room_are_refused() {
+    let traits = EngineTraits::new(Dialect::Messages).rooms(RoomTopics::Dynamic);
+    let engine = SimNet::seeded(1).engine_with("a", traits);
+    let error = Hub::builder().cluster(engine).recovery(Recovery::new()).build().expect_err("it would miss messages");
+    assert!(error.to_string().contains("recovery"), "{error}");
 }

@@ -52,6 +52,8 @@ pub(crate) struct Config {
     /// Whether the hub is in a cluster. Ids of sockets then have the length that its servers
     /// expect.
     pub(crate) has_cluster: bool,
+    /// Whether this server receives the messages of a room only while it has members.
+    pub(crate) has_room_subscriptions: bool,
 }
 
 impl Default for Config {
@@ -91,6 +93,7 @@ impl Default for Config {
             #[cfg(feature = "cluster")]
             while_down: Default::default(),
             has_cluster: false,
+            has_room_subscriptions: false,
         }
     }
 }
@@ -121,6 +124,11 @@ impl Config {
         }
         if let Some(recovery) = &self.recovery {
             recovery.check(problems);
+            if self.has_room_subscriptions {
+                // A room whose last member is cut off would miss messages of other servers.
+                let accepted = "no recovery with an engine that subscribes to each room";
+                problems.push(BuildProblem::setting("recovery", "on", accepted));
+            }
         }
         // Timers and the handshake of Engine.IO count whole milliseconds.
         let one_millisecond_or_more = [
