@@ -1,6 +1,7 @@
 //! [`Proxy`]: a TCP proxy that can stop to carry anything, as a network does.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -63,9 +64,12 @@ async fn carry(client: TcpStream, port: u16, state: watch::Receiver<State>) {
     let (mut end, mut stall) = (state.clone(), state.clone());
     let (client_reads, client_writes) = client.into_split();
     let (server_reads, server_writes) = server.into_split();
+    // They own the connections, which must outlive a stall.
+    let mut up = pin!(copy(client_reads, server_writes, state.clone()));
+    let mut down = pin!(copy(server_reads, client_writes, state));
     tokio::select! {
-        () = copy(client_reads, server_writes, state.clone()) => {}
-        () = copy(server_reads, client_writes, state) => {}
+        () = &mut up => {}
+        () = &mut down => {}
         () = until(&mut end, |state| state.cuts != cuts) => {}
         () = until(&mut stall, |state| state.stalls != stalls) => std::future::pending().await,
     }
