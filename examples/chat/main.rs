@@ -42,7 +42,7 @@ mod server;
 mod tests;
 
 use axum::routing::get;
-use socketio::{AsyncApiInfo, Hub, HubBuilder};
+use socketio::{AsyncApiInfo, Hub, HubBuilder, Recovery};
 use socketio_redis::Redis;
 
 #[tokio::main]
@@ -63,5 +63,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn builder() -> HubBuilder {
-    server::add(Hub::builder()).contract::<contract::Chat>()
+    // Pages whose connection was cut receive what was said in the meantime.
+    server::add(Hub::builder()).recovery(Recovery::new()).contract::<contract::Chat>()
 }

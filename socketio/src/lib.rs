@@ -59,6 +59,7 @@ pub use hub::cluster::{Cluster, NotReady};
 pub use hub::hub_builder::HubBuilder;
 pub use hub::namespace::Namespace;
 pub use hub::namespace_builder::NamespaceBuilder;
+pub use hub::recovery::{Recovery, RecoveryFailure, RecoveryState};
 pub use hub::selection::{EmitError, Selection};
 pub use hub::server_events::{ServerAck, ServerEvent};
 pub use hub::server_request::{ServerAnswers, ServerRequest};
@@ -135,6 +136,8 @@ pub mod guide {
     pub mod socketio_clients {}
     #[doc = include_str!("docs/recipes.md")]
     pub mod recipes {}
+    #[doc = include_str!("docs/recovery.md")]
+    pub mod recovery {}
     #[doc = include_str!("docs/requests.md")]
     pub mod requests_to_clients {}
     #[cfg(feature = "garde")]

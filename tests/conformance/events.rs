@@ -35,6 +35,8 @@ pub(crate) const EVENTS: Events = events![
     transport,
     namespaces,
     watch,
+    recovered,
+    data,
     going,
     ..requests::EVENTS
 ];
@@ -261,6 +263,19 @@ fn watch(socket: &Socket) -> Result<(), String> {
         "/" => socket.join("watchers").map_err(|error| error.to_string()),
         _ => Ok(()),
     }
+}
+
+#[event("recovered")]
+fn recovered(socket: &Socket) -> bool {
+    socket.recovered()
+}
+
+#[event("data")]
+fn data(socket: &Socket, key: String, value: Option<Value>) -> Option<Value> {
+    if let Some(value) = value {
+        socket.set_attribute(&*key, value);
+    }
+    socket.get_attribute(&key)
 }
 
 #[event(disconnecting)]

@@ -1,6 +1,6 @@
 //! The settings from the environment.
 
-use socketio::{Hub, HubBuilder, Transport};
+use socketio::{Hub, HubBuilder, Recovery, Transport};
 use std::env;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ pub(crate) struct Settings {
     max_payload: usize,
     origin: Option<String>,
     public_host: Option<String>,
+    recovery: Option<Recovery>,
 }
 
 /// The value of a variable that is set and not empty.
@@ -51,12 +52,25 @@ impl Settings {
             max_payload: usize::try_from(number("MAX_PAYLOAD", 1_000_000)?).map_err(|_| "MAX_PAYLOAD is too large")?,
             origin: variable("CORS_ORIGIN"),
             public_host: variable("PUBLIC_HOST"),
+            recovery: match number("RECOVERY", 0)? {
+                0 => None,
+                time => Some(
+                    Recovery::new()
+                        .max_disconnection(Duration::from_millis(time))
+                        .skip_middleware(variable("SKIP_MIDDLEWARE").is_some()),
+                ),
+            },
         })
     }
 
     pub(crate) fn builder(&self) -> HubBuilder {
+        let builder = Hub::builder();
+        let builder = match &self.recovery {
+            Some(recovery) => builder.recovery(recovery.clone()),
+            None => builder,
+        };
         // The reference server keeps all of them.
-        Hub::builder()
+        builder
             .keep_all_headers()
             .ping_interval(self.ping_interval)
             .ping_timeout(self.ping_timeout)

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use socketio::{
-    Ack, AckError, Args, Binary, BuildError, EmitError, ErrorCodes, Hub, PayloadError, Socket, contract, event, events,
-    handlers,
+    Ack, AckError, Args, Binary, BuildError, EmitError, ErrorCodes, Hub, PayloadError, Recovery, Socket, contract,
+    event, events, handlers,
 };
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -219,6 +219,7 @@ contract! {
 
 pub(crate) fn hub() -> Result<Hub, BuildError> {
     Hub::builder()
+        .recovery(Recovery::new())
         .events(events![message, echo, sum, split, checked, later, ask, examine, divide, upload, profile])
         .events(Counter::default())
         .namespace("/admin", |admin| admin.events(events![restart]))

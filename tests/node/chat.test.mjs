@@ -2,6 +2,8 @@
 // Socket.IO.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
 import { test } from 'node:test';
 import { launch } from './browser.mjs';
 import { Client, LIMIT, get, refusal, run } from './lib.mjs';
@@ -265,6 +267,57 @@ test('pages reconnect when the server restarts', async (t) => {
   await message(bob, 'here again').waitFor();
   assert.deepEqual(faults, []);
 });
+
+// A proxy for the server whose connections can be cut, and that lets no others through while it is
+// cut.
+async function network(t, port) {
+  const pairs = new Set();
+  let isCut = false;
+  const listener = net.createServer((client) => {
+    if (isCut) return client.destroy();
+    const server = net.connect(port, '127.0.0.1');
+    for (const [one, other] of [[client, server], [server, client]]) {
+      pairs.add(one);
+      one.on('error', () => {});
+      one.on('close', () => (pairs.delete(one), other.destroy()));
+      one.pipe(other);
+    }
+  });
+  listener.listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const cut = (wanted) => {
+    isCut = wanted;
+    if (isCut) pairs.forEach((stream) => stream.destroy());
+  };
+  t.after(() => (listener.close(), cut(true)));
+  return { http: `http://127.0.0.1:${listener.address().port}`, cut };
+}
+
+for (const [name, path] of PAGES) {
+  test(`a page whose network was cut has missed nothing, by ${name}`, async (t) => {
+    const chat = await run(t, 'chat');
+    const between = await network(t, chat.port);
+    const [{ open, faults }, { open: openBehind, faults: others }] = [await browse(t, chat), await browse(t, between)];
+    const bob = await open('Bob');
+    const alice = await openBehind('Alice', path);
+    await shows(bob, '#members', 'Alice and you');
+    await say(bob, 'before');
+    await message(alice, 'before').waitFor();
+    between.cut(true);
+    await shows(alice, '#status', 'reconnecting…');
+    // More than the history of a room.
+    const said = Array.from({ length: 60 }, (_, i) => `number ${i} meanwhile`);
+    for (const text of said) await say(bob, text);
+    await mark(bob, said.at(-1), 'sent');
+    between.cut(false);
+    await shows(alice, '#status', 'connected again, nothing was missed');
+    await message(alice, said.at(-1)).waitFor();
+    assert.deepEqual(await alice.locator('.message .text').allTextContents(), ['before', ...said]);
+    await say(alice, 'here again');
+    await message(bob, 'here again').waitFor();
+    assert.deepEqual([faults, others], [[], []]);
+  });
+}
 
 test('other clients can use the same envelopes', async (t) => {
   const chat = await run(t, 'chat');

@@ -3,6 +3,7 @@
 
 mod blocking;
 mod contract_exports;
+mod cuts;
 mod engine_hooks;
 mod engine_hostile;
 mod frames;
@@ -12,6 +13,8 @@ mod in_process_ends;
 mod in_process_reports;
 mod incomplete;
 mod killed;
+mod recovery;
+mod recovery_plain;
 mod refusals;
 mod serving;
 mod settings;

@@ -1,6 +1,7 @@
 //! Shared parts of the tests: servers, clients, and a log that handlers write to.
 
 mod client;
+pub mod cut;
 mod flavour;
 pub mod in_process;
 pub mod raw;

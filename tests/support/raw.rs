@@ -96,7 +96,7 @@ impl RawClient {
 }
 
 /// The range of the first frame's payload, if it is complete.
-fn frame(bytes: &[u8]) -> Option<(usize, usize)> {
+pub(crate) fn frame(bytes: &[u8]) -> Option<(usize, usize)> {
     let (start, length) = match bytes.get(1)? & 0x7f {
         126 => (4, usize::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?))),
         127 => (10, usize::try_from(u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?)).ok()?),

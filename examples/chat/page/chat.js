@@ -28,7 +28,7 @@ const events = {
     remember({ name, entered: true });
     people.listed(names);
     isOnline = true;
-    report('connected');
+    report(connection.resumed ? 'connected again, nothing was missed' : 'connected');
     for (const room of session.rooms) join(room, !current && (session.current ?? room) === room);
     // The server handles them in order: first the rooms are joined, then the messages are sent.
     for (const { conversation, message } of waiting.splice(0)) deliver(conversation, message);
@@ -252,7 +252,7 @@ function drawCurrent() {
 
 function report(status) {
   $('status').textContent = status;
-  $('chat').classList.toggle('offline', status !== 'connected');
+  $('chat').classList.toggle('offline', !status.startsWith('connected'));
 }
 
 function complain({ message }) {

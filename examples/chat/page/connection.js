@@ -29,6 +29,8 @@ function connect(url, options = {}) {
   let lastId = 0;
   let attempts = 0;
   let closed = false;
+  let token;
+  let offset;
   const body = (args) => args.length === 1 ? { data: args[0] } : { args };
   const send = (message) => {
     if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
@@ -56,9 +58,12 @@ function connect(url, options = {}) {
     }
   };
   const open = () => {
-    socket = new WebSocket(url);
+    const resume = `${String(url).includes("?") ? "&" : "?"}resume=${token === void 0 ? "1" : "token"}`;
+    socket = new WebSocket(options.resume ? url + resume : url);
+    let awaitsSession = options.resume === true;
     socket.onopen = () => {
       attempts = 0;
+      if (token !== void 0) socket.send(JSON.stringify({ resume: { token, offset } }));
       options.onOpen?.();
       queue.splice(0).forEach(send);
     };
@@ -68,6 +73,14 @@ function connect(url, options = {}) {
         message = JSON.parse(data);
       } catch {
       }
+      if (awaitsSession && message?.event === "session") {
+        const { recovered, ...session } = message.data;
+        awaitsSession = false;
+        token = session.token;
+        if (!recovered) offset = void 0;
+        return options.onSession?.(recovered);
+      }
+      if (message?.offset !== void 0) offset = message.offset;
       if (typeof message?.event === "string") hear(message);
       else if (message && message.id !== void 0) settle(message);
     };
@@ -125,6 +138,7 @@ var protocol = { name: "a plain WebSocket", other: { name: "Socket.IO", path: "/
 var FINAL = [1e3, 1008, 4001];
 var Connection = class {
   #client;
+  resumed = false;
   #isOpen = false;
   #ended;
   constructor(credentials, { events, lost, ended }) {
@@ -136,6 +150,10 @@ var Connection = class {
     const url = `${location.origin.replace("http", "ws")}/ws?${new URLSearchParams({ ...credentials })}`;
     this.#client = connect(url, {
       timeout: ANSWER_WITHIN,
+      resume: true,
+      onSession: (recovered) => {
+        this.resumed = recovered;
+      },
       onOpen: () => {
         this.#isOpen = true;
       },

@@ -35,6 +35,9 @@ var Connection = class {
     socket.on("connect_error", ({ message }) => socket.active ? lost() : ended(message));
     socket.on("disconnect", () => socket.active ? lost() : ended(this.#farewell));
   }
+  get resumed() {
+    return this.#socket.recovered;
+  }
   typing(room) {
     if (this.#socket.connected) this.#socket.emit("typing", room);
   }

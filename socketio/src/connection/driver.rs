@@ -15,6 +15,7 @@ use crate::event::dispatch::has_listener;
 use crate::event::handler::Lifecycle;
 use crate::event::incoming::{EventKind, Incoming};
 use crate::hooks::catch::catch;
+use crate::hub::recovery::resuming::Claim;
 use crate::hub::socket::{Identity, Socket};
 use crate::session::disconnect::Disconnect;
 use crate::session::limits::Violation;
@@ -63,6 +64,18 @@ impl Effects for Driver<'_, '_> {
         Some(SocketEntry::open(socket, None))
     }
 
+    fn resume(&mut self, message: &str) -> (Opened<SocketEntry>, bool) {
+        let Io { hub, peer, extensions, claim, .. } = &mut *self.io;
+        let (namespace, on_open) = claim
+            .take()
+            .map_or_else(|| (Arc::clone(hub.root().namespace_inner()), None), |claim| (claim.namespace, claim.on_open));
+        hub.acquire(&namespace);
+        let is_claim = Claim::of_message(message).is_some();
+        let (peer, extensions) = (Arc::clone(peer), std::mem::take(extensions));
+        let socket = Socket::register(hub.clone(), namespace, peer, extensions, Identity::Claimed(message));
+        (SocketEntry::open(socket, on_open.as_ref()), is_claim)
+    }
+
     fn accept(&mut self, entry: &mut SocketEntry) {
         entry.socket.accepted();
         tracing::debug!(socket = %entry.socket.id(), namespace = entry.socket.namespace(), "connected");
@@ -73,7 +86,7 @@ impl Effects for Driver<'_, '_> {
 
     fn refuse(&mut self, entry: &mut SocketEntry) {
         entry.executor.abort_all();
-        entry.socket.depart();
+        entry.socket.depart(false);
     }
 
     fn event(&mut self, entry: &mut SocketEntry, event: ReceivedEvent, violation: Option<Violation>) {
@@ -131,7 +144,8 @@ impl Effects for Driver<'_, '_> {
     }
 
     fn end(&mut self, entry: &mut SocketEntry, disconnect: &Disconnect, on_purpose: bool) {
-        entry.socket.depart();
+        let is_plain = !entry.socket.peer().encoding.has_namespaces();
+        entry.socket.depart(disconnect.is_recoverable(is_plain));
         entry.executor.set_end(EndEvents::new(entry.socket.clone(), disconnect.clone(), on_purpose));
     }
 
@@ -148,7 +162,7 @@ impl Effects for Driver<'_, '_> {
 
     fn send(&mut self, frame: EncodedFrame) {
         if !frame.is_nothing() {
-            self.io.peer.handle.queue_protocol_packet(Some(&frame), &mut Outbox::default()).wake();
+            self.io.peer.handle.queue_protocol_packet(Some(&frame), None, &mut Outbox::default()).wake();
         }
     }
 

@@ -22,7 +22,9 @@ pub(crate) type OnOpen = Arc<dyn Fn(Socket) -> Option<BoxFuture<'static, ()>> + 
 pub(crate) fn connect_decision(socket: &Socket, on_open: Option<&OnOpen>) -> Option<ConnectDecision> {
     let namespace = socket.namespace_inner();
     let opened = namespace.opened();
+    let previous = socket.take_previous();
     let is_decided = opened.is_some()
+        || previous.is_some()
         || on_open.is_some()
         || namespace.has_middleware()
         || namespace.lifecycle_handler(Lifecycle::Connect).is_some();
@@ -30,7 +32,7 @@ pub(crate) fn connect_decision(socket: &Socket, on_open: Option<&OnOpen>) -> Opt
         return None;
     }
     let (socket, on_open) = (socket.clone(), on_open.cloned());
-    let decision = catch_future(decide(socket.clone(), opened, on_open));
+    let decision = catch_future(decide(socket.clone(), opened, previous, on_open));
     Some(Box::pin(decision.map(move |decision| {
         decision.unwrap_or_else(|_panicked| {
             tracing::error!(socket = %socket.id(), "a connect handler panicked");
@@ -43,16 +45,21 @@ pub(crate) fn connect_decision(socket: &Socket, on_open: Option<&OnOpen>) -> Opt
 async fn decide(
     socket: Socket,
     opened: Option<BoxFuture<'static, ()>>,
+    previous: Option<Socket>,
     on_open: Option<OnOpen>,
 ) -> Result<(), EventError> {
     if let Some(opened) = opened {
         opened.await;
     }
+    if let Some(previous) = previous {
+        socket.follow(&previous).await;
+    }
     let event = Lifecycle::Connect.as_str();
     if let Some(rest) = on_open.and_then(|on_open| slow_poll::call(&socket, event, || on_open(socket.clone()))) {
         slow_poll::polls(&socket, event, rest).await;
     }
-    for middleware in socket.namespace_inner().middleware() {
+    let skips = socket.recovered() && socket.namespace_inner().recovery().is_some_and(|it| it.skips_middleware());
+    for middleware in socket.namespace_inner().middleware().iter().filter(|_| !skips) {
         let future = slow_poll::call(&socket, event, || middleware(socket.clone()));
         slow_poll::polls(&socket, event, future).await?;
     }
@@ -122,6 +129,12 @@ impl EndEvents {
     }
 }
 
+impl Drop for EndEvents {
+    fn drop(&mut self) {
+        self.socket.tell_ended();
+    }
+}
+
 async fn run(socket: &Socket, kind: EventKind) {
     match dispatch::start(Incoming::new(socket.clone(), kind), &mut Spare::default()) {
         Start::Done => {}
@@ -132,7 +145,7 @@ async fn run(socket: &Socket, kind: EventKind) {
 /// Fires `disconnect`, and `error` unless the end was clean, when the connection's task is dropped.
 /// Asynchronous handlers are polled only once.
 pub(crate) fn poll_disconnect_handlers_once(socket: &Socket, disconnect: &Disconnect) {
-    socket.depart();
+    socket.depart(false);
     if socket.finish() {
         let error = (!disconnect.is_clean()).then(|| EventKind::Error(disconnect.into()));
         for kind in [EventKind::Disconnect(disconnect.clone())].into_iter().chain(error) {

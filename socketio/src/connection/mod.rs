@@ -38,6 +38,7 @@ use crate::event::incoming::EventKind;
 use crate::hub::Hub;
 use crate::hub::aliases::{Command, Peer};
 use crate::hub::connections::ConnectionPermit;
+use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::socket::Socket;
 use crate::session::disconnect::{Disconnect, DisconnectReason};
 use crate::session::engineio::Flavour;
@@ -73,7 +74,15 @@ struct Io {
     request: Option<Arc<Request>>,
     /// The WebSocket that a polling client probes.
     probe: Option<Box<Probe>>,
+    /// What is needed for the socket of a plain client whose first message is not there yet.
+    claim: Option<Box<Awaited>>,
     _permit: ConnectionPermit,
+}
+
+/// The route of a plain client that wants to resume its session.
+pub(crate) struct Awaited {
+    pub(crate) namespace: Arc<NamespaceInner>,
+    pub(crate) on_open: Option<OnOpen>,
 }
 
 impl Connection {
@@ -87,8 +96,26 @@ impl Connection {
     ) -> Self {
         let (hub, peer) = (socket.hub().clone(), Arc::clone(socket.peer()));
         let transport = ClientTransport::WebSocket(websocket);
-        let mut connection = Self::new(hub, peer, transport, Protocol::Plain { envelopes }, Extensions::new(), permit);
+        let mut connection =
+            Self::new(hub, peer, transport, Protocol::Plain { envelopes, resumes: false }, Extensions::new(), permit);
         connection.add_socket(socket, on_open);
+        connection
+    }
+
+    /// Creates the connection of a plain WebSocket client that wants to resume its session. It has
+    /// no socket before its first message.
+    pub(crate) fn resuming(
+        websocket: WebSocketTransport,
+        hub: Hub,
+        peer: Arc<Peer>,
+        awaited: Awaited,
+        extensions: Extensions,
+        permit: ConnectionPermit,
+    ) -> Self {
+        let transport = ClientTransport::WebSocket(websocket);
+        let protocol = Protocol::Plain { envelopes: true, resumes: true };
+        let mut connection = Self::new(hub, peer, transport, protocol, extensions, permit);
+        connection.io.claim = Some(Box::new(awaited));
         connection
     }
 
@@ -118,7 +145,10 @@ impl Connection {
         peer.handle.set_writer(transport.take_writer());
         let polls = transport.polling().is_some();
         let session = Session::new(protocol, polls, Arc::clone(hub.limits()), now());
-        Self { session, io: Io { hub, peer, transport, extensions, request: None, probe: None, _permit: permit } }
+        Self {
+            session,
+            io: Io { hub, peer, transport, extensions, request: None, probe: None, claim: None, _permit: permit },
+        }
     }
 
     /// Adds the first socket of the connection.

@@ -60,11 +60,18 @@ impl Outbox {
 
     /// Appends all frames of another outbox without checking the bounds.
     pub(crate) fn append_all(&mut self, other: Self) {
+        let (messages, bytes) = (other.messages, other.bytes);
+        self.append_uncounted(other);
+        self.messages = self.messages.saturating_add(messages);
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    /// Appends all frames of another outbox, which do not count for the bounds. This outbox must
+    /// not be empty.
+    pub(crate) fn append_uncounted(&mut self, other: Self) {
         let before = self.small.len();
         self.small.extend_from_slice(&other.small);
         self.shared.extend(other.shared.into_iter().map(|(at, bytes)| (before + at, bytes)));
-        self.messages = self.messages.saturating_add(other.messages);
-        self.bytes = self.bytes.saturating_add(other.bytes);
     }
 
     pub(crate) fn is_empty(&self) -> bool {

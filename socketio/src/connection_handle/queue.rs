@@ -152,12 +152,19 @@ impl<S: SocketHandle> ConnectionHandle<S> {
         held.push(frame, self.bounds, Load::default()).map_err(|_| self.overflow(&mut state))
     }
 
-    /// Queues a protocol packet, such as CONNECT, and then the frames that were `held` for it.
+    /// Queues a protocol packet, such as CONNECT, then the frames that a `resumed` session has
+    /// missed, and then those that were `held` for it. What was missed does not count for the
+    /// bounds of the outbox, because it has the same bounds by itself.
     ///
     /// They are queued even if the outbox is full or the connection is closing. The client is
     /// disconnected if it causes many such packets and reads none of them. The caller wakes the
     /// connection's task once it holds no lock.
-    pub(crate) fn queue_protocol_packet(&self, frame: Option<&EncodedFrame>, held: &mut Outbox) -> Wakeup {
+    pub(crate) fn queue_protocol_packet(
+        &self,
+        frame: Option<&EncodedFrame>,
+        resumed: Option<&mut Outbox>,
+        held: &mut Outbox,
+    ) -> Wakeup {
         let mut state = self.state.lock();
         if state.phase >= Phase::Discarding {
             return Wakeup(None);
@@ -170,6 +177,9 @@ impl<S: SocketHandle> ConnectionHandle<S> {
         }
         if let Some(frame) = frame {
             state.outbox.append(frame);
+        }
+        if let Some(resumed) = resumed {
+            state.outbox.append_uncounted(std::mem::take(resumed));
         }
         state.outbox.append_all(std::mem::take(held));
         if state.blocked { Wakeup(None) } else { state.wakeup() }

@@ -12,8 +12,9 @@ use super::kept_headers::KeptHeaders;
 use super::namespace_builder::NamespaceBuilder;
 use super::{Core, Hub};
 use crate::event::handler::{Handler, Key, Lifecycle};
-use crate::hub::namespace::inner::{Contents, Lifetime, NamespaceFactory, NamespaceInner};
+use crate::hub::namespace::inner::{Contents, Lifetime, MakeRecovery, NamespaceFactory, NamespaceInner};
 use crate::hub::namespace::pattern::{Matching, Pattern};
+use crate::hub::recovery::namespace::RecoveryOf;
 use crate::wire::socketio::is_reserved;
 
 impl HubBuilder {
@@ -52,6 +53,11 @@ impl HubBuilder {
             watch,
             ack_timeout: self.config.ack_timeout,
             closing: Arc::default(),
+            make_recovery: self.config.recovery.clone().map(|settings| {
+                let config = self.config.clone();
+                let make: Box<MakeRecovery> = Box::new(move || RecoveryOf::new(&settings, &config));
+                make
+            }),
         };
         let mut namespaces: HashMap<Box<str>, Arc<NamespaceInner>> = HashMap::new();
         let mut patterns: Vec<(Matching, Contents)> = Vec::new();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::build_error::BuildProblem;
 use super::kept_headers::KeptHeaders;
 use super::origins::Origins;
+use super::recovery::Recovery;
 use crate::connection_handle::OverflowPolicy;
 use crate::event::rate_limit::RateLimit;
 use crate::session::limits::{Bounds, Limits, MAX_DEPTH};
@@ -41,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) origins: Origins,
     pub(crate) keep_headers: KeptHeaders,
     pub(crate) trust_forwarded_proto: bool,
+    /// `None`: clients can't resume their sessions.
+    pub(crate) recovery: Option<Recovery>,
     /// The most bytes and messages that wait to be published to the cluster.
     #[cfg(feature = "cluster")]
     pub(crate) publish_queue: (usize, usize),
@@ -49,6 +52,8 @@ pub(crate) struct Config {
     /// Whether the hub is in a cluster. Ids of sockets then have the length that its servers
     /// expect.
     pub(crate) has_cluster: bool,
+    /// Whether this server receives the messages of a room only while it has members.
+    pub(crate) has_room_subscriptions: bool,
 }
 
 impl Default for Config {
@@ -82,11 +87,13 @@ impl Default for Config {
             origins: Origins::default(),
             keep_headers: KeptHeaders::default(),
             trust_forwarded_proto: false,
+            recovery: None,
             #[cfg(feature = "cluster")]
             publish_queue: (16 << 20, 65_536),
             #[cfg(feature = "cluster")]
             while_down: Default::default(),
             has_cluster: false,
+            has_room_subscriptions: false,
         }
     }
 }
@@ -114,6 +121,14 @@ impl Config {
         if !(1..=MAX_DEPTH).contains(&self.max_depth) {
             let accepted = format!("1 to {MAX_DEPTH} levels");
             problems.push(BuildProblem::setting("max_depth", self.max_depth.to_string(), accepted));
+        }
+        if let Some(recovery) = &self.recovery {
+            recovery.check(problems);
+            if self.has_room_subscriptions {
+                // A room whose last member is cut off would miss messages of other servers.
+                let accepted = "no recovery with an engine that subscribes to each room";
+                problems.push(BuildProblem::setting("recovery", "on", accepted));
+            }
         }
         // Timers and the handshake of Engine.IO count whole milliseconds.
         let one_millisecond_or_more = [

@@ -9,6 +9,7 @@ use super::agreement::AgreedNamespace;
 use super::config::Config;
 use super::kept_headers::{self, KeptHeaders};
 use super::namespace_builder::NamespaceBuilder;
+use super::recovery::Recovery;
 use super::source::EventSource;
 use crate::connection_handle::OverflowPolicy;
 use crate::event::error::EventError;
@@ -381,6 +382,21 @@ impl HubBuilder {
     /// Default: 300 s.
     pub fn pause_timeout(mut self, timeout: Duration) -> Self {
         self.config.pause_timeout = timeout;
+        self
+    }
+
+    /// Lets clients whose connection was cut resume their session: with the same id, rooms and
+    /// attributes, and with all messages that they have missed. Default: off. See
+    /// [recovery](crate::guide::recovery).
+    ///
+    /// ```
+    /// use socketio::{Hub, Recovery};
+    ///
+    /// let hub = Hub::builder().recovery(Recovery::new()).build()?;
+    /// # Ok::<(), socketio::BuildError>(())
+    /// ```
+    pub fn recovery(mut self, recovery: Recovery) -> Self {
+        self.config.recovery = Some(recovery);
         self
     }
 

@@ -15,6 +15,7 @@ pub(crate) mod kept_headers;
 pub(crate) mod namespace;
 pub(crate) mod namespace_builder;
 pub(crate) mod origins;
+pub(crate) mod recovery;
 pub(crate) mod selection;
 pub(crate) mod server_events;
 pub(crate) mod server_request;
@@ -280,6 +281,8 @@ impl Hub {
         let until = after(Instant::now(), deadline);
         self.connections().shut_down(deadline).await;
         let namespaces: Vec<_> = self.core().namespaces.read().values().cloned().collect();
+        // No client can come back to this hub.
+        namespaces.iter().filter_map(|namespace| namespace.recovery()).for_each(|recovery| recovery.clear());
         namespaces.iter().for_each(|namespace| namespace.close());
         // The adapters may still be closing when the deadline has passed.
         let _ = timeout_at(until, self.core().factory.closing.wait()).await;

@@ -24,7 +24,9 @@ pub enum EmitError {
     /// No socket has this id. Without an adapter for other servers, only this server was searched.
     #[error("no socket has the id `{0}`")]
     NotFound(String),
-    /// The socket accepts no more messages because it is closing or gone.
+    /// The socket accepts no more messages because it is closing or gone. With
+    /// [recovery](crate::HubBuilder::recovery), messages for a client that may come back are kept,
+    /// which is no error.
     #[error("the socket is closed")]
     Closed,
     /// The outbox is full because the client reads too slowly. For
@@ -47,7 +49,9 @@ pub enum EmitError {
     InvalidName(String),
     /// Hooks that emit, such as a method of an [`Adapter`](crate::adapter::Adapter), call each
     /// other more than 16 levels deep. See
-    /// [hooks that call back](crate::guide::hooks_that_call_back).
+    /// [hooks that call back](crate::guide::hooks_that_call_back). With
+    /// [recovery](crate::HubBuilder::recovery), also: a [`Parser`](crate::Parser) emits while it
+    /// encodes.
     #[error("hooks that emit call each other more than 16 levels deep")]
     Nested,
 }

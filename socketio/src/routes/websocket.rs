@@ -17,10 +17,10 @@ use super::refusal::{OnRefused, Refused, report};
 use super::subprotocols::Subprotocols;
 use super::upgrade::Upgrade;
 use super::{UNAVAILABLE, unavailable};
-use crate::connection::Connection;
 use crate::connection::lifecycle::OnOpen;
 use crate::connection::websocket::WebSocketTransport;
-use crate::connection_handle::request::Request as ConnectionRequest;
+use crate::connection::{Awaited, Connection};
+use crate::connection_handle::request::{Kind, Request as ConnectionRequest};
 use crate::connection_handle::stream::Stream;
 use crate::event::listener::ListenerOutput;
 use crate::hooks::catch::catch;
@@ -67,6 +67,15 @@ pub struct WebSocketRoute {
     protocols: Subprotocols,
     on_open: Option<OnOpen>,
     on_refused: Option<OnRefused>,
+}
+
+/// The session of a client that can resume: the value of `resume` in the URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Resuming {
+    /// `1`: a new one.
+    New,
+    /// `token`: the client's first message says which one.
+    Known,
 }
 
 /// Routes.
@@ -196,11 +205,32 @@ impl WebSocketRoute {
         let config = self.hub.config();
         let websocket = WebSocketTransport::new(stream, received, config.max_payload);
         let handle = ConnectionHandle::new(config.outbox, config.overflow);
-        let peer = Arc::new(Peer::new(handle, request, Encoding::Envelopes, None));
-        self.hub.acquire(&self.namespace);
-        let socket = Socket::register(self.hub.clone(), self.namespace, Arc::clone(&peer), extensions, Identity::Uuid);
+        let resuming = self.resuming(&request);
+        let encoding = if resuming.is_some() { Encoding::ResumableEnvelopes } else { Encoding::Envelopes };
+        let peer = Arc::new(Peer::new(handle, request, encoding, None));
         permit.fill(&peer);
-        Connection::plain(websocket, socket, self.envelopes, self.on_open.as_ref(), permit).run()
+        let Self { hub, namespace, envelopes, on_open, .. } = self;
+        let connection = if resuming == Some(Resuming::Known) {
+            Connection::resuming(websocket, hub, peer, Awaited { namespace, on_open }, extensions, permit)
+        } else {
+            hub.acquire(&namespace);
+            let socket = Socket::register(hub, namespace, peer, extensions, Identity::Uuid);
+            Connection::plain(websocket, socket, envelopes, on_open.as_ref(), permit)
+        };
+        connection.run()
+    }
+
+    /// Whether the client asks for a session that it can resume. `None` if it does not, or if the
+    /// hub has no recovery.
+    fn resuming(&self, request: &ConnectionRequest) -> Option<Resuming> {
+        self.namespace.recovery().filter(|_| self.envelopes)?;
+        let (_, query) = request.entries(Kind::Uri).next()?;
+        let value = form_urlencoded::parse(query).find_map(|(name, value)| (name == "resume").then_some(value))?;
+        match &*value {
+            "1" => Some(Resuming::New),
+            "token" => Some(Resuming::Known),
+            _ => None,
+        }
     }
 
     fn respond(&self, mut parts: Parts) -> Response {

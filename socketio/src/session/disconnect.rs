@@ -55,6 +55,16 @@ impl Disconnect {
         Self::new(DisconnectReason::TransportError).with_message("the connection was cut")
     }
 
+    /// Whether the client may come back and resume its session: nobody ended it on purpose. A plain
+    /// WebSocket client says that it leaves for good with the close code 1000.
+    pub(crate) fn is_recoverable(&self, is_plain: bool) -> bool {
+        match self.reason {
+            DisconnectReason::TransportClose => !(is_plain && self.code == Some(1000)),
+            DisconnectReason::TransportError | DisconnectReason::PingTimeout | DisconnectReason::Shutdown => true,
+            _ => false,
+        }
+    }
+
     /// Converts to Engine.IO's reasons: a stream that ended without a close frame is a transport
     /// close.
     pub(crate) fn into_engine(self) -> Self {

@@ -41,6 +41,10 @@ pub(crate) trait Effects {
     /// if there is no such namespace.
     fn open(&mut self, namespace: &str, auth: &str) -> Option<Opened<Self::Socket>>;
 
+    /// Creates the socket of a plain client that wants to resume a session. `message` is its first
+    /// message. Returns `false` if that message is another one, which must be processed.
+    fn resume(&mut self, message: &str) -> (Opened<Self::Socket>, bool);
+
     /// Confirms the connection to the client, sends messages queued until then, and runs `connect`.
     fn accept(&mut self, socket: &mut Self::Socket);
 

@@ -49,6 +49,14 @@ impl End {
         Self::new(DisconnectReason::Overflow, 1013, "overflow")
     }
 
+    /// The end of a connection whose client has connected again.
+    pub(crate) fn replaced() -> Self {
+        let mut end = Self::new(DisconnectReason::TransportError, 1001, "");
+        end.disconnect =
+            Disconnect::new(DisconnectReason::TransportError).with_message("the client has connected again");
+        end
+    }
+
     /// The end of each connection when the hub shuts down.
     pub(crate) fn shutdown(handlers_until: Instant) -> Self {
         let end = Self::new(DisconnectReason::Shutdown, 1001, "server shutting down");

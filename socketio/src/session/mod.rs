@@ -67,8 +67,8 @@ struct Entry<S> {
 /// The client's protocol.
 pub(crate) enum Protocol {
     /// A plain WebSocket. Text messages are parsed as envelopes if `envelopes` is set. All other
-    /// messages are raw.
-    Plain { envelopes: bool },
+    /// messages are raw. `resumes`: the first message says which session the client resumes.
+    Plain { envelopes: bool, resumes: bool },
     /// Engine.IO, whose messages are raw messages or Socket.IO packets.
     EngineIo(Box<EngineIo>),
 }
@@ -89,7 +89,8 @@ impl<S: InNamespace> Session<S> {
     /// Creates the session of a new connection: over HTTP long-polling if `polls`, else over a
     /// WebSocket.
     pub(crate) fn new(protocol: Protocol, polls: bool, limits: Arc<Limits>, now: Instant) -> Self {
-        let join_by = protocol.has_namespaces().then(|| after(now, limits.join_timeout));
+        let awaits_socket = protocol.has_namespaces() || matches!(protocol, Protocol::Plain { resumes: true, .. });
+        let join_by = awaits_socket.then(|| after(now, limits.join_timeout));
         Self {
             protocol,
             state: State::open(join_by),
@@ -211,7 +212,14 @@ impl<S: InNamespace> Session<S> {
             }
             (Protocol::EngineIo(_), Message::Text(text)) => self.receive_packet(&text, effects),
             (Protocol::EngineIo(_), Message::Binary(bytes)) => self.receive_engine_binary(bytes, effects),
-            (Protocol::Plain { envelopes }, Message::Text(text)) => self.receive_text(text, *envelopes, effects),
+            (Protocol::Plain { resumes: true, .. }, Message::Text(text)) if self.sockets.is_empty() => {
+                self.receive_claim(text, effects);
+            }
+            (Protocol::Plain { resumes: true, .. }, Message::Binary(bytes)) if self.sockets.is_empty() => {
+                self.open_claimed("", effects);
+                self.receive_binary(bytes, effects);
+            }
+            (Protocol::Plain { envelopes, .. }, Message::Text(text)) => self.receive_text(text, *envelopes, effects),
             (Protocol::Plain { .. }, Message::Binary(bytes)) => self.receive_binary(bytes, effects),
             // WebSocket control frames are not part of Engine.IO. Raw frames are never read.
             (Protocol::EngineIo(_), Message::Ping(_) | Message::Pong(_))

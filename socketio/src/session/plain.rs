@@ -11,6 +11,21 @@ use super::received::{Parts, RawMessage, ReceivedAnswer, ReceivedEvent};
 use crate::wire::envelope::{self, ArgumentText, Envelope};
 
 impl<S: InNamespace> Session<S> {
+    /// Processes the first message of a client that wants to resume its session.
+    pub(super) fn receive_claim(&mut self, text: Utf8Bytes, effects: &mut impl Effects<Socket = S>) {
+        if !self.open_claimed(&text, effects) {
+            self.receive_text(text, true, effects);
+        }
+    }
+
+    /// Creates the socket of such a client. Returns `false` if the message is another one.
+    pub(super) fn open_claimed(&mut self, message: &str, effects: &mut impl Effects<Socket = S>) -> bool {
+        self.state.join();
+        let (opened, is_claim) = effects.resume(message);
+        self.add(opened, effects);
+        is_claim
+    }
+
     /// Processes a text message. `envelopes`: the text may be an event or an answer.
     pub(super) fn receive_text(&mut self, text: Utf8Bytes, envelopes: bool, effects: &mut impl Effects<Socket = S>) {
         let Some(entry) = self.sockets.first_mut() else { return };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::envelope;
 use super::frame::{EncodedFrame, FrameWriter, Opcode};
+use super::offset::Offset;
 use super::parser::{Parser, ParserMessage, ParserPacket};
 use super::payload::Payload;
 use super::socketio::{self, ConnectError};
@@ -18,12 +19,25 @@ use crate::hooks::nesting::Entered;
 pub(crate) enum Encoding {
     /// Envelopes and raw messages, for plain WebSocket clients.
     Envelopes,
+    /// The same with offsets, for clients that can resume their session.
+    ResumableEnvelopes,
     /// Envelopes and raw messages inside Engine.IO messages, for Engine.IO clients.
     Engine,
     /// Socket.IO packets in the default encoding.
     SocketIo,
     /// Socket.IO packets encoded by a custom parser.
     Parsed(Arc<dyn Parser>),
+}
+
+/// What a plain client is told about its session.
+#[derive(Debug, Serialize)]
+pub(crate) struct SessionEvent<'a> {
+    /// The secret with which the client resumes, once.
+    pub(crate) token: &'a str,
+    /// Whether the client has resumed a session.
+    pub(crate) recovered: bool,
+    /// How long the session is kept after the connection is cut, in seconds.
+    pub(crate) expires: u64,
 }
 
 /// The packet type of an Engine.IO message.
@@ -36,19 +50,31 @@ impl Encoding {
     }
 
     /// Encodes an event. With `ack`, the client is asked to answer with that id.
-    pub(super) fn event(&self, namespace: &str, name: &str, payload: &Payload, ack: Option<u64>) -> EncodedFrame {
+    pub(super) fn event(
+        &self,
+        namespace: &str,
+        name: &str,
+        payload: &Payload,
+        ack: Option<u64>,
+        offset: Option<Offset>,
+    ) -> EncodedFrame {
         self.write(
             payload.attachments(),
-            |out| envelope::write_event(out, name, payload, ack),
-            |out| socketio::write_event(out, namespace, name, payload, ack),
+            |out| envelope::write_event(out, name, payload, ack, offset.filter(|_| self.has_offsets())),
+            |out| socketio::write_event(out, namespace, name, payload, ack, offset),
         )
     }
 
+    /// Whether clients are told the offsets of events.
+    pub(crate) fn has_offsets(&self) -> bool {
+        matches!(self, Self::ResumableEnvelopes | Self::SocketIo | Self::Parsed(_))
+    }
+
     /// Encodes a text message. Socket.IO clients receive it as the event `message`.
-    pub(super) fn text(&self, namespace: &str, text: &str) -> EncodedFrame {
-        let event = || Payload::of(text).map(|payload| self.event(namespace, "message", &payload, None));
+    pub(super) fn text(&self, namespace: &str, text: &str, offset: Option<Offset>) -> EncodedFrame {
+        let event = || Payload::of(text).map(|payload| self.event(namespace, "message", &payload, None, offset));
         match self {
-            Self::Envelopes => EncodedFrame::text(text),
+            Self::Envelopes | Self::ResumableEnvelopes => EncodedFrame::text(text),
             Self::Engine => engine_text(|out| out.extend_from_slice(text.as_bytes())),
             // A string always serializes.
             Self::SocketIo | Self::Parsed(_) => event().unwrap_or(EncodedFrame::NOTHING),
@@ -56,11 +82,11 @@ impl Encoding {
     }
 
     /// Encodes a binary message. Socket.IO clients receive it as the event `message`.
-    pub(super) fn binary(&self, namespace: &str, bytes: &Bytes) -> EncodedFrame {
+    pub(super) fn binary(&self, namespace: &str, bytes: &Bytes, offset: Option<Offset>) -> EncodedFrame {
         match self {
-            Self::Envelopes | Self::Engine => EncodedFrame::binary(bytes),
+            Self::Envelopes | Self::ResumableEnvelopes | Self::Engine => EncodedFrame::binary(bytes),
             Self::SocketIo | Self::Parsed(_) => {
-                self.event(namespace, "message", &Payload::of_binary(bytes.clone()), None)
+                self.event(namespace, "message", &Payload::of_binary(bytes.clone()), None, offset)
             }
         }
     }
@@ -78,10 +104,19 @@ impl Encoding {
         })
     }
 
-    /// Encodes that the client is connected to a namespace. `None` if its protocol has no
-    /// namespaces.
-    pub(crate) fn connect(&self, namespace: &str, sid: &str) -> Option<EncodedFrame> {
-        self.packet(|out| socketio::write_connect(out, namespace, sid))
+    /// Encodes that the client is connected to a namespace, and may resume its session with `pid`.
+    /// `None` if its protocol has no namespaces.
+    pub(crate) fn connect(&self, namespace: &str, sid: &str, pid: Option<&str>) -> Option<EncodedFrame> {
+        self.packet(|out| socketio::write_connect(out, namespace, sid, pid))
+    }
+
+    /// Encodes the session of a plain client that can resume. `None` for other clients.
+    pub(crate) fn session(&self, session: &SessionEvent<'_>) -> Option<EncodedFrame> {
+        if !matches!(self, Self::ResumableEnvelopes) {
+            return None;
+        }
+        let payload = Payload::of(session).ok()?;
+        Some(self.event("", "session", &payload, None, None))
     }
 
     /// Encodes why the client was refused by a namespace. `None` if its protocol has no namespaces.
@@ -97,7 +132,7 @@ impl Encoding {
 
     fn packet(&self, write: impl FnOnce(&mut Vec<u8>)) -> Option<EncodedFrame> {
         match self {
-            Self::Envelopes | Self::Engine => None,
+            Self::Envelopes | Self::ResumableEnvelopes | Self::Engine => None,
             Self::SocketIo | Self::Parsed(_) => Some(self.write(&[], |_| {}, write)),
         }
     }
@@ -110,7 +145,7 @@ impl Encoding {
         packet: impl FnOnce(&mut Vec<u8>),
     ) -> EncodedFrame {
         match self {
-            Self::Envelopes => {
+            Self::Envelopes | Self::ResumableEnvelopes => {
                 let mut writer = FrameWriter::new();
                 envelope(writer.payload());
                 writer.finish(Opcode::Text)

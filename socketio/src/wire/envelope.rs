@@ -14,6 +14,7 @@ use serde::Serialize;
 use std::borrow::Cow;
 
 use super::json;
+use super::offset::Offset;
 use super::payload::Payload;
 use super::scan::Scanner;
 
@@ -136,10 +137,14 @@ impl<'a> Fields<'a> {
 }
 
 /// Appends an event. With `ack`, the client is asked to answer with that id.
-pub(crate) fn write_event(out: &mut Vec<u8>, name: &str, payload: &Payload, ack: Option<u64>) {
+pub(crate) fn write_event(out: &mut Vec<u8>, name: &str, payload: &Payload, ack: Option<u64>, offset: Option<Offset>) {
     out.extend_from_slice(b"{\"event\":");
     json::write_string(out, name);
     write_arguments(out, payload);
+    if let Some(offset) = offset {
+        out.extend_from_slice(b",\"offset\":");
+        offset.write(out);
+    }
     if let Some(id) = ack {
         out.extend_from_slice(b",\"id\":");
         write_value(out, &id);
@@ -332,7 +337,7 @@ mod tests {
                 payload.push(argument).expect("a JSON value serializes");
             }
             let mut text = Vec::new();
-            write_event(&mut text, &name, &payload, ack);
+            write_event(&mut text, &name, &payload, ack, None);
             let text = String::from_utf8(text).expect("JSON is UTF-8");
             let Some(Envelope::Event { name: read_name, args: read_args, id, .. }) = read(&text) else {
                 panic!("not an event: {text}");

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::binary::Attachments;
 use super::encoding::Encoding;
 use super::frame::EncodedFrame;
+use super::offset::Offset;
 use super::parser::Parser;
 use super::payload::Payload;
 use super::scratch::Scratch;
@@ -22,14 +23,30 @@ pub struct Packet {
     volatile: bool,
     /// The ack id, if an answer is expected.
     ack: Option<u64>,
+    frames: Frames,
+    /// The payload type of the event. Debug builds compare it with the contract.
+    #[cfg(debug_assertions)]
+    payload_type: Option<&'static str>,
+}
+
+/// What a packet says, borrowed from it.
+pub(crate) enum Message<'a> {
+    Event(&'a str, &'a Payload),
+    Text(&'a str),
+    Binary(&'a Bytes),
+}
+
+/// The frames of one message, each of which is encoded when the first recipient needs it.
+#[derive(Debug, Default)]
+pub(crate) struct Frames {
+    /// The message's position in the log of its namespace.
+    offset: Option<Offset>,
     envelope: OnceCell<EncodedFrame>,
+    resumable: OnceCell<EncodedFrame>,
     engine: OnceCell<EncodedFrame>,
     socketio: OnceCell<EncodedFrame>,
     /// The encoding by the first custom parser that was used.
     parsed: OnceCell<(Arc<dyn Parser>, EncodedFrame)>,
-    /// The payload type of the event. Debug builds compare it with the contract.
-    #[cfg(debug_assertions)]
-    payload_type: Option<&'static str>,
 }
 
 #[derive(Debug)]
@@ -80,10 +97,7 @@ impl Packet {
             content,
             volatile: false,
             ack: None,
-            envelope: OnceCell::new(),
-            engine: OnceCell::new(),
-            socketio: OnceCell::new(),
-            parsed: OnceCell::new(),
+            frames: Frames::default(),
             #[cfg(debug_assertions)]
             payload_type: None,
         }
@@ -123,14 +137,7 @@ impl Packet {
         if ack == self.ack {
             return self;
         }
-        Self {
-            ack,
-            envelope: OnceCell::new(),
-            engine: OnceCell::new(),
-            socketio: OnceCell::new(),
-            parsed: OnceCell::new(),
-            ..self
-        }
+        Self { ack, frames: Frames::default(), ..self }
     }
 
     pub(crate) fn ack(&self) -> Option<u64> {
@@ -151,6 +158,24 @@ impl Packet {
         match &self.content {
             Content::Event { name, payload } => Some((name.as_str(), payload)),
             Content::Text(_) | Content::Binary(_) => None,
+        }
+    }
+
+    /// What the packet says.
+    pub(crate) fn message(&self) -> Message<'_> {
+        match &self.content {
+            Content::Event { name, payload } => Message::Event(name.as_str(), payload),
+            Content::Text(message) => Message::Text(text(message)),
+            Content::Binary(bytes) => Message::Binary(bytes),
+        }
+    }
+
+    /// Whether the last argument that Socket.IO clients receive is a string.
+    pub(crate) fn ends_in_string(&self) -> bool {
+        match &self.content {
+            Content::Event { payload, .. } => payload.json_with_markers().ends_with(b"\""),
+            Content::Text(_) => true,
+            Content::Binary(_) => false,
         }
     }
 
@@ -188,9 +213,37 @@ impl Packet {
         namespace: &str,
         send: impl FnOnce(&EncodedFrame) -> R,
     ) -> R {
-        let encode = || self.encode(encoding, namespace);
+        self.frames.with(self, encoding, namespace, send)
+    }
+
+    fn encode(&self, encoding: &Encoding, namespace: &str, offset: Option<Offset>) -> EncodedFrame {
+        match &self.content {
+            Content::Event { name, payload } => encoding.event(namespace, name.as_str(), payload, self.ack, offset),
+            Content::Text(message) => encoding.text(namespace, text(message), offset),
+            Content::Binary(bytes) => encoding.binary(namespace, bytes, offset),
+        }
+    }
+}
+
+impl Frames {
+    /// The frames of a message that has this offset.
+    pub(crate) fn at(offset: Offset) -> Self {
+        Self { offset: Some(offset), ..Self::default() }
+    }
+
+    /// Passes the frame of `packet` for clients with this encoding to `send`. It must be the same
+    /// packet in each call.
+    pub(crate) fn with<R>(
+        &self,
+        packet: &Packet,
+        encoding: &Encoding,
+        namespace: &str,
+        send: impl FnOnce(&EncodedFrame) -> R,
+    ) -> R {
+        let encode = || packet.encode(encoding, namespace, self.offset);
         match encoding {
             Encoding::Envelopes => send(self.envelope.get_or_init(encode)),
+            Encoding::ResumableEnvelopes => send(self.resumable.get_or_init(encode)),
             Encoding::Engine => send(self.engine.get_or_init(encode)),
             Encoding::SocketIo => send(self.socketio.get_or_init(encode)),
             Encoding::Parsed(parser) => {
@@ -205,14 +258,6 @@ impl Packet {
                 let _ = self.parsed.set((Arc::clone(parser), sent));
                 result
             }
-        }
-    }
-
-    fn encode(&self, encoding: &Encoding, namespace: &str) -> EncodedFrame {
-        match &self.content {
-            Content::Event { name, payload } => encoding.event(namespace, name.as_str(), payload, self.ack),
-            Content::Text(message) => encoding.text(namespace, text(message)),
-            Content::Binary(bytes) => encoding.binary(namespace, bytes),
         }
     }
 }

@@ -157,6 +157,12 @@ impl Payload {
         self.check()
     }
 
+    /// Makes arguments of the parts of another payload.
+    pub(crate) fn of_parts(json: Scratch, count: usize, attachments: Vec<Bytes>) -> Self {
+        let checked = json.len();
+        Self { json, count, attachments, checked }
+    }
+
     /// Makes arguments of JSON text with an [`ATTACHMENT_MARKER`] for each attachment. The text
     /// must be valid, and not nested too deeply.
     #[cfg(feature = "cluster")]
@@ -214,7 +220,6 @@ impl Payload {
     }
 
     /// The arguments as comma-separated JSON, with an [`ATTACHMENT_MARKER`] for each attachment.
-    #[cfg(feature = "cluster")]
     pub(crate) fn json_with_markers(&self) -> &[u8] {
         &self.json
     }

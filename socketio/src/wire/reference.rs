@@ -137,7 +137,7 @@ fn socketio_packets() {
         let frame = match (packet["type"].as_u64(), list) {
             (Some(1), _) => Encoding::SocketIo.disconnect(namespace),
             (Some(2), [Value::String(name), args @ ..]) => {
-                Some(Encoding::SocketIo.event(namespace, name, &payload(args), id))
+                Some(Encoding::SocketIo.event(namespace, name, &payload(args), id, None))
             }
             (Some(3), args) => {
                 let id = id.map(|id| id.to_string()).unwrap_or_default();

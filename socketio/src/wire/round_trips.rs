@@ -96,7 +96,7 @@ proptest! {
         let sent = vec![first, second];
 
         // A Socket.IO client, and this server.
-        let encoded = bytes(&Encoding::SocketIo.event("/", "a", &payload, None));
+        let encoded = bytes(&Encoding::SocketIo.event("/", "a", &payload, None, None));
         let mut messages = frames(&encoded);
         let (_, text) = messages.next().expect("a packet");
         let text = std::str::from_utf8(&text[1..]).expect("text");
@@ -112,7 +112,7 @@ proptest! {
         prop_assert_eq!(&received(&again.text, &again.attachments), &sent);
 
         // A plain client has base64.
-        let text = bytes(&Encoding::Envelopes.event("/", "a", &payload, None));
+        let text = bytes(&Encoding::Envelopes.event("/", "a", &payload, None, None));
         let (_, text) = frames(&text).next().expect("a message");
         let text = std::str::from_utf8(text).expect("text");
         let Some(Envelope::Event { args: ArgumentText::Many(args), .. }) = envelope::read(text) else { panic!("{text}") };

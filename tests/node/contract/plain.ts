@@ -133,6 +133,23 @@ export async function run(url: string, cut: () => void): Promise<void> {
     patient.close();
   }
 
+  // A client that resumes receives what it has missed.
+  const sessions: boolean[] = [];
+  const kept: string[] = [];
+  const resuming = connect(`${url}/ws`, { resume: true, onSession: (recovered) => void sessions.push(recovered) });
+  resuming.on("delivered", ({ text }) => void kept.push(text));
+  await resuming.request("echo", "one");
+  for (const text of ["two", "three"]) {
+    resuming.emit("echo", text);
+    cut();
+    await heard<void>((hear) => setTimeout(hear, 50));
+    await resuming.request("count");
+  }
+  await resuming.request("echo", "four");
+  expect(sessions, [false, true, true]);
+  expect(kept, ["one", "two", "three", "four"]);
+  resuming.close();
+
   // Who is refused learns why.
   const refused = await failure(connect(`${url}/refused`).request("count"));
   expect([(refused as RequestError).code, (refused as RequestError).message], ["closed", "members only"]);

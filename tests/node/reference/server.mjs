@@ -63,6 +63,9 @@ const io = new Server(http, {
   serveClient: false,
   cleanupEmptyChildNamespaces: true,
   ...(process.env.PARSER === 'msgpack' ? { parser: msgpack } : {}),
+  ...(number('RECOVERY', 0)
+    ? { connectionStateRecovery: { maxDisconnectionDuration: number('RECOVERY', 0), skipMiddlewares: Boolean(process.env.SKIP_MIDDLEWARE) } }
+    : {}),
 });
 hook(io.engine);
 
@@ -203,6 +206,11 @@ function serve(socket) {
   on('watch', (answer) => {
     if (socket.nsp.name === '/') socket.join('watchers');
     answer();
+  });
+  on('recovered', (answer) => answer(socket.recovered));
+  on('data', (answer, key, value) => {
+    if (value !== undefined) socket.data[key] = value;
+    answer(socket.data[key]);
   });
   socket.on('disconnecting', (reason) => {
     watchers.emit('left', { nsp: socket.nsp.name, id: socket.id, reason, rooms: rooms() });

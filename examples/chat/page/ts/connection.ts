@@ -17,6 +17,7 @@ const FINAL = [1000, 1008, 4001];
 
 export class Connection implements PageConnection {
   #client: Client<ServerToClientEvents, ClientToServerRequests>;
+  resumed = false;
   #isOpen = false;
   #ended: (reason: string) => void;
 
@@ -28,6 +29,10 @@ export class Connection implements PageConnection {
     const url = `${location.origin.replace('http', 'ws')}/ws?${new URLSearchParams({ ...credentials })}`;
     this.#client = connect(url, {
       timeout: ANSWER_WITHIN,
+      resume: true,
+      onSession: (recovered) => {
+        this.resumed = recovered;
+      },
       onOpen: () => {
         this.#isOpen = true;
       },

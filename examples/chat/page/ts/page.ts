@@ -21,6 +21,8 @@ export interface Credentials {
 
 /** The operations of both kinds of connection. Requests fail while disconnected. */
 export interface PageConnection {
+  /** Whether the session before a lost connection goes on, so that nothing was missed. */
+  readonly resumed: boolean;
   tell(tell: Tell): Promise<Delivered>;
   join(room: RoomName): Promise<Scene>;
   part(room: RoomName): Promise<void>;

@@ -44,6 +44,10 @@ export class Connection implements PageConnection {
     socket.on('disconnect', () => (socket.active ? lost() : ended(this.#farewell)));
   }
 
+  get resumed(): boolean {
+    return this.#socket.recovered;
+  }
+
   typing(room: RoomName): void {
     if (this.#socket.connected) this.#socket.emit('typing', room);
   }

@@ -30,6 +30,16 @@ export interface ConnectOptions {
    */
   onClose?: (event: globalThis.CloseEvent) => boolean | void;
   /**
+   * Whether the client resumes its session when it reconnects, and receives the events that it has
+   * missed. The server needs `HubBuilder::recovery`. Default: no.
+   */
+  resume?: boolean;
+  /**
+   * With `resume`, called when the server has told whether the client has resumed its session. If
+   * not, events may be missing since the last connection, if there was one.
+   */
+  onSession?: (recovered: boolean) => void;
+  /**
    * The time limit for an answer, in milliseconds. Default: 30,000. The longest is 2,147,483,647,
    * about 24 days, and `Infinity` means the same.
    */
@@ -71,7 +81,14 @@ export function connect<Listen = ServerToClientEvents, Requests = ClientToServer
   url: string | globalThis.URL,
   options: ConnectOptions = {},
 ): Client<Listen, Requests> {
-  type Message = { event?: string; id?: unknown; data?: unknown; args?: unknown[]; error?: EventError<string> };
+  type Message = {
+    event?: string;
+    id?: unknown;
+    data?: unknown;
+    args?: unknown[];
+    error?: EventError<string>;
+    offset?: unknown;
+  };
   type Waiting = { resolve: (answer: any) => void; reject: (error: RequestError) => void };
   const listeners = new Map<string, globalThis.Set<(...args: any[]) => void>>();
   const waiting = new Map<unknown, Waiting>();
@@ -80,6 +97,8 @@ export function connect<Listen = ServerToClientEvents, Requests = ClientToServer
   let lastId = 0;
   let attempts = 0;
   let closed = false;
+  let token: string | undefined;
+  let offset: unknown;
 
   const body = (args: unknown[]) => (args.length === 1 ? { data: args[0] } : { args });
   const send = (message: Message) => {
@@ -111,9 +130,13 @@ export function connect<Listen = ServerToClientEvents, Requests = ClientToServer
   };
 
   const open = () => {
-    socket = new WebSocket(url);
+    const resume = `${String(url).includes("?") ? "&" : "?"}resume=${token === undefined ? "1" : "token"}`;
+    socket = new WebSocket(options.resume ? url + resume : url);
+    let awaitsSession = options.resume === true;
     socket.onopen = () => {
       attempts = 0;
+      // The first message, which the server awaits.
+      if (token !== undefined) socket.send(JSON.stringify({ resume: { token, offset } }));
       options.onOpen?.();
       queue.splice(0).forEach(send);
     };
@@ -124,6 +147,14 @@ export function connect<Listen = ServerToClientEvents, Requests = ClientToServer
       } catch {
         // The message is not an envelope.
       }
+      if (awaitsSession && message?.event === "session") {
+        const { recovered, ...session } = message.data as { token: string; recovered: boolean };
+        awaitsSession = false;
+        token = session.token;
+        if (!recovered) offset = undefined;
+        return options.onSession?.(recovered);
+      }
+      if (message?.offset !== undefined) offset = message.offset;
       if (typeof message?.event === "string") hear(message);
       else if (message && message.id !== undefined) settle(message);
     };

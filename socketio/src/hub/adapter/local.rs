@@ -9,6 +9,7 @@ use super::{
     ServerReplies,
 };
 use crate::hub::namespace::registry::Registry;
+use crate::hub::recovery::namespace::RecoveryOf;
 use crate::hub::selection::EmitError;
 use crate::hub::server_events::{ServerAck, ServerEvent, ServerListeners};
 use crate::hub::socket::Socket;
@@ -18,11 +19,21 @@ use crate::hub::socket::Socket;
 pub struct LocalAdapter {
     registry: Arc<Registry>,
     server_listeners: Arc<ServerListeners>,
+    /// Keeps what is emitted for clients that are cut off. `None` if recovery is off.
+    recovery: Option<Arc<RecoveryOf>>,
 }
 
 impl LocalAdapter {
-    pub(crate) fn new(registry: Arc<Registry>, server_listeners: Arc<ServerListeners>) -> Self {
-        Self { registry, server_listeners }
+    pub(crate) fn new(
+        registry: Arc<Registry>,
+        server_listeners: Arc<ServerListeners>,
+        recovery: Option<Arc<RecoveryOf>>,
+    ) -> Self {
+        Self { registry, server_listeners, recovery }
+    }
+
+    pub(crate) fn recovery(&self) -> Option<&Arc<RecoveryOf>> {
+        self.recovery.as_ref()
     }
 
     /// The connected sockets of this server that belong to the audience.
@@ -67,6 +78,9 @@ impl Adapter for LocalAdapter {
     }
 
     fn emit(&self, packet: &Packet, audience: &Audience) {
+        if let Some(recovery) = &self.recovery {
+            return recovery.emit(packet, audience, &self.registry);
+        }
         self.registry.for_each(audience, |socket| {
             // `deliver` counts and reports the overflow of a slow client. The other clients still
             // get the message.
@@ -75,6 +89,9 @@ impl Adapter for LocalAdapter {
     }
 
     fn emit_to(&self, packet: &Packet, id: &str) -> Result<(), EmitError> {
+        if let Some(recovery) = &self.recovery {
+            return recovery.emit_to(packet, id, &self.registry);
+        }
         match self.registry.get(id) {
             Some(socket) => socket.deliver(packet),
             None => Err(EmitError::NotFound(id.to_owned())),
@@ -82,7 +99,10 @@ impl Adapter for LocalAdapter {
     }
 
     fn emit_to_socket(&self, packet: &Packet, socket: &Socket) -> Result<(), EmitError> {
-        socket.deliver(packet)
+        match &self.recovery {
+            Some(recovery) => recovery.emit_to_socket(packet, socket),
+            None => socket.deliver(packet),
+        }
     }
 
     fn ask(&self, question: Packet, audience: &Audience, answers: AnswerSink) {

@@ -21,7 +21,7 @@ mod topics;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cluster::{Engine, WhileDown};
+use crate::cluster::{Engine, RoomTopics, WhileDown};
 use crate::hub::Hub;
 use crate::hub::hub_builder::HubBuilder;
 use crate::hub::namespace::inner::Adapters;
@@ -42,6 +42,8 @@ impl HubBuilder {
     /// It replaces an [`adapter`](Self::adapter).
     pub fn cluster(mut self, engine: impl Engine) -> Self {
         self.config.has_cluster = true;
+        let rooms = engine.traits().rooms;
+        self.config.has_room_subscriptions = matches!(rooms, RoomTopics::Dynamic | RoomTopics::DynamicPrivate);
         self.adapters = Some(Box::new(move |config| {
             let core = ClusterCore::new(Arc::new(engine), config);
             let (made_for, stopped) = (Arc::clone(&core), Arc::clone(&core));

@@ -22,6 +22,7 @@ use crate::hub::adapter::{
 };
 use crate::hub::agreement::watch::{NamespaceWatch, Watch};
 use crate::hub::config::Config;
+use crate::hub::recovery::namespace::RecoveryOf;
 use crate::hub::selection::EmitError;
 use crate::hub::server_events::ServerListeners;
 use crate::hub::socket::Socket;
@@ -89,15 +90,21 @@ pub(crate) struct NamespaceFactory {
     pub(crate) ack_timeout: Duration,
     /// The adapters that are being closed.
     pub(crate) closing: Arc<Closing>,
+    /// `None` if recovery is off.
+    pub(crate) make_recovery: Option<Box<MakeRecovery>>,
 }
+
+/// Creates the recovery of a namespace.
+pub(crate) type MakeRecovery = dyn Fn() -> RecoveryOf + Send + Sync;
 
 impl NamespaceFactory {
     /// Creates a namespace. The caller must hold no lock, because it calls application
     /// code and may ask for other namespaces.
     pub(crate) fn make(&self, path: &str, contents: Contents, lifetime: Lifetime) -> NamespaceInner {
-        let registry = Arc::new(Registry::default());
+        let recovery = self.make_recovery.as_ref().map(|make| Arc::new(make()));
+        let registry = Arc::new(Registry::new(recovery.is_some()));
         let server_listeners = Arc::<ServerListeners>::default();
-        let local = LocalAdapter::new(Arc::clone(&registry), Arc::clone(&server_listeners));
+        let local = LocalAdapter::new(Arc::clone(&registry), Arc::clone(&server_listeners), recovery);
         let own = self.adapters.as_ref().and_then(|adapters| match Entered::nested() {
             Ok(_entered) => {
                 let adapter = Guarded::new((adapters.make)(path, local.clone(), lifetime));
@@ -249,6 +256,11 @@ impl NamespaceInner {
 
     pub(crate) fn local(&self) -> &LocalAdapter {
         &self.local
+    }
+
+    /// What is kept for clients that are cut off. `None` if recovery is off.
+    pub(crate) fn recovery(&self) -> Option<&Arc<RecoveryOf>> {
+        self.local.recovery()
     }
 
     pub(crate) fn has_own_adapter(&self) -> bool {

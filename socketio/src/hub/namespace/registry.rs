@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::rooms::{Members, Rooms};
 use crate::hub::adapter::Audience;
@@ -18,6 +18,10 @@ pub(crate) struct Registry {
     rooms: Rooms,
     /// The number of connected sockets. A socket counts after its `connect` handler accepted it.
     connected: AtomicUsize,
+    /// Whether a socket has, or had, listeners for outgoing messages.
+    has_outgoing_listeners: AtomicBool,
+    /// Whether messages are kept for clients that are cut off.
+    has_recovery: bool,
 }
 
 /// The members of a room, and the socket whose id is the room's name.
@@ -44,6 +48,18 @@ impl Room {
 }
 
 impl Registry {
+    pub(crate) fn new(has_recovery: bool) -> Self {
+        Self { has_recovery, ..Self::default() }
+    }
+
+    pub(crate) fn set_has_outgoing_listeners(&self) {
+        self.has_outgoing_listeners.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn has_outgoing_listeners(&self) -> bool {
+        self.has_outgoing_listeners.load(Ordering::Acquire)
+    }
+
     /// Registers a socket under its id. Returns `false` if the id is taken.
     pub(crate) fn add(&self, id: SocketId, socket: &Socket) -> bool {
         if !insert_id(&mut self.by_id.write(), id, socket) {
@@ -93,10 +109,11 @@ impl Registry {
         Arc::clone(&self.all.lock())
     }
 
-    /// Returns `true` if there is no socket, not even one that is not connected yet.
+    /// Returns `true` if no message concerns this server: there is no socket, not even one that is
+    /// not connected yet, and no client that may come back.
     #[cfg_attr(not(feature = "cluster"), allow(dead_code))]
     pub(crate) fn is_empty(&self) -> bool {
-        self.all.lock().is_empty()
+        !self.has_recovery && self.all.lock().is_empty()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -111,7 +128,8 @@ impl Registry {
     pub(crate) fn for_each(&self, audience: &Audience, mut visit: impl FnMut(&Socket)) {
         let excluded: SmallVec<[Room; 2]> = audience.except_rooms().iter().map(|room| self.room(room)).collect();
         let is_excluded = |socket: &Socket| {
-            audience.except_socket() == Some(socket) || excluded.iter().any(|room| room.contains(socket))
+            audience.except_socket().is_some_and(|sender| sender.has_same_client(socket))
+                || excluded.iter().any(|room| room.contains(socket))
         };
         if audience.rooms().is_empty() {
             for socket in self.all().iter().filter(|socket| !is_excluded(socket)) {
@@ -129,10 +147,10 @@ impl Registry {
         }
     }
 
-    /// Returns `true` if the room has a member.
+    /// Returns `true` if the room has a member, or may have one that is cut off.
     #[cfg_attr(not(feature = "cluster"), allow(dead_code))]
     pub(crate) fn has_members(&self, room: &str) -> bool {
-        self.by_id.read().contains_key(room) || self.rooms.members(room).is_some()
+        self.has_recovery || self.by_id.read().contains_key(room) || self.rooms.members(room).is_some()
     }
 
     /// The names of all rooms with members, including those of ids.
@@ -301,7 +319,7 @@ mod tests {
                 }
                 Step::Depart(socket) => {
                     let known = &mut self.all[socket % count];
-                    known.socket.depart();
+                    known.socket.depart(false);
                     assert_eq!(known.socket.finish(), known.phase == Phase::Connected);
                     known.phase = Phase::Gone;
                     known.rooms.clear();
@@ -404,10 +422,11 @@ mod tests {
                 model.check();
             }
             for known in &model.all {
-                known.socket.depart();
+                known.socket.depart(false);
             }
             let registry = model.hub.root().namespace_inner().registry();
-            prop_assert!(registry.by_id.read().is_empty() && registry.is_empty() && registry.connected.load(Ordering::Relaxed) == 0);
+            prop_assert!(registry.by_id.read().is_empty() && registry.all().is_empty());
+            prop_assert_eq!(registry.len(), 0);
             prop_assert!(NAMES.iter().all(|name| registry.rooms().members(name).is_none()));
         }
     }
@@ -442,7 +461,7 @@ mod tests {
                 let left = each(|socket, name| socket.leave(name), &joining);
                 each(join, &joining);
                 let begin = Instant::now();
-                joining.iter().for_each(Socket::depart);
+                joining.iter().for_each(|socket| socket.depart(false));
                 for (best, took) in best.iter_mut().zip([joined, left, begin.elapsed()]) {
                     *best = took.min(*best);
                 }
@@ -455,7 +474,7 @@ mod tests {
                 leave / changes,
                 depart / sockets
             );
-            members.iter().for_each(Socket::depart);
+            members.iter().for_each(|socket| socket.depart(false));
         }
     }
 }

@@ -7,8 +7,16 @@ use crate::event::message::IntoMessage;
 use crate::event::raw_message::IntoRawMessage;
 use crate::hub::selection::{EmitError, Selection};
 use crate::wire::frame::EncodedFrame;
-use crate::wire::packet::Packet;
+use crate::wire::packet::{Frames, Packet};
 use crate::wire::payload::Payload;
+
+/// Why a message was not queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Undelivered {
+    Rejected(Rejected),
+    /// The parser of the client made no frame of it.
+    NotEncoded,
+}
 
 /// Emitting.
 impl Socket {
@@ -139,6 +147,28 @@ impl Socket {
         })
     }
 
+    /// Queues a message that has an offset. The caller holds the order of the namespace, and has
+    /// called the listeners for outgoing messages. `number`: what the message has in the log.
+    pub(crate) fn deliver_at(&self, packet: &Packet, frames: &Frames, number: Option<u64>) -> Result<(), Undelivered> {
+        let delivered = match self.is_leaving() {
+            true => Err(Undelivered::Rejected(Rejected::Closed)),
+            false => frames.with(packet, &self.peer().encoding, self.namespace(), |frame| match frame.is_nothing() {
+                true => Err(Undelivered::NotEncoded),
+                false => self.queue(frame, packet.is_volatile()).map_err(Undelivered::Rejected),
+            }),
+        };
+        // A raw message has no offset that a plain client could tell.
+        let is_told = packet.name().is_some() || self.peer().encoding.has_namespaces();
+        if let (Some(session), Some(number)) = (self.session(), number.filter(|_| is_told)) {
+            match delivered {
+                Ok(()) => session.sent(number),
+                Err(Undelivered::Rejected(Rejected::Closed)) => session.not_sent(number),
+                Err(_) => session.break_off(),
+            }
+        }
+        delivered
+    }
+
     /// Queues a frame for the client. Until the socket is accepted, the frame is held back.
     fn queue(&self, frame: &EncodedFrame, volatile: bool) -> Result<(), Rejected> {
         if self.is_connecting() {
@@ -158,7 +188,7 @@ impl Socket {
         self.peer().send(frame, volatile)
     }
 
-    pub(super) fn rejected(&self, rejected: Rejected) -> EmitError {
+    pub(crate) fn rejected(&self, rejected: Rejected) -> EmitError {
         match rejected {
             Rejected::Closed => EmitError::Closed,
             Rejected::Overflow { first } => {
@@ -237,7 +267,7 @@ mod tests {
             let waiting = waiting(&peer.handle);
             assert!(waiting[0].starts_with("40{"), "{waiting:?}");
             assert_eq!(waiting[1..], expected);
-            socket.depart();
+            socket.depart(false);
         }
     }
 }

@@ -74,10 +74,11 @@ impl Socket {
             side.outgoing = Some(known.iter().flat_map(|known| known.iter()).cloned().chain([listener]).collect());
         });
         self.0.has_outgoing.store(true, Ordering::Release);
+        self.namespace_inner().registry().set_has_outgoing_listeners();
     }
 
     /// Calls the listeners for outgoing messages, unless one of them emits the message.
-    pub(super) fn call_outgoing_listeners(&self, packet: &Packet) {
+    pub(crate) fn call_outgoing_listeners(&self, packet: &Packet) {
         if !self.0.has_outgoing.load(Ordering::Acquire) {
             return;
         }

@@ -13,6 +13,7 @@ mod http_request;
 pub(crate) mod id;
 mod notices;
 mod rate_limits;
+mod recovery;
 pub(crate) mod remote;
 pub(crate) mod rooms;
 
@@ -35,8 +36,11 @@ use crate::event::rate_limit::Buckets;
 use crate::hub::Hub;
 use crate::hub::aliases::Peer;
 use crate::hub::namespace::inner::NamespaceInner;
+use crate::hub::recovery::resuming::Claim;
+use crate::hub::recovery::session::Session;
 use ack_future::Requests;
 use attributes::SocketAttributes;
+pub(crate) use emitting::Undelivered;
 use events::OutgoingListener;
 use extensions::SocketExtensions;
 use handshake::ConnectInfo;
@@ -61,6 +65,8 @@ struct Inner {
     /// One of the constants below. All tasks read it. The connection's session decides it.
     phase: AtomicU8,
     connect_info: Option<Box<ConnectInfo>>,
+    /// What is known of the client, so that it can resume. `None` if it can't.
+    session: Option<Box<Session>>,
     rooms: Mutex<HashSet<Arc<str>>>,
     /// Data that most sockets don't need.
     side: Mutex<Option<Box<Side>>>,
@@ -78,6 +84,10 @@ struct Inner {
 struct Side {
     attributes: SocketAttributes,
     extensions: SocketExtensions,
+    /// Messages that the client of a resumed session has missed, until the socket is accepted.
+    replay: Option<Box<Outbox>>,
+    /// The socket whose session this one has resumed, if the events of its end still run.
+    previous: Option<Socket>,
     /// Messages that are held back until the socket is accepted.
     held: Option<Box<Outbox>>,
     listeners: Option<Arc<Listeners>>,
@@ -106,6 +116,8 @@ pub(crate) enum Identity<'a> {
     Uuid,
     /// The id of its Engine.IO session.
     Session(&'a str),
+    /// Like `Uuid`, for a plain client whose first message may resume a session.
+    Claimed(&'a str),
     /// A random id in the format of the reference server, for a Socket.IO client. `auth` is the
     /// JSON text of its auth payload.
     Generated { auth: &'a str },
@@ -114,8 +126,8 @@ pub(crate) enum Identity<'a> {
 impl Identity<'_> {
     fn id(&self, hub: &Hub) -> SocketId {
         match self {
-            Self::Uuid if hub.config().has_cluster => SocketId::from(&*random_id()),
-            Self::Uuid => SocketId::random(),
+            Self::Uuid | Self::Claimed(_) if hub.config().has_cluster => SocketId::from(&*random_id()),
+            Self::Uuid | Self::Claimed(_) => SocketId::random(),
             Self::Session(sid) => SocketId::from(*sid),
             Self::Generated { .. } => SocketId::from(&*random_id()),
         }
@@ -150,28 +162,18 @@ impl Socket {
         extensions: Extensions,
         identity: Identity<'_>,
     ) -> Self {
-        let side = (!extensions.is_empty())
-            .then(|| Box::new(Side { extensions: SocketExtensions::new(extensions), ..Side::default() }));
-        let connect_info = match identity {
-            Identity::Generated { auth } => Some(Box::new(ConnectInfo { auth: auth.into(), time: SystemTime::now() })),
-            Identity::Uuid | Identity::Session(_) => None,
-        };
-        let socket = Self(Arc::new(Inner {
-            id: RwLock::new(identity.id(&hub)),
-            is_id_known: AtomicBool::new(false),
-            connect_info,
-            hub,
-            namespace,
-            peer,
-            phase: AtomicU8::new(CONNECTING),
-            rooms: Mutex::default(),
-            side: Mutex::new(side),
-            has_listeners: AtomicBool::new(false),
-            has_middleware: AtomicBool::new(false),
-            has_outgoing: AtomicBool::new(false),
-            ended: Notify::new(),
-        }));
-        socket.namespace_inner().open();
+        namespace.open();
+        if let Some(recovery) = namespace.recovery().filter(|_| peer.encoding.has_offsets()).cloned() {
+            let claim = match &identity {
+                Identity::Generated { auth } => Claim::of_auth(auth),
+                Identity::Claimed(message) => Claim::of_message(message),
+                Identity::Uuid | Identity::Session(_) => None,
+            };
+            let claim = claim.as_ref();
+            return Self::register_resumable(&recovery, hub, namespace, peer, extensions, identity, claim);
+        }
+        let id = identity.id(&hub);
+        let socket = Self::new(hub, namespace, peer, extensions, &identity, id, None);
         socket.begin_notices();
         let mut id = socket.id();
         while !socket.namespace_inner().registry().add(id.clone(), &socket) {
@@ -182,6 +184,41 @@ impl Socket {
         socket
     }
 
+    fn new(
+        hub: Hub,
+        namespace: Arc<NamespaceInner>,
+        peer: Arc<Peer>,
+        extensions: Extensions,
+        identity: &Identity<'_>,
+        id: SocketId,
+        session: Option<Box<Session>>,
+    ) -> Self {
+        let side = (!extensions.is_empty())
+            .then(|| Box::new(Side { extensions: SocketExtensions::new(extensions), ..Side::default() }));
+        let connect_info = match identity {
+            Identity::Generated { auth } => {
+                Some(Box::new(ConnectInfo { auth: (*auth).into(), time: SystemTime::now() }))
+            }
+            Identity::Uuid | Identity::Claimed(_) | Identity::Session(_) => None,
+        };
+        Self(Arc::new(Inner {
+            id: RwLock::new(id),
+            is_id_known: AtomicBool::new(false),
+            connect_info,
+            session,
+            hub,
+            namespace,
+            peer,
+            phase: AtomicU8::new(CONNECTING),
+            rooms: Mutex::default(),
+            side: Mutex::new(side),
+            has_listeners: AtomicBool::new(false),
+            has_middleware: AtomicBool::new(false),
+            has_outgoing: AtomicBool::new(false),
+            ended: Notify::new(),
+        }))
+    }
+
     /// Tells the client that it is connected, sends the messages that were held back, and counts
     /// the socket as connected.
     pub(crate) fn accepted(&self) {
@@ -190,7 +227,7 @@ impl Socket {
         self.0.is_id_known.store(true, Ordering::Relaxed);
         let id = current.clone();
         drop(current);
-        let greeting = self.peer().encoding.connect(self.namespace(), &id).filter(|frame| !frame.is_nothing());
+        let greeting = self.greeting(&id).filter(|frame| !frame.is_nothing());
         // Concurrent emits wait for this lock until the phase is `CONNECTED`. Their messages follow
         // those that were held back.
         let mut side = self.0.side.lock();
@@ -198,9 +235,10 @@ impl Socket {
             return;
         }
         let mut held = side.as_mut().and_then(|side| side.held.take());
+        let mut replay = side.as_mut().and_then(|side| side.replay.take());
         let wakeup = (greeting.is_some() || held.is_some()).then(|| {
             let held = held.get_or_insert_default();
-            self.peer().handle.queue_protocol_packet(greeting.as_ref(), held)
+            self.peer().handle.queue_protocol_packet(greeting.as_ref(), replay.as_deref_mut(), held)
         });
         let _ = self.0.phase.compare_exchange(CONNECTING, CONNECTED, Ordering::AcqRel, Ordering::Acquire);
         drop(side);
@@ -221,7 +259,9 @@ impl Socket {
     /// Removes the socket from the namespace and its rooms, because its client is gone or was not
     /// accepted. It remembers the rooms until it has [finished](Self::finish). Later calls do
     /// nothing.
-    pub(crate) fn depart(&self) {
+    /// `is_cut`: the client may come back and resume its session.
+    pub(crate) fn depart(&self, is_cut: bool) {
+        let order = self.order();
         let departed = self.0.phase.fetch_update(Ordering::AcqRel, Ordering::Acquire, |phase| match phase {
             CONNECTING => Some(GONE),
             CONNECTED | ENDED_BY_SERVER => Some(LEFT),
@@ -238,7 +278,14 @@ impl Socket {
         let id = self.0.id.read();
         self.namespace_inner().registry().remove(&id, self, before != CONNECTING);
         self.note(|| Notice::Removed(id.clone()));
+        let dropped = order.as_ref().zip(self.session()).map(|(order, session)| {
+            let kept = (is_cut && before == CONNECTED)
+                .then(|| (id.clone(), self.0.rooms.lock().iter().cloned().collect::<Vec<_>>()));
+            order.left(self, session, kept)
+        });
         drop(id);
+        drop(order);
+        drop(dropped);
         self.tell_waiting();
         match self.namespace_inner().has_own_adapter() {
             true => self.tell_adapter(),
@@ -273,7 +320,7 @@ impl Socket {
     }
 
     /// Returns `true` if the socket has left the hub.
-    fn is_gone(&self) -> bool {
+    pub(crate) fn is_gone(&self) -> bool {
         self.0.phase.load(Ordering::Acquire) >= LEFT
     }
 
@@ -322,6 +369,7 @@ impl Socket {
         if id.is_empty() {
             return Err(SetIdError::Empty);
         }
+        let order = self.order();
         let mut current = self.0.id.write();
         if self.is_gone() {
             return Err(SetIdError::Closed);
@@ -337,8 +385,12 @@ impl Socket {
             return Err(SetIdError::Taken);
         }
         let from = std::mem::replace(&mut *current, id.clone());
+        if let Some(order) = &order {
+            order.renamed(self, &from, &id);
+        }
         self.note(|| Notice::Renamed { from, to: id });
         drop(current);
+        drop(order);
         self.tell_adapter();
         Ok(())
     }

@@ -28,6 +28,7 @@ impl Socket {
     /// [`max_rooms`](crate::HubBuilder::max_rooms).
     pub fn join(&self, room: impl AsRef<str>) -> Result<(), JoinError> {
         let room = room.as_ref();
+        let order = self.order();
         let mut rooms = self.0.rooms.lock();
         if self.is_gone() {
             return Err(JoinError::Closed);
@@ -40,8 +41,12 @@ impl Socket {
         }
         let room = self.namespace_inner().registry().rooms().join(room, self);
         rooms.insert(Arc::clone(&room));
+        if let Some(order) = &order {
+            order.room_changed(self, &room, true);
+        }
         self.note(|| Notice::Joined(room));
         drop(rooms);
+        drop(order);
         self.tell_adapter();
         Ok(())
     }
@@ -49,14 +54,19 @@ impl Socket {
     /// Leaves a room. Does nothing if the socket is not in the room, or has left the hub.
     pub fn leave(&self, room: impl AsRef<str>) {
         let room = room.as_ref();
+        let order = self.order();
         let mut rooms = self.0.rooms.lock();
         if self.is_gone() {
             return;
         }
         let Some(room) = rooms.take(room) else { return };
         self.namespace_inner().registry().rooms().leave(&room, self);
+        if let Some(order) = &order {
+            order.room_changed(self, &room, false);
+        }
         self.note(|| Notice::Left(room));
         drop(rooms);
+        drop(order);
         self.tell_adapter();
     }
 

@@ -75,7 +75,7 @@ impl Harness {
     fn new(client: ClientProtocol, polls: bool, decides: bool) -> Self {
         let now = Instant::now();
         let protocol = match client {
-            ClientProtocol::Plain => Protocol::Plain { envelopes: true },
+            ClientProtocol::Plain => Protocol::Plain { envelopes: true, resumes: false },
             ClientProtocol::Engine => Protocol::engine_io(Flavour::Bare, &Encoding::Engine),
             ClientProtocol::SocketIo => Protocol::engine_io(Flavour::SocketIo, &Encoding::SocketIo),
             ClientProtocol::Parsed => Protocol::engine_io(Flavour::SocketIo, &Encoding::Parsed(Arc::new(SplitParser))),

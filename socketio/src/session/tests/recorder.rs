@@ -144,6 +144,10 @@ impl Effects for Recorder {
         (namespace != "/unknown").then(|| self.add(namespace))
     }
 
+    fn resume(&mut self, _message: &str) -> (Opened<Key>, bool) {
+        unreachable!("no session of these tests resumes");
+    }
+
     fn accept(&mut self, key: &mut Key) {
         let model = self.model(key);
         assert!(!model.accepted && !model.refused && model.end.is_none());

@@ -341,7 +341,9 @@ mod tests {
             write(&mut out);
             String::from_utf8(out).expect("text")
         };
-        assert_eq!(text(&|out| write_connect(out, "/", "id")), r#"0{"sid":"id"}"#);
+        assert_eq!(text(&|out| write_connect(out, "/", "id", None)), r#"0{"sid":"id"}"#);
+        let connected = text(&|out| write_connect(out, "/x", "id", Some("secret")));
+        assert_eq!(connected, r#"0/x,{"sid":"id","pid":"secret"}"#);
         assert_eq!(text(&|out| write_disconnect(out, "/x")), "1/x,");
         let error = ConnectError { message: "no", data: None };
         assert_eq!(text(&|out| write_connect_error(out, "/x", &error)), r#"4/x,{"message":"no"}"#);
@@ -349,12 +351,12 @@ mod tests {
         let error = ConnectError { message: "no", data: Some(&data) };
         assert_eq!(text(&|out| write_connect_error(out, "/", &error)), r#"4{"message":"no","data":[1]}"#);
         let payload = Payload::of(&json!({ "b": 1 })).expect("JSON");
-        assert_eq!(text(&|out| write_event(out, "/x", "a", &payload, Some(3))), r#"2/x,3["a",{"b":1}]"#);
-        assert_eq!(text(&|out| write_event(out, "/", "a", &Payload::new(), None)), r#"2["a"]"#);
+        assert_eq!(text(&|out| write_event(out, "/x", "a", &payload, Some(3), None)), r#"2/x,3["a",{"b":1}]"#);
+        assert_eq!(text(&|out| write_event(out, "/", "a", &Payload::new(), None, None)), r#"2["a"]"#);
         assert_eq!(text(&|out| write_ack(out, "/", "3", &Payload::new())), "33[]");
         let binary = Payload::of(&[Binary::from(vec![1]), Binary::from(vec![2])]).expect("JSON");
         let expected = r#"52-["a",[{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]]"#;
-        assert_eq!(text(&|out| write_event(out, "/", "a", &binary, None)), expected);
+        assert_eq!(text(&|out| write_event(out, "/", "a", &binary, None, None)), expected);
         assert!(text(&|out| write_ack(out, "/x", "3", &binary)).starts_with(r#"62-/x,3[[{"_"#));
     }
 
@@ -376,7 +378,7 @@ mod tests {
                 payload.push(&Binary::from(vec![*byte])).expect("JSON");
             }
             let mut text = Vec::new();
-            write_event(&mut text, &namespace, &name, &payload, id);
+            write_event(&mut text, &namespace, &name, &payload, id, None);
             let text = String::from_utf8(text).expect("text");
             let packet = read(&text, 10).expect("a packet");
             let list = packet.args;

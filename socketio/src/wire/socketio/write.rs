@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::wire::envelope::write_value;
 use crate::wire::json::write_string;
+use crate::wire::offset::Offset;
 use crate::wire::payload::Payload;
 
 fn write_head(out: &mut Vec<u8>, plain: u8, with_attachments: u8, namespace: &str, attachments: usize) {
@@ -20,8 +21,16 @@ fn write_head(out: &mut Vec<u8>, plain: u8, with_attachments: u8, namespace: &st
     }
 }
 
-/// Appends an EVENT. With `ack`, the client is asked to answer with that id.
-pub(crate) fn write_event(out: &mut Vec<u8>, namespace: &str, name: &str, payload: &Payload, ack: Option<u64>) {
+/// Appends an EVENT. With `ack`, the client is asked to answer with that id. The offset is its last
+/// argument.
+pub(crate) fn write_event(
+    out: &mut Vec<u8>,
+    namespace: &str,
+    name: &str,
+    payload: &Payload,
+    ack: Option<u64>,
+    offset: Option<Offset>,
+) {
     write_head(out, b'2', b'5', namespace, payload.attachments().len());
     if let Some(id) = ack {
         write_number(out, id);
@@ -31,6 +40,10 @@ pub(crate) fn write_event(out: &mut Vec<u8>, namespace: &str, name: &str, payloa
     if payload.count() > 0 {
         out.push(b',');
         payload.write_placeholders(out);
+    }
+    if let Some(offset) = offset {
+        out.push(b',');
+        offset.write(out);
     }
     out.push(b']');
 }
@@ -53,11 +66,15 @@ pub(crate) fn write_error(out: &mut Vec<u8>, namespace: &str, id: &str, error: &
     out.extend_from_slice(b"}]");
 }
 
-/// Appends a CONNECT.
-pub(crate) fn write_connect(out: &mut Vec<u8>, namespace: &str, sid: &str) {
+/// Appends a CONNECT. With `pid`, the client may resume its session with it.
+pub(crate) fn write_connect(out: &mut Vec<u8>, namespace: &str, sid: &str, pid: Option<&str>) {
     write_head(out, b'0', b'0', namespace, 0);
     out.extend_from_slice(b"{\"sid\":");
     write_string(out, sid);
+    if let Some(pid) = pid {
+        out.extend_from_slice(b",\"pid\":");
+        write_string(out, pid);
+    }
     out.push(b'}');
 }
 

@@ -1,0 +1,214 @@
+//! A client that comes back resumes its session: the socket gets the id, the rooms and the
+//! attributes of the old one, and the messages that were missed.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::log::Entry;
+use super::namespace::{Order, RecoveryOf, now};
+use super::session::Session;
+use super::sessions::CutOff;
+use super::{RecoveryFailure, RecoveryState};
+use crate::connection_handle::outbox::Outbox;
+use crate::hub::aliases::Peer;
+use crate::hub::namespace::registry::Registry;
+use crate::hub::socket::Socket;
+use crate::session::end::End;
+use crate::wire::encoding::Encoding;
+use crate::wire::offset::Offset;
+use crate::wire::packet::Frames;
+
+/// How long a client that comes back waits for the events of its old socket's end.
+const MAX_WAIT: Duration = Duration::from_millis(500);
+
+/// What a client sends to resume its session.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Claim<'a> {
+    #[serde(borrow, default, rename = "pid", alias = "token")]
+    token: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    offset: Option<Text<'a>>,
+}
+
+/// A string, or any other value.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Text<'a> {
+    #[serde(borrow)]
+    Text(Cow<'a, str>),
+    Other(#[allow(dead_code, reason = "`untagged` needs a value")] IgnoredAny),
+}
+
+impl Text<'_> {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            // No token and no offset is empty.
+            Self::Other(_) => "",
+        }
+    }
+}
+
+impl<'a> Claim<'a> {
+    /// Reads the auth payload of a Socket.IO client. `None`: it does not try to resume.
+    pub(crate) fn of_auth(auth: &'a str) -> Option<Self> {
+        // Most clients have nothing to resume.
+        if !auth.contains("\"pid\"") {
+            return None;
+        }
+        serde_json::from_str(auth).ok().filter(|claim: &Self| claim.token.is_some())
+    }
+
+    /// Reads the first message of a plain client. `None`: it is another message.
+    pub(crate) fn of_message(text: &'a str) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Message<'a> {
+            #[serde(borrow)]
+            resume: Claim<'a>,
+        }
+        serde_json::from_str(text).ok().map(|Message { resume }| resume)
+    }
+
+    fn token(&self) -> &str {
+        self.token.as_ref().map_or("", Text::as_str)
+    }
+}
+
+/// How a socket begins.
+pub(crate) enum Beginning {
+    New(Session),
+    Resumed { session: Session, past: Box<Resumed> },
+}
+
+/// What a socket that resumes a session gets from the one before.
+pub(crate) struct Resumed {
+    pub(crate) kept: CutOff,
+    missed: Vec<(u64, Arc<Entry>)>,
+}
+
+impl RecoveryOf {
+    /// Ends the socket of a session that a client resumes although it is connected. That happens if
+    /// the client has noticed earlier than this server that its connection is dead.
+    pub(crate) fn cut_old_connection(&self, claim: &Claim<'_>) {
+        if let Some(old) = self.live(claim.token()).filter(Socket::is_connected) {
+            tracing::debug!(socket = %old.id(), "the client has connected again");
+            old.depart(true);
+            old.peer().handle.post(crate::hub::aliases::Command::End(End::replaced()));
+        }
+    }
+
+    /// Begins the session of a new socket. The caller holds the order until the socket is
+    /// registered.
+    pub(crate) fn begin(
+        &self,
+        order: &Order<'_>,
+        claim: Option<&Claim<'_>>,
+        registry: &Registry,
+        encoding: &Encoding,
+    ) -> Beginning {
+        let state = match claim.map(|claim| self.resume(order, claim, registry, encoding)) {
+            None => RecoveryState::New,
+            Some(Ok(beginning)) => return beginning,
+            Some(Err(reason)) => RecoveryState::Failed(reason),
+        };
+        let (number, next) = order.with(|state| (state.sessions.next_number(), state.log.next())).unwrap_or((0, 1));
+        Beginning::New(Session::new(new_token(), number, state, next))
+    }
+
+    fn resume(
+        &self,
+        order: &Order<'_>,
+        claim: &Claim<'_>,
+        registry: &Registry,
+        encoding: &Encoding,
+    ) -> Result<Beginning, RecoveryFailure> {
+        let is_plain = !encoding.has_namespaces();
+        let offset = match &claim.offset {
+            None => None,
+            Some(offset) => Some(Offset::parse(offset.as_str()).ok_or(RecoveryFailure::Unknown)?),
+        };
+        if offset.is_some_and(|offset| offset.epoch != self.epoch) {
+            return Err(RecoveryFailure::Epoch);
+        }
+        let received = offset.map(|offset| offset.number);
+        let resumed = order.with(|state| {
+            let session = state.sessions.find(claim.token(), now())?;
+            if received.is_some_and(|number| number >= state.log.next()) {
+                return Err(RecoveryFailure::Unknown);
+            }
+            if registry.get(&session.id).is_some() {
+                return Err(RecoveryFailure::Taken);
+            }
+            let from = session.past.missed_from(received);
+            if from < state.log.oldest() || from < session.past.history.known_from() {
+                return Err(RecoveryFailure::Trimmed);
+            }
+            let missed = missed_by(session, state.log.from(from));
+            // Raw messages of plain clients have no place for an offset.
+            let missed: Vec<_> = missed.filter(|(_, entry)| !is_plain || entry.packet.is_event()).collect();
+            let bytes: usize = missed.iter().map(|(_, entry)| entry.packet.size()).sum();
+            if missed.len() > self.outbox.messages || bytes > self.outbox.bytes {
+                return Err(RecoveryFailure::Trimmed);
+            }
+            let kept = state.sessions.take(claim.token()).ok_or(RecoveryFailure::Unknown)?;
+            Ok((kept, missed))
+        });
+        let (mut kept, missed) = resumed.unwrap_or(Err(RecoveryFailure::Taken))?;
+        let sent = missed.last().map_or_else(|| kept.past.received(received), |(number, _)| *number);
+        let state = RecoveryState::Restored { missed: missed.len() };
+        // Socket.IO clients only accept the token that they know.
+        let token = if is_plain { new_token() } else { claim.token().into() };
+        let session = Session::resumed(token, std::mem::take(&mut kept.past), state, sent);
+        Ok(Beginning::Resumed { session, past: Box::new(Resumed { kept, missed }) })
+    }
+
+    /// Encodes the messages that a client has missed.
+    pub(crate) fn replay(&self, past: &Resumed, peer: &Peer, namespace: &str) -> Outbox {
+        let mut outbox = Outbox::default();
+        for (number, entry) in &past.missed {
+            let packet = entry.packet.packet();
+            let frames = Frames::at(Offset { epoch: self.epoch, number: *number });
+            frames.with(&packet, &peer.encoding, namespace, |frame| outbox.append(frame));
+        }
+        outbox
+    }
+
+    /// Adds the session of a socket that is registered.
+    pub(crate) fn add(self: &Arc<Self>, order: &Order<'_>, session: &Session, socket: &Socket) {
+        order.with(|state| state.sessions.add(Arc::clone(session.token()), socket.clone()));
+        self.keep_swept();
+    }
+}
+
+/// The messages that a session should have received.
+fn missed_by<'a>(
+    session: &CutOff,
+    messages: impl Iterator<Item = (u64, &'a Arc<Entry>)>,
+) -> impl Iterator<Item = (u64, Arc<Entry>)> {
+    let changes = session.past.history.by_room();
+    let is_in_now = |room: &str| *session.id == *room || session.rooms.iter().any(|joined| **joined == *room);
+    messages
+        .filter(move |(number, entry)| {
+            entry.target.includes(session.past.number, |room| changes.was_in(room, *number, || is_in_now(room)))
+        })
+        .map(|(number, entry)| (number, Arc::clone(entry)))
+}
+
+/// Waits until the events of the old socket's end have run, but not for long.
+pub(crate) async fn wait_for_end(old: &Socket) {
+    if let Some(session) = old.session() {
+        let _late = tokio::time::timeout(MAX_WAIT, session.ended()).await;
+    }
+}
+
+/// A secret of 160 bits.
+fn new_token() -> Arc<str> {
+    let mut bytes = [0; 20];
+    getrandom::fill(&mut bytes).expect("the system provides random bytes");
+    URL_SAFE_NO_PAD.encode(bytes).into()
+}

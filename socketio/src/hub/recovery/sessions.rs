@@ -1,0 +1,232 @@
+//! [`Sessions`]: the sessions of one namespace that clients can resume, by their tokens.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::RecoveryFailure;
+use super::session::Past;
+use crate::hub::Hub;
+use crate::hub::namespace::inner::NamespaceInner;
+use crate::hub::socket::attributes::SocketAttributes;
+use crate::hub::socket::{Socket, SocketId};
+
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    by_token: HashMap<Arc<str>, Held>,
+    /// The tokens of sessions that are cut off, by the ids of their sockets.
+    by_id: HashMap<SocketId, Arc<str>>,
+    /// When sessions expire, in this order. A session that was resumed meanwhile has another `cut`.
+    expiring: VecDeque<(Instant, Arc<str>, u64)>,
+    /// The number of times that a session was cut off.
+    cuts: u64,
+    last_number: u64,
+    max_sessions: usize,
+    max_disconnection: Duration,
+}
+
+#[derive(Debug)]
+enum Held {
+    /// The client is connected, or was when this server last heard of it.
+    Live(Socket),
+    CutOff(Box<CutOff>),
+    /// The client came back too late, or will.
+    Expired,
+}
+
+/// A session whose client is cut off.
+#[derive(Debug)]
+pub(crate) struct CutOff {
+    pub(crate) id: SocketId,
+    pub(crate) rooms: Vec<Arc<str>>,
+    pub(crate) attributes: SocketAttributes,
+    pub(crate) past: Past,
+    /// The socket, while the events of its end run.
+    pub(crate) ending: Option<Socket>,
+    _lease: Option<Lease>,
+    cut: u64,
+    /// When it expires.
+    until: Option<Instant>,
+}
+
+/// Keeps a dynamic namespace, as a socket does.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    hub: Hub,
+    namespace: Arc<NamespaceInner>,
+}
+
+impl Lease {
+    pub(crate) fn of(socket: &Socket) -> Option<Self> {
+        let (hub, namespace) = (socket.hub(), socket.namespace_inner());
+        namespace.is_dynamic().then(|| {
+            hub.acquire(namespace);
+            Self { hub: hub.clone(), namespace: Arc::clone(namespace) }
+        })
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.hub.release(&self.namespace);
+    }
+}
+
+/// Sessions that were dropped. The caller holds no lock when it drops them, because a lease may
+/// remove its namespace.
+#[derive(Default)]
+pub(crate) struct DroppedSessions(Vec<Held>);
+
+impl CutOff {
+    pub(crate) fn new(id: SocketId, rooms: Vec<Arc<str>>, past: Past, socket: &Socket) -> Self {
+        let attributes = socket.attributes();
+        let ending = Some(socket.clone());
+        Self { id, rooms, attributes, past, ending, _lease: Lease::of(socket), cut: 0, until: None }
+    }
+}
+
+impl Sessions {
+    pub(crate) fn new(max_sessions: usize, max_disconnection: Duration) -> Self {
+        Self {
+            by_token: HashMap::new(),
+            by_id: HashMap::new(),
+            expiring: VecDeque::new(),
+            cuts: 0,
+            last_number: 0,
+            max_sessions,
+            max_disconnection,
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_token.is_empty()
+    }
+
+    /// The number of a new session.
+    pub(crate) fn next_number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
+    }
+
+    pub(crate) fn add(&mut self, token: Arc<str>, socket: Socket) {
+        self.by_token.insert(token, Held::Live(socket));
+    }
+
+    /// The socket of a session whose client is connected.
+    pub(crate) fn live(&self, token: &str) -> Option<&Socket> {
+        match self.by_token.get(token) {
+            Some(Held::Live(socket)) => Some(socket),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn cut_off(&self, token: &str) -> Option<&CutOff> {
+        match self.by_token.get(token) {
+            Some(Held::CutOff(session)) => Some(session),
+            _ => None,
+        }
+    }
+
+    /// The cut off session whose socket had this id.
+    pub(crate) fn with_id(&self, id: &str) -> Option<&CutOff> {
+        self.by_id.get(id).and_then(|token| self.cut_off(token))
+    }
+
+    /// Ends a session that can't be resumed.
+    pub(crate) fn remove(&mut self, token: &str, socket: &Socket) {
+        if self.live(token) == Some(socket) {
+            self.by_token.remove(token);
+        }
+    }
+
+    /// Keeps the session of a socket whose connection was cut.
+    pub(crate) fn keep(&mut self, token: &Arc<str>, mut session: CutOff, now: Instant, dropped: &mut DroppedSessions) {
+        self.cuts += 1;
+        let until = now + self.max_disconnection;
+        (session.cut, session.until) = (self.cuts, Some(until));
+        self.by_id.insert(session.id.clone(), Arc::clone(token));
+        self.by_token.insert(Arc::clone(token), Held::CutOff(Box::new(session)));
+        self.expiring.push_back((until, Arc::clone(token), self.cuts));
+        while self.expiring.len() > self.max_sessions {
+            let Some((_, token, cut)) = self.expiring.pop_front() else { return };
+            self.drop_session(&token, cut, false, dropped);
+        }
+    }
+
+    /// Drops a session if it was not resumed since this cut.
+    fn drop_session(&mut self, token: &Arc<str>, cut: u64, remember: bool, dropped: &mut DroppedSessions) {
+        match self.by_token.get(token) {
+            Some(Held::CutOff(session)) if session.cut == cut => {
+                if self.by_id.get(&session.id) == Some(token) {
+                    self.by_id.remove(&session.id);
+                }
+                let replaced = match remember {
+                    true => self.by_token.insert(Arc::clone(token), Held::Expired),
+                    false => self.by_token.remove(token),
+                };
+                dropped.0.extend(replaced);
+            }
+            Some(Held::Expired) if !remember => {
+                self.by_token.remove(token);
+            }
+            _ => {}
+        }
+    }
+
+    /// Drops what has expired. Tokens are remembered as long again, to tell why they fail.
+    pub(crate) fn expire(&mut self, now: Instant, dropped: &mut DroppedSessions) {
+        while self.expiring.front().is_some_and(|(until, ..)| *until + self.max_disconnection <= now) {
+            let Some((_, token, cut)) = self.expiring.pop_front() else { return };
+            self.drop_session(&token, cut, false, dropped);
+        }
+        let expired = self.expiring.iter().take_while(|(until, ..)| *until <= now);
+        for (_, token, cut) in expired.cloned().collect::<Vec<_>>() {
+            self.drop_session(&token, cut, true, dropped);
+        }
+        if self.by_token.capacity() > 64 && self.by_token.len() < self.by_token.capacity() / 8 {
+            self.by_token.shrink_to(self.by_token.len() * 2);
+            self.by_id.shrink_to(self.by_id.len() * 2);
+        }
+    }
+
+    /// Drops all sessions that are cut off.
+    pub(crate) fn clear(&mut self, dropped: &mut DroppedSessions) {
+        for (_, token, cut) in std::mem::take(&mut self.expiring) {
+            self.drop_session(&token, cut, false, dropped);
+        }
+    }
+
+    /// Looks at the session of a client that wants to resume it. There is one winner: it
+    /// [takes](Self::take) the session under the same lock.
+    pub(crate) fn find(&self, token: &str, now: Instant) -> Result<&CutOff, RecoveryFailure> {
+        match self.by_token.get(token) {
+            None => Err(RecoveryFailure::Unknown),
+            Some(Held::Expired) => Err(RecoveryFailure::Expired),
+            Some(Held::Live(_)) => Err(RecoveryFailure::Taken),
+            Some(Held::CutOff(session)) if session.until.is_some_and(|until| until <= now) => {
+                Err(RecoveryFailure::Expired)
+            }
+            Some(Held::CutOff(session)) => Ok(session),
+        }
+    }
+
+    pub(crate) fn take(&mut self, token: &str) -> Option<CutOff> {
+        self.cut_off(token)?;
+        let Some((token, Held::CutOff(session))) = self.by_token.remove_entry(token) else { return None };
+        if self.by_id.get(&session.id) == Some(&token) {
+            self.by_id.remove(&session.id);
+        }
+        Some(*session)
+    }
+
+    /// The last event of a socket has run. Later changes of its attributes are not kept.
+    pub(crate) fn ended(&mut self, token: &str, socket: &Socket, attributes: SocketAttributes) -> Option<Socket> {
+        match self.by_token.get_mut(token) {
+            Some(Held::CutOff(session)) if session.ending.as_ref() == Some(socket) => {
+                session.attributes = attributes;
+                session.ending.take()
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The session of a [`Socket`] that its client can resume.
+
+use http::Extensions;
+use std::sync::Arc;
+
+use super::notices::Notice;
+use super::{Identity, Socket};
+use crate::hub::Hub;
+use crate::hub::aliases::Peer;
+use crate::hub::namespace::inner::NamespaceInner;
+use crate::hub::recovery::RecoveryState;
+use crate::hub::recovery::namespace::{Order, RecoveryOf};
+use crate::hub::recovery::resuming::{Beginning, Claim, wait_for_end};
+use crate::hub::recovery::session::Session;
+use crate::wire::encoding::SessionEvent;
+use crate::wire::frame::EncodedFrame;
+
+/// Recovery.
+impl Socket {
+    /// Whether the client has resumed an earlier session: it has the id, the rooms and the
+    /// attributes of the socket before, and receives what was emitted in the meantime.
+    ///
+    /// ```
+    /// use socketio::{EmitError, Socket, event};
+    ///
+    /// #[event(connect)]
+    /// fn joined(socket: &Socket) -> Result<(), EmitError> {
+    ///     if socket.recovered() {
+    ///         return Ok(());
+    ///     }
+    ///     socket.emit(("welcome", "you are new here"))
+    /// }
+    /// ```
+    pub fn recovered(&self) -> bool {
+        matches!(self.recovery(), RecoveryState::Restored { .. })
+    }
+
+    /// Whether the client has resumed an earlier session, how many messages it had missed, or why
+    /// it could not. See [recovery](crate::guide::recovery).
+    pub fn recovery(&self) -> RecoveryState {
+        self.session().map_or(RecoveryState::New, Session::state)
+    }
+
+    pub(crate) fn session(&self) -> Option<&Session> {
+        self.0.session.as_deref()
+    }
+
+    /// What the client is told when it is connected, and how it can resume.
+    pub(super) fn greeting(&self, id: &str) -> Option<EncodedFrame> {
+        let (encoding, session) = (&self.peer().encoding, self.session());
+        let token = session.map(|session| &**session.token());
+        encoding.connect(self.namespace(), id, token).or_else(|| {
+            let expires = self.namespace_inner().recovery()?.max_disconnection().as_secs();
+            encoding.session(&SessionEvent { token: token?, recovered: self.recovered(), expires })
+        })
+    }
+
+    /// Whether both sockets are the same, or one has resumed the session of the other.
+    pub(crate) fn has_same_client(&self, other: &Self) -> bool {
+        self == other || self.session().zip(other.session()).is_some_and(|(own, other)| own.number() == other.number())
+    }
+
+    /// Holds the order of the namespace if the client can resume.
+    pub(super) fn order(&self) -> Option<Order<'_>> {
+        self.session()?;
+        self.namespace_inner().recovery().map(|recovery| recovery.order())
+    }
+
+    /// Creates and registers a socket whose client can resume, or does.
+    pub(super) fn register_resumable(
+        recovery: &Arc<RecoveryOf>,
+        hub: Hub,
+        namespace: Arc<NamespaceInner>,
+        peer: Arc<Peer>,
+        extensions: Extensions,
+        identity: Identity<'_>,
+        claim: Option<&Claim<'_>>,
+    ) -> Self {
+        if let Some(claim) = claim {
+            recovery.cut_old_connection(claim);
+        }
+        let order = recovery.order();
+        let registry = Arc::clone(&namespace);
+        let registry = registry.registry();
+        let (session, past) = match recovery.begin(&order, claim, registry, &peer.encoding) {
+            Beginning::New(session) => (session, None),
+            Beginning::Resumed { session, past } => (session, Some(past)),
+        };
+        let id = past.as_ref().map_or_else(|| identity.id(&hub), |past| past.kept.id.clone());
+        let socket = Self::new(hub, namespace, peer, extensions, &identity, id, Some(Box::new(session)));
+        socket.begin_notices();
+        let mut id = socket.id();
+        while !registry.add(id.clone(), &socket) {
+            id = identity.id(socket.hub());
+            *socket.0.id.write() = id.clone();
+        }
+        if let Some(past) = &past {
+            let mut rooms = socket.0.rooms.lock();
+            for room in &past.kept.rooms {
+                let room = registry.rooms().join(room, &socket);
+                rooms.insert(Arc::clone(&room));
+                socket.note(|| Notice::Joined(room));
+            }
+        }
+        if let Some(session) = socket.session() {
+            recovery.add(&order, session, &socket);
+        }
+        drop(order);
+        if let Some(mut past) = past {
+            let replay = recovery.replay(&past, socket.peer(), socket.namespace());
+            socket.with_side(|side| {
+                side.attributes = past.kept.attributes.clone();
+                side.replay = Some(Box::new(replay));
+                side.previous = past.kept.ending.take();
+            });
+        }
+        match socket.recovery() {
+            RecoveryState::New => {}
+            state => tracing::debug!(socket = %id, ?state, "a client comes back"),
+        }
+        socket.tell_added(id);
+        socket
+    }
+
+    /// Takes the socket whose session this one has resumed, if the events of its end still run.
+    pub(crate) fn take_previous(&self) -> Option<Self> {
+        self.session()?;
+        self.0.side.lock().as_mut()?.previous.take()
+    }
+
+    /// Waits for the events of the end of the socket whose session this one has resumed, which may
+    /// change its attributes.
+    pub(crate) async fn follow(&self, previous: &Self) {
+        wait_for_end(previous).await;
+        let attributes = previous.attributes();
+        self.with_side(|side| side.attributes = attributes);
+    }
+
+    /// The last event of the socket has run.
+    pub(crate) fn tell_ended(&self) {
+        if let (Some(session), Some(recovery)) = (self.session(), self.namespace_inner().recovery()) {
+            recovery.ended(self, session);
+        }
+    }
+}

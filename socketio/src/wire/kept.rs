@@ -1,0 +1,105 @@
+//! [`KeptPacket`]: an outgoing message in a compact form, as the log of a namespace keeps it.
+
+use bytes::Bytes;
+
+use super::packet::{Message, Packet};
+use super::payload::Payload;
+use super::scratch::Scratch;
+
+/// A message that is kept in memory.
+#[derive(Debug)]
+pub(crate) struct KeptPacket {
+    kind: Kind,
+    /// An event's name and its arguments, or the text of a raw message.
+    text: Box<[u8]>,
+    attachments: Box<[Bytes]>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Event { name_length: usize, arguments: usize },
+    Text,
+    Binary,
+}
+
+/// What the allocator adds to an allocation, on average.
+pub(crate) const ALLOCATION: usize = 16;
+
+impl KeptPacket {
+    pub(crate) fn of(packet: &Packet) -> Self {
+        match packet.message() {
+            Message::Event(name, payload) => {
+                let json = payload.json_with_markers();
+                let mut text = Vec::with_capacity(name.len() + json.len());
+                text.extend_from_slice(name.as_bytes());
+                text.extend_from_slice(json);
+                Self {
+                    kind: Kind::Event { name_length: name.len(), arguments: payload.count() },
+                    text: text.into(),
+                    attachments: payload.attachments().into(),
+                }
+            }
+            Message::Text(text) => Self { kind: Kind::Text, text: text.as_bytes().into(), attachments: Box::default() },
+            Message::Binary(bytes) => {
+                Self { kind: Kind::Binary, text: Box::default(), attachments: [bytes.clone()].into() }
+            }
+        }
+    }
+
+    /// The number of bytes beside the struct itself.
+    pub(crate) fn size(&self) -> usize {
+        let attachments = self.attachments.iter().map(|bytes| size_of::<Bytes>() + bytes.len()).sum::<usize>();
+        self.text.len() + attachments + ALLOCATION * (1 + usize::from(!self.attachments.is_empty()))
+    }
+
+    /// Whether plain clients get an event, and not a raw message.
+    pub(crate) fn is_event(&self) -> bool {
+        matches!(self.kind, Kind::Event { .. })
+    }
+
+    pub(crate) fn packet(&self) -> Packet {
+        let utf8 = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
+        match self.kind {
+            Kind::Event { name_length, arguments } => {
+                let (name, json) = self.text.split_at(name_length);
+                let mut copied = Scratch::take();
+                copied.extend_from_slice(json);
+                Packet::event(utf8(name), Payload::of_parts(copied, arguments, self.attachments.to_vec()))
+            }
+            Kind::Text => Packet::text(utf8(&self.text)),
+            Kind::Binary => Packet::binary(self.attachments.first().cloned().unwrap_or_default()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Binary;
+    use crate::event::message::IntoMessage;
+    use crate::wire::encoding::Encoding;
+    use crate::wire::frame::{EncodedFrame, frames};
+
+    fn written(packet: &Packet) -> Vec<u8> {
+        let mut out = Vec::new();
+        packet.with_frame(&Encoding::SocketIo, "/", |frame: &EncodedFrame| frame.append_to(&mut out));
+        out
+    }
+
+    #[test]
+    fn a_kept_message_is_the_same_on_the_wire() {
+        let packets = [
+            ("news", 1, "two", [3]).into_packet().expect("it serializes"),
+            ("nothing",).into_packet().expect("it serializes"),
+            ("file", Binary::from(vec![1, 2, 3]), "name").into_packet().expect("it serializes"),
+            Packet::text("ünïcode"),
+            Packet::binary(vec![0, 255].into()),
+        ];
+        for packet in packets {
+            let kept = KeptPacket::of(&packet);
+            assert_eq!(written(&kept.packet()), written(&packet), "{packet:?}");
+            assert!(frames(&written(&packet)).count() > 0);
+            assert_eq!(kept.is_event(), packet.name().is_some());
+        }
+    }
+}
