@@ -4,8 +4,8 @@
 //!
 //! Both servers are in one process, and listen on the ports 3000 and 3001. They share nothing but
 //! Redis: that of the environment variable `REDIS_URL`, or a `redis-server` or `valkey-server` of
-//! this machine, which is started as a child. End Redis to see what happens without it, and start
-//! it again on the same port.
+//! this machine, which is started as a child. To see what happens without Redis, end it with
+//! `kill PID` and start it again with `redis-server --port PORT`; the program prints both numbers.
 //!
 //! The handlers are those of the example `chat`: the line `.cluster(Redis::new(url)?)` is all that
 //! makes its servers a cluster. `figures.rs` sends the event `cluster` once a second, with the

@@ -70,7 +70,7 @@ export class Column {
     this.isUp = state === 'up';
     this.servers = figures.servers ?? 0;
     this.#find('.id').textContent = `id ${id}`;
-    this.#warn(this.isUp ? '' : ['starting', 'stopped'].includes(state) && !error ? 'The cluster is not reached yet.' : `The cluster can't be reached: ${error}. What is said here stays here.`);
+    this.#warn(this.isUp ? '' : ['starting', 'stopped'].includes(state) && !error ? 'The cluster is not reached yet.' : `The cluster can't be reached: ${error}. Messages reach only the clients of this server.`);
     for (const [name, value] of this.#figures) {
       value.textContent = shown(name, figures[name]);
       value.parentElement.hidden = figures[name] === undefined;

@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 macro_rules! stats {
     ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// What a server counted in its cluster since it started.
+        /// What a server counted in its cluster since it started. All numbers only grow, except
+        /// `pending_requests`.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct ClusterStats {
@@ -28,8 +29,8 @@ macro_rules! stats {
 }
 
 stats! {
-    /// Messages that were queued for other servers: events, questions, answers, and this server's
-    /// own probes.
+    /// Messages that were ever queued for other servers: events, requests, answers, and this
+    /// server's own probes. Those that wait now are `queued - published - unpublished`.
     queued,
     /// Messages that the engine published.
     published,

@@ -181,7 +181,7 @@ impl ConnectionTask {
     fn deliver(&self, message: Incoming) -> bool {
         match message {
             Incoming::Ping => self.send(Command::Write(vec![pong()])),
-            Incoming::Connected { namespace, sid } => {
+            Incoming::Connected { namespace, sid, .. } => {
                 self.with_inbox(&namespace, |inbox| inbox.set_connect_reply(Ok(sid)));
             }
             Incoming::Refused { namespace, json } => {

@@ -15,6 +15,7 @@ use crate::wire::encoding::Encoding;
 use crate::wire::engineio;
 use crate::wire::envelope::{self, ArgumentText, Envelope};
 use crate::wire::frame::{EncodedFrame, frames};
+use crate::wire::offset::Offset;
 use crate::wire::packet::Packet;
 use crate::wire::socketio::{self, Kind, Partial};
 
@@ -52,6 +53,7 @@ pub(super) enum Incoming {
     /// CONNECT: the namespace has accepted the client, as the socket `sid`.
     Connected {
         namespace: Box<str>,
+        has_pid: bool,
         sid: Box<str>,
     },
     /// CONNECT_ERROR, with its JSON.
@@ -83,6 +85,8 @@ pub(super) struct Reader {
     is_plain: bool,
     /// The packet whose attachments have not all arrived.
     partial: Option<Partial<Utf8Bytes>>,
+    /// Whether the server appends an offset to events, because the session can be resumed.
+    has_offsets: bool,
 }
 
 /// The namespace of plain clients.
@@ -90,7 +94,7 @@ pub(super) const ROOT: &str = "/";
 
 impl Reader {
     pub(super) fn new(encoding: &Encoding) -> Self {
-        Self { is_plain: !encoding.has_namespaces(), partial: None }
+        Self { is_plain: !encoding.has_namespaces(), partial: None, has_offsets: false }
     }
 
     pub(super) fn read(&mut self, message: Message) -> Incoming {
@@ -107,7 +111,7 @@ impl Reader {
                 Some(mut partial) => match partial.take(bytes) {
                     true => {
                         let (text, attachments) = partial.into_parts();
-                        read_packet(&text, Some(attachments.into()))
+                        self.read_packet(&text, Some(attachments.into()))
                     }
                     false => {
                         self.partial = Some(partial);
@@ -126,8 +130,20 @@ impl Reader {
                 self.partial = Some(Partial::new(text.clone(), packet.attachments));
                 Incoming::Ignored
             }
-            _ => read_packet(&text, None),
+            _ => self.read_packet(&text, None),
         }
+    }
+
+    fn read_packet(&mut self, text: &str, attachments: Option<Attachments>) -> Incoming {
+        let mut incoming = read_packet(text, attachments);
+        match &mut incoming {
+            Incoming::Connected { has_pid, .. } => self.has_offsets |= *has_pid,
+            Incoming::Item { item: Item::Event { contents, ack: None, .. }, .. } if self.has_offsets => {
+                contents.remove_offset();
+            }
+            _ => {}
+        }
+        incoming
     }
 }
 
@@ -158,7 +174,10 @@ fn read_packet(text: &str, attachments: Option<Attachments>) -> Incoming {
     let namespace = packet.namespace.into();
     let contents = Contents { json: packet.args.into(), attachments };
     match packet.kind {
-        Kind::Connect => Incoming::Connected { namespace, sid: sid(packet.json).unwrap_or_default().into() },
+        Kind::Connect => {
+            let Connected { sid, pid } = serde_json::from_str(packet.json).unwrap_or_default();
+            Incoming::Connected { namespace, sid: sid.into(), has_pid: pid.is_some() }
+        }
         Kind::ConnectError => Incoming::Refused { namespace, json: packet.json.into() },
         Kind::Disconnect => Incoming::Disconnected { namespace },
         Kind::Event => {
@@ -177,18 +196,27 @@ fn read_packet(text: &str, attachments: Option<Attachments>) -> Incoming {
     }
 }
 
-/// Returns the socket's id in the reply to CONNECT.
-fn sid(json: &str) -> Option<&str> {
-    #[derive(serde::Deserialize)]
-    struct Connected<'a> {
-        sid: &'a str,
-    }
-    serde_json::from_str::<Connected<'_>>(json).ok().map(|connected| connected.sid)
+/// The reply to CONNECT.
+#[derive(Default, serde::Deserialize)]
+struct Connected<'a> {
+    sid: &'a str,
+    /// The id of a session that can be resumed.
+    #[serde(default)]
+    pid: Option<&'a str>,
 }
 
 impl Contents {
     pub(super) fn raw(&self) -> RawArgs<'_> {
         RawArgs::unscanned(ArgumentText::Many(&self.json), self.attachments.as_ref())
+    }
+
+    /// Removes the last argument if it is an offset.
+    fn remove_offset(&mut self) {
+        let Some(rest) = self.json.strip_suffix('"') else { return };
+        let Some((args, last)) = rest.rsplit_once('"') else { return };
+        if Offset::parse(last).is_some() {
+            self.json = args.strip_suffix(',').unwrap_or(args).into();
+        }
     }
 }
 

@@ -1,24 +1,23 @@
-//! The requirements that the cases check.
-//!
-//! Those with numbers come from reports of what broke in clusters of other frameworks.
+//! The requirements that the cases check. Most come from reports of what broke in clusters of other
+//! frameworks.
 
-pub(super) const R1: &str = "R1: after a reconnect, subscriptions are restored and proved by a probe";
-pub(super) const R2: &str = "R2: the engine never gives up, and health comes from the probe";
-pub(super) const R7: &str = "R7: a loss is an event, reported after the subscriptions are back";
-pub(super) const R8: &str = "R8: connections that are half open are found by a probe with a deadline";
-pub(super) const R9: &str = "R9: a server that does not answer costs its own answer, not all";
-pub(super) const R10: &str = "R10: a wrong number of servers does not make requests hang or fail";
-pub(super) const R13: &str = "R13: while the engine is away, clients stay, local delivery works, losses are counted";
-pub(super) const R14: &str = "R14: errors of the engine never close connections of clients";
-pub(super) const R15: &str = "R15: a slow server loses nothing that is not counted";
-pub(super) const R16: &str = "R16: messages without a local audience are skipped";
-pub(super) const R17: &str = "R17: sockets need no subscriptions of their own by default";
-pub(super) const R18: &str = "R18: ids of sockets have 20 characters, and other ids are reached too";
-pub(super) const R19: &str = "R19: unsubscribing frees what subscribing made";
-pub(super) const R32: &str = "R32: sent is received plus counted losses";
-pub(super) const R35: &str = "R35: a lost request is a result, not an exception";
-pub(super) const R37: &str = "R37: after several failed attempts the subscriptions are restored";
-pub(super) const R38: &str = "R38: a failure to connect is a value";
+pub(super) const R1: &str = "after a reconnect, subscriptions are restored and proved by a probe";
+pub(super) const R2: &str = "the engine never gives up, and health comes from the probe";
+pub(super) const R7: &str = "a loss is an event, reported after the subscriptions are back";
+pub(super) const R8: &str = "connections that are half open are found by a probe with a deadline";
+pub(super) const R9: &str = "a server that does not answer costs its own answer, not all";
+pub(super) const R10: &str = "a wrong number of servers does not make requests hang or fail";
+pub(super) const R13: &str = "while the engine is away, clients stay, local delivery works, losses are counted";
+pub(super) const R14: &str = "errors of the engine never close connections of clients";
+pub(super) const R15: &str = "a slow server loses nothing that is not counted";
+pub(super) const R16: &str = "messages without a local audience are skipped";
+pub(super) const R17: &str = "sockets need no subscriptions of their own by default";
+pub(super) const R18: &str = "ids of sockets have 20 characters, and other ids are reached too";
+pub(super) const R19: &str = "unsubscribing frees what subscribing made";
+pub(super) const R32: &str = "sent is received plus counted losses";
+pub(super) const R35: &str = "a lost request is a result, not an exception";
+pub(super) const R37: &str = "after several failed attempts the subscriptions are restored";
+pub(super) const R38: &str = "a failure to connect is a value";
 
 pub(super) const AUDIENCE: &str = "an emit reaches each selected socket on all servers once";
 pub(super) const PAYLOAD: &str = "payloads arrive as they were sent, with binary data";
