@@ -2,7 +2,7 @@
 
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::{Notify, watch};
 
 use super::{PublishBatch, Topic};
@@ -21,9 +21,11 @@ pub(crate) struct PublishQueue {
     done: watch::Sender<u64>,
     max_bytes: usize,
     max_messages: usize,
+    /// No more messages are accepted. It changes under the lock of `waiting`.
+    is_closed: AtomicBool,
 }
 
-/// The queue is full.
+/// The queue is full or closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Full;
 
@@ -36,6 +38,7 @@ impl PublishQueue {
             done: watch::Sender::new(0),
             max_bytes,
             max_messages,
+            is_closed: AtomicBool::new(false),
         }
     }
 
@@ -50,6 +53,9 @@ impl PublishQueue {
         finish: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), Full> {
         let mut waiting = self.waiting.lock();
+        if self.is_closed.load(Ordering::Relaxed) {
+            return Err(Full);
+        }
         // Volatile messages only take the first half.
         let share = if is_volatile { 2 } else { 1 };
         let bytes = waiting.byte_len().saturating_add(body.len());
@@ -87,6 +93,16 @@ impl PublishQueue {
     /// Reports that messages which [`take`](Self::take) returned are published or failed.
     pub(crate) fn done(&self, messages: usize) {
         self.done.send_modify(|done| *done += messages as u64);
+    }
+
+    /// Closes the queue after its publisher has ended. Returns how many messages are lost.
+    pub(crate) fn close(&self) -> u64 {
+        let mut waiting = self.waiting.lock();
+        self.is_closed.store(true, Ordering::Relaxed);
+        waiting.clear(0);
+        drop(waiting);
+        let pushed = self.pushed.load(Ordering::Relaxed);
+        pushed.saturating_sub(self.done.send_replace(pushed))
     }
 
     /// Waits until all messages that were added before are done.

@@ -45,7 +45,6 @@ pub(crate) struct Config {
     /// `None`: clients can't resume their sessions.
     pub(crate) recovery: Option<Recovery>,
     /// The most bytes and messages that wait to be published to the cluster.
-    #[cfg(feature = "cluster")]
     pub(crate) publish_queue: (usize, usize),
     #[cfg(feature = "cluster")]
     pub(crate) while_down: crate::cluster::WhileDown,
@@ -88,7 +87,6 @@ impl Default for Config {
             keep_headers: KeptHeaders::default(),
             trust_forwarded_proto: false,
             recovery: None,
-            #[cfg(feature = "cluster")]
             publish_queue: (16 << 20, 65_536),
             #[cfg(feature = "cluster")]
             while_down: Default::default(),
@@ -112,6 +110,8 @@ impl Config {
             ("inbox", self.inbox.bytes, " bytes"),
             ("outbox", self.outbox.messages, " messages"),
             ("outbox", self.outbox.bytes, " bytes"),
+            ("publish_queue", self.publish_queue.0, " bytes"),
+            ("publish_queue", self.publish_queue.1, " messages"),
         ];
         for (setting, number, unit) in one_or_more {
             if number == 0 {

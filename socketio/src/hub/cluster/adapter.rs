@@ -52,16 +52,16 @@ impl Adapter for ClusterAdapter {
     }
 
     fn emit_to(&self, packet: &Packet, id: &str) -> Result<(), EmitError> {
-        let known = self.local().registry().get(id);
         // An id that was set by the application may exist on several servers.
-        if known.is_some() && has_generated_form(id) {
+        if has_generated_form(id) && self.local().registry().get(id).is_some() {
             return self.local().emit_to(packet, id);
         }
         let is_queued = self.0.publish_event(packet, &Audience::new([id], None::<&str>));
-        match known {
-            Some(_) => self.local().emit_to(packet, id),
-            None if is_queued => Ok(()),
-            None => Err(EmitError::Unreachable),
+        // The local adapter also keeps messages for clients that may resume their session.
+        match self.local().emit_to(packet, id) {
+            Err(EmitError::NotFound(_)) if is_queued => Ok(()),
+            Err(EmitError::NotFound(_)) => Err(EmitError::Unreachable),
+            result => result,
         }
     }
 

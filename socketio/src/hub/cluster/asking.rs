@@ -13,6 +13,7 @@ use super::member::Member;
 use super::requests::{self, Answer, Pending, Requests};
 use crate::cluster::Dialect;
 use crate::cluster::message::{Message, Outgoing, ReceivedValue};
+use crate::hooks::catch::catch_future;
 use crate::hub::adapter::{
     Adapter, AllRooms, AnswerSink, Answerer, Audience, BoxFuture, Fetched, Packet, RequestError, ServerId,
     ServerReplies, ServerReply,
@@ -173,7 +174,7 @@ impl Asked {
     async fn send(&mut self) {
         let Some(body) = self.unsent.take() else { return };
         let core = self.member.core();
-        let _ = timeout(SUBSCRIBE_TIMEOUT, core.engine().subscribed()).await;
+        let _ = timeout(SUBSCRIBE_TIMEOUT, catch_future(async { core.engine().subscribed().await })).await;
         self.member.publish_encoded(&body);
     }
 

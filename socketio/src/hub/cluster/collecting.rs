@@ -57,19 +57,32 @@ pub(super) async fn wait(member: &Arc<Member>, pending: &mut Pending, collect: &
 struct Others {
     member: Arc<Member>,
     known: Option<usize>,
+    /// The last count. A lower number is believed when it was counted twice.
+    lower: Option<usize>,
     counting: BoxFuture<'static, Option<usize>>,
 }
 
 impl Others {
     fn new(member: &Arc<Member>) -> Self {
-        Self { member: Arc::clone(member), known: None, counting: count(Arc::clone(member), Duration::ZERO) }
+        Self {
+            member: Arc::clone(member),
+            known: None,
+            lower: None,
+            counting: count(Arc::clone(member), Duration::ZERO),
+        }
     }
 
     /// Returns the number, once it is known. It only falls: servers that come later were not asked.
     fn poll(&mut self, context: &mut Context<'_>) -> Option<usize> {
         while let Poll::Ready(counted) = self.counting.as_mut().poll(context) {
-            if let Some(counted) = counted {
-                self.known = Some(self.known.map_or(counted, |known| known.min(counted)));
+            match (self.known, counted) {
+                (None, counted) => self.known = counted,
+                // A server that just connects again, or a slot that moves, is counted too low.
+                (Some(known), Some(counted)) if counted < known && self.lower == Some(counted) => {
+                    self.known = Some(counted);
+                }
+                (Some(_), Some(_)) => self.lower = counted,
+                (Some(_), None) => {}
             }
             self.counting = count(Arc::clone(&self.member), RECOUNT_INTERVAL);
         }

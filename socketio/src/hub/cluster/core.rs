@@ -25,6 +25,8 @@ use crate::wire::scratch::Scratch;
 
 /// The namespace whose reply topic carries the probes.
 const ROOT: &str = "/";
+/// How long a shutdown waits for the queue, and for the engine to stop.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long to wait for the engine's answer about the number of servers.
 const COUNT_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -103,11 +105,12 @@ impl ClusterCore {
         if !self.is_started.load(Ordering::Relaxed) || self.state.stop() {
             return;
         }
-        self.flushed().await;
+        let _ = timeout(STOP_TIMEOUT, self.flushed()).await;
         for task in self.tasks.lock().drain(..) {
             task.abort();
         }
-        let _ = catch_future(self.engine().stop()).await;
+        self.counters().dropped.add(self.outbound.queue.close());
+        let _ = timeout(STOP_TIMEOUT, catch_future(async { self.engine().stop().await })).await;
     }
 
     /// Publishes a message. If `number` is given, it is called when the message has its place in
@@ -162,9 +165,10 @@ impl ClusterCore {
     }
 
     /// Publishes a probe to this server.
-    pub(super) fn publish_probe(self: &Arc<Self>, number: u64) {
+    /// Returns whether it was queued.
+    pub(super) fn publish_probe(self: &Arc<Self>, number: u64) -> bool {
         let topic = Topic::Reply { namespace: ROOT, server: self.server.as_str() };
-        self.publish(&self.root, topic, &Outgoing::Probe { number }, false, None);
+        self.publish(&self.root, topic, &Outgoing::Probe { number }, false, None)
     }
 
     /// Waits until everything that was queued before is published, or failed to be.
@@ -175,7 +179,7 @@ impl ClusterCore {
     /// Counts the other servers that share a namespace. `None` if that fails.
     /// Unless this server `takes_part`, the engine does not count it.
     pub(super) async fn count_others(&self, namespace: &str, takes_part: bool) -> Option<usize> {
-        let counted = timeout(COUNT_TIMEOUT, catch_future(self.engine().servers(namespace))).await;
+        let counted = timeout(COUNT_TIMEOUT, catch_future(async { self.engine().servers(namespace).await })).await;
         match counted {
             Ok(Ok(Ok(servers))) => {
                 // A count of 0 is one before this server's own subscription.
@@ -276,7 +280,7 @@ async fn publish_all(outbound: Arc<Outbound>) {
     let mut batch = PublishBatch::default();
     loop {
         outbound.queue.take(&mut batch).await;
-        let unpublished = match catch_future(outbound.engine.publish(&batch)).await {
+        let unpublished = match catch_future(async { outbound.engine.publish(&batch).await }).await {
             Ok(Ok(())) => 0,
             Ok(Err(error)) => {
                 tracing::debug!(%error, "publishing to the cluster failed");

@@ -1,7 +1,9 @@
 //! [`Cluster`]: what a hub tells about its cluster.
 
+use futures_util::future::select;
 use futures_util::{Stream, stream};
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
@@ -71,10 +73,16 @@ impl Cluster {
 
     /// Waits until all earlier emits are published, or failed to be, and until other servers'
     /// messages reach the rooms that were joined before. While the engine is disconnected it waits
-    /// for the next connection.
+    /// for the next connection, or until the hub has shut down.
     pub async fn flushed(&self) {
+        let mut health = self.0.state().health();
+        let stopped = health.wait_for(|health| *health == Health::Stopped);
+        let _ = select(pin!(self.flush()), pin!(stopped)).await;
+    }
+
+    async fn flush(&self) {
         self.0.flushed().await;
-        let _ = catch_future(self.0.engine().subscribed()).await;
+        let _ = catch_future(async { self.0.engine().subscribed().await }).await;
     }
 
     pub(super) async fn ready(&self, time: Duration) -> Result<(), NotReady> {

@@ -72,7 +72,7 @@ impl Member {
         }
         let member = Arc::clone(self);
         Some(Box::pin(async move {
-            let _ = timeout(CONFIRM_TIMEOUT, catch_future(member.core.engine().subscribed())).await;
+            let _ = timeout(CONFIRM_TIMEOUT, catch_future(async { member.core.engine().subscribed().await })).await;
             // Whatever came of it, the next clients need not wait.
             member.is_confirmed.store(true, Ordering::Relaxed);
         }))

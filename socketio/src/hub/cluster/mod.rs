@@ -54,7 +54,8 @@ impl HubBuilder {
                 }),
                 on_shutdown: Some(Box::new(move || {
                     let core = Arc::clone(&stopped);
-                    Box::pin(async move { core.shut_down().await })
+                    // It goes on if the deadline of the shutdown has passed.
+                    Box::pin(async move { drop(tokio::spawn(async move { core.shut_down().await }).await) })
                 })),
                 accepts: refuses.then(|| -> Box<dyn Fn() -> bool + Send + Sync> {
                     Box::new(move || {
@@ -83,7 +84,7 @@ impl HubBuilder {
 
     /// Limits the messages that wait to be published to the cluster, in bytes and in number. What
     /// exceeds it is dropped and counted in [`ClusterStats::dropped`]. Volatile messages are
-    /// dropped when half of it is taken. Default: 16 MiB and 65,536 messages.
+    /// dropped when half of it is taken, and a message that is larger than all of it always. Default: 16 MiB and 65,536 messages.
     ///
     /// [`ClusterStats::dropped`]: crate::cluster::ClusterStats::dropped
     pub fn publish_queue(mut self, bytes: usize, messages: usize) -> Self {

@@ -12,7 +12,7 @@ use crate::cluster::{Dialect, GapReason, Receive, Topic};
 use crate::connection_handle::flush_scope::FlushScope;
 use crate::hub::adapter::{Adapter, Audience, Change, ServerId};
 
-/// The bytes of a malformed message that are logged.
+/// The bytes of an ignored message that are logged.
 const LOGGED_BYTES: usize = 64;
 
 impl Receive for ClusterCore {
@@ -20,6 +20,7 @@ impl Receive for ClusterCore {
     fn deliver(&self, topic: Topic<'_>, body: Bytes) {
         if body.len() > self.max_received() {
             self.counters().oversized.add(1);
+            log(&body, "a message of the cluster is too large");
             return;
         }
         let _scope = FlushScope::begin();
@@ -48,13 +49,21 @@ impl Receive for ClusterCore {
 
     fn malformed(&self, bytes: &[u8]) {
         self.counters().malformed.add(1);
-        let start = &bytes[..bytes.len().min(LOGGED_BYTES)];
-        tracing::debug!(length = bytes.len(), start = %start.escape_ascii(), "a message of the cluster is malformed");
+        log(bytes, "a message of the cluster is malformed");
     }
+}
+
+/// Logs the beginning of a message that is ignored.
+fn log(bytes: &[u8], why: &str) {
+    let start = &bytes[..bytes.len().min(LOGGED_BYTES)];
+    tracing::debug!(length = bytes.len(), start = %start.escape_ascii(), "{why}");
 }
 
 impl ClusterCore {
     fn receive(&self, topic: Topic<'_>, body: &Bytes) -> Result<(), Malformed> {
+        if self.is_answer_to_another(topic, body) {
+            return Ok(());
+        }
         let member = self.member(topic.namespace());
         if let Some(member) = &member
             && self.dialect() == Dialect::Classic
@@ -66,7 +75,9 @@ impl ClusterCore {
         let Received { server, message, .. } = codec::decode(self.dialect(), topic, body)?;
         let server = server.as_deref();
         if let Message::Probe { number } = message {
-            self.state().probe_arrived(number);
+            if topic == (Topic::Reply { namespace: topic.namespace(), server: self.server().as_str() }) {
+                self.state().probe_arrived(number);
+            }
             return Ok(());
         }
         let is_own = server == Some(self.server().as_str());
@@ -84,6 +95,15 @@ impl ClusterCore {
             self.note_number(&member, server, number);
         }
         member.act(server, message)
+    }
+
+    /// Whether a message on a shared topic answers a request of another server. Servers on Node.js
+    /// answer there by default, with descriptions of all their sockets.
+    fn is_answer_to_another(&self, topic: Topic<'_>, body: &[u8]) -> bool {
+        // The ids of this server's requests begin with its own.
+        let request = || body.strip_prefix(br#"{"requestId":""#);
+        matches!(topic, Topic::Responses { .. })
+            && request().is_some_and(|request| !request.starts_with(self.server().as_str().as_bytes()))
     }
 
     /// Decides by its first and last bytes whether an event of the classic dialect concerns no

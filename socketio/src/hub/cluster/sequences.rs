@@ -7,6 +7,9 @@ use std::collections::HashMap;
 /// anew.
 const MAX_SERVERS: usize = 4_096;
 
+/// Longer ids are not remembered. Those of servers have up to 16 characters.
+const MAX_ID: usize = 64;
+
 /// The number of the last message of each server.
 #[derive(Debug, Default)]
 pub(super) struct Sequences(Mutex<HashMap<Box<str>, u64>>);
@@ -17,6 +20,9 @@ impl Sequences {
     /// The first message of a server has no predecessor. A number that is not larger than the last
     /// one begins a new sequence.
     pub(super) fn note(&self, server: &str, number: u64) -> u64 {
+        if server.len() > MAX_ID {
+            return 0;
+        }
         let mut last = self.0.lock();
         if let Some(last) = last.get_mut(server) {
             let missing = number.saturating_sub(*last).saturating_sub(1);

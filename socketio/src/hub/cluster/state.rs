@@ -3,6 +3,7 @@
 use futures_util::future::{Either, select};
 use parking_lot::Mutex;
 use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 use tokio::sync::{broadcast, watch};
@@ -28,6 +29,8 @@ pub(super) struct State {
     events: broadcast::Sender<ClusterEvent>,
     /// Whether the engine says that it is connected. Each report is a change.
     is_connected: watch::Sender<bool>,
+    /// The number of the last probe that was published.
+    probed: AtomicU64,
     /// The number of the last probe that arrived.
     arrived: watch::Sender<u64>,
     reported: Mutex<Reported>,
@@ -46,6 +49,7 @@ impl Default for State {
             health: watch::Sender::new(Health::Starting { error: None }),
             events: broadcast::Sender::new(MAX_EVENTS),
             is_connected: watch::Sender::new(false),
+            probed: AtomicU64::new(0),
             arrived: watch::Sender::new(0),
             reported: Mutex::default(),
         }
@@ -86,7 +90,9 @@ impl State {
     }
 
     pub(super) fn probe_arrived(&self, number: u64) {
-        self.arrived.send_modify(|last| *last = number.max(*last));
+        if number <= self.probed.load(Ordering::Relaxed) {
+            self.arrived.send_modify(|last| *last = number.max(*last));
+        }
     }
 
     pub(super) fn gap(&self, reason: GapReason) {
@@ -149,16 +155,29 @@ pub(super) async fn probe(core: Weak<ClusterCore>) {
         let is_connected = *link.borrow_and_update();
         if is_connected {
             let sent = Instant::now();
-            core.publish_probe(number);
-            let arrived = pin!(state.probe_arrives(number));
-            match timeout(PROBE_TIMEOUT, select(arrived, pin!(link.changed()))).await {
-                Ok(Either::Left(_)) => {
+            state.probed.store(number, Ordering::Relaxed);
+            if !core.publish_probe(number) {
+                // The connection may be well. A new one would lose what waits.
+                state.degrade("the queue of messages to other servers is full".to_owned());
+                drop(core);
+                sleep(PROBE_INTERVAL).await;
+                continue;
+            }
+            let arrives = async {
+                let arrived = pin!(state.probe_arrives(number));
+                matches!(select(arrived, pin!(link.changed())).await, Either::Left(_))
+            };
+            let arrived = timeout(PROBE_TIMEOUT, arrives).await;
+            match arrived {
+                // The link may have changed in the moment in which the probe arrived.
+                Ok(true) if link.has_changed().unwrap_or(true) => continue,
+                Ok(true) => {
                     if let Some(recovered) = state.recover(sent.elapsed()) {
                         core.reached(recovered.since);
                     }
                 }
                 // The probe may be lost with its connection, which says nothing about the next one.
-                Ok(Either::Right(_)) => continue,
+                Ok(false) => continue,
                 Err(_) => {
                     state.degrade("a message that the server published to itself did not arrive".to_owned());
                     if catch(|| core.engine().reconnect()).is_err() {
