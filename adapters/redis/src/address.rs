@@ -30,8 +30,8 @@ pub(crate) struct Login {
 }
 
 impl Address {
-    /// Understands `redis://`, `rediss://`, `valkey://`, `valkeys://`, `redis+unix://` and
-    /// `unix://`.
+    /// Understands `redis://`, `rediss://`, `valkey://`, `valkeys://`, `redis+unix://`,
+    /// `valkey+unix://` and `unix://`.
     pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
         let url = Url::parse(text).map_err(|error| failed(without_password(text), error))?;
         let shown = || {
@@ -69,7 +69,10 @@ impl Address {
                 }
                 return Ok(Self { place: Place::Unix(decoded(url.path())?.into()), login });
             }
-            _ => return Err(failed(shown(), "the scheme must be redis, rediss or redis+unix")),
+            _ => {
+                let known = "redis, rediss, valkey, valkeys, redis+unix, valkey+unix or unix";
+                return Err(failed(shown(), format_args!("the scheme must be {known}")));
+            }
         };
         if tls && !cfg!(feature = "tls-rustls") {
             return Err(failed(shown(), "TLS needs the feature `tls-rustls` of socketio-redis"));
@@ -181,7 +184,7 @@ mod tests {
         }
         assert_eq!(
             Address::parse("http://u:secret@h").unwrap_err().to_string(),
-            "http://u@h/: the scheme must be redis, rediss or redis+unix"
+            "http://u@h/: the scheme must be redis, rediss, valkey, valkeys, redis+unix, valkey+unix or unix"
         );
         let address = Address::parse("redis://u:secret@h").unwrap();
         assert_eq!(format!("{address:?}"), "redis://h:6379");

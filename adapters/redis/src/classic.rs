@@ -40,7 +40,7 @@ impl Redis {
     /// The schemes are `redis` and `valkey`, `rediss` and `valkeys` for TLS, and `redis+unix`. The
     /// user and the password are before the host, with reserved characters percent-encoded. The
     /// number of a database may be the path; it has no effect, since channels belong to no
-    /// database.
+    /// database. A user without a password logs in with an empty one.
     ///
     /// # Errors
     ///

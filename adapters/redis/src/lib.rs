@@ -68,7 +68,7 @@
 //! | `client-output-buffer-limit` | `pubsub 32mb 8mb 60`, the default | Redis ends connections that read too slowly; the messages are lost, and reported as a gap. Raise it if bursts are larger |
 //! | `maxmemory-clients` | `0`, the default | Redis would end connections that have much to send |
 //! | `cluster-allow-pubsubshard-when-down` | `yes`, the default | Messages are carried while another node of the cluster fails |
-//! | `cluster-node-timeout` | a few seconds | After it a replica replaces its master |
+//! | `cluster-node-timeout` | `5000` (milliseconds) | After it a replica replaces its master |
 //!
 //! Nothing is stored, so that persistence is not needed.
 //!
@@ -103,7 +103,7 @@
 //! that it is connected. A command must be replied to within a second. The first loss of a
 //! connection is logged as `WARN`, the return as `INFO`, and attempts as `DEBUG`.
 //!
-//! Of a Redis Cluster each master has connections of its own, which are probed every 5 seconds.
+//! Of a Redis Cluster each master has connections of its own, which are probed every 2 seconds.
 //! When a slot moves, or a replica replaces its master, the subscriptions follow.
 
 #![forbid(unsafe_code)]

@@ -22,7 +22,7 @@ use crate::wanted::Wanted;
 /// A connection that lasted so long was a good one.
 const LASTING: Duration = Duration::from_secs(1);
 /// How often a node of a cluster is probed. The hub probes only the node of one channel.
-const PROBE_INTERVAL: Duration = Duration::from_secs(5);
+const PROBE_INTERVAL: Duration = Duration::from_secs(2);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 const NOTHING_ARRIVES: &str = "what was published did not arrive";
 

@@ -105,10 +105,14 @@ fn watch(stream: &TcpStream) {
 
 impl Stream {
     async fn log_in(&mut self, login: &Login) -> Result<(), String> {
-        let Some(password) = &login.password else { return Ok(()) };
+        let Login { user, password } = login;
+        if user.is_none() && password.is_none() {
+            return Ok(());
+        }
         let mut arguments: Vec<&[u8]> = vec![b"AUTH"];
-        arguments.extend(login.user.as_ref().map(String::as_bytes));
-        arguments.push(password.as_bytes());
+        arguments.extend(user.as_ref().map(String::as_bytes));
+        // Without a password it is that user all the same, and not the default one.
+        arguments.push(password.as_deref().unwrap_or_default().as_bytes());
         self.ask(&arguments, |_| Some(())).await.map_err(|error| format!("login failed: {error}"))
     }
 

@@ -214,22 +214,19 @@ impl<'a, R: Report> Subscriber<'a, R> {
             "unsubscribe" | "punsubscribe" | "sunsubscribe" => false,
             _ => return Ok(()),
         };
-        let matches = |change: &Change| change.subscribes == subscribes && &*change.channel == channel;
-        match self.sent.iter().position(matches) {
-            Some(index) => {
-                for change in self.sent.drain(..=index) {
-                    self.delivery.wanted.confirm(&change);
-                }
-                Ok(())
-            }
+        let matches = |change: &&Change| change.subscribes == subscribes && &*change.channel == channel;
+        // Replies have the order of the commands.
+        if let Some(change) = self.sent.front().filter(matches) {
+            self.delivery.wanted.confirm(change);
+            self.sent.pop_front();
+        } else if !subscribes {
             // The node of a cluster ends the subscriptions of a slot that it loses.
-            None if !subscribes && self.delivery.report.moved() => {
-                self.delivery.wanted.ended(channel);
-                Ok(())
+            if !self.delivery.report.moved() {
+                return Err(format!("the server ended the subscription to {channel}"));
             }
-            None if subscribes => Ok(()),
-            None => Err(format!("the server ended the subscription to {channel}")),
+            self.delivery.wanted.ended(channel);
         }
+        Ok(())
     }
 }
 

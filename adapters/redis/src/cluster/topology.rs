@@ -1,19 +1,24 @@
 //! [`Topology`]: the task that follows the slots of a cluster.
 
+use futures_util::future::select_ok;
 use socketio::cluster::GapReason;
 use std::mem;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::{Master, Shared, SlotMap, slot};
-use crate::address::{Address, Login, Place};
+use crate::address::{Address, Login};
 use crate::backoff::Backoff;
 use crate::node::Context;
 use crate::stream::Found;
+use crate::tls::Tls;
 
 /// After this time without a change the slots are asked for at once.
 const QUIET: Duration = Duration::from_secs(4);
+/// How long to wait for a node before the next one is asked too.
+const STAGGER: Duration = Duration::from_millis(100);
 
 /// Asks for the slots when something says that they changed, moves subscriptions, and reports.
 pub(super) struct Topology {
@@ -36,14 +41,24 @@ impl Topology {
         let mut asked: Option<Instant> = None;
         self.shared.state.lock().is_stale = true;
         loop {
+            self.report();
             if mem::take(&mut self.shared.state.lock().is_stale) {
                 // Nodes may not know yet what changed, and then nothing gets better by asking.
-                if asked.is_some_and(|asked| asked.elapsed() < QUIET) {
-                    sleep(backoff.next()).await;
+                let wait = if asked.is_some_and(|asked| asked.elapsed() < QUIET) {
+                    backoff.next()
                 } else {
                     backoff = Backoff::default();
-                }
-                match self.ask().await {
+                    Duration::ZERO
+                };
+                let mut answer = pin!(ask(self.addresses(), self.context.tls.clone(), wait));
+                let answer = loop {
+                    tokio::select! {
+                        answer = &mut answer => break answer,
+                        // It may take seconds.
+                        () = self.shared.events.notified() => self.report(),
+                    }
+                };
+                match answer {
                     Ok(map) => self.apply(map),
                     Err(reason) => {
                         tracing::debug!(%reason, "the slots of the Redis Cluster could not be asked for");
@@ -56,9 +71,6 @@ impl Topology {
                     }
                 }
                 asked = Some(Instant::now());
-            }
-            self.report();
-            if self.shared.state.lock().is_stale {
                 continue;
             }
             tokio::select! {
@@ -71,31 +83,13 @@ impl Topology {
         }
     }
 
-    /// Asks the nodes and the seeds for the slots, until one answers.
-    async fn ask(&self) -> Result<SlotMap, String> {
+    /// The nodes and the seeds. Nodes that are connected come first.
+    fn addresses(&self) -> Vec<Address> {
         let mut nodes = self.shared.state.lock().nodes.clone();
         nodes.sort_by_key(|master| !*master.is_connected.lock());
         let login = self.login();
         let nodes = nodes.iter().map(|master| Address { place: master.place.clone(), login: login.clone() });
-        let mut failure = String::new();
-        for Address { place, login } in nodes.chain(self.seeds.iter().cloned()) {
-            match self.ask_one(place, login).await {
-                Ok(map) => return Ok(map),
-                Err(reason) => failure = reason,
-            }
-        }
-        Err(failure)
-    }
-
-    async fn ask_one(&self, place: Place, login: Login) -> Result<SlotMap, String> {
-        let asked = async {
-            let mut stream = Found::new(place.clone(), login).connect(&self.context.tls).await?;
-            match stream.ask(&[b"CLUSTER", b"SLOTS"], |reply| SlotMap::read(reply, &place)).await? {
-                map if map.places.is_empty() => Err("no node has slots".to_owned()),
-                map => Ok(map),
-            }
-        };
-        asked.await.map_err(|reason| format!("{place}: {reason}"))
+        nodes.chain(self.seeds.iter().cloned()).collect()
     }
 
     /// Nodes have the credentials of the first seed.
@@ -162,5 +156,52 @@ impl Topology {
             self.is_connected = true;
             self.context.inbox.connected();
         }
+    }
+}
+
+/// Asks for the slots after a wait. Returns the first answer, or the last failure.
+async fn ask(addresses: Vec<Address>, tls: Tls, wait: Duration) -> Result<SlotMap, String> {
+    sleep(wait).await;
+    let asked = addresses.into_iter().zip(0..).map(|(address, index)| {
+        let tls = &tls;
+        Box::pin(async move {
+            sleep(STAGGER * index).await;
+            ask_one(address, tls).await
+        })
+    });
+    Ok(select_ok(asked).await?.0)
+}
+
+async fn ask_one(Address { place, login }: Address, tls: &Tls) -> Result<SlotMap, String> {
+    let asked = async {
+        let mut stream = Found::new(place.clone(), login).connect(tls).await?;
+        match stream.ask(&[b"CLUSTER", b"SLOTS"], |reply| SlotMap::read(reply, &place)).await? {
+            map if map.places.is_empty() => Err("no node has slots".to_owned()),
+            map => Ok(map),
+        }
+    };
+    asked.await.map_err(|reason| format!("{place}: {reason}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio::time::timeout;
+
+    #[tokio::test]
+    async fn a_node_that_does_not_answer_is_not_awaited() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = |listener: &TcpListener| format!("redis://{}", listener.local_addr().unwrap());
+        let addresses = Address::parse_all([url(&silent), url(&other)]).unwrap();
+        let answer = tokio::spawn(ask(addresses, Tls::default(), Duration::ZERO));
+        let (mut silent, _) = silent.accept().await.unwrap();
+        let (mut other, _) = other.accept().await.unwrap();
+        let was_given_up = timeout(Duration::ZERO, silent.read_to_end(&mut Vec::new())).await.is_ok();
+        assert!(!was_given_up);
+        other.write_all(b"*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$1\r\nh\r\n:7000\r\n").await.unwrap();
+        assert_eq!(answer.await.unwrap().unwrap().places.len(), 1);
     }
 }

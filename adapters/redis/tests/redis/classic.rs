@@ -119,8 +119,10 @@ async fn clusters_with_different_prefixes_do_not_meet() {
 
 #[tokio::test]
 async fn users_and_passwords_are_sent() {
-    let server = Server::with(&["--requirepass", "p@ss/word", "--user", "chat", "on", ">s e", "allchannels", "+@all"]);
-    for login in [":p%40ss%2Fword", "default:p%40ss%2Fword", "chat:s%20e"] {
+    let chat = ["--user", "chat", "on", ">s e", "allchannels", "+@all"];
+    let open = ["--user", "open", "on", "nopass", "allchannels", "+@all"];
+    let server = Server::with(&[&["--requirepass", "p@ss/word"], &chat[..], &open[..]].concat());
+    for login in [":p%40ss%2Fword", "default:p%40ss%2Fword", "chat:s%20e", "open"] {
         let url = format!("redis://{login}@127.0.0.1:{}/2", server.port);
         let mut member = Member::connect(Redis::new(url).unwrap(), &[MAIN]).await;
         member.publish(MAIN, login).await;
@@ -128,10 +130,12 @@ async fn users_and_passwords_are_sent() {
     }
     let mut stranger = Member::start(redis(&server), &[MAIN]);
     assert!(stranger.disconnected().await.contains("NOAUTH"));
-    let url = format!("redis://:wrong@127.0.0.1:{}", server.port);
-    let mut stranger = Member::start(Redis::new(url).unwrap(), &[MAIN]);
-    let reason = stranger.disconnected().await;
-    assert!(reason.contains("WRONGPASS") && !reason.contains("wrong@"), "{reason}");
+    for login in [":wrong", "chat"] {
+        let url = format!("redis://{login}@127.0.0.1:{}", server.port);
+        let mut stranger = Member::start(Redis::new(url).unwrap(), &[MAIN]);
+        let reason = stranger.disconnected().await;
+        assert!(reason.contains("WRONGPASS") && !reason.contains("wrong@"), "{reason}");
+    }
 }
 
 #[tokio::test]

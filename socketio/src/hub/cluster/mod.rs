@@ -84,7 +84,8 @@ impl HubBuilder {
 
     /// Limits the messages that wait to be published to the cluster, in bytes and in number. What
     /// exceeds it is dropped and counted in [`ClusterStats::dropped`]. Volatile messages are
-    /// dropped when half of it is taken, and a message that is larger than all of it always. Default: 16 MiB and 65,536 messages.
+    /// dropped when half of it is taken, and a message that is larger than all of it always.
+    /// Default: 16 MiB and 65,536 messages.
     ///
     /// [`ClusterStats::dropped`]: crate::cluster::ClusterStats::dropped
     pub fn publish_queue(mut self, bytes: usize, messages: usize) -> Self {
