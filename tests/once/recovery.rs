@@ -11,7 +11,9 @@ use socketio::{
 };
 use socketio_tests::cut::{Line, Memory, Packet};
 use socketio_tests::{Log, Seen, log};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::time::advance;
 
 #[event(connect)]
@@ -42,7 +44,12 @@ fn server(recovery: Recovery, change: impl FnOnce(HubBuilder) -> HubBuilder) -> 
 
 /// Connects, and returns the events that arrive with the connection.
 async fn join(app: &Router, memory: &mut Memory) -> (Line, Vec<Value>) {
-    let mut line = Line::open(app, memory, json!({})).await;
+    let line = Line::open(app, memory, json!({})).await;
+    joined(line, memory).await
+}
+
+/// Waits until the client is accepted, and returns the events that arrive with the connection.
+async fn joined(mut line: Line, memory: &mut Memory) -> (Line, Vec<Value>) {
     let mut events = Vec::new();
     let mut is_connected = false;
     while !is_connected {
@@ -316,6 +323,42 @@ async fn one_of_two_clients_with_the_same_token_stays() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_is_cut_off_before_it_is_accepted_resumes() {
+    let gate = Arc::new(Semaphore::new(1));
+    let (hub, app, mut seen) = server(Recovery::new(), |builder| {
+        let gate = Arc::clone(&gate);
+        builder.middleware(move |_socket: Socket| {
+            let gate = Arc::clone(&gate);
+            async move {
+                gate.acquire().await.expect("it is open").forget();
+                Ok::<_, EventError>(())
+            }
+        })
+    });
+    let mut memory = Memory::default();
+    let (line, _) = join(&app, &mut memory).await;
+    let sid = memory.sid.clone();
+    hub.socket(&sid).expect("it is connected").join("room").expect("there is room");
+    drop(line);
+    settle().await;
+    hub.to("room").emit(("one", 1)).expect("queued");
+    let waiting = Line::open(&app, &memory, json!({})).await;
+    settle().await;
+    hub.to("room").emit(("two", 2)).expect("queued");
+    drop(waiting);
+    settle().await;
+    hub.to("room").emit(("three", 3)).expect("queued");
+    let line = Line::open(&app, &memory, json!({})).await;
+    settle().await;
+    gate.add_permits(2);
+    let (_line, events) = joined(line, &mut memory).await;
+    assert_eq!(events, [json!(["one", 1]), json!(["two", 2]), json!(["three", 3])]);
+    assert_eq!((memory.sid, hub.len()), (sid, 1));
+    // The `connect` handler of the socket in between ran when it was let in.
+    seen.expect(&["new", CUT, "restored 1", CUT, "restored 3"]).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_kept_without_the_setting() {
     let hub = Hub::builder().build().expect("a hub");
     let app: Router = hub.socketio().into();
@@ -378,11 +421,16 @@ async fn messages_of_other_servers_are_kept() {
         other.to("room").emit(("one", 1)).expect("queued");
         other.emit(("two", 2)).expect("queued");
         other.emit_to(&memory.sid, ("three", 3)).expect("queued");
-        other.to("elsewhere").emit(("four", 4)).expect("queued");
+        hub.emit_to(&memory.sid, ("four", 4)).expect("kept");
+        other.to("elsewhere").emit(("five", 5)).expect("queued");
         settle().await;
         let (_line, events) = join(&app, &mut memory).await;
-        assert_eq!(events, [json!(["one", 1]), json!(["two", 2]), json!(["three", 3])], "{dialect:?}");
-        seen.expect(&["new", CUT, "restored 3"]).await;
+        let expected = [json!(["one", 1]), json!(["two", 2]), json!(["four", 4]), json!(["three", 3])];
+        for event in &expected {
+            assert!(events.contains(event), "{dialect:?}: {event} is not among {events:?}");
+        }
+        assert_eq!(events.len(), expected.len(), "{dialect:?}");
+        seen.expect(&["new", CUT, "restored 4"]).await;
     }
 }
 

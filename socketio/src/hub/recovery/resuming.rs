@@ -93,9 +93,10 @@ pub(crate) struct Resumed {
 
 impl RecoveryOf {
     /// Ends the socket of a session that a client resumes although it is connected. That happens if
-    /// the client has noticed earlier than this server that its connection is dead.
+    /// the client has noticed earlier than this server that its connection is dead, or was cut off
+    /// again before it was accepted.
     pub(crate) fn cut_old_connection(&self, claim: &Claim<'_>) {
-        if let Some(old) = self.live(claim.token()).filter(Socket::is_connected) {
+        if let Some(old) = self.live(claim.token()).filter(|old| !old.is_gone()) {
             tracing::debug!(socket = %old.id(), "the client has connected again");
             old.depart(true);
             old.peer().handle.post(crate::hub::aliases::Command::End(End::replaced()));

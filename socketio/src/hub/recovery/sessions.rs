@@ -11,6 +11,9 @@ use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::socket::attributes::SocketAttributes;
 use crate::hub::socket::{Socket, SocketId};
 
+/// The number of entries from which on those of resumed sessions are looked for.
+const MANY: usize = 64;
+
 #[derive(Debug)]
 pub(crate) struct Sessions {
     by_token: HashMap<Arc<str>, Held>,
@@ -18,6 +21,10 @@ pub(crate) struct Sessions {
     by_id: HashMap<SocketId, Arc<str>>,
     /// When sessions expire, in this order. A session that was resumed meanwhile has another `cut`.
     expiring: VecDeque<(Instant, Arc<str>, u64)>,
+    /// The length of `expiring` at which entries of resumed sessions are dropped.
+    full_at: usize,
+    /// The number of sessions that are cut off.
+    held: usize,
     /// The number of times that a session was cut off.
     cuts: u64,
     last_number: u64,
@@ -30,8 +37,8 @@ enum Held {
     /// The client is connected, or was when this server last heard of it.
     Live(Socket),
     CutOff(Box<CutOff>),
-    /// The client came back too late, or will.
-    Expired,
+    /// The client came back too late, or will. The number is that of the cut.
+    Expired(u64),
 }
 
 /// A session whose client is cut off.
@@ -91,6 +98,8 @@ impl Sessions {
             by_token: HashMap::new(),
             by_id: HashMap::new(),
             expiring: VecDeque::new(),
+            full_at: 0,
+            held: 0,
             cuts: 0,
             last_number: 0,
             max_sessions,
@@ -146,11 +155,28 @@ impl Sessions {
         (session.cut, session.until) = (self.cuts, Some(until));
         self.by_id.insert(session.id.clone(), Arc::clone(token));
         self.by_token.insert(Arc::clone(token), Held::CutOff(Box::new(session)));
+        self.held += 1;
+        self.forget_resumed();
         self.expiring.push_back((until, Arc::clone(token), self.cuts));
-        while self.expiring.len() > self.max_sessions {
+        while self.held > self.max_sessions {
             let Some((_, token, cut)) = self.expiring.pop_front() else { return };
             self.drop_session(&token, cut, false, dropped);
         }
+    }
+
+    /// Drops the entries of sessions that were resumed, if there may be as many as others. Those
+    /// that have expired are not more than `max_sessions`, because all of them were held at once.
+    fn forget_resumed(&mut self) {
+        if self.expiring.len() < self.full_at.max(MANY) {
+            return;
+        }
+        let by_token = &self.by_token;
+        self.expiring.retain(|(_, token, cut)| match by_token.get(token) {
+            Some(Held::CutOff(session)) => session.cut == *cut,
+            Some(Held::Expired(expired)) => expired == cut,
+            _ => false,
+        });
+        self.full_at = self.expiring.len() * 2;
     }
 
     /// Drops a session if it was not resumed since this cut.
@@ -160,13 +186,14 @@ impl Sessions {
                 if self.by_id.get(&session.id) == Some(token) {
                     self.by_id.remove(&session.id);
                 }
+                self.held -= 1;
                 let replaced = match remember {
-                    true => self.by_token.insert(Arc::clone(token), Held::Expired),
+                    true => self.by_token.insert(Arc::clone(token), Held::Expired(cut)),
                     false => self.by_token.remove(token),
                 };
                 dropped.0.extend(replaced);
             }
-            Some(Held::Expired) if !remember => {
+            Some(Held::Expired(expired)) if *expired == cut && !remember => {
                 self.by_token.remove(token);
             }
             _ => {}
@@ -201,7 +228,7 @@ impl Sessions {
     pub(crate) fn find(&self, token: &str, now: Instant) -> Result<&CutOff, RecoveryFailure> {
         match self.by_token.get(token) {
             None => Err(RecoveryFailure::Unknown),
-            Some(Held::Expired) => Err(RecoveryFailure::Expired),
+            Some(Held::Expired(_)) => Err(RecoveryFailure::Expired),
             Some(Held::Live(_)) => Err(RecoveryFailure::Taken),
             Some(Held::CutOff(session)) if session.until.is_some_and(|until| until <= now) => {
                 Err(RecoveryFailure::Expired)
@@ -216,6 +243,7 @@ impl Sessions {
         if self.by_id.get(&session.id) == Some(&token) {
             self.by_id.remove(&session.id);
         }
+        self.held -= 1;
         Some(*session)
     }
 
@@ -228,5 +256,71 @@ impl Sessions {
             }
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIME: Duration = Duration::from_secs(60);
+
+    fn cut(sessions: &mut Sessions, token: &str, now: Instant) {
+        let session = CutOff {
+            id: SocketId::from(token),
+            rooms: Vec::new(),
+            attributes: SocketAttributes::default(),
+            past: Past::default(),
+            ending: None,
+            _lease: None,
+            cut: 0,
+            until: None,
+        };
+        sessions.keep(&token.into(), session, now, &mut DroppedSessions::default());
+    }
+
+    #[test]
+    fn sessions_that_were_resumed_evict_no_others() {
+        let (mut sessions, now) = (Sessions::new(2, TIME), Instant::now());
+        cut(&mut sessions, "first", now);
+        for _ in 0..10 {
+            cut(&mut sessions, "busy", now);
+            assert!(sessions.take("busy").is_some());
+        }
+        assert!(sessions.find("first", now).is_ok());
+        cut(&mut sessions, "second", now);
+        cut(&mut sessions, "third", now);
+        assert_eq!(sessions.find("first", now).err(), Some(RecoveryFailure::Unknown));
+        assert!(sessions.find("second", now).is_ok() && sessions.find("third", now).is_ok());
+    }
+
+    #[test]
+    fn sessions_that_have_expired_evict_no_others() {
+        let (mut sessions, now) = (Sessions::new(2, TIME), Instant::now());
+        cut(&mut sessions, "old", now);
+        cut(&mut sessions, "first", now + TIME / 2);
+        sessions.expire(now + TIME, &mut DroppedSessions::default());
+        cut(&mut sessions, "second", now + TIME);
+        assert_eq!(sessions.find("old", now + TIME).err(), Some(RecoveryFailure::Expired));
+        assert!(sessions.find("first", now + TIME).is_ok());
+    }
+
+    #[test]
+    fn entries_of_resumed_sessions_take_bounded_memory() {
+        let (mut sessions, now) = (Sessions::new(1_000, TIME), Instant::now());
+        cut(&mut sessions, "first", now);
+        for _ in 0..10_000 {
+            cut(&mut sessions, "busy", now);
+            assert!(sessions.take("busy").is_some());
+        }
+        cut(&mut sessions, "busy", now + TIME / 2);
+        assert!(sessions.expiring.len() <= MANY, "{}", sessions.expiring.len());
+        // Earlier cuts do not shorten the time for which the token is remembered.
+        sessions.expire(now + TIME * 3 / 2, &mut DroppedSessions::default());
+        sessions.expire(now + TIME * 2, &mut DroppedSessions::default());
+        assert_eq!(sessions.find("busy", now + TIME * 2).err(), Some(RecoveryFailure::Expired));
+        sessions.expire(now + TIME * 3, &mut DroppedSessions::default());
+        assert!(sessions.is_empty() && sessions.expiring.is_empty());
+        assert_eq!(sessions.held, 0);
     }
 }

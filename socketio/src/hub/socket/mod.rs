@@ -259,10 +259,13 @@ impl Socket {
     /// Removes the socket from the namespace and its rooms, because its client is gone or was not
     /// accepted. It remembers the rooms until it has [finished](Self::finish). Later calls do
     /// nothing.
-    /// `is_cut`: the client may come back and resume its session.
+    /// `is_cut`: the client may come back and resume its session. If it had resumed it and was not
+    /// accepted yet, it has received nothing, and misses the same messages again.
     pub(crate) fn depart(&self, is_cut: bool) {
         let order = self.order();
         let departed = self.0.phase.fetch_update(Ordering::AcqRel, Ordering::Acquire, |phase| match phase {
+            // Its `connect` handler may still accept it.
+            CONNECTING if is_cut => Some(LEFT),
             CONNECTING => Some(GONE),
             CONNECTED | ENDED_BY_SERVER => Some(LEFT),
             _ => None,
@@ -279,7 +282,7 @@ impl Socket {
         self.namespace_inner().registry().remove(&id, self, before != CONNECTING);
         self.note(|| Notice::Removed(id.clone()));
         let dropped = order.as_ref().zip(self.session()).map(|(order, session)| {
-            let kept = (is_cut && before == CONNECTED)
+            let kept = (is_cut && (before == CONNECTED || (before == CONNECTING && self.recovered())))
                 .then(|| (id.clone(), self.0.rooms.lock().iter().cloned().collect::<Vec<_>>()));
             order.left(self, session, kept)
         });
