@@ -73,7 +73,8 @@ function socketIo(test, address, name, options = { transports: ['websocket'] }) 
   const feed = new Feed();
   socket.onAny((event, payload, answer) => {
     feed.push({ event, payload });
-    answer?.();
+    // Without a question, the last argument is the offset of the event.
+    if (typeof answer === 'function') answer();
   });
   const heard = (event, matches) => feed.until((all) => all.find((item) => item.event === event && matches(item.payload))?.payload, `waiting for ${event}`);
   return { socket, heard, received: (event) => heard(event, () => true) };
