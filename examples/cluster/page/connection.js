@@ -110,10 +110,10 @@ class SocketIo {
       handlers.refused(message);
       setTimeout(() => socket.connect(), AGAIN);
     });
-    // A direct message asks for an answer, which is a function at the end.
+    // A direct message asks for an answer, by a function at the end. Other events end in their offset.
     socket.onAny((event, payload, answer) => {
       handlers.received(event, payload);
-      answer?.();
+      if (typeof answer === 'function') answer();
     });
   }
 }
