@@ -1,5 +1,6 @@
-// A server of a cluster on Node, tuned like server.mjs. It is driven like servers/cluster.rs, with the
-// same arguments. The environment variable CLIENT selects the client for Redis: `ioredis`, or `redis`.
+// A server of a cluster on Node, tuned like server.mjs. It is driven like servers/cluster.rs, with
+// the same arguments. The environment variable CLIENT selects the client for Redis: `ioredis` or
+// `redis`.
 
 import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';

@@ -110,7 +110,8 @@ class SocketIo {
       handlers.refused(message);
       setTimeout(() => socket.connect(), AGAIN);
     });
-    // A direct message asks for an answer, by a function at the end. Other events end in their offset.
+    // A direct message asks for an answer: its last argument is a function. The last argument of
+    // other events may be their offset.
     socket.onAny((event, payload, answer) => {
       handlers.received(event, payload);
       if (typeof answer === 'function') answer();

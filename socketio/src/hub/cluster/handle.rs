@@ -88,17 +88,8 @@ impl Cluster {
     pub(super) async fn ready(&self, time: Duration) -> Result<(), NotReady> {
         self.0.start();
         let mut health = self.0.state().health();
-        let ready = timeout(time, health.wait_for(|health| health.is_up() || *health == Health::Stopped)).await;
-        match ready.map(|health| health.map(|health| health.clone())) {
-            Ok(Ok(Health::Up { .. })) => return Ok(()),
-            Ok(_) => {
-                return Err(NotReady {
-                    engine: format!("{:?}", self.0.engine()),
-                    error: "the hub has shut down".into(),
-                });
-            }
-            Err(_) => {}
-        }
+        // Whatever ends the wait, the health tells the result.
+        let _ = timeout(time, health.wait_for(|health| health.is_up() || *health == Health::Stopped)).await;
         let error = match self.health() {
             Health::Up { .. } => return Ok(()),
             Health::Starting { error: Some(error) } | Health::Degraded { error, .. } => error,
