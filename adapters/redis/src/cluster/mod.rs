@@ -173,7 +173,8 @@ impl Cluster {
             parts
         };
         let outcomes = parts.iter().map(|Part { master, messages, length }| {
-            master.node.publish_some(channels, *length, messages.iter().copied())
+            let write = |bytes: &mut Vec<u8>, topic: &Topic<'_>, body: &[u8]| channels.write_message(bytes, topic, body);
+            master.node.publish_some(*length, messages.iter().copied(), write)
         });
         for (part, outcome) in parts.iter().zip(join_all(outcomes).await) {
             match outcome {
