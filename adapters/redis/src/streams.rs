@@ -50,13 +50,15 @@ pub struct RedisStreams {
 
 impl RedisStreams {
     /// An engine that uses the server with this URL, as [`Redis::new`](crate::Redis::new). The
-    /// number of a database may be the path; all servers of a cluster have the same.
+    /// number of a [database](Self::database) may be the path.
     ///
     /// # Errors
     ///
     /// The URL is not understood.
     pub fn new(url: impl AsRef<str>) -> Result<Self, ConfigError> {
-        Ok(Self::with(Server::At(Address::parse(url.as_ref())?)))
+        let address = Address::parse(url.as_ref())?;
+        let database = address.database;
+        Ok(Self::with(Server::At(address)).database(database))
     }
 
     /// An engine that uses the server whose URL is in the environment variable `REDIS_URL`.
@@ -85,6 +87,14 @@ impl RedisStreams {
     fn with(server: Server) -> Self {
         let channels = Arc::new(Channels { prefix: "socket.io".into(), form: Form::Streams });
         Self { server, tls: Tls::default(), channels, log: Log::default(), node: Node::new() }
+    }
+
+    /// Sets the number of the database, instead of the one in the URL. All servers of a cluster have
+    /// the same. Default: 0.
+    #[must_use]
+    pub fn database(mut self, number: u32) -> Self {
+        self.server.login().database = number;
+        self
     }
 
     /// Sets the key of the stream, which servers on Node.js call `streamName`. All servers of a

@@ -156,7 +156,8 @@ mod tests {
 
     #[test]
     fn what_redis_tells_is_read() {
-        let reply = b"*8\r\n$6\r\nlength\r\n:2\r\n$17\r\nlast-generated-id\r\n$3\r\n9-1\r\n$13\r\nentries-added\r\n:2\r\n\
+        let reply =
+            b"*8\r\n$6\r\nlength\r\n:2\r\n$17\r\nlast-generated-id\r\n$3\r\n9-1\r\n$13\r\nentries-added\r\n:2\r\n\
             $11\r\nfirst-entry\r\n*2\r\n$3\r\n8-0\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n";
         let info = StreamInfo::read(&Bytes::from_static(reply)).unwrap().unwrap();
         assert_eq!((info.length, info.first, info.last.number), (2, Some(id(8)), 1));

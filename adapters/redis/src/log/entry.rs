@@ -212,7 +212,8 @@ mod tests {
         for fields in cases {
             assert_eq!(read(&written("1-0", fields)), Err(Malformed), "{fields:?}");
         }
-        let bytes = Bytes::from_static(b"*2\r\n$3\r\n1-0\r\n*4\r\n$3\r\nnsp\r\n$1\r\n\xff\r\n$4\r\ntype\r\n$1\r\n3\r\n");
+        let bytes =
+            Bytes::from_static(b"*2\r\n$3\r\n1-0\r\n*4\r\n$3\r\nnsp\r\n$1\r\n\xff\r\n$4\r\ntype\r\n$1\r\n3\r\n");
         assert_eq!(read(&bytes), Err(Malformed));
         for bytes in [&b"*3\r\n"[..], b"+OK\r\n", b"*2\r\n:1\r\n"] {
             assert_eq!(RawEntry::parse(bytes), Err(Unparsed::Malformed));

@@ -48,7 +48,10 @@ impl Log {
         if is_short && !was_short {
             let Settings { stream, max_len, .. } = &*self.settings;
             tracing::warn!(
-                stream, max_len, ?reach, ?retained,
+                stream,
+                max_len,
+                ?reach,
+                ?retained,
                 "the stream reaches back less than entries should be kept; it needs a greater max_len"
             );
         }

@@ -11,5 +11,6 @@ mod records;
 mod rooms;
 mod sentinel;
 mod sharded;
+mod streams;
 mod support;
 mod tls;
