@@ -21,7 +21,7 @@ use crate::tls::Tls;
 /// How many queries are sent at a time. The others wait.
 const AT_A_TIME: usize = 32;
 /// How long a query may take, with the time it waits.
-const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
+const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many entries are read at once.
 const PAGE: usize = 500;
 /// How many entries are read first, while their size is not known.

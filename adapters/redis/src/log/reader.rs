@@ -31,6 +31,8 @@ pub(crate) struct LogReader {
     writer: WriteHalf<Stream>,
     /// The last entry that was delivered.
     last: Offset,
+    /// A gap after this entry was reported.
+    reported: Option<Offset>,
     /// The entry that is looked up: `last` or a small one not long before it.
     witness: Offset,
     /// How many entries are read at once.
@@ -50,12 +52,13 @@ impl LogReader {
             reader: Reader::new(reader),
             writer,
             last: position.last.unwrap_or_default(),
+            reported: None,
             witness: Offset::default(),
             count: log.settings.read_count,
             bytes: Vec::new(),
             entries: Vec::new(),
         };
-        let restart = this.last_loss().await?;
+        let restart = this.last_snapshot().await?;
         let gap = if position.last.is_some() {
             this.check().await?
         } else {
@@ -88,14 +91,14 @@ impl LogReader {
         let patience = self.log.settings.block + COMMAND_TIMEOUT;
         let entries_follow = match self.parse(Head::parse, patience).await?.0 {
             Head::Entries(count) => count,
-            Head::Failed(error) => return Err(format!("reading the stream failed: {error}")),
+            Head::Failed(error) => return Err(self.failed(&error)),
         };
         self.entries.clear();
         for _ in 0..entries_follow {
             let entry = self.parse(RawEntry::parse, COMMAND_TIMEOUT).await?;
             self.entries.push(entry);
         }
-        let is_witnessed = !entries(&self.reply().await?)?.is_empty();
+        let is_witnessed = self.has_entry().await?;
         if !is_witnessed && let Some(reason) = self.check().await? {
             inbox.gap(reason);
         }
@@ -133,14 +136,18 @@ impl LogReader {
         self.log.settings.range(&mut self.bytes, self.last, self.last, 1);
         self.log.settings.info(&mut self.bytes);
         self.send().await?;
-        let is_there = !entries(&self.reply().await?)?.is_empty();
-        let stream = StreamInfo::read(&self.reply().await?)?;
+        let is_there = self.has_entry().await?;
+        let stream = self.read_info().await?;
         let Continuation { after, gap } = continuation(self.last, is_there, stream.as_ref());
         let mut position = self.log.shared.position.lock();
         if gap == Some(GapReason::Reset) {
             position.trusted_from = position.trusted_from.max(self.last);
         }
         position.last = Some(after);
+        let gap = gap.filter(|_| self.reported != Some(self.last));
+        if gap.is_some() || self.reported == Some(self.last) {
+            self.reported = Some(after);
+        }
         (self.last, self.witness) = (after, after);
         Ok(gap)
     }
@@ -149,13 +156,28 @@ impl LogReader {
         self.bytes.clear();
         self.log.settings.info(&mut self.bytes);
         self.send().await?;
-        StreamInfo::read(&self.reply().await?)
+        self.read_info().await
     }
 
-    /// When Redis last started without a log of its own on disk. Then it may have fallen back to a
-    /// snapshot, in which the end of the stream is missing. `None` if it has a log, or does not
-    /// tell.
-    async fn last_loss(&mut self) -> Result<Option<Offset>, String> {
+    async fn read_info(&mut self) -> Result<Option<StreamInfo>, String> {
+        let reply = self.reply().await?;
+        StreamInfo::read(&reply).map_err(|error| self.failed(&error))
+    }
+
+    /// Whether the reply of a command that looks up an entry has it.
+    async fn has_entry(&mut self) -> Result<bool, String> {
+        let reply = self.reply().await?;
+        let found = entries(&reply).map_err(|error| self.failed(&error))?;
+        Ok(!found.is_empty())
+    }
+
+    fn failed(&self, error: &str) -> String {
+        format!("reading the stream {} failed: {error}", self.log.settings.stream)
+    }
+
+    /// When Redis last started from a snapshot, in which the end of the stream may be missing. `None`
+    /// if it writes all to disk, had no snapshot, or does not tell.
+    async fn last_snapshot(&mut self) -> Result<Option<Offset>, String> {
         self.bytes.clear();
         write(&mut self.bytes, &["INFO", "persistence"]);
         write(&mut self.bytes, &["INFO", "server"]);
@@ -163,14 +185,16 @@ impl LogReader {
         self.send().await?;
         let (persistence, server, time) = (self.reply().await?, self.reply().await?, self.reply().await?);
         let seconds = || {
-            if info_field(&persistence, "aof_enabled:")? != 0 {
+            let had_none = info_field(&persistence, "rdb_last_load_keys_loaded:") == Some(0);
+            if had_none || info_field(&persistence, "aof_enabled:")? != 0 {
                 return None;
             }
             let up = info_field(&server, "uptime_in_seconds:")?;
             let (time, _) = resp::reply(&time).ok()?;
-            time.array()?.first()?.text()?.parse::<u64>().ok()?.checked_sub(up)
+            time.array()?.first()?.text()?.parse::<u32>().ok()?.checked_sub(up.try_into().ok()?)
         };
-        Ok(seconds().map(|seconds| Offset { epoch: seconds.saturating_mul(1000), number: 0 }))
+        // It was in this second.
+        Ok(seconds().map(|second| Offset { epoch: (u64::from(second) + 1) * 1000, number: 0 }))
     }
 
     async fn send(&mut self) -> Result<(), String> {

@@ -7,6 +7,8 @@ mod classic;
 mod cluster;
 mod conformance;
 mod faults;
+mod log;
+mod log_faults;
 mod records;
 mod rooms;
 mod sentinel;

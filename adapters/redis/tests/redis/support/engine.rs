@@ -14,6 +14,9 @@ pub(crate) const MAIN: Topic<'_> = Topic::Main { namespace: "/" };
 pub(crate) const REQUESTS: Topic<'_> = Topic::Requests { namespace: "/" };
 pub(crate) const RESPONSES: Topic<'_> = Topic::Responses { namespace: "/" };
 
+/// Entries of the log.
+pub(crate) const LOG: Topic<'_> = Topic::Log { namespace: "/", server: "me", kind: 3 };
+
 pub(crate) fn reply(server: &str) -> Topic<'_> {
     Topic::Reply { namespace: "/", server }
 }
@@ -78,6 +81,6 @@ impl<E: Engine> Member<E> {
 }
 
 /// The topic on which an entry of the log was published.
-pub(crate) fn topic_of<'a>(entry: &'a LogEntry<'_>) -> Topic<'a> {
+fn topic_of<'a>(entry: &'a LogEntry<'_>) -> Topic<'a> {
     Topic::Log { namespace: &entry.namespace, server: &entry.server, kind: entry.kind }
 }

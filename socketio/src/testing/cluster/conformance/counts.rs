@@ -6,7 +6,7 @@ use tokio::time::sleep;
 use super::case::{CaseResult, case_table, ensure, ensure_eq};
 use super::requirements::{R7, R16, R32};
 use super::scene::{Events, Scene, Server, eventually, expect_each, flushed};
-use crate::cluster::{ClusterEvent, GapReason};
+use crate::cluster::{ClusterEvent, Dialect, GapReason};
 use crate::testing::Client;
 
 case_table! {
@@ -154,7 +154,17 @@ async fn what_a_restart_loses_is_counted(scene: &Scene<'_>) -> CaseResult {
     let (stats, missed) = (a.stats(), b.stats().missed);
     let dropped = stats.dropped - before.dropped;
     ensure!(received.is_sorted(), "the order is lost");
-    ensure_eq!(received.len() as u64 + missed + dropped, sent, "received, missed and dropped messages");
+    let received = received.len() as u64;
+    if a.traits.dialect == Dialect::Streams {
+        // The messages have no numbers. Those whose publishing failed may be in the log all the same.
+        let unpublished = stats.unpublished - before.unpublished;
+        let is_reset = b.stats().gaps > b.stats().reconnects;
+        ensure!(received + dropped <= sent, "{received} of {sent} messages are received");
+        let counted = received + dropped + unpublished;
+        ensure!(counted >= sent || is_reset, "of {sent} messages, {counted} are received or counted");
+    } else {
+        ensure_eq!(received + missed + dropped, sent, "received, missed and dropped messages");
+    }
     ensure!(b.stats().gaps >= 1 && b.stats().reconnects >= 1, "the restart is not counted: {:?}", b.stats());
     Ok(())
 }
