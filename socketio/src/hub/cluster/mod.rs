@@ -11,6 +11,8 @@ mod collecting;
 mod core;
 mod details;
 mod handle;
+mod heartbeats;
+mod known;
 mod member;
 mod receiving;
 mod requests;

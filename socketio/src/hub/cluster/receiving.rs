@@ -36,6 +36,7 @@ impl Receive for ClusterCore {
 
     fn connected(&self) {
         self.state().connected();
+        self.begin_heartbeats();
     }
 
     fn disconnected(&self, reason: String) {
@@ -74,13 +75,16 @@ impl ClusterCore {
         }
         let Received { server, message, .. } = codec::decode(self.dialect(), topic, body)?;
         let server = server.as_deref();
+        let is_own = server == Some(self.server().as_str());
+        if let (false, Some(known), Some(server)) = (is_own, self.known(), server) {
+            known.note(topic.namespace(), server, &message);
+        }
         if let Message::Probe { number } = message {
             if topic == (Topic::Reply { namespace: topic.namespace(), server: self.server().as_str() }) {
                 self.state().probe_arrived(number);
             }
             return Ok(());
         }
-        let is_own = server == Some(self.server().as_str());
         let Some(message) = self.answer(server, message)? else { return Ok(()) };
         if is_own {
             self.counters().own.add(1);
@@ -202,7 +206,8 @@ impl Member {
                 self.reply(server, &Message::SocketIds { request, ids });
             }
             Message::ServerEmit { packet, request } => self.receive_server_event(server, &packet, request)?,
-            // Answers and probes were handled before.
+            Message::InitialHeartbeat => self.answer_heartbeat(),
+            // Answers and probes were handled before. Heartbeats were noted.
             _ => {}
         }
         Ok(())
