@@ -10,8 +10,8 @@ use socketio::testing::cluster::SimNet;
 use socketio::testing::cluster::conformance::{Case, SimHarness, cases};
 use std::env;
 
-/// With how many seeds each case is run for each kind of engine. There are 11 kinds, and more than a
-/// hundred cases.
+/// With how many seeds each case is run for each kind of engine. There are 11 kinds, and more than
+/// a hundred cases.
 const SEEDS: u64 = 2;
 
 /// A variable of the environment that is a number.
