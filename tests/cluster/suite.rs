@@ -1,4 +1,4 @@
-//! The conformance suite of clusters, on a simulated network: both dialects, all topics of rooms,
+//! The conformance suite of clusters, on a simulated network: all dialects, all topics of rooms,
 //! and more than a thousand seeds.
 //!
 //! A failure names its seed. `CLUSTER_SEED=7 cargo test -p socketio-tests --test cluster` runs all
@@ -10,7 +10,7 @@ use socketio::testing::cluster::SimNet;
 use socketio::testing::cluster::conformance::{Case, SimHarness, cases};
 use std::env;
 
-/// With how many seeds each case is run for each kind of engine. There are 8 kinds, and more than a
+/// With how many seeds each case is run for each kind of engine. There are 9 kinds, and more than a
 /// hundred cases.
 const SEEDS: u64 = 2;
 
@@ -64,4 +64,5 @@ kinds! {
     messages_with_included_topics: 5, Messages, Included;
     messages_with_dynamic_topics: 6, Messages, Dynamic;
     messages_with_private_topics: 7, Messages, DynamicPrivate;
+    streams: 8, Streams, None;
 }
