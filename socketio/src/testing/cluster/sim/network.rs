@@ -276,8 +276,8 @@ impl Network {
         }
     }
 
-    /// Sends a message to all engines that subscribe to its topic. Entries of the log go to all that
-    /// read it.
+    /// Sends a message to all engines that subscribe to its topic. Entries of the log go to all
+    /// that read it.
     pub(super) fn route(&mut self, from: Option<MemberId>, topic: &OwnedTopic, body: &Bytes, now: Instant) {
         self.stats.published += 1;
         match topic.get() {
