@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
@@ -17,7 +18,7 @@ use super::topics::Topics;
 use crate::cluster::message::Outgoing;
 use crate::cluster::queue::PublishQueue;
 use crate::cluster::stats::ClusterCounters;
-use crate::cluster::{Dialect, Engine, EngineTraits, Inbox, PublishBatch, Topic, codec};
+use crate::cluster::{Dialect, Engine, EngineTraits, Inbox, Offset, PublishBatch, Topic, codec};
 use crate::hooks::catch::catch_future;
 use crate::hub::adapter::ServerId;
 use crate::hub::config::Config;
@@ -27,6 +28,9 @@ use crate::wire::scratch::Scratch;
 const ROOT: &str = "/";
 /// How long a shutdown waits for the queue, and for the engine to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many clients that resume their sessions read from the log at once. Each has a page of it in
+/// memory.
+const MAX_READERS: usize = 32;
 /// How long to wait for the engine's answer about the number of servers.
 const COUNT_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -40,6 +44,10 @@ pub(crate) struct ClusterCore {
     topics: Topics,
     requests: Requests,
     state: Arc<State>,
+    /// The last entry of the engine's log that was delivered.
+    position: RwLock<Offset>,
+    /// How many clients may read from the log at once.
+    readers: Semaphore,
     /// The number of other servers at the last count.
     others: AtomicUsize,
     root: Arc<str>,
@@ -61,6 +69,9 @@ impl ClusterCore {
     pub(crate) fn new(engine: Arc<dyn Engine>, config: &Config) -> Arc<Self> {
         let (max_bytes, max_messages) = config.publish_queue;
         let traits = engine.traits();
+        if let (Some(log), Some(recovery)) = (engine.log(), &config.recovery) {
+            log.retain(recovery.retained(config), recovery.max_disconnection);
+        }
         let server = ServerId::from(random_id(traits.dialect));
         let queue = PublishQueue::new(max_bytes, max_messages);
         let outbound = Arc::new(Outbound { engine, queue, counters: ClusterCounters::default() });
@@ -73,6 +84,8 @@ impl ClusterCore {
             members: RwLock::default(),
             topics: Topics::default(),
             state: Arc::default(),
+            position: RwLock::default(),
+            readers: Semaphore::new(MAX_READERS),
             others: AtomicUsize::new(1),
             root: ROOT.into(),
             nowhere: "".into(),
@@ -151,7 +164,8 @@ impl ClusterCore {
         self.enqueue(namespace, topic, body, is_volatile, number)
     }
 
-    fn enqueue(
+    /// Publishes an encoded message of a hub that is started.
+    pub(super) fn enqueue(
         &self,
         namespace: &Arc<str>,
         topic: Topic<'_>,
@@ -264,6 +278,19 @@ impl ClusterCore {
 
     pub(super) fn server(&self) -> &ServerId {
         &self.server
+    }
+
+    /// The last entry of the engine's log that was delivered.
+    pub(super) fn position(&self) -> Offset {
+        *self.position.read()
+    }
+
+    pub(super) fn set_position(&self, offset: Offset) {
+        *self.position.write() = offset;
+    }
+
+    pub(super) fn readers(&self) -> &Semaphore {
+        &self.readers
     }
 
     pub(super) fn traits(&self) -> EngineTraits {

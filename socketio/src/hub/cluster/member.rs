@@ -144,9 +144,11 @@ impl Member {
     }
 
     /// Publishes an event to the sockets of other servers. Returns whether it was queued.
-    pub(super) fn publish_event(&self, packet: &Packet, audience: &Audience) -> bool {
+    /// `session`: the number of the only session that gets it.
+    pub(super) fn publish_event(&self, packet: &Packet, audience: &Audience, session: Option<u64>) -> bool {
         let sender = audience.except_id();
         let mut options = options(audience, sender.as_deref());
+        options.flags.session = session;
         options.flags.volatile = packet.is_volatile();
         options.flags.raw = packet.name().is_none();
         let topic = match audience.rooms() {

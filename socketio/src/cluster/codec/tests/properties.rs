@@ -31,9 +31,10 @@ struct Parts {
 
 fn parts() -> impl Strategy<Value = Parts> {
     let names = || prop::collection::vec(any::<String>(), 0..4);
-    let flags = (any::<[bool; 3]>(), prop::option::of(0..=MAX_TIMEOUT)).prop_map(|(set, timeout)| {
+    let numbers = (prop::option::of(0..=MAX_TIMEOUT), prop::option::of(0..1u64 << 52));
+    let flags = (any::<[bool; 3]>(), numbers).prop_map(|(set, (timeout, session))| {
         let [volatile, expect_single_response, raw] = set;
-        Flags { volatile, timeout, expect_single_response, raw }
+        Flags { volatile, timeout, expect_single_response, raw, session }
     });
     let options = (names(), names(), flags).prop_map(|(rooms, except, flags)| Options {
         rooms: rooms.into_iter().map(Into::into).collect(),
