@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use socketio::cluster::{
-    BoxFuture, Dialect, Engine, EngineTraits, EventLog, Inbox, LogEntry, LogRange, Offset, PublishBatch, PublishError,
+    BoxFuture, Dialect, Engine, EngineTraits, EventLog, Inbox, LogPage, LogRange, Offset, PublishBatch, PublishError,
     ReadError, Topic,
 };
 use std::fmt;
@@ -259,7 +259,7 @@ impl EventLog for RedisStreams {
         Box::pin(self.log.take_session(token))
     }
 
-    fn read<'a>(&'a self, range: LogRange<'a>) -> BoxFuture<'a, Result<Vec<LogEntry<'static>>, ReadError>> {
+    fn read<'a>(&'a self, range: LogRange<'a>) -> BoxFuture<'a, Result<LogPage, ReadError>> {
         Box::pin(self.log.read(range))
     }
 

@@ -4,7 +4,7 @@
 //! Redis removes the oldest entries first. So as long as an entry is there, all later ones are.
 
 use bytes::Bytes;
-use socketio::cluster::{GapReason, Offset};
+use socketio::cluster::Offset;
 
 use crate::resp::{self, Reply};
 
@@ -60,13 +60,21 @@ impl StreamInfo {
     }
 }
 
+/// Why entries may be lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// They were removed before they were read.
+    Trimmed,
+    /// The stream is a new one, or has fallen back to an older state.
+    Reset,
+}
+
 /// Where reading goes on.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Continuation {
     /// The entries after this one are read.
     pub(super) after: Offset,
-    /// Why entries may be lost.
-    pub(super) gap: Option<GapReason>,
+    pub(super) loss: Option<Loss>,
 }
 
 /// Decides where reading goes on after the entry `last`. `is_there` says whether the stream still
@@ -76,25 +84,23 @@ pub(super) struct Continuation {
 /// there are none yet. Otherwise it may be an old state of the stream, which a replica or a
 /// snapshot had. Its entries would be handled twice, so that it is read from its end.
 pub(super) fn continuation(last: Offset, is_there: bool, stream: Option<&StreamInfo>) -> Continuation {
-    let on = |after, gap| Continuation { after, gap };
+    let on = |after, loss| Continuation { after, loss };
     let nothing_was_read = last == Offset::default();
     let Some(stream) = stream else {
-        let gap = (!nothing_was_read).then_some(GapReason::Reset);
-        return on(Offset::default(), gap);
+        return on(Offset::default(), (!nothing_was_read).then_some(Loss::Reset));
     };
     if is_there || stream.last == last {
         return on(last, None);
     }
     if nothing_was_read {
         // There was no stream. Unless Redis says that entries were removed, all are there.
-        let gap = (stream.is_whole() == Some(false)).then_some(GapReason::Trimmed);
-        return on(last, gap);
+        return on(last, (stream.is_whole() == Some(false)).then_some(Loss::Trimmed));
     }
     match stream.first {
-        Some(first) if first > last && stream.is_whole() == Some(true) => on(last, Some(GapReason::Reset)),
-        Some(first) if first > last => on(last, Some(GapReason::Trimmed)),
-        None if stream.last > last => on(stream.last, Some(GapReason::Trimmed)),
-        _ => on(last.min(stream.last), Some(GapReason::Reset)),
+        Some(first) if first > last && stream.is_whole() == Some(true) => on(last, Some(Loss::Reset)),
+        Some(first) if first > last => on(last, Some(Loss::Trimmed)),
+        None if stream.last > last => on(stream.last, Some(Loss::Trimmed)),
+        _ => on(last.min(stream.last), Some(Loss::Reset)),
     }
 }
 
@@ -113,9 +119,9 @@ mod tests {
         StreamInfo { length, last, first, added: Some(length + removed) }
     }
 
-    fn goes_on(last: u64, is_there: bool, stream: Option<StreamInfo>) -> (u64, Option<GapReason>) {
-        let Continuation { after, gap } = continuation(id(last), is_there, stream.as_ref());
-        (after.epoch, gap)
+    fn goes_on(last: u64, is_there: bool, stream: Option<StreamInfo>) -> (u64, Option<Loss>) {
+        let Continuation { after, loss } = continuation(id(last), is_there, stream.as_ref());
+        (after.epoch, loss)
     }
 
     #[test]
@@ -128,28 +134,28 @@ mod tests {
 
     #[test]
     fn entries_that_were_removed_are_a_gap() {
-        assert_eq!(goes_on(5, false, Some(stream(6, 9, 5))), (5, Some(GapReason::Trimmed)));
-        assert_eq!(goes_on(5, false, Some(stream(10, 9, 9))), (9, Some(GapReason::Trimmed)));
+        assert_eq!(goes_on(5, false, Some(stream(6, 9, 5))), (5, Some(Loss::Trimmed)));
+        assert_eq!(goes_on(5, false, Some(stream(10, 9, 9))), (9, Some(Loss::Trimmed)));
     }
 
     #[test]
     fn a_new_stream_is_read_from_its_beginning() {
-        assert_eq!(goes_on(5, false, None), (0, Some(GapReason::Reset)));
-        assert_eq!(goes_on(5, false, Some(stream(7, 9, 0))), (5, Some(GapReason::Reset)));
+        assert_eq!(goes_on(5, false, None), (0, Some(Loss::Reset)));
+        assert_eq!(goes_on(5, false, Some(stream(7, 9, 0))), (5, Some(Loss::Reset)));
     }
 
     #[test]
     fn an_older_state_is_read_from_its_end() {
-        assert_eq!(goes_on(5, false, Some(stream(1, 3, 0))), (3, Some(GapReason::Reset)));
+        assert_eq!(goes_on(5, false, Some(stream(1, 3, 0))), (3, Some(Loss::Reset)));
         // It has got new entries.
-        assert_eq!(goes_on(5, false, Some(stream(1, 9, 0))), (5, Some(GapReason::Reset)));
+        assert_eq!(goes_on(5, false, Some(stream(1, 9, 0))), (5, Some(Loss::Reset)));
     }
 
     #[test]
     fn an_empty_beginning_is_no_gap() {
         assert_eq!(goes_on(0, false, None), (0, None));
         assert_eq!(goes_on(0, false, Some(stream(1, 9, 0))), (0, None));
-        assert_eq!(goes_on(0, false, Some(stream(2, 9, 1))), (0, Some(GapReason::Trimmed)));
+        assert_eq!(goes_on(0, false, Some(stream(2, 9, 1))), (0, Some(Loss::Trimmed)));
         let of_redis_6 = StreamInfo { added: None, ..stream(1, 9, 0) };
         assert_eq!(goes_on(0, false, Some(of_redis_6)), (0, None));
     }

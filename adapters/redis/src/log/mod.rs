@@ -15,6 +15,7 @@ mod upkeep;
 use parking_lot::Mutex;
 use socketio::cluster::Offset;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 pub(crate) use commands::Settings;
@@ -38,6 +39,8 @@ struct Shared {
     retention: Mutex<Retention>,
     position: Mutex<Position>,
     reach: Mutex<Reach>,
+    /// The size of the entries that were read last, on average, in bytes.
+    entry_size: AtomicUsize,
     queries: Queries,
 }
 

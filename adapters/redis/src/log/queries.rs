@@ -4,8 +4,9 @@
 use base64::Engine as _;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use socketio::cluster::{LogEntry, LogRange, Offset, ReadError};
+use socketio::cluster::{LogEntry, LogPage, LogRange, Offset, ReadError};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -23,10 +24,8 @@ const AT_A_TIME: usize = 32;
 /// How long a query may take, with the time it waits.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many entries are read at once.
-const PAGE: usize = 500;
-/// How many entries are read first, while their size is not known.
-const FIRST_PAGE: usize = 100;
-/// How many bytes of entries are read at once, about.
+const PAGE: usize = 250;
+/// How many bytes of entries are read at once, if they are as large as those that were read last.
 const PAGE_BYTES: usize = 1 << 20;
 
 pub(super) struct Queries {
@@ -102,43 +101,28 @@ impl Log {
         Ok((session, end))
     }
 
-    /// Reads entries of a namespace.
-    pub(crate) async fn read(&self, range: LogRange<'_>) -> Result<Vec<LogEntry<'static>>, ReadError> {
-        let LogRange { namespace, after, to, max_entries, max_bytes, .. } = range;
+    /// Reads a page of the entries of a namespace.
+    pub(crate) async fn read(&self, range: LogRange<'_>) -> Result<LogPage, ReadError> {
+        let LogRange { namespace, after, to, .. } = range;
         if after > to || after < self.shared.position.lock().trusted_from {
             return Err(ReadError::Trimmed);
         }
-        let mut found = Vec::new();
-        let (mut length, mut page) = (0, FIRST_PAGE);
-        // Each page begins with an entry that is known. While it is there, no later one was removed.
-        let mut known = after;
-        loop {
-            let replies = self.query(1, |bytes| self.settings.range(bytes, known, to, page)).await;
-            let reply = replies.map_err(ReadError::Unavailable)?.pop().unwrap_or_default();
-            let entries = entries(&reply).map_err(ReadError::Unavailable)?;
-            let is_last_page = entries.len() < page;
-            let first = entries.first().and_then(|(entry, bytes)| entry.offset(bytes));
-            if first != Some(known) {
-                self.is_complete_after(known, first.is_some()).await?;
-            }
-            for (entry, bytes) in &entries {
-                let Some(offset) = entry.offset(bytes).filter(|offset| *offset > known) else { continue };
-                known = offset;
-                if entry.namespace(bytes) != Some(namespace) {
-                    continue;
-                }
-                let Ok(entry) = entry.read(bytes) else { continue };
-                length += entry.data.len();
-                if found.len() == max_entries || length > max_bytes {
-                    return Err(ReadError::TooMany);
-                }
-                found.push(owned(entry));
-            }
-            if is_last_page || known >= to {
-                return Ok(found);
-            }
-            page = (PAGE_BYTES * page / reply.len().max(1)).clamp(2, PAGE);
+        let size = self.shared.entry_size.load(Ordering::Relaxed).max(1);
+        let count = (PAGE_BYTES / size).clamp(2, PAGE);
+        // The entry before the first one is read too. While it is there, no later one was removed.
+        let replies = self.query(1, |bytes| self.settings.range(bytes, after, to, count)).await;
+        let reply = replies.map_err(ReadError::Unavailable)?.pop().unwrap_or_default();
+        let entries = entries(&reply).map_err(ReadError::Unavailable)?;
+        let offsets = || entries.iter().filter_map(|(entry, bytes)| entry.offset(bytes));
+        let first = offsets().next();
+        if first != Some(after) {
+            self.is_complete_after(after, first.is_some()).await?;
         }
+        let up_to = if entries.len() < count { to } else { offsets().last().unwrap_or(to) };
+        let later = entries.iter().skip(usize::from(first == Some(after)));
+        let wanted = later.filter(|(entry, bytes)| entry.namespace(bytes) == Some(namespace));
+        let entries = wanted.filter_map(|(entry, bytes)| entry.read(bytes).ok()).map(owned).collect();
+        Ok(LogPage { entries, up_to })
     }
 
     /// Decides whether all entries after an offset are there, of which there is no entry.

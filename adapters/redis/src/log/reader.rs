@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 use socketio::cluster::{GapReason, Inbox, Offset};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::{AsyncWriteExt, WriteHalf};
 use tokio::time::timeout;
 
 use super::Log;
 use super::commands::write;
-use super::continuity::{Continuation, StreamInfo, continuation};
+use super::continuity::{Continuation, Loss, StreamInfo, continuation};
 use super::entry::{Head, RawEntry, entries};
 use crate::incoming::Reader;
 use crate::resp::{self, Unparsed};
@@ -124,8 +125,9 @@ impl LogReader {
         self.witness = small.and_then(|(entry, bytes)| entry.offset(bytes)).unwrap_or(self.last);
         self.log.shared.position.lock().last = Some(self.last);
         let length: usize = self.entries.iter().map(|(_, bytes)| bytes.len()).sum();
-        let fitting = BATCH_BYTES * self.entries.len() / length.max(1);
-        self.count = fitting.clamp(1, self.log.settings.read_count.min(self.count * 2));
+        let average = length.div_ceil(self.entries.len());
+        self.log.shared.entry_size.store(average, Ordering::Relaxed);
+        self.count = (BATCH_BYTES / average).clamp(1, self.log.settings.read_count.min(self.count * 2));
         // They keep what was read in memory.
         self.entries.clear();
     }
@@ -138,18 +140,21 @@ impl LogReader {
         self.send().await?;
         let is_there = self.has_entry().await?;
         let stream = self.read_info().await?;
-        let Continuation { after, gap } = continuation(self.last, is_there, stream.as_ref());
+        let Continuation { after, loss } = continuation(self.last, is_there, stream.as_ref());
         let mut position = self.log.shared.position.lock();
-        if gap == Some(GapReason::Reset) {
+        if loss == Some(Loss::Reset) {
             position.trusted_from = position.trusted_from.max(self.last);
         }
         position.last = Some(after);
-        let gap = gap.filter(|_| self.reported != Some(self.last));
-        if gap.is_some() || self.reported == Some(self.last) {
+        drop(position);
+        let is_known = self.reported == Some(self.last);
+        if is_known || loss.is_some() {
             self.reported = Some(after);
         }
         (self.last, self.witness) = (after, after);
-        Ok(gap)
+        let Some(loss) = loss.filter(|_| !is_known) else { return Ok(None) };
+        tracing::warn!(stream = self.log.settings.stream, ?loss, "entries of the stream may be lost");
+        Ok(Some(GapReason::Trimmed))
     }
 
     async fn stream_info(&mut self) -> Result<Option<StreamInfo>, String> {

@@ -59,7 +59,8 @@ impl Harness for OneServer {
 
 impl Faults for OneServer {
     fn provides(&self, need: Need) -> bool {
-        need != Need::Simulation
+        let needs_log = matches!(need, Need::Log | Need::TrimLog | Need::ReplaceLog);
+        need != Need::Simulation && (!needs_log || matches!(self.kind, Kind::Streams))
     }
 
     fn restart(&self) -> BoxFuture<'_, ()> {
@@ -89,6 +90,16 @@ impl Faults for OneServer {
 
     fn resume<'a>(&'a self, server: &'a str) -> BoxFuture<'a, ()> {
         self.each(server, |proxy| proxy.hang(false))
+    }
+
+    fn trim_log(&self) -> BoxFuture<'_, ()> {
+        self.server.lock().cli(&["XTRIM", "socket.io", "MAXLEN", "0"]);
+        Box::pin(async {})
+    }
+
+    fn replace_log(&self) -> BoxFuture<'_, ()> {
+        self.server.lock().cli(&["FLUSHALL"]);
+        Box::pin(async {})
     }
 
     fn inject<'a>(&'a self, topic: Topic<'a>, body: &'a [u8]) -> BoxFuture<'a, ()> {

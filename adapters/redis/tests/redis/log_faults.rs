@@ -134,8 +134,7 @@ async fn a_server_that_writes_to_disk_loses_no_entry() {
         assert_eq!(there.entry().await.data, "after");
         let newcomer = member(server.url()).await;
         for member in [&here, &newcomer] {
-            let log = member.engine.log().unwrap();
-            let found = log.read(LogRange::new("/", before, after)).await.unwrap();
+            let found = member.read(LogRange::new("/", before, after)).await.unwrap();
             assert_eq!(found.iter().zip(&sent).filter(|(found, sent)| found.data == **sent).count(), 500);
         }
         before = after;
@@ -151,10 +150,9 @@ async fn a_server_that_forgets_its_entries_is_noticed() {
     member.disconnected().await;
     server.restart();
     publishes(&member, "after").await;
-    assert_eq!(up_to(&mut member, "after", Some(GapReason::Reset)).await, [""; 0]);
+    assert_eq!(up_to(&mut member, "after", Some(GapReason::Trimmed)).await, [""; 0]);
     let after = works(&mut member, "again").await;
-    let log = member.engine.log().unwrap();
-    assert_eq!(log.read(LogRange::new("/", before, after)).await, Err(ReadError::Trimmed));
+    assert_eq!(member.read(LogRange::new("/", before, after)).await, Err(ReadError::Trimmed));
 }
 
 #[tokio::test]
@@ -165,7 +163,7 @@ async fn a_stream_that_is_deleted_is_noticed() {
         works(&mut member, "before").await;
         server.cli(command);
         // It was read before.
-        let gap = (command[0] != "XTRIM").then_some(GapReason::Reset);
+        let gap = (command[0] != "XTRIM").then_some(GapReason::Trimmed);
         match &gap {
             Some(gap) => assert_eq!(member.recorder.next().await, Recorded::Gap(gap.clone())),
             None => tokio::time::sleep(2 * BLOCK).await,
@@ -188,7 +186,7 @@ async fn entries_of_a_new_stream_arrive() {
     let sent = numbers(&here, 200).await;
     proxy.hang(false);
     publishes(&here, "end").await;
-    assert_eq!(up_to(&mut there, "end", Some(GapReason::Reset)).await, sent);
+    assert_eq!(up_to(&mut there, "end", Some(GapReason::Trimmed)).await, sent);
 }
 
 #[tokio::test]
@@ -202,7 +200,7 @@ async fn ids_may_go_back() {
         assert_eq!(member.entry().await.offset.epoch, 99_999_999_999_999);
         server.cli(if command == "DEL" { &["DEL", "socket.io"] } else { &["FLUSHALL"] });
         // They are earlier than the last one.
-        assert_eq!(member.recorder.next().await, Recorded::Gap(GapReason::Reset));
+        assert_eq!(member.recorder.next().await, Recorded::Gap(GapReason::Trimmed));
         works(&mut member, "after").await;
     }
 }
@@ -259,14 +257,13 @@ async fn an_older_state_is_not_delivered_twice() {
     member.disconnected().await;
     server.restart();
     publishes(&member, "after").await;
-    assert_eq!(up_to(&mut member, "after", Some(GapReason::Reset)).await, [""; 0]);
+    assert_eq!(up_to(&mut member, "after", Some(GapReason::Trimmed)).await, [""; 0]);
     let end = works(&mut member, "again").await;
     // The third one is missing after the second one, which is there.
     let newcomer = self::member(server.url()).await;
-    for engine in [&member.engine, &newcomer.engine] {
-        let log = engine.log().unwrap();
+    for member in [&member, &newcomer] {
         for after in [first, second, third] {
-            assert_eq!(log.read(LogRange::new("/", after, end)).await, Err(ReadError::Trimmed));
+            assert_eq!(member.read(LogRange::new("/", after, end)).await, Err(ReadError::Trimmed));
         }
     }
     // The second of the restart is not trusted as a whole.
@@ -274,8 +271,8 @@ async fn an_older_state_is_not_delivered_twice() {
     while trusted < 2 {
         let next = works(&mut member, "next").await;
         trusted = 0;
-        for engine in [&member.engine, &newcomer.engine] {
-            match engine.log().unwrap().read(LogRange::new("/", last, next)).await {
+        for member in [&member, &newcomer] {
+            match member.read(LogRange::new("/", last, next)).await {
                 Ok(found) => trusted += found.len(),
                 Err(error) => assert_eq!(error, ReadError::Trimmed),
             }

@@ -1,7 +1,7 @@
 //! [`Member`]: an engine with a recorder as its hub.
 
 use bytes::Bytes;
-use socketio::cluster::{Engine, LogEntry, Topic};
+use socketio::cluster::{Engine, LogEntry, LogRange, ReadError, Topic};
 use socketio::testing::cluster::{OwnedTopic, Recorded, Recorder, batch};
 
 /// An engine, and what it reported.
@@ -69,6 +69,21 @@ impl<E: Engine> Member<E> {
         };
         let (topic, bytes): (OwnedTopic, Bytes) = received;
         assert_eq!((topic, &*bytes), (wanted.into(), body.as_bytes()));
+    }
+
+    /// Reads all pages of a range.
+    pub(crate) async fn read(&self, mut range: LogRange<'_>) -> Result<Vec<LogEntry<'static>>, ReadError> {
+        let log = self.engine.log().unwrap();
+        let mut found = Vec::new();
+        loop {
+            let page = log.read(range).await?;
+            found.extend(page.entries);
+            if page.up_to >= range.to {
+                return Ok(found);
+            }
+            assert!(page.up_to > range.after);
+            range.after = page.up_to;
+        }
     }
 
     /// The next entry of the log.
