@@ -184,7 +184,8 @@ async function verbs(recorder, a, b) {
   const dates = [new Date(0), new Date(1_700_000_000_123), new Date(-1)];
   await recorder.step('emit dates', 1, () => io.emit('hello', ...dates), { inexact: recorder.classic });
   await recorder.step('emit binary data', 1, () => io.emit('hello', bytes, { deep: [Buffer.alloc(300, 7)] }));
-  await recorder.step('emit an array buffer', 1, () => io.to('room1').emit('hello', new Uint8Array(bytes).buffer));
+  // In streams it becomes an empty object.
+  await recorder.step('emit an array buffer', 1, () => io.to('room1').emit('hello', new Uint8Array(bytes).buffer), { inexact: recorder.streams });
   await recorder.step('emit binary data with a placeholder', 1, () => io.emit('hello', Buffer.alloc(0), { _placeholder: false, num: 0 }));
 
   const ask = (namespace, value) => io.of(namespace).to('all').timeout(10_000).emitWithAck('ask', value);
@@ -226,6 +227,7 @@ async function verbs(recorder, a, b) {
 async function record(dialect, adapter) {
   const recorder = new Recorder(dialect);
   recorder.classic = dialect === 'classic';
+  recorder.streams = dialect === 'streams';
   const servers = [await member(recorder, adapter), await member(recorder, adapter)];
   await counted(servers, 2);
   const joined = [];

@@ -100,8 +100,15 @@ impl LogReader {
             self.entries.push(entry);
         }
         let is_witnessed = self.has_entry().await?;
-        if !is_witnessed && let Some(reason) = self.check().await? {
-            inbox.gap(reason);
+        if !is_witnessed {
+            let before = self.place;
+            if let Some(reason) = self.check().await? {
+                inbox.gap(reason);
+            }
+            if self.place != before {
+                // What is known of the stream may be later than what was read.
+                self.place.added = self.place.added.filter(|_| self.entries.is_empty());
+            }
         }
         self.deliver(inbox);
         Ok(())

@@ -78,7 +78,7 @@ fn recorded_messages_are_read_and_written() {
         if has_no_server {
             written = without_server(written);
         }
-        if Bytes::from(written.clone()) != body { eprintln!("DIFF {step} {topic:?}\n  {:?}\n  {:?}", Bytes::from(written), body); }
+        assert_eq!(Bytes::from(written), body, "{step}");
     }
     assert!(exact > 100, "{exact}");
 }
