@@ -53,9 +53,9 @@
 //! publish/subscribe.
 //!
 //! All servers of a cluster have the same engine with the same prefix and mode. With [`Redis`] and
-//! [`RedisStreams`] they use the same server: the nodes of a Redis Cluster do not count each other's
-//! subscribers, and a stream is on one node. `streamCount` and `useShardedPubSub` of the adapter for
-//! Node.js, and its versions before 0.3, are not supported.
+//! [`RedisStreams`] they use the same server: the nodes of a Redis Cluster do not count each
+//! other's subscribers, and a stream is on one node. `streamCount` and `useShardedPubSub` of the
+//! adapter for Node.js, and its versions before 0.3, are not supported.
 //!
 //! # Features
 //!
@@ -85,7 +85,7 @@
 //!
 //! | setting | value | why |
 //! | --- | --- | --- |
-//! | `appendonly` | `yes` | Otherwise a restart loses the stream, or falls back to a snapshot. Servers report it as a gap, and older sessions are not resumed. With `appendfsync always` not even a crash of the machine loses an entry |
+//! | `appendonly` | `yes` | A restart loses the stream otherwise, or falls back to a snapshot. Servers report a gap, and older sessions are not resumed. With `appendfsync always` not even a crash of the machine loses an entry |
 //! | `maxmemory-policy` | `noeviction`, the default, or a `volatile` one | Redis would remove the stream |
 //! | `maxmemory` | above what is stored | Redis refuses entries, which are counted as [`unpublished`](socketio::cluster::ClusterStats::unpublished) |
 //! | `min-replicas-to-write` | `1`, with Sentinels | A replica that becomes the master may lack the last entries, which some servers have read. With it, they are few |
@@ -101,8 +101,9 @@
 //! Nobody else may remove entries (`XDEL`) or write to the stream, except emitters.
 //!
 //! 10,000 entries reach back 10 seconds if 1,000 are added per second. If that is less than clients
-//! may stay away, this is logged as `WARN`, and [`EventLog::reach`](socketio::cluster::EventLog::reach)
-//! has the figure. Set a greater `max_len` on all servers, those on Node.js too.
+//! may stay away, this is logged as `WARN`, and
+//! [`EventLog::reach`](socketio::cluster::EventLog::reach) has the figure. Set a greater `max_len`
+//! on all servers, those on Node.js too.
 //!
 //! # Rights
 //!
@@ -124,6 +125,8 @@
 //!     -@all +spublish +ssubscribe +sunsubscribe +pubsub|shardnumsub +cluster|slots
 //! ```
 //!
+//! `+cluster|slots` is for a Redis Cluster.
+//!
 //! A user for [`RedisStreams`] needs these:
 //!
 //! ```text
@@ -135,9 +138,9 @@
 //! It needs `+select` if the number of the database is not 0. Without `+info`, servers that start
 //! later do not notice that Redis has fallen back to a snapshot.
 //!
-//! `+cluster|slots` is for a Redis Cluster. With Sentinels the user of the server needs `+role`,
-//! and that of the Sentinels `+sentinel|get-master-addr-by-name`. Otherwise `+info` is optional: with
-//! it the engine can tell that Redis ended a connection because this server was too slow.
+//! With Sentinels the user of the server needs `+role`,
+//! and that of the Sentinels `+sentinel|get-master-addr-by-name`. Otherwise `+info` is optional:
+//! with it the engine can tell that Redis ended a connection because this server was too slow.
 //!
 //! # Failures
 //!
@@ -148,8 +151,9 @@
 //!
 //! [`RedisStreams`] goes on after the last entry that it has read. With each read it finds out
 //! whether that entry, or one not long before it, is still there, since Redis removes the oldest
-//! first. If it is not, entries may have been removed or lost before they were read. Then it reports
-//! a [gap](socketio::cluster::GapReason::Trimmed), logs it as `WARN`, and reads what is there.
+//! first. If it is not, entries may have been removed or lost before they were read. Then it
+//! reports a [gap](socketio::cluster::GapReason::Trimmed), logs it as `WARN`, and reads what is
+//! there.
 //!
 //! Of a Redis Cluster each master has connections of its own, which are probed every 2 seconds.
 //! When a slot moves, or a replica replaces its master, the subscriptions follow.

@@ -188,8 +188,8 @@ impl LogReader {
         format!("reading the stream {} failed: {error}", self.log.settings.stream)
     }
 
-    /// When Redis last started from a snapshot, in which the end of the stream may be missing. `None`
-    /// if it writes all to disk, had no snapshot, or does not tell.
+    /// When Redis last started from a snapshot, in which the end of the stream may be missing.
+    /// `None` if it writes all to disk, had no snapshot, or does not tell.
     async fn last_snapshot(&mut self) -> Result<Option<Offset>, String> {
         self.bytes.clear();
         write(&mut self.bytes, &["INFO", "persistence"]);
