@@ -11,7 +11,7 @@ use crate::testing::cluster::{Recorded, Recorder, batch};
 
 case_table! {
     ENTRIES, Log, entries_of_a_namespace_are_read;
-    ENTRIES, Log, a_range_that_exceeds_its_limits_is_refused;
+    ENTRIES, Log, many_entries_are_read_in_pages;
     ENTRIES, TrimLog, a_range_whose_entries_were_removed_is_refused;
     ENTRIES, ReplaceLog, a_range_of_a_replaced_log_is_refused;
     ENTRIES, Log, nothing_is_read_without_a_connection;
@@ -60,6 +60,20 @@ impl Reader {
         Ok(entries)
     }
 
+    /// Reads all pages.
+    async fn read(&self, namespace: &str, mut after: Offset, to: Offset) -> CaseResult<Vec<LogEntry<'static>>> {
+        let mut entries = Vec::new();
+        loop {
+            let page = self.log()?.read(LogRange::new(namespace, after, to)).await?;
+            entries.extend(page.entries);
+            if page.up_to >= to {
+                return Ok(entries);
+            }
+            ensure!(page.up_to > after, "the page after {after} ends at {}", page.up_to);
+            after = page.up_to;
+        }
+    }
+
     async fn store(&self, token: &str, session: &str) -> CaseResult {
         let topic = Topic::Session { namespace: "/", token };
         Ok(self.engine.publish(&batch([(topic, session.as_bytes())])).await?)
@@ -88,30 +102,28 @@ async fn entries_of_a_namespace_are_read(scene: &Scene<'_>) -> CaseResult {
     {
         let expected: Vec<_> =
             entries[after + 1..=to].iter().filter(|entry| entry.namespace == namespace).cloned().collect();
-        let range = LogRange::new(namespace, entries[after].offset, entries[to].offset);
-        ensure_eq!(reader.log()?.read(range).await?, expected, "the entries of {namespace} after {after} up to {to}");
+        let read = reader.read(namespace, entries[after].offset, entries[to].offset).await?;
+        ensure_eq!(read, expected, "the entries of {namespace} after {after} up to {to}");
     }
     let (_, last) = reader.log()?.take_session("unknown").await?;
     ensure_eq!(last, entries[5].offset, "the offset of the last entry");
     // Another server reads the same.
     let other = Reader::new(scene, "b").await?;
-    let read = other.log()?.read(LogRange::new("/chat", entries[0].offset, last)).await?;
+    let read = other.read("/chat", entries[0].offset, last).await?;
     ensure_eq!(read, [entries[1].clone(), entries[4].clone()], "the entries at another server");
     Ok(())
 }
 
-async fn a_range_that_exceeds_its_limits_is_refused(scene: &Scene<'_>) -> CaseResult {
+async fn many_entries_are_read_in_pages(scene: &Scene<'_>) -> CaseResult {
     let mut reader = Reader::new(scene, "a").await?;
-    let entries = reader.add(&EVENTS).await?;
-    let mut range = LogRange::new("/", entries[0].offset, entries[5].offset);
-    range.max_entries = 2;
-    ensure_eq!(reader.log()?.read(range).await, Err(ReadError::TooMany), "3 entries of 2");
-    range.max_entries = 3;
-    ensure_eq!(reader.log()?.read(range).await?.len(), 3, "3 entries of 3");
-    range.max_bytes = entries[2].data.len() + entries[3].data.len() + entries[5].data.len();
-    ensure_eq!(reader.log()?.read(range).await?.len(), 3, "as many bytes as allowed");
-    range.max_bytes -= 1;
-    ensure_eq!(reader.log()?.read(range).await, Err(ReadError::TooMany), "a byte more than allowed");
+    let mut entries = reader.add(&EVENTS[..1]).await?;
+    for _ in 0..300 {
+        entries.extend(reader.add(&EVENTS[1..5]).await?);
+    }
+    let (after, to) = (entries[0].offset, entries[entries.len() - 2].offset);
+    let expected: Vec<_> = entries[1..entries.len() - 1].iter().filter(|entry| entry.namespace == "/chat").collect();
+    let read = reader.read("/chat", after, to).await?;
+    ensure_eq!(read.iter().collect::<Vec<_>>(), expected, "the entries of all pages");
     Ok(())
 }
 
@@ -127,7 +139,7 @@ async fn a_range_whose_entries_were_removed_is_refused(scene: &Scene<'_>) -> Cas
     }
     let read = reader.log()?.read(LogRange::new("/", Offset::default(), to)).await;
     ensure_eq!(read, Err(ReadError::Trimmed), "what is read from the beginning");
-    ensure_eq!(reader.log()?.read(LogRange::new("/", new[0].offset, to)).await?.len(), 3, "the entries that are there");
+    ensure_eq!(reader.read("/", new[0].offset, to).await?.len(), 3, "the entries that are there");
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::super::OwnedTopic;
 use super::log::Range;
-use crate::cluster::{GapReason, Inbox, LogEntry, Offset, PublishError, ReadError};
+use crate::cluster::{GapReason, Inbox, LogEntry, LogPage, Offset, PublishError, ReadError};
 
 /// The index of an engine.
 pub(super) type MemberId = usize;
@@ -77,7 +77,7 @@ pub(super) enum Command {
 /// A session if there is one, and the offset of the last entry.
 pub(super) type TakenSession = (Option<Bytes>, Offset);
 
-pub(super) type ReadEntries = Result<Vec<LogEntry<'static>>, ReadError>;
+pub(super) type ReadEntries = Result<LogPage, ReadError>;
 
 #[derive(Debug)]
 pub(super) enum Answer {

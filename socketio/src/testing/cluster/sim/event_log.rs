@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::engine::SimEngine;
 use super::event::Command;
 use super::log::Range;
-use crate::cluster::{BoxFuture, EventLog, LogEntry, LogRange, Offset, ReadError};
+use crate::cluster::{BoxFuture, EventLog, LogPage, LogRange, Offset, ReadError};
 
 impl EventLog for SimEngine {
     fn retain(&self, entries: Duration, sessions: Duration) {
@@ -21,9 +21,9 @@ impl EventLog for SimEngine {
         })
     }
 
-    fn read<'a>(&'a self, range: LogRange<'a>) -> BoxFuture<'a, Result<Vec<LogEntry<'static>>, ReadError>> {
-        let LogRange { namespace, after, to, max_entries, max_bytes } = range;
-        let range = Range { namespace: namespace.into(), after, to, max_entries, max_bytes };
+    fn read<'a>(&'a self, range: LogRange<'a>) -> BoxFuture<'a, Result<LogPage, ReadError>> {
+        let LogRange { namespace, after, to } = range;
+        let range = Range { namespace: namespace.into(), after, to };
         Box::pin(async move {
             let entries = self.answer(|answer| Command::Read { range, answer });
             entries.await.unwrap_or_else(|error| Err(ReadError::Unavailable(error.to_owned())))

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 use tokio::time::Instant;
 
-use crate::cluster::{LogEntry, Offset, ReadError};
+use crate::cluster::{LogEntry, LogPage, Offset, ReadError};
 
 /// The number of entries unless the test sets another. It is that of the reference.
 const DEFAULT_MAX_ENTRIES: usize = 10_000;
@@ -42,8 +42,6 @@ pub(super) struct Range {
     pub(super) namespace: Box<str>,
     pub(super) after: Offset,
     pub(super) to: Offset,
-    pub(super) max_entries: usize,
-    pub(super) max_bytes: usize,
 }
 
 impl Log {
@@ -133,10 +131,6 @@ impl Log {
         self.complete_after = self.last;
     }
 
-    pub(super) fn entries(&self) -> usize {
-        self.entries.len()
-    }
-
     pub(super) fn last(&self) -> Offset {
         self.last
     }
@@ -150,17 +144,22 @@ impl Log {
         self.entries.range(self.entries.partition_point(|entry| entry.offset <= offset)..)
     }
 
-    pub(super) fn read(&self, range: &Range) -> Result<Vec<LogEntry<'static>>, ReadError> {
+    /// Reads at most this many entries of all namespaces.
+    pub(super) fn read(&self, range: &Range, most: usize) -> Result<LogPage, ReadError> {
         if range.after < self.complete_after {
             return Err(ReadError::Trimmed);
         }
-        let entries = self.after(range.after).take_while(|entry| entry.offset <= range.to);
-        let entries: Vec<_> = entries.filter(|entry| entry.namespace == *range.namespace).cloned().collect();
-        let bytes: usize = entries.iter().map(|entry| entry.data.len()).sum();
-        match entries.len() > range.max_entries || bytes > range.max_bytes {
-            true => Err(ReadError::TooMany),
-            false => Ok(entries),
+        let mut page = LogPage { entries: Vec::new(), up_to: range.to.max(range.after) };
+        for (count, entry) in self.after(range.after).take_while(|entry| entry.offset <= range.to).enumerate() {
+            if count == most {
+                break;
+            }
+            if entry.namespace == *range.namespace {
+                page.entries.push(entry.clone());
+            }
+            page.up_to = if count + 1 == most { entry.offset } else { range.to };
         }
+        Ok(page)
     }
 
     /// How far the log reaches back, if the number of entries limits that.
@@ -195,7 +194,7 @@ mod tests {
     use super::*;
 
     fn range(after: Offset, to: Offset) -> Range {
-        Range { namespace: "/".into(), after, to, max_entries: usize::MAX, max_bytes: usize::MAX }
+        Range { namespace: "/".into(), after, to }
     }
 
     fn append(log: &mut Log, now: Instant) -> Offset {
@@ -216,7 +215,7 @@ mod tests {
     fn what_may_be_incomplete_is_not_read() {
         let (mut log, now) = (Log::new(), Instant::now());
         let offsets = [(); 3].map(|()| append(&mut log, now));
-        let read = |log: &Log, after| log.read(&range(after, offsets[2])).map(|entries| entries.len());
+        let read = |log: &Log, after| log.read(&range(after, offsets[2]), 10).map(|page| page.entries.len());
         assert_eq!(read(&log, Offset::default()), Ok(3));
         log.trim(1);
         assert_eq!((read(&log, offsets[0]), read(&log, offsets[1])), (Err(ReadError::Trimmed), Ok(1)));
@@ -225,18 +224,14 @@ mod tests {
     }
 
     #[test]
-    fn the_limits_of_a_range_are_kept() {
+    fn pages_are_read_one_after_the_other() {
         let (mut log, now) = (Log::new(), Instant::now());
-        for _ in 0..3 {
-            append(&mut log, now);
-        }
+        let offsets = [(); 3].map(|()| append(&mut log, now));
         log.append("/other", "a", 3, Bytes::from_static(b"data"), now);
-        let all = range(Offset::default(), log.last());
-        assert_eq!(log.read(&Range { max_entries: 2, ..all }), Err(ReadError::TooMany));
-        let all = range(Offset::default(), log.last());
-        assert_eq!(log.read(&Range { max_bytes: 11, ..all }), Err(ReadError::TooMany));
-        let all = range(Offset::default(), log.last());
-        assert_eq!(log.read(&Range { max_entries: 3, max_bytes: 12, ..all }).map(|entries| entries.len()), Ok(3));
+        let page = |after| log.read(&range(after, log.last()), 2).map(|page| (page.entries.len(), page.up_to));
+        assert_eq!(page(Offset::default()), Ok((2, offsets[1])));
+        assert_eq!(page(offsets[1]), Ok((1, log.last())));
+        assert_eq!(page(log.last()), Ok((0, log.last())));
     }
 
     #[test]
@@ -250,9 +245,9 @@ mod tests {
         assert_eq!(log.take_session("one", now + Duration::from_secs(4)), None);
         assert_eq!(log.take_session("two", now + Duration::from_secs(5)), None);
         append(&mut log, now + Duration::from_secs(10));
-        assert_eq!((log.entries(), log.reach(now)), (2, None));
+        assert_eq!((log.entries.len(), log.reach(now)), (2, None));
         append(&mut log, now + Duration::from_secs(11));
-        assert_eq!((log.entries(), log.complete_after()), (2, first));
+        assert_eq!((log.entries.len(), log.complete_after()), (2, first));
         log.set_max_entries(2);
         append(&mut log, now + Duration::from_secs(12));
         assert_eq!(log.reach(now + Duration::from_secs(12)), Some(Duration::from_secs(1)));
