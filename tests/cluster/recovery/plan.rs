@@ -47,10 +47,17 @@ pub(crate) enum Op {
     ReadAll {
         client: usize,
     },
-    /// If the client has a connection, its server does not notice that this one takes its place.
+    /// A client without a connection connects, and waits until it is accepted.
+    Arrive {
+        client: usize,
+        server: usize,
+    },
     Connect {
         client: usize,
         server: usize,
+        /// Although the client has a connection: its server does not notice that this one takes its
+        /// place.
+        again: bool,
     },
     /// The new connection is cut after so many bytes.
     ConnectInVain {
@@ -150,7 +157,9 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (MANY, MANY, any::<bool>()).prop_map(|(client, room, is_saved)| Op::Leave { client, room, is_saved }),
         6 => (MANY, 1..300_usize).prop_map(|(client, most)| Op::Read { client, most }),
         6 => MANY.prop_map(|client| Op::ReadAll { client }),
-        12 => (MANY, MANY).prop_map(|(client, server)| Op::Connect { client, server }),
+        10 => (MANY, MANY).prop_map(|(client, server)| Op::Arrive { client, server }),
+        4 => (MANY, MANY, prop::bool::weighted(0.1))
+            .prop_map(|(client, server, again)| Op::Connect { client, server, again }),
         2 => (MANY, MANY, 0..400_usize)
             .prop_map(|(client, server, bytes)| Op::ConnectInVain { client, server, bytes }),
         8 => MANY.prop_map(|client| Op::Cut { client }),

@@ -145,7 +145,12 @@ impl Stage {
                 self.handle(client).await?;
             }
             Op::ReadAll { client } => self.read_all(self.client(client)).await?,
-            Op::Connect { client, server } => self.connect(client, server, None).await,
+            Op::Arrive { client, server } => self.arrive(self.client(client), server).await?,
+            Op::Connect { client, server, again } => {
+                if again || self.clients[self.client(client)].line.is_none() {
+                    self.connect(client, server, None).await;
+                }
+            }
             Op::ConnectInVain { client, server, bytes } => self.connect(client, server, Some(bytes)).await,
             Op::Cut { client } => {
                 let client = self.client(client);
@@ -308,6 +313,21 @@ impl Stage {
             Address { app: &self.servers[server].app, server: number, attempt, opened_at: self.position(number) };
         let left = self.clients[client].connect(address, most).await;
         self.left.extend(left);
+    }
+
+    /// Connects a client, and waits until it is accepted, but not for long.
+    async fn arrive(&mut self, client: usize, server: usize) -> Outcome {
+        if self.clients[client].line.is_none() {
+            self.connect(client, server, None).await;
+        }
+        for _ in 0..100 {
+            self.read_all(client).await?;
+            match &self.clients[client].line {
+                Some(line) if !line.is_connected => sleep(Duration::from_millis(1)).await,
+                _ => break,
+            }
+        }
+        Ok(())
     }
 
     async fn read_all(&mut self, client: usize) -> Outcome {

@@ -77,7 +77,7 @@ impl MemberLog {
         let message = Message::Disconnect { options, close: true, reason: RESUMED.into() };
         let Some(kind) = codec::kind_in_log(&message) else { return };
         let topic = Topic::Log { namespace: &self.namespace, server: self.core.server().as_str(), kind };
-        self.core.publish(&self.namespace, topic, &message, false, None);
+        self.core.publish(self.core.server().as_str(), &self.namespace, topic, &message, false, None);
     }
 
     async fn read_page(&self, after: Offset, to: Offset) -> Result<Page, ReadError> {

@@ -49,6 +49,7 @@ impl Receive for ClusterCore {
 
     fn connected(&self) {
         self.state().connected();
+        self.begin_heartbeats();
     }
 
     fn disconnected(&self, reason: String) {
@@ -88,6 +89,10 @@ impl ClusterCore {
         }
         let Received { server, message, .. } = codec::decode(self.dialect(), topic, body)?;
         let server = server.as_deref();
+        let is_own = server == Some(self.server().as_str());
+        if let (false, Some(known), Some(server)) = (is_own, self.known(), server) {
+            known.note(topic.namespace(), server, &message);
+        }
         if let Message::Probe { number } = message {
             if matches!(topic, Topic::Log { server, .. } if server == self.server().as_str()) {
                 self.publish_probe_directly(number);
@@ -96,7 +101,6 @@ impl ClusterCore {
             }
             return Ok(());
         }
-        let is_own = server == Some(self.server().as_str());
         let Some(message) = self.answer(server, message)? else { return Ok(()) };
         let (is_logged, is_volatile) = match &message {
             Message::Broadcast { options, request: None, .. } => (offset.is_some(), options.flags.volatile),
@@ -238,7 +242,8 @@ impl Member {
                 self.reply(server, &Message::SocketIds { request, ids });
             }
             Message::ServerEmit { packet, request } => self.receive_server_event(server, &packet, request)?,
-            // Answers and probes were handled before.
+            Message::InitialHeartbeat => self.answer_heartbeat(),
+            // Answers and probes were handled before. Heartbeats were noted.
             _ => {}
         }
         Ok(())

@@ -12,7 +12,9 @@ use super::driver::Shared;
 use super::event::{Command, MemberId};
 use super::member::Link;
 use super::network::Network;
-use crate::cluster::{BoxFuture, Dialect, Engine, EngineTraits, EventLog, Inbox, PublishBatch, PublishError, Topic};
+use crate::cluster::{
+    BoxFuture, Counts, Dialect, Engine, EngineTraits, EventLog, Inbox, PublishBatch, PublishError, Topic,
+};
 
 /// How long the engine waits for the network's answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -135,6 +137,9 @@ impl Engine for SimEngine {
 
     fn servers<'a>(&'a self, namespace: &'a str) -> BoxFuture<'a, Result<usize, String>> {
         Box::pin(async move {
+            if self.traits.counts == Counts::Heartbeats {
+                return Err("the servers are counted by heartbeats".to_owned());
+            }
             let count = self.answer(|answer| Command::Count { namespace: namespace.to_owned(), answer });
             count.await.map_err(ToOwned::to_owned)
         })
