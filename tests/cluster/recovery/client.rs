@@ -118,7 +118,8 @@ impl Client {
         let hello = self.hello(to.attempt);
         let sent = most.unwrap_or(hello.len()).min(hello.len());
         let Address { server, attempt, opened_at, .. } = to;
-        let mut line = Line { stream, read: Vec::new(), is_open: false, is_connected: false, server, attempt, opened_at };
+        let mut line =
+            Line { stream, read: Vec::new(), is_open: false, is_connected: false, server, attempt, opened_at };
         line.write(&hello[..sent]).await;
         if sent < hello.len() {
             // The server has read what was sent before the cut.

@@ -5,6 +5,7 @@
 //! plans.
 
 mod client;
+mod found;
 mod model;
 mod plan;
 mod stage;

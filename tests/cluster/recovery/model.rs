@@ -169,7 +169,8 @@ impl Model {
         if numbers.len() != received.len() {
             return Err("a message came twice".to_owned());
         }
-        let mut logged = received.iter().filter_map(|Received { number, offset }| Some((*number, (*offset)?))).peekable();
+        let mut logged =
+            received.iter().filter_map(|Received { number, offset }| Some((*number, (*offset)?))).peekable();
         let last = logged.clone().last().map(|(_, offset)| offset);
         for (offset, number) in &self.log {
             if let Some((_, received)) = logged.next_if(|(next, _)| next == number) {
@@ -189,7 +190,9 @@ impl Model {
             }
         }
         match logged.next() {
-            Some((number, offset)) => Err(format!("{number} at {offset} came in the wrong order, or is not in the log")),
+            Some((number, offset)) => {
+                Err(format!("{number} at {offset} came in the wrong order, or is not in the log"))
+            }
             None => self.check_unlogged(received),
         }
     }

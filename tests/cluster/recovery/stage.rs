@@ -262,7 +262,10 @@ impl Stage {
                 && (audience.rooms.is_empty() || audience.rooms.iter().any(is_in))
                 && !audience.except.iter().any(is_in)
         };
-        here.map(|(sid, session)| (sid, &session.socket)).filter(|it| belongs(*it)).map(|(sid, _)| sid.clone()).collect()
+        here.map(|(sid, session)| (sid, &session.socket))
+            .filter(|it| belongs(*it))
+            .map(|(sid, _)| sid.clone())
+            .collect()
     }
 
     /// Lets the socket of a client join or leave a room. If `is_saved`, that is stored before
