@@ -4,7 +4,7 @@ use async_nats::{Client, ConnectOptions, Event, ReconnectToServer, ServerAddr, S
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use crate::address::{Address, Login};
@@ -44,8 +44,15 @@ pub(crate) struct Events {
     /// The messages that were dropped because their subscription had too many. It may be too low.
     pub(crate) dropped: AtomicU64,
     pub(crate) is_lame: AtomicBool,
-    /// What the server or the client complained about last.
-    error: Mutex<Option<String>>,
+    error: Mutex<Option<Error>>,
+}
+
+/// What the server complained about last.
+#[derive(Debug)]
+struct Error {
+    text: String,
+    at: Instant,
+    is_new: bool,
 }
 
 impl Events {
@@ -53,15 +60,28 @@ impl Events {
         match event {
             Event::SlowConsumer(_) => _ = self.dropped.fetch_add(1, Ordering::Relaxed),
             Event::LameDuckMode => self.is_lame.store(true, Ordering::Relaxed),
-            Event::ServerError(ServerError::Other(error)) => *self.error.lock() = Some(error),
-            Event::ServerError(error) => *self.error.lock() = Some(error.to_string()),
+            Event::ServerError(error) => {
+                let text = match error {
+                    ServerError::Other(text) => text,
+                    error => error.to_string(),
+                };
+                *self.error.lock() = Some(Error { text, at: Instant::now(), is_new: true });
+            }
             _ => return,
         }
         self.changed.notify_one();
     }
 
-    pub(crate) fn take_error(&self) -> Option<String> {
-        self.error.lock().take()
+    /// The last error, if it was not asked for before.
+    pub(crate) fn new_error(&self) -> Option<String> {
+        let mut error = self.error.lock();
+        let error = error.as_mut()?;
+        std::mem::take(&mut error.is_new).then(|| error.text.clone())
+    }
+
+    /// The last error, if it is not older than this.
+    pub(crate) fn take_error(&self, age: Duration) -> Option<String> {
+        self.error.lock().take().filter(|error| error.at.elapsed() <= age).map(|error| error.text)
     }
 }
 
@@ -72,7 +92,7 @@ impl Connection {
         let server = address.server()?;
         let nowhere = nowhere()?;
         let options = options(settings, &events, once(server.clone(), nowhere.clone())).await?;
-        let failed = |error: &dyn std::fmt::Display| match events.take_error() {
+        let failed = |error: &dyn std::fmt::Display| match events.take_error(CONNECT_TIMEOUT) {
             Some(reason) => format!("{address}: {reason}"),
             None => format!("{address}: {error}"),
         };

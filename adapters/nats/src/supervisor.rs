@@ -25,6 +25,8 @@ use crate::subjects::Subjects;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How often it is reported that messages are dropped.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// How old an error may be that seems to be the cause of the end of a connection.
+const ERROR_AGE: Duration = Duration::from_secs(3);
 /// The most servers of a NATS cluster that are remembered.
 const MAX_DISCOVERED: usize = 64;
 
@@ -106,9 +108,9 @@ impl Supervisor {
                     if was_up {
                         (backoff, was_reported) = (Backoff::default(), false);
                     }
-                    match (end, events.take_error()) {
+                    match (end, events.take_error(ERROR_AGE)) {
                         (End::Failed(reason), Some(error)) => {
-                            is_slow |= error.to_lowercase().contains("slow consumer");
+                            is_slow |= is_slowness(&error);
                             End::Failed(format!("{reason}: {error}"))
                         }
                         (end, _) => end,
@@ -247,8 +249,7 @@ impl Supervisor {
                     if events.is_lame.swap(false, Ordering::Relaxed) {
                         tracing::info!("the server of NATS is about to end, and will close the connection");
                     }
-                    if let Some(error) = events.take_error() {
-                        *is_slow |= error.to_lowercase().contains("slow consumer");
+                    if let Some(error) = events.new_error() {
                         tracing::warn!(error, "NATS reports an error");
                     }
                 }
@@ -319,6 +320,11 @@ impl Supervisor {
             self.shared.confirmed.send_replace(Some(changes));
         }
     }
+}
+
+/// Whether the server ended the connection because this server read too slowly.
+fn is_slowness(error: &str) -> bool {
+    error.to_lowercase().contains("slow consumer")
 }
 
 /// The client waits while its connection accepts nothing.
