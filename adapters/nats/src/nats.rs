@@ -94,8 +94,8 @@ impl Nats {
         Self::new(std::env::var(NAME).map_err(|_| ConfigError::Variable { name: NAME })?)
     }
 
-    /// Sets the beginning of the subjects. All servers of a cluster have the same, and clusters that
-    /// share a NATS have different ones. Dots part its tokens. Default: `socket.io`.
+    /// Sets the beginning of the subjects. All servers of a cluster have the same, and clusters
+    /// that share a NATS have different ones. Dots part its tokens. Default: `socket.io`.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
@@ -173,9 +173,10 @@ impl Nats {
         Ok(self)
     }
 
-    /// Sets the largest message in bytes: the `max_payload` of the NATS server. The hub drops larger
-    /// messages and counts them as [`dropped`]. If the server permits less than this, it counts
-    /// what the server refuses as [`unpublished`]. Default: 1,048,576, as that of NATS.
+    /// Sets the largest message in bytes: the `max_payload` of the NATS server. The hub drops
+    /// larger messages and counts them as [`dropped`]. If the server permits less than this, it
+    /// counts what the server does not permit as [`unpublished`]. Default: 1,048,576, as that of
+    /// NATS.
     ///
     /// [`dropped`]: socketio::cluster::ClusterStats::dropped
     /// [`unpublished`]: socketio::cluster::ClusterStats::unpublished
@@ -186,8 +187,8 @@ impl Nats {
     }
 
     /// Limits the received messages of a namespace that wait to be delivered. What exceeds it is
-    /// lost, reported as [`GapReason::Slow`], and counted as [`missed`]. They take up to this number
-    /// times the largest message of memory. Default: 65,536. At least 1.
+    /// lost, reported as [`GapReason::Slow`], and counted as [`missed`]. They take up to this
+    /// number times the largest message of memory. Default: 65,536. At least 1.
     ///
     /// [`GapReason::Slow`]: socketio::cluster::GapReason::Slow
     /// [`missed`]: socketio::cluster::ClusterStats::missed

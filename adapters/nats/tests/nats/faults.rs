@@ -243,3 +243,33 @@ async fn it_stops() {
     let member = Member::start(Nats::new("nats://127.0.0.1:1").unwrap(), &[MAIN]);
     member.engine.stop().await;
 }
+
+/// How many tasks there are besides that of the test.
+fn tasks() -> usize {
+    tokio::runtime::Handle::current().metrics().num_alive_tasks()
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_an_engine_that_is_dropped() {
+    let mut server = Server::start();
+    let proxy = Proxy::start(server.port);
+    let before = tasks();
+    let (connected, disconnected, hung) =
+        (member(server.url()).await, member(server.url()).await, member(proxy.url()).await);
+    proxy.hang(true);
+    let body = vec![b'x'; 1 << 20];
+    hung.engine.publish(&batch(vec![(MAIN, &*body); 20])).await.unwrap_err();
+    drop(connected);
+    server.kill();
+    let mut disconnected = disconnected;
+    disconnected.disconnected().await;
+    drop((disconnected, hung));
+    for _ in 0..1_000 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        // The proxy keeps what hangs.
+        if tasks() <= before + 1 {
+            return;
+        }
+    }
+    panic!("{} tasks are left", tasks() - before);
+}

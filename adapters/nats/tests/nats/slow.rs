@@ -6,7 +6,7 @@ use socketio::testing::cluster::Recorded;
 use socketio_nats::Nats;
 use std::time::Duration;
 
-use crate::support::{MAIN, Member, Server};
+use crate::support::{MAIN, Member, Server, reply};
 
 #[tokio::test]
 async fn a_subscription_that_has_too_much_loses_some_and_says_so() {
@@ -30,6 +30,24 @@ async fn a_subscription_that_has_too_much_loses_some_and_says_so() {
         }
     };
     assert!(!matches!(last, Some(Recorded::Disconnected(_))), "{last:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_reads_too_slowly_is_disconnected_and_comes_back() {
+    let server = Server::with("max_pending: 1MB\nwrite_deadline: \"1s\"");
+    let mut member = Member::connect(Nats::new(server.url()).unwrap(), &[MAIN, reply("a")]).await;
+    // Nothing is read meanwhile, since the test has one thread.
+    let mut raw = server.connect();
+    let body = vec![b'x'; 100 << 10];
+    for _ in 0..500 {
+        raw.publish("socket.io.=2F.all", &body);
+    }
+    raw.flush();
+    let reason = member.disconnected().await;
+    println!("{reason}");
+    member.connected().await;
+    member.publish(reply("a"), "again").await;
+    while member.recorder.message().await.0 != reply("a") {}
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
