@@ -7,6 +7,8 @@
 //! target/quick-release/examples/load receive 500000 & target/quick-release/examples/load publish 500000 200
 //! ```
 
+#![allow(clippy::print_stdout)]
+
 use socketio::Hub;
 use socketio_nats::Nats;
 use std::error::Error;

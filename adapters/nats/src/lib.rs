@@ -123,7 +123,7 @@
 //! | the connection carries nothing | Publishing fails after 2 s without progress. The connection is closed after 3 s, or earlier when the hub's probe is lost |
 //! | a batch is published in part | NATS confirms what it has handled, each mebibyte and at the end. The rest counts as `unpublished`; some of it may have been published |
 //! | this server can't deliver fast enough | The reader never waits. What exceeds the queue of the namespace is lost, reported as [`GapReason::Slow`](socketio::cluster::GapReason::Slow) at most once a second, and counted as `missed` by the numbers of the messages |
-//! | NATS finds this server too slow | It closes the connection. The engine connects again, and reports the same |
+//! | NATS finds this server too slow | It closes the connection without a reason. That is reported as any loss of a connection |
 //! | a server of NATS enters lame duck mode | It is logged. When it closes the connection, the engine connects to another |
 //! | the user lacks a right | It is logged as `WARN`. The engine does not become ready |
 //!

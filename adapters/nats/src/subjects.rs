@@ -131,7 +131,7 @@ mod tests {
         for name in names {
             for subject in [main("p", name), main(name, "/")] {
                 assert!(subject.len() < 2_000, "{subject}");
-                assert!(async_nats::Subject::from(subject.as_str()).is_valid(), "{subject}");
+                assert!(Subject::from(subject.as_str()).is_valid(), "{subject}");
                 assert!(!subject.contains(['*', '>', ' ', '\r', '\n', '\t', '\0']), "{subject}");
             }
             assert!(subjects.insert(main("p", name)), "{name}");

@@ -93,7 +93,7 @@ impl Supervisor {
         let mut backoff = Backoff::default();
         let mut discovered = Vec::new();
         let mut next = usize::try_from(getrandom::u32().unwrap_or_default()).unwrap_or_default();
-        let (mut was_reported, mut is_slow) = (false, false);
+        let mut was_reported = false;
         loop {
             let known = self.addresses.len() + discovered.len();
             let address = self.addresses.iter().chain(&discovered).nth(next % known).cloned();
@@ -103,16 +103,13 @@ impl Supervisor {
                 Ok(connection) => {
                     self.remember(&connection, &address, &mut discovered);
                     let events = Arc::clone(&connection.events);
-                    let (end, was_up) = self.serve(connection, &mut is_slow).await;
+                    let (end, was_up) = self.serve(connection).await;
                     self.lose();
                     if was_up {
                         (backoff, was_reported) = (Backoff::default(), false);
                     }
                     match (end, events.take_error(ERROR_AGE)) {
-                        (End::Failed(reason), Some(error)) => {
-                            is_slow |= is_slowness(&error);
-                            End::Failed(format!("{reason}: {error}"))
-                        }
+                        (End::Failed(reason), Some(error)) => End::Failed(format!("{reason}: {error}")),
                         (end, _) => end,
                     }
                 }
@@ -195,9 +192,9 @@ impl Supervisor {
 
     /// Subscribes to everything, and serves the connection until it ends. Returns whether it was
     /// up.
-    async fn serve(&mut self, connection: Connection, is_slow: &mut bool) -> (End, bool) {
+    async fn serve(&mut self, connection: Connection) -> (End, bool) {
         let mut progress = Progress { asked: 0, waiting: VecDeque::new(), is_up: false, reported: 0 };
-        let end = match self.serve_until_it_ends(connection, &mut progress, is_slow).await {
+        let end = match self.serve_until_it_ends(connection, &mut progress).await {
             Err(end) => end,
             Ok(never) => match never {},
         };
@@ -208,7 +205,6 @@ impl Supervisor {
         &mut self,
         connection: Connection,
         progress: &mut Progress,
-        is_slow: &mut bool,
     ) -> Result<std::convert::Infallible, End> {
         let Connection { client, echo, mut echoes, events } = connection;
         let (published, arrived) = watch::channel(0);
@@ -227,9 +223,7 @@ impl Supervisor {
                     None => return Err("the connection was lost".to_owned().into()),
                     Some(message) => match Echo::read(&message.payload) {
                         Some(Echo::Published(number)) => _ = published.send_replace(number),
-                        Some(Echo::Subscribed(number)) => {
-                            self.confirm(number, &publisher, progress, is_slow);
-                        }
+                        Some(Echo::Subscribed(number)) => self.confirm(number, &publisher, progress),
                         None => self.inbox.malformed(&message.payload),
                     },
                 },
@@ -302,7 +296,7 @@ impl Supervisor {
     }
 
     /// An echo arrived.
-    fn confirm(&self, number: u64, publisher: &Arc<Publisher>, progress: &mut Progress, is_slow: &mut bool) {
+    fn confirm(&self, number: u64, publisher: &Arc<Publisher>, progress: &mut Progress) {
         while let Some((asked, changes)) = progress.waiting.front().copied()
             && asked <= number
         {
@@ -313,18 +307,10 @@ impl Supervisor {
                 *self.shared.publisher.lock() = Some(Arc::clone(publisher));
                 tracing::info!("NATS is reached");
                 self.inbox.connected();
-                if std::mem::take(is_slow) {
-                    self.inbox.gap(GapReason::Slow);
-                }
             }
             self.shared.confirmed.send_replace(Some(changes));
         }
     }
-}
-
-/// Whether the server ended the connection because this server read too slowly.
-fn is_slowness(error: &str) -> bool {
-    error.to_lowercase().contains("slow consumer")
 }
 
 /// The client waits while its connection accepts nothing.

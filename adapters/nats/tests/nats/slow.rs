@@ -14,22 +14,23 @@ async fn a_subscription_that_has_too_much_loses_some_and_says_so() {
     let mut member = Member::connect(Nats::new(server.url()).unwrap().pending(100), &[MAIN]).await;
     // Nothing is read meanwhile, since the test has one thread.
     let mut raw = server.connect();
-    for number in 0..50_000 {
+    for number in 0..20_000 {
         raw.publish("socket.io.=2F.all", number.to_string().as_bytes());
     }
     raw.flush();
     let gap = member.recorder.until(|recorded| matches!(recorded, Recorded::Gap(_))).await;
     assert_eq!(gap, Recorded::Gap(GapReason::Slow));
     // It is still connected, and works when the flood is over.
-    let last = loop {
+    let mut has_come = false;
+    while !has_come {
         raw.publish("socket.io.=2F.all", b"last");
         raw.flush();
-        let (_, body) = member.recorder.message().await;
-        if body == "last" {
-            break member.recorder.try_next();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        while let Some(recorded) = member.recorder.try_next() {
+            assert!(!matches!(recorded, Recorded::Disconnected(_)), "{recorded:?}");
+            has_come |= matches!(recorded, Recorded::Message { body, .. } if body == "last");
         }
-    };
-    assert!(!matches!(last, Some(Recorded::Disconnected(_))), "{last:?}");
+    }
 }
 
 #[tokio::test]
@@ -43,8 +44,8 @@ async fn a_server_that_reads_too_slowly_is_disconnected_and_comes_back() {
         raw.publish("socket.io.=2F.all", &body);
     }
     raw.flush();
-    let reason = member.disconnected().await;
-    println!("{reason}");
+    // The server does not tell why.
+    member.disconnected().await;
     member.connected().await;
     member.publish(reply("a"), "again").await;
     while member.recorder.message().await.0 != reply("a") {}
