@@ -29,7 +29,7 @@ impl Offset {
 }
 
 /// A number of digits only: `parse` alone accepts a sign.
-fn digits(text: &str) -> Option<u64> {
+pub(super) fn digits(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 

@@ -4,6 +4,7 @@ use http::Extensions;
 use std::sync::Arc;
 
 use super::notices::Notice;
+use super::reliable::queue::Resent;
 use super::{Identity, Socket};
 use crate::hub::Hub;
 use crate::hub::aliases::Peer;
@@ -82,7 +83,7 @@ impl Socket {
         let order = recovery.order();
         let registry = Arc::clone(&namespace);
         let registry = registry.registry();
-        let (session, past) = match recovery.begin(&order, claim, registry, &peer.encoding) {
+        let (session, mut past) = match recovery.begin(&order, claim, registry, &peer.encoding) {
             Beginning::New(session) => (session, None),
             Beginning::Resumed { session, past } => (session, Some(past)),
         };
@@ -102,12 +103,18 @@ impl Socket {
                 socket.note(|| Notice::Joined(room));
             }
         }
+        // What is emitted from now on is held back, and follows these events.
+        let resent =
+            past.as_mut().and_then(|past| past.kept.reliable.take()).map(|reliable| socket.resume_reliable(reliable));
         if let Some(session) = socket.session() {
             recovery.add(&order, session, &socket);
         }
         drop(order);
         if let Some(mut past) = past {
-            let replay = recovery.replay(&past, socket.peer(), socket.namespace());
+            let mut replay = recovery.replay(&past, socket.peer(), socket.namespace());
+            for packet in resent.iter().flat_map(Resent::packets) {
+                packet.with_frame(&socket.peer().encoding, socket.namespace(), |frame| replay.append(frame));
+            }
             socket.with_side(|side| {
                 side.attributes = past.kept.attributes.clone();
                 side.replay = Some(Box::new(replay));
