@@ -178,17 +178,25 @@ async fn the_events_of_a_client_are_bounded_in_number_and_in_bytes() {
 
 #[tokio::test]
 async fn without_room_in_the_outbox_nothing_is_kept() {
-    let change = |builder: HubBuilder| builder.outbox(1, 100).overflow(OverflowPolicy::DropNewest);
+    let change = |builder: HubBuilder| builder.outbox(8, 100_000).overflow(OverflowPolicy::DropNewest);
     let (server, _seen) = server(NEVER, change).await;
     let (mut client, socket) = connect(&server).await;
     // This task does not wait, so that nothing is written meanwhile.
-    let first = socket.reliable().emit(("order", 1)).expect("queued");
-    let refused = socket.reliable().emit(("order", 2));
-    assert!(matches!(refused, Err(EmitError::Overflow)), "{refused:?}");
-    let event = receive(&mut client).await;
-    assert_eq!(event.args, [1]);
-    ack(&mut client, &event).await;
-    soon("ack", first).await.expect("acked");
+    let mut deliveries = Vec::new();
+    let refused = loop {
+        match socket.reliable().emit(("order", deliveries.len())) {
+            Ok(delivery) => deliveries.push(delivery),
+            Err(refused) => break refused,
+        }
+    };
+    assert!(matches!(refused, EmitError::Overflow), "{refused:?}");
+    for (number, delivery) in deliveries.into_iter().enumerate() {
+        let event = receive(&mut client).await;
+        assert_eq!(event.args, [number]);
+        ack(&mut client, &event).await;
+        soon("ack", delivery).await.expect("acked");
+    }
+    client.settle().await;
     assert_eq!(server.hub.stats().undelivered, 0);
 }
 
@@ -222,7 +230,7 @@ async fn a_delivery_fails_when_the_client_is_gone() {
     let (mut client, socket) = connect(&server).await;
     let delivery = socket.reliable().emit(("order", 1)).expect("queued");
     receive(&mut client).await;
-    drop(client);
+    client.close(1001, "").await;
     let failed = soon("end", delivery).await;
     assert!(matches!(failed, Err(DeliveryError::Closed)), "{failed:?}");
     let refused = socket.reliable().emit(("order", 2));
@@ -296,12 +304,7 @@ async fn binary_data_is_repeated_too() {
         let event = receive(&mut client).await;
         let known = first.get_or_insert_with(|| event.clone());
         assert_eq!(&event, known);
-        if !flavour().is_plain() {
-            assert_eq!(event.args[0]["_placeholder"], true);
-            assert_eq!(client.next().await.expect("an attachment").into_data()[..], [1, 2, 3]);
-        } else {
-            assert_eq!(event.args, ["AQID"]);
-        }
+        assert_eq!(event.args, ["AQID"]);
     }
     ack(&mut client, &first.expect("an event")).await;
     soon("ack", delivery).await.expect("acked");

@@ -16,6 +16,7 @@ mod killed;
 mod recovery;
 mod recovery_plain;
 mod refusals;
+mod reliable;
 mod serving;
 mod settings;
 mod streams;
