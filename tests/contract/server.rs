@@ -105,7 +105,7 @@ fn echo(socket: &Socket, text: Cow<'_, str>) -> Result<(), EmitError> {
 }
 
 /// Says something to oneself, and answers when that was acked.
-#[event("deliver")]
+#[event("deliver", concurrent)]
 async fn deliver(socket: &Socket, text: Cow<'_, str>) -> Result<(), DeliveryError> {
     socket.reliable().emit(&Delivered { text: &text })?.await
 }
