@@ -3,9 +3,9 @@
 //! The environment has the settings: `INTERVAL` and `TIMEOUT` in milliseconds, `QUEUE` in events,
 //! and `PARSER=msgpack`.
 //!
-//! `id` answers with the id of the client's socket. A client sends `order` with the id of a socket, which may be cut off, and a number. The server
-//! emits `order` to it, with the number. The ack tells whether it was queued. How the delivery ends
-//! is printed: `7: acked`.
+//! `id` answers with the id of the client's socket. A client sends `order` with the id of a socket,
+//! which may be cut off, and a number. The server emits `order` to it, with the number. The ack
+//! tells whether it was queued. How the delivery ends is printed: `7: acked`.
 
 use axum::Router;
 use axum::routing::get;

@@ -208,8 +208,8 @@ impl HubBuilder {
         self
     }
 
-    /// How many [reliable](crate::Socket::reliable) events, and how many bytes of them, may wait for
-    /// the acks of one socket's client. Beyond it, `emit` fails. With 0 there are no reliable
+    /// How many [reliable](crate::Socket::reliable) events, and how many bytes of them, may wait
+    /// for the acks of one socket's client. Beyond it, `emit` fails. With 0 there are no reliable
     /// events. Default: 1,000 and 1 MiB.
     ///
     /// With [`recovery`](Self::recovery), clients that are cut off may have as many.
@@ -219,8 +219,8 @@ impl HubBuilder {
     }
 
     /// How long a [reliable](crate::Socket::reliable) event is kept and repeated until the client
-    /// has acked it. [`Reliable::timeout`](crate::Reliable::timeout) sets it for one event. Default:
-    /// 300 s.
+    /// has acked it. [`Reliable::timeout`](crate::Reliable::timeout) sets it for one event.
+    /// Default: 300 s.
     pub fn reliable_timeout(mut self, timeout: Duration) -> Self {
         self.config.reliable_timeout = timeout;
         self

@@ -27,8 +27,9 @@ pub struct HubStats {
     /// How many times a client, or its `connect` handler, let a deadline pass: of the heartbeat, an
     /// upgrade, a message, or the connection to a namespace.
     pub timeouts: u64,
-    /// How many times a [reliable](crate::Socket::reliable) event was sent again to a client that is
-    /// connected, because it was not acked. Repetitions after a session was resumed are not counted.
+    /// How many times a [reliable](crate::Socket::reliable) event was sent again to a client that
+    /// is connected, because it was not acked. What is sent again after a session was resumed does
+    /// not count.
     pub repeated: u64,
     /// How many [reliable](crate::Socket::reliable) events were not acked: in time, before the
     /// client was gone for good, or because the client answered with an error.

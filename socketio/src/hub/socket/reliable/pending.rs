@@ -156,6 +156,7 @@ mod tests {
     use proptest::prelude::*;
 
     const INTERVAL: Duration = Duration::from_secs(5);
+    const NOTHING: [u64; 0] = [];
 
     fn event(number: u64, now: Instant, time: Duration) -> PendingEvent {
         let packet = ("order", number).into_packet().expect("it serializes");
@@ -178,13 +179,13 @@ mod tests {
         for expected in [1, 2, 4, 8, 8] {
             let due = pending.next_due(true).expect("an event");
             assert_eq!(due - now, INTERVAL * expected);
-            assert_eq!(numbers(pending.repeat(due - Duration::from_millis(1), true)), []);
+            assert_eq!(numbers(pending.repeat(due - Duration::from_millis(1), true)), NOTHING);
             now = due;
             assert_eq!(numbers(pending.repeat(now, true)), [7]);
         }
         // What is not sent because the client is slow is tried again after the same time.
         let due = pending.next_due(true).expect("an event");
-        assert_eq!(numbers(pending.repeat(due, false)), []);
+        assert_eq!(numbers(pending.repeat(due, false)), NOTHING);
         assert_eq!(pending.next_due(true), Some(due + INTERVAL * 8));
         // A new connection begins with the first interval.
         assert_eq!(numbers(pending.restart(due)), [7]);
@@ -245,7 +246,7 @@ mod tests {
                     Step::Repeat => {
                         let due = numbers(pending.repeat(now, true));
                         prop_assert!(due.is_sorted() && due.iter().all(|id| model.iter().any(|known| known.0 == *id)));
-                        prop_assert_eq!(numbers(pending.repeat(now, true)), []);
+                        prop_assert_eq!(numbers(pending.repeat(now, true)), NOTHING);
                     }
                     Step::Restart => {
                         let expected: Vec<_> = model.iter().map(|(id, _)| *id).collect();

@@ -106,7 +106,7 @@ impl ReliableQueue {
     /// The queue of a client that is cut off, with events that were stored. Those that are not
     /// valid, and those for which there is no room, are returned as well.
     #[cfg_attr(not(test), allow(dead_code, reason = "a store of sessions outside of this process uses it"))]
-    pub(crate) fn restored(hub: &Hub, stored: &[StoredEvent]) -> (Arc<Self>, Vec<StoredEvent>) {
+    pub(crate) fn restored(hub: &Hub, stored: &[StoredEvent]) -> (Unresumed, Vec<StoredEvent>) {
         let now = Moment { instant: now(), time: SystemTime::now() };
         let queue = Self::at(hub, Place::CutOff);
         let restore = |stored: &&StoredEvent| {
@@ -114,7 +114,7 @@ impl ReliableQueue {
             event.is_some_and(|event| queue.push(hub.ack_ids().next(), event).is_ok())
         };
         let refused = stored.iter().filter(|stored| !restore(stored)).cloned().collect();
-        (queue, refused)
+        (Unresumed(queue), refused)
     }
 
     fn at(hub: &Hub, place: Place) -> Arc<Self> {
@@ -386,5 +386,69 @@ impl Drop for Timekeeper {
         if !self.is_done {
             self.queue.state.lock().wakes_at = None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::message::IntoMessage;
+    use crate::wire::kept::KeptPacket;
+    use std::time::Duration;
+
+    fn push(queue: &Arc<ReliableQueue>, number: u64) {
+        let hub = queue.hub();
+        let ack = hub.ack_ids().next();
+        let packet = ("order", number).into_packet().expect("it serializes");
+        let deadline = now() + Duration::from_secs(60);
+        let event = PendingEvent::new(hub.ack_ids().delivery(ack), KeptPacket::of(&packet), deadline, None);
+        assert!(queue.push(ack, event).expect("there is room").is_none());
+    }
+
+    fn ids(stored: &[StoredEvent]) -> Vec<String> {
+        let json = serde_json::to_value(stored).expect("it serializes");
+        json.as_array().into_iter().flatten().map(|event| event["id"].to_string()).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_queue_moves_to_another_server_with_its_ids_in_order() {
+        let (hub, other) = (Hub::builder().build().expect("a hub"), Hub::builder().reliable_queue(2, 10_000));
+        let kept = Unresumed::new(&hub);
+        let queue = kept.queue();
+        (0..3).for_each(|number| push(&queue, number));
+        let stored = queue.stored();
+        let (kept_there, refused) = ReliableQueue::restored(&other.build().expect("a hub"), &stored);
+        let restored = kept_there.queue();
+        assert_eq!(ids(&restored.stored()), ids(&stored[..2]));
+        assert_eq!(refused, stored[2..]);
+        // Its time is up there too.
+        tokio::time::sleep(Duration::from_secs(61)).await;
+        assert_eq!(restored.stored(), []);
+        assert_eq!(restored.hub().stats().undelivered, 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_task_ends_with_the_last_event() {
+        let hub = Hub::builder().build().expect("a hub");
+        let kept = Unresumed::new(&hub);
+        let queue = kept.queue();
+        push(&queue, 1);
+        let weak = Arc::downgrade(&queue);
+        drop(kept);
+        assert!(matches!(
+            queue.push(
+                0,
+                PendingEvent::new(
+                    hub.ack_ids().delivery(0),
+                    KeptPacket::of(&("order",).into_packet().expect("it serializes")),
+                    now(),
+                    None,
+                )
+            ),
+            Err(EmitError::Closed)
+        ));
+        drop(queue);
+        tokio::task::yield_now().await;
+        assert_eq!(weak.strong_count(), 0);
     }
 }
