@@ -10,7 +10,9 @@ pub(crate) mod codec;
 mod details;
 mod engine;
 mod health;
+mod log;
 pub(crate) mod message;
+mod owned_topic;
 pub(crate) mod queue;
 pub(crate) mod stats;
 
@@ -18,6 +20,8 @@ pub use batch::PublishBatch;
 pub(crate) use engine::Receive;
 pub use engine::{Dialect, Engine, EngineTraits, Inbox, PublishError, RoomTopics, Topic};
 pub use health::{ClusterEvent, GapReason, Health, WhileDown};
+pub use log::{EventLog, LogEntry, LogRange, Offset, ReadError};
+pub use owned_topic::OwnedTopic;
 pub use stats::ClusterStats;
 
 /// A boxed future that an engine returns.

@@ -36,13 +36,19 @@ pub(crate) fn decode<'a>(dialect: Dialect, topic: Topic<'a>, body: &'a Bytes) ->
         document.end()?;
         return Ok(received);
     }
+    if let Topic::Log { namespace, server, kind } = topic {
+        let fields = Fields::read_data(&mut document, dialect, kind)?;
+        document.end()?;
+        let server = (!server.is_empty()).then_some(server.into());
+        return Ok(Received { server, message: cluster_message(fields, namespace)? });
+    }
     let mut fields = Fields::read(&mut document, dialect)?;
     document.end()?;
     let server = fields.server.take();
     let message = match (dialect, topic) {
         (Dialect::Classic, Topic::Requests { namespace }) => classic_request(fields, namespace)?,
         (Dialect::Classic, _) => classic_response(fields)?,
-        (Dialect::Messages, topic) => cluster_message(fields, topic.namespace())?,
+        (Dialect::Messages | Dialect::Streams, topic) => cluster_message(fields, topic.namespace())?,
     };
     Ok(Received { server, message })
 }

@@ -8,7 +8,8 @@ use super::value::RawValue;
 use crate::cluster::Dialect;
 use crate::cluster::message::{Flags, MAX_TIMEOUT, Names, Options};
 
-/// The fields that a message may have. In the dialect `Messages`, most are in an inner map.
+/// The fields that a message may have. In the dialects `Messages` and `Streams`, most are in an
+/// inner map.
 #[derive(Debug, Default)]
 pub(super) struct Fields<'a> {
     pub(super) kind: Option<u64>,
@@ -42,12 +43,19 @@ impl<'a> Fields<'a> {
                 "type" => fields.kind = document.unless_null(Document::unsigned)?,
                 "uid" => fields.server = document.unless_null(Document::text)?,
                 "nsp" => fields.namespace = document.unless_null(Document::text)?,
-                "data" if dialect == Dialect::Messages => fields.read_inner(document, dialect)?,
+                "data" if dialect != Dialect::Classic => fields.read_inner(document, dialect)?,
                 "data" => fields.data = Some(document.value()?),
                 key if dialect == Dialect::Classic => fields.inner(key, document, dialect)?,
                 _ => drop(document.value()?),
             }
         }
+        Ok(fields)
+    }
+
+    /// Reads the fields of a message from its data alone.
+    pub(super) fn read_data(document: &mut Document<'a>, dialect: Dialect, kind: u8) -> Read<Self> {
+        let mut fields = Self { kind: Some(kind.into()), ..Self::default() };
+        fields.read_inner(document, dialect)?;
         Ok(fields)
     }
 
@@ -65,7 +73,7 @@ impl<'a> Fields<'a> {
     fn inner(&mut self, key: &str, document: &mut Document<'a>, dialect: Dialect) -> Read<()> {
         let broadcast = match dialect {
             Dialect::Classic => classic::BROADCAST,
-            Dialect::Messages => messages::BROADCAST,
+            Dialect::Messages | Dialect::Streams => messages::BROADCAST,
         };
         match key {
             "requestId" => self.request = document.unless_null(Document::text)?,

@@ -183,9 +183,16 @@ impl<'o> Output<'o> {
         }
     }
 
-    /// Writes the details of sockets. They have no binary data, so the format is always JSON.
+    /// Writes the details of sockets. They have no binary data.
     pub(super) fn sockets(&mut self, sockets: &[SocketDetails]) {
-        serialize(self.out, &sockets);
+        match self.format {
+            Format::Json => serialize(self.out, &sockets),
+            Format::Msgpack => {
+                let mut json = Vec::new();
+                serialize(&mut json, &sockets);
+                self.msgpack().json(&json, &[]);
+            }
+        }
     }
 }
 

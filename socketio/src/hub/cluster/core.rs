@@ -43,6 +43,8 @@ pub(crate) struct ClusterCore {
     /// The number of other servers at the last count.
     others: AtomicUsize,
     root: Arc<str>,
+    /// The namespace of log entries that concern none.
+    nowhere: Arc<str>,
     is_started: AtomicBool,
     runtime: OnceLock<Handle>,
     tasks: Mutex<Vec<AbortHandle>>,
@@ -73,6 +75,7 @@ impl ClusterCore {
             state: Arc::default(),
             others: AtomicUsize::new(1),
             root: ROOT.into(),
+            nowhere: "".into(),
             is_started: AtomicBool::new(false),
             runtime: OnceLock::new(),
             tasks: Mutex::default(),
@@ -125,13 +128,13 @@ impl ClusterCore {
         number: Option<&dyn Fn() -> u64>,
     ) -> bool {
         let mut body = Scratch::take();
-        codec::encode(self.traits.dialect, self.server.as_str(), namespace, message, &mut body);
+        codec::encode(self.traits.dialect, self.server.as_str(), topic, message, &mut body);
         self.publish_body(namespace, topic, &body, is_volatile, number)
     }
 
-    pub(super) fn encode(&self, namespace: &str, message: &Outgoing<'_>) -> Vec<u8> {
+    pub(super) fn encode(&self, topic: Topic<'_>, message: &Outgoing<'_>) -> Vec<u8> {
         let mut body = Vec::new();
-        codec::encode(self.traits.dialect, self.server.as_str(), namespace, message, &mut body);
+        codec::encode(self.traits.dialect, self.server.as_str(), topic, message, &mut body);
         body
     }
 
@@ -145,6 +148,17 @@ impl ClusterCore {
         number: Option<&dyn Fn() -> u64>,
     ) -> bool {
         self.start();
+        self.enqueue(namespace, topic, body, is_volatile, number)
+    }
+
+    fn enqueue(
+        &self,
+        namespace: &Arc<str>,
+        topic: Topic<'_>,
+        body: &[u8],
+        is_volatile: bool,
+        number: Option<&dyn Fn() -> u64>,
+    ) -> bool {
         let counters = &self.outbound.counters;
         let is_queued = body.len() <= self.traits.max_body && !self.state.is_stopped() && {
             let length = body.len();
@@ -164,11 +178,27 @@ impl ClusterCore {
         is_queued
     }
 
-    /// Publishes a probe to this server.
+    /// Publishes a probe to this server. An engine with a log carries it through the log first.
     /// Returns whether it was queued.
-    pub(super) fn publish_probe(self: &Arc<Self>, number: u64) -> bool {
-        let topic = Topic::Reply { namespace: ROOT, server: self.server.as_str() };
-        self.publish(&self.root, topic, &Outgoing::Probe { number }, false, None)
+    pub(super) fn publish_probe(&self, number: u64) -> bool {
+        match self.traits.dialect {
+            Dialect::Streams => {
+                // Servers on Node.js ignore entries without a namespace.
+                let topic = Topic::Log { namespace: "", server: self.server.as_str(), kind: codec::PROBE_IN_LOG };
+                self.enqueue_probe(&self.nowhere, topic, number)
+            }
+            Dialect::Classic | Dialect::Messages => self.publish_probe_directly(number),
+        }
+    }
+
+    /// Publishes a probe on the topic of answers to this server.
+    pub(super) fn publish_probe_directly(&self, number: u64) -> bool {
+        self.enqueue_probe(&self.root, Topic::Reply { namespace: ROOT, server: self.server.as_str() }, number)
+    }
+
+    fn enqueue_probe(&self, namespace: &Arc<str>, topic: Topic<'_>, number: u64) -> bool {
+        let body = self.encode(topic, &Outgoing::Probe { number });
+        self.enqueue(namespace, topic, &body, false, None)
     }
 
     /// Waits until everything that was queued before is published, or failed to be.
@@ -307,6 +337,6 @@ fn random_id(dialect: Dialect) -> String {
         Dialect::Classic => {
             bytes[..6].iter().map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()])).collect()
         }
-        Dialect::Messages => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        Dialect::Messages | Dialect::Streams => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
     }
 }

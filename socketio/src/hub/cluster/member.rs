@@ -11,7 +11,7 @@ use super::adapter::options;
 use super::core::ClusterCore;
 use super::sequences::Sequences;
 use crate::cluster::message::{Message, Outgoing};
-use crate::cluster::{Dialect, RoomTopics, Topic};
+use crate::cluster::{Dialect, RoomTopics, Topic, codec};
 use crate::hooks::catch::catch_future;
 use crate::hub::adapter::{Audience, BoxFuture, LocalAdapter, Packet};
 
@@ -150,6 +150,7 @@ impl Member {
         options.flags.volatile = packet.is_volatile();
         options.flags.raw = packet.name().is_none();
         let topic = match audience.rooms() {
+            _ if self.core.dialect() == Dialect::Streams => self.log_topic(codec::BROADCAST_IN_LOG),
             [room] if self.core.traits().rooms == RoomTopics::Included || self.has_room_topic(room) => {
                 self.room_topic(room)
             }
@@ -166,15 +167,25 @@ impl Member {
 
     /// Publishes a message that all other servers get.
     pub(super) fn publish_to_all(&self, message: &Outgoing<'_>) -> bool {
-        self.core.publish(&self.namespace, self.request_topic(), message, false, None)
+        self.core.publish(&self.namespace, self.request_topic(message), message, false, None)
     }
 
-    fn request_topic(&self) -> Topic<'_> {
+    fn request_topic(&self, message: &Outgoing<'_>) -> Topic<'_> {
+        let kind = (self.core.dialect() == Dialect::Streams).then(|| codec::kind_in_log(message));
+        kind.flatten().map_or_else(|| self.question_topic(), |kind| self.log_topic(kind))
+    }
+
+    /// The topic of questions.
+    pub(super) fn question_topic(&self) -> Topic<'_> {
         let namespace = &*self.namespace;
         match self.core.dialect() {
             Dialect::Classic => Topic::Requests { namespace },
-            Dialect::Messages => Topic::Main { namespace },
+            Dialect::Messages | Dialect::Streams => Topic::Main { namespace },
         }
+    }
+
+    fn log_topic(&self, kind: u8) -> Topic<'_> {
+        Topic::Log { namespace: &self.namespace, server: self.core.server().as_str(), kind }
     }
 
     /// The topic of answers to this server.
@@ -182,9 +193,9 @@ impl Member {
         Topic::Reply { namespace: &self.namespace, server: self.core.server().as_str() }
     }
 
-    /// Publishes an encoded message that all other servers get.
-    pub(super) fn publish_encoded(&self, body: &[u8]) {
-        self.core.publish_body(&self.namespace, self.request_topic(), body, false, None);
+    /// Publishes an encoded question to all other servers.
+    pub(super) fn publish_question(&self, body: &[u8]) {
+        self.core.publish_body(&self.namespace, self.question_topic(), body, false, None);
     }
 
     /// Answers a request of another server. In the classic dialect, answers to events of servers
@@ -196,7 +207,7 @@ impl Member {
                 Topic::Responses { namespace }
             }
             (_, Some(server), _) => Topic::Reply { namespace, server },
-            (Dialect::Messages, None, _) => return,
+            (Dialect::Messages | Dialect::Streams, None, _) => return,
         };
         self.core.publish(&self.namespace, topic, message, false, None);
     }
@@ -208,10 +219,6 @@ impl Member {
 
     pub(super) fn core(&self) -> &Arc<ClusterCore> {
         &self.core
-    }
-
-    pub(super) fn namespace(&self) -> &str {
-        &self.namespace
     }
 
     pub(super) fn local(&self) -> &LocalAdapter {

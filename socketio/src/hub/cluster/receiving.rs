@@ -8,7 +8,7 @@ use super::member::Member;
 use super::requests::Answer;
 use crate::cluster::codec::{self, Incoming, Malformed, RawPacket, Received};
 use crate::cluster::message::{Message, Options};
-use crate::cluster::{Dialect, GapReason, Receive, Topic};
+use crate::cluster::{Dialect, GapReason, LogEntry, Receive, Topic};
 use crate::connection_handle::flush_scope::FlushScope;
 use crate::hub::adapter::{Adapter, Audience, Change, ServerId};
 
@@ -27,6 +27,11 @@ impl Receive for ClusterCore {
         if self.receive(topic, &body).is_err() {
             self.malformed(&body);
         }
+    }
+
+    fn deliver_entry(&self, entry: LogEntry<'_>) {
+        let LogEntry { namespace, server, kind, data, .. } = &entry;
+        self.deliver(Topic::Log { namespace, server, kind: *kind }, data.clone());
     }
 
     fn deliver_together(&self, deliver: &mut dyn FnMut()) {
@@ -75,7 +80,9 @@ impl ClusterCore {
         let Received { server, message, .. } = codec::decode(self.dialect(), topic, body)?;
         let server = server.as_deref();
         if let Message::Probe { number } = message {
-            if topic == (Topic::Reply { namespace: topic.namespace(), server: self.server().as_str() }) {
+            if matches!(topic, Topic::Log { server, .. } if server == self.server().as_str()) {
+                self.publish_probe_directly(number);
+            } else if topic == (Topic::Reply { namespace: topic.namespace(), server: self.server().as_str() }) {
                 self.state().probe_arrived(number);
             }
             return Ok(());

@@ -89,7 +89,7 @@ impl Member {
     pub(super) fn is_counted(&self, namespace: &str) -> bool {
         let counted = match self.traits.dialect {
             Dialect::Classic => Topic::Requests { namespace },
-            Dialect::Messages => Topic::Main { namespace },
+            Dialect::Messages | Dialect::Streams => Topic::Main { namespace },
         };
         self.subscribed.contains(&counted.into())
     }
