@@ -417,3 +417,71 @@ async fn a_client_that_takes_nothing_is_sent_no_repetitions() {
         delivery.await.expect("acked");
     }
 }
+
+/// A pseudorandom sequence, the same for each seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_is_cut_each_event_arrives_and_the_first_times_are_in_order() {
+    for seed in 1..=200 {
+        let kind = KINDS[usize::from(seed % 2 == 0)];
+        let mut random = Random(seed);
+        let (hub, app, _seen) = server(|builder| builder);
+        let mut client = Client::new(kind);
+        client.connect(&app).await;
+        let id = hub.sockets()[0].id();
+        let (mut deliveries, mut seen, mut arrived) = (Vec::new(), Vec::new(), Vec::new());
+        for number in 0..60 {
+            match random.below(6) {
+                0..=2 => deliveries.push(hub.reliable_to(&id).emit(("order", number)).expect("it is kept")),
+                3 => hub.emit_to(&id, ("order", number)).expect("it is kept"),
+                4 => {
+                    // Some of the acks are lost, and some events are never read.
+                    if random.below(3) > 0 {
+                        arrived.append(&mut client.receive().await);
+                    }
+                    client.cut().await;
+                    if random.below(2) == 0 {
+                        deliveries.push(hub.reliable_to(&id).emit(("order", number)).expect("it is kept"));
+                    }
+                    arrived.append(&mut client.connect(&app).await);
+                    assert!(client.recovered, "seed {seed}");
+                }
+                _ => {
+                    arrived.append(&mut client.receive().await);
+                    for event in &arrived {
+                        if event.ids.is_some() && random.below(2) == 0 {
+                            client.ack(event).await;
+                        }
+                    }
+                }
+            }
+            for event in arrived.drain(..).filter(|event| event.ids.is_some()) {
+                if !seen.contains(&event.delivery().to_owned()) {
+                    seen.push(event.delivery().to_owned());
+                }
+            }
+        }
+        client.cut().await;
+        for event in client.connect(&app).await.iter().filter(|event| event.ids.is_some()) {
+            if !seen.contains(&event.delivery().to_owned()) {
+                seen.push(event.delivery().to_owned());
+            }
+            client.ack(event).await;
+        }
+        let expected: Vec<_> = deliveries.iter().map(|delivery| delivery.id().to_string()).collect();
+        assert_eq!(seen, expected, "seed {seed}");
+        for delivery in deliveries {
+            delivery.await.expect("acked");
+        }
+    }
+}

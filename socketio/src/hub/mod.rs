@@ -313,9 +313,9 @@ impl Hub {
         }
     }
 
-    /// The runtime of this task, or that of the first connection.
-    pub(crate) fn runtime(&self) -> Option<Handle> {
-        Handle::try_current().ok().or_else(|| self.core().runtime.get().cloned())
+    /// The runtime of the first connection, and that of this task.
+    pub(crate) fn runtimes(&self) -> impl Iterator<Item = Handle> {
+        self.core().runtime.get().cloned().into_iter().chain(Handle::try_current().ok())
     }
 
     pub(crate) fn ack_ids(&self) -> &AckIds {

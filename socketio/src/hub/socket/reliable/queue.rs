@@ -262,15 +262,18 @@ impl ReliableQueue {
         }
     }
 
-    /// The caller does not hold the lock, because a runtime that shuts down drops the task at once.
+    /// The caller does not hold the lock, because a runtime that is shut down drops the task at
+    /// once. Then the next runtime is tried.
     fn update(self: &Arc<Self>, task: Task) {
         match task {
             Task::Waits => {}
             Task::MustWake => self.changed.notify_one(),
             Task::MustStart => {
-                let timekeeper = Timekeeper { queue: Arc::clone(self), is_done: false };
-                if let Some(runtime) = self.hub.runtime() {
-                    runtime.spawn(timekeeper.run());
+                for runtime in self.hub.runtimes() {
+                    runtime.spawn(Timekeeper { queue: Arc::clone(self), is_done: false }.run());
+                    if self.state.lock().wakes_at.is_some() {
+                        return;
+                    }
                 }
             }
         }
