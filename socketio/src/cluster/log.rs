@@ -34,13 +34,13 @@ pub trait EventLog: Debug + Send + Sync {
     /// The engine is not connected, or did not get an answer in time. Contains the reason.
     fn take_session<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<(Option<Bytes>, Offset), String>>;
 
-    /// Reads the entries after one offset up to another, in order. It reads those of all
-    /// namespaces, and returns those of one.
+    /// Reads entries after one offset up to another, in order: the first page of them. It reads
+    /// those of all namespaces, and returns those of one.
     ///
     /// # Errors
     ///
     /// See [`ReadError`].
-    fn read<'a>(&'a self, range: LogRange<'a>) -> BoxFuture<'a, Result<Vec<LogEntry<'static>>, ReadError>>;
+    fn read<'a>(&'a self, range: LogRange<'a>) -> BoxFuture<'a, Result<LogPage, ReadError>>;
 
     /// How far the log reaches back, if its size limits that. `None` if all entries of the retained
     /// time are there, or it is not known yet.
@@ -55,19 +55,25 @@ pub struct LogRange<'a> {
     pub namespace: &'a str,
     /// The offset before the first entry. It need not be one of an entry.
     pub after: Offset,
-    /// The offset of the last entry.
+    /// The offset of the last entry. It need not be one of an entry.
     pub to: Offset,
-    /// The greatest number of entries of the namespace that are returned.
-    pub max_entries: usize,
-    /// The greatest number of bytes in the data of these entries.
-    pub max_bytes: usize,
 }
 
 impl<'a> LogRange<'a> {
-    /// The entries of a namespace after one offset up to another, without limits.
+    /// The entries of a namespace after one offset up to another.
     pub fn new(namespace: &'a str, after: Offset, to: Offset) -> Self {
-        Self { namespace, after, to, max_entries: usize::MAX, max_bytes: usize::MAX }
+        Self { namespace, after, to }
     }
+}
+
+/// Some entries that were read from a log. An engine reads at most a few hundred at a time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogPage {
+    /// The entries of the namespace.
+    pub entries: Vec<LogEntry<'static>>,
+    /// All entries of the namespace up to this offset have been read. The next page is after it. It
+    /// is the end of the range, or greater, if there are no more.
+    pub up_to: Offset,
 }
 
 /// Why entries were not read from a log.
@@ -78,9 +84,6 @@ pub enum ReadError {
     /// another one, so that the offsets are not its own.
     #[error("some of the entries are no longer in the log")]
     Trimmed,
-    /// There are more entries than the range allows.
-    #[error("there are more entries than the limits of the range")]
-    TooMany,
     /// The engine is not connected, or did not get an answer in time.
     #[error("the log can't be read: {0}")]
     Unavailable(String),

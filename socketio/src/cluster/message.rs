@@ -35,6 +35,9 @@ pub(crate) struct Flags {
     pub(crate) expect_single_response: bool,
     /// The packet is a raw message. Its event is `message`, for servers that do not know the flag.
     pub(crate) raw: bool,
+    /// The number of the only session that gets the event. Servers that do not know the flag send
+    /// it to all members of the rooms.
+    pub(crate) session: Option<u64>,
 }
 
 /// A message. `P` is an event's packet, and `A` the value of an answer, which is `None` if the
@@ -127,6 +130,14 @@ pub(crate) enum Message<'a, P, A> {
         request: RequestId<'a>,
         answer: Option<A>,
     },
+
+    /// What a server publishes when it comes into a namespace. Each other server answers with a
+    /// `Heartbeat`. These and `Close` are only in `Messages`.
+    InitialHeartbeat,
+    /// Says that the server takes part in the namespace.
+    Heartbeat,
+    /// The server leaves the namespace.
+    Close,
 
     /// What a server publishes to itself. Others ignore it.
     Probe {

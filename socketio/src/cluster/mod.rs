@@ -18,9 +18,9 @@ pub(crate) mod stats;
 
 pub use batch::PublishBatch;
 pub(crate) use engine::Receive;
-pub use engine::{Dialect, Engine, EngineTraits, Inbox, PublishError, RoomTopics, Topic};
+pub use engine::{Counts, Dialect, Engine, EngineTraits, Inbox, PublishError, RoomTopics, Topic};
 pub use health::{ClusterEvent, GapReason, Health, WhileDown};
-pub use log::{EventLog, LogEntry, LogRange, Offset, ReadError};
+pub use log::{EventLog, LogEntry, LogPage, LogRange, Offset, ReadError};
 pub use owned_topic::OwnedTopic;
 pub use stats::ClusterStats;
 

@@ -10,6 +10,7 @@ use super::envelope::write_value;
 /// In the log of one server, the epoch tells the log from those of other servers and of earlier
 /// runs. In the log of an engine, it is the time of the message in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(not(feature = "cluster"), allow(unreachable_pub))]
 pub struct Offset {
     /// The first part.
     pub epoch: u64,
@@ -17,11 +18,31 @@ pub struct Offset {
     pub number: u64,
 }
 
+#[cfg_attr(not(feature = "cluster"), allow(unreachable_pub))]
 impl Offset {
+    /// The greatest offset.
+    pub(crate) const MAX: Self = Self { epoch: u64::MAX, number: u64::MAX };
+
     /// Reads an offset.
     pub fn parse(text: &str) -> Option<Self> {
         let (epoch, number) = text.split_once('-')?;
         Some(Self { epoch: digits(epoch)?, number: digits(number)? })
+    }
+
+    /// The lowest offset after this one.
+    pub(crate) fn next(self) -> Self {
+        match self.number.checked_add(1) {
+            Some(number) => Self { number, ..self },
+            None => Self { epoch: self.epoch.saturating_add(1), number: 0 },
+        }
+    }
+
+    /// The greatest offset before this one.
+    pub(crate) fn before(self) -> Self {
+        match self.number.checked_sub(1) {
+            Some(number) => Self { number, ..self },
+            None => Self { epoch: self.epoch.saturating_sub(1), number: u64::MAX },
+        }
     }
 
     /// Appends the offset as a JSON string.

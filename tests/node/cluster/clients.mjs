@@ -44,6 +44,6 @@ function confirm(client) {
 // A connection for publishing and one for subscriptions.
 export function connect(settings) {
   const isSingle = !settings.cluster && !settings.sentinel;
-  const client = isSingle && ['redis', 'sharded'].includes(settings.adapter) ? nodeRedis : ioRedis;
+  const client = isSingle && ['redis', 'sharded', 'streams'].includes(settings.adapter) ? nodeRedis : ioRedis;
   return Promise.all([client(settings), client(settings)]);
 }

@@ -10,9 +10,10 @@ import { after, before, describe, test } from 'node:test';
 import { Emitter } from '@socket.io/redis-emitter';
 import { createClient } from 'redis';
 import { Member } from './member.mjs';
-import { Redis, RedisCluster } from './redis.mjs';
+import { Redis, RedisCluster, eventually } from './redis.mjs';
 import { EMITTER, LISTING, RAW, SCENARIOS } from './scenarios.mjs';
 import { Stage } from './stage.mjs';
+import { StreamsEmitter } from './streams-emitter.mjs';
 
 const LANGUAGES = (process.env.MEMBERS ?? 'node,rust,node,rust').split(',');
 const ROUNDS = Number(process.env.ROUNDS ?? 1);
@@ -20,15 +21,25 @@ const NAMESPACES = ['/', '/custom'];
 
 // The adapters of the servers on Node.js. Those in Rust use the same channels.
 const KNOWN = {
-  redis: { isClassic: true },
-  ioredis: { isClassic: true, prefix: 'chat' },
-  specific: { isClassic: true },
+  redis: { isClassic: true, emitter: classicEmitter },
+  ioredis: { isClassic: true, prefix: 'chat', emitter: classicEmitter },
+  specific: { isClassic: true, emitter: classicEmitter },
   sharded: {},
   private: { prefix: 'chat' },
   // Over a Redis Cluster.
   cluster: { adapter: 'sharded', isCluster: true },
+  streams: { isStream: true, emitter: streamsEmitter },
+  iostreams: { isStream: true, prefix: 'chat', emitter: streamsEmitter },
 };
 const ADAPTERS = process.env.ADAPTERS?.split(',') ?? Object.keys(KNOWN);
+
+function classicEmitter(client, namespace, prefix) {
+  return Object.assign(new Emitter(client, prefix && { key: prefix }, namespace), { settled: () => client.ping() });
+}
+
+function streamsEmitter(client, namespace, prefix) {
+  return new StreamsEmitter(client, { namespace, stream: prefix });
+}
 
 // Collects what has to end after the tests of a suite. What begins later ends at once.
 function ending() {
@@ -42,7 +53,7 @@ function ending() {
   return { after: (end) => (isOver ? void end() : ends.push(end)) };
 }
 
-function suite(name, { adapter = name, isClassic, isCluster, prefix }) {
+function suite(name, { adapter = name, isClassic, isCluster, isStream, prefix, emitter: makeEmitter }) {
   const shared = {};
   const end = ending();
   before(async () => {
@@ -51,6 +62,9 @@ function suite(name, { adapter = name, isClassic, isCluster, prefix }) {
     const settings = { adapter, prefix, urls, cluster: isCluster, namespaces: [...NAMESPACES, '/elsewhere'] };
     const begun = LANGUAGES.map((language, i) => Member.begin(end, language, { ...settings, name: `${language} ${i + 1}` }));
     shared.members = await Promise.all(begun);
+    // Servers on Node.js miss what comes before they read for the first time.
+    const reading = async () => (await shared.redis.cli('INFO', 'clients')).includes(`blocked_clients:${LANGUAGES.length}`);
+    if (isStream) await eventually(reading, 'waiting for all servers to read the stream');
   });
 
   for (const namespace of NAMESPACES) {
@@ -68,12 +82,12 @@ function suite(name, { adapter = name, isClassic, isCluster, prefix }) {
         }
       }
 
-      if (isClassic) {
+      if (makeEmitter) {
         let emitter;
         before(async () => {
           const client = await createClient({ url: shared.redis.url }).connect();
           end.after(() => client.close());
-          emitter = Object.assign(new Emitter(client, prefix && { key: prefix }, namespace), { settled: () => client.ping() });
+          emitter = makeEmitter(client, namespace, prefix);
         });
         for (const [name, play] of Object.entries(EMITTER)) {
           test(name, (t) => play(shared.stage.at(shared.members[0], t), emitter));

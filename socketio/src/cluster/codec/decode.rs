@@ -85,7 +85,9 @@ fn event<'a>(event: Option<EventFields<'a>>, packet: Option<RawValue<'a>>) -> Re
 /// The packet of an event of the type 2, the only one that servers send.
 fn packet<'a>(event: EventFields<'a>, options: &Options<'_>) -> Read<RawPacket<'a>> {
     match event {
-        EventFields { kind: Some(2), data: Some(data), .. } => Ok(RawPacket::new(data, options.flags.raw)),
+        EventFields { kind: Some(2), data: Some(data), has_id, .. } => {
+            Ok(RawPacket::new(data, options.flags.raw).with_answer(has_id))
+        }
         _ => Err(Malformed),
     }
 }
@@ -181,6 +183,9 @@ fn cluster_message<'a>(fields: Fields<'a>, namespace: &str) -> Read<Incoming<'a>
         messages::ACK => {
             Message::Ack { request: required(fields.request)?, answer: fields.packet, socket: fields.socket }
         }
+        messages::INITIAL_HEARTBEAT => Message::InitialHeartbeat,
+        messages::HEARTBEAT => Message::Heartbeat,
+        messages::CLOSE => Message::Close,
         _ => return Err(Malformed),
     })
 }

@@ -68,6 +68,21 @@ impl Form<'_> {
             output.key("nsp").text(namespace);
         });
     }
+
+    /// Writes a message that has a type alone.
+    fn write_without_data(&self, out: &mut Vec<u8>, kind: u64) {
+        let (format, server, namespace) = match self {
+            // No such message is logged.
+            Self::Data => return,
+            Self::Whole { server, namespace } => (Format::Json, server, namespace),
+            Self::WholeAsMsgpack { server, namespace } => (Format::Msgpack, server, namespace),
+        };
+        Output::new(out, format).map(3, |output| {
+            output.key("type").unsigned(kind);
+            output.key("uid").text(server);
+            output.key("nsp").text(namespace);
+        });
+    }
 }
 
 struct Classic<'e> {
@@ -115,7 +130,10 @@ impl Classic<'_> {
             Message::FetchIds { .. }
             | Message::OldJoin { .. }
             | Message::OldLeave { .. }
-            | Message::OldDisconnect { .. } => {}
+            | Message::OldDisconnect { .. }
+            | Message::InitialHeartbeat
+            | Message::Heartbeat
+            | Message::Close => {}
             Message::Sockets { request, sockets } => self.response(Format::Json, None, request, 1, |output| {
                 output.key("sockets").sockets(sockets);
             }),
@@ -276,6 +294,9 @@ fn encode_cluster_message(form: &Form<'_>, message: &Outgoing<'_>, out: &mut Vec
                 ack(output, *answer, None);
             });
         }
+        Message::InitialHeartbeat => form.write_without_data(out, messages::INITIAL_HEARTBEAT),
+        Message::Heartbeat => form.write_without_data(out, messages::HEARTBEAT),
+        Message::Close => form.write_without_data(out, messages::CLOSE),
         Message::Probe { number } => write(Format::Json, messages::PROBE, 2, &|output| {
             output.key("requestId").text(PROBE);
             output.key("probe").unsigned(*number);

@@ -101,6 +101,8 @@ pub(super) struct EventFields<'a> {
     /// The event's name and arguments.
     pub(super) data: Option<RawValue<'a>>,
     pub(super) namespace: Option<Cow<'a, str>>,
+    /// Whether an answer is expected. Servers on Node.js log such events of a single socket too.
+    pub(super) has_id: bool,
 }
 
 impl<'a> EventFields<'a> {
@@ -112,6 +114,7 @@ impl<'a> EventFields<'a> {
                 "type" => fields.kind = document.unless_null(Document::unsigned)?,
                 "data" => fields.data = Some(document.value()?),
                 "nsp" => fields.namespace = document.unless_null(Document::text)?,
+                "id" => fields.has_id = document.unless_null(Document::value)?.is_some(),
                 _ => drop(document.value()?),
             }
         }
@@ -145,6 +148,7 @@ fn flags(document: &mut Document<'_>) -> Read<Flags> {
             "timeout" => flags.timeout = value.millis()?.map(|millis| millis.min(MAX_TIMEOUT)),
             "expectSingleResponse" => flags.expect_single_response = value.boolean().unwrap_or_default(),
             "raw" => flags.raw = value.boolean().unwrap_or_default(),
+            "session" => flags.session = value.unsigned().ok(),
             _ => {}
         }
     }

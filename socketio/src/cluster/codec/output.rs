@@ -120,8 +120,8 @@ impl<'o> Output<'o> {
     }
 
     fn flags(&mut self, flags: Flags) {
-        let Flags { volatile, timeout, expect_single_response, raw } = flags;
-        let set = [expect_single_response, volatile, timeout.is_some(), raw];
+        let Flags { volatile, timeout, expect_single_response, raw, session } = flags;
+        let set = [expect_single_response, volatile, timeout.is_some(), raw, session.is_some()];
         self.map(set.iter().filter(|is_set| **is_set).count(), |output| {
             if expect_single_response {
                 output.key("expectSingleResponse").boolean(true);
@@ -134,6 +134,9 @@ impl<'o> Output<'o> {
             }
             if raw {
                 output.key("raw").boolean(true);
+            }
+            if let Some(number) = session {
+                output.key("session").unsigned(number);
             }
         });
     }

@@ -11,6 +11,9 @@ mod collecting;
 mod core;
 mod details;
 mod handle;
+mod heartbeats;
+mod known;
+mod log;
 mod member;
 mod receiving;
 mod requests;
@@ -43,6 +46,7 @@ impl HubBuilder {
     pub fn cluster(mut self, engine: impl Engine) -> Self {
         self.config.has_cluster = true;
         let rooms = engine.traits().rooms;
+        self.config.has_log = engine.log().is_some();
         self.config.has_room_subscriptions = matches!(rooms, RoomTopics::Dynamic | RoomTopics::DynamicPrivate);
         self.adapters = Some(Box::new(move |config| {
             let core = ClusterCore::new(Arc::new(engine), config);
@@ -102,8 +106,9 @@ impl Hub {
         Some(Cluster::new(adapter.downcast_ref::<ClusterAdapter>()?.core()))
     }
 
-    /// Waits until the hub reaches the other servers of its cluster. A hub without a cluster is
-    /// always ready.
+    /// Waits until the hub reaches the other servers of its cluster. If the servers count each
+    /// other by [heartbeats](crate::cluster::Counts::Heartbeats), it also gives the others time to
+    /// answer. A hub without a cluster is always ready.
     ///
     /// ```
     /// # use socketio::Hub;

@@ -31,9 +31,10 @@ struct Parts {
 
 fn parts() -> impl Strategy<Value = Parts> {
     let names = || prop::collection::vec(any::<String>(), 0..4);
-    let flags = (any::<[bool; 3]>(), prop::option::of(0..=MAX_TIMEOUT)).prop_map(|(set, timeout)| {
+    let numbers = (prop::option::of(0..=MAX_TIMEOUT), prop::option::of(0..1u64 << 52));
+    let flags = (any::<[bool; 3]>(), numbers).prop_map(|(set, (timeout, session))| {
         let [volatile, expect_single_response, raw] = set;
-        Flags { volatile, timeout, expect_single_response, raw }
+        Flags { volatile, timeout, expect_single_response, raw, session }
     });
     let options = (names(), names(), flags).prop_map(|(rooms, except, flags)| Options {
         rooms: rooms.into_iter().map(Into::into).collect(),
@@ -62,7 +63,7 @@ fn payload(values: &[AnyValue]) -> Option<Payload> {
 }
 
 impl Parts {
-    /// The messages of the kinds that are written, in both dialects and in one.
+    /// The messages of the kinds that are written, in both dialects and in the classic one.
     fn messages(&self) -> Option<(Vec<Message>, Vec<Message>)> {
         let Self { names, options, request, text, yes, number, values } = self.clone();
         let rooms: Names<'static> = names.iter().cloned().map(Into::into).collect();

@@ -1,5 +1,7 @@
 //! Tests with engines alone: what a [`SimNet`] carries, loses and counts.
 
+mod log;
+
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::sync::Arc;
