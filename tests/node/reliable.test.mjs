@@ -63,6 +63,7 @@ for (const combination of COMBINATIONS) {
     const { id } = socket;
     // A poll that waits is cut as well. Otherwise the client just opens another connection.
     const interrupt = async () => {
+      await combination.settled(socket);
       if (combination.transport === 'polling') await between.polled();
       cut(between);
     };
