@@ -96,7 +96,7 @@ impl Faults for OneServer {
 }
 
 /// How many cases run at a time, each on a thread of its own. They mostly wait.
-const AT_A_TIME: usize = 12;
+const AT_A_TIME: usize = 8;
 /// The cases that take longest. They begin first.
 const LONG: [&str; 3] =
     ["an_outage_may_last_long", "a_hub_connects_when_it_can", "several_attempts_fail_before_one_succeeds"];
