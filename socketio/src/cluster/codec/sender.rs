@@ -1,5 +1,6 @@
-//! [`server_of`]: who sent a message, without decoding it.
+//! [`server_of`]: who sent a message, and [`answered_request`]: what it answers, without decoding it.
 
+use super::types::messages;
 use crate::cluster::Dialect;
 use crate::wire::msgpack::cursor::{Cursor, Head};
 
@@ -41,6 +42,16 @@ pub(crate) fn server_of(dialect: Dialect, body: &[u8]) -> Option<&str> {
             None
         }
     }
+}
+
+/// The id of the request that a message of the dialect `Messages` answers, and what follows. `None`
+/// does not mean that the message is no answer.
+pub(crate) fn answered_request(body: &[u8]) -> Option<&[u8]> {
+    let rest = body.strip_prefix(br#"{"type":"#)?;
+    let kinds = [messages::SOCKETS, messages::SERVER_ANSWER, messages::CLIENT_COUNT, messages::ACK];
+    let (kind, rest) = rest.split_at(rest.iter().position(|byte| *byte == b',')?);
+    let kind = std::str::from_utf8(kind).ok()?.parse().ok()?;
+    kinds.contains(&kind).then(|| rest.strip_prefix(br#","data":{"requestId":""#))?
 }
 
 fn without_sequence(body: &[u8]) -> &[u8] {

@@ -74,18 +74,19 @@ impl ClusterCore {
         }
         let Received { server, message, .. } = codec::decode(self.dialect(), topic, body)?;
         let server = server.as_deref();
+        let is_own = server == Some(self.server().as_str());
         if let Message::Probe { number } = message {
-            if topic == (Topic::Reply { namespace: topic.namespace(), server: self.server().as_str() }) {
+            let own = Topic::Reply { namespace: topic.namespace(), server: self.server().as_str() };
+            if is_own || topic == own {
                 self.state().probe_arrived(number);
             }
             return Ok(());
         }
-        let is_own = server == Some(self.server().as_str());
-        let Some(message) = self.answer(server, message)? else { return Ok(()) };
         if is_own {
             self.counters().own.add(1);
             return Ok(());
         }
+        let Some(message) = self.answer(server, message)? else { return Ok(()) };
         self.counters().received.add(1);
         let Some(member) = member else { return Ok(()) };
         if let Some(server) = server
@@ -100,10 +101,13 @@ impl ClusterCore {
     /// Whether a message on a shared topic answers a request of another server. Servers on Node.js
     /// answer there by default, with descriptions of all their sockets.
     fn is_answer_to_another(&self, topic: Topic<'_>, body: &[u8]) -> bool {
+        let request = match (self.dialect(), topic) {
+            (Dialect::Classic, Topic::Responses { .. }) => body.strip_prefix(br#"{"requestId":""#),
+            (Dialect::Messages, Topic::Main { .. }) => codec::answered_request(body),
+            _ => None,
+        };
         // The ids of this server's requests begin with its own.
-        let request = || body.strip_prefix(br#"{"requestId":""#);
-        matches!(topic, Topic::Responses { .. })
-            && request().is_some_and(|request| !request.starts_with(self.server().as_str().as_bytes()))
+        request.is_some_and(|request| !request.starts_with(self.server().as_str().as_bytes()))
     }
 
     /// Decides by its first and last bytes whether an event of the classic dialect concerns no
