@@ -76,8 +76,7 @@ impl Attachments {
     }
 
     async fn insert(&self, client: &Client, messages: &[&[u8]]) -> Result<Vec<i64>, Error> {
-        let statement =
-            format!("INSERT INTO {} (payload) SELECT unnest($1::bytea[]) RETURNING id::bigint", self.table);
+        let statement = format!("INSERT INTO {} (payload) SELECT unnest($1::bytea[]) RETURNING id::bigint", self.table);
         let rows = client.query_typed(&statement, &[(&messages, Type::BYTEA_ARRAY)]).await?;
         rows.iter().map(|row| row.try_get(0)).collect()
     }

@@ -192,7 +192,9 @@ mod tests {
             let target = Target::parse(address).unwrap();
             assert!(!format!("{target:?}").contains("secret"));
         }
-        for address in ["", "redis://localhost", "postgres://user:secret@:x", "user=secret", "postgres://a:1,b:2,c/d?port=9"] {
+        for address in
+            ["", "redis://localhost", "postgres://user:secret@:x", "user=secret", "postgres://a:1,b:2,c/d?port=9"]
+        {
             let error = Target::parse(address).unwrap_err();
             assert!(matches!(error, ConfigError::Address { .. }) && !error.to_string().contains("secret"), "{error}");
         }
@@ -201,7 +203,8 @@ mod tests {
     #[test]
     fn modes_that_need_tls_need_the_feature() {
         for mode in ["require", "verify-ca", "verify-full"] {
-            for address in [format!("postgres://localhost?sslmode={mode}"), format!("host=localhost sslmode='{mode}'")] {
+            for address in [format!("postgres://localhost?sslmode={mode}"), format!("host=localhost sslmode='{mode}'")]
+            {
                 match Target::parse(&address) {
                     Ok(target) => assert!(Tls::AVAILABLE && target.has_ssl_mode),
                     Err(error) => assert_eq!((error, Tls::AVAILABLE), (ConfigError::NoTls, false)),

@@ -1,0 +1,9 @@
+//! Tests with real servers: PostgreSQL must be installed. The variable `POSTGRES_BIN` may name the
+//! directory of its programs.
+
+#![allow(clippy::unwrap_used)]
+
+mod attachments;
+mod faults;
+mod notifications;
+mod support;
