@@ -1,7 +1,8 @@
-//! Clusters on simulated networks: the conformance suite of engines, and random plans of emits,
-//! joins and faults.
+//! Clusters on simulated networks: the conformance suite of engines, servers that count each other,
+//! and random plans of emits, joins and faults.
 
 mod broken;
+mod heartbeats;
 mod plan;
 mod random;
 mod stage;

@@ -1,17 +1,17 @@
 //! The conformance suite of clusters, on a simulated network: both dialects, all topics of rooms,
-//! and more than a thousand seeds.
+//! servers that are counted by the engine and by heartbeats, and more than a thousand seeds.
 //!
 //! A failure names its seed. `CLUSTER_SEED=7 cargo test -p socketio-tests --test cluster` runs all
 //! cases with that seed, `CLUSTER_CASE=shutdown` those whose names contain the word, and
 //! `CLUSTER_SEEDS=20` all cases with more seeds.
 
-use socketio::cluster::{Dialect, EngineTraits, RoomTopics};
+use socketio::cluster::{Counts, Dialect, EngineTraits, RoomTopics};
 use socketio::testing::cluster::SimNet;
 use socketio::testing::cluster::conformance::{Case, SimHarness, cases};
 use std::env;
 
-/// With how many seeds each case is run for each kind of engine. There are 8 kinds, and more than a
-/// hundred cases.
+/// With how many seeds each case is run for each kind of engine. There are 11 kinds, and more than
+/// a hundred cases.
 const SEEDS: u64 = 2;
 
 /// A variable of the environment that is a number.
@@ -30,11 +30,11 @@ fn run(case: &Case, seed: u64, traits: EngineTraits) -> Result<(), String> {
 }
 
 /// Runs all cases. `first` tells apart the seeds of the kinds of engines.
-fn run_all(first: u64, dialect: Dialect, rooms: RoomTopics) {
+fn run_all(first: u64, dialect: Dialect, rooms: RoomTopics, counts: Counts) {
     let chosen = number("CLUSTER_SEED");
     let seeds = if chosen.is_some() { 1 } else { number("CLUSTER_SEEDS").unwrap_or(SEEDS) };
     let word = env::var("CLUSTER_CASE").unwrap_or_default();
-    let traits = EngineTraits::new(dialect).rooms(rooms).max_body(MAX_BODY);
+    let traits = EngineTraits::new(dialect).rooms(rooms).counts(counts).max_body(MAX_BODY);
     let mut failures = Vec::new();
     let mut seed = first * 1_000_000;
     for case in cases().filter(|case| case.name().contains(&word)) {
@@ -47,21 +47,24 @@ fn run_all(first: u64, dialect: Dialect, rooms: RoomTopics) {
 }
 
 macro_rules! kinds {
-    ($($name:ident: $first:literal, $dialect:ident, $rooms:ident;)*) => {$(
+    ($($name:ident: $first:literal, $dialect:ident, $rooms:ident, $counts:ident;)*) => {$(
         #[test]
         fn $name() {
-            run_all($first, Dialect::$dialect, RoomTopics::$rooms);
+            run_all($first, Dialect::$dialect, RoomTopics::$rooms, Counts::$counts);
         }
     )*};
 }
 
 kinds! {
-    classic_without_topics_of_rooms: 0, Classic, None;
-    classic_as_of_redis: 1, Classic, Included;
-    classic_with_dynamic_topics: 2, Classic, Dynamic;
-    classic_with_private_topics: 3, Classic, DynamicPrivate;
-    messages_without_topics_of_rooms: 4, Messages, None;
-    messages_with_included_topics: 5, Messages, Included;
-    messages_with_dynamic_topics: 6, Messages, Dynamic;
-    messages_with_private_topics: 7, Messages, DynamicPrivate;
+    classic_without_topics_of_rooms: 0, Classic, None, Engine;
+    classic_as_of_redis: 1, Classic, Included, Engine;
+    classic_with_dynamic_topics: 2, Classic, Dynamic, Engine;
+    classic_with_private_topics: 3, Classic, DynamicPrivate, Engine;
+    messages_without_topics_of_rooms: 4, Messages, None, Engine;
+    messages_with_included_topics: 5, Messages, Included, Engine;
+    messages_with_dynamic_topics: 6, Messages, Dynamic, Engine;
+    messages_with_private_topics: 7, Messages, DynamicPrivate, Engine;
+    heartbeats_without_topics_of_rooms: 8, Messages, None, Heartbeats;
+    heartbeats_with_included_topics: 9, Messages, Included, Heartbeats;
+    heartbeats_with_dynamic_topics: 10, Messages, Dynamic, Heartbeats;
 }

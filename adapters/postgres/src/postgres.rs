@@ -1,6 +1,6 @@
 //! [`Postgres`]: the engine that works like `createAdapter` of `@socket.io/postgres-adapter`.
 
-use socketio::cluster::{BoxFuture, Dialect, Engine, EngineTraits, Inbox, PublishBatch, PublishError, Topic};
+use socketio::cluster::{BoxFuture, Counts, Dialect, Engine, EngineTraits, Inbox, PublishBatch, PublishError, Topic};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,6 +33,8 @@ pub struct Postgres {
     channels: Channels,
     attachments: Arc<Attachments>,
     threshold: usize,
+    heartbeat_interval: Duration,
+    heartbeat_timeout: Duration,
     node: Node,
     /// That a namespace has a long name was logged.
     has_warned: AtomicBool,
@@ -59,6 +61,8 @@ impl Postgres {
             channels: Channels { prefix: "socket.io".into() },
             attachments: Arc::default(),
             threshold: 8_000,
+            heartbeat_interval: Duration::from_secs(5),
+            heartbeat_timeout: Duration::from_secs(10),
             node: Node::new(),
             has_warned: AtomicBool::new(false),
         })
@@ -117,6 +121,22 @@ impl Postgres {
         self
     }
 
+    /// Sets after how long without a message a server publishes a heartbeat, by which the others
+    /// count it. Default: 5 s, as on Node.js.
+    #[must_use]
+    pub fn heartbeat_interval(mut self, interval: Duration) -> Self {
+        self.heartbeat_interval = interval;
+        self
+    }
+
+    /// Sets after how long without a message another server is not counted anymore. It should be at
+    /// least twice the interval of all servers. Default: 10 s, as on Node.js.
+    #[must_use]
+    pub fn heartbeat_timeout(mut self, timeout: Duration) -> Self {
+        self.heartbeat_timeout = timeout;
+        self
+    }
+
     fn change_attachments(
         &mut self,
         change: impl FnOnce(&mut Attachments) -> Result<(), ConfigError>,
@@ -156,7 +176,11 @@ impl Postgres {
 
 impl Engine for Postgres {
     fn traits(&self) -> EngineTraits {
-        EngineTraits::new(Dialect::Messages).max_body(MAX_BODY)
+        EngineTraits::new(Dialect::Messages)
+            .max_body(MAX_BODY)
+            .counts(Counts::Heartbeats)
+            .heartbeat_interval(self.heartbeat_interval)
+            .heartbeat_timeout(self.heartbeat_timeout)
     }
 
     fn start(&self, inbox: Inbox) {
@@ -188,10 +212,6 @@ impl Engine for Postgres {
 
     fn publish<'a>(&'a self, batch: &'a PublishBatch) -> BoxFuture<'a, Result<(), PublishError>> {
         Box::pin(self.node.publish(batch, &self.channels, &self.attachments, self.threshold))
-    }
-
-    fn servers<'a>(&'a self, _namespace: &'a str) -> BoxFuture<'a, Result<usize, String>> {
-        Box::pin(async { Err("PostgreSQL does not tell who listens".into()) })
     }
 
     fn reconnect(&self) {

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use std::fmt::{self, Debug};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use super::{BoxFuture, GapReason, PublishBatch};
 
@@ -46,12 +47,17 @@ pub trait Engine: Debug + Send + Sync + 'static {
     fn publish<'a>(&'a self, batch: &'a PublishBatch) -> BoxFuture<'a, Result<(), PublishError>>;
 
     /// The number of servers in the cluster that subscribe to the messages of a namespace,
-    /// including this one.
+    /// including this one. The hub does not call it if the servers are counted by
+    /// [heartbeats](Counts::Heartbeats).
     ///
     /// # Errors
     ///
-    /// The number can't be determined now. Contains the reason.
-    fn servers<'a>(&'a self, namespace: &'a str) -> BoxFuture<'a, Result<usize, String>>;
+    /// The number can't be determined now. Contains the reason. By default, that the engine does
+    /// not count.
+    fn servers<'a>(&'a self, namespace: &'a str) -> BoxFuture<'a, Result<usize, String>> {
+        let _ = namespace;
+        Box::pin(std::future::ready(Err("the engine does not count servers".to_owned())))
+    }
 
     /// The hub's probe was not received. The engine should distrust its connections and make new
     /// ones.
@@ -109,13 +115,28 @@ pub struct EngineTraits {
     pub rooms: RoomTopics,
     /// The largest message in bytes that the engine can carry. Larger ones are dropped and counted.
     pub max_body: usize,
+    /// Who counts the servers of the cluster.
+    pub counts: Counts,
+    /// With [`Counts::Heartbeats`]: after how long without a message a server publishes a
+    /// heartbeat.
+    pub heartbeat_interval: Duration,
+    /// With [`Counts::Heartbeats`]: after how long without a message a server is not counted
+    /// anymore.
+    pub heartbeat_timeout: Duration,
 }
 
 impl EngineTraits {
     /// The properties of an engine with this dialect: no topics of rooms, and messages of up to
-    /// 64 MiB.
+    /// 64 MiB. It counts servers itself.
     pub fn new(dialect: Dialect) -> Self {
-        Self { dialect, rooms: RoomTopics::None, max_body: 64 << 20 }
+        Self {
+            dialect,
+            rooms: RoomTopics::None,
+            max_body: 64 << 20,
+            counts: Counts::Engine,
+            heartbeat_interval: Duration::from_secs(5),
+            heartbeat_timeout: Duration::from_secs(10),
+        }
     }
 
     /// Sets on which topics messages to rooms are published.
@@ -129,6 +150,44 @@ impl EngineTraits {
     pub fn max_body(self, bytes: usize) -> Self {
         Self { max_body: bytes, ..self }
     }
+
+    /// Sets who counts the servers.
+    #[must_use]
+    pub fn counts(self, counts: Counts) -> Self {
+        Self { counts, ..self }
+    }
+
+    /// Sets after how long without a message a server publishes a heartbeat. Default: 5 seconds, as
+    /// servers on Node.js do. At least 10 milliseconds.
+    #[must_use]
+    pub fn heartbeat_interval(self, interval: Duration) -> Self {
+        Self { heartbeat_interval: interval, ..self }
+    }
+
+    /// Sets after how long without a message a server is not counted anymore. Default: 10 seconds.
+    /// It should be at least twice the interval of all servers.
+    #[must_use]
+    pub fn heartbeat_timeout(self, timeout: Duration) -> Self {
+        Self { heartbeat_timeout: timeout, ..self }
+    }
+}
+
+/// Who counts the servers of a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Counts {
+    /// The engine, with [`Engine::servers`].
+    Engine,
+    /// The hub, for engines that can't count subscribers. Each server publishes heartbeats on the
+    /// [main topic](Topic::Main) of its namespaces, and counts the servers that it hears. They are
+    /// those of the class `ClusterAdapterWithHeartbeat` of `socket.io-adapter`.
+    ///
+    /// A count is right about a tenth of the interval after a server came, and not more than half a
+    /// second. A server that ends without [`Hub::shutdown`](crate::Hub::shutdown) is counted until
+    /// the timeout.
+    ///
+    /// The classic dialect has no heartbeats: there the engine is asked.
+    Heartbeats,
 }
 
 /// The format of the messages in a cluster. Each is a format of Node.js servers.

@@ -128,6 +128,14 @@ pub(crate) enum Message<'a, P, A> {
         answer: Option<A>,
     },
 
+    /// What a server publishes when it comes into a namespace. Each other server answers with a
+    /// `Heartbeat`. These and `Close` are only in `Messages`.
+    InitialHeartbeat,
+    /// Says that the server takes part in the namespace.
+    Heartbeat,
+    /// The server leaves the namespace.
+    Close,
+
     /// What a server publishes to itself. Others ignore it.
     Probe {
         number: u64,

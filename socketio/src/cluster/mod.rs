@@ -17,7 +17,7 @@ pub(crate) mod stats;
 pub use batch::PublishBatch;
 pub use codec::to_msgpack;
 pub(crate) use engine::Receive;
-pub use engine::{Dialect, Engine, EngineTraits, Inbox, PublishError, RoomTopics, Topic};
+pub use engine::{Counts, Dialect, Engine, EngineTraits, Inbox, PublishError, RoomTopics, Topic};
 pub use health::{ClusterEvent, GapReason, Health, WhileDown};
 pub use stats::ClusterStats;
 

@@ -120,6 +120,9 @@ impl<'a, P, A> Message<'a, P, A> {
             Message::ServerAnswer { request, answer } => {
                 Message::ServerAnswer { request: text(request), answer: translated(answer)? }
             }
+            Message::InitialHeartbeat => Message::InitialHeartbeat,
+            Message::Heartbeat => Message::Heartbeat,
+            Message::Close => Message::Close,
             Message::Probe { number } => Message::Probe { number: *number },
         })
     }

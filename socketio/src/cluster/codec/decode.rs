@@ -175,6 +175,9 @@ fn cluster_message<'a>(fields: Fields<'a>, namespace: &str) -> Read<Incoming<'a>
         messages::ACK => {
             Message::Ack { request: required(fields.request)?, answer: fields.packet, socket: fields.socket }
         }
+        messages::INITIAL_HEARTBEAT => Message::InitialHeartbeat,
+        messages::HEARTBEAT => Message::Heartbeat,
+        messages::CLOSE => Message::Close,
         _ => return Err(Malformed),
     })
 }

@@ -12,8 +12,8 @@ const PROBE: &str = "probe";
 
 /// Appends a message. `server` is the id of this server.
 ///
-/// Messages that have no form in the dialect are not written: in `Messages`, those that only
-/// `Classic` has. The requests that only old members send are not written either.
+/// Messages that have no form in the dialect are not written: those that only the other one has.
+/// The requests that only old members send are not written either.
 pub(crate) fn encode(dialect: Dialect, server: &str, namespace: &str, message: &Outgoing<'_>, out: &mut Vec<u8>) {
     match dialect {
         Dialect::Classic => Classic { server, namespace, out }.message(message),
@@ -66,7 +66,10 @@ impl Classic<'_> {
             Message::FetchIds { .. }
             | Message::OldJoin { .. }
             | Message::OldLeave { .. }
-            | Message::OldDisconnect { .. } => {}
+            | Message::OldDisconnect { .. }
+            | Message::InitialHeartbeat
+            | Message::Heartbeat
+            | Message::Close => {}
             Message::Sockets { request, sockets } => self.response(Format::Json, None, request, 1, |output| {
                 output.key("sockets").sockets(sockets);
             }),
@@ -233,11 +236,23 @@ fn encode_cluster_message(server: &str, namespace: &str, message: &Outgoing<'_>,
                 ack(output, *answer, None);
             });
         }
+        Message::InitialHeartbeat => without_data(server, namespace, messages::INITIAL_HEARTBEAT, out),
+        Message::Heartbeat => without_data(server, namespace, messages::HEARTBEAT, out),
+        Message::Close => without_data(server, namespace, messages::CLOSE, out),
         Message::Probe { number } => write(Format::Json, messages::PROBE, 2, &|output| {
             output.key("requestId").text(PROBE);
             output.key("probe").unsigned(*number);
         }),
     }
+}
+
+/// Writes a cluster message that has a type alone.
+fn without_data(server: &str, namespace: &str, kind: u64, out: &mut Vec<u8>) {
+    Output::new(out, Format::Json).map(3, |output| {
+        output.key("type").unsigned(kind);
+        output.key("uid").text(server);
+        output.key("nsp").text(namespace);
+    });
 }
 
 fn format_of(answer: Option<ValueRef<'_>>) -> Format {

@@ -18,6 +18,8 @@ pub(super) mod classic {
 pub(super) mod messages {
     /// No message of Node.js has it.
     pub(in super::super) const PROBE: u64 = 0;
+    pub(in super::super) const INITIAL_HEARTBEAT: u64 = 1;
+    pub(in super::super) const HEARTBEAT: u64 = 2;
     pub(in super::super) const BROADCAST: u64 = 3;
     pub(in super::super) const JOIN: u64 = 4;
     pub(in super::super) const LEAVE: u64 = 5;
@@ -28,4 +30,5 @@ pub(super) mod messages {
     pub(in super::super) const SERVER_ANSWER: u64 = 10;
     pub(in super::super) const CLIENT_COUNT: u64 = 11;
     pub(in super::super) const ACK: u64 = 12;
+    pub(in super::super) const CLOSE: u64 = 13;
 }

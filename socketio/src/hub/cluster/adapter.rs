@@ -96,7 +96,7 @@ impl Adapter for ClusterAdapter {
         Box::pin(async move {
             member.core().start();
             match member.count_others().await {
-                Some(others) => Ok(others + 1),
+                Some(others) => Ok(others.len().saturating_add(1)),
                 None => Err(RequestError::Unavailable("the servers can't be counted".to_owned())),
             }
         })

@@ -201,6 +201,7 @@ impl Drop for Asked {
     fn drop(&mut self) {
         if self.subscribed {
             self.member.core().unsubscribe(self.member.reply_topic());
+            self.member.retract();
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Waits for the answers to a question, and counts who should answer.
 
+use std::collections::HashSet;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-use super::member::Member;
+use super::member::{Counted, Member};
 use super::requests::{self, Pending};
 use crate::hub::adapter::BoxFuture;
 
@@ -32,6 +33,7 @@ pub(super) async fn wait(member: &Arc<Member>, pending: &mut Pending, collect: &
     let mut time = pin!(sleep(Duration::ZERO));
     poll_fn(|context| {
         while let Poll::Ready(Some(answer)) = pending.poll_answer(context) {
+            others.note_answer(&answer);
             collect.take(answer);
         }
         let known = others.poll(context);
@@ -53,13 +55,15 @@ pub(super) async fn wait(member: &Arc<Member>, pending: &mut Pending, collect: &
     .await
 }
 
-/// The number of other servers, which is counted again and again.
+/// The number of other servers, which are counted again and again.
 struct Others {
     member: Arc<Member>,
-    known: Option<usize>,
-    /// The last count. A lower number is believed when it was counted twice.
+    known: Option<Counted>,
+    /// The last number. A lower number is believed when it was counted twice.
     lower: Option<usize>,
-    counting: BoxFuture<'static, Option<usize>>,
+    /// The servers that have answered. They are waited for no more, but count.
+    answered: HashSet<Box<str>>,
+    counting: BoxFuture<'static, Option<Counted>>,
 }
 
 impl Others {
@@ -68,29 +72,49 @@ impl Others {
             member: Arc::clone(member),
             known: None,
             lower: None,
+            answered: HashSet::new(),
             counting: count(Arc::clone(member), Duration::ZERO),
         }
     }
 
-    /// Returns the number, once it is known. It only falls: servers that come later were not asked.
+    /// Notes who answered. It was asked, also if it is not known.
+    fn note_answer(&mut self, (server, _): &requests::From) {
+        if self.member.core().known().is_some()
+            && let Some(server) = server
+            && !self.answered.contains(server.as_str())
+        {
+            self.answered.insert(server.as_str().into());
+        }
+    }
+
+    /// Returns the number, once it is known. Servers that come later were not asked, and do not
+    /// count.
     fn poll(&mut self, context: &mut Context<'_>) -> Option<usize> {
         while let Poll::Ready(counted) = self.counting.as_mut().poll(context) {
-            match (self.known, counted) {
+            match (&mut self.known, counted) {
                 (None, counted) => self.known = counted,
-                // A server that just connects again, or a slot that moves, is counted too low.
-                (Some(known), Some(counted)) if counted < known && self.lower == Some(counted) => {
-                    self.known = Some(counted);
+                (Some(Counted::Servers(asked)), Some(Counted::Servers(known))) => {
+                    asked.retain(|id| known.contains(id));
                 }
-                (Some(_), Some(_)) => self.lower = counted,
-                (Some(_), None) => {}
+                // A server that just connects again, or a slot that moves, is counted too low.
+                (Some(Counted::Number(known)), Some(Counted::Number(counted)))
+                    if counted < *known && self.lower == Some(counted) =>
+                {
+                    *known = counted;
+                }
+                (Some(_), Some(Counted::Number(counted))) => self.lower = Some(counted),
+                (Some(_), _) => {}
             }
             self.counting = count(Arc::clone(&self.member), RECOUNT_INTERVAL);
         }
-        self.known
+        Some(match self.known.as_ref()? {
+            Counted::Number(number) => *number,
+            Counted::Servers(asked) => asked.union(&self.answered).count(),
+        })
     }
 }
 
-fn count(member: Arc<Member>, after: Duration) -> BoxFuture<'static, Option<usize>> {
+fn count(member: Arc<Member>, after: Duration) -> BoxFuture<'static, Option<Counted>> {
     Box::pin(async move {
         if !after.is_zero() {
             sleep(after).await;

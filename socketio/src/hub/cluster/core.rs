@@ -10,6 +10,8 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
+use super::heartbeats;
+use super::known::KnownServers;
 use super::member::Member;
 use super::requests::Requests;
 use super::state::{self, State};
@@ -17,18 +19,18 @@ use super::topics::Topics;
 use crate::cluster::message::Outgoing;
 use crate::cluster::queue::PublishQueue;
 use crate::cluster::stats::ClusterCounters;
-use crate::cluster::{Dialect, Engine, EngineTraits, Inbox, PublishBatch, Topic, codec};
+use crate::cluster::{Counts, Dialect, Engine, EngineTraits, Inbox, PublishBatch, Topic, codec};
 use crate::hooks::catch::catch_future;
 use crate::hub::adapter::ServerId;
 use crate::hub::config::Config;
 use crate::wire::scratch::Scratch;
 
 /// The namespace whose reply topic carries the probes.
-const ROOT: &str = "/";
+pub(super) const ROOT: &str = "/";
 /// How long a shutdown waits for the queue, and for the engine to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long to wait for the engine's answer about the number of servers.
-const COUNT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long to wait for the number of servers.
+pub(super) const COUNT_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) struct ClusterCore {
     server: ServerId,
@@ -37,6 +39,8 @@ pub(crate) struct ClusterCore {
     max_received: usize,
     outbound: Arc<Outbound>,
     members: RwLock<HashMap<Arc<str>, Weak<Member>>>,
+    /// The other servers, if they are counted by heartbeats.
+    known: Option<Arc<KnownServers>>,
     topics: Topics,
     requests: Requests,
     state: Arc<State>,
@@ -69,6 +73,7 @@ impl ClusterCore {
             max_received: config.max_payload.saturating_mul(16),
             outbound,
             members: RwLock::default(),
+            known: has_heartbeats(&traits).then(|| Arc::new(KnownServers::new(traits.heartbeat_timeout))),
             topics: Topics::default(),
             state: Arc::default(),
             others: AtomicUsize::new(1),
@@ -90,17 +95,20 @@ impl ClusterCore {
         }
         let runtime = self.runtime.get_or_init(|| runtime);
         self.engine().start(Inbox::new(self));
-        let tasks = [
+        let mut tasks = vec![
             runtime.spawn(publish_all(Arc::clone(&self.outbound))).abort_handle(),
             runtime.spawn(state::probe(Arc::downgrade(self))).abort_handle(),
             runtime.spawn(state::report(Arc::downgrade(self))).abort_handle(),
         ];
-        *self.tasks.lock() = tasks.into();
+        if let Some(known) = &self.known {
+            tasks.push(runtime.spawn(heartbeats::publish(Arc::downgrade(self), Arc::clone(known))).abort_handle());
+        }
+        *self.tasks.lock() = tasks;
     }
 
     /// Ends all subscriptions, publishes what is queued, and stops the engine.
     pub(super) async fn shut_down(&self) {
-        let members: Vec<_> = self.members.read().values().filter_map(Weak::upgrade).collect();
+        let members = self.members();
         members.iter().for_each(|member| member.leave());
         if !self.is_started.load(Ordering::Relaxed) || self.state.stop() {
             return;
@@ -113,11 +121,12 @@ impl ClusterCore {
         let _ = timeout(STOP_TIMEOUT, catch_future(async { self.engine().stop().await })).await;
     }
 
-    /// Publishes a message. If `number` is given, it is called when the message has its place in
-    /// the order, and its result becomes the message's sequence number. Returns whether the message
-    /// was queued.
+    /// Publishes a message of `sender`, which mostly is this server. If `number` is given, it is
+    /// called when the message has its place in the order, and its result becomes the message's
+    /// sequence number. Returns whether the message was queued.
     pub(super) fn publish(
         self: &Arc<Self>,
+        sender: &str,
         namespace: &Arc<str>,
         topic: Topic<'_>,
         message: &Outgoing<'_>,
@@ -125,7 +134,7 @@ impl ClusterCore {
         number: Option<&dyn Fn() -> u64>,
     ) -> bool {
         let mut body = Scratch::take();
-        codec::encode(self.traits.dialect, self.server.as_str(), namespace, message, &mut body);
+        codec::encode(self.traits.dialect, sender, namespace, message, &mut body);
         self.publish_body(namespace, topic, &body, is_volatile, number)
     }
 
@@ -168,7 +177,7 @@ impl ClusterCore {
     /// Returns whether it was queued.
     pub(super) fn publish_probe(self: &Arc<Self>, number: u64) -> bool {
         let topic = Topic::Reply { namespace: ROOT, server: self.server.as_str() };
-        self.publish(&self.root, topic, &Outgoing::Probe { number }, false, None)
+        self.publish(self.server.as_str(), &self.root, topic, &Outgoing::Probe { number }, false, None)
     }
 
     /// Waits until everything that was queued before is published, or failed to be.
@@ -184,7 +193,7 @@ impl ClusterCore {
             Ok(Ok(Ok(servers))) => {
                 // A count of 0 is one before this server's own subscription.
                 let others = servers.saturating_sub(usize::from(takes_part));
-                self.others.store(others, Ordering::Relaxed);
+                self.note_others(others);
                 Some(others)
             }
             Ok(Ok(Err(error))) => {
@@ -193,6 +202,11 @@ impl ClusterCore {
             }
             Ok(Err(_)) | Err(_) => None,
         }
+    }
+
+    /// Notes the number of other servers at a count.
+    pub(super) fn note_others(&self, others: usize) {
+        self.others.store(others, Ordering::Relaxed);
     }
 
     /// The number of other servers that can't be asked: those of the last count, and at least one.
@@ -204,12 +218,19 @@ impl ClusterCore {
         self.members.write().insert(Arc::clone(namespace), Arc::downgrade(member));
     }
 
-    /// Removes a member, unless another one has taken its place.
-    pub(super) fn remove_member(&self, namespace: &str, member: &Member) {
+    /// Removes a member, unless another one has taken its place. Returns whether it was removed.
+    pub(super) fn remove_member(&self, namespace: &str, member: &Member) -> bool {
         let mut members = self.members.write();
-        if members.get(namespace).is_some_and(|known| std::ptr::eq(known.as_ptr(), member)) {
+        let is_there = members.get(namespace).is_some_and(|known| std::ptr::eq(known.as_ptr(), member));
+        if is_there {
             members.remove(namespace);
         }
+        is_there
+    }
+
+    /// All members.
+    pub(super) fn members(&self) -> Vec<Arc<Member>> {
+        self.members.read().values().filter_map(Weak::upgrade).collect()
     }
 
     pub(super) fn member(&self, namespace: &str) -> Option<Arc<Member>> {
@@ -244,6 +265,10 @@ impl ClusterCore {
         self.traits.dialect
     }
 
+    pub(super) fn known(&self) -> Option<&Arc<KnownServers>> {
+        self.known.as_ref()
+    }
+
     pub(super) fn max_received(&self) -> usize {
         self.max_received
     }
@@ -273,6 +298,11 @@ impl fmt::Debug for ClusterCore {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("ClusterCore").field("server", &self.server).finish_non_exhaustive()
     }
+}
+
+/// Whether the servers are counted by heartbeats, which the classic dialect does not have.
+fn has_heartbeats(traits: &EngineTraits) -> bool {
+    traits.counts == Counts::Heartbeats && traits.dialect != Dialect::Classic
 }
 
 /// Publishes what is queued, a batch at a time. Batches grow with the load.

@@ -89,7 +89,11 @@ impl Cluster {
         self.0.start();
         let mut health = self.0.state().health();
         // Whatever ends the wait, the health tells the result.
-        let _ = timeout(time, health.wait_for(|health| health.is_up() || *health == Health::Stopped)).await;
+        let _ = timeout(time, async {
+            let _ = health.wait_for(|health| health.is_up() || *health == Health::Stopped).await;
+            self.0.heartbeats_settled().await;
+        })
+        .await;
         let error = match self.health() {
             Health::Up { .. } => return Ok(()),
             Health::Starting { error: Some(error) } | Health::Degraded { error, .. } => error,

@@ -1,7 +1,7 @@
 //! [`Member`]: a namespace's part in the cluster.
 
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,6 +9,8 @@ use tokio::time::timeout;
 
 use super::adapter::options;
 use super::core::ClusterCore;
+use super::heartbeats::Heartbeats;
+use super::known::EMITTER;
 use super::sequences::Sequences;
 use crate::cluster::message::{Message, Outgoing};
 use crate::cluster::{Dialect, RoomTopics, Topic};
@@ -35,8 +37,27 @@ pub(crate) struct Member {
     /// The number of the last broadcast.
     sent: AtomicU64,
     sequences: Sequences,
+    heartbeats: Heartbeats,
     /// The rooms whose topics are subscribed to, with the number of members.
     rooms: Mutex<HashMap<Box<str>, usize>>,
+}
+
+/// The other servers of a namespace.
+#[derive(Debug)]
+pub(super) enum Counted {
+    /// How many the engine has counted.
+    Number(usize),
+    /// Their ids.
+    Servers(HashSet<Box<str>>),
+}
+
+impl Counted {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Number(number) => *number,
+            Self::Servers(servers) => servers.len(),
+        }
+    }
 }
 
 impl Member {
@@ -49,6 +70,7 @@ impl Member {
             is_confirmed: AtomicBool::new(false),
             sent: AtomicU64::new(0),
             sequences: Sequences::default(),
+            heartbeats: Heartbeats::default(),
             rooms: Mutex::default(),
         })
     }
@@ -58,10 +80,16 @@ impl Member {
         if self.is_joined.swap(true, Ordering::Relaxed) {
             return;
         }
+        if let Some(known) = self.core.known() {
+            known.open(&self.namespace);
+        }
         self.core.add_member(&self.namespace, self);
         self.topics(|topic| self.core.subscribe(topic));
         // The engine's first connection has these subscriptions, so that the first probe arrives.
         self.core.start();
+        if let Some(known) = self.core.known() {
+            known.wake();
+        }
     }
 
     /// Waits for the subscriptions of a namespace that has just come into use. `None` if there is
@@ -72,7 +100,13 @@ impl Member {
         }
         let member = Arc::clone(self);
         Some(Box::pin(async move {
-            let _ = timeout(CONFIRM_TIMEOUT, catch_future(async { member.core.engine().subscribed().await })).await;
+            let _ = timeout(CONFIRM_TIMEOUT, async {
+                let _ = catch_future(async { member.core.engine().subscribed().await }).await;
+                if member.core.known().is_some() {
+                    member.heartbeats.begun().await;
+                }
+            })
+            .await;
             // Whatever came of it, the next clients need not wait.
             member.is_confirmed.store(true, Ordering::Relaxed);
         }))
@@ -83,7 +117,13 @@ impl Member {
         if !self.is_joined.swap(false, Ordering::Relaxed) {
             return;
         }
-        self.core.remove_member(&self.namespace, self);
+        let is_removed = self.core.remove_member(&self.namespace, self);
+        if let Some(known) = self.core.known() {
+            known.close(&self.namespace);
+            if is_removed {
+                self.publish_close();
+            }
+        }
         self.topics(|topic| self.core.unsubscribe(topic));
         let rooms = std::mem::take(&mut *self.rooms.lock());
         for room in rooms.keys() {
@@ -156,17 +196,43 @@ impl Member {
             _ => Topic::Main { namespace: &self.namespace },
         };
         // All servers must receive all numbers.
-        let is_numbered = self.is_joined.load(Ordering::Relaxed)
-            && (matches!(topic, Topic::Main { .. }) || self.core.traits().rooms == RoomTopics::Included);
+        let is_for_all = matches!(topic, Topic::Main { .. }) || self.core.traits().rooms == RoomTopics::Included;
+        let is_numbered = is_for_all && self.is_joined();
         let number = || self.sent.fetch_add(1, Ordering::Relaxed) + 1;
         let number: Option<&dyn Fn() -> u64> = if is_numbered { Some(&number) } else { None };
         let message = Message::Broadcast { packet, options, request: None };
-        self.core.publish(&self.namespace, topic, &message, packet.is_volatile(), number)
+        let is_queued =
+            self.core.publish(self.sender(), &self.namespace, topic, &message, packet.is_volatile(), number);
+        if is_for_all && is_queued {
+            self.note_published();
+        }
+        is_queued
     }
 
     /// Publishes a message that all other servers get.
     pub(super) fn publish_to_all(&self, message: &Outgoing<'_>) -> bool {
-        self.core.publish(&self.namespace, self.request_topic(), message, false, None)
+        let is_queued = self.publish_as(self.sender(), message);
+        if is_queued {
+            self.note_published();
+        }
+        is_queued
+    }
+
+    pub(super) fn publish_as(&self, sender: &str, message: &Outgoing<'_>) -> bool {
+        self.core.publish(sender, &self.namespace, self.request_topic(), message, false, None)
+    }
+
+    /// A message of a server counts it as a member of the namespace, where servers are counted by
+    /// heartbeats. What publishes without being one is called an emitter.
+    fn sender(&self) -> &str {
+        if self.core.known().is_some() && !self.is_joined() { EMITTER } else { self.core.server().as_str() }
+    }
+
+    /// Notes that all other servers will hear of this one.
+    fn note_published(&self) {
+        if self.core.known().is_some() {
+            self.heartbeats.note();
+        }
     }
 
     fn request_topic(&self) -> Topic<'_> {
@@ -198,7 +264,7 @@ impl Member {
             (_, Some(server), _) => Topic::Reply { namespace, server },
             (Dialect::Messages, None, _) => return,
         };
-        self.core.publish(&self.namespace, topic, message, false, None);
+        self.core.publish(self.core.server().as_str(), &self.namespace, topic, message, false, None);
     }
 
     /// Notes the number of a received broadcast.
@@ -219,8 +285,15 @@ impl Member {
     }
 
     /// Counts the other servers that share the namespace. `None` if that fails.
-    pub(super) async fn count_others(&self) -> Option<usize> {
-        self.core.count_others(&self.namespace, self.is_joined()).await
+    pub(super) async fn count_others(&self) -> Option<Counted> {
+        match self.core.known() {
+            Some(known) => self.known_servers(known).await.map(Counted::Servers),
+            None => self.core.count_others(&self.namespace, self.is_joined()).await.map(Counted::Number),
+        }
+    }
+
+    pub(super) fn heartbeats(&self) -> &Heartbeats {
+        &self.heartbeats
     }
 
     pub(super) fn is_joined(&self) -> bool {

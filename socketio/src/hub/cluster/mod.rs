@@ -11,6 +11,8 @@ mod collecting;
 mod core;
 mod details;
 mod handle;
+mod heartbeats;
+mod known;
 mod member;
 mod receiving;
 mod requests;
@@ -102,8 +104,9 @@ impl Hub {
         Some(Cluster::new(adapter.downcast_ref::<ClusterAdapter>()?.core()))
     }
 
-    /// Waits until the hub reaches the other servers of its cluster. A hub without a cluster is
-    /// always ready.
+    /// Waits until the hub reaches the other servers of its cluster. If the servers count each
+    /// other by [heartbeats](crate::cluster::Counts::Heartbeats), it also gives the others time to
+    /// answer. A hub without a cluster is always ready.
     ///
     /// ```
     /// # use socketio::Hub;

@@ -36,6 +36,7 @@ impl Receive for ClusterCore {
 
     fn connected(&self) {
         self.state().connected();
+        self.begin_heartbeats();
     }
 
     fn disconnected(&self, reason: String) {
@@ -75,6 +76,9 @@ impl ClusterCore {
         let Received { server, message, .. } = codec::decode(self.dialect(), topic, body)?;
         let server = server.as_deref();
         let is_own = server == Some(self.server().as_str());
+        if let (false, Some(known), Some(server)) = (is_own, self.known(), server) {
+            known.note(topic.namespace(), server, &message);
+        }
         if let Message::Probe { number } = message {
             let own = Topic::Reply { namespace: topic.namespace(), server: self.server().as_str() };
             if is_own || topic == own {
@@ -206,7 +210,8 @@ impl Member {
                 self.reply(server, &Message::SocketIds { request, ids });
             }
             Message::ServerEmit { packet, request } => self.receive_server_event(server, &packet, request)?,
-            // Answers and probes were handled before.
+            Message::InitialHeartbeat => self.answer_heartbeat(),
+            // Answers and probes were handled before. Heartbeats were noted.
             _ => {}
         }
         Ok(())

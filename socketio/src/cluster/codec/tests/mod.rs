@@ -137,3 +137,26 @@ fn a_small_attachment_does_not_keep_what_was_read_with_it() {
     let range = body.as_ptr_range();
     assert!(!range.contains(&packet.args().attachments()[0].as_ptr()));
 }
+
+/// As `ClusterAdapterWithHeartbeat` of `socket.io-adapter` publishes them.
+#[test]
+fn heartbeats_are_those_of_node() {
+    let expected = [
+        (Message::InitialHeartbeat, r#"{"type":1,"uid":"0123456789abcdef","nsp":"/"}"#, "83a47479706501"),
+        (Message::Heartbeat, r#"{"type":2,"uid":"0123456789abcdef","nsp":"/"}"#, "83a47479706502"),
+        (Message::Close, r#"{"type":13,"uid":"0123456789abcdef","nsp":"/"}"#, "83a4747970650d"),
+    ];
+    for (message, json, start) in expected {
+        let bytes = encoded(Dialect::Messages, &message);
+        assert_eq!(String::from_utf8_lossy(&bytes), json);
+        let mut msgpack = hex(start);
+        msgpack.extend(hex("a3756964 b030313233343536373839616263646566 a36e7370 a12f"));
+        for body in [bytes, msgpack].map(Bytes::from) {
+            assert_eq!(server_of(Dialect::Messages, &body), Some("0123456789abcdef"));
+            let received = decode(Dialect::Messages, MAIN, &body).expect("a message");
+            assert_eq!(received.server.as_deref(), Some("0123456789abcdef"));
+            assert_eq!(format!("{:?}", received.message), format!("{message:?}"));
+        }
+        assert!(encoded(Dialect::Classic, &message).is_empty());
+    }
+}

@@ -61,7 +61,7 @@ fn payload(values: &[AnyValue]) -> Option<Payload> {
 }
 
 impl Parts {
-    /// The messages of the kinds that are written, in both dialects and in one.
+    /// The messages of the kinds that are written, in both dialects and in the classic one.
     fn messages(&self) -> Option<(Vec<Message>, Vec<Message>)> {
         let Self { names, options, request, text, yes, number, values } = self.clone();
         let rooms: Names<'static> = names.iter().cloned().map(Into::into).collect();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::case::{CaseResult, case_table, ensure_eq};
+use super::case::{CaseResult, case_table, ensure, ensure_eq};
 use super::requirements::{DETACHED, NAMESPACES};
 use super::scene::{PATIENCE, Scene, eventually, eventually_answers, flushed};
 use crate::HubBuilder;
@@ -16,6 +16,7 @@ case_table! {
     NAMESPACES, Nothing, paths_of_namespaces_may_be_prefixes_of_each_other;
     DETACHED, Nothing, a_detached_handle_publishes;
     DETACHED, Nothing, a_detached_handle_asks;
+    DETACHED, Nothing, a_detached_handle_is_no_server_of_the_namespace;
 }
 
 fn dynamic(builder: HubBuilder) -> HubBuilder {
@@ -170,4 +171,20 @@ async fn a_detached_handle_asks(scene: &Scene<'_>) -> CaseResult {
         ensure_eq!(answers.await?.into_values().collect::<Vec<_>>(), [7], "the answers");
     }
     Ok(())
+}
+
+async fn a_detached_handle_is_no_server_of_the_namespace(scene: &Scene<'_>) -> CaseResult {
+    let (a, b) = (scene.server_with("a", dynamic).await?, scene.server_with("b", dynamic).await?);
+    let mut client = b.of("/room-1").test_client().connect().await?;
+    b.flushed().await?;
+    ensure_eq!(b.of("/room-1").servers().await?, 1, "the servers of the namespace");
+    let detached = a.of("/room-1");
+    detached.emit(("from", "outside"))?;
+    client.expect_exact(("from", "outside")).await?;
+    ensure_eq!(b.of("/room-1").servers().await?, 1, "the servers after an emit from outside");
+    ensure_eq!(detached.servers().await?, 2, "the servers as they are counted from outside");
+    let asked = detached.timeout(Duration::from_secs(5)).emit_with_ack::<u8>(("question",));
+    client.expect_event("question").await?.answer(7)?;
+    ensure!(asked.await?.is_complete(), "an answer is missing");
+    eventually_answers("the question is forgotten", || b.of("/room-1").servers(), |found| matches!(found, Ok(1))).await
 }

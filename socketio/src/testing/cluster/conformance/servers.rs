@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::case::{CaseResult, case_table, ensure, ensure_eq};
-use super::requirements::{ALL_ROOMS, COUNT, R9, SERVER_EVENTS};
+use super::requirements::{ALL_ROOMS, COUNT, R9, R10, SERVER_EVENTS};
 use super::scene::{Scene, Server, eventually, eventually_answers, flushed};
 use crate::{Binary, HubBuilder};
 
@@ -16,6 +16,7 @@ case_table! {
     SERVER_EVENTS, Nothing, servers_answer_each_other;
     SERVER_EVENTS, Nothing, servers_answer_later;
     SERVER_EVENTS, Nothing, a_server_that_does_not_answer_is_silent;
+    R10, Nothing, a_server_that_leaves_is_no_longer_waited_for;
     SERVER_EVENTS, Nothing, a_single_server_asks_nobody;
     COUNT, Nothing, servers_are_counted;
     R9, Hang, a_server_that_hangs_is_counted_and_silent;
@@ -146,6 +147,19 @@ async fn a_server_that_does_not_answer_is_silent(scene: &Scene<'_>) -> CaseResul
     let answers = a.server_request::<u32>(("load?",)).timeout(SHORT).await?;
     ensure_eq!(answers.silent, 1, "the silent servers");
     ensure_eq!(answers.into_values().collect::<Vec<_>>(), [3], "the answers");
+    Ok(())
+}
+
+async fn a_server_that_leaves_is_no_longer_waited_for(scene: &Scene<'_>) -> CaseResult {
+    let (a, b) = scene.pair().await?;
+    let heard = Heard::on(&b, "load?");
+    flushed(&[&a, &b]).await?;
+    let answers = a.server_request::<u32>(("load?",)).timeout(LONG);
+    let answers = tokio::spawn(answers.into_future());
+    eventually("it is heard", || heard.len() == 1).await?;
+    b.shutdown(Duration::from_secs(5)).await;
+    let answers = answers.await??;
+    ensure_eq!((answers.answers.len(), answers.silent), (0, 0), "answers and silent servers");
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use super::driver::Shared;
 use super::event::{Command, MemberId};
 use super::member::Link;
 use super::network::Network;
-use crate::cluster::{BoxFuture, Engine, EngineTraits, Inbox, PublishBatch, PublishError, Topic};
+use crate::cluster::{BoxFuture, Counts, Engine, EngineTraits, Inbox, PublishBatch, PublishError, Topic};
 
 /// How long the engine waits for the network's answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -128,6 +128,9 @@ impl Engine for SimEngine {
 
     fn servers<'a>(&'a self, namespace: &'a str) -> BoxFuture<'a, Result<usize, String>> {
         Box::pin(async move {
+            if self.traits.counts == Counts::Heartbeats {
+                return Err("the servers are counted by heartbeats".to_owned());
+            }
             let answer = self.ask(|answer| Command::Count { namespace: namespace.to_owned(), answer });
             match timeout(PATIENCE, answer.ok_or("not connected")?).await {
                 Ok(Ok(count)) => Ok(count),
