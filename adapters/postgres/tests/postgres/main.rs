@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod attachments;
+mod conformance;
 mod faults;
 mod notifications;
 mod support;

@@ -1,7 +1,7 @@
 //! [`Server`]: a PostgreSQL server of a test.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
@@ -139,10 +139,15 @@ impl Server {
 
     /// Runs commands of SQL with `psql`, and returns the rows.
     pub(crate) fn sql(&self, commands: &str) -> String {
-        let output = Command::new(program("psql"))
-            .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", &self.url(), "-c", commands])
-            .output();
-        let output = output.unwrap();
+        let mut psql = Command::new(program("psql"))
+            .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", &self.url()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        psql.stdin.take().unwrap().write_all(commands.as_bytes()).unwrap();
+        let output = psql.wait_with_output().unwrap();
         assert!(output.status.success(), "{commands}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
