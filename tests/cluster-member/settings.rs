@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use socketio::HubBuilder;
+use socketio_postgres::Postgres;
 use socketio_redis::{Redis, ShardedRedis, SubscriptionMode};
 
 /// `tests/node/cluster/node-member.mjs` says what they mean.
@@ -28,6 +29,13 @@ impl Settings {
         let mode = match self.adapter.as_str() {
             "sharded" => SubscriptionMode::Dynamic,
             "private" => SubscriptionMode::DynamicPrivate,
+            "postgres" => {
+                let engine = Postgres::new(self.url()?)?;
+                return Ok(match &self.prefix {
+                    Some(prefix) => builder.cluster(engine.prefix(prefix)),
+                    None => builder.cluster(engine),
+                });
+            }
             _ => return self.classic(builder),
         };
         let engine = match &self.sentinel {
