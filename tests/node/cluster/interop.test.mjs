@@ -47,6 +47,13 @@ function ending() {
   return { after: (end) => (isOver ? void end() : ends.push(end)) };
 }
 
+// Creates the table of attachments, as the documentation of the adapter for Node.js says.
+async function createTable(urls) {
+  const pool = postgres({ urls });
+  await pool.query('CREATE TABLE socket_io_attachments (id bigserial UNIQUE, created_at timestamptz DEFAULT NOW(), payload bytea)');
+  await pool.end();
+}
+
 // Waits until all members have heard of each other.
 async function counted(members, namespace) {
   for (const member of members) {
@@ -61,6 +68,7 @@ function suite(name, { adapter = name, isClassic, isCluster, isPostgres, prefix 
   before(async () => {
     shared.server = await (isPostgres ? Postgres : isCluster ? RedisCluster : Redis).begin(end);
     const { urls = [shared.server.url] } = shared.server;
+    if (isPostgres) await createTable(urls);
     const settings = { adapter, prefix, urls, cluster: isCluster, namespaces: [...NAMESPACES, '/elsewhere'] };
     const begun = LANGUAGES.map((language, i) => Member.begin(end, language, { ...settings, name: `${language} ${i + 1}` }));
     shared.members = await Promise.all(begun);
