@@ -7,4 +7,6 @@ mod attachments;
 mod conformance;
 mod faults;
 mod notifications;
+mod records;
 mod support;
+mod tls;

@@ -18,7 +18,9 @@ pub(crate) struct Server {
     child: Option<Child>,
 }
 
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 11] = [
+    "min_wal_size=2MB",
+    "max_wal_size=16MB",
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
     "fsync=off",
@@ -184,7 +186,7 @@ fn signal(name: &str, processes: impl IntoIterator<Item = u32>) {
 fn template() -> PathBuf {
     static ONLY_ONE: Mutex<()> = Mutex::new(());
     let _only_one = ONLY_ONE.lock().unwrap();
-    let template = Path::new(env!("CARGO_TARGET_TMPDIR")).join("socketio-postgres-template");
+    let template = Path::new(env!("CARGO_TARGET_TMPDIR")).join("socketio-postgres-template-1");
     if !template.exists() {
         let new = std::env::temp_dir().join(format!("socketio-postgres-{}", std::process::id()));
         fs::create_dir_all(&new).unwrap();
@@ -192,7 +194,18 @@ fn template() -> PathBuf {
         let made = as_user("initdb")
             .arg("-D")
             .arg(&new)
-            .args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"])
+            .args([
+                "-U",
+                "postgres",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "--no-sync",
+                "--no-instructions",
+                "--wal-segsize=1",
+            ])
             .output()
             .unwrap();
         assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
