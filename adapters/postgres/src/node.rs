@@ -93,7 +93,7 @@ impl Node {
         let task = self.task.lock().take();
         self.shared.stopping.cancel();
         if let Some(mut task) = task
-            && timeout(2 * COMMAND_TIMEOUT, &mut task).await.is_err()
+            && timeout(COMMAND_TIMEOUT, &mut task).await.is_err()
         {
             task.abort();
             _ = task.await;

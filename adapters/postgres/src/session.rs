@@ -16,7 +16,7 @@ use crate::outgoing::{Body, Part, parts};
 use crate::target::{CLOSED, Link, Target, text};
 
 /// A deadline for the reply to a command.
-pub(crate) const COMMAND_TIMEOUT: Duration = Duration::from_secs(2);
+pub(crate) const COMMAND_TIMEOUT: Duration = Duration::from_secs(4);
 pub(crate) const NO_REPLY: &str = "no reply in time";
 /// So many bytes more may take a second more.
 const BYTES_PER_SECOND: usize = 8 << 20;

@@ -6,6 +6,7 @@
 mod attachments;
 mod conformance;
 mod faults;
+mod figures;
 mod notifications;
 mod records;
 mod support;

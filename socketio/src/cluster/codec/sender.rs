@@ -69,3 +69,36 @@ fn last_string(json: &[u8]) -> Option<(&[u8], &str)> {
 fn plain(contents: &[u8]) -> Option<&str> {
     std::str::from_utf8(contents).ok().filter(|contents| !contents.contains('\\'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::codec::encode;
+    use crate::cluster::message::{Message, Outgoing};
+
+    #[test]
+    fn answers_tell_their_requests() {
+        let answered = |message: Outgoing<'_>| {
+            let mut body = Vec::new();
+            encode(Dialect::Messages, "a", "/", &message, &mut body);
+            answered_request(&body).map(|rest| String::from_utf8_lossy(rest).into_owned())
+        };
+        let request = || "b-7".into();
+        for answer in [
+            Message::Sockets { request: request(), sockets: Vec::new() },
+            Message::ClientCount { request: request(), clients: 2 },
+            Message::Ack { request: request(), answer: None, socket: None },
+            Message::ServerAnswer { request: request(), answer: None },
+        ] {
+            assert!(answered(answer).is_some_and(|rest| rest.starts_with("b-7\"")));
+        }
+        let options = crate::cluster::message::Options::default();
+        for other in [Message::Fetch { options, request: request() }, Message::Probe { number: 1 }] {
+            assert_eq!(answered(other), None);
+        }
+        for other in [&b""[..], b"{", b"{\"type\":8", b"{\"type\":800,\"data\":{\"requestId\":\"", b"\x84\xa4type\x08"]
+        {
+            assert_eq!(answered_request(other), None);
+        }
+    }
+}

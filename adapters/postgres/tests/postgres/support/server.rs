@@ -120,18 +120,23 @@ impl Server {
         give(&self.directory);
     }
 
-    /// Stops the process and its children, or lets them go on.
-    pub(crate) fn stop(&self, stops: bool) {
-        let Some(parent) = self.child.as_ref().map(Child::id) else { return };
-        let is_child = |process: &u32| {
+    /// The process and its children.
+    pub(crate) fn processes(&self) -> Vec<u32> {
+        let Some(parent) = self.child.as_ref().map(Child::id) else { return Vec::new() };
+        let is_one = |process: &u32| {
             let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
             // The name in front of it may contain spaces.
             let fields = stat.rsplit(") ").next().unwrap_or_default();
-            fields.split(' ').nth(1) == Some(&parent.to_string())
+            *process == parent || fields.split(' ').nth(1) == Some(&parent.to_string())
         };
         let processes =
             fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        signal(if stops { "-STOP" } else { "-CONT" }, processes.filter(is_child).chain([parent]));
+        processes.filter(is_one).collect()
+    }
+
+    /// Stops the process and its children, or lets them go on.
+    pub(crate) fn stop(&self, stops: bool) {
+        signal(if stops { "-STOP" } else { "-CONT" }, self.processes());
     }
 
     /// The command that begins `psql`.
