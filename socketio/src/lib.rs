@@ -59,7 +59,7 @@ pub use hub::cluster::{Cluster, NotReady};
 pub use hub::hub_builder::HubBuilder;
 pub use hub::namespace::Namespace;
 pub use hub::namespace_builder::NamespaceBuilder;
-pub use hub::recovery::{Recovery, RecoveryFailure, RecoveryState};
+pub use hub::recovery::{Persist, Recovery, RecoveryFailure, RecoveryState};
 pub use hub::selection::{EmitError, Selection};
 pub use hub::server_events::{ServerAck, ServerEvent};
 pub use hub::server_request::{ServerAnswers, ServerRequest};

@@ -17,7 +17,7 @@ pub struct PublishBatch {
 struct Entry {
     kind: Kind,
     namespace: Arc<str>,
-    /// The room or the server of the topic.
+    /// The room, the server or the token of the topic.
     detail: Range<usize>,
     body: Range<usize>,
 }
@@ -29,6 +29,8 @@ enum Kind {
     Requests,
     Responses,
     Reply,
+    Log(u8),
+    Session,
 }
 
 impl PublishBatch {
@@ -40,6 +42,8 @@ impl PublishBatch {
             Topic::Requests { .. } => (Kind::Requests, ""),
             Topic::Responses { .. } => (Kind::Responses, ""),
             Topic::Reply { server, .. } => (Kind::Reply, server),
+            Topic::Log { server, kind, .. } => (Kind::Log(kind), server),
+            Topic::Session { token, .. } => (Kind::Session, token),
         };
         let start = self.bytes.len();
         self.bytes.extend_from_slice(detail.as_bytes());
@@ -61,6 +65,8 @@ impl PublishBatch {
                 Kind::Requests => Topic::Requests { namespace },
                 Kind::Responses => Topic::Responses { namespace },
                 Kind::Reply => Topic::Reply { namespace, server: detail },
+                Kind::Log(kind) => Topic::Log { namespace, server: detail, kind },
+                Kind::Session => Topic::Session { namespace, token: detail },
             };
             (topic, &self.bytes[entry.body.clone()])
         })

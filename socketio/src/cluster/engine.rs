@@ -5,7 +5,7 @@ use std::fmt::{self, Debug};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::{BoxFuture, GapReason, PublishBatch};
+use super::{BoxFuture, EventLog, GapReason, LogEntry, PublishBatch};
 
 /// Carries messages between the servers of a cluster, over Redis for example. A hub has one.
 ///
@@ -63,6 +63,12 @@ pub trait Engine: Debug + Send + Sync + 'static {
     /// ones.
     fn reconnect(&self) {}
 
+    /// The log of the engine. Those whose [dialect](EngineTraits::dialect) is
+    /// [`Streams`](Dialect::Streams) have one.
+    fn log(&self) -> Option<&dyn EventLog> {
+        None
+    }
+
     /// Ends all subscriptions and connections. The engine is not used afterwards.
     fn stop(&self) -> BoxFuture<'_, ()>;
 }
@@ -98,6 +104,10 @@ impl<E: Engine + ?Sized> Engine for Box<E> {
 
     fn reconnect(&self) {
         (**self).reconnect();
+    }
+
+    fn log(&self) -> Option<&dyn EventLog> {
+        (**self).log()
     }
 
     fn stop(&self) -> BoxFuture<'_, ()> {
@@ -200,6 +210,11 @@ pub enum Dialect {
     /// The format of the class `ClusterAdapter` of `socket.io-adapter`, as JSON, or as MessagePack
     /// if the message has binary data. `createShardedAdapter` uses it.
     Messages,
+    /// The format of `@socket.io/redis-streams-adapter` 0.3. What needs no answer is on the
+    /// [topic of the log](Topic::Log): the data of the message alone, as JSON, or as MessagePack if
+    /// it has binary data. All other messages are those of [`Messages`](Self::Messages), always as
+    /// MessagePack.
+    Streams,
 }
 
 /// On which topics messages to exactly one room are published.
@@ -253,6 +268,25 @@ pub enum Topic<'a> {
         /// The id of that server.
         server: &'a str,
     },
+    /// A message that becomes an entry of the [log](EventLog). All servers read the log, without
+    /// subscribing to it.
+    Log {
+        /// The namespace. It is empty for entries that concern no namespace.
+        namespace: &'a str,
+        /// The id of this server.
+        server: &'a str,
+        /// The type of the message.
+        kind: u8,
+    },
+    /// The session of a client, which is to be stored for
+    /// [`EventLog::take_session`]. It replaces an earlier one. An empty message removes it. Nobody
+    /// subscribes to it.
+    Session {
+        /// The namespace.
+        namespace: &'a str,
+        /// The token of the session: printable ASCII without spaces.
+        token: &'a str,
+    },
 }
 
 impl<'a> Topic<'a> {
@@ -263,7 +297,9 @@ impl<'a> Topic<'a> {
             | Self::Room { namespace, .. }
             | Self::Requests { namespace }
             | Self::Responses { namespace }
-            | Self::Reply { namespace, .. } => namespace,
+            | Self::Reply { namespace, .. }
+            | Self::Log { namespace, .. }
+            | Self::Session { namespace, .. } => namespace,
         }
     }
 }
@@ -287,6 +323,7 @@ pub struct Inbox(Weak<dyn Receive>);
 /// What the hub does with what an engine reports.
 pub(crate) trait Receive: Send + Sync {
     fn deliver(&self, topic: Topic<'_>, body: Bytes);
+    fn deliver_entry(&self, entry: LogEntry<'_>);
     fn deliver_together(&self, deliver: &mut dyn FnMut()) {
         deliver();
     }
@@ -308,6 +345,13 @@ impl Inbox {
     pub fn deliver(&self, topic: Topic<'_>, body: Bytes) {
         if let Some(receiver) = self.0.upgrade() {
             receiver.deliver(topic, body);
+        }
+    }
+
+    /// Delivers an entry of the [log](EventLog), on the task that reads it.
+    pub fn deliver_entry(&self, entry: LogEntry<'_>) {
+        if let Some(receiver) = self.0.upgrade() {
+            receiver.deliver_entry(entry);
         }
     }
 

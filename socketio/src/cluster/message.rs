@@ -35,6 +35,9 @@ pub(crate) struct Flags {
     pub(crate) expect_single_response: bool,
     /// The packet is a raw message. Its event is `message`, for servers that do not know the flag.
     pub(crate) raw: bool,
+    /// The number of the only session that gets the event. Servers that do not know the flag send
+    /// it to all members of the rooms.
+    pub(crate) session: Option<u64>,
 }
 
 /// A message. `P` is an event's packet, and `A` the value of an answer, which is `None` if the

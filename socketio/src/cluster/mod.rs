@@ -10,7 +10,9 @@ pub(crate) mod codec;
 mod details;
 mod engine;
 mod health;
+mod log;
 pub(crate) mod message;
+mod owned_topic;
 pub(crate) mod queue;
 pub(crate) mod stats;
 
@@ -19,6 +21,8 @@ pub use codec::to_msgpack;
 pub(crate) use engine::Receive;
 pub use engine::{Counts, Dialect, Engine, EngineTraits, Inbox, PublishError, RoomTopics, Topic};
 pub use health::{ClusterEvent, GapReason, Health, WhileDown};
+pub use log::{EventLog, LogEntry, LogPage, LogRange, Offset, ReadError};
+pub use owned_topic::OwnedTopic;
 pub use stats::ClusterStats;
 
 /// A boxed future that an engine returns.

@@ -39,6 +39,9 @@ stats! {
     dropped,
     /// Queued messages whose publishing failed. Some may have been published.
     unpublished,
+    /// Events that clients could not get back after a cut, because the engine's log could not be
+    /// reached when they were emitted. They were delivered to this server's clients alone.
+    unlogged,
     /// Messages received from other servers and emitters.
     received,
     /// Received events to sockets that had an audience on this server.

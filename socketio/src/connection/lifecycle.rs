@@ -12,6 +12,7 @@ use crate::event::incoming::{EventKind, Incoming};
 use crate::event::reply::Outcome;
 use crate::event::slow_poll;
 use crate::hooks::catch::{catch, catch_future};
+use crate::hub::recovery::resuming::Claim;
 use crate::hub::socket::Socket;
 use crate::session::disconnect::Disconnect;
 
@@ -22,9 +23,10 @@ pub(crate) type OnOpen = Arc<dyn Fn(Socket) -> Option<BoxFuture<'static, ()>> + 
 pub(crate) fn connect_decision(socket: &Socket, on_open: Option<&OnOpen>) -> Option<ConnectDecision> {
     let namespace = socket.namespace_inner();
     let opened = namespace.opened();
-    let previous = socket.take_previous();
+    let (previous, claim) = (socket.take_previous(), socket.take_claim());
     let is_decided = opened.is_some()
         || previous.is_some()
+        || claim.is_some()
         || on_open.is_some()
         || namespace.has_middleware()
         || namespace.lifecycle_handler(Lifecycle::Connect).is_some();
@@ -32,7 +34,7 @@ pub(crate) fn connect_decision(socket: &Socket, on_open: Option<&OnOpen>) -> Opt
         return None;
     }
     let (socket, on_open) = (socket.clone(), on_open.cloned());
-    let decision = catch_future(decide(socket.clone(), opened, previous, on_open));
+    let decision = catch_future(decide(socket.clone(), opened, previous, claim, on_open));
     Some(Box::pin(decision.map(move |decision| {
         decision.unwrap_or_else(|_panicked| {
             tracing::error!(socket = %socket.id(), "a connect handler panicked");
@@ -46,10 +48,16 @@ async fn decide(
     socket: Socket,
     opened: Option<BoxFuture<'static, ()>>,
     previous: Option<Socket>,
+    claim: Option<Box<Claim<'static>>>,
     on_open: Option<OnOpen>,
 ) -> Result<(), EventError> {
     if let Some(opened) = opened {
         opened.await;
+    }
+    if let (Some(claim), Some(recovery)) = (claim, socket.namespace_inner().recovery())
+        && let Some(shared) = recovery.shared()
+    {
+        shared.restore(recovery, &socket, &claim).await;
     }
     if let Some(previous) = previous {
         socket.follow(&previous).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::build_error::BuildProblem;
 use super::kept_headers::KeptHeaders;
 use super::origins::Origins;
-use super::recovery::Recovery;
+use super::recovery::{Persist, Recovery};
 use crate::connection_handle::OverflowPolicy;
 use crate::event::rate_limit::RateLimit;
 use crate::session::limits::{Bounds, Limits, MAX_DEPTH};
@@ -53,6 +53,8 @@ pub(crate) struct Config {
     pub(crate) has_cluster: bool,
     /// Whether this server receives the messages of a room only while it has members.
     pub(crate) has_room_subscriptions: bool,
+    /// Whether the engine of the cluster has a log.
+    pub(crate) has_log: bool,
 }
 
 impl Default for Config {
@@ -92,6 +94,7 @@ impl Default for Config {
             while_down: Default::default(),
             has_cluster: false,
             has_room_subscriptions: false,
+            has_log: false,
         }
     }
 }
@@ -124,6 +127,11 @@ impl Config {
         }
         if let Some(recovery) = &self.recovery {
             recovery.check(problems);
+            if recovery.persist != Persist::AtEnd && !self.has_log {
+                let given = format!("{:?}", recovery.persist);
+                let accepted = "`AtEnd`, unless the engine of the cluster has a log, such as `RedisStreams`";
+                problems.push(BuildProblem::setting("recovery.persist", given, accepted));
+            }
             if self.has_room_subscriptions {
                 // A room whose last member is cut off would miss messages of other servers.
                 let accepted = "no recovery with an engine that subscribes to each room";

@@ -57,6 +57,15 @@ impl End {
         end
     }
 
+    /// The end of a connection whose client can't get what it has missed.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn log_unavailable() -> Self {
+        let mut end = Self::new(DisconnectReason::TransportError, 1013, "try again later");
+        end.disconnect =
+            Disconnect::new(DisconnectReason::TransportError).with_message("the log of the cluster can't be read");
+        end
+    }
+
     /// The end of each connection when the hub shuts down.
     pub(crate) fn shutdown(handlers_until: Instant) -> Self {
         let end = Self::new(DisconnectReason::Shutdown, 1001, "server shutting down");

@@ -1,21 +1,48 @@
-//! [`Offset`]: the position of a message in the log of a namespace, as clients are told it.
+//! [`Offset`]: the position of a message in a log, as clients are told it.
+
+use std::fmt;
 
 use super::envelope::write_value;
 
-/// A position in the log of a namespace: `<epoch>-<number>` on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Offset {
-    /// Which log the number belongs to. A log that is created later has another epoch.
-    pub(crate) epoch: u64,
-    /// The number of the message. The first is 1.
-    pub(crate) number: u64,
+/// The position of a message in a log: `<epoch>-<number>` on the wire. Later messages have greater
+/// offsets.
+///
+/// In the log of one server, the epoch tells the log from those of other servers and of earlier
+/// runs. In the log of an engine, it is the time of the message in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(not(feature = "cluster"), allow(unreachable_pub))]
+pub struct Offset {
+    /// The first part.
+    pub epoch: u64,
+    /// The second part. In the log of one server, the first message has the number 1.
+    pub number: u64,
 }
 
+#[cfg_attr(not(feature = "cluster"), allow(unreachable_pub))]
 impl Offset {
-    /// Reads an offset that a client sent.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    /// The greatest offset.
+    pub(crate) const MAX: Self = Self { epoch: u64::MAX, number: u64::MAX };
+
+    /// Reads an offset.
+    pub fn parse(text: &str) -> Option<Self> {
         let (epoch, number) = text.split_once('-')?;
         Some(Self { epoch: digits(epoch)?, number: digits(number)? })
+    }
+
+    /// The lowest offset after this one.
+    pub(crate) fn next(self) -> Self {
+        match self.number.checked_add(1) {
+            Some(number) => Self { number, ..self },
+            None => Self { epoch: self.epoch.saturating_add(1), number: 0 },
+        }
+    }
+
+    /// The greatest offset before this one.
+    pub(crate) fn before(self) -> Self {
+        match self.number.checked_sub(1) {
+            Some(number) => Self { number, ..self },
+            None => Self { epoch: self.epoch.saturating_sub(1), number: u64::MAX },
+        }
     }
 
     /// Appends the offset as a JSON string.
@@ -25,6 +52,12 @@ impl Offset {
         out.push(b'-');
         write_value(out, &self.number);
         out.push(b'"');
+    }
+}
+
+impl fmt::Display for Offset {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}-{}", self.epoch, self.number)
     }
 }
 

@@ -36,13 +36,19 @@ pub(crate) fn decode<'a>(dialect: Dialect, topic: Topic<'a>, body: &'a Bytes) ->
         document.end()?;
         return Ok(received);
     }
+    if let Topic::Log { namespace, server, kind } = topic {
+        let fields = Fields::read_data(&mut document, dialect, kind)?;
+        document.end()?;
+        let server = (!server.is_empty()).then_some(server.into());
+        return Ok(Received { server, message: cluster_message(fields, namespace)? });
+    }
     let mut fields = Fields::read(&mut document, dialect)?;
     document.end()?;
     let server = fields.server.take();
     let message = match (dialect, topic) {
         (Dialect::Classic, Topic::Requests { namespace }) => classic_request(fields, namespace)?,
         (Dialect::Classic, _) => classic_response(fields)?,
-        (Dialect::Messages, topic) => cluster_message(fields, topic.namespace())?,
+        (Dialect::Messages | Dialect::Streams, topic) => cluster_message(fields, topic.namespace())?,
     };
     Ok(Received { server, message })
 }
@@ -79,7 +85,9 @@ fn event<'a>(event: Option<EventFields<'a>>, packet: Option<RawValue<'a>>) -> Re
 /// The packet of an event of the type 2, the only one that servers send.
 fn packet<'a>(event: EventFields<'a>, options: &Options<'_>) -> Read<RawPacket<'a>> {
     match event {
-        EventFields { kind: Some(2), data: Some(data), .. } => Ok(RawPacket::new(data, options.flags.raw)),
+        EventFields { kind: Some(2), data: Some(data), has_id, .. } => {
+            Ok(RawPacket::new(data, options.flags.raw).with_answer(has_id))
+        }
         _ => Err(Malformed),
     }
 }

@@ -3,21 +3,85 @@
 
 use super::output::{Format, Output, has_binary};
 use super::types::{classic, messages};
-use crate::cluster::Dialect;
 use crate::cluster::message::{Message, Options, Outgoing, RequestId, ValueRef};
+use crate::cluster::{Dialect, Topic};
 use crate::wire::packet::Packet;
 
 /// The id of the request that a probe seems to answer. No request has it.
 const PROBE: &str = "probe";
 
-/// Appends a message. `server` is the id of this server.
+/// Appends a message for a topic. `server` is the id of this server.
 ///
-/// Messages that have no form in the dialect are not written: those that only the other one has.
-/// The requests that only old members send are not written either.
-pub(crate) fn encode(dialect: Dialect, server: &str, namespace: &str, message: &Outgoing<'_>, out: &mut Vec<u8>) {
-    match dialect {
-        Dialect::Classic => Classic { server, namespace, out }.message(message),
-        Dialect::Messages => encode_cluster_message(server, namespace, message, out),
+/// Messages that have no form in the dialect are not written: in `Messages` and `Streams`, those
+/// that only `Classic` has. The requests that only old members send are not written either.
+pub(crate) fn encode(dialect: Dialect, server: &str, topic: Topic<'_>, message: &Outgoing<'_>, out: &mut Vec<u8>) {
+    let namespace = topic.namespace();
+    let form = match (dialect, topic) {
+        (Dialect::Classic, _) => return Classic { server, namespace, out }.message(message),
+        (Dialect::Messages, _) => Form::Whole { server, namespace },
+        (Dialect::Streams, Topic::Log { .. }) => Form::Data,
+        (Dialect::Streams, _) => Form::WholeAsMsgpack { server, namespace },
+    };
+    encode_cluster_message(&form, message, out);
+}
+
+/// The type of a message, if it goes into the log of the dialect `Streams`. The others have
+/// answers, or are answers.
+pub(crate) fn kind_in_log(message: &Outgoing<'_>) -> Option<u8> {
+    let kind = match message {
+        Message::Broadcast { request: None, .. } => messages::BROADCAST,
+        Message::Join { .. } => messages::JOIN,
+        Message::Leave { .. } => messages::LEAVE,
+        Message::Disconnect { .. } => messages::DISCONNECT,
+        Message::Probe { .. } => messages::PROBE,
+        _ => return None,
+    };
+    u8::try_from(kind).ok()
+}
+
+/// How much of a cluster message is written.
+enum Form<'e> {
+    Whole {
+        server: &'e str,
+        namespace: &'e str,
+    },
+    WholeAsMsgpack {
+        server: &'e str,
+        namespace: &'e str,
+    },
+    /// Its data alone. The rest is known from the topic.
+    Data,
+}
+
+impl Form<'_> {
+    /// Writes a message with `entries` in its data.
+    fn write(&self, out: &mut Vec<u8>, format: Format, kind: u64, entries: usize, data: &dyn Fn(&mut Output<'_>)) {
+        let (format, server, namespace) = match self {
+            Self::Data => return Output::new(out, format).map(entries, data),
+            Self::Whole { server, namespace } => (format, server, namespace),
+            Self::WholeAsMsgpack { server, namespace } => (Format::Msgpack, server, namespace),
+        };
+        Output::new(out, format).map(4, |output| {
+            output.key("type").unsigned(kind);
+            output.key("data").map(entries, data);
+            output.key("uid").text(server);
+            output.key("nsp").text(namespace);
+        });
+    }
+
+    /// Writes a message that has a type alone.
+    fn write_without_data(&self, out: &mut Vec<u8>, kind: u64) {
+        let (format, server, namespace) = match self {
+            // No such message is logged.
+            Self::Data => return,
+            Self::Whole { server, namespace } => (Format::Json, server, namespace),
+            Self::WholeAsMsgpack { server, namespace } => (Format::Msgpack, server, namespace),
+        };
+        Output::new(out, format).map(3, |output| {
+            output.key("type").unsigned(kind);
+            output.key("uid").text(server);
+            output.key("nsp").text(namespace);
+        });
     }
 }
 
@@ -162,15 +226,9 @@ impl Classic<'_> {
     }
 }
 
-fn encode_cluster_message(server: &str, namespace: &str, message: &Outgoing<'_>, out: &mut Vec<u8>) {
-    let mut write = |format, kind: u64, entries, write: &dyn Fn(&mut Output<'_>)| {
-        Output::new(out, format).map(4, |output| {
-            output.key("type").unsigned(kind);
-            output.key("data").map(entries, write);
-            output.key("uid").text(server);
-            output.key("nsp").text(namespace);
-        });
-    };
+fn encode_cluster_message(form: &Form<'_>, message: &Outgoing<'_>, out: &mut Vec<u8>) {
+    let mut write =
+        |format, kind: u64, entries, data: &dyn Fn(&mut Output<'_>)| form.write(out, format, kind, entries, data);
     match message {
         Message::Broadcast { packet, options, request } => {
             let format = Format::with_binary(has_binary(packet));
@@ -236,23 +294,14 @@ fn encode_cluster_message(server: &str, namespace: &str, message: &Outgoing<'_>,
                 ack(output, *answer, None);
             });
         }
-        Message::InitialHeartbeat => without_data(server, namespace, messages::INITIAL_HEARTBEAT, out),
-        Message::Heartbeat => without_data(server, namespace, messages::HEARTBEAT, out),
-        Message::Close => without_data(server, namespace, messages::CLOSE, out),
+        Message::InitialHeartbeat => form.write_without_data(out, messages::INITIAL_HEARTBEAT),
+        Message::Heartbeat => form.write_without_data(out, messages::HEARTBEAT),
+        Message::Close => form.write_without_data(out, messages::CLOSE),
         Message::Probe { number } => write(Format::Json, messages::PROBE, 2, &|output| {
             output.key("requestId").text(PROBE);
             output.key("probe").unsigned(*number);
         }),
     }
-}
-
-/// Writes a cluster message that has a type alone.
-fn without_data(server: &str, namespace: &str, kind: u64, out: &mut Vec<u8>) {
-    Output::new(out, Format::Json).map(3, |output| {
-        output.key("type").unsigned(kind);
-        output.key("uid").text(server);
-        output.key("nsp").text(namespace);
-    });
 }
 
 fn format_of(answer: Option<ValueRef<'_>>) -> Format {

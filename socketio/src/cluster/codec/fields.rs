@@ -8,7 +8,8 @@ use super::value::RawValue;
 use crate::cluster::Dialect;
 use crate::cluster::message::{Flags, MAX_TIMEOUT, Names, Options};
 
-/// The fields that a message may have. In the dialect `Messages`, most are in an inner map.
+/// The fields that a message may have. In the dialects `Messages` and `Streams`, most are in an
+/// inner map.
 #[derive(Debug, Default)]
 pub(super) struct Fields<'a> {
     pub(super) kind: Option<u64>,
@@ -42,12 +43,19 @@ impl<'a> Fields<'a> {
                 "type" => fields.kind = document.unless_null(Document::unsigned)?,
                 "uid" => fields.server = document.unless_null(Document::text)?,
                 "nsp" => fields.namespace = document.unless_null(Document::text)?,
-                "data" if dialect == Dialect::Messages => fields.read_inner(document, dialect)?,
+                "data" if dialect != Dialect::Classic => fields.read_inner(document, dialect)?,
                 "data" => fields.data = Some(document.value()?),
                 key if dialect == Dialect::Classic => fields.inner(key, document, dialect)?,
                 _ => drop(document.value()?),
             }
         }
+        Ok(fields)
+    }
+
+    /// Reads the fields of a message from its data alone.
+    pub(super) fn read_data(document: &mut Document<'a>, dialect: Dialect, kind: u8) -> Read<Self> {
+        let mut fields = Self { kind: Some(kind.into()), ..Self::default() };
+        fields.read_inner(document, dialect)?;
         Ok(fields)
     }
 
@@ -65,7 +73,7 @@ impl<'a> Fields<'a> {
     fn inner(&mut self, key: &str, document: &mut Document<'a>, dialect: Dialect) -> Read<()> {
         let broadcast = match dialect {
             Dialect::Classic => classic::BROADCAST,
-            Dialect::Messages => messages::BROADCAST,
+            Dialect::Messages | Dialect::Streams => messages::BROADCAST,
         };
         match key {
             "requestId" => self.request = document.unless_null(Document::text)?,
@@ -93,6 +101,8 @@ pub(super) struct EventFields<'a> {
     /// The event's name and arguments.
     pub(super) data: Option<RawValue<'a>>,
     pub(super) namespace: Option<Cow<'a, str>>,
+    /// Whether an answer is expected. Servers on Node.js log such events of a single socket too.
+    pub(super) has_id: bool,
 }
 
 impl<'a> EventFields<'a> {
@@ -104,6 +114,7 @@ impl<'a> EventFields<'a> {
                 "type" => fields.kind = document.unless_null(Document::unsigned)?,
                 "data" => fields.data = Some(document.value()?),
                 "nsp" => fields.namespace = document.unless_null(Document::text)?,
+                "id" => fields.has_id = document.unless_null(Document::value)?.is_some(),
                 _ => drop(document.value()?),
             }
         }
@@ -137,6 +148,7 @@ fn flags(document: &mut Document<'_>) -> Read<Flags> {
             "timeout" => flags.timeout = value.millis()?.map(|millis| millis.min(MAX_TIMEOUT)),
             "expectSingleResponse" => flags.expect_single_response = value.boolean().unwrap_or_default(),
             "raw" => flags.raw = value.boolean().unwrap_or_default(),
+            "session" => flags.session = value.unsigned().ok(),
             _ => {}
         }
     }

@@ -25,11 +25,12 @@ mod value;
 #[cfg(fuzzing)]
 pub(crate) use check::check;
 pub(crate) use decode::{Incoming, Received, decode};
-pub(crate) use encode::encode;
+pub(crate) use encode::{encode, kind_in_log};
 pub(crate) use packet::RawPacket;
 pub(crate) use sender::{answered_request, server_of};
 pub(crate) use sequence::{add_sequence, sequence};
 pub use translate::to_msgpack;
+pub(crate) use types::{BROADCAST_IN_LOG, PROBE_IN_LOG};
 
 /// A message is not one that the dialect has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -120,8 +120,8 @@ impl<'o> Output<'o> {
     }
 
     fn flags(&mut self, flags: Flags) {
-        let Flags { volatile, timeout, expect_single_response, raw } = flags;
-        let set = [expect_single_response, volatile, timeout.is_some(), raw];
+        let Flags { volatile, timeout, expect_single_response, raw, session } = flags;
+        let set = [expect_single_response, volatile, timeout.is_some(), raw, session.is_some()];
         self.map(set.iter().filter(|is_set| **is_set).count(), |output| {
             if expect_single_response {
                 output.key("expectSingleResponse").boolean(true);
@@ -134,6 +134,9 @@ impl<'o> Output<'o> {
             }
             if raw {
                 output.key("raw").boolean(true);
+            }
+            if let Some(number) = session {
+                output.key("session").unsigned(number);
             }
         });
     }
@@ -183,9 +186,16 @@ impl<'o> Output<'o> {
         }
     }
 
-    /// Writes the details of sockets. They have no binary data, so the format is always JSON.
+    /// Writes the details of sockets. They have no binary data.
     pub(super) fn sockets(&mut self, sockets: &[SocketDetails]) {
-        serialize(self.out, &sockets);
+        match self.format {
+            Format::Json => serialize(self.out, &sockets),
+            Format::Msgpack => {
+                let mut json = Vec::new();
+                serialize(&mut json, &sockets);
+                self.msgpack().json(&json, &[]);
+            }
+        }
     }
 }
 

@@ -18,11 +18,21 @@ pub(crate) struct RawPacket<'a> {
     data: RawValue<'a>,
     /// Whether the event is a raw message.
     is_raw: bool,
+    expects_answer: bool,
 }
 
 impl<'a> RawPacket<'a> {
     pub(super) fn new(data: RawValue<'a>, is_raw: bool) -> Self {
-        Self { data, is_raw }
+        Self { data, is_raw, expects_answer: false }
+    }
+
+    pub(super) fn with_answer(self, expects_answer: bool) -> Self {
+        Self { expects_answer, ..self }
+    }
+
+    /// Whether the server on Node.js that emitted it to one socket waits for an answer.
+    pub(crate) fn expects_answer(&self) -> bool {
+        self.expects_answer
     }
 
     /// Decodes the packet.

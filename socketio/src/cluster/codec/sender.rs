@@ -22,7 +22,7 @@ pub(crate) fn server_of(dialect: Dialect, body: &[u8]) -> Option<&str> {
                 _ => None,
             }
         }
-        (Dialect::Messages, b'{') => {
+        (Dialect::Messages | Dialect::Streams, b'{') => {
             // The text ends outside of a string. These strings have no escapes, so that it can be
             // read from its end.
             let rest = without_sequence(body.strip_suffix(b"}")?);
@@ -30,7 +30,7 @@ pub(crate) fn server_of(dialect: Dialect, body: &[u8]) -> Option<&str> {
             let (rest, server) = last_string(rest.strip_suffix(br#","nsp":"#)?)?;
             rest.ends_with(br#","uid":"#).then_some(server)
         }
-        (Dialect::Messages, _) => {
+        (Dialect::Messages | Dialect::Streams, _) => {
             let mut cursor = Cursor::new(body);
             let Head::Map(entries) = cursor.head()? else { return None };
             for _ in 0..entries {

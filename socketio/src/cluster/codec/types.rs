@@ -14,7 +14,7 @@ pub(super) mod classic {
     pub(in super::super) const ACK: u64 = 9;
 }
 
-/// Those of the dialect `Messages`.
+/// Those of the dialects `Messages` and `Streams`.
 pub(super) mod messages {
     /// No message of Node.js has it.
     pub(in super::super) const PROBE: u64 = 0;
@@ -32,3 +32,7 @@ pub(super) mod messages {
     pub(in super::super) const ACK: u64 = 12;
     pub(in super::super) const CLOSE: u64 = 13;
 }
+
+/// The types of these messages as entries of a log.
+pub(crate) const PROBE_IN_LOG: u8 = messages::PROBE as u8;
+pub(crate) const BROADCAST_IN_LOG: u8 = messages::BROADCAST as u8;

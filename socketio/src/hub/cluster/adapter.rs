@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::ClusterCore;
+use super::log::MemberLog;
 use super::member::Member;
 use crate::cluster::message::{Message, Options};
 use crate::hub::adapter::{
@@ -22,6 +23,9 @@ impl ClusterAdapter {
     /// A static namespace joins the cluster at once, a dynamic one when it is opened.
     pub(super) fn new(core: &Arc<ClusterCore>, path: &str, local: LocalAdapter, lifetime: Lifetime) -> Self {
         let member = Member::new(core, path, local);
+        if let Some(recovery) = member.local().recovery().filter(|_| core.engine().log().is_some()) {
+            recovery.share(MemberLog::new(core, path));
+        }
         if lifetime == Lifetime::Static {
             member.join();
         }
@@ -45,18 +49,49 @@ impl Adapter for ClusterAdapter {
     }
 
     fn emit(&self, packet: &Packet, audience: &Audience) {
+        if let Some(recovery) = self.0.logs(packet).filter(|_| !audience.is_local()) {
+            if !self.0.log_event(packet, audience, None) {
+                recovery.emit_unlogged(packet, audience, self.local().registry(), true);
+            }
+            return;
+        }
         if !audience.is_local() {
-            self.0.publish_event(packet, audience);
+            self.0.publish_event(packet, audience, None);
         }
         self.local().emit(packet, audience);
     }
 
+    fn emit_to_socket(&self, packet: &Packet, socket: &Socket) -> Result<(), EmitError> {
+        let Some((recovery, session)) = self.0.logs(packet).zip(socket.session()) else {
+            return self.local().emit_to_socket(packet, socket);
+        };
+        if !socket.is_alive() && !session.is_kept() {
+            return Err(EmitError::Closed);
+        }
+        let audience = Audience::new([&*socket.id()], None::<&str>);
+        match self.0.log_event(packet, &audience, Some(session.number())) {
+            true => Ok(()),
+            false => recovery.emit_unlogged_to(packet, socket, session, true),
+        }
+    }
+
     fn emit_to(&self, packet: &Packet, id: &str) -> Result<(), EmitError> {
+        if let Some(recovery) = self.0.logs(packet) {
+            let audience = Audience::new([id], None::<&str>);
+            return match (self.0.log_event(packet, &audience, None), self.local().registry().get(id)) {
+                (true, _) => Ok(()),
+                (false, Some(socket)) => match socket.session() {
+                    Some(session) => recovery.emit_unlogged_to(packet, &socket, session, true),
+                    None => self.local().emit_to_socket(packet, &socket),
+                },
+                (false, None) => Err(EmitError::Unreachable),
+            };
+        }
         // An id that was set by the application may exist on several servers.
         if has_generated_form(id) && self.local().registry().get(id).is_some() {
             return self.local().emit_to(packet, id);
         }
-        let is_queued = self.0.publish_event(packet, &Audience::new([id], None::<&str>));
+        let is_queued = self.0.publish_event(packet, &Audience::new([id], None::<&str>), None);
         // The local adapter also keeps messages for clients that may resume their session.
         match self.local().emit_to(packet, id) {
             Err(EmitError::NotFound(_)) if is_queued => Ok(()),

@@ -138,7 +138,7 @@ impl Member {
             None
         } else {
             self.core().subscribe(self.reply_topic());
-            Some(self.core().encode(self.namespace(), question))
+            Some(self.core().encode(self.question_topic(), question))
         };
         let subscribed = body.is_some();
         Asked { member: Arc::clone(self), pending, since: Instant::now(), unsent: body, subscribed }
@@ -175,7 +175,7 @@ impl Asked {
         let Some(body) = self.unsent.take() else { return };
         let core = self.member.core();
         let _ = timeout(SUBSCRIBE_TIMEOUT, catch_future(async { core.engine().subscribed().await })).await;
-        self.member.publish_encoded(&body);
+        self.member.publish_question(&body);
     }
 
     async fn collect(mut self, time: Duration, take: impl FnMut(Option<ServerId>, Answer) + Send) -> usize {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
@@ -19,7 +20,7 @@ use super::topics::Topics;
 use crate::cluster::message::Outgoing;
 use crate::cluster::queue::PublishQueue;
 use crate::cluster::stats::ClusterCounters;
-use crate::cluster::{Counts, Dialect, Engine, EngineTraits, Inbox, PublishBatch, Topic, codec};
+use crate::cluster::{Counts, Dialect, Engine, EngineTraits, Inbox, Offset, PublishBatch, Topic, codec};
 use crate::hooks::catch::catch_future;
 use crate::hub::adapter::ServerId;
 use crate::hub::config::Config;
@@ -29,6 +30,9 @@ use crate::wire::scratch::Scratch;
 pub(super) const ROOT: &str = "/";
 /// How long a shutdown waits for the queue, and for the engine to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many clients that resume their sessions read from the log at once. Each has a page of it in
+/// memory.
+const MAX_READERS: usize = 32;
 /// How long to wait for the number of servers.
 pub(super) const COUNT_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -44,9 +48,15 @@ pub(crate) struct ClusterCore {
     topics: Topics,
     requests: Requests,
     state: Arc<State>,
+    /// The last entry of the engine's log that was delivered.
+    position: RwLock<Offset>,
+    /// How many clients may read from the log at once.
+    readers: Semaphore,
     /// The number of other servers at the last count.
     others: AtomicUsize,
     root: Arc<str>,
+    /// The namespace of log entries that concern none.
+    nowhere: Arc<str>,
     is_started: AtomicBool,
     runtime: OnceLock<Handle>,
     tasks: Mutex<Vec<AbortHandle>>,
@@ -63,6 +73,9 @@ impl ClusterCore {
     pub(crate) fn new(engine: Arc<dyn Engine>, config: &Config) -> Arc<Self> {
         let (max_bytes, max_messages) = config.publish_queue;
         let traits = engine.traits();
+        if let (Some(log), Some(recovery)) = (engine.log(), &config.recovery) {
+            log.retain(recovery.retained(config), recovery.max_disconnection);
+        }
         let server = ServerId::from(random_id(traits.dialect));
         let queue = PublishQueue::new(max_bytes, max_messages);
         let outbound = Arc::new(Outbound { engine, queue, counters: ClusterCounters::default() });
@@ -76,8 +89,11 @@ impl ClusterCore {
             known: has_heartbeats(&traits).then(|| Arc::new(KnownServers::new(traits.heartbeat_timeout))),
             topics: Topics::default(),
             state: Arc::default(),
+            position: RwLock::default(),
+            readers: Semaphore::new(MAX_READERS),
             others: AtomicUsize::new(1),
             root: ROOT.into(),
+            nowhere: "".into(),
             is_started: AtomicBool::new(false),
             runtime: OnceLock::new(),
             tasks: Mutex::default(),
@@ -134,13 +150,13 @@ impl ClusterCore {
         number: Option<&dyn Fn() -> u64>,
     ) -> bool {
         let mut body = Scratch::take();
-        codec::encode(self.traits.dialect, sender, namespace, message, &mut body);
+        codec::encode(self.traits.dialect, sender, topic, message, &mut body);
         self.publish_body(namespace, topic, &body, is_volatile, number)
     }
 
-    pub(super) fn encode(&self, namespace: &str, message: &Outgoing<'_>) -> Vec<u8> {
+    pub(super) fn encode(&self, topic: Topic<'_>, message: &Outgoing<'_>) -> Vec<u8> {
         let mut body = Vec::new();
-        codec::encode(self.traits.dialect, self.server.as_str(), namespace, message, &mut body);
+        codec::encode(self.traits.dialect, self.server.as_str(), topic, message, &mut body);
         body
     }
 
@@ -154,6 +170,18 @@ impl ClusterCore {
         number: Option<&dyn Fn() -> u64>,
     ) -> bool {
         self.start();
+        self.enqueue(namespace, topic, body, is_volatile, number)
+    }
+
+    /// Publishes an encoded message of a hub that is started.
+    pub(super) fn enqueue(
+        &self,
+        namespace: &Arc<str>,
+        topic: Topic<'_>,
+        body: &[u8],
+        is_volatile: bool,
+        number: Option<&dyn Fn() -> u64>,
+    ) -> bool {
         let counters = &self.outbound.counters;
         let is_queued = body.len() <= self.traits.max_body && !self.state.is_stopped() && {
             let length = body.len();
@@ -173,11 +201,27 @@ impl ClusterCore {
         is_queued
     }
 
-    /// Publishes a probe to this server.
+    /// Publishes a probe to this server. An engine with a log carries it through the log first.
     /// Returns whether it was queued.
-    pub(super) fn publish_probe(self: &Arc<Self>, number: u64) -> bool {
-        let topic = Topic::Reply { namespace: ROOT, server: self.server.as_str() };
-        self.publish(self.server.as_str(), &self.root, topic, &Outgoing::Probe { number }, false, None)
+    pub(super) fn publish_probe(&self, number: u64) -> bool {
+        match self.traits.dialect {
+            Dialect::Streams => {
+                // Servers on Node.js ignore entries without a namespace.
+                let topic = Topic::Log { namespace: "", server: self.server.as_str(), kind: codec::PROBE_IN_LOG };
+                self.enqueue_probe(&self.nowhere, topic, number)
+            }
+            Dialect::Classic | Dialect::Messages => self.publish_probe_directly(number),
+        }
+    }
+
+    /// Publishes a probe on the topic of answers to this server.
+    pub(super) fn publish_probe_directly(&self, number: u64) -> bool {
+        self.enqueue_probe(&self.root, Topic::Reply { namespace: ROOT, server: self.server.as_str() }, number)
+    }
+
+    fn enqueue_probe(&self, namespace: &Arc<str>, topic: Topic<'_>, number: u64) -> bool {
+        let body = self.encode(topic, &Outgoing::Probe { number });
+        self.enqueue(namespace, topic, &body, false, None)
     }
 
     /// Waits until everything that was queued before is published, or failed to be.
@@ -255,6 +299,19 @@ impl ClusterCore {
 
     pub(super) fn server(&self) -> &ServerId {
         &self.server
+    }
+
+    /// The last entry of the engine's log that was delivered.
+    pub(super) fn position(&self) -> Offset {
+        *self.position.read()
+    }
+
+    pub(super) fn set_position(&self, offset: Offset) {
+        *self.position.write() = offset;
+    }
+
+    pub(super) fn readers(&self) -> &Semaphore {
+        &self.readers
     }
 
     pub(super) fn traits(&self) -> EngineTraits {
@@ -337,6 +394,6 @@ fn random_id(dialect: Dialect) -> String {
         Dialect::Classic => {
             bytes[..6].iter().map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()])).collect()
         }
-        Dialect::Messages => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        Dialect::Messages | Dialect::Streams => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
     }
 }

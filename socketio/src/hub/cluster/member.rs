@@ -13,7 +13,7 @@ use super::heartbeats::Heartbeats;
 use super::known::EMITTER;
 use super::sequences::Sequences;
 use crate::cluster::message::{Message, Outgoing};
-use crate::cluster::{Dialect, RoomTopics, Topic};
+use crate::cluster::{Dialect, RoomTopics, Topic, codec};
 use crate::hooks::catch::catch_future;
 use crate::hub::adapter::{Audience, BoxFuture, LocalAdapter, Packet};
 
@@ -184,12 +184,15 @@ impl Member {
     }
 
     /// Publishes an event to the sockets of other servers. Returns whether it was queued.
-    pub(super) fn publish_event(&self, packet: &Packet, audience: &Audience) -> bool {
+    /// `session`: the number of the only session that gets it.
+    pub(super) fn publish_event(&self, packet: &Packet, audience: &Audience, session: Option<u64>) -> bool {
         let sender = audience.except_id();
         let mut options = options(audience, sender.as_deref());
+        options.flags.session = session;
         options.flags.volatile = packet.is_volatile();
         options.flags.raw = packet.name().is_none();
         let topic = match audience.rooms() {
+            _ if self.core.dialect() == Dialect::Streams => self.log_topic(codec::BROADCAST_IN_LOG),
             [room] if self.core.traits().rooms == RoomTopics::Included || self.has_room_topic(room) => {
                 self.room_topic(room)
             }
@@ -219,7 +222,7 @@ impl Member {
     }
 
     pub(super) fn publish_as(&self, sender: &str, message: &Outgoing<'_>) -> bool {
-        self.core.publish(sender, &self.namespace, self.request_topic(), message, false, None)
+        self.core.publish(sender, &self.namespace, self.request_topic(message), message, false, None)
     }
 
     /// A message of a server counts it as a member of the namespace, where servers are counted by
@@ -235,12 +238,22 @@ impl Member {
         }
     }
 
-    fn request_topic(&self) -> Topic<'_> {
+    fn request_topic(&self, message: &Outgoing<'_>) -> Topic<'_> {
+        let kind = (self.core.dialect() == Dialect::Streams).then(|| codec::kind_in_log(message));
+        kind.flatten().map_or_else(|| self.question_topic(), |kind| self.log_topic(kind))
+    }
+
+    /// The topic of questions.
+    pub(super) fn question_topic(&self) -> Topic<'_> {
         let namespace = &*self.namespace;
         match self.core.dialect() {
             Dialect::Classic => Topic::Requests { namespace },
-            Dialect::Messages => Topic::Main { namespace },
+            Dialect::Messages | Dialect::Streams => Topic::Main { namespace },
         }
+    }
+
+    fn log_topic(&self, kind: u8) -> Topic<'_> {
+        Topic::Log { namespace: &self.namespace, server: self.core.server().as_str(), kind }
     }
 
     /// The topic of answers to this server.
@@ -248,9 +261,9 @@ impl Member {
         Topic::Reply { namespace: &self.namespace, server: self.core.server().as_str() }
     }
 
-    /// Publishes an encoded message that all other servers get.
-    pub(super) fn publish_encoded(&self, body: &[u8]) {
-        self.core.publish_body(&self.namespace, self.request_topic(), body, false, None);
+    /// Publishes an encoded question to all other servers.
+    pub(super) fn publish_question(&self, body: &[u8]) {
+        self.core.publish_body(&self.namespace, self.question_topic(), body, false, None);
     }
 
     /// Answers a request of another server. In the classic dialect, answers to events of servers
@@ -262,7 +275,7 @@ impl Member {
                 Topic::Responses { namespace }
             }
             (_, Some(server), _) => Topic::Reply { namespace, server },
-            (Dialect::Messages, None, _) => return,
+            (Dialect::Messages | Dialect::Streams, None, _) => return,
         };
         self.core.publish(self.core.server().as_str(), &self.namespace, topic, message, false, None);
     }

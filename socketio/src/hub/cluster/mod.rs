@@ -13,6 +13,7 @@ mod details;
 mod handle;
 mod heartbeats;
 mod known;
+mod log;
 mod member;
 mod receiving;
 mod requests;
@@ -45,6 +46,7 @@ impl HubBuilder {
     pub fn cluster(mut self, engine: impl Engine) -> Self {
         self.config.has_cluster = true;
         let rooms = engine.traits().rooms;
+        self.config.has_log = engine.log().is_some();
         self.config.has_room_subscriptions = matches!(rooms, RoomTopics::Dynamic | RoomTopics::DynamicPrivate);
         self.adapters = Some(Box::new(move |config| {
             let core = ClusterCore::new(Arc::new(engine), config);

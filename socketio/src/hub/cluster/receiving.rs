@@ -4,11 +4,12 @@ use bytes::Bytes;
 use std::sync::Arc;
 
 use super::core::ClusterCore;
+use super::log::RESUMED;
 use super::member::Member;
 use super::requests::Answer;
 use crate::cluster::codec::{self, Incoming, Malformed, RawPacket, Received};
 use crate::cluster::message::{Message, Options};
-use crate::cluster::{Dialect, GapReason, Receive, Topic};
+use crate::cluster::{Dialect, GapReason, LogEntry, Offset, Receive, Topic};
 use crate::connection_handle::flush_scope::FlushScope;
 use crate::hub::adapter::{Adapter, Audience, Change, ServerId};
 
@@ -24,9 +25,21 @@ impl Receive for ClusterCore {
             return;
         }
         let _scope = FlushScope::begin();
-        if self.receive(topic, &body).is_err() {
+        if self.receive(topic, &body, None).is_err() {
             self.malformed(&body);
         }
+    }
+
+    fn deliver_entry(&self, entry: LogEntry<'_>) {
+        let LogEntry { offset, namespace, server, kind, data } = &entry;
+        let _scope = FlushScope::begin();
+        if data.len() > self.max_received() {
+            self.counters().oversized.add(1);
+            log(data, "an entry of the log is too large");
+        } else if self.receive(Topic::Log { namespace, server, kind: *kind }, data, Some(*offset)).is_err() {
+            self.malformed(data);
+        }
+        self.set_position(*offset);
     }
 
     fn deliver_together(&self, deliver: &mut dyn FnMut()) {
@@ -61,7 +74,8 @@ fn log(bytes: &[u8], why: &str) {
 }
 
 impl ClusterCore {
-    fn receive(&self, topic: Topic<'_>, body: &Bytes) -> Result<(), Malformed> {
+    /// `offset`: that of an entry of the log.
+    fn receive(&self, topic: Topic<'_>, body: &Bytes, offset: Option<Offset>) -> Result<(), Malformed> {
         if self.is_answer_to_another(topic, body) {
             return Ok(());
         }
@@ -81,25 +95,48 @@ impl ClusterCore {
         }
         if let Message::Probe { number } = message {
             let own = Topic::Reply { namespace: topic.namespace(), server: self.server().as_str() };
-            if is_own || topic == own {
+            if matches!(topic, Topic::Log { server, .. } if server == self.server().as_str()) {
+                self.publish_probe_directly(number);
+            } else if is_own || topic == own {
                 self.state().probe_arrived(number);
             }
             return Ok(());
         }
-        if is_own {
+        let message = match is_own {
+            true => message,
+            false => match self.answer(server, message)? {
+                Some(message) => message,
+                None => return Ok(()),
+            },
+        };
+        let (is_logged, is_volatile) = match &message {
+            Message::Broadcast { options, request: None, .. } => (offset.is_some(), options.flags.volatile),
+            _ => (false, false),
+        };
+        let recovery = member.as_ref().and_then(|member| member.local().recovery());
+        let recovery = recovery.filter(|recovery| is_logged && recovery.shared().is_some());
+        // If clients can resume, this server's own sockets get its events from the log.
+        if is_own && (recovery.is_none() || is_volatile) {
             self.counters().own.add(1);
             return Ok(());
         }
-        let Some(message) = self.answer(server, message)? else { return Ok(()) };
-        self.counters().received.add(1);
-        let Some(member) = member else { return Ok(()) };
+        match is_own {
+            true => self.counters().own.add(1),
+            false => self.counters().received.add(1),
+        }
+        let Some(member) = &member else { return Ok(()) };
+        if let (Some(recovery), Some(offset)) = (recovery, offset)
+            && let Message::Broadcast { packet, options, .. } = &message
+        {
+            return member.deliver_entry(recovery, offset, packet, options);
+        }
         if let Some(server) = server
             && let Message::Broadcast { request: None, .. } = message
             && let Some(number) = codec::sequence(self.dialect(), body)
         {
-            self.note_number(&member, server, number);
+            self.note_number(member, server, number);
         }
-        member.act(server, message)
+        member.act(server, message, offset)
     }
 
     /// Whether a message on a shared topic answers a request of another server. Servers on Node.js
@@ -173,7 +210,12 @@ impl ClusterCore {
 
 impl Member {
     /// Does what another server asks for.
-    fn act(self: &Arc<Self>, server: Option<&str>, message: Incoming<'_>) -> Result<(), Malformed> {
+    fn act(
+        self: &Arc<Self>,
+        server: Option<&str>,
+        message: Incoming<'_>,
+        offset: Option<Offset>,
+    ) -> Result<(), Malformed> {
         let local = self.local();
         match message {
             Message::Broadcast { packet, options, request: None } => self.deliver(&packet, &options)?,
@@ -181,10 +223,10 @@ impl Member {
                 let packet = packet.packet()?.with_volatile(options.flags.volatile);
                 self.ask_local(server, &request, packet, &audience(&options), options.flags.timeout);
             }
-            Message::Join { options, rooms } => local.change(&Change::Join(&names(&rooms)), &audience(&options)),
-            Message::Leave { options, rooms } => local.change(&Change::Leave(&names(&rooms)), &audience(&options)),
+            Message::Join { options, rooms } => self.change(&Change::Join(&names(&rooms)), &options, offset),
+            Message::Leave { options, rooms } => self.change(&Change::Leave(&names(&rooms)), &options, offset),
             Message::Disconnect { options, close, reason } => {
-                local.change(&Change::Disconnect { close, reason: &reason }, &audience(&options));
+                self.change(&Change::Disconnect { close, reason: &reason }, &options, offset);
             }
             Message::OldJoin { socket, room, request } => {
                 local.change(&Change::Join(&[(&*room).into()]), &Audience::new([&*socket], None::<&str>));
@@ -217,6 +259,22 @@ impl Member {
         Ok(())
     }
 
+    /// Changes sockets. A socket that has resumed its session is not concerned by earlier entries of
+    /// the log, which its server has carried out.
+    fn change(&self, change: &Change<'_>, options: &Options<'_>, offset: Option<Offset>) {
+        for socket in self.local().sockets(&audience(options)) {
+            if let (Some(session), Some(offset)) = (socket.session(), offset) {
+                if !session.is_live_at(offset) {
+                    continue;
+                }
+                if matches!(change, Change::Disconnect { reason: RESUMED, .. }) {
+                    session.set_moved();
+                }
+            }
+            socket.change(change);
+        }
+    }
+
     /// Delivers an event. It is decoded only if there is somebody to receive it.
     fn deliver(&self, packet: &RawPacket<'_>, options: &Options<'_>) -> Result<(), Malformed> {
         let registry = self.local().registry();
@@ -235,7 +293,7 @@ impl Member {
     }
 }
 
-fn audience(options: &Options<'_>) -> Audience {
+pub(super) fn audience(options: &Options<'_>) -> Audience {
     Audience::new(options.rooms.iter().map(|room| &**room), options.except.iter().map(|room| &**room))
 }
 

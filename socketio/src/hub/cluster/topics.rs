@@ -4,33 +4,12 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use crate::cluster::{Engine, Topic};
+use crate::cluster::{Engine, OwnedTopic, Topic};
 
 /// The topics that a hub subscribes to, with the number of users of each. A namespace that comes
 /// back while its predecessor leaves shares the subscription with it.
 #[derive(Debug, Default)]
 pub(super) struct Topics(Mutex<HashMap<OwnedTopic, usize>>);
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-enum OwnedTopic {
-    Main(Box<str>),
-    Room(Box<str>, Box<str>),
-    Requests(Box<str>),
-    Responses(Box<str>),
-    Reply(Box<str>, Box<str>),
-}
-
-impl From<Topic<'_>> for OwnedTopic {
-    fn from(topic: Topic<'_>) -> Self {
-        match topic {
-            Topic::Main { namespace } => Self::Main(namespace.into()),
-            Topic::Room { namespace, room } => Self::Room(namespace.into(), room.into()),
-            Topic::Requests { namespace } => Self::Requests(namespace.into()),
-            Topic::Responses { namespace } => Self::Responses(namespace.into()),
-            Topic::Reply { namespace, server } => Self::Reply(namespace.into(), server.into()),
-        }
-    }
-}
 
 impl Topics {
     /// The engine is called under the lock, so that its calls have the order of the changes.

@@ -147,6 +147,17 @@ impl Registry {
         }
     }
 
+    /// Returns `true` if the audience may include sockets of this server.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn has_recipients(&self, audience: &Audience) -> bool {
+        let has_members =
+            |room: &Arc<str>| self.by_id.read().contains_key(&**room) || self.rooms.members(room).is_some();
+        match audience.rooms() {
+            [] => !self.all.lock().is_empty(),
+            rooms => rooms.iter().any(has_members),
+        }
+    }
+
     /// Returns `true` if the room has a member, or may have one that is cut off.
     #[cfg_attr(not(feature = "cluster"), allow(dead_code))]
     pub(crate) fn has_members(&self, room: &str) -> bool {

@@ -2,16 +2,19 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::session::Session;
 use crate::hub::adapter::{Audience, Packet};
 use crate::wire::kept::{ALLOCATION, KeptPacket};
+use crate::wire::offset::Offset;
 
 /// The messages of a namespace. Their numbers have no gaps.
 #[derive(Debug)]
 pub(crate) struct Log {
     entries: VecDeque<Arc<Entry>>,
+    /// The first part of all offsets.
+    epoch: u64,
     /// The number of the first entry, or of the next message if there is none.
     first: u64,
     bytes: usize,
@@ -84,17 +87,25 @@ impl Entry {
 
 impl Log {
     pub(crate) fn new(bounds: LogBounds) -> Self {
-        Self { entries: VecDeque::new(), first: 1, bytes: 0, bounds }
+        Self { entries: VecDeque::new(), epoch: new_epoch(), first: 1, bytes: 0, bounds }
     }
 
-    /// The number that the next message gets.
-    pub(crate) fn next(&self) -> u64 {
-        self.first + self.entries.len() as u64
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
     }
 
-    /// The number of the oldest message that is kept, or of the next one.
-    pub(crate) fn oldest(&self) -> u64 {
-        self.first
+    fn at(&self, number: u64) -> Offset {
+        Offset { epoch: self.epoch, number }
+    }
+
+    /// The offset of the last message, which may have been dropped since.
+    pub(crate) fn last(&self) -> Offset {
+        self.at(self.first + self.entries.len() as u64 - 1)
+    }
+
+    /// The offset of the oldest message that is kept, or of the next one.
+    pub(crate) fn oldest(&self) -> Offset {
+        self.at(self.first)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -103,13 +114,13 @@ impl Log {
 
     /// Appends a message, and drops old ones. The caller drops these where it holds no lock,
     /// because they may have bytes of the application.
-    pub(crate) fn append(&mut self, target: Target, packet: &Packet, now: Instant, dropped: &mut Dropped) -> u64 {
+    pub(crate) fn append(&mut self, target: Target, packet: &Packet, now: Instant, dropped: &mut Dropped) -> Offset {
         let entry = Entry { at: now, target, packet: KeptPacket::of(packet) };
-        let number = self.next();
         self.bytes += entry.size();
         self.entries.push_back(Arc::new(entry));
+        let offset = self.last();
         self.trim(now, dropped);
-        number
+        offset
     }
 
     /// Drops old messages until the log is within its bounds.
@@ -127,11 +138,21 @@ impl Log {
         self.entries.shrink_to(MIN_CAPACITY);
     }
 
-    /// The messages from `number` on.
-    pub(crate) fn from(&self, number: u64) -> impl Iterator<Item = (u64, &Arc<Entry>)> {
+    /// The messages after an offset of this log.
+    pub(crate) fn after(&self, offset: Offset) -> impl Iterator<Item = (Offset, &Arc<Entry>)> {
+        let number = offset.number.saturating_add(1);
         let skipped = number.saturating_sub(self.first) as usize;
-        (number.max(self.first)..).zip(self.entries.iter().skip(skipped))
+        let numbers = number.max(self.first)..;
+        numbers.map(|number| self.at(number)).zip(self.entries.iter().skip(skipped))
     }
+}
+
+/// A number that no other log has. It begins with the time, so that people can tell logs apart.
+fn new_epoch() -> u64 {
+    let mut random = [0; 2];
+    getrandom::fill(&mut random).expect("the system provides random bytes");
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64);
+    time * 100_000 + u64::from(u16::from_le_bytes(random))
 }
 
 /// An empty log keeps room for so many messages.

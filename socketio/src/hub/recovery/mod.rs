@@ -4,6 +4,9 @@
 //! If it is on, each namespace has a [`RecoveryOf`](namespace::RecoveryOf). It numbers and
 //! [logs](log) what is emitted, and keeps the [sessions](sessions) of clients that are cut off.
 //! [`resuming`] gives a session to the client that comes back.
+//!
+//! If the engine of the hub's cluster has a log, that log is used, and the engine stores the
+//! sessions. Then a client can resume its session at any server: see [`shared`].
 
 pub(crate) mod history;
 pub(crate) mod log;
@@ -11,10 +14,17 @@ pub(crate) mod namespace;
 pub(crate) mod resuming;
 pub(crate) mod session;
 pub(crate) mod sessions;
+#[cfg(feature = "cluster")]
+pub(crate) mod shared;
+#[cfg(not(feature = "cluster"))]
+#[path = "not_shared.rs"]
+pub(crate) mod shared;
+mod unlogged;
 
 use std::time::Duration;
 
 use super::build_error::BuildProblem;
+use super::config::Config;
 
 /// The settings of [`HubBuilder::recovery`](crate::HubBuilder::recovery): how long, and how many
 /// messages and sessions are kept for clients whose connection was cut.
@@ -35,6 +45,23 @@ pub struct Recovery {
     pub(crate) max_packets: usize,
     pub(crate) max_sessions: usize,
     pub(crate) skip_middleware: bool,
+    pub(crate) persist: Persist,
+}
+
+/// When the sessions of clients are stored in a cluster whose engine has a
+/// [log](crate::cluster::EventLog): the setting [`Recovery::persist`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Persist {
+    /// When the connection was cut. A server that crashes takes the sessions of its clients with
+    /// it.
+    #[default]
+    AtEnd,
+    /// Also while the client is connected: when it connects, within 0.1 s after its rooms or
+    /// attributes have changed, and twice in each
+    /// [`max_disconnection`](Recovery::max_disconnection). Sessions survive the crash of their
+    /// server.
+    Eager,
 }
 
 impl Default for Recovery {
@@ -45,6 +72,7 @@ impl Default for Recovery {
             max_packets: 100_000,
             max_sessions: 100_000,
             skip_middleware: false,
+            persist: Persist::AtEnd,
         }
     }
 }
@@ -92,6 +120,19 @@ impl Recovery {
     pub fn skip_middleware(mut self, skip: bool) -> Self {
         self.skip_middleware = skip;
         self
+    }
+
+    /// When sessions are stored in the cluster. It needs an engine with a log, such as
+    /// `RedisStreams`. Default: [`Persist::AtEnd`].
+    pub fn persist(mut self, persist: Persist) -> Self {
+        self.persist = persist;
+        self
+    }
+
+    /// For how long messages are kept: until a client that was cut off has been noticed, and its
+    /// session has expired.
+    pub(crate) fn retained(&self, config: &Config) -> Duration {
+        self.max_disconnection + config.ping_interval + config.ping_timeout
     }
 
     pub(super) fn check(&self, problems: &mut Vec<BuildProblem>) {
@@ -151,4 +192,7 @@ pub enum RecoveryFailure {
     /// Another connection is resuming the session, or its id is in use.
     #[error("the session is taken")]
     Taken,
+    /// The cluster that stores the sessions can't be reached.
+    #[error("the cluster can't be reached")]
+    Unavailable,
 }

@@ -12,14 +12,16 @@ use parking_lot::{ReentrantMutex, ReentrantMutexGuard};
 use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 use super::Recovery;
+use super::history::Change;
 use super::log::{Dropped, Log, LogBounds, Target};
 use super::session::Session;
 use super::sessions::{CutOff, DroppedSessions, Sessions};
+use super::shared::{Shared, Store};
 use crate::connection_handle::queue::Rejected;
 use crate::hub::adapter::{Audience, Packet};
 use crate::hub::config::Config;
@@ -35,19 +37,28 @@ pub(crate) struct RecoveryOf {
     pub(super) settings: Recovery,
     /// The bounds of what a client that resumes can have missed.
     pub(super) outbox: Bounds,
-    pub(super) epoch: u64,
+    /// For how long messages are kept.
+    pub(super) age: Duration,
     order: ReentrantMutex<RefCell<State>>,
     is_swept: AtomicBool,
+    /// The log and the sessions of the cluster, if its engine has them. Those of the state are not
+    /// used then, except for the sessions of connected clients.
+    shared: OnceLock<Shared>,
 }
 
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) log: Log,
     pub(super) sessions: Sessions,
+    /// The last entry of the shared log that was delivered in this namespace.
+    pub(super) delivered: Offset,
 }
 
 /// The order of a namespace is held until this is dropped.
-pub(crate) struct Order<'a>(ReentrantMutexGuard<'a, RefCell<State>>);
+pub(crate) struct Order<'a> {
+    recovery: &'a RecoveryOf,
+    state: ReentrantMutexGuard<'a, RefCell<State>>,
+}
 
 /// The time of the runtime's clock, which tests can pause.
 pub(super) fn now() -> Instant {
@@ -62,19 +73,23 @@ fn is_numbered(packet: &Packet) -> bool {
 
 impl RecoveryOf {
     pub(crate) fn new(settings: &Recovery, config: &Config) -> Self {
-        let bounds = LogBounds {
-            age: settings.max_disconnection + config.ping_interval + config.ping_timeout,
-            bytes: settings.max_bytes,
-            packets: settings.max_packets,
-        };
+        let age = settings.retained(config);
+        let log = Log::new(LogBounds { age, bytes: settings.max_bytes, packets: settings.max_packets });
         let sessions = Sessions::new(settings.max_sessions, settings.max_disconnection);
+        let state = State { log, sessions, delivered: Offset::default() };
         Self {
             settings: settings.clone(),
             outbox: config.outbox,
-            epoch: new_epoch(),
-            order: ReentrantMutex::new(RefCell::new(State { log: Log::new(bounds), sessions })),
+            age,
+            order: ReentrantMutex::new(RefCell::new(state)),
             is_swept: AtomicBool::new(false),
+            shared: OnceLock::new(),
         }
+    }
+
+    /// What the namespace shares with other servers of its cluster.
+    pub(crate) fn shared(&self) -> Option<&Shared> {
+        self.shared.get()
     }
 
     pub(crate) fn skips_middleware(&self) -> bool {
@@ -85,15 +100,29 @@ impl RecoveryOf {
         self.settings.max_disconnection
     }
 
+    #[cfg(feature = "cluster")]
+    pub(super) fn set_shared(&self, shared: Shared) {
+        let _ = self.shared.set(shared);
+    }
+
+    /// The sockets of clients that are connected and can resume.
+    #[cfg(feature = "cluster")]
+    pub(super) fn live_sockets(&self) -> Vec<Socket> {
+        self.order().with(|state| state.sessions.live_sockets()).unwrap_or_default()
+    }
+
     /// Waits until no message is being queued in the namespace, and holds the order.
     pub(crate) fn order(&self) -> Order<'_> {
-        Order(self.order.lock())
+        Order { recovery: self, state: self.order.lock() }
     }
 
     /// Emits to an audience.
     pub(crate) fn emit(&self, packet: &Packet, audience: &Audience, registry: &Registry) {
         if !is_numbered(packet) {
             return registry.for_each(audience, |socket| drop(socket.deliver(packet)));
+        }
+        if self.shared().is_some() {
+            return self.emit_unlogged(packet, audience, registry, false);
         }
         if registry.has_outgoing_listeners() {
             registry.for_each(audience, |socket| socket.call_outgoing_listeners(packet));
@@ -124,10 +153,13 @@ impl RecoveryOf {
     /// come back already.
     pub(crate) fn emit_to_socket(&self, packet: &Packet, socket: &Socket) -> Result<(), EmitError> {
         let Some(session) = socket.session().filter(|_| is_numbered(packet)) else { return socket.deliver(packet) };
+        if self.shared().is_some() {
+            return self.emit_unlogged_to(packet, socket, session, false);
+        }
         let mut current = Some(socket.clone());
         if socket.is_gone() {
             let order = self.order();
-            let state = order.0.try_borrow().map_err(|_| EmitError::Nested)?;
+            let state = order.state.try_borrow().map_err(|_| EmitError::Nested)?;
             current = state.sessions.live(session.token()).cloned();
             if current.as_ref().is_none_or(|current| current == socket)
                 && state.sessions.cut_off(session.token()).is_none()
@@ -154,9 +186,9 @@ impl RecoveryOf {
         if let Some(socket) = registry.get(id) {
             return self.emit_to_socket(packet, &socket);
         }
-        let session = is_numbered(packet).then(|| {
+        let session = (is_numbered(packet) && self.shared().is_none()).then(|| {
             let order = self.order();
-            let state = order.0.try_borrow().ok()?;
+            let state = order.state.try_borrow().ok()?;
             state.sessions.with_id(id).map(|session| session.past.number)
         });
         match session.flatten() {
@@ -176,7 +208,7 @@ impl RecoveryOf {
         &self,
         packet: &Packet,
         target: impl FnOnce() -> Target,
-        deliver: impl FnOnce(&Frames, Option<u64>) -> R,
+        deliver: impl FnOnce(&Frames, Option<Offset>) -> R,
     ) -> Result<R, EmitError> {
         let mut dropped = Dropped::default();
         let order = self.order.lock();
@@ -187,8 +219,8 @@ impl RecoveryOf {
             return Ok(deliver(&Frames::default(), None));
         }
         let logged = (!packet.is_volatile()).then(|| state.log.append(target(), packet, now(), &mut dropped));
-        let number = logged.unwrap_or_else(|| state.log.next() - 1);
-        let result = deliver(&Frames::at(Offset { epoch: self.epoch, number }), logged);
+        let offset = logged.unwrap_or_else(|| state.log.last());
+        let result = deliver(&Frames::at(offset), logged);
         drop(state);
         drop(order);
         drop(dropped);
@@ -270,15 +302,36 @@ impl Drop for Sweeper {
 impl Order<'_> {
     /// Calls `use_state` unless a parser is running, which the calling code is then a part of.
     pub(super) fn with<R>(&self, use_state: impl FnOnce(&mut State) -> R) -> Option<R> {
-        self.0.try_borrow_mut().ok().map(|mut state| use_state(&mut state))
+        self.state.try_borrow_mut().ok().map(|mut state| use_state(&mut state))
+    }
+
+    /// The last message of the log that was delivered to this server's sockets.
+    pub(super) fn last(&self) -> Option<Offset> {
+        self.with(|state| match self.recovery.shared() {
+            Some(shared) => shared.position().max(state.delivered),
+            None => state.log.last(),
+        })
+    }
+
+    /// The oldest message of the log, as far as it is known.
+    fn oldest(&self, last: Offset) -> Option<Offset> {
+        self.with(|state| match self.recovery.shared() {
+            Some(_) => {
+                let age = u64::try_from(self.recovery.age.as_millis()).unwrap_or(u64::MAX);
+                Offset { epoch: last.epoch.saturating_sub(age), number: 0 }
+            }
+            None => state.log.oldest(),
+        })
     }
 
     /// Notes that a socket has joined or left a room.
     pub(crate) fn room_changed(&self, socket: &Socket, room: &Arc<str>, joined: bool) {
         let Some(session) = socket.session() else { return };
-        let bounds = self.with(|state| (state.log.next(), state.log.oldest()));
-        match bounds {
-            Some((next, oldest)) => session.room_changed(next, Arc::clone(room), joined, oldest),
+        let last = self.last();
+        match last.and_then(|last| self.oldest(last)).zip(last) {
+            Some((oldest, last)) => {
+                session.room_changed(Change { from: last.next(), room: Arc::clone(room), joined }, oldest);
+            }
             None => session.break_off(),
         }
     }
@@ -289,29 +342,42 @@ impl Order<'_> {
         self.room_changed(socket, &to.clone().into(), true);
     }
 
-    /// Keeps the session of a socket that has left the namespace, or ends it.
-    pub(crate) fn left(
-        &self,
-        socket: &Socket,
-        session: &Session,
-        kept: Option<(SocketId, Vec<Arc<str>>)>,
-    ) -> DroppedSessions {
-        let mut dropped = DroppedSessions::default();
-        self.with(|state| match kept.filter(|_| !session.is_broken()) {
+    /// Keeps the session of a socket that has left the namespace, or ends it. The caller drops what
+    /// this returns when it has dropped the order.
+    pub(crate) fn left(&self, socket: &Socket, session: &Session, kept: Option<(SocketId, Vec<Arc<str>>)>) -> Left {
+        let kept = kept.filter(|_| !session.is_broken());
+        if kept.is_some() {
+            session.set_kept();
+        }
+        if let Some(shared) = self.recovery.shared() {
+            self.with(|state| state.sessions.remove(session.token(), socket));
+            return Left { sessions: DroppedSessions::default(), store: shared.left(self, socket, session, kept) };
+        }
+        let mut sessions = DroppedSessions::default();
+        self.with(|state| match kept {
             Some((id, rooms)) => {
-                let past = session.past(state.log.next());
-                state.sessions.keep(session.token(), CutOff::new(id, rooms, past, socket), now(), &mut dropped);
+                let past = session.past(state.log.last());
+                state.sessions.keep(session.token(), CutOff::new(id, rooms, past, socket), now(), &mut sessions);
             }
             None => state.sessions.remove(session.token(), socket),
         });
-        dropped
+        Left { sessions, store: None }
     }
 }
 
-/// A number that no other log has. It begins with the time, so that people can tell logs apart.
-fn new_epoch() -> u64 {
-    let mut random = [0; 2];
-    getrandom::fill(&mut random).expect("the system provides random bytes");
-    let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64);
-    time * 100_000 + u64::from(u16::from_le_bytes(random))
+/// What is done with a session when no order is held: old ones are dropped, and this one is stored
+/// in the cluster.
+#[must_use]
+pub(crate) struct Left {
+    sessions: DroppedSessions,
+    store: Option<Store>,
+}
+
+impl Left {
+    pub(crate) fn finish(self, recovery: Option<&Arc<RecoveryOf>>) {
+        drop(self.sessions);
+        if let (Some(store), Some(shared)) = (self.store, recovery.and_then(|recovery| recovery.shared())) {
+            shared.store(store);
+        }
+    }
 }

@@ -1,8 +1,6 @@
 //! A client that comes back resumes its session: the socket gets the id, the rooms and the
 //! attributes of the old one, and the messages that were missed.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::borrow::Cow;
@@ -11,7 +9,7 @@ use std::time::Duration;
 
 use super::log::Entry;
 use super::namespace::{Order, RecoveryOf, now};
-use super::session::Session;
+use super::session::{Session, new_number, new_token};
 use super::sessions::CutOff;
 use super::{RecoveryFailure, RecoveryState};
 use crate::connection_handle::outbox::Outbox;
@@ -74,21 +72,44 @@ impl<'a> Claim<'a> {
         serde_json::from_str(text).ok().map(|Message { resume }| resume)
     }
 
-    fn token(&self) -> &str {
+    pub(super) fn token(&self) -> &str {
         self.token.as_ref().map_or("", Text::as_str)
+    }
+
+    /// The last message that the client has received, as it says.
+    pub(super) fn offset(&self) -> Result<Option<Offset>, RecoveryFailure> {
+        let offset = self.offset.as_ref().map(|offset| Offset::parse(offset.as_str()));
+        offset.map(|offset| offset.ok_or(RecoveryFailure::Unknown)).transpose()
+    }
+
+    /// The token of the session that the client has resumed. Socket.IO clients only accept the one
+    /// that they know.
+    pub(super) fn next_token(&self, is_plain: bool) -> Arc<str> {
+        if is_plain { new_token() } else { self.token().into() }
+    }
+
+    pub(crate) fn to_owned(&self) -> Claim<'static> {
+        let owned =
+            |text: &Option<Text<'_>>| text.as_ref().map(|text| Text::Text(Cow::Owned(text.as_str().to_owned())));
+        Claim { token: owned(&self.token), offset: owned(&self.offset) }
     }
 }
 
 /// How a socket begins.
 pub(crate) enum Beginning {
+    /// The cluster has to be asked.
+    Undecided(Session),
     New(Session),
-    Resumed { session: Session, past: Box<Resumed> },
+    Resumed {
+        session: Session,
+        past: Box<Resumed>,
+    },
 }
 
 /// What a socket that resumes a session gets from the one before.
 pub(crate) struct Resumed {
     pub(crate) kept: CutOff,
-    missed: Vec<(u64, Arc<Entry>)>,
+    missed: Vec<(Offset, Arc<Entry>)>,
 }
 
 impl RecoveryOf {
@@ -112,13 +133,22 @@ impl RecoveryOf {
         registry: &Registry,
         encoding: &Encoding,
     ) -> Beginning {
+        if self.shared().is_some() {
+            return match claim {
+                Some(_) => Beginning::Undecided(Session::undecided()),
+                None => {
+                    Beginning::New(Session::new(new_number(), RecoveryState::New, order.last().unwrap_or_default()))
+                }
+            };
+        }
         let state = match claim.map(|claim| self.resume(order, claim, registry, encoding)) {
             None => RecoveryState::New,
             Some(Ok(beginning)) => return beginning,
             Some(Err(reason)) => RecoveryState::Failed(reason),
         };
-        let (number, next) = order.with(|state| (state.sessions.next_number(), state.log.next())).unwrap_or((0, 1));
-        Beginning::New(Session::new(new_token(), number, state, next))
+        let begun = order.with(|state| (state.sessions.next_number(), state.log.last()));
+        let (number, start) = begun.unwrap_or_default();
+        Beginning::New(Session::new(number, state, start))
     }
 
     fn resume(
@@ -129,51 +159,48 @@ impl RecoveryOf {
         encoding: &Encoding,
     ) -> Result<Beginning, RecoveryFailure> {
         let is_plain = !encoding.has_namespaces();
-        let offset = match &claim.offset {
-            None => None,
-            Some(offset) => Some(Offset::parse(offset.as_str()).ok_or(RecoveryFailure::Unknown)?),
-        };
-        if offset.is_some_and(|offset| offset.epoch != self.epoch) {
-            return Err(RecoveryFailure::Epoch);
-        }
-        let received = offset.map(|offset| offset.number);
+        let received = claim.offset()?;
         let resumed = order.with(|state| {
+            if received.is_some_and(|received| received.epoch != state.log.epoch()) {
+                return Err(RecoveryFailure::Epoch);
+            }
             let session = state.sessions.find(claim.token(), now())?;
-            if received.is_some_and(|number| number >= state.log.next()) {
+            if received.is_some_and(|received| received > state.log.last()) {
                 return Err(RecoveryFailure::Unknown);
             }
             if registry.get(&session.id).is_some() {
                 return Err(RecoveryFailure::Taken);
             }
-            let from = session.past.missed_from(received);
-            if from < state.log.oldest() || from < session.past.history.known_from() {
+            let after = session.past.missed_after(received);
+            if after.next() < state.log.oldest() || after.next() < session.past.history.known_from() {
                 return Err(RecoveryFailure::Trimmed);
             }
-            let missed = missed_by(session, state.log.from(from));
+            let missed = missed_by(session, state.log.after(after));
             // Raw messages of plain clients have no place for an offset.
             let missed: Vec<_> = missed.filter(|(_, entry)| !is_plain || entry.packet.is_event()).collect();
             let bytes: usize = missed.iter().map(|(_, entry)| entry.packet.size()).sum();
             if missed.len() > self.outbox.messages || bytes > self.outbox.bytes {
                 return Err(RecoveryFailure::Trimmed);
             }
+            let last = state.log.last();
             let kept = state.sessions.take(claim.token()).ok_or(RecoveryFailure::Unknown)?;
-            Ok((kept, missed))
+            Ok((kept, missed, last))
         });
-        let (mut kept, missed) = resumed.unwrap_or(Err(RecoveryFailure::Taken))?;
-        let sent = missed.last().map_or_else(|| kept.past.received(received), |(number, _)| *number);
+        let (mut kept, missed, last) = resumed.unwrap_or(Err(RecoveryFailure::Taken))?;
+        let sent = missed.last().map_or_else(|| kept.past.received(received), |(offset, _)| *offset);
         let state = RecoveryState::Restored { missed: missed.len() };
-        // Socket.IO clients only accept the token that they know.
-        let token = if is_plain { new_token() } else { claim.token().into() };
-        let session = Session::resumed(token, std::mem::take(&mut kept.past), state, sent);
+        let session = Session::undecided();
+        session.resume(claim.next_token(is_plain), std::mem::take(&mut kept.past), sent, last);
+        session.decide(state);
         Ok(Beginning::Resumed { session, past: Box::new(Resumed { kept, missed }) })
     }
 
     /// Encodes the messages that a client has missed.
     pub(crate) fn replay(&self, past: &Resumed, peer: &Peer, namespace: &str) -> Outbox {
         let mut outbox = Outbox::default();
-        for (number, entry) in &past.missed {
+        for (offset, entry) in &past.missed {
             let packet = entry.packet.packet();
-            let frames = Frames::at(Offset { epoch: self.epoch, number: *number });
+            let frames = Frames::at(*offset);
             frames.with(&packet, &peer.encoding, namespace, |frame| outbox.append(frame));
         }
         outbox
@@ -189,15 +216,15 @@ impl RecoveryOf {
 /// The messages that a session should have received.
 fn missed_by<'a>(
     session: &CutOff,
-    messages: impl Iterator<Item = (u64, &'a Arc<Entry>)>,
-) -> impl Iterator<Item = (u64, Arc<Entry>)> {
+    messages: impl Iterator<Item = (Offset, &'a Arc<Entry>)>,
+) -> impl Iterator<Item = (Offset, Arc<Entry>)> {
     let changes = session.past.history.by_room();
     let is_in_now = |room: &str| *session.id == *room || session.rooms.iter().any(|joined| **joined == *room);
     messages
-        .filter(move |(number, entry)| {
-            entry.target.includes(session.past.number, |room| changes.was_in(room, *number, || is_in_now(room)))
+        .filter(move |(offset, entry)| {
+            entry.target.includes(session.past.number, |room| changes.was_in(room, *offset, || is_in_now(room)))
         })
-        .map(|(number, entry)| (number, Arc::clone(entry)))
+        .map(|(offset, entry)| (offset, Arc::clone(entry)))
 }
 
 /// Waits until the events of the old socket's end have run, but not for long.
@@ -205,11 +232,4 @@ pub(crate) async fn wait_for_end(old: &Socket) {
     if let Some(session) = old.session() {
         let _late = tokio::time::timeout(MAX_WAIT, session.ended()).await;
     }
-}
-
-/// A secret of 160 bits.
-fn new_token() -> Arc<str> {
-    let mut bytes = [0; 20];
-    getrandom::fill(&mut bytes).expect("the system provides random bytes");
-    URL_SAFE_NO_PAD.encode(bytes).into()
 }

@@ -129,6 +129,13 @@ impl Sessions {
         }
     }
 
+    /// The sockets of all clients that are connected.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn live_sockets(&self) -> Vec<Socket> {
+        let live = |held: &Held| if let Held::Live(socket) = held { Some(socket.clone()) } else { None };
+        self.by_token.values().filter_map(live).collect()
+    }
+
     pub(crate) fn cut_off(&self, token: &str) -> Option<&CutOff> {
         match self.by_token.get(token) {
             Some(Held::CutOff(session)) => Some(session),

@@ -7,6 +7,7 @@ use crate::event::message::IntoMessage;
 use crate::event::raw_message::IntoRawMessage;
 use crate::hub::selection::{EmitError, Selection};
 use crate::wire::frame::EncodedFrame;
+use crate::wire::offset::Offset;
 use crate::wire::packet::{Frames, Packet};
 use crate::wire::payload::Payload;
 
@@ -148,8 +149,13 @@ impl Socket {
     }
 
     /// Queues a message that has an offset. The caller holds the order of the namespace, and has
-    /// called the listeners for outgoing messages. `number`: what the message has in the log.
-    pub(crate) fn deliver_at(&self, packet: &Packet, frames: &Frames, number: Option<u64>) -> Result<(), Undelivered> {
+    /// called the listeners for outgoing messages. `logged`: the offset of a message in the log.
+    pub(crate) fn deliver_at(
+        &self,
+        packet: &Packet,
+        frames: &Frames,
+        logged: Option<Offset>,
+    ) -> Result<(), Undelivered> {
         let delivered = match self.is_leaving() {
             true => Err(Undelivered::Rejected(Rejected::Closed)),
             false => frames.with(packet, &self.peer().encoding, self.namespace(), |frame| match frame.is_nothing() {
@@ -159,10 +165,10 @@ impl Socket {
         };
         // A raw message has no offset that a plain client could tell.
         let is_told = packet.name().is_some() || self.peer().encoding.has_namespaces();
-        if let (Some(session), Some(number)) = (self.session(), number.filter(|_| is_told)) {
+        if let (Some(session), Some(offset)) = (self.session(), logged.filter(|_| is_told)) {
             match delivered {
-                Ok(()) => session.sent(number),
-                Err(Undelivered::Rejected(Rejected::Closed)) => session.not_sent(number),
+                Ok(()) => session.sent(offset),
+                Err(Undelivered::Rejected(Rejected::Closed)) => session.not_sent(offset),
                 Err(_) => session.break_off(),
             }
         }

@@ -86,6 +86,8 @@ struct Side {
     extensions: SocketExtensions,
     /// Messages that the client of a resumed session has missed, until the socket is accepted.
     replay: Option<Box<Outbox>>,
+    /// The session that the client wants to resume, if the cluster has to be asked about it.
+    claim: Option<Box<Claim<'static>>>,
     /// The socket whose session this one has resumed, if the events of its end still run.
     previous: Option<Socket>,
     /// Messages that are held back until the socket is accepted.
@@ -248,6 +250,7 @@ impl Socket {
             wakeup.wake();
         }
         self.namespace_inner().registry().count_connected();
+        self.tell_changed();
     }
 
     /// Takes the messages that were held back until the socket is accepted.
@@ -281,14 +284,16 @@ impl Socket {
         let id = self.0.id.read();
         self.namespace_inner().registry().remove(&id, self, before != CONNECTING);
         self.note(|| Notice::Removed(id.clone()));
-        let dropped = order.as_ref().zip(self.session()).map(|(order, session)| {
+        let left = order.as_ref().zip(self.session()).map(|(order, session)| {
             let kept = (is_cut && (before == CONNECTED || (before == CONNECTING && self.recovered())))
                 .then(|| (id.clone(), self.0.rooms.lock().iter().cloned().collect::<Vec<_>>()));
             order.left(self, session, kept)
         });
         drop(id);
         drop(order);
-        drop(dropped);
+        if let Some(left) = left {
+            left.finish(self.namespace_inner().recovery());
+        }
         self.tell_waiting();
         match self.namespace_inner().has_own_adapter() {
             true => self.tell_adapter(),
@@ -394,6 +399,7 @@ impl Socket {
         self.note(|| Notice::Renamed { from, to: id });
         drop(current);
         drop(order);
+        self.tell_changed();
         self.tell_adapter();
         Ok(())
     }

@@ -80,7 +80,7 @@ impl Socket {
     }
 
     /// Passes the recorded notices to the adapter. The caller holds no lock.
-    pub(super) fn tell_adapter(&self) {
+    pub(crate) fn tell_adapter(&self) {
         if !self.namespace_inner().has_own_adapter() {
             return;
         }

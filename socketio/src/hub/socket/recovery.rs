@@ -3,8 +3,14 @@
 use http::Extensions;
 use std::sync::Arc;
 
+#[cfg(feature = "cluster")]
+use super::SocketId;
+#[cfg(feature = "cluster")]
+use super::attributes::SocketAttributes;
 use super::notices::Notice;
 use super::{Identity, Socket};
+#[cfg(feature = "cluster")]
+use crate::connection_handle::outbox::Outbox;
 use crate::hub::Hub;
 use crate::hub::aliases::Peer;
 use crate::hub::namespace::inner::NamespaceInner;
@@ -76,13 +82,15 @@ impl Socket {
         identity: Identity<'_>,
         claim: Option<&Claim<'_>>,
     ) -> Self {
-        if let Some(claim) = claim {
+        let has_shared = recovery.shared().is_some();
+        if let Some(claim) = claim.filter(|_| !has_shared) {
             recovery.cut_old_connection(claim);
         }
         let order = recovery.order();
         let registry = Arc::clone(&namespace);
         let registry = registry.registry();
         let (session, past) = match recovery.begin(&order, claim, registry, &peer.encoding) {
+            Beginning::Undecided(session) => (session, None),
             Beginning::New(session) => (session, None),
             Beginning::Resumed { session, past } => (session, Some(past)),
         };
@@ -102,10 +110,14 @@ impl Socket {
                 socket.note(|| Notice::Joined(room));
             }
         }
-        if let Some(session) = socket.session() {
+        let undecided = claim.filter(|_| has_shared);
+        if let Some(session) = socket.session().filter(|_| undecided.is_none()) {
             recovery.add(&order, session, &socket);
         }
         drop(order);
+        if let Some(claim) = undecided {
+            socket.with_side(|side| side.claim = Some(Box::new(claim.to_owned())));
+        }
         if let Some(mut past) = past {
             let replay = recovery.replay(&past, socket.peer(), socket.namespace());
             socket.with_side(|side| {
@@ -120,6 +132,62 @@ impl Socket {
         }
         socket.tell_added(id);
         socket
+    }
+
+    /// Takes what the client claims, if the cluster has to be asked about it.
+    pub(crate) fn take_claim(&self) -> Option<Box<Claim<'static>>> {
+        self.session()?;
+        self.0.side.lock().as_mut()?.claim.take()
+    }
+
+    /// The id and the rooms, without the room with the id.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn id_and_rooms(&self) -> (SocketId, Vec<Arc<str>>) {
+        let rooms = self.0.rooms.lock().iter().cloned().collect();
+        (self.id(), rooms)
+    }
+
+    /// Gives the id and the rooms of a session to a socket that has not been accepted. The caller
+    /// holds the order of the namespace, and calls [`tell_adapter`](Self::tell_adapter) afterwards.
+    /// Returns `false` if the id is taken, or the socket is gone.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn take_over<'a>(&self, id: &str, rooms: impl Iterator<Item = &'a str>) -> bool {
+        let registry = self.namespace_inner().registry();
+        let mut current = self.0.id.write();
+        let id = SocketId::from(id);
+        if self.is_gone() || !registry.rename(self, &current, &id) {
+            return false;
+        }
+        let from = std::mem::replace(&mut *current, id.clone());
+        self.note(|| Notice::Renamed { from, to: id });
+        drop(current);
+        let mut joined = self.0.rooms.lock();
+        for room in rooms {
+            if joined.contains(room) {
+                continue;
+            }
+            let room = registry.rooms().join(room, self);
+            joined.insert(Arc::clone(&room));
+            self.note(|| Notice::Joined(room));
+        }
+        true
+    }
+
+    /// Sets what a resumed socket has from the one before, and what its client has missed.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn set_replay(&self, attributes: SocketAttributes, replay: Outbox) {
+        self.with_side(|side| {
+            side.attributes = attributes;
+            side.replay = Some(Box::new(replay));
+        });
+    }
+
+    /// What is kept of the socket has changed.
+    pub(super) fn tell_changed(&self) {
+        let Some(recovery) = self.session().and_then(|_| self.namespace_inner().recovery()) else { return };
+        if let Some(shared) = recovery.shared() {
+            shared.changed(recovery, self);
+        }
     }
 
     /// Takes the socket whose session this one has resumed, if the events of its end still run.

@@ -47,6 +47,7 @@ impl Socket {
         self.note(|| Notice::Joined(room));
         drop(rooms);
         drop(order);
+        self.tell_changed();
         self.tell_adapter();
         Ok(())
     }
@@ -67,6 +68,7 @@ impl Socket {
         self.note(|| Notice::Left(room));
         drop(rooms);
         drop(order);
+        self.tell_changed();
         self.tell_adapter();
     }
 

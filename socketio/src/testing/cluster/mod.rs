@@ -53,5 +53,6 @@ pub mod conformance;
 mod recorder;
 mod sim;
 
-pub use recorder::{OwnedTopic, Recorded, Recorder, batch};
+pub use crate::cluster::OwnedTopic;
+pub use recorder::{Recorded, Recorder, batch};
 pub use sim::{SimEngine, SimNet, SimStats};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
 
-use crate::cluster::{GapReason, Inbox, PublishBatch, Receive, Topic};
+use crate::cluster::{GapReason, Inbox, LogEntry, OwnedTopic, PublishBatch, Receive, Topic};
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -30,6 +30,8 @@ pub enum Recorded {
         /// Its contents.
         body: Bytes,
     },
+    /// An entry of the log.
+    Entry(LogEntry<'static>),
     /// The engine is connected.
     Connected,
     /// The engine is disconnected, and why.
@@ -38,19 +40,6 @@ pub enum Recorded {
     Gap(GapReason),
     /// Something that belongs to no topic.
     Malformed(Bytes),
-}
-
-/// A [`Topic`] that borrows nothing.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OwnedTopic(Owned);
-
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Owned {
-    Main(String),
-    Room(String, String),
-    Requests(String),
-    Responses(String),
-    Reply(String, String),
 }
 
 impl Recorder {
@@ -126,44 +115,6 @@ pub fn batch<'a>(messages: impl IntoIterator<Item = (Topic<'a>, &'a [u8])>) -> P
     batch
 }
 
-impl OwnedTopic {
-    /// The topic.
-    pub fn get(&self) -> Topic<'_> {
-        match &self.0 {
-            Owned::Main(namespace) => Topic::Main { namespace },
-            Owned::Room(namespace, room) => Topic::Room { namespace, room },
-            Owned::Requests(namespace) => Topic::Requests { namespace },
-            Owned::Responses(namespace) => Topic::Responses { namespace },
-            Owned::Reply(namespace, server) => Topic::Reply { namespace, server },
-        }
-    }
-}
-
-impl From<Topic<'_>> for OwnedTopic {
-    fn from(topic: Topic<'_>) -> Self {
-        let namespace = topic.namespace().to_owned();
-        Self(match topic {
-            Topic::Main { .. } => Owned::Main(namespace),
-            Topic::Room { room, .. } => Owned::Room(namespace, room.to_owned()),
-            Topic::Requests { .. } => Owned::Requests(namespace),
-            Topic::Responses { .. } => Owned::Responses(namespace),
-            Topic::Reply { server, .. } => Owned::Reply(namespace, server.to_owned()),
-        })
-    }
-}
-
-impl PartialEq<Topic<'_>> for OwnedTopic {
-    fn eq(&self, other: &Topic<'_>) -> bool {
-        self.get() == *other
-    }
-}
-
-impl Debug for OwnedTopic {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.get().fmt(formatter)
-    }
-}
-
 struct Sender(UnboundedSender<Recorded>);
 
 impl Sender {
@@ -176,6 +127,12 @@ impl Sender {
 impl Receive for Sender {
     fn deliver(&self, topic: Topic<'_>, body: Bytes) {
         self.send(Recorded::Message { topic: topic.into(), body });
+    }
+
+    fn deliver_entry(&self, entry: LogEntry<'_>) {
+        let LogEntry { offset, namespace, server, kind, data } = entry;
+        let (namespace, server) = (namespace.into_owned().into(), server.into_owned().into());
+        self.send(Recorded::Entry(LogEntry { offset, namespace, server, kind, data }));
     }
 
     fn connected(&self) {

@@ -18,7 +18,7 @@ pub(super) const RESPONSES: Topic<'_> = Topic::Responses { namespace: "/" };
 pub(super) fn encoded(dialect: Dialect, message: &Outgoing<'_>) -> Vec<u8> {
     let server = if dialect == Dialect::Classic { "5Vwf26" } else { "0123456789abcdef" };
     let mut out = Vec::new();
-    encode(dialect, server, "/", message, &mut out);
+    encode(dialect, server, MAIN, message, &mut out);
     out
 }
 

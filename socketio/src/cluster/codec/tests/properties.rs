@@ -7,6 +7,7 @@ use serde_json::json;
 use super::recorded::Recorded;
 use super::{MAIN, REQUESTS, RESPONSES, add_sequence, decode, encode, sequence};
 use crate::cluster::codec::check::{Owned, check};
+use crate::cluster::codec::kind_in_log;
 use crate::cluster::message::{Flags, HandshakeDetails, MAX_TIMEOUT, Names, Options, ReceivedValue, SocketDetails};
 use crate::cluster::{Dialect, Topic};
 use crate::wire::any_value::AnyValue;
@@ -30,9 +31,10 @@ struct Parts {
 
 fn parts() -> impl Strategy<Value = Parts> {
     let names = || prop::collection::vec(any::<String>(), 0..4);
-    let flags = (any::<[bool; 3]>(), prop::option::of(0..=MAX_TIMEOUT)).prop_map(|(set, timeout)| {
+    let numbers = (prop::option::of(0..=MAX_TIMEOUT), prop::option::of(0..1u64 << 52));
+    let flags = (any::<[bool; 3]>(), numbers).prop_map(|(set, (timeout, session))| {
         let [volatile, expect_single_response, raw] = set;
-        Flags { volatile, timeout, expect_single_response, raw }
+        Flags { volatile, timeout, expect_single_response, raw, session }
     });
     let options = (names(), names(), flags).prop_map(|(rooms, except, flags)| Options {
         rooms: rooms.into_iter().map(Into::into).collect(),
@@ -121,8 +123,12 @@ impl Parts {
 }
 
 /// The topic on which a message is published.
-fn topic(dialect: Dialect, message: &Message) -> Topic<'static> {
+fn topic<'a>(dialect: Dialect, server: &'a str, message: &Message) -> Topic<'a> {
     match (dialect, message) {
+        (Dialect::Streams, message) => match kind_in_log(&message.outgoing()) {
+            Some(kind) => Topic::Log { namespace: "/", server, kind },
+            None => MAIN,
+        },
         (_, Message::Broadcast { request: None, .. }) => MAIN,
         (
             Dialect::Classic,
@@ -140,16 +146,20 @@ fn topic(dialect: Dialect, message: &Message) -> Topic<'static> {
 }
 
 /// The messages of these parts as they are published.
-fn published(parts: &Parts, server: &str) -> Vec<(Dialect, Topic<'static>, Message, Vec<u8>)> {
+fn published<'a>(parts: &Parts, server: &'a str) -> Vec<(Dialect, Topic<'a>, Message, Vec<u8>)> {
     let Some((both, classic)) = parts.messages() else { return Vec::new() };
-    let (again, _) = parts.messages().expect("the same");
+    let again = |dialect| {
+        let (both, _) = parts.messages().expect("the same");
+        both.into_iter().map(move |message| (dialect, message))
+    };
     let classic = both.into_iter().chain(classic).map(|message| (Dialect::Classic, message));
-    let all = classic.chain(again.into_iter().map(|message| (Dialect::Messages, message)));
+    let all = classic.chain(again(Dialect::Messages)).chain(again(Dialect::Streams));
     all.map(|(dialect, message)| {
         let mut body = b"before".to_vec();
-        encode(dialect, server, "/", &message.outgoing(), &mut body);
+        let topic = topic(dialect, server, &message);
+        encode(dialect, server, topic, &message.outgoing(), &mut body);
         assert!(body.starts_with(b"before"));
-        (dialect, topic(dialect, &message), message, body.split_off(6))
+        (dialect, topic, message, body.split_off(6))
     })
     .collect()
 }
@@ -182,7 +192,9 @@ proptest! {
             prop_assert!(received.is_ok(), "{} {:?}", message.shown(), body);
             let received = received.expect("a message");
             if !matches!((dialect, &message), (Dialect::Classic, Message::Probe { .. })) {
-                prop_assert_eq!(received.server.as_deref(), Some(&*server));
+                // An entry of a log without a server has an empty name.
+                let named = received.server.as_deref().unwrap_or_default();
+                prop_assert_eq!(named, &*server);
             }
             let again = Owned::of(&received.message);
             prop_assert!(again.is_some(), "{}", message.shown());
@@ -210,6 +222,9 @@ proptest! {
             for topic in [MAIN, REQUESTS, RESPONSES] {
                 check(Dialect::Classic, topic, &body);
                 check(Dialect::Messages, topic, &body);
+            }
+            for kind in 0..16 {
+                check(Dialect::Streams, Topic::Log { namespace: "/", server: "me", kind }, &body);
             }
         }
     }

@@ -64,7 +64,7 @@ fn recorded_messages_are_read_and_written() {
         }
         let owned = Owned::of(&message).unwrap_or_else(|| panic!("{step}: {body:?}"));
         let mut written = Vec::new();
-        encode(dialect, server.as_deref().unwrap_or("me"), topic.namespace(), &owned.outgoing(), &mut written);
+        encode(dialect, server.as_deref().unwrap_or("me"), topic, &owned.outgoing(), &mut written);
         if recorded.inexact {
             continue;
         }

@@ -31,6 +31,13 @@ pub enum Need {
     Hang,
     /// [`Faults::inject`].
     Inject,
+    /// An engine with a [log](crate::cluster::EventLog), and [`Faults::hang`] and
+    /// [`Faults::resume`].
+    Log,
+    /// The same as [`Log`](Self::Log), and [`Faults::trim_log`].
+    TrimLog,
+    /// The same as [`Log`](Self::Log), and [`Faults::replace_log`].
+    ReplaceLog,
     /// [`Faults::simulation`]: faults that only a simulated network has.
     Simulation,
 }
@@ -77,6 +84,16 @@ pub trait Faults: Sync {
     /// Publishes bytes that no server has made.
     fn inject<'a>(&'a self, topic: Topic<'a>, body: &'a [u8]) -> BoxFuture<'a, ()> {
         let _ = (topic, body);
+        nothing()
+    }
+
+    /// Removes all entries of the log. Later ones have greater offsets.
+    fn trim_log(&self) -> BoxFuture<'_, ()> {
+        nothing()
+    }
+
+    /// Replaces the log by an empty one, as if its data was lost: the sessions too.
+    fn replace_log(&self) -> BoxFuture<'_, ()> {
         nothing()
     }
 

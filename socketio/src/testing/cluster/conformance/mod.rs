@@ -74,6 +74,8 @@ mod health;
 mod ids;
 mod lifecycle;
 mod limits;
+mod log;
+mod log_entries;
 mod malformed;
 mod namespaces;
 mod order;
@@ -103,6 +105,8 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         limits::CASES,
         malformed::CASES,
         churn::CASES,
+        log::CASES,
+        log_entries::CASES,
         lifecycle::CASES,
     ];
     groups.into_iter().flatten()

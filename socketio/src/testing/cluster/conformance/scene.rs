@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::case::CaseResult;
 use super::harness::{Faults, Harness};
-use crate::cluster::{ClusterEvent, ClusterStats, EngineTraits};
+use crate::cluster::{ClusterEvent, ClusterStats, Dialect, Engine, EngineTraits};
 use crate::testing::Client;
 use crate::testing::cluster::SimNet;
 use crate::{Cluster, Hub, HubBuilder, IntoMessage, Socket};
@@ -59,6 +59,10 @@ impl<'a> Scene<'a> {
         Ok((self.server("a").await?, self.server("b").await?))
     }
 
+    pub(super) fn engine(&self, name: &str) -> Box<dyn Engine> {
+        self.harness.engine(name)
+    }
+
     pub(super) fn faults(&self) -> CaseResult<&'a dyn Faults> {
         self.harness.faults().ok_or_else(|| "the harness has no faults".into())
     }
@@ -84,6 +88,11 @@ impl Deref for Server {
 }
 
 impl Server {
+    /// Whether events are entries of a log, in which none is lost.
+    pub(super) fn has_log(&self) -> bool {
+        self.traits.dialect == Dialect::Streams
+    }
+
     /// A Socket.IO client.
     pub(super) async fn client(&self) -> CaseResult<Client> {
         Ok(self.hub.test_client().patience(PATIENCE).connect().await?)
@@ -193,7 +202,7 @@ impl Events {
     pub(super) async fn wait_for(
         &mut self,
         what: &str,
-        is_it: impl Fn(&ClusterEvent) -> bool,
+        mut is_it: impl FnMut(&ClusterEvent) -> bool,
     ) -> CaseResult<ClusterEvent> {
         let mut skipped = Vec::new();
         let found = timeout(PATIENCE, async {

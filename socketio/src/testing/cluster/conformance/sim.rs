@@ -3,10 +3,11 @@
 use std::future::ready;
 
 use super::harness::{Faults, Harness, Need};
-use crate::cluster::{BoxFuture, Engine, EngineTraits, Topic};
+use crate::cluster::{BoxFuture, Dialect, Engine, EngineTraits, Topic};
 use crate::testing::cluster::SimNet;
 
-/// Runs the suite on a [`SimNet`], on which all cases can run.
+/// Runs the suite on a [`SimNet`]. All cases can run on it: those about the log with the dialect
+/// [`Streams`](Dialect::Streams).
 #[derive(Debug)]
 pub struct SimHarness {
     net: SimNet,
@@ -31,8 +32,11 @@ impl Harness for SimHarness {
 }
 
 impl Faults for SimHarness {
-    fn provides(&self, _need: Need) -> bool {
-        true
+    fn provides(&self, need: Need) -> bool {
+        match need {
+            Need::Log | Need::TrimLog | Need::ReplaceLog => self.traits.dialect == Dialect::Streams,
+            _ => true,
+        }
     }
 
     fn restart(&self) -> BoxFuture<'_, ()> {
@@ -67,6 +71,16 @@ impl Faults for SimHarness {
 
     fn inject<'a>(&'a self, topic: Topic<'a>, body: &'a [u8]) -> BoxFuture<'a, ()> {
         self.net.inject(topic, body.to_vec());
+        Box::pin(ready(()))
+    }
+
+    fn trim_log(&self) -> BoxFuture<'_, ()> {
+        self.net.trim_log(0);
+        Box::pin(ready(()))
+    }
+
+    fn replace_log(&self) -> BoxFuture<'_, ()> {
+        self.net.replace_log();
         Box::pin(ready(()))
     }
 

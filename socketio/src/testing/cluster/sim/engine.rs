@@ -12,7 +12,9 @@ use super::driver::Shared;
 use super::event::{Command, MemberId};
 use super::member::Link;
 use super::network::Network;
-use crate::cluster::{BoxFuture, Counts, Engine, EngineTraits, Inbox, PublishBatch, PublishError, Topic};
+use crate::cluster::{
+    BoxFuture, Counts, Dialect, Engine, EngineTraits, EventLog, Inbox, PublishBatch, PublishError, Topic,
+};
 
 /// How long the engine waits for the network's answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -20,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The engine of one server in a [`SimNet`](super::SimNet), from
 /// [`SimNet::engine`](super::SimNet::engine).
 pub struct SimEngine {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     traits: EngineTraits,
     id: MemberId,
     name: Box<str>,
@@ -63,6 +65,18 @@ impl SimEngine {
             network.send(id, command(sender), now);
             Some(receiver)
         })
+    }
+
+    /// Sends a command, and waits for its answer.
+    pub(super) async fn answer<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Result<T, &'static str> {
+        let answer = self.ask(command).ok_or("not connected")?;
+        match timeout(PATIENCE, answer).await {
+            Ok(answer) => answer.map_err(|_| "the connection was lost"),
+            Err(_) => Err("the network did not answer"),
+        }
     }
 
     fn leave(&self, network: &mut Network) {
@@ -116,13 +130,8 @@ impl Engine for SimEngine {
         Box::pin(async move {
             let owned = |(topic, body): (Topic<'_>, &[u8])| (topic.into(), Bytes::copy_from_slice(body));
             let messages = batch.iter().map(owned).collect();
-            let answer = self.ask(|answer| Command::Publish { messages, answer });
-            let answer = answer.ok_or_else(|| failed("not connected"))?;
-            match timeout(PATIENCE, answer).await {
-                Ok(Ok(result)) => result,
-                Ok(Err(_)) => Err(failed("the connection was lost")),
-                Err(_) => Err(failed("the network did not answer")),
-            }
+            let result = self.answer(|answer| Command::Publish { messages, answer });
+            result.await.unwrap_or_else(|error| Err(failed(error)))
         })
     }
 
@@ -131,17 +140,17 @@ impl Engine for SimEngine {
             if self.traits.counts == Counts::Heartbeats {
                 return Err("the servers are counted by heartbeats".to_owned());
             }
-            let answer = self.ask(|answer| Command::Count { namespace: namespace.to_owned(), answer });
-            match timeout(PATIENCE, answer.ok_or("not connected")?).await {
-                Ok(Ok(count)) => Ok(count),
-                Ok(Err(_)) => Err("the connection was lost".to_owned()),
-                Err(_) => Err("the network did not answer".to_owned()),
-            }
+            let count = self.answer(|answer| Command::Count { namespace: namespace.to_owned(), answer });
+            count.await.map_err(ToOwned::to_owned)
         })
     }
 
     fn reconnect(&self) {
         self.shared.change(|network, now| network.cut(self.id, "the engine connects anew", now));
+    }
+
+    fn log(&self) -> Option<&dyn EventLog> {
+        (self.traits.dialect == Dialect::Streams).then_some(self)
     }
 
     fn stop(&self) -> BoxFuture<'_, ()> {

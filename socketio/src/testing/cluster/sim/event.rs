@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use tokio::sync::oneshot;
 
 use super::super::OwnedTopic;
-use crate::cluster::{GapReason, Inbox, PublishError};
+use super::log::Range;
+use crate::cluster::{GapReason, Inbox, LogEntry, LogPage, Offset, PublishError, ReadError};
 
 /// The index of an engine.
 pub(super) type MemberId = usize;
@@ -29,6 +30,11 @@ pub(super) enum EventKind {
     Answer(Answer),
     /// A message arrives at the engine.
     Deliver { topic: OwnedTopic, body: Bytes },
+    /// An entry of the log arrives at the engine.
+    Entry(LogEntry<'static>),
+    /// The engine finds that entries of the log were removed before it has read them. It goes on
+    /// after this position.
+    Gap { position: Offset },
     /// The engine finds that its connection is lost.
     Lost(String),
 }
@@ -58,7 +64,20 @@ pub(super) enum Command {
         namespace: String,
         answer: oneshot::Sender<usize>,
     },
+    TakeSession {
+        token: Box<str>,
+        answer: oneshot::Sender<TakenSession>,
+    },
+    Read {
+        range: Range,
+        answer: oneshot::Sender<ReadEntries>,
+    },
 }
+
+/// A session if there is one, and the offset of the last entry.
+pub(super) type TakenSession = (Option<Bytes>, Offset);
+
+pub(super) type ReadEntries = Result<LogPage, ReadError>;
 
 #[derive(Debug)]
 pub(super) enum Answer {
@@ -66,6 +85,8 @@ pub(super) enum Answer {
     Confirmed { number: u64 },
     Published(oneshot::Sender<Result<(), PublishError>>, Result<(), PublishError>),
     Counted(oneshot::Sender<usize>, usize),
+    TookSession(oneshot::Sender<TakenSession>, TakenSession),
+    HasRead(oneshot::Sender<ReadEntries>, ReadEntries),
 }
 
 /// What an engine reports to its hub. It is carried out without the lock of the network, since the
@@ -79,6 +100,7 @@ pub(super) struct Effect {
 #[derive(Debug)]
 pub(super) enum Report {
     Deliver { topic: OwnedTopic, body: Bytes },
+    Entry(LogEntry<'static>),
     Connected,
     Disconnected(String),
     Gap(GapReason),
@@ -89,6 +111,7 @@ impl Effect {
     pub(super) fn run(self) {
         match self.report {
             Report::Deliver { topic, body } => self.inbox.deliver(topic.get(), body),
+            Report::Entry(entry) => self.inbox.deliver_entry(entry),
             Report::Connected => self.inbox.connected(),
             Report::Disconnected(reason) => self.inbox.disconnected(reason),
             Report::Gap(reason) => self.inbox.gap(reason),

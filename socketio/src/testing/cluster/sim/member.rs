@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::super::OwnedTopic;
 use super::event::Event;
-use crate::cluster::{Dialect, EngineTraits, Inbox, RoomTopics, Topic};
+use crate::cluster::{Dialect, EngineTraits, Inbox, Offset, RoomTopics, Topic};
 
 /// For each order that must be kept, the time of its last event.
 #[derive(Debug, Default)]
@@ -40,8 +40,14 @@ pub(super) struct Member {
     /// Added to the delay of each delivery.
     pub(super) slowness: Duration,
     pub(super) is_hung: bool,
+    /// Its attempts to connect fail.
+    pub(super) is_isolated: bool,
     /// What came while it was hung.
     pub(super) held: Vec<Event>,
+    /// Whether the network sends entries of the log on this connection.
+    pub(super) is_reading: bool,
+    /// The last entry of the log that the engine has delivered.
+    pub(super) position: Option<Offset>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +74,10 @@ impl Member {
             downward: Orders::default(),
             slowness: Duration::ZERO,
             is_hung: false,
+            is_isolated: false,
             held: Vec::new(),
+            is_reading: false,
+            position: None,
         }
     }
 
@@ -89,7 +98,7 @@ impl Member {
     pub(super) fn is_counted(&self, namespace: &str) -> bool {
         let counted = match self.traits.dialect {
             Dialect::Classic => Topic::Requests { namespace },
-            Dialect::Messages => Topic::Main { namespace },
+            Dialect::Messages | Dialect::Streams => Topic::Main { namespace },
         };
         self.subscribed.contains(&counted.into())
     }

@@ -24,6 +24,10 @@ use crate::cluster::{Dialect, EngineTraits, GapReason, Topic};
 ///
 /// Servers have names, by which faults choose them. A name may be used again, for the server that
 /// takes the place of one that is gone.
+///
+/// Engines of the dialect [`Streams`](Dialect::Streams) share a log, which belongs to the network.
+/// It outlives restarts of the network. Entries have offsets of the form `<milliseconds>-<number>`,
+/// where the time is that of tokio's clock since the first entry.
 #[derive(Clone)]
 pub struct SimNet(Arc<Shared>);
 
@@ -79,13 +83,13 @@ impl SimNet {
     }
 
     /// Drops messages to other servers with this probability. Default: 0. Messages that a server
-    /// sends to itself are not dropped.
+    /// sends to itself are not dropped, and entries of the log neither.
     pub fn drop_messages(&self, probability: f64) {
         self.change(|network, _| network.drop = probability);
     }
 
     /// Delivers messages to other servers twice with this probability. Default: 0. An engine must
-    /// not do that.
+    /// not do that. Entries of the log are delivered once.
     pub fn duplicate(&self, probability: f64) {
         self.change(|network, _| network.duplicate = probability);
     }
@@ -96,7 +100,8 @@ impl SimNet {
         self.change(|network, _| network.fail_publish = probability);
     }
 
-    /// Drops all messages between two servers, until [`heal`](Self::heal). Both stay connected.
+    /// Drops all messages between two servers, until [`heal`](Self::heal). Both stay connected, and
+    /// so read what the other one adds to the log.
     pub fn partition(&self, one: impl Into<String>, other: impl Into<String>) {
         let (one, other) = (one.into(), other.into());
         self.change(|network, _| {
@@ -104,9 +109,48 @@ impl SimNet {
         });
     }
 
-    /// Ends all partitions.
+    /// Ends all partitions, and [isolations](Self::isolate).
     pub fn heal(&self) {
-        self.change(|network, _| network.partitions.clear());
+        self.change(|network, _| {
+            network.partitions.clear();
+            network.members.iter_mut().for_each(|member| member.is_isolated = false);
+        });
+    }
+
+    /// Ends the connections of a server, whose attempts to connect fail until [`heal`](Self::heal).
+    pub fn isolate(&self, name: impl AsRef<str>) {
+        self.each(name.as_ref(), |network, id, now| {
+            network.members[id].is_isolated = true;
+            network.cut(id, "the connection was cut", now);
+        });
+    }
+
+    /// Removes entries of the log, all but the last `kept`. A server that has not read them reports
+    /// a gap when it connects again.
+    pub fn trim_log(&self, kept: usize) {
+        self.change(|network, _| network.log.trim(kept));
+    }
+
+    /// Sets the greatest number of entries in the log, at least 1. The oldest are removed. Default:
+    /// 10,000.
+    pub fn limit_log(&self, entries: usize) {
+        self.change(|network, _| network.log.set_max_entries(entries));
+    }
+
+    /// Replaces the log by an empty one, as if the server that has it lost its data. The sessions
+    /// are lost too. Later entries have greater offsets than those of the old log.
+    pub fn replace_log(&self) {
+        self.change(|network, _| network.log.replace());
+    }
+
+    /// The number of entries in the log.
+    pub fn log_len(&self) -> usize {
+        self.0.network.lock().log.entries()
+    }
+
+    /// The number of sessions that are stored.
+    pub fn sessions(&self) -> usize {
+        self.0.network.lock().log.sessions()
     }
 
     /// Ends the connections of a server. What was on the way is lost. The server connects again.

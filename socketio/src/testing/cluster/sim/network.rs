@@ -8,10 +8,11 @@ use tokio::time::Instant;
 
 use super::super::OwnedTopic;
 use super::event::{Answer, Command, Effect, Event, EventKind, MemberId, Report};
+use super::log::Log;
 use super::member::{Link, Member};
 use super::rng::Rng;
 use super::stats::SimStats;
-use crate::cluster::{EngineTraits, PublishError};
+use crate::cluster::{EngineTraits, GapReason, PublishError, Topic};
 
 /// The delay of each way unless the test sets another.
 const DEFAULT_DELAY: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_millis(1);
@@ -34,10 +35,11 @@ pub(super) struct Network {
     /// The names of servers that do not receive from each other, in both orders.
     pub(super) partitions: BTreeSet<(String, String)>,
     pub(super) members: Vec<Member>,
+    pub(super) log: Log,
     /// By time. Events of the same time happen in the order in which they were added.
     events: BTreeMap<(Instant, u64), Event>,
     added: u64,
-    stats: SimStats,
+    pub(super) stats: SimStats,
     /// What engines report as soon as possible.
     reports: Vec<Effect>,
 }
@@ -66,6 +68,7 @@ impl Network {
             count: None,
             partitions: BTreeSet::new(),
             members: Vec::new(),
+            log: Log::new(),
             events: BTreeMap::new(),
             added: 0,
             stats: SimStats::default(),
@@ -114,9 +117,10 @@ impl Network {
     }
 
     /// Sends from the network to an engine.
-    fn send_down(&mut self, member: MemberId, order: Option<OwnedTopic>, kind: EventKind, now: Instant) {
+    pub(super) fn send_down(&mut self, member: MemberId, order: Option<OwnedTopic>, kind: EventKind, now: Instant) {
         let receiver = &mut self.members[member];
-        let slowness = if matches!(kind, EventKind::Deliver { .. }) { receiver.slowness } else { Duration::ZERO };
+        let is_message = matches!(kind, EventKind::Deliver { .. } | EventKind::Entry(_));
+        let slowness = if is_message { receiver.slowness } else { Duration::ZERO };
         let delay = self.rng.duration(&self.delay) + slowness;
         let order = order.filter(|_| self.reorder_topics);
         let at = receiver.downward.next(order, now, delay);
@@ -146,6 +150,15 @@ impl Network {
                 self.stats.delivered += 1;
                 Report::Deliver { topic, body }
             }
+            EventKind::Entry(entry) => {
+                self.stats.read += 1;
+                self.advance(member, entry.offset);
+                Report::Entry(entry)
+            }
+            EventKind::Gap { position } => {
+                self.advance(member, position);
+                Report::Gap(GapReason::Trimmed)
+            }
             EventKind::Lost(reason) => {
                 self.attempt_later(member, now);
                 Report::Disconnected(reason)
@@ -171,7 +184,7 @@ impl Network {
     fn attempt(&mut self, id: MemberId, now: Instant) -> Option<Report> {
         let member = &mut self.members[id];
         member.inbox.as_ref()?;
-        if !self.is_up || member.is_hung {
+        if !self.is_up || member.is_hung || member.is_isolated {
             member.failed_attempts += 1;
             self.attempt_later(id, now);
             return Some(Report::Disconnected("the connection was refused".to_owned()));
@@ -200,7 +213,8 @@ impl Network {
         let answer = match command {
             Command::Connect { wanted, number } => {
                 member.subscribed = wanted;
-                Answer::Connected { number }
+                self.send_down(id, None, EventKind::Answer(Answer::Connected { number }), now);
+                return self.begin_reading(id, now);
             }
             Command::Subscribe { topic, number } => {
                 member.subscribed.insert(topic);
@@ -215,6 +229,11 @@ impl Network {
                 let counted = self.members.iter().filter(|member| member.is_counted(&namespace)).count();
                 Answer::Counted(answer, self.count.unwrap_or(counted))
             }
+            Command::TakeSession { token, answer } => {
+                let session = self.log.take_session(&token, now);
+                Answer::TookSession(answer, (session, self.log.last()))
+            }
+            Command::Read { range, answer } => Answer::HasRead(answer, self.log.read(&range)),
         };
         self.send_down(id, None, EventKind::Answer(answer), now);
     }
@@ -232,6 +251,8 @@ impl Network {
             // The hub may have stopped waiting.
             Answer::Published(answer, result) => drop(answer.send(result)),
             Answer::Counted(answer, count) => drop(answer.send(count)),
+            Answer::TookSession(answer, session) => drop(answer.send(session)),
+            Answer::HasRead(answer, entries) => drop(answer.send(entries)),
         }
         None
     }
@@ -255,9 +276,15 @@ impl Network {
         }
     }
 
-    /// Sends a message to all engines that subscribe to its topic.
+    /// Sends a message to all engines that subscribe to its topic. Entries of the log go to all
+    /// that read it.
     pub(super) fn route(&mut self, from: Option<MemberId>, topic: &OwnedTopic, body: &Bytes, now: Instant) {
         self.stats.published += 1;
+        match topic.get() {
+            Topic::Log { namespace, server, kind } => return self.append(namespace, server, kind, body, now),
+            Topic::Session { token, .. } => return self.log.store_session(token, body.clone(), now),
+            _ => {}
+        }
         for to in 0..self.members.len() {
             if !self.members[to].receives(topic) {
                 continue;
@@ -292,6 +319,7 @@ impl Network {
         member.link = Link::Down;
         member.upward.clear();
         member.downward.clear();
+        member.is_reading = false;
         if !member.is_hung {
             member.subscribed.clear();
         }

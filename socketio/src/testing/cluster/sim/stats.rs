@@ -3,7 +3,8 @@
 /// What a [`SimNet`](super::SimNet) has counted.
 ///
 /// No copy of a message vanishes:
-/// `routed + duplicated == delivered + dropped + lost + waiting`.
+/// `routed + duplicated == delivered + dropped + lost + waiting`. Entries of the log are counted
+/// apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SimStats {
@@ -13,6 +14,10 @@ pub struct SimStats {
     /// Messages that did not reach the network, because the connection ended or the publishing was
     /// made to fail.
     pub unpublished: u64,
+    /// Messages that became entries of the log.
+    pub logged: u64,
+    /// Entries of the log that engines delivered to their hubs.
+    pub read: u64,
     /// Copies of messages, one for each engine that subscribed to the topic. A message that nobody
     /// subscribed to has none.
     pub routed: u64,

@@ -1,12 +1,16 @@
 //! Tests with engines alone: what a [`SimNet`] carries, loses and counts.
 
+mod log;
+
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{SimEngine, SimNet};
-use crate::cluster::{Dialect, Engine, EngineTraits, GapReason, Inbox, PublishBatch, Receive, RoomTopics, Topic};
+use crate::cluster::{
+    Dialect, Engine, EngineTraits, GapReason, Inbox, LogEntry, PublishBatch, Receive, RoomTopics, Topic,
+};
 use crate::testing::settle;
 
 const MAIN: Topic<'static> = Topic::Main { namespace: "/" };
@@ -34,6 +38,10 @@ impl Receive for Log {
             Topic::Room { room, .. } => format!("{room}: {text}"),
             _ => text,
         });
+    }
+
+    fn deliver_entry(&self, entry: LogEntry<'_>) {
+        self.add(format!("{}: {}", entry.offset, String::from_utf8_lossy(&entry.data)));
     }
 
     fn connected(&self) {

@@ -1,0 +1,238 @@
+//! A client resumes its session, which any server of the cluster may have stored.
+
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+
+use super::saved::SavedSession;
+use super::{LoggedEvent, Shared};
+use crate::cluster::ReadError;
+use crate::connection_handle::outbox::Outbox;
+use crate::hub::aliases::Command;
+use crate::hub::recovery::history::ByRoom;
+use crate::hub::recovery::namespace::RecoveryOf;
+use crate::hub::recovery::resuming::Claim;
+use crate::hub::recovery::session::{Past, new_number};
+use crate::hub::recovery::{RecoveryFailure, RecoveryState};
+use crate::hub::socket::Socket;
+use crate::hub::socket::attributes::SocketAttributes;
+use crate::session::end::End;
+use crate::wire::offset::Offset;
+use crate::wire::packet::Frames;
+
+/// How long a client that resumes its session waits for the cluster.
+const MAX_WAIT: Duration = Duration::from_secs(5);
+
+/// What a client has missed.
+#[derive(Default)]
+struct Missed {
+    frames: Outbox,
+    /// The number of messages.
+    count: usize,
+    /// The last of them.
+    last: Option<Offset>,
+}
+
+impl Shared {
+    /// Lets a socket resume the session that its client claims, or begin a new one. The socket is
+    /// registered, and no message of the log has reached it.
+    pub(crate) async fn restore(&self, recovery: &Arc<RecoveryOf>, socket: &Socket, claim: &Claim<'_>) {
+        recovery.cut_old_connection(claim);
+        if let Err(reason) = self.try_restore(recovery, socket, claim).await {
+            recovery.begin_anew(socket, RecoveryState::Failed(reason));
+        }
+        tracing::debug!(socket = %socket.id(), state = ?socket.recovery(), "a client comes back");
+    }
+
+    async fn try_restore(
+        &self,
+        recovery: &Arc<RecoveryOf>,
+        socket: &Socket,
+        claim: &Claim<'_>,
+    ) -> Result<(), RecoveryFailure> {
+        let received = claim.offset()?;
+        let taken = timeout(MAX_WAIT, self.log.take(claim.token())).await;
+        let Ok(Ok((stored, end))) = taken else { return Err(RecoveryFailure::Unavailable) };
+        let stored = stored.ok_or(RecoveryFailure::Unknown)?;
+        // What the task has not used when its client is gone is stored again.
+        let mut unused = Unused { shared: self, socket, token: claim.token(), stored: Some(&stored) };
+        let saved = SavedSession::decode(&stored).filter(|saved| saved.pid == claim.token());
+        let saved = saved.ok_or(RecoveryFailure::Unknown)?;
+        let past = saved.past();
+        let wanted = Wanted::of(&saved, past.as_ref(), received, end)?;
+        let mut missed = Missed::default();
+        self.read_missed(recovery, socket, &wanted, wanted.after, end, &mut missed).await?;
+
+        let token = claim.next_token(!socket.peer().encoding.has_namespaces());
+        let replayed = recovery.take_over(socket, token, &wanted, &missed, end)?;
+        unused.stored = None;
+        if self.read_missed(recovery, socket, &wanted, end, replayed, &mut missed).await.is_err() {
+            // The socket has the session already. Its client may try again.
+            socket.peer().handle.post(Command::End(End::log_unavailable()));
+            return Ok(());
+        }
+        recovery.replay_shared(socket, saved.attributes(), missed);
+        let _late = timeout(MAX_WAIT, self.log.end_elsewhere(&saved.sid)).await;
+        Ok(())
+    }
+
+    /// Reads what the client has missed after one offset up to another.
+    async fn read_missed(
+        &self,
+        recovery: &RecoveryOf,
+        socket: &Socket,
+        wanted: &Wanted<'_>,
+        mut after: Offset,
+        to: Offset,
+        missed: &mut Missed,
+    ) -> Result<(), RecoveryFailure> {
+        let peer = socket.peer();
+        let bounds = recovery.outbox;
+        while after < to {
+            let page = match timeout(MAX_WAIT, self.log.read(after, to)).await {
+                Ok(Ok(page)) => page,
+                Ok(Err(ReadError::Trimmed)) => return Err(RecoveryFailure::Trimmed),
+                Ok(Err(ReadError::Unavailable(_))) | Err(_) => return Err(RecoveryFailure::Unavailable),
+            };
+            for event in page.events.iter().filter(|event| wanted.includes(event)) {
+                // Raw messages of plain clients have no place for an offset.
+                if event.packet.name().is_none() && !peer.encoding.has_namespaces() {
+                    continue;
+                }
+                let frames = Frames::at(event.offset);
+                frames.with(&event.packet, &peer.encoding, socket.namespace(), |frame| missed.frames.append(frame));
+                missed.count += 1;
+                missed.last = Some(event.offset);
+                if missed.count > bounds.messages || missed.frames.load().bytes > bounds.bytes as u64 {
+                    return Err(RecoveryFailure::Trimmed);
+                }
+            }
+            if page.up_to <= after {
+                return Err(RecoveryFailure::Trimmed);
+            }
+            after = page.up_to;
+        }
+        Ok(())
+    }
+}
+
+/// What a client that resumes its session is to get.
+struct Wanted<'a> {
+    saved: &'a SavedSession,
+    /// `None` if a server on Node.js has stored the session.
+    past: Option<(&'a Past, ByRoom<'a>)>,
+    /// It can only have missed messages after this one.
+    after: Offset,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(
+        saved: &'a SavedSession,
+        past: Option<&'a Past>,
+        received: Option<Offset>,
+        end: Offset,
+    ) -> Result<Self, RecoveryFailure> {
+        if received.is_some_and(|received| received > end) {
+            return Err(RecoveryFailure::Epoch);
+        }
+        let Some(past) = past else {
+            // It is not known where the session began.
+            let after = received.ok_or(RecoveryFailure::Unknown)?;
+            return Ok(Self { saved, past: None, after });
+        };
+        let after = past.missed_after(received);
+        if past.settled > end {
+            return Err(RecoveryFailure::Epoch);
+        }
+        if past.received(received) < past.unlogged || after.next() < past.history.known_from() {
+            return Err(RecoveryFailure::Trimmed);
+        }
+        Ok(Self { saved, past: Some((past, past.history.by_room())), after })
+    }
+
+    fn includes(&self, event: &LoggedEvent) -> bool {
+        let is_in_now = |room: &str| self.saved.rooms.iter().any(|joined| joined == room);
+        let is_in = |room: &Arc<str>| match &self.past {
+            Some((_, changes)) => changes.was_in(room, event.offset, || is_in_now(room)),
+            None => is_in_now(room),
+        };
+        let audience = &event.audience;
+        let is_only = |only: u64| self.past.as_ref().is_none_or(|(past, _)| past.number == only);
+        event.session.is_none_or(is_only)
+            && (audience.rooms().is_empty() || audience.rooms().iter().any(is_in))
+            && !audience.except_rooms().iter().any(is_in)
+    }
+}
+
+/// A session that was taken from the cluster. If the client is cut off again before the socket has
+/// it, it is stored again.
+struct Unused<'a> {
+    shared: &'a Shared,
+    socket: &'a Socket,
+    token: &'a str,
+    stored: Option<&'a [u8]>,
+}
+
+impl Drop for Unused<'_> {
+    fn drop(&mut self) {
+        if let Some(stored) = self.stored.filter(|_| self.socket.is_gone()) {
+            self.shared.log.save(self.token, stored);
+        }
+    }
+}
+
+impl RecoveryOf {
+    /// Begins a new session for a socket that has none yet.
+    pub(crate) fn begin_anew(self: &Arc<Self>, socket: &Socket, state: RecoveryState) {
+        let Some(session) = socket.session() else { return };
+        let order = self.order();
+        session.begin(new_number(), state, order.last().unwrap_or_default());
+        if !socket.is_gone() {
+            self.add(&order, session, socket);
+        }
+    }
+
+    /// Gives a session to a socket: its id, its rooms and its past. Returns up to where the client
+    /// must get messages from the log. Live messages after that are held back.
+    fn take_over(
+        self: &Arc<Self>,
+        socket: &Socket,
+        token: Arc<str>,
+        wanted: &Wanted<'_>,
+        missed: &Missed,
+        end: Offset,
+    ) -> Result<Offset, RecoveryFailure> {
+        let session = socket.session().ok_or(RecoveryFailure::Unknown)?;
+        let saved = wanted.saved;
+        let order = self.order();
+        let last = order.last().ok_or(RecoveryFailure::Taken)?;
+        let rooms = saved.rooms.iter().map(String::as_str).filter(|room| *room != saved.sid);
+        if !socket.take_over(&saved.sid, rooms) {
+            return Err(RecoveryFailure::Taken);
+        }
+        let replayed = end.max(last);
+        let past = match &wanted.past {
+            Some((past, _)) => (*past).clone(),
+            None => Past { number: new_number(), start: wanted.after, sent: wanted.after, ..Past::default() },
+        };
+        let sent = missed.last.unwrap_or(past.sent);
+        session.resume(token, past, sent, replayed);
+        session.decide(RecoveryState::Restored { missed: missed.count });
+        self.add(&order, session, socket);
+        drop(order);
+        socket.tell_adapter();
+        Ok(replayed)
+    }
+
+    /// Lets a socket receive what its client has missed, when it is accepted.
+    fn replay_shared(&self, socket: &Socket, attributes: SocketAttributes, missed: Missed) {
+        let Some(session) = socket.session() else { return };
+        let order = self.order();
+        if let Some(last) = missed.last {
+            session.sent_at_least(last);
+        }
+        session.decide(RecoveryState::Restored { missed: missed.count });
+        drop(order);
+        socket.set_replay(attributes, missed.frames);
+    }
+}
