@@ -67,7 +67,7 @@ impl Harness for Cluster<'_> {
 
 impl Faults for Cluster<'_> {
     fn provides(&self, need: Need) -> bool {
-        need != Need::Simulation
+        matches!(need, Need::Restart | Need::Stop | Need::Cut | Need::Hang | Need::Inject)
     }
 
     fn restart(&self) -> BoxFuture<'_, ()> {
