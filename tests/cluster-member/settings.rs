@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use socketio::HubBuilder;
 use socketio_postgres::Postgres;
-use socketio_redis::{Redis, ShardedRedis, SubscriptionMode};
+use socketio_redis::{Redis, RedisStreams, ShardedRedis, SubscriptionMode};
 
 /// `tests/node/cluster/node-member.mjs` says what they mean.
 #[derive(Debug, Deserialize)]
@@ -29,6 +29,7 @@ impl Settings {
         let mode = match self.adapter.as_str() {
             "sharded" => SubscriptionMode::Dynamic,
             "private" => SubscriptionMode::DynamicPrivate,
+            "streams" | "iostreams" => return self.streams(builder),
             "postgres" => {
                 let engine = Postgres::new(self.url()?)?;
                 return Ok(match &self.prefix {
@@ -46,6 +47,17 @@ impl Settings {
         let engine = engine.mode(mode);
         Ok(match &self.prefix {
             Some(prefix) => builder.cluster(engine.prefix(prefix)),
+            None => builder.cluster(engine),
+        })
+    }
+
+    fn streams(&self, builder: HubBuilder) -> Result<HubBuilder, Box<dyn std::error::Error>> {
+        let engine = match &self.sentinel {
+            Some(name) => RedisStreams::sentinel(&self.urls, name)?,
+            None => RedisStreams::new(self.url()?)?,
+        };
+        Ok(match &self.prefix {
+            Some(prefix) => builder.cluster(engine.prefix(prefix).stream(prefix)),
             None => builder.cluster(engine),
         })
     }

@@ -15,6 +15,8 @@ const DEFAULT_PORT: u16 = 6379;
 pub(crate) struct Address {
     pub(crate) place: Place,
     pub(crate) login: Login,
+    /// The number of the database. Channels belong to none.
+    pub(crate) database: u32,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub(crate) enum Place {
 pub(crate) struct Login {
     pub(crate) user: Option<String>,
     pub(crate) password: Option<String>,
+    /// The database that is selected, unless it is the first one.
+    pub(crate) database: u32,
 }
 
 impl Address {
@@ -51,7 +55,13 @@ impl Address {
         let mut login = Login {
             user: present(decoded(url.username())?),
             password: url.password().map(decoded).transpose()?.and_then(present),
+            database: 0,
         };
+        let number = |text: &str| {
+            let number = if text.is_empty() { Ok(0) } else { text.parse() };
+            number.map_err(|_| failed(shown(), "the database must be a number"))
+        };
+        let mut database = 0;
         if url.fragment().is_some() {
             return Err(failed(shown(), "a `#` must be percent-encoded"));
         }
@@ -63,11 +73,11 @@ impl Address {
                     match &*name {
                         "user" | "username" => login.user = present(value.into_owned()),
                         "pass" | "password" => login.password = present(value.into_owned()),
-                        "db" => {}
+                        "db" => database = number(&value)?,
                         _ => return Err(failed(shown(), "only `user`, `pass` and `db` are known parameters")),
                     }
                 }
-                return Ok(Self { place: Place::Unix(decoded(url.path())?.into()), login });
+                return Ok(Self { place: Place::Unix(decoded(url.path())?.into()), login, database });
             }
             _ => {
                 let known = "redis, rediss, valkey, valkeys, redis+unix, valkey+unix or unix";
@@ -85,11 +95,9 @@ impl Address {
         if url.query().is_some() {
             return Err(failed(shown(), "no parameters are known, and a `?` must be percent-encoded"));
         }
-        let database = url.path().trim_matches('/');
-        if !database.is_empty() && database.parse::<u32>().is_err() {
-            return Err(failed(shown(), "the path must be the number of a database"));
-        }
-        Ok(Self { place: Place::Tcp { host, port: url.port().unwrap_or(DEFAULT_PORT), tls }, login })
+        database = number(url.path().trim_matches('/'))?;
+        let place = Place::Tcp { host, port: url.port().unwrap_or(DEFAULT_PORT), tls };
+        Ok(Self { place, login, database })
     }
 
     /// Understands all of them.
@@ -162,6 +170,11 @@ mod tests {
             parsed("redis+unix:///run/redis.sock?user=u&pass=p"),
             ("redis+unix:///run/redis.sock".into(), some("u"), some("p"))
         );
+        let databases = ["redis://h", "redis://h/7", "unix:///x?db=7"].map(|url| Address::parse(url).unwrap().database);
+        assert_eq!(databases, [0, 7, 7]);
+        for url in ["redis://h/x", "redis://h/1/2", "redis://h/-1", "unix:///x?db=x"] {
+            assert!(Address::parse(url).is_err(), "{url}");
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use socketio::cluster::Topic;
 
+use crate::resp;
+
 /// The names of channels, as the adapters for Node.js form them.
 #[derive(Clone, Debug)]
 pub(crate) struct Channels {
@@ -18,6 +20,8 @@ pub(crate) enum Form {
     Classic,
     /// `createShardedAdapter`: `SPUBLISH` and `SSUBSCRIBE`.
     Sharded,
+    /// `createAdapter` of `@socket.io/redis-streams-adapter`: `PUBLISH` and `SUBSCRIBE`.
+    Streams,
 }
 
 /// How a channel is subscribed to.
@@ -89,6 +93,17 @@ impl Channels {
         self.parts(topic).concat()
     }
 
+    /// Appends the command that publishes a message.
+    pub(crate) fn write_message(&self, bytes: &mut Vec<u8>, topic: &Topic<'_>, body: &[u8]) {
+        let command: &[u8] = match self.form {
+            Form::Classic | Form::Streams => b"*3\r\n$7\r\nPUBLISH\r\n",
+            Form::Sharded => b"*3\r\n$8\r\nSPUBLISH\r\n",
+        };
+        bytes.extend_from_slice(command);
+        resp::bulk(bytes, &self.parts(topic));
+        resp::bulk(bytes, &[body]);
+    }
+
     /// How to subscribe to a topic. Returns `None` if another subscription includes it.
     pub(crate) fn subscription(&self, topic: &Topic<'_>) -> Option<Subscription> {
         let kind = Kind::of(topic);
@@ -101,6 +116,7 @@ impl Channels {
             (Form::Classic, Kind::Main) => (Via::Pattern, format!("{}*", escaped(&channel))),
             (Form::Classic, _) => (Via::Subscribe, channel),
             (Form::Sharded, _) => (Via::Shard, channel),
+            (Form::Streams, _) => (Via::Subscribe, channel),
         };
         let namespace = (u32::try_from(start).ok()?, u32::try_from(end).ok()?);
         Some(Subscription { channel: channel.into(), shape: Shape { via, kind, namespace } })
@@ -195,11 +211,12 @@ mod tests {
         let sharded = names(Form::Sharded);
         assert_eq!(sharded[..2], ["socket.io#/chat#", "socket.io#/chat#a#b#"]);
         assert_eq!(sharded[4], "socket.io#/chat#5Vwf26#");
+        assert_eq!(names(Form::Streams), sharded);
     }
 
     #[test]
     fn the_topic_of_a_subscription_is_found_in_its_channel() {
-        for form in [Form::Classic, Form::Sharded] {
+        for form in [Form::Classic, Form::Sharded, Form::Streams] {
             for topic in ALL {
                 let Some(subscription) = channels(form).subscription(&topic) else { continue };
                 if subscription.shape.via != Via::Pattern {

@@ -143,7 +143,8 @@ impl Engine for Redis {
 
     fn start(&self, inbox: Inbox) {
         let (tls, channels) = (self.tls.clone(), Arc::clone(&self.channels));
-        self.node.start(self.server.clone(), Context { tls, channels, inbox: inbox.clone() }, inbox);
+        let context = Context { tls, channels, inbox: inbox.clone(), log: None };
+        self.node.start(self.server.clone(), context, inbox);
     }
 
     fn subscribe(&self, topic: Topic<'_>) {
@@ -163,7 +164,7 @@ impl Engine for Redis {
     }
 
     fn publish<'a>(&'a self, batch: &'a PublishBatch) -> BoxFuture<'a, Result<(), PublishError>> {
-        Box::pin(self.node.publish(&self.channels, batch))
+        Box::pin(self.node.publish(batch, |bytes, topic, body| self.channels.write_message(bytes, topic, body)))
     }
 
     fn servers<'a>(&'a self, namespace: &'a str) -> BoxFuture<'a, Result<usize, String>> {

@@ -1,5 +1,6 @@
 //! [`Commands`]: the connection on which messages are published and subscribers counted.
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::incoming::Reader;
 use crate::node::is_moved;
-use crate::resp::{self, Reply};
+use crate::resp::{self, Reply, Unparsed};
 use crate::stream::{COMMAND_TIMEOUT, Stream, text};
 
 /// How many bytes may take one more second.
@@ -41,6 +42,8 @@ struct Writer {
 struct Expected {
     id: u64,
     replies: usize,
+    /// Whether the replies are wanted themselves.
+    keeps: bool,
     outcome: Outcome,
     done: oneshot::Sender<Outcome>,
 }
@@ -58,14 +61,16 @@ pub(crate) struct Outcome {
     replied: usize,
     /// The last reply, if it is a number or an array that ends in one.
     pub(crate) number: Option<i64>,
+    /// The replies themselves, if they are wanted.
+    replies: Vec<Bytes>,
 }
 
 impl Outcome {
-    fn add(&mut self, reply: Reply<'_>) {
-        match reply.ok() {
-            Ok(reply) => {
+    fn add(&mut self, reply: Result<Option<i64>, String>) {
+        match reply {
+            Ok(number) => {
                 self.succeeded += 1;
-                self.number = reply.array().map_or(reply.integer(), |items| items.last()?.integer());
+                self.number = number;
             }
             Err(error) => {
                 if is_moved(&error) {
@@ -101,6 +106,24 @@ impl Commands {
     /// the future is dropped while it writes, the connection is closed. If it is dropped later,
     /// the replies are ignored.
     pub(crate) async fn send(&self, commands: usize, write: impl FnOnce(&mut Vec<u8>)) -> Outcome {
+        self.exchange(commands, false, write).await
+    }
+
+    /// Sends commands as [`send`](Self::send) does, and returns the replies. Each can be parsed.
+    ///
+    /// # Errors
+    ///
+    /// The connection failed. Replies that are errors are returned as replies.
+    pub(crate) async fn ask(&self, commands: usize, write: impl FnOnce(&mut Vec<u8>)) -> Result<Vec<Bytes>, String> {
+        let outcome = self.exchange(commands, true, write).await;
+        if outcome.replies.len() == commands {
+            Ok(outcome.replies)
+        } else {
+            Err(outcome.error.unwrap_or_else(|| "no reply".into()))
+        }
+    }
+
+    async fn exchange(&self, commands: usize, keeps: bool, write: impl FnOnce(&mut Vec<u8>)) -> Outcome {
         let (done, mut replied) = oneshot::channel();
         let id = self.ids.fetch_add(1, Ordering::Relaxed);
         let sent = async {
@@ -110,7 +133,8 @@ impl Commands {
             bytes.shrink_to(KEPT);
             write(bytes);
             let unfinished = self.closed.clone().drop_guard();
-            self.expected.lock().push_back(Expected { id, replies: commands, outcome: Outcome::default(), done });
+            let outcome = Outcome::default();
+            self.expected.lock().push_back(Expected { id, replies: commands, keeps, outcome, done });
             let deadline = COMMAND_TIMEOUT + Duration::from_secs((bytes.len() / BYTES_PER_SECOND) as u64);
             let written = async {
                 stream.write_all(bytes).await?;
@@ -124,7 +148,7 @@ impl Commands {
             sent.await?;
             // A server that has many subscribers needs time for many messages, but it goes on.
             let latest = Instant::now() + LONGEST;
-            let mut left = commands;
+            let mut left = self.left(id);
             loop {
                 if let Ok(reply) = timeout(COMMAND_TIMEOUT, &mut replied).await {
                     return reply.map_err(|_| "the connection was lost".to_owned());
@@ -146,10 +170,11 @@ impl Commands {
         }
     }
 
-    /// How many commands that were sent together are not replied.
+    /// How many commands are not replied, up to the last of those that were sent together.
     fn left(&self, id: u64) -> usize {
         let expected = self.expected.lock();
-        expected.iter().find(|expected| expected.id == id).map_or(0, |expected| expected.replies)
+        let Some(mine) = expected.iter().position(|expected| expected.id == id) else { return 0 };
+        expected.iter().take(mine + 1).map(|expected| expected.replies).sum()
     }
 
     /// What was replied before the connection failed.
@@ -175,11 +200,14 @@ impl Drop for Commands {
 async fn read(mut reader: Reader, expected: Arc<Mutex<VecDeque<Expected>>>, closed: CancellationToken) {
     let _closed = closed.drop_guard();
     loop {
-        let count = |bytes: &[u8]| {
-            let (reply, length) = resp::reply(bytes)?;
-            let mut expected = expected.lock();
-            if let Some(first) = expected.front_mut() {
+        match reader.next(parse) {
+            Ok(Some((reply, bytes))) => {
+                let mut expected = expected.lock();
+                let Some(first) = expected.front_mut() else { continue };
                 first.outcome.add(reply);
+                if first.keeps {
+                    first.outcome.replies.push(bytes);
+                }
                 first.replies -= 1;
                 if first.replies == 0
                     && let Some(first) = expected.pop_front()
@@ -187,10 +215,6 @@ async fn read(mut reader: Reader, expected: Arc<Mutex<VecDeque<Expected>>>, clos
                     _ = first.done.send(first.outcome);
                 }
             }
-            Ok(((), length))
-        };
-        match reader.next(count) {
-            Ok(Some(_)) => {}
             Ok(None) => {
                 if let Err(error) = reader.read().await {
                     tracing::debug!(%error, "the connection for commands ended");
@@ -203,4 +227,11 @@ async fn read(mut reader: Reader, expected: Arc<Mutex<VecDeque<Expected>>>, clos
             }
         }
     }
+}
+
+/// The number in a reply, or its error.
+fn parse(bytes: &[u8]) -> Result<(Result<Option<i64>, String>, usize), Unparsed> {
+    let (reply, length) = resp::reply(bytes)?;
+    let number = |reply: Reply<'_>| reply.array().map_or(reply.integer(), |items| items.last()?.integer());
+    Ok((reply.ok().map(number), length))
 }

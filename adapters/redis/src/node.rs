@@ -3,6 +3,7 @@
 
 use parking_lot::Mutex;
 use socketio::cluster::{GapReason, Inbox, PublishBatch, PublishError, Topic};
+use std::future::pending;
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +14,10 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::backoff::Backoff;
 use crate::channels::{Channels, Form};
 use crate::commands::{Commands, Outcome};
+use crate::log::{Log, LogReader};
 use crate::resp::{self, Reply};
 use crate::server::Server;
+use crate::stream::Found;
 use crate::subscriber::{Delivery, Subscriber};
 use crate::tls::Tls;
 use crate::wanted::Wanted;
@@ -24,6 +27,8 @@ const LASTING: Duration = Duration::from_secs(1);
 /// How often a node of a cluster is probed. The hub probes only the node of one channel.
 const PROBE_INTERVAL: Duration = Duration::from_secs(2);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+/// About how many bytes a command has besides the message.
+const COMMAND_LENGTH: usize = 80;
 const NOTHING_ARRIVES: &str = "what was published did not arrive";
 
 /// The connections to one server, and the task that makes them.
@@ -48,6 +53,8 @@ pub(crate) struct Context {
     pub(crate) tls: Tls,
     pub(crate) channels: Arc<Channels>,
     pub(crate) inbox: Inbox,
+    /// The stream that all servers read, if the engine has one.
+    pub(crate) log: Option<Log>,
 }
 
 /// Who is told about the connections to a node.
@@ -105,8 +112,13 @@ impl Node {
         self.shared.distrusted.notify_waiters();
     }
 
-    pub(crate) async fn publish(&self, channels: &Channels, batch: &PublishBatch) -> Result<(), PublishError> {
-        match &*self.publish_some(channels, batch.byte_len(), batch.iter()).await? {
+    /// Publishes a batch. `write` appends the command for a message.
+    pub(crate) async fn publish(
+        &self,
+        batch: &PublishBatch,
+        write: impl Fn(&mut Vec<u8>, &Topic<'_>, &[u8]),
+    ) -> Result<(), PublishError> {
+        match &*self.publish_some(batch.byte_len(), batch.iter(), write).await? {
             [] => Ok(()),
             moved => {
                 Err(PublishError { unpublished: moved.len(), reason: "the server belongs to a Redis Cluster".into() })
@@ -122,21 +134,21 @@ impl Node {
     /// Others were not published.
     pub(crate) async fn publish_some<'a>(
         &self,
-        channels: &Channels,
         byte_length: usize,
         messages: impl ExactSizeIterator<Item = (Topic<'a>, &'a [u8])>,
+        write: impl Fn(&mut Vec<u8>, &Topic<'_>, &[u8]),
     ) -> Result<Vec<usize>, PublishError> {
         let length = messages.len();
         if length == 0 {
             return Ok(Vec::new());
         }
-        let write = |bytes: &mut Vec<u8>| {
-            bytes.reserve(byte_length + length * (64 + channels.prefix.len()));
+        let write_all = |bytes: &mut Vec<u8>| {
+            bytes.reserve(byte_length + length * COMMAND_LENGTH);
             for (topic, body) in messages {
-                write_message(bytes, channels, &topic, body);
+                write(bytes, &topic, body);
             }
         };
-        let outcome = self.send(length, write).await;
+        let outcome = self.send(length, write_all).await;
         let outcome = outcome.map_err(|reason| PublishError { unpublished: length, reason })?;
         match outcome.error {
             Some(reason) if outcome.succeeded + outcome.moved.len() < length => {
@@ -149,7 +161,7 @@ impl Node {
     /// The number of subscribers of a channel.
     pub(crate) async fn subscribers(&self, channels: &Channels, topic: Topic<'_>) -> Result<usize, String> {
         let count: &[u8] = match channels.form {
-            Form::Classic => b"NUMSUB",
+            Form::Classic | Form::Streams => b"NUMSUB",
             Form::Sharded => b"SHARDNUMSUB",
         };
         let channel = channels.channel(&topic);
@@ -186,24 +198,6 @@ impl Drop for Node {
             task.abort();
         }
     }
-}
-
-/// Appends the command that publishes a message.
-fn write_message(bytes: &mut Vec<u8>, channels: &Channels, topic: &Topic<'_>, body: &[u8]) {
-    let command: &[u8] = match channels.form {
-        Form::Classic => b"*3\r\n$7\r\nPUBLISH\r\n",
-        Form::Sharded => b"*3\r\n$8\r\nSPUBLISH\r\n",
-    };
-    bytes.extend_from_slice(command);
-    let channel = channels.parts(topic);
-    resp::header(bytes, b'$', channel.iter().map(|part| part.len()).sum());
-    for part in channel {
-        bytes.extend_from_slice(part.as_bytes());
-    }
-    bytes.extend_from_slice(b"\r\n");
-    resp::header(bytes, b'$', body.len());
-    bytes.extend_from_slice(body);
-    bytes.extend_from_slice(b"\r\n");
 }
 
 /// Keeps the connections. It never gives up.
@@ -274,7 +268,7 @@ impl<R: Report> Supervisor<R> {
 
     /// Connects, and returns when the connection failed.
     async fn connection(&mut self) -> Ended {
-        let Context { tls, channels, inbox } = &self.context;
+        let Context { tls, channels, inbox, log } = &self.context;
         let mut place = None;
         let opened = async {
             let mut found = self.server.find(tls).await?;
@@ -294,14 +288,18 @@ impl<R: Report> Supervisor<R> {
             };
             let mut subscriber = Subscriber::new(stream, delivery);
             subscriber.restore().await?;
-            Ok::<_, String>((commands, subscriber, process))
+            let reading = match log {
+                Some(log) => Some(Reading::open(log, &mut found, tls).await?),
+                None => None,
+            };
+            Ok::<_, String>((commands, subscriber, process, reading))
         };
         let opened = opened.await;
         let at = |reason| match &place {
             Some(place) => format!("{place}: {reason}"),
             None => reason,
         };
-        let (commands, mut subscriber, process) = match opened {
+        let (commands, mut subscriber, process, mut reading) = match opened {
             Ok(opened) => opened,
             Err(reason) => return Ended::Unconnected(at(reason)),
         };
@@ -321,8 +319,12 @@ impl<R: Report> Supervisor<R> {
         if self.last.as_ref().is_some_and(|last| last.was_cut && last.process.is_some() && last.process == process) {
             inbox.gap(GapReason::Slow);
         }
+        if let Some(gap) = reading.as_mut().and_then(|reading| reading.gap.take()) {
+            inbox.gap(gap);
+        }
         let reason = tokio::select! {
             reason = subscriber.run() => reason,
+            reason = read_log(reading.as_mut(), inbox) => reason,
             () = distrusted => NOTHING_ARRIVES.to_owned(),
             () = commands.closed().cancelled() => "the connection for commands was lost".to_owned(),
             () = self.probe(&commands) => NOTHING_ARRIVES.to_owned(),
@@ -346,6 +348,37 @@ impl<R: Report> Supervisor<R> {
                 None => {}
             }
         }
+    }
+}
+
+/// The reader of the log of an engine that has one.
+struct Reading<'a> {
+    log: &'a Log,
+    reader: LogReader,
+    /// Why entries may have been lost before the connection was made.
+    gap: Option<GapReason>,
+}
+
+impl<'a> Reading<'a> {
+    async fn open(log: &'a Log, found: &mut Found, tls: &Tls) -> Result<Self, String> {
+        let (reader, gap) = LogReader::open(log, found, tls).await?;
+        log.set_server(Some((found.clone(), tls.clone())));
+        Ok(Self { log, reader, gap })
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.log.set_server(None);
+    }
+}
+
+/// Delivers entries of the log. Returns why that failed.
+async fn read_log(reading: Option<&mut Reading<'_>>, inbox: &Inbox) -> String {
+    let Some(Reading { log, reader, .. }) = reading else { return pending().await };
+    tokio::select! {
+        reason = reader.run(inbox) => reason,
+        () = log.keep_up() => String::new(),
     }
 }
 

@@ -84,14 +84,14 @@ impl fmt::Display for Unparsed {
 
 /// Reads a reply, and returns it with its length.
 pub(crate) fn reply(bytes: &[u8]) -> Result<(Reply<'_>, usize), Unparsed> {
-    let mut cursor = Cursor { bytes, at: 0 };
+    let mut cursor = Cursor::new(bytes, 0);
     let reply = cursor.reply(0)?;
     Ok((reply, cursor.at))
 }
 
 /// Reads what arrives on a connection that subscribes, and returns it with its length.
 pub(crate) fn incoming(bytes: &[u8]) -> Result<(Incoming<'_>, usize), Unparsed> {
-    let mut cursor = Cursor { bytes, at: 0 };
+    let mut cursor = Cursor::new(bytes, 0);
     if let Some(message) = cursor.message()? {
         return Ok((message, cursor.at));
     }
@@ -99,12 +99,31 @@ pub(crate) fn incoming(bytes: &[u8]) -> Result<(Incoming<'_>, usize), Unparsed> 
     Ok((Incoming::Reply(reply), length))
 }
 
-struct Cursor<'a> {
+/// Reads the parts of a reply one after the other.
+pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> Cursor<'a> {
+    /// Begins at a byte.
+    pub(crate) fn new(bytes: &'a [u8], at: usize) -> Self {
+        Self { bytes, at }
+    }
+
+    /// How much was read.
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The beginning of an array: its length, or `None` for nil.
+    pub(crate) fn array(&mut self) -> Result<Option<usize>, Unparsed> {
+        match self.line()? {
+            [b'*', length @ ..] => Self::length(length),
+            _ => Err(Unparsed::Malformed),
+        }
+    }
+
     /// The bytes to the end of the line.
     fn line(&mut self) -> Result<&'a [u8], Unparsed> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
@@ -163,7 +182,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The place of a bulk string, `None` for anything else.
-    fn bulk(&mut self) -> Result<Option<Range<usize>>, Unparsed> {
+    pub(crate) fn bulk(&mut self) -> Result<Option<Range<usize>>, Unparsed> {
         match self.line()? {
             [b'$', length @ ..] => Self::length(length)?.map(|length| self.string(length)).transpose(),
             _ => Ok(None),
@@ -222,28 +241,38 @@ impl<'a> Cursor<'a> {
 pub(crate) fn command(buffer: &mut Vec<u8>, arguments: &[&[u8]]) {
     header(buffer, b'*', arguments.len());
     for argument in arguments {
-        header(buffer, b'$', argument.len());
-        buffer.extend_from_slice(argument);
-        buffer.extend_from_slice(b"\r\n");
+        bulk(buffer, &[argument]);
     }
+}
+
+/// Appends a bulk string that consists of these parts.
+pub(crate) fn bulk(buffer: &mut Vec<u8>, parts: &[impl AsRef<[u8]>]) {
+    header(buffer, b'$', parts.iter().map(|part| part.as_ref().len()).sum());
+    for part in parts {
+        buffer.extend_from_slice(part.as_ref());
+    }
+    buffer.extend_from_slice(b"\r\n");
 }
 
 /// Appends the beginning of an array or a bulk string.
 pub(crate) fn header(buffer: &mut Vec<u8>, kind: u8, length: usize) {
     buffer.push(kind);
-    let mut digits = [0; 20];
+    buffer.extend_from_slice(digits(length as u64, &mut [0; 20]));
+    buffer.extend_from_slice(b"\r\n");
+}
+
+/// Writes a number to the end of a buffer.
+pub(crate) fn digits(number: u64, digits: &mut [u8; 20]) -> &[u8] {
     let mut at = digits.len();
-    let mut rest = length;
+    let mut rest = number;
     loop {
         at -= 1;
         digits[at] = b'0' + (rest % 10) as u8;
         rest /= 10;
         if rest == 0 {
-            break;
+            return &digits[at..];
         }
     }
-    buffer.extend_from_slice(&digits[at..]);
-    buffer.extend_from_slice(b"\r\n");
 }
 
 #[cfg(test)]

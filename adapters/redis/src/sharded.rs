@@ -190,9 +190,10 @@ impl Engine for ShardedRedis {
         let (tls, channels) = (self.tls.clone(), Arc::clone(&self.channels));
         match &self.servers {
             Servers::One(server, node) => {
-                node.start(server.clone(), Context { tls, channels, inbox: inbox.clone() }, inbox);
+                let context = Context { tls, channels, inbox: inbox.clone(), log: None };
+                node.start(server.clone(), context, inbox);
             }
-            Servers::Cluster(cluster) => cluster.start(Context { tls, channels, inbox }),
+            Servers::Cluster(cluster) => cluster.start(Context { tls, channels, inbox, log: None }),
         }
     }
 
@@ -223,7 +224,9 @@ impl Engine for ShardedRedis {
 
     fn publish<'a>(&'a self, batch: &'a PublishBatch) -> BoxFuture<'a, Result<(), PublishError>> {
         match &self.servers {
-            Servers::One(_, node) => Box::pin(node.publish(&self.channels, batch)),
+            Servers::One(_, node) => {
+                Box::pin(node.publish(batch, |bytes, topic, body| self.channels.write_message(bytes, topic, body)))
+            }
             Servers::Cluster(cluster) => Box::pin(cluster.publish(&self.channels, batch)),
         }
     }

@@ -53,6 +53,9 @@ impl Found {
     async fn connect_and_log_in(&mut self, tls: &Tls) -> Result<Stream, String> {
         let mut stream = self.open(tls).await.map_err(|error| error.to_string())?;
         stream.log_in(&self.login).await?;
+        if self.login.database != 0 {
+            stream.ask(&[b"SELECT", self.login.database.to_string().as_bytes()], |_| Some(())).await?;
+        }
         Ok(stream)
     }
 
@@ -105,7 +108,7 @@ fn watch(stream: &TcpStream) {
 
 impl Stream {
     async fn log_in(&mut self, login: &Login) -> Result<(), String> {
-        let Login { user, password } = login;
+        let Login { user, password, .. } = login;
         if user.is_none() && password.is_none() {
             return Ok(());
         }

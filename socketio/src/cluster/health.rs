@@ -104,8 +104,9 @@ pub enum GapReason {
     },
     /// A subscription was lost and restored, for example because a Redis Cluster moved its slot.
     Moved,
-    /// Entries of the engine's [log](super::EventLog) were removed before this server has read
-    /// them.
+    /// Entries of the engine's [log](super::EventLog) may have been removed before this server has
+    /// read them. Also if the log was replaced or has fallen back to an older state, for example
+    /// because its server was restarted without its data.
     Trimmed,
     /// Numbers are missing in the sequence of another server's messages. Only servers that number
     /// their messages are counted, which those on Node.js do not.

@@ -84,6 +84,6 @@ export function connect(settings) {
     return [pool, pool];
   }
   const isSingle = !settings.cluster && !settings.sentinel;
-  const client = isSingle && ['redis', 'sharded'].includes(settings.adapter) ? nodeRedis : ioRedis;
+  const client = isSingle && ['redis', 'sharded', 'streams'].includes(settings.adapter) ? nodeRedis : ioRedis;
   return Promise.all([client(settings), client(settings)]);
 }

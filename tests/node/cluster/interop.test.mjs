@@ -16,6 +16,7 @@ import { Postgres } from './postgres.mjs';
 import { Redis, RedisCluster, eventually } from './redis.mjs';
 import { EMITTER, LISTING, RAW, SCENARIOS } from './scenarios.mjs';
 import { Stage } from './stage.mjs';
+import { StreamsEmitter } from './streams-emitter.mjs';
 
 const LANGUAGES = (process.env.MEMBERS ?? 'node,rust,node,rust').split(',');
 const ROUNDS = Number(process.env.ROUNDS ?? 1);
@@ -23,17 +24,27 @@ const NAMESPACES = ['/', '/custom'];
 
 // The adapters of the servers on Node.js. Those in Rust use the same channels.
 const KNOWN = {
-  redis: { isClassic: true },
-  ioredis: { isClassic: true, prefix: 'chat' },
-  specific: { isClassic: true },
+  redis: { isClassic: true, emitter: classicEmitter },
+  ioredis: { isClassic: true, prefix: 'chat', emitter: classicEmitter },
+  specific: { isClassic: true, emitter: classicEmitter },
   sharded: {},
   private: { prefix: 'chat' },
   // Over a Redis Cluster.
   cluster: { adapter: 'sharded', isCluster: true },
+  streams: { isStream: true, emitter: streamsEmitter },
+  iostreams: { isStream: true, prefix: 'chat', emitter: streamsEmitter },
   // The servers count each other by heartbeats.
   postgres: { isPostgres: true, prefix: 'chat' },
 };
 const ADAPTERS = process.env.ADAPTERS?.split(',') ?? Object.keys(KNOWN);
+
+function classicEmitter(client, namespace, prefix) {
+  return Object.assign(new Emitter(client, prefix && { key: prefix }, namespace), { settled: () => client.ping() });
+}
+
+function streamsEmitter(client, namespace, prefix) {
+  return new StreamsEmitter(client, { namespace, stream: prefix });
+}
 
 // Collects what has to end after the tests of a suite. What begins later ends at once.
 function ending() {
@@ -62,7 +73,7 @@ async function counted(members, namespace) {
   }
 }
 
-function suite(name, { adapter = name, isClassic, isCluster, isPostgres, prefix }) {
+function suite(name, { adapter = name, isClassic, isCluster, isPostgres, isStream, prefix, emitter: makeEmitter }) {
   const shared = {};
   const end = ending();
   before(async () => {
@@ -73,6 +84,9 @@ function suite(name, { adapter = name, isClassic, isCluster, isPostgres, prefix 
     const begun = LANGUAGES.map((language, i) => Member.begin(end, language, { ...settings, name: `${language} ${i + 1}` }));
     shared.members = await Promise.all(begun);
     if (isPostgres) await Promise.all(NAMESPACES.map((namespace) => counted(shared.members, namespace)));
+    // Servers on Node.js miss what comes before they read for the first time.
+    const reading = async () => (await shared.server.cli('INFO', 'clients')).includes(`blocked_clients:${LANGUAGES.length}`);
+    if (isStream) await eventually(reading, 'waiting for all servers to read the stream');
   });
 
   for (const namespace of NAMESPACES) {
@@ -90,12 +104,12 @@ function suite(name, { adapter = name, isClassic, isCluster, isPostgres, prefix 
         }
       }
 
-      if (isClassic) {
+      if (makeEmitter) {
         let emitter;
         before(async () => {
           const client = await createClient({ url: shared.server.url }).connect();
           end.after(() => client.close());
-          emitter = Object.assign(new Emitter(client, prefix && { key: prefix }, namespace), { settled: () => client.ping() });
+          emitter = makeEmitter(client, namespace, prefix);
         });
         for (const [name, play] of Object.entries(EMITTER)) {
           test(name, (t) => play(shared.stage.at(shared.members[0], t), emitter));

@@ -6,11 +6,11 @@
 // | setting | meaning |
 // | --- | --- |
 // | `name` | what it answers questions of other servers with |
-// | `adapter` | `redis`, `ioredis`, `specific` (answers on specific channels), `sharded`, `private` or `postgres` |
+// | `adapter` | `redis`, `ioredis`, `specific` (answers on specific channels), `sharded`, `private`, `streams`, `iostreams` or `postgres` |
 // | `urls` | the addresses of Redis servers: one, or those of a Redis Cluster or of Sentinels; or that of a PostgreSQL server |
 // | `cluster` | whether they are a Redis Cluster |
 // | `sentinel` | the name of the master that Sentinels watch |
-// | `prefix` | the prefix of the channels |
+// | `prefix` | the prefix of the channels, and the name of the stream |
 // | `namespaces` | the namespaces that it serves |
 //
 // It serves Socket.IO at /socket.io/. The server in Rust also serves plain WebSockets, at /ws for
@@ -44,6 +44,7 @@ import { createServer } from 'node:http';
 import { Server } from 'socket.io';
 import { createAdapter as createPostgresAdapter } from '@socket.io/postgres-adapter';
 import { createAdapter, createShardedAdapter } from '@socket.io/redis-adapter';
+import { createAdapter as createStreamsAdapter } from '@socket.io/redis-streams-adapter';
 import { connect } from './clients.mjs';
 
 const settings = JSON.parse(process.env.MEMBER);
@@ -60,6 +61,8 @@ const adapters = {
   specific: () => createAdapter(publisher, subscriber, { key: prefix, publishOnSpecificResponseChannel: true }),
   sharded: () => createShardedAdapter(publisher, subscriber, { channelPrefix: prefix, subscriptionMode: 'dynamic' }),
   private: () => createShardedAdapter(publisher, subscriber, { channelPrefix: prefix, subscriptionMode: 'dynamic-private' }),
+  streams: () => createStreamsAdapter(publisher, { streamName: prefix, channelPrefix: prefix }),
+  iostreams: () => createStreamsAdapter(publisher, { streamName: prefix, channelPrefix: prefix }),
   postgres: () => createPostgresAdapter(publisher, { channelPrefix: prefix, errorHandler: (error) => console.error(`${name}: ${error.message}`) }),
 };
 

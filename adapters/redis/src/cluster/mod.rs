@@ -173,7 +173,9 @@ impl Cluster {
             parts
         };
         let outcomes = parts.iter().map(|Part { master, messages, length }| {
-            master.node.publish_some(channels, *length, messages.iter().copied())
+            let write =
+                |bytes: &mut Vec<u8>, topic: &Topic<'_>, body: &[u8]| channels.write_message(bytes, topic, body);
+            master.node.publish_some(*length, messages.iter().copied(), write)
         });
         for (part, outcome) in parts.iter().zip(join_all(outcomes).await) {
             match outcome {
@@ -283,7 +285,7 @@ impl Master {
     fn start(place: Place, login: &Login, context: &Context, shared: &Arc<Shared>) -> Arc<Self> {
         let master = Arc::new(Self { place: place.clone(), node: Node::new(), is_connected: Mutex::new(false) });
         let report = MasterReport { shared: Arc::clone(shared), master: Arc::downgrade(&master) };
-        master.node.start(Server::At(Address { place, login: login.clone() }), context.clone(), report);
+        master.node.start(Server::At(Address { place, login: login.clone(), database: 0 }), context.clone(), report);
         master
     }
 }

@@ -88,7 +88,8 @@ impl Topology {
         let mut nodes = self.shared.state.lock().nodes.clone();
         nodes.sort_by_key(|master| !*master.is_connected.lock());
         let login = self.login();
-        let nodes = nodes.iter().map(|master| Address { place: master.place.clone(), login: login.clone() });
+        let nodes =
+            nodes.iter().map(|master| Address { place: master.place.clone(), login: login.clone(), database: 0 });
         nodes.chain(self.seeds.iter().cloned()).collect()
     }
 
@@ -172,7 +173,7 @@ async fn ask(addresses: Vec<Address>, tls: Tls, wait: Duration) -> Result<SlotMa
     Ok(select_ok(asked).await?.0)
 }
 
-async fn ask_one(Address { place, login }: Address, tls: &Tls) -> Result<SlotMap, String> {
+async fn ask_one(Address { place, login, .. }: Address, tls: &Tls) -> Result<SlotMap, String> {
     let asked = async {
         let mut stream = Found::new(place.clone(), login).connect(tls).await?;
         match stream.ask(&[b"CLUSTER", b"SLOTS"], |reply| SlotMap::read(reply, &place)).await? {

@@ -6,7 +6,7 @@
 use parking_lot::Mutex;
 use socketio::cluster::{BoxFuture, Engine, Topic};
 use socketio::testing::cluster::conformance::{Case, Faults, Harness, Need, cases};
-use socketio_redis::{Redis, ShardedRedis, SubscriptionMode};
+use socketio_redis::{Redis, RedisStreams, ShardedRedis, SubscriptionMode};
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::io::{Read, Write};
@@ -14,16 +14,24 @@ use std::net::TcpStream;
 
 use crate::support::{Proxy, RedisCluster, Server};
 
+/// An engine for one server.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Classic,
+    Sharded(SubscriptionMode),
+    Streams,
+}
+
 /// One server, to which each engine has a proxy.
 struct OneServer {
     server: Mutex<Server>,
     proxies: Mutex<HashMap<String, Proxy>>,
-    mode: Option<SubscriptionMode>,
+    kind: Kind,
 }
 
 impl OneServer {
-    fn start(mode: Option<SubscriptionMode>) -> Self {
-        Self { server: Mutex::new(Server::start()), proxies: Mutex::default(), mode }
+    fn start(kind: Kind) -> Self {
+        Self { server: Mutex::new(Server::start()), proxies: Mutex::default(), kind }
     }
 
     fn each(&self, server: &str, fault: impl Fn(&Proxy)) -> BoxFuture<'static, ()> {
@@ -37,9 +45,10 @@ impl Harness for OneServer {
         let proxy = Proxy::start(self.server.lock().port);
         let url = proxy.url();
         self.proxies.lock().insert(name.to_owned(), proxy);
-        match self.mode {
-            None => Box::new(Redis::new(url).unwrap()),
-            Some(mode) => Box::new(ShardedRedis::new(url).unwrap().mode(mode)),
+        match self.kind {
+            Kind::Classic => Box::new(Redis::new(url).unwrap()),
+            Kind::Sharded(mode) => Box::new(ShardedRedis::new(url).unwrap().mode(mode)),
+            Kind::Streams => Box::new(RedisStreams::new(url).unwrap()),
         }
     }
 
@@ -50,7 +59,8 @@ impl Harness for OneServer {
 
 impl Faults for OneServer {
     fn provides(&self, need: Need) -> bool {
-        need != Need::Simulation
+        let needs_log = matches!(need, Need::Log | Need::TrimLog | Need::ReplaceLog);
+        need != Need::Simulation && (!needs_log || matches!(self.kind, Kind::Streams))
     }
 
     fn restart(&self) -> BoxFuture<'_, ()> {
@@ -82,10 +92,21 @@ impl Faults for OneServer {
         self.each(server, |proxy| proxy.hang(false))
     }
 
+    fn trim_log(&self) -> BoxFuture<'_, ()> {
+        self.server.lock().cli(&["XTRIM", "socket.io", "MAXLEN", "0"]);
+        Box::pin(async {})
+    }
+
+    fn replace_log(&self) -> BoxFuture<'_, ()> {
+        self.server.lock().cli(&["FLUSHALL"]);
+        Box::pin(async {})
+    }
+
     fn inject<'a>(&'a self, topic: Topic<'a>, body: &'a [u8]) -> BoxFuture<'a, ()> {
-        let (command, infixes) = match self.mode {
-            None => ("PUBLISH", ["-request", "-response"]),
-            Some(_) => ("SPUBLISH", ["", ""]),
+        let (command, infixes) = match self.kind {
+            Kind::Classic => ("PUBLISH", ["-request", "-response"]),
+            Kind::Sharded(_) => ("SPUBLISH", ["", ""]),
+            Kind::Streams => ("PUBLISH", ["", ""]),
         };
         let channel = match topic {
             Topic::Room { namespace, room } => format!("socket.io#{namespace}#{room}#"),
@@ -162,12 +183,17 @@ fn run<K: Copy + Debug + Send, H: Harness>(
     assert!(failures.is_empty(), "{} cases failed\n{}", failures.len(), failures.join("\n"));
 }
 
-/// `None` is the classic engine.
 #[test]
 fn one_server() {
     use SubscriptionMode::{Dynamic, DynamicPrivate, Static};
-    let kinds = [None, Some(Dynamic), Some(DynamicPrivate), Some(Static)];
-    run(&kinds, |mode, _| OneServer::start(mode), &[]);
+    let sharded = [Dynamic, DynamicPrivate, Static].map(Kind::Sharded);
+    let kinds = [&[Kind::Classic], &sharded[..]].concat();
+    run(&kinds, |kind, _| OneServer::start(kind), &[]);
+}
+
+#[test]
+fn streams() {
+    run(&[Kind::Streams], |kind, _| OneServer::start(kind), &[]);
 }
 
 #[test]

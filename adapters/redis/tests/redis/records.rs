@@ -1,13 +1,15 @@
 //! What is logged when connections are lost.
 
-use socketio_redis::Redis;
+use socketio::cluster::Engine;
+use socketio_redis::{Redis, RedisStreams};
 use std::fmt::Write;
-use std::sync::Mutex;
+use std::sync::{Mutex, Once};
+use std::time::Duration;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use crate::support::{MAIN, Member, Server};
+use crate::support::{LOG, MAIN, Member, Server};
 
 static RECORDS: Mutex<Vec<(Level, String)>> = Mutex::new(Vec::new());
 
@@ -43,9 +45,15 @@ impl Subscriber for Records {
     fn exit(&self, _: &Id) {}
 }
 
+/// Keeps all records from now on.
+fn keep() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| tracing::subscriber::set_global_default(Records).unwrap());
+}
+
 #[tokio::test]
 async fn a_loss_is_logged_once() {
-    tracing::subscriber::set_global_default(Records).unwrap();
+    keep();
     let mut server = Server::start();
     let url = format!("redis://default:secret@127.0.0.1:{}", server.port);
     server.cli(&["CONFIG", "SET", "requirepass", "secret"]);
@@ -67,4 +75,30 @@ async fn a_loss_is_logged_once() {
     assert!(texts(Level::INFO).all(|text| text.contains("connected again")));
     assert!(texts(Level::DEBUG).count() >= 4);
     assert!(mine.iter().all(|record| !record.1.contains("secret")), "{mine:?}");
+}
+
+#[tokio::test]
+async fn a_stream_that_is_too_short_is_logged_once_until_it_is_long_enough() {
+    keep();
+    let server = Server::start();
+    let engine = RedisStreams::new(server.url()).unwrap().stream("too short").max_len(10);
+    engine.log().unwrap().retain(Duration::from_secs(1), Duration::from_secs(1));
+    let member = Member::connect(engine, &[]).await;
+    let warnings = || {
+        let records = RECORDS.lock().unwrap();
+        records.iter().filter(|(level, text)| *level == Level::WARN && text.contains("too short")).count()
+    };
+    for round in 1..=2 {
+        for _ in 0..10 {
+            while member.engine.log().unwrap().reach().is_none() {
+                member.publish(LOG, "hello").await;
+            }
+        }
+        assert_eq!(warnings(), round);
+        server.cli(&["DEL", "too short"]);
+        server.cli(&["XADD", "too short", "*", "uid", "a", "type", "0", "data", "{}"]);
+        while member.engine.log().unwrap().reach().is_some() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
 }

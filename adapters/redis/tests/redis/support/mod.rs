@@ -6,6 +6,6 @@ mod proxy;
 mod server;
 
 pub(crate) use cluster::RedisCluster;
-pub(crate) use engine::{MAIN, Member, REQUESTS, RESPONSES, reply, room};
+pub(crate) use engine::{LOG, MAIN, Member, REQUESTS, RESPONSES, reply, room};
 pub(crate) use proxy::Proxy;
 pub(crate) use server::{Server, free_port};

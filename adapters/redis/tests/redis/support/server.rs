@@ -112,6 +112,13 @@ impl Server {
         }
     }
 
+    /// Suspends the process, or lets it go on.
+    pub(crate) fn suspend(&self, is_suspended: bool) {
+        let signal = if is_suspended { "-STOP" } else { "-CONT" };
+        let process = self.child.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());
+    }
+
     /// Ends the process as an operator does.
     pub(crate) fn shut_down(&mut self) {
         self.cli(&["SHUTDOWN", "NOSAVE"]);

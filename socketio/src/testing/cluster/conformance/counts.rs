@@ -164,8 +164,10 @@ async fn what_a_restart_loses_is_counted(scene: &Scene<'_>) -> CaseResult {
     let missed = lost(&a, &b, sent - received.len() as u64 - dropped);
     ensure!(received.is_sorted(), "the order is lost");
     ensure_eq!(received.len() as u64 + missed + dropped, sent, "received, missed and dropped messages");
+    // A restart may lose the entries of a log, too.
+    let is_trimmed = b.stats().gaps > b.stats().reconnects;
     ensure!(
-        !a.has_log() || stats.unpublished - before.unpublished >= missed,
+        !a.has_log() || is_trimmed || stats.unpublished - before.unpublished >= missed,
         "{missed} messages are missed, {stats:?}"
     );
     ensure!(b.stats().gaps >= 1 && b.stats().reconnects >= 1, "the restart is not counted: {:?}", b.stats());

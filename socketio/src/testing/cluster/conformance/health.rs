@@ -6,7 +6,7 @@ use tokio::time::sleep;
 use super::case::{CaseResult, case_table, ensure, ensure_eq};
 use super::requirements::{HEALTH, R2, R7, R8, R38};
 use super::scene::{Events, Scene, eventually};
-use crate::cluster::{ClusterEvent, GapReason, Health};
+use crate::cluster::{ClusterEvent, Dialect, GapReason, Health};
 use crate::{Hub, JoinError};
 
 case_table! {
@@ -25,6 +25,10 @@ case_table! {
 
 fn is_degraded(health: &Health) -> bool {
     matches!(health, Health::Degraded { .. })
+}
+
+fn is_outage(reason: &GapReason) -> bool {
+    matches!(reason, GapReason::Disconnected { .. })
 }
 
 async fn a_ready_hub_is_up(scene: &Scene<'_>) -> CaseResult {
@@ -148,13 +152,18 @@ async fn an_outage_is_reported_with_its_times(scene: &Scene<'_>) -> CaseResult {
     scene.faults()?.stop().await;
     events.wait_for("disconnected", |event| matches!(event, ClusterEvent::Disconnected { .. })).await?;
     scene.faults()?.start().await;
-    let gap = events.wait_for("a gap", |event| matches!(event, ClusterEvent::Gap { .. })).await?;
+    let is_outage = |event: &ClusterEvent| matches!(event, ClusterEvent::Gap { reason } if is_outage(reason));
+    let gap = events.wait_for("a gap", is_outage).await?;
     let ClusterEvent::Gap { reason: GapReason::Disconnected { from, to } } = gap else {
         return Err(format!("the gap is {gap:?}").into());
     };
     ensure!(before <= from && from <= to && to <= SystemTime::now(), "the gap is from {from:?} to {to:?}");
     eventually("it is up", || server.cluster.health().is_up()).await?;
-    ensure_eq!((server.stats().reconnects, server.stats().gaps), (1, 1), "reconnects and gaps");
+    // The log of an engine may have lost its entries.
+    let of_log = if server.traits.dialect == Dialect::Streams { 0..=1 } else { 0..=0 };
+    let gaps = server.stats().gaps;
+    ensure!(gaps >= 1 && of_log.contains(&(gaps - 1)), "the gaps are {gaps}");
+    ensure_eq!(server.stats().reconnects, 1, "the reconnects");
     Ok(())
 }
 

@@ -133,7 +133,7 @@ async fn ranges_are_read_and_sessions_taken() {
     let (one, two) = (one.expect("connected"), two.expect("connected"));
     assert_eq!([one.0, two.0].into_iter().flatten().collect::<Vec<_>>(), ["session"]);
     assert_eq!((one.1, net.sessions()), (two.1, 0));
-    let entries = other.read(LogRange::new("/", Offset::default(), one.1)).await.expect("entries");
+    let entries = other.read(LogRange::new("/", Offset::default(), one.1)).await.expect("a page").entries;
     assert_eq!(entries.iter().map(|entry| &entry.data[..]).collect::<Vec<_>>(), [b"1", b"2"]);
     assert_eq!((entries[1].offset, &*entries[1].server, entries[1].kind), (one.1, "a", 3));
     net.stop();
