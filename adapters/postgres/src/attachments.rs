@@ -20,6 +20,8 @@ pub(crate) struct Attachments {
     is_known: AtomicBool,
     /// That it can't be used was logged.
     has_failed: AtomicBool,
+    /// That old rows can't be deleted was logged.
+    grows: AtomicBool,
 }
 
 impl Default for Attachments {
@@ -29,6 +31,7 @@ impl Default for Attachments {
             cleanup_interval: Duration::from_secs(30),
             is_known: AtomicBool::new(false),
             has_failed: AtomicBool::new(false),
+            grows: AtomicBool::new(false),
         }
     }
 }
@@ -127,7 +130,11 @@ impl Attachments {
             Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => {
                 self.is_known.store(false, Ordering::Relaxed);
             }
-            Err(error) => _ = self.failed("deleting old rows from", &error),
+            Err(error) if error.as_db_error().is_some() && !self.grows.swap(true, Ordering::Relaxed) => {
+                let reason = text(&error);
+                tracing::error!(table = self.table, reason, "old attachments can't be deleted, so that the table grows");
+            }
+            Err(_) => {}
         }
     }
 

@@ -1,8 +1,8 @@
 //! An engine of the crate [`socketio`] that runs several servers as one over PostgreSQL.
 //!
 //! Servers whose hubs have the engine [`Postgres`] share rooms, broadcasts and requests. Servers on
-//! Node.js with `@socket.io/postgres-adapter` can be members of the same cluster, and other programs
-//! can emit with `@socket.io/postgres-emitter`.
+//! Node.js with `@socket.io/postgres-adapter` can be members of the same cluster, and other
+//! programs can emit with `@socket.io/postgres-emitter`.
 //!
 //! # Use
 //!
@@ -44,9 +44,9 @@
 //! a moment goes into one transaction, of up to 2,000 messages. The connections are the engine's
 //! own: it never uses those of the application, nor publishes within its transactions.
 //!
-//! A message that is binary or longer than 7,999 bytes is stored in a table, as MessagePack, and its
-//! id is notified. The other servers read it, and keep the order: what comes behind it waits up to a
-//! second. A message that can't be read is lost, and is a
+//! A message that is binary or longer than 7,999 bytes is stored in a table, as MessagePack, and
+//! its id is notified. The other servers read it, and keep the order: what comes behind it waits up
+//! to a second. A message that can't be read is lost, and is a
 //! [`Gap`](socketio::cluster::GapReason::Attachment). The table is created when it is first needed.
 //! Its old rows are deleted every 30 s, while the server uses it.
 //!
@@ -56,23 +56,24 @@
 //!
 //! # Together with Node.js
 //!
-//! The versions 0.4 and 0.5 of `@socket.io/postgres-adapter` use the same messages. Some things are
+//! The version 0.5 of `@socket.io/postgres-adapter` uses the same messages. Some things are
 //! different there:
 //!
 //! - The adapter does not create the table. Create it before, as its documentation says.
-//! - It publishes over a pool of connections. With more than two of them, its messages have no order.
+//! - It publishes over a pool of connections. With more than two of them, its messages have no
+//!   order.
 //! - It ignores messages of `@socket.io/postgres-emitter`, which servers of this crate understand.
 //! - It loses messages of exactly 8,000 bytes, which PostgreSQL does not accept.
-//! - Names of namespaces that are longer than 63 bytes together with the prefix don't work. Servers of
-//!   this crate replace the end of such a name by a digest, so that they work among themselves.
+//! - Names of namespaces that are longer than 63 bytes together with the prefix don't work. Servers
+//!   of this crate replace the end of such a name by a digest, so that they work among themselves.
 //! - A count of servers is right only 5 s after a server on Node.js came.
 //!
 //! # Limits
 //!
-//! PostgreSQL carries far fewer messages than Redis. A transaction that notifies takes a lock of all
-//! databases of the server while it commits. Each commit wakes every server of the cluster. Batches
-//! help, which the engine makes when many messages wait. On a virtual machine with two shared
-//! cores, for PostgreSQL 15 and all servers together:
+//! PostgreSQL carries far fewer messages than Redis. A transaction that notifies takes a lock of
+//! all databases of the server while it commits. Each commit wakes every server of the cluster.
+//! Batches help, which the engine makes when many messages wait. On a virtual machine with two
+//! shared cores, for PostgreSQL 15 and all servers together:
 //!
 //! FIGURES
 //!
@@ -80,16 +81,18 @@
 //! measure it, run:
 //!
 //! ```sh
-//! cargo test --profile quick-release -p socketio-postgres --test postgres figures -- --ignored --nocapture
+//! cargo test --profile quick-release -p socketio-postgres --test postgres figures -- \
+//!     --ignored --nocapture
 //! ```
 //!
 //! Other limits:
 //!
-//! - A message has at most 16 MiB. Larger ones are dropped and counted. Attachments cost a write, a read for each server, and space until
-//!   they are deleted: take another engine if most messages are long or binary.
+//! - A message has at most 16 MiB. Larger ones are dropped and counted. Attachments cost a write, a
+//!   read for each server, and space until they are deleted: take another engine if most messages
+//!   are long or binary.
 //! - Each transaction takes a transaction id. Autovacuum must be on, as it is by default.
-//! - Notifications that a server has not read yet are in a queue of up to 8 GB, which all databases of
-//!   the server share. It is emptied up to the slowest listener, or the oldest transaction of a
+//! - Notifications that a server has not read yet are in a queue of up to 8 GB, which all databases
+//!   of the server share. It is emptied up to the slowest listener, or the oldest transaction of a
 //!   session that listens. The engine listens in no transaction. The application should not either.
 //!   PostgreSQL warns when the queue is half full, which is logged as `WARN`; when it is full,
 //!   messages are lost and counted as `unpublished`.
@@ -108,8 +111,9 @@
 //! The engine sets what it needs in its own sessions: `idle_session_timeout`, `statement_timeout`,
 //! `lock_timeout` and `synchronous_commit`.
 //!
-//! **PgBouncer** and other poolers that share sessions can't be used: in transaction mode a `LISTEN`
-//! is lost with its transaction. Connect to PostgreSQL itself, or to a pooler in session mode.
+//! **PgBouncer** and other poolers that share sessions can't be used: in transaction mode a
+//! `LISTEN` is lost with its transaction. Connect to PostgreSQL itself, or to a pooler in session
+//! mode.
 //!
 //! # Rights
 //!

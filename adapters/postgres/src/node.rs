@@ -2,6 +2,7 @@
 
 use parking_lot::{Mutex, RwLock};
 use socketio::cluster::{Inbox, PublishBatch, PublishError};
+use std::convert::Infallible;
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
@@ -214,7 +215,7 @@ impl Supervisor {
             () = distrusted => NOTHING_ARRIVES.to_owned(),
             ended = &mut carrier => ended.unwrap_or_else(|error| error.to_string()),
             () = session.distrusted() => NO_REPLY.to_owned(),
-            () = self.keep_clean() => return Ended::Stopped,
+            never = self.keep_clean() => match never {},
             () = shared.stopping.cancelled() => {
                 shared.session.lock().take();
                 drop(session);
@@ -226,7 +227,7 @@ impl Supervisor {
     }
 
     /// Deletes old attachments now and then.
-    async fn keep_clean(&self) {
+    async fn keep_clean(&self) -> Infallible {
         loop {
             sleep(self.attachments.cleanup_interval()).await;
             if self.attachments.is_known() {

@@ -1,7 +1,8 @@
 //! What notifications cost. It is no test:
 //!
 //! ```sh
-//! cargo test --profile quick-release -p socketio-postgres --test postgres figures -- --ignored --nocapture
+//! cargo test --profile quick-release -p socketio-postgres --test postgres figures -- \
+//!     --ignored --nocapture
 //! ```
 
 use futures_util::future::join_all;

@@ -4,7 +4,8 @@
 //! - [`decode`] reads one. [`fields`] collects its fields in any order, and [`document`] hides the
 //!   format. It copies nothing, and only measures events and answers: [`packet`] and [`value`]
 //!   decode them later, if they are needed.
-//! - [`sequence`] numbers encoded messages, and [`translate`] translates them. [`sender`] finds out quickly who sent one.
+//! - [`sequence`] numbers encoded messages, and [`translate`] translates them. [`sender`] finds out
+//!   quickly who sent one.
 
 #[cfg(any(test, fuzzing))]
 mod check;

@@ -1,4 +1,4 @@
-//! [`server_of`]: who sent a message, and [`answered_request`]: what it answers, without decoding it.
+//! [`server_of`]: who sent a message, and [`answered_request`]: what it answers, without decoding.
 
 use super::types::messages;
 use crate::cluster::Dialect;
