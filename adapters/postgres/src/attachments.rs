@@ -132,7 +132,11 @@ impl Attachments {
             }
             Err(error) if error.as_db_error().is_some() && !self.grows.swap(true, Ordering::Relaxed) => {
                 let reason = text(&error);
-                tracing::error!(table = self.table, reason, "old attachments can't be deleted, so that the table grows");
+                tracing::error!(
+                    table = self.table,
+                    reason,
+                    "old attachments can't be deleted, so that the table grows"
+                );
             }
             Err(_) => {}
         }
