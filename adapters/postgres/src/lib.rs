@@ -72,9 +72,9 @@
 //!
 //! PostgreSQL carries far fewer messages than Redis. A transaction that notifies takes a lock of
 //! all databases of the server while it commits. Each commit wakes every server of the cluster.
-//! Batches help, which the engine makes when many messages wait. These figures are of PostgreSQL 15
-//! on a virtual machine with two cores, which were busy with other work too. The time is CPU time of
-//! PostgreSQL:
+//! Batches help, which the engine makes when many messages wait. These figures are of PostgreSQL
+//! 15 on a virtual machine with two cores, which were busy with other work too. The time is CPU
+//! time of PostgreSQL:
 //!
 //! | servers | bytes | messages in a transaction | messages per second | PostgreSQL, µs for a message |
 //! | --- | ---: | ---: | ---: | ---: |
@@ -91,7 +91,8 @@
 //! | 3 | 10,000 (attachments) | 100 | 450 | 200 |
 //!
 //! With one message in a transaction, a server publishes one message after the other. Plan for some
-//! hundreds of messages a second in the whole cluster. More is possible in bursts. To measure it, run:
+//! hundreds of messages a second in the whole cluster. More is possible in bursts. To measure it,
+//! run:
 //!
 //! ```sh
 //! cargo test --profile quick-release -p socketio-postgres --test postgres figures -- \
