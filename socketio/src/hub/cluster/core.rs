@@ -307,7 +307,13 @@ impl ClusterCore {
     }
 
     pub(super) fn set_position(&self, offset: Offset) {
-        *self.position.write() = offset;
+        let old = std::mem::replace(&mut *self.position.write(), offset);
+        if old == Offset::default() {
+            let members: Vec<_> = self.members.read().values().filter_map(Weak::upgrade).collect();
+            for recovery in members.iter().filter_map(|member| member.local().recovery()) {
+                recovery.begins_after(offset.before());
+            }
+        }
     }
 
     pub(super) fn readers(&self) -> &Semaphore {

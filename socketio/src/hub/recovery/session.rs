@@ -22,7 +22,8 @@ pub(crate) struct Session {
     /// Tells the session from others of its namespace. It stays when the client resumes.
     number: AtomicU64,
     state: Mutex<RecoveryState>,
-    /// The last message before the session began.
+    /// The last message before the session began. The default offset: this server has read nothing
+    /// of the log.
     start: AtomicOffset,
     /// The socket is not a recipient of messages up to this one: they are earlier than it, or it
     /// gets them when it is accepted.
@@ -108,6 +109,18 @@ impl Session {
         self.decide(state);
         self.start.set(start);
         self.live_after.set(start);
+    }
+
+    /// The server begins to read the log, after `start`.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn begins_after(&self, start: Offset) {
+        if self.start.get() != Offset::default() {
+            return;
+        }
+        self.start.set(start);
+        if self.unlogged.get() != Offset::default() {
+            self.unlogged.set(start.next());
+        }
     }
 
     /// Continues an earlier session. What was emitted up to the message at `replayed` is queued

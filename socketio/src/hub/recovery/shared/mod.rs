@@ -113,6 +113,15 @@ impl RecoveryOf {
         let changed = (self.settings.persist == Persist::Eager).then(Changed::default);
         self.set_shared(Shared { log: Box::new(log), changed });
     }
+
+    /// This server begins to read the log, after `start`. It has accepted clients before.
+    pub(crate) fn begins_after(&self, start: Offset) {
+        let order = self.order();
+        let sockets = order.with(|state| state.sessions.live_sockets()).unwrap_or_default();
+        for session in sockets.iter().filter_map(Socket::session) {
+            session.begins_after(start);
+        }
+    }
 }
 
 impl Shared {

@@ -140,6 +140,10 @@ impl<'a> Wanted<'a> {
             let after = received.ok_or(RecoveryFailure::Unknown)?;
             return Ok(Self { saved, past: None, after });
         };
+        if past.start == Offset::default() {
+            // Its server had read nothing of the log.
+            return Err(RecoveryFailure::Unknown);
+        }
         let after = past.missed_after(received);
         if past.settled > end {
             return Err(RecoveryFailure::Epoch);

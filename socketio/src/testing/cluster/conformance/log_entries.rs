@@ -11,6 +11,7 @@ use crate::testing::cluster::{Recorded, Recorder, batch};
 
 case_table! {
     ENTRIES, Log, entries_of_a_namespace_are_read;
+    ENTRIES, Log, many_entries_are_read_in_pages;
     ENTRIES, TrimLog, a_range_whose_entries_were_removed_is_refused;
     ENTRIES, ReplaceLog, a_range_of_a_replaced_log_is_refused;
     ENTRIES, Log, nothing_is_read_without_a_connection;
@@ -59,20 +60,18 @@ impl Reader {
         Ok(entries)
     }
 
-    /// Reads all pages of a range.
-    async fn read(&self, mut range: LogRange<'_>) -> CaseResult<Result<Vec<LogEntry<'static>>, ReadError>> {
+    /// Reads all pages.
+    async fn read(&self, namespace: &str, mut after: Offset, to: Offset) -> CaseResult<Vec<LogEntry<'static>>> {
         let mut entries = Vec::new();
-        while range.after < range.to {
-            match self.log()?.read(range).await {
-                Ok(page) => {
-                    ensure!(page.up_to > range.after, "a page ends where it began, at {}", page.up_to);
-                    entries.extend(page.entries);
-                    range.after = page.up_to;
-                }
-                Err(error) => return Ok(Err(error)),
+        loop {
+            let page = self.log()?.read(LogRange::new(namespace, after, to)).await?;
+            entries.extend(page.entries);
+            if page.up_to >= to {
+                return Ok(entries);
             }
+            ensure!(page.up_to > after, "the page after {after} ends at {}", page.up_to);
+            after = page.up_to;
         }
-        Ok(Ok(entries))
     }
 
     async fn store(&self, token: &str, session: &str) -> CaseResult {
@@ -103,15 +102,28 @@ async fn entries_of_a_namespace_are_read(scene: &Scene<'_>) -> CaseResult {
     {
         let expected: Vec<_> =
             entries[after + 1..=to].iter().filter(|entry| entry.namespace == namespace).cloned().collect();
-        let range = LogRange::new(namespace, entries[after].offset, entries[to].offset);
-        ensure_eq!(reader.read(range).await??, expected, "the entries of {namespace} after {after} up to {to}");
+        let read = reader.read(namespace, entries[after].offset, entries[to].offset).await?;
+        ensure_eq!(read, expected, "the entries of {namespace} after {after} up to {to}");
     }
     let (_, last) = reader.log()?.take_session("unknown").await?;
     ensure_eq!(last, entries[5].offset, "the offset of the last entry");
     // Another server reads the same.
     let other = Reader::new(scene, "b").await?;
-    let read = other.read(LogRange::new("/chat", entries[0].offset, last)).await??;
+    let read = other.read("/chat", entries[0].offset, last).await?;
     ensure_eq!(read, [entries[1].clone(), entries[4].clone()], "the entries at another server");
+    Ok(())
+}
+
+async fn many_entries_are_read_in_pages(scene: &Scene<'_>) -> CaseResult {
+    let mut reader = Reader::new(scene, "a").await?;
+    let mut entries = reader.add(&EVENTS[..1]).await?;
+    for _ in 0..300 {
+        entries.extend(reader.add(&EVENTS[1..5]).await?);
+    }
+    let (after, to) = (entries[0].offset, entries[entries.len() - 2].offset);
+    let expected: Vec<_> = entries[1..entries.len() - 1].iter().filter(|entry| entry.namespace == "/chat").collect();
+    let read = reader.read("/chat", after, to).await?;
+    ensure_eq!(read.iter().collect::<Vec<_>>(), expected, "the entries of all pages");
     Ok(())
 }
 
@@ -122,12 +134,12 @@ async fn a_range_whose_entries_were_removed_is_refused(scene: &Scene<'_>) -> Cas
     let new = reader.add(&EVENTS).await?;
     let to = new[5].offset;
     for entry in &entries[..5] {
-        let read = reader.read(LogRange::new("/", entry.offset, to)).await?;
+        let read = reader.log()?.read(LogRange::new("/", entry.offset, to)).await;
         ensure_eq!(read, Err(ReadError::Trimmed), "what is read after {}", entry.offset);
     }
-    let read = reader.read(LogRange::new("/", Offset::default(), to)).await?;
+    let read = reader.log()?.read(LogRange::new("/", Offset::default(), to)).await;
     ensure_eq!(read, Err(ReadError::Trimmed), "what is read from the beginning");
-    ensure_eq!(reader.read(LogRange::new("/", new[0].offset, to)).await??.len(), 3, "the entries that are there");
+    ensure_eq!(reader.read("/", new[0].offset, to).await?.len(), 3, "the entries that are there");
     Ok(())
 }
 
@@ -138,7 +150,7 @@ async fn a_range_of_a_replaced_log_is_refused(scene: &Scene<'_>) -> CaseResult {
     scene.faults()?.replace_log().await;
     let to = reader.add(&EVENTS).await?[5].offset;
     for entry in &entries {
-        let read = reader.read(LogRange::new("/", entry.offset, to)).await?;
+        let read = reader.log()?.read(LogRange::new("/", entry.offset, to)).await;
         ensure_eq!(read, Err(ReadError::Trimmed), "what is read after {}", entry.offset);
     }
     ensure_eq!(reader.take("token").await?, None, "a session of the old log");
@@ -151,7 +163,7 @@ async fn nothing_is_read_without_a_connection(scene: &Scene<'_>) -> CaseResult {
     reader.store("token", "session").await?;
     scene.faults()?.hang("a").await;
     reader.engine.reconnect();
-    let read = reader.read(LogRange::new("/", entries[0].offset, entries[5].offset)).await?;
+    let read = reader.log()?.read(LogRange::new("/", entries[0].offset, entries[5].offset)).await;
     ensure!(matches!(read, Err(ReadError::Unavailable(_))), "what is read is {read:?}");
     let taken = reader.log()?.take_session("token").await;
     ensure!(taken.is_err(), "what is taken is {taken:?}");

@@ -10,9 +10,6 @@ use crate::cluster::{LogEntry, LogPage, Offset, ReadError};
 /// The number of entries unless the test sets another. It is that of the reference.
 const DEFAULT_MAX_ENTRIES: usize = 10_000;
 
-/// The number of entries that are read at once. Most tests read several pages.
-const PAGE: usize = 4;
-
 /// The entries, of which the oldest are removed. Offsets are `<milliseconds>-<number>`, and never
 /// repeat, also not when the log is replaced.
 #[derive(Debug)]
@@ -134,10 +131,6 @@ impl Log {
         self.complete_after = self.last;
     }
 
-    pub(super) fn entries(&self) -> usize {
-        self.entries.len()
-    }
-
     pub(super) fn last(&self) -> Offset {
         self.last
     }
@@ -151,19 +144,20 @@ impl Log {
         self.entries.range(self.entries.partition_point(|entry| entry.offset <= offset)..)
     }
 
-    pub(super) fn read(&self, range: &Range) -> Result<LogPage, ReadError> {
+    /// Reads at most this many entries of all namespaces.
+    pub(super) fn read(&self, range: &Range, most: usize) -> Result<LogPage, ReadError> {
         if range.after < self.complete_after {
             return Err(ReadError::Trimmed);
         }
-        let mut page = LogPage { entries: Vec::new(), up_to: range.to };
-        for (read, entry) in self.after(range.after).take_while(|entry| entry.offset <= range.to).enumerate() {
-            if read == PAGE {
+        let mut page = LogPage { entries: Vec::new(), up_to: range.to.max(range.after) };
+        for (count, entry) in self.after(range.after).take_while(|entry| entry.offset <= range.to).enumerate() {
+            if count == most {
                 break;
             }
-            page.up_to = if read + 1 == PAGE { entry.offset } else { range.to };
             if entry.namespace == *range.namespace {
                 page.entries.push(entry.clone());
             }
+            page.up_to = if count + 1 == most { entry.offset } else { range.to };
         }
         Ok(page)
     }
@@ -221,7 +215,7 @@ mod tests {
     fn what_may_be_incomplete_is_not_read() {
         let (mut log, now) = (Log::new(), Instant::now());
         let offsets = [(); 3].map(|()| append(&mut log, now));
-        let read = |log: &Log, after| log.read(&range(after, offsets[2])).map(|page| page.entries.len());
+        let read = |log: &Log, after| log.read(&range(after, offsets[2]), 10).map(|page| page.entries.len());
         assert_eq!(read(&log, Offset::default()), Ok(3));
         log.trim(1);
         assert_eq!((read(&log, offsets[0]), read(&log, offsets[1])), (Err(ReadError::Trimmed), Ok(1)));
@@ -230,17 +224,14 @@ mod tests {
     }
 
     #[test]
-    fn pages_follow_each_other() {
+    fn pages_are_read_one_after_the_other() {
         let (mut log, now) = (Log::new(), Instant::now());
-        let offsets = [(); 2 * PAGE + 1].map(|()| append(&mut log, now));
+        let offsets = [(); 3].map(|()| append(&mut log, now));
         log.append("/other", "a", 3, Bytes::from_static(b"data"), now);
-        let (mut after, mut read) = (Offset::default(), Vec::new());
-        while after < log.last() {
-            let page = log.read(&range(after, log.last())).expect("a page");
-            read.extend(page.entries.into_iter().map(|entry| entry.offset));
-            after = page.up_to;
-        }
-        assert_eq!(read, offsets);
+        let page = |after| log.read(&range(after, log.last()), 2).map(|page| (page.entries.len(), page.up_to));
+        assert_eq!(page(Offset::default()), Ok((2, offsets[1])));
+        assert_eq!(page(offsets[1]), Ok((1, log.last())));
+        assert_eq!(page(log.last()), Ok((0, log.last())));
     }
 
     #[test]
@@ -254,9 +245,9 @@ mod tests {
         assert_eq!(log.take_session("one", now + Duration::from_secs(4)), None);
         assert_eq!(log.take_session("two", now + Duration::from_secs(5)), None);
         append(&mut log, now + Duration::from_secs(10));
-        assert_eq!((log.entries(), log.reach(now)), (2, None));
+        assert_eq!((log.entries.len(), log.reach(now)), (2, None));
         append(&mut log, now + Duration::from_secs(11));
-        assert_eq!((log.entries(), log.complete_after()), (2, first));
+        assert_eq!((log.entries.len(), log.complete_after()), (2, first));
         log.set_max_entries(2);
         append(&mut log, now + Duration::from_secs(12));
         assert_eq!(log.reach(now + Duration::from_secs(12)), Some(Duration::from_secs(1)));

@@ -13,7 +13,7 @@ use super::event::Report;
 use super::member::Link;
 use super::network::Network;
 use super::stats::SimStats;
-use crate::cluster::{Dialect, EngineTraits, GapReason, Topic};
+use crate::cluster::{Dialect, EngineTraits, GapReason, LogEntry, Offset, Topic};
 
 /// A simulated network that carries the messages of clusters, in memory, with faults on demand.
 /// Cloning the handle is cheap.
@@ -143,9 +143,17 @@ impl SimNet {
         self.change(|network, _| network.log.replace());
     }
 
-    /// The number of entries in the log.
-    pub fn log_len(&self) -> usize {
-        self.0.network.lock().log.entries()
+    /// The entries in the log.
+    pub fn log_entries(&self) -> Vec<LogEntry<'static>> {
+        self.0.network.lock().log.after(Offset::default()).cloned().collect()
+    }
+
+    /// The last entry of the log that the engine of a server has delivered, or before which it has
+    /// begun to read. `None` before it has connected. Of several with the name, the last one counts.
+    pub fn log_position(&self, name: impl AsRef<str>) -> Option<Offset> {
+        let network = self.0.network.lock();
+        let id = network.named(name.as_ref()).pop()?;
+        network.members[id].position
     }
 
     /// The number of sessions that are stored.

@@ -17,6 +17,9 @@ use crate::cluster::{EngineTraits, GapReason, PublishError, Topic};
 /// The delay of each way unless the test sets another.
 const DEFAULT_DELAY: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_millis(1);
 
+/// The greatest number of entries that are read at a time.
+const LARGEST_PAGE: usize = 64;
+
 /// The wait before the first attempt to connect again. It doubles with each that fails.
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
@@ -233,7 +236,11 @@ impl Network {
                 let session = self.log.take_session(&token, now);
                 Answer::TookSession(answer, (session, self.log.last()))
             }
-            Command::Read { range, answer } => Answer::HasRead(answer, self.log.read(&range)),
+            Command::Read { range, answer } => {
+                // Few, so that tests read several pages.
+                let most = 1 + self.rng.below(LARGEST_PAGE);
+                Answer::HasRead(answer, self.log.read(&range, most))
+            }
         };
         self.send_down(id, None, EventKind::Answer(answer), now);
     }
