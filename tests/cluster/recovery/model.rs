@@ -42,6 +42,8 @@ pub(crate) struct Session {
     pub(crate) socket: Socket,
     /// The number of the server.
     pub(crate) server: usize,
+    /// The last connection that has resumed it.
+    attempt: usize,
     /// It has received all messages after this one. Those before it may have come earlier. `None`:
     /// its server has not begun to read the log.
     certain_after: Option<Offset>,
@@ -132,8 +134,11 @@ impl Model {
         let recovered = matches!(socket.recovery(), RecoveryState::Restored { .. });
         self.accepted.insert(attempt, (sid.clone(), recovered));
         match (self.sessions.get_mut(&sid), recovered) {
+            // The client has left this connection, and resumed its session with a later one. If it
+            // was stored eagerly, both have it. Which one is stored in the end is a matter of luck.
+            (Some(session), true) if attempt < session.attempt => session.unsaved(Offset::default()),
             (Some(session), true) => {
-                (session.socket, session.server) = (socket.clone(), server);
+                (session.socket, session.server, session.attempt) = (socket.clone(), server, attempt);
                 match session.restored(position.unwrap_or_default()) {
                     Ok(has_forgotten) => self.forgotten += usize::from(has_forgotten),
                     Err(error) => self.errors.push(error),
@@ -141,7 +146,8 @@ impl Model {
             }
             (None, false) => {
                 let (rooms, unsaved_after) = (BTreeMap::new(), None);
-                let session = Session { socket: socket.clone(), server, certain_after: position, rooms, unsaved_after };
+                let socket = socket.clone();
+                let session = Session { socket, server, attempt, certain_after: position, rooms, unsaved_after };
                 self.sessions.insert(sid, session);
             }
             (session, recovered) => {

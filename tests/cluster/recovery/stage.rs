@@ -9,7 +9,7 @@ use socketio::{Cluster, EmitError, Hub, Persist, Recovery, Socket, State, event,
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::yield_now;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::client::{Address, Client, Kind, Line, Seen, Segment};
 use super::model::{Audience, Emit, Model, ROOMS};
@@ -297,10 +297,11 @@ impl Stage {
             };
             let before = failed();
             sleep(SAVE_TIME).await;
-            server.cluster.flushed().await;
+            let is_flushed = timeout(SAVE_TIME, server.cluster.flushed()).await.is_ok();
             let is_there = server.hub.socket(sid.as_str()).as_ref() == Some(&socket);
             if let Some(session) = self.model.lock().expect("no panic").sessions.get_mut(&sid)
                 && is_there
+                && is_flushed
                 && failed() == before
             {
                 session.saved();
