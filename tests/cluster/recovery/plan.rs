@@ -157,12 +157,12 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (MANY, MANY, any::<bool>()).prop_map(|(client, room, is_saved)| Op::Leave { client, room, is_saved }),
         6 => (MANY, 1..300_usize).prop_map(|(client, most)| Op::Read { client, most }),
         6 => MANY.prop_map(|client| Op::ReadAll { client }),
-        10 => (MANY, MANY).prop_map(|(client, server)| Op::Arrive { client, server }),
+        16 => (MANY, MANY).prop_map(|(client, server)| Op::Arrive { client, server }),
         4 => (MANY, MANY, prop::bool::weighted(0.1))
             .prop_map(|(client, server, again)| Op::Connect { client, server, again }),
         2 => (MANY, MANY, 0..400_usize)
             .prop_map(|(client, server, bytes)| Op::ConnectInVain { client, server, bytes }),
-        8 => MANY.prop_map(|client| Op::Cut { client }),
+        12 => MANY.prop_map(|client| Op::Cut { client }),
         8 => (0..40_usize).prop_map(Op::Yield),
         10 => (0..40_u64).prop_map(|milliseconds| Op::Sleep { milliseconds }),
         1 => (0..4_000_u64).prop_map(|milliseconds| Op::Sleep { milliseconds }),
