@@ -29,8 +29,9 @@ const NPM: [&str; 6] = ["socket.io", "@socket.io/redis-adapter", "ioredis", "red
 
 /// The servers of each pair. Without a first server, the second one broadcasts to its own clients,
 /// without a cluster.
-const PAIRS: [(Option<Kind>, Kind); 9] = [
+const PAIRS: [(Option<Kind>, Kind); 10] = [
     (Some(Kind::Rust), Kind::Rust),
+    (Some(Kind::RustStreams), Kind::RustStreams),
     (Some(Kind::Rust), Kind::NodeIoredis),
     (Some(Kind::Rust), Kind::NodeRedis),
     (Some(Kind::NodeIoredis), Kind::Rust),

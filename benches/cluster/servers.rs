@@ -12,6 +12,8 @@ use std::time::Duration;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Rust,
+    /// With the engine over Redis Streams.
+    RustStreams,
     /// With the client `ioredis`.
     NodeIoredis,
     /// With the client `redis`. It writes several commands at once, where `ioredis` writes each.
@@ -22,14 +24,20 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Rust => "Rust",
+            Self::RustStreams => "Rust, streams",
             Self::NodeIoredis => "Node, ioredis",
             Self::NodeRedis => "Node, redis",
         }
     }
 
     fn command(self) -> Command {
+        let mut server = Command::new("target/release/cluster-server");
         let client = match self {
-            Self::Rust => return Command::new("target/release/cluster-server"),
+            Self::Rust => return server,
+            Self::RustStreams => {
+                server.env("ENGINE", "streams");
+                return server;
+            }
             Self::NodeIoredis => "ioredis",
             Self::NodeRedis => "redis",
         };

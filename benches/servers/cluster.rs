@@ -2,13 +2,14 @@
 //! Node. `cluster/main.rs` drives both through their standard input and output.
 //!
 //! Arguments: the URL of Redis and the prefix of the channels. Without arguments it has no cluster.
+//! With the environment variable ENGINE=streams, it uses a stream.
 
 mod shared;
 
 use axum::Router;
 use serde::Serialize;
 use socketio::{Hub, Socket, event, events};
-use socketio_redis::Redis;
+use socketio_redis::{Redis, RedisStreams};
 use std::io::{self, BufRead, Write};
 use std::thread;
 use std::time::Duration;
@@ -68,10 +69,13 @@ async fn emit(hub: &Hub, room: &str, first: u64, count: u64, bytes: usize, rate:
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let mut builder = Hub::builder().events(events![join]).ping_interval(Duration::from_secs(3600));
-    if let [url, prefix] = &arguments[..] {
-        builder = builder.cluster(Redis::new(url)?.prefix(prefix));
-    }
+    let builder = Hub::builder().events(events![join]).ping_interval(Duration::from_secs(3600));
+    let has_stream = std::env::var("ENGINE").is_ok_and(|engine| engine == "streams");
+    let builder = match &arguments[..] {
+        [url, prefix] if has_stream => builder.cluster(RedisStreams::new(url)?.prefix(prefix).stream(prefix)),
+        [url, prefix] => builder.cluster(Redis::new(url)?.prefix(prefix)),
+        _ => builder,
+    };
     let hub = builder.build()?;
     hub.ready(Duration::from_secs(10)).await?;
     let listener = shared::listen("cluster").await?;

@@ -1,7 +1,8 @@
 //! Engines of the crate [`socketio`] that run several servers as one over Redis or Valkey.
 //!
 //! Servers whose hubs have such an engine share rooms, broadcasts and requests. Servers on
-//! Node.js with `@socket.io/redis-adapter` can be members of the same cluster.
+//! Node.js with `@socket.io/redis-adapter` or `@socket.io/redis-streams-adapter` can be members of
+//! the same cluster.
 //!
 //! # Use
 //!
@@ -39,14 +40,22 @@
 //! | --- | --- | --- | --- |
 //! | [`Redis`] | `createAdapter` | one server, from version 6 on, or Sentinels | to all servers |
 //! | [`ShardedRedis`] | `createShardedAdapter` | one server, from version 7 on, Sentinels, or a Redis Cluster | to servers with members of the room |
+//! | [`RedisStreams`] | `createAdapter` of `@socket.io/redis-streams-adapter` 0.3 | one server, from version 6 on, better 7, or Sentinels | to all servers, also later |
 //!
-//! Valkey speaks the same protocol. Take [`Redis`] if you have no reason for the other. All
+//! Valkey speaks the same protocol. Take [`Redis`] if you have no reason for the others. All
 //! messages of a namespace arrive in order, and joining a room costs no command. [`ShardedRedis`]
 //! spreads the channels over the nodes of a Redis Cluster, and keeps messages from servers that
 //! have nobody to receive them. There is no order between messages to different rooms then.
 //!
-//! All servers of a cluster have the same engine with the same prefix and mode. With [`Redis`]
-//! they use the same server: the nodes of a Redis Cluster do not count each other's subscribers.
+//! Take [`RedisStreams`] if a server that was cut off must not miss messages, or if clients resume
+//! their sessions ([`Recovery`](socketio::Recovery)) at other servers. Redis stores the messages in
+//! one stream, which all servers read. That costs Redis and the servers more than
+//! publish/subscribe.
+//!
+//! All servers of a cluster have the same engine with the same prefix and mode. With [`Redis`] and
+//! [`RedisStreams`] they use the same server: the nodes of a Redis Cluster do not count each
+//! other's subscribers, and a stream is on one node. `streamCount` and `useShardedPubSub` of the
+//! adapter for Node.js, and its versions before 0.3, are not supported.
 //!
 //! # Features
 //!
@@ -70,7 +79,31 @@
 //! | `cluster-allow-pubsubshard-when-down` | `yes`, the default | Messages are carried while another node of the cluster fails |
 //! | `cluster-node-timeout` | `5000` (milliseconds) | After it a replica replaces its master |
 //!
-//! Nothing is stored, so that persistence is not needed.
+//! [`Redis`] and [`ShardedRedis`] store nothing, so that they need no persistence.
+//!
+//! For [`RedisStreams`], these settings matter too:
+//!
+//! | setting | value | why |
+//! | --- | --- | --- |
+//! | `appendonly` | `yes` | A restart loses the stream otherwise, or falls back to a snapshot. Servers report a gap, and older sessions are not resumed. With `appendfsync always` not even a crash of the machine loses an entry |
+//! | `maxmemory-policy` | `noeviction`, the default, or a `volatile` one | Redis would remove the stream |
+//! | `maxmemory` | above what is stored | Redis refuses entries, which are counted as [`unpublished`](socketio::cluster::ClusterStats::unpublished) |
+//! | `min-replicas-to-write` | `1`, with Sentinels | A replica that becomes the master may lack the last entries, which some servers have read. With it, they are few |
+//!
+//! # What is stored
+//!
+//! | key | what | how long | how large |
+//! | --- | --- | --- | --- |
+//! | `socket.io` | the stream: events to clients, and changes of rooms | 10,000 entries, [`max_len`](RedisStreams::max_len), and as long as clients can resume, or 5 minutes without recovery | the messages as JSON, with binary data as MessagePack in base64, and about 60 bytes each |
+//! | `sio:session:…` | the session of a client that was cut off | as long as it can be resumed, 2 minutes by default | its rooms and attributes |
+//!
+//! Old entries are removed in groups of about 100. Redis 6.0 and 6.1 remove them by number only.
+//! Nobody else may remove entries (`XDEL`) or write to the stream, except emitters.
+//!
+//! 10,000 entries reach back 10 seconds if 1,000 are added per second. If that is less than clients
+//! may stay away, this is logged as `WARN`, and
+//! [`EventLog::reach`](socketio::cluster::EventLog::reach) has the figure. Set a greater `max_len`
+//! on all servers, those on Node.js too.
 //!
 //! # Rights
 //!
@@ -92,9 +125,22 @@
 //!     -@all +spublish +ssubscribe +sunsubscribe +pubsub|shardnumsub +cluster|slots
 //! ```
 //!
-//! `+cluster|slots` is for a Redis Cluster. With Sentinels the user of the server needs `+role`,
-//! and that of the Sentinels `+sentinel|get-master-addr-by-name`. `+info` is optional: with it
-//! the engine can tell that Redis ended a connection because this server was too slow.
+//! `+cluster|slots` is for a Redis Cluster.
+//!
+//! A user for [`RedisStreams`] needs these:
+//!
+//! ```text
+//! ACL SETUSER chat on >password resetchannels &socket.io#* resetkeys ~socket.io ~sio:session:*
+//!     -@all +publish +subscribe +unsubscribe +pubsub|numsub +xadd +xread +xrange +xrevrange
+//!     +xtrim +xinfo|stream +time +get +set +del +multi +exec +info
+//! ```
+//!
+//! It needs `+select` if the number of the database is not 0. Without `+info`, servers that start
+//! later do not notice that Redis has fallen back to a snapshot.
+//!
+//! With Sentinels the user of the server needs `+role`,
+//! and that of the Sentinels `+sentinel|get-master-addr-by-name`. Otherwise `+info` is optional:
+//! with it the engine can tell that Redis ended a connection because this server was too slow.
 //!
 //! # Failures
 //!
@@ -102,6 +148,12 @@
 //! resolves names and asks Sentinels anew, subscribes again to everything, and only then says
 //! that it is connected. A command must be replied to within a second. The first loss of a
 //! connection is logged as `WARN`, the return as `INFO`, and attempts as `DEBUG`.
+//!
+//! [`RedisStreams`] goes on after the last entry that it has read. With each read it finds out
+//! whether that entry, or one not long before it, is still there, since Redis removes the oldest
+//! first. If it is not, entries may have been removed or lost before they were read. Then it
+//! reports a [gap](socketio::cluster::GapReason::Trimmed), logs it as `WARN`, and reads what is
+//! there.
 //!
 //! Of a Redis Cluster each master has connections of its own, which are probed every 2 seconds.
 //! When a slot moves, or a replica replaces its master, the subscriptions follow.

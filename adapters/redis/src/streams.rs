@@ -89,8 +89,8 @@ impl RedisStreams {
         Self { server, tls: Tls::default(), channels, log: Log::default(), node: Node::new() }
     }
 
-    /// Sets the number of the database, instead of the one in the URL. All servers of a cluster have
-    /// the same. Default: 0.
+    /// Sets the number of the database, instead of the one in the URL. All servers of a cluster
+    /// have the same. Default: 0.
     #[must_use]
     pub fn database(mut self, number: u32) -> Self {
         self.server.login().database = number;

@@ -53,7 +53,8 @@ pub trait EventLog: Debug + Send + Sync {
 pub struct LogRange<'a> {
     /// The namespace of the entries.
     pub namespace: &'a str,
-    /// The offset before the first entry. It need not be one of an entry.
+    /// The offset before the first entry. If no entry has it, an engine that can't tell whether
+    /// later ones were removed returns [`Trimmed`](ReadError::Trimmed).
     pub after: Offset,
     /// The offset of the last entry. It need not be one of an entry.
     pub to: Offset,

@@ -162,10 +162,17 @@ export class Scene {
       assert.equal(wrong, -1, `${name}: events in their order and none twice, not ${numbers.slice(wrong - 2, wrong + 2)}`);
       const [sender, receiver] = [await from.do('stats', {}), await to.do('stats', {})];
       const missing = last - numbers.length;
-      const losses = receiver.missed + sender.dropped;
+      const isStream = this.settings[0].adapter === 'streams';
+      const losses = sender.dropped + (isStream ? sender.unpublished : receiver.missed);
       const counters = `${name}: lost events that are counted. ${JSON.stringify({ missing, sender, receiver })}`;
-      // If the queue is full, probes are dropped too.
-      assert.ok(missing <= losses && losses <= missing + Math.min(sender.dropped, probes), counters);
+      if (isStream) {
+        // What failed to be published may have been. Redis may lose entries, which is reported.
+        const isTrimmed = to.changes.items.some(({ text }) => text.includes('Trimmed'));
+        assert.ok(missing <= losses || (isTrimmed && this.mayLoseEntries), counters);
+      } else {
+        // If the queue is full, probes are dropped too.
+        assert.ok(missing <= losses && losses <= missing + Math.min(sender.dropped, probes), counters);
+      }
       assert.equal(sender.queued, sender.published + sender.unpublished, counters);
       [emitted, lost, counted] = [emitted + last, lost + missing, counted + losses];
     }

@@ -4,7 +4,7 @@
 //   node tests/node/cluster/record.mjs > socketio/src/cluster/codec/recorded.jsonl
 //
 // Each line is a message: the dialect, what was done, the topic (its kind, namespace, and room or
-// server), and the body in hexadecimal digits. Of a message with `inexact`, this crate writes another
+// server, or server and type), and the body in hexadecimal digits. Of a message with `inexact`, this crate writes another
 // form, because JSON or its sender lacks something.
 
 import assert from 'node:assert/strict';
@@ -17,6 +17,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { createAdapter, createShardedAdapter } from '@socket.io/redis-adapter';
+import { createAdapter as createStreamsAdapter } from '@socket.io/redis-streams-adapter';
 import { Emitter } from '@socket.io/redis-emitter';
 import { Redis } from 'ioredis';
 import { Server } from 'socket.io';
@@ -52,7 +53,7 @@ function topicOf(dialect, channel) {
   const [prefix, namespace, detail] = channel.split('#');
   if (prefix === 'socket.io-request') return ['requests', namespace];
   if (prefix === 'socket.io-response') return detail ? ['reply', namespace, detail] : ['responses', namespace];
-  if (detail && dialect === 'messages' && /^[0-9a-f]{16}$/.test(detail)) return ['reply', namespace, detail];
+  if (detail && dialect !== 'classic' && /^[0-9a-f]{16}$/.test(detail)) return ['reply', namespace, detail];
   return detail ? ['room', namespace, detail] : ['main', namespace];
 }
 
@@ -70,14 +71,25 @@ class Recorder {
     for (const method of ['publish', 'spublish']) {
       const original = client[method].bind(client);
       client[method] = (channel, body) => {
-        const topic = topicOf(this.#dialect, channel);
-        const line = { dialect: this.#dialect, step: this.#step.name, topic, body: Buffer.from(body).toString('hex') };
-        if (this.#step.inexact) line.inexact = true;
-        this.messages.push(line);
+        this.#record(topicOf(this.#dialect, channel), Buffer.from(body));
         return original(channel, body);
       };
     }
+    const { xadd } = client;
+    client.xadd = (command) => {
+      const fields = command.slice(command.indexOf('*') + 1);
+      const { uid, nsp, type, data } = Object.fromEntries(fields.flatMap((name, i) => (i % 2 ? [] : [[name, fields[i + 1]]])));
+      assert.deepEqual(Object.keys({ uid, nsp, type, data }), fields.filter((_, i) => i % 2 === 0));
+      this.#record(['log', nsp, uid, type], Buffer.from(data, data.startsWith('{') ? 'utf8' : 'base64'));
+      return xadd.call(client, command);
+    };
     return client;
+  }
+
+  #record(topic, body) {
+    const line = { dialect: this.#dialect, step: this.#step.name, topic, body: body.toString('hex') };
+    if (this.#step.inexact) line.inexact = true;
+    this.messages.push(line);
   }
 
   // Does something, and waits until so many messages were published.
@@ -96,6 +108,13 @@ const clients = [];
 const redisClient = () => {
   const client = new Redis(redis.port, HOST);
   clients.push(client);
+  // The adapter for streams makes connections of its own.
+  const duplicate = client.duplicate.bind(client);
+  client.duplicate = () => {
+    const other = duplicate();
+    clients.push(other);
+    return other;
+  };
   return client;
 };
 
@@ -165,7 +184,8 @@ async function verbs(recorder, a, b) {
   const dates = [new Date(0), new Date(1_700_000_000_123), new Date(-1)];
   await recorder.step('emit dates', 1, () => io.emit('hello', ...dates), { inexact: recorder.classic });
   await recorder.step('emit binary data', 1, () => io.emit('hello', bytes, { deep: [Buffer.alloc(300, 7)] }));
-  await recorder.step('emit an array buffer', 1, () => io.to('room1').emit('hello', new Uint8Array(bytes).buffer));
+  // In streams it becomes an empty object.
+  await recorder.step('emit an array buffer', 1, () => io.to('room1').emit('hello', new Uint8Array(bytes).buffer), { inexact: recorder.streams });
   await recorder.step('emit binary data with a placeholder', 1, () => io.emit('hello', Buffer.alloc(0), { _placeholder: false, num: 0 }));
 
   const ask = (namespace, value) => io.of(namespace).to('all').timeout(10_000).emitWithAck('ask', value);
@@ -207,6 +227,7 @@ async function verbs(recorder, a, b) {
 async function record(dialect, adapter) {
   const recorder = new Recorder(dialect);
   recorder.classic = dialect === 'classic';
+  recorder.streams = dialect === 'streams';
   const servers = [await member(recorder, adapter), await member(recorder, adapter)];
   await counted(servers, 2);
   const joined = [];
@@ -259,6 +280,7 @@ const runs = [
   recordClassic,
   recordSpecific,
   () => record('messages', (publisher, subscriber) => createShardedAdapter(publisher, subscriber)),
+  () => record('streams', (publisher) => createStreamsAdapter(publisher)),
 ];
 for (const run of runs) {
   const recorded = await run();

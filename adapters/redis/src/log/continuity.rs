@@ -54,10 +54,34 @@ impl StreamInfo {
         Ok(Some(info))
     }
 
+    /// How many entries were removed. `None` if Redis does not tell.
+    fn removed(&self) -> Option<u64> {
+        self.added?.checked_sub(self.length)
+    }
+
     /// Whether no entry was ever removed. `None` if Redis does not tell.
     pub(super) fn is_whole(&self) -> Option<bool> {
-        Some(self.added? == self.length)
+        Some(self.removed()? == 0)
     }
+
+    /// The place after the last entry.
+    pub(super) fn end(&self) -> Place {
+        Place { last: self.last, added: self.added }
+    }
+}
+
+/// Up to where the stream was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The last entry that was read. The default if there was none.
+    pub(super) last: Offset,
+    /// How many entries had ever been added when it was the last one, if that is known.
+    pub(super) added: Option<u64>,
+}
+
+impl Place {
+    /// Before the first entry of a stream that does not exist yet.
+    pub(super) const BEGINNING: Self = Self { last: Offset { epoch: 0, number: 0 }, added: Some(0) };
 }
 
 /// Why entries may be lost.
@@ -69,38 +93,34 @@ pub(super) enum Loss {
     Reset,
 }
 
-/// Where reading goes on.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Continuation {
-    /// The entries after this one are read.
-    pub(super) after: Offset,
-    pub(super) loss: Option<Loss>,
-}
-
-/// Decides where reading goes on after the entry `last`. `is_there` says whether the stream still
-/// has it.
+/// Decides where reading goes on. `is_there` says whether the stream still has the last entry that
+/// was read.
 ///
-/// What a new stream has is read from its beginning, if all its entries are later than `last` or
-/// there are none yet. Otherwise it may be an old state of the stream, which a replica or a
+/// What a new stream has is read from its beginning, if all its entries are later than the last one
+/// or there are none yet. Otherwise it may be an old state of the stream, which a replica or a
 /// snapshot had. Its entries would be handled twice, so that it is read from its end.
-pub(super) fn continuation(last: Offset, is_there: bool, stream: Option<&StreamInfo>) -> Continuation {
-    let on = |after, loss| Continuation { after, loss };
-    let nothing_was_read = last == Offset::default();
+pub(super) fn continuation(place: Place, is_there: bool, stream: Option<&StreamInfo>) -> (Place, Option<Loss>) {
+    let nothing_was_read = place.last == Offset::default();
     let Some(stream) = stream else {
-        return on(Offset::default(), (!nothing_was_read).then_some(Loss::Reset));
+        return (Place::BEGINNING, (!nothing_was_read).then_some(Loss::Reset));
     };
-    if is_there || stream.last == last {
-        return on(last, None);
+    if stream.last == place.last {
+        return (stream.end(), None);
     }
-    if nothing_was_read {
-        // There was no stream. Unless Redis says that entries were removed, all are there.
-        return on(last, (stream.is_whole() == Some(false)).then_some(Loss::Trimmed));
-    }
+    // All that were removed had been read.
+    let is_complete = stream.removed().map(|removed| Some(removed) == place.added);
+    let at_first = Place { last: place.last, added: stream.removed() };
     match stream.first {
-        Some(first) if first > last && stream.is_whole() == Some(true) => on(last, Some(Loss::Reset)),
-        Some(first) if first > last => on(last, Some(Loss::Trimmed)),
-        None if stream.last > last => on(stream.last, Some(Loss::Trimmed)),
-        _ => on(last.min(stream.last), Some(Loss::Reset)),
+        _ if is_there => (place, None),
+        Some(first) if first > place.last => match (is_complete, stream.is_whole()) {
+            (Some(true), _) => (place, None),
+            (None, _) if nothing_was_read => (place, None),
+            (_, Some(true)) => (at_first, Some(Loss::Reset)),
+            _ => (at_first, Some(Loss::Trimmed)),
+        },
+        None if stream.last > place.last => (stream.end(), Some(Loss::Trimmed)),
+        _ if stream.last < place.last => (stream.end(), Some(Loss::Reset)),
+        _ => (Place { added: None, ..place }, Some(Loss::Reset)),
     }
 }
 
@@ -119,45 +139,54 @@ mod tests {
         StreamInfo { length, last, first, added: Some(length + removed) }
     }
 
-    fn goes_on(last: u64, is_there: bool, stream: Option<StreamInfo>) -> (u64, Option<Loss>) {
-        let Continuation { after, loss } = continuation(id(last), is_there, stream.as_ref());
-        (after.epoch, loss)
+    /// Goes on after an entry, which had as many before it as its number says.
+    fn goes_on(last: u64, is_there: bool, stream: Option<StreamInfo>) -> (u64, Option<u64>, Option<Loss>) {
+        let place = Place { last: id(last), added: Some(last) };
+        let (Place { last, added }, loss) = continuation(place, is_there, stream.as_ref());
+        (last.epoch, added, loss)
     }
 
     #[test]
     fn nothing_is_lost_while_the_last_entry_is_there() {
-        assert_eq!(goes_on(5, true, Some(stream(1, 9, 0))), (5, None));
-        assert_eq!(goes_on(5, true, Some(stream(5, 9, 4))), (5, None));
+        assert_eq!(goes_on(5, true, Some(stream(1, 9, 0))), (5, Some(5), None));
+        assert_eq!(goes_on(5, true, Some(stream(5, 9, 4))), (5, Some(5), None));
         // All were removed, and none came.
-        assert_eq!(goes_on(5, false, Some(stream(6, 5, 5))), (5, None));
+        assert_eq!(goes_on(5, false, Some(stream(6, 5, 5))), (5, Some(5), None));
     }
 
     #[test]
-    fn entries_that_were_removed_are_a_gap() {
-        assert_eq!(goes_on(5, false, Some(stream(6, 9, 5))), (5, Some(Loss::Trimmed)));
-        assert_eq!(goes_on(5, false, Some(stream(10, 9, 9))), (9, Some(Loss::Trimmed)));
+    fn nothing_is_lost_if_only_what_was_read_is_removed() {
+        assert_eq!(goes_on(5, false, Some(stream(6, 9, 5))), (5, Some(5), None));
+        let of_redis_6 = StreamInfo { added: None, ..stream(6, 9, 5) };
+        assert_eq!(goes_on(5, false, Some(of_redis_6)), (5, None, Some(Loss::Trimmed)));
+    }
+
+    #[test]
+    fn entries_that_were_removed_too_early_are_lost() {
+        assert_eq!(goes_on(5, false, Some(stream(7, 9, 6))), (5, Some(6), Some(Loss::Trimmed)));
+        assert_eq!(goes_on(5, false, Some(stream(10, 9, 9))), (9, Some(9), Some(Loss::Trimmed)));
     }
 
     #[test]
     fn a_new_stream_is_read_from_its_beginning() {
-        assert_eq!(goes_on(5, false, None), (0, Some(Loss::Reset)));
-        assert_eq!(goes_on(5, false, Some(stream(7, 9, 0))), (5, Some(Loss::Reset)));
+        assert_eq!(goes_on(5, false, None), (0, Some(0), Some(Loss::Reset)));
+        assert_eq!(goes_on(5, false, Some(stream(7, 9, 0))), (5, Some(0), Some(Loss::Reset)));
     }
 
     #[test]
     fn an_older_state_is_read_from_its_end() {
-        assert_eq!(goes_on(5, false, Some(stream(1, 3, 0))), (3, Some(Loss::Reset)));
+        assert_eq!(goes_on(5, false, Some(stream(1, 3, 0))), (3, Some(3), Some(Loss::Reset)));
         // It has got new entries.
-        assert_eq!(goes_on(5, false, Some(stream(1, 9, 0))), (5, Some(Loss::Reset)));
+        assert_eq!(goes_on(5, false, Some(stream(1, 9, 0))), (5, None, Some(Loss::Reset)));
     }
 
     #[test]
-    fn an_empty_beginning_is_no_gap() {
-        assert_eq!(goes_on(0, false, None), (0, None));
-        assert_eq!(goes_on(0, false, Some(stream(1, 9, 0))), (0, None));
-        assert_eq!(goes_on(0, false, Some(stream(2, 9, 1))), (0, Some(Loss::Trimmed)));
+    fn an_empty_beginning_is_no_loss() {
+        assert_eq!(goes_on(0, false, None), (0, Some(0), None));
+        assert_eq!(goes_on(0, false, Some(stream(1, 9, 0))), (0, Some(0), None));
+        assert_eq!(goes_on(0, false, Some(stream(2, 9, 1))), (0, Some(1), Some(Loss::Trimmed)));
         let of_redis_6 = StreamInfo { added: None, ..stream(1, 9, 0) };
-        assert_eq!(goes_on(0, false, Some(of_redis_6)), (0, None));
+        assert_eq!(goes_on(0, false, Some(of_redis_6)), (0, Some(0), None));
     }
 
     #[test]

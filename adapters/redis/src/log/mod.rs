@@ -19,6 +19,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 pub(crate) use commands::Settings;
+use continuity::Place;
 use queries::Queries;
 pub(crate) use reader::LogReader;
 
@@ -58,8 +59,8 @@ impl Default for Retention {
 
 #[derive(Clone, Copy, Default)]
 struct Position {
-    /// The last entry that was delivered, or the last one when the first connection was made.
-    last: Option<Offset>,
+    /// Up to where entries were delivered, since the first connection.
+    place: Option<Place>,
     /// What came before this may be lost although later entries are there: Redis has fallen back to
     /// an older state.
     trusted_from: Offset,

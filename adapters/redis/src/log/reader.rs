@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::Log;
 use super::commands::write;
-use super::continuity::{Continuation, Loss, StreamInfo, continuation};
+use super::continuity::{Loss, Place, StreamInfo, continuation};
 use super::entry::{Head, RawEntry, entries};
 use crate::incoming::Reader;
 use crate::resp::{self, Unparsed};
@@ -30,11 +30,11 @@ pub(crate) struct LogReader {
     log: Log,
     reader: Reader,
     writer: WriteHalf<Stream>,
-    /// The last entry that was delivered.
-    last: Offset,
+    /// Up to where entries were delivered.
+    place: Place,
     /// A gap after this entry was reported.
     reported: Option<Offset>,
-    /// The entry that is looked up: `last` or a small one not long before it.
+    /// The entry that is looked up: the last one, or a small one not long before it.
     witness: Offset,
     /// How many entries are read at once.
     count: usize,
@@ -52,7 +52,7 @@ impl LogReader {
             log: log.clone(),
             reader: Reader::new(reader),
             writer,
-            last: position.last.unwrap_or_default(),
+            place: position.place.unwrap_or_default(),
             reported: None,
             witness: Offset::default(),
             count: log.settings.read_count,
@@ -60,16 +60,16 @@ impl LogReader {
             entries: Vec::new(),
         };
         let restart = this.last_snapshot().await?;
-        let gap = if position.last.is_some() {
+        let gap = if position.place.is_some() {
             this.check().await?
         } else {
             let stream = this.stream_info().await?;
-            this.last = stream.map(|stream| stream.last).unwrap_or_default();
+            this.place = stream.map_or(Place::BEGINNING, |stream| stream.end());
             None
         };
-        this.witness = this.last;
+        this.witness = this.place.last;
         let mut position = log.shared.position.lock();
-        position.last = Some(this.last);
+        position.place = Some(this.place);
         position.trusted_from = position.trusted_from.max(restart.unwrap_or_default());
         Ok((this, gap))
     }
@@ -85,7 +85,7 @@ impl LogReader {
 
     async fn step(&mut self, inbox: &Inbox) -> Result<(), String> {
         self.bytes.clear();
-        self.log.settings.read(&mut self.bytes, self.last, self.count);
+        self.log.settings.read(&mut self.bytes, self.place.last, self.count);
         // It is executed after the entries were read. So if the entry is there, they are complete.
         self.log.settings.range(&mut self.bytes, self.witness, self.witness, 1);
         self.send().await?;
@@ -100,8 +100,15 @@ impl LogReader {
             self.entries.push(entry);
         }
         let is_witnessed = self.has_entry().await?;
-        if !is_witnessed && let Some(reason) = self.check().await? {
-            inbox.gap(reason);
+        if !is_witnessed {
+            let before = self.place;
+            if let Some(reason) = self.check().await? {
+                inbox.gap(reason);
+            }
+            if self.place != before {
+                // What is known of the stream may be later than what was read.
+                self.place.added = self.place.added.filter(|_| self.entries.is_empty());
+            }
         }
         self.deliver(inbox);
         Ok(())
@@ -111,7 +118,8 @@ impl LogReader {
     fn deliver(&mut self, inbox: &Inbox) {
         let Some((last, bytes)) = self.entries.last() else { return };
         if let Some(offset) = last.offset(bytes) {
-            self.last = offset;
+            let added = self.place.added.map(|added| added + self.entries.len() as u64);
+            self.place = Place { last: offset, added };
         }
         inbox.deliver_together(|| {
             for (entry, bytes) in &self.entries {
@@ -122,8 +130,8 @@ impl LogReader {
             }
         });
         let small = self.entries.iter().rev().find(|(_, bytes)| bytes.len() <= SMALL);
-        self.witness = small.and_then(|(entry, bytes)| entry.offset(bytes)).unwrap_or(self.last);
-        self.log.shared.position.lock().last = Some(self.last);
+        self.witness = small.and_then(|(entry, bytes)| entry.offset(bytes)).unwrap_or(self.place.last);
+        self.log.shared.position.lock().place = Some(self.place);
         let length: usize = self.entries.iter().map(|(_, bytes)| bytes.len()).sum();
         let average = length.div_ceil(self.entries.len());
         self.log.shared.entry_size.store(average, Ordering::Relaxed);
@@ -135,23 +143,23 @@ impl LogReader {
     /// Finds out whether entries may be lost after the last one, and where to go on.
     async fn check(&mut self) -> Result<Option<GapReason>, String> {
         self.bytes.clear();
-        self.log.settings.range(&mut self.bytes, self.last, self.last, 1);
+        self.log.settings.range(&mut self.bytes, self.place.last, self.place.last, 1);
         self.log.settings.info(&mut self.bytes);
         self.send().await?;
         let is_there = self.has_entry().await?;
         let stream = self.read_info().await?;
-        let Continuation { after, loss } = continuation(self.last, is_there, stream.as_ref());
+        let (place, loss) = continuation(self.place, is_there, stream.as_ref());
         let mut position = self.log.shared.position.lock();
         if loss == Some(Loss::Reset) {
-            position.trusted_from = position.trusted_from.max(self.last);
+            position.trusted_from = position.trusted_from.max(self.place.last);
         }
-        position.last = Some(after);
+        position.place = Some(place);
         drop(position);
-        let is_known = self.reported == Some(self.last);
+        let is_known = self.reported == Some(self.place.last);
         if is_known || loss.is_some() {
-            self.reported = Some(after);
+            self.reported = Some(place.last);
         }
-        (self.last, self.witness) = (after, after);
+        (self.place, self.witness) = (place, place.last);
         let Some(loss) = loss.filter(|_| !is_known) else { return Ok(None) };
         tracing::warn!(stream = self.log.settings.stream, ?loss, "entries of the stream may be lost");
         Ok(Some(GapReason::Trimmed))
@@ -180,8 +188,8 @@ impl LogReader {
         format!("reading the stream {} failed: {error}", self.log.settings.stream)
     }
 
-    /// When Redis last started from a snapshot, in which the end of the stream may be missing. `None`
-    /// if it writes all to disk, had no snapshot, or does not tell.
+    /// When Redis last started from a snapshot, in which the end of the stream may be missing.
+    /// `None` if it writes all to disk, had no snapshot, or does not tell.
     async fn last_snapshot(&mut self) -> Result<Option<Offset>, String> {
         self.bytes.clear();
         write(&mut self.bytes, &["INFO", "persistence"]);

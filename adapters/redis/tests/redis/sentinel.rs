@@ -1,9 +1,9 @@
 //! A master that Sentinels name, and what happens when they name another.
 
 use socketio::cluster::Engine;
-use socketio_redis::{ConfigError, Redis, ShardedRedis};
+use socketio_redis::{ConfigError, Redis, RedisStreams, ShardedRedis};
 
-use crate::support::{MAIN, Member, REQUESTS, Server, room};
+use crate::support::{LOG, MAIN, Member, REQUESTS, Server, room};
 
 /// A master with a replica and a Sentinel that knows both.
 async fn start(options: &[&str]) -> (Server, Server, Server) {
@@ -65,6 +65,28 @@ async fn the_master_has_credentials_of_its_own() {
     member.disconnected().await;
     member.connected().await;
     works(&mut member, "second").await;
+}
+
+#[tokio::test]
+async fn a_stream_goes_on_at_the_next_master() {
+    let (mut master, replica, sentinel) = start(&[]).await;
+    let streams = || RedisStreams::sentinel([sentinel.url()], "mymaster").unwrap();
+    let mut here = Member::connect(streams(), &[MAIN]).await;
+    let mut there = Member::connect(streams(), &[MAIN]).await;
+    here.publish(LOG, "before").await;
+    here.expect(LOG, "before").await;
+    there.expect(LOG, "before").await;
+    replica.wait_until(&["XLEN", "socket.io"], |length| length == "1").await;
+    master.kill();
+    for member in [&mut here, &mut there] {
+        member.disconnected().await;
+        member.connected().await;
+    }
+    here.publish(LOG, "after").await;
+    here.expect(LOG, "after").await;
+    there.expect(LOG, "after").await;
+    assert_eq!((here.recorder.try_next(), there.recorder.try_next()), (None, None));
+    assert_eq!(replica.cli(&["XLEN", "socket.io"]), "2");
 }
 
 #[tokio::test]

@@ -249,8 +249,8 @@ impl Member {
         Ok(())
     }
 
-    /// Changes sockets. A socket that has resumed its session is not concerned by earlier entries of
-    /// the log, which its server has carried out.
+    /// Changes sockets. A socket that has resumed its session is not concerned by earlier entries
+    /// of the log.
     fn change(&self, change: &Change<'_>, options: &Options<'_>, offset: Option<Offset>) {
         for socket in self.local().sockets(&audience(options)) {
             if let (Some(session), Some(offset)) = (socket.session(), offset) {
