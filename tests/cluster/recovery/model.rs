@@ -224,13 +224,13 @@ impl Model {
         }
     }
 
-    /// The first message that was not logged, was delivered to the session, and is not among those
-    /// that its client has received.
-    pub(crate) fn missing_unlogged(&self, segment: &Segment) -> Option<usize> {
+    /// The first of the earliest messages that was not logged, was delivered to the session, and is
+    /// not among those that its client has received.
+    pub(crate) fn missing_unlogged(&self, segment: &Segment, earliest: usize) -> Option<usize> {
         let is_missing = |(number, emit): &(usize, &Emit)| {
             emit.unlogged_for.as_ref().is_some_and(|sessions| sessions.contains(&segment.sid))
                 && !segment.received.iter().any(|received| received.number == *number as u64)
         };
-        self.emits.iter().enumerate().find(is_missing).map(|(number, _)| number)
+        self.emits.iter().enumerate().take(earliest).find(is_missing).map(|(number, _)| number)
     }
 }

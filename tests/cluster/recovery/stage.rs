@@ -313,8 +313,8 @@ impl Stage {
         let (client, server) = (self.client(client), server % self.servers.len());
         let (attempt, number) = (self.attempts, self.servers[server].number);
         self.attempts += 1;
-        let address =
-            Address { app: &self.servers[server].app, server: number, attempt, opened_at: self.position(number) };
+        let (opened_at, emits) = (self.position(number), self.model.lock().expect("no panic").emits.len());
+        let address = Address { app: &self.servers[server].app, server: number, attempt, opened_at, emits };
         let left = self.clients[client].connect(address, most).await;
         self.left.extend(left);
     }
@@ -362,7 +362,7 @@ impl Stage {
         let client = &mut self.clients[client];
         let line = client.line.as_mut().ok_or("it has no connection")?;
         line.is_connected = true;
-        let (server, opened_at) = (line.server, line.opened_at);
+        let (server, opened_at, emits) = (line.server, line.opened_at, line.emits);
         let model = self.model.lock().expect("no panic");
         let (sid, was_resumed) = model.accepted.get(&line.attempt).cloned().ok_or("no server has accepted it")?;
         if recovered != was_resumed {
@@ -380,9 +380,10 @@ impl Stage {
         }
         self.counts.moved += usize::from(segment.server != server);
         segment.server = server;
-        // A server that can't reach the log can't store either that something is missing.
+        // Later ones may come with this connection. A server that can't reach the log can't store
+        // either that something is missing.
         if self.persist == Persist::AtEnd
-            && let Some(number) = model.missing_unlogged(segment)
+            && let Some(number) = model.missing_unlogged(segment, emits)
         {
             return Err(format!("it has missed {number}, which was not logged").into());
         }
@@ -492,7 +493,13 @@ impl Stage {
         for (at, client) in self.clients.iter().enumerate() {
             for (number, segment) in client.segments.iter().enumerate() {
                 let is_last = number + 1 == client.segments.len();
-                model.check(segment, is_last).map_err(|error| {
+                let unlogged = model.missing_unlogged(segment, usize::MAX);
+                let unlogged = unlogged.filter(|_| is_last && self.persist == Persist::AtEnd);
+                let checked = match unlogged {
+                    Some(number) => Err(format!("{number}, which was not logged, is missing")),
+                    None => model.check(segment, is_last),
+                };
+                checked.map_err(|error| {
                     let received: Vec<_> = segment.received.iter().map(|received| received.number).collect();
                     let kind = client.kind;
                     format!("client {at} ({kind:?}), session {number}: {error}. It received {received:?}")
