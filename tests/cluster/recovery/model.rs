@@ -49,6 +49,9 @@ pub(crate) struct Session {
     certain_after: Option<Offset>,
     /// For each room, after which offsets the session belongs to it, and since when it does not.
     rooms: BTreeMap<&'static str, Vec<(Offset, Belongs)>>,
+    /// Messages after the first and up to the second offset were removed before the session's server
+    /// has read them.
+    removed: Vec<(Offset, Offset)>,
     /// Changes of rooms after this offset may not have been stored.
     unsaved_after: Option<Offset>,
 }
@@ -139,15 +142,17 @@ impl Model {
             (Some(session), true) if attempt < session.attempt => session.unsaved(Offset::default()),
             (Some(session), true) => {
                 (session.socket, session.server, session.attempt) = (socket.clone(), server, attempt);
+                session.removed.clear();
                 match session.restored(position.unwrap_or_default()) {
                     Ok(has_forgotten) => self.forgotten += usize::from(has_forgotten),
                     Err(error) => self.errors.push(error),
                 }
             }
             (None, false) => {
-                let (rooms, unsaved_after) = (BTreeMap::new(), None);
+                let (rooms, removed, unsaved_after) = (BTreeMap::new(), Vec::new(), None);
                 let socket = socket.clone();
-                let session = Session { socket, server, attempt, certain_after: position, rooms, unsaved_after };
+                let session =
+                    Session { socket, server, attempt, certain_after: position, rooms, removed, unsaved_after };
                 self.sessions.insert(sid, session);
             }
             (session, recovered) => {
@@ -161,6 +166,14 @@ impl Model {
     pub(crate) fn begins(&mut self, server: usize, position: Offset) {
         for session in self.sessions.values_mut().filter(|session| session.server == server) {
             session.certain_after.get_or_insert(position);
+        }
+    }
+
+    /// Messages were removed from the log before a server has read them. Its clients miss them, and
+    /// are told when they want to resume.
+    pub(crate) fn removed(&mut self, server: usize, after: Offset, to: Offset) {
+        for session in self.sessions.values_mut().filter(|session| session.server == server) {
+            session.removed.push((after, to));
         }
     }
 
@@ -208,7 +221,8 @@ impl Model {
             return Belongs::No;
         };
         let belongs = session.is_for(sid, &emit.audience, offset);
-        let is_certain = session.certain_after.is_some_and(|after| after < offset);
+        let is_removed = session.removed.iter().any(|(after, to)| *after < offset && offset <= *to);
+        let is_certain = !is_removed && session.certain_after.is_some_and(|after| after < offset);
         if is_certain { belongs } else { belongs.min(Belongs::Maybe) }
     }
 

@@ -112,8 +112,14 @@ pub(crate) enum Fault {
     Stop,
     Start,
     Restart,
-    FailPublish { percent: u8 },
-    Delay { milliseconds: u64 },
+    /// All entries are removed from the log.
+    TrimLog,
+    FailPublish {
+        percent: u8,
+    },
+    Delay {
+        milliseconds: u64,
+    },
 }
 
 const MANY: std::ops::Range<usize> = 0..12;
@@ -143,6 +149,7 @@ fn fault() -> impl Strategy<Value = Fault> {
         1 => Just(Fault::Stop),
         3 => Just(Fault::Start),
         1 => Just(Fault::Restart),
+        1 => Just(Fault::TrimLog),
         1 => (0..60_u8).prop_map(|percent| Fault::FailPublish { percent }),
         1 => (0..30_u64).prop_map(|milliseconds| Fault::Delay { milliseconds }),
     ]

@@ -168,6 +168,7 @@ impl Stage {
                 self.servers[server].hub.shutdown(Duration::from_secs(1)).await;
                 self.replace(server)?;
             }
+            Op::Fault(Fault::TrimLog) => self.trim_log()?,
             Op::Fault(fault) => self.fault(fault),
         }
         self.note_beginnings();
@@ -422,10 +423,23 @@ impl Stage {
             Fault::Heal => net.heal(),
             Fault::Stop => net.stop(),
             Fault::Start => net.start(),
+            Fault::TrimLog => net.trim_log(0),
             Fault::Restart => net.restart(),
             Fault::FailPublish { percent } => net.fail_publish(f64::from(percent) / 100.0),
             Fault::Delay { milliseconds } => net.delay(Duration::ZERO..=Duration::from_millis(milliseconds)),
         }
+    }
+
+    /// Removes all entries, which some servers may not have read.
+    fn trim_log(&self) -> Outcome {
+        self.note_log()?;
+        let end = self.net.log_entries().last().map(|entry| entry.offset).unwrap_or_default();
+        for server in &self.servers {
+            let position = self.position(server.number);
+            self.model.lock().expect("no panic").removed(server.number, position, end);
+        }
+        self.net.trim_log(0);
+        Ok(())
     }
 
     /// Ends all faults, connects all clients, and compares what they have received with the log.
