@@ -5,6 +5,8 @@
 //! plans.
 
 mod client;
+mod emitting;
+mod ending;
 mod found;
 mod model;
 mod plan;
