@@ -110,7 +110,10 @@ async fn a_client_resumes_at_another_server() {
     two.hub.to("room").emit(("one", 1)).expect("queued");
     one.hub.to("left").emit(("two", 2)).expect("queued");
     old.emit(("three", "text")).expect("queued");
-    assert_eq!(received(&mut line, &mut memory).await, [json!(["one", 1]), json!(["two", 2]), json!(["three", "text"])]);
+    assert_eq!(
+        received(&mut line, &mut memory).await,
+        [json!(["one", 1]), json!(["two", 2]), json!(["three", "text"])]
+    );
     old.leave("left");
     drop(line);
     delivered().await;
