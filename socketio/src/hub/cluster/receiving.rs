@@ -58,6 +58,9 @@ impl Receive for ClusterCore {
 
     fn gap(&self, reason: GapReason) {
         self.counters().gaps.add(1);
+        if reason == GapReason::Trimmed {
+            self.log_has_gap();
+        }
         self.state().gap(reason);
     }
 

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use std::fmt::Debug;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -76,6 +76,8 @@ pub(crate) struct Shared {
     /// The sockets whose sessions have changed since they were stored. `None`: sessions are only
     /// stored at their end.
     changed: Option<Changed>,
+    /// How often entries were removed before this server has read them.
+    gaps: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -113,7 +115,17 @@ impl RecoveryOf {
     /// Shares the log and the sessions of the namespace with other servers.
     pub(crate) fn share(&self, log: impl SharedLog + 'static) {
         let changed = (self.settings.persist == Persist::Eager).then(Changed::default);
-        self.set_shared(Shared { log: Box::new(log), changed });
+        self.set_shared(Shared { log: Box::new(log), changed, gaps: AtomicU64::new(0) });
+    }
+
+    /// Entries of the log were removed before this server has read them. Clients that are connected
+    /// may have missed messages, and are told when they want to resume their sessions.
+    pub(crate) fn log_has_gap(&self) {
+        let Some(shared) = self.shared() else { return };
+        let order = self.order();
+        shared.gaps.fetch_add(1, Ordering::Relaxed);
+        let sockets = order.with(|state| state.sessions.live_sockets()).unwrap_or_default();
+        sockets.iter().filter_map(Socket::session).for_each(Session::break_off);
     }
 
     /// This server begins to read the log, after `start`. It has accepted clients before.

@@ -1,6 +1,7 @@
 //! A client resumes its session, which any server of the cluster may have stored.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -52,6 +53,7 @@ impl Shared {
         claim: &Claim<'_>,
     ) -> Result<(), RecoveryFailure> {
         let received = claim.offset()?;
+        let gaps = self.gaps.load(Ordering::Relaxed);
         let taken = timeout(MAX_WAIT, self.log.take(claim.token())).await;
         let Ok(Ok((stored, end))) = taken else { return Err(RecoveryFailure::Unavailable) };
         let stored = stored.ok_or(RecoveryFailure::Unknown)?;
@@ -60,7 +62,7 @@ impl Shared {
         let saved = SavedSession::decode(&stored).filter(|saved| saved.pid == claim.token());
         let saved = saved.ok_or(RecoveryFailure::Unknown)?;
         let past = saved.past();
-        let wanted = Wanted::of(&saved, past.as_ref(), received, end)?;
+        let wanted = Wanted { gaps, ..Wanted::of(&saved, past.as_ref(), received, end)? };
         let mut missed = Missed::default();
         self.read_missed(recovery, socket, &wanted, wanted.after, end, &mut missed).await?;
 
@@ -128,6 +130,8 @@ struct Wanted<'a> {
     past: Option<(&'a Past, ByRoom<'a>)>,
     /// It can only have missed messages after this one.
     after: Offset,
+    /// How often this server had missed entries of the log before the session was taken.
+    gaps: u64,
 }
 
 impl<'a> Wanted<'a> {
@@ -143,7 +147,7 @@ impl<'a> Wanted<'a> {
         let Some(past) = past else {
             // It is not known where the session began.
             let after = received.ok_or(RecoveryFailure::Unknown)?;
-            return Ok(Self { saved, past: None, after });
+            return Ok(Self { saved, past: None, after, gaps: 0 });
         };
         if past.start == Offset::default() {
             // Its server had read nothing of the log.
@@ -156,7 +160,7 @@ impl<'a> Wanted<'a> {
         if past.received(received) < past.unlogged || after.next() < past.history.known_from() {
             return Err(RecoveryFailure::Trimmed);
         }
-        Ok(Self { saved, past: Some((past, past.history.by_room())), after })
+        Ok(Self { saved, past: Some((past, past.history.by_room())), after, gaps: 0 })
     }
 
     fn includes(&self, event: &LoggedEvent) -> bool {
@@ -216,6 +220,9 @@ impl RecoveryOf {
         let saved = wanted.saved;
         let order = self.order();
         let last = order.last().ok_or(RecoveryFailure::Taken)?;
+        if self.shared().is_none_or(|shared| shared.gaps.load(Ordering::Relaxed) != wanted.gaps) {
+            return Err(RecoveryFailure::Trimmed);
+        }
         let rooms = saved.rooms.iter().map(String::as_str).filter(|room| *room != saved.sid);
         if !socket.take_over(&saved.sid, rooms) {
             return Err(RecoveryFailure::Taken);
