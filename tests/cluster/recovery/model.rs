@@ -66,6 +66,9 @@ pub(crate) struct Model {
     pub(crate) accepted: HashMap<usize, (String, bool)>,
     /// The numbers of the emits in the log.
     pub(crate) log: BTreeMap<Offset, u64>,
+    /// For each server, what was removed from the log before it has read it: the messages after
+    /// one offset up to another.
+    removed: HashMap<usize, Vec<(Offset, Offset)>>,
     pub(crate) errors: Vec<String>,
     /// How often a session was restored with other rooms, which had not been stored.
     pub(crate) forgotten: usize,
@@ -149,7 +152,8 @@ impl Model {
                 }
             }
             (None, false) => {
-                let (rooms, removed, unsaved_after) = (BTreeMap::new(), Vec::new(), None);
+                let removed = self.removed.get(&server).cloned().unwrap_or_default();
+                let (rooms, unsaved_after) = (BTreeMap::new(), None);
                 let socket = socket.clone();
                 let session =
                     Session { socket, server, attempt, certain_after: position, rooms, removed, unsaved_after };
@@ -175,6 +179,7 @@ impl Model {
         for session in self.sessions.values_mut().filter(|session| session.server == server) {
             session.removed.push((after, to));
         }
+        self.removed.entry(server).or_default().push((after, to));
     }
 
     /// What is missing or wrong in what a client has received in a session. It was told if there is

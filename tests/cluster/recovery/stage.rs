@@ -62,7 +62,7 @@ pub(crate) struct Stage {
     left: Vec<Line>,
     pub(super) model: Arc<Mutex<Model>>,
     pub(super) started: usize,
-    attempts: usize,
+    pub(super) attempts: usize,
     pub(super) counts: Counts,
 }
 
