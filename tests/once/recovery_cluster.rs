@@ -1,5 +1,5 @@
-//! Clients whose connection was cut resume their session at any server of a cluster whose engine has
-//! a log.
+//! Clients whose connection was cut resume their session at any server of a cluster whose engine
+//! has a log.
 
 use axum::Router;
 use serde_json::{Value, json};

@@ -49,8 +49,8 @@ pub(crate) struct Session {
     certain_after: Option<Offset>,
     /// For each room, after which offsets the session belongs to it, and since when it does not.
     rooms: BTreeMap<&'static str, Vec<(Offset, Belongs)>>,
-    /// Messages after the first and up to the second offset were removed before the session's server
-    /// has read them.
+    /// Messages after the first and up to the second offset were removed before the session's
+    /// server has read them.
     removed: Vec<(Offset, Offset)>,
     /// Changes of rooms after this offset may not have been stored.
     unsaved_after: Option<Offset>,

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use crate::support::{Proxy, Server};
 
-/// Servers are forgotten soon after they ended, so that the tests need not wait long. A tenth of the
-/// interval is the time in which servers answer each other, also on a busy machine.
+/// Servers are forgotten soon after they ended, so that the tests need not wait long. A tenth of
+/// the interval is the time in which servers answer each other, also on a busy machine.
 const INTERVAL: Duration = Duration::from_secs(4);
 const TIMEOUT: Duration = Duration::from_secs(8);
 

@@ -73,6 +73,7 @@ fn plain(contents: &[u8]) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::Topic;
     use crate::cluster::codec::encode;
     use crate::cluster::message::{Message, Outgoing};
 
@@ -80,7 +81,7 @@ mod tests {
     fn answers_tell_their_requests() {
         let answered = |message: Outgoing<'_>| {
             let mut body = Vec::new();
-            encode(Dialect::Messages, "a", "/", &message, &mut body);
+            encode(Dialect::Messages, "a", Topic::Main { namespace: "/" }, &message, &mut body);
             answered_request(&body).map(|rest| String::from_utf8_lossy(rest).into_owned())
         };
         let request = || "b-7".into();

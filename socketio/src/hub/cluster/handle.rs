@@ -46,8 +46,8 @@ impl Cluster {
         self.0.counters().stats(self.0.requests().len())
     }
 
-    /// How far the log of the engine reaches back, if its size limits that. `None` if the engine has
-    /// no log, or all entries are there that clients may need to
+    /// How far the log of the engine reaches back, if its size limits that. `None` if the engine
+    /// has no log, or all entries are there that clients may need to
     /// [resume](crate::guide::recovery#redis-streams).
     pub fn log_reach(&self) -> Option<Duration> {
         self.0.engine().log()?.reach()

@@ -90,6 +90,9 @@ impl ClusterCore {
         {
             return Ok(());
         }
+        if self.skips_entry(member.as_deref(), topic) {
+            return Ok(());
+        }
         let Received { server, message, .. } = codec::decode(self.dialect(), topic, body)?;
         let server = server.as_deref();
         let is_own = server == Some(self.server().as_str());
@@ -152,6 +155,33 @@ impl ClusterCore {
         };
         // The ids of this server's requests begin with its own.
         request.is_some_and(|request| !request.starts_with(self.server().as_str().as_bytes()))
+    }
+
+    /// Decides without decoding it whether an entry of the log concerns nobody here: it is of this
+    /// server, whose sockets do not get its messages from the log, or of a namespace without
+    /// sockets.
+    fn skips_entry(&self, member: Option<&Member>, topic: Topic<'_>) -> bool {
+        let Topic::Log { server, kind, .. } = topic else { return false };
+        if kind == codec::PROBE_IN_LOG {
+            return server != self.server().as_str();
+        }
+        let Some(member) = member else { return true };
+        let is_shared = member.local().recovery().is_some_and(|recovery| recovery.shared().is_some());
+        if is_shared {
+            return false;
+        }
+        let counters = self.counters();
+        if server == self.server().as_str() {
+            counters.own.add(1);
+            return true;
+        }
+        // Events of servers, which emitters write into the log, need no sockets.
+        let is_skipped = kind == codec::BROADCAST_IN_LOG && member.local().registry().is_empty();
+        if is_skipped {
+            counters.received.add(1);
+            counters.skipped.add(1);
+        }
+        is_skipped
     }
 
     /// Decides by its first and last bytes whether an event of the classic dialect concerns no

@@ -25,8 +25,10 @@ use super::namespace::{Order, RecoveryOf};
 use super::session::Session;
 use crate::cluster::ReadError;
 use crate::hub::adapter::{Audience, Packet};
+use crate::hub::aliases::Command;
 use crate::hub::socket::reliable::queue::Unresumed;
 use crate::hub::socket::{Socket, SocketId};
+use crate::session::end::End;
 use crate::wire::offset::Offset;
 use saved::SavedSession;
 
@@ -119,13 +121,17 @@ impl RecoveryOf {
     }
 
     /// Entries of the log were removed before this server has read them. Clients that are connected
-    /// may have missed messages, and are told when they want to resume their sessions.
+    /// may have missed messages. They are disconnected, and are told when they come back.
     pub(crate) fn log_has_gap(&self) {
         let Some(shared) = self.shared() else { return };
         let order = self.order();
         shared.gaps.fetch_add(1, Ordering::Relaxed);
         let sockets = order.with(|state| state.sessions.live_sockets()).unwrap_or_default();
         sockets.iter().filter_map(Socket::session).for_each(Session::break_off);
+        drop(order);
+        for socket in &sockets {
+            socket.peer().handle.post(Command::End(End::log_unavailable()));
+        }
     }
 
     /// This server begins to read the log, after `start`. It has accepted clients before.
