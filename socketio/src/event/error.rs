@@ -327,7 +327,9 @@ impl From<DeliveryError> for EventError {
         match error {
             DeliveryError::Emit(error) => error.into(),
             DeliveryError::Timeout => Self::new("timeout", error.to_string()),
-            DeliveryError::Closed | DeliveryError::Expired | DeliveryError::Refused(_) => error.to_string().into(),
+            DeliveryError::Closed | DeliveryError::Expired | DeliveryError::Moved | DeliveryError::Refused(_) => {
+                error.to_string().into()
+            }
         }
     }
 }

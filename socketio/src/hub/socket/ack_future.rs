@@ -370,7 +370,11 @@ impl Socket {
                 waiter.answer(self, answer);
                 true
             }
-            None => reliable.is_some_and(|queue| queue.answered(id, &answer)) || self.hub().ack_ids().contains(id),
+            None if reliable.is_some_and(|queue| queue.answered(id, &answer)) => {
+                self.tell_changed();
+                true
+            }
+            None => self.hub().ack_ids().contains(id),
         }
     }
 }

@@ -190,7 +190,7 @@ impl Socket {
     }
 
     /// What is kept of the socket has changed.
-    pub(super) fn tell_changed(&self) {
+    pub(crate) fn tell_changed(&self) {
         let Some(recovery) = self.session().and_then(|_| self.namespace_inner().recovery()) else { return };
         if let Some(shared) = recovery.shared() {
             shared.changed(recovery, self);

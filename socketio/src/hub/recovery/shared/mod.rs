@@ -25,6 +25,7 @@ use super::namespace::{Order, RecoveryOf};
 use super::session::Session;
 use crate::cluster::ReadError;
 use crate::hub::adapter::{Audience, Packet};
+use crate::hub::socket::reliable::queue::Unresumed;
 use crate::hub::socket::{Socket, SocketId};
 use crate::wire::offset::Offset;
 use saved::SavedSession;
@@ -107,6 +108,7 @@ pub(crate) struct Store {
     token: Arc<str>,
     /// `None`: the stored session is removed.
     session: Option<SavedSession>,
+    reliable: Option<Unresumed>,
 }
 
 impl RecoveryOf {
@@ -153,15 +155,21 @@ impl Shared {
         match kept {
             Some((id, rooms)) => {
                 let past = session.past(order.last()?);
-                Some(Store { session: Some(SavedSession::new(&token, &id, &rooms, socket.attributes(), past)), token })
+                let session = Some(SavedSession::new(&token, &id, &rooms, socket.attributes(), past));
+                Some(Store { session, token, reliable: socket.cut_reliable() })
             }
-            None => (self.changed.is_some() && !session.in_cluster.is_moved.load(Ordering::Relaxed))
-                .then_some(Store { token, session: None }),
+            None => (self.changed.is_some() && !session.in_cluster.is_moved.load(Ordering::Relaxed)).then_some(Store {
+                token,
+                session: None,
+                reliable: None,
+            }),
         }
     }
 
-    pub(super) fn store(&self, Store { token, session }: Store) {
-        self.log.save(&token, &session.map(|session| session.encode()).unwrap_or_default());
+    pub(super) fn store(&self, Store { token, session, reliable }: Store) {
+        let reliable = reliable.map(Unresumed::hand_over).unwrap_or_default();
+        let session = session.map(|session| session.with_reliable(reliable).encode());
+        self.log.save(&token, &session.unwrap_or_default());
     }
 
     /// The rooms or the attributes of a socket have changed, or it was accepted.
@@ -194,7 +202,9 @@ impl Shared {
         let past = session.past(last);
         let (id, rooms) = socket.id_and_rooms();
         drop(order);
-        let saved = SavedSession::new(session.token(), &id, &rooms, socket.attributes(), past).encode();
+        let reliable = socket.known_reliable_queue().map(|queue| queue.stored()).unwrap_or_default();
+        let saved = SavedSession::new(session.token(), &id, &rooms, socket.attributes(), past);
+        let saved = saved.with_reliable(reliable).encode();
         // What is stored at the end must be later.
         let _order = recovery.order();
         if socket.is_connected() {

@@ -17,6 +17,7 @@ use crate::hub::recovery::session::{Past, new_number};
 use crate::hub::recovery::{RecoveryFailure, RecoveryState};
 use crate::hub::socket::Socket;
 use crate::hub::socket::attributes::SocketAttributes;
+use crate::hub::socket::reliable::queue::{ReliableQueue, Resent};
 use crate::session::end::End;
 use crate::wire::offset::Offset;
 use crate::wire::packet::Frames;
@@ -66,12 +67,16 @@ impl Shared {
         self.read_missed(recovery, socket, &wanted, wanted.after, end, &mut missed).await?;
 
         let token = claim.next_token(!socket.peer().encoding.has_namespaces());
-        let replayed = recovery.take_over(socket, token, &wanted, &missed, end)?;
+        let (replayed, resent) = recovery.take_over(socket, token, &wanted, &missed, end)?;
         unused.stored = None;
         if self.read_missed(recovery, socket, &wanted, end, replayed, &mut missed).await.is_err() {
             // The socket has the session already. Its client may try again.
             socket.peer().handle.post(Command::End(End::log_unavailable()));
             return Ok(());
+        }
+        for packet in resent.iter().flat_map(Resent::packets) {
+            let peer = socket.peer();
+            packet.with_frame(&peer.encoding, socket.namespace(), |frame| missed.frames.append(frame));
         }
         recovery.replay_shared(socket, saved.attributes(), missed);
         let _late = timeout(MAX_WAIT, self.log.end_elsewhere(&saved.sid)).await;
@@ -200,8 +205,9 @@ impl RecoveryOf {
         }
     }
 
-    /// Gives a session to a socket: its id, its rooms and its past. Returns up to where the client
-    /// must get messages from the log. Live messages after that are held back.
+    /// Gives a session to a socket: its id, its rooms, its past and its reliable events. Returns up
+    /// to where the client must get messages from the log, and the reliable events. Live messages
+    /// after that are held back.
     fn take_over(
         self: &Arc<Self>,
         socket: &Socket,
@@ -209,7 +215,7 @@ impl RecoveryOf {
         wanted: &Wanted<'_>,
         missed: &Missed,
         end: Offset,
-    ) -> Result<Offset, RecoveryFailure> {
+    ) -> Result<(Offset, Option<Resent>), RecoveryFailure> {
         let session = socket.session().ok_or(RecoveryFailure::Unknown)?;
         let saved = wanted.saved;
         let order = self.order();
@@ -229,10 +235,18 @@ impl RecoveryOf {
         let sent = missed.last.unwrap_or(past.sent);
         session.resume(token, past, sent, replayed);
         session.decide(RecoveryState::Restored { missed: missed.count });
+        // What is emitted from now on is held back, and follows these events.
+        let resent = (!saved.reliable().is_empty()).then(|| {
+            let (kept, refused) = ReliableQueue::restored(socket.hub(), saved.reliable());
+            if !refused.is_empty() {
+                tracing::warn!(socket = %socket.id(), events = refused.len(), "reliable events could not be restored");
+            }
+            socket.resume_reliable(kept)
+        });
         self.add(&order, session, socket);
         drop(order);
         socket.tell_adapter();
-        Ok(replayed)
+        Ok((replayed, resent))
     }
 
     /// Lets a socket receive what its client has missed, when it is accepted.

@@ -39,6 +39,10 @@ pub enum DeliveryError {
     /// have received the event.
     #[error("the client did not resume its session")]
     Expired,
+    /// The connection was cut, and the event is stored with the client's session in a cluster whose
+    /// engine has a log. The server at which the client resumes its session goes on with it.
+    #[error("the event is stored with the session of the client, which was cut off")]
+    Moved,
     /// The client received the event and answered with an error.
     #[error("the client answered with the error `{code}`: {0}", code = .0.code())]
     Refused(EventError),

@@ -6,7 +6,10 @@
 pub(crate) mod delivery;
 mod pending;
 pub(crate) mod queue;
+#[cfg(any(test, feature = "cluster"))]
 pub(crate) mod stored;
+#[cfg(any(test, feature = "cluster"))]
+mod storing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,6 +87,7 @@ impl<'a> Reliable<'a> {
         let deadline = after(now(), self.timeout.unwrap_or(config.reliable_timeout));
         let event = PendingEvent::new(id, KeptPacket::of(&packet), deadline, Some(waiter));
         let Some(socket) = queue.push(ack, event)? else { return Ok(delivery) };
+        socket.tell_changed();
         let packet = packet.asking(ack).with_delivery(Some(id));
         match socket.namespace_inner().emit_to_socket(&packet, &socket) {
             Ok(()) => Ok(delivery),
@@ -146,13 +150,13 @@ impl Socket {
         }
     }
 
-    pub(super) fn known_reliable_queue(&self) -> Option<Arc<ReliableQueue>> {
+    pub(crate) fn known_reliable_queue(&self) -> Option<Arc<ReliableQueue>> {
         self.0.side.lock().as_ref().and_then(|side| side.reliable.clone())
     }
 
     /// Takes over the reliable events of the client that resumes its session with this socket.
     /// Returns those that must be sent to it.
-    pub(super) fn resume_reliable(&self, kept: Unresumed) -> Resent {
+    pub(crate) fn resume_reliable(&self, kept: Unresumed) -> Resent {
         let queue = kept.queue();
         let resent = queue.resume(self);
         self.with_side(|side| side.reliable = Some(queue));

@@ -56,6 +56,7 @@ impl PendingEvent {
     }
 
     /// The event without the one who waits.
+    #[cfg(any(test, feature = "cluster"))]
     pub(super) fn copy(&self) -> Self {
         let Self { id, deadline, repeat_at, wait, .. } = *self;
         Self { id, packet: Arc::clone(&self.packet), deadline, waiter: None, repeat_at, wait }
@@ -144,6 +145,7 @@ impl Pending {
         self.events.values().map(due).min()
     }
 
+    #[cfg(any(test, feature = "cluster"))]
     pub(super) fn iter(&self) -> impl Iterator<Item = &PendingEvent> {
         self.events.values()
     }

@@ -8,12 +8,11 @@ use parking_lot::Mutex;
 use serde::de::IgnoredAny;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 use tokio::sync::Notify;
 
 use super::delivery::DeliveryError;
 use super::pending::{Pending, PendingEvent, Repetition};
-use super::stored::{Moment, StoredEvent};
 use crate::event::error::{EventError, shortened};
 use crate::hub::Hub;
 use crate::hub::aliases::Peer;
@@ -27,15 +26,15 @@ use crate::wire::packet::Packet;
 #[derive(Debug)]
 pub(crate) struct ReliableQueue {
     hub: Hub,
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
     /// Tells the task that an event is due earlier, or that all of them have ended.
-    changed: Notify,
+    pub(super) changed: Notify,
 }
 
 #[derive(Debug)]
-struct State {
-    place: Place,
-    pending: Pending,
+pub(super) struct State {
+    pub(super) place: Place,
+    pub(super) pending: Pending,
     /// Keeps reading from the client as long as its acks are awaited.
     awaited: Option<Awaited>,
     /// When the task wakes up. `None` if it does not run.
@@ -43,7 +42,7 @@ struct State {
 }
 
 #[derive(Debug)]
-enum Place {
+pub(super) enum Place {
     Connected(Socket),
     /// The client is cut off, and may come back.
     CutOff,
@@ -64,7 +63,7 @@ impl Drop for Awaited {
 /// The queue of a client that is cut off. Its events end when this is dropped, unless the client
 /// has resumed its session.
 #[derive(Debug)]
-pub(crate) struct Unresumed(Arc<ReliableQueue>);
+pub(crate) struct Unresumed(pub(super) Arc<ReliableQueue>);
 
 impl Unresumed {
     pub(crate) fn new(hub: &Hub) -> Self {
@@ -95,29 +94,7 @@ impl ReliableQueue {
         Self::at(socket.hub(), Place::Connected(socket.clone()))
     }
 
-    /// The events as they are stored with the session of a client, in order.
-    #[cfg_attr(not(test), allow(dead_code, reason = "a store of sessions outside of this process uses it"))]
-    pub(crate) fn stored(&self) -> Vec<StoredEvent> {
-        let now = Moment { instant: now(), time: SystemTime::now() };
-        let events: Vec<_> = self.state.lock().pending.iter().map(PendingEvent::copy).collect();
-        events.iter().map(|event| StoredEvent::of(event, now)).collect()
-    }
-
-    /// The queue of a client that is cut off, with events that were stored. Those that are not
-    /// valid, and those for which there is no room, are returned as well.
-    #[cfg_attr(not(test), allow(dead_code, reason = "a store of sessions outside of this process uses it"))]
-    pub(crate) fn restored(hub: &Hub, stored: &[StoredEvent]) -> (Unresumed, Vec<StoredEvent>) {
-        let now = Moment { instant: now(), time: SystemTime::now() };
-        let queue = Self::at(hub, Place::CutOff);
-        let restore = |stored: &&StoredEvent| {
-            let event = stored.event(now);
-            event.is_some_and(|event| queue.push(hub.ack_ids().next(), event).is_ok())
-        };
-        let refused = stored.iter().filter(|stored| !restore(stored)).cloned().collect();
-        (Unresumed(queue), refused)
-    }
-
-    fn at(hub: &Hub, place: Place) -> Arc<Self> {
+    pub(super) fn at(hub: &Hub, place: Place) -> Arc<Self> {
         let config = hub.config();
         let pending = Pending::new(config.reliable_queue, config.reliable_interval);
         let state = State { place, pending, awaited: None, wakes_at: None };
@@ -406,28 +383,6 @@ mod tests {
         let deadline = now() + Duration::from_secs(60);
         let event = PendingEvent::new(hub.ack_ids().delivery(ack), KeptPacket::of(&packet), deadline, None);
         assert!(queue.push(ack, event).expect("there is room").is_none());
-    }
-
-    fn ids(stored: &[StoredEvent]) -> Vec<String> {
-        let json = serde_json::to_value(stored).expect("it serializes");
-        json.as_array().into_iter().flatten().map(|event| event["id"].to_string()).collect()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_queue_moves_to_another_server_with_its_ids_in_order() {
-        let (hub, other) = (Hub::builder().build().expect("a hub"), Hub::builder().reliable_queue(2, 10_000));
-        let kept = Unresumed::new(&hub);
-        let queue = kept.queue();
-        (0..3).for_each(|number| push(&queue, number));
-        let stored = queue.stored();
-        let (kept_there, refused) = ReliableQueue::restored(&other.build().expect("a hub"), &stored);
-        let restored = kept_there.queue();
-        assert_eq!(ids(&restored.stored()), ids(&stored[..2]));
-        assert_eq!(refused, stored[2..]);
-        // Its time is up there too.
-        tokio::time::sleep(Duration::from_secs(61)).await;
-        assert_eq!(restored.stored(), []);
-        assert_eq!(restored.hub().stats().undelivered, 2);
     }
 
     #[tokio::test(start_paused = true)]
