@@ -49,8 +49,8 @@ pub(crate) struct Session {
     certain_after: Option<Offset>,
     /// For each room, after which offsets the session belongs to it, and since when it does not.
     rooms: BTreeMap<&'static str, Vec<(Offset, Belongs)>>,
-    /// Messages after the first and up to the second offset were removed before the session's server
-    /// has read them.
+    /// Messages after the first and up to the second offset were removed before the session's
+    /// server has read them.
     removed: Vec<(Offset, Offset)>,
     /// Changes of rooms after this offset may not have been stored.
     unsaved_after: Option<Offset>,
@@ -66,8 +66,8 @@ pub(crate) struct Model {
     pub(crate) accepted: HashMap<usize, (String, bool)>,
     /// The numbers of the emits in the log.
     pub(crate) log: BTreeMap<Offset, u64>,
-    /// For each server, what was removed from the log before it has read it: the messages after one
-    /// offset up to another.
+    /// For each server, what was removed from the log before it has read it: the messages after
+    /// one offset up to another.
     removed: HashMap<usize, Vec<(Offset, Offset)>>,
     pub(crate) errors: Vec<String>,
     /// How often a session was restored with other rooms, which had not been stored.

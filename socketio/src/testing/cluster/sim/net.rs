@@ -149,7 +149,8 @@ impl SimNet {
     }
 
     /// The last entry of the log that the engine of a server has delivered, or before which it has
-    /// begun to read. `None` before it has connected. Of several with the name, the last one counts.
+    /// begun to read. `None` before it has connected. Of several with the name, the last one
+    /// counts.
     pub fn log_position(&self, name: impl AsRef<str>) -> Option<Offset> {
         let network = self.0.network.lock();
         let id = network.named(name.as_ref()).pop()?;
