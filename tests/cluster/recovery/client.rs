@@ -51,6 +51,9 @@ pub(crate) struct Line {
 pub(crate) struct Segment {
     pub(crate) sid: String,
     pub(crate) opened_at: Offset,
+    /// The last message of the session before. The client has received it, and says so until it
+    /// receives another one.
+    pub(crate) known: Offset,
     pub(crate) received: Vec<Received>,
     /// The server that has the session.
     pub(crate) server: usize,
@@ -132,6 +135,11 @@ impl Client {
             return self.line.take();
         }
         self.line.replace(line)
+    }
+
+    /// The last message of the log that it has received.
+    pub(crate) fn offset(&self) -> Offset {
+        self.offset.as_deref().and_then(Offset::parse).unwrap_or_default()
     }
 
     /// The session, if the client has one.

@@ -114,7 +114,8 @@ impl Session {
     /// It was restored with the rooms that were stored. Returns whether they are other ones than
     /// those that it was in.
     fn restored(&mut self, now: Offset) -> Result<bool, String> {
-        let (unsaved_after, mut has_forgotten) = (self.unsaved_after.take(), false);
+        // An older copy may still be stored, and be restored next.
+        let (unsaved_after, mut has_forgotten) = (self.unsaved_after, false);
         for room in ROOMS {
             let is_in = self.socket.is_in(room);
             let changes = self.rooms.entry(room).or_default();
@@ -185,7 +186,7 @@ impl Model {
     /// What is missing or wrong in what a client has received in a session. It was told if there is
     /// more that it has missed, unless `is_complete`.
     pub(crate) fn check(&self, segment: &Segment, is_complete: bool) -> Result<(), String> {
-        let Segment { sid, opened_at, received, .. } = segment;
+        let Segment { sid, opened_at, known, received, .. } = segment;
         let Some(session) = self.sessions.get(sid) else { return Err(format!("the session {sid} is unknown")) };
         let mut numbers: Vec<_> = received.iter().map(|received| received.number).collect();
         numbers.sort_unstable();
@@ -209,7 +210,7 @@ impl Model {
             if !is_complete && last.is_none_or(|last| last < *offset) {
                 break;
             }
-            if self.is_for(session, sid, *number, *offset) == Belongs::Yes {
+            if offset > known && self.is_for(session, sid, *number, *offset) == Belongs::Yes {
                 return Err(format!("{number} at {offset} is missing"));
             }
         }

@@ -288,7 +288,8 @@ impl Stage {
         }
         if !recovered {
             self.counts.renewed += 1;
-            client.segments.push(Segment { sid, opened_at, received: Vec::new(), server });
+            let known = client.offset();
+            client.segments.push(Segment { sid, opened_at, known, received: Vec::new(), server });
             return Ok(());
         }
         self.counts.resumed += 1;
