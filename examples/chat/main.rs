@@ -31,8 +31,12 @@
 //! bundles them for the pages. <http://127.0.0.1:3000/docs/> shows the contract, and can send its
 //! events. `tests.rs` tests the hub with in-process clients.
 //!
-//! If the environment variable `REDIS_URL` is set, all servers with that Redis are one chat. The
-//! example `cluster` shows two such servers side by side.
+//! The button beside your name cuts the page off from the network. When it is back, the page
+//! resumes its session, and shows what was said meanwhile.
+//!
+//! If the environment variable `REDIS_URL` is set, all servers with that Redis are one chat. Pages
+//! then resume their sessions at any of them, also after a server was killed. The example `cluster`
+//! shows two servers of a chat side by side.
 
 mod contract;
 mod page;
@@ -42,14 +46,15 @@ mod server;
 mod tests;
 
 use axum::routing::get;
-use socketio::{AsyncApiInfo, Hub, HubBuilder, Recovery};
-use socketio_redis::Redis;
+use socketio::{AsyncApiInfo, Hub, HubBuilder, Persist, Recovery};
+use socketio_redis::RedisStreams;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut builder = builder();
     if std::env::var_os("REDIS_URL").is_some() {
-        builder = builder.cluster(Redis::from_env()?);
+        // Sessions are in Redis, also those of clients that are connected.
+        builder = builder.cluster(RedisStreams::from_env()?).recovery(Recovery::new().persist(Persist::Eager));
     }
     let hub = builder.build()?;
     let info = AsyncApiInfo::new("Chat", env!("CARGO_PKG_VERSION"));
