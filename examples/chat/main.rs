@@ -34,9 +34,10 @@
 //! The button beside your name cuts the page off from the network. When it is back, the page
 //! resumes its session, and shows what was said meanwhile.
 //!
-//! If the environment variable `REDIS_URL` is set, all servers with that Redis are one chat. Pages
-//! then resume their sessions at any of them, also after a server was killed. The example `cluster`
-//! shows two servers of a chat side by side.
+//! If the environment variable `REDIS_URL` is set, all servers with that Redis are one chat. The
+//! example `cluster` shows two such servers side by side. With `REDIS_STREAMS_URL` instead, they are
+//! one chat over Redis Streams: pages resume their sessions at any server, also after theirs was
+//! killed.
 
 mod contract;
 mod page;
@@ -47,14 +48,15 @@ mod tests;
 
 use axum::routing::get;
 use socketio::{AsyncApiInfo, Hub, HubBuilder, Persist, Recovery};
-use socketio_redis::RedisStreams;
+use socketio_redis::{Redis, RedisStreams};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut builder = builder();
-    if std::env::var_os("REDIS_URL").is_some() {
-        // Sessions are in Redis, also those of clients that are connected.
-        builder = builder.cluster(RedisStreams::from_env()?).recovery(Recovery::new().persist(Persist::Eager));
+    if let Ok(url) = std::env::var("REDIS_STREAMS_URL") {
+        builder = builder.cluster(RedisStreams::new(url)?).recovery(Recovery::new().persist(Persist::Eager));
+    } else if std::env::var_os("REDIS_URL").is_some() {
+        builder = builder.cluster(Redis::from_env()?);
     }
     let hub = builder.build()?;
     let info = AsyncApiInfo::new("Chat", env!("CARGO_PKG_VERSION"));

@@ -104,7 +104,7 @@ for (const [name, path] of PAGES) {
 
 test('the server is killed and started again meanwhile, and nothing is missing', async (t) => {
   const redis = await Redis.begin(t);
-  const env = { REDIS_URL: redis.url };
+  const env = { REDIS_STREAMS_URL: redis.url };
   const [first, other] = await Promise.all([run(t, 'chat', 0, env), run(t, 'chat', 0, env)]);
   const [{ open, faults }, { open: openOther, faults: others }] = [await browse(t, first), await browse(t, other)];
   const bob = await openOther('Bob');

@@ -88,7 +88,7 @@ describe('servers in Rust and on Node.js', { concurrency: 1 }, () => {
           await client.stored(redis);
           const expected = [];
           for (const issuer of members) {
-            for (const [number, [selection, isHeard]] of selections(client.id).entries()) {
+            for (const [number, [selection, isHeard]] of selections(client.known.id).entries()) {
               const what = `${number} of ${issuer.name}`;
               await emit(issuer, { namespace, ...selection }, what);
               if (isHeard) expected.push(what);
@@ -226,6 +226,7 @@ test('clients resume after all servers were restarted, and get what was emitted 
   const clients = [];
   for (const member of members) clients.push(await begin(t, member));
   const [one, onNode, two] = clients;
+  for (const [client, others] of [[one, 2], [onNode, 1]]) await client.heard('news', others);
   // Servers on Node.js store no sessions when they end.
   await onNode.cut();
   await onNode.stored(redis);
@@ -237,10 +238,10 @@ test('clients resume after all servers were restarted, and get what was emitted 
   await Promise.all(gone);
   for (const client of [one, two]) await client.stored(redis);
   const outside = await createClient({ url: redis.url }).connect();
-  t.after(() => outside.close());
   const emitter = new StreamsEmitter(outside, {});
   emitter.in('red').emit('news', 'without servers');
   await emitter.settled();
+  await outside.close();
   const again = await cluster(t, languages, redis);
   for (const [client, server] of [[one, 1], [onNode, 0], [two, 0]]) {
     await client.comeBack(again[server]);
