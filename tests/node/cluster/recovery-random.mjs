@@ -80,6 +80,8 @@ class Client {
       forceNew: true,
       reconnectionDelay: 1,
       reconnectionDelayMax: 8,
+      // It does not notice that a connection ended between the WebSocket's handshake and its own.
+      timeout: 500,
     });
     test.after(() => client.socket.io._close());
     client.socket.on('connect', () => client.#connected());
@@ -132,7 +134,11 @@ class Client {
   // Waits until it is connected and in its rooms.
   settled() {
     const isSettled = () => (this.socket.connected && this.session?.rooms.size === this.rooms.length ? true : undefined);
-    return this.news.until(isSettled, `${this.name} connects and joins its rooms`);
+    const timer = setTimeout(() => {
+      const { engine, _readyState, _reconnecting } = this.socket.io;
+      console.log(this.name, this.transports, this.socket.connected, _readyState, _reconnecting, engine?.readyState, engine?.transport?.name, engine?.transport?.readyState, engine?.upgrading, engine?.writeBuffer, this.session?.rooms, this.rooms, this.proxy.done, this.proxy.debug);
+    }, 10000);
+    return this.news.until(isSettled, `${this.name} connects and joins its rooms`).finally(() => clearTimeout(timer));
   }
 
   async receives(numbers) {
