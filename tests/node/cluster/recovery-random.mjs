@@ -64,13 +64,15 @@ class Client {
   hints = [];
   resumed = 0;
   reasons = [];
+  // The number of its connections.
+  #turn = 0;
   // It grows with each event and change.
   news = new Feed();
 
   static async begin(test, run, index) {
     const client = new Client();
     const { random } = run;
-    client.run = run;
+    client.run = run; (globalThis.all ??= []).push(client);
     client.name = `client ${index} of ${run.name}`;
     client.proxy = await CuttingProxy.begin(test, random, run.servers.map(({ program }) => program.port), 3 + random.below(8));
     client.rooms = [...random.some(run.rooms, 60), run.late];
@@ -85,6 +87,7 @@ class Client {
     });
     test.after(() => client.socket.io._close());
     client.socket.on('connect', () => client.#connected());
+    client.socket.on('disconnect', (reason) => client.news.push(reason));
     client.socket.on('news', (run, number) => client.#heard(run, number));
     client.socket.on('hint', (run, number) => run === client.run.number && client.hints.push(number));
     return client;
@@ -107,21 +110,30 @@ class Client {
     }
     if (this.session.id !== socket.id) this.fault = `${this.name} has resumed as ${socket.id}, not as ${this.session.id}`;
     this.#join();
-    this.news.push('connected');
+    this.news.push(socket.recovered ? 'resumed' : 'connected');
   }
 
-  // Joins its rooms one after another. The connection may be cut before an answer comes.
-  #join() {
-    const { session, socket } = this;
-    const room = this.rooms.find((room) => !session.rooms.has(room));
-    if (room === undefined) return;
-    session.joining(room);
-    socket.emit('join', [room], () => {
-      if (session !== this.session) return;
-      session.joined(room, this.run.emitted.length - 1);
+  // Joins its rooms one after another. The connection may be cut before an answer comes, and the
+  // server may end before it has stored that the room was joined.
+  async #join() {
+    const { session, socket, run } = this;
+    const turn = (this.#turn += 1);
+    for (const room of this.rooms.filter((room) => !session.rooms.has(room))) {
+      session.joining(room);
+      await new Promise((resolve) => socket.emit('join', [room], resolve));
+      if (run.isEager) await this.#stored(room, turn);
+      if (turn !== this.#turn) return;
+      session.joined(room, run.emitted.length - 1);
       this.news.push('joined');
-      this.#join();
-    });
+    }
+  }
+
+  // Waits until Redis has a session in which it is in the room.
+  async #stored(room, turn) {
+    while (turn === this.#turn) {
+      const session = await this.run.redis.get(`sio:session:${this.socket._pid}`);
+      if (Buffer.from(session ?? '', 'base64').includes(room)) return;
+    }
   }
 
   #heard(run, number) {
@@ -152,7 +164,7 @@ class Client {
     const { emitted } = this.run;
     for (const session of this.sessions) {
       const positions = session.received.map((number) => order.get(number));
-      const show = () => `${this.name}, session ${this.sessions.indexOf(session) + 1} of ${this.sessions.length}: ${session.received}`;
+      const show = () => `${this.name}, session ${this.sessions.indexOf(session) + 1} of ${this.sessions.length}: ${this.news.items}`;
       positions.forEach((position, i) => {
         assert.ok(position !== undefined, `an event of the stream: ${session.received[i]}. ${show()}`);
         assert.ok(i === 0 || position > positions[i - 1], `in order and once: ${session.received[i]}. ${show()}`);

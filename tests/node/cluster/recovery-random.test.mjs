@@ -39,7 +39,7 @@ before(async () => {
     const settings = { adapter: 'streams', prefix, urls: [redis.url], namespaces: ['/'], recovery: { maxDisconnectionDuration: 60_000, eager } };
     const issuers = await Promise.all(languages.map((language, i) => Member.begin(end, language, { ...settings, name: `${language} ${i + 1}` })));
     servers += issuers.length;
-    variants.push({ issuers, servers: issuers.filter(({ language }) => language === 'rust'), stream: prefix, redis: client });
+    variants.push({ issuers, servers: issuers.filter(({ language }) => language === 'rust'), stream: prefix, redis: client, isEager: eager });
   }
   // Servers on Node.js miss what comes before they read for the first time.
   const reading = async () => (await redis.cli('INFO', 'clients')).includes(`blocked_clients:${servers}`);
@@ -47,6 +47,7 @@ before(async () => {
 });
 
 after(async () => {
+  if (process.env.DEBUG_END) setTimeout(() => { for (const c of globalThis.all) { const { engine, _readyState, _reconnecting, skipReconnect } = c.socket.io; console.log(c.name, c.transports, c.socket.connected, _readyState, _reconnecting, skipReconnect, engine?.readyState, engine?.transport?.name, engine?.transport?.readyState, engine?.transport?._polling, engine?.upgrading); } console.log(process.getActiveResourcesInfo()); process.exit(1); }, 4000).unref();
   for (const task of ends.reverse()) await task();
   console.log(`${RUNS} runs from SEED=${SEED}: ${[...figures].map(([name, count]) => `${name} ${count}`).join(', ')}`);
 });
