@@ -68,6 +68,8 @@ pub use hub::socket::ack_stream::{AckStream, AllAnswers, Answerer, Answers, Miss
 pub use hub::socket::attributes::SocketAttributes;
 pub use hub::socket::from_answer::FromAnswer;
 pub use hub::socket::handshake::Handshake;
+pub use hub::socket::reliable::Reliable;
+pub use hub::socket::reliable::delivery::{Delivery, DeliveryError};
 pub use hub::socket::remote::{Fetched, RemoteHandshake, RemoteSocket, ServerId};
 pub use hub::socket::rooms::JoinError;
 pub use hub::socket::{SetIdError, Socket, SocketId};
@@ -84,6 +86,7 @@ pub use session::disconnect::{Disconnect, DisconnectReason};
 pub use socketio_macros::{ErrorCodes, contract, event, events, handlers};
 pub use wire::any_value::AnyValue;
 pub use wire::binary::Binary;
+pub use wire::delivery_id::{DeliveryId, InvalidDeliveryId};
 pub use wire::msgpack::MsgpackParser;
 pub use wire::parser::{InvalidPacket, Parser, ParserMessage, ParserPacket};
 

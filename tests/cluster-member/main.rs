@@ -1,5 +1,5 @@
-//! A member of a cluster over Redis. `tests/node/cluster/node-member.mjs` is its twin on Node.js,
-//! and specifies the behaviour of both.
+//! A member of a cluster over Redis or PostgreSQL. `tests/node/cluster/node-member.mjs` is its twin
+//! on Node.js, and specifies the behaviour of both.
 
 mod commands;
 mod events;

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use socketio::{HubBuilder, Persist, Recovery};
+use socketio_postgres::Postgres;
 use socketio_redis::{Redis, RedisStreams, ShardedRedis, SubscriptionMode};
 use std::time::Duration;
 
@@ -52,6 +53,13 @@ impl Settings {
             "sharded" => SubscriptionMode::Dynamic,
             "private" => SubscriptionMode::DynamicPrivate,
             "streams" | "iostreams" => return self.streams(builder),
+            "postgres" => {
+                let engine = Postgres::new(self.url()?)?;
+                return Ok(match &self.prefix {
+                    Some(prefix) => builder.cluster(engine.prefix(prefix)),
+                    None => builder.cluster(engine),
+                });
+            }
             _ => return self.classic(builder),
         };
         let engine = match &self.sentinel {

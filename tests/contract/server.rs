@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use socketio::{
-    Ack, AckError, Args, Binary, BuildError, EmitError, ErrorCodes, Hub, PayloadError, Recovery, Socket, contract,
-    event, events, handlers,
+    Ack, AckError, Args, Binary, BuildError, DeliveryError, EmitError, ErrorCodes, Hub, PayloadError, Recovery, Socket,
+    contract, event, events, handlers,
 };
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -102,6 +102,12 @@ async fn message(socket: &Socket, message: Message<'_>) -> Result<Receipt, ChatE
 #[event("echo")]
 fn echo(socket: &Socket, text: Cow<'_, str>) -> Result<(), EmitError> {
     socket.emit(&Delivered { text: &text })
+}
+
+/// Says something to oneself, and answers when that was acked.
+#[event("deliver", concurrent)]
+async fn deliver(socket: &Socket, text: Cow<'_, str>) -> Result<(), DeliveryError> {
+    socket.reliable().emit(&Delivered { text: &text })?.await
 }
 
 #[event("sum")]
@@ -208,7 +214,7 @@ contract! {
     pub(crate) Chat {
         "/" {
             receives [
-                message, echo, sum, split, checked, later, ask, examine, divide, upload, profile, Counter::count,
+                message, echo, deliver, sum, split, checked, later, ask, examine, divide, upload, profile, Counter::count,
             ]
             emits [Delivered, Question, Checkup, Division, File]
         }
@@ -220,7 +226,7 @@ contract! {
 pub(crate) fn hub() -> Result<Hub, BuildError> {
     Hub::builder()
         .recovery(Recovery::new())
-        .events(events![message, echo, sum, split, checked, later, ask, examine, divide, upload, profile])
+        .events(events![message, echo, deliver, sum, split, checked, later, ask, examine, divide, upload, profile])
         .events(Counter::default())
         .namespace("/admin", |admin| admin.events(events![restart]))
         .namespace("/refused", |refused| refused.middleware(async |_| Err::<(), _>("members only")))

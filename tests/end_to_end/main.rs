@@ -27,6 +27,7 @@ mod panicking_drops;
 mod panics;
 mod private_keys;
 mod rates;
+mod reliable;
 mod requests;
 mod rooms;
 mod secrets;

@@ -17,6 +17,7 @@ mod recovery;
 mod recovery_cluster;
 mod recovery_plain;
 mod refusals;
+mod reliable;
 mod serving;
 mod settings;
 mod streams;

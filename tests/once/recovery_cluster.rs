@@ -7,7 +7,8 @@ use socketio::cluster::{Dialect, EngineTraits};
 use socketio::testing::cluster::SimNet;
 use socketio::testing::settle;
 use socketio::{
-    Disconnect, EmitError, Hub, Persist, Recovery, RecoveryFailure, RecoveryState, Socket, State, event, events,
+    DeliveryError, Disconnect, EmitError, Hub, Persist, Recovery, RecoveryFailure, RecoveryState, Socket, State, event,
+    events,
 };
 use socketio_tests::cut::{Line, Memory, Packet};
 use socketio_tests::{Log, Seen, log};
@@ -94,6 +95,54 @@ async fn received(line: &mut Line, memory: &mut Memory) -> Vec<Value> {
     events
 }
 
+/// The packets that have arrived and are no events.
+async fn others(line: &mut Line, memory: &mut Memory) -> Vec<String> {
+    delivered().await;
+    assert!(line.read(4_096).await > 0);
+    let mut others = Vec::new();
+    while let Some(packet) = line.next(memory) {
+        if let Packet::Other(text) = packet {
+            others.push(text);
+        }
+    }
+    others
+}
+
+#[tokio::test(start_paused = true)]
+async fn reliable_events_move_with_the_session() {
+    for persist in [Persist::AtEnd, Persist::Eager] {
+        let net = SimNet::seeded(7);
+        let (one, two) = pair(&net, &Recovery::new().persist(persist)).await;
+        let mut memory = Memory::default();
+        let (mut line, _) = join(&one, &mut memory).await;
+        let socket = one.hub.socket(&memory.sid).expect("it is connected");
+        let mut delivery = Box::pin(socket.reliable().emit(("order", 7)).expect("queued").into_future());
+        let first = others(&mut line, &mut memory).await;
+        assert!(first[0].starts_with("42") && first[0].contains(r#"["order",7,""#), "{first:?}");
+        sleep(Duration::from_secs(1)).await;
+        if persist == Persist::Eager {
+            // The server crashes.
+            net.isolate("one");
+            std::mem::forget((one, line));
+        } else {
+            drop(line);
+            assert!(matches!(delivery.as_mut().await, Err(DeliveryError::Moved)));
+            std::mem::forget(one);
+        }
+        delivered().await;
+        let mut line = Line::open(&two.app, &memory, json!({})).await;
+        let packets = others(&mut line, &mut memory).await;
+        let again = packets.iter().find(|packet| packet.contains("order")).expect("it is sent again");
+        let id = |packet: &str| packet.rsplit('"').nth(1).map(str::to_owned);
+        assert_eq!(id(again), id(&first[0]), "{persist:?}");
+        // It is acked, and not sent again.
+        let ack = &again[2..again.find('[').expect("an array")];
+        line.send(&format!("43{ack}[]")).await;
+        sleep(Duration::from_secs(400)).await;
+        assert_eq!(two.hub.stats().undelivered, 0, "{persist:?}");
+    }
+}
+
 const CUT: &str = "left: transport close: the connection was cut";
 
 #[tokio::test(start_paused = true)]
@@ -110,7 +159,10 @@ async fn a_client_resumes_at_another_server() {
     two.hub.to("room").emit(("one", 1)).expect("queued");
     one.hub.to("left").emit(("two", 2)).expect("queued");
     old.emit(("three", "text")).expect("queued");
-    assert_eq!(received(&mut line, &mut memory).await, [json!(["one", 1]), json!(["two", 2]), json!(["three", "text"])]);
+    assert_eq!(
+        received(&mut line, &mut memory).await,
+        [json!(["one", 1]), json!(["two", 2]), json!(["three", "text"])]
+    );
     old.leave("left");
     drop(line);
     delivered().await;

@@ -85,10 +85,10 @@
 //!
 //! | setting | value | why |
 //! | --- | --- | --- |
-//! | `appendonly` | `yes` | A restart loses the stream otherwise, or falls back to a snapshot. Servers report a gap, and older sessions are not resumed. With `appendfsync always` not even a crash of the machine loses an entry |
+//! | `appendonly` | `yes` | A restart loses the stream otherwise, or falls back to a snapshot. Servers report a gap, and older sessions are not resumed. With `appendfsync everysec`, the default, a crash may lose the entries of the last two seconds; with `always` it loses none |
 //! | `maxmemory-policy` | `noeviction`, the default, or a `volatile` one | Redis would remove the stream |
 //! | `maxmemory` | above what is stored | Redis refuses entries, which are counted as [`unpublished`](socketio::cluster::ClusterStats::unpublished) |
-//! | `min-replicas-to-write` | `1`, with Sentinels | A replica that becomes the master may lack the last entries, which some servers have read. With it, they are few |
+//! | `min-replicas-to-write` | `1`, with Sentinels | A replica that becomes the master may lack the last entries, which some servers have read. With it, they are few. Servers that read them report a gap; those that start later can't know |
 //!
 //! # What is stored
 //!

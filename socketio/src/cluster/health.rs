@@ -97,6 +97,11 @@ pub enum GapReason {
     },
     /// The engine's server disconnected this server because it read too slowly.
     Slow,
+    /// Messages were received whose contents could not be read where they are stored.
+    Attachment {
+        /// How many.
+        messages: u64,
+    },
     /// A subscription was lost and restored, for example because a Redis Cluster moved its slot.
     Moved,
     /// Entries of the engine's [log](super::EventLog) may have been removed before this server has

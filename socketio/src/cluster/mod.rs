@@ -17,6 +17,7 @@ pub(crate) mod queue;
 pub(crate) mod stats;
 
 pub use batch::PublishBatch;
+pub use codec::to_msgpack;
 pub(crate) use engine::Receive;
 pub use engine::{Counts, Dialect, Engine, EngineTraits, Inbox, PublishError, RoomTopics, Topic};
 pub use health::{ClusterEvent, GapReason, Health, WhileDown};

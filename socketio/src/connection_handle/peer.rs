@@ -48,6 +48,13 @@ impl<S: SocketHandle> Peer<S> {
         Ok(())
     }
 
+    /// Queues a frame that the client may have received already, if there is room.
+    pub(crate) fn repeat(self: &Arc<Self>, frame: &EncodedFrame) {
+        if self.handle.queue_repeated(frame) {
+            self.handle.wake();
+        }
+    }
+
     /// Counts an acknowledgement that the server awaits from the client.
     pub(crate) fn await_answer(&self) {
         // Either this sees that reading is paused, or the connection's task sees the new count.

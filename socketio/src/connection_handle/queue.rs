@@ -82,6 +82,20 @@ impl<S: SocketHandle> ConnectionHandle<S> {
         Err(rejected)
     }
 
+    /// Whether frames wait for the client, because it has not taken them yet.
+    pub(crate) fn has_unsent(&self) -> bool {
+        let state = self.state.lock();
+        !state.outbox.is_empty() || state.in_flight != Load::default()
+    }
+
+    /// Queues a frame unless the outbox is full. Returns whether the connection's task must be
+    /// woken.
+    pub(crate) fn queue_repeated(&self, frame: &EncodedFrame) -> bool {
+        let mut state = self.state.lock();
+        let State { outbox, in_flight, phase, .. } = &mut *state;
+        *phase == Phase::Open && outbox.push(frame, self.bounds, *in_flight).is_ok() && !state.blocked
+    }
+
     /// Wakes the connection's task if it sleeps.
     pub(crate) fn wake(&self) {
         let mut state = self.state.lock();

@@ -204,6 +204,10 @@ impl ErrorCodes for crate::RequestError {
     const CODES: &'static [&'static str] = &[];
 }
 
+impl ErrorCodes for crate::DeliveryError {
+    const CODES: &'static [&'static str] = &["handler_error", "timeout"];
+}
+
 impl ErrorCodes for crate::AckError {
     const CODES: &'static [&'static str] = &["handler_error", "timeout"];
 }

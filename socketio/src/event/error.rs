@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::hub::adapter::RequestError;
 use crate::hub::selection::EmitError;
 use crate::hub::socket::ack_future::AckError;
+use crate::hub::socket::reliable::delivery::DeliveryError;
 use crate::hub::socket::rooms::JoinError;
 use crate::hub::socket::{SetIdError, SocketId};
 use crate::session::disconnect::Disconnect;
@@ -38,7 +39,7 @@ pub(crate) const FRAMEWORK_CODES: [&str; 7] =
 /// | `reserved_event` | clients can't send events of this name |
 /// | `rate_limited` | the client sends too many events. `data` is `{"retry_after_ms": …}` |
 /// | `unanswered` | the handler dropped its [`Ack`](crate::Ack) without using it |
-/// | `timeout` | the handler took longer than its `timeout` or the [`handler_timeout`](crate::HubBuilder::handler_timeout), and was dropped; or it returned [`AckError::Timeout`] |
+/// | `timeout` | the handler took longer than its `timeout` or the [`handler_timeout`](crate::HubBuilder::handler_timeout), and was dropped; or it returned [`AckError::Timeout`] or [`DeliveryError::Timeout`] |
 /// | `handler_error` | the handler returned an error without a code |
 /// | `internal` | the handler panicked. The client learns no details |
 ///
@@ -318,6 +319,18 @@ impl From<EmitError> for EventError {
             }
         };
         Self::new(code, error.to_string())
+    }
+}
+
+impl From<DeliveryError> for EventError {
+    fn from(error: DeliveryError) -> Self {
+        match error {
+            DeliveryError::Emit(error) => error.into(),
+            DeliveryError::Timeout => Self::new("timeout", error.to_string()),
+            DeliveryError::Closed | DeliveryError::Expired | DeliveryError::Moved | DeliveryError::Refused(_) => {
+                error.to_string().into()
+            }
+        }
     }
 }
 

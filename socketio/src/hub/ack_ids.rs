@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::wire::delivery_id::DeliveryId;
+
 /// The number of random bits of a hub's first id. It makes the ids at most 8 digits long, until the
 /// hub has sent many millions of requests.
 const RANDOM_BITS: u32 = 24;
@@ -21,15 +23,18 @@ const RANDOM_BITS: u32 = 24;
 pub(crate) struct AckIds {
     first: u64,
     next: AtomicU64,
+    /// The hub's part of the ids of reliable events.
+    hub: u64,
 }
 
 impl Default for AckIds {
     fn default() -> Self {
-        let mut random = [0; 4];
+        let (mut random, mut hub) = ([0; 4], [0; 8]);
         // Without random bytes, only the ids of several servers can be equal.
         let _ = getrandom::fill(&mut random);
+        let _ = getrandom::fill(&mut hub);
         let first = u64::from(u32::from_be_bytes(random) >> (u32::BITS - RANDOM_BITS));
-        Self { first, next: AtomicU64::new(first) }
+        Self { first, next: AtomicU64::new(first), hub: u64::from_be_bytes(hub) }
     }
 }
 
@@ -37,6 +42,11 @@ impl AckIds {
     /// Returns the id for a new request.
     pub(crate) fn next(&self) -> u64 {
         self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The id of the reliable event that has the id `number` as a request.
+    pub(crate) fn delivery(&self, number: u64) -> DeliveryId {
+        DeliveryId { hub: self.hub, number }
     }
 
     /// Returns `true` if a request has or had this id.

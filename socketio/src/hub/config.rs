@@ -23,6 +23,11 @@ pub(crate) struct Config {
     pub(crate) max_event_name: usize,
     pub(crate) max_depth: usize,
     pub(crate) max_pending_acks: usize,
+    /// The bounds of the reliable events of one socket.
+    pub(crate) reliable_queue: Bounds,
+    pub(crate) reliable_timeout: Duration,
+    /// The time until a reliable event is repeated for the first time.
+    pub(crate) reliable_interval: Duration,
     pub(crate) rate_limit: Option<RateLimit>,
     pub(crate) inbox: Bounds,
     pub(crate) outbox: Bounds,
@@ -70,6 +75,9 @@ impl Default for Config {
             max_event_name: 256,
             max_depth: MAX_DEPTH,
             max_pending_acks: 1_000,
+            reliable_queue: Bounds { messages: 1_000, bytes: 1024 * 1024 },
+            reliable_timeout: Duration::from_secs(300),
+            reliable_interval: Duration::from_secs(5),
             rate_limit: None,
             inbox: Bounds { messages: 256, bytes: 64 * 1024 },
             outbox: Bounds { messages: 16_384, bytes: 8 * 1024 * 1024 },
@@ -147,6 +155,8 @@ impl Config {
             ("message_timeout", self.message_timeout),
             ("join_timeout", self.join_timeout),
             ("ack_timeout", self.ack_timeout),
+            ("reliable_timeout", self.reliable_timeout),
+            ("reliable_interval", self.reliable_interval),
             ("pause_timeout", self.pause_timeout),
         ];
         let optional = self.handler_timeout.map(|time| ("handler_timeout", time));
@@ -223,6 +233,11 @@ mod tests {
             ("join_timeout", seconds(config.join_timeout)),
             ("max_pending_acks", thousands(config.max_pending_acks)),
             ("ack_timeout", seconds(config.ack_timeout)),
+            (
+                "reliable_queue",
+                format!("{}, {} MiB", thousands(config.reliable_queue.messages), config.reliable_queue.bytes >> 20),
+            ),
+            ("reliable_timeout", seconds(config.reliable_timeout)),
             ("handler_timeout", config.handler_timeout.map_or("none".to_owned(), seconds)),
             ("pause_timeout", seconds(config.pause_timeout)),
             ("max_connections", thousands(config.max_connections)),

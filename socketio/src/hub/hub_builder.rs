@@ -208,6 +208,32 @@ impl HubBuilder {
         self
     }
 
+    /// How many [reliable](crate::Socket::reliable) events, and how many bytes of them, may wait
+    /// for the acks of one socket's client. Beyond it, `emit` fails. With 0 there are no reliable
+    /// events. Default: 1,000 and 1 MiB.
+    ///
+    /// With [`recovery`](Self::recovery), clients that are cut off may have as many.
+    pub fn reliable_queue(mut self, events: usize, bytes: usize) -> Self {
+        self.config.reliable_queue = Bounds { messages: events, bytes };
+        self
+    }
+
+    /// How long a [reliable](crate::Socket::reliable) event is kept and repeated until the client
+    /// has acked it. [`Reliable::timeout`](crate::Reliable::timeout) sets it for one event.
+    /// Default: 300 s.
+    pub fn reliable_timeout(mut self, timeout: Duration) -> Self {
+        self.config.reliable_timeout = timeout;
+        self
+    }
+
+    /// The time until a [reliable](crate::Socket::reliable) event is sent again to a client that is
+    /// connected and has not acked it. It doubles after each repetition, up to 8 times this time.
+    /// Default: 5 s, and so 10 s, 20 s, 40 s, 40 s and so on.
+    pub fn reliable_interval(mut self, interval: Duration) -> Self {
+        self.config.reliable_interval = interval;
+        self
+    }
+
     /// Limits how many events each client may send, including raw messages. Default: no limit.
     ///
     /// The limit applies to each socket separately, and events count when they are read. An event

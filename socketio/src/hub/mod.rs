@@ -27,8 +27,9 @@ mod verbs;
 use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
 
 use self::agreement::watch::{ContractViolation, Watch};
@@ -84,6 +85,8 @@ pub(crate) struct Core {
     connections: Connections,
     refused_origins: RefusedOrigins,
     ack_ids: AckIds,
+    /// The runtime of the first connection.
+    runtime: OnceLock<Handle>,
 }
 
 const ROOT: &str = "/";
@@ -110,6 +113,7 @@ impl Core {
             connections: Connections::default(),
             refused_origins: RefusedOrigins::default(),
             ack_ids: AckIds::default(),
+            runtime: OnceLock::new(),
         }
     }
 
@@ -296,6 +300,22 @@ impl Hub {
     pub(crate) fn accepts_clients(&self) -> bool {
         let adapters = self.core().factory.adapters.as_ref();
         adapters.and_then(|adapters| adapters.accepts.as_ref()).is_none_or(|accepts| accepts())
+    }
+
+    /// Remembers the runtime of this task, for what threads outside of it start.
+    pub(crate) fn remember_runtime(&self) {
+        let runtime = &self.core().runtime;
+        if runtime.get().is_none()
+            && let Ok(current) = Handle::try_current()
+        {
+            // Another connection may have been the first.
+            let _ = runtime.set(current);
+        }
+    }
+
+    /// The runtime of the first connection, and that of this task.
+    pub(crate) fn runtimes(&self) -> impl Iterator<Item = Handle> {
+        self.core().runtime.get().cloned().into_iter().chain(Handle::try_current().ok())
     }
 
     pub(crate) fn ack_ids(&self) -> &AckIds {

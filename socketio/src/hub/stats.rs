@@ -27,6 +27,13 @@ pub struct HubStats {
     /// How many times a client, or its `connect` handler, let a deadline pass: of the heartbeat, an
     /// upgrade, a message, or the connection to a namespace.
     pub timeouts: u64,
+    /// How many times a [reliable](crate::Socket::reliable) event was sent again to a client that
+    /// is connected, because it was not acked. What is sent again after a session was resumed does
+    /// not count.
+    pub repeated: u64,
+    /// How many [reliable](crate::Socket::reliable) events were not acked: in time, before the
+    /// client was gone for good, or because the client answered with an error.
+    pub undelivered: u64,
     /// How many requests were refused, and how many WebSocket upgrades failed, before there was a
     /// connection.
     pub refused: u64,
@@ -41,6 +48,8 @@ pub(crate) struct Counters {
     errors: AtomicU64,
     protocol_errors: AtomicU64,
     timeouts: AtomicU64,
+    repeated: AtomicU64,
+    undelivered: AtomicU64,
     refused: AtomicU64,
 }
 
@@ -73,6 +82,14 @@ impl Counters {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn repeated(&self) {
+        self.repeated.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn undelivered(&self) {
+        self.undelivered.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn refused(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
@@ -87,6 +104,8 @@ impl Counters {
             errors: self.errors.load(Ordering::Relaxed),
             protocol_errors: self.protocol_errors.load(Ordering::Relaxed),
             timeouts: self.timeouts.load(Ordering::Relaxed),
+            repeated: self.repeated.load(Ordering::Relaxed),
+            undelivered: self.undelivered.load(Ordering::Relaxed),
             refused: self.refused.load(Ordering::Relaxed),
         }
     }

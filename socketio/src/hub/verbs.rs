@@ -19,6 +19,7 @@ use crate::hub::server_request::ServerRequest;
 use crate::hub::socket::Socket;
 use crate::hub::socket::ack_stream::AckStream;
 use crate::hub::socket::from_answer::FromAnswer;
+use crate::hub::socket::reliable::Reliable;
 
 /// Methods for the namespace `/`. For other namespaces use [`of`](Self::of).
 impl Hub {
@@ -55,6 +56,11 @@ impl Hub {
     /// See [`Namespace::emit_to`].
     pub fn emit_to(&self, id: impl AsRef<str>, message: impl IntoMessage) -> Result<(), EmitError> {
         self.root.emit_to(id, message)
+    }
+
+    /// Emits reliable events to the socket with this id. See [`Namespace::reliable_to`].
+    pub fn reliable_to(&self, id: impl AsRef<str>) -> Reliable<'_> {
+        self.root.reliable_to(id)
     }
 
     /// Emits to several sockets. Sockets that can't be reached are skipped.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::envelope;
 use super::frame::{EncodedFrame, FrameWriter, Opcode};
+use super::mark::Mark;
 use super::offset::Offset;
 use super::parser::{Parser, ParserMessage, ParserPacket};
 use super::payload::Payload;
@@ -56,13 +57,18 @@ impl Encoding {
         name: &str,
         payload: &Payload,
         ack: Option<u64>,
-        offset: Option<Offset>,
+        mark: Option<Mark>,
     ) -> EncodedFrame {
         self.write(
             payload.attachments(),
-            |out| envelope::write_event(out, name, payload, ack, offset.filter(|_| self.has_offsets())),
-            |out| socketio::write_event(out, namespace, name, payload, ack, offset),
+            |out| envelope::write_event(out, name, payload, ack, mark.filter(|mark| self.tells(mark))),
+            |out| socketio::write_event(out, namespace, name, payload, ack, mark),
         )
+    }
+
+    /// Whether an envelope has the mark. Clients that can't resume are told no offsets.
+    fn tells(&self, mark: &Mark) -> bool {
+        self.has_offsets() || matches!(mark, Mark::Delivery(_))
     }
 
     /// Whether clients are told the offsets of events.
@@ -72,7 +78,9 @@ impl Encoding {
 
     /// Encodes a text message. Socket.IO clients receive it as the event `message`.
     pub(super) fn text(&self, namespace: &str, text: &str, offset: Option<Offset>) -> EncodedFrame {
-        let event = || Payload::of(text).map(|payload| self.event(namespace, "message", &payload, None, offset));
+        let event = || {
+            Payload::of(text).map(|payload| self.event(namespace, "message", &payload, None, offset.map(Mark::Offset)))
+        };
         match self {
             Self::Envelopes | Self::ResumableEnvelopes => EncodedFrame::text(text),
             Self::Engine => engine_text(|out| out.extend_from_slice(text.as_bytes())),
@@ -86,7 +94,7 @@ impl Encoding {
         match self {
             Self::Envelopes | Self::ResumableEnvelopes | Self::Engine => EncodedFrame::binary(bytes),
             Self::SocketIo | Self::Parsed(_) => {
-                self.event(namespace, "message", &Payload::of_binary(bytes.clone()), None, offset)
+                self.event(namespace, "message", &Payload::of_binary(bytes.clone()), None, offset.map(Mark::Offset))
             }
         }
     }

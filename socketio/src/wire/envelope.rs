@@ -14,7 +14,7 @@ use serde::Serialize;
 use std::borrow::Cow;
 
 use super::json;
-use super::offset::Offset;
+use super::mark::Mark;
 use super::payload::Payload;
 use super::scan::Scanner;
 
@@ -137,13 +137,15 @@ impl<'a> Fields<'a> {
 }
 
 /// Appends an event. With `ack`, the client is asked to answer with that id.
-pub(crate) fn write_event(out: &mut Vec<u8>, name: &str, payload: &Payload, ack: Option<u64>, offset: Option<Offset>) {
+pub(crate) fn write_event(out: &mut Vec<u8>, name: &str, payload: &Payload, ack: Option<u64>, mark: Option<Mark>) {
     out.extend_from_slice(b"{\"event\":");
     json::write_string(out, name);
     write_arguments(out, payload);
-    if let Some(offset) = offset {
-        out.extend_from_slice(b",\"offset\":");
-        offset.write(out);
+    if let Some(mark) = mark {
+        out.extend_from_slice(b",\"");
+        out.extend_from_slice(mark.key());
+        out.extend_from_slice(b"\":");
+        mark.write(out);
     }
     if let Some(id) = ack {
         out.extend_from_slice(b",\"id\":");

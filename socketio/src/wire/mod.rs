@@ -19,12 +19,14 @@
 pub(crate) mod any_value;
 pub(crate) mod binary;
 pub(crate) mod binary_json;
+pub(crate) mod delivery_id;
 pub(crate) mod encoding;
 pub(crate) mod engineio;
 pub(crate) mod envelope;
 pub(crate) mod frame;
 pub(crate) mod json;
 pub(crate) mod kept;
+pub(crate) mod mark;
 pub(crate) mod message_reader;
 pub(crate) mod msgpack;
 pub(crate) mod offset;

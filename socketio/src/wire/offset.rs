@@ -62,7 +62,7 @@ impl fmt::Display for Offset {
 }
 
 /// A number of digits only: `parse` alone accepts a sign.
-fn digits(text: &str) -> Option<u64> {
+pub(super) fn digits(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 

@@ -6,8 +6,10 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use super::binary::Attachments;
+use super::delivery_id::DeliveryId;
 use super::encoding::Encoding;
 use super::frame::EncodedFrame;
+use super::mark::Mark;
 use super::offset::Offset;
 use super::parser::Parser;
 use super::payload::Payload;
@@ -23,6 +25,8 @@ pub struct Packet {
     volatile: bool,
     /// The ack id, if an answer is expected.
     ack: Option<u64>,
+    /// The id of a reliable event.
+    delivery: Option<DeliveryId>,
     frames: Frames,
     /// The payload type of the event. Debug builds compare it with the contract.
     #[cfg(debug_assertions)]
@@ -97,6 +101,7 @@ impl Packet {
             content,
             volatile: false,
             ack: None,
+            delivery: None,
             frames: Frames::default(),
             #[cfg(debug_assertions)]
             payload_type: None,
@@ -142,6 +147,19 @@ impl Packet {
 
     pub(crate) fn ack(&self) -> Option<u64> {
         self.ack
+    }
+
+    /// Sets the id of a reliable event, and drops what was encoded before.
+    pub(crate) fn with_delivery(self, delivery: Option<DeliveryId>) -> Self {
+        if delivery == self.delivery {
+            return self;
+        }
+        Self { delivery, frames: Frames::default(), ..self }
+    }
+
+    /// The id of a reliable event.
+    pub(crate) fn delivery(&self) -> Option<DeliveryId> {
+        self.delivery
     }
 
     /// The event's name; `None` for raw messages.
@@ -218,7 +236,10 @@ impl Packet {
 
     fn encode(&self, encoding: &Encoding, namespace: &str, offset: Option<Offset>) -> EncodedFrame {
         match &self.content {
-            Content::Event { name, payload } => encoding.event(namespace, name.as_str(), payload, self.ack, offset),
+            Content::Event { name, payload } => {
+                let mark = self.delivery.map(Mark::Delivery).or(offset.map(Mark::Offset));
+                encoding.event(namespace, name.as_str(), payload, self.ack, mark)
+            }
             Content::Text(message) => encoding.text(namespace, text(message), offset),
             Content::Binary(bytes) => encoding.binary(namespace, bytes, offset),
         }

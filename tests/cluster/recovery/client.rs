@@ -42,6 +42,8 @@ pub(crate) struct Line {
     pub(crate) attempt: usize,
     /// What the server had read of the log before the connection.
     pub(crate) opened_at: Offset,
+    /// The number of emits before the connection.
+    pub(crate) emits: usize,
 }
 
 /// What was received in one session.
@@ -75,6 +77,7 @@ pub(crate) struct Address<'a> {
     pub(crate) server: usize,
     pub(crate) attempt: usize,
     pub(crate) opened_at: Offset,
+    pub(crate) emits: usize,
 }
 
 impl Client {
@@ -117,9 +120,9 @@ impl Client {
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(server), service).with_upgrades());
         let hello = self.hello(to.attempt);
         let sent = most.unwrap_or(hello.len()).min(hello.len());
-        let Address { server, attempt, opened_at, .. } = to;
+        let Address { server, attempt, opened_at, emits, .. } = to;
         let mut line =
-            Line { stream, read: Vec::new(), is_open: false, is_connected: false, server, attempt, opened_at };
+            Line { stream, read: Vec::new(), is_open: false, is_connected: false, server, attempt, opened_at, emits };
         line.write(&hello[..sent]).await;
         if sent < hello.len() {
             // The server has read what was sent before the cut.

@@ -1,7 +1,7 @@
 //! Plans by which random tests have found something.
 
-use super::plan::Op::{Arrive, Connect, Cut, Emit, Kill, ReadAll, Sleep};
-use super::plan::{Op, Plan, Target};
+use super::plan::Op::{Arrive, Connect, Cut, Emit, Kill, ReadAll, Sleep, Volatile, Yield};
+use super::plan::{Fault, Op, Plan, Target};
 use super::play;
 
 fn plays(seed: u64, is_eager: bool, clients: &[bool], ops: &[Op]) {
@@ -39,6 +39,30 @@ fn a_message_that_is_in_no_log_since_the_server_has_not_read_any_is_not_missed_s
         Arrive { client: 0, server: 0 },
     ];
     for seed in 0..20 {
+        plays(seed, false, &[false], &ops);
+        plays(seed, true, &[true], &ops);
+    }
+}
+
+#[test]
+fn a_volatile_message_to_a_client_that_resumes_does_not_take_its_offset_back() {
+    let emit = Emit { server: 0, target: Target::All };
+    let ops = [
+        Arrive { client: 0, server: 0 },
+        emit,
+        Cut { client: 0 },
+        emit,
+        Op::Fault(Fault::Delay { milliseconds: 6 }),
+        Connect { client: 0, server: 0, again: false },
+        Yield(1),
+        emit,
+        Volatile { server: 0 },
+        emit,
+        Arrive { client: 0, server: 0 },
+        Cut { client: 0 },
+        emit,
+    ];
+    for seed in 0..50 {
         plays(seed, false, &[false], &ops);
         plays(seed, true, &[true], &ops);
     }

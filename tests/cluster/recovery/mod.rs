@@ -5,6 +5,8 @@
 //! plans.
 
 mod client;
+mod emitting;
+mod ending;
 mod found;
 mod model;
 mod plan;
@@ -14,22 +16,28 @@ use proptest::prelude::*;
 use proptest::test_runner::{TestError, TestRunner};
 use std::env;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::time::timeout;
 
 use plan::{Plan, plan};
 use stage::{Counts, Outcome, Stage};
+
+/// Longer than a plan takes, by tokio's clock.
+const LONGEST: Duration = Duration::from_secs(3_600);
 
 /// How many plans are played.
 const CASES: u32 = 300;
 
 fn play(plan: &Plan) -> Outcome<Counts> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()?;
-    runtime.block_on(async {
+    let played = async {
         let mut stage = Stage::new(plan).await?;
         for (number, op) in plan.ops.iter().enumerate() {
             stage.play(*op).await.map_err(|error| format!("{number}, {op:?}: {error}"))?;
         }
         stage.finish().await
-    })
+    };
+    runtime.block_on(async { timeout(LONGEST, played).await.map_err(|_| "it does not end")? })
 }
 
 #[test]

@@ -42,11 +42,16 @@ pub(crate) struct Session {
     pub(crate) socket: Socket,
     /// The number of the server.
     pub(crate) server: usize,
+    /// The last connection that has resumed it.
+    attempt: usize,
     /// It has received all messages after this one. Those before it may have come earlier. `None`:
     /// its server has not begun to read the log.
     certain_after: Option<Offset>,
     /// For each room, after which offsets the session belongs to it, and since when it does not.
     rooms: BTreeMap<&'static str, Vec<(Offset, Belongs)>>,
+    /// Messages after the first and up to the second offset were removed before the session's server
+    /// has read them.
+    removed: Vec<(Offset, Offset)>,
     /// Changes of rooms after this offset may not have been stored.
     unsaved_after: Option<Offset>,
 }
@@ -132,16 +137,22 @@ impl Model {
         let recovered = matches!(socket.recovery(), RecoveryState::Restored { .. });
         self.accepted.insert(attempt, (sid.clone(), recovered));
         match (self.sessions.get_mut(&sid), recovered) {
+            // The client has left this connection, and resumed its session with a later one. If it
+            // was stored eagerly, both have it. Which one is stored in the end is a matter of luck.
+            (Some(session), true) if attempt < session.attempt => session.unsaved(Offset::default()),
             (Some(session), true) => {
-                (session.socket, session.server) = (socket.clone(), server);
+                (session.socket, session.server, session.attempt) = (socket.clone(), server, attempt);
+                session.removed.clear();
                 match session.restored(position.unwrap_or_default()) {
                     Ok(has_forgotten) => self.forgotten += usize::from(has_forgotten),
                     Err(error) => self.errors.push(error),
                 }
             }
             (None, false) => {
-                let (rooms, unsaved_after) = (BTreeMap::new(), None);
-                let session = Session { socket: socket.clone(), server, certain_after: position, rooms, unsaved_after };
+                let (rooms, removed, unsaved_after) = (BTreeMap::new(), Vec::new(), None);
+                let socket = socket.clone();
+                let session =
+                    Session { socket, server, attempt, certain_after: position, rooms, removed, unsaved_after };
                 self.sessions.insert(sid, session);
             }
             (session, recovered) => {
@@ -155,6 +166,14 @@ impl Model {
     pub(crate) fn begins(&mut self, server: usize, position: Offset) {
         for session in self.sessions.values_mut().filter(|session| session.server == server) {
             session.certain_after.get_or_insert(position);
+        }
+    }
+
+    /// Messages were removed from the log before a server has read them. Its clients miss them, and
+    /// are told when they want to resume.
+    pub(crate) fn removed(&mut self, server: usize, after: Offset, to: Offset) {
+        for session in self.sessions.values_mut().filter(|session| session.server == server) {
+            session.removed.push((after, to));
         }
     }
 
@@ -202,7 +221,8 @@ impl Model {
             return Belongs::No;
         };
         let belongs = session.is_for(sid, &emit.audience, offset);
-        let is_certain = session.certain_after.is_some_and(|after| after < offset);
+        let is_removed = session.removed.iter().any(|(after, to)| *after < offset && offset <= *to);
+        let is_certain = !is_removed && session.certain_after.is_some_and(|after| after < offset);
         if is_certain { belongs } else { belongs.min(Belongs::Maybe) }
     }
 
@@ -218,13 +238,13 @@ impl Model {
         }
     }
 
-    /// The first message that was not logged, was delivered to the session, and is not among those
-    /// that its client has received.
-    pub(crate) fn missing_unlogged(&self, segment: &Segment) -> Option<usize> {
+    /// The first of the earliest messages that was not logged, was delivered to the session, and is
+    /// not among those that its client has received.
+    pub(crate) fn missing_unlogged(&self, segment: &Segment, earliest: usize) -> Option<usize> {
         let is_missing = |(number, emit): &(usize, &Emit)| {
             emit.unlogged_for.as_ref().is_some_and(|sessions| sessions.contains(&segment.sid))
                 && !segment.received.iter().any(|received| received.number == *number as u64)
         };
-        self.emits.iter().enumerate().find(is_missing).map(|(number, _)| number)
+        self.emits.iter().enumerate().take(earliest).find(is_missing).map(|(number, _)| number)
     }
 }

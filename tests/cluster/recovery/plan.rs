@@ -112,8 +112,14 @@ pub(crate) enum Fault {
     Stop,
     Start,
     Restart,
-    FailPublish { percent: u8 },
-    Delay { milliseconds: u64 },
+    /// All entries are removed from the log.
+    TrimLog,
+    FailPublish {
+        percent: u8,
+    },
+    Delay {
+        milliseconds: u64,
+    },
 }
 
 const MANY: std::ops::Range<usize> = 0..12;
@@ -143,6 +149,7 @@ fn fault() -> impl Strategy<Value = Fault> {
         1 => Just(Fault::Stop),
         3 => Just(Fault::Start),
         1 => Just(Fault::Restart),
+        1 => Just(Fault::TrimLog),
         1 => (0..60_u8).prop_map(|percent| Fault::FailPublish { percent }),
         1 => (0..30_u64).prop_map(|milliseconds| Fault::Delay { milliseconds }),
     ]
@@ -157,12 +164,12 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (MANY, MANY, any::<bool>()).prop_map(|(client, room, is_saved)| Op::Leave { client, room, is_saved }),
         6 => (MANY, 1..300_usize).prop_map(|(client, most)| Op::Read { client, most }),
         6 => MANY.prop_map(|client| Op::ReadAll { client }),
-        10 => (MANY, MANY).prop_map(|(client, server)| Op::Arrive { client, server }),
+        16 => (MANY, MANY).prop_map(|(client, server)| Op::Arrive { client, server }),
         4 => (MANY, MANY, prop::bool::weighted(0.1))
             .prop_map(|(client, server, again)| Op::Connect { client, server, again }),
         2 => (MANY, MANY, 0..400_usize)
             .prop_map(|(client, server, bytes)| Op::ConnectInVain { client, server, bytes }),
-        8 => MANY.prop_map(|client| Op::Cut { client }),
+        12 => MANY.prop_map(|client| Op::Cut { client }),
         8 => (0..40_usize).prop_map(Op::Yield),
         10 => (0..40_u64).prop_map(|milliseconds| Op::Sleep { milliseconds }),
         1 => (0..4_000_u64).prop_map(|milliseconds| Op::Sleep { milliseconds }),

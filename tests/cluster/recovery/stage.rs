@@ -2,23 +2,22 @@
 
 use axum::Router;
 use axum::routing::get;
-use serde_json::Value;
 use socketio::cluster::{Dialect, EngineTraits, Offset};
 use socketio::testing::cluster::SimNet;
-use socketio::{Cluster, EmitError, Hub, Persist, Recovery, Socket, State, event, events};
+use socketio::{Cluster, Hub, Persist, Recovery, Socket, State, event, events};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::yield_now;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::client::{Address, Client, Kind, Line, Seen, Segment};
-use super::model::{Audience, Emit, Model, ROOMS};
-use super::plan::{Fault, Op, Plan, Target};
+use super::model::{Model, ROOMS};
+use super::plan::{Fault, Op, Plan};
 
 /// How a test fails.
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// Longer than changes of a session wait until they are stored.
 const SAVE_TIME: Duration = Duration::from_millis(150);
 
@@ -37,7 +36,7 @@ fn connect(socket: &Socket, notes: State<Notes>) {
     notes.model.lock().expect("no panic").accepted(socket, notes.server, attempt.unwrap_or(usize::MAX), position);
 }
 
-fn name(server: usize) -> String {
+pub(super) fn name(server: usize) -> String {
     format!("server {server}")
 }
 
@@ -53,24 +52,24 @@ pub(crate) struct Counts {
 }
 
 pub(crate) struct Stage {
-    net: SimNet,
-    persist: Persist,
-    servers: Vec<Server>,
+    pub(super) net: SimNet,
+    pub(super) persist: Persist,
+    pub(super) servers: Vec<Server>,
     /// Of the servers that are gone.
-    gone: Vec<Cluster>,
-    clients: Vec<Client>,
+    pub(super) gone: Vec<Cluster>,
+    pub(super) clients: Vec<Client>,
     /// Connections that their clients have left.
     left: Vec<Line>,
-    model: Arc<Mutex<Model>>,
-    started: usize,
+    pub(super) model: Arc<Mutex<Model>>,
+    pub(super) started: usize,
     attempts: usize,
-    counts: Counts,
+    pub(super) counts: Counts,
 }
 
-struct Server {
-    number: usize,
-    hub: Hub,
-    cluster: Cluster,
+pub(super) struct Server {
+    pub(super) number: usize,
+    pub(super) hub: Hub,
+    pub(super) cluster: Cluster,
     app: Router,
 }
 
@@ -121,7 +120,7 @@ impl Stage {
     }
 
     /// The id and the socket of the session that a client had last.
-    fn session(&self, client: usize) -> Option<(String, Socket)> {
+    pub(super) fn session(&self, client: usize) -> Option<(String, Socket)> {
         let sid = &self.clients[self.client(client)].segments.last()?.sid;
         Some((sid.clone(), self.model.lock().expect("no panic").sessions.get(sid)?.socket.clone()))
     }
@@ -168,6 +167,7 @@ impl Stage {
                 self.servers[server].hub.shutdown(Duration::from_secs(1)).await;
                 self.replace(server)?;
             }
+            Op::Fault(Fault::TrimLog) => self.trim_log()?,
             Op::Fault(fault) => self.fault(fault),
         }
         self.note_beginnings();
@@ -178,94 +178,12 @@ impl Stage {
     }
 
     /// A server that was just started may have accepted clients before it could read the log.
-    fn note_beginnings(&self) {
+    pub(super) fn note_beginnings(&self) {
         for server in &self.servers {
             if let Some(position) = self.net.log_position(name(server.number)) {
                 self.model.lock().expect("no panic").begins(server.number, position);
             }
         }
-    }
-
-    /// Emits, and notes who should receive it.
-    fn emit(&mut self, server: usize, target: Target) -> Outcome {
-        let number = self.model.lock().expect("no panic").emits.len();
-        let event = ("news", number);
-        let room = |room: usize| ROOMS[room % 3];
-        let (mut emitter, mut audience) = (server, Audience::default());
-        let hub = &self.servers[server].hub;
-        let cluster_of = |server: usize| self.servers.iter().find(|other| other.number == server).map(|it| &it.cluster);
-        let mut before = self.servers[server].cluster.stats().unlogged;
-        let mut own = |sid: &str| {
-            let server = self.model.lock().expect("no panic").sessions.get(sid).map(|session| session.server)?;
-            before = cluster_of(server)?.stats().unlogged;
-            emitter = self.servers.iter().position(|other| other.number == server)?;
-            Some(())
-        };
-        let emitted = match target {
-            Target::All => hub.emit(event),
-            Target::Room(one) => {
-                audience.rooms = vec![room(one).to_owned()];
-                hub.to(room(one)).emit(event)
-            }
-            Target::Rooms(one, other) => {
-                audience.rooms = vec![room(one).to_owned(), room(other).to_owned()];
-                hub.to(room(one)).to(room(other)).emit(event)
-            }
-            Target::Except(one) => {
-                audience.except = vec![room(one).to_owned()];
-                hub.except(room(one)).emit(event)
-            }
-            Target::RoomExcept(one, other) => {
-                (audience.rooms, audience.except) = (vec![room(one).to_owned()], vec![room(other).to_owned()]);
-                hub.to(room(one)).except(room(other)).emit(event)
-            }
-            Target::Id(client) => {
-                let Some((sid, _)) = self.session(client) else { return Ok(()) };
-                audience.rooms = vec![sid.clone()];
-                hub.emit_to(&sid, event)
-            }
-            Target::Socket(client) => {
-                let Some((sid, socket)) = self.session(client) else { return Ok(()) };
-                // The sockets of a server that is gone emit no more.
-                let Some(()) = own(&sid) else { return Ok(()) };
-                audience.session = Some(sid);
-                socket.emit(event)
-            }
-            Target::OthersIn { client, room: one } => {
-                let Some((sid, socket)) = self.session(client) else { return Ok(()) };
-                let Some(()) = own(&sid) else { return Ok(()) };
-                (audience.rooms, audience.except) = (vec![room(one).to_owned()], vec![sid]);
-                socket.to(room(one)).emit(event)
-            }
-        };
-        match emitted {
-            Ok(()) => {}
-            Err(EmitError::Closed | EmitError::NotFound(_) | EmitError::Unreachable) => return Ok(()),
-            Err(error) => return Err(error.into()),
-        }
-        let emitter = &self.servers[emitter];
-        let is_logged = emitter.cluster.stats().unlogged == before;
-        let unlogged_for = (!is_logged).then(|| self.sockets_of(emitter, &audience));
-        self.model.lock().expect("no panic").emits.push(Emit { audience, unlogged_for });
-        self.counts.emitted += 1;
-        Ok(())
-    }
-
-    /// The sessions of an audience whose sockets are on a server.
-    fn sockets_of(&self, server: &Server, audience: &Audience) -> Vec<String> {
-        let model = self.model.lock().expect("no panic");
-        let here = model.sessions.iter().filter(|(_, session)| session.server == server.number);
-        let here = here.filter(|(sid, session)| server.hub.socket(sid.as_str()).as_ref() == Some(&session.socket));
-        let belongs = |(sid, socket): (&String, &Socket)| {
-            let is_in = |room: &String| room == sid || socket.is_in(room);
-            audience.session.as_ref().is_none_or(|only| only == sid)
-                && (audience.rooms.is_empty() || audience.rooms.iter().any(is_in))
-                && !audience.except.iter().any(is_in)
-        };
-        here.map(|(sid, session)| (sid, &session.socket))
-            .filter(|it| belongs(*it))
-            .map(|(sid, _)| sid.clone())
-            .collect()
     }
 
     /// Lets the socket of a client join or leave a room. If `is_saved`, that is stored before
@@ -297,10 +215,11 @@ impl Stage {
             };
             let before = failed();
             sleep(SAVE_TIME).await;
-            server.cluster.flushed().await;
+            let is_flushed = timeout(SAVE_TIME, server.cluster.flushed()).await.is_ok();
             let is_there = server.hub.socket(sid.as_str()).as_ref() == Some(&socket);
             if let Some(session) = self.model.lock().expect("no panic").sessions.get_mut(&sid)
                 && is_there
+                && is_flushed
                 && failed() == before
             {
                 session.saved();
@@ -308,12 +227,12 @@ impl Stage {
         }
     }
 
-    async fn connect(&mut self, client: usize, server: usize, most: Option<usize>) {
+    pub(super) async fn connect(&mut self, client: usize, server: usize, most: Option<usize>) {
         let (client, server) = (self.client(client), server % self.servers.len());
         let (attempt, number) = (self.attempts, self.servers[server].number);
         self.attempts += 1;
-        let address =
-            Address { app: &self.servers[server].app, server: number, attempt, opened_at: self.position(number) };
+        let (opened_at, emits) = (self.position(number), self.model.lock().expect("no panic").emits.len());
+        let address = Address { app: &self.servers[server].app, server: number, attempt, opened_at, emits };
         let left = self.clients[client].connect(address, most).await;
         self.left.extend(left);
     }
@@ -333,7 +252,7 @@ impl Stage {
         Ok(())
     }
 
-    async fn read_all(&mut self, client: usize) -> Outcome {
+    pub(super) async fn read_all(&mut self, client: usize) -> Outcome {
         while self.clients[client].read(100_000).await > 0 {
             self.handle(client).await?;
         }
@@ -361,7 +280,7 @@ impl Stage {
         let client = &mut self.clients[client];
         let line = client.line.as_mut().ok_or("it has no connection")?;
         line.is_connected = true;
-        let (server, opened_at) = (line.server, line.opened_at);
+        let (server, opened_at, emits) = (line.server, line.opened_at, line.emits);
         let model = self.model.lock().expect("no panic");
         let (sid, was_resumed) = model.accepted.get(&line.attempt).cloned().ok_or("no server has accepted it")?;
         if recovered != was_resumed {
@@ -379,9 +298,10 @@ impl Stage {
         }
         self.counts.moved += usize::from(segment.server != server);
         segment.server = server;
-        // A server that can't reach the log can't store either that something is missing.
+        // Later ones may come with this connection. A server that can't reach the log can't store
+        // either that something is missing.
         if self.persist == Persist::AtEnd
-            && let Some(number) = model.missing_unlogged(segment)
+            && let Some(number) = model.missing_unlogged(segment, emits)
         {
             return Err(format!("it has missed {number}, which was not logged").into());
         }
@@ -420,92 +340,22 @@ impl Stage {
             Fault::Heal => net.heal(),
             Fault::Stop => net.stop(),
             Fault::Start => net.start(),
+            Fault::TrimLog => net.trim_log(0),
             Fault::Restart => net.restart(),
             Fault::FailPublish { percent } => net.fail_publish(f64::from(percent) / 100.0),
             Fault::Delay { milliseconds } => net.delay(Duration::ZERO..=Duration::from_millis(milliseconds)),
         }
     }
 
-    /// Ends all faults, connects all clients, and compares what they have received with the log.
-    pub(crate) async fn finish(mut self) -> Outcome<Counts> {
-        let net = self.net.clone();
-        net.fail_publish(0.0);
-        net.delay(Duration::ZERO..=Duration::from_millis(1));
-        net.heal();
-        net.start();
-        for server in 0..self.started {
-            net.resume(name(server));
-            net.slow(name(server), Duration::ZERO);
-        }
-        // A lost connection is found by the next probe.
-        sleep(Duration::from_secs(5)).await;
-        self.note_beginnings();
-        for server in &self.servers {
-            server.hub.ready(PATIENCE).await?;
-        }
-        for client in 0..self.clients.len() {
-            self.connected_at_last(client).await?;
-        }
-        for server in 0..self.servers.len() {
-            self.emit(server, Target::All)?;
-            self.servers[server].cluster.flushed().await;
-        }
-        for _ in 0..3 {
-            sleep(Duration::from_secs(1)).await;
-            for client in 0..self.clients.len() {
-                self.read_all(client).await?;
-            }
-        }
+    /// Removes all entries, which some servers may not have read.
+    fn trim_log(&self) -> Outcome {
         self.note_log()?;
-        self.check()
-    }
-
-    async fn connected_at_last(&mut self, client: usize) -> Outcome {
-        for attempt in 0..1_000 {
-            self.read_all(client).await?;
-            if self.clients[client].line.as_ref().is_some_and(|line| line.is_connected) {
-                return Ok(());
-            }
-            if attempt % 100 == 0 || self.clients[client].line.is_none() {
-                self.connect(client, self.attempts, None).await;
-            }
-            sleep(Duration::from_millis(20)).await;
+        let end = self.net.log_entries().last().map(|entry| entry.offset).unwrap_or_default();
+        for server in &self.servers {
+            let position = self.position(server.number);
+            self.model.lock().expect("no panic").removed(server.number, position, end);
         }
-        Err(format!("client {client} does not connect").into())
-    }
-
-    fn note_log(&self) -> Outcome {
-        let mut model = self.model.lock().expect("no panic");
-        for entry in self.net.log_entries() {
-            let Ok(message) = serde_json::from_slice::<Value>(&entry.data) else { continue };
-            let event = &message["packet"]["data"];
-            if event[0] == "news" {
-                model.log.insert(entry.offset, event[1].as_u64().ok_or("an event has no number")?);
-            }
-        }
+        self.net.trim_log(0);
         Ok(())
-    }
-
-    fn check(mut self) -> Outcome<Counts> {
-        let model = self.model.lock().expect("no panic");
-        for (at, client) in self.clients.iter().enumerate() {
-            for (number, segment) in client.segments.iter().enumerate() {
-                let is_last = number + 1 == client.segments.len();
-                model.check(segment, is_last).map_err(|error| {
-                    let received: Vec<_> = segment.received.iter().map(|received| received.number).collect();
-                    let kind = client.kind;
-                    format!("client {at} ({kind:?}), session {number}: {error}. It received {received:?}")
-                })?;
-            }
-        }
-        let logged = model.log.len() as u64;
-        let published = model.emits.iter().filter(|emit| emit.unlogged_for.is_none()).count() as u64;
-        let clusters = self.servers.iter().map(|server| &server.cluster).chain(&self.gone);
-        let counted: u64 = clusters.map(|it| it.stats().unpublished + it.stats().dropped).sum();
-        if logged > published || published - logged > counted {
-            return Err(format!("{published} published, {logged} in the log, {counted} counted as lost").into());
-        }
-        self.counts.forgotten = model.forgotten;
-        Ok(self.counts)
     }
 }

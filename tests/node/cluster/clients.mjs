@@ -1,7 +1,9 @@
-// Connections of Node's servers to Redis, by the packages `redis` and `ioredis`.
+// Connections of Node's servers to Redis, by the packages `redis` and `ioredis`, and to PostgreSQL, by
+// the package `pg`.
 
 import { once } from 'node:events';
 import Redis, { Cluster } from 'ioredis';
+import pg from 'pg';
 import { createClient } from 'redis';
 
 // Node's servers end if nobody listens for errors. They reconnect by themselves.
@@ -41,8 +43,46 @@ function confirm(client) {
   client.settled = () => Promise.all([...pending, client.ping()]);
 }
 
+// A pool of connections, of which the adapter takes one to listen. With more than another one, messages
+// of the adapter overtake each other.
+export function postgres({ urls }) {
+  const pool = new pg.Pool({ connectionString: urls[0], max: 2 });
+  pool.on('error', ignore);
+  const pending = new Set();
+  const watch = (client) => {
+    const { query } = client;
+    client.query = (...args) => {
+      const done = query.apply(client, args);
+      const settled = Promise.resolve(done).catch(ignore);
+      pending.add(settled);
+      settled.then(() => pending.delete(settled));
+      return done;
+    };
+  };
+  const { connect } = pool;
+  pool.connect = async (...args) => {
+    if (args.length) return connect.apply(pool, args);
+    const client = await connect.call(pool);
+    watch(client);
+    return client;
+  };
+  watch(pool);
+  // An attachment takes two queries.
+  pool.settled = async () => {
+    while (pending.size) {
+      await Promise.all(pending);
+      await new Promise(setImmediate);
+    }
+  };
+  return pool;
+}
+
 // A connection for publishing and one for subscriptions.
 export function connect(settings) {
+  if (settings.adapter === 'postgres') {
+    const pool = postgres(settings);
+    return [pool, pool];
+  }
   const isSingle = !settings.cluster && !settings.sentinel;
   const client = isSingle && ['redis', 'sharded', 'streams'].includes(settings.adapter) ? nodeRedis : ioRedis;
   return Promise.all([client(settings), client(settings)]);

@@ -29,7 +29,7 @@ function fault(name, adapter, act, begin) {
 }
 
 // What an adapter stores has to survive a restart.
-const storing = (adapter) => (adapter === 'streams' ? { appendonly: 'yes' } : {});
+const storing = (adapter) => (adapter === 'streams' ? { appendonly: 'yes', appendfsync: 'always' } : {});
 
 // Both servers at one Redis.
 async function direct(t, adapter) {

@@ -1,4 +1,4 @@
-// Servers in Rust and on Node.js in one cluster over Redis. Each scenario is issued at a server of
+// Servers in Rust and on Node.js in one cluster over Redis or PostgreSQL. Each scenario is issued at a server of
 // each kind, and observed at all of them.
 //
 // MEMBERS names the servers, by default two of each kind, and ADAPTERS what they use. ROUNDS repeats
@@ -7,9 +7,12 @@
 import assert from 'node:assert/strict';
 import { availableParallelism } from 'node:os';
 import { after, before, describe, test } from 'node:test';
+import { Emitter as PostgresEmitter } from '@socket.io/postgres-emitter';
 import { Emitter } from '@socket.io/redis-emitter';
 import { createClient } from 'redis';
+import { postgres } from './clients.mjs';
 import { Member } from './member.mjs';
+import { Postgres } from './postgres.mjs';
 import { Redis, RedisCluster, eventually } from './redis.mjs';
 import { EMITTER, LISTING, RAW, SCENARIOS } from './scenarios.mjs';
 import { Stage } from './stage.mjs';
@@ -30,6 +33,8 @@ const KNOWN = {
   cluster: { adapter: 'sharded', isCluster: true },
   streams: { isStream: true, emitter: streamsEmitter },
   iostreams: { isStream: true, prefix: 'chat', emitter: streamsEmitter },
+  // The servers count each other by heartbeats.
+  postgres: { isPostgres: true, prefix: 'chat' },
 };
 const ADAPTERS = process.env.ADAPTERS?.split(',') ?? Object.keys(KNOWN);
 
@@ -53,17 +58,34 @@ function ending() {
   return { after: (end) => (isOver ? void end() : ends.push(end)) };
 }
 
-function suite(name, { adapter = name, isClassic, isCluster, isStream, prefix, emitter: makeEmitter }) {
+// Creates the table of attachments, as the documentation of the adapter for Node.js says.
+async function createTable(urls) {
+  const pool = postgres({ urls });
+  await pool.query('CREATE TABLE socket_io_attachments (id bigserial UNIQUE, created_at timestamptz DEFAULT NOW(), payload bytea)');
+  await pool.end();
+}
+
+// Waits until all members have heard of each other.
+async function counted(members, namespace) {
+  for (const member of members) {
+    const isKnown = async () => (await member.do('servers', { namespace })) === members.length;
+    await eventually(isKnown, `${member.name} to know the others in ${namespace}`);
+  }
+}
+
+function suite(name, { adapter = name, isClassic, isCluster, isPostgres, isStream, prefix, emitter: makeEmitter }) {
   const shared = {};
   const end = ending();
   before(async () => {
-    shared.redis = isCluster ? await RedisCluster.begin(end) : await Redis.begin(end);
-    const { urls = [shared.redis.url] } = shared.redis;
+    shared.server = await (isPostgres ? Postgres : isCluster ? RedisCluster : Redis).begin(end);
+    const { urls = [shared.server.url] } = shared.server;
+    if (isPostgres) await createTable(urls);
     const settings = { adapter, prefix, urls, cluster: isCluster, namespaces: [...NAMESPACES, '/elsewhere'] };
     const begun = LANGUAGES.map((language, i) => Member.begin(end, language, { ...settings, name: `${language} ${i + 1}` }));
     shared.members = await Promise.all(begun);
+    if (isPostgres) await Promise.all(NAMESPACES.map((namespace) => counted(shared.members, namespace)));
     // Servers on Node.js miss what comes before they read for the first time.
-    const reading = async () => (await shared.redis.cli('INFO', 'clients')).includes(`blocked_clients:${LANGUAGES.length}`);
+    const reading = async () => (await shared.server.cli('INFO', 'clients')).includes(`blocked_clients:${LANGUAGES.length}`);
     if (isStream) await eventually(reading, 'waiting for all servers to read the stream');
   });
 
@@ -85,13 +107,32 @@ function suite(name, { adapter = name, isClassic, isCluster, isStream, prefix, e
       if (makeEmitter) {
         let emitter;
         before(async () => {
-          const client = await createClient({ url: shared.redis.url }).connect();
+          const client = await createClient({ url: shared.server.url }).connect();
           end.after(() => client.close());
           emitter = makeEmitter(client, namespace, prefix);
         });
         for (const [name, play] of Object.entries(EMITTER)) {
           test(name, (t) => play(shared.stage.at(shared.members[0], t), emitter));
         }
+      }
+
+      // Servers on Node.js do not understand this emitter.
+      if (isPostgres && LANGUAGES.includes('rust')) {
+        describe('an emitter', { concurrency: 1 }, () => {
+          const end = ending();
+          let stage;
+          let emitter;
+          before(async () => {
+            const members = shared.members.filter(({ language }) => language === 'rust');
+            stage = await Stage.begin(end, members, namespace);
+            const pool = postgres({ urls: [shared.server.url] });
+            end.after(() => pool.end());
+            emitter = Object.assign(new PostgresEmitter(pool, namespace, { channelPrefix: prefix }), { settled: pool.settled });
+          });
+          for (const [name, play] of Object.entries(EMITTER)) {
+            test(name, (t) => play(stage.at(stage.members[0], t), emitter));
+          }
+        });
       }
     });
   }

@@ -6,8 +6,8 @@
 // | setting | meaning |
 // | --- | --- |
 // | `name` | what it answers questions of other servers with |
-// | `adapter` | `redis`, `ioredis`, `specific` (answers on specific channels), `sharded`, `private`, `streams` or `iostreams` |
-// | `urls` | the addresses of Redis servers: one, or those of a Redis Cluster or of Sentinels |
+// | `adapter` | `redis`, `ioredis`, `specific` (answers on specific channels), `sharded`, `private`, `streams`, `iostreams` or `postgres` |
+// | `urls` | the addresses of Redis servers: one, or those of a Redis Cluster or of Sentinels; or that of a PostgreSQL server |
 // | `cluster` | whether they are a Redis Cluster |
 // | `sentinel` | the name of the master that Sentinels watch |
 // | `prefix` | the prefix of the channels, and the name of the stream |
@@ -45,6 +45,7 @@
 
 import { createServer } from 'node:http';
 import { Server } from 'socket.io';
+import { createAdapter as createPostgresAdapter } from '@socket.io/postgres-adapter';
 import { createAdapter, createShardedAdapter } from '@socket.io/redis-adapter';
 import { createAdapter as createStreamsAdapter } from '@socket.io/redis-streams-adapter';
 import { connect } from './clients.mjs';
@@ -65,6 +66,7 @@ const adapters = {
   private: () => createShardedAdapter(publisher, subscriber, { channelPrefix: prefix, subscriptionMode: 'dynamic-private' }),
   streams: () => createStreamsAdapter(publisher, { streamName: prefix, channelPrefix: prefix }),
   iostreams: () => createStreamsAdapter(publisher, { streamName: prefix, channelPrefix: prefix }),
+  postgres: () => createPostgresAdapter(publisher, { channelPrefix: prefix, errorHandler: (error) => console.error(`${name}: ${error.message}`) }),
 };
 
 const http = createServer((_, response) => response.writeHead(404).end());

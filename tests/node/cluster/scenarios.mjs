@@ -342,7 +342,8 @@ export const RAW = {
   },
 };
 
-// What a program does that is no server, by the package `@socket.io/redis-emitter`.
+// What a program does that is no server, by the packages `@socket.io/redis-emitter` and
+// `@socket.io/postgres-emitter`.
 export const EMITTER = {
   async 'an emitter reaches everyone, rooms and exceptions'(stage, emitter) {
     const [a, b] = ['a', 'b'].map(stage.room);

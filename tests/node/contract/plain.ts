@@ -150,6 +150,28 @@ export async function run(url: string, cut: () => void): Promise<void> {
   expect(kept, ["one", "two", "three", "four"]);
   resuming.close();
 
+  // A reliable event is heard once, also if its ack was lost and the server has repeated it.
+  const orders: string[] = [];
+  const reliable = connect(`${url}/ws`, { resume: true });
+  const ordering = reliable.on("delivered", ({ text }) => {
+    orders.push(text);
+    if (text === "two") cut();
+  });
+  expect(await reliable.request("deliver", "one"), undefined);
+  expect(await failure(reliable.request("deliver", "two")).then((error) => (error as RequestError).code), "closed");
+  await reliable.request("deliver", "three");
+  expect(orders, ["one", "two", "three"]);
+  // Without a listener it is not acked. Whoever listens later hears it.
+  ordering();
+  const unheard = failure(reliable.request("deliver", "four"));
+  await reliable.request("count");
+  cut();
+  expect((await unheard) instanceof RequestError, true);
+  reliable.on("delivered", ({ text }) => void orders.push(text));
+  await reliable.request("deliver", "five");
+  expect(orders, ["one", "two", "three", "four", "five"]);
+  reliable.close();
+
   // Who is refused learns why.
   const refused = await failure(connect(`${url}/refused`).request("count"));
   expect([(refused as RequestError).code, (refused as RequestError).message], ["closed", "members only"]);

@@ -104,6 +104,7 @@ const packages = {
       'src/bin/serving.rs': unhidden(take('lib.md', 'rust', 'with_graceful_shutdown')),
       'src/bin/contract.rs': served(exported, writeBindings + appOf('message', '.events(Rooms).contract::<Chat>()')),
       'src/bin/requests.rs': served(take('requests.md', 'rust', 'fn leave_game'), appOf('leave_game')),
+      'src/bin/reliable.rs': served(take('delivery.md', 'rust', 'async fn order'), appOf('order')),
       'src/bin/socketio.rs': served(take('socketio.md', 'rust', 'if there are any')),
       'src/bin/authorize.rs': served(take('socketio.md', 'rust', 'fn authorize')),
       'src/bin/log-in.rs': served(logIn, appOf('connected, log_in, whoami')),

@@ -223,6 +223,18 @@ test('clients answer the requests of a server', async (t) => {
   assert.equal(acked, '{"id":7,"data":true}');
 });
 
+test('a client acks reliable events, and tells their repetitions', async (t) => {
+  await start(t, program('reliable'), []);
+  const opened = await open(t);
+  await opened.page.addScriptTag({ path: path.join(modules, 'socket.io-client/dist/socket.io.js') });
+  await opened.page.evaluate(() => {
+    globalThis.socket = io();
+    globalThis.acked = new Promise((resolve) => socket.emit('order', 'two teas', (failed) => resolve(failed ?? 'acked')));
+  });
+  await runInBrowser(opened, take('delivery.md', 'js', 'socket.on("bill"'));
+  assert.equal(await opened.page.evaluate(() => acked), 'acked');
+});
+
 test('the first server of the page on Socket.IO clients answers', async (t) => {
   await start(t, program('socketio'), []);
   installed(GUIDE);

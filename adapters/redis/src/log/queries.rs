@@ -134,7 +134,7 @@ impl Log {
             Some(stream) if after == Offset::default() => stream.is_whole() == Some(true),
             None if after == Offset::default() => true,
             // The oldest entries are removed first.
-            Some(stream) if stream.first.is_some_and(|first| first < after) => true,
+            Some(stream) if stream.first.is_some_and(|first| first < after) => after <= stream.last,
             // None came after it, and it was removed.
             Some(stream) => !has_later && stream.last == after,
             None => false,

@@ -9,8 +9,8 @@ use socketio::testing::cluster::conformance::{Case, Faults, Harness, Need, cases
 use socketio_redis::{Redis, RedisStreams, ShardedRedis, SubscriptionMode};
 use std::collections::HashMap;
 use std::fmt::Debug;
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::support::{Proxy, RedisCluster, Server};
 
@@ -115,17 +115,19 @@ impl Faults for OneServer {
             Topic::Reply { namespace, server } => format!("socket.io{}#{namespace}#{server}#", infixes[1]),
             topic => format!("socket.io#{}#", topic.namespace()),
         };
-        let mut stream = TcpStream::connect(("127.0.0.1", self.server.lock().port)).unwrap();
-        let mut bytes = Vec::new();
+        let mut bytes = b"*3\r\n".to_vec();
         for part in [command.as_bytes(), channel.as_bytes(), body] {
             bytes.extend(format!("${}\r\n", part.len()).into_bytes());
             bytes.extend(part);
             bytes.extend(b"\r\n");
         }
-        stream.write_all(b"*3\r\n").unwrap();
-        stream.write_all(&bytes).unwrap();
-        stream.read_exact(&mut [0; 4]).unwrap();
-        Box::pin(async {})
+        let address = ("127.0.0.1", self.server.lock().port);
+        // The engines go on meanwhile.
+        Box::pin(async move {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(&bytes).await.unwrap();
+            stream.read_exact(&mut [0; 4]).await.unwrap();
+        })
     }
 }
 

@@ -151,8 +151,9 @@ async fn what_may_be_incomplete_is_not_read() {
     let later = Offset { epoch: offsets[9].epoch + 1_000_000, number: 0 };
     assert_eq!(read(later, later).await, Err(ReadError::Trimmed));
     assert_eq!(read(later, offsets[9]).await, Err(ReadError::Trimmed));
-    let unknown = Offset { number: offsets[5].number + 1_000, ..offsets[5] };
-    assert_eq!(read(unknown, later).await, Err(ReadError::Trimmed));
+    // A time at which there was no entry.
+    server.cli(&["XDEL", "socket.io", &offsets[8].to_string()]);
+    assert_eq!(read(offsets[8], offsets[9]).await, Ok(vec![9]));
     // The end of the log is known when all entries are removed.
     server.cli(&["XTRIM", "socket.io", "MAXLEN", "0"]);
     assert_eq!(read(offsets[9], offsets[9]).await, Ok(Vec::new()));
@@ -166,7 +167,7 @@ async fn many_may_read_while_nothing_comes() {
     let server = Server::start();
     let mut member = member(&server).await;
     let offsets = publish(&mut member, LOG, 1_000).await;
-    let read = join_all((0..500).map(|_| member.read(LogRange::new("/", offsets[0], offsets[999])))).await;
+    let read = join_all((0..50).map(|_| member.read(LogRange::new("/", offsets[0], offsets[999])))).await;
     assert!(read.iter().all(|found| found.as_ref().is_ok_and(|found| found.len() == 999)));
 }
 

@@ -112,7 +112,7 @@ async fn killed_connections_lose_no_entry() {
 
 #[tokio::test]
 async fn a_server_that_writes_to_disk_loses_no_entry() {
-    let mut server = Server::with(&["--appendonly", "yes"]);
+    let mut server = Server::with(&["--appendonly", "yes", "--appendfsync", "always"]);
     let (mut here, mut there) = (member(server.url()).await, member(server.url()).await);
     let mut before = works(&mut here, "before").await;
     assert_eq!(there.entry().await.data, "before");

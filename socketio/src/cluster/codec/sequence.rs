@@ -2,7 +2,7 @@
 
 use crate::cluster::Dialect;
 
-const JSON_KEY: &[u8] = br#","seq":"#;
+pub(super) const JSON_KEY: &[u8] = br#","seq":"#;
 
 /// Adds the number to an encoded message, which is the end of `body` from `start` on. The dialect
 /// decides nothing: the form depends on the first byte.

@@ -316,6 +316,12 @@ impl ClusterCore {
         }
     }
 
+    /// This server has not read all entries of the log.
+    pub(super) fn log_has_gap(&self) {
+        let members: Vec<_> = self.members.read().values().filter_map(Weak::upgrade).collect();
+        members.iter().filter_map(|member| member.local().recovery()).for_each(|recovery| recovery.log_has_gap());
+    }
+
     pub(super) fn readers(&self) -> &Semaphore {
         &self.readers
     }

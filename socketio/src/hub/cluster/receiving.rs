@@ -58,6 +58,9 @@ impl Receive for ClusterCore {
 
     fn gap(&self, reason: GapReason) {
         self.counters().gaps.add(1);
+        if reason == GapReason::Trimmed {
+            self.log_has_gap();
+        }
         self.state().gap(reason);
     }
 
@@ -94,14 +97,21 @@ impl ClusterCore {
             known.note(topic.namespace(), server, &message);
         }
         if let Message::Probe { number } = message {
+            let own = Topic::Reply { namespace: topic.namespace(), server: self.server().as_str() };
             if matches!(topic, Topic::Log { server, .. } if server == self.server().as_str()) {
                 self.publish_probe_directly(number);
-            } else if topic == (Topic::Reply { namespace: topic.namespace(), server: self.server().as_str() }) {
+            } else if is_own || topic == own {
                 self.state().probe_arrived(number);
             }
             return Ok(());
         }
-        let Some(message) = self.answer(server, message)? else { return Ok(()) };
+        let message = match is_own {
+            true => message,
+            false => match self.answer(server, message)? {
+                Some(message) => message,
+                None => return Ok(()),
+            },
+        };
         let (is_logged, is_volatile) = match &message {
             Message::Broadcast { options, request: None, .. } => (offset.is_some(), options.flags.volatile),
             _ => (false, false),
@@ -135,10 +145,13 @@ impl ClusterCore {
     /// Whether a message on a shared topic answers a request of another server. Servers on Node.js
     /// answer there by default, with descriptions of all their sockets.
     fn is_answer_to_another(&self, topic: Topic<'_>, body: &[u8]) -> bool {
+        let request = match (self.dialect(), topic) {
+            (Dialect::Classic, Topic::Responses { .. }) => body.strip_prefix(br#"{"requestId":""#),
+            (Dialect::Messages, Topic::Main { .. }) => codec::answered_request(body),
+            _ => None,
+        };
         // The ids of this server's requests begin with its own.
-        let request = || body.strip_prefix(br#"{"requestId":""#);
-        matches!(topic, Topic::Responses { .. })
-            && request().is_some_and(|request| !request.starts_with(self.server().as_str().as_bytes()))
+        request.is_some_and(|request| !request.starts_with(self.server().as_str().as_bytes()))
     }
 
     /// Decides by its first and last bytes whether an event of the classic dialect concerns no

@@ -22,6 +22,7 @@ use crate::hub::socket::Socket;
 use crate::hub::socket::ack_stream::AckStream;
 use crate::hub::socket::events::fired;
 use crate::hub::socket::from_answer::FromAnswer;
+use crate::hub::socket::reliable::Reliable;
 use crate::hub::{Core, Hub};
 use inner::NamespaceInner;
 
@@ -42,6 +43,10 @@ impl Namespace {
 
     pub(crate) fn core(&self) -> &Arc<Core> {
         &self.core
+    }
+
+    pub(crate) fn inner(&self) -> &Arc<NamespaceInner> {
+        &self.namespace
     }
 
     pub(crate) fn hub(&self) -> Hub {
@@ -94,6 +99,20 @@ impl Namespace {
     /// message was sent to the other servers. Whether one of them has the socket is unknown.
     pub fn emit_to(&self, id: impl AsRef<str>, message: impl IntoMessage) -> Result<(), EmitError> {
         self.namespace.emit_to(&message.into_packet()?, id.as_ref())
+    }
+
+    /// Emits reliable events to the socket with this id on this server, or to its client while that
+    /// is cut off and may [resume](crate::guide::recovery) its session. See [`Socket::reliable`].
+    ///
+    /// ```
+    /// # use socketio::{EmitError, Hub};
+    /// # fn example(hub: &Hub, id: &str) -> Result<(), EmitError> {
+    /// hub.reliable_to(id).emit(("order", 7, "two teas"))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn reliable_to(&self, id: impl AsRef<str>) -> Reliable<'_> {
+        Reliable::to_id(self, id.as_ref())
     }
 
     /// Emits to several sockets. Sockets that can't be reached are skipped.

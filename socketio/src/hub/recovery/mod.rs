@@ -11,6 +11,7 @@
 pub(crate) mod history;
 pub(crate) mod log;
 pub(crate) mod namespace;
+pub(crate) mod reliable;
 pub(crate) mod resuming;
 pub(crate) mod session;
 pub(crate) mod sessions;

@@ -153,7 +153,6 @@ impl Session {
     }
 
     /// Whether messages of the log at this offset are for the socket.
-    #[cfg_attr(not(feature = "cluster"), allow(dead_code))]
     pub(crate) fn is_live_at(&self, message: Offset) -> bool {
         self.live_after.get() < message
     }

@@ -9,6 +9,7 @@ use super::session::Past;
 use crate::hub::Hub;
 use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::socket::attributes::SocketAttributes;
+use crate::hub::socket::reliable::queue::Unresumed;
 use crate::hub::socket::{Socket, SocketId};
 
 /// The number of entries from which on those of resumed sessions are looked for.
@@ -48,6 +49,8 @@ pub(crate) struct CutOff {
     pub(crate) rooms: Vec<Arc<str>>,
     pub(crate) attributes: SocketAttributes,
     pub(crate) past: Past,
+    /// The events that are repeated until the client has acked them.
+    pub(crate) reliable: Option<Unresumed>,
     /// The socket, while the events of its end run.
     pub(crate) ending: Option<Socket>,
     _lease: Option<Lease>,
@@ -88,7 +91,8 @@ impl CutOff {
     pub(crate) fn new(id: SocketId, rooms: Vec<Arc<str>>, past: Past, socket: &Socket) -> Self {
         let attributes = socket.attributes();
         let ending = Some(socket.clone());
-        Self { id, rooms, attributes, past, ending, _lease: Lease::of(socket), cut: 0, until: None }
+        let reliable = socket.cut_reliable();
+        Self { id, rooms, attributes, past, reliable, ending, _lease: Lease::of(socket), cut: 0, until: None }
     }
 }
 
@@ -141,6 +145,18 @@ impl Sessions {
             Some(Held::CutOff(session)) => Some(session),
             _ => None,
         }
+    }
+
+    pub(crate) fn cut_off_mut(&mut self, token: &str) -> Option<&mut CutOff> {
+        match self.by_token.get_mut(token) {
+            Some(Held::CutOff(session)) => Some(session),
+            _ => None,
+        }
+    }
+
+    /// The token of the cut off session whose socket had this id.
+    pub(crate) fn token_of(&self, id: &str) -> Option<Arc<str>> {
+        self.by_id.get(id).cloned()
     }
 
     /// The cut off session whose socket had this id.
@@ -278,6 +294,7 @@ mod tests {
             rooms: Vec::new(),
             attributes: SocketAttributes::default(),
             past: Past::default(),
+            reliable: None,
             ending: None,
             _lease: None,
             cut: 0,

@@ -12,6 +12,7 @@ use crate::hub::adapter::{Audience, Packet};
 use crate::hub::namespace::registry::Registry;
 use crate::hub::selection::EmitError;
 use crate::hub::socket::{Socket, Undelivered};
+use crate::wire::offset::Offset;
 use crate::wire::packet::Frames;
 
 impl RecoveryOf {
@@ -30,8 +31,8 @@ impl RecoveryOf {
         // Socket.IO clients take a string at the end for an offset.
         let frames = if packet.ends_in_string() { Frames::at(last) } else { Frames::default() };
         registry.for_each(audience, |socket| {
-            if let Some(session) = socket.session().filter(|_| is_missed) {
-                session.sent_unlogged(last);
+            if let Some(session) = socket.session() {
+                mark_unlogged(session, packet, last, is_missed);
             }
             if let Err(Undelivered::Rejected(rejected @ Rejected::Overflow { .. })) =
                 socket.deliver_at(packet, &frames, None)
@@ -59,9 +60,7 @@ impl RecoveryOf {
         socket.call_outgoing_listeners(packet);
         let order = self.order();
         let last = order.last().ok_or(EmitError::Nested)?;
-        if is_missed {
-            session.sent_unlogged(last);
-        }
+        mark_unlogged(session, packet, last, is_missed);
         let frames = if packet.ends_in_string() { Frames::at(last) } else { Frames::default() };
         let delivered = socket.deliver_at(packet, &frames, None);
         drop(order);
@@ -69,5 +68,17 @@ impl RecoveryOf {
             Undelivered::Rejected(rejected) => socket.rejected(rejected),
             Undelivered::NotEncoded => EmitError::not_encoded(),
         })
+    }
+}
+
+/// Notes that a client receives a message that is not in the log.
+///
+/// A client that resumes gets what it has missed from a part of the log that this server may not
+/// have read. The offset of a message that this server sends meanwhile is an earlier one. A client
+/// that has received that one last would get messages again.
+fn mark_unlogged(session: &Session, packet: &Packet, last: Offset, is_missed: bool) {
+    let is_earlier = packet.ends_in_string() && !session.is_live_at(last.next());
+    if is_missed || is_earlier {
+        session.sent_unlogged(last);
     }
 }

@@ -361,10 +361,17 @@ impl Socket {
     /// Passes an answer to its waiter, if it still waits. Returns `false` if no question of the hub
     /// ever had this id.
     pub(crate) fn answered(&self, id: u64, answer: ReceivedAnswer) -> bool {
-        let waiter = self.0.side.lock().as_mut().and_then(|side| side.requests.waiting.remove(&id));
+        let mut side = self.0.side.lock();
+        let waiter = side.as_mut().and_then(|side| side.requests.waiting.remove(&id));
+        let reliable = side.as_ref().filter(|_| waiter.is_none()).and_then(|side| side.reliable.clone());
+        drop(side);
         match waiter {
             Some(waiter) => {
                 waiter.answer(self, answer);
+                true
+            }
+            None if reliable.is_some_and(|queue| queue.answered(id, &answer)) => {
+                self.tell_changed();
                 true
             }
             None => self.hub().ack_ids().contains(id),

@@ -14,6 +14,7 @@ pub(crate) mod id;
 mod notices;
 mod rate_limits;
 mod recovery;
+pub(crate) mod reliable;
 pub(crate) mod remote;
 pub(crate) mod rooms;
 
@@ -46,6 +47,7 @@ use extensions::SocketExtensions;
 use handshake::ConnectInfo;
 pub use id::SocketId;
 use notices::{Notice, Notices};
+use reliable::queue::ReliableQueue;
 
 /// A client's connection to one namespace, which handlers and listeners receive.
 ///
@@ -96,6 +98,8 @@ struct Side {
     event_middleware: Vec<EventMiddleware>,
     outgoing: Option<Arc<[OutgoingListener]>>,
     requests: Requests,
+    /// Events that are repeated until the client has acked them.
+    reliable: Option<Arc<ReliableQueue>>,
     buckets: Option<Box<Buckets>>,
     /// Changes that the application's adapter has not been told yet.
     notices: Option<Box<Notices>>,
@@ -165,6 +169,7 @@ impl Socket {
         identity: Identity<'_>,
     ) -> Self {
         namespace.open();
+        hub.remember_runtime();
         if let Some(recovery) = namespace.recovery().filter(|_| peer.encoding.has_offsets()).cloned() {
             let claim = match &identity {
                 Identity::Generated { auth } => Claim::of_auth(auth),
@@ -294,6 +299,7 @@ impl Socket {
         if let Some(left) = left {
             left.finish(self.namespace_inner().recovery());
         }
+        self.end_reliable();
         self.tell_waiting();
         match self.namespace_inner().has_own_adapter() {
             true => self.tell_adapter(),
@@ -314,6 +320,10 @@ impl Socket {
         let abandoned = self.0.side.lock().as_mut().map(|side| side.requests.abandon());
         for waiter in abandoned.into_iter().flatten() {
             waiter.close(self);
+        }
+        if self.is_ending() {
+            // A client whose socket the server ends can't resume.
+            self.end_reliable();
         }
         self.tell_ending();
     }

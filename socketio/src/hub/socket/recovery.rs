@@ -8,6 +8,7 @@ use super::SocketId;
 #[cfg(feature = "cluster")]
 use super::attributes::SocketAttributes;
 use super::notices::Notice;
+use super::reliable::queue::Resent;
 use super::{Identity, Socket};
 #[cfg(feature = "cluster")]
 use crate::connection_handle::outbox::Outbox;
@@ -89,7 +90,7 @@ impl Socket {
         let order = recovery.order();
         let registry = Arc::clone(&namespace);
         let registry = registry.registry();
-        let (session, past) = match recovery.begin(&order, claim, registry, &peer.encoding) {
+        let (session, mut past) = match recovery.begin(&order, claim, registry, &peer.encoding) {
             Beginning::Undecided(session) => (session, None),
             Beginning::New(session) => (session, None),
             Beginning::Resumed { session, past } => (session, Some(past)),
@@ -110,6 +111,9 @@ impl Socket {
                 socket.note(|| Notice::Joined(room));
             }
         }
+        // What is emitted from now on is held back, and follows these events.
+        let resent =
+            past.as_mut().and_then(|past| past.kept.reliable.take()).map(|reliable| socket.resume_reliable(reliable));
         let undecided = claim.filter(|_| has_shared);
         if let Some(session) = socket.session().filter(|_| undecided.is_none()) {
             recovery.add(&order, session, &socket);
@@ -119,7 +123,10 @@ impl Socket {
             socket.with_side(|side| side.claim = Some(Box::new(claim.to_owned())));
         }
         if let Some(mut past) = past {
-            let replay = recovery.replay(&past, socket.peer(), socket.namespace());
+            let mut replay = recovery.replay(&past, socket.peer(), socket.namespace());
+            for packet in resent.iter().flat_map(Resent::packets) {
+                packet.with_frame(&socket.peer().encoding, socket.namespace(), |frame| replay.append(frame));
+            }
             socket.with_side(|side| {
                 side.attributes = past.kept.attributes.clone();
                 side.replay = Some(Box::new(replay));
@@ -183,7 +190,7 @@ impl Socket {
     }
 
     /// What is kept of the socket has changed.
-    pub(super) fn tell_changed(&self) {
+    pub(crate) fn tell_changed(&self) {
         let Some(recovery) = self.session().and_then(|_| self.namespace_inner().recovery()) else { return };
         if let Some(shared) = recovery.shared() {
             shared.changed(recovery, self);

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::wire::envelope::write_value;
 use crate::wire::json::write_string;
-use crate::wire::offset::Offset;
+use crate::wire::mark::Mark;
 use crate::wire::payload::Payload;
 
 fn write_head(out: &mut Vec<u8>, plain: u8, with_attachments: u8, namespace: &str, attachments: usize) {
@@ -21,7 +21,7 @@ fn write_head(out: &mut Vec<u8>, plain: u8, with_attachments: u8, namespace: &st
     }
 }
 
-/// Appends an EVENT. With `ack`, the client is asked to answer with that id. The offset is its last
+/// Appends an EVENT. With `ack`, the client is asked to answer with that id. The mark is its last
 /// argument.
 pub(crate) fn write_event(
     out: &mut Vec<u8>,
@@ -29,7 +29,7 @@ pub(crate) fn write_event(
     name: &str,
     payload: &Payload,
     ack: Option<u64>,
-    offset: Option<Offset>,
+    mark: Option<Mark>,
 ) {
     write_head(out, b'2', b'5', namespace, payload.attachments().len());
     if let Some(id) = ack {
@@ -41,9 +41,9 @@ pub(crate) fn write_event(
         out.push(b',');
         payload.write_placeholders(out);
     }
-    if let Some(offset) = offset {
+    if let Some(mark) = mark {
         out.push(b',');
-        offset.write(out);
+        mark.write(out);
     }
     out.push(b']');
 }

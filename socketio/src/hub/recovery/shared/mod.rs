@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use std::fmt::Debug;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -25,6 +25,7 @@ use super::namespace::{Order, RecoveryOf};
 use super::session::Session;
 use crate::cluster::ReadError;
 use crate::hub::adapter::{Audience, Packet};
+use crate::hub::socket::reliable::queue::Unresumed;
 use crate::hub::socket::{Socket, SocketId};
 use crate::wire::offset::Offset;
 use saved::SavedSession;
@@ -75,6 +76,8 @@ pub(crate) struct Shared {
     /// The sockets whose sessions have changed since they were stored. `None`: sessions are only
     /// stored at their end.
     changed: Option<Changed>,
+    /// How often entries were removed before this server has read them.
+    gaps: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -105,13 +108,24 @@ pub(crate) struct Store {
     token: Arc<str>,
     /// `None`: the stored session is removed.
     session: Option<SavedSession>,
+    reliable: Option<Unresumed>,
 }
 
 impl RecoveryOf {
     /// Shares the log and the sessions of the namespace with other servers.
     pub(crate) fn share(&self, log: impl SharedLog + 'static) {
         let changed = (self.settings.persist == Persist::Eager).then(Changed::default);
-        self.set_shared(Shared { log: Box::new(log), changed });
+        self.set_shared(Shared { log: Box::new(log), changed, gaps: AtomicU64::new(0) });
+    }
+
+    /// Entries of the log were removed before this server has read them. Clients that are connected
+    /// may have missed messages, and are told when they want to resume their sessions.
+    pub(crate) fn log_has_gap(&self) {
+        let Some(shared) = self.shared() else { return };
+        let order = self.order();
+        shared.gaps.fetch_add(1, Ordering::Relaxed);
+        let sockets = order.with(|state| state.sessions.live_sockets()).unwrap_or_default();
+        sockets.iter().filter_map(Socket::session).for_each(Session::break_off);
     }
 
     /// This server begins to read the log, after `start`. It has accepted clients before.
@@ -141,15 +155,21 @@ impl Shared {
         match kept {
             Some((id, rooms)) => {
                 let past = session.past(order.last()?);
-                Some(Store { session: Some(SavedSession::new(&token, &id, &rooms, socket.attributes(), past)), token })
+                let session = Some(SavedSession::new(&token, &id, &rooms, socket.attributes(), past));
+                Some(Store { session, token, reliable: socket.cut_reliable() })
             }
-            None => (self.changed.is_some() && !session.in_cluster.is_moved.load(Ordering::Relaxed))
-                .then_some(Store { token, session: None }),
+            None => (self.changed.is_some() && !session.in_cluster.is_moved.load(Ordering::Relaxed)).then_some(Store {
+                token,
+                session: None,
+                reliable: None,
+            }),
         }
     }
 
-    pub(super) fn store(&self, Store { token, session }: Store) {
-        self.log.save(&token, &session.map(|session| session.encode()).unwrap_or_default());
+    pub(super) fn store(&self, Store { token, session, reliable }: Store) {
+        let reliable = reliable.map(Unresumed::hand_over).unwrap_or_default();
+        let session = session.map(|session| session.with_reliable(reliable).encode());
+        self.log.save(&token, &session.unwrap_or_default());
     }
 
     /// The rooms or the attributes of a socket have changed, or it was accepted.
@@ -182,7 +202,9 @@ impl Shared {
         let past = session.past(last);
         let (id, rooms) = socket.id_and_rooms();
         drop(order);
-        let saved = SavedSession::new(session.token(), &id, &rooms, socket.attributes(), past).encode();
+        let reliable = socket.known_reliable_queue().map(|queue| queue.stored()).unwrap_or_default();
+        let saved = SavedSession::new(session.token(), &id, &rooms, socket.attributes(), past);
+        let saved = saved.with_reliable(reliable).encode();
         // What is stored at the end must be later.
         let _order = recovery.order();
         if socket.is_connected() {

@@ -1,6 +1,7 @@
 //! A client resumes its session, which any server of the cluster may have stored.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -16,6 +17,7 @@ use crate::hub::recovery::session::{Past, new_number};
 use crate::hub::recovery::{RecoveryFailure, RecoveryState};
 use crate::hub::socket::Socket;
 use crate::hub::socket::attributes::SocketAttributes;
+use crate::hub::socket::reliable::queue::{ReliableQueue, Resent};
 use crate::session::end::End;
 use crate::wire::offset::Offset;
 use crate::wire::packet::Frames;
@@ -51,6 +53,7 @@ impl Shared {
         claim: &Claim<'_>,
     ) -> Result<(), RecoveryFailure> {
         let received = claim.offset()?;
+        let gaps = self.gaps.load(Ordering::Relaxed);
         let taken = timeout(MAX_WAIT, self.log.take(claim.token())).await;
         let Ok(Ok((stored, end))) = taken else { return Err(RecoveryFailure::Unavailable) };
         let stored = stored.ok_or(RecoveryFailure::Unknown)?;
@@ -59,17 +62,21 @@ impl Shared {
         let saved = SavedSession::decode(&stored).filter(|saved| saved.pid == claim.token());
         let saved = saved.ok_or(RecoveryFailure::Unknown)?;
         let past = saved.past();
-        let wanted = Wanted::of(&saved, past.as_ref(), received, end)?;
+        let wanted = Wanted { gaps, ..Wanted::of(&saved, past.as_ref(), received, end)? };
         let mut missed = Missed::default();
         self.read_missed(recovery, socket, &wanted, wanted.after, end, &mut missed).await?;
 
         let token = claim.next_token(!socket.peer().encoding.has_namespaces());
-        let replayed = recovery.take_over(socket, token, &wanted, &missed, end)?;
+        let (replayed, resent) = recovery.take_over(socket, token, &wanted, &missed, end)?;
         unused.stored = None;
         if self.read_missed(recovery, socket, &wanted, end, replayed, &mut missed).await.is_err() {
             // The socket has the session already. Its client may try again.
             socket.peer().handle.post(Command::End(End::log_unavailable()));
             return Ok(());
+        }
+        for packet in resent.iter().flat_map(Resent::packets) {
+            let peer = socket.peer();
+            packet.with_frame(&peer.encoding, socket.namespace(), |frame| missed.frames.append(frame));
         }
         recovery.replay_shared(socket, saved.attributes(), missed);
         let _late = timeout(MAX_WAIT, self.log.end_elsewhere(&saved.sid)).await;
@@ -123,6 +130,8 @@ struct Wanted<'a> {
     past: Option<(&'a Past, ByRoom<'a>)>,
     /// It can only have missed messages after this one.
     after: Offset,
+    /// How often this server had missed entries of the log before the session was taken.
+    gaps: u64,
 }
 
 impl<'a> Wanted<'a> {
@@ -138,7 +147,7 @@ impl<'a> Wanted<'a> {
         let Some(past) = past else {
             // It is not known where the session began.
             let after = received.ok_or(RecoveryFailure::Unknown)?;
-            return Ok(Self { saved, past: None, after });
+            return Ok(Self { saved, past: None, after, gaps: 0 });
         };
         if past.start == Offset::default() {
             // Its server had read nothing of the log.
@@ -151,7 +160,7 @@ impl<'a> Wanted<'a> {
         if past.received(received) < past.unlogged || after.next() < past.history.known_from() {
             return Err(RecoveryFailure::Trimmed);
         }
-        Ok(Self { saved, past: Some((past, past.history.by_room())), after })
+        Ok(Self { saved, past: Some((past, past.history.by_room())), after, gaps: 0 })
     }
 
     fn includes(&self, event: &LoggedEvent) -> bool {
@@ -196,8 +205,9 @@ impl RecoveryOf {
         }
     }
 
-    /// Gives a session to a socket: its id, its rooms and its past. Returns up to where the client
-    /// must get messages from the log. Live messages after that are held back.
+    /// Gives a session to a socket: its id, its rooms, its past and its reliable events. Returns up
+    /// to where the client must get messages from the log, and the reliable events. Live messages
+    /// after that are held back.
     fn take_over(
         self: &Arc<Self>,
         socket: &Socket,
@@ -205,11 +215,14 @@ impl RecoveryOf {
         wanted: &Wanted<'_>,
         missed: &Missed,
         end: Offset,
-    ) -> Result<Offset, RecoveryFailure> {
+    ) -> Result<(Offset, Option<Resent>), RecoveryFailure> {
         let session = socket.session().ok_or(RecoveryFailure::Unknown)?;
         let saved = wanted.saved;
         let order = self.order();
         let last = order.last().ok_or(RecoveryFailure::Taken)?;
+        if self.shared().is_none_or(|shared| shared.gaps.load(Ordering::Relaxed) != wanted.gaps) {
+            return Err(RecoveryFailure::Trimmed);
+        }
         let rooms = saved.rooms.iter().map(String::as_str).filter(|room| *room != saved.sid);
         if !socket.take_over(&saved.sid, rooms) {
             return Err(RecoveryFailure::Taken);
@@ -222,10 +235,18 @@ impl RecoveryOf {
         let sent = missed.last.unwrap_or(past.sent);
         session.resume(token, past, sent, replayed);
         session.decide(RecoveryState::Restored { missed: missed.count });
+        // What is emitted from now on is held back, and follows these events.
+        let resent = (!saved.reliable().is_empty()).then(|| {
+            let (kept, refused) = ReliableQueue::restored(socket.hub(), saved.reliable());
+            if !refused.is_empty() {
+                tracing::warn!(socket = %socket.id(), events = refused.len(), "reliable events could not be restored");
+            }
+            socket.resume_reliable(kept)
+        });
         self.add(&order, session, socket);
         drop(order);
         socket.tell_adapter();
-        Ok(replayed)
+        Ok((replayed, resent))
     }
 
     /// Lets a socket receive what its client has missed, when it is accepted.

@@ -9,6 +9,7 @@ use crate::hub::recovery::history::{Change, History};
 use crate::hub::recovery::session::Past;
 use crate::hub::socket::SocketId;
 use crate::hub::socket::attributes::SocketAttributes;
+use crate::hub::socket::reliable::stored::StoredEvent;
 use crate::wire::msgpack::cursor::Cursor;
 use crate::wire::msgpack::read::{BinaryForm, Translator};
 use crate::wire::msgpack::write::Writer;
@@ -40,6 +41,8 @@ struct SavedPast {
     unlogged: Text,
     known_from: Text,
     changes: Vec<(Text, String, bool)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    reliable: Vec<StoredEvent>,
 }
 
 /// An offset as text.
@@ -75,11 +78,24 @@ impl SavedSession {
                 settled: Text(settled),
                 unlogged: Text(unlogged),
                 known_from: Text(history.known_from()),
+                reliable: Vec::new(),
                 changes: changes
                     .map(|Change { from, room, joined }| (Text(*from), room.to_string(), *joined))
                     .collect(),
             }),
         }
+    }
+
+    /// Adds the events that are repeated until the client has acked them.
+    pub(super) fn with_reliable(mut self, reliable: Vec<StoredEvent>) -> Self {
+        if let Some(log) = &mut self.log {
+            log.reliable = reliable;
+        }
+        self
+    }
+
+    pub(super) fn reliable(&self) -> &[StoredEvent] {
+        self.log.as_ref().map_or(&[], |log| &log.reliable)
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
