@@ -83,8 +83,6 @@ export class CuttingProxy {
     this.#left = { up: Infinity, down: Infinity };
   }
 
-  get debug() { return [...this.#pairs].map(({ near, far }) => [near.bytesRead, near.bytesWritten, near.readyState, far.bytesRead, far.bytesWritten, far.readyState]); }
-
   #join(near) {
     const far = net.connect({ port: this.#port, host: '127.0.0.1', noDelay: true });
     const pair = { near, far };

@@ -63,6 +63,8 @@ class Client {
   sessions = [];
   hints = [];
   resumed = 0;
+  // How often a server ended it.
+  taken = 0;
   reasons = [];
   // The number of its connections.
   #turn = 0;
@@ -72,7 +74,7 @@ class Client {
   static async begin(test, run, index) {
     const client = new Client();
     const { random } = run;
-    client.run = run; (globalThis.all ??= []).push(client);
+    client.run = run;
     client.name = `client ${index} of ${run.name}`;
     client.proxy = await CuttingProxy.begin(test, random, run.servers.map(({ program }) => program.port), 3 + random.below(8));
     client.rooms = [...random.some(run.rooms, 60), run.late];
@@ -85,9 +87,13 @@ class Client {
       // It does not notice that a connection ended between the WebSocket's handshake and its own.
       timeout: 500,
     });
-    test.after(() => client.socket.io._close());
+    test.after(() => {
+      client.isOver = true;
+      client.socket.io.reconnection(false);
+      client.socket.io._close();
+    });
     client.socket.on('connect', () => client.#connected());
-    client.socket.on('disconnect', (reason) => client.news.push(reason));
+    client.socket.on('disconnect', (reason) => client.#disconnected(reason));
     client.socket.on('news', (run, number) => client.#heard(run, number));
     client.socket.on('hint', (run, number) => run === client.run.number && client.hints.push(number));
     return client;
@@ -113,6 +119,15 @@ class Client {
     this.news.push(socket.recovered ? 'resumed' : 'connected');
   }
 
+  // The connection of an earlier attempt may arrive after that of a later one, and take the session.
+  // The client reconnects by itself unless a server ended its socket.
+  #disconnected(reason) {
+    this.news.push(reason);
+    if (reason !== 'io server disconnect' || this.isOver) return;
+    this.taken += 1;
+    this.socket.connect();
+  }
+
   // Joins its rooms one after another. The connection may be cut before an answer comes, and the
   // server may end before it has stored that the room was joined.
   async #join() {
@@ -130,7 +145,7 @@ class Client {
 
   // Waits until Redis has a session in which it is in the room.
   async #stored(room, turn) {
-    while (turn === this.#turn) {
+    while (turn === this.#turn && !this.isOver) {
       const session = await this.run.redis.get(`sio:session:${this.socket._pid}`);
       if (Buffer.from(session ?? '', 'base64').includes(room)) return;
     }
@@ -146,11 +161,7 @@ class Client {
   // Waits until it is connected and in its rooms.
   settled() {
     const isSettled = () => (this.socket.connected && this.session?.rooms.size === this.rooms.length ? true : undefined);
-    const timer = setTimeout(() => {
-      const { engine, _readyState, _reconnecting } = this.socket.io;
-      console.log(this.name, this.transports, this.socket.connected, _readyState, _reconnecting, engine?.readyState, engine?.transport?.name, engine?.transport?.readyState, engine?.upgrading, engine?.writeBuffer, this.session?.rooms, this.rooms, this.proxy.done, this.proxy.debug);
-    }, 10000);
-    return this.news.until(isSettled, `${this.name} connects and joins its rooms`).finally(() => clearTimeout(timer));
+    return this.news.until(isSettled, `${this.name} connects and joins its rooms`);
   }
 
   async receives(numbers) {
@@ -212,7 +223,6 @@ export class Run {
     await Promise.all(this.clients.map((client) => client.receives(last)));
     const order = await this.#order(latest?.id);
     for (const client of this.clients) client.check(order);
-    for (const { socket } of this.clients) socket.disconnect();
   }
 
   #emit() {

@@ -47,7 +47,6 @@ before(async () => {
 });
 
 after(async () => {
-  if (process.env.DEBUG_END) setTimeout(() => { for (const c of globalThis.all) { const { engine, _readyState, _reconnecting, skipReconnect } = c.socket.io; console.log(c.name, c.transports, c.socket.connected, _readyState, _reconnecting, skipReconnect, engine?.readyState, engine?.transport?.name, engine?.transport?.readyState, engine?.transport?._polling, engine?.upgrading); } console.log(process.getActiveResourcesInfo()); process.exit(1); }, 4000).unref();
   for (const task of ends.reverse()) await task();
   console.log(`${RUNS} runs from SEED=${SEED}: ${[...figures].map(([name, count]) => `${name} ${count}`).join(', ')}`);
 });
@@ -60,10 +59,11 @@ for (let seed = SEED; seed < SEED + RUNS; seed += 1) {
     const run = new Run(seed, variants[seed % VARIANTS.length]);
     await run.play(t);
     add('events', run.emitted.length);
-    for (const { proxy, sessions, resumed, reasons } of run.clients) {
+    for (const { proxy, sessions, resumed, taken, reasons } of run.clients) {
       add('received', sessions.reduce((sum, { received }) => sum + received.length, 0));
       for (const { kind, direction } of proxy.done) add(`cuts (${kind}, ${direction})`);
       add(`resumed (${name})`, resumed);
+      add('ended by a server', taken);
       add(`new sessions (${name})`, sessions.length - 1);
       for (const reason of reasons) add(`for ${reason} (${name})`);
     }
