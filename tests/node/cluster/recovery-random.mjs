@@ -165,8 +165,15 @@ class Client {
   }
 
   async receives(numbers) {
-    const has = () => (numbers.every((number) => this.session.received.includes(number)) ? true : undefined);
-    await this.news.until(has, `${this.name} waits for the last events`);
+    const { run, session, socket } = this;
+    const has = () => (numbers.every((number) => session.received.includes(number)) ? true : undefined);
+    await this.news.until(has, `${this.name} waits for ${numbers}`).catch(async (error) => {
+      const places = await Promise.all(run.servers.map((server) => server.do('fetch', { to: [socket.id], local: true })));
+      const rooms = places.map((found) => found.map(({ rooms }) => rooms));
+      const transport = `${this.transports}: ${socket.io.engine.transport.name}`;
+      error.message += `. ${JSON.stringify({ transport, connected: socket.connected, rooms, volatile: this.hints.slice(-3) })}`;
+      throw error;
+    });
   }
 
   // Checks what it has received. `order` has the positions of events in the stream.
