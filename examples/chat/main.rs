@@ -31,8 +31,13 @@
 //! bundles them for the pages. <http://127.0.0.1:3000/docs/> shows the contract, and can send its
 //! events. `tests.rs` tests the hub with in-process clients.
 //!
+//! The button beside your name cuts the page off from the network. When it is back, the page
+//! resumes its session, and shows what was said meanwhile.
+//!
 //! If the environment variable `REDIS_URL` is set, all servers with that Redis are one chat. The
-//! example `cluster` shows two such servers side by side.
+//! example `cluster` shows two such servers side by side. With `REDIS_STREAMS_URL` instead, they are
+//! one chat over Redis Streams: pages resume their sessions at any server, also after theirs was
+//! killed.
 
 mod contract;
 mod page;
@@ -42,13 +47,15 @@ mod server;
 mod tests;
 
 use axum::routing::get;
-use socketio::{AsyncApiInfo, Hub, HubBuilder, Recovery};
-use socketio_redis::Redis;
+use socketio::{AsyncApiInfo, Hub, HubBuilder, Persist, Recovery};
+use socketio_redis::{Redis, RedisStreams};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut builder = builder();
-    if std::env::var_os("REDIS_URL").is_some() {
+    if let Ok(url) = std::env::var("REDIS_STREAMS_URL") {
+        builder = builder.cluster(RedisStreams::new(url)?).recovery(Recovery::new().persist(Persist::Eager));
+    } else if std::env::var_os("REDIS_URL").is_some() {
         builder = builder.cluster(Redis::from_env()?);
     }
     let hub = builder.build()?;

@@ -1,15 +1,29 @@
 //! The events of clients.
 
-use serde_json::Value;
-use socketio::{EmitError, Events, RawArgs, Socket, event, events};
+use serde_json::{Value, json};
+use socketio::{EmitError, Events, JoinError, RawArgs, RecoveryState, Socket, event, events};
 
 use crate::selection::Chosen;
 
-pub(crate) const EVENTS: Events = events![data, id, tell];
+pub(crate) const EVENTS: Events = events![data, enter, id, recovered, tell];
 
 #[event("data")]
 fn data(socket: &Socket, value: Value) {
     socket.set_attribute("value", value);
+}
+
+#[event("join")]
+fn enter(socket: &Socket, rooms: Vec<String>) -> Result<(), JoinError> {
+    rooms.iter().try_for_each(|room| socket.join(room))
+}
+
+#[event("recovered")]
+fn recovered(socket: &Socket) -> Value {
+    let reason = match socket.recovery() {
+        RecoveryState::Failed(reason) => Some(format!("{reason:?}")),
+        _ => None,
+    };
+    json!({ "recovered": socket.recovered(), "reason": reason })
 }
 
 #[event("id")]

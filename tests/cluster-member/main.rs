@@ -81,7 +81,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     for path in &settings.namespaces {
         app = app.route(&format!("/ws{}", path.trim_end_matches('/')), get(hub.of(path).websocket()));
     }
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let port = std::env::var("PORT").map_or(Ok(0), |port| port.parse::<u16>())?;
+    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?)?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {

@@ -1,9 +1,10 @@
 //! The settings, from the environment variable MEMBER.
 
 use serde::Deserialize;
-use socketio::HubBuilder;
+use socketio::{HubBuilder, Persist, Recovery};
 use socketio_postgres::Postgres;
 use socketio_redis::{Redis, RedisStreams, ShardedRedis, SubscriptionMode};
+use std::time::Duration;
 
 /// `tests/node/cluster/node-member.mjs` says what they mean.
 #[derive(Debug, Deserialize)]
@@ -18,12 +19,34 @@ pub(crate) struct Settings {
     pub(crate) namespaces: Vec<String>,
     /// The size of the queue for publishing, in messages.
     queue: Option<usize>,
+    recovery: Option<RecoverySettings>,
+}
+
+/// How clients can resume their sessions.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RecoverySettings {
+    /// In milliseconds.
+    max_disconnection_duration: u64,
+    #[serde(default)]
+    eager: bool,
+}
+
+impl RecoverySettings {
+    fn settings(&self) -> Recovery {
+        let recovery = Recovery::new().max_disconnection(Duration::from_millis(self.max_disconnection_duration));
+        recovery.persist(if self.eager { Persist::Eager } else { Persist::AtEnd })
+    }
 }
 
 impl Settings {
     pub(crate) fn join_cluster(&self, builder: HubBuilder) -> Result<HubBuilder, Box<dyn std::error::Error>> {
         let builder = match self.queue {
             Some(messages) => builder.publish_queue(16 << 20, messages),
+            None => builder,
+        };
+        let builder = match &self.recovery {
+            Some(recovery) => builder.recovery(recovery.settings()),
             None => builder,
         };
         let mode = match self.adapter.as_str() {

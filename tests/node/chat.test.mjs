@@ -2,56 +2,9 @@
 // Socket.IO.
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import net from 'node:net';
 import { test } from 'node:test';
-import { launch } from './browser.mjs';
-import { Client, LIMIT, get, refusal, run } from './lib.mjs';
-
-// The paths of the two pages.
-const PLAIN = '/';
-const SOCKET_IO = '/socketio/';
-const PAGES = Object.entries({ 'a plain WebSocket': PLAIN, 'Socket.IO': SOCKET_IO });
-
-// Runs a browser until the test ends. `open` opens a page, and errors on the page fail the test.
-async function browse(test, example) {
-  const browser = await launch(test);
-  const faults = [];
-  const open = async (name, path = PLAIN) => {
-    const context = await browser.newContext();
-    context.setDefaultTimeout(LIMIT);
-    const page = await context.newPage();
-    page.on('pageerror', (error) => faults.push(error));
-    await page.goto(example.http + path);
-    if (name) await enter(page, name);
-    return page;
-  };
-  return { open, faults };
-}
-
-async function enter(page, name) {
-  await page.getByLabel('Your name').fill(name);
-  await page.getByRole('button', { name: 'Enter' }).click();
-}
-
-async function say(page, text) {
-  const composer = page.getByLabel('Message', { exact: true });
-  await composer.fill(text);
-  await composer.press('Enter');
-}
-
-const message = (page, text) => page.locator('.message', { hasText: text });
-const mark = (page, text, mark) => message(page, text).getByRole('img', { name: mark, exact: true }).waitFor();
-const entry = (page, name) => page.getByRole('navigation').getByRole('button', { name });
-
-// Waits until an element has this text.
-async function shows(page, selector, text) {
-  await page.waitForFunction(
-    ([selector, text]) => document.querySelector(selector).textContent === text,
-    [selector, text],
-    { timeout: LIMIT },
-  );
-}
+import { PAGES, SOCKET_IO, browse, enter, entry, mark, message, say, shows } from './chat.mjs';
+import { Client, get, refusal, run } from './lib.mjs';
 
 test('two pages join a room, exchange messages and show their delivery', async (t) => {
   const { open, faults } = await browse(t, await run(t, 'chat'));
@@ -267,57 +220,6 @@ test('pages reconnect when the server restarts', async (t) => {
   await message(bob, 'here again').waitFor();
   assert.deepEqual(faults, []);
 });
-
-// A proxy for the server whose connections can be cut, and that lets no others through while it is
-// cut.
-async function network(t, port) {
-  const pairs = new Set();
-  let isCut = false;
-  const listener = net.createServer((client) => {
-    if (isCut) return client.destroy();
-    const server = net.connect(port, '127.0.0.1');
-    for (const [one, other] of [[client, server], [server, client]]) {
-      pairs.add(one);
-      one.on('error', () => {});
-      one.on('close', () => (pairs.delete(one), other.destroy()));
-      one.pipe(other);
-    }
-  });
-  listener.listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const cut = (wanted) => {
-    isCut = wanted;
-    if (isCut) pairs.forEach((stream) => stream.destroy());
-  };
-  t.after(() => (listener.close(), cut(true)));
-  return { http: `http://127.0.0.1:${listener.address().port}`, cut };
-}
-
-for (const [name, path] of PAGES) {
-  test(`a page whose network was cut has missed nothing, by ${name}`, async (t) => {
-    const chat = await run(t, 'chat');
-    const between = await network(t, chat.port);
-    const [{ open, faults }, { open: openBehind, faults: others }] = [await browse(t, chat), await browse(t, between)];
-    const bob = await open('Bob');
-    const alice = await openBehind('Alice', path);
-    await shows(bob, '#members', 'Alice and you');
-    await say(bob, 'before');
-    await message(alice, 'before').waitFor();
-    between.cut(true);
-    await shows(alice, '#status', 'reconnecting…');
-    // More than the history of a room.
-    const said = Array.from({ length: 60 }, (_, i) => `number ${i} meanwhile`);
-    for (const text of said) await say(bob, text);
-    await mark(bob, said.at(-1), 'sent');
-    between.cut(false);
-    await shows(alice, '#status', 'connected again, nothing was missed');
-    await message(alice, said.at(-1)).waitFor();
-    assert.deepEqual(await alice.locator('.message .text').allTextContents(), ['before', ...said]);
-    await say(alice, 'here again');
-    await message(bob, 'here again').waitFor();
-    assert.deepEqual([faults, others], [[], []]);
-  });
-}
 
 test('other clients can use the same envelopes', async (t) => {
   const chat = await run(t, 'chat');

@@ -59,6 +59,9 @@ test('the pages of the chat fit the screen', async (t) => {
   for (const [page, text] of [[alice, 'Hello! Who is here?'], [bob, 'I am. '.repeat(40)], [alice, 'Good.']]) await say(page, text);
   await bob.locator('.message', { hasText: 'Good.' }).waitFor();
   await shoot(bob, 'chat');
+  await bob.getByRole('button', { name: 'Cut the network' }).click();
+  await bob.locator('#status', { hasText: 'cut off' }).waitFor();
+  await shoot(bob, 'chat-cut-off');
   const docs = await open(browser, `${chat.http}/docs/`, faults);
   await docs.getByRole('heading').first().waitFor();
   await shoot(docs, 'chat-docs');

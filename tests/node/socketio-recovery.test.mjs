@@ -25,7 +25,7 @@ async function back(socket) {
 // The first argument of each event.
 const what = (feed) => feed.items.map(([first]) => first);
 
-matrix(({ connect }) => {
+matrix(({ connect, combination, shared }) => {
   test('a client resumes its session and receives what it has missed, once and in order', async (t) => {
     const [socket, other] = [await connect(t), await connect(t)];
     const news = keep(socket, 'news');
@@ -64,6 +64,20 @@ matrix(({ connect }) => {
     assert.equal(socket.id, id);
     assert.deepEqual(await ask(socket, 'rooms'), [[socket.id]]);
   });
+
+  // The tests of socket.io-client itself, of which the first needs an event for the reference.
+  for (const [name, event] of [['its first event', 'news'], ['its connection', 'connect']]) {
+    test(`a client that closes its engine at ${name}, and reconnects by itself, has the same id`, { skip: REFERENCE && event === 'connect' }, async (t) => {
+      const socket = combination.client(t, shared.server, { reconnection: true, reconnectionDelay: 10 });
+      assert.equal(socket.recovered, false);
+      socket.emit('select', {}, 'news', 1);
+      await heard(socket, event);
+      const { id } = socket;
+      socket.io.engine.close();
+      await heard(socket, 'connect');
+      assert.deepEqual([socket.id, socket.recovered], [id, true]);
+    });
+  }
 
   test('a client that left on purpose begins a new session', async (t) => {
     const socket = await connect(t);

@@ -15,6 +15,8 @@ let current;
 // When the last `typing` event was sent.
 let lastTyped = 0;
 let isOnline = false;
+// Whether the user has cut the network.
+let isCut = false;
 // The messages that were written without a connection, in order, with their conversations.
 let waiting = [];
 
@@ -80,13 +82,14 @@ function enter(name) {
       isOnline = false;
       people.forget();
       for (const conversation of conversations.values()) conversation.lost();
-      report('reconnecting…');
+      report(isCut ? 'cut off' : 'reconnecting…');
       $('refused').textContent = 'no connection, trying again…';
       draw();
     },
     ended(reason) {
       connection = undefined;
       isOnline = false;
+      isCut = false;
       waiting = [];
       remember({ entered: false });
       people.forget();
@@ -225,6 +228,7 @@ function draw() {
   $('alone').hidden = names.length > 0;
   paintAvatar($('me').querySelector('.avatar'), session.name ?? '');
   $('me').querySelector('strong').textContent = session.name ?? '';
+  drawNetwork();
   drawCurrent();
   const unread = [...conversations.values()].reduce((sum, conversation) => sum + conversation.unread, 0);
   document.title = unread ? `(${unread}) Chat` : 'Chat';
@@ -255,6 +259,13 @@ function report(status) {
   $('chat').classList.toggle('offline', !status.startsWith('connected'));
 }
 
+// Shows whether the network is cut. It can only be cut while there is a connection.
+function drawNetwork() {
+  $('network').ariaPressed = isCut;
+  $('network').disabled = !isCut && !isOnline;
+  $('network').title = $('network').ariaLabel = isCut ? 'Let the network through' : 'Cut the network';
+}
+
 function complain({ message }) {
   $('problem').textContent = message;
 }
@@ -266,6 +277,14 @@ $('enter').onsubmit = (event) => {
 };
 
 $('exit').onclick = () => connection.close();
+
+$('network').onclick = () => {
+  isCut = !isCut;
+  if (isCut) connection.cut();
+  else connection.mend();
+  if (!isCut) report('reconnecting…');
+  drawNetwork();
+};
 
 $('join').onsubmit = (event) => {
   event.preventDefault();

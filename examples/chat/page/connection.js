@@ -130,6 +130,72 @@ function connect(url, options = {}) {
   };
 }
 
+// ts/network.ts
+var sockets = /* @__PURE__ */ new Set();
+var isCut = false;
+var network = {
+  /** Connections end without a farewell, and new ones wait. */
+  cut() {
+    isCut = true;
+    for (const socket of sockets) socket.cut();
+  },
+  mend() {
+    isCut = false;
+    for (const socket of sockets) socket.open();
+  }
+};
+var PageSocket = class _PageSocket {
+  static CONNECTING = WebSocket.CONNECTING;
+  static OPEN = WebSocket.OPEN;
+  static CLOSING = WebSocket.CLOSING;
+  static CLOSED = WebSocket.CLOSED;
+  onopen = null;
+  onmessage = null;
+  onclose = null;
+  onerror = null;
+  #url;
+  #socket;
+  #isClosed = false;
+  constructor(url) {
+    this.#url = url;
+    sockets.add(this);
+    if (!isCut) this.open();
+  }
+  get readyState() {
+    if (this.#isClosed) return _PageSocket.CLOSED;
+    return this.#socket?.readyState ?? _PageSocket.CONNECTING;
+  }
+  open() {
+    if (this.#socket) return;
+    const socket = new WebSocketOfBrowser(this.#url);
+    this.#socket = socket;
+    socket.onopen = () => this.#isClosed || this.onopen?.();
+    socket.onmessage = (event) => this.#isClosed || this.onmessage?.(event);
+    socket.onerror = () => this.#isClosed || this.onerror?.();
+    socket.onclose = (event) => this.#close(event);
+  }
+  send(data) {
+    this.#socket?.send(data);
+  }
+  close(code) {
+    if (this.#socket) this.#socket.close(code);
+    else this.#close({ code: 1006, reason: "", wasClean: false });
+  }
+  cut() {
+    if (!this.#socket) return;
+    this.#close({ code: 1006, reason: "", wasClean: false });
+    this.#socket.close(4e3);
+  }
+  #close(event) {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    sockets.delete(this);
+    this.onclose?.(event);
+  }
+};
+var WebSocketOfBrowser = WebSocket;
+Object.assign(globalThis, { WebSocket: PageSocket });
+
 // ts/page.ts
 var ANSWER_WITHIN = 15e3;
 
@@ -186,8 +252,15 @@ var Connection = class {
   async say(say) {
     return this.#connected.request("say", say);
   }
+  cut() {
+    network.cut();
+  }
+  mend() {
+    network.mend();
+  }
   close() {
     this.#client.close();
+    network.mend();
     this.#ended("");
   }
   // Fails while disconnected: requests are not queued.

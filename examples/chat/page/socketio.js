@@ -53,6 +53,14 @@ var Connection = class {
   async say(say) {
     return answered(await this.#connected.emitWithAck("say", say));
   }
+  cut() {
+    this.#socket.io.reconnection(false);
+    this.#socket.io.engine.close();
+  }
+  mend() {
+    this.#socket.io.reconnection(true);
+    this.#socket.connect();
+  }
   close() {
     this.#socket.off().disconnect();
     this.#ended("");

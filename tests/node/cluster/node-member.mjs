@@ -12,6 +12,7 @@
 // | `sentinel` | the name of the master that Sentinels watch |
 // | `prefix` | the prefix of the channels, and the name of the stream |
 // | `namespaces` | the namespaces that it serves |
+// | `recovery` | `{ maxDisconnectionDuration, eager }`: clients can resume their sessions. `eager`: those of a server in Rust also after it has crashed |
 //
 // It serves Socket.IO at /socket.io/. The server in Rust also serves plain WebSockets, at /ws for
 // the namespace `/`, and at /ws/custom for `/custom`. Sockets handle these events:
@@ -19,6 +20,8 @@
 // | event | what happens |
 // | --- | --- |
 // | `data` value | becomes `socket.data.value`, or an attribute `value` |
+// | `join` rooms | the socket joins them |
+// | `recovered` | is answered with `{ recovered, reason }`: whether the socket has resumed a session, and why it could not (in Rust only) |
 // | `tell` selection, ...args | `socket.broadcast` emits the arguments to the selection |
 // | `id` | is answered with the id of the socket (in Rust only) |
 //
@@ -48,7 +51,7 @@ import { createAdapter as createStreamsAdapter } from '@socket.io/redis-streams-
 import { connect } from './clients.mjs';
 
 const settings = JSON.parse(process.env.MEMBER);
-const { name, adapter, prefix = 'socket.io', namespaces = ['/'] } = settings;
+const { name, adapter, prefix = 'socket.io', namespaces = ['/'], recovery } = settings;
 
 // The adapter does not handle that `redis` rejects commands whose connection is lost.
 process.on('unhandledRejection', (error) => console.error(`${name}: ${error.message}`));
@@ -67,7 +70,8 @@ const adapters = {
 };
 
 const http = createServer((_, response) => response.writeHead(404).end());
-const io = new Server(http, { serveClient: false, adapter: adapters[adapter]() });
+const connectionStateRecovery = recovery && { maxDisconnectionDuration: recovery.maxDisconnectionDuration };
+const io = new Server(http, { serveClient: false, adapter: adapters[adapter](), connectionStateRecovery });
 const control = new Server(http, { path: '/control/', serveClient: false, maxHttpBufferSize: 1e8 });
 
 for (const path of namespaces) {
@@ -83,6 +87,11 @@ for (const path of namespaces) {
       socket.data.value = value;
       answer();
     });
+    socket.on('join', (rooms, answer) => {
+      socket.join(rooms);
+      answer();
+    });
+    socket.on('recovered', (answer) => answer({ recovered: socket.recovered }));
     socket.on('tell', (selection, ...args) => {
       const answer = args.pop();
       chosen(selection, socket.broadcast).emit(...args);

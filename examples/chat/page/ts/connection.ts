@@ -4,6 +4,7 @@ import {
   connect, type Client, type ClientToServerRequests, type Delivered, type Receipt, type RoomName, type Say, type Scene,
   type ServerToClientEvents, type Tell,
 } from './contract';
+import { network } from './network';
 import { ANSWER_WITHIN, type Credentials, type Handlers, type PageConnection } from './page';
 
 /** The name of this connection on the page, and the path of the other page. */
@@ -72,8 +73,17 @@ export class Connection implements PageConnection {
     return this.#connected.request('say', say);
   }
 
+  cut(): void {
+    network.cut();
+  }
+
+  mend(): void {
+    network.mend();
+  }
+
   close(): void {
     this.#client.close();
+    network.mend();
     this.#ended('');
   }
 

@@ -29,6 +29,9 @@ export interface PageConnection {
   say(say: Say): Promise<Receipt>;
   /** Has no answer. Dropped while disconnected. */
   typing(room: RoomName): void;
+  /** Cuts the connection, as a tunnel does, and lets no other through before `mend`. */
+  cut(): void;
+  mend(): void;
   /** Closes the connection for good. */
   close(): void;
 }

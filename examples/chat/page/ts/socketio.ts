@@ -68,6 +68,16 @@ export class Connection implements PageConnection {
     return answered(await this.#connected.emitWithAck('say', say));
   }
 
+  cut(): void {
+    this.#socket.io.reconnection(false);
+    this.#socket.io.engine.close();
+  }
+
+  mend(): void {
+    this.#socket.io.reconnection(true);
+    this.#socket.connect();
+  }
+
   close(): void {
     this.#socket.off().disconnect();
     this.#ended('');
