@@ -35,9 +35,9 @@
 //! resumes its session, and shows what was said meanwhile.
 //!
 //! If the environment variable `REDIS_URL` is set, all servers with that Redis are one chat. The
-//! example `cluster` shows two such servers side by side. With `REDIS_STREAMS_URL` instead, they are
-//! one chat over Redis Streams: pages resume their sessions at any server, also after theirs was
-//! killed.
+//! example `cluster` shows two such servers side by side. With `REDIS_STREAMS_URL` instead, they
+//! are one chat over Redis Streams: pages resume their sessions at any server, also after theirs
+//! was killed.
 
 mod contract;
 mod page;
