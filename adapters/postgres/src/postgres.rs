@@ -49,8 +49,8 @@ impl Postgres {
     ///
     /// `sslmode` decides about TLS, which needs the feature `tls-rustls`: `disable`, `prefer`, or
     /// `require`, which is the same as `verify-full`, since certificates are always verified.
-    /// Without it, connections are encrypted if [`trust`](Self::trust) or
-    /// [`identity`](Self::identity) is called.
+    /// Without it, connections are encrypted if `trust` or
+    /// `identity` is called.
     ///
     /// # Errors
     ///
