@@ -5,6 +5,8 @@
 //!     --ignored --nocapture
 //! ```
 
+#![allow(clippy::print_stdout, reason = "it prints figures")]
+
 use futures_util::future::join_all;
 use socketio::cluster::Engine;
 use socketio::testing::cluster::{Recorded, batch};
