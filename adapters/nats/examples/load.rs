@@ -1,9 +1,12 @@
 //! Measures how many messages two servers exchange over NATS, and the CPU time that they spend.
 //!
 //! ```sh
-//! nats-server --addr 127.0.0.1 & cargo build --profile quick-release -p socketio-nats --example
-//! load export NATS_URL=nats://127.0.0.1:4222 target/quick-release/examples/load receive 500000 &
-//! target/quick-release/examples/load publish 500000 200
+//! nats-server --addr 127.0.0.1 &
+//! cargo build --profile quick-release -p socketio-nats --example load
+//! export NATS_URL=nats://127.0.0.1:4222
+//! load=target/quick-release/examples/load
+//! $load receive 300000 &
+//! $load publish 300000 150
 //! ```
 
 #![allow(clippy::print_stdout)]

@@ -164,9 +164,12 @@ class Client {
     return this.news.until(isSettled, `${this.name} connects and joins its rooms`);
   }
 
+  // Returns whether it has received these events. It has not if it reconnects meanwhile: its
+  // connection was cut before the proxies were healed, and it did not know that yet.
   async receives(numbers) {
     const { run, session, socket } = this;
-    const has = () => (numbers.every((number) => session.received.includes(number)) ? true : undefined);
+    const turn = this.#turn;
+    const has = () => (turn !== this.#turn || numbers.every((number) => session.received.includes(number)) ? true : undefined);
     await this.news.until(has, `${this.name} waits for ${numbers}`).catch(async (error) => {
       const places = await Promise.all(run.servers.map((server) => server.do('fetch', { to: [socket.id], local: true })));
       const rooms = places.map((found) => found.map(({ rooms }) => rooms));
@@ -174,6 +177,7 @@ class Client {
       error.message += `. ${JSON.stringify({ transport, connected: socket.connected, rooms, volatile: this.hints.slice(-3) })}`;
       throw error;
     });
+    return turn === this.#turn;
   }
 
   // Checks what it has received. `order` has the positions of events in the stream.
@@ -223,13 +227,19 @@ export class Run {
       await Promise.all(Array.from({ length: 1 + random.below(8) }, () => this.#emit()));
     }
     for (const { proxy } of this.clients) proxy.heal();
+    while (!(await this.#reachesAll()));
+    const order = await this.#order(latest?.id);
+    for (const client of this.clients) client.check(order);
+  }
+
+  // Emits to all clients when they are in their rooms. Returns whether all have received it.
+  async #reachesAll() {
     await Promise.all(this.clients.map((client) => client.settled()));
     const from = this.emitted.length;
     for (const issuer of this.issuers) await this.#issue(issuer, { to: [], except: [] }, 0);
     const last = this.emitted.slice(from).map(({ number }) => number);
-    await Promise.all(this.clients.map((client) => client.receives(last)));
-    const order = await this.#order(latest?.id);
-    for (const client of this.clients) client.check(order);
+    const received = await Promise.all(this.clients.map((client) => client.receives(last)));
+    return received.every(Boolean);
   }
 
   #emit() {

@@ -103,6 +103,10 @@ impl Session {
     pub(crate) fn set_moved(&self) {
         self.in_cluster.is_moved.store(true, Ordering::Relaxed);
     }
+
+    fn is_moved(&self) -> bool {
+        self.in_cluster.is_moved.load(Ordering::Relaxed)
+    }
 }
 
 /// What is to be stored.
@@ -157,6 +161,10 @@ impl Shared {
         session: &Session,
         kept: Option<(SocketId, Vec<Arc<str>>)>,
     ) -> Option<Store> {
+        // What is stored now is that of another server.
+        if session.is_moved() {
+            return None;
+        }
         let token = Arc::clone(session.token());
         match kept {
             Some((id, rooms)) => {
@@ -164,11 +172,7 @@ impl Shared {
                 let session = Some(SavedSession::new(&token, &id, &rooms, socket.attributes(), past));
                 Some(Store { session, token, reliable: socket.cut_reliable() })
             }
-            None => (self.changed.is_some() && !session.in_cluster.is_moved.load(Ordering::Relaxed)).then_some(Store {
-                token,
-                session: None,
-                reliable: None,
-            }),
+            None => self.changed.is_some().then_some(Store { token, session: None, reliable: None }),
         }
     }
 
@@ -213,7 +217,7 @@ impl Shared {
         let saved = saved.with_reliable(reliable).encode();
         // What is stored at the end must be later.
         let _order = recovery.order();
-        if socket.is_connected() {
+        if socket.is_connected() && !session.is_moved() {
             self.log.save(session.token(), &saved);
         }
     }
