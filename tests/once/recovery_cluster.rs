@@ -225,6 +225,28 @@ async fn the_old_connection_of_a_client_that_is_back_elsewhere_ends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_older_copy_of_a_session_is_not_resumed() {
+    let net = SimNet::seeded(8);
+    let eager = Recovery::new().persist(Persist::Eager);
+    let (one, mut two) = pair(&net, &eager).await;
+    let mut three = server(&net, "three", eager.clone()).await;
+    let mut memory = Memory::default();
+    let (_half_open, _) = join(&one, &mut memory).await;
+    delivered().await;
+    // The first server learns late that the second has resumed the session.
+    net.slow("one", Duration::from_secs(1));
+    let old = one.hub.socket(&memory.sid).expect("it is connected");
+    let (_half_open_too, _) = join(&two, &mut memory).await;
+    two.seen.expect(&["restored 0"]).await;
+    two.hub.socket(&memory.sid).expect("it is connected").join("new").expect("there is room");
+    delivered().await;
+    old.join("old").expect("it is not ended yet");
+    delivered().await;
+    let (_line, _) = join(&three, &mut memory).await;
+    three.seen.expect(&["failed Unknown"]).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn sessions_survive_the_crash_of_their_server_if_they_are_stored_eagerly() {
     for persist in [Persist::AtEnd, Persist::Eager] {
         let net = SimNet::seeded(3);

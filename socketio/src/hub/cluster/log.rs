@@ -15,7 +15,7 @@ use crate::hooks::catch::catch_future;
 use crate::hub::adapter::{Audience, Packet};
 use crate::hub::recovery::namespace::RecoveryOf;
 use crate::hub::recovery::shared::delivering::Recipients;
-use crate::hub::recovery::shared::{LoggedEvent, Page, SharedLog};
+use crate::hub::recovery::shared::{LoggedEvent, Page, Resumed, SharedLog};
 
 /// How long a client that resumes waits until its stored session has been published.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
@@ -87,12 +87,23 @@ impl MemberLog {
         let range = LogRange::new(&self.namespace, after, to);
         let read = catch_future(async { log.read(range).await }).await;
         let page = read.unwrap_or_else(|_| Err(unavailable("the engine panicked")))?;
-        let events = page.entries.iter().filter_map(|entry| logged_event(entry).unwrap_or_default()).collect();
-        Ok(Page { events, up_to: page.up_to })
+        let mut read = Page { up_to: page.up_to, ..Page::default() };
+        for entry in &page.entries {
+            match logged(entry) {
+                Ok(Some(Logged::Event(event))) => read.events.push(event),
+                Ok(Some(Logged::Resumed(resumed))) => read.resumed.push(resumed),
+                Ok(None) | Err(Malformed) => {}
+            }
+        }
+        Ok(read)
     }
 }
 
 impl SharedLog for MemberLog {
+    fn server(&self) -> &str {
+        self.core.server().as_str()
+    }
+
     fn position(&self) -> Offset {
         self.core.position()
     }
@@ -124,15 +135,31 @@ impl SharedLog for MemberLog {
     }
 }
 
-/// The event of an entry, if clients that have missed it get it.
-fn logged_event(entry: &LogEntry<'_>) -> Result<Option<LoggedEvent>, Malformed> {
+/// What an entry means for clients that resume their sessions.
+enum Logged {
+    /// Clients that have missed it get it.
+    Event(LoggedEvent),
+    Resumed(Resumed),
+}
+
+fn logged(entry: &LogEntry<'_>) -> Result<Option<Logged>, Malformed> {
     let LogEntry { offset, namespace, server, kind, data } = entry;
     let topic = Topic::Log { namespace, server, kind: *kind };
     let Received { message, .. } = codec::decode(Dialect::Streams, topic, data)?;
-    let Message::Broadcast { packet, options, request: None } = message else { return Ok(None) };
-    if options.flags.volatile || packet.expects_answer() {
-        return Ok(None);
+    match message {
+        Message::Broadcast { packet, options, request: None } => {
+            if options.flags.volatile || packet.expects_answer() {
+                return Ok(None);
+            }
+            let (packet, audience) = (packet.packet()?, super::receiving::audience(&options));
+            let event = LoggedEvent { offset: *offset, packet, audience, session: options.flags.session };
+            Ok(Some(Logged::Event(event)))
+        }
+        Message::Disconnect { options, reason, .. } if reason == RESUMED => {
+            let id = options.rooms.first().map(|id| id.clone().into_owned());
+            let resumed = id.map(|id| Resumed { id, server: server.clone().into_owned() });
+            Ok(resumed.map(Logged::Resumed))
+        }
+        _ => Ok(None),
     }
-    let (packet, audience) = (packet.packet()?, super::receiving::audience(&options));
-    Ok(Some(LoggedEvent { offset: *offset, packet, audience, session: options.flags.session }))
 }

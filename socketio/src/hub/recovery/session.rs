@@ -192,6 +192,13 @@ impl Session {
         self.is_broken.store(true, Ordering::Relaxed);
     }
 
+    /// The client has missed messages of the log. It gets no later ones before it is told.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn interrupt(&self) {
+        self.break_off();
+        self.live_after.set(Offset::MAX);
+    }
+
     pub(crate) fn is_broken(&self) -> bool {
         self.is_broken.load(Ordering::Relaxed)
     }
@@ -204,6 +211,8 @@ impl Session {
     /// `last`.
     pub(crate) fn past(&self, last: Offset) -> Past {
         let unsent = self.unsent.get();
+        let replayed = self.live_after.get();
+        let last = if replayed == Offset::MAX { last } else { last.max(replayed) };
         let settled = if unsent == Offset::default() { last } else { unsent.before().min(last) };
         let start = self.start.get();
         Past {

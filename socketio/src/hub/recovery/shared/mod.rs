@@ -37,6 +37,9 @@ const SAVE_DELAY: Duration = Duration::from_millis(50);
 
 /// The log and the sessions of a namespace in the cluster.
 pub(crate) trait SharedLog: Debug + Send + Sync {
+    /// The id of this server.
+    fn server(&self) -> &str;
+
     /// All entries up to this one were delivered, in all namespaces.
     fn position(&self) -> Offset;
 
@@ -58,6 +61,7 @@ pub(crate) trait SharedLog: Debug + Send + Sync {
 #[derive(Debug, Default)]
 pub(crate) struct Page {
     pub(crate) events: Vec<LoggedEvent>,
+    pub(crate) resumed: Vec<Resumed>,
     /// All events up to this offset have been read.
     pub(crate) up_to: Offset,
 }
@@ -70,6 +74,14 @@ pub(crate) struct LoggedEvent {
     pub(crate) audience: Audience,
     /// The number of the only session that gets it.
     pub(crate) session: Option<u64>,
+}
+
+/// An entry by which a server tells the others that it has resumed a session.
+#[derive(Debug)]
+pub(crate) struct Resumed {
+    /// The id of the socket.
+    pub(crate) id: String,
+    pub(crate) server: String,
 }
 
 #[derive(Debug)]
@@ -131,7 +143,7 @@ impl RecoveryOf {
         let order = self.order();
         shared.gaps.fetch_add(1, Ordering::Relaxed);
         let sockets = order.with(|state| state.sessions.live_sockets()).unwrap_or_default();
-        sockets.iter().filter_map(Socket::session).for_each(Session::break_off);
+        sockets.iter().filter_map(Socket::session).for_each(Session::interrupt);
         drop(order);
         for socket in &sockets {
             socket.peer().handle.post(Command::End(End::log_unavailable()));
@@ -169,7 +181,8 @@ impl Shared {
         match kept {
             Some((id, rooms)) => {
                 let past = session.past(order.last()?);
-                let session = Some(SavedSession::new(&token, &id, &rooms, socket.attributes(), past));
+                let session =
+                    Some(SavedSession::new(self.log.server(), &token, &id, &rooms, socket.attributes(), past));
                 Some(Store { session, token, reliable: socket.cut_reliable() })
             }
             None => self.changed.is_some().then_some(Store { token, session: None, reliable: None }),
@@ -213,7 +226,7 @@ impl Shared {
         let (id, rooms) = socket.id_and_rooms();
         drop(order);
         let reliable = socket.known_reliable_queue().map(|queue| queue.stored()).unwrap_or_default();
-        let saved = SavedSession::new(session.token(), &id, &rooms, socket.attributes(), past);
+        let saved = SavedSession::new(self.log.server(), session.token(), &id, &rooms, socket.attributes(), past);
         let saved = saved.with_reliable(reliable).encode();
         // What is stored at the end must be later.
         let _order = recovery.order();

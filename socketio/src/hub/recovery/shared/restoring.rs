@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::saved::SavedSession;
-use super::{LoggedEvent, Shared};
+use super::{LoggedEvent, Resumed, Shared};
 use crate::cluster::ReadError;
 use crate::connection_handle::outbox::Outbox;
 use crate::hub::aliases::Command;
@@ -64,7 +64,7 @@ impl Shared {
         let past = saved.past();
         let wanted = Wanted { gaps, ..Wanted::of(&saved, past.as_ref(), received, end)? };
         let mut missed = Missed::default();
-        self.read_missed(recovery, socket, &wanted, wanted.after, end, &mut missed).await?;
+        self.read_missed(recovery, socket, &wanted, wanted.read_after, end, &mut missed).await?;
 
         let token = claim.next_token(!socket.peer().encoding.has_namespaces());
         let (replayed, resent) = recovery.take_over(socket, token, &wanted, &missed, end)?;
@@ -79,6 +79,10 @@ impl Shared {
             packet.with_frame(&peer.encoding, socket.namespace(), |frame| missed.frames.append(frame));
         }
         recovery.replay_shared(socket, saved.attributes(), missed);
+        if socket.is_gone() {
+            // It may have been resumed elsewhere already.
+            return Ok(());
+        }
         let _late = timeout(MAX_WAIT, self.log.end_elsewhere(&saved.sid)).await;
         Ok(())
     }
@@ -101,6 +105,13 @@ impl Shared {
                 Ok(Err(ReadError::Trimmed)) => return Err(RecoveryFailure::Trimmed),
                 Ok(Err(ReadError::Unavailable(_))) | Err(_) => return Err(RecoveryFailure::Unavailable),
             };
+            // A server that has not noticed yet that the session was resumed elsewhere may have stored
+            // an older copy of it.
+            let is_newer =
+                |other: &Resumed| other.id == wanted.saved.sid && wanted.saved.server() != Some(&other.server);
+            if wanted.past.is_some() && page.resumed.iter().any(is_newer) {
+                return Err(RecoveryFailure::Unknown);
+            }
             for event in page.events.iter().filter(|event| wanted.includes(event)) {
                 // Raw messages of plain clients have no place for an offset.
                 if event.packet.name().is_none() && !peer.encoding.has_namespaces() {
@@ -130,6 +141,8 @@ struct Wanted<'a> {
     past: Option<(&'a Past, ByRoom<'a>)>,
     /// It can only have missed messages after this one.
     after: Offset,
+    /// What came after this one tells whether the session was resumed elsewhere since.
+    read_after: Offset,
     /// How often this server had missed entries of the log before the session was taken.
     gaps: u64,
 }
@@ -147,7 +160,7 @@ impl<'a> Wanted<'a> {
         let Some(past) = past else {
             // It is not known where the session began.
             let after = received.ok_or(RecoveryFailure::Unknown)?;
-            return Ok(Self { saved, past: None, after, gaps: 0 });
+            return Ok(Self { saved, past: None, after, read_after: after, gaps: 0 });
         };
         if past.start == Offset::default() {
             // Its server had read nothing of the log.
@@ -160,7 +173,8 @@ impl<'a> Wanted<'a> {
         if past.received(received) < past.unlogged || after.next() < past.history.known_from() {
             return Err(RecoveryFailure::Trimmed);
         }
-        Ok(Self { saved, past: Some((past, past.history.by_room())), after, gaps: 0 })
+        let read_after = after.min(past.settled);
+        Ok(Self { saved, past: Some((past, past.history.by_room())), after, read_after, gaps: 0 })
     }
 
     fn includes(&self, event: &LoggedEvent) -> bool {
@@ -171,7 +185,8 @@ impl<'a> Wanted<'a> {
         };
         let audience = &event.audience;
         let is_only = |only: u64| self.past.as_ref().is_none_or(|(past, _)| past.number == only);
-        event.session.is_none_or(is_only)
+        event.offset > self.after
+            && event.session.is_none_or(is_only)
             && (audience.rooms().is_empty() || audience.rooms().iter().any(is_in))
             && !audience.except_rooms().iter().any(is_in)
     }

@@ -34,6 +34,8 @@ pub(super) struct SavedSession {
 /// What the client has received.
 #[derive(Debug, Serialize, Deserialize)]
 struct SavedPast {
+    /// The id of the server that stored it.
+    server: String,
     number: u64,
     start: Text,
     sent: Text,
@@ -63,7 +65,14 @@ impl<'de> Deserialize<'de> for Text {
 }
 
 impl SavedSession {
-    pub(super) fn new(token: &str, id: &SocketId, rooms: &[Arc<str>], data: SocketAttributes, past: Past) -> Self {
+    pub(super) fn new(
+        server: &str,
+        token: &str,
+        id: &SocketId,
+        rooms: &[Arc<str>],
+        data: SocketAttributes,
+        past: Past,
+    ) -> Self {
         let Past { number, start, sent, settled, unlogged, history } = past;
         let changes = history.changes().iter();
         Self {
@@ -72,6 +81,7 @@ impl SavedSession {
             rooms: std::iter::once(id.to_string()).chain(rooms.iter().map(ToString::to_string)).collect(),
             data: data.iter().map(|(key, value)| (key.to_owned(), value.clone())).collect(),
             log: Some(SavedPast {
+                server: server.to_owned(),
                 number,
                 start: Text(start),
                 sent: Text(sent),
@@ -92,6 +102,11 @@ impl SavedSession {
             log.reliable = reliable;
         }
         self
+    }
+
+    /// The id of the server that stored the session. `None`: one on Node.js.
+    pub(super) fn server(&self) -> Option<&str> {
+        self.log.as_ref().map(|log| &*log.server)
     }
 
     pub(super) fn reliable(&self) -> &[StoredEvent] {
@@ -156,7 +171,7 @@ mod tests {
         let past = Past { number: 7, start: at(1), sent: at(2), settled: at(3), unlogged: Offset::default(), history };
         let attributes: SocketAttributes = [("name".to_owned(), json!({ "first": "Ann" }))].into_iter().collect();
         let (id, rooms) = (SocketId::from("sid"), ["a".into(), "b".into()]);
-        let saved = SavedSession::new("token", &id, &rooms, attributes.clone(), past.clone());
+        let saved = SavedSession::new("server", "token", &id, &rooms, attributes.clone(), past.clone());
         let read = SavedSession::decode(&saved.encode().into()).expect("a session");
         assert_eq!((&*read.sid, &*read.pid), ("sid", "token"));
         assert_eq!(read.rooms, ["sid", "a", "b"]);
