@@ -216,6 +216,9 @@ export interface Client<in out Listen, in out Requests> {
   /**
    * Listens to an event. If the server expects an answer, the last argument is a function that
    * sends it. Returns a function that removes the listener.
+   *
+   * An event that the server emits with `reliable` is heard once, and acked when all its listeners
+   * have returned. As long as nobody listens to it, it is not acked, and the server repeats it.
    */
   on<E extends keyof Listen & string>(event: E, listener: Listen[E]): () => void;
   /** Sends an event. Without a connection, it is queued for the next one. */
@@ -231,6 +234,9 @@ export interface Client<in out Listen, in out Requests> {
 
 /** The longest time of a timer, in milliseconds. A longer one would end at once. */
 const longest = 2 ** 31 - 1;
+
+/** How many ids of reliable events a client remembers, to tell repetitions. */
+const remembered = 10_000;
 
 /** The error, if it is the only field of the answer. Other answers may also have a field `error`. */
 function failure(answer: any[]): EventError<string> | undefined {
@@ -254,6 +260,7 @@ export function connect<Listen = ServerToClientEvents, Requests = ClientToServer
     args?: unknown[];
     error?: EventError<string>;
     offset?: unknown;
+    delivery?: string;
   };
   type Waiting = { resolve: (answer: any) => void; reject: (error: RequestError) => void };
   const listeners = new Map<string, globalThis.Set<(...args: any[]) => void>>();
@@ -265,6 +272,7 @@ export function connect<Listen = ServerToClientEvents, Requests = ClientToServer
   let closed = false;
   let token: string | undefined;
   let offset: unknown;
+  const deliveries = new globalThis.Set<string>();
 
   const body = (args: unknown[]) => (args.length === 1 ? { data: args[0] } : { args });
   const send = (message: Message) => {
@@ -277,15 +285,29 @@ export function connect<Listen = ServerToClientEvents, Requests = ClientToServer
     if (error) reject?.(new RequestError(error));
     else resolve?.(args ? (args.length > 0 ? args : undefined) : data);
   };
-  const hear = ({ event = "", id, data, args }: Message) => {
+  const hear = ({ event = "", id, data, args, delivery }: Message) => {
     const asked = socket;
     const answer = (...values: any[]) => {
       const error = failure(values);
       // The server awaits no answers to the events of a lost connection.
       if (asked.readyState === WebSocket.OPEN) asked.send(JSON.stringify(error ? { id, error } : { id, ...body(values) }));
     };
-    const passed = [...(args ?? [data]), ...(id === undefined ? [] : [answer])];
-    listeners.get(event)?.forEach((listener) => listener(...passed));
+    const heard = listeners.get(event);
+    if (delivery === undefined) {
+      const passed = [...(args ?? [data]), ...(id === undefined ? [] : [answer])];
+      return heard?.forEach((listener) => listener(...passed));
+    }
+    // The server repeats it until somebody has heard it.
+    if (!heard?.size) return;
+    try {
+      if (deliveries.has(delivery)) return;
+      deliveries.add(delivery);
+      const [oldest] = deliveries;
+      if (deliveries.size > remembered) deliveries.delete(oldest!);
+      heard.forEach((listener) => listener(...(args ?? [data])));
+    } finally {
+      answer();
+    }
   };
   // Rejects sent requests. Queued requests are rejected only if there is no next connection.
   const end = (message: string) => {
