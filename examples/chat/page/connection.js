@@ -16,6 +16,7 @@ var RequestError = class extends Error {
   }
 };
 var longest = 2 ** 31 - 1;
+var remembered = 1e4;
 function failure(answer) {
   const error = answer[0]?.error;
   const isAlone = answer.length === 1 && Object.keys(answer[0] ?? {}).length === 1;
@@ -31,6 +32,7 @@ function connect(url, options = {}) {
   let closed = false;
   let token;
   let offset;
+  const deliveries = new globalThis.Set();
   const body = (args) => args.length === 1 ? { data: args[0] } : { args };
   const send = (message) => {
     if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
@@ -42,14 +44,27 @@ function connect(url, options = {}) {
     if (error) reject?.(new RequestError(error));
     else resolve?.(args ? args.length > 0 ? args : void 0 : data);
   };
-  const hear = ({ event = "", id, data, args }) => {
+  const hear = ({ event = "", id, data, args, delivery }) => {
     const asked = socket;
     const answer = (...values) => {
       const error = failure(values);
       if (asked.readyState === WebSocket.OPEN) asked.send(JSON.stringify(error ? { id, error } : { id, ...body(values) }));
     };
-    const passed = [...args ?? [data], ...id === void 0 ? [] : [answer]];
-    listeners.get(event)?.forEach((listener) => listener(...passed));
+    const heard = listeners.get(event);
+    if (delivery === void 0) {
+      const passed = [...args ?? [data], ...id === void 0 ? [] : [answer]];
+      return heard?.forEach((listener) => listener(...passed));
+    }
+    if (!heard?.size) return;
+    try {
+      if (deliveries.has(delivery)) return;
+      deliveries.add(delivery);
+      const [oldest] = deliveries;
+      if (deliveries.size > remembered) deliveries.delete(oldest);
+      heard.forEach((listener) => listener(...args ?? [data]));
+    } finally {
+      answer();
+    }
   };
   const end = (message) => {
     if (closed) queue = [];
