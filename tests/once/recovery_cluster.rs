@@ -233,8 +233,10 @@ async fn an_older_copy_of_a_session_is_not_resumed() {
     let mut memory = Memory::default();
     let (_half_open, _) = join(&one, &mut memory).await;
     delivered().await;
-    // The first server learns late that the second has resumed the session.
-    net.slow("one", Duration::from_secs(1));
+    // The first server learns late that the second has resumed the session. Until then it publishes
+    // nothing but the older copy, since it has just published a probe.
+    sleep(Duration::from_millis(1200)).await;
+    net.slow("one", Duration::from_millis(1500));
     let old = one.hub.socket(&memory.sid).expect("it is connected");
     let (_half_open_too, _) = join(&two, &mut memory).await;
     two.seen.expect(&["restored 0"]).await;

@@ -5,12 +5,13 @@
 
 use parking_lot::Mutex;
 use socketio::cluster::{BoxFuture, Engine, Topic};
+use socketio::testing::cluster::TcpProxy;
 use socketio::testing::cluster::conformance::{Faults, Harness, Need, cases};
 use socketio_nats::Nats;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::support::{Proxy, Server};
+use crate::support::{Server, url_of_port};
 
 /// Servers are forgotten soon after they ended, so that the tests need not wait long. A tenth of
 /// the interval is the time in which servers answer each other, also on a busy machine.
@@ -20,7 +21,7 @@ const TIMEOUT: Duration = Duration::from_secs(8);
 /// One server, to which each engine has a proxy.
 struct OneServer {
     server: Mutex<Server>,
-    proxies: Mutex<HashMap<String, Proxy>>,
+    proxies: Mutex<HashMap<String, TcpProxy>>,
 }
 
 impl OneServer {
@@ -29,7 +30,7 @@ impl OneServer {
         Self { server: Mutex::new(server), proxies: Mutex::default() }
     }
 
-    fn each(&self, server: &str, fault: impl Fn(&Proxy)) -> BoxFuture<'static, ()> {
+    fn each(&self, server: &str, fault: impl Fn(&TcpProxy)) -> BoxFuture<'static, ()> {
         self.proxies.lock().get(server).into_iter().for_each(fault);
         Box::pin(async {})
     }
@@ -37,8 +38,8 @@ impl OneServer {
 
 impl Harness for OneServer {
     fn engine(&self, name: &str) -> Box<dyn Engine> {
-        let proxy = Proxy::start(self.server.lock().port);
-        let url = proxy.url();
+        let proxy = TcpProxy::start(self.server.lock().port).unwrap();
+        let url = url_of_port(proxy.address().port());
         self.proxies.lock().insert(name.to_owned(), proxy);
         Box::new(Nats::new(url).unwrap().heartbeats(INTERVAL, TIMEOUT).max_payload(8 << 20))
     }
@@ -71,7 +72,7 @@ impl Faults for OneServer {
     }
 
     fn cut<'a>(&'a self, server: &'a str) -> BoxFuture<'a, ()> {
-        self.each(server, Proxy::cut)
+        self.each(server, TcpProxy::cut)
     }
 
     fn hang<'a>(&'a self, server: &'a str) -> BoxFuture<'a, ()> {

@@ -1,10 +1,10 @@
 //! Servers that end, hang, or disconnect an engine.
 
 use socketio::cluster::{Engine, Topic};
-use socketio::testing::cluster::{Recorded, batch};
+use socketio::testing::cluster::{Recorded, TcpProxy, batch};
 use socketio_nats::Nats;
 
-use crate::support::{MAIN, Member, Proxy, Server, reply};
+use crate::support::{MAIN, Member, Server, reply, url_of_port};
 
 async fn member(url: String) -> Member {
     Member::connect(Nats::new(url).unwrap(), &[MAIN, reply("a")]).await
@@ -48,8 +48,8 @@ async fn a_server_may_come_later() {
 #[tokio::test]
 async fn connections_may_be_cut() {
     let server = Server::start();
-    let proxy = Proxy::start(server.port);
-    let mut member = member(proxy.url()).await;
+    let proxy = TcpProxy::start(server.port).unwrap();
+    let mut member = member(url_of_port(proxy.address().port())).await;
     for round in ["1", "2", "3"] {
         proxy.cut();
         member.disconnected().await;
@@ -77,8 +77,8 @@ async fn subscriptions_that_change_while_it_is_disconnected_are_restored() {
 #[tokio::test]
 async fn a_connection_that_carries_nothing_is_noticed() {
     let server = Server::start();
-    let proxy = Proxy::start(server.port);
-    let mut member = member(proxy.url()).await;
+    let proxy = TcpProxy::start(server.port).unwrap();
+    let mut member = member(url_of_port(proxy.address().port())).await;
     proxy.stall();
     let messages = [(MAIN, &b"lost"[..]), (reply("a"), b"lost")];
     let error = member.engine.publish(&batch(messages)).await.unwrap_err();
@@ -91,8 +91,8 @@ async fn a_connection_that_carries_nothing_is_noticed() {
 #[tokio::test]
 async fn more_than_the_connection_takes_fails_in_time() {
     let server = Server::start();
-    let proxy = Proxy::start(server.port);
-    let mut member = member(proxy.url()).await;
+    let proxy = TcpProxy::start(server.port).unwrap();
+    let mut member = member(url_of_port(proxy.address().port())).await;
     proxy.stall();
     let body = vec![b'x'; 1 << 20];
     let error = member.engine.publish(&batch(vec![(MAIN, &*body); 20])).await.unwrap_err();
@@ -257,10 +257,10 @@ fn tasks() -> usize {
 #[tokio::test]
 async fn nothing_is_left_of_an_engine_that_is_dropped() {
     let mut server = Server::start();
-    let proxy = Proxy::start(server.port);
+    let proxy = TcpProxy::start(server.port).unwrap();
     let before = tasks();
     let (connected, disconnected, hung) =
-        (member(server.url()).await, member(server.url()).await, member(proxy.url()).await);
+        (member(server.url()).await, member(server.url()).await, member(url_of_port(proxy.address().port())).await);
     proxy.hang(true);
     let body = vec![b'x'; 1 << 20];
     hung.engine.publish(&batch(vec![(MAIN, &*body); 20])).await.unwrap_err();

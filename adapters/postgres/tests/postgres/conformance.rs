@@ -5,6 +5,7 @@
 
 use parking_lot::Mutex;
 use socketio::cluster::{BoxFuture, Engine, Topic};
+use socketio::testing::cluster::TcpProxy;
 use socketio::testing::cluster::conformance::{Case, Faults, Harness, Need, cases};
 use socketio_postgres::Postgres;
 use std::collections::HashMap;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, NoTls};
 
-use crate::support::{Proxy, Server};
+use crate::support::{Server, url_of_port};
 
 /// A cluster that has a prefix on a server, to which each engine has a proxy.
 struct Cluster<'a> {
@@ -20,7 +21,7 @@ struct Cluster<'a> {
     /// That of all cases that do not stop it.
     shared: &'a Server,
     own: Option<Mutex<Server>>,
-    proxies: Mutex<HashMap<String, Proxy>>,
+    proxies: Mutex<HashMap<String, TcpProxy>>,
     /// A connection of no server.
     injector: tokio::sync::Mutex<Option<Client>>,
 }
@@ -45,7 +46,7 @@ impl<'a> Cluster<'a> {
         Box::pin(async {})
     }
 
-    fn each(&self, server: &str, fault: impl Fn(&Proxy)) -> BoxFuture<'static, ()> {
+    fn each(&self, server: &str, fault: impl Fn(&TcpProxy)) -> BoxFuture<'static, ()> {
         self.proxies.lock().get(server).into_iter().for_each(fault);
         Box::pin(async {})
     }
@@ -53,8 +54,8 @@ impl<'a> Cluster<'a> {
 
 impl Harness for Cluster<'_> {
     fn engine(&self, name: &str) -> Box<dyn Engine> {
-        let proxy = Proxy::start(self.port());
-        let engine = Postgres::new(proxy.url()).unwrap().prefix(self.prefix);
+        let proxy = TcpProxy::start(self.port()).unwrap();
+        let engine = Postgres::new(url_of_port(proxy.address().port())).unwrap().prefix(self.prefix);
         self.proxies.lock().insert(name.to_owned(), proxy);
         let engine = engine.heartbeat_interval(Duration::from_secs(1));
         Box::new(engine.heartbeat_timeout(Duration::from_secs(3)))
@@ -86,7 +87,7 @@ impl Faults for Cluster<'_> {
     }
 
     fn cut<'a>(&'a self, server: &'a str) -> BoxFuture<'a, ()> {
-        self.each(server, Proxy::cut)
+        self.each(server, TcpProxy::cut)
     }
 
     fn hang<'a>(&'a self, server: &'a str) -> BoxFuture<'a, ()> {

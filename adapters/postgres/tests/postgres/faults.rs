@@ -1,10 +1,10 @@
 //! Servers that end, hang, or disconnect an engine.
 
 use socketio::cluster::Engine;
-use socketio::testing::cluster::batch;
+use socketio::testing::cluster::{TcpProxy, batch};
 use socketio_postgres::Postgres;
 
-use crate::support::{MAIN, Member, Proxy, Server, reply};
+use crate::support::{MAIN, Member, Server, reply, url_of_port};
 
 /// Publishes and receives.
 async fn works(member: &mut Member, name: &str) {
@@ -89,8 +89,8 @@ async fn subscriptions_that_change_while_it_is_disconnected_are_restored() {
 #[tokio::test]
 async fn half_open_connections_cost_seconds() {
     let server = Server::start();
-    let proxy = Proxy::start(server.port);
-    let mut member = member(proxy.url()).await;
+    let proxy = TcpProxy::start(server.port).unwrap();
+    let mut member = member(url_of_port(proxy.address().port())).await;
     proxy.stall();
     let error = member.engine.publish(&batch([(MAIN, &b"{}"[..])])).await.unwrap_err();
     assert_eq!((error.unpublished, &*error.reason), (1, "no reply in time"));

@@ -1,10 +1,10 @@
 //! What the engine [`ShardedRedis`] carries over a Redis Cluster, and what happens to its nodes.
 
 use socketio::cluster::{Engine, GapReason, PublishError, Topic};
-use socketio::testing::cluster::{Recorded, batch};
+use socketio::testing::cluster::{Recorded, TcpProxy, batch};
 use socketio_redis::ShardedRedis;
 
-use crate::support::{MAIN, Member, Proxy, RedisCluster, reply, room};
+use crate::support::{MAIN, Member, RedisCluster, reply, room, url_of_port};
 
 const ROOMS: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
 
@@ -135,10 +135,10 @@ async fn a_replica_may_replace_its_master() {
 #[tokio::test]
 async fn a_half_open_connection_is_found_by_a_probe() {
     let cluster = RedisCluster::start(1, 0);
-    let proxy = Proxy::start(cluster.nodes[0].port);
-    let port = proxy.address.port().to_string();
+    let proxy = TcpProxy::start(cluster.nodes[0].port).unwrap();
+    let port = proxy.address().port().to_string();
     assert_eq!(cluster.nodes[0].cli(&["CONFIG", "SET", "cluster-announce-port", &port]), "OK");
-    let mut member = member(&[proxy.url()]).await;
+    let mut member = member(&[url_of_port(proxy.address().port())]).await;
     proxy.stall();
     member.disconnected().await;
     member.connected().await;

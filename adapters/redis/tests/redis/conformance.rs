@@ -5,6 +5,7 @@
 
 use parking_lot::Mutex;
 use socketio::cluster::{BoxFuture, Engine, Topic};
+use socketio::testing::cluster::TcpProxy;
 use socketio::testing::cluster::conformance::{Case, Faults, Harness, Need, cases};
 use socketio_redis::{Redis, RedisStreams, ShardedRedis, SubscriptionMode};
 use std::collections::HashMap;
@@ -12,7 +13,7 @@ use std::fmt::Debug;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{Proxy, RedisCluster, Server};
+use crate::support::{RedisCluster, Server, url_of_port};
 
 /// An engine for one server.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +26,7 @@ enum Kind {
 /// One server, to which each engine has a proxy.
 struct OneServer {
     server: Mutex<Server>,
-    proxies: Mutex<HashMap<String, Proxy>>,
+    proxies: Mutex<HashMap<String, TcpProxy>>,
     kind: Kind,
 }
 
@@ -34,7 +35,7 @@ impl OneServer {
         Self { server: Mutex::new(Server::start()), proxies: Mutex::default(), kind }
     }
 
-    fn each(&self, server: &str, fault: impl Fn(&Proxy)) -> BoxFuture<'static, ()> {
+    fn each(&self, server: &str, fault: impl Fn(&TcpProxy)) -> BoxFuture<'static, ()> {
         self.proxies.lock().get(server).into_iter().for_each(fault);
         Box::pin(async {})
     }
@@ -42,8 +43,8 @@ impl OneServer {
 
 impl Harness for OneServer {
     fn engine(&self, name: &str) -> Box<dyn Engine> {
-        let proxy = Proxy::start(self.server.lock().port);
-        let url = proxy.url();
+        let proxy = TcpProxy::start(self.server.lock().port).unwrap();
+        let url = url_of_port(proxy.address().port());
         self.proxies.lock().insert(name.to_owned(), proxy);
         match self.kind {
             Kind::Classic => Box::new(Redis::new(url).unwrap()),
@@ -81,7 +82,7 @@ impl Faults for OneServer {
     }
 
     fn cut<'a>(&'a self, server: &'a str) -> BoxFuture<'a, ()> {
-        self.each(server, Proxy::cut)
+        self.each(server, TcpProxy::cut)
     }
 
     fn hang<'a>(&'a self, server: &'a str) -> BoxFuture<'a, ()> {

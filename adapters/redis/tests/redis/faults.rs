@@ -1,11 +1,11 @@
 //! Servers that end, hang, or disconnect an engine.
 
 use socketio::cluster::{Engine, GapReason};
-use socketio::testing::cluster::{Recorded, batch};
+use socketio::testing::cluster::{Recorded, TcpProxy, batch};
 use socketio_redis::Redis;
 use std::io::{Read, Write};
 
-use crate::support::{MAIN, Member, Proxy, REQUESTS, Server, reply};
+use crate::support::{MAIN, Member, REQUESTS, Server, reply, url_of_port};
 
 /// Publishes and receives.
 async fn works(member: &mut Member<Redis>, body: &str) {
@@ -86,8 +86,8 @@ async fn subscriptions_that_change_while_it_is_disconnected_are_restored() {
 #[tokio::test]
 async fn a_server_that_hangs_costs_a_second() {
     let server = Server::start();
-    let proxy = Proxy::start(server.port);
-    let mut member = member(proxy.url()).await;
+    let proxy = TcpProxy::start(server.port).unwrap();
+    let mut member = member(url_of_port(proxy.address().port())).await;
     proxy.stall();
     let error = member.engine.publish(&batch([(MAIN, &b"lost"[..])])).await.unwrap_err();
     assert_eq!((error.unpublished, &*error.reason), (1, "no reply in time"));

@@ -1,11 +1,11 @@
 //! What the engine [`RedisStreams`] loses, and reports, when its server fails or is cut off.
 
 use socketio::cluster::{Engine, GapReason, LogEntry, LogRange, Offset, ReadError};
-use socketio::testing::cluster::{Recorded, batch};
+use socketio::testing::cluster::{Recorded, TcpProxy, batch};
 use socketio_redis::RedisStreams;
 use std::time::Duration;
 
-use crate::support::{LOG, Member, Proxy, Server, reply};
+use crate::support::{LOG, Member, Server, reply, url_of_port};
 
 type Streams = Member<RedisStreams>;
 
@@ -61,8 +61,8 @@ async fn numbers(from: &Streams, count: usize) -> Vec<String> {
 #[tokio::test]
 async fn entries_of_an_outage_arrive_later() {
     let server = Server::start();
-    let proxy = Proxy::start(server.port);
-    let mut there = member(proxy.url()).await;
+    let proxy = TcpProxy::start(server.port).unwrap();
+    let mut there = member(url_of_port(proxy.address().port())).await;
     let mut here = member(server.url()).await;
     works(&mut here, "before").await;
     for fault in ["cut", "hang", "stall"] {
@@ -175,8 +175,8 @@ async fn a_stream_that_is_deleted_is_noticed() {
 #[tokio::test]
 async fn entries_of_a_new_stream_arrive() {
     let server = Server::start();
-    let proxy = Proxy::start(server.port);
-    let mut there = member(proxy.url()).await;
+    let proxy = TcpProxy::start(server.port).unwrap();
+    let mut there = member(url_of_port(proxy.address().port())).await;
     let mut here = member(server.url()).await;
     works(&mut here, "before").await;
     assert_eq!(there.entry().await.data, "before");
@@ -208,8 +208,8 @@ async fn ids_may_go_back() {
 #[tokio::test]
 async fn entries_that_are_trimmed_too_early_are_a_gap() {
     let server = Server::start();
-    let proxy = Proxy::start(server.port);
-    let mut there = member(proxy.url()).await;
+    let proxy = TcpProxy::start(server.port).unwrap();
+    let mut there = member(url_of_port(proxy.address().port())).await;
     let mut here = member(server.url()).await;
     works(&mut here, "before").await;
     assert_eq!(there.entry().await.data, "before");

@@ -89,11 +89,8 @@ impl MemberLog {
         let page = read.unwrap_or_else(|_| Err(unavailable("the engine panicked")))?;
         let mut read = Page { up_to: page.up_to, ..Page::default() };
         for entry in &page.entries {
-            match logged(entry) {
-                Ok(Some(Logged::Event(event))) => read.events.push(event),
-                Ok(Some(Logged::Resumed(resumed))) => read.resumed.push(resumed),
-                Ok(None) | Err(Malformed) => {}
-            }
+            // A malformed entry was counted when it was delivered.
+            let _malformed = add(&mut read, entry);
         }
         Ok(read)
     }
@@ -135,31 +132,23 @@ impl SharedLog for MemberLog {
     }
 }
 
-/// What an entry means for clients that resume their sessions.
-enum Logged {
-    /// Clients that have missed it get it.
-    Event(LoggedEvent),
-    Resumed(Resumed),
-}
-
-fn logged(entry: &LogEntry<'_>) -> Result<Option<Logged>, Malformed> {
+/// Adds what an entry means for clients that resume their sessions.
+fn add(page: &mut Page, entry: &LogEntry<'_>) -> Result<(), Malformed> {
     let LogEntry { offset, namespace, server, kind, data } = entry;
     let topic = Topic::Log { namespace, server, kind: *kind };
     let Received { message, .. } = codec::decode(Dialect::Streams, topic, data)?;
     match message {
-        Message::Broadcast { packet, options, request: None } => {
-            if options.flags.volatile || packet.expects_answer() {
-                return Ok(None);
-            }
+        Message::Broadcast { packet, options, request: None }
+            if !options.flags.volatile && !packet.expects_answer() =>
+        {
             let (packet, audience) = (packet.packet()?, super::receiving::audience(&options));
-            let event = LoggedEvent { offset: *offset, packet, audience, session: options.flags.session };
-            Ok(Some(Logged::Event(event)))
+            page.events.push(LoggedEvent { offset: *offset, packet, audience, session: options.flags.session });
         }
         Message::Disconnect { options, reason, .. } if reason == RESUMED => {
             let id = options.rooms.first().map(|id| id.clone().into_owned());
-            let resumed = id.map(|id| Resumed { id, server: server.clone().into_owned() });
-            Ok(resumed.map(Logged::Resumed))
+            page.resumed.extend(id.map(|id| Resumed { id, server: server.clone().into_owned() }));
         }
-        _ => Ok(None),
+        _ => {}
     }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! Tests of clusters: [`SimNet`], a network in memory with faults on demand; the [`conformance`]
-//! suite of [`Engine`](crate::cluster::Engine)s; and a [`Recorder`] that takes the place of a hub
-//! in tests of an engine.
+//! suite of [`Engine`](crate::cluster::Engine)s; a [`Recorder`] that takes the place of a hub in
+//! tests of an engine; and a [`TcpProxy`] between an engine and its broker.
 //!
 //! This module needs the cargo features `testing` and `cluster`.
 //!
@@ -52,7 +52,9 @@
 pub mod conformance;
 mod recorder;
 mod sim;
+mod tcp_proxy;
 
 pub use crate::cluster::OwnedTopic;
 pub use recorder::{Recorded, Recorder, batch};
 pub use sim::{SimEngine, SimNet, SimStats};
+pub use tcp_proxy::TcpProxy;

@@ -17,6 +17,11 @@ pub(crate) struct Server {
     child: Option<Child>,
 }
 
+/// The URL of a server, or of a proxy in front of one.
+pub(crate) fn url_of_port(port: u16) -> String {
+    format!("nats://127.0.0.1:{port}")
+}
+
 impl Server {
     pub(crate) fn start() -> Self {
         Self::with("")
@@ -67,7 +72,7 @@ impl Server {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
+        url_of_port(self.port)
     }
 
     /// Ends the process without a chance to close anything.

@@ -32,6 +32,11 @@ const SETTINGS: [&str; 11] = [
     "wal_level=replica",
 ];
 
+/// The URL of a server, or of a proxy in front of one.
+pub(crate) fn url_of_port(port: u16) -> String {
+    format!("postgres://postgres@127.0.0.1:{port}/postgres")
+}
+
 impl Server {
     pub(crate) fn start() -> Self {
         Self::with(|_| {})
@@ -83,7 +88,7 @@ impl Server {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+        url_of_port(self.port)
     }
 
     /// Ends the process without a chance to close anything. Its children notice.

@@ -1,18 +1,21 @@
-//! [`Proxy`]: a TCP proxy that can stop to carry anything, as a network does.
+//! [`TcpProxy`]: a TCP proxy that can stop to carry anything, as a network does.
 
+use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// Accepts connections for a server.
-pub(crate) struct Proxy {
-    pub(crate) address: SocketAddr,
+/// A TCP proxy in front of the broker that an engine connects to. It stops to carry anything when a
+/// test says so. It ends with the runtime.
+#[derive(Debug)]
+pub struct TcpProxy {
+    address: SocketAddr,
     state: watch::Sender<State>,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 struct State {
     /// A connection carries nothing any more after a stall.
     stalls: u32,
@@ -22,38 +25,47 @@ struct State {
     hangs: bool,
 }
 
-impl Proxy {
-    /// Must be called on a tokio runtime.
-    pub(crate) fn start(port: u16) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let listener = TcpListener::from_std(listener).unwrap();
-        let address = listener.local_addr().unwrap();
+impl TcpProxy {
+    /// Listens on a port of 127.0.0.1 that the system chooses, for a server on `port`.
+    ///
+    /// # Errors
+    ///
+    /// The system has no free port.
+    ///
+    /// # Panics
+    ///
+    /// If it is not called on a tokio runtime.
+    pub fn start(port: u16) -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(listener)?;
+        let address = listener.local_addr()?;
         let (state, current) = watch::channel(State::default());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 tokio::spawn(carry(client, port, current.clone()));
             }
         });
-        Self { address, state }
+        Ok(Self { address, state })
     }
 
-    pub(crate) fn url(&self) -> String {
-        format!("postgres://postgres@{}/postgres", self.address)
+    /// What clients connect to.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The connections stay open and carry nothing any more. New ones work.
-    pub(crate) fn stall(&self) {
+    pub fn stall(&self) {
         self.state.send_modify(|state| state.stalls += 1);
     }
 
     /// The connections end. New ones work.
-    pub(crate) fn cut(&self) {
+    pub fn cut(&self) {
         self.state.send_modify(|state| state.cuts += 1);
     }
 
     /// The connections and new ones carry nothing, until it is called with `false`.
-    pub(crate) fn hang(&self, hangs: bool) {
+    pub fn hang(&self, hangs: bool) {
         self.state.send_modify(|state| state.hangs = hangs);
     }
 }
