@@ -7,8 +7,7 @@ use socketio::cluster::{Dialect, EngineTraits};
 use socketio::testing::cluster::SimNet;
 use socketio::testing::settle;
 use socketio::{
-    DeliveryError, Disconnect, EmitError, Hub, Persist, Recovery, RecoveryFailure, RecoveryState, Socket, State, event,
-    events,
+    DeliveryError, Disconnect, Hub, Persist, Recovery, RecoveryFailure, RecoveryState, Socket, State, event, events,
 };
 use socketio_tests::cut::{Line, Memory, Packet};
 use socketio_tests::{Log, Seen, log};
@@ -131,6 +130,8 @@ async fn reliable_events_move_with_the_session() {
         }
         delivered().await;
         let mut line = Line::open(&two.app, &memory, json!({})).await;
+        // The second server waits for the first.
+        sleep(Duration::from_secs(1)).await;
         let packets = others(&mut line, &mut memory).await;
         let again = packets.iter().find(|packet| packet.contains("order")).expect("it is sent again");
         let id = |packet: &str| packet.rsplit('"').nth(1).map(str::to_owned);
@@ -213,10 +214,12 @@ async fn the_old_connection_of_a_client_that_is_back_elsewhere_ends() {
     two.seen.expect(&["restored 0"]).await;
     delivered().await;
     assert!(!old.connected() && one.hub.is_empty());
-    one.seen.expect(&["new", "left: server namespace disconnect"]).await;
+    one.seen.expect(&["new", "left: transport error: the client has connected again"]).await;
     two.hub.emit(("once", 1)).expect("queued");
     assert_eq!(received(&mut line, &mut memory).await, [json!(["once", 1])]);
-    assert!(matches!(old.emit(("never", 1)), Err(EmitError::Closed)));
+    // The log has it for the session, wherever the client is.
+    old.emit(("late", 2)).expect("published");
+    assert_eq!(received(&mut line, &mut memory).await, [json!(["late", 2])]);
     // The session of the other server is the one that is stored.
     drop(line);
     delivered().await;
@@ -225,7 +228,30 @@ async fn the_old_connection_of_a_client_that_is_back_elsewhere_ends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_session_moves_with_what_was_not_stored_yet() {
+    let net = SimNet::seeded(9);
+    let (mut one, mut two) = pair(&net, &Recovery::new().persist(Persist::Eager)).await;
+    let mut memory = Memory::default();
+    let (_half_open, _) = join(&one, &mut memory).await;
+    delivered().await;
+    one.seen.expect(&["new"]).await;
+    one.hub.socket(&memory.sid).expect("it is connected").join("late").expect("there is room");
+    let (mut line, _) = join(&two, &mut memory).await;
+    two.seen.expect(&["restored 0"]).await;
+    one.seen.expect(&["left: transport error: the client has connected again"]).await;
+    one.hub.to("late").emit(("late", 1)).expect("queued");
+    assert_eq!(received(&mut line, &mut memory).await, [json!(["late", 1])]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_older_copy_of_a_session_is_not_resumed() {
+    for crashes in [false, true] {
+        older_copy(crashes).await;
+    }
+}
+
+/// `crashes`: the server that has the newest copy.
+async fn older_copy(crashes: bool) {
     let net = SimNet::seeded(8);
     let eager = Recovery::new().persist(Persist::Eager);
     let (one, mut two) = pair(&net, &eager).await;
@@ -233,19 +259,30 @@ async fn an_older_copy_of_a_session_is_not_resumed() {
     let mut memory = Memory::default();
     let (_half_open, _) = join(&one, &mut memory).await;
     delivered().await;
-    // The first server learns late that the second has resumed the session. Until then it publishes
-    // nothing but the older copy, since it has just published a probe.
+    // The first server learns late that the second wants the session, and resumes an earlier copy of
+    // it. Until then it publishes nothing but the older copy, since it has just published a probe.
     sleep(Duration::from_millis(1200)).await;
-    net.slow("one", Duration::from_millis(1500));
+    net.slow("one", Duration::from_millis(1900));
     let old = one.hub.socket(&memory.sid).expect("it is connected");
     let (_half_open_too, _) = join(&two, &mut memory).await;
     two.seen.expect(&["restored 0"]).await;
     two.hub.socket(&memory.sid).expect("it is connected").join("new").expect("there is room");
-    delivered().await;
+    // Both store it after 50 ms.
+    sleep(Duration::from_millis(60)).await;
     old.join("old").expect("it is not ended yet");
     delivered().await;
+    if crashes {
+        net.isolate("two");
+    }
     let (_line, _) = join(&three, &mut memory).await;
-    three.seen.expect(&["failed Unknown"]).await;
+    if crashes {
+        three.seen.expect(&["failed Unknown"]).await;
+    } else {
+        // The second server hands it over.
+        three.seen.expect(&["restored 0"]).await;
+        let rooms = three.hub.socket(&memory.sid).expect("it is connected").rooms();
+        assert!(rooms.iter().any(|room| &**room == "new") && rooms.len() == 2, "{rooms:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

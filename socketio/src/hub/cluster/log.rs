@@ -21,6 +21,8 @@ use crate::hub::recovery::shared::{LoggedEvent, Page, Resumed, SharedLog};
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 /// The reason of a disconnect that ends the old socket of a session that was resumed elsewhere.
 pub(super) const RESUMED: &str = "session resumed";
+/// The reason of a disconnect by which another server gets the last state of a session.
+pub(super) const WANTED: &str = "session wanted";
 
 impl Member {
     /// The recovery of the namespace, if a message is logged for clients that are cut off, in a log
@@ -72,9 +74,10 @@ impl MemberLog {
         Self { core: Arc::clone(core), namespace: namespace.into() }
     }
 
-    fn publish_end(&self, id: &str) {
+    /// Publishes that the socket of a session ends, to the server that has it.
+    fn publish_end(&self, id: &str, reason: &str) {
         let options = Options { rooms: [id.into()].into_iter().collect(), ..Options::default() };
-        let message = Message::Disconnect { options, close: true, reason: RESUMED.into() };
+        let message = Message::Disconnect { options, close: true, reason: reason.into() };
         let Some(kind) = codec::kind_in_log(&message) else { return };
         let topic = Topic::Log { namespace: &self.namespace, server: self.core.server().as_str(), kind };
         self.core.publish(self.core.server().as_str(), &self.namespace, topic, &message, false, None);
@@ -124,9 +127,16 @@ impl SharedLog for MemberLog {
         Box::pin(self.read_page(after, to))
     }
 
+    fn request_end<'a>(&'a self, id: &'a str) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            self.publish_end(id, WANTED);
+            self.core.flushed().await;
+        })
+    }
+
     fn end_elsewhere<'a>(&'a self, id: &'a str) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            self.publish_end(id);
+            self.publish_end(id, RESUMED);
             self.core.flushed().await;
         })
     }

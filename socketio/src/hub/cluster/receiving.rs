@@ -4,7 +4,7 @@ use bytes::Bytes;
 use std::sync::Arc;
 
 use super::core::ClusterCore;
-use super::log::RESUMED;
+use super::log::{RESUMED, WANTED};
 use super::member::Member;
 use super::requests::Answer;
 use crate::cluster::codec::{self, Incoming, Malformed, RawPacket, Received};
@@ -300,8 +300,13 @@ impl Member {
                 if !session.is_live_at(offset) {
                     continue;
                 }
-                if matches!(change, Change::Disconnect { reason: RESUMED, .. }) {
-                    session.set_moved();
+                match change {
+                    Change::Disconnect { reason: RESUMED, .. } => session.set_moved(),
+                    Change::Disconnect { reason: WANTED, .. } => {
+                        socket.cut_off();
+                        continue;
+                    }
+                    _ => {}
                 }
             }
             socket.change(change);

@@ -16,7 +16,6 @@ use crate::connection_handle::outbox::Outbox;
 use crate::hub::aliases::Peer;
 use crate::hub::namespace::registry::Registry;
 use crate::hub::socket::Socket;
-use crate::session::end::End;
 use crate::wire::encoding::Encoding;
 use crate::wire::offset::Offset;
 use crate::wire::packet::Frames;
@@ -118,9 +117,7 @@ impl RecoveryOf {
     /// again before it was accepted.
     pub(crate) fn cut_old_connection(&self, claim: &Claim<'_>) {
         if let Some(old) = self.live(claim.token()).filter(|old| !old.is_gone()) {
-            tracing::debug!(socket = %old.id(), "the client has connected again");
-            old.depart(true);
-            old.peer().handle.post(crate::hub::aliases::Command::End(End::replaced()));
+            old.cut_off();
         }
     }
 

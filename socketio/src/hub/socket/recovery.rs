@@ -13,12 +13,13 @@ use super::{Identity, Socket};
 #[cfg(feature = "cluster")]
 use crate::connection_handle::outbox::Outbox;
 use crate::hub::Hub;
-use crate::hub::aliases::Peer;
+use crate::hub::aliases::{Command, Peer};
 use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::recovery::RecoveryState;
 use crate::hub::recovery::namespace::{Order, RecoveryOf};
 use crate::hub::recovery::resuming::{Beginning, Claim, wait_for_end};
 use crate::hub::recovery::session::Session;
+use crate::session::end::End;
 use crate::wire::encoding::SessionEvent;
 use crate::wire::frame::EncodedFrame;
 
@@ -50,6 +51,13 @@ impl Socket {
 
     pub(crate) fn session(&self) -> Option<&Session> {
         self.0.session.as_deref()
+    }
+
+    /// The client has connected again. This connection ends, and its session is kept.
+    pub(crate) fn cut_off(&self) {
+        tracing::debug!(socket = %self.id(), "the client has connected again");
+        self.depart(true);
+        self.peer().handle.post(Command::End(End::replaced()));
     }
 
     /// What the client is told when it is connected, and how it can resume.

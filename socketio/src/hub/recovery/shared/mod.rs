@@ -3,9 +3,11 @@
 //! What is emitted is published to the log. This server's own sockets get it when it is read back,
 //! because only then its offset is known ([`delivering`]). When a client is cut off, its session is
 //! stored in the cluster ([`saved`]). Any server can take it, and reads from the log what the
-//! client has missed ([`restoring`]).
+//! client has missed ([`restoring`]). With [`Persist::Eager`], a server that still has the client stores
+//! the session again first ([`handover`]).
 
 pub(crate) mod delivering;
+mod handover;
 mod restoring;
 mod saved;
 
@@ -34,6 +36,8 @@ use saved::SavedSession;
 
 /// How long changes of a session are collected before it is stored.
 const SAVE_DELAY: Duration = Duration::from_millis(50);
+/// How long a client that resumes its session waits for the cluster.
+const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// The log and the sessions of a namespace in the cluster.
 pub(crate) trait SharedLog: Debug + Send + Sync {
@@ -51,6 +55,10 @@ pub(crate) trait SharedLog: Debug + Send + Sync {
 
     /// Reads a page of events after one offset up to another.
     fn read(&self, after: Offset, to: Offset) -> BoxFuture<'_, Result<Page, ReadError>>;
+
+    /// Lets the server that has the socket of a session end it, and store the session. It returns
+    /// when that is published.
+    fn request_end<'a>(&'a self, id: &'a str) -> BoxFuture<'a, ()>;
 
     /// Ends the socket of a session that was resumed here, if another server still has it. It
     /// returns when that is published.
@@ -227,7 +235,7 @@ impl Shared {
         drop(order);
         let reliable = socket.known_reliable_queue().map(|queue| queue.stored()).unwrap_or_default();
         let saved = SavedSession::new(self.log.server(), session.token(), &id, &rooms, socket.attributes(), past);
-        let saved = saved.with_reliable(reliable).encode();
+        let saved = saved.with_reliable(reliable).while_connected().encode();
         // What is stored at the end must be later.
         let _order = recovery.order();
         if socket.is_connected() && !session.is_moved() {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 use tokio::time::timeout;
 
+use super::handover::Taken;
 use super::saved::SavedSession;
-use super::{LoggedEvent, Resumed, Shared};
+use super::{LoggedEvent, MAX_WAIT, Resumed, Shared};
 use crate::cluster::ReadError;
 use crate::connection_handle::outbox::Outbox;
 use crate::hub::aliases::Command;
@@ -21,9 +21,6 @@ use crate::hub::socket::reliable::queue::{ReliableQueue, Resent};
 use crate::session::end::End;
 use crate::wire::offset::Offset;
 use crate::wire::packet::Frames;
-
-/// How long a client that resumes its session waits for the cluster.
-const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// What a client has missed.
 #[derive(Default)]
@@ -54,13 +51,9 @@ impl Shared {
     ) -> Result<(), RecoveryFailure> {
         let received = claim.offset()?;
         let gaps = self.gaps.load(Ordering::Relaxed);
-        let taken = timeout(MAX_WAIT, self.log.take(claim.token())).await;
-        let Ok(Ok((stored, end))) = taken else { return Err(RecoveryFailure::Unavailable) };
-        let stored = stored.ok_or(RecoveryFailure::Unknown)?;
+        let Taken { stored, saved, end } = self.take_last(recovery, claim.token()).await?;
         // What the task has not used when its client is gone is stored again.
         let mut unused = Unused { shared: self, socket, token: claim.token(), stored: Some(&stored) };
-        let saved = SavedSession::decode(&stored).filter(|saved| saved.pid == claim.token());
-        let saved = saved.ok_or(RecoveryFailure::Unknown)?;
         let past = saved.past();
         let wanted = Wanted { gaps, ..Wanted::of(&saved, past.as_ref(), received, end)? };
         let mut missed = Missed::default();

@@ -36,6 +36,9 @@ pub(super) struct SavedSession {
 struct SavedPast {
     /// The id of the server that stored it.
     server: String,
+    /// Whether it was stored while the client was connected.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    live: bool,
     number: u64,
     start: Text,
     sent: Text,
@@ -82,6 +85,7 @@ impl SavedSession {
             data: data.iter().map(|(key, value)| (key.to_owned(), value.clone())).collect(),
             log: Some(SavedPast {
                 server: server.to_owned(),
+                live: false,
                 number,
                 start: Text(start),
                 sent: Text(sent),
@@ -102,6 +106,19 @@ impl SavedSession {
             log.reliable = reliable;
         }
         self
+    }
+
+    /// The client is still connected.
+    pub(super) fn while_connected(mut self) -> Self {
+        if let Some(log) = &mut self.log {
+            log.live = true;
+        }
+        self
+    }
+
+    /// Whether the session was stored while the client was connected: it may have changed since.
+    pub(super) fn is_live(&self) -> bool {
+        self.log.as_ref().is_some_and(|log| log.live)
     }
 
     /// The id of the server that stored the session. `None`: one on Node.js.
