@@ -259,8 +259,8 @@ async fn older_copy(crashes: bool) {
     let mut memory = Memory::default();
     let (_half_open, _) = join(&one, &mut memory).await;
     delivered().await;
-    // The first server learns late that the second wants the session, and resumes an earlier copy of
-    // it. Until then it publishes nothing but the older copy, since it has just published a probe.
+    // The first server learns late that the second wants the session, and resumes an earlier copy
+    // of it. Until then it publishes nothing but the older copy: it has just published a probe.
     sleep(Duration::from_millis(1200)).await;
     net.slow("one", Duration::from_millis(1900));
     let old = one.hub.socket(&memory.sid).expect("it is connected");

@@ -3,8 +3,8 @@
 //! What is emitted is published to the log. This server's own sockets get it when it is read back,
 //! because only then its offset is known ([`delivering`]). When a client is cut off, its session is
 //! stored in the cluster ([`saved`]). Any server can take it, and reads from the log what the
-//! client has missed ([`restoring`]). With [`Persist::Eager`], a server that still has the client stores
-//! the session again first ([`handover`]).
+//! client has missed ([`restoring`]). With [`Persist::Eager`], a server that still has the client
+//! stores the session again first ([`handover`]).
 
 pub(crate) mod delivering;
 mod handover;
