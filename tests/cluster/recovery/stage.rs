@@ -66,6 +66,15 @@ pub(crate) struct Stage {
     pub(super) counts: Counts,
 }
 
+impl Drop for Stage {
+    /// The sockets of the model own their hub, whose state owns the model.
+    fn drop(&mut self) {
+        if let Ok(mut model) = self.model.lock() {
+            model.sessions.clear();
+        }
+    }
+}
+
 pub(super) struct Server {
     pub(super) number: usize,
     pub(super) hub: Hub,
