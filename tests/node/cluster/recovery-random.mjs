@@ -134,6 +134,8 @@ class Client {
     const { session, socket, run } = this;
     const turn = (this.#turn += 1);
     for (const room of this.rooms.filter((room) => !session.rooms.has(room))) {
+      // The socket would send it in its next connection, which may have another session.
+      if (!socket.connected) return;
       session.joining(room);
       await new Promise((resolve) => socket.emit('join', [room], resolve));
       if (run.isEager) await this.#stored(room, turn);
