@@ -50,7 +50,7 @@ impl Member {
         options: &Options<'_>,
     ) -> Result<(), Malformed> {
         let recipients = Recipients { audience: super::receiving::audience(options), session: options.flags.session };
-        let decode = || Ok(packet.packet()?.with_volatile(options.flags.volatile));
+        let decode = || Ok(options.flags.with_policy(packet.packet()?));
         let counters = self.core().counters();
         match recovery.deliver_entry(offset, &recipients, self.local().registry(), decode)? {
             true => counters.delivered.add(1),
@@ -151,7 +151,8 @@ fn logged(entry: &LogEntry<'_>) -> Result<Option<Logged>, Malformed> {
             if options.flags.volatile || packet.expects_answer() {
                 return Ok(None);
             }
-            let (packet, audience) = (packet.packet()?, super::receiving::audience(&options));
+            let packet = options.flags.with_policy(packet.packet()?);
+            let audience = super::receiving::audience(&options);
             let event = LoggedEvent { offset: *offset, packet, audience, session: options.flags.session };
             Ok(Some(Logged::Event(event)))
         }

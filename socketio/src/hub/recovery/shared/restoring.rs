@@ -19,8 +19,10 @@ use crate::hub::socket::Socket;
 use crate::hub::socket::attributes::SocketAttributes;
 use crate::hub::socket::reliable::queue::{ReliableQueue, Resent};
 use crate::session::end::End;
+use crate::wire::frame::EncodedFrame;
 use crate::wire::offset::Offset;
 use crate::wire::packet::Frames;
+use crate::wire::policy::Policy;
 
 /// How long a client that resumes its session waits for the cluster.
 const MAX_WAIT: Duration = Duration::from_secs(5);
@@ -33,6 +35,19 @@ struct Missed {
     count: usize,
     /// The last of them.
     last: Option<Offset>,
+}
+
+impl Missed {
+    fn add(&mut self, frame: &EncodedFrame, policy: Policy) {
+        let has_replaced = match policy {
+            Policy::Latest(id) => self.frames.append_latest(frame, id),
+            Policy::Wait | Policy::Volatile => {
+                self.frames.append(frame);
+                false
+            }
+        };
+        self.count += usize::from(!has_replaced);
+    }
 }
 
 impl Shared {
@@ -105,8 +120,8 @@ impl Shared {
                 Ok(Err(ReadError::Trimmed)) => return Err(RecoveryFailure::Trimmed),
                 Ok(Err(ReadError::Unavailable(_))) | Err(_) => return Err(RecoveryFailure::Unavailable),
             };
-            // A server that has not noticed yet that the session was resumed elsewhere may have stored
-            // an older copy of it.
+            // A server that has not noticed yet that the session was resumed elsewhere may have
+            // stored an older copy of it.
             let is_newer =
                 |other: &Resumed| other.id == wanted.saved.sid && wanted.saved.server() != Some(&other.server);
             if wanted.past.is_some() && page.resumed.iter().any(is_newer) {
@@ -118,8 +133,8 @@ impl Shared {
                     continue;
                 }
                 let frames = Frames::at(event.offset);
-                frames.with(&event.packet, &peer.encoding, socket.namespace(), |frame| missed.frames.append(frame));
-                missed.count += 1;
+                let policy = event.packet.policy(socket.namespace());
+                frames.with(&event.packet, &peer.encoding, socket.namespace(), |frame| missed.add(frame, policy));
                 missed.last = Some(event.offset);
                 if missed.count > bounds.messages || missed.frames.load().bytes > bounds.bytes as u64 {
                     return Err(RecoveryFailure::Trimmed);

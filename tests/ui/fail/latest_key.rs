@@ -1,0 +1,26 @@
+use serde::Serialize;
+use socketio::{Hub, event};
+
+#[event("list", latest(key = "items"))]
+#[derive(Serialize)]
+struct List {
+    items: Vec<u8>,
+}
+
+#[event("maybe", latest(key = "0"))]
+#[derive(Serialize)]
+struct Maybe(Option<u8>);
+
+#[event("any", latest(key = "key"))]
+#[derive(Serialize)]
+struct Any<T> {
+    key: T,
+}
+
+fn emit(hub: &Hub) {
+    let _ = hub.latest_by(vec![1]).emit(("list",));
+}
+
+fn main() {
+    let _ = emit;
+}
