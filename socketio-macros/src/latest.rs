@@ -55,7 +55,7 @@ impl Latest {
         let key = match &self.key {
             None => quote!(::std::string::String::new()),
             Some(key) => match find(key, ident, data, errors) {
-                Some(field) => quote_spanned!(key.span()=> #krate::__private::latest_key(&self.#field)),
+                Some(field) => quote_spanned!(key.span()=> #krate::bounds::LatestKey::to_key(&self.#field)),
                 None => return TokenStream::new(),
             },
         };
@@ -80,9 +80,11 @@ fn find(key: &LitStr, ident: &Ident, data: &Data, errors: &mut Errors) -> Option
             return None;
         }
     };
+    // Errors about the field underline its name in the attribute.
     let mut members = fields.members().map(|mut member| {
-        if let Member::Named(field) = &mut member {
-            field.set_span(key.span());
+        match &mut member {
+            Member::Named(field) => field.set_span(key.span()),
+            Member::Unnamed(index) => index.span = key.span(),
         }
         member
     });

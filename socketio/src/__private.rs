@@ -7,7 +7,6 @@ pub use crate::contract::infer::{AnyErrors, NoAnswer, NoErrors, Settled};
 pub use crate::event::argument::receiver;
 pub use crate::event::build::{NotHandler, Part, Shared, Table, Verdict, count, slot_count};
 pub use crate::event::handler::{Call, Handler, Key, Lifecycle, Need, Source, Timeout};
-pub use crate::event::message::latest_key;
 pub use crate::event::named::{Companion, Named, Unnamed};
 pub use crate::event::reply::{FallibleKind, Outcome, Probe, ValueKind};
 pub use crate::event::table::{Slot, Special};

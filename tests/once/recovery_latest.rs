@@ -138,7 +138,7 @@ async fn a_client_that_was_slow_and_cut_off_gets_each_value_at_most_once() {
 
 #[tokio::test]
 async fn in_a_cluster_with_a_log_too() {
-    let net = SimNet::new();
+    let net = SimNet::seeded(1);
     let ((one, app), (two, other_app)) = (in_cluster(&net, "one").await, in_cluster(&net, "two").await);
     let mut memory = Memory::default();
     let (line, _) = join(&one, &app, &mut memory).await;
@@ -152,11 +152,30 @@ async fn in_a_cluster_with_a_log_too() {
     assert_eq!(socket.recovery(), RecoveryState::Restored { missed: 7 });
 }
 
+#[tokio::test]
+async fn a_value_that_is_not_in_the_log_replaces_none_that_is() {
+    let net = SimNet::seeded(1);
+    let (hub, app) = in_cluster(&net, "one").await;
+    let mut memory = Memory::default();
+    let (mut line, _) = join(&hub, &app, &mut memory).await;
+    hub.emit(("large", "x".repeat(300_000))).expect("queued");
+    delivered().await;
+    for value in [1, 2] {
+        hub.emit(&price("AAPL", value)).expect("queued");
+        delivered().await;
+        hub.local().emit(&price("AAPL", 10 + value)).expect("queued");
+    }
+    hub.emit(("end",)).expect("queued");
+    let mut events = Vec::new();
+    until_end(&mut line, &mut memory, &mut events).await;
+    assert_eq!(events[1..], [json_of("AAPL", 2), json_of("AAPL", 12)]);
+}
+
 /// The policy travels with the event.
 #[tokio::test]
 async fn a_slow_client_of_another_server_gets_the_newest_value() {
     for dialect in [Dialect::Classic, Dialect::Messages, Dialect::Streams] {
-        let net = SimNet::new();
+        let net = SimNet::seeded(1);
         let engine = |name| net.engine_with(name, EngineTraits::new(dialect));
         let (one, _) = server(Hub::builder().cluster(engine("one")));
         let (two, app) = server(Hub::builder().cluster(engine("two")));

@@ -68,11 +68,6 @@ impl<T: Display + ?Sized> LatestKey for T {
     }
 }
 
-/// The key of an event, for the code of `#[event]`.
-pub fn latest_key(field: &(impl LatestKey + ?Sized)) -> String {
-    field.to_key()
-}
-
 /// A payload type whose event asks for an answer. `#[event("name", ack = Answer)]` on the type
 /// implements it. Send it with [`Socket::request`](crate::Socket::request), or with the same method
 /// of a selection or namespace.

@@ -15,6 +15,17 @@ pub(crate) enum Policy {
     Latest(LatestId),
 }
 
+impl Policy {
+    /// The policy of a message that is in no log. It does not replace one of the log: the client
+    /// would receive it without an offset, and the one that it has replaced after resuming.
+    pub(crate) fn of_unlogged(self) -> Self {
+        match self {
+            Self::Latest(LatestId([one, two])) => Self::Latest(LatestId([one, !two])),
+            Self::Wait | Self::Volatile => self,
+        }
+    }
+}
+
 /// Of messages with the same key, namespace and event, only the latest waits for a client.
 #[derive(Clone, Debug)]
 pub(crate) struct LatestKey(String);
@@ -64,6 +75,7 @@ mod tests {
         for (at, one) in different.iter().enumerate() {
             assert!(different[..at].iter().all(|other| one != other), "{at}");
             assert_ne!(one.0[0], one.0[1], "the halves are independent");
+            assert_ne!(Policy::Latest(*one).of_unlogged(), Policy::Latest(*one));
         }
     }
 }

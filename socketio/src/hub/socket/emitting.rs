@@ -171,11 +171,13 @@ impl Socket {
         frames: &Frames,
         logged: Option<Offset>,
     ) -> Result<(), Undelivered> {
+        let policy = packet.policy(self.namespace());
+        let policy = if logged.is_some() { policy } else { policy.of_unlogged() };
         let delivered = match self.is_leaving() {
             true => Err(Undelivered::Rejected(Rejected::Closed)),
             false => frames.with(packet, &self.peer().encoding, self.namespace(), |frame| match frame.is_nothing() {
                 true => Err(Undelivered::NotEncoded),
-                false => self.queue(frame, packet.policy(self.namespace())).map_err(Undelivered::Rejected),
+                false => self.queue(frame, policy).map_err(Undelivered::Rejected),
             }),
         };
         // A raw message has no offset that a plain client could tell.
