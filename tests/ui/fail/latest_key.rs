@@ -1,5 +1,5 @@
 use serde::Serialize;
-use socketio::{Hub, event};
+use socketio::event;
 
 #[event("list", latest(key = "items"))]
 #[derive(Serialize)]
@@ -17,10 +17,6 @@ struct Any<T> {
     key: T,
 }
 
-fn emit(hub: &Hub) {
-    let _ = hub.latest_by(vec![1]).emit(("list",));
-}
-
 fn main() {
-    let _ = emit;
+    let _ = Maybe(None);
 }
