@@ -6,6 +6,7 @@ use syn::{LitStr, Path, Type};
 
 use crate::ack::{self, Ack};
 use crate::errors::Errors;
+use crate::latest::{self, Latest};
 use crate::timeout::{self, Timeout};
 
 /// The lifecycle events: the user's words, and the names of the variants.
@@ -26,7 +27,7 @@ pub(crate) const RESERVED: [&str; 6] =
 
 const FORMS: &str = "write `#[event(\"name\")]`, `#[event(connect)]` or another lifecycle event, `#[event(fallback)]`, \
                      `#[event(\"name\", concurrent)]`, `#[event(\"name\", blocking)]`, `#[event(\"name\", timeout = \"5s\")]`, \
-                     or above a payload type `#[event(\"name\", ack = Answer)]`";
+                     or above a payload type `#[event(\"name\", ack = Answer)]` or `#[event(\"name\", latest)]`";
 
 /// The name of an event.
 pub(crate) enum Name {
@@ -69,12 +70,19 @@ pub(crate) struct Attribute {
     pub(crate) blocking: Option<Ident>,
     pub(crate) ack: Option<Ack>,
     pub(crate) timeout: Option<Timeout>,
+    pub(crate) latest: Option<Latest>,
 }
 
 /// Parses each argument separately, so that an invalid argument does not hide errors in the others.
 pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Attribute {
-    let mut attribute =
-        Attribute { event: EventKind::Inferred, concurrent: None, blocking: None, ack: None, timeout: None };
+    let mut attribute = Attribute {
+        event: EventKind::Inferred,
+        concurrent: None,
+        blocking: None,
+        ack: None,
+        timeout: None,
+        latest: None,
+    };
     for argument in split_at_commas(tokens, errors) {
         if let Ok(name) = syn::parse2::<LitStr>(argument.clone()) {
             check_name(&name, errors);
@@ -88,6 +96,10 @@ pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Attribute {
         } else if let Some(timeout) = timeout::parse(&argument, errors) {
             if attribute.timeout.replace(timeout).is_some() {
                 errors.push(&argument, "`timeout` is written twice", "write it once");
+            }
+        } else if let Some(latest) = latest::parse(&argument, errors) {
+            if attribute.latest.replace(latest).is_some() {
+                errors.push(&argument, "`latest` is written twice", "write it once");
             }
         } else if let Ok(word) = syn::parse2::<Ident>(argument.clone()) {
             parse_word(&mut attribute, word, &argument, errors);
@@ -127,7 +139,8 @@ fn parse_word(attribute: &mut Attribute, word: Ident, argument: &TokenStream, er
             format_args!("there is no lifecycle event and no option `{text}`"),
             format_args!(
                 "an event's name is a string, `#[event(\"{text}\")]`, or a constant, `#[event(NAME)]`; lifecycle events are {}; \
-                 options are `fallback`, `concurrent`, `blocking`, `timeout = \"5s\"`, and `ack = Answer` above a payload type",
+                 options are `fallback`, `concurrent`, `blocking`, `timeout = \"5s\"`, and above a payload type `ack = Answer` and \
+                 `latest`",
                 names.join(", ")
             ),
         );
@@ -189,9 +202,16 @@ fn split_at_commas(tokens: TokenStream, errors: &mut Errors) -> Vec<TokenStream>
     parts
 }
 
-/// Parses the `#[event]` of the payload type `ident`: its name and the type of the requested
-/// answer.
-pub(crate) fn parse_payload(tokens: TokenStream, ident: &Ident, errors: &mut Errors) -> (Name, Option<Type>) {
+/// What the `#[event]` of a payload type says.
+pub(crate) struct Payload {
+    pub(crate) name: Name,
+    /// The type of the requested answer.
+    pub(crate) answer: Option<Type>,
+    pub(crate) latest: Option<Latest>,
+}
+
+/// Parses the `#[event]` of the payload type `ident`.
+pub(crate) fn parse_payload(tokens: TokenStream, ident: &Ident, errors: &mut Errors) -> Payload {
     let help = "write `#[event(\"name\")]`";
     let attribute = parse(tokens, errors);
     if let Some(concurrent) = attribute.concurrent {
@@ -203,16 +223,23 @@ pub(crate) fn parse_payload(tokens: TokenStream, ident: &Ident, errors: &mut Err
     if let Some(blocking) = attribute.blocking {
         errors.push(blocking, "a payload type can't be `blocking`", help);
     }
-    let answer = attribute.ack.and_then(|ack| ack.answer);
+    if let (Some(ack), Some(_)) = (&attribute.ack, &attribute.latest) {
+        errors.push(
+            &ack.argument,
+            "an event that asks for an answer can't be `latest`: a later one would take its place",
+            "leave `ack` or `latest` out",
+        );
+    }
+    let (answer, latest) = (attribute.ack.and_then(|ack| ack.answer), attribute.latest);
     match attribute.event {
-        EventKind::Name(name) => return (name, answer),
+        EventKind::Name(name) => return Payload { name, answer, latest },
         EventKind::Lifecycle(Lifecycle { word, .. }) | EventKind::Fallback(word) => {
             errors.push(&word, "a payload type has an event with a name", help);
         }
         EventKind::Inferred => errors.push(ident, "a payload type needs the name of its event", help),
         EventKind::Unknown => {}
     }
-    (Name::Text(LitStr::new("unnamed", ident.span())), answer)
+    Payload { name: Name::Text(LitStr::new("unnamed", ident.span())), answer, latest }
 }
 
 #[cfg(test)]
@@ -307,6 +334,10 @@ mod tests {
         for (tokens, expected) in [
             (quote!("said"), 0),
             (quote!("said", ack = Heard), 0),
+            (quote!("said", latest), 0),
+            (quote!(latest(key = "room"), "said"), 0),
+            (quote!("said", latest, latest), 1),
+            (quote!("said", latest, ack = Heard), 1),
             (quote!(), 1),
             (quote!(connect), 1),
             (quote!(3), 1),

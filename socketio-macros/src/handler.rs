@@ -151,6 +151,13 @@ pub(crate) fn check(attribute: &Attribute, handler: &Handler, errors: &mut Error
             "leave `ack` out and return the answer, or write `#[event(\"name\", ack = Answer)]` above a payload type",
         );
     }
+    if let Some(latest) = &attribute.latest {
+        errors.push(
+            &latest.argument,
+            "received events can't be `latest`",
+            "leave `latest` out, or write `#[event(\"name\", latest)]` above a payload type that the server emits",
+        );
+    }
     if matches!(attribute.event, EventKind::Inferred) && handler.parameters.is_empty() {
         errors.push(
             &handler.ident,

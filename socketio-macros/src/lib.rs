@@ -19,6 +19,7 @@ mod extent;
 mod handler;
 mod handlers;
 mod krate;
+mod latest;
 mod payload;
 mod signature;
 mod timeout;
@@ -38,6 +39,8 @@ use proc_macro::TokenStream;
 /// | `#[event("name", timeout = "5s")]` | an async function | a handler that is dropped when the time is up. Units are `ms`, `s`, `m` and `h`; `"none"` is no limit |
 /// | `#[event("name")]` | a struct or enum | a payload type: an event that the server can emit |
 /// | `#[event("name", ack = Answer)]` | a struct or enum | a payload type that requests an answer of the type `Answer` |
+/// | `#[event("name", latest)]` | a struct or enum | a payload type of which only the latest value waits for a slow client |
+/// | `#[event("name", latest(key = "field"))]` | a struct | the same for each value of the field, which implements `Display` |
 ///
 /// The lifecycle events are `connect`, `message`, `ping`, `pong`, `close`, `disconnecting`,
 /// `disconnect` and `error`.

@@ -5,6 +5,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::DeriveInput;
 
+use crate::attribute::Payload;
 use crate::errors::Errors;
 use crate::handler::second_attribute;
 use crate::{attribute, checks, krate, signature};
@@ -12,10 +13,10 @@ use crate::{attribute, checks, krate, signature};
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     // The compiler reports invalid types itself.
-    let Ok(DeriveInput { ident, generics, attrs, .. }) = syn::parse2(item.clone()) else {
+    let Ok(DeriveInput { ident, generics, attrs, data, .. }) = syn::parse2(item.clone()) else {
         return item;
     };
-    let (name, answer) = attribute::parse_payload(arguments, &ident, &mut errors);
+    let Payload { name, answer, latest } = attribute::parse_payload(arguments, &ident, &mut errors);
     if second_attribute(&attrs, &mut errors) {
         let errors = errors.into_tokens();
         return quote!(#item #errors);
@@ -26,6 +27,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let valid = checks::valid_name(&name).map(|valid| quote!(#conditions const _: () = #valid;));
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
     let krate = krate::path();
+    let latest = latest.map(|latest| latest.render(&ident, &data, &krate, &mut errors));
     let errors = errors.into_tokens();
     let request = answer.map(|answer| {
         quote! {
@@ -46,6 +48,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
             const NAME: &'static str = #name;
             const DOC: &'static str = #doc;
             const DEPRECATED: ::core::option::Option<&'static str> = #deprecated;
+            #latest
         }
         #request
         #valid

@@ -107,6 +107,8 @@ pub mod bounds {
     };
     pub use crate::event::argument::LifecycleArgument;
     pub use crate::event::listener::ListenerOutput;
+    #[doc(hidden)]
+    pub use crate::event::message::LatestKey;
     pub use crate::event::reply::{Encode, Reply, ReplyError};
     #[doc(hidden)]
     pub use crate::event::reply::{HandlerFuture, ReturnedAnswer};

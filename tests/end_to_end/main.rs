@@ -18,6 +18,7 @@ mod firing;
 mod foreign_code;
 mod hooks;
 mod in_process_agreement;
+mod latest;
 mod lifetimes;
 mod limits;
 mod listeners;

@@ -71,6 +71,15 @@ export class Line {
     this.#broken = false;
   }
 
+  // Takes nothing from the server, so that it can send no more once the kernel's buffers are full.
+  pause() {
+    for (const [, far] of this.#pairs) far.pause();
+  }
+
+  resume() {
+    for (const [, far] of this.#pairs) far.resume();
+  }
+
   // Drops all data from now on, in both directions.
   silence() {
     this.#silent = true;

@@ -15,6 +15,7 @@ mod incomplete;
 mod killed;
 mod recovery;
 mod recovery_cluster;
+mod recovery_latest;
 mod recovery_plain;
 mod refusals;
 mod reliable;

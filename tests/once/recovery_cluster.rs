@@ -59,18 +59,7 @@ async fn delivered() {
 /// Connects, and returns the events that arrive with the connection.
 async fn join(server: &Server, memory: &mut Memory) -> (Line, Vec<Value>) {
     let mut line = Line::open(&server.app, memory, json!({})).await;
-    let mut events = Vec::new();
-    let mut is_connected = false;
-    while !is_connected {
-        assert!(line.read(4_096).await > 0);
-        while let Some(packet) = line.next(memory) {
-            match packet {
-                Packet::Connected(_) => is_connected = true,
-                Packet::Event(event) => events.push(event.into()),
-                Packet::Other(_) => {}
-            }
-        }
-    }
+    let mut events = line.joined(memory).await;
     events.extend(received(&mut line, memory).await);
     (line, events)
 }

@@ -92,6 +92,27 @@ impl Line {
         count
     }
 
+    /// Waits until the client is accepted. Returns the events that arrive until then.
+    ///
+    /// # Panics
+    ///
+    /// The connection ends.
+    pub async fn joined(&mut self, memory: &mut Memory) -> Vec<Value> {
+        let mut events = Vec::new();
+        let mut is_connected = false;
+        while !is_connected {
+            assert!(self.read(4_096).await > 0, "the connection has ended");
+            while let Some(packet) = self.next(memory) {
+                match packet {
+                    Packet::Connected(_) => is_connected = true,
+                    Packet::Event(event) => events.push(event.into()),
+                    Packet::Other(_) => {}
+                }
+            }
+        }
+        events
+    }
+
     /// Takes the next packet that has been read completely.
     pub fn next(&mut self, memory: &mut Memory) -> Option<Packet> {
         self.next_text().map(|text| Self::packet(text, memory))

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use std::borrow::Cow;
 
 pub(crate) use super::details::{HandshakeDetails, SocketDetails};
+use crate::wire::packet::Packet;
 
 /// The id by which an answer finds its request.
 pub(crate) type RequestId<'a> = Cow<'a, str>;
@@ -20,16 +21,19 @@ pub(crate) type Names<'a> = SmallVec<[Cow<'a, str>; 2]>;
 pub(crate) struct Options<'a> {
     pub(crate) rooms: Names<'a>,
     pub(crate) except: Names<'a>,
-    pub(crate) flags: Flags,
+    pub(crate) flags: Flags<'a>,
 }
 
 /// The longest time in milliseconds that a message can tell: that of timers in JavaScript.
 pub(crate) const MAX_TIMEOUT: u64 = i32::MAX as u64;
 
 /// The flags that are read. Others are ignored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Flags {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Flags<'a> {
     pub(crate) volatile: bool,
+    /// Of the event's messages with this key, only the latest waits for a client. Servers that do
+    /// not know the flag have all of them wait.
+    pub(crate) latest: Option<Cow<'a, str>>,
     /// In milliseconds, at most [`MAX_TIMEOUT`].
     pub(crate) timeout: Option<u64>,
     pub(crate) expect_single_response: bool,
@@ -38,6 +42,13 @@ pub(crate) struct Flags {
     /// The number of the only session that gets the event. Servers that do not know the flag send
     /// it to all members of the rooms.
     pub(crate) session: Option<u64>,
+}
+
+impl Flags<'_> {
+    /// The packet of an event with the policy that these flags tell.
+    pub(crate) fn with_policy(&self, packet: Packet) -> Packet {
+        packet.with_volatile(self.volatile).with_latest(self.latest.as_deref().map(str::to_owned))
+    }
 }
 
 /// A message. `P` is an event's packet, and `A` the value of an answer, which is `None` if the
@@ -146,7 +157,7 @@ pub(crate) enum Message<'a, P, A> {
 }
 
 /// An outgoing message.
-pub(crate) type Outgoing<'a> = Message<'a, &'a crate::wire::packet::Packet, ValueRef<'a>>;
+pub(crate) type Outgoing<'a> = Message<'a, &'a Packet, ValueRef<'a>>;
 
 /// A value that is sent: JSON text, with a placeholder for each attachment.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -293,6 +293,7 @@ mod tests {
     use crate::connection_handle::OverflowPolicy;
     use crate::session::limits::Bounds;
     use crate::wire::frame::{FrameWriter, Opcode};
+    use crate::wire::policy::Policy;
     use parking_lot::Mutex;
     use std::pin::Pin;
     use std::sync::Arc;
@@ -344,7 +345,7 @@ mod tests {
         let handle = ConnectionHandle::new(Bounds { messages: 100, bytes: 10_000 }, OverflowPolicy::Disconnect);
         let mut writer = FrameWriter::new();
         writer.payload().extend_from_slice(b"hello");
-        handle.queue(&writer.finish(Opcode::Text), false, None).expect("the outbox has room");
+        handle.queue(&writer.finish(Opcode::Text), Policy::Wait, None).expect("the outbox has room");
 
         let mut context = Context::from_waker(Waker::noop());
         assert!(websocket.poll_write(&mut context, Some(&handle)).is_pending());

@@ -2,10 +2,13 @@
 //! that are being written.
 //!
 //! Small frames are copied into one buffer. Large frames are shared with other recipients, and
-//! stored with their position among the small ones. One vectored write takes both.
+//! stored with their position among the small ones. One vectored write takes both. [`latest`] has
+//! the messages that newer ones replace.
 //!
 //! Sizes are `u64`: a shared frame counts each time it is queued, so that together they may exceed
 //! the address space of a 32-bit target.
+
+mod latest;
 
 use bytes::Bytes;
 use std::io::IoSlice;
@@ -27,16 +30,15 @@ pub(crate) struct Outbox {
     shared: Vec<(usize, Bytes)>,
     messages: usize,
     bytes: u64,
+    /// The messages that newer ones replace, while there are any.
+    replaceable: Option<Box<latest::Replaceable>>,
 }
 
 impl Outbox {
     /// Appends a frame, unless the outbox and the frames `in_flight` would then exceed `bounds`. If
     /// the outbox is empty and nothing is in flight, a frame of any size is accepted.
     pub(crate) fn push(&mut self, frame: &EncodedFrame, bounds: Bounds, in_flight: Load) -> Result<(), Full> {
-        let load = self.load() + in_flight;
-        if load.messages > 0
-            && (load.messages >= bounds.messages || load.bytes.saturating_add(frame.len()) > bounds.bytes as u64)
-        {
+        if !(self.load() + in_flight).leaves_room(frame.len(), bounds) {
             return Err(Full);
         }
         self.append(frame);
@@ -68,7 +70,8 @@ impl Outbox {
 
     /// Appends all frames of another outbox, which do not count for the bounds. This outbox must
     /// not be empty.
-    pub(crate) fn append_uncounted(&mut self, other: Self) {
+    pub(crate) fn append_uncounted(&mut self, mut other: Self) {
+        other.settle();
         let before = self.small.len();
         self.small.extend_from_slice(&other.small);
         self.shared.extend(other.shared.into_iter().map(|(at, bytes)| (before + at, bytes)));
@@ -104,6 +107,14 @@ impl Outbox {
 pub(crate) struct Load {
     pub(crate) messages: usize,
     pub(crate) bytes: u64,
+}
+
+impl Load {
+    /// Whether a frame of `length` bytes fits beside it. If there is nothing, one of any size does.
+    fn leaves_room(self, length: u64, bounds: Bounds) -> bool {
+        self.messages == 0
+            || (self.messages < bounds.messages && self.bytes.saturating_add(length) <= bounds.bytes as u64)
+    }
 }
 
 impl Add for Load {
@@ -143,6 +154,7 @@ impl Batch {
     /// empty.
     pub(crate) fn take(&mut self, outbox: &mut Outbox) {
         debug_assert!(self.is_empty(), "a batch is written before the next is taken");
+        outbox.settle();
         self.contents.messages = 0;
         self.contents.bytes = 0;
         std::mem::swap(&mut self.contents, outbox);
@@ -261,6 +273,22 @@ mod tests {
     use proptest::prelude::*;
 
     const UNBOUNDED: Bounds = Bounds { messages: usize::MAX, bytes: usize::MAX };
+
+    impl Batch {
+        /// Writes at most this many bytes.
+        pub(super) fn write(&mut self, mut limit: usize) -> Vec<u8> {
+            let mut written = Vec::new();
+            while !self.is_empty() && limit > 0 {
+                let chunk: Vec<u8> =
+                    self.with_slices(|slices| slices.iter().flat_map(|slice| slice.to_vec()).take(limit).collect());
+                assert!(!chunk.is_empty(), "a batch that is not empty has bytes");
+                self.advance(chunk.len());
+                limit -= chunk.len();
+                written.extend(chunk);
+            }
+            written
+        }
+    }
 
     fn frame(length: usize, fill: u8) -> EncodedFrame {
         let mut writer = FrameWriter::new();
@@ -388,17 +416,7 @@ mod tests {
                         batch.append(&[byte; 3]);
                         expected.extend([byte; 3]);
                     }
-                    Step::Write(mut limit) => {
-                        while !batch.is_empty() && limit > 0 {
-                            let chunk: Vec<u8> = batch.with_slices(|slices| {
-                                slices.iter().flat_map(|slice| slice.to_vec()).take(limit).collect()
-                            });
-                            prop_assert!(!chunk.is_empty());
-                            batch.advance(chunk.len());
-                            limit -= chunk.len().min(limit);
-                            written.extend(chunk);
-                        }
-                    }
+                    Step::Write(limit) => written.extend(batch.write(limit)),
                 }
             }
             prop_assert!(written == expected);

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::engine_session::EngineSession;
 use super::flush_scope;
-use super::queue::{AfterQueue, Rejected};
+use super::queue::{AfterQueue, Queued, Rejected};
 use super::request::Request;
 use super::{ConnectionHandle, SocketHandle};
 use crate::wire::encoding::Encoding;
 use crate::wire::frame::EncodedFrame;
+use crate::wire::policy::Policy;
 
 /// One client: the handle of its connection, and data that is fixed for the connection's lifetime.
 #[derive(Debug)]
@@ -37,15 +38,17 @@ impl<S: SocketHandle> Peer<S> {
         Self { handle, request, encoding, session, awaited: AtomicUsize::new(0) }
     }
 
-    /// Queues a frame, and has it flushed. See [`ConnectionHandle::queue`].
-    pub(crate) fn send(self: &Arc<Self>, frame: &EncodedFrame, volatile: bool) -> Result<(), Rejected> {
-        match self.handle.queue(frame, volatile, flush_scope::current())? {
+    /// Queues a frame, and has it flushed. See [`ConnectionHandle::queue`]. Returns whether the
+    /// frame took the place of an earlier one.
+    pub(crate) fn send(self: &Arc<Self>, frame: &EncodedFrame, policy: Policy) -> Result<bool, Rejected> {
+        let Queued { then, has_replaced } = self.handle.queue(frame, policy, flush_scope::current())?;
+        match then {
             AfterQueue::Nothing => {}
             AfterQueue::FlushAtScopeEnd => flush_scope::flush_later(self),
             AfterQueue::FlushNow => self.handle.flush(),
             AfterQueue::Wake => self.handle.wake(),
         }
-        Ok(())
+        Ok(has_replaced)
     }
 
     /// Queues a frame that the client may have received already, if there is room.

@@ -10,6 +10,7 @@ use super::stream::Writer;
 use super::{Command, ConnectionHandle, OverflowPolicy, Phase, SocketHandle, State, Wakeup, flush_scope};
 use crate::session::end::End;
 use crate::wire::frame::EncodedFrame;
+use crate::wire::policy::Policy;
 
 /// Why a frame was not queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,14 @@ pub(crate) enum Rejected {
         /// Whether this is the first rejection since the queue was last empty.
         first: bool,
     },
+}
+
+/// A frame was queued, or dropped because it is volatile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Queued {
+    pub(crate) then: AfterQueue,
+    /// Whether it took the place of an earlier one.
+    pub(crate) has_replaced: bool,
 }
 
 /// What the caller must do after it has queued a frame.
@@ -44,37 +53,49 @@ impl<S: SocketHandle> ConnectionHandle<S> {
 
     /// Queues a frame, in a [flush scope](flush_scope) or without one. A volatile frame is dropped
     /// without an error if the connection is blocked or the outbox is full.
+    ///
+    /// Of frames with the same [`LatestId`](crate::wire::policy::LatestId), only the latest waits
+    /// while the connection is blocked or the outbox is more than half full. Otherwise they are
+    /// about to be written, and the client gets all of them.
     pub(crate) fn queue(
         &self,
         frame: &EncodedFrame,
-        volatile: bool,
+        policy: Policy,
         scope: Option<flush_scope::Number>,
-    ) -> Result<AfterQueue, Rejected> {
+    ) -> Result<Queued, Rejected> {
+        let done = |then, has_replaced| Ok(Queued { then, has_replaced });
         let mut state = self.state.lock();
         if state.phase > Phase::Open {
             return Err(Rejected::Closed);
         }
-        if volatile && state.blocked {
-            return Ok(AfterQueue::Nothing);
+        if policy == Policy::Volatile && state.blocked {
+            return done(AfterQueue::Nothing, false);
         }
-        let State { outbox, in_flight, .. } = &mut *state;
-        if outbox.push(frame, self.bounds, *in_flight).is_ok() {
+        let State { outbox, in_flight, blocked, .. } = &mut *state;
+        let pushed = match policy {
+            Policy::Latest(id) if *blocked || outbox.is_half_full(self.bounds) => {
+                outbox.push_latest(frame, id, self.bounds, *in_flight)
+            }
+            _ => outbox.push(frame, self.bounds, *in_flight).map(|()| false),
+        };
+        if let Ok(has_replaced) = pushed {
             // A blocked task needs no wake-up: the kernel or the client's next poll wakes it.
             let is_crowded = !state.blocked && state.outbox.is_half_full(self.bounds);
             if is_crowded {
                 self.crowded.store(true, Ordering::Release);
             }
-            return Ok(match scope {
+            let then = match scope {
                 _ if state.blocked || !state.asleep => AfterQueue::Nothing,
                 None => AfterQueue::Wake,
                 Some(_) if is_crowded => AfterQueue::FlushNow,
                 // If another scope has scheduled a flush, that scope may end later than this one.
                 Some(scope) if state.flushed_by.replace(scope) != Some(scope) => AfterQueue::FlushAtScopeEnd,
                 Some(_) => AfterQueue::Nothing,
-            });
+            };
+            return done(then, has_replaced);
         }
-        if volatile {
-            return Ok(AfterQueue::Nothing);
+        if policy == Policy::Volatile {
+            return done(AfterQueue::Nothing, false);
         }
         let (rejected, wakeup) = self.overflow(&mut state);
         drop(state);
@@ -157,13 +178,23 @@ impl<S: SocketHandle> ConnectionHandle<S> {
     }
 
     /// Queues a frame in `held`, the outbox of a socket that is not accepted yet. The caller holds
-    /// that socket's lock, and wakes the connection's task later.
-    pub(crate) fn queue_held(&self, held: &mut Outbox, frame: &EncodedFrame) -> Result<(), (Rejected, Wakeup)> {
+    /// that socket's lock, and wakes the connection's task later. Returns whether the frame took
+    /// the place of an earlier one.
+    pub(crate) fn queue_held(
+        &self,
+        held: &mut Outbox,
+        frame: &EncodedFrame,
+        policy: Policy,
+    ) -> Result<bool, (Rejected, Wakeup)> {
         let mut state = self.state.lock();
         if state.phase > Phase::Open {
             return Err((Rejected::Closed, Wakeup(None)));
         }
-        held.push(frame, self.bounds, Load::default()).map_err(|_| self.overflow(&mut state))
+        let pushed = match policy {
+            Policy::Latest(id) => held.push_latest(frame, id, self.bounds, Load::default()),
+            Policy::Wait | Policy::Volatile => held.push(frame, self.bounds, Load::default()).map(|()| false),
+        };
+        pushed.map_err(|_| self.overflow(&mut state))
     }
 
     /// Queues a protocol packet, such as CONNECT, then the frames that a `resumed` session has
@@ -239,6 +270,7 @@ mod tests {
     use crate::session::disconnect::{Disconnect, DisconnectReason};
     use crate::session::limits::Bounds;
     use crate::wire::frame::{FrameWriter, Opcode};
+    use crate::wire::policy::LatestKey;
     use std::sync::Arc;
     use std::sync::atomic::AtomicUsize;
     use std::task::Wake;
@@ -269,6 +301,14 @@ mod tests {
         writer.finish(Opcode::Binary)
     }
 
+    fn queue(
+        handle: &ConnectionHandle<NoSocket>,
+        length: usize,
+        scope: Option<flush_scope::Number>,
+    ) -> Result<AfterQueue, Rejected> {
+        handle.queue(&frame(length), Policy::Wait, scope).map(|queued| queued.then)
+    }
+
     /// Returns a handle whose task sleeps, its stream, and the client's end of the stream.
     async fn sleeping(woken: &Arc<WakeCount>) -> (ConnectionHandle<NoSocket>, Stream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -286,14 +326,10 @@ mod tests {
         let woken = Arc::default();
         let (handle, _stream, mut client) = sleeping(&woken).await;
         let scopes = [1, 2].map(flush_scope::Number::new);
-        assert_eq!(handle.queue(&frame(3), false, scopes[0]), Ok(AfterQueue::FlushAtScopeEnd));
+        assert_eq!(queue(&handle, 3, scopes[0]), Ok(AfterQueue::FlushAtScopeEnd));
+        assert_eq!(queue(&handle, 5, scopes[0]), Ok(AfterQueue::Nothing), "the scope has scheduled a flush");
         assert_eq!(
-            handle.queue(&frame(5), false, scopes[0]),
-            Ok(AfterQueue::Nothing),
-            "the scope has scheduled a flush"
-        );
-        assert_eq!(
-            handle.queue(&frame(0), false, scopes[1]),
+            queue(&handle, 0, scopes[1]),
             Ok(AfterQueue::FlushAtScopeEnd),
             "another scope schedules its own flush"
         );
@@ -311,7 +347,7 @@ mod tests {
         let (handle, mut stream, mut client) = sleeping(&woken).await;
         let (length, count) = (1_000_000, 20);
         for _ in 0..count {
-            handle.queue(&frame(length), false, None).expect("there is room");
+            queue(&handle, length, None).expect("there is room");
         }
         handle.flush();
         assert_eq!(woken.0.load(Ordering::Relaxed), 1);
@@ -344,24 +380,47 @@ mod tests {
         let (woken, scope) = (Arc::default(), flush_scope::Number::new(1));
         let (mut handle, _stream, _client) = sleeping(&woken).await;
         handle.bounds.messages = 4;
-        let actions: Vec<_> = (0..3).map(|_| handle.queue(&frame(1), false, scope)).collect();
+        let actions: Vec<_> = (0..3).map(|_| queue(&handle, 1, scope)).collect();
         assert_eq!(actions, [Ok(AfterQueue::FlushAtScopeEnd), Ok(AfterQueue::Nothing), Ok(AfterQueue::FlushNow)]);
         handle.flush();
-        assert_eq!(handle.queue(&frame(1), false, scope), Ok(AfterQueue::FlushAtScopeEnd), "there is room again");
-        assert_eq!(handle.queue(&frame(1), false, None), Ok(AfterQueue::Wake), "without a scope, the task is woken");
+        assert_eq!(queue(&handle, 1, scope), Ok(AfterQueue::FlushAtScopeEnd), "there is room again");
+        assert_eq!(queue(&handle, 1, None), Ok(AfterQueue::Wake), "without a scope, the task is woken");
     }
 
     #[tokio::test]
     async fn flush_writes_nothing_while_the_task_runs() {
         let woken = Arc::default();
         let (handle, _stream, _client) = sleeping(&woken).await;
-        handle.queue(&frame(3), false, None).expect("there is room");
+        queue(&handle, 3, None).expect("there is room");
         assert!(handle.take_commands().is_empty());
         handle.flush();
         let mut batch = Batch::default();
         handle.take_frames(&mut batch);
         assert_eq!(batch.load().messages, 1);
         assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn only_the_latest_message_waits_once_the_client_is_slow() {
+        let bounds = Bounds { messages: 8, bytes: usize::MAX };
+        let handle = ConnectionHandle::<NoSocket>::new(bounds, OverflowPolicy::DropNewest);
+        let latest = Policy::Latest(LatestKey::new(String::new()).id("/", None));
+        let replaced = |policy| handle.queue(&frame(1), policy, None).map(|queued| queued.has_replaced);
+        let waiting = || {
+            let mut batch = Batch::default();
+            handle.take_frames(&mut batch);
+            batch.load().messages
+        };
+        let all: Vec<_> = (0..3).map(|_| replaced(latest)).collect();
+        assert_eq!(all, [Ok(false); 3], "they are about to be written");
+        assert_eq!(waiting(), 3);
+        handle.mark_blocked(Load::default());
+        assert_eq!([latest, Policy::Wait, latest].map(replaced), [Ok(false), Ok(false), Ok(true)]);
+        assert_eq!(waiting(), 2);
+        // The task does not write, although it could. The first five are not replaced any more.
+        let more: Vec<_> = (0..20).map(|_| replaced(latest)).collect();
+        assert_eq!(more.iter().filter(|replaced| **replaced == Ok(true)).count(), 14);
+        assert_eq!(waiting(), 6);
     }
 
     #[test]

@@ -310,9 +310,11 @@ impl From<Infallible> for EventError {
 impl From<EmitError> for EventError {
     fn from(error: EmitError) -> Self {
         let code = match &error {
-            // Serialization failures concern the server's own values. Clients don't learn the
+            // These failures concern the server's own values and code. Clients don't learn the
             // details.
-            EmitError::Encode(_) | EmitError::Nested | EmitError::Unreachable => return Self::internal(),
+            EmitError::Encode(_) | EmitError::Nested | EmitError::Unreachable | EmitError::LatestWithAck => {
+                return Self::internal();
+            }
             EmitError::Ambiguous => "invalid_payload",
             EmitError::NotFound(_) | EmitError::Closed | EmitError::Overflow | EmitError::InvalidName(_) => {
                 "handler_error"

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 use std::any::type_name;
+use std::fmt::Display;
 
 use super::context::RawArgs;
 use super::reply::Encode;
@@ -41,6 +42,30 @@ pub trait Event {
     /// The note of the type's `#[deprecated]`, which may be empty. `None` without the attribute.
     #[doc(hidden)]
     const DEPRECATED: Option<&'static str> = None;
+    /// The key of which only the latest value waits for a slow client. `None` without `latest`.
+    #[doc(hidden)]
+    fn latest_key(&self) -> Option<String> {
+        None
+    }
+}
+
+/// A field that can be the key of `#[event("name", latest(key = "field"))]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be the key of a `latest` event",
+    label = "this field has no text for a key",
+    note = "help: the key is what `Display` makes of the field: name another field, implement `Display` for `{Self}`, or emit \
+            with `latest_by(key)`"
+)]
+pub trait LatestKey {
+    #[doc(hidden)]
+    fn to_key(&self) -> String;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Display + ?Sized> LatestKey for T {
+    fn to_key(&self) -> String {
+        self.to_string()
+    }
 }
 
 /// A payload type whose event asks for an answer. `#[event("name", ack = Answer)]` on the type
@@ -114,7 +139,8 @@ impl<E: Event + Serialize + ?Sized> IntoEvent for &E {}
 
 impl<E: Event + Serialize + ?Sized> IntoMessage for &E {
     fn into_packet(self) -> Result<Packet, EmitError> {
-        Ok(Packet::known_event(E::NAME, Payload::of(self)?).made_from(type_name::<E>))
+        let packet = Packet::known_event(E::NAME, Payload::of(self)?).made_from(type_name::<E>);
+        Ok(packet.with_latest(self.latest_key()))
     }
 }
 
@@ -160,6 +186,15 @@ named_values! {
     (A, B, C, D, E, F)
     (A, B, C, D, E, F, G)
     (A, B, C, D, E, F, G, H)
+}
+
+/// Makes a packet of an event that clients must answer.
+pub(crate) fn question(event: impl IntoEvent) -> Result<Packet, EmitError> {
+    let packet = event.into_packet()?;
+    match packet.latest() {
+        Some(_) => Err(EmitError::LatestWithAck),
+        None => Ok(packet),
+    }
 }
 
 /// Checks an event name at run time. It must not be empty or reserved by the framework.

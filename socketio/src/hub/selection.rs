@@ -1,12 +1,13 @@
 //! [`Selection`]: a set of sockets to emit to, with the options of the emit.
 
 use serde::Serialize;
+use std::fmt::Display;
 use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::error::PayloadError;
-use crate::event::message::{IntoEvent, IntoMessage, Request};
+use crate::event::message::{IntoEvent, IntoMessage, Request, question};
 use crate::event::raw_message::IntoRawMessage;
 use crate::hooks::nesting::TooDeep;
 use crate::hub::adapter::{Audience, BoxFuture, Change, Fetched, Packet, RequestError};
@@ -47,6 +48,10 @@ pub enum EmitError {
     /// The event name is empty or reserved by the framework.
     #[error("no event can be named `{0}`")]
     InvalidName(String),
+    /// An event that clients must ack can't be [`latest`](Selection::latest): a later one would
+    /// take its place, and nobody would answer it.
+    #[error("an event that must be acked can't be `latest`")]
+    LatestWithAck,
     /// Hooks that emit, such as a method of an [`Adapter`](crate::adapter::Adapter), call each
     /// other more than 16 levels deep. See
     /// [hooks that call back](crate::guide::hooks_that_call_back). With
@@ -108,13 +113,15 @@ pub struct Selection<'a> {
     own: Option<&'a Socket>,
     audience: Audience,
     volatile: bool,
+    latest: Option<Arc<str>>,
     timeout: Option<Duration>,
 }
 
 impl<'a> Selection<'a> {
     /// Selects all sockets except one.
     pub(crate) fn all(namespace: &'a Arc<NamespaceInner>, except: Option<&Socket>) -> Self {
-        Self { namespace, own: None, audience: Audience::except(except), volatile: false, timeout: None }
+        let audience = Audience::except(except);
+        Self { namespace, own: None, audience, volatile: false, latest: None, timeout: None }
     }
 
     /// Selects a single socket.
@@ -171,6 +178,38 @@ impl<'a> Selection<'a> {
         Self { volatile: true, ..self }
     }
 
+    /// Has only the latest of the event's messages wait for clients that can't receive it now,
+    /// because earlier messages still wait. It takes the place of the one before, at the end of the
+    /// client's outbox. Other clients receive all messages. See
+    /// [delivery](crate::guide::delivery_order_and_limits#only-the-latest-value).
+    ///
+    /// Same as `latest_by("")`. A payload type can declare it: `#[event("price", latest)]`. A
+    /// [`volatile`](Self::volatile) message is dropped instead.
+    ///
+    /// ```
+    /// # fn example(hub: &socketio::Hub) -> Result<(), socketio::EmitError> {
+    /// hub.latest().emit(("players", 42))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn latest(self) -> Self {
+        self.latest_by("")
+    }
+
+    /// Has only the latest of the event's messages with this key wait for clients that can't
+    /// receive it now. See [`latest`](Self::latest). Replaces the key that the payload type
+    /// declares.
+    ///
+    /// ```
+    /// # fn example(hub: &socketio::Hub) -> Result<(), socketio::EmitError> {
+    /// hub.to("watchers").latest_by("AAPL").emit(("price", "AAPL", 187.4))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn latest_by(self, key: impl Display) -> Self {
+        Self { latest: Some(key.to_string().into()), ..self }
+    }
+
     /// Sets how long [`emit_with_ack`](Self::emit_with_ack), [`request`](Self::request) and
     /// [`fetch_sockets`](Self::fetch_sockets) wait. Default: the hub's
     /// [`ack_timeout`](crate::HubBuilder::ack_timeout).
@@ -199,9 +238,10 @@ impl<'a> Selection<'a> {
     ///
     /// # Errors
     ///
-    /// The payload does not serialize.
+    /// The payload does not serialize, or the event is [`latest`](Self::latest).
     pub fn emit_with_ack<T: FromAnswer>(self, event: impl IntoEvent) -> AckStream<T> {
-        let question = match event.into_packet() {
+        let question = match question(event) {
+            Ok(_) if self.latest.is_some() => return AckStream::failed(EmitError::LatestWithAck, &self.sockets()),
             Ok(question) => question.with_volatile(self.volatile),
             Err(error) => return AckStream::failed(error, &self.sockets()),
         };
@@ -326,7 +366,10 @@ impl<'a> Selection<'a> {
     }
 
     fn emit_packet(self, packet: Packet) -> Result<(), EmitError> {
-        let packet = packet.with_volatile(self.volatile);
+        let mut packet = packet.with_volatile(self.volatile);
+        if let Some(key) = &self.latest {
+            packet = packet.with_latest(Some(String::from(&**key)));
+        }
         match self.own {
             Some(socket) => self.namespace.emit_to_socket(&packet, socket),
             None => self.namespace.emit(&packet, &self.audience),

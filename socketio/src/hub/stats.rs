@@ -15,6 +15,9 @@ pub struct HubStats {
     /// How often a queue of a client was full: its outbox, or that of the server's own events. A
     /// queue counts once until it is empty again.
     pub overflows: u64,
+    /// How many messages were not sent because a [later](crate::Selection::latest) one took their
+    /// place in the outbox of a slow client.
+    pub conflated: u64,
     /// How many events a [rate limit](crate::HubBuilder::rate_limit) has dropped.
     pub rate_limited: u64,
     /// How many events failed with `invalid_payload`.
@@ -43,6 +46,7 @@ pub struct HubStats {
 pub(crate) struct Counters {
     unknown_events: AtomicU64,
     overflows: AtomicU64,
+    conflated: AtomicU64,
     rate_limited: AtomicU64,
     invalid_payloads: AtomicU64,
     errors: AtomicU64,
@@ -60,6 +64,10 @@ impl Counters {
 
     pub(crate) fn overflow(&self) {
         self.overflows.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn conflated(&self) {
+        self.conflated.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn rate_limited(&self) {
@@ -99,6 +107,7 @@ impl Counters {
             connections,
             unknown_events: self.unknown_events.load(Ordering::Relaxed),
             overflows: self.overflows.load(Ordering::Relaxed),
+            conflated: self.conflated.load(Ordering::Relaxed),
             rate_limited: self.rate_limited.load(Ordering::Relaxed),
             invalid_payloads: self.invalid_payloads.load(Ordering::Relaxed),
             errors: self.errors.load(Ordering::Relaxed),

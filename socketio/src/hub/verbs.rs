@@ -5,6 +5,7 @@
 //! other.
 
 use serde::Serialize;
+use std::fmt::Display;
 use std::time::Duration;
 
 use super::Hub;
@@ -141,6 +142,18 @@ impl Hub {
     /// Selects all sockets. The message is dropped for clients that can't receive it now.
     pub fn volatile(&self) -> Selection<'_> {
         self.root.volatile()
+    }
+
+    /// Selects all sockets. Of the event's messages, only the latest waits for clients that can't
+    /// receive it now. See [`Selection::latest`].
+    pub fn latest(&self) -> Selection<'_> {
+        self.root.latest()
+    }
+
+    /// Selects all sockets. Of the event's messages with the same key, only the latest waits for
+    /// clients that can't receive it now. See [`Selection::latest_by`].
+    pub fn latest_by(&self, key: impl Display) -> Selection<'_> {
+        self.root.latest_by(key)
     }
 
     /// Selects all sockets, with a different timeout for answers. See [`Namespace::timeout`].

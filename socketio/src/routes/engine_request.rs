@@ -38,6 +38,7 @@ use crate::session::engineio::Flavour;
 use crate::session::time::after;
 use crate::wire::engineio;
 use crate::wire::frame::EncodedFrame;
+use crate::wire::policy::Policy;
 
 /// The Engine.IO parameters of the query string.
 #[derive(Default)]
@@ -238,7 +239,7 @@ impl EngineEndpoint {
         let open = self.open_packet(session.sid(), Transport::WebSocket);
         let peer = self.peer(session, request);
         // The outbox is empty, so the packet always fits.
-        let _ = peer.send(&EncodedFrame::text(&open), false);
+        let _ = peer.send(&EncodedFrame::text(&open), Policy::Wait);
         self.connection(&peer, Some(websocket), extensions, permit)
     }
 

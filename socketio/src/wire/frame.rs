@@ -130,6 +130,24 @@ impl EncodedFrame {
         writer.finish(Opcode::Text)
     }
 
+    /// Copies the bytes that belong to the application, which may have given them an owner that is
+    /// dropped with them.
+    pub(super) fn without_foreign_bytes(self) -> Self {
+        match self {
+            Self::Several(frames) => Self::Several(
+                frames
+                    .into_iter()
+                    .map(|frame| match frame {
+                        Self::Shared(bytes) => Self::Shared(Bytes::copy_from_slice(&bytes)),
+                        frame => frame.without_foreign_bytes(),
+                    })
+                    .collect(),
+            ),
+            // A writer has made them.
+            Self::Small { .. } | Self::Shared(_) => self,
+        }
+    }
+
     /// The number of bytes. Several frames may share their memory.
     pub(crate) fn len(&self) -> u64 {
         match self {

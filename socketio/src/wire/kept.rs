@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::packet::{Message, Packet};
 use super::payload::Payload;
+use super::policy::{LatestId, LatestKey};
 use super::scratch::Scratch;
 
 /// A message that is kept in memory.
@@ -13,6 +14,7 @@ pub(crate) struct KeptPacket {
     /// An event's name and its arguments, or the text of a raw message.
     text: Box<[u8]>,
     attachments: Box<[Bytes]>,
+    latest: Option<Box<LatestKey>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +29,7 @@ pub(crate) const ALLOCATION: usize = 16;
 
 impl KeptPacket {
     pub(crate) fn of(packet: &Packet) -> Self {
+        let latest = packet.latest_key().cloned().map(Box::new);
         match packet.message() {
             Message::Event(name, payload) => {
                 let json = payload.json_with_markers();
@@ -37,11 +40,14 @@ impl KeptPacket {
                     kind: Kind::Event { name_length: name.len(), arguments: payload.count() },
                     text: text.into(),
                     attachments: payload.attachments().into(),
+                    latest,
                 }
             }
-            Message::Text(text) => Self { kind: Kind::Text, text: text.as_bytes().into(), attachments: Box::default() },
+            Message::Text(text) => {
+                Self { kind: Kind::Text, text: text.as_bytes().into(), attachments: Box::default(), latest }
+            }
             Message::Binary(bytes) => {
-                Self { kind: Kind::Binary, text: Box::default(), attachments: [bytes.clone()].into() }
+                Self { kind: Kind::Binary, text: Box::default(), attachments: [bytes.clone()].into(), latest }
             }
         }
     }
@@ -49,7 +55,20 @@ impl KeptPacket {
     /// The number of bytes beside the struct itself.
     pub(crate) fn size(&self) -> usize {
         let attachments = self.attachments.iter().map(|bytes| size_of::<Bytes>() + bytes.len()).sum::<usize>();
-        self.text.len() + attachments + ALLOCATION * (1 + usize::from(!self.attachments.is_empty()))
+        let latest = self.latest.as_ref().map_or(0, |key| size_of::<LatestKey>() + key.as_str().len() + 2 * ALLOCATION);
+        self.text.len() + attachments + latest + ALLOCATION * (1 + usize::from(!self.attachments.is_empty()))
+    }
+
+    /// Which of a client's messages this one replaces, among those of its namespace.
+    pub(crate) fn latest_id(&self) -> Option<LatestId> {
+        self.latest.as_ref().map(|key| key.id("", self.name()))
+    }
+
+    fn name(&self) -> Option<&str> {
+        match self.kind {
+            Kind::Event { name_length, .. } => Some(std::str::from_utf8(&self.text[..name_length]).unwrap_or_default()),
+            Kind::Text | Kind::Binary => None,
+        }
     }
 
     /// Whether plain clients get an event, and not a raw message.
@@ -69,6 +88,7 @@ impl KeptPacket {
             Kind::Text => Packet::text(utf8(&self.text)),
             Kind::Binary => Packet::binary(self.attachments.first().cloned().unwrap_or_default()),
         }
+        .with_latest(self.latest.as_ref().map(|key| key.as_str().to_owned()))
     }
 }
 
@@ -100,6 +120,11 @@ mod tests {
             assert_eq!(written(&kept.packet()), written(&packet), "{packet:?}");
             assert!(frames(&written(&packet)).count() > 0);
             assert_eq!(kept.is_event(), packet.name().is_some());
+            assert_eq!((kept.packet().latest(), kept.latest_id()), (None, None));
+            let latest = packet.with_latest(Some("key".to_owned()));
+            let kept = KeptPacket::of(&latest);
+            assert_eq!((kept.packet().latest(), kept.packet().policy("/")), (Some("key"), latest.policy("/")));
+            assert_eq!(kept.name(), latest.name());
         }
     }
 }

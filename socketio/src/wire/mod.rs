@@ -3,7 +3,8 @@
 //! Outgoing data takes this way:
 //!
 //! - [`payload`] holds event arguments in a neutral form; [`json`] serializes them.
-//! - [`packet`] is one outgoing message. [`encoding`] selects the wire format of a client.
+//! - [`packet`] is one outgoing message. [`encoding`] selects the wire format of a client, and
+//!   [`policy`] what happens if that client can't take the message now.
 //! - [`envelope`] writes and reads the JSON envelopes of plain WebSocket clients.
 //! - [`socketio`] writes and reads Socket.IO packets in the default encoding. A [`parser`] such as
 //!   [`msgpack`] replaces that encoding. [`engineio`] wraps the packets.
@@ -33,6 +34,7 @@ pub(crate) mod offset;
 pub(crate) mod packet;
 pub(crate) mod parser;
 pub(crate) mod payload;
+pub(crate) mod policy;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]

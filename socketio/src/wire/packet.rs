@@ -13,6 +13,7 @@ use super::mark::Mark;
 use super::offset::Offset;
 use super::parser::Parser;
 use super::payload::Payload;
+use super::policy::{LatestId, LatestKey, Policy};
 use super::scratch::Scratch;
 
 /// An outgoing message: an event with its encoded arguments, or a raw text or binary message.
@@ -23,6 +24,9 @@ use super::scratch::Scratch;
 pub struct Packet {
     content: Content,
     volatile: bool,
+    /// Of messages with this key, only the latest waits for a client.
+    latest: Option<LatestKey>,
+    latest_id: OnceCell<LatestId>,
     /// The ack id, if an answer is expected.
     ack: Option<u64>,
     /// The id of a reliable event.
@@ -100,6 +104,8 @@ impl Packet {
         Self {
             content,
             volatile: false,
+            latest: None,
+            latest_id: OnceCell::new(),
             ack: None,
             delivery: None,
             frames: Frames::default(),
@@ -130,6 +136,48 @@ impl Packet {
     #[must_use]
     pub fn with_volatile(self, volatile: bool) -> Self {
         Self { volatile, ..self }
+    }
+
+    /// Sets a key: of this event's messages with the same key, only the latest waits for a client
+    /// that can't take it now. The key may be empty.
+    ///
+    /// ```
+    /// use socketio::adapter::Packet;
+    ///
+    /// let packet = Packet::event_json("price", "187.4", &[])?;
+    /// let packet = packet.with_latest(Some("AAPL".to_owned()));
+    /// assert_eq!(packet.latest(), Some("AAPL"));
+    /// # Ok::<(), socketio::adapter::PacketError>(())
+    /// ```
+    #[must_use]
+    pub fn with_latest(self, key: Option<String>) -> Self {
+        match (&self.latest, key) {
+            (None, None) => self,
+            (_, key) => {
+                Self { latest: key.map(LatestKey::new), latest_id: OnceCell::new(), frames: Frames::default(), ..self }
+            }
+        }
+    }
+
+    /// The key of which only the latest message waits for a client. `None`: all messages wait.
+    pub fn latest(&self) -> Option<&str> {
+        self.latest.as_ref().map(LatestKey::as_str)
+    }
+
+    pub(crate) fn latest_key(&self) -> Option<&LatestKey> {
+        self.latest.as_ref()
+    }
+
+    /// What happens to the message if a client of the namespace can't take it now. A packet has one
+    /// namespace. An event that awaits an answer is never replaced.
+    pub(crate) fn policy(&self, namespace: &str) -> Policy {
+        match &self.latest {
+            _ if self.volatile => Policy::Volatile,
+            Some(key) if self.ack.is_none() => {
+                Policy::Latest(*self.latest_id.get_or_init(|| key.id(namespace, self.name())))
+            }
+            _ => Policy::Wait,
+        }
     }
 
     /// Requests an answer with this ack id.
@@ -235,6 +283,15 @@ impl Packet {
     }
 
     fn encode(&self, encoding: &Encoding, namespace: &str, offset: Option<Offset>) -> EncodedFrame {
+        let frame = self.encode_content(encoding, namespace, offset);
+        match self.latest {
+            // Its bytes are dropped where locks may be held.
+            Some(_) => frame.without_foreign_bytes(),
+            None => frame,
+        }
+    }
+
+    fn encode_content(&self, encoding: &Encoding, namespace: &str, offset: Option<Offset>) -> EncodedFrame {
         match &self.content {
             Content::Event { name, payload } => {
                 let mark = self.delivery.map(Mark::Delivery).or(offset.map(Mark::Offset));

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use std::borrow::Cow;
 
 use super::{Incoming, Received, decode, encode, sequence, server_of};
-use crate::cluster::message::{Message, Names, Options, Outgoing, ReceivedValue, ValueRef};
+use crate::cluster::message::{Flags, Message, Names, Options, Outgoing, ReceivedValue, ValueRef};
 use crate::cluster::{Dialect, Topic};
 use crate::wire::packet::Packet;
 
@@ -73,7 +73,7 @@ impl<'a, P, A> Message<'a, P, A> {
         let all = |options: &Options<'_>| Options {
             rooms: texts(&options.rooms),
             except: texts(&options.except),
-            flags: options.flags,
+            flags: Flags { latest: options.flags.latest.as_ref().map(text), ..options.flags },
         };
         let translated = |answer: &'s Option<A>| match answer {
             Some(answer) => answer_of(answer).map(Some),

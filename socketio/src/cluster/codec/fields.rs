@@ -138,13 +138,14 @@ pub(super) fn options<'a>(document: &mut Document<'a>) -> Read<Options<'a>> {
 }
 
 /// Reads flags. Applications may set any, so values of other types are ignored.
-fn flags(document: &mut Document<'_>) -> Read<Flags> {
+fn flags<'a>(document: &mut Document<'a>) -> Read<Flags<'a>> {
     let mut flags = Flags::default();
     let mut left = document.map()?;
     while let Some(key) = document.key(&mut left)? {
         let mut value = document.value()?.document();
         match &*key {
             "volatile" => flags.volatile = value.boolean().unwrap_or_default(),
+            "latest" => flags.latest = value.text().ok(),
             "timeout" => flags.timeout = value.millis()?.map(|millis| millis.min(MAX_TIMEOUT)),
             "expectSingleResponse" => flags.expect_single_response = value.boolean().unwrap_or_default(),
             "raw" => flags.raw = value.boolean().unwrap_or_default(),

@@ -114,29 +114,32 @@ impl<'o> Output<'o> {
             output.key("rooms").names(&options.rooms);
             output.key("except").names(&options.except);
             if has_flags {
-                output.key("flags").flags(options.flags);
+                output.key("flags").flags(&options.flags);
             }
         });
     }
 
-    fn flags(&mut self, flags: Flags) {
-        let Flags { volatile, timeout, expect_single_response, raw, session } = flags;
-        let set = [expect_single_response, volatile, timeout.is_some(), raw, session.is_some()];
+    fn flags(&mut self, flags: &Flags<'_>) {
+        let Flags { volatile, latest, timeout, expect_single_response, raw, session } = flags;
+        let set = [*expect_single_response, *volatile, latest.is_some(), timeout.is_some(), *raw, session.is_some()];
         self.map(set.iter().filter(|is_set| **is_set).count(), |output| {
-            if expect_single_response {
+            if *expect_single_response {
                 output.key("expectSingleResponse").boolean(true);
             }
-            if volatile {
+            if *volatile {
                 output.key("volatile").boolean(true);
             }
-            if let Some(millis) = timeout {
-                output.key("timeout").unsigned(millis);
+            if let Some(key) = latest {
+                output.key("latest").text(key);
             }
-            if raw {
+            if let Some(millis) = timeout {
+                output.key("timeout").unsigned(*millis);
+            }
+            if *raw {
                 output.key("raw").boolean(true);
             }
             if let Some(number) = session {
-                output.key("session").unsigned(number);
+                output.key("session").unsigned(*number);
             }
         });
     }

@@ -135,8 +135,8 @@ impl Packet {
         self.ack().is_some()
     }
 
-    /// Replaces this packet by another one, which inherits whether it is volatile and which answer
-    /// it expects.
+    /// Replaces this packet by another one, which inherits whether it is volatile, its
+    /// [`latest`](Self::latest) key and which answer it expects.
     ///
     /// ```
     /// use socketio::adapter::{Packet, PacketError};
@@ -156,6 +156,7 @@ impl Packet {
     /// ```
     #[must_use]
     pub fn replaced_by(&self, other: Self) -> Self {
+        let other = other.with_latest(self.latest().map(str::to_owned));
         other.with_volatile(self.is_volatile()).with_ack(self.ack()).with_delivery(self.delivery())
     }
 }

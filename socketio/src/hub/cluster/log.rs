@@ -52,7 +52,7 @@ impl Member {
         options: &Options<'_>,
     ) -> Result<(), Malformed> {
         let recipients = Recipients { audience: super::receiving::audience(options), session: options.flags.session };
-        let decode = || Ok(packet.packet()?.with_volatile(options.flags.volatile));
+        let decode = || Ok(options.flags.with_policy(packet.packet()?));
         let counters = self.core().counters();
         match recovery.deliver_entry(offset, &recipients, self.local().registry(), decode)? {
             true => counters.delivered.add(1),
@@ -148,10 +148,11 @@ fn add(page: &mut Page, entry: &LogEntry<'_>) -> Result<(), Malformed> {
     let topic = Topic::Log { namespace, server, kind: *kind };
     let Received { message, .. } = codec::decode(Dialect::Streams, topic, data)?;
     match message {
-        Message::Broadcast { packet, options, request: None }
+Message::Broadcast { packet, options, request: None }
             if !options.flags.volatile && !packet.expects_answer() =>
         {
-            let (packet, audience) = (packet.packet()?, super::receiving::audience(&options));
+            let packet = options.flags.with_policy(packet.packet()?);
+            let audience = super::receiving::audience(&options);
             page.events.push(LoggedEvent { offset: *offset, packet, audience, session: options.flags.session });
         }
         Message::Disconnect { options, reason, .. } if reason == RESUMED => {

@@ -1,6 +1,7 @@
 //! [`Member`]: a namespace's part in the cluster.
 
 use parking_lot::Mutex;
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -190,6 +191,7 @@ impl Member {
         let mut options = options(audience, sender.as_deref());
         options.flags.session = session;
         options.flags.volatile = packet.is_volatile();
+        options.flags.latest = packet.latest().map(Cow::Borrowed);
         options.flags.raw = packet.name().is_none();
         let topic = match audience.rooms() {
             _ if self.core.dialect() == Dialect::Streams => self.log_topic(codec::BROADCAST_IN_LOG),

@@ -324,7 +324,7 @@ impl Member {
             self.core().counters().skipped.add(1);
             return Ok(());
         }
-        let packet = packet.packet()?.with_volatile(options.flags.volatile);
+        let packet = options.flags.with_policy(packet.packet()?);
         self.local().emit(&packet, &audience(options));
         self.core().counters().delivered.add(1);
         Ok(())

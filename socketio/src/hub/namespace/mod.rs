@@ -7,7 +7,7 @@ pub(crate) mod registry;
 pub(crate) mod rooms;
 
 use serde::Serialize;
-use std::fmt;
+use std::fmt::{self, Display};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -207,6 +207,18 @@ impl Namespace {
     /// Selects all sockets. The message is dropped for clients that can't receive it now.
     pub fn volatile(&self) -> Selection<'_> {
         self.everyone().volatile()
+    }
+
+    /// Selects all sockets. Of the event's messages, only the latest waits for clients that can't
+    /// receive it now. See [`Selection::latest`].
+    pub fn latest(&self) -> Selection<'_> {
+        self.everyone().latest()
+    }
+
+    /// Selects all sockets. Of the event's messages with the same key, only the latest waits for
+    /// clients that can't receive it now. See [`Selection::latest_by`].
+    pub fn latest_by(&self, key: impl Display) -> Selection<'_> {
+        self.everyone().latest_by(key)
     }
 
     /// Selects all sockets, with a different timeout for

@@ -4,6 +4,7 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -174,7 +175,7 @@ impl RecoveryOf {
             }
             let missed = missed_by(session, state.log.after(after));
             // Raw messages of plain clients have no place for an offset.
-            let missed: Vec<_> = missed.filter(|(_, entry)| !is_plain || entry.packet.is_event()).collect();
+            let missed = latest(missed.filter(|(_, entry)| !is_plain || entry.packet.is_event()).collect());
             let bytes: usize = missed.iter().map(|(_, entry)| entry.packet.size()).sum();
             if missed.len() > self.outbox.messages || bytes > self.outbox.bytes {
                 return Err(RecoveryFailure::Trimmed);
@@ -222,6 +223,15 @@ fn missed_by<'a>(
             entry.target.includes(session.past.number, |room| changes.was_in(room, *offset, || is_in_now(room)))
         })
         .map(|(offset, entry)| (offset, Arc::clone(entry)))
+}
+
+/// The messages without those that a later one replaces.
+fn latest(mut missed: Vec<(Offset, Arc<Entry>)>) -> Vec<(Offset, Arc<Entry>)> {
+    let mut seen = HashSet::new();
+    missed.reverse();
+    missed.retain(|(_, entry)| entry.packet.latest_id().is_none_or(|id| seen.insert(id)));
+    missed.reverse();
+    missed
 }
 
 /// Waits until the events of the old socket's end have run, but not for long.

@@ -15,7 +15,7 @@ use super::ack_stream::AckStream;
 use super::from_answer::FromAnswer;
 use super::remote::RemoteSocket;
 use crate::event::error::{EventError, PayloadError};
-use crate::event::message::{IntoEvent, Request};
+use crate::event::message::{IntoEvent, Request, question};
 use crate::hub::adapter::sink::PendingAnswer;
 use crate::hub::selection::EmitError;
 use crate::session::received::ReceivedAnswer;
@@ -327,7 +327,7 @@ impl Socket {
     }
 
     fn ask_alone(&self, event: impl IntoEvent) -> Result<Asked, AckError> {
-        let packet = event.into_packet()?;
+        let packet = question(event)?;
         let id = self.hub().ack_ids().next();
         let (sender, answer) = oneshot::channel();
         let asked = Asked { _registration: self.register_answer(id, Waiter::One(sender))?, answer };

@@ -7,6 +7,7 @@ use crate::hub::aliases::Command;
 use crate::session::disconnect::{Disconnect, DisconnectReason};
 use crate::session::end::End;
 use crate::wire::frame::{FrameWriter, Opcode};
+use crate::wire::policy::Policy;
 
 /// Ending.
 impl Socket {
@@ -71,7 +72,7 @@ impl Socket {
         let payload = &payload[..payload.len().min(125)];
         let mut writer = FrameWriter::new();
         writer.payload().extend_from_slice(payload);
-        if let Err(rejected) = self.peer().send(&writer.finish(Opcode::Ping), false) {
+        if let Err(rejected) = self.peer().send(&writer.finish(Opcode::Ping), Policy::Wait) {
             self.rejected(rejected);
         }
     }

@@ -1,5 +1,7 @@
 //! Emits of a [`Socket`], to its client and to others.
 
+use std::fmt::Display;
+
 use super::Socket;
 use crate::connection_handle::queue::Rejected;
 use crate::event::error::EventError;
@@ -10,6 +12,7 @@ use crate::wire::frame::EncodedFrame;
 use crate::wire::offset::Offset;
 use crate::wire::packet::{Frames, Packet};
 use crate::wire::payload::Payload;
+use crate::wire::policy::Policy;
 
 /// Why a message was not queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +137,18 @@ impl Socket {
         Selection::own(self).volatile()
     }
 
+    /// Selects this socket. Of the event's messages, only the latest waits for clients that can't
+    /// receive it now. See [`Selection::latest`].
+    pub fn latest(&self) -> Selection<'_> {
+        Selection::own(self).latest()
+    }
+
+    /// Selects this socket. Of the event's messages with the same key, only the latest waits for
+    /// clients that can't receive it now. See [`Selection::latest_by`].
+    pub fn latest_by(&self, key: impl Display) -> Selection<'_> {
+        Selection::own(self).latest_by(key)
+    }
+
     /// Queues a message in the client's outbox.
     pub(crate) fn deliver(&self, packet: &Packet) -> Result<(), EmitError> {
         if self.is_leaving() {
@@ -144,7 +159,7 @@ impl Socket {
             if frame.is_nothing() {
                 return Err(EmitError::not_encoded());
             }
-            self.queue(frame, packet.is_volatile()).map_err(|rejected| self.rejected(rejected))
+            self.queue(frame, packet.policy(self.namespace())).map_err(|rejected| self.rejected(rejected))
         })
     }
 
@@ -156,11 +171,13 @@ impl Socket {
         frames: &Frames,
         logged: Option<Offset>,
     ) -> Result<(), Undelivered> {
+        let policy = packet.policy(self.namespace());
+        let policy = if logged.is_some() { policy } else { policy.of_unlogged() };
         let delivered = match self.is_leaving() {
             true => Err(Undelivered::Rejected(Rejected::Closed)),
             false => frames.with(packet, &self.peer().encoding, self.namespace(), |frame| match frame.is_nothing() {
                 true => Err(Undelivered::NotEncoded),
-                false => self.queue(frame, packet.is_volatile()).map_err(Undelivered::Rejected),
+                false => self.queue(frame, policy).map_err(Undelivered::Rejected),
             }),
         };
         // A raw message has no offset that a plain client could tell.
@@ -176,14 +193,22 @@ impl Socket {
     }
 
     /// Queues a frame for the client. Until the socket is accepted, the frame is held back.
-    fn queue(&self, frame: &EncodedFrame, volatile: bool) -> Result<(), Rejected> {
+    fn queue(&self, frame: &EncodedFrame, policy: Policy) -> Result<(), Rejected> {
+        let has_replaced = self.queue_or_hold(frame, policy)?;
+        if has_replaced {
+            self.hub().counters().conflated();
+        }
+        Ok(())
+    }
+
+    fn queue_or_hold(&self, frame: &EncodedFrame, policy: Policy) -> Result<bool, Rejected> {
         if self.is_connecting() {
             let mut side = self.0.side.lock();
             // The socket may have been accepted before the lock was taken. Frames are then no
             // longer held back.
             if self.is_connecting() {
                 let held = &mut side.get_or_insert_default().held;
-                let queued = self.peer().handle.queue_held(held.get_or_insert_default(), frame);
+                let queued = self.peer().handle.queue_held(held.get_or_insert_default(), frame, policy);
                 drop(side);
                 return queued.map_err(|(rejected, wakeup)| {
                     wakeup.wake();
@@ -191,7 +216,7 @@ impl Socket {
                 });
             }
         }
-        self.peer().send(frame, volatile)
+        self.peer().send(frame, policy)
     }
 
     pub(crate) fn rejected(&self, rejected: Rejected) -> EmitError {
@@ -215,7 +240,7 @@ impl Socket {
     pub(crate) fn send_answer(&self, id: &str, answer: Result<&Payload, &EventError>) {
         let sent = match self.is_leaving() {
             true => Err(Rejected::Closed),
-            false => self.queue(&self.peer().encoding.answer(self.namespace(), id, answer), false),
+            false => self.queue(&self.peer().encoding.answer(self.namespace(), id, answer), Policy::Wait),
         };
         if let Err(rejected) = sent {
             let error = self.rejected(rejected);

@@ -14,7 +14,7 @@ use super::attributes::SocketAttributes;
 use super::from_answer::FromAnswer;
 use super::handshake::Handshake;
 use super::{Socket, SocketId};
-use crate::event::message::{IntoEvent, IntoMessage, Request};
+use crate::event::message::{IntoEvent, IntoMessage, Request, question};
 use crate::event::raw_message::IntoRawMessage;
 use crate::hub::adapter::{Audience, Change, Packet};
 use crate::hub::namespace::inner::NamespaceInner;
@@ -261,7 +261,7 @@ impl RemoteSocket {
     }
 
     pub(super) fn ask<T: FromAnswer>(&self, event: impl IntoEvent, timeout: Option<Duration>) -> AckFuture<T> {
-        AckFuture::remote(match (event.into_packet(), &self.namespace) {
+        AckFuture::remote(match (question(event), &self.namespace) {
             (Err(error), _) => AckStream::failed(error, &[]),
             (Ok(_), None) => AckStream::failed(EmitError::NotFound(self.id.to_string()), &[]),
             (Ok(question), Some(namespace)) => {

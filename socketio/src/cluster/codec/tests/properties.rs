@@ -32,9 +32,10 @@ struct Parts {
 fn parts() -> impl Strategy<Value = Parts> {
     let names = || prop::collection::vec(any::<String>(), 0..4);
     let numbers = (prop::option::of(0..=MAX_TIMEOUT), prop::option::of(0..1u64 << 52));
-    let flags = (any::<[bool; 3]>(), numbers).prop_map(|(set, (timeout, session))| {
+    let latest = prop::option::of(any::<String>().prop_map(Into::into));
+    let flags = (any::<[bool; 3]>(), numbers, latest).prop_map(|(set, (timeout, session), latest)| {
         let [volatile, expect_single_response, raw] = set;
-        Flags { volatile, timeout, expect_single_response, raw, session }
+        Flags { volatile, latest, timeout, expect_single_response, raw, session }
     });
     let options = (names(), names(), flags).prop_map(|(rooms, except, flags)| Options {
         rooms: rooms.into_iter().map(Into::into).collect(),
@@ -93,8 +94,8 @@ impl Parts {
         };
         let of_some = |optional: bool| optional.then(|| request.clone());
         let plain = Options { flags: Flags::default(), ..options.clone() };
-        let raw_options = Options { flags: Flags { raw: true, ..options.flags }, ..options.clone() };
-        let options = Options { flags: Flags { raw: false, ..options.flags }, ..options };
+        let raw_options = Options { flags: Flags { raw: true, ..options.flags.clone() }, ..options.clone() };
+        let options = Options { flags: Flags { raw: false, ..options.flags.clone() }, ..options };
         let both = vec![
             Message::Broadcast { packet: event()?, options: options.clone(), request: of_some(yes) },
             Message::Broadcast { packet: raw(), options: raw_options, request: of_some(!yes) },

@@ -19,8 +19,10 @@ use crate::hub::socket::Socket;
 use crate::hub::socket::attributes::SocketAttributes;
 use crate::hub::socket::reliable::queue::{ReliableQueue, Resent};
 use crate::session::end::End;
+use crate::wire::frame::EncodedFrame;
 use crate::wire::offset::Offset;
 use crate::wire::packet::Frames;
+use crate::wire::policy::Policy;
 
 /// What a client has missed.
 #[derive(Default)]
@@ -30,6 +32,19 @@ struct Missed {
     count: usize,
     /// The last of them.
     last: Option<Offset>,
+}
+
+impl Missed {
+    fn add(&mut self, frame: &EncodedFrame, policy: Policy) {
+        let has_replaced = match policy {
+            Policy::Latest(id) => self.frames.append_latest(frame, id),
+            Policy::Wait | Policy::Volatile => {
+                self.frames.append(frame);
+                false
+            }
+        };
+        self.count += usize::from(!has_replaced);
+    }
 }
 
 impl Shared {
@@ -111,8 +126,8 @@ impl Shared {
                     continue;
                 }
                 let frames = Frames::at(event.offset);
-                frames.with(&event.packet, &peer.encoding, socket.namespace(), |frame| missed.frames.append(frame));
-                missed.count += 1;
+                let policy = event.packet.policy(socket.namespace());
+                frames.with(&event.packet, &peer.encoding, socket.namespace(), |frame| missed.add(frame, policy));
                 missed.last = Some(event.offset);
                 if missed.count > bounds.messages || missed.frames.load().bytes > bounds.bytes as u64 {
                     return Err(RecoveryFailure::Trimmed);

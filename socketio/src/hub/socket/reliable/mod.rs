@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Socket;
-use crate::event::message::IntoEvent;
+use crate::event::message::{IntoEvent, question};
 use crate::hub::namespace::Namespace;
 use crate::hub::recovery::reliable::QueueOf;
 use crate::hub::selection::EmitError;
@@ -73,9 +73,9 @@ impl<'a> Reliable<'a> {
     ///   acks, or the client's outbox is full.
     /// - [`Closed`](EmitError::Closed): the client is gone and can't come back.
     /// - [`NotFound`](EmitError::NotFound): no socket of this server has the id.
-    /// - The payload does not serialize.
+    /// - The payload does not serialize, or its event is [`latest`](crate::Selection::latest).
     pub fn emit(self, event: impl IntoEvent) -> Result<Delivery, EmitError> {
-        let packet = event.into_packet()?;
+        let packet = question(event)?;
         let queue = match &self.to {
             To::Socket(socket) => socket.reliable_queue(),
             To::Id(namespace, id) => queue_of_id(namespace, id),
