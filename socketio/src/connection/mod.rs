@@ -39,6 +39,7 @@ use crate::hub::Hub;
 use crate::hub::aliases::{Command, Peer};
 use crate::hub::connections::ConnectionPermit;
 use crate::hub::namespace::inner::NamespaceInner;
+use crate::hub::observed::Begun;
 use crate::hub::socket::Socket;
 use crate::session::disconnect::{Disconnect, DisconnectReason};
 use crate::session::engineio::Flavour;
@@ -76,6 +77,7 @@ struct Io {
     probe: Option<Box<Probe>>,
     /// What is needed for the socket of a plain client whose first message is not there yet.
     claim: Option<Box<Awaited>>,
+    begun: Begun,
     _permit: ConnectionPermit,
 }
 
@@ -145,10 +147,21 @@ impl Connection {
         peer.handle.set_writer(transport.take_writer());
         let polls = transport.polling().is_some();
         hub.counters().opened(polls);
+        let begun = hub.observers().begin();
         let session = Session::new(protocol, polls, Arc::clone(hub.limits()), now());
         Self {
             session,
-            io: Io { hub, peer, transport, extensions, request: None, probe: None, claim: None, _permit: permit },
+            io: Io {
+                hub,
+                peer,
+                transport,
+                extensions,
+                request: None,
+                probe: None,
+                claim: None,
+                begun,
+                _permit: permit,
+            },
         }
     }
 
@@ -291,6 +304,7 @@ impl Io {
     /// Counts that the connection begins to close.
     fn count_closing(&self, reason: DisconnectReason) {
         self.hub.counters().closed(reason);
+        self.hub.observers().closing(&self.begun, reason, self.polls());
     }
 
     fn polls(&self) -> bool {

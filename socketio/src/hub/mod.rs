@@ -14,6 +14,11 @@ pub(crate) mod hub_builder;
 pub(crate) mod kept_headers;
 pub(crate) mod namespace;
 pub(crate) mod namespace_builder;
+#[cfg(any(feature = "metrics", feature = "opentelemetry"))]
+pub(crate) mod observed;
+#[cfg(not(any(feature = "metrics", feature = "opentelemetry")))]
+#[path = "unobserved.rs"]
+pub(crate) mod observed;
 pub(crate) mod origins;
 pub(crate) mod recovery;
 pub(crate) mod selection;
@@ -45,6 +50,7 @@ use ack_ids::AckIds;
 use config::Config;
 use connections::Connections;
 use hub_builder::HubBuilder;
+use observed::Observers;
 use origins::RefusedOrigins;
 use stats::{Counters, HubStats};
 
@@ -87,6 +93,7 @@ pub(crate) struct Core {
     connections: Connections,
     refused_origins: RefusedOrigins,
     shared: Arc<Shared>,
+    observers: Observers,
     ack_ids: AckIds,
     /// The runtime of the first connection.
     runtime: OnceLock<Handle>,
@@ -101,6 +108,7 @@ impl Core {
         mut namespaces: HashMap<Box<str>, Arc<NamespaceInner>>,
         patterns: Vec<(Matching, Contents)>,
         factory: NamespaceFactory,
+        observers: Observers,
     ) -> Self {
         let new_root = || Arc::new(factory.make(ROOT, Contents::default(), Lifetime::Static));
         let root = Arc::clone(namespaces.entry(ROOT.into()).or_insert_with(new_root));
@@ -108,6 +116,7 @@ impl Core {
             limits: Arc::new(config.limits()),
             shared: Arc::new(Shared::new(config.outbox, config.overflow)),
             config,
+            observers,
             states,
             root,
             namespaces: RwLock::new(namespaces),
@@ -128,11 +137,12 @@ impl Core {
 
     /// What the counters say now, and what is counted only for this.
     fn stats(&self) -> HubStats {
+        let connections = self.connections.len();
         let namespaces = self.namespaces.read();
         // Only atomics are read while the lock is held.
         let registries = || namespaces.values().map(|namespace| namespace.registry());
         HubStats {
-            connections: self.connections.len(),
+            connections,
             sockets: registries().map(Registry::len).sum(),
             rooms: registries().map(|registry| registry.rooms().len()).sum(),
             namespaces: namespaces.len(),
@@ -363,6 +373,10 @@ impl Hub {
     /// What the handles of all connections share.
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.core().shared
+    }
+
+    pub(crate) fn observers(&self) -> &Observers {
+        &self.core().observers
     }
 
     pub(crate) fn connections(&self) -> &Connections {
