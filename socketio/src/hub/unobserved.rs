@@ -13,7 +13,8 @@ pub(super) struct Settings;
 pub(crate) struct Observers;
 
 impl Observers {
-    pub(super) fn new(_: &HubBuilder) -> Self {
+    pub(super) fn new(builder: &HubBuilder) -> Self {
+        let Settings = builder.observed;
         Self
     }
 

@@ -1,9 +1,9 @@
 //! A hub's metrics, for the crates `metrics` and `opentelemetry`.
 //!
 //! Most are the figures of [`HubStats`](super::stats::HubStats) and are read when a tool asks for
-//! them: [`figures`] lists these. [`Observers`] has the two histograms, which are recorded as things
-//! happen: how long connections last, and how long handlers run. [`facade`] and [`otel`] pass both
-//! on.
+//! them: [`figures`] lists these. [`Observers`] has the two histograms, which are recorded as
+//! things happen: how long connections last, and how long handlers run. [`facade`] and [`otel`]
+//! pass both on.
 //!
 //! Labels have values of fixed lists, and names of handlers, which are known when the program is
 //! compiled. Nothing that a client sends becomes a label.
