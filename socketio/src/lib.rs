@@ -59,6 +59,8 @@ pub use hub::cluster::{Cluster, NotReady};
 pub use hub::hub_builder::HubBuilder;
 pub use hub::namespace::Namespace;
 pub use hub::namespace_builder::NamespaceBuilder;
+#[cfg(feature = "metrics")]
+pub use hub::observed::facade::HubMetrics;
 pub use hub::recovery::{Persist, Recovery, RecoveryFailure, RecoveryState};
 pub use hub::selection::{EmitError, Selection};
 pub use hub::server_events::{ServerAck, ServerEvent};
@@ -74,7 +76,7 @@ pub use hub::socket::remote::{Fetched, RemoteHandshake, RemoteSocket, ServerId};
 pub use hub::socket::rooms::JoinError;
 pub use hub::socket::{SetIdError, Socket, SocketId};
 pub use hub::source::EventSource;
-pub use hub::stats::HubStats;
+pub use hub::stats::{ClosedConnections, HubStats, Recoveries, Traffic};
 pub use routes::engine_routes::{EngineIo, EngineRoutes, SocketIo};
 pub use routes::refusal::Refused;
 pub use routes::secure::SecureConnection;
@@ -135,6 +137,13 @@ pub mod guide {
     pub mod delivery_order_and_limits {}
     #[doc = include_str!("docs/logging.md")]
     pub mod logs_and_counters {}
+    #[cfg(any(feature = "metrics", feature = "opentelemetry"))]
+    #[cfg_attr(all(feature = "metrics", feature = "opentelemetry"), doc = include_str!("docs/metrics.md"))]
+    #[cfg_attr(
+        not(all(feature = "metrics", feature = "opentelemetry")),
+        doc = "Metrics. With the features `metrics` and `opentelemetry`, this page is here."
+    )]
+    pub mod metrics {}
     #[doc = include_str!("docs/hooks.md")]
     pub mod hooks_that_call_back {}
     #[doc = include_str!("docs/socketio.md")]

@@ -13,6 +13,7 @@ mod in_process_ends;
 mod in_process_reports;
 mod incomplete;
 mod killed;
+mod metrics;
 mod recovery;
 mod recovery_cluster;
 mod recovery_latest;
@@ -21,6 +22,7 @@ mod refusals;
 mod reliable;
 mod serving;
 mod settings;
+mod stats;
 mod streams;
 mod subprotocols;
 

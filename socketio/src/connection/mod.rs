@@ -39,6 +39,7 @@ use crate::hub::Hub;
 use crate::hub::aliases::{Command, Peer};
 use crate::hub::connections::ConnectionPermit;
 use crate::hub::namespace::inner::NamespaceInner;
+use crate::hub::observed::Begun;
 use crate::hub::socket::Socket;
 use crate::session::disconnect::{Disconnect, DisconnectReason};
 use crate::session::engineio::Flavour;
@@ -76,6 +77,7 @@ struct Io {
     probe: Option<Box<Probe>>,
     /// What is needed for the socket of a plain client whose first message is not there yet.
     claim: Option<Box<Awaited>>,
+    begun: Begun,
     _permit: ConnectionPermit,
 }
 
@@ -144,10 +146,22 @@ impl Connection {
     ) -> Self {
         peer.handle.set_writer(transport.take_writer());
         let polls = transport.polling().is_some();
+        hub.counters().opened(polls);
+        let begun = hub.observers().begin();
         let session = Session::new(protocol, polls, Arc::clone(hub.limits()), now());
         Self {
             session,
-            io: Io { hub, peer, transport, extensions, request: None, probe: None, claim: None, _permit: permit },
+            io: Io {
+                hub,
+                peer,
+                transport,
+                extensions,
+                request: None,
+                probe: None,
+                claim: None,
+                begun,
+                _permit: permit,
+            },
         }
     }
 
@@ -287,6 +301,16 @@ impl Connection {
 }
 
 impl Io {
+    /// Counts that the connection begins to close.
+    fn count_closing(&self, reason: DisconnectReason) {
+        self.hub.counters().closed(reason);
+        self.hub.observers().closing(&self.begun, reason, self.polls());
+    }
+
+    fn polls(&self) -> bool {
+        matches!(self.transport, ClientTransport::Polling(_))
+    }
+
     /// Removes the Engine.IO session from the hub, and drops a WebSocket that is being probed.
     fn forget_session(&mut self) {
         if let Some(session) = &self.peer.session {
@@ -302,6 +326,12 @@ impl Drop for Connection {
         while self.session.len() > 0 {
             let (entry, disconnect) = self.session.remove(0);
             entry.forget(disconnect);
+        }
+        if self.session.is_open() {
+            self.io.count_closing(DisconnectReason::Aborted);
+        }
+        if self.io.polls() {
+            self.io.hub.counters().stopped_polling();
         }
         self.io.peer.handle.abandon();
         self.io.forget_session();

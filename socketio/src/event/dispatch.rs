@@ -1,7 +1,6 @@
 //! Dispatch of an event: runs the table's handler, then the listeners of the socket, then those of
 //! the namespace.
 
-use futures_util::FutureExt;
 use std::any::Any;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -21,6 +20,7 @@ use crate::hooks::catch::{catch, catch_future};
 use crate::hooks::guarded::Guarded;
 use crate::hooks::nesting::Entered;
 use crate::hub::namespace::inner::NamespaceInner;
+use crate::hub::observed::{HandlerLabel, Timing};
 use crate::hub::socket::Socket;
 use crate::session::received::ReceivedEvent;
 
@@ -113,18 +113,18 @@ fn start_after_middleware(
     incoming.this = this;
     match handler.call {
         Call::Sync(call) => {
-            finish(&incoming, || call_sync(call, &incoming));
+            finish(&incoming, handler, || call_sync(call, &incoming));
             Start::Done
         }
         Call::Blocking(call) => {
-            finish(&incoming, || call_blocking(call, &incoming));
+            finish(&incoming, handler, || call_blocking(call, &incoming));
             Start::Done
         }
         Call::Async(call) => {
             let socket = incoming.socket.clone();
             let event = handler.key.as_str();
             let limit = limit(Some(handler), &socket);
-            let future = spare.hold(run_async_handler(incoming, call, limit));
+            let future = spare.hold(run_async_handler(incoming, call, HandlerLabel::of(handler), limit));
             let running = Running { future, socket, event, is_error, limit, until: None };
             if handler.concurrent { Start::Concurrent(running) } else { Start::Running(running) }
         }
@@ -206,8 +206,13 @@ impl MatchingListeners {
 }
 
 /// Calls a handler that is not async, and finishes its event.
-fn finish(incoming: &Incoming, call: impl FnOnce() -> Outcome) {
-    let finished = catch(|| incoming.finish(call()));
+fn finish(incoming: &Incoming, handler: &'static Handler, call: impl FnOnce() -> Outcome) {
+    let finished = catch(|| {
+        let timing = Timing::begin(incoming.socket.hub(), HandlerLabel::of(handler));
+        let outcome = call();
+        timing.end(&outcome);
+        incoming.finish(outcome);
+    });
     if finished.is_err() {
         panicked(&incoming.socket, incoming.name());
         incoming.answer(Err(&EventError::internal()));
@@ -220,12 +225,15 @@ fn timed_out() -> Outcome {
 }
 
 /// Runs an event that has an async handler and no listeners.
-async fn run_async_handler(incoming: Incoming, call: AsyncCall, limit: TimeLimit) {
+async fn run_async_handler(incoming: Incoming, call: AsyncCall, label: HandlerLabel, limit: TimeLimit) {
+    let timing = Timing::begin(incoming.socket.hub(), label);
     let outcome = {
         let work = pin!(call_async(call, &incoming));
         limit.run(work).await
     };
-    incoming.finish(outcome.unwrap_or_else(timed_out));
+    let outcome = outcome.unwrap_or_else(timed_out);
+    timing.end(&outcome);
+    incoming.finish(outcome);
 }
 
 /// Runs the handler and all listeners of an event in order, as long as its time limit allows.
@@ -265,10 +273,15 @@ async fn call_handler_and_listeners(
     match handler.map(|handler| (handler, handler.call)) {
         None if !matching.has_named() => return unhandled(incoming),
         None => {}
-        Some((_, Call::Sync(call))) => finish(incoming, || call_sync(call, incoming)),
-        Some((_, Call::Blocking(call))) => finish(incoming, || call_blocking(call, incoming)),
+        Some((handler, Call::Sync(call))) => finish(incoming, handler, || call_sync(call, incoming)),
+        Some((handler, Call::Blocking(call))) => finish(incoming, handler, || call_blocking(call, incoming)),
         Some((handler, Call::Async(call))) => {
-            let finished = call_async(call, incoming).map(|outcome| incoming.finish(outcome));
+            let finished = async {
+                let timing = Timing::begin(incoming.socket.hub(), HandlerLabel::of(handler));
+                let outcome = call_async(call, incoming).await;
+                timing.end(&outcome);
+                incoming.finish(outcome);
+            };
             if catch_future(finished).await.is_err() {
                 panicked(&incoming.socket, handler.key.as_str());
                 incoming.answer(Err(&EventError::internal()));

@@ -10,6 +10,7 @@ use super::build_error::{BuildError, BuildProblem};
 use super::hub_builder::HubBuilder;
 use super::kept_headers::KeptHeaders;
 use super::namespace_builder::NamespaceBuilder;
+use super::observed::Observers;
 use super::{Core, Hub};
 use crate::event::handler::{Handler, Key, Lifecycle};
 use crate::hub::namespace::inner::{Contents, Lifetime, MakeRecovery, NamespaceFactory, NamespaceInner};
@@ -47,6 +48,7 @@ impl HubBuilder {
         for namespace in self.agreed.iter().flatten() {
             self.namespaces.entry(namespace.path.to_owned()).or_default();
         }
+        let observers = Observers::new(&self);
         let watch = Watch::new(self.agreed, self.namespaces.keys());
         let factory = NamespaceFactory {
             adapters: self.adapters.map(|prepare| prepare(&self.config)),
@@ -75,7 +77,7 @@ impl HubBuilder {
         for (matches, NamespaceBuilder(contents)) in self.dynamic {
             patterns.push((matches, contents));
         }
-        Ok(Hub::new(Core::new(self.config, self.states, namespaces, patterns, factory)))
+        Ok(Hub::new(Core::new(self.config, self.states, namespaces, patterns, factory, observers)))
     }
 
     /// Checks all settings. Parses origins, hosts and header names.

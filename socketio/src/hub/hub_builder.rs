@@ -33,6 +33,7 @@ use crate::session::limits::Bounds;
 #[must_use = "the hub is created by `build()`"]
 pub struct HubBuilder {
     pub(super) config: Config,
+    pub(super) observed: super::observed::Settings,
     /// The origins, unparsed. `build` checks them.
     pub(super) allow_origins: Vec<String>,
     /// The public hosts, unparsed. `build` checks them.

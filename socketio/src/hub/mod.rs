@@ -14,6 +14,11 @@ pub(crate) mod hub_builder;
 pub(crate) mod kept_headers;
 pub(crate) mod namespace;
 pub(crate) mod namespace_builder;
+#[cfg(any(feature = "metrics", feature = "opentelemetry"))]
+pub(crate) mod observed;
+#[cfg(not(any(feature = "metrics", feature = "opentelemetry")))]
+#[path = "unobserved.rs"]
+pub(crate) mod observed;
 pub(crate) mod origins;
 pub(crate) mod recovery;
 pub(crate) mod selection;
@@ -33,16 +38,19 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
 
 use self::agreement::watch::{ContractViolation, Watch};
+use crate::connection_handle::shared::Shared;
 use crate::event::state::States;
 use crate::hub::namespace::Namespace;
 use crate::hub::namespace::inner::{Contents, Lifetime, NamespaceFactory, NamespaceInner};
 use crate::hub::namespace::pattern::Matching;
+use crate::hub::namespace::registry::Registry;
 use crate::session::limits::Limits;
 use crate::session::time::after;
 use ack_ids::AckIds;
 use config::Config;
 use connections::Connections;
 use hub_builder::HubBuilder;
+use observed::Observers;
 use origins::RefusedOrigins;
 use stats::{Counters, HubStats};
 
@@ -84,6 +92,8 @@ pub(crate) struct Core {
     counters: Counters,
     connections: Connections,
     refused_origins: RefusedOrigins,
+    shared: Arc<Shared>,
+    observers: Observers,
     ack_ids: AckIds,
     /// The runtime of the first connection.
     runtime: OnceLock<Handle>,
@@ -98,12 +108,15 @@ impl Core {
         mut namespaces: HashMap<Box<str>, Arc<NamespaceInner>>,
         patterns: Vec<(Matching, Contents)>,
         factory: NamespaceFactory,
+        observers: Observers,
     ) -> Self {
         let new_root = || Arc::new(factory.make(ROOT, Contents::default(), Lifetime::Static));
         let root = Arc::clone(namespaces.entry(ROOT.into()).or_insert_with(new_root));
         Self {
             limits: Arc::new(config.limits()),
+            shared: Arc::new(Shared::new(config.outbox, config.overflow)),
             config,
+            observers,
             states,
             root,
             namespaces: RwLock::new(namespaces),
@@ -120,6 +133,21 @@ impl Core {
     /// The contents for a dynamic namespace with this path, or `None` if no pattern matches.
     fn pattern(&self, path: &str) -> Option<&Contents> {
         self.patterns.iter().find_map(|(pattern, contents)| pattern.matches(path).then_some(contents))
+    }
+
+    /// What the counters say now, and what is counted only for this.
+    fn stats(&self) -> HubStats {
+        let connections = self.connections.len();
+        let namespaces = self.namespaces.read();
+        // Only atomics are read while the lock is held.
+        let registries = || namespaces.values().map(|namespace| namespace.registry());
+        HubStats {
+            connections,
+            sockets: registries().map(Registry::len).sum(),
+            rooms: registries().map(|registry| registry.rooms().len()).sum(),
+            namespaces: namespaces.len(),
+            ..self.counters.stats(&self.shared.counters)
+        }
     }
 
     fn make_dynamic(&self, path: &str, contents: &Contents) -> Arc<NamespaceInner> {
@@ -265,7 +293,7 @@ impl Hub {
 
     /// Returns statistics for operators.
     pub fn stats(&self) -> HubStats {
-        self.core().counters.stats(self.connections().len())
+        self.core().stats()
     }
 
     /// Ends all connections and waits until they are gone.
@@ -340,6 +368,15 @@ impl Hub {
 
     pub(crate) fn counters(&self) -> &Counters {
         &self.core().counters
+    }
+
+    /// What the handles of all connections share.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.core().shared
+    }
+
+    pub(crate) fn observers(&self) -> &Observers {
+        &self.core().observers
     }
 
     pub(crate) fn connections(&self) -> &Connections {

@@ -55,6 +55,7 @@ impl Shared {
         if let Err(reason) = self.try_restore(recovery, socket, claim).await {
             recovery.begin_anew(socket, RecoveryState::Failed(reason));
         }
+        socket.hub().counters().recovery(socket.recovery());
         tracing::debug!(socket = %socket.id(), state = ?socket.recovery(), "a client comes back");
     }
 
