@@ -21,6 +21,11 @@ export class RequestError extends Error {
   }
 }
 
+// if reauthenticate
+/** A new proof of identity. */
+export type Proof = ArgumentsOf<ClientToServerRequests["reauthenticate"]>[0];
+
+// end
 export interface ConnectOptions {
   /** Called after each connect and reconnect. Events that are sent here precede the queued ones. */
   onOpen?: () => void;
@@ -44,6 +49,16 @@ export interface ConnectOptions {
    * about 24 days, and `Infinity` means the same.
    */
   timeout?: number;
+  // if reauthenticate
+  /**
+   * Returns a new proof of identity. It is called when the server asks for one, some time before
+   * the old one runs out, and the result is sent as the event `reauthenticate`. Without it, or if it
+   * fails, the server ends the connection when the old one has run out.
+   */
+  auth?: () => Proof | globalThis.Promise<Proof>;
+  /** Called if `auth` has failed, or the server refused what it returned. */
+  onAuthError?: (error: unknown) => void;
+  // end
 }
 
 export interface Client<in out Listen, in out Requests> {
@@ -143,6 +158,29 @@ export function connect<Listen = ServerToClientEvents, Requests = ClientToServer
       answer();
     }
   };
+  const ask = (event: string, args: unknown[]): globalThis.Promise<any> => {
+    const id = ++lastId;
+    return new Promise((resolve, reject) => {
+      const error = { code: "timeout", message: "the server did not answer in time" };
+      const timer = setTimeout(() => {
+        queue = queue.filter((message) => message.id !== id);
+        settle({ id, error });
+      }, Math.min(options.timeout ?? 30_000, longest));
+      const done = <T>(settled: (value: T) => void) => (value: T) => (clearTimeout(timer), settled(value));
+      waiting.set(id, { resolve: done(resolve), reject: done(reject) });
+      if (closed) settle({ id, error: { code: "closed", message: "the connection is closed" } });
+      else send({ event, id, ...body(args) });
+    });
+  };
+  // if reauthenticate
+  const reauthenticate = async (auth: () => unknown) => {
+    try {
+      await ask("reauthenticate", [await auth()]);
+    } catch (error) {
+      options.onAuthError?.(error);
+    }
+  };
+  // end
   // Rejects sent requests. Queued requests are rejected only if there is no next connection.
   const end = (message: string) => {
     if (closed) queue = [];
@@ -177,6 +215,9 @@ export function connect<Listen = ServerToClientEvents, Requests = ClientToServer
         return options.onSession?.(recovered);
       }
       if (message?.offset !== undefined) offset = message.offset;
+      // if reauthenticate
+      if (message?.event === "reauthenticate" && options.auth) void reauthenticate(options.auth);
+      // end
       if (typeof message?.event === "string") hear(message);
       else if (message && message.id !== undefined) settle(message);
     };
@@ -208,18 +249,7 @@ export function connect<Listen = ServerToClientEvents, Requests = ClientToServer
       send({ event, ...body(args as unknown[]) });
     },
     request(event, ...args) {
-      const id = ++lastId;
-      return new Promise((resolve, reject) => {
-        const error = { code: "timeout", message: "the server did not answer in time" };
-        const timer = setTimeout(() => {
-          queue = queue.filter((message) => message.id !== id);
-          settle({ id, error });
-        }, Math.min(options.timeout ?? 30_000, longest));
-        const done = <T>(settled: (value: T) => void) => (value: T) => (clearTimeout(timer), settled(value));
-        waiting.set(id, { resolve: done(resolve), reject: done(reject) });
-        if (closed) settle({ id, error: { code: "closed", message: "the connection is closed" } });
-        else send({ event, id, ...body(args as unknown[]) });
-      });
+      return ask(event, args as unknown[]);
     },
     close() {
       closed = true;

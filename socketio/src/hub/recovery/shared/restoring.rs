@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::time::timeout;
 
 use super::saved::SavedSession;
@@ -61,6 +61,10 @@ impl Shared {
         let mut unused = Unused { shared: self, socket, token: claim.token(), stored: Some(&stored) };
         let saved = SavedSession::decode(&stored).filter(|saved| saved.pid == claim.token());
         let saved = saved.ok_or(RecoveryFailure::Unknown)?;
+        let is_over = saved.expiry().is_some_and(|at| at <= SystemTime::now());
+        if is_over || self.revoked.includes(&saved.attributes(), saved.stored_at()) {
+            return Err(RecoveryFailure::Unauthorized);
+        }
         let past = saved.past();
         let wanted = Wanted { gaps, ..Wanted::of(&saved, past.as_ref(), received, end)? };
         let mut missed = Missed::default();
@@ -79,6 +83,9 @@ impl Shared {
             packet.with_frame(&peer.encoding, socket.namespace(), |frame| missed.frames.append(frame));
         }
         recovery.replay_shared(socket, saved.attributes(), missed);
+        if let Some(at) = saved.expiry() {
+            socket.expires_at(at);
+        }
         if socket.is_gone() {
             // It may have been resumed elsewhere already.
             return Ok(());
