@@ -129,6 +129,8 @@ pub mod guide {
     #[cfg(feature = "asyncapi")]
     #[doc = include_str!("docs/asyncapi.md")]
     pub mod asyncapi {}
+    #[doc = include_str!("docs/authentication.md")]
+    pub mod authentication {}
     #[doc = include_str!("docs/blocking.md")]
     pub mod blocking_work {}
     #[doc = include_str!("docs/delivery.md")]

@@ -141,7 +141,8 @@ async fn sessions_that_wait_for_their_client_end() {
 #[tokio::test(start_paused = true)]
 async fn all_servers_of_a_cluster_disconnect_their_sockets() -> Result<(), TestError> {
     let net = SimNet::seeded(1);
-    let (one, two) = (member(&net, "one", Dialect::Messages, None).await, member(&net, "two", Dialect::Messages, None).await);
+    let (one, two) =
+        (member(&net, "one", Dialect::Messages, None).await, member(&net, "two", Dialect::Messages, None).await);
     let mut clients = Vec::new();
     for (server, user) in [(&one, 1), (&one, 2), (&two, 1), (&two, 1), (&two, 2)] {
         let client = server.hub.test_client().auth(json!({ "user": user })).connect().await?;
@@ -165,7 +166,8 @@ async fn all_servers_of_a_cluster_disconnect_their_sockets() -> Result<(), TestE
 #[tokio::test(start_paused = true)]
 async fn what_servers_tell_each_other_has_a_documented_form() {
     let net = SimNet::seeded(2);
-    let (one, two) = (member(&net, "one", Dialect::Messages, None).await, member(&net, "two", Dialect::Messages, None).await);
+    let (one, two) =
+        (member(&net, "one", Dialect::Messages, None).await, member(&net, "two", Dialect::Messages, None).await);
     // Other events between servers still reach their listeners.
     let (log, mut seen) = log();
     let note = move |event: &ServerEvent<'_>| log.note(event.args().json());

@@ -51,7 +51,7 @@ impl fmt::Debug for DisconnectWhere {
 
 /// How many sockets and sessions [`disconnect_where`](crate::Namespace::disconnect_where) has
 /// ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Disconnected {
     /// The number of sockets, on all servers that have answered.
@@ -59,11 +59,17 @@ pub struct Disconnected {
     /// The number of clients that were cut off and can no longer resume their session. Sessions
     /// that are stored in the cluster are not counted: their clients are refused when they come
     /// back.
-    #[serde(default)]
     pub sessions: usize,
     /// The number of servers that did not answer. Their sockets may still be connected.
-    #[serde(skip)]
     pub silent: usize,
+}
+
+/// The answer of another server.
+#[derive(Serialize, Deserialize)]
+struct Answer {
+    sockets: usize,
+    #[serde(default)]
+    sessions: usize,
 }
 
 impl DisconnectWhere {
@@ -89,8 +95,8 @@ impl IntoFuture for DisconnectWhere {
             let replies = self.others.await?;
             all.silent += replies.silent;
             for reply in replies.replies {
-                match reply.answer.decode::<Disconnected>() {
-                    Ok(Disconnected { sockets, sessions, .. }) => {
+                match reply.answer.decode() {
+                    Ok(Answer { sockets, sessions }) => {
                         all.sockets = all.sockets.saturating_add(sockets);
                         all.sessions = all.sessions.saturating_add(sessions);
                     }
@@ -113,10 +119,10 @@ impl LocalAdapter {
             args.as_mut().ok().and_then(|args| Some(Revoked::new(args.next::<String>().ok()?, args.next().ok()?)));
         match revoked {
             Some(revoked) => {
-                let disconnected = self.disconnect_where(revoked);
+                let Disconnected { sockets, sessions, .. } = self.disconnect_where(revoked);
                 if let Some(ack) = event.ack() {
                     // Numbers always serialize.
-                    let _ = ack.send(disconnected);
+                    let _ = ack.send(Answer { sockets, sessions });
                 }
             }
             None => tracing::warn!("another server does not tell which sockets it disconnects"),

@@ -23,7 +23,7 @@ export class RequestError extends Error {
 
 // if reauthenticate
 /** A new proof of identity. */
-export type Proof = ArgumentsOf<ClientToServerRequests["reauthenticate"]>[0];
+export type ProofOfIdentity = ArgumentsOf<ClientToServerRequests["reauthenticate"]>[0];
 
 // end
 export interface ConnectOptions {
@@ -55,7 +55,7 @@ export interface ConnectOptions {
    * the old one runs out, and the result is sent as the event `reauthenticate`. Without it, or if it
    * fails, the server ends the connection when the old one has run out.
    */
-  auth?: () => Proof | globalThis.Promise<Proof>;
+  auth?: () => ProofOfIdentity | globalThis.Promise<ProofOfIdentity>;
   /** Called if `auth` has failed, or the server refused what it returned. */
   onAuthError?: (error: unknown) => void;
   // end
@@ -158,24 +158,10 @@ export function connect<Listen = ServerToClientEvents, Requests = ClientToServer
       answer();
     }
   };
-  const ask = (event: string, args: unknown[]): globalThis.Promise<any> => {
-    const id = ++lastId;
-    return new Promise((resolve, reject) => {
-      const error = { code: "timeout", message: "the server did not answer in time" };
-      const timer = setTimeout(() => {
-        queue = queue.filter((message) => message.id !== id);
-        settle({ id, error });
-      }, Math.min(options.timeout ?? 30_000, longest));
-      const done = <T>(settled: (value: T) => void) => (value: T) => (clearTimeout(timer), settled(value));
-      waiting.set(id, { resolve: done(resolve), reject: done(reject) });
-      if (closed) settle({ id, error: { code: "closed", message: "the connection is closed" } });
-      else send({ event, id, ...body(args) });
-    });
-  };
   // if reauthenticate
   const reauthenticate = async (auth: () => unknown) => {
     try {
-      await ask("reauthenticate", [await auth()]);
+      await (client.request as any)("reauthenticate", await auth());
     } catch (error) {
       options.onAuthError?.(error);
     }
@@ -239,7 +225,11 @@ export function connect<Listen = ServerToClientEvents, Requests = ClientToServer
   };
   open();
 
+  // if reauthenticate
+  const client: Client<Listen, Requests> = {
+  // else
   return {
+  // end
     on(event, listener) {
       const heard = listeners.get(event) ?? new Set();
       listeners.set(event, heard.add(listener as (...args: any[]) => void));
@@ -249,7 +239,18 @@ export function connect<Listen = ServerToClientEvents, Requests = ClientToServer
       send({ event, ...body(args as unknown[]) });
     },
     request(event, ...args) {
-      return ask(event, args as unknown[]);
+      const id = ++lastId;
+      return new Promise((resolve, reject) => {
+        const error = { code: "timeout", message: "the server did not answer in time" };
+        const timer = setTimeout(() => {
+          queue = queue.filter((message) => message.id !== id);
+          settle({ id, error });
+        }, Math.min(options.timeout ?? 30_000, longest));
+        const done = <T>(settled: (value: T) => void) => (value: T) => (clearTimeout(timer), settled(value));
+        waiting.set(id, { resolve: done(resolve), reject: done(reject) });
+        if (closed) settle({ id, error: { code: "closed", message: "the connection is closed" } });
+        else send({ event, id, ...body(args as unknown[]) });
+      });
     },
     close() {
       closed = true;
@@ -258,4 +259,7 @@ export function connect<Listen = ServerToClientEvents, Requests = ClientToServer
       if (socket.readyState === WebSocket.CLOSED) end("the connection is closed");
     },
   };
+  // if reauthenticate
+  return client;
+  // end
 }

@@ -79,7 +79,7 @@ const NAMES: [&str; 21] = [
 ];
 
 /// Further names of a file with `reauthenticate`.
-const REAUTHENTICATION_NAMES: [&str; 2] = ["Asked", "Proof"];
+const REAUTHENTICATION_NAMES: [&str; 2] = ["AskedSocket", "ProofOfIdentity"];
 
 /// Returns the whole file.
 ///
@@ -151,20 +151,18 @@ fn takes_proof(namespace: &NamespaceDescription) -> bool {
     namespace.receives.iter().any(is_proof)
 }
 
-/// Removes the lines of the template between `// if reauthenticate` and `// end`, or only these
-/// two.
+/// Resolves the conditions of a template: lines between `// if reauthenticate` and `// else` or
+/// `// end` are kept if `is_kept`, those between `// else` and `// end` otherwise.
 fn with_reauthentication(template: &str, is_kept: bool) -> String {
-    let mut is_inside = false;
-    let lines = template.split_inclusive('\n').filter(|line| match line.trim() {
-        "// if reauthenticate" => {
-            is_inside = true;
-            false
-        }
-        "// end" => {
-            is_inside = false;
-            false
-        }
-        _ => is_kept || !is_inside,
+    let mut keeps = true;
+    let lines = template.split_inclusive('\n').filter(|line| {
+        keeps = match line.trim() {
+            "// if reauthenticate" => is_kept,
+            "// else" => !is_kept,
+            "// end" => true,
+            _ => return keeps,
+        };
+        false
     });
     lines.collect()
 }

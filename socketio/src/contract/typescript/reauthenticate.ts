@@ -5,11 +5,11 @@
  * or the server refused what it returned. Returns a function that stops this.
  */
 export function reauthenticate<P extends ArgumentsOf<ClientToServerRequests["reauthenticate"]>[0]>(
-  socket: Asked & Sender<"reauthenticate", ArgumentsOf<ClientToServerEvents["reauthenticate"]>>,
+  socket: AskedSocket & Sender<"reauthenticate", ArgumentsOf<ClientToServerEvents["reauthenticate"]>>,
   auth: () => P | globalThis.Promise<P>,
   onError?: (error: unknown) => void,
 ): () => void;
-export function reauthenticate(socket: any, auth: () => unknown, onError?: (error: unknown) => void): () => void {
+export function reauthenticate(socket: any, auth: () => any, onError?: (error: unknown) => void): () => void {
   const answer = async () => {
     try {
       await request(socket, "reauthenticate", await auth());
@@ -22,7 +22,7 @@ export function reauthenticate(socket: any, auth: () => unknown, onError?: (erro
 }
 
 /** A socket of `socket.io-client` that the server asks. */
-interface Asked {
+interface AskedSocket {
   on(event: "reauthenticate", listener: (...asked: any[]) => void): unknown;
   off(event: "reauthenticate", listener: (...asked: any[]) => void): unknown;
 }

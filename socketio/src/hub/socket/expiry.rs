@@ -122,7 +122,7 @@ impl Socket {
     ///
     /// #[event(connect)]
     /// fn joined(socket: &Socket, handshake: Handshake<'_>) -> Result<(), Refusal> {
-    ///     let auth: Auth = handshake.auth()?;
+    ///     let auth: Auth = handshake.auth().map_err(|_| "sign in first")?;
     ///     prove(socket, &auth)
     /// }
     ///
@@ -148,9 +148,9 @@ impl Socket {
             let expiry = side.expiry.get_or_insert_default();
             let before = expiry.deadline(settings);
             expiry.set(expires, settings);
+            self.0.has_expiry.store(true, Ordering::Release);
             (before, expiry.deadline(settings))
         });
-        self.0.has_expiry.store(true, Ordering::Release);
         // A timer that fires too early is set again.
         if before.is_none_or(|before| after.is_some_and(|after| after < before)) {
             self.peer().handle.post(Command::ResetTimer);
@@ -168,14 +168,16 @@ impl Socket {
 
     /// The client's proof of identity does not run out any more.
     pub fn never_expires(&self) {
-        if self.0.has_expiry.swap(false, Ordering::AcqRel) {
-            self.with_side(|side| {
-                if let Some(expiry) = &mut side.expiry {
-                    (expiry.expires, expiry.ask_at) = (None, None);
-                }
-            });
-            self.tell_changed();
+        if !self.0.has_expiry.load(Ordering::Acquire) {
+            return;
         }
+        self.with_side(|side| {
+            if let Some(expiry) = &mut side.expiry {
+                (expiry.expires, expiry.ask_at) = (None, None);
+            }
+            self.0.has_expiry.store(false, Ordering::Release);
+        });
+        self.tell_changed();
     }
 
     /// When the client's proof of identity runs out. `None`: it does not, or it has run out and the
@@ -219,9 +221,14 @@ impl Socket {
     pub(crate) fn take_due(&self, now: Instant) -> Option<Due> {
         self.expiry_deadline().filter(|deadline| *deadline <= now)?;
         let settings = &self.hub().config().reauthentication;
-        let due = self.0.side.lock().as_mut()?.expiry.as_mut()?.take_due(now, settings);
+        let mut side = self.0.side.lock();
+        let due = side.as_mut()?.expiry.as_mut()?.take_due(now, settings);
         if due == Some(Due::Expired) {
+            // Another task may set a new expiry, but not before the lock is free.
             self.0.has_expiry.store(false, Ordering::Release);
+        }
+        drop(side);
+        if due == Some(Due::Expired) {
             self.tell_changed();
         }
         due
