@@ -25,6 +25,9 @@ pub(crate) const LIFECYCLES: [(&str, &str); 8] = [
 pub(crate) const RESERVED: [&str; 6] =
     ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 
+/// The event with which clients prove their identity again. Its handler takes a payload.
+pub(crate) const REAUTHENTICATE: &str = "reauthenticate";
+
 const FORMS: &str = "write `#[event(\"name\")]`, `#[event(connect)]` or another lifecycle event, `#[event(fallback)]`, \
                      `#[event(\"name\", concurrent)]`, `#[event(\"name\", blocking)]`, `#[event(\"name\", timeout = \"5s\")]`, \
                      or above a payload type `#[event(\"name\", ack = Answer)]` or `#[event(\"name\", latest)]`";
@@ -49,6 +52,8 @@ impl ToTokens for Name {
 pub(crate) enum EventKind {
     Name(Name),
     Lifecycle(Lifecycle),
+    /// `reauthenticate`, as the user wrote it.
+    Reauthenticate(Ident),
     Fallback(Ident),
     /// No event is named; it is the event of the last parameter's payload type.
     Inferred,
@@ -130,10 +135,13 @@ fn parse_word(attribute: &mut Attribute, word: Ident, argument: &TokenStream, er
         }
     } else if text == "fallback" {
         set_event(attribute, EventKind::Fallback(word), argument, errors);
+    } else if text == REAUTHENTICATE {
+        set_event(attribute, EventKind::Reauthenticate(word), argument, errors);
     } else if let Some((_, variant)) = LIFECYCLES.iter().find(|(name, _)| *name == text) {
         set_event(attribute, EventKind::Lifecycle(Lifecycle { word, variant }), argument, errors);
     } else {
-        let names: Vec<_> = LIFECYCLES.iter().map(|(name, _)| format!("`{name}`")).collect();
+        let names = LIFECYCLES.iter().map(|(name, _)| *name).chain([REAUTHENTICATE]);
+        let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
         errors.push(
             argument,
             format_args!("there is no lifecycle event and no option `{text}`"),
@@ -166,6 +174,12 @@ fn check_name(name: &LitStr, errors: &mut Errors) {
             false => "choose another name".to_owned(),
         };
         errors.push(name, format_args!("`{value}` is reserved: clients can't send an event of that name"), help);
+    } else if value == REAUTHENTICATE {
+        errors.push(
+            name,
+            format_args!("`{value}` is reserved: with this event clients prove their identity again"),
+            format_args!("write it without quotes above its handler: `#[event({value})]`; or choose another name"),
+        );
     }
 }
 
@@ -233,7 +247,7 @@ pub(crate) fn parse_payload(tokens: TokenStream, ident: &Ident, errors: &mut Err
     let (answer, latest) = (attribute.ack.and_then(|ack| ack.answer), attribute.latest);
     match attribute.event {
         EventKind::Name(name) => return Payload { name, answer, latest },
-        EventKind::Lifecycle(Lifecycle { word, .. }) | EventKind::Fallback(word) => {
+        EventKind::Lifecycle(Lifecycle { word, .. }) | EventKind::Reauthenticate(word) | EventKind::Fallback(word) => {
             errors.push(&word, "a payload type has an event with a name", help);
         }
         EventKind::Inferred => errors.push(ident, "a payload type needs the name of its event", help),
@@ -267,6 +281,7 @@ mod tests {
             assert_eq!(errors, 0);
         }
         assert!(matches!(parsed(quote!(fallback)).0.event, EventKind::Fallback(_)));
+        assert!(matches!(parsed(quote!(reauthenticate)).0.event, EventKind::Reauthenticate(_)));
         assert!(matches!(parsed(quote!()).0.event, EventKind::Inferred));
     }
 
@@ -320,7 +335,7 @@ mod tests {
 
     #[test]
     fn reserved_names_are_rejected() {
-        for name in RESERVED {
+        for name in RESERVED.into_iter().chain([REAUTHENTICATE]) {
             assert_eq!(parsed(quote!(#name)).1, 1, "{name}");
         }
         for name in ["message", "ping", "pong", "close", "error", "Connect", " "] {
@@ -340,6 +355,8 @@ mod tests {
             (quote!("said", latest, ack = Heard), 1),
             (quote!(), 1),
             (quote!(connect), 1),
+            (quote!(reauthenticate), 1),
+            (quote!("reauthenticate"), 1),
             (quote!(3), 1),
             (quote!("said", concurrent), 1),
             (quote!("said", timeout = "5s"), 1),

@@ -89,6 +89,7 @@ fn key(attribute: &Attribute, handler: &Handler) -> TokenStream {
             let variant = Ident::new(lifecycle.variant, Span::mixed_site());
             quote!(#krate::__private::Key::Lifecycle(#krate::__private::Lifecycle::#variant))
         }
+        EventKind::Reauthenticate(_) => quote!(#krate::__private::Key::Name(#krate::__private::REAUTHENTICATE)),
         EventKind::Fallback(_) => quote!(#krate::__private::Key::Fallback),
         EventKind::Inferred | EventKind::Unknown => match handler.parameters.last() {
             Some(payload) => {

@@ -230,7 +230,7 @@ fn method(function: &mut ImplItemFn, errors: &mut Errors) -> Option<Method> {
         EventKind::Name(Name::Text(name)) if name.value().is_empty() => None,
         EventKind::Name(Name::Text(name)) => Some((format!("{:?}", name.value()), name.to_token_stream())),
         EventKind::Name(Name::Constant(_)) => None,
-        EventKind::Lifecycle(Lifecycle { word, .. }) | EventKind::Fallback(word) => {
+        EventKind::Lifecycle(Lifecycle { word, .. }) | EventKind::Reauthenticate(word) | EventKind::Fallback(word) => {
             Some((word.to_string(), word.to_token_stream()))
         }
         EventKind::Inferred | EventKind::Unknown => None,

@@ -33,6 +33,7 @@ use proc_macro::TokenStream;
 /// | `#[event("name")]` | a function | the handler of the event `name` |
 /// | `#[event]` | a function | a handler of its last parameter's payload type |
 /// | `#[event(connect)]` | a function | the handler of a lifecycle event (see below) |
+/// | `#[event(reauthenticate)]` | a function | the handler of the event with which clients prove their identity again. It takes a payload and answers like that of `#[event("name")]` |
 /// | `#[event(fallback)]` | a function | the handler of all events without a handler of their own |
 /// | `#[event("name", concurrent)]` | an async function | a handler that does not delay later events |
 /// | `#[event("name", blocking)]` | a sync function | a handler that may block its thread |

@@ -10,6 +10,7 @@ pub use crate::event::handler::{Call, Handler, Key, Lifecycle, Need, Source, Tim
 pub use crate::event::named::{Companion, Named, Unnamed};
 pub use crate::event::reply::{FallibleKind, Outcome, Probe, ValueKind};
 pub use crate::event::table::{Slot, Special};
+pub use crate::hub::reauthentication::REAUTHENTICATE;
 pub use crate::hub::source::MountedEvents;
 #[cfg(feature = "asyncapi")]
 pub use serde_json::Value as Json;
@@ -24,7 +25,7 @@ pub const EMPTY: Events = {
     TABLE.events()
 };
 
-/// Whether no client can send an event of this name.
+/// Whether no handler or payload type can have an event of this name as a constant.
 pub const fn is_invalid_name(name: &str) -> bool {
     let mut at = 0;
     while at < RESERVED.len() {
@@ -33,7 +34,7 @@ pub const fn is_invalid_name(name: &str) -> bool {
         }
         at += 1;
     }
-    name.is_empty()
+    name.is_empty() || equal(name.as_bytes(), REAUTHENTICATE.as_bytes())
 }
 
 /// Checks a condition at compile time. `track_caller` makes the error point at the user's code.

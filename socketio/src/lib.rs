@@ -61,7 +61,9 @@ pub use hub::namespace::Namespace;
 pub use hub::namespace_builder::NamespaceBuilder;
 #[cfg(feature = "metrics")]
 pub use hub::observed::facade::HubMetrics;
+pub use hub::reauthentication::{AfterExpiry, Reauthentication};
 pub use hub::recovery::{Persist, Recovery, RecoveryFailure, RecoveryState};
+pub use hub::revoking::{DisconnectWhere, Disconnected};
 pub use hub::selection::{EmitError, Selection};
 pub use hub::server_events::{ServerAck, ServerEvent};
 pub use hub::server_request::{ServerAnswers, ServerRequest};
@@ -131,6 +133,8 @@ pub mod guide {
     #[cfg(feature = "asyncapi")]
     #[doc = include_str!("docs/asyncapi.md")]
     pub mod asyncapi {}
+    #[doc = include_str!("docs/authentication.md")]
+    pub mod authentication {}
     #[doc = include_str!("docs/blocking.md")]
     pub mod blocking_work {}
     #[doc = include_str!("docs/delivery.md")]

@@ -168,6 +168,36 @@ impl Counter {
     }
 }
 
+/// With what a client proves its identity.
+#[derive(Deserialize, JsonSchema, TS)]
+pub(crate) struct Proof {
+    token: String,
+}
+
+/// Proves the identity of the client again. Answers with the length of the token.
+#[event(reauthenticate)]
+fn reauthenticate(socket: &Socket, proof: Proof) -> Result<usize, ChatError> {
+    if proof.token.is_empty() {
+        return Err(ChatError::NoText);
+    }
+    let length = proof.token.len();
+    socket.set_attribute("token", proof.token);
+    Ok(length)
+}
+
+/// Has the server ask for a new proof, and tells the token of the last one.
+#[event("prove")]
+fn prove(socket: &Socket) -> Result<Option<String>, EmitError> {
+    socket.ask_to_reauthenticate()?;
+    Ok(socket.get_string_attribute("token"))
+}
+
+/// The proof of identity has run out.
+#[event("expire")]
+fn expire(socket: &Socket) {
+    socket.expires_in(std::time::Duration::ZERO);
+}
+
 #[event("restart")]
 fn restart(in_seconds: u8) -> u8 {
     in_seconds
@@ -215,6 +245,7 @@ contract! {
         "/" {
             receives [
                 message, echo, deliver, sum, split, checked, later, ask, examine, divide, upload, profile, Counter::count,
+                reauthenticate, prove, expire,
             ]
             emits [Delivered, Question, Checkup, Division, File]
         }
@@ -227,6 +258,7 @@ pub(crate) fn hub() -> Result<Hub, BuildError> {
     Hub::builder()
         .recovery(Recovery::new())
         .events(events![message, echo, deliver, sum, split, checked, later, ask, examine, divide, upload, profile])
+        .events(events![reauthenticate, prove, expire])
         .events(Counter::default())
         .namespace("/admin", |admin| admin.events(events![restart]))
         .namespace("/refused", |refused| refused.middleware(async |_| Err::<(), _>("members only")))

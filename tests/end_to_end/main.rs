@@ -28,6 +28,7 @@ mod panicking_drops;
 mod panics;
 mod private_keys;
 mod rates;
+mod reauthentication;
 mod reliable;
 mod requests;
 mod rooms;

@@ -90,9 +90,14 @@ impl Effects for Driver<'_, '_> {
     }
 
     fn event(&mut self, entry: &mut SocketEntry, event: ReceivedEvent, violation: Option<Violation>) {
-        let limited = entry.socket.admit(event.name()).err();
+        let mut limited = entry.socket.admit(event.name()).err();
+        let is_proof = limited.is_none() && violation.is_none() && entry.socket.takes_proof(event.name());
+        if is_proof {
+            limited = entry.socket.begin_deciding().err();
+        }
         if limited.is_none() && violation.is_none() {
-            let incoming = self.incoming(entry, EventKind::Event(event));
+            let mut incoming = self.incoming(entry, EventKind::Event(event));
+            incoming.is_proof = is_proof;
             return entry.executor.submit(incoming, self.context);
         }
         if let (None, Some(message)) = (limited, event.message()) {

@@ -14,6 +14,7 @@
 mod client_transport;
 mod driver;
 pub(crate) mod executor;
+mod expiring;
 pub(crate) mod lifecycle;
 mod polling;
 mod probe;
@@ -242,8 +243,8 @@ impl Connection {
                 }
                 Command::PollRequest(request) => self.poll_request(request, context),
                 Command::Probe(stream) => self.probe(*stream, context),
-                // The task reads on when it has run its commands.
-                Command::ResumeReading => {}
+                // The task reads on and sets its timer when it has run its commands.
+                Command::ResumeReading | Command::ResetTimer => {}
                 Command::End(end) => self.session.end(end, &mut Driver { io: &mut self.io, context }),
             }
         }

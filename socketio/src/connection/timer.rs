@@ -22,7 +22,7 @@ impl Connection {
 
     fn deadline(&self) -> Option<Instant> {
         let handlers = self.session.sockets().filter_map(|entry| entry.executor.deadline());
-        handlers.chain(self.session.deadline()).min()
+        handlers.chain(self.session.deadline()).chain(self.expiry_deadline()).min()
     }
 
     /// Handles passed deadlines and resets the timer. Returns whether a deadline had passed.
@@ -44,6 +44,7 @@ impl Connection {
                     entry.executor.on_deadline(now, context);
                 }
             }
+            self.on_expiry_deadline(now, context);
         }
         was_due
     }

@@ -77,6 +77,8 @@ pub(crate) enum Command<S: SocketHandle> {
     Probe(Box<ProbeStream>),
     /// Read on although the inbox is full, because an acknowledgement of the client is awaited.
     ResumeReading,
+    /// Set the timer again, because a socket has another deadline.
+    ResetTimer,
     /// End the connection.
     End(End),
 }
@@ -87,6 +89,7 @@ impl<S: SocketHandle> Command<S> {
     fn includes(&mut self, later: &Self) -> bool {
         match (self, later) {
             (Self::Leave(socket, _), Self::Leave(other, _)) => socket == other,
+            (Self::ResetTimer, Self::ResetTimer) => true,
             (Self::End(end), Self::End(other)) if end.handlers_until.is_some() == other.handlers_until.is_some() => {
                 end.handlers_until = end.handlers_until.min(other.handlers_until);
                 true

@@ -16,6 +16,7 @@ use crate::event::handler::Source;
 use crate::event::handler::Timeout;
 use crate::event::message::Event;
 use crate::hub::agreement::{AgreedEmit, AgreedHandler, AgreedNamespace};
+use crate::hub::reauthentication::ReauthenticationRequest;
 
 /// A description of all namespaces and events of a [`contract!`](crate::contract!).
 #[derive(Clone, Debug)]
@@ -75,6 +76,8 @@ impl Received {
     pub(crate) fn framework_codes(&self, of_hub: impl Fn(&str) -> bool) -> impl Iterator<Item = &'static str> {
         FRAMEWORK_CODES.into_iter().filter(move |code| match *code {
             "timeout" if self.timeout != Timeout::OfHub => self.timeout != Timeout::Off,
+            // It has a rate limit of its own.
+            "rate_limited" if self.name == ReauthenticationRequest::NAME => true,
             code if !of_hub(code) => false,
             "invalid_payload" => self.takes_any || !self.arguments.is_empty(),
             "unanswered" => self.takes_ack,
@@ -336,6 +339,18 @@ impl Received {
 impl Emitted {
     fn agreed(&self) -> AgreedEmit {
         AgreedEmit { event: self.name, payload: self.payload.name, is_answered: self.answer.is_some() }
+    }
+
+    /// The event with which the server asks for a new proof of identity.
+    pub(super) fn reauthentication_request() -> Self {
+        #[allow(unused_mut, reason = "the exports need features")]
+        let mut payload = DescribedType::of::<ReauthenticationRequest>();
+        #[cfg(feature = "typescript")]
+        payload.set_typescript::<ReauthenticationRequest>();
+        #[cfg(feature = "asyncapi")]
+        payload.set_schema::<ReauthenticationRequest>();
+        let (name, doc) = (ReauthenticationRequest::NAME, ReauthenticationRequest::DOC);
+        Self { name, doc, deprecated: None, payload, answer: None }
     }
 
     /// Describes the event of a payload type, and returns a value that can describe its answer.

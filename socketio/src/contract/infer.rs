@@ -28,6 +28,7 @@ use crate::event::error::PayloadError;
 use crate::event::handler::{Handler, Key};
 use crate::event::marker::{Checked, Context, Payload};
 use crate::event::message::Request;
+use crate::hub::reauthentication::REAUTHENTICATE;
 use crate::hub::socket::from_answer::FromAnswer;
 use crate::hub::source::EventSource;
 use crate::wire::envelope::ArgumentText;
@@ -413,6 +414,9 @@ impl NamespaceDescription {
             DescribedArguments { names, arguments: Vec::new(), codes: Vec::new(), takes_ack: false, takes_any: false };
         describe(&mut payload);
         let DescribedArguments { arguments, codes, takes_ack, takes_any, .. } = payload;
+        if name == REAUTHENTICATE {
+            self.emits.push(Emitted::reauthentication_request());
+        }
         let (reply, errors) = match takes_ack {
             true => (DescribedReply::Unknown, DescribedErrors::Any),
             false => (reply, errors.with(codes)),

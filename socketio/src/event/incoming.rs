@@ -37,6 +37,8 @@ pub struct Incoming {
     ack_taken: AtomicBool,
     /// Whether the event counts among the server's own events that wait.
     is_reserved: bool,
+    /// Whether the event is a new proof of identity, which is decided when the event is dropped.
+    pub(crate) is_proof: bool,
     /// The request that carried the event, if it is not the connection's first request.
     request: Option<Arc<Request>>,
 }
@@ -130,6 +132,7 @@ impl Incoming {
             ack: OnceLock::new(),
             ack_taken: AtomicBool::new(false),
             is_reserved: false,
+            is_proof: false,
             request: None,
         }
     }
@@ -291,6 +294,9 @@ impl Incoming {
 impl Drop for Incoming {
     fn drop(&mut self) {
         self.release();
+        if self.is_proof {
+            self.socket.decided();
+        }
         if !self.wants_answer() {
             return;
         }

@@ -170,18 +170,18 @@ impl Buckets {
 
 /// Counts events against one limit.
 #[derive(Debug)]
-struct Bucket {
+pub(crate) struct Bucket {
     /// The time at which the bucket is empty again. Each admitted event adds one interval to it.
     settled_at: Instant,
     dropped_last: Option<Instant>,
 }
 
 impl Bucket {
-    fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant) -> Self {
         Self { settled_at: now, dropped_last: None }
     }
 
-    fn admit(&mut self, limit: RateLimit, now: Instant) -> Result<(), Limited> {
+    pub(crate) fn admit(&mut self, limit: RateLimit, now: Instant) -> Result<(), Limited> {
         let owed = self.settled_at.saturating_duration_since(now);
         if owed.is_zero() || owed <= limit.tolerance() {
             self.settled_at = now + owed + limit.interval;

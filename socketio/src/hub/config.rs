@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::build_error::BuildProblem;
 use super::kept_headers::KeptHeaders;
 use super::origins::Origins;
+use super::reauthentication::Reauthentication;
 use super::recovery::{Persist, Recovery};
 use crate::connection_handle::OverflowPolicy;
 use crate::event::rate_limit::RateLimit;
@@ -47,6 +48,7 @@ pub(crate) struct Config {
     pub(crate) origins: Origins,
     pub(crate) keep_headers: KeptHeaders,
     pub(crate) trust_forwarded_proto: bool,
+    pub(crate) reauthentication: Reauthentication,
     /// `None`: clients can't resume their sessions.
     pub(crate) recovery: Option<Recovery>,
     /// The most bytes and messages that wait to be published to the cluster.
@@ -96,6 +98,7 @@ impl Default for Config {
             origins: Origins::default(),
             keep_headers: KeptHeaders::default(),
             trust_forwarded_proto: false,
+            reauthentication: Reauthentication::default(),
             recovery: None,
             publish_queue: (16 << 20, 65_536),
             #[cfg(feature = "cluster")]
@@ -133,6 +136,7 @@ impl Config {
             let accepted = format!("1 to {MAX_DEPTH} levels");
             problems.push(BuildProblem::setting("max_depth", self.max_depth.to_string(), accepted));
         }
+        self.reauthentication.check(problems);
         if let Some(recovery) = &self.recovery {
             recovery.check(problems);
             if recovery.persist != Persist::AtEnd && !self.has_log {

@@ -9,6 +9,7 @@ use super::agreement::AgreedNamespace;
 use super::config::Config;
 use super::kept_headers::{self, KeptHeaders};
 use super::namespace_builder::NamespaceBuilder;
+use super::reauthentication::Reauthentication;
 use super::recovery::Recovery;
 use super::source::EventSource;
 use crate::connection_handle::OverflowPolicy;
@@ -409,6 +410,13 @@ impl HubBuilder {
     /// Default: 300 s.
     pub fn pause_timeout(mut self, timeout: Duration) -> Self {
         self.config.pause_timeout = timeout;
+        self
+    }
+
+    /// Sets what happens to clients whose [proof of identity](Socket::expires_at) runs out. See
+    /// [`Reauthentication`].
+    pub fn reauthentication(mut self, settings: Reauthentication) -> Self {
+        self.config.reauthentication = settings;
         self
     }
 

@@ -20,7 +20,9 @@ pub(crate) mod observed;
 #[path = "unobserved.rs"]
 pub(crate) mod observed;
 pub(crate) mod origins;
+pub(crate) mod reauthentication;
 pub(crate) mod recovery;
+pub(crate) mod revoking;
 pub(crate) mod selection;
 pub(crate) mod server_events;
 pub(crate) mod server_request;

@@ -5,6 +5,7 @@
 //! other.
 
 use serde::Serialize;
+use serde_json::Value;
 use std::fmt::Display;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::event::message::{IntoEvent, IntoMessage, Request};
 use crate::event::raw_message::IntoRawMessage;
 use crate::hub::adapter::{AllRooms, Fetched, RequestError};
 use crate::hub::namespace::Namespace;
+use crate::hub::revoking::DisconnectWhere;
 use crate::hub::selection::{EmitError, Selection};
 use crate::hub::server_events::ServerEvent;
 use crate::hub::server_request::ServerRequest;
@@ -213,6 +215,12 @@ impl Hub {
     /// [Closes](Socket::close) the connections of all sockets.
     pub fn close_sockets(&self) {
         self.root.close_sockets();
+    }
+
+    /// Disconnects the sockets of the namespace `/` whose attribute has this value, on all servers.
+    /// See [`Namespace::disconnect_where`].
+    pub fn disconnect_where(&self, attribute: impl Into<String>, value: impl Into<Value>) -> DisconnectWhere {
+        self.root.disconnect_where(attribute, value)
     }
 
     /// Describes all sockets. See [`Selection::fetch_sockets`].

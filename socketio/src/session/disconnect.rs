@@ -97,6 +97,7 @@ impl Disconnect {
             DisconnectReason::ServerClose
             | DisconnectReason::ServerDisconnect
             | DisconnectReason::ClientDisconnect
+            | DisconnectReason::Expired
             | DisconnectReason::Shutdown => true,
             DisconnectReason::TransportError
             | DisconnectReason::PingTimeout
@@ -145,6 +146,9 @@ pub enum DisconnectReason {
     /// [`close_with`](crate::Socket::close_with), or closed the connection of a Socket.IO client
     /// that sent a packet out of place or did not connect to a namespace in time.
     ServerClose,
+    /// The client's proof of identity has run out. See
+    /// [`Socket::expires_at`](crate::Socket::expires_at).
+    Expired,
     /// The client received messages too slowly, and its outbox was full.
     Overflow,
     /// This server shut down.
@@ -155,7 +159,7 @@ pub enum DisconnectReason {
 
 impl DisconnectReason {
     /// All reasons, in their order.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::TransportClose,
         Self::TransportError,
         Self::PingTimeout,
@@ -164,6 +168,7 @@ impl DisconnectReason {
         Self::ClientDisconnect,
         Self::ServerDisconnect,
         Self::ServerClose,
+        Self::Expired,
         Self::Overflow,
         Self::Shutdown,
         Self::Aborted,
@@ -180,6 +185,7 @@ impl DisconnectReason {
             Self::ClientDisconnect => "client namespace disconnect",
             Self::ServerDisconnect => "server namespace disconnect",
             Self::ServerClose => "forced close",
+            Self::Expired => "identity expired",
             Self::Overflow => "overflow",
             Self::Shutdown => "server shutting down",
             Self::Aborted => "aborted",

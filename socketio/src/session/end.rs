@@ -44,6 +44,12 @@ impl End {
         Self::new(DisconnectReason::ServerClose, 1000, "")
     }
 
+    /// The end of a plain connection whose client's proof of identity has run out. The code is
+    /// registered as "Unauthorized".
+    pub(crate) fn expired() -> Self {
+        Self { on_purpose: true, ..Self::new(DisconnectReason::Expired, 3000, "identity expired") }
+    }
+
     /// The end of a connection whose outbox is full.
     pub(crate) fn overflow() -> Self {
         Self::new(DisconnectReason::Overflow, 1013, "overflow")

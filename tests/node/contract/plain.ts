@@ -172,6 +172,28 @@ export async function run(url: string, cut: () => void): Promise<void> {
   expect(orders, ["one", "two", "three", "four", "five"]);
   reliable.close();
 
+  // Who is asked proves its identity again. When that has run out, the connection ends.
+  let token = "";
+  const refusals: unknown[] = [];
+  let ended = (_code: number) => {};
+  const proving = connect(`${url}/ws`, {
+    auth: async () => ({ token }),
+    onAuthError: (error) => void refusals.push(error instanceof RequestError && error.code),
+    onClose: ({ code }) => ended(code),
+  });
+  expect(await proving.request("prove"), null);
+  while (refusals.length === 0) await proving.request("count");
+  expect(refusals, ["no_text"]);
+  token = "good";
+  while ((await proving.request("prove")) !== "good") await proving.request("count");
+  expect(await proving.request("reauthenticate", { token: "own" }), 3);
+  const expired = heard<number>((hear) => (ended = hear));
+  proving.emit("expire");
+  expect(await expired, 3000);
+  // It connects again, where it may prove its identity anew.
+  await proving.request("count");
+  proving.close();
+
   // Who is refused learns why.
   const refused = await failure(connect(`${url}/refused`).request("count"));
   expect([(refused as RequestError).code, (refused as RequestError).message], ["closed", "members only"]);

@@ -2,6 +2,14 @@
 //
 // The server that the tests try TypeScript on.
 
+/** The server asks for a new proof of identity. */
+export type ReauthenticationRequest = {
+  /**
+   * The time until the current proof runs out, in milliseconds. `null`: it does not run out.
+   */
+  expiresIn: number | null;
+};
+
 /** Somebody has said something. */
 export type Delivered = {
   text: string;
@@ -75,6 +83,11 @@ export type Profile = {
   nick?: string | null;
 };
 
+/** With what a client proves its identity. */
+export type Proof = {
+  token: string;
+};
+
 /** The error codes of a handler. */
 export type ChatErrorCode = "no_text" | "not_delivered";
 
@@ -86,6 +99,8 @@ export type AckErrorCode = "handler_error" | "timeout";
 
 /** What the server emits. */
 export interface ServerToClientEvents {
+  /** The server asks for a new proof of identity. The client sends it as an event of the same name. */
+  reauthenticate: (reauthenticationRequest: ReauthenticationRequest) => void;
   /** Somebody has said something. */
   delivered: (delivered: Delivered) => void;
   /** The client is to say whether it is so. */
@@ -141,6 +156,12 @@ export interface ClientToServerEvents {
   profile: (profile: Profile, ack: (answer: number | Failed) => void) => void;
   /** Counts, and tells how often that was done. */
   count: (ack: (answer: number | Failed) => void) => void;
+  /** Proves the identity of the client again. Answers with the length of the token. */
+  reauthenticate: (proof: Proof, ack: (answer: number | Failed<ChatErrorCode>) => void) => void;
+  /** Has the server ask for a new proof, and tells the token of the last one. */
+  prove: (ack: (answer: string | null | Failed<"handler_error">) => void) => void;
+  /** The proof of identity has run out. */
+  expire: (ack?: (failed?: Failed) => void) => void;
 }
 
 /** The same events as functions: from an event's arguments to the answer that means success. */
@@ -158,6 +179,9 @@ export interface ClientToServerRequests {
   upload: (file: Sendable<File>) => ArrayBuffer;
   profile: (profile: Profile) => number;
   count: () => number;
+  reauthenticate: (proof: Proof) => number;
+  prove: () => string | null;
+  expire: () => void;
 }
 
 /**
@@ -250,6 +274,9 @@ export class RequestError extends Error {
   }
 }
 
+/** A new proof of identity. */
+export type ProofOfIdentity = ArgumentsOf<ClientToServerRequests["reauthenticate"]>[0];
+
 export interface ConnectOptions {
   /** Called after each connect and reconnect. Events that are sent here precede the queued ones. */
   onOpen?: () => void;
@@ -273,6 +300,14 @@ export interface ConnectOptions {
    * about 24 days, and `Infinity` means the same.
    */
   timeout?: number;
+  /**
+   * Returns a new proof of identity. It is called when the server asks for one, some time before
+   * the old one runs out, and the result is sent as the event `reauthenticate`. Without it, or if it
+   * fails, the server ends the connection when the old one has run out.
+   */
+  auth?: () => ProofOfIdentity | globalThis.Promise<ProofOfIdentity>;
+  /** Called if `auth` has failed, or the server refused what it returned. */
+  onAuthError?: (error: unknown) => void;
 }
 
 export interface Client<in out Listen, in out Requests> {
@@ -372,6 +407,13 @@ export function connect<Listen = ServerToClientEvents, Requests = ClientToServer
       answer();
     }
   };
+  const reauthenticate = async (auth: () => unknown) => {
+    try {
+      await (client.request as any)("reauthenticate", await auth());
+    } catch (error) {
+      options.onAuthError?.(error);
+    }
+  };
   // Rejects sent requests. Queued requests are rejected only if there is no next connection.
   const end = (message: string) => {
     if (closed) queue = [];
@@ -406,6 +448,7 @@ export function connect<Listen = ServerToClientEvents, Requests = ClientToServer
         return options.onSession?.(recovered);
       }
       if (message?.offset !== undefined) offset = message.offset;
+      if (message?.event === "reauthenticate" && options.auth) void reauthenticate(options.auth);
       if (typeof message?.event === "string") hear(message);
       else if (message && message.id !== undefined) settle(message);
     };
@@ -427,7 +470,7 @@ export function connect<Listen = ServerToClientEvents, Requests = ClientToServer
   };
   open();
 
-  return {
+  const client: Client<Listen, Requests> = {
     on(event, listener) {
       const heard = listeners.get(event) ?? new Set();
       listeners.set(event, heard.add(listener as (...args: any[]) => void));
@@ -457,6 +500,7 @@ export function connect<Listen = ServerToClientEvents, Requests = ClientToServer
       if (socket.readyState === WebSocket.CLOSED) end("the connection is closed");
     },
   };
+  return client;
 }
 
 /**
@@ -492,4 +536,32 @@ interface Sender<E, A extends unknown[]> {
   readonly emit: (event: E, ...args: A) => unknown;
   timeout(limit: number): { emit(event: any, ...args: any[]): unknown };
   readonly io: { readonly opts: object };
+}
+
+/**
+ * Sends a new proof of identity over a socket of `socket.io-client` when the server asks for one,
+ * some time before the old one runs out. `auth` returns it. `onError` is called if `auth` has failed,
+ * or the server refused what it returned. Returns a function that stops this.
+ */
+export function reauthenticate<P extends ArgumentsOf<ClientToServerRequests["reauthenticate"]>[0]>(
+  socket: AskedSocket & Sender<"reauthenticate", ArgumentsOf<ClientToServerEvents["reauthenticate"]>>,
+  auth: () => P | globalThis.Promise<P>,
+  onError?: (error: unknown) => void,
+): () => void;
+export function reauthenticate(socket: any, auth: () => any, onError?: (error: unknown) => void): () => void {
+  const answer = async () => {
+    try {
+      await request(socket, "reauthenticate", await auth());
+    } catch (error) {
+      onError?.(error);
+    }
+  };
+  socket.on("reauthenticate", answer);
+  return () => void socket.off("reauthenticate", answer);
+}
+
+/** A socket of `socket.io-client` that the server asks. */
+interface AskedSocket {
+  on(event: "reauthenticate", listener: (...asked: any[]) => void): unknown;
+  off(event: "reauthenticate", listener: (...asked: any[]) => void): unknown;
 }

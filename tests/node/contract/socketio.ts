@@ -4,7 +4,7 @@ import { io, type Socket } from "socket.io-client";
 import { expect, failure, heard } from "./expect";
 import {
   type AdminClientToServerEvents, type AdminServerToClientEvents, type ClientToServerEvents, type Delivered, type Health,
-  RequestError, type ServerToClientEvents, type Verdict, request,
+  RequestError, type ServerToClientEvents, type Verdict, reauthenticate, request,
 } from "./server";
 
 export async function run(url: string): Promise<void> {
@@ -85,6 +85,30 @@ export async function run(url: string): Promise<void> {
   await asked;
   late.disconnect();
   expect(await lost.then((error) => (error as RequestError).code), "closed");
+
+  // Who is asked proves its identity again. When that has run out, the socket is disconnected.
+  let token = "";
+  const refusals: unknown[] = [];
+  const stop = reauthenticate(socket, async () => ({ token }), (error) => {
+    refusals.push(error instanceof RequestError && error.code);
+  });
+  expect(await request(socket, "prove"), null);
+  while (refusals.length === 0) await request(socket, "count");
+  expect(refusals, ["no_text"]);
+  token = "good";
+  while ((await request(socket, "prove")) !== "good") await request(socket, "count");
+  stop();
+  token = "unused";
+  const question = heard<number | null>((hear) => socket.once("reauthenticate", ({ expiresIn }) => hear(expiresIn)));
+  await request(socket, "prove");
+  expect(await question, null);
+  expect(await request(socket, "reauthenticate", { token: "own" }), 3);
+  const expired = heard<string>((hear) => socket.once("disconnect", hear));
+  socket.emit("expire");
+  expect(await expired, "io server disconnect");
+  const connected = heard<void>((hear) => socket.once("connect", hear));
+  socket.connect();
+  await connected;
 
   const admin: Socket<AdminServerToClientEvents, AdminClientToServerEvents> = socket.io.socket("/admin");
   expect(await admin.emitWithAck("restart", 9), 9);

@@ -53,6 +53,7 @@ pub mod paths_to_the_attribute;
 pub mod payload_types;
 pub mod payload_types_that_ask;
 pub mod payloads_with_rules;
+pub mod reauthenticate;
 pub mod replies;
 pub mod replies_borrowed_from_the_event;
 pub mod replies_of_several_arguments;

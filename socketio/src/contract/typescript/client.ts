@@ -21,6 +21,11 @@ export class RequestError extends Error {
   }
 }
 
+// if reauthenticate
+/** A new proof of identity. */
+export type ProofOfIdentity = ArgumentsOf<ClientToServerRequests["reauthenticate"]>[0];
+
+// end
 export interface ConnectOptions {
   /** Called after each connect and reconnect. Events that are sent here precede the queued ones. */
   onOpen?: () => void;
@@ -44,6 +49,16 @@ export interface ConnectOptions {
    * about 24 days, and `Infinity` means the same.
    */
   timeout?: number;
+  // if reauthenticate
+  /**
+   * Returns a new proof of identity. It is called when the server asks for one, some time before
+   * the old one runs out, and the result is sent as the event `reauthenticate`. Without it, or if it
+   * fails, the server ends the connection when the old one has run out.
+   */
+  auth?: () => ProofOfIdentity | globalThis.Promise<ProofOfIdentity>;
+  /** Called if `auth` has failed, or the server refused what it returned. */
+  onAuthError?: (error: unknown) => void;
+  // end
 }
 
 export interface Client<in out Listen, in out Requests> {
@@ -143,6 +158,15 @@ export function connect<Listen = ServerToClientEvents, Requests = ClientToServer
       answer();
     }
   };
+  // if reauthenticate
+  const reauthenticate = async (auth: () => unknown) => {
+    try {
+      await (client.request as any)("reauthenticate", await auth());
+    } catch (error) {
+      options.onAuthError?.(error);
+    }
+  };
+  // end
   // Rejects sent requests. Queued requests are rejected only if there is no next connection.
   const end = (message: string) => {
     if (closed) queue = [];
@@ -177,6 +201,9 @@ export function connect<Listen = ServerToClientEvents, Requests = ClientToServer
         return options.onSession?.(recovered);
       }
       if (message?.offset !== undefined) offset = message.offset;
+      // if reauthenticate
+      if (message?.event === "reauthenticate" && options.auth) void reauthenticate(options.auth);
+      // end
       if (typeof message?.event === "string") hear(message);
       else if (message && message.id !== undefined) settle(message);
     };
@@ -198,7 +225,11 @@ export function connect<Listen = ServerToClientEvents, Requests = ClientToServer
   };
   open();
 
+  // if reauthenticate
+  const client: Client<Listen, Requests> = {
+  // else
   return {
+  // end
     on(event, listener) {
       const heard = listeners.get(event) ?? new Set();
       listeners.set(event, heard.add(listener as (...args: any[]) => void));
@@ -228,4 +259,7 @@ export function connect<Listen = ServerToClientEvents, Requests = ClientToServer
       if (socket.readyState === WebSocket.CLOSED) end("the connection is closed");
     },
   };
+  // if reauthenticate
+  return client;
+  // end
 }

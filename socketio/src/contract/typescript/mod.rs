@@ -18,7 +18,8 @@ mod types;
 pub(crate) use file::{assert_exported, export};
 pub(crate) use types::TypeScript;
 
-use super::description::{Description, NamespaceDescription};
+use super::description::{Description, NamespaceDescription, Received};
+use crate::hub::reauthentication::REAUTHENTICATE;
 use inputs::Inputs;
 use types::Declarations;
 
@@ -35,6 +36,9 @@ export type Sendable<T> = WithBytes<T, ArrayBuffer | BytesView | globalThis.Blob
 
 /// `request` for `socket.io-client`, and its signature for a namespace.
 const SOCKETIO: &str = include_str!("socketio.ts");
+
+/// `reauthenticate` for `socket.io-client`, and its signature for a namespace.
+const REAUTHENTICATION: &str = include_str!("reauthenticate.ts");
 
 /// Envelopes carry binary data as base64 strings.
 const ENVELOPE_WITH_BINARY: &str = "type InEnvelope<T> = WithBytes<T, string>;
@@ -74,6 +78,9 @@ const NAMES: [&str; 21] = [
     "WithBytes",
 ];
 
+/// Further names of a file with `reauthenticate`.
+const REAUTHENTICATION_NAMES: [&str; 2] = ["AskedSocket", "ProofOfIdentity"];
+
 /// Returns the whole file.
 ///
 /// # Panics
@@ -95,6 +102,9 @@ pub(crate) fn typescript(description: &Description) -> String {
     namespaces.iter().for_each(|namespace| drop(events::prefix(namespace.path, &mut prefixes)));
     let own = prefixes.iter().flat_map(|prefix| INTERFACES.map(|interface| format!("{prefix}{interface}")));
     own.chain(NAMES.map(str::to_owned)).for_each(|name| types.reserve(name));
+    if namespaces.iter().any(takes_proof) {
+        REAUTHENTICATION_NAMES.into_iter().for_each(|name| types.reserve(name.to_owned()));
+    }
 
     let mut interfaces = String::new();
     for (namespace, prefix) in namespaces.iter().zip(&prefixes) {
@@ -119,14 +129,42 @@ pub(crate) fn typescript(description: &Description) -> String {
     }
     out.push('\n');
     let default = namespaces.iter().position(|namespace| namespace.path == "/").unwrap_or_default();
-    out.push_str(&client(&prefixes[default], types.has_binary));
-    let receives = |(namespace, _): &(&NamespaceDescription, &String)| !namespace.receives.is_empty();
-    let prefixes: Vec<_> =
-        namespaces.iter().zip(&prefixes).filter(receives).map(|(_, prefix)| prefix.as_str()).collect();
-    if !prefixes.is_empty() {
-        out.push_str(&socketio(&prefixes));
+    out.push_str(&client(&prefixes[default], types.has_binary, takes_proof(&namespaces[default])));
+    let prefixes_of = |is_wanted: fn(&NamespaceDescription) -> bool| {
+        let wanted = namespaces.iter().zip(&prefixes).filter(move |(namespace, _)| is_wanted(namespace));
+        wanted.map(|(_, prefix)| prefix.as_str()).collect::<Vec<_>>()
+    };
+    for (template, prefixes) in [
+        (SOCKETIO, prefixes_of(|namespace| !namespace.receives.is_empty())),
+        (REAUTHENTICATION, prefixes_of(takes_proof)),
+    ] {
+        if !prefixes.is_empty() {
+            out.push_str(&socketio(template, &prefixes));
+        }
     }
     out
+}
+
+/// Whether clients of a namespace send a new proof of identity, as one argument.
+fn takes_proof(namespace: &NamespaceDescription) -> bool {
+    let is_proof = |event: &Received| event.name == REAUTHENTICATE && event.arguments.len() == 1 && !event.takes_any;
+    namespace.receives.iter().any(is_proof)
+}
+
+/// Resolves the conditions of a template: lines between `// if reauthenticate` and `// else` or
+/// `// end` are kept if `is_kept`, those between `// else` and `// end` otherwise.
+fn with_reauthentication(template: &str, is_kept: bool) -> String {
+    let mut keeps = true;
+    let lines = template.split_inclusive('\n').filter(|line| {
+        keeps = match line.trim() {
+            "// if reauthenticate" => is_kept,
+            "// else" => !is_kept,
+            "// end" => true,
+            _ => return keeps,
+        };
+        false
+    });
+    lines.collect()
 }
 
 /// The lines of a text by JavaScript's line terminators, each of which ends a `//` comment.
@@ -143,8 +181,8 @@ fn binary(types: &Declarations) -> String {
 }
 
 /// The client. Its defaults are the interfaces of the namespace `/`, or of the first one.
-fn client(prefix: &str, has_binary: bool) -> String {
-    let client = with_prefix(CLIENT, prefix);
+fn client(prefix: &str, has_binary: bool, takes_proof: bool) -> String {
+    let client = with_prefix(&with_reauthentication(CLIENT, takes_proof), prefix);
     match has_binary {
         true => client.replace("type InEnvelope<T> = T;\n", ENVELOPE_WITH_BINARY),
         false => client
@@ -154,13 +192,13 @@ fn client(prefix: &str, has_binary: bool) -> String {
     }
 }
 
-/// `request` for `socket.io-client`. It has one signature for each namespace, because the types of
+/// A function for `socket.io-client`. It has one signature for each namespace, because the types of
 /// a socket do not tell which one it is of.
-fn socketio(prefixes: &[&str]) -> String {
-    let begin = SOCKETIO.find("export function").unwrap_or_default();
-    let end = SOCKETIO[begin..].find(";\n").map_or(begin, |length| begin + length + 2);
-    let signatures: String = prefixes.iter().map(|prefix| with_prefix(&SOCKETIO[begin..end], prefix)).collect();
-    [&SOCKETIO[..begin], &signatures, &SOCKETIO[end..]].concat()
+fn socketio(template: &str, prefixes: &[&str]) -> String {
+    let begin = template.find("export function").unwrap_or_default();
+    let end = template[begin..].find(";\n").map_or(begin, |length| begin + length + 2);
+    let signatures: String = prefixes.iter().map(|prefix| with_prefix(&template[begin..end], prefix)).collect();
+    [&template[..begin], &signatures, &template[end..]].concat()
 }
 
 /// Adds a namespace's prefix to the names of the interfaces.
@@ -198,14 +236,23 @@ mod tests {
 
     #[test]
     fn all_names_of_the_file_are_reserved() {
-        let text = [FAILED, SENDABLE, BINARY, &client("", true), &socketio(&[""])].concat();
+        let text = [
+            FAILED,
+            SENDABLE,
+            BINARY,
+            &client("", true, true),
+            &socketio(SOCKETIO, &[""]),
+            &socketio(REAUTHENTICATION, &[""]),
+        ]
+        .concat();
         let mut names = named_types(&text);
         // Names that are declared locally are not affected by payload types.
-        let inner = "A Bytes Code E F K Listen Message R Requests T U Waiting X";
+        let inner = "A Bytes Code E F K Listen Message P R Requests T U Waiting X";
         inner.split(' ').for_each(|name| assert!(names.remove(name), "{name}"));
         INTERFACES.iter().for_each(|name| assert!(names.remove(name), "{name}"));
         // `ts-rs` writes these.
         names.extend(["Array", "Record"]);
+        REAUTHENTICATION_NAMES.iter().for_each(|name| assert!(names.remove(name), "{name}"));
         assert_eq!(names.into_iter().collect::<Vec<_>>(), NAMES);
     }
 

@@ -62,11 +62,13 @@ impl LocalAdapter {
 
     fn call_listeners(&self, event: &Packet, from: Option<ServerId>, ack: Option<ServerAck>) {
         if let Some(name) = event.name() {
-            self.server_listeners.call(&ServerEvent::new(name, event.args(), from, ack));
+            let event = ServerEvent::new(name, event.args(), from, ack);
+            if !self.revoke_for(&event) {
+                self.server_listeners.call(&event);
+            }
         }
     }
 
-    #[cfg_attr(not(feature = "cluster"), allow(dead_code))]
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
     }

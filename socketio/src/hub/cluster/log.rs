@@ -148,7 +148,7 @@ fn add(page: &mut Page, entry: &LogEntry<'_>) -> Result<(), Malformed> {
     let topic = Topic::Log { namespace, server, kind: *kind };
     let Received { message, .. } = codec::decode(Dialect::Streams, topic, data)?;
     match message {
-Message::Broadcast { packet, options, request: None }
+        Message::Broadcast { packet, options, request: None }
             if !options.flags.volatile && !packet.expects_answer() =>
         {
             let packet = options.flags.with_policy(packet.packet()?);

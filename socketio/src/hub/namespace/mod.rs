@@ -7,6 +7,7 @@ pub(crate) mod registry;
 pub(crate) mod rooms;
 
 use serde::Serialize;
+use serde_json::Value;
 use std::fmt::{self, Display};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::event::listener::{EventPayload, ListenerHandle, ListenerOutput};
 use crate::event::message::{IntoEvent, IntoMessage, Request};
 use crate::event::raw_message::IntoRawMessage;
 use crate::hub::adapter::{AllRooms, Fetched, RequestError};
+use crate::hub::revoking::DisconnectWhere;
 use crate::hub::selection::{EmitError, Selection};
 use crate::hub::server_events::ServerEvent;
 use crate::hub::server_request::ServerRequest;
@@ -279,6 +281,34 @@ impl Namespace {
     /// [Closes](Socket::close) the connections of all sockets.
     pub fn close_sockets(&self) {
         self.everyone().close_sockets();
+    }
+
+    /// Disconnects the sockets whose [attribute](Socket::set_attribute) has this value, on all
+    /// servers that the [adapter](crate::adapter::Adapter) connects, such as those of a user who
+    /// has logged out or of a token that was revoked. Await the result to learn whether all servers
+    /// have answered.
+    ///
+    /// Clients that are cut off can't [resume](crate::guide::recovery) their session then. Sockets
+    /// whose `connect` handler still runs leave when they are accepted, if they have the attribute
+    /// by then. It visits each socket of each server; a [room](Socket::join) for each user is
+    /// faster. See [authentication](crate::guide::authentication) for clients that connect
+    /// meanwhile, and for servers on Node.js.
+    ///
+    /// ```
+    /// # async fn example(hub: &socketio::Hub) -> Result<(), socketio::RequestError> {
+    /// let ended = hub.disconnect_where("user", 42).await?;
+    /// if ended.silent > 0 {
+    ///     eprintln!("{} servers did not answer", ended.silent); // ask them again
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The other servers can't be asked. The sockets of this server are disconnected.
+    pub fn disconnect_where(&self, attribute: impl Into<String>, value: impl Into<Value>) -> DisconnectWhere {
+        DisconnectWhere::begin(&self.namespace, attribute.into(), value.into())
     }
 
     /// Describes all sockets; see [`Selection::fetch_sockets`].

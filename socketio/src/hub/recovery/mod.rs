@@ -193,6 +193,10 @@ pub enum RecoveryFailure {
     /// Another connection is resuming the session, or its id is in use.
     #[error("the session is taken")]
     Taken,
+    /// The client's proof of identity has run out: see
+    /// [`Socket::expires_at`](crate::Socket::expires_at).
+    #[error("the proof of identity has run out")]
+    Unauthorized,
     /// The cluster that stores the sessions can't be reached.
     #[error("the cluster can't be reached")]
     Unavailable,
@@ -200,6 +204,6 @@ pub enum RecoveryFailure {
 
 impl RecoveryFailure {
     /// All failures, in their order.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Expired, Self::Trimmed, Self::Unknown, Self::Epoch, Self::Taken, Self::Unavailable];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Expired, Self::Trimmed, Self::Unknown, Self::Epoch, Self::Taken, Self::Unauthorized, Self::Unavailable];
 }

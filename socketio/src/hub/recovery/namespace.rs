@@ -26,6 +26,7 @@ use crate::connection_handle::queue::Rejected;
 use crate::hub::adapter::{Audience, Packet};
 use crate::hub::config::Config;
 use crate::hub::namespace::registry::Registry;
+use crate::hub::revoking::Revoked;
 use crate::hub::selection::EmitError;
 use crate::hub::socket::{Socket, SocketId, Undelivered};
 use crate::session::limits::Bounds;
@@ -240,6 +241,21 @@ impl RecoveryOf {
     /// The socket of a session whose client is connected as far as this server knows.
     pub(super) fn live(&self, token: &str) -> Option<Socket> {
         self.order().with(|state| state.sessions.live(token).cloned()).flatten()
+    }
+
+    /// Ends the sessions of clients that are cut off and have an attribute. Returns the number of
+    /// those that this server keeps. The ones that the cluster stores end when their clients come
+    /// back.
+    pub(crate) fn revoke(&self, revoked: &Arc<Revoked>) -> usize {
+        if let Some(shared) = self.shared() {
+            shared.revoke(revoked, self.age);
+        }
+        let mut dropped = DroppedSessions::default();
+        let order = self.order();
+        let count = order.with(|state| state.sessions.revoke(revoked, &mut dropped));
+        drop(order);
+        drop(dropped);
+        count.unwrap_or_default()
     }
 
     /// Drops the sessions of all clients that are cut off.

@@ -1,10 +1,12 @@
 //! Without the feature `cluster`, nothing is shared with other servers. These types have no values.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::namespace::{Order, RecoveryOf};
 use super::resuming::Claim;
 use super::session::Session;
+use crate::hub::revoking::Revoked;
 use crate::hub::socket::{Socket, SocketId};
 use crate::wire::offset::Offset;
 
@@ -28,6 +30,10 @@ impl Shared {
         _session: &Session,
         _kept: Option<(SocketId, Vec<Arc<str>>)>,
     ) -> Option<Store> {
+        match *self {}
+    }
+
+    pub(super) fn revoke(&self, _revoked: &Arc<Revoked>, _kept: Duration) {
         match *self {}
     }
 

@@ -8,9 +8,10 @@ use super::RecoveryFailure;
 use super::session::Past;
 use crate::hub::Hub;
 use crate::hub::namespace::inner::NamespaceInner;
+use crate::hub::revoking::Revoked;
 use crate::hub::socket::attributes::SocketAttributes;
 use crate::hub::socket::reliable::queue::Unresumed;
-use crate::hub::socket::{Socket, SocketId};
+use crate::hub::socket::{Expires, Socket, SocketId};
 
 /// The number of entries from which on those of resumed sessions are looked for.
 const MANY: usize = 64;
@@ -49,6 +50,8 @@ pub(crate) struct CutOff {
     pub(crate) rooms: Vec<Arc<str>>,
     pub(crate) attributes: SocketAttributes,
     pub(crate) past: Past,
+    /// When the client's proof of identity runs out.
+    pub(crate) expires: Option<Expires>,
     /// The events that are repeated until the client has acked them.
     pub(crate) reliable: Option<Unresumed>,
     /// The socket, while the events of its end run.
@@ -91,8 +94,9 @@ impl CutOff {
     pub(crate) fn new(id: SocketId, rooms: Vec<Arc<str>>, past: Past, socket: &Socket) -> Self {
         let attributes = socket.attributes();
         let ending = Some(socket.clone());
-        let reliable = socket.cut_reliable();
-        Self { id, rooms, attributes, past, reliable, ending, _lease: Lease::of(socket), cut: 0, until: None }
+        let (reliable, expires) = (socket.cut_reliable(), socket.expires());
+        let _lease = Lease::of(socket);
+        Self { id, rooms, attributes, past, expires, reliable, ending, _lease, cut: 0, until: None }
     }
 }
 
@@ -239,6 +243,17 @@ impl Sessions {
         }
     }
 
+    /// Drops the sessions that are cut off and have an attribute. Returns their number.
+    pub(crate) fn revoke(&mut self, revoked: &Revoked, dropped: &mut DroppedSessions) -> usize {
+        let tokens = self.by_token.iter().filter_map(|(token, held)| match held {
+            Held::CutOff(session) if revoked.includes(&session.attributes) => Some((Arc::clone(token), session.cut)),
+            _ => None,
+        });
+        let tokens: Vec<_> = tokens.collect();
+        tokens.iter().for_each(|(token, cut)| self.drop_session(token, *cut, false, dropped));
+        tokens.len()
+    }
+
     /// Drops all sessions that are cut off.
     pub(crate) fn clear(&mut self, dropped: &mut DroppedSessions) {
         for (_, token, cut) in std::mem::take(&mut self.expiring) {
@@ -255,6 +270,9 @@ impl Sessions {
             Some(Held::Live(_)) => Err(RecoveryFailure::Taken),
             Some(Held::CutOff(session)) if session.until.is_some_and(|until| until <= now) => {
                 Err(RecoveryFailure::Expired)
+            }
+            Some(Held::CutOff(session)) if session.expires.is_some_and(|expires| expires.is_over(now)) => {
+                Err(RecoveryFailure::Unauthorized)
             }
             Some(Held::CutOff(session)) => Ok(session),
         }
@@ -294,6 +312,7 @@ mod tests {
             rooms: Vec::new(),
             attributes: SocketAttributes::default(),
             past: Past::default(),
+            expires: None,
             reliable: None,
             ending: None,
             _lease: None,

@@ -1,9 +1,11 @@
 //! Ending a [`Socket`] or its connection from the server.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::{CONNECTED, ENDED_BY_SERVER, Socket};
 use crate::hub::aliases::Command;
+use crate::hub::revoking::Revoked;
 use crate::session::disconnect::{Disconnect, DisconnectReason};
 use crate::session::end::End;
 use crate::wire::frame::{FrameWriter, Opcode};
@@ -60,6 +62,22 @@ impl Socket {
         // A socket that is not accepted yet leaves as soon as it is.
         let _ = self.0.phase.compare_exchange(CONNECTED, ENDED_BY_SERVER, Ordering::AcqRel, Ordering::Acquire);
         self.peer().handle.post(Command::Leave(self.clone(), disconnect));
+    }
+
+    /// Disconnects the socket if it has the attribute, now or when it is accepted. Returns `true`
+    /// if it has it now.
+    pub(crate) fn revoke(&self, revoked: &Arc<Revoked>) -> bool {
+        let mut side = self.0.side.lock();
+        if self.is_connecting() {
+            // Its `connect` handler may set the attribute.
+            side.get_or_insert_default().revoked.push(Arc::clone(revoked));
+        }
+        let is_revoked = side.as_ref().is_some_and(|side| revoked.includes(&side.attributes));
+        drop(side);
+        if is_revoked {
+            self.disconnect();
+        }
+        is_revoked
     }
 
     fn end(&self, reason: DisconnectReason, code: u16, text: String) {

@@ -6,6 +6,7 @@ pub(crate) mod attributes;
 mod disconnecting;
 mod emitting;
 pub(crate) mod events;
+mod expiry;
 mod extensions;
 pub(crate) mod from_answer;
 pub(crate) mod handshake;
@@ -39,10 +40,13 @@ use crate::hub::aliases::Peer;
 use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::recovery::resuming::Claim;
 use crate::hub::recovery::session::Session;
+use crate::hub::revoking::Revoked;
 use ack_future::Requests;
 use attributes::SocketAttributes;
 pub(crate) use emitting::Undelivered;
 use events::OutgoingListener;
+use expiry::Expiry;
+pub(crate) use expiry::{Due, Expires};
 use extensions::SocketExtensions;
 use handshake::ConnectInfo;
 pub use id::SocketId;
@@ -78,6 +82,9 @@ struct Inner {
     has_middleware: AtomicBool,
     /// Whether `side` has listeners for outgoing messages.
     has_outgoing: AtomicBool,
+    /// Whether `side` has a deadline for the client's proof of identity. Each poll of the
+    /// connection's task checks this without taking the lock.
+    has_expiry: AtomicBool,
     /// Notified when the connection begins to end.
     ended: Notify,
 }
@@ -101,6 +108,10 @@ struct Side {
     /// Events that are repeated until the client has acked them.
     reliable: Option<Arc<ReliableQueue>>,
     buckets: Option<Box<Buckets>>,
+    /// When the client's proof of identity runs out, and the new one that is being decided.
+    expiry: Option<Box<Expiry>>,
+    /// What was revoked while the application decided whether to accept the socket.
+    revoked: Vec<Arc<Revoked>>,
     /// Changes that the application's adapter has not been told yet.
     notices: Option<Box<Notices>>,
 }
@@ -222,6 +233,7 @@ impl Socket {
             has_listeners: AtomicBool::new(false),
             has_middleware: AtomicBool::new(false),
             has_outgoing: AtomicBool::new(false),
+            has_expiry: AtomicBool::new(false),
             ended: Notify::new(),
         }))
     }
@@ -248,6 +260,10 @@ impl Socket {
             self.peer().handle.queue_protocol_packet(greeting.as_ref(), replay.as_deref_mut(), held)
         });
         let _ = self.0.phase.compare_exchange(CONNECTING, CONNECTED, Ordering::AcqRel, Ordering::Acquire);
+        let is_revoked = side.as_mut().is_some_and(|side| {
+            let revoked = std::mem::take(&mut side.revoked);
+            revoked.iter().any(|revoked| revoked.includes(&side.attributes))
+        });
         drop(side);
         // If the connection has ended, the frames are dropped here.
         drop(held);
@@ -256,6 +272,9 @@ impl Socket {
         }
         self.namespace_inner().registry().count_connected();
         self.tell_changed();
+        if is_revoked {
+            self.disconnect();
+        }
     }
 
     /// Takes the messages that were held back until the socket is accepted.

@@ -140,6 +140,9 @@ impl Socket {
                 side.replay = Some(Box::new(replay));
                 side.previous = past.kept.ending.take();
             });
+            if let Some(expires) = past.kept.expires {
+                socket.set_expires(expires);
+            }
         }
         match socket.recovery() {
             RecoveryState::New => {}

@@ -9,6 +9,7 @@
 pub(crate) mod delivering;
 mod handover;
 mod restoring;
+mod revoked;
 mod saved;
 
 use bytes::Bytes;
@@ -28,10 +29,12 @@ use super::session::Session;
 use crate::cluster::ReadError;
 use crate::hub::adapter::{Audience, Packet};
 use crate::hub::aliases::Command;
+use crate::hub::revoking::Revoked;
 use crate::hub::socket::reliable::queue::Unresumed;
 use crate::hub::socket::{Socket, SocketId};
 use crate::session::end::End;
 use crate::wire::offset::Offset;
+use revoked::RevokedSessions;
 use saved::SavedSession;
 
 /// How long changes of a session are collected before it is stored.
@@ -100,6 +103,7 @@ pub(crate) struct Shared {
     changed: Option<Changed>,
     /// How often entries were removed before this server has read them.
     gaps: AtomicU64,
+    revoked: RevokedSessions,
 }
 
 #[derive(Debug, Default)]
@@ -141,7 +145,12 @@ impl RecoveryOf {
     /// Shares the log and the sessions of the namespace with other servers.
     pub(crate) fn share(&self, log: impl SharedLog + 'static) {
         let changed = (self.settings.persist == Persist::Eager).then(Changed::default);
-        self.set_shared(Shared { log: Box::new(log), changed, gaps: AtomicU64::new(0) });
+        self.set_shared(Shared {
+            log: Box::new(log),
+            changed,
+            gaps: AtomicU64::new(0),
+            revoked: RevokedSessions::default(),
+        });
     }
 
     /// Entries of the log were removed before this server has read them. Clients that are connected
@@ -189,12 +198,17 @@ impl Shared {
         match kept {
             Some((id, rooms)) => {
                 let past = session.past(order.last()?);
-                let session =
-                    Some(SavedSession::new(self.log.server(), &token, &id, &rooms, socket.attributes(), past));
+                let session = SavedSession::new(self.log.server(), &token, &id, &rooms, socket.attributes(), past);
+                let session = Some(session.with_expiry(socket.expiry()));
                 Some(Store { session, token, reliable: socket.cut_reliable() })
             }
             None => self.changed.is_some().then_some(Store { token, session: None, reliable: None }),
         }
+    }
+
+    /// Sessions with an attribute can't be resumed. They are stored for `kept`.
+    pub(super) fn revoke(&self, revoked: &Arc<Revoked>, kept: Duration) {
+        self.revoked.add(revoked, kept);
     }
 
     pub(super) fn store(&self, Store { token, session, reliable }: Store) {
@@ -235,7 +249,7 @@ impl Shared {
         drop(order);
         let reliable = socket.known_reliable_queue().map(|queue| queue.stored()).unwrap_or_default();
         let saved = SavedSession::new(self.log.server(), session.token(), &id, &rooms, socket.attributes(), past);
-        let saved = saved.with_reliable(reliable).while_connected().encode();
+        let saved = saved.with_expiry(socket.expiry()).with_reliable(reliable).while_connected().encode();
         // What is stored at the end must be later.
         let _order = recovery.order();
         if socket.is_connected() && !session.is_moved() {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 use tokio::time::timeout;
 
 use super::handover::Taken;
@@ -70,6 +71,10 @@ impl Shared {
         let Taken { stored, saved, end } = self.take_last(recovery, claim.token()).await?;
         // What the task has not used when its client is gone is stored again.
         let mut unused = Unused { shared: self, socket, token: claim.token(), stored: Some(&stored) };
+        let is_over = saved.expiry().is_some_and(|at| at <= SystemTime::now());
+        if is_over || self.revoked.includes(&saved.attributes(), saved.stored_at()) {
+            return Err(RecoveryFailure::Unauthorized);
+        }
         let past = saved.past();
         let wanted = Wanted { gaps, ..Wanted::of(&saved, past.as_ref(), received, end)? };
         let mut missed = Missed::default();
@@ -88,6 +93,9 @@ impl Shared {
             packet.with_frame(&peer.encoding, socket.namespace(), |frame| missed.frames.append(frame));
         }
         recovery.replay_shared(socket, saved.attributes(), missed);
+        if let Some(at) = saved.expiry() {
+            socket.expires_at(at);
+        }
         if socket.is_gone() {
             // It may have been resumed elsewhere already.
             return Ok(());

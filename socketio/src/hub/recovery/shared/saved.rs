@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::hub::recovery::history::{Change, History};
 use crate::hub::recovery::session::Past;
@@ -46,6 +47,12 @@ struct SavedPast {
     unlogged: Text,
     known_from: Text,
     changes: Vec<(Text, String, bool)>,
+    /// When the client's proof of identity runs out, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expiry: Option<u64>,
+    /// When this was stored, in milliseconds since 1970.
+    #[serde(default)]
+    stored_at: Option<u64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     reliable: Vec<StoredEvent>,
 }
@@ -65,6 +72,15 @@ impl<'de> Deserialize<'de> for Text {
         let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
         Offset::parse(&text).map(Self).ok_or_else(|| serde::de::Error::custom("no offset"))
     }
+}
+
+fn to_milliseconds(at: SystemTime) -> u64 {
+    let time = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn from_milliseconds(at: u64) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::from_millis(at))
 }
 
 impl SavedSession {
@@ -92,12 +108,33 @@ impl SavedSession {
                 settled: Text(settled),
                 unlogged: Text(unlogged),
                 known_from: Text(history.known_from()),
+                expiry: None,
+                stored_at: Some(to_milliseconds(SystemTime::now())),
                 reliable: Vec::new(),
                 changes: changes
                     .map(|Change { from, room, joined }| (Text(*from), room.to_string(), *joined))
                     .collect(),
             }),
         }
+    }
+
+    /// Adds when the client's proof of identity runs out.
+    pub(super) fn with_expiry(mut self, at: Option<SystemTime>) -> Self {
+        if let (Some(log), Some(at)) = (&mut self.log, at) {
+            log.expiry = Some(to_milliseconds(at));
+        }
+        self
+    }
+
+    /// When the client's proof of identity runs out.
+    pub(super) fn expiry(&self) -> Option<SystemTime> {
+        from_milliseconds(self.log.as_ref()?.expiry?)
+    }
+
+    /// When the session was stored, by the clock of the server that did it. `None`: it is not
+    /// known.
+    pub(super) fn stored_at(&self) -> Option<SystemTime> {
+        from_milliseconds(self.log.as_ref()?.stored_at?)
     }
 
     /// Adds the events that are repeated until the client has acked them.
