@@ -16,6 +16,7 @@ use crate::connection_handle::outbox::Outbox;
 use crate::hub::aliases::Peer;
 use crate::hub::namespace::registry::Registry;
 use crate::hub::socket::Socket;
+use crate::session::disconnect::Disconnect;
 use crate::session::end::End;
 use crate::wire::encoding::Encoding;
 use crate::wire::offset::Offset;
@@ -119,6 +120,7 @@ impl RecoveryOf {
     pub(crate) fn cut_old_connection(&self, claim: &Claim<'_>) {
         if let Some(old) = self.live(claim.token()).filter(|old| !old.is_gone()) {
             tracing::debug!(socket = %old.id(), "the client has connected again");
+            old.tell_disconnect(&Disconnect::cut().into_engine());
             old.depart(true);
             old.peer().handle.post(crate::hub::aliases::Command::End(End::replaced()));
         }
