@@ -53,7 +53,7 @@ impl Observer {
 
     pub(crate) fn left(&self, _: &Socket, _: &str) {}
 
-    pub(crate) fn renamed(&self, _: &Socket, _: &str, _: &str) {}
+    pub(crate) fn renamed(&self, _: &Socket, _: &str) {}
 
     pub(crate) fn changed(&self, _: &Socket) {}
 

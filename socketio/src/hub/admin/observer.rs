@@ -121,7 +121,7 @@ impl Observer {
     }
 
     /// A socket has another id. The page knows no event for that.
-    pub(crate) fn renamed(&self, socket: &Socket, from: &str, _to: &str) {
+    pub(crate) fn renamed(&self, socket: &Socket, from: &str) {
         if socket.is_connected() {
             self.tell_end(socket, from, "renamed");
             self.connected(socket);

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::credentials::Credentials;
 use super::{Admin, AdminCore, Observer};
 use crate::hub::Hub;
 use crate::hub::build_error::BuildProblem;
@@ -22,7 +23,7 @@ impl Setting {
 
     pub(crate) fn check(&self, namespaces: &BTreeMap<String, NamespaceBuilder>, problems: &mut Vec<BuildProblem>) {
         let Some(admin) = &self.0 else { return };
-        if let Some(Err(problem)) = admin.credentials.as_ref().map(|credentials| credentials.check()) {
+        if let Some(Err(problem)) = admin.credentials.as_ref().map(Credentials::check) {
             problems.push(problem);
         }
         let path = &admin.path;

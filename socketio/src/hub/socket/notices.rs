@@ -125,7 +125,7 @@ impl Socket {
             }
             Notice::Renamed { from, to } => {
                 adapter.renamed(self, from, to);
-                observer.renamed(self, from, to);
+                observer.renamed(self, from);
             }
             Notice::Removed(id) => adapter.removed(self, id),
         }
