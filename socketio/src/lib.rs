@@ -76,7 +76,7 @@ pub use hub::socket::remote::{Fetched, RemoteHandshake, RemoteSocket, ServerId};
 pub use hub::socket::rooms::JoinError;
 pub use hub::socket::{SetIdError, Socket, SocketId};
 pub use hub::source::EventSource;
-pub use hub::stats::HubStats;
+pub use hub::stats::{ClosedConnections, HubStats, Recoveries, Traffic};
 pub use routes::engine_routes::{EngineIo, EngineRoutes, SocketIo};
 pub use routes::refusal::Refused;
 pub use routes::secure::SecureConnection;

@@ -23,6 +23,7 @@ mod refusals;
 mod reliable;
 mod serving;
 mod settings;
+mod stats;
 mod streams;
 mod subprotocols;
 

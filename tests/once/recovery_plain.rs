@@ -4,7 +4,9 @@ use axum::Router;
 use axum::routing::get;
 use serde_json::{Value, json};
 use socketio::testing::settle;
-use socketio::{Disconnect, EventPayload, Hub, HubBuilder, Recovery, RecoveryState, Socket, State, event, events};
+use socketio::{
+    Disconnect, EventPayload, Hub, HubBuilder, Recovery, RecoveryFailure, RecoveryState, Socket, State, event, events,
+};
 use socketio_tests::cut::Line;
 use socketio_tests::{Log, Seen, log};
 use std::time::Duration;
@@ -110,6 +112,9 @@ async fn a_client_resumes_its_session_with_the_last_token() {
     assert!(recovered);
     assert_eq!(messages.len(), 2);
     seen.expect(&["left: transport error", "failed Unknown", "restored 2"]).await;
+    let recoveries = hub.stats().recoveries;
+    assert_eq!((recoveries.restored(), recoveries.total_failed()), (2, 1));
+    assert_eq!(recoveries.failed(RecoveryFailure::Unknown), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -32,7 +32,7 @@ impl ClientTransport {
     ) -> Poll<Result<Message, Disconnect>> {
         match self {
             Self::WebSocket(websocket) => websocket.poll_next(context, received),
-            Self::Polling(polling) => polling.poll_next().map(Ok),
+            Self::Polling(polling) => polling.poll_next(&mut received.read).map(Ok),
         }
     }
 

@@ -181,6 +181,10 @@ impl Effects for Driver<'_, '_> {
         self.io.peer.handle.discard();
     }
 
+    fn closing(&mut self, disconnect: &Disconnect) {
+        self.io.count_closing(disconnect.reason());
+    }
+
     fn count(&mut self, fault: Fault) {
         self.io.hub.counters().fault(fault);
     }

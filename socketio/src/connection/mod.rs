@@ -144,6 +144,7 @@ impl Connection {
     ) -> Self {
         peer.handle.set_writer(transport.take_writer());
         let polls = transport.polling().is_some();
+        hub.counters().opened(polls);
         let session = Session::new(protocol, polls, Arc::clone(hub.limits()), now());
         Self {
             session,
@@ -287,6 +288,15 @@ impl Connection {
 }
 
 impl Io {
+    /// Counts that the connection begins to close.
+    fn count_closing(&self, reason: DisconnectReason) {
+        self.hub.counters().closed(reason);
+    }
+
+    fn polls(&self) -> bool {
+        matches!(self.transport, ClientTransport::Polling(_))
+    }
+
     /// Removes the Engine.IO session from the hub, and drops a WebSocket that is being probed.
     fn forget_session(&mut self) {
         if let Some(session) = &self.peer.session {
@@ -302,6 +312,12 @@ impl Drop for Connection {
         while self.session.len() > 0 {
             let (entry, disconnect) = self.session.remove(0);
             entry.forget(disconnect);
+        }
+        if self.session.is_open() {
+            self.io.count_closing(DisconnectReason::Aborted);
+        }
+        if self.io.polls() {
+            self.io.hub.counters().stopped_polling();
         }
         self.io.peer.handle.abandon();
         self.io.forget_session();

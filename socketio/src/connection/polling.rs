@@ -65,12 +65,15 @@ impl Polling {
         }
     }
 
-    /// Polls for the next packet of the current POST.
-    pub(super) fn poll_next(&mut self) -> Poll<Message> {
+    /// Polls for the next packet of the current POST, and adds its size to `read`.
+    pub(super) fn poll_next(&mut self, read: &mut usize) -> Poll<Message> {
         let Some(post) = &mut self.post else { return Poll::Pending };
         // The body is complete, even if the request was dropped since.
         match post.body.next() {
-            Some(packet) => Poll::Ready(Message::Text(packet)),
+            Some(packet) => {
+                *read += packet.len();
+                Poll::Ready(Message::Text(packet))
+            }
             None => {
                 self.finish_post(true);
                 Poll::Pending
@@ -114,11 +117,12 @@ impl Polling {
         }
         let mut waiting = Vec::new();
         self.drain_batch_into(&mut waiting);
-        handle.take_frames(&mut self.batch);
+        let messages = handle.take_frames(&mut self.batch);
         self.drain_batch_into(&mut waiting);
         let mut body = Vec::new();
         engineio::write_body(&mut body, &waiting);
         if !body.is_empty() {
+            handle.counters().add_sent(messages as u64, body.len() as u64);
             self.answer(body.into())?;
             // The close packet has a body of its own. Clients process it before messages in the
             // same body.

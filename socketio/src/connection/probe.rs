@@ -99,7 +99,7 @@ impl Connection {
     /// Replaces the transport with the WebSocket, if the client has sent the upgrade packet and all
     /// POSTs are read. Returns whether it did.
     pub(super) fn complete_upgrade(&mut self) -> bool {
-        let Io { peer, transport, probe, request, .. } = &mut self.io;
+        let Io { hub, peer, transport, probe, request, .. } = &mut self.io;
         let ClientTransport::Polling(polling) = transport else { return false };
         let session = &mut self.session;
         let Some(mut taken) = probe.take_if(|_| session.upgrade(!polling.is_reading_post())) else { return false };
@@ -111,6 +111,7 @@ impl Connection {
         if let Some(session) = &peer.session {
             session.set_upgraded();
         }
+        hub.counters().stopped_polling();
         tracing::debug!("the client upgraded to a WebSocket");
         true
     }

@@ -15,12 +15,14 @@ pub(crate) struct ReadBuffer {
     pub(super) bytes: Box<[u8]>,
     pub(super) start: usize,
     pub(super) end: usize,
+    /// The number of bytes that were ever read into it.
+    pub(super) read: usize,
 }
 
 impl ReadBuffer {
     pub(crate) fn take() -> Self {
         let bytes = READ_BUFFER.take().unwrap_or_else(|| vec![0; READ_SIZE].into());
-        Self { bytes, start: 0, end: 0 }
+        Self { bytes, start: 0, end: 0, read: 0 }
     }
 
     pub(super) fn unread(&self) -> &[u8] {

@@ -112,6 +112,7 @@ impl WebSocketTransport {
                 }
                 Poll::Ready(Ok(length)) => {
                     self.had_activity = true;
+                    received.read += length;
                     (received.start, received.end) = (0, length);
                 }
                 Poll::Ready(Err(error)) => {
@@ -171,6 +172,21 @@ impl WebSocketTransport {
         context: &mut Context<'_>,
         handle: Option<&ConnectionHandle>,
     ) -> Poll<io::Result<()>> {
+        let mut sent = Load::default();
+        let polled = self.poll_write_all(context, handle, &mut sent);
+        if let Some(handle) = handle {
+            handle.counters().add_sent(sent.messages as u64, sent.bytes);
+        }
+        polled
+    }
+
+    /// Adds what it takes from the handle, and the bytes that it writes, to `sent`.
+    fn poll_write_all(
+        &mut self,
+        context: &mut Context<'_>,
+        handle: Option<&ConnectionHandle>,
+        sent: &mut Load,
+    ) -> Poll<io::Result<()>> {
         let blocked = std::mem::take(&mut self.blocked);
         loop {
             if self.batch.is_empty() {
@@ -178,7 +194,7 @@ impl WebSocketTransport {
             }
             if self.batch.is_empty() {
                 if let Some(handle) = handle {
-                    handle.take_frames(&mut self.batch);
+                    sent.messages += handle.take_frames(&mut self.batch);
                 }
                 if self.batch.is_empty() {
                     break;
@@ -197,6 +213,7 @@ impl WebSocketTransport {
                 Poll::Ready(Ok(length)) => {
                     // The kernel's buffer was full, so the client has received bytes since.
                     self.had_activity |= blocked;
+                    sent.bytes += length as u64;
                     self.batch.advance(length);
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
@@ -291,6 +308,7 @@ fn disconnect_for(error: &ReadError) -> Disconnect {
 mod tests {
     use super::*;
     use crate::connection_handle::OverflowPolicy;
+    use crate::connection_handle::shared::Shared;
     use crate::session::limits::Bounds;
     use crate::wire::frame::{FrameWriter, Opcode};
     use parking_lot::Mutex;
@@ -341,7 +359,8 @@ mod tests {
         let stream = Buffering::default();
         stream.0.lock().blocked = true;
         let mut websocket = WebSocketTransport::new(Stream::Other(Box::new(stream.clone())), Vec::new(), 1000);
-        let handle = ConnectionHandle::new(Bounds { messages: 100, bytes: 10_000 }, OverflowPolicy::Disconnect);
+        let bounds = Bounds { messages: 100, bytes: 10_000 };
+        let handle = ConnectionHandle::new(&Arc::new(Shared::new(bounds, OverflowPolicy::Disconnect)));
         let mut writer = FrameWriter::new();
         writer.payload().extend_from_slice(b"hello");
         handle.queue(&writer.finish(Opcode::Text), false, None).expect("the outbox has room");

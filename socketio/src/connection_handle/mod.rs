@@ -10,6 +10,7 @@
 //! - [`flush_scope`] batches the flushes that one task causes.
 //! - [`peer`] is the state that all sockets of one client share.
 //! - [`request`] is the HTTP request that opened the connection.
+//! - [`shared`] is what the handles of a hub share, with its [counters](sharded).
 //! - [`engine_session`] finds the peer of an Engine.IO request by its session id.
 //! - [`poll_request`] is a long-polling request, as a command for the connection's task.
 
@@ -20,6 +21,8 @@ pub(crate) mod peer;
 pub(crate) mod poll_request;
 pub(crate) mod queue;
 pub(crate) mod request;
+pub(crate) mod sharded;
+pub(crate) mod shared;
 pub(crate) mod stream;
 
 use parking_lot::Mutex;
@@ -36,6 +39,8 @@ use outbox::{Batch, Load, Outbox};
 use poll_request::PollRequest;
 use queue::Rejected;
 use request::Request;
+use sharded::ShardedCounters;
+use shared::Shared;
 use stream::{Stream, Writer};
 
 /// The socket type of commands. The hub implements it.
@@ -186,12 +191,11 @@ pub(crate) struct ConnectionHandle<S: SocketHandle> {
     crowded: AtomicBool,
     /// Whether the connection's task does not read, because the inbox is full.
     reading_paused: AtomicBool,
-    bounds: Bounds,
-    policy: OverflowPolicy,
+    shared: Arc<Shared>,
 }
 
 impl<S: SocketHandle> ConnectionHandle<S> {
-    pub(crate) fn new(bounds: Bounds, policy: OverflowPolicy) -> Self {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
         let state = State {
             outbox: Outbox::default(),
             phase: Phase::Open,
@@ -213,9 +217,13 @@ impl<S: SocketHandle> ConnectionHandle<S> {
             has_commands: AtomicBool::new(false),
             crowded: AtomicBool::new(false),
             reading_paused: AtomicBool::new(false),
-            bounds,
-            policy,
+            shared: Arc::clone(shared),
         }
+    }
+
+    /// The counters of the hub that change with each message.
+    pub(crate) fn counters(&self) -> &ShardedCounters {
+        &self.shared.counters
     }
 
     /// Sends a command to the connection's task. Returns `false` if the task has ended, or if the

@@ -5,7 +5,8 @@
 
 use std::sync::atomic::Ordering;
 
-use super::outbox::{Batch, Load, Outbox, Written};
+use super::outbox::{Batch, Load, Outbox};
+use super::sharded::Count;
 use super::stream::Writer;
 use super::{Command, ConnectionHandle, OverflowPolicy, Phase, SocketHandle, State, Wakeup, flush_scope};
 use crate::session::end::End;
@@ -55,12 +56,14 @@ impl<S: SocketHandle> ConnectionHandle<S> {
             return Err(Rejected::Closed);
         }
         if volatile && state.blocked {
+            self.counters().add(Count::DroppedVolatile, 1);
             return Ok(AfterQueue::Nothing);
         }
+        let bounds = self.shared.bounds;
         let State { outbox, in_flight, .. } = &mut *state;
-        if outbox.push(frame, self.bounds, *in_flight).is_ok() {
+        if outbox.push(frame, bounds, *in_flight).is_ok() {
             // A blocked task needs no wake-up: the kernel or the client's next poll wakes it.
-            let is_crowded = !state.blocked && state.outbox.is_half_full(self.bounds);
+            let is_crowded = !state.blocked && state.outbox.is_half_full(bounds);
             if is_crowded {
                 self.crowded.store(true, Ordering::Release);
             }
@@ -74,6 +77,7 @@ impl<S: SocketHandle> ConnectionHandle<S> {
             });
         }
         if volatile {
+            self.counters().add(Count::DroppedVolatile, 1);
             return Ok(AfterQueue::Nothing);
         }
         let (rejected, wakeup) = self.overflow(&mut state);
@@ -93,7 +97,7 @@ impl<S: SocketHandle> ConnectionHandle<S> {
     pub(crate) fn queue_repeated(&self, frame: &EncodedFrame) -> bool {
         let mut state = self.state.lock();
         let State { outbox, in_flight, phase, .. } = &mut *state;
-        *phase == Phase::Open && outbox.push(frame, self.bounds, *in_flight).is_ok() && !state.blocked
+        *phase == Phase::Open && outbox.push(frame, self.shared.bounds, *in_flight).is_ok() && !state.blocked
     }
 
     /// Wakes the connection's task if it sleeps.
@@ -109,7 +113,7 @@ impl<S: SocketHandle> ConnectionHandle<S> {
     /// all bytes now, the task is woken to write the rest.
     pub(crate) fn flush(&self) {
         // Dropped after the lock: they may have bytes of the application.
-        let mut written_frames = Written::default();
+        let written_frames;
         let mut state = self.state.lock();
         state.flushed_by = None;
         if !state.asleep || state.blocked || state.outbox.is_empty() {
@@ -119,9 +123,10 @@ impl<S: SocketHandle> ConnectionHandle<S> {
         if let Some(writer) = writer {
             let mut batch = Batch::default();
             batch.take(outbox);
-            if let Ok(written) = batch.with_slices(|slices| writer.write(slices)) {
-                written_frames = batch.advance(written);
-            }
+            let messages = batch.load().messages;
+            let written = batch.with_slices(|slices| writer.write(slices)).unwrap_or(0);
+            written_frames = batch.advance(written);
+            self.counters().add_sent(messages as u64, written as u64);
             state.overflowing = false;
             self.crowded.store(false, Ordering::Release);
             if batch.is_empty() {
@@ -139,8 +144,9 @@ impl<S: SocketHandle> ConnectionHandle<S> {
     }
 
     fn overflow(&self, state: &mut State<S>) -> (Rejected, Wakeup) {
+        self.counters().add(Count::Dropped, 1);
         let first = !std::mem::replace(&mut state.overflowing, true);
-        let wakeup = match self.policy {
+        let wakeup = match self.shared.policy {
             OverflowPolicy::Disconnect => self.disconnect_for_overflow(state),
             OverflowPolicy::DropNewest => Wakeup(None),
         };
@@ -163,7 +169,7 @@ impl<S: SocketHandle> ConnectionHandle<S> {
         if state.phase > Phase::Open {
             return Err((Rejected::Closed, Wakeup(None)));
         }
-        held.push(frame, self.bounds, Load::default()).map_err(|_| self.overflow(&mut state))
+        held.push(frame, self.shared.bounds, Load::default()).map_err(|_| self.overflow(&mut state))
     }
 
     /// Queues a protocol packet, such as CONNECT, then the frames that a `resumed` session has
@@ -185,7 +191,7 @@ impl<S: SocketHandle> ConnectionHandle<S> {
         }
         let load = state.outbox.load() + state.in_flight;
         if state.phase == Phase::Open
-            && (load.messages / 2 > self.bounds.messages || load.bytes / 2 > self.bounds.bytes as u64)
+            && (load.messages / 2 > self.shared.bounds.messages || load.bytes / 2 > self.shared.bounds.bytes as u64)
         {
             return self.disconnect_for_overflow(&mut state);
         }
@@ -193,22 +199,27 @@ impl<S: SocketHandle> ConnectionHandle<S> {
             state.outbox.append(frame);
         }
         if let Some(resumed) = resumed {
+            // No bound counts them, so the batch does not either.
+            self.counters().add(Count::SentMessages, resumed.load().messages as u64);
             state.outbox.append_uncounted(std::mem::take(resumed));
         }
         state.outbox.append_all(std::mem::take(held));
         if state.blocked { Wakeup(None) } else { state.wakeup() }
     }
 
-    /// Moves the queued frames into an empty batch. Only the connection's task calls this.
-    pub(crate) fn take_frames(&self, batch: &mut Batch) {
+    /// Moves the queued frames into an empty batch, and returns how many messages they are. Only
+    /// the connection's task calls this.
+    pub(crate) fn take_frames(&self, batch: &mut Batch) -> usize {
         let mut state = self.state.lock();
-        if !state.outbox.is_empty() {
+        let messages = state.outbox.load().messages;
+        if messages > 0 {
             batch.take(&mut state.outbox);
             state.overflowing = false;
         }
         state.in_flight = batch.load();
         state.blocked = false;
         self.crowded.store(false, Ordering::Release);
+        messages
     }
 
     /// Marks the connection as writable, after an upgrade to a new transport. Only the connection's
@@ -235,6 +246,7 @@ impl<S: SocketHandle> ConnectionHandle<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connection_handle::shared::Shared;
     use crate::connection_handle::stream::Stream;
     use crate::session::disconnect::{Disconnect, DisconnectReason};
     use crate::session::limits::Bounds;
@@ -263,6 +275,10 @@ mod tests {
         }
     }
 
+    fn shared(bounds: Bounds) -> Arc<Shared> {
+        Arc::new(Shared::new(bounds, OverflowPolicy::Disconnect))
+    }
+
     fn frame(length: usize) -> EncodedFrame {
         let mut writer = FrameWriter::new();
         writer.payload().extend(std::iter::repeat_n(b'x', length));
@@ -275,7 +291,7 @@ mod tests {
         let client = TcpStream::connect(listener.local_addr().expect("it is bound")).await.expect("a connection");
         let mut stream = Stream::tcp(listener.accept().await.expect("a client").0);
         let bounds = Bounds { messages: usize::MAX, bytes: usize::MAX };
-        let handle = ConnectionHandle::new(bounds, OverflowPolicy::Disconnect);
+        let handle = ConnectionHandle::new(&shared(bounds));
         handle.set_writer(stream.take_writer());
         assert!(handle.sleep(&Arc::clone(woken).into(), Load::default(), true));
         (handle, stream, client)
@@ -343,7 +359,7 @@ mod tests {
     async fn a_half_full_outbox_is_flushed_before_the_scope_ends() {
         let (woken, scope) = (Arc::default(), flush_scope::Number::new(1));
         let (mut handle, _stream, _client) = sleeping(&woken).await;
-        handle.bounds.messages = 4;
+        handle.shared = shared(Bounds { messages: 4, bytes: usize::MAX });
         let actions: Vec<_> = (0..3).map(|_| handle.queue(&frame(1), false, scope)).collect();
         assert_eq!(actions, [Ok(AfterQueue::FlushAtScopeEnd), Ok(AfterQueue::Nothing), Ok(AfterQueue::FlushNow)]);
         handle.flush();
@@ -367,7 +383,7 @@ mod tests {
     #[test]
     fn repeated_commands_do_not_pile_up() {
         let bounds = Bounds { messages: 1, bytes: 1 };
-        let handle = ConnectionHandle::<NoSocket>::new(bounds, OverflowPolicy::Disconnect);
+        let handle = ConnectionHandle::<NoSocket>::new(&shared(bounds));
         let now = std::time::Instant::now();
         for seconds in 0..1_000 {
             let left = Disconnect::new(DisconnectReason::ServerDisconnect);
@@ -384,7 +400,7 @@ mod tests {
 
     #[test]
     fn events_are_bounded_until_they_are_released() {
-        let handle = ConnectionHandle::<NoSocket>::new(Bounds { messages: 1, bytes: 1 }, OverflowPolicy::Disconnect);
+        let handle = ConnectionHandle::<NoSocket>::new(&shared(Bounds { messages: 1, bytes: 1 }));
         let bounds = Bounds { messages: 3, bytes: 100 };
         let overflow = |first| Err(Rejected::Overflow { first });
         assert_eq!(handle.reserve_event(500, bounds), Ok(()), "nothing else waits");

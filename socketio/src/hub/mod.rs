@@ -38,10 +38,12 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
 
 use self::agreement::watch::{ContractViolation, Watch};
+use crate::connection_handle::shared::Shared;
 use crate::event::state::States;
 use crate::hub::namespace::Namespace;
 use crate::hub::namespace::inner::{Contents, Lifetime, NamespaceFactory, NamespaceInner};
 use crate::hub::namespace::pattern::Matching;
+use crate::hub::namespace::registry::Registry;
 use crate::session::limits::Limits;
 use crate::session::time::after;
 use ack_ids::AckIds;
@@ -89,6 +91,7 @@ pub(crate) struct Core {
     counters: Counters,
     connections: Connections,
     refused_origins: RefusedOrigins,
+    shared: Arc<Shared>,
     ack_ids: AckIds,
     /// The runtime of the first connection.
     runtime: OnceLock<Handle>,
@@ -108,6 +111,7 @@ impl Core {
         let root = Arc::clone(namespaces.entry(ROOT.into()).or_insert_with(new_root));
         Self {
             limits: Arc::new(config.limits()),
+            shared: Arc::new(Shared::new(config.outbox, config.overflow)),
             config,
             states,
             root,
@@ -125,6 +129,20 @@ impl Core {
     /// The contents for a dynamic namespace with this path, or `None` if no pattern matches.
     fn pattern(&self, path: &str) -> Option<&Contents> {
         self.patterns.iter().find_map(|(pattern, contents)| pattern.matches(path).then_some(contents))
+    }
+
+    /// What the counters say now, and what is counted only for this.
+    fn stats(&self) -> HubStats {
+        let namespaces = self.namespaces.read();
+        // Only atomics are read while the lock is held.
+        let registries = || namespaces.values().map(|namespace| namespace.registry());
+        HubStats {
+            connections: self.connections.len(),
+            sockets: registries().map(Registry::len).sum(),
+            rooms: registries().map(|registry| registry.rooms().len()).sum(),
+            namespaces: namespaces.len(),
+            ..self.counters.stats(&self.shared.counters)
+        }
     }
 
     fn make_dynamic(&self, path: &str, contents: &Contents) -> Arc<NamespaceInner> {
@@ -289,7 +307,7 @@ impl Hub {
 
     /// Returns statistics for operators.
     pub fn stats(&self) -> HubStats {
-        self.core().counters.stats(self.connections().len())
+        self.core().stats()
     }
 
     /// Ends all connections and waits until they are gone.
@@ -365,6 +383,11 @@ impl Hub {
 
     pub(crate) fn counters(&self) -> &Counters {
         &self.core().counters
+    }
+
+    /// What the handles of all connections share.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.core().shared
     }
 
     pub(crate) fn connections(&self) -> &Connections {

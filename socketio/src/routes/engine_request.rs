@@ -271,8 +271,7 @@ impl EngineEndpoint {
     }
 
     fn peer(&self, session: EngineSession, request: ConnectionRequest) -> Arc<Peer> {
-        let config = self.hub.config();
-        let handle = ConnectionHandle::new(config.outbox, config.overflow);
+        let handle = ConnectionHandle::new(self.hub.shared());
         Arc::new(Peer::new(handle, request, self.encoding.clone(), Some(session)))
     }
 

@@ -204,7 +204,7 @@ impl WebSocketRoute {
     ) -> impl Future<Output = ()> + Send + use<> {
         let config = self.hub.config();
         let websocket = WebSocketTransport::new(stream, received, config.max_payload);
-        let handle = ConnectionHandle::new(config.outbox, config.overflow);
+        let handle = ConnectionHandle::new(self.hub.shared());
         let resuming = self.resuming(&request);
         let encoding = if resuming.is_some() { Encoding::ResumableEnvelopes } else { Encoding::Envelopes };
         let peer = Arc::new(Peer::new(handle, request, encoding, None));

@@ -139,6 +139,7 @@ impl<S: InNamespace> Session<S> {
         on_purpose: bool,
         effects: &mut impl Effects<Socket = S>,
     ) {
+        effects.closing(disconnect);
         effects.shut_queue();
         for Entry { state, socket } in &mut self.sockets {
             match state.end(disconnect, on_purpose) {

@@ -154,6 +154,21 @@ pub enum DisconnectReason {
 }
 
 impl DisconnectReason {
+    /// All reasons, in their order.
+    pub(crate) const ALL: [Self; 11] = [
+        Self::TransportClose,
+        Self::TransportError,
+        Self::PingTimeout,
+        Self::ParseError,
+        Self::TooLarge,
+        Self::ClientDisconnect,
+        Self::ServerDisconnect,
+        Self::ServerClose,
+        Self::Overflow,
+        Self::Shutdown,
+        Self::Aborted,
+    ];
+
     /// Returns the reason's name. For reasons that Socket.IO defines, it is Socket.IO's name.
     pub fn as_str(self) -> &'static str {
         match self {

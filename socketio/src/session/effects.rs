@@ -83,6 +83,9 @@ pub(crate) trait Effects {
     /// Drops running handlers and queued events, except those of the end.
     fn abort(&mut self, socket: &mut Self::Socket);
 
+    /// The connection begins to end. This is called once, unless the driver is dropped before.
+    fn closing(&mut self, disconnect: &Disconnect);
+
     /// Counts a fault of the client.
     fn count(&mut self, fault: Fault);
 

@@ -74,6 +74,11 @@ impl Protocol {
     }
 }
 
+/// Whether the packet has a message, and not something of the transport.
+pub(super) fn is_message(packet: &str) -> bool {
+    matches!(packet.as_bytes().first(), Some(b'4' | b'b'))
+}
+
 impl<S: InNamespace> Session<S> {
     /// Processes the packet in a text frame or in a part of a POST body.
     pub(super) fn receive_packet(&mut self, text: &Utf8Bytes, effects: &mut impl Effects<Socket = S>) {

@@ -194,6 +194,17 @@ impl<S: InNamespace> Session<S> {
         self.heartbeat.received();
     }
 
+    /// Whether this message counts as received: the first of each packet, and what plain clients
+    /// send. Heartbeats and other packets of the transport don't count.
+    pub(crate) fn counts(&self, message: &Message) -> bool {
+        let is_counted = match (&self.protocol, message) {
+            (Protocol::EngineIo(_), Message::Text(text)) => engineio::is_message(text),
+            (_, Message::Text(_) | Message::Binary(_)) => true,
+            _ => false,
+        };
+        is_counted && self.is_open() && !self.protocol.has_partial_packet()
+    }
+
     /// Processes a message.
     pub(crate) fn receive(&mut self, message: Message, effects: &mut impl Effects<Socket = S>) {
         if let Message::Close(frame) = message {

@@ -198,6 +198,7 @@ mod tests {
     use crate::connection_handle::OverflowPolicy;
     use crate::connection_handle::outbox::Batch;
     use crate::connection_handle::request::Request;
+    use crate::connection_handle::shared::Shared;
     use crate::event::raw_message::Text;
     use crate::hub::Hub;
     use crate::hub::aliases::ConnectionHandle;
@@ -286,7 +287,8 @@ mod tests {
     }
 
     fn register(hub: &Hub) -> Socket {
-        let handle = ConnectionHandle::new(Bounds { messages: 100, bytes: 10_000 }, OverflowPolicy::Disconnect);
+        let bounds = Bounds { messages: 100, bytes: 10_000 };
+        let handle = ConnectionHandle::new(&Arc::new(Shared::new(bounds, OverflowPolicy::Disconnect)));
         let peer = Arc::new(Peer::new(handle, Request::default(), Encoding::Envelopes, None));
         Socket::register(hub.clone(), Arc::clone(hub.root().namespace_inner()), peer, Extensions::new(), Identity::Uuid)
     }

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::hub::socket::Socket;
 
@@ -21,6 +22,7 @@ const SHARDS: usize = 16;
 #[derive(Default)]
 pub(crate) struct Rooms {
     shards: [Mutex<HashMap<Arc<str>, Members>>; SHARDS],
+    number: AtomicUsize,
     hasher: RandomState,
 }
 
@@ -34,7 +36,10 @@ impl Rooms {
         let mut shard = self.shard(room).lock();
         let name = match shard.get_key_value(room) {
             Some((name, _)) => Arc::clone(name),
-            None => room.into(),
+            None => {
+                self.number.fetch_add(1, Ordering::Relaxed);
+                room.into()
+            }
         };
         Arc::make_mut(shard.entry(Arc::clone(&name)).or_default()).insert(socket.clone());
         name
@@ -46,6 +51,7 @@ impl Rooms {
         Arc::make_mut(members).swap_remove(socket);
         if members.is_empty() {
             shard.remove(room);
+            self.number.fetch_sub(1, Ordering::Relaxed);
             if shard.is_empty() {
                 shard.shrink_to_fit();
             }
@@ -55,6 +61,11 @@ impl Rooms {
     /// The names of all rooms.
     pub(crate) fn names(&self) -> Vec<Arc<str>> {
         self.shards.iter().flat_map(|shard| shard.lock().keys().cloned().collect::<Vec<_>>()).collect()
+    }
+
+    /// The number of rooms.
+    pub(crate) fn len(&self) -> usize {
+        self.number.load(Ordering::Relaxed)
     }
 
     pub(crate) fn members(&self, room: &str) -> Option<Members> {

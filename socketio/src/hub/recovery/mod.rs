@@ -197,3 +197,9 @@ pub enum RecoveryFailure {
     #[error("the cluster can't be reached")]
     Unavailable,
 }
+
+impl RecoveryFailure {
+    /// All failures, in their order.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Expired, Self::Trimmed, Self::Unknown, Self::Epoch, Self::Taken, Self::Unavailable];
+}

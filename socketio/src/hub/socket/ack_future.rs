@@ -14,6 +14,7 @@ use super::Socket;
 use super::ack_stream::AckStream;
 use super::from_answer::FromAnswer;
 use super::remote::RemoteSocket;
+use crate::connection_handle::sharded::Count;
 use crate::event::error::{EventError, PayloadError};
 use crate::event::message::{IntoEvent, Request};
 use crate::hub::adapter::sink::PendingAnswer;
@@ -193,6 +194,7 @@ impl<T: FromAnswer> Future for AckFuture<T> {
                 Poll::Ready(answer) => answer.and_then(|answer| answer.decode()),
                 Poll::Pending => {
                     ready!(this.clock.poll(context));
+                    asked.registration.count_timeout();
                     Err(AckError::Timeout)
                 }
             },
@@ -247,6 +249,11 @@ impl Registration {
     pub(crate) fn socket(&self) -> &Socket {
         &self.socket
     }
+
+    /// Counts that the answer did not come in time.
+    pub(super) fn count_timeout(&self) {
+        self.socket.hub().counters().ack_timeout();
+    }
 }
 
 impl Drop for Registration {
@@ -254,12 +261,13 @@ impl Drop for Registration {
         let waiter = self.socket.0.side.lock().as_mut().and_then(|side| side.requests.waiting.remove(&self.id));
         drop(waiter);
         self.socket.peer().awaited.fetch_sub(1, Ordering::Relaxed);
+        self.socket.peer().handle.counters().add(Count::AcksSettled, 1);
     }
 }
 
 /// A question that was sent to one socket. Dropping it cancels the wait.
 pub(super) struct Asked {
-    _registration: Registration,
+    registration: Registration,
     answer: oneshot::Receiver<ReceivedAnswer>,
 }
 
@@ -330,7 +338,7 @@ impl Socket {
         let packet = event.into_packet()?;
         let id = self.hub().ack_ids().next();
         let (sender, answer) = oneshot::channel();
-        let asked = Asked { _registration: self.register_answer(id, Waiter::One(sender))?, answer };
+        let asked = Asked { registration: self.register_answer(id, Waiter::One(sender))?, answer };
         match self.namespace_inner().emit_to_socket(&packet.asking(id), self) {
             Ok(()) => Ok(asked),
             Err(EmitError::Closed) => Err(AckError::Closed),
@@ -355,6 +363,7 @@ impl Socket {
             Ok(())
         })?;
         self.peer().await_answer();
+        self.peer().handle.counters().add(Count::AckRequests, 1);
         Ok(Registration { socket: self.clone(), id })
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use super::ack_future::{AckError, Clock};
+use super::ack_future::{AckError, Clock, Registration};
 use super::from_answer::FromAnswer;
 use super::{Socket, SocketId};
 use crate::hub::adapter::AnswerSink;
@@ -185,6 +185,9 @@ impl<T> AckStream<T> {
     /// answered.
     fn close(&mut self, why: fn() -> AckError) {
         let rest = self.collector.close();
+        if matches!(why(), AckError::Timeout) {
+            rest.asked.iter().for_each(Registration::count_timeout);
+        }
         let waiting = rest.asked.iter().map(|registration| (registration.socket().id().into(), why()));
         self.missing.errors.extend(waiting);
         self.missing.errors.extend(rest.late.into_iter().map(|(from, _)| (from, why())));

@@ -230,6 +230,7 @@ mod tests {
     use crate::connection_handle::OverflowPolicy;
     use crate::connection_handle::outbox::Batch;
     use crate::connection_handle::request::Request;
+    use crate::connection_handle::shared::Shared;
     use crate::hub::Hub;
     use crate::hub::aliases::{ConnectionHandle, Peer};
     use crate::hub::namespace::inner::{Contents, Lifetime, NamespaceFactory};
@@ -252,9 +253,11 @@ mod tests {
     fn later_messages_do_not_overtake_those_held_back_until_acceptance() {
         let hub = Hub::builder().build().expect("a hub");
         let namespace = Arc::new(NamespaceFactory::default().make("/", Contents::default(), Lifetime::Static));
+        let bounds = Bounds { messages: 1_000, bytes: 100_000 };
+        let shared = Arc::new(Shared::new(bounds, OverflowPolicy::Disconnect));
         let expected: Vec<_> = (0..50).map(|number| format!(r#"42["message","{number}"]"#)).collect();
         for _ in 0..1_000 {
-            let handle = ConnectionHandle::new(Bounds { messages: 1_000, bytes: 100_000 }, OverflowPolicy::Disconnect);
+            let handle = ConnectionHandle::new(&shared);
             let peer = Arc::new(Peer::new(handle, Request::default(), Encoding::SocketIo, None));
             let identity = Identity::Generated { auth: "{}" };
             let socket =

@@ -135,7 +135,10 @@ impl Socket {
         }
         match socket.recovery() {
             RecoveryState::New => {}
-            state => tracing::debug!(socket = %id, ?state, "a client comes back"),
+            state => {
+                socket.hub().counters().recovery(state);
+                tracing::debug!(socket = %id, ?state, "a client comes back");
+            }
         }
         socket.tell_added(id);
         socket

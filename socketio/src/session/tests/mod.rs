@@ -89,6 +89,7 @@ impl Harness {
             answered: Vec::new(),
             decides,
             is_polled: false,
+            closings: 0,
             is_shut: false,
             is_discarded: false,
             close_frame: None,
@@ -309,6 +310,7 @@ impl Harness {
         let events = self.session.sockets().map(|key| self.driver.sockets[key.at].queue.len()).sum();
         self.session.may_read(&Inbox { events, bytes: 0, overhead: 1, awaits_answer: false });
         assert_eq!(self.session.is_closed(), self.driver.closed);
+        assert_eq!(self.driver.closings, usize::from(!self.session.is_open()), "a connection closes once");
         assert!(
             self.session.is_open() || self.driver.is_shut,
             "the outbox accepts no messages once the connection closes"

@@ -107,6 +107,8 @@ pub(super) struct Recorder {
     /// Whether the application decides about sockets.
     pub(super) decides: bool,
     pub(super) is_polled: bool,
+    /// How often the connection began to close.
+    pub(super) closings: usize,
     pub(super) is_shut: bool,
     pub(super) is_discarded: bool,
     pub(super) close_frame: Option<u16>,
@@ -242,6 +244,10 @@ impl Effects for Recorder {
     fn discard_queue(&mut self) {
         self.is_shut = true;
         self.is_discarded = true;
+    }
+
+    fn closing(&mut self, _: &Disconnect) {
+        self.closings += 1;
     }
 
     fn count(&mut self, _: Fault) {}

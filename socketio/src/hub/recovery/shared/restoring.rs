@@ -43,6 +43,7 @@ impl Shared {
         if let Err(reason) = self.try_restore(recovery, socket, claim).await {
             recovery.begin_anew(socket, RecoveryState::Failed(reason));
         }
+        socket.hub().counters().recovery(socket.recovery());
         tracing::debug!(socket = %socket.id(), state = ?socket.recovery(), "a client comes back");
     }
 
@@ -105,8 +106,8 @@ impl Shared {
                 Ok(Err(ReadError::Trimmed)) => return Err(RecoveryFailure::Trimmed),
                 Ok(Err(ReadError::Unavailable(_))) | Err(_) => return Err(RecoveryFailure::Unavailable),
             };
-            // A server that has not noticed yet that the session was resumed elsewhere may have stored
-            // an older copy of it.
+            // A server that has not noticed yet that the session was resumed elsewhere may have
+            // stored an older copy of it.
             let is_newer =
                 |other: &Resumed| other.id == wanted.saved.sid && wanted.saved.server() != Some(&other.server);
             if wanted.past.is_some() && page.resumed.iter().any(is_newer) {
