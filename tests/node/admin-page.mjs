@@ -73,9 +73,13 @@ export class AdminPage {
     await this.page.locator('header .d-lg-flex').getByText('disconnected', { exact: true }).waitFor();
   }
 
-  // Goes to a page by its path. The page keeps its connection.
+  // Goes to a page by its path, and waits until the one before is gone. It keeps its connection.
   async go(to) {
-    await this.page.evaluate((to) => (window.location.hash = `#${to}`), to);
+    await this.page.evaluate(async (to) => {
+      window.location.hash = `#${to}`;
+      for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame);
+    }, to);
+    await this.page.waitForFunction(() => document.querySelectorAll('.v-main__wrap > .container > *').length === 1);
   }
 
   async select(namespace) {
@@ -91,6 +95,14 @@ export class AdminPage {
   // The button with this icon in an element.
   button(icon, within = this.page) {
     return within.locator(`button:has(.mdi-${icon})`);
+  }
+
+  // Presses the button in the row that has this text. The click also opens the page of what is in
+  // the row, so this goes back.
+  async press(icon, text) {
+    const { hash } = new URL(this.page.url());
+    await this.button(icon, this.row(text)).click();
+    await this.go(hash.slice(1));
   }
 
   // Waits until the page shows this text.

@@ -1,7 +1,7 @@
 //! Who may use the Admin UI, and what it shows in production mode.
 
 use futures_util::future::join_all;
-use serde_json::json;
+use serde_json::{Value, json};
 use socketio::{Admin, Hub};
 use socketio_tests::admin::{AdminClient, HASH, password, settings};
 use std::time::Duration;
@@ -126,6 +126,29 @@ async fn production_mode_shows_servers_alone() {
         assert_eq!(stats["namespaces"], namespaces);
     }
     assert!(times.windows(2).all(|pair| (pair[1] - pair[0] - 2.0).abs() < 0.1), "{times:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn statistics_count_what_happened_since_the_last_ones() {
+    let hub = hub(settings());
+    let mut admin = AdminClient::log_in(&hub).await;
+    let count = |stats: &[Value], kind: &str| -> u64 {
+        let events = stats[0]["aggregatedEvents"].as_array().expect("an array");
+        let second = |event: &&Value| event["timestamp"].as_u64().is_some_and(|time| time % 1_000 == 0);
+        assert_eq!(events.iter().filter(second).count(), events.len());
+        events.iter().filter(|event| event["type"] == kind).filter_map(|event| event["count"].as_u64()).sum()
+    };
+    admin.wait_for("server_stats").await;
+    let first = hub.test_client().connect().await.expect("a client");
+    let second = hub.test_client().connect().await.expect("a client");
+    first.emit(("hello", "x".repeat(1_000))).expect("it is sent");
+    let stats = admin.wait("server_stats", |stats| count(stats, "rawConnection") > 0).await;
+    assert_eq!(count(&stats, "rawConnection"), 2);
+    assert!(count(&stats, "packetsIn") >= 3 && count(&stats, "bytesIn") >= 1_000, "{stats:?}");
+    assert!(count(&stats, "packetsOut") >= 2 && count(&stats, "bytesOut") > 0, "{stats:?}");
+    drop((first, second));
+    let stats = admin.wait("server_stats", |stats| count(stats, "rawDisconnection") > 0).await;
+    assert_eq!([count(&stats, "rawConnection"), count(&stats, "rawDisconnection")], [0, 2]);
 }
 
 #[test]

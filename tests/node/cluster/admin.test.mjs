@@ -60,7 +60,7 @@ for (const adapter of ADAPTERS.filter((adapter) => ['redis', 'sharded', 'streams
         await admin.row('lobby').waitFor();
         await far.do('emit', { to: ['lobby'] }, 'news', 1);
         await early.events.until((all) => all.find(([name]) => name === 'news'), 'waiting for the news');
-        await admin.button('tag-off-outline', admin.row('lobby')).click();
+        await admin.press('tag-off-outline', 'lobby');
         await admin.row('lobby').waitFor({ state: 'detached' });
 
         await admin.go('/events/');
@@ -69,7 +69,7 @@ for (const adapter of ADAPTERS.filter((adapter) => ['redis', 'sharded', 'streams
 
         await admin.go('/sockets/');
         for (const client of [early, own]) {
-          await admin.button('logout', admin.row(client.id)).click();
+          await admin.press('logout', client.id);
           await client.gone.until(([reason]) => reason, 'waiting for the end');
           await admin.row(client.id).waitFor({ state: 'detached' });
         }

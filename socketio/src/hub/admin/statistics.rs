@@ -50,7 +50,7 @@ fn statistics(core: &AdminCore, hub: &Hub, stats: &HubStats, counted: &[(&'stati
         "pid": std::process::id(),
         "uptime": core.uptime().as_secs_f64(),
         "clientsCount": stats.connections,
-        "pollingClientsCount": 0,
+        "pollingClientsCount": stats.polling,
         "aggregatedEvents": events
             .map(|(kind, count)| json!({ "timestamp": second * 1_000, "type": kind, "count": count }))
             .collect::<Vec<_>>(),
@@ -65,12 +65,12 @@ struct Counts([(&'static str, u64); 6]);
 impl Counts {
     fn of(stats: &HubStats) -> Self {
         Self([
-            ("rawConnection", 0),
-            ("rawDisconnection", 0),
-            ("packetsIn", 0),
-            ("packetsOut", 0),
-            ("bytesIn", 0),
-            ("bytesOut", 0),
+            ("rawConnection", stats.opened),
+            ("rawDisconnection", stats.closed.total()),
+            ("packetsIn", stats.received.messages),
+            ("packetsOut", stats.sent.messages),
+            ("bytesIn", stats.received.bytes),
+            ("bytesOut", stats.sent.bytes),
         ])
     }
 
