@@ -52,6 +52,8 @@ pub use event::valid::Valid;
 pub use hub::Hub;
 pub use hub::adapter;
 pub use hub::adapter::{Audience, RequestError};
+#[cfg(feature = "admin")]
+pub use hub::admin::Admin;
 pub use hub::agreement::watch::ContractViolation;
 pub use hub::build_error::{BuildError, BuildProblem};
 #[cfg(feature = "cluster")]
@@ -133,6 +135,9 @@ pub mod guide {
     #[cfg(feature = "asyncapi")]
     #[doc = include_str!("docs/asyncapi.md")]
     pub mod asyncapi {}
+    #[cfg(feature = "admin")]
+    #[doc = include_str!("docs/admin.md")]
+    pub mod admin_ui {}
     #[doc = include_str!("docs/authentication.md")]
     pub mod authentication {}
     #[doc = include_str!("docs/blocking.md")]

@@ -1,7 +1,7 @@
 //! The settings, from the environment variable MEMBER.
 
 use serde::Deserialize;
-use socketio::{HubBuilder, Persist, Recovery};
+use socketio::{Admin, HubBuilder, Persist, Recovery};
 use socketio_postgres::Postgres;
 use socketio_redis::{Redis, RedisStreams, ShardedRedis, SubscriptionMode};
 use std::time::Duration;
@@ -20,6 +20,7 @@ pub(crate) struct Settings {
     /// The size of the queue for publishing, in messages.
     queue: Option<usize>,
     recovery: Option<RecoverySettings>,
+    admin: Option<AdminSettings>,
 }
 
 /// How clients can resume their sessions.
@@ -39,8 +40,21 @@ impl RecoverySettings {
     }
 }
 
+/// Who may use the Admin UI.
+#[derive(Debug, Deserialize)]
+struct AdminSettings {
+    username: String,
+    password: String,
+}
+
 impl Settings {
     pub(crate) fn join_cluster(&self, builder: HubBuilder) -> Result<HubBuilder, Box<dyn std::error::Error>> {
+        let builder = match &self.admin {
+            Some(AdminSettings { username, password }) => {
+                builder.admin(Admin::new(username, password).development().server_id(&self.name))
+            }
+            None => builder,
+        };
         let builder = match self.queue {
             Some(messages) => builder.publish_queue(16 << 20, messages),
             None => builder,

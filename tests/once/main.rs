@@ -1,6 +1,9 @@
 //! Tests that run once, independent of `CLIENT` and `STREAM`. They use their own clients and
 //! streams, or none.
 
+mod admin;
+mod admin_cluster;
+mod admin_development;
 mod blocking;
 mod contract_exports;
 mod cuts;

@@ -1,5 +1,6 @@
 //! Shared parts of the tests: servers, clients, and a log that handlers write to.
 
+pub mod admin;
 mod client;
 pub mod cut;
 mod flavour;

@@ -150,6 +150,7 @@ impl Effects for Driver<'_, '_> {
 
     fn end(&mut self, entry: &mut SocketEntry, disconnect: &Disconnect, on_purpose: bool) {
         let is_plain = !entry.socket.peer().encoding.has_namespaces();
+        entry.socket.tell_disconnect(disconnect);
         entry.socket.depart(disconnect.is_recoverable(is_plain));
         entry.executor.set_end(EndEvents::new(entry.socket.clone(), disconnect.clone(), on_purpose));
     }

@@ -153,6 +153,7 @@ async fn run(socket: &Socket, kind: EventKind) {
 /// Fires `disconnect`, and `error` unless the end was clean, when the connection's task is dropped.
 /// Asynchronous handlers are polled only once.
 pub(crate) fn poll_disconnect_handlers_once(socket: &Socket, disconnect: &Disconnect) {
+    socket.tell_disconnect(disconnect);
     socket.depart(false);
     if socket.finish() {
         let error = (!disconnect.is_clean()).then(|| EventKind::Error(disconnect.into()));

@@ -50,7 +50,9 @@ impl HubBuilder {
         }
         let observers = Observers::new(&self);
         let watch = Watch::new(self.agreed, self.namespaces.keys());
+        let admin = self.admin.prepare(&mut self.namespaces);
         let factory = NamespaceFactory {
+            admin,
             adapters: self.adapters.map(|prepare| prepare(&self.config)),
             watch,
             ack_timeout: self.config.ack_timeout,
@@ -77,12 +79,15 @@ impl HubBuilder {
         for (matches, NamespaceBuilder(contents)) in self.dynamic {
             patterns.push((matches, contents));
         }
-        Ok(Hub::new(Core::new(self.config, self.states, namespaces, patterns, factory, observers)))
+        let hub = Hub::new(Core::new(self.config, self.states, namespaces, patterns, factory, observers));
+        hub.core().factory.admin.begin(&hub);
+        Ok(hub)
     }
 
     /// Checks all settings. Parses origins, hosts and header names.
     fn check_settings(&mut self, problems: &mut Vec<BuildProblem>) {
         self.config.check(problems);
+        self.admin.check(&self.namespaces, problems);
         for origin in &self.allow_origins {
             if let Err(accepted) = self.config.origins.allow(origin) {
                 problems.push(BuildProblem::setting("allow_origins", origin, accepted));

@@ -66,6 +66,11 @@ impl Connections {
         }
     }
 
+    #[cfg(feature = "admin")]
+    pub(crate) fn is_shutting_down(&self) -> bool {
+        self.state.lock().handlers_until.is_some()
+    }
+
     /// Ends all connections and waits until they are gone.
     pub(crate) async fn shut_down(&self, deadline: Duration) {
         let until = after(tokio::time::Instant::now().into_std(), deadline);

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::admin;
 use super::agreement::AgreedNamespace;
 use super::config::Config;
 use super::kept_headers::{self, KeptHeaders};
@@ -45,6 +46,7 @@ pub struct HubBuilder {
     pub(super) namespaces: BTreeMap<String, NamespaceBuilder>,
     pub(super) dynamic: Vec<(Matching, NamespaceBuilder)>,
     pub(super) adapters: Option<Box<PrepareAdapters>>,
+    pub(super) admin: admin::Setting,
     /// The events in the contracts, which the hub must match. `None` without a contract.
     pub(crate) agreed: Option<Vec<AgreedNamespace>>,
 }

@@ -2,6 +2,11 @@
 
 mod ack_ids;
 pub mod adapter;
+#[cfg(feature = "admin")]
+pub(crate) mod admin;
+#[cfg(not(feature = "admin"))]
+#[path = "no_admin.rs"]
+pub(crate) mod admin;
 pub(crate) mod agreement;
 pub(crate) mod aliases;
 pub(crate) mod build;
@@ -181,7 +186,7 @@ impl Hub {
             || core.patterns.iter().any(|(_, contents)| !contents.event_limits.is_empty())
     }
 
-    fn core(&self) -> &Arc<Core> {
+    pub(crate) fn core(&self) -> &Arc<Core> {
         self.root.core()
     }
 
@@ -207,6 +212,25 @@ impl Hub {
             kept
         });
         Namespace::new(Arc::clone(core), namespace)
+    }
+
+    /// Returns the namespace with this path, if it exists.
+    #[cfg(feature = "admin")]
+    pub(crate) fn existing(&self, path: &str) -> Option<Namespace> {
+        let known = self.core().namespaces.read().get(path).cloned();
+        known.map(|namespace| Namespace::new(Arc::clone(self.core()), namespace))
+    }
+
+    /// Returns a handle that reaches the sockets of the namespace on all servers. `None` if the
+    /// namespace does not exist here, and there are no other servers.
+    #[cfg(feature = "admin")]
+    pub(crate) fn reached(&self, path: &str) -> Option<Namespace> {
+        self.existing(path).or_else(|| {
+            let core = self.core();
+            let is_elsewhere = core.config.has_cluster && path.starts_with('/');
+            // It is not kept, so that admins can't fill the memory with namespaces.
+            is_elsewhere.then(|| Namespace::new(Arc::clone(core), core.make_dynamic(path, &Contents::default())))
+        })
     }
 
     /// The paths of all existing namespaces, sorted.
@@ -340,6 +364,7 @@ impl Hub {
         {
             // Another connection may have been the first.
             let _ = runtime.set(current);
+            self.core().factory.admin.start(self);
         }
     }
 

@@ -12,6 +12,7 @@
 // | `sentinel` | the name of the master that Sentinels watch |
 // | `prefix` | the prefix of the channels, and the name of the stream |
 // | `namespaces` | the namespaces that it serves |
+// | `admin` | `{ username, password }`, with the bcrypt hash of the password: serves the Admin UI in development mode, in `/admin` |
 // | `recovery` | `{ maxDisconnectionDuration, eager }`: clients can resume their sessions. `eager`: those of a server in Rust also after it has crashed |
 //
 // It serves Socket.IO at /socket.io/. The server in Rust also serves plain WebSockets, at /ws for
@@ -44,6 +45,7 @@
 // another server, and from a server in Rust `cluster` with the text of an event of the cluster.
 
 import { createServer } from 'node:http';
+import { instrument } from '@socket.io/admin-ui';
 import { Server } from 'socket.io';
 import { createAdapter as createPostgresAdapter } from '@socket.io/postgres-adapter';
 import { createAdapter, createShardedAdapter } from '@socket.io/redis-adapter';
@@ -51,7 +53,7 @@ import { createAdapter as createStreamsAdapter } from '@socket.io/redis-streams-
 import { connect } from './clients.mjs';
 
 const settings = JSON.parse(process.env.MEMBER);
-const { name, adapter, prefix = 'socket.io', namespaces = ['/'], recovery } = settings;
+const { name, adapter, prefix = 'socket.io', namespaces = ['/'], recovery, admin } = settings;
 
 // The adapter does not handle that `redis` rejects commands whose connection is lost.
 process.on('unhandledRejection', (error) => console.error(`${name}: ${error.message}`));
@@ -72,6 +74,7 @@ const adapters = {
 const http = createServer((_, response) => response.writeHead(404).end());
 const connectionStateRecovery = recovery && { maxDisconnectionDuration: recovery.maxDisconnectionDuration };
 const io = new Server(http, { serveClient: false, adapter: adapters[adapter](), connectionStateRecovery });
+if (admin) instrument(io, { auth: { type: 'basic', ...admin }, mode: 'development', serverId: name });
 const control = new Server(http, { path: '/control/', serveClient: false, maxHttpBufferSize: 1e8 });
 
 for (const path of namespaces) {

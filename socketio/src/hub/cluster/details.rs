@@ -29,8 +29,11 @@ pub(super) fn details(socket: &Socket) -> SocketDetails {
         }
     }
     let issued = handshake.issued.unwrap_or_default();
-    let attributes: Map<String, Value> =
+    let mut attributes: Map<String, Value> =
         attributes.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
+    if let Some((name, told)) = socket.namespace_inner().observer().told(socket) {
+        attributes.insert(name.to_owned(), told);
+    }
     let data = Value::from(attributes);
     let is_too_large = data.to_string().len() > MAX_ATTRIBUTES;
     if is_too_large {

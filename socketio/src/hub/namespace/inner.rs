@@ -20,6 +20,7 @@ use crate::hooks::nesting::{Entered, TooDeep};
 use crate::hub::adapter::{
     Adapter, AnswerSink, Audience, Change, Fetched, LocalAdapter, Packet, RequestError, ServerReplies,
 };
+use crate::hub::admin::{Observer, RunningAdmin};
 use crate::hub::agreement::watch::{NamespaceWatch, Watch};
 use crate::hub::config::Config;
 use crate::hub::recovery::namespace::RecoveryOf;
@@ -86,6 +87,8 @@ pub(crate) struct NamespaceFactory {
     pub(crate) adapters: Option<Adapters>,
     /// Compares emits with the hub's contracts, in debug builds.
     pub(crate) watch: Option<Arc<Watch>>,
+    /// The Admin UI.
+    pub(crate) admin: RunningAdmin,
     /// The default timeout of questions.
     pub(crate) ack_timeout: Duration,
     /// The adapters that are being closed.
@@ -101,7 +104,9 @@ impl NamespaceFactory {
     /// Creates a namespace. The caller must hold no lock, because it calls application
     /// code and may ask for other namespaces.
     pub(crate) fn make(&self, path: &str, contents: Contents, lifetime: Lifetime) -> NamespaceInner {
-        let recovery = self.make_recovery.as_ref().map(|make| Arc::new(make()));
+        let is_admin = self.admin.owns(path);
+        // Admins get a complete view when they come back. No contract has their events.
+        let recovery = self.make_recovery.as_ref().filter(|_| !is_admin).map(|make| Arc::new(make()));
         let registry = Arc::new(Registry::new(recovery.is_some()));
         let server_listeners = Arc::<ServerListeners>::default();
         let local = LocalAdapter::new(Arc::clone(&registry), Arc::clone(&server_listeners), recovery);
@@ -127,7 +132,8 @@ impl NamespaceFactory {
             registry,
             local,
             own,
-            watch: self.watch.as_ref().map(|watch| Box::new(watch.of(path))),
+            observer: self.admin.observer(),
+            watch: self.watch.as_ref().filter(|_| !is_admin).map(|watch| Box::new(watch.of(path))),
             ack_timeout: self.ack_timeout,
             references: (lifetime == Lifetime::Dynamic).then(AtomicUsize::default),
         }
@@ -152,6 +158,8 @@ pub(crate) struct NamespaceInner {
     local: LocalAdapter,
     /// `None` if only the local adapter is used.
     own: Option<OwnAdapter>,
+    /// What admins are told.
+    observer: Observer,
     watch: Option<Box<NamespaceWatch>>,
     ack_timeout: Duration,
     /// The number of sockets in a dynamic namespace, including those that are about to be created.
@@ -266,6 +274,15 @@ impl NamespaceInner {
 
     pub(crate) fn has_own_adapter(&self) -> bool {
         self.own.is_some()
+    }
+
+    pub(crate) fn observer(&self) -> &Observer {
+        &self.observer
+    }
+
+    /// Whether changes of sockets are told to the application's adapter or to admins.
+    pub(crate) fn tells_changes(&self) -> bool {
+        self.has_own_adapter() || self.observer.observes()
     }
 
     /// Opens the application's adapter if it is not open.

@@ -58,6 +58,7 @@ impl Socket {
     pub fn set_attribute(&self, key: impl Into<String>, value: impl Into<Value>) {
         let (key, value) = (key.into(), value.into());
         self.with_side(|side| side.attributes.set(key, value));
+        self.namespace_inner().observer().changed(self);
         self.tell_changed();
     }
 

@@ -41,6 +41,7 @@ use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::recovery::resuming::Claim;
 use crate::hub::recovery::session::Session;
 use crate::hub::revoking::Revoked;
+use crate::session::disconnect::Disconnect;
 use ack_future::Requests;
 use attributes::SocketAttributes;
 pub(crate) use emitting::Undelivered;
@@ -271,6 +272,7 @@ impl Socket {
             wakeup.wake();
         }
         self.namespace_inner().registry().count_connected();
+        self.namespace_inner().observer().connected(self);
         self.tell_changed();
         if is_revoked {
             self.disconnect();
@@ -281,6 +283,11 @@ impl Socket {
     pub(crate) fn take_held(&self) -> Outbox {
         let held = self.0.side.lock().as_mut().and_then(|side| side.held.take());
         held.map_or_else(Outbox::default, |held| *held)
+    }
+
+    /// Tells admins that the socket is about to depart, unless it has or was never accepted.
+    pub(crate) fn tell_disconnect(&self, disconnect: &Disconnect) {
+        self.namespace_inner().observer().disconnected(self, disconnect);
     }
 
     /// Removes the socket from the namespace and its rooms, because its client is gone or was not
@@ -320,7 +327,7 @@ impl Socket {
         }
         self.end_reliable();
         self.tell_waiting();
-        match self.namespace_inner().has_own_adapter() {
+        match self.namespace_inner().tells_changes() {
             true => self.tell_adapter(),
             false => self.hub().release(self.namespace_inner()),
         }
@@ -369,6 +376,17 @@ impl Socket {
     /// Returns `true` if the socket was accepted and is not gone.
     pub(crate) fn is_connected(&self) -> bool {
         matches!(self.0.phase.load(Ordering::Acquire), CONNECTED | ENDED_BY_SERVER)
+    }
+
+    /// Returns `true` if the socket was accepted and `disconnect` has not fired.
+    #[cfg(feature = "admin")]
+    pub(crate) fn was_connected(&self) -> bool {
+        (CONNECTED..=LEFT).contains(&self.0.phase.load(Ordering::Acquire))
+    }
+
+    #[cfg(feature = "admin")]
+    pub(crate) fn downgrade(&self) -> WeakSocket {
+        WeakSocket(Arc::downgrade(&self.0))
     }
 
     fn is_connecting(&self) -> bool {
@@ -491,6 +509,17 @@ impl Socket {
         if self.is_alive() && !self.is_ending() {
             notified.await;
         }
+    }
+}
+
+/// A socket that may be gone.
+#[cfg(feature = "admin")]
+pub(crate) struct WeakSocket(std::sync::Weak<Inner>);
+
+#[cfg(feature = "admin")]
+impl WeakSocket {
+    pub(crate) fn upgrade(&self) -> Option<Socket> {
+        self.0.upgrade().map(Socket)
     }
 }
 

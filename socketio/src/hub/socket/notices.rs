@@ -1,5 +1,5 @@
-//! [`Notices`]: reports the changes of a [`Socket`] to the application's adapter, in order and
-//! without holding a lock.
+//! [`Notices`]: reports the changes of a [`Socket`] to the application's adapter and to admins, in
+//! order and without holding a lock.
 //!
 //! Each change is recorded under the lock that guards it, so notices have the order of the changes.
 //! One task at a time passes them to the adapter. Another task that changes the socket in the
@@ -51,10 +51,10 @@ impl Notices {
 }
 
 impl Socket {
-    /// Records a change if there is an adapter of the application. The caller holds the lock that
+    /// Records a change if there is somebody to be told. The caller holds the lock that
     /// guards the change.
     pub(super) fn note(&self, notice: impl FnOnce() -> Notice) {
-        if self.namespace_inner().has_own_adapter() {
+        if self.namespace_inner().tells_changes() {
             let notice = notice();
             self.with_side(|side| side.notices.get_or_insert_default().add(notice));
         }
@@ -62,14 +62,14 @@ impl Socket {
 
     /// Holds all notices back until [`tell_added`](Self::tell_added), so that `Added` comes first.
     pub(super) fn begin_notices(&self) {
-        if self.namespace_inner().has_own_adapter() {
+        if self.namespace_inner().tells_changes() {
             self.with_side(|side| side.notices.get_or_insert_default().is_telling = true);
         }
     }
 
     /// Tells the adapter that the socket was added, then passes on the other recorded notices.
     pub(super) fn tell_added(&self, id: SocketId) {
-        if self.namespace_inner().has_own_adapter() {
+        if self.namespace_inner().tells_changes() {
             self.with_side(|side| {
                 let notices = side.notices.get_or_insert_default();
                 notices.waiting.push_front(Notice::Added(id));
@@ -81,7 +81,7 @@ impl Socket {
 
     /// Passes the recorded notices to the adapter. The caller holds no lock.
     pub(crate) fn tell_adapter(&self) {
-        if !self.namespace_inner().has_own_adapter() {
+        if !self.namespace_inner().tells_changes() {
             return;
         }
         let mut is_teller = false;
@@ -109,12 +109,24 @@ impl Socket {
     }
 
     fn tell(&self, notice: &Notice) {
-        let adapter = self.namespace_inner().adapter();
+        let (adapter, observer) = (self.namespace_inner().adapter(), self.namespace_inner().observer());
         match notice {
-            Notice::Added(id) => adapter.added(self, id),
-            Notice::Joined(room) => adapter.joined(self, room),
-            Notice::Left(room) => adapter.left(self, room),
-            Notice::Renamed { from, to } => adapter.renamed(self, from, to),
+            Notice::Added(id) => {
+                adapter.added(self, id);
+                observer.added(self);
+            }
+            Notice::Joined(room) => {
+                adapter.joined(self, room);
+                observer.joined(self, room);
+            }
+            Notice::Left(room) => {
+                adapter.left(self, room);
+                observer.left(self, room);
+            }
+            Notice::Renamed { from, to } => {
+                adapter.renamed(self, from, to);
+                observer.renamed(self, from);
+            }
             Notice::Removed(id) => adapter.removed(self, id),
         }
     }

@@ -19,6 +19,7 @@ use crate::hub::recovery::RecoveryState;
 use crate::hub::recovery::namespace::{Order, RecoveryOf};
 use crate::hub::recovery::resuming::{Beginning, Claim, wait_for_end};
 use crate::hub::recovery::session::Session;
+use crate::session::disconnect::Disconnect;
 use crate::session::end::End;
 use crate::wire::encoding::SessionEvent;
 use crate::wire::frame::EncodedFrame;
@@ -56,6 +57,7 @@ impl Socket {
     /// The client has connected again. This connection ends, and its session is kept.
     pub(crate) fn cut_off(&self) {
         tracing::debug!(socket = %self.id(), "the client has connected again");
+        self.tell_disconnect(&Disconnect::cut().into_engine());
         self.depart(true);
         self.peer().handle.post(Command::End(End::replaced()));
     }
