@@ -22,6 +22,7 @@ use crate::session::limits::Violation;
 use crate::session::received::{Control, RawMessage, ReceivedAnswer, ReceivedEvent};
 use crate::session::{Effects, Fault, Opened};
 use crate::wire::frame::EncodedFrame;
+use crate::wire::shown::shown;
 
 /// The connection's I/O, with the context of its task.
 pub(super) struct Driver<'a, 'context> {
@@ -56,7 +57,10 @@ impl Effects for Driver<'_, '_> {
             hub.enter(namespace).map(|namespace| (namespace, extensions))
         });
         let (namespace, extensions) = entered.unwrap_or_else(|_panicked| {
-            tracing::error!(namespace, "the extensions of a request or the adapter of a namespace panicked");
+            tracing::error!(
+                namespace = &*shown(namespace),
+                "the extensions of a request or the adapter of a namespace panicked"
+            );
             None
         })?;
         let identity = Identity::Generated { auth };
@@ -78,7 +82,7 @@ impl Effects for Driver<'_, '_> {
 
     fn accept(&mut self, entry: &mut SocketEntry) {
         entry.socket.accepted();
-        tracing::debug!(socket = %entry.socket.id(), namespace = entry.socket.namespace(), "connected");
+        tracing::debug!(socket = %entry.socket.shown_id(), namespace = &*shown(entry.socket.namespace()), "connected");
         if has_listener(&entry.socket, Lifecycle::Connect) {
             entry.executor.submit_first(Incoming::new(entry.socket.clone(), EventKind::Connect));
         }

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 use tokio_util::sync::ReusableBoxFuture;
 
-use super::error::{EventError, shortened};
+use super::error::EventError;
 use super::handler::{AsyncCall, Call, Handler, Lifecycle, call_async, call_blocking, call_sync};
 use super::incoming::{EventKind, Incoming};
 use super::listener::{List, Listener};
@@ -23,6 +23,7 @@ use crate::hooks::nesting::Entered;
 use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::socket::Socket;
 use crate::session::received::ReceivedEvent;
+use crate::wire::shown::{Shown, shown};
 
 /// An event whose handlers or listeners are still running.
 pub(crate) struct Running {
@@ -301,7 +302,7 @@ pub(crate) fn unhandled(incoming: &Incoming) {
         EventKind::Event(event) if event.from_client => {
             let socket = &incoming.socket;
             socket.hub().counters().unknown_event();
-            tracing::debug!(socket = %socket.id(), event = shortened(event.name()), "no handler for this event");
+            tracing::debug!(socket = %socket.shown_id(), event = &*shown(event.name()), "no handler for this event");
             if socket.hub().config().answer_unknown_events && incoming.wants_answer() {
                 incoming.answer(Err(&EventError::unknown_event(event.name())));
             } else {
@@ -309,15 +310,20 @@ pub(crate) fn unhandled(incoming: &Incoming) {
             }
         }
         EventKind::Error(error) => {
-            let event = error.event().map(shortened);
-            tracing::debug!(socket = %incoming.socket.id(), %error, event, "error on a connection");
+            let event = error.event().map(shown);
+            tracing::debug!(
+                socket = %incoming.socket.shown_id(),
+                error = %Shown(&error),
+                event = event.as_deref(),
+                "error on a connection"
+            );
         }
         _ => {}
     }
 }
 
 fn panicked(socket: &Socket, event: &str) {
-    tracing::error!(socket = %socket.id(), event = shortened(event), "a handler or listener panicked");
+    tracing::error!(socket = %socket.shown_id(), event = &*shown(event), "a handler or listener panicked");
     socket.report(EventError::internal().with_event(event));
 }
 

@@ -19,6 +19,7 @@ use crate::session::received::{RawMessage, ReceivedEvent};
 use crate::wire::binary::Attachments;
 use crate::wire::envelope::ArgumentText;
 use crate::wire::payload::Payload;
+use crate::wire::shown::Shown;
 
 /// An event that handlers and listeners receive, with its socket, its request and the state of its
 /// answer.
@@ -281,7 +282,7 @@ impl Incoming {
     pub(crate) fn report(&self, error: EventError) {
         if matches!(self.kind, EventKind::Error(_)) {
             self.socket.hub().counters().error(error.code());
-            tracing::debug!(socket = %self.socket.id(), %error, "an error handler failed");
+            tracing::debug!(socket = %self.socket.shown_id(), error = %Shown(&error), "an error handler failed");
         } else {
             self.socket.report(error.with_event(self.name()).with_received(self.kind.received()));
         }

@@ -26,6 +26,7 @@ use crate::hub::recovery::namespace::RecoveryOf;
 use crate::hub::selection::EmitError;
 use crate::hub::server_events::ServerListeners;
 use crate::hub::socket::Socket;
+use crate::wire::shown::{Shown, shown};
 
 /// A table of handlers, with the value that its `self` handlers share.
 #[derive(Clone)]
@@ -111,7 +112,11 @@ impl NamespaceFactory {
                 Some(OwnAdapter { adapter, opening: Opening::new(&self.closing) })
             }
             Err(error) => {
-                tracing::error!(%error, path, "making an adapter asks for namespaces: this one has the local adapter");
+                tracing::error!(
+                    error = %Shown(&error),
+                    path = &*shown(path),
+                    "making an adapter asks for namespaces: this one has the local adapter"
+                );
                 None
             }
         });
@@ -210,7 +215,9 @@ impl NamespaceInner {
     pub(crate) fn change(&self, change: &Change<'_>, audience: &Audience) {
         match self.enter_adapter() {
             Ok(_entered) => self.adapter_for(audience).change(change, audience),
-            Err(error) => tracing::error!(%error, namespace = self.path(), "sockets were not changed"),
+            Err(error) => {
+                tracing::error!(error = %Shown(&error), namespace = &*shown(self.path()), "sockets were not changed")
+            }
         }
     }
 
@@ -279,7 +286,7 @@ impl NamespaceInner {
     pub(crate) fn opened(&self) -> Option<BoxFuture<'static, ()>> {
         let own = self.own.as_ref()?;
         catch(|| own.adapter.opened()).unwrap_or_else(|_| {
-            tracing::error!(namespace = self.path(), "an adapter panicked when a client connected");
+            tracing::error!(namespace = &*shown(self.path()), "an adapter panicked when a client connected");
             None
         })
     }

@@ -118,7 +118,7 @@ impl RecoveryOf {
     /// again before it was accepted.
     pub(crate) fn cut_old_connection(&self, claim: &Claim<'_>) {
         if let Some(old) = self.live(claim.token()).filter(|old| !old.is_gone()) {
-            tracing::debug!(socket = %old.id(), "the client has connected again");
+            tracing::debug!(socket = %old.shown_id(), "the client has connected again");
             old.depart(true);
             old.peer().handle.post(crate::hub::aliases::Command::End(End::replaced()));
         }

@@ -39,6 +39,7 @@ use crate::hub::aliases::Peer;
 use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::recovery::resuming::Claim;
 use crate::hub::recovery::session::Session;
+use crate::wire::shown::Shown;
 use ack_future::Requests;
 use attributes::SocketAttributes;
 pub(crate) use emitting::Undelivered;
@@ -374,6 +375,11 @@ impl Socket {
     /// The socket's id.
     pub fn id(&self) -> SocketId {
         self.0.id.read().clone()
+    }
+
+    /// The id as the log shows it.
+    pub(crate) fn shown_id(&self) -> Shown<SocketId> {
+        Shown(self.id())
     }
 
     /// Changes the socket's id. The room with the socket's id changes too.

@@ -21,6 +21,7 @@ use crate::hub::recovery::resuming::{Beginning, Claim, wait_for_end};
 use crate::hub::recovery::session::Session;
 use crate::wire::encoding::SessionEvent;
 use crate::wire::frame::EncodedFrame;
+use crate::wire::shown::Shown;
 
 /// Recovery.
 impl Socket {
@@ -135,7 +136,7 @@ impl Socket {
         }
         match socket.recovery() {
             RecoveryState::New => {}
-            state => tracing::debug!(socket = %id, ?state, "a client comes back"),
+            state => tracing::debug!(socket = %Shown(&id), ?state, "a client comes back"),
         }
         socket.tell_added(id);
         socket

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use super::delivery::DeliveryError;
 use super::pending::{Pending, PendingEvent, Repetition};
-use crate::event::error::{EventError, shortened};
+use crate::event::error::EventError;
 use crate::hub::Hub;
 use crate::hub::aliases::Peer;
 use crate::hub::selection::EmitError;
@@ -21,6 +21,7 @@ use crate::hub::socket::Socket;
 use crate::hub::socket::ack_future::AckError;
 use crate::session::received::ReceivedAnswer;
 use crate::wire::packet::Packet;
+use crate::wire::shown::{Shown, shown};
 
 /// The reliable events of one session.
 #[derive(Debug)]
@@ -234,7 +235,12 @@ impl ReliableQueue {
         match socket {
             Some(socket) => socket.report(EventError::new("undelivered", error.to_string()).with_event(name)),
             None => {
-                tracing::debug!(delivery = %event.id, event = shortened(name), %error, "a reliable event was not acked");
+                tracing::debug!(
+                    delivery = %event.id,
+                    event = &*shown(name),
+                    error = %Shown(&error),
+                    "a reliable event was not acked"
+                );
             }
         }
     }
