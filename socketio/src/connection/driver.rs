@@ -91,6 +91,7 @@ impl Effects for Driver<'_, '_> {
     fn refuse(&mut self, entry: &mut SocketEntry) {
         entry.executor.abort_all();
         entry.socket.depart(false);
+        entry.socket.end_trace("refused", false);
     }
 
     fn event(&mut self, entry: &mut SocketEntry, event: ReceivedEvent, violation: Option<Violation>) {

@@ -17,6 +17,7 @@ use super::middleware;
 use super::reply::Outcome;
 use super::slow_poll;
 use super::time_limit::TimeLimit;
+use super::trace::{self, EventTrace};
 use crate::hooks::catch::{catch, catch_future};
 use crate::hooks::guarded::Guarded;
 use crate::hooks::nesting::Entered;
@@ -42,7 +43,19 @@ pub(crate) struct Running {
 pub(crate) struct Spare(Option<ReusableBoxFuture<'static, ()>>);
 
 impl Spare {
-    fn hold(&mut self, future: impl Future<Output = ()> + Send + 'static) -> Guarded<ReusableBoxFuture<'static, ()>> {
+    /// Boxes the future of an event, which runs in the event's span, if there is one.
+    fn hold(
+        &mut self,
+        future: impl Future<Output = ()> + Send + 'static,
+        trace: &EventTrace,
+    ) -> Guarded<ReusableBoxFuture<'static, ()>> {
+        if trace.is_none() { self.hold_future(future) } else { self.hold_future(trace.run(future)) }
+    }
+
+    fn hold_future(
+        &mut self,
+        future: impl Future<Output = ()> + Send + 'static,
+    ) -> Guarded<ReusableBoxFuture<'static, ()>> {
         Guarded::new(match self.0.take() {
             Some(mut held) => {
                 held.set(future);
@@ -67,13 +80,15 @@ type Shared = Option<Arc<dyn Any + Send + Sync>>;
 
 /// Starts an event and runs it until it first has to wait.
 pub(crate) fn start(incoming: Incoming, spare: &mut Spare) -> Start {
+    incoming.begin_trace();
+    let trace = incoming.trace.clone();
     let Some(stack) = middleware::stack(&incoming) else {
-        return start_after_middleware(incoming, spare, TimeLimit::of);
+        return start_after_middleware(incoming, spare, TimeLimit::of, &trace);
     };
     let socket = incoming.socket.clone();
     let handler = responsible(socket.namespace_inner(), &incoming).map(|(handler, _)| handler);
     let limit = TimeLimit::of(handler, &socket);
-    let future = spare.hold(middleware::run(incoming, stack, limit));
+    let future = spare.hold(middleware::run(incoming, stack, limit), &trace);
     let running = Running { future, socket, event: "middleware", is_error: false, limit, until: None };
     if handler.is_some_and(|handler| handler.concurrent) { Start::Concurrent(running) } else { Start::Running(running) }
 }
@@ -81,7 +96,9 @@ pub(crate) fn start(incoming: Incoming, spare: &mut Spare) -> Start {
 /// Runs the handlers and listeners of an event that passed all middleware. The event's time limit
 /// includes the middleware, which keeps it.
 pub(super) async fn run_handlers(incoming: Incoming) {
-    match start_after_middleware(incoming, &mut Spare::default(), |_, _| TimeLimit::NONE) {
+    // The middleware runs in the span.
+    let inside = EventTrace::default();
+    match start_after_middleware(incoming, &mut Spare::default(), |_, _| TimeLimit::NONE, &inside) {
         Start::Done => {}
         Start::Running(running) | Start::Concurrent(running) => running.await,
     }
@@ -91,7 +108,9 @@ fn start_after_middleware(
     mut incoming: Incoming,
     spare: &mut Spare,
     limit: impl Fn(Option<&Handler>, &Socket) -> TimeLimit,
+    trace: &EventTrace,
 ) -> Start {
+    let _in_span = trace.enter();
     let is_error = matches!(incoming.kind, EventKind::Error(_));
     let _entered = is_error.then(Entered::error);
     let namespace = incoming.socket.namespace_inner();
@@ -102,7 +121,7 @@ fn start_after_middleware(
         let found = if matching.has_named() { found } else { found.or_else(|| fallback(namespace, &incoming)) };
         let handler = found.as_ref().map(|(handler, _)| *handler);
         let limit = limit(handler, &socket);
-        let future = spare.hold(run_handler_and_listeners(incoming, found, matching, limit));
+        let future = spare.hold(run_handler_and_listeners(incoming, found, matching, limit), trace);
         let running = Running { future, socket, event: "listener", is_error, limit, until: None };
         let concurrent = handler.is_some_and(|handler| handler.concurrent);
         return if concurrent { Start::Concurrent(running) } else { Start::Running(running) };
@@ -125,7 +144,7 @@ fn start_after_middleware(
             let socket = incoming.socket.clone();
             let event = handler.key.as_str();
             let limit = limit(Some(handler), &socket);
-            let future = spare.hold(run_async_handler(incoming, call, limit));
+            let future = spare.hold(run_async_handler(incoming, call, limit), trace);
             let running = Running { future, socket, event, is_error, limit, until: None };
             if handler.concurrent { Start::Concurrent(running) } else { Start::Running(running) }
         }
@@ -140,7 +159,7 @@ pub(crate) fn has_listener(socket: &Socket, lifecycle: Lifecycle) -> bool {
         || socket.listeners().is_some_and(|listeners| listeners.find(lifecycle.as_str()).is_some())
 }
 
-fn handler(namespace: &NamespaceInner, incoming: &Incoming) -> Option<(&'static Handler, Shared)> {
+pub(super) fn handler(namespace: &NamespaceInner, incoming: &Incoming) -> Option<(&'static Handler, Shared)> {
     match &incoming.kind {
         EventKind::Event(event) if is_for_listeners(event) => None,
         EventKind::Event(event) => namespace.handler(event.name()),
@@ -210,6 +229,7 @@ impl MatchingListeners {
 fn finish(incoming: &Incoming, call: impl FnOnce() -> Outcome) {
     let finished = catch(|| incoming.finish(call()));
     if finished.is_err() {
+        incoming.trace.panicked();
         panicked(&incoming.socket, incoming.name());
         incoming.answer(Err(&EventError::internal()));
     }
@@ -271,6 +291,7 @@ async fn call_handler_and_listeners(
         Some((handler, Call::Async(call))) => {
             let finished = call_async(call, incoming).map(|outcome| incoming.finish(outcome));
             if catch_future(finished).await.is_err() {
+                incoming.trace.panicked();
                 panicked(&incoming.socket, handler.key.as_str());
                 incoming.answer(Err(&EventError::internal()));
             }
@@ -279,6 +300,7 @@ async fn call_handler_and_listeners(
     for list in [&matching.own, &matching.shared].into_iter().flatten() {
         call_all(incoming, list).await;
     }
+    incoming.trace.set(|| trace::Outcome::Ok);
 }
 
 async fn call_all(incoming: &Incoming, list: &[Arc<Listener>]) {
@@ -291,6 +313,7 @@ async fn call_all(incoming: &Incoming, list: &[Arc<Listener>]) {
             Err(panicked) => Err(panicked),
         };
         if finished.is_err() {
+            incoming.trace.panicked();
             panicked(&incoming.socket, incoming.name());
         }
     }
@@ -298,6 +321,9 @@ async fn call_all(incoming: &Incoming, list: &[Arc<Listener>]) {
 
 /// Counts, logs and answers an event that has neither handler nor listener.
 pub(crate) fn unhandled(incoming: &Incoming) {
+    if incoming.came_in() {
+        incoming.trace_unhandled(|| trace::Outcome::Unhandled);
+    }
     match &incoming.kind {
         EventKind::Event(event) if event.from_client => {
             let socket = &incoming.socket;

@@ -11,6 +11,7 @@ use super::dispatch::has_listener;
 use super::error::EventError;
 use super::handler::Lifecycle;
 use super::reply::Outcome;
+use super::trace::EventTrace;
 use crate::connection_handle::queue::Rejected;
 use crate::connection_handle::request::Request;
 use crate::hub::socket::Socket;
@@ -20,6 +21,7 @@ use crate::wire::binary::Attachments;
 use crate::wire::envelope::ArgumentText;
 use crate::wire::payload::Payload;
 use crate::wire::shown::Shown;
+use crate::wire::trace_context::TraceContext;
 
 /// An event that handlers and listeners receive, with its socket, its request and the state of its
 /// answer.
@@ -40,6 +42,7 @@ pub struct Incoming {
     is_reserved: bool,
     /// The request that carried the event, if it is not the connection's first request.
     request: Option<Arc<Request>>,
+    pub(crate) trace: EventTrace,
 }
 
 /// The kind of an event, with its data.
@@ -132,6 +135,7 @@ impl Incoming {
             ack_taken: AtomicBool::new(false),
             is_reserved: false,
             request: None,
+            trace: EventTrace::received(),
         }
     }
 
@@ -250,8 +254,20 @@ impl Incoming {
         self.answered.store(true, Ordering::Relaxed);
     }
 
+    /// The trace that the event belongs to: the one that its message names, that of its POST, or
+    /// the one of the client's auth payload.
+    pub(crate) fn trace_context(&self) -> Option<TraceContext> {
+        let own = match &self.kind {
+            EventKind::Event(event) if event.from_client => TraceContext::of_envelope(event.text()),
+            _ => None,
+        };
+        let post = || self.request.as_ref().filter(|request| request.is_post())?.trace_context();
+        own.or_else(post).or_else(|| self.socket.trace_of_events().filter(|_| self.came_in()))
+    }
+
     /// Answers with the handler's outcome and reports its error.
     pub(crate) fn finish(&self, outcome: Outcome) {
+        self.trace.finished(&outcome);
         match outcome {
             // The handler took the `Ack` and answers with it.
             Outcome::Done if self.ack_taken.load(Ordering::Relaxed) => {}
@@ -292,6 +308,7 @@ impl Incoming {
 impl Drop for Incoming {
     fn drop(&mut self) {
         self.release();
+        self.end_trace();
         if !self.wants_answer() {
             return;
         }

@@ -47,6 +47,8 @@ pub(crate) struct Config {
     pub(crate) origins: Origins,
     pub(crate) keep_headers: KeptHeaders,
     pub(crate) trust_forwarded_proto: bool,
+    /// Whether clients are told the spans of requests to them.
+    pub(crate) trace_requests: bool,
     /// `None`: clients can't resume their sessions.
     pub(crate) recovery: Option<Recovery>,
     /// The most bytes and messages that wait to be published to the cluster.
@@ -96,6 +98,7 @@ impl Default for Config {
             origins: Origins::default(),
             keep_headers: KeptHeaders::default(),
             trust_forwarded_proto: false,
+            trace_requests: false,
             recovery: None,
             publish_queue: (16 << 20, 65_536),
             #[cfg(feature = "cluster")]

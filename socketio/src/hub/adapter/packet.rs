@@ -156,6 +156,6 @@ impl Packet {
     /// ```
     #[must_use]
     pub fn replaced_by(&self, other: Self) -> Self {
-        other.with_volatile(self.is_volatile()).with_ack(self.ack()).with_delivery(self.delivery())
+        other.with_volatile(self.is_volatile()).with_ack(self.ack()).with_mark(self.mark())
     }
 }

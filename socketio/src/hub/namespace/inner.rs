@@ -89,6 +89,8 @@ pub(crate) struct NamespaceFactory {
     pub(crate) watch: Option<Arc<Watch>>,
     /// The default timeout of questions.
     pub(crate) ack_timeout: Duration,
+    /// Whether clients are told the spans of questions.
+    pub(crate) trace_requests: bool,
     /// The adapters that are being closed.
     pub(crate) closing: Arc<Closing>,
     /// `None` if recovery is off.
@@ -134,6 +136,7 @@ impl NamespaceFactory {
             own,
             watch: self.watch.as_ref().map(|watch| Box::new(watch.of(path))),
             ack_timeout: self.ack_timeout,
+            trace_requests: self.trace_requests,
             references: (lifetime == Lifetime::Dynamic).then(AtomicUsize::default),
         }
     }
@@ -159,6 +162,7 @@ pub(crate) struct NamespaceInner {
     own: Option<OwnAdapter>,
     watch: Option<Box<NamespaceWatch>>,
     ack_timeout: Duration,
+    trace_requests: bool,
     /// The number of sockets in a dynamic namespace, including those that are about to be created.
     /// `None` for other namespaces.
     references: Option<AtomicUsize>,
@@ -297,6 +301,12 @@ impl NamespaceInner {
             let is_used = || self.references.as_ref().is_some_and(|references| references.load(Ordering::Relaxed) > 0);
             own.opening.close_unless(is_used, &own.adapter);
         }
+    }
+
+    /// Whether clients are told the spans of questions.
+    #[cfg_attr(not(feature = "opentelemetry-traces"), allow(dead_code, reason = "only that feature has the setting"))]
+    pub(crate) fn trace_requests(&self) -> bool {
+        self.trace_requests
     }
 
     pub(crate) fn ack_timeout(&self) -> Duration {

@@ -14,12 +14,14 @@ use super::Socket;
 use super::ack_stream::AckStream;
 use super::from_answer::FromAnswer;
 use super::remote::RemoteSocket;
+use super::request_trace::RequestTrace;
 use crate::event::error::{EventError, PayloadError};
 use crate::event::message::{IntoEvent, Request};
 use crate::hub::adapter::sink::PendingAnswer;
 use crate::hub::selection::EmitError;
 use crate::session::received::ReceivedAnswer;
 use crate::session::time::after;
+use crate::wire::packet::Packet;
 
 /// The error of a question without a valid answer.
 #[derive(Debug, thiserror::Error)]
@@ -189,13 +191,17 @@ impl<T: FromAnswer> Future for AckFuture<T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let answer = match &mut this.question {
-            Question::Asked(asked) => match asked.poll_answer(context) {
-                Poll::Ready(answer) => answer.and_then(|answer| answer.decode()),
-                Poll::Pending => {
-                    ready!(this.clock.poll(context));
-                    Err(AckError::Timeout)
-                }
-            },
+            Question::Asked(asked) => {
+                let answer = match asked.poll_answer(context) {
+                    Poll::Ready(answer) => answer.and_then(|answer| answer.decode()),
+                    Poll::Pending => {
+                        ready!(this.clock.poll(context));
+                        Err(AckError::Timeout)
+                    }
+                };
+                asked.trace.end_one(&answer);
+                answer
+            }
             Question::Remote(stream) => ready!(stream.poll_only(context)),
             Question::Over(error) => Err(error.take().unwrap_or(AckError::Closed)),
         };
@@ -261,6 +267,7 @@ impl Drop for Registration {
 pub(super) struct Asked {
     _registration: Registration,
     answer: oneshot::Receiver<ReceivedAnswer>,
+    trace: RequestTrace,
 }
 
 impl Asked {
@@ -327,12 +334,20 @@ impl Socket {
     }
 
     fn ask_alone(&self, event: impl IntoEvent) -> Result<Asked, AckError> {
-        let packet = event.into_packet()?;
+        let (packet, mut trace) = RequestTrace::begin(event.into_packet()?, self.namespace_inner());
+        let asked = self.send_question(packet);
+        if asked.is_err() {
+            trace.end_one(&asked);
+        }
+        asked.map(|(_registration, answer)| Asked { _registration, answer, trace })
+    }
+
+    fn send_question(&self, packet: Packet) -> Result<(Registration, oneshot::Receiver<ReceivedAnswer>), AckError> {
         let id = self.hub().ack_ids().next();
         let (sender, answer) = oneshot::channel();
-        let asked = Asked { _registration: self.register_answer(id, Waiter::One(sender))?, answer };
+        let registration = self.register_answer(id, Waiter::One(sender))?;
         match self.namespace_inner().emit_to_socket(&packet.asking(id), self) {
-            Ok(()) => Ok(asked),
+            Ok(()) => Ok((registration, answer)),
             Err(EmitError::Closed) => Err(AckError::Closed),
             Err(error) => Err(error.into()),
         }

@@ -16,7 +16,9 @@ mod rate_limits;
 mod recovery;
 pub(crate) mod reliable;
 pub(crate) mod remote;
+pub(crate) mod request_trace;
 pub(crate) mod rooms;
+mod trace;
 
 use http::Extensions;
 use parking_lot::{Mutex, RwLock};
@@ -49,6 +51,7 @@ use handshake::ConnectInfo;
 pub use id::SocketId;
 use notices::{Notice, Notices};
 use reliable::queue::ReliableQueue;
+use trace::SocketTrace;
 
 /// A client's connection to one namespace, which handlers and listeners receive.
 ///
@@ -104,6 +107,8 @@ struct Side {
     buckets: Option<Box<Buckets>>,
     /// Changes that the application's adapter has not been told yet.
     notices: Option<Box<Notices>>,
+    /// The span of the socket, if somebody wants it.
+    trace: Option<Arc<SocketTrace>>,
 }
 
 const CONNECTING: u8 = 0;
@@ -209,7 +214,7 @@ impl Socket {
             }
             Identity::Uuid | Identity::Claimed(_) | Identity::Session(_) => None,
         };
-        Self(Arc::new(Inner {
+        let socket = Self(Arc::new(Inner {
             id: RwLock::new(id),
             is_id_known: AtomicBool::new(false),
             connect_info,
@@ -224,7 +229,9 @@ impl Socket {
             has_middleware: AtomicBool::new(false),
             has_outgoing: AtomicBool::new(false),
             ended: Notify::new(),
-        }))
+        }));
+        socket.begin_trace();
+        socket
     }
 
     /// Tells the client that it is connected, sends the messages that were held back, and counts

@@ -20,6 +20,7 @@ use crate::hub::selection::EmitError;
 use crate::hub::socket::Socket;
 use crate::hub::socket::ack_future::AckError;
 use crate::session::received::ReceivedAnswer;
+use crate::wire::mark::Mark;
 use crate::wire::packet::Packet;
 use crate::wire::shown::{Shown, shown};
 
@@ -326,7 +327,7 @@ impl State {
 
 impl Repetition {
     fn packet(&self) -> Packet {
-        self.packet.packet().asking(self.ack).with_delivery(Some(self.id))
+        self.packet.packet().asking(self.ack).with_mark(Some(Mark::Delivery(self.id)))
     }
 }
 
