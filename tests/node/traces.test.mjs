@@ -170,8 +170,13 @@ test('each event of a plain client has one span, with its outcome', async (t) =>
 test('an event that waits for another one says how long', async (t) => {
   const { server, spans } = await traced(t);
   const client = await Client.connect(t, `${server.ws}/ws`);
+  // The server reads both at once.
+  const { _socket: stream } = client.socket;
+  stream.cork();
   client.sendJson({ event: 'slow' });
-  assert.deepEqual(await client.ask('number', 1), {});
+  const answer = client.ask('number', 1);
+  stream.uncork();
+  assert.deepEqual(await answer, {});
   await leave(client);
   const all = await spans(3);
   const [slow, waited] = [named(all, 'slow'), named(all, 'number')];

@@ -14,6 +14,7 @@ use crate::connection_handle::outbox::Outbox;
 use crate::event::dispatch::has_listener;
 use crate::event::handler::Lifecycle;
 use crate::event::incoming::{EventKind, Incoming};
+use crate::event::trace::EventTrace;
 use crate::hooks::catch::catch;
 use crate::hub::recovery::resuming::Claim;
 use crate::hub::socket::{Identity, Socket};
@@ -101,7 +102,11 @@ impl Effects for Driver<'_, '_> {
             return entry.executor.submit(incoming, self.context);
         }
         if let (None, Some(message)) = (limited, event.message()) {
-            let incoming = self.incoming(entry, EventKind::message(message));
+            let mut incoming = self.incoming(entry, EventKind::message(message));
+            if !has_listener(&entry.socket, Lifecycle::Message) {
+                // The event itself has the span.
+                incoming.trace = EventTrace::default();
+            }
             entry.executor.submit(incoming, self.context);
         }
         let incoming = Incoming::new(entry.socket.clone(), EventKind::Event(event));

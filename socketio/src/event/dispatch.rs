@@ -153,9 +153,12 @@ fn start_after_middleware(
 
 /// Returns `true` if a handler or listener is registered for this lifecycle event.
 pub(crate) fn has_listener(socket: &Socket, lifecycle: Lifecycle) -> bool {
-    let namespace = socket.namespace_inner();
-    namespace.lifecycle_handler(lifecycle).is_some()
-        || namespace.listeners().find(lifecycle.as_str()).is_some()
+    socket.namespace_inner().lifecycle_handler(lifecycle).is_some() || has_closure(socket, lifecycle)
+}
+
+/// Returns `true` if a listener is registered for this lifecycle event, apart from its handler.
+pub(super) fn has_closure(socket: &Socket, lifecycle: Lifecycle) -> bool {
+    socket.namespace_inner().listeners().find(lifecycle.as_str()).is_some()
         || socket.listeners().is_some_and(|listeners| listeners.find(lifecycle.as_str()).is_some())
 }
 

@@ -16,8 +16,8 @@ const SAMPLED: u8 = 1;
 /// A W3C trace context: the span of a client under which the server's spans belong.
 ///
 /// It is read from a `traceparent`, and written as one of version 00. Everything that the W3C
-/// Recommendation calls invalid does not parse: another length, upper-case digits, ids of zeros, the
-/// version `ff`. Of the flags only *sampled* is kept.
+/// Recommendation calls invalid does not parse: another length, upper-case digits, ids of zeros,
+/// the version `ff`. Of the flags only *sampled* is kept.
 ///
 /// ```
 /// use socketio::TraceContext;

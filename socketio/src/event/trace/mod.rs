@@ -19,7 +19,8 @@ use tracing::field::Empty;
 use tracing::span::Entered;
 use tracing::{Instrument, Level, Span};
 
-use super::dispatch::{handler, has_listener};
+use super::dispatch::{handler, has_closure, has_listener};
+use super::handler::Lifecycle;
 use super::incoming::{EventKind, Incoming};
 use super::reply;
 use crate::hub::socket::Socket;
@@ -166,6 +167,8 @@ impl Incoming {
     fn is_traced(&self) -> bool {
         match &self.kind {
             EventKind::Event(_) | EventKind::Message { .. } => true,
+            // The handler has run, in the span of the decision whether to accept the socket.
+            EventKind::Connect => has_closure(&self.socket, Lifecycle::Connect),
             lifecycle => lifecycle.lifecycle().is_some_and(|lifecycle| has_listener(&self.socket, lifecycle)),
         }
     }
