@@ -95,6 +95,7 @@ pub use wire::binary::Binary;
 pub use wire::delivery_id::{DeliveryId, InvalidDeliveryId};
 pub use wire::msgpack::MsgpackParser;
 pub use wire::parser::{InvalidPacket, Parser, ParserMessage, ParserPacket};
+pub use wire::trace_context::{InvalidTraceContext, TraceContext};
 
 /// Traits that handlers, listeners and contracts require of types.
 ///
@@ -163,6 +164,8 @@ pub mod guide {
     pub mod recovery {}
     #[doc = include_str!("docs/requests.md")]
     pub mod requests_to_clients {}
+    #[doc = include_str!("docs/tracing.md")]
+    pub mod traces {}
     #[cfg(feature = "garde")]
     #[doc = include_str!("docs/validation.md")]
     pub mod validated_payloads {}

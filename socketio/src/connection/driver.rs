@@ -14,6 +14,7 @@ use crate::connection_handle::outbox::Outbox;
 use crate::event::dispatch::has_listener;
 use crate::event::handler::Lifecycle;
 use crate::event::incoming::{EventKind, Incoming};
+use crate::event::trace::EventTrace;
 use crate::hooks::catch::catch;
 use crate::hub::recovery::resuming::Claim;
 use crate::hub::socket::{Identity, Socket};
@@ -22,6 +23,7 @@ use crate::session::limits::Violation;
 use crate::session::received::{Control, RawMessage, ReceivedAnswer, ReceivedEvent};
 use crate::session::{Effects, Fault, Opened};
 use crate::wire::frame::EncodedFrame;
+use crate::wire::shown::shown;
 
 /// The connection's I/O, with the context of its task.
 pub(super) struct Driver<'a, 'context> {
@@ -56,7 +58,10 @@ impl Effects for Driver<'_, '_> {
             hub.enter(namespace).map(|namespace| (namespace, extensions))
         });
         let (namespace, extensions) = entered.unwrap_or_else(|_panicked| {
-            tracing::error!(namespace, "the extensions of a request or the adapter of a namespace panicked");
+            tracing::error!(
+                namespace = &*shown(namespace),
+                "the extensions of a request or the adapter of a namespace panicked"
+            );
             None
         })?;
         let identity = Identity::Generated { auth };
@@ -78,7 +83,7 @@ impl Effects for Driver<'_, '_> {
 
     fn accept(&mut self, entry: &mut SocketEntry) {
         entry.socket.accepted();
-        tracing::debug!(socket = %entry.socket.id(), namespace = entry.socket.namespace(), "connected");
+        tracing::debug!(socket = %entry.socket.shown_id(), namespace = &*shown(entry.socket.namespace()), "connected");
         if has_listener(&entry.socket, Lifecycle::Connect) {
             entry.executor.submit_first(Incoming::new(entry.socket.clone(), EventKind::Connect));
         }
@@ -87,6 +92,7 @@ impl Effects for Driver<'_, '_> {
     fn refuse(&mut self, entry: &mut SocketEntry) {
         entry.executor.abort_all();
         entry.socket.depart(false);
+        entry.socket.end_trace("refused", false);
     }
 
     fn event(&mut self, entry: &mut SocketEntry, event: ReceivedEvent, violation: Option<Violation>) {
@@ -101,7 +107,11 @@ impl Effects for Driver<'_, '_> {
             return entry.executor.submit(incoming, self.context);
         }
         if let (None, Some(message)) = (limited, event.message()) {
-            let incoming = self.incoming(entry, EventKind::message(message));
+            let mut incoming = self.incoming(entry, EventKind::message(message));
+            if !has_listener(&entry.socket, Lifecycle::Message) {
+                // The event itself has the span.
+                incoming.trace = EventTrace::default();
+            }
             entry.executor.submit(incoming, self.context);
         }
         let incoming = Incoming::new(entry.socket.clone(), EventKind::Event(event));

@@ -11,10 +11,12 @@ use crate::event::handler::{Call, Lifecycle, call_async, call_blocking, call_syn
 use crate::event::incoming::{EventKind, Incoming};
 use crate::event::reply::Outcome;
 use crate::event::slow_poll;
+use crate::event::trace::{self, EventTrace};
 use crate::hooks::catch::{catch, catch_future};
 use crate::hub::recovery::resuming::Claim;
 use crate::hub::socket::Socket;
 use crate::session::disconnect::Disconnect;
+use crate::wire::shown::Shown;
 
 /// A callback of the route for each new socket.
 pub(crate) type OnOpen = Arc<dyn Fn(Socket) -> Option<BoxFuture<'static, ()>> + Send + Sync>;
@@ -34,13 +36,17 @@ pub(crate) fn connect_decision(socket: &Socket, on_open: Option<&OnOpen>) -> Opt
         return None;
     }
     let (socket, on_open) = (socket.clone(), on_open.cloned());
-    let decision = catch_future(decide(socket.clone(), opened, previous, claim, on_open));
+    let trace = EventTrace::of_decision(&socket, Lifecycle::Connect.as_str());
+    let decision = catch_future(trace.run(decide(socket.clone(), opened, previous, claim, on_open)));
     Some(Box::pin(decision.map(move |decision| {
-        decision.unwrap_or_else(|_panicked| {
-            tracing::error!(socket = %socket.id(), "a connect handler panicked");
+        let decision = decision.unwrap_or_else(|_panicked| {
+            trace.panicked();
+            tracing::error!(socket = %socket.shown_id(), "a connect handler panicked");
             socket.report(EventError::internal().with_event(Lifecycle::Connect.as_str()));
             Err(EventError::internal())
-        })
+        });
+        trace.set(|| decision.as_ref().map_or_else(trace::Outcome::refused, |()| trace::Outcome::Ok));
+        decision
     })))
 }
 
@@ -121,7 +127,11 @@ impl EndEvents {
             Step::Disconnecting => (EventKind::Disconnecting(self.disconnect.clone()), Step::Disconnect),
             Step::Disconnect if !self.socket.finish() => return None,
             Step::Disconnect => {
-                tracing::debug!(socket = %self.socket.id(), disconnect = %self.disconnect, "disconnected");
+                tracing::debug!(
+                    socket = %self.socket.shown_id(),
+                    disconnect = %Shown(&self.disconnect),
+                    "disconnected"
+                );
                 let next = if self.disconnect.is_clean() { Step::Over } else { Step::Error };
                 (EventKind::Disconnect(self.disconnect.clone()), next)
             }

@@ -45,6 +45,7 @@ use crate::hub::socket::Socket;
 use crate::session::disconnect::{Disconnect, DisconnectReason};
 use crate::session::engineio::Flavour;
 use crate::session::{Protocol, Session};
+use crate::wire::shown::Shown;
 use crate::wire::socketio::ConnectError;
 use client_transport::ClientTransport;
 use driver::Driver;
@@ -263,7 +264,11 @@ impl Connection {
                     match decision {
                         Ok(()) => self.session.accept(at, driver),
                         Err(error) => {
-                            tracing::debug!(socket = %entry.socket.id(), refusal = %error, "connection refused");
+                            tracing::debug!(
+                                socket = %entry.socket.shown_id(),
+                                refusal = %Shown(&error),
+                                "connection refused"
+                            );
                             let error = ConnectError { message: error.message(), data: error.data() };
                             self.session.refuse(at, &error, driver);
                         }

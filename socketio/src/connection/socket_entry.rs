@@ -35,6 +35,7 @@ impl SocketEntry {
         let disconnect = disconnect.unwrap_or_else(|| Disconnect::new(DisconnectReason::Aborted));
         lifecycle::poll_disconnect_handlers_once(&self.socket, &disconnect);
         self.socket.forget_listeners();
+        self.socket.end_trace(disconnect.reason().as_str(), !disconnect.is_clean());
     }
 }
 

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::stream::Stream;
+use crate::wire::trace_context::TraceContext;
 
 /// A copy of an HTTP request's URI, path parameters and headers.
 #[derive(Debug, Default)]
@@ -83,6 +84,18 @@ impl Request {
     /// Marks a POST.
     pub(crate) fn into_post(self) -> Self {
         Self { is_post: true, ..self }
+    }
+
+    /// Whether the request is a POST with messages of a polling client.
+    pub(crate) fn is_post(&self) -> bool {
+        self.is_post
+    }
+
+    /// The trace that the request belongs to. A request with several is part of none.
+    pub(crate) fn trace_context(&self) -> Option<TraceContext> {
+        let mut found = self.entries(Kind::Header).filter(|(name, _)| *name == "traceparent");
+        let (_, value) = found.next()?;
+        if found.next().is_some() { None } else { TraceContext::of_header(value) }
     }
 
     /// The number of bytes that waiting events keep in memory with the request.

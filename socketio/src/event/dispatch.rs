@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 use tokio_util::sync::ReusableBoxFuture;
 
-use super::error::{EventError, shortened};
+use super::error::EventError;
 use super::handler::{AsyncCall, Call, Handler, Lifecycle, call_async, call_blocking, call_sync};
 use super::incoming::{EventKind, Incoming};
 use super::listener::{List, Listener};
@@ -16,6 +16,7 @@ use super::middleware;
 use super::reply::Outcome;
 use super::slow_poll;
 use super::time_limit::TimeLimit;
+use super::trace::{self, EventTrace};
 use crate::hooks::catch::{catch, catch_future};
 use crate::hooks::guarded::Guarded;
 use crate::hooks::nesting::Entered;
@@ -23,6 +24,7 @@ use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::observed::{HandlerLabel, Timing};
 use crate::hub::socket::Socket;
 use crate::session::received::ReceivedEvent;
+use crate::wire::shown::{Shown, shown};
 
 /// An event whose handlers or listeners are still running.
 pub(crate) struct Running {
@@ -41,7 +43,19 @@ pub(crate) struct Running {
 pub(crate) struct Spare(Option<ReusableBoxFuture<'static, ()>>);
 
 impl Spare {
-    fn hold(&mut self, future: impl Future<Output = ()> + Send + 'static) -> Guarded<ReusableBoxFuture<'static, ()>> {
+    /// Boxes the future of an event, which runs in the event's span, if there is one.
+    fn hold(
+        &mut self,
+        future: impl Future<Output = ()> + Send + 'static,
+        trace: &EventTrace,
+    ) -> Guarded<ReusableBoxFuture<'static, ()>> {
+        if trace.is_none() { self.hold_future(future) } else { self.hold_future(trace.run(future)) }
+    }
+
+    fn hold_future(
+        &mut self,
+        future: impl Future<Output = ()> + Send + 'static,
+    ) -> Guarded<ReusableBoxFuture<'static, ()>> {
         Guarded::new(match self.0.take() {
             Some(mut held) => {
                 held.set(future);
@@ -66,13 +80,15 @@ type Shared = Option<Arc<dyn Any + Send + Sync>>;
 
 /// Starts an event and runs it until it first has to wait.
 pub(crate) fn start(incoming: Incoming, spare: &mut Spare) -> Start {
+    incoming.begin_trace();
+    let trace = incoming.trace.clone();
     let Some(stack) = middleware::stack(&incoming) else {
-        return start_after_middleware(incoming, spare, TimeLimit::of);
+        return start_after_middleware(incoming, spare, TimeLimit::of, &trace);
     };
     let socket = incoming.socket.clone();
     let handler = responsible(socket.namespace_inner(), &incoming).map(|(handler, _)| handler);
     let limit = TimeLimit::of(handler, &socket);
-    let future = spare.hold(middleware::run(incoming, stack, limit));
+    let future = spare.hold(middleware::run(incoming, stack, limit), &trace);
     let running = Running { future, socket, event: "middleware", is_error: false, limit, until: None };
     if handler.is_some_and(|handler| handler.concurrent) { Start::Concurrent(running) } else { Start::Running(running) }
 }
@@ -80,7 +96,9 @@ pub(crate) fn start(incoming: Incoming, spare: &mut Spare) -> Start {
 /// Runs the handlers and listeners of an event that passed all middleware. The event's time limit
 /// includes the middleware, which keeps it.
 pub(super) async fn run_handlers(incoming: Incoming) {
-    match start_after_middleware(incoming, &mut Spare::default(), |_, _| TimeLimit::NONE) {
+    // The middleware runs in the span.
+    let inside = EventTrace::default();
+    match start_after_middleware(incoming, &mut Spare::default(), |_, _| TimeLimit::NONE, &inside) {
         Start::Done => {}
         Start::Running(running) | Start::Concurrent(running) => running.await,
     }
@@ -90,7 +108,9 @@ fn start_after_middleware(
     mut incoming: Incoming,
     spare: &mut Spare,
     limit: impl Fn(Option<&Handler>, &Socket) -> TimeLimit,
+    trace: &EventTrace,
 ) -> Start {
+    let _in_span = trace.enter();
     let is_error = matches!(incoming.kind, EventKind::Error(_));
     let _entered = is_error.then(Entered::error);
     let namespace = incoming.socket.namespace_inner();
@@ -101,7 +121,7 @@ fn start_after_middleware(
         let found = if matching.has_named() { found } else { found.or_else(|| fallback(namespace, &incoming)) };
         let handler = found.as_ref().map(|(handler, _)| *handler);
         let limit = limit(handler, &socket);
-        let future = spare.hold(run_handler_and_listeners(incoming, found, matching, limit));
+        let future = spare.hold(run_handler_and_listeners(incoming, found, matching, limit), trace);
         let running = Running { future, socket, event: "listener", is_error, limit, until: None };
         let concurrent = handler.is_some_and(|handler| handler.concurrent);
         return if concurrent { Start::Concurrent(running) } else { Start::Running(running) };
@@ -124,7 +144,7 @@ fn start_after_middleware(
             let socket = incoming.socket.clone();
             let event = handler.key.as_str();
             let limit = limit(Some(handler), &socket);
-            let future = spare.hold(run_async_handler(incoming, call, HandlerLabel::of(handler), limit));
+            let future = spare.hold(run_async_handler(incoming, call, HandlerLabel::of(handler), limit), trace);
             let running = Running { future, socket, event, is_error, limit, until: None };
             if handler.concurrent { Start::Concurrent(running) } else { Start::Running(running) }
         }
@@ -133,13 +153,16 @@ fn start_after_middleware(
 
 /// Returns `true` if a handler or listener is registered for this lifecycle event.
 pub(crate) fn has_listener(socket: &Socket, lifecycle: Lifecycle) -> bool {
-    let namespace = socket.namespace_inner();
-    namespace.lifecycle_handler(lifecycle).is_some()
-        || namespace.listeners().find(lifecycle.as_str()).is_some()
+    socket.namespace_inner().lifecycle_handler(lifecycle).is_some() || has_closure(socket, lifecycle)
+}
+
+/// Returns `true` if a listener is registered for this lifecycle event, apart from its handler.
+pub(super) fn has_closure(socket: &Socket, lifecycle: Lifecycle) -> bool {
+    socket.namespace_inner().listeners().find(lifecycle.as_str()).is_some()
         || socket.listeners().is_some_and(|listeners| listeners.find(lifecycle.as_str()).is_some())
 }
 
-fn handler(namespace: &NamespaceInner, incoming: &Incoming) -> Option<(&'static Handler, Shared)> {
+pub(super) fn handler(namespace: &NamespaceInner, incoming: &Incoming) -> Option<(&'static Handler, Shared)> {
     match &incoming.kind {
         EventKind::Event(event) if is_for_listeners(event) => None,
         EventKind::Event(event) => namespace.handler(event.name()),
@@ -214,6 +237,7 @@ fn finish(incoming: &Incoming, handler: &'static Handler, call: impl FnOnce() ->
         incoming.finish(outcome);
     });
     if finished.is_err() {
+        incoming.trace.panicked();
         panicked(&incoming.socket, incoming.name());
         incoming.answer(Err(&EventError::internal()));
     }
@@ -283,6 +307,7 @@ async fn call_handler_and_listeners(
                 incoming.finish(outcome);
             };
             if catch_future(finished).await.is_err() {
+                incoming.trace.panicked();
                 panicked(&incoming.socket, handler.key.as_str());
                 incoming.answer(Err(&EventError::internal()));
             }
@@ -291,6 +316,7 @@ async fn call_handler_and_listeners(
     for list in [&matching.own, &matching.shared].into_iter().flatten() {
         call_all(incoming, list).await;
     }
+    incoming.trace.set(|| trace::Outcome::Ok);
 }
 
 async fn call_all(incoming: &Incoming, list: &[Arc<Listener>]) {
@@ -303,6 +329,7 @@ async fn call_all(incoming: &Incoming, list: &[Arc<Listener>]) {
             Err(panicked) => Err(panicked),
         };
         if finished.is_err() {
+            incoming.trace.panicked();
             panicked(&incoming.socket, incoming.name());
         }
     }
@@ -310,11 +337,14 @@ async fn call_all(incoming: &Incoming, list: &[Arc<Listener>]) {
 
 /// Counts, logs and answers an event that has neither handler nor listener.
 pub(crate) fn unhandled(incoming: &Incoming) {
+    if incoming.came_in() {
+        incoming.trace_unhandled(|| trace::Outcome::Unhandled);
+    }
     match &incoming.kind {
         EventKind::Event(event) if event.from_client => {
             let socket = &incoming.socket;
             socket.hub().counters().unknown_event();
-            tracing::debug!(socket = %socket.id(), event = shortened(event.name()), "no handler for this event");
+            tracing::debug!(socket = %socket.shown_id(), event = &*shown(event.name()), "no handler for this event");
             if socket.hub().config().answer_unknown_events && incoming.wants_answer() {
                 incoming.answer(Err(&EventError::unknown_event(event.name())));
             } else {
@@ -322,15 +352,20 @@ pub(crate) fn unhandled(incoming: &Incoming) {
             }
         }
         EventKind::Error(error) => {
-            let event = error.event().map(shortened);
-            tracing::debug!(socket = %incoming.socket.id(), %error, event, "error on a connection");
+            let event = error.event().map(shown);
+            tracing::debug!(
+                socket = %incoming.socket.shown_id(),
+                error = %Shown(&error),
+                event = event.as_deref(),
+                "error on a connection"
+            );
         }
         _ => {}
     }
 }
 
 fn panicked(socket: &Socket, event: &str) {
-    tracing::error!(socket = %socket.id(), event = shortened(event), "a handler or listener panicked");
+    tracing::error!(socket = %socket.shown_id(), event = &*shown(event), "a handler or listener panicked");
     socket.report(EventError::internal().with_event(event));
 }
 

@@ -18,6 +18,7 @@ use crate::hub::socket::rooms::JoinError;
 use crate::hub::socket::{SetIdError, SocketId};
 use crate::session::disconnect::Disconnect;
 use crate::session::limits::too_deep;
+use crate::wire::shown::{Shown, shortened};
 
 /// The error codes that the answer to any event may have.
 pub(crate) const FRAMEWORK_CODES: [&str; 7] =
@@ -230,14 +231,6 @@ impl EventError {
     }
 }
 
-/// Cuts an event name to 64 characters for error messages and logs.
-pub(crate) fn shortened(name: &str) -> &str {
-    match name.char_indices().nth(64) {
-        Some((end, _)) => &name[..end],
-        None => name,
-    }
-}
-
 impl fmt::Display for EventError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.message())?;
@@ -363,7 +356,7 @@ impl From<SetIdError> for EventError {
 /// The reason, which is about servers, does not reach clients.
 impl From<RequestError> for EventError {
     fn from(error: RequestError) -> Self {
-        tracing::debug!(%error, "a handler could not reach the other servers");
+        tracing::debug!(error = %Shown(&error), "a handler could not reach the other servers");
         Self::internal()
     }
 }

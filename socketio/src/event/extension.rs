@@ -4,7 +4,8 @@ use std::any::type_name;
 use std::ops::{Deref, DerefMut};
 
 use super::argument::{Argument, Arguments};
-use super::error::{EventError, shortened};
+use super::error::EventError;
+use crate::wire::shown::shown;
 
 /// A clone of a value that is stored in the socket, as a handler parameter.
 ///
@@ -66,7 +67,7 @@ impl<'a, T: Clone + Send + Sync + 'static> Argument<'a> for Extension<T> {
     fn from_event(arguments: &mut Arguments<'a>) -> Result<Self, EventError> {
         arguments.socket().extension().map(Self).ok_or_else(|| {
             tracing::error!(
-                event = shortened(arguments.event_name()),
+                event = &*shown(arguments.event_name()),
                 extension = type_name::<T>(),
                 "a handler takes an `Extension` that the socket does not have: give it one with `Socket::insert_extension` in the \
                  `connect` handler, or with a layer before the handshake"

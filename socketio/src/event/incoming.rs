@@ -11,6 +11,7 @@ use super::dispatch::has_listener;
 use super::error::EventError;
 use super::handler::Lifecycle;
 use super::reply::Outcome;
+use super::trace::EventTrace;
 use crate::connection_handle::queue::Rejected;
 use crate::connection_handle::request::Request;
 use crate::hub::socket::Socket;
@@ -19,6 +20,8 @@ use crate::session::received::{RawMessage, ReceivedEvent};
 use crate::wire::binary::Attachments;
 use crate::wire::envelope::ArgumentText;
 use crate::wire::payload::Payload;
+use crate::wire::shown::Shown;
+use crate::wire::trace_context::TraceContext;
 
 /// An event that handlers and listeners receive, with its socket, its request and the state of its
 /// answer.
@@ -41,6 +44,7 @@ pub struct Incoming {
     pub(crate) is_proof: bool,
     /// The request that carried the event, if it is not the connection's first request.
     request: Option<Arc<Request>>,
+    pub(crate) trace: EventTrace,
 }
 
 /// The kind of an event, with its data.
@@ -134,6 +138,7 @@ impl Incoming {
             is_reserved: false,
             is_proof: false,
             request: None,
+            trace: EventTrace::received(),
         }
     }
 
@@ -252,8 +257,20 @@ impl Incoming {
         self.answered.store(true, Ordering::Relaxed);
     }
 
+    /// The trace that the event belongs to: the one that its message names, that of its POST, or
+    /// the one of the client's auth payload.
+    pub(crate) fn trace_context(&self) -> Option<TraceContext> {
+        let own = match &self.kind {
+            EventKind::Event(event) if event.from_client => TraceContext::of_envelope(event.text()),
+            _ => None,
+        };
+        let post = || self.request.as_ref().filter(|request| request.is_post())?.trace_context();
+        own.or_else(post).or_else(|| self.socket.trace_of_events().filter(|_| self.came_in()))
+    }
+
     /// Answers with the handler's outcome and reports its error.
     pub(crate) fn finish(&self, outcome: Outcome) {
+        self.trace.finished(&outcome);
         match outcome {
             // The handler took the `Ack` and answers with it.
             Outcome::Done if self.ack_taken.load(Ordering::Relaxed) => {}
@@ -284,7 +301,7 @@ impl Incoming {
     pub(crate) fn report(&self, error: EventError) {
         if matches!(self.kind, EventKind::Error(_)) {
             self.socket.hub().counters().error(error.code());
-            tracing::debug!(socket = %self.socket.id(), %error, "an error handler failed");
+            tracing::debug!(socket = %self.socket.shown_id(), error = %Shown(&error), "an error handler failed");
         } else {
             self.socket.report(error.with_event(self.name()).with_received(self.kind.received()));
         }
@@ -297,6 +314,7 @@ impl Drop for Incoming {
         if self.is_proof {
             self.socket.decided();
         }
+        self.end_trace();
         if !self.wants_answer() {
             return;
         }

@@ -13,6 +13,7 @@ use super::incoming::{EventKind, Incoming};
 use super::reply::Encode;
 use super::slow_poll;
 use super::time_limit::TimeLimit;
+use super::trace;
 use super::unscanned;
 use crate::hooks::guarded::Guarded;
 use crate::hub::selection::EmitError;
@@ -146,12 +147,13 @@ pub(super) fn stack(incoming: &Incoming) -> Option<Arc<[EventMiddleware]>> {
 /// Passes an event through its middleware. A middleware's error becomes the answer.
 pub(super) async fn run(incoming: Incoming, stack: Arc<[EventMiddleware]>, limit: TimeLimit) {
     let (socket, ack) = (incoming.socket.clone(), incoming.ack());
-    let event = incoming.name().to_owned();
+    let (event, trace) = (incoming.name().to_owned(), incoming.trace.clone());
     let passed = {
         let passed = (Next { stack, at: 0 }).run(IncomingEvent(incoming));
         let work = pin!(slow_poll::polls(&socket, &event, passed));
         limit.run(work).await.unwrap_or_else(|| Err(EventError::timeout()))
     };
+    trace.set(|| passed.as_ref().map_or_else(trace::Outcome::of, |()| trace::Outcome::Ok));
     if let Err(error) = passed {
         ack.fail(error.clone());
         socket.report(error.with_event(&event));

@@ -5,8 +5,8 @@
 //! it by then. [`table`] finds its [`handler`], and [`argument`] extracts the parameters, such as a
 //! [`state`] or an [`extension`]. [`reply`] turns the return value into an answer; an [`ack`]
 //! answers later. [`listener`] contains the closures that are registered at run time. [`slow_poll`]
-//! warns about those that block their thread. [`unscanned`] decodes JSON text outside events.
-//! [`named`] gives the macros facts about types.
+//! warns about those that block their thread. [`trace`] is the span of an event. [`unscanned`]
+//! decodes JSON text outside events. [`named`] gives the macros facts about types.
 
 pub(crate) mod ack;
 pub(crate) mod argument;
@@ -31,6 +31,7 @@ pub(crate) mod slow_poll;
 pub(crate) mod state;
 pub(crate) mod table;
 pub(crate) mod time_limit;
+pub(crate) mod trace;
 pub(crate) mod unscanned;
 #[cfg(feature = "garde")]
 pub(crate) mod valid;

@@ -13,11 +13,12 @@ use std::marker::PhantomData;
 
 use super::ack::Args;
 use super::context::RawArgs;
-use super::error::{EventError, shortened};
+use super::error::EventError;
 use super::incoming::Incoming;
 use super::marker::{Fallible, Nothing, Several, Value};
 use crate::hub::selection::EmitError;
 use crate::wire::payload::{EncodeError, Payload};
+use crate::wire::shown::{Shown, shown};
 
 /// The outcome of a handler.
 #[doc(hidden)]
@@ -247,7 +248,11 @@ fn encoded(event: &Incoming, encode: impl FnOnce(&mut Payload) -> Result<(), Enc
     match encode(&mut payload) {
         Ok(()) => Outcome::Value(payload),
         Err(EncodeError::Json(error)) => {
-            tracing::error!(event = shortened(event.name()), %error, "the reply of a handler does not serialize");
+            tracing::error!(
+                event = &*shown(event.name()),
+                error = %Shown(&error),
+                "the reply of a handler does not serialize"
+            );
             Outcome::Failed(EventError::internal())
         }
         // A client can cause this one.

@@ -16,8 +16,8 @@ mod on {
     use std::pin::pin;
     use std::time::{Duration, Instant};
 
-    use crate::event::error::shortened;
     use crate::hub::socket::Socket;
+    use crate::wire::shown::shown;
 
     /// The longest time that user code may run without a warning.
     const LONGEST: Duration = Duration::from_millis(100);
@@ -47,8 +47,8 @@ mod on {
         let (returned, own) = measure(call);
         if own > LONGEST {
             tracing::warn!(
-                socket = %socket.id(),
-                event = shortened(event),
+                socket = %socket.shown_id(),
+                event = &*shown(event),
                 milliseconds = u64::try_from(own.as_millis()).unwrap_or(u64::MAX),
                 "a handler, listener or middleware blocked its thread, which other clients wait for; \
                  move the work to `tokio::task::spawn_blocking`, or make the handler `blocking`"
@@ -67,6 +67,7 @@ mod on {
 #[cfg(not(any(debug_assertions, feature = "testing")))]
 mod off {
     use crate::hub::socket::Socket;
+    use crate::wire::shown::shown;
 
     pub(crate) fn blocking<T>(call: impl FnOnce() -> T) -> T {
         call()

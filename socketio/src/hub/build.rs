@@ -56,6 +56,7 @@ impl HubBuilder {
             adapters: self.adapters.map(|prepare| prepare(&self.config)),
             watch,
             ack_timeout: self.config.ack_timeout,
+            trace_requests: self.config.trace_requests,
             closing: Arc::default(),
             make_recovery: self.config.recovery.clone().map(|settings| {
                 let config = self.config.clone();

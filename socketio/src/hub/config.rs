@@ -49,6 +49,8 @@ pub(crate) struct Config {
     pub(crate) keep_headers: KeptHeaders,
     pub(crate) trust_forwarded_proto: bool,
     pub(crate) reauthentication: Reauthentication,
+    /// Whether clients are told the spans of requests to them.
+    pub(crate) trace_requests: bool,
     /// `None`: clients can't resume their sessions.
     pub(crate) recovery: Option<Recovery>,
     /// The most bytes and messages that wait to be published to the cluster.
@@ -99,6 +101,7 @@ impl Default for Config {
             keep_headers: KeptHeaders::default(),
             trust_forwarded_proto: false,
             reauthentication: Reauthentication::default(),
+            trace_requests: false,
             recovery: None,
             publish_queue: (16 << 20, 65_536),
             #[cfg(feature = "cluster")]

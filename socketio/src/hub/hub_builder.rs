@@ -60,7 +60,7 @@ impl fmt::Debug for HubBuilder {
 impl HubBuilder {
     /// The names of the headers that are kept unless [`keep_headers`](Self::keep_headers) names
     /// others.
-    pub const KEPT_HEADERS: [&'static str; 14] = kept_headers::DEFAULT;
+    pub const KEPT_HEADERS: [&'static str; 15] = kept_headers::DEFAULT;
 
     /// Adds handlers to the namespace `/`. Several calls add up. If two handlers take the same
     /// event, [`build`](Self::build) fails.
@@ -375,6 +375,26 @@ impl HubBuilder {
     /// [`emit_with_ack`](crate::Socket::emit_with_ack) wait for an answer. Default: 30 s.
     pub fn ack_timeout(mut self, timeout: Duration) -> Self {
         self.config.ack_timeout = timeout;
+        self
+    }
+
+    /// Tells clients the W3C trace context of each request to them: of
+    /// [`request`](crate::Socket::request) and [`emit_with_ack`](crate::Socket::emit_with_ack).
+    /// What the client then does can be part of the same trace. Default: they are not told.
+    ///
+    /// A plain WebSocket client finds it in the envelope's `meta`, as `{"traceparent": "…"}`. A
+    /// Socket.IO client gets this object as one more argument, before the callback. See
+    /// [the guide](crate::guide::traces).
+    ///
+    /// ```
+    /// # fn example() -> Result<(), socketio::BuildError> {
+    /// let hub = socketio::Hub::builder().trace_requests(true).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "opentelemetry-traces")]
+    pub fn trace_requests(mut self, tells_clients: bool) -> Self {
+        self.config.trace_requests = tells_clients;
         self
     }
 

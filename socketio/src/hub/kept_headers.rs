@@ -2,8 +2,9 @@
 
 use http::HeaderName;
 
-/// The names that are kept by default. They say who the client is, and where it comes from.
-pub(super) const DEFAULT: [&str; 14] = [
+/// The names that are kept by default. They say who the client is, where it comes from, and which
+/// trace it takes part in.
+pub(super) const DEFAULT: [&str; 15] = [
     "accept-language",
     "authorization",
     "cookie",
@@ -11,6 +12,7 @@ pub(super) const DEFAULT: [&str; 14] = [
     "host",
     "origin",
     "sec-websocket-protocol",
+    "traceparent",
     "user-agent",
     "x-api-key",
     "x-forwarded-for",

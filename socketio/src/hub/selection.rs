@@ -16,6 +16,7 @@ use crate::hub::socket::Socket;
 use crate::hub::socket::ack_stream::AckStream;
 use crate::hub::socket::from_answer::FromAnswer;
 use crate::hub::socket::remote::RemoteSocket;
+use crate::hub::socket::request_trace::RequestTrace;
 use crate::wire::payload::EncodeError;
 
 /// The error of a message that was not sent.
@@ -245,6 +246,7 @@ impl<'a> Selection<'a> {
             Ok(question) => question.with_volatile(self.volatile),
             Err(error) => return AckStream::failed(error, &self.sockets()),
         };
+        let (question, trace) = RequestTrace::begin(question, self.namespace);
         let (sink, stream) = AckStream::channel(self.wait());
         let asked = match self.own {
             Some(socket) => {
@@ -254,7 +256,7 @@ impl<'a> Selection<'a> {
             None => self.namespace.ask(question, &self.audience, sink),
         };
         match asked {
-            Ok(()) => stream,
+            Ok(()) => stream.with_trace(trace),
             Err(error) => AckStream::failed(error, &[]),
         }
     }

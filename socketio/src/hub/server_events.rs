@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::event::context::RawArgs;
-use crate::event::error::shortened;
 use crate::hooks::catch::catch;
 use crate::hooks::guarded::Guarded;
 use crate::hub::adapter::{PacketArgs, ServerId};
 use crate::hub::selection::EmitError;
 use crate::wire::payload::Payload;
+use crate::wire::shown::shown;
 
 /// An event that another server sent with [`server_emit`](crate::Namespace::server_emit).
 #[derive(Clone, Debug)]
@@ -119,7 +119,7 @@ impl ServerListeners {
         let Some(listeners) = self.0.read().get(event.name()).cloned() else { return };
         for listener in listeners.iter() {
             if catch(|| listener(event)).is_err() {
-                tracing::error!(event = shortened(event.name()), "a listener for server events panicked");
+                tracing::error!(event = &*shown(event.name()), "a listener for server events panicked");
             }
         }
     }

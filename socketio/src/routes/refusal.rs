@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::head::HeadError;
 use super::{UNAVAILABLE, unavailable};
 use crate::hub::Hub;
+use crate::wire::shown::Shown;
 
 pub(super) type OnRefused = Arc<dyn Fn(Refused<'_>) + Send + Sync>;
 
@@ -102,7 +103,7 @@ impl Refusal {
 /// Counts and logs a refusal, and calls the application's listener.
 pub(super) fn report(hub: &Hub, listener: Option<&OnRefused>, refused: Refused<'_>) {
     hub.counters().refused();
-    tracing::debug!(status = refused.status.as_u16(), refusal = refused.message, "refused a request");
+    tracing::debug!(status = refused.status.as_u16(), refusal = %Shown(refused.message), "refused a request");
     if let Some(listener) = listener {
         listener(refused);
     }

@@ -13,6 +13,7 @@ use super::socket::{Ended, PendingEnd};
 use super::state::AfterWrite;
 use super::time::after;
 use super::{Entry, Protocol, Session};
+use crate::wire::shown::Shown;
 use crate::wire::socketio::ConnectError;
 
 /// The minimum time for the client to receive the close frame, even if handlers have used up the
@@ -204,7 +205,7 @@ impl<S: InNamespace> Session<S> {
         self.end_sockets(&cause, false, effects);
         match cause.code() {
             Some(code) if !self.upgrade.polls() => {
-                tracing::debug!(%cause, "the client violated the protocol");
+                tracing::debug!(cause = %Shown(&cause), "the client violated the protocol");
                 effects.write_close(code, "");
                 effects.discard_queue();
                 let by = self.close_by(effects.now(), None);

@@ -11,6 +11,7 @@ use super::effects::{Effects, Fault, InNamespace};
 use super::end::End;
 use super::heartbeat::HeartbeatAction;
 use super::{Protocol, Session};
+use crate::wire::shown::{Shown, shown};
 use crate::wire::socketio::ConnectError;
 
 /// The answer to a client whose connect handler exceeded its timeout.
@@ -44,7 +45,10 @@ impl<S: InNamespace> Session<S> {
     /// Handles all deadlines that have passed at `now`.
     pub(crate) fn on_deadline(&mut self, now: Instant, effects: &mut impl Effects<Socket = S>) {
         while let Some(at) = self.sockets.iter().position(|entry| entry.state.decide_by().is_some_and(|by| by <= now)) {
-            tracing::debug!(namespace = self.sockets[at].socket.namespace(), "the connect handler took too long");
+            tracing::debug!(
+                namespace = &*shown(self.sockets[at].socket.namespace()),
+                "the connect handler took too long"
+            );
             effects.count(Fault::Timeout);
             self.refuse(at, &CONNECT_TIMEOUT_ERROR, effects);
         }
@@ -87,7 +91,7 @@ impl<S: InNamespace> Session<S> {
 
     /// Ends the connection of a client that shows no sign of life.
     fn time_out(&mut self, disconnect: &Disconnect, effects: &mut impl Effects<Socket = S>) {
-        tracing::debug!(%disconnect, "heartbeat timeout");
+        tracing::debug!(disconnect = %Shown(disconnect), "heartbeat timeout");
         effects.count(Fault::Timeout);
         self.drop_events(effects);
         self.end_sockets(disconnect, false, effects);

@@ -68,7 +68,7 @@ impl Encoding {
 
     /// Whether an envelope has the mark. Clients that can't resume are told no offsets.
     fn tells(&self, mark: &Mark) -> bool {
-        self.has_offsets() || matches!(mark, Mark::Delivery(_))
+        self.has_offsets() || !matches!(mark, Mark::Offset(_))
     }
 
     /// Whether clients are told the offsets of events.

@@ -8,7 +8,8 @@
 //! | `{"id": …, "data": …}` or `{"id": …, "args": […]}` | an answer |
 //! | `{"id": …, "error": {"code": …, "message": …}}` | an error answer |
 //!
-//! Other keys are ignored. If a key occurs twice, the last one counts, as in JavaScript.
+//! Of an event, `"meta": {"traceparent": …}` is the trace that its span belongs to. Other keys are
+//! ignored. If a key occurs twice, the last one counts, as in JavaScript.
 
 use serde::Serialize;
 use std::borrow::Cow;
@@ -61,6 +62,11 @@ pub(crate) fn read(text: &str) -> Option<Envelope<'_>> {
     }
 }
 
+/// The JSON text of an envelope's `meta`. It is read only for spans.
+pub(super) fn meta(text: &str) -> Option<&str> {
+    Fields::read(text)?.meta.map(|meta| meta.text)
+}
+
 /// The contents of a JSON string; `None` for any other value.
 fn unquoted(json: &str) -> Option<Cow<'_, str>> {
     let inside = json.strip_prefix('"')?.strip_suffix('"')?;
@@ -87,6 +93,7 @@ struct Fields<'a> {
     args: Option<Field<'a>>,
     id: Option<Field<'a>>,
     error: Option<Field<'a>>,
+    meta: Option<Field<'a>>,
 }
 
 impl<'a> Fields<'a> {
@@ -127,6 +134,7 @@ impl<'a> Fields<'a> {
             r#""args""# => &mut self.args,
             r#""id""# => &mut self.id,
             r#""error""# => &mut self.error,
+            r#""meta""# => &mut self.meta,
             _ => {
                 let plain = unquoted(key).filter(|_| key.contains('\\'))?;
                 let plain = serde_json::to_string(&plain).ok()?;

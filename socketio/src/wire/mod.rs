@@ -14,6 +14,9 @@
 //! Incoming data: [`message_reader`] reads a client's messages from its frames, and [`scan`] finds
 //! the JSON values in them.
 //!
+//! [`trace_context`] reads the trace that a client takes part in. [`shown`] writes what clients
+//! send for the log.
+//!
 //! [`binary_json`] decodes arguments that have binary data. [`binary`] and [`any_value`] are the
 //! public payload types [`Binary`](crate::Binary) and [`AnyValue`](crate::AnyValue).
 
@@ -41,4 +44,6 @@ mod reference;
 pub(crate) mod round_trips;
 pub(crate) mod scan;
 pub(crate) mod scratch;
+pub(crate) mod shown;
 pub(crate) mod socketio;
+pub(crate) mod trace_context;

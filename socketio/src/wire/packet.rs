@@ -29,8 +29,8 @@ pub struct Packet {
     latest_id: OnceCell<LatestId>,
     /// The ack id, if an answer is expected.
     ack: Option<u64>,
-    /// The id of a reliable event.
-    delivery: Option<DeliveryId>,
+    /// What the client is told of the event beside its arguments, except for its offset.
+    mark: Option<Mark>,
     frames: Frames,
     /// The payload type of the event. Debug builds compare it with the contract.
     #[cfg(debug_assertions)]
@@ -107,7 +107,7 @@ impl Packet {
             latest: None,
             latest_id: OnceCell::new(),
             ack: None,
-            delivery: None,
+            mark: None,
             frames: Frames::default(),
             #[cfg(debug_assertions)]
             payload_type: None,
@@ -197,17 +197,24 @@ impl Packet {
         self.ack
     }
 
-    /// Sets the id of a reliable event, and drops what was encoded before.
-    pub(crate) fn with_delivery(self, delivery: Option<DeliveryId>) -> Self {
-        if delivery == self.delivery {
+    /// Sets what the client is told beside the arguments, and drops what was encoded before.
+    pub(crate) fn with_mark(self, mark: Option<Mark>) -> Self {
+        if mark == self.mark {
             return self;
         }
-        Self { delivery, frames: Frames::default(), ..self }
+        Self { mark, frames: Frames::default(), ..self }
+    }
+
+    pub(crate) fn mark(&self) -> Option<Mark> {
+        self.mark
     }
 
     /// The id of a reliable event.
     pub(crate) fn delivery(&self) -> Option<DeliveryId> {
-        self.delivery
+        match self.mark {
+            Some(Mark::Delivery(id)) => Some(id),
+            _ => None,
+        }
     }
 
     /// The event's name; `None` for raw messages.
@@ -294,7 +301,7 @@ impl Packet {
     fn encode_content(&self, encoding: &Encoding, namespace: &str, offset: Option<Offset>) -> EncodedFrame {
         match &self.content {
             Content::Event { name, payload } => {
-                let mark = self.delivery.map(Mark::Delivery).or(offset.map(Mark::Offset));
+                let mark = self.mark.or(offset.map(Mark::Offset));
                 encoding.event(namespace, name.as_str(), payload, self.ack, mark)
             }
             Content::Text(message) => encoding.text(namespace, text(message), offset),

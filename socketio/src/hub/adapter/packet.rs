@@ -157,6 +157,6 @@ impl Packet {
     #[must_use]
     pub fn replaced_by(&self, other: Self) -> Self {
         let other = other.with_latest(self.latest().map(str::to_owned));
-        other.with_volatile(self.is_volatile()).with_ack(self.ack()).with_delivery(self.delivery())
+        other.with_volatile(self.is_volatile()).with_ack(self.ack()).with_mark(self.mark())
     }
 }

@@ -7,6 +7,7 @@ use super::{AgreedEmit, AgreedNamespace};
 use crate::event::error::{EventError, FRAMEWORK_CODES};
 use crate::hub::namespace::pattern::Pattern;
 use crate::wire::packet::Packet;
+use crate::wire::shown::Shown;
 
 /// An event or answer of a hub that its contracts do not describe. See
 /// [`Hub::contract_violations`](crate::Hub::contract_violations).
@@ -168,7 +169,7 @@ impl Watch {
         if found.len() < MAX_VIOLATIONS && !found.contains(&violation) {
             found.push(violation.clone());
             drop(found);
-            tracing::warn!("{violation}");
+            tracing::warn!("{}", Shown(&violation));
         }
     }
 }

@@ -25,6 +25,7 @@ use crate::hooks::catch::catch_future;
 use crate::hub::adapter::ServerId;
 use crate::hub::config::Config;
 use crate::wire::scratch::Scratch;
+use crate::wire::shown::shown;
 
 /// The namespace whose reply topic carries the probes.
 pub(super) const ROOT: &str = "/";
@@ -241,7 +242,11 @@ impl ClusterCore {
                 Some(others)
             }
             Ok(Ok(Err(error))) => {
-                tracing::debug!(error, namespace, "the servers of the cluster could not be counted");
+                tracing::debug!(
+                    error,
+                    namespace = &*shown(namespace),
+                    "the servers of the cluster could not be counted"
+                );
                 None
             }
             Ok(Err(_)) | Err(_) => None,

@@ -9,6 +9,7 @@ use crate::cluster::message::{HandshakeDetails, SocketDetails};
 use crate::hub::adapter::{RemoteHandshake, RemoteSocket, ServerId};
 use crate::hub::socket::Socket;
 use crate::wire::msgpack::iso_date;
+use crate::wire::shown::Shown;
 
 /// The most attributes of a socket that are told, in bytes of JSON. Of more, none is told.
 const MAX_ATTRIBUTES: usize = 64 * 1024;
@@ -37,7 +38,7 @@ pub(super) fn details(socket: &Socket) -> SocketDetails {
     let data = Value::from(attributes);
     let is_too_large = data.to_string().len() > MAX_ATTRIBUTES;
     if is_too_large {
-        tracing::warn!(socket = %id, "the attributes of a socket are too large to be told to other servers");
+        tracing::warn!(socket = %Shown(&id), "the attributes of a socket are too large to be told to other servers");
     }
     SocketDetails {
         id: id.to_string(),

@@ -27,6 +27,7 @@ use crate::hub::recovery::namespace::RecoveryOf;
 use crate::hub::selection::EmitError;
 use crate::hub::server_events::ServerListeners;
 use crate::hub::socket::Socket;
+use crate::wire::shown::{Shown, shown};
 
 /// A table of handlers, with the value that its `self` handlers share.
 #[derive(Clone)]
@@ -91,6 +92,8 @@ pub(crate) struct NamespaceFactory {
     pub(crate) admin: RunningAdmin,
     /// The default timeout of questions.
     pub(crate) ack_timeout: Duration,
+    /// Whether clients are told the spans of questions.
+    pub(crate) trace_requests: bool,
     /// The adapters that are being closed.
     pub(crate) closing: Arc<Closing>,
     /// `None` if recovery is off.
@@ -116,7 +119,11 @@ impl NamespaceFactory {
                 Some(OwnAdapter { adapter, opening: Opening::new(&self.closing) })
             }
             Err(error) => {
-                tracing::error!(%error, path, "making an adapter asks for namespaces: this one has the local adapter");
+                tracing::error!(
+                    error = %Shown(&error),
+                    path = &*shown(path),
+                    "making an adapter asks for namespaces: this one has the local adapter"
+                );
                 None
             }
         });
@@ -135,6 +142,7 @@ impl NamespaceFactory {
             observer: self.admin.observer(),
             watch: self.watch.as_ref().filter(|_| !is_admin).map(|watch| Box::new(watch.of(path))),
             ack_timeout: self.ack_timeout,
+            trace_requests: self.trace_requests,
             references: (lifetime == Lifetime::Dynamic).then(AtomicUsize::default),
         }
     }
@@ -162,6 +170,7 @@ pub(crate) struct NamespaceInner {
     observer: Observer,
     watch: Option<Box<NamespaceWatch>>,
     ack_timeout: Duration,
+    trace_requests: bool,
     /// The number of sockets in a dynamic namespace, including those that are about to be created.
     /// `None` for other namespaces.
     references: Option<AtomicUsize>,
@@ -218,7 +227,9 @@ impl NamespaceInner {
     pub(crate) fn change(&self, change: &Change<'_>, audience: &Audience) {
         match self.enter_adapter() {
             Ok(_entered) => self.adapter_for(audience).change(change, audience),
-            Err(error) => tracing::error!(%error, namespace = self.path(), "sockets were not changed"),
+            Err(error) => {
+                tracing::error!(error = %Shown(&error), namespace = &*shown(self.path()), "sockets were not changed")
+            }
         }
     }
 
@@ -296,7 +307,7 @@ impl NamespaceInner {
     pub(crate) fn opened(&self) -> Option<BoxFuture<'static, ()>> {
         let own = self.own.as_ref()?;
         catch(|| own.adapter.opened()).unwrap_or_else(|_| {
-            tracing::error!(namespace = self.path(), "an adapter panicked when a client connected");
+            tracing::error!(namespace = &*shown(self.path()), "an adapter panicked when a client connected");
             None
         })
     }
@@ -307,6 +318,12 @@ impl NamespaceInner {
             let is_used = || self.references.as_ref().is_some_and(|references| references.load(Ordering::Relaxed) > 0);
             own.opening.close_unless(is_used, &own.adapter);
         }
+    }
+
+    /// Whether clients are told the spans of questions.
+    #[cfg_attr(not(feature = "opentelemetry-traces"), allow(dead_code, reason = "only that feature has the setting"))]
+    pub(crate) fn trace_requests(&self) -> bool {
+        self.trace_requests
     }
 
     pub(crate) fn ack_timeout(&self) -> Duration {

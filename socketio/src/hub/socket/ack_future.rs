@@ -14,6 +14,7 @@ use super::Socket;
 use super::ack_stream::AckStream;
 use super::from_answer::FromAnswer;
 use super::remote::RemoteSocket;
+use super::request_trace::RequestTrace;
 use crate::connection_handle::sharded::Count;
 use crate::event::error::{EventError, PayloadError};
 use crate::event::message::{IntoEvent, Request, question};
@@ -21,6 +22,7 @@ use crate::hub::adapter::sink::PendingAnswer;
 use crate::hub::selection::EmitError;
 use crate::session::received::ReceivedAnswer;
 use crate::session::time::after;
+use crate::wire::packet::Packet;
 
 /// The error of a question without a valid answer.
 #[derive(Debug, thiserror::Error)]
@@ -190,14 +192,18 @@ impl<T: FromAnswer> Future for AckFuture<T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let answer = match &mut this.question {
-            Question::Asked(asked) => match asked.poll_answer(context) {
-                Poll::Ready(answer) => answer.and_then(|answer| answer.decode()),
-                Poll::Pending => {
-                    ready!(this.clock.poll(context));
-                    asked.registration.count_timeout();
-                    Err(AckError::Timeout)
-                }
-            },
+            Question::Asked(asked) => {
+                let answer = match asked.poll_answer(context) {
+                    Poll::Ready(answer) => answer.and_then(|answer| answer.decode()),
+                    Poll::Pending => {
+                        ready!(this.clock.poll(context));
+                        asked.registration.count_timeout();
+                        Err(AckError::Timeout)
+                    }
+                };
+                asked.trace.end_one(&answer);
+                answer
+            }
             Question::Remote(stream) => ready!(stream.poll_only(context)),
             Question::Over(error) => Err(error.take().unwrap_or(AckError::Closed)),
         };
@@ -269,6 +275,7 @@ impl Drop for Registration {
 pub(super) struct Asked {
     registration: Registration,
     answer: oneshot::Receiver<ReceivedAnswer>,
+    trace: RequestTrace,
 }
 
 impl Asked {
@@ -335,12 +342,20 @@ impl Socket {
     }
 
     fn ask_alone(&self, event: impl IntoEvent) -> Result<Asked, AckError> {
-        let packet = question(event)?;
+        let (packet, mut trace) = RequestTrace::begin(question(event)?, self.namespace_inner());
+        let asked = self.send_question(packet);
+        if asked.is_err() {
+            trace.end_one(&asked);
+        }
+        asked.map(|(registration, answer)| Asked { registration, answer, trace })
+    }
+
+    fn send_question(&self, packet: Packet) -> Result<(Registration, oneshot::Receiver<ReceivedAnswer>), AckError> {
         let id = self.hub().ack_ids().next();
         let (sender, answer) = oneshot::channel();
-        let asked = Asked { registration: self.register_answer(id, Waiter::One(sender))?, answer };
+        let registration = self.register_answer(id, Waiter::One(sender))?;
         match self.namespace_inner().emit_to_socket(&packet.asking(id), self) {
-            Ok(()) => Ok(asked),
+            Ok(()) => Ok((registration, answer)),
             Err(EmitError::Closed) => Err(AckError::Closed),
             Err(error) => Err(error.into()),
         }

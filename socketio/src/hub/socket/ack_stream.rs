@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::ack_future::{AckError, Clock, Registration};
 use super::from_answer::FromAnswer;
+use super::request_trace::RequestTrace;
 use super::{Socket, SocketId};
 use crate::hub::adapter::AnswerSink;
 use crate::hub::adapter::sink::Collector;
@@ -143,6 +144,7 @@ pub struct AckStream<T> {
     /// The error, if the question could not be sent.
     failed: Option<EmitError>,
     clock: Clock,
+    trace: RequestTrace,
     answer: PhantomData<fn() -> T>,
 }
 
@@ -153,7 +155,17 @@ impl<T> AckStream<T> {
     pub fn channel(timeout: Duration) -> (AnswerSink, Self) {
         let (collector, sink) = Collector::new(timeout);
         let missing = Missing::default();
-        (sink, Self { collector, missing, failed: None, clock: Clock::new(timeout), answer: PhantomData })
+        (
+            sink,
+            Self {
+                collector,
+                missing,
+                failed: None,
+                clock: Clock::new(timeout),
+                trace: RequestTrace::default(),
+                answer: PhantomData,
+            },
+        )
     }
 
     /// Creates the stream of a question that could not be sent to these sockets of this server.
@@ -181,6 +193,12 @@ impl<T> AckStream<T> {
         &self.missing
     }
 
+    /// Sets the span of the request, which ends when all sockets have answered, or the time is up.
+    pub(crate) fn with_trace(mut self, trace: RequestTrace) -> Self {
+        self.trace = trace;
+        self
+    }
+
     /// Stops waiting. `why` creates the error for the sockets of this server that have not
     /// answered.
     fn close(&mut self, why: fn() -> AckError) {
@@ -192,6 +210,7 @@ impl<T> AckStream<T> {
         self.missing.errors.extend(waiting);
         self.missing.errors.extend(rest.late.into_iter().map(|(from, _)| (from, why())));
         (self.missing.remote, self.missing.silent_servers) = (rest.remote, rest.silent_servers);
+        self.trace.end(if self.missing.is_none() { "ok" } else { "incomplete" });
     }
 }
 

@@ -13,6 +13,7 @@ use crate::wire::offset::Offset;
 use crate::wire::packet::{Frames, Packet};
 use crate::wire::payload::Payload;
 use crate::wire::policy::Policy;
+use crate::wire::shown::Shown;
 
 /// Why a message was not queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -225,7 +226,7 @@ impl Socket {
             Rejected::Overflow { first } => {
                 if first {
                     self.hub().counters().overflow();
-                    tracing::debug!(socket = %self.id(), "outbox overflow");
+                    tracing::debug!(socket = %self.shown_id(), "outbox overflow");
                     if self.is_alive() {
                         self.report(EventError::new("overflow", "the outbox is full, messages are dropped"));
                     }
@@ -244,7 +245,7 @@ impl Socket {
         };
         if let Err(rejected) = sent {
             let error = self.rejected(rejected);
-            tracing::debug!(socket = %self.id(), %error, "an answer could not be sent");
+            tracing::debug!(socket = %self.shown_id(), error = %Shown(&error), "an answer could not be sent");
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use super::Socket;
 use crate::connection_handle::queue::Rejected;
 use crate::event::context::RawArgs;
-use crate::event::error::{EventError, shortened};
+use crate::event::error::EventError;
 use crate::event::incoming::{EventKind, Incoming};
 use crate::event::listener::{EventPayload, ListenerHandle, ListenerOutput, Listeners};
 use crate::event::message::check_name;
@@ -25,6 +25,7 @@ use crate::session::received::ReceivedEvent;
 use crate::wire::envelope::ArgumentText;
 use crate::wire::packet::Packet;
 use crate::wire::payload::Payload;
+use crate::wire::shown::{Shown, shown};
 
 /// A listener for everything that is emitted to a socket.
 pub(super) type OutgoingListener = Arc<dyn Fn(&str, RawArgs<'_>) + Send + Sync>;
@@ -88,7 +89,11 @@ impl Socket {
         for listener in listeners.iter() {
             let name = packet.name().unwrap_or("message");
             if catch(|| listener(name, args.as_raw())).is_err() {
-                tracing::error!(socket = %self.id(), event = shortened(name), "a listener for outgoing events panicked");
+                tracing::error!(
+                    socket = %self.shown_id(),
+                    event = &*shown(name),
+                    "a listener for outgoing events panicked"
+                );
                 self.report(EventError::internal().with_event(name));
             }
         }
@@ -178,17 +183,27 @@ impl Socket {
     pub(crate) fn report(&self, error: EventError) {
         self.hub().counters().error(error.code());
         if nesting::is_in_error() {
-            return tracing::debug!(socket = %self.id(), %error, "an error handler failed");
+            return tracing::debug!(socket = %self.shown_id(), error = %Shown(&error), "an error handler failed");
         }
         let kept = error.clone();
         let Err(rejected) = self.post(EventKind::Error(error)) else { return };
-        let event = kept.event().map(shortened);
+        let event = kept.event().map(shown);
         match rejected {
             Rejected::Closed => {
-                tracing::debug!(socket = %self.id(), error = %kept, event, "error after the end of a connection");
+                tracing::debug!(
+                    socket = %self.shown_id(),
+                    error = %Shown(&kept),
+                    event = event.as_deref(),
+                    "error after the end of a connection"
+                );
             }
             Rejected::Overflow { .. } => {
-                tracing::debug!(socket = %self.id(), error = %kept, event, "an error that is one too many");
+                tracing::debug!(
+                    socket = %self.shown_id(),
+                    error = %Shown(&kept),
+                    event = event.as_deref(),
+                    "an error that is one too many"
+                );
             }
         }
     }
@@ -201,7 +216,7 @@ impl Socket {
         });
         if let Err(Rejected::Overflow { first: true }) = posted {
             self.hub().counters().overflow();
-            tracing::debug!(socket = %self.id(), "too many events of the server wait for their handlers");
+            tracing::debug!(socket = %self.shown_id(), "too many events of the server wait for their handlers");
         }
         posted
     }

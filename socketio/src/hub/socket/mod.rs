@@ -17,7 +17,9 @@ mod rate_limits;
 mod recovery;
 pub(crate) mod reliable;
 pub(crate) mod remote;
+pub(crate) mod request_trace;
 pub(crate) mod rooms;
+mod trace;
 
 use http::Extensions;
 use parking_lot::{Mutex, RwLock};
@@ -42,6 +44,7 @@ use crate::hub::recovery::resuming::Claim;
 use crate::hub::recovery::session::Session;
 use crate::hub::revoking::Revoked;
 use crate::session::disconnect::Disconnect;
+use crate::wire::shown::Shown;
 use ack_future::Requests;
 use attributes::SocketAttributes;
 pub(crate) use emitting::Undelivered;
@@ -53,6 +56,7 @@ use handshake::ConnectInfo;
 pub use id::SocketId;
 use notices::{Notice, Notices};
 use reliable::queue::ReliableQueue;
+use trace::SocketTrace;
 
 /// A client's connection to one namespace, which handlers and listeners receive.
 ///
@@ -115,6 +119,8 @@ struct Side {
     revoked: Vec<Arc<Revoked>>,
     /// Changes that the application's adapter has not been told yet.
     notices: Option<Box<Notices>>,
+    /// The span of the socket, if somebody wants it.
+    trace: Option<Arc<SocketTrace>>,
 }
 
 const CONNECTING: u8 = 0;
@@ -220,7 +226,7 @@ impl Socket {
             }
             Identity::Uuid | Identity::Claimed(_) | Identity::Session(_) => None,
         };
-        Self(Arc::new(Inner {
+        let socket = Self(Arc::new(Inner {
             id: RwLock::new(id),
             is_id_known: AtomicBool::new(false),
             connect_info,
@@ -236,7 +242,9 @@ impl Socket {
             has_outgoing: AtomicBool::new(false),
             has_expiry: AtomicBool::new(false),
             ended: Notify::new(),
-        }))
+        }));
+        socket.begin_trace();
+        socket
     }
 
     /// Tells the client that it is connected, sends the messages that were held back, and counts
@@ -411,6 +419,11 @@ impl Socket {
     /// The socket's id.
     pub fn id(&self) -> SocketId {
         self.0.id.read().clone()
+    }
+
+    /// The id as the log shows it.
+    pub(crate) fn shown_id(&self) -> Shown<SocketId> {
+        Shown(self.id())
     }
 
     /// Changes the socket's id. The room with the socket's id changes too.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::{Socket, SocketId};
 use crate::hooks::catch::catch;
+use crate::wire::shown::shown;
 
 /// A change of a socket.
 #[derive(Debug, PartialEq, Eq)]
@@ -88,7 +89,10 @@ impl Socket {
         while let Some(notice) = self.next_notice(is_teller) {
             is_teller = true;
             if catch(|| self.tell(&notice)).is_err() {
-                tracing::error!(namespace = self.namespace(), "an adapter panicked while it was told about a socket");
+                tracing::error!(
+                    namespace = &*shown(self.namespace()),
+                    "an adapter panicked while it was told about a socket"
+                );
             }
             // The namespace stays in use until its adapter knows that the socket is gone.
             if let Notice::Removed(_) = notice {

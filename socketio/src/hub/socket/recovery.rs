@@ -23,6 +23,7 @@ use crate::session::disconnect::Disconnect;
 use crate::session::end::End;
 use crate::wire::encoding::SessionEvent;
 use crate::wire::frame::EncodedFrame;
+use crate::wire::shown::Shown;
 
 /// Recovery.
 impl Socket {
@@ -56,7 +57,7 @@ impl Socket {
 
     /// The client has connected again. This connection ends, and its session is kept.
     pub(crate) fn cut_off(&self) {
-        tracing::debug!(socket = %self.id(), "the client has connected again");
+        tracing::debug!(socket = %self.shown_id(), "the client has connected again");
         self.tell_disconnect(&Disconnect::cut().into_engine());
         self.depart(true);
         self.peer().handle.post(Command::End(End::replaced()));
@@ -150,7 +151,7 @@ impl Socket {
             RecoveryState::New => {}
             state => {
                 socket.hub().counters().recovery(state);
-                tracing::debug!(socket = %id, ?state, "a client comes back");
+                tracing::debug!(socket = %Shown(&id), ?state, "a client comes back");
             }
         }
         socket.tell_added(id);

@@ -13,6 +13,7 @@ use super::ack_stream::AckStream;
 use super::attributes::SocketAttributes;
 use super::from_answer::FromAnswer;
 use super::handshake::Handshake;
+use super::request_trace::RequestTrace;
 use super::{Socket, SocketId};
 use crate::event::message::{IntoEvent, IntoMessage, Request, question};
 use crate::event::raw_message::IntoRawMessage;
@@ -265,9 +266,10 @@ impl RemoteSocket {
             (Err(error), _) => AckStream::failed(error, &[]),
             (Ok(_), None) => AckStream::failed(EmitError::NotFound(self.id.to_string()), &[]),
             (Ok(question), Some(namespace)) => {
+                let (question, trace) = RequestTrace::begin(question, namespace);
                 let (sink, stream) = AckStream::channel(timeout.unwrap_or(namespace.ack_timeout()));
                 match namespace.ask(question, &self.audience(), sink) {
-                    Ok(()) => stream,
+                    Ok(()) => stream.with_trace(trace),
                     Err(error) => AckStream::failed(error, &[]),
                 }
             }

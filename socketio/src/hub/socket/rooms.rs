@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Socket;
 use super::notices::Notice;
 use crate::hub::adapter::Change;
+use crate::wire::shown::Shown;
 
 /// The error of a socket that could not join a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -78,7 +79,11 @@ impl Socket {
             Change::Join(rooms) => {
                 for room in rooms {
                     if let Err(error) = self.join(room) {
-                        tracing::debug!(socket = %self.id(), %error, "a socket did not join a room");
+                        tracing::debug!(
+                            socket = %self.shown_id(),
+                            error = %Shown(&error),
+                            "a socket did not join a room"
+                        );
                     }
                 }
             }

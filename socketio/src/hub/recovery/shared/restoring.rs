@@ -57,7 +57,7 @@ impl Shared {
             recovery.begin_anew(socket, RecoveryState::Failed(reason));
         }
         socket.hub().counters().recovery(socket.recovery());
-        tracing::debug!(socket = %socket.id(), state = ?socket.recovery(), "a client comes back");
+        tracing::debug!(socket = %socket.shown_id(), state = ?socket.recovery(), "a client comes back");
     }
 
     async fn try_restore(
@@ -271,7 +271,11 @@ impl RecoveryOf {
         let resent = (!saved.reliable().is_empty()).then(|| {
             let (kept, refused) = ReliableQueue::restored(socket.hub(), saved.reliable());
             if !refused.is_empty() {
-                tracing::warn!(socket = %socket.id(), events = refused.len(), "reliable events could not be restored");
+                tracing::warn!(
+                    socket = %socket.shown_id(),
+                    events = refused.len(),
+                    "reliable events could not be restored"
+                );
             }
             socket.resume_reliable(kept)
         });

@@ -21,6 +21,7 @@ use crate::hub::recovery::reliable::QueueOf;
 use crate::hub::selection::EmitError;
 use crate::session::time::after;
 use crate::wire::kept::KeptPacket;
+use crate::wire::mark::Mark;
 use crate::wire::packet::Packet;
 use delivery::Delivery;
 use pending::PendingEvent;
@@ -88,7 +89,7 @@ impl<'a> Reliable<'a> {
         let event = PendingEvent::new(id, KeptPacket::of(&packet), deadline, Some(waiter));
         let Some(socket) = queue.push(ack, event)? else { return Ok(delivery) };
         socket.tell_changed();
-        let packet = packet.asking(ack).with_delivery(Some(id));
+        let packet = packet.asking(ack).with_mark(Some(Mark::Delivery(id)));
         match socket.namespace_inner().emit_to_socket(&packet, &socket) {
             Ok(()) => Ok(delivery),
             // The client gets the event when it comes back.

@@ -13,14 +13,16 @@ use tokio::sync::Notify;
 
 use super::delivery::DeliveryError;
 use super::pending::{Pending, PendingEvent, Repetition};
-use crate::event::error::{EventError, shortened};
+use crate::event::error::EventError;
 use crate::hub::Hub;
 use crate::hub::aliases::Peer;
 use crate::hub::selection::EmitError;
 use crate::hub::socket::Socket;
 use crate::hub::socket::ack_future::AckError;
 use crate::session::received::ReceivedAnswer;
+use crate::wire::mark::Mark;
 use crate::wire::packet::Packet;
+use crate::wire::shown::{Shown, shown};
 
 /// The reliable events of one session.
 #[derive(Debug)]
@@ -234,7 +236,12 @@ impl ReliableQueue {
         match socket {
             Some(socket) => socket.report(EventError::new("undelivered", error.to_string()).with_event(name)),
             None => {
-                tracing::debug!(delivery = %event.id, event = shortened(name), %error, "a reliable event was not acked");
+                tracing::debug!(
+                    delivery = %event.id,
+                    event = &*shown(name),
+                    error = %Shown(&error),
+                    "a reliable event was not acked"
+                );
             }
         }
     }
@@ -320,7 +327,7 @@ impl State {
 
 impl Repetition {
     fn packet(&self) -> Packet {
-        self.packet.packet().asking(self.ack).with_delivery(Some(self.id))
+        self.packet.packet().asking(self.ack).with_mark(Some(Mark::Delivery(self.id)))
     }
 }
 
