@@ -55,6 +55,8 @@ pub use hub::adapter::{Audience, RequestError};
 pub use hub::agreement::watch::ContractViolation;
 pub use hub::build_error::{BuildError, BuildProblem};
 #[cfg(feature = "cluster")]
+pub use hub::cluster::emitter::{Emitter, EmitterError, EmitterSelection, Published};
+#[cfg(feature = "cluster")]
 pub use hub::cluster::{Cluster, NotReady};
 pub use hub::hub_builder::HubBuilder;
 pub use hub::namespace::Namespace;
@@ -127,6 +129,9 @@ pub mod guide {
     #[cfg(feature = "asyncapi")]
     #[doc = include_str!("docs/asyncapi.md")]
     pub mod asyncapi {}
+    #[cfg(feature = "cluster")]
+    #[doc = include_str!("docs/emitting.md")]
+    pub mod emitting_from_elsewhere {}
     #[doc = include_str!("docs/blocking.md")]
     pub mod blocking_work {}
     #[doc = include_str!("docs/delivery.md")]

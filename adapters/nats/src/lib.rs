@@ -156,3 +156,5 @@ mod tls;
 
 pub use error::ConfigError;
 pub use nats::Nats;
+#[doc(no_inline)]
+pub use socketio::Emitter;

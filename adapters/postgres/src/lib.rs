@@ -186,3 +186,5 @@ mod wanted;
 
 pub use error::ConfigError;
 pub use postgres::Postgres;
+#[doc(no_inline)]
+pub use socketio::Emitter;

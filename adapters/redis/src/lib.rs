@@ -182,4 +182,6 @@ mod wanted;
 pub use classic::Redis;
 pub use error::ConfigError;
 pub use sharded::{ShardedRedis, SubscriptionMode};
+#[doc(no_inline)]
+pub use socketio::Emitter;
 pub use streams::RedisStreams;
