@@ -77,6 +77,8 @@ pub use hub::socket::rooms::JoinError;
 pub use hub::socket::{SetIdError, Socket, SocketId};
 pub use hub::source::EventSource;
 pub use hub::stats::HubStats;
+#[cfg(feature = "http-emit")]
+pub use routes::emit::{BearerTokens, EmitAuth, EmitDenied, EmitRoutes, InvalidToken};
 pub use routes::engine_routes::{EngineIo, EngineRoutes, SocketIo};
 pub use routes::refusal::Refused;
 pub use routes::secure::SecureConnection;
@@ -129,7 +131,7 @@ pub mod guide {
     #[cfg(feature = "asyncapi")]
     #[doc = include_str!("docs/asyncapi.md")]
     pub mod asyncapi {}
-    #[cfg(feature = "cluster")]
+    #[cfg(all(feature = "cluster", feature = "http-emit"))]
     #[doc = include_str!("docs/emitting.md")]
     pub mod emitting_from_elsewhere {}
     #[doc = include_str!("docs/blocking.md")]

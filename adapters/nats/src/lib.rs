@@ -35,6 +35,8 @@
 //! [`Hub::ready`](socketio::Hub::ready) waits for the first connection, and
 //! [`Hub::cluster`](socketio::Hub::cluster) has the state. The engine connects again by itself.
 //!
+//! A program that is no server emits with an [`Emitter`] over the same engine.
+//!
 //! # NATS
 //!
 //! The engine uses core NATS, which stores nothing, with the crate `async-nats`. It is tested with

@@ -138,3 +138,18 @@ fn an_emitter_needs_a_runtime() {
     let error = runtime.block_on(published).unwrap_err();
     assert!(matches!(error, EmitterError::NoRuntime), "{error}");
 }
+
+#[test]
+fn an_emitter_ends_with_its_runtime() {
+    let server = Server::start();
+    let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let emitter = Emitter::new(Redis::new(server.url()).unwrap());
+    let first = runtime();
+    first.block_on(emitter.emit(("hello",))).unwrap_err();
+    first.block_on(async { emitter.emit(("hello",)).await }).unwrap();
+    drop(first);
+    let other = runtime();
+    let error = other.block_on(async { emitter.emit(("hello",)).await }).unwrap_err();
+    assert!(matches!(error, EmitterError::Closed), "{error}");
+    other.block_on(emitter.close());
+}

@@ -30,8 +30,8 @@ const DEFAULT_PATIENCE: Duration = Duration::from_secs(5);
 /// back-end of another kind.
 ///
 /// It has the [engine](crate::cluster::Engine) of the servers, with the same settings. It receives
-/// nothing, keeps no clients, and is not counted as a server. The servers may be of this crate or on
-/// Node.js, for which it is what `@socket.io/redis-emitter` is. Cloning is cheap.
+/// nothing, keeps no clients, and is not counted as a server. The servers may be of this crate or
+/// on Node.js, for which it is what `@socket.io/redis-emitter` is. Cloning is cheap.
 ///
 /// ```no_run
 /// # use socketio::cluster::Engine;
@@ -51,9 +51,9 @@ const DEFAULT_PATIENCE: Duration = Duration::from_secs(5);
 /// # Results
 ///
 /// Each method returns a future, [`Published`]. The message is queued at once, and the future ends
-/// when the server of the engine has taken it, such as Redis. That some client has received it can't
-/// be known. Messages of one emitter are published in the order of the calls. At most 16 MiB and
-/// 65,536 messages wait.
+/// when the server of the engine has taken it, such as Redis. That some client has received it
+/// can't be known. Messages of one emitter are published in the order of the calls. At most 16 MiB
+/// and 65,536 messages wait.
 ///
 /// # Connection
 ///
