@@ -118,6 +118,17 @@ macro_rules! __export_typescript {
             $visibility fn assert_exported(path: impl ::core::convert::AsRef<::std::path::Path>) {
                 <Self as $crate::TypeScriptContract>::assert_exported(path);
             }
+
+            /// Returns an emitter for back-ends as TypeScript.
+            $visibility fn typescript_emitter(module: &str) -> ::std::string::String {
+                <Self as $crate::TypeScriptContract>::typescript_emitter(module)
+            }
+
+            /// Asserts in a test that a file has the emitter.
+            #[track_caller]
+            $visibility fn assert_emitter_exported(path: impl ::core::convert::AsRef<::std::path::Path>, module: &str) {
+                <Self as $crate::TypeScriptContract>::assert_emitter_exported(path, module);
+            }
         }
     };
 }

@@ -57,6 +57,8 @@ pub use hub::admin::Admin;
 pub use hub::agreement::watch::ContractViolation;
 pub use hub::build_error::{BuildError, BuildProblem};
 #[cfg(feature = "cluster")]
+pub use hub::cluster::emitter::{Emitter, EmitterError, EmitterSelection, Published};
+#[cfg(feature = "cluster")]
 pub use hub::cluster::{Cluster, NotReady};
 pub use hub::hub_builder::HubBuilder;
 pub use hub::namespace::Namespace;
@@ -81,6 +83,8 @@ pub use hub::socket::rooms::JoinError;
 pub use hub::socket::{SetIdError, Socket, SocketId};
 pub use hub::source::EventSource;
 pub use hub::stats::{ClosedConnections, HubStats, Recoveries, Traffic};
+#[cfg(feature = "http-emit")]
+pub use routes::emit::{BearerTokens, EmitAuth, EmitDenied, EmitRoutes, InvalidToken};
 pub use routes::engine_routes::{EngineIo, EngineRoutes, SocketIo};
 pub use routes::refusal::Refused;
 pub use routes::secure::SecureConnection;
@@ -141,6 +145,9 @@ pub mod guide {
     pub mod admin_ui {}
     #[doc = include_str!("docs/authentication.md")]
     pub mod authentication {}
+    #[cfg(all(feature = "cluster", feature = "http-emit"))]
+    #[doc = include_str!("docs/emitting.md")]
+    pub mod emitting_from_elsewhere {}
     #[doc = include_str!("docs/blocking.md")]
     pub mod blocking_work {}
     #[doc = include_str!("docs/delivery.md")]

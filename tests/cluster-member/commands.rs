@@ -25,7 +25,10 @@ async fn command(
         "remoteEmit" | "remoteAsk" | "remoteJoin" | "remoteLeave" | "remoteDisconnect" => {
             remote(&member, &verb, &chosen, args).await?
         }
-        _ => cluster(&member, &verb, &chosen, args).await?,
+        _ => match verb.strip_prefix("emitter ") {
+            Some(verb) => emitter(&member, verb, &chosen, args).await?,
+            None => cluster(&member, &verb, &chosen, args).await?,
+        },
     };
     Ok(AnyValue::from_iter([("result", result)]))
 }
@@ -104,6 +107,26 @@ async fn remote(member: &Member, verb: &str, chosen: &Chosen, args: RawArgs<'_>)
             false => socket.disconnect(),
         },
     }
+    Ok(AnyValue::default())
+}
+
+/// The verbs of an emitter, which shares nothing with the member.
+async fn emitter(member: &Member, verb: &str, chosen: &Chosen, args: RawArgs<'_>) -> Result<AnyValue, EventError> {
+    let emitter = chosen.emitter(&member.emitter);
+    let selected = chosen.of_emitter(&emitter);
+    let event = || Ok::<_, EventError>((args.first::<String>()?, args.skip(1)));
+    let published = match verb {
+        "emit" => selected.emit(event()?),
+        "join" => selected.sockets_join(args.first::<Vec<String>>()?),
+        "leave" => selected.sockets_leave(args.first::<Vec<String>>()?),
+        "disconnect" => match args.first()? {
+            true => selected.close_sockets(),
+            false => selected.disconnect_sockets(),
+        },
+        "serverEmit" => emitter.server_emit(event()?),
+        _ => return Err(format!("an emitter has no verb {verb}").into()),
+    };
+    published.await.map_err(|error| error.to_string())?;
     Ok(AnyValue::default())
 }
 

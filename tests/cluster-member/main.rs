@@ -10,7 +10,7 @@ mod traffic;
 use axum::Router;
 use axum::routing::get;
 use futures_util::StreamExt;
-use socketio::{AnyValue, Hub, ServerEvent};
+use socketio::{AnyValue, Emitter, Hub, ServerEvent};
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +24,8 @@ use traffic::Traffic;
 pub(crate) struct Member {
     pub(crate) hub: Hub,
     pub(crate) traffic: Traffic,
+    /// Emits to the cluster as a process that is no member.
+    pub(crate) emitter: Emitter,
 }
 
 /// The hub that tests send commands to. It is no member of the cluster.
@@ -73,7 +75,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         builder = builder.namespace(path, |namespace| namespace.events(events::EVENTS));
     }
     let hub = settings.join_cluster(builder)?.build()?;
-    let control = control(Member { hub: hub.clone(), traffic: Traffic::new(&settings.name) })?;
+    let emitter = Emitter::new(settings.engine()?);
+    let control = control(Member { hub: hub.clone(), traffic: Traffic::new(&settings.name), emitter })?;
     report(&settings, &hub, &control);
     hub.ready(Duration::from_secs(10)).await?;
 

@@ -1,7 +1,7 @@
 //! [`Chosen`]: the sockets that a command is about.
 
 use serde::Deserialize;
-use socketio::{Hub, Namespace, Selection, Socket};
+use socketio::{Emitter, EmitterSelection, Hub, Namespace, Selection, Socket};
 use std::time::Duration;
 
 /// A namespace, and sockets in it.
@@ -35,6 +35,20 @@ impl Chosen {
     /// The sockets except the one that emits.
     pub(crate) fn of_others<'a>(&self, socket: &'a Socket) -> Selection<'a> {
         self.select(socket.except(""))
+    }
+
+    /// The namespace as the emitter has it.
+    pub(crate) fn emitter(&self, emitter: &Emitter) -> Emitter {
+        emitter.of(self.namespace.as_deref().unwrap_or("/"))
+    }
+
+    /// The sockets that an emitter selects.
+    pub(crate) fn of_emitter<'a>(&self, emitter: &'a Emitter) -> EmitterSelection<'a> {
+        // A room without members selects as none does.
+        let all = emitter.except("");
+        let selected = self.to.iter().fold(all, EmitterSelection::to);
+        let selected = self.except.iter().fold(selected, EmitterSelection::except);
+        if self.volatile { selected.volatile() } else { selected }
     }
 
     fn select<'a>(&self, all: Selection<'a>) -> Selection<'a> {

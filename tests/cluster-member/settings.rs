@@ -1,6 +1,7 @@
 //! The settings, from the environment variable MEMBER.
 
 use serde::Deserialize;
+use socketio::cluster::Engine;
 use socketio::{Admin, HubBuilder, Persist, Recovery};
 use socketio_postgres::Postgres;
 use socketio_redis::{Redis, RedisStreams, ShardedRedis, SubscriptionMode};
@@ -63,18 +64,23 @@ impl Settings {
             Some(recovery) => builder.recovery(recovery.settings()),
             None => builder,
         };
+        Ok(builder.cluster(self.engine()?))
+    }
+
+    /// What the members of the cluster use.
+    pub(crate) fn engine(&self) -> Result<Box<dyn Engine>, Box<dyn std::error::Error>> {
         let mode = match self.adapter.as_str() {
             "sharded" => SubscriptionMode::Dynamic,
             "private" => SubscriptionMode::DynamicPrivate,
-            "streams" | "iostreams" => return self.streams(builder),
+            "streams" | "iostreams" => return self.streams(),
             "postgres" => {
                 let engine = Postgres::new(self.url()?)?;
                 return Ok(match &self.prefix {
-                    Some(prefix) => builder.cluster(engine.prefix(prefix)),
-                    None => builder.cluster(engine),
+                    Some(prefix) => Box::new(engine.prefix(prefix)),
+                    None => Box::new(engine),
                 });
             }
-            _ => return self.classic(builder),
+            _ => return self.classic(),
         };
         let engine = match &self.sentinel {
             Some(name) => ShardedRedis::sentinel(&self.urls, name)?,
@@ -83,19 +89,19 @@ impl Settings {
         };
         let engine = engine.mode(mode);
         Ok(match &self.prefix {
-            Some(prefix) => builder.cluster(engine.prefix(prefix)),
-            None => builder.cluster(engine),
+            Some(prefix) => Box::new(engine.prefix(prefix)),
+            None => Box::new(engine),
         })
     }
 
-    fn streams(&self, builder: HubBuilder) -> Result<HubBuilder, Box<dyn std::error::Error>> {
+    fn streams(&self) -> Result<Box<dyn Engine>, Box<dyn std::error::Error>> {
         let engine = match &self.sentinel {
             Some(name) => RedisStreams::sentinel(&self.urls, name)?,
             None => RedisStreams::new(self.url()?)?,
         };
         Ok(match &self.prefix {
-            Some(prefix) => builder.cluster(engine.prefix(prefix).stream(prefix)),
-            None => builder.cluster(engine),
+            Some(prefix) => Box::new(engine.prefix(prefix).stream(prefix)),
+            None => Box::new(engine),
         })
     }
 
@@ -103,14 +109,14 @@ impl Settings {
         self.urls.first().map(String::as_str).ok_or("MEMBER has no URLs")
     }
 
-    fn classic(&self, builder: HubBuilder) -> Result<HubBuilder, Box<dyn std::error::Error>> {
+    fn classic(&self) -> Result<Box<dyn Engine>, Box<dyn std::error::Error>> {
         let engine = match &self.sentinel {
             Some(name) => Redis::sentinel(&self.urls, name)?,
             None => Redis::new(self.url()?)?,
         };
         Ok(match &self.prefix {
-            Some(prefix) => builder.cluster(engine.prefix(prefix)),
-            None => builder.cluster(engine),
+            Some(prefix) => Box::new(engine.prefix(prefix)),
+            None => Box::new(engine),
         })
     }
 }

@@ -10,9 +10,10 @@ import { test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
+import { io } from 'socket.io-client';
 import WebSocket from 'ws';
 import { bundle } from './bundle.mjs';
-import { built, start } from './lib.mjs';
+import { built, start, within } from './lib.mjs';
 
 const here = fileURLToPath(new URL('contract', import.meta.url));
 const chat = fileURLToPath(new URL('../../examples/chat/page/ts', import.meta.url));
@@ -153,4 +154,19 @@ test('values pass through a JavaScript program unchanged', async () => {
   const lines = (await output('zoo')).trimEnd().split('\n');
   assert.ok(lines.length > 500);
   await output('zoo-check', lines.map((line) => JSON.stringify(JSON.parse(line))).join('\n'));
+});
+
+test('the exported emitter emits over HTTP', async (t) => {
+  const server = await start(t, program, ['daily']);
+  const socket = io(server.http, { transports: ['websocket'], forceNew: true });
+  t.after(() => socket.close());
+  const headlines = [];
+  const isOver = new Promise((resolve) => socket.on('news', ({ headline }) => headlines.push(headline) && headline === 'at last' && resolve()));
+  await once(socket, 'connect');
+  const ids = await (await load(t, 'emit')).run(server.http, '6e1c5a2b9f0d4e7f8a31');
+  assert.equal(new Set(ids).size, 2);
+  await within(isOver, 'waiting for the last event');
+  assert.deepEqual(headlines, ['to all', 'once', 'at last']);
+  await server.stop();
+  assert.deepEqual(server.lines, [], 'the server reported no contract violation');
 });

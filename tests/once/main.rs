@@ -11,6 +11,7 @@ mod engine_hooks;
 mod engine_hostile;
 mod frames;
 mod handshakes;
+mod http_emit;
 mod in_process;
 mod in_process_ends;
 mod in_process_reports;

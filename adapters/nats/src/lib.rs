@@ -35,6 +35,8 @@
 //! [`Hub::ready`](socketio::Hub::ready) waits for the first connection, and
 //! [`Hub::cluster`](socketio::Hub::cluster) has the state. The engine connects again by itself.
 //!
+//! A program that is no server emits with an [`Emitter`] over the same engine.
+//!
 //! # NATS
 //!
 //! The engine uses core NATS, which stores nothing, with the crate `async-nats`. It is tested with
@@ -156,3 +158,5 @@ mod tls;
 
 pub use error::ConfigError;
 pub use nats::Nats;
+#[doc(no_inline)]
+pub use socketio::Emitter;

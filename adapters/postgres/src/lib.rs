@@ -34,6 +34,8 @@
 //! [`Hub::ready`](socketio::Hub::ready) waits for the first connection, and
 //! [`Hub::cluster`](socketio::Hub::cluster) has the state. The engine connects again by itself.
 //!
+//! A program that is no server emits with an [`Emitter`] over the same engine.
+//!
 //! # How it works
 //!
 //! A namespace has a channel such as `socket.io#/chat`, to which all its servers `LISTEN`. All
@@ -186,3 +188,5 @@ mod wanted;
 
 pub use error::ConfigError;
 pub use postgres::Postgres;
+#[doc(no_inline)]
+pub use socketio::Emitter;

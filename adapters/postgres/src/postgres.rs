@@ -187,6 +187,12 @@ impl Engine for Postgres {
         self.node.start(self.target.clone(), Arc::clone(&self.attachments), inbox);
     }
 
+    fn start_emitter(&self, inbox: Inbox) {
+        // What its attachments say that they are from.
+        self.node.set_server("emitter");
+        self.start(inbox);
+    }
+
     fn subscribe(&self, topic: Topic<'_>) {
         if let Topic::Reply { server, .. } = topic {
             self.node.set_server(server);

@@ -34,6 +34,8 @@
 //! [`Hub::ready`](socketio::Hub::ready) waits for the first connection, and
 //! [`Hub::cluster`](socketio::Hub::cluster) has the state. The engine connects again by itself.
 //!
+//! A program that is no server emits with an [`Emitter`] over the same engine.
+//!
 //! # Which engine
 //!
 //! | engine | like, on Node.js | Redis | where messages to a room go |
@@ -182,4 +184,6 @@ mod wanted;
 pub use classic::Redis;
 pub use error::ConfigError;
 pub use sharded::{ShardedRedis, SubscriptionMode};
+#[doc(no_inline)]
+pub use socketio::Emitter;
 pub use streams::RedisStreams;

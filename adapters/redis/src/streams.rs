@@ -163,6 +163,13 @@ impl RedisStreams {
         self
     }
 
+    /// Connects, and reads the log if one is given.
+    fn connect(&self, inbox: Inbox, log: Option<Log>) {
+        let (tls, channels) = (self.tls.clone(), Arc::clone(&self.channels));
+        let context = Context { tls, channels, inbox: inbox.clone(), log };
+        self.node.start(self.server.clone(), context, inbox);
+    }
+
     /// Trusts these certificate authorities, in the PEM format, and not those of the system.
     ///
     /// # Errors
@@ -197,9 +204,11 @@ impl Engine for RedisStreams {
     }
 
     fn start(&self, inbox: Inbox) {
-        let (tls, channels) = (self.tls.clone(), Arc::clone(&self.channels));
-        let context = Context { tls, channels, inbox: inbox.clone(), log: Some(self.log.clone()) };
-        self.node.start(self.server.clone(), context, inbox);
+        self.connect(inbox, Some(self.log.clone()));
+    }
+
+    fn start_emitter(&self, inbox: Inbox) {
+        self.connect(inbox, None);
     }
 
     fn subscribe(&self, topic: Topic<'_>) {

@@ -26,6 +26,13 @@ pub trait Engine: Debug + Send + Sync + 'static {
     /// come earlier.
     fn start(&self, inbox: Inbox);
 
+    /// Starts to connect for an [`Emitter`](crate::Emitter), in place of [`start`](Self::start).
+    /// Nothing is subscribed to, so that an engine may do without what only receives, such as a
+    /// reader of its log. By default it calls `start`.
+    fn start_emitter(&self, inbox: Inbox) {
+        self.start(inbox);
+    }
+
     /// Subscribes to a topic. It may be called before the engine is connected. The hub calls it
     /// once for a topic, until it has unsubscribed.
     fn subscribe(&self, topic: Topic<'_>);
@@ -80,6 +87,10 @@ impl<E: Engine + ?Sized> Engine for Box<E> {
 
     fn start(&self, inbox: Inbox) {
         (**self).start(inbox);
+    }
+
+    fn start_emitter(&self, inbox: Inbox) {
+        (**self).start_emitter(inbox);
     }
 
     fn subscribe(&self, topic: Topic<'_>) {

@@ -5,6 +5,7 @@
 //! crates of their own, such as `socketio-redis`. This module is for authors of engines, and has
 //! the values by which a hub reports the state of its cluster.
 
+pub(crate) mod addressing;
 mod batch;
 pub(crate) mod codec;
 mod details;

@@ -11,6 +11,8 @@ pub(crate) mod describe;
 pub(crate) mod description;
 #[doc(hidden)]
 pub(crate) mod infer;
+#[cfg(feature = "http-emit")]
+pub(crate) mod openapi;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "typescript")]
@@ -96,6 +98,28 @@ pub trait TypeScriptContract: Contract {
     #[track_caller]
     fn assert_exported(path: impl AsRef<Path>) {
         typescript::assert_exported(path.as_ref(), &Self::typescript());
+    }
+
+    /// Returns an emitter for back-ends as TypeScript, which emits the contract's events over HTTP
+    /// by `Hub::emit_routes` (feature `http-emit`). It imports the types of payloads from the file
+    /// that [`export`](Self::export) writes. `module` is its name as an import, such as
+    /// `./chat.js`.
+    ///
+    /// Events that clients must answer, and those with binary data, can't be emitted so, and are
+    /// left out.
+    fn typescript_emitter(module: &str) -> String {
+        typescript::emitter(&Self::describe(), module)
+    }
+
+    /// Asserts in a test that the file has the [emitter](Self::typescript_emitter). With the
+    /// environment variable `SOCKETIO_EXPORT=1`, it writes the file instead.
+    ///
+    /// # Panics
+    ///
+    /// Panics with the difference if the file has other content.
+    #[track_caller]
+    fn assert_emitter_exported(path: impl AsRef<Path>, module: &str) {
+        typescript::assert_exported(path.as_ref(), &Self::typescript_emitter(module));
     }
 }
 

@@ -45,6 +45,11 @@ impl Connections {
         self.state.lock().places.len()
     }
 
+    #[cfg(feature = "http-emit")]
+    pub(crate) fn is_shutting_down(&self) -> bool {
+        self.state.lock().handlers_until.is_some()
+    }
+
     /// Takes a place. Returns `None` if there are `max` connections or the hub is shutting down.
     fn take_place(&self, max: usize) -> Option<usize> {
         let mut state = self.state.lock();

@@ -233,6 +233,19 @@ impl Hub {
         })
     }
 
+    /// The namespace with this path, as [`of`](Self::of) returns it. `None` if clients can't
+    /// connect to it.
+    #[cfg(feature = "http-emit")]
+    pub(crate) fn find(&self, path: &str) -> Option<Namespace> {
+        let core = self.core();
+        let known = core.namespaces.read().get(path).cloned();
+        let namespace = match known {
+            Some(known) => known,
+            None => core.make_dynamic(path, core.pattern(path)?),
+        };
+        Some(Namespace::new(Arc::clone(core), namespace))
+    }
+
     /// The paths of all existing namespaces, sorted.
     pub fn namespaces(&self) -> Vec<String> {
         let mut paths: Vec<_> = self.core().namespaces.read().keys().map(ToString::to_string).collect();

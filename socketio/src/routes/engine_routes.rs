@@ -376,7 +376,7 @@ fn cors(origins: &Origins) -> Option<CorsLayer> {
 
 /// Returns the path, or panics if no request can have it.
 #[track_caller]
-fn checked_path(path: &str) -> &str {
+pub(super) fn checked_path(path: &str) -> &str {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"/{}-._~!$&'()*+,;=:@%".contains(&byte);
     if !path.bytes().all(is_allowed) {
         invalid_setting("path", path, "a percent-encoded path without a query, such as `/socket.io/`");

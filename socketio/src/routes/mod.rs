@@ -5,6 +5,8 @@
 //! checks the head of each request.
 
 mod client_files;
+#[cfg(feature = "http-emit")]
+pub(crate) mod emit;
 mod engine_request;
 pub(crate) mod engine_routes;
 mod head;

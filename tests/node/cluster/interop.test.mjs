@@ -15,6 +15,7 @@ import { Member } from './member.mjs';
 import { Postgres } from './postgres.mjs';
 import { Redis, RedisCluster, eventually } from './redis.mjs';
 import { EMITTER, LISTING, RAW, SCENARIOS } from './scenarios.mjs';
+import { RustEmitter } from './rust-emitter.mjs';
 import { Stage } from './stage.mjs';
 import { StreamsEmitter } from './streams-emitter.mjs';
 
@@ -114,6 +115,15 @@ function suite(name, { adapter = name, isClassic, isCluster, isPostgres, isStrea
         for (const [name, play] of Object.entries(EMITTER)) {
           test(name, (t) => play(shared.stage.at(shared.members[0], t), emitter));
         }
+      }
+
+      const rust = LANGUAGES.indexOf('rust');
+      if (rust >= 0) {
+        describe('an emitter in Rust', { concurrency: 1 }, () => {
+          for (const [name, play] of Object.entries(EMITTER)) {
+            test(name, (t) => play(shared.stage.at(shared.members[0], t), new RustEmitter(shared.members[rust], namespace)));
+          }
+        });
       }
 
       // Servers on Node.js do not understand this emitter.

@@ -40,6 +40,7 @@
 // | `stop` | ends that; the result is the last number |
 // | `health` | `{ state, lag, error }` |
 // | `stats` | the counters of the cluster |
+// | `emitter emit`, `emitter join`, `emitter leave`, `emitter disconnect`, `emitter serverEmit` | an emitter in the same process does it, which is no member |
 //
 // The control connection receives `heard` with a namespace and the arguments of an event `news` from
 // another server, and from a server in Rust `cluster` with the text of an event of the cluster.

@@ -101,6 +101,14 @@ test('the first server of the README says where it listens, and its clients prin
   await runInBrowser(await open(t), take('README.md', 'js', 'new WebSocket'));
 });
 
+test('the emitter of the guide compiles', async () => {
+  const at = directory('emitter');
+  mkdirSync(at, { recursive: true });
+  const exported = (name) => readFileSync(path.join(root, 'tests/node/contract', name), 'utf8').replace('"./daily"', '"./daily.js"');
+  const files = { 'daily.ts': exported('daily.ts'), 'daily-emitter.ts': exported('daily-emitter.ts') };
+  await compile(at, { ...files, 'emit.ts': take('emitting.md', 'ts', 'new Emitter') });
+});
+
 test('the typed server of the README exports its contract, and the typed client prints what it says', async (t) => {
   const commands = take('README.md', 'sh', 'SOCKETIO_EXPORT');
   rmSync(path.join(TYPED, 'chat.ts'), { force: true });

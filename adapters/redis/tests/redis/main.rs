@@ -6,6 +6,7 @@
 mod classic;
 mod cluster;
 mod conformance;
+mod emitter;
 mod faults;
 mod log;
 mod log_faults;

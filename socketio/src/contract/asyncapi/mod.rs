@@ -16,3 +16,5 @@ pub use info::AsyncApiInfo;
 #[cfg(feature = "typescript")]
 pub(crate) use schemas::Forms;
 pub(crate) use schemas::SchemaSource;
+#[cfg(feature = "http-emit")]
+pub(crate) use schemas::{Maker, Schemas};

@@ -39,19 +39,19 @@ impl SchemaSource {
 
 /// The side that sends a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Maker {
+pub(crate) enum Maker {
     Client,
     Server,
 }
 
 /// The schemas that a document uses.
-pub(super) struct Schemas {
+pub(crate) struct Schemas {
     read: SchemaGenerator,
     written: SchemaGenerator,
 }
 
 impl Schemas {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let settings = |prefix: &'static str| {
             let mut settings = SchemaSettings::draft2020_12();
             settings.definitions_path = prefix.trim_start_matches('#').trim_end_matches('/').into();
@@ -65,7 +65,7 @@ impl Schemas {
 
     /// The schema of a type, or a reference to it that becomes valid with [`finish`](Self::finish).
     /// A type without a schema may be anything.
-    pub(super) fn of(&mut self, ty: Option<SchemaSource>, maker: Maker) -> Value {
+    pub(crate) fn of(&mut self, ty: Option<SchemaSource>, maker: Maker) -> Value {
         let Some(ty) = ty else { return Value::Bool(true) };
         let generator = match maker {
             Maker::Client => &mut self.read,
@@ -76,7 +76,7 @@ impl Schemas {
 
     /// Returns all named schemas under their final names, and updates the references in the
     /// document.
-    pub(super) fn finish(mut self, document: &mut Value) -> Map<String, Value> {
+    pub(crate) fn finish(mut self, document: &mut Value) -> Map<String, Value> {
         let read = definitions(&mut self.read);
         let written = definitions(&mut self.written);
         let differing = differing(&read, &written);

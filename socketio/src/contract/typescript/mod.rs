@@ -5,6 +5,7 @@
 //! `socketio.ts`, `failed.ts` and `binary.ts` are templates, in which only a few names are
 //! replaced.
 
+mod emitter;
 mod events;
 mod file;
 mod format;
@@ -15,6 +16,7 @@ mod inputs;
 mod inputs;
 mod types;
 
+pub(crate) use emitter::emitter;
 pub(crate) use file::{assert_exported, export};
 pub(crate) use types::TypeScript;
 

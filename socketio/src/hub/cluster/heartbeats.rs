@@ -12,9 +12,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::core::{COUNT_TIMEOUT, ClusterCore, ROOT};
-use super::known::{EMITTER, KnownServers};
+use super::known::KnownServers;
 use super::member::Member;
 use crate::cluster::Topic;
+use crate::cluster::addressing::EMITTER;
 use crate::cluster::message::Message;
 use crate::hooks::catch::catch_future;
 

@@ -7,10 +7,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::cluster::addressing::EMITTER;
 use crate::cluster::message::Message;
-
-/// What publishes as this is no server.
-pub(super) const EMITTER: &str = "emitter";
 
 /// The most servers that are known in a namespace. Others are not counted.
 const MAX_SERVERS: usize = 4_096;

@@ -11,18 +11,15 @@ use tokio::time::timeout;
 use super::adapter::options;
 use super::core::ClusterCore;
 use super::heartbeats::Heartbeats;
-use super::known::EMITTER;
 use super::sequences::Sequences;
+use crate::cluster::addressing::{Addressing, EMITTER};
 use crate::cluster::message::{Message, Outgoing};
-use crate::cluster::{Dialect, RoomTopics, Topic, codec};
+use crate::cluster::{Dialect, RoomTopics, Topic};
 use crate::hooks::catch::catch_future;
 use crate::hub::adapter::{Audience, BoxFuture, LocalAdapter, Packet};
 
 /// How long a new client waits for the subscriptions of its namespace.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(1);
-/// The length of socket ids, in UTF-16 units. The reference takes rooms whose names have it for
-/// ids.
-const ID_LENGTH: usize = 20;
 
 /// A namespace of this server in the cluster.
 #[derive(Debug)]
@@ -147,7 +144,7 @@ impl Member {
 
     /// A socket of this server joined a room. Its topic is subscribed to with the first member.
     pub(super) fn joined(&self, room: &str) {
-        if !self.has_room_topic(room) {
+        if !self.addressing().has_room_topic(room) {
             return;
         }
         let mut rooms = self.rooms.lock();
@@ -175,13 +172,9 @@ impl Member {
         Topic::Room { namespace: &self.namespace, room }
     }
 
-    /// Whether servers subscribe to a topic of the room while they have members.
-    fn has_room_topic(&self, room: &str) -> bool {
-        match self.core.traits().rooms {
-            RoomTopics::None | RoomTopics::Included => false,
-            RoomTopics::Dynamic => room.encode_utf16().count() != ID_LENGTH,
-            RoomTopics::DynamicPrivate => true,
-        }
+    /// The topics on which this server publishes.
+    fn addressing(&self) -> Addressing<'_> {
+        Addressing::new(&self.core.traits(), &self.namespace, self.core.server().as_str())
     }
 
     /// Publishes an event to the sockets of other servers. Returns whether it was queued.
@@ -193,13 +186,7 @@ impl Member {
         options.flags.volatile = packet.is_volatile();
         options.flags.latest = packet.latest().map(Cow::Borrowed);
         options.flags.raw = packet.name().is_none();
-        let topic = match audience.rooms() {
-            _ if self.core.dialect() == Dialect::Streams => self.log_topic(codec::BROADCAST_IN_LOG),
-            [room] if self.core.traits().rooms == RoomTopics::Included || self.has_room_topic(room) => {
-                self.room_topic(room)
-            }
-            _ => Topic::Main { namespace: &self.namespace },
-        };
+        let topic = self.addressing().event(audience.rooms());
         // All servers must receive all numbers.
         let is_for_all = matches!(topic, Topic::Main { .. }) || self.core.traits().rooms == RoomTopics::Included;
         let is_numbered = is_for_all && self.is_joined();
@@ -224,7 +211,7 @@ impl Member {
     }
 
     pub(super) fn publish_as(&self, sender: &str, message: &Outgoing<'_>) -> bool {
-        self.core.publish(sender, &self.namespace, self.request_topic(message), message, false, None)
+        self.core.publish(sender, &self.namespace, self.addressing().request(message), message, false, None)
     }
 
     /// A message of a server counts it as a member of the namespace, where servers are counted by
@@ -240,22 +227,9 @@ impl Member {
         }
     }
 
-    fn request_topic(&self, message: &Outgoing<'_>) -> Topic<'_> {
-        let kind = (self.core.dialect() == Dialect::Streams).then(|| codec::kind_in_log(message));
-        kind.flatten().map_or_else(|| self.question_topic(), |kind| self.log_topic(kind))
-    }
-
     /// The topic of questions.
     pub(super) fn question_topic(&self) -> Topic<'_> {
-        let namespace = &*self.namespace;
-        match self.core.dialect() {
-            Dialect::Classic => Topic::Requests { namespace },
-            Dialect::Messages | Dialect::Streams => Topic::Main { namespace },
-        }
-    }
-
-    fn log_topic(&self, kind: u8) -> Topic<'_> {
-        Topic::Log { namespace: &self.namespace, server: self.core.server().as_str(), kind }
+        self.addressing().question()
     }
 
     /// The topic of answers to this server.

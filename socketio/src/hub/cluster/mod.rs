@@ -10,6 +10,7 @@ mod asking;
 mod collecting;
 mod core;
 mod details;
+pub(crate) mod emitter;
 mod handle;
 mod heartbeats;
 mod known;

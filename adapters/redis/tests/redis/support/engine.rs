@@ -61,6 +61,10 @@ impl<E: Engine> Member<E> {
 
     /// The next message or entry of the log is this one.
     pub(crate) async fn expect(&mut self, wanted: Topic<'_>, body: &str) {
+        self.expect_bytes(wanted, body.as_bytes()).await;
+    }
+
+    pub(crate) async fn expect_bytes(&mut self, wanted: Topic<'_>, body: &[u8]) {
         let is_wanted = |recorded: &Recorded| matches!(recorded, Recorded::Message { .. } | Recorded::Entry(_));
         let received = match self.recorder.until(is_wanted).await {
             Recorded::Entry(entry) => (topic_of(&entry).into(), entry.data),
@@ -68,7 +72,7 @@ impl<E: Engine> Member<E> {
             other => panic!("{other:?}"),
         };
         let (topic, bytes): (OwnedTopic, Bytes) = received;
-        assert_eq!((topic, &*bytes), (wanted.into(), body.as_bytes()));
+        assert_eq!((topic, &*bytes), (wanted.into(), body));
     }
 
     /// Reads all pages of a range.

@@ -69,6 +69,7 @@ mod changes;
 mod churn;
 mod counts;
 mod emits;
+mod emitters;
 mod fetching;
 mod health;
 mod ids;
@@ -98,6 +99,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         fetching::CASES,
         asking::CASES,
         servers::CASES,
+        emitters::CASES,
         order::CASES,
         counts::CASES,
         health::CASES,

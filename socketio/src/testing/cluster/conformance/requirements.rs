@@ -31,6 +31,7 @@ pub(super) const LOCAL: &str = "what is local concerns this server alone";
 pub(super) const FETCH: &str = "fetch_sockets describes the sockets of all servers";
 pub(super) const ANSWERS: &str = "answers of all servers arrive, and missing ones are counted";
 pub(super) const SERVER_EVENTS: &str = "server events reach the other servers, never oneself, never clients";
+pub(super) const EMITTER: &str = "an emitter reaches the clients of all servers, and is no server";
 pub(super) const COUNT: &str = "servers are counted while they take part";
 pub(super) const ALL_ROOMS: &str = "all_rooms lists the rooms of all servers";
 pub(super) const LOG: &str = "each server handles every entry of the log once, in order, also after it was cut off";
