@@ -56,6 +56,7 @@ pub use hub::agreement::watch::ContractViolation;
 pub use hub::build_error::{BuildError, BuildProblem};
 #[cfg(feature = "cluster")]
 pub use hub::cluster::{Cluster, NotReady};
+pub use hub::drain::Drain;
 pub use hub::hub_builder::HubBuilder;
 pub use hub::namespace::Namespace;
 pub use hub::namespace_builder::NamespaceBuilder;
@@ -76,6 +77,7 @@ pub use hub::socket::{SetIdError, Socket, SocketId};
 pub use hub::source::EventSource;
 pub use hub::stats::HubStats;
 pub use routes::engine_routes::{EngineIo, EngineRoutes, SocketIo};
+pub use routes::health::HealthRoutes;
 pub use routes::refusal::Refused;
 pub use routes::secure::SecureConnection;
 pub use routes::serve::{Serve, serve};
@@ -137,6 +139,8 @@ pub mod guide {
     pub mod hooks_that_call_back {}
     #[doc = include_str!("docs/socketio.md")]
     pub mod socketio_clients {}
+    #[doc = include_str!("docs/operations.md")]
+    pub mod operations {}
     #[doc = include_str!("docs/recipes.md")]
     pub mod recipes {}
     #[doc = include_str!("docs/recovery.md")]

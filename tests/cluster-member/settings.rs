@@ -1,7 +1,7 @@
 //! The settings, from the environment variable MEMBER.
 
 use serde::Deserialize;
-use socketio::{HubBuilder, Persist, Recovery};
+use socketio::{Drain, HubBuilder, Persist, Recovery};
 use socketio_postgres::Postgres;
 use socketio_redis::{Redis, RedisStreams, ShardedRedis, SubscriptionMode};
 use std::time::Duration;
@@ -20,6 +20,7 @@ pub(crate) struct Settings {
     /// The size of the queue for publishing, in messages.
     queue: Option<usize>,
     recovery: Option<RecoverySettings>,
+    drain: Option<DrainSettings>,
 }
 
 /// How clients can resume their sessions.
@@ -32,6 +33,13 @@ struct RecoverySettings {
     eager: bool,
 }
 
+/// How clients are moved to other servers at SIGTERM, in milliseconds.
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct DrainSettings {
+    over: u64,
+    grace: u64,
+}
+
 impl RecoverySettings {
     fn settings(&self) -> Recovery {
         let recovery = Recovery::new().max_disconnection(Duration::from_millis(self.max_disconnection_duration));
@@ -40,6 +48,11 @@ impl RecoverySettings {
 }
 
 impl Settings {
+    pub(crate) fn drain(&self) -> Option<Drain> {
+        let DrainSettings { over, grace } = self.drain?;
+        Some(Drain::new().over(Duration::from_millis(over)).grace(Duration::from_millis(grace)))
+    }
+
     pub(crate) fn join_cluster(&self, builder: HubBuilder) -> Result<HubBuilder, Box<dyn std::error::Error>> {
         let builder = match self.queue {
             Some(messages) => builder.publish_queue(16 << 20, messages),

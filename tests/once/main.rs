@@ -4,6 +4,7 @@
 mod blocking;
 mod contract_exports;
 mod cuts;
+mod drain;
 mod engine_hooks;
 mod engine_hostile;
 mod frames;
