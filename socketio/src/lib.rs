@@ -58,6 +58,7 @@ pub use hub::build_error::{BuildError, BuildProblem};
 pub use hub::cluster::{Cluster, NotReady};
 pub use hub::drain::Drain;
 pub use hub::hub_builder::HubBuilder;
+pub use hub::listing::{FetchedPage, FetchedRooms, Listed, NamespaceStats, Page, Room, RoomEntry};
 pub use hub::namespace::Namespace;
 pub use hub::namespace_builder::NamespaceBuilder;
 pub use hub::recovery::{Persist, Recovery, RecoveryFailure, RecoveryState};

@@ -14,6 +14,7 @@ mod in_process_ends;
 mod in_process_reports;
 mod incomplete;
 mod killed;
+mod listing;
 mod recovery;
 mod recovery_cluster;
 mod recovery_plain;

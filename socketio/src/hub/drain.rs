@@ -6,6 +6,7 @@
 use futures_util::future::select;
 use std::pin::pin;
 use std::time::Duration;
+use tokio::time::timeout;
 
 use super::Hub;
 use super::connections::{Draining, Pace, Phase, handlers_until};
@@ -69,8 +70,8 @@ impl Drain {
         Self { grace: time, ..self }
     }
 
-    /// What refused clients read in the header `Retry-After`, in whole seconds, rounded up. Default:
-    /// 5 s.
+    /// What refused clients read in the header `Retry-After`, in whole seconds, rounded up.
+    /// Default: 5 s.
     pub fn retry_after(self, time: Duration) -> Self {
         Self { retry_after: time, ..self }
     }
@@ -78,7 +79,8 @@ impl Drain {
 
 impl Hub {
     /// Moves all clients to other servers, and waits until they are gone. [Shut
-    /// down](Self::shutdown) the hub then.
+    /// down](Self::shutdown) the hub then. In a cluster it also waits until everything is published
+    /// that was emitted before, at most for the [`grace`](Drain::grace).
     ///
     /// New clients get the status 503 with `Retry-After`, and so does whoever asks for
     /// [`ready`](Self::health). The clients that are here are served until it is their turn. Then a
@@ -124,6 +126,11 @@ impl Hub {
         select(pin!(told), pin!(connections.ending())).await;
         drop(peers);
         connections.emptied().await;
+        // What was acked must have reached the other servers, which the next clients connect to.
+        let adapters = self.core().factory.adapters.as_ref();
+        if let Some(flushed) = adapters.and_then(|adapters| adapters.flushed.as_ref()) {
+            let _ = timeout(drain.grace, select(flushed(), pin!(connections.ending()))).await;
+        }
     }
 
     /// Whether the hub [drains](Self::drain) or [shuts down](Self::shutdown).

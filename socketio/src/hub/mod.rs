@@ -13,6 +13,7 @@ pub(crate) mod connections;
 pub(crate) mod drain;
 pub(crate) mod hub_builder;
 pub(crate) mod kept_headers;
+pub(crate) mod listing;
 pub(crate) mod namespace;
 pub(crate) mod namespace_builder;
 pub(crate) mod origins;
