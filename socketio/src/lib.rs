@@ -60,7 +60,9 @@ pub use hub::build_error::{BuildError, BuildProblem};
 pub use hub::cluster::emitter::{Emitter, EmitterError, EmitterSelection, Published};
 #[cfg(feature = "cluster")]
 pub use hub::cluster::{Cluster, NotReady};
+pub use hub::drain::Drain;
 pub use hub::hub_builder::HubBuilder;
+pub use hub::listing::{FetchedPage, FetchedRooms, Listed, NamespaceStats, Page, Room, RoomEntry};
 pub use hub::namespace::Namespace;
 pub use hub::namespace_builder::NamespaceBuilder;
 #[cfg(feature = "metrics")]
@@ -86,6 +88,7 @@ pub use hub::stats::{ClosedConnections, HubStats, Recoveries, Traffic};
 #[cfg(feature = "http-emit")]
 pub use routes::emit::{BearerTokens, EmitAuth, EmitDenied, EmitRoutes, InvalidToken};
 pub use routes::engine_routes::{EngineIo, EngineRoutes, SocketIo};
+pub use routes::health::HealthRoutes;
 pub use routes::refusal::Refused;
 pub use routes::secure::SecureConnection;
 pub use routes::serve::{Serve, serve};
@@ -165,6 +168,8 @@ pub mod guide {
     pub mod hooks_that_call_back {}
     #[doc = include_str!("docs/socketio.md")]
     pub mod socketio_clients {}
+    #[doc = include_str!("docs/operations.md")]
+    pub mod operations {}
     #[doc = include_str!("docs/recipes.md")]
     pub mod recipes {}
     #[doc = include_str!("docs/recovery.md")]

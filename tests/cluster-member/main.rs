@@ -11,6 +11,7 @@ use axum::Router;
 use axum::routing::get;
 use futures_util::StreamExt;
 use socketio::{AnyValue, Emitter, Hub, ServerEvent};
+use std::future::IntoFuture;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,7 +81,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     report(&settings, &hub, &control);
     hub.ready(Duration::from_secs(10)).await?;
 
-    let mut app = Router::new().merge(hub.socketio()).merge(control.socketio().path("/control/"));
+    let mut app = Router::new().merge(hub.socketio()).merge(hub.health()).merge(control.socketio().path("/control/"));
     for path in &settings.namespaces {
         app = app.route(&format!("/ws{}", path.trim_end_matches('/')), get(hub.of(path).websocket()));
     }
@@ -88,11 +89,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?)?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let serving = tokio::spawn(socketio::serve(listener, app).into_future());
     tokio::select! {
-        served = socketio::serve(listener, app) => served?,
         _ = terminate.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
     }
+    if let Some(drain) = settings.drain() {
+        hub.drain(drain).await;
+    }
+    serving.abort();
     hub.shutdown(Duration::from_millis(500)).await;
     Ok(())
 }

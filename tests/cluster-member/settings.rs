@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use socketio::cluster::Engine;
-use socketio::{Admin, HubBuilder, Persist, Recovery};
+use socketio::{Admin, Drain, HubBuilder, Persist, Recovery};
 use socketio_postgres::Postgres;
 use socketio_redis::{Redis, RedisStreams, ShardedRedis, SubscriptionMode};
 use std::time::Duration;
@@ -22,6 +22,7 @@ pub(crate) struct Settings {
     queue: Option<usize>,
     recovery: Option<RecoverySettings>,
     admin: Option<AdminSettings>,
+    drain: Option<DrainSettings>,
 }
 
 /// How clients can resume their sessions.
@@ -32,6 +33,13 @@ struct RecoverySettings {
     max_disconnection_duration: u64,
     #[serde(default)]
     eager: bool,
+}
+
+/// How clients are moved to other servers at SIGTERM, in milliseconds.
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct DrainSettings {
+    over: u64,
+    grace: u64,
 }
 
 impl RecoverySettings {
@@ -49,6 +57,11 @@ struct AdminSettings {
 }
 
 impl Settings {
+    pub(crate) fn drain(&self) -> Option<Drain> {
+        let DrainSettings { over, grace } = self.drain?;
+        Some(Drain::new().over(Duration::from_millis(over)).grace(Duration::from_millis(grace)))
+    }
+
     pub(crate) fn join_cluster(&self, builder: HubBuilder) -> Result<HubBuilder, Box<dyn std::error::Error>> {
         let builder = match &self.admin {
             Some(AdminSettings { username, password }) => {

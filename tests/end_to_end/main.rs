@@ -11,6 +11,7 @@ mod connecting;
 mod contracts;
 mod delivery;
 mod dispatch;
+mod drain;
 mod emitting;
 mod ending;
 mod farewell;

@@ -1,9 +1,8 @@
 // The example `cluster` and its page in a real browser, with a server on Node.js in the cluster.
 
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -12,20 +11,18 @@ import { promisify } from 'node:util';
 import { io } from 'socket.io-client';
 import { launch } from './browser.mjs';
 import { Redis, eventually, freePorts } from './cluster/redis.mjs';
-import { Client, Feed, LIMIT, built, get, run, start, within } from './lib.mjs';
+import { Client, Feed, LIMIT, built, get, run, start } from './lib.mjs';
+import { runNginx } from './nginx.mjs';
 
 const SCREENSHOTS = path.join(built, '../screenshots');
 const SCREENS = [375, 1200].flatMap((width) => ['light', 'dark'].map((colorScheme) => ({ width, colorScheme })));
 const EXAMPLE = fileURLToPath(new URL('../../examples/cluster', import.meta.url));
 const PACKAGES = fileURLToPath(new URL('node_modules', import.meta.url));
 
-// A directory until the test ends. `end` is called before it is removed.
-function temporary(test, end = () => {}) {
+// A directory until the test ends.
+function temporary(test) {
   const directory = mkdtempSync(path.join(tmpdir(), 'cluster-'));
-  test.after(async () => {
-    await end();
-    rmSync(directory, { recursive: true, force: true });
-  });
+  test.after(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
 }
 
@@ -39,12 +36,7 @@ async function runNode(test, redis) {
 
 // Runs nginx with the file of the containers until the test ends. `servers` has the programs by the
 // names of their containers. Returns its address.
-async function runNginx(test, servers) {
-  let nginx;
-  const directory = temporary(test, async () => {
-    nginx?.kill();
-    if (nginx) await within(once(nginx, 'close'), 'waiting for nginx to end');
-  });
+async function balance(test, servers) {
   const [port] = await freePorts(1);
   let file = readFileSync(path.join(EXAMPLE, 'nginx.conf'), 'utf8').replace('listen 80;', `listen 127.0.0.1:${port};`);
   for (const [name, server] of Object.entries(servers)) {
@@ -52,16 +44,8 @@ async function runNginx(test, servers) {
     file = file.replaceAll(`server ${name}:3000;`, `server 127.0.0.1:${server.port};`);
   }
   assert.doesNotMatch(file, /:3000;/);
-  writeFileSync(path.join(directory, 'default.conf'), file);
-  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${name};`).join(' ');
-  const main = `daemon off; pid pid; error_log stderr crit; events {} http { access_log off; ${paths} include default.conf; }\n`;
-  writeFileSync(path.join(directory, 'nginx.conf'), main);
-  const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
-  const options = ['-p', directory, '-c', 'nginx.conf', '-e', 'stderr'];
-  await promisify(execFile)('nginx', [...options, '-t'], { env });
-  nginx = spawn('nginx', options, { env, stdio: 'inherit' });
   const address = `http://127.0.0.1:${port}`;
-  await eventually(() => get(address), 'waiting for nginx');
+  await runNginx(test, file, address);
   return address;
 }
 
@@ -250,7 +234,7 @@ test('nginx spreads the clients over the servers of the containers, and messages
   const redis = await Redis.begin(t);
   const env = { REDIS_URL: redis.url };
   const [one, two, node] = [await run(t, 'chat', 0, env), await run(t, 'chat', 0, env), await runNode(t, redis)];
-  const address = await runNginx(t, { 'rust-1': one, 'rust-2': two, node });
+  const address = await balance(t, { 'rust-1': one, 'rust-2': two, node });
 
   // The page comes with the cookie that chooses the server.
   const { headers } = await get(address);

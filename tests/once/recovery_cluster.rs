@@ -7,7 +7,8 @@ use socketio::cluster::{Dialect, EngineTraits};
 use socketio::testing::cluster::SimNet;
 use socketio::testing::settle;
 use socketio::{
-    DeliveryError, Disconnect, Hub, Persist, Recovery, RecoveryFailure, RecoveryState, Socket, State, event, events,
+    DeliveryError, Disconnect, Drain, Hub, Persist, Recovery, RecoveryFailure, RecoveryState, Socket, State, event,
+    events,
 };
 use socketio_tests::cut::{Line, Memory, Packet};
 use socketio_tests::{Log, Seen, log};
@@ -344,6 +345,23 @@ async fn clients_of_a_server_that_shuts_down_resume_elsewhere() {
     let (_line, events) = join(&two, &mut memory).await;
     assert_eq!(events, [json!(["one", 1])]);
     two.seen.expect(&["restored 1"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_of_a_server_that_drains_resume_elsewhere() {
+    let net = SimNet::seeded(5);
+    let (one, mut two) = pair(&net, &Recovery::new()).await;
+    let mut memory = Memory::default();
+    let (line, _) = join(&one, &mut memory).await;
+    one.hub.drain(Drain::new()).await;
+    drop(line);
+    two.hub.emit(("one", 1)).expect("queued");
+    // The server that drains still delivers to the others.
+    one.hub.emit(("two", 2)).expect("queued");
+    delivered().await;
+    let (_line, events) = join(&two, &mut memory).await;
+    assert_eq!(events, [json!(["one", 1]), json!(["two", 2])]);
+    two.seen.expect(&["restored 2"]).await;
 }
 
 #[tokio::test(start_paused = true)]

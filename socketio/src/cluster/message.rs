@@ -51,6 +51,14 @@ impl Flags<'_> {
     }
 }
 
+/// Of the sockets that a message concerns, those with the lowest ids after one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FetchPage<'a> {
+    pub(crate) after: Option<Cow<'a, str>>,
+    /// How many at most.
+    pub(crate) limit: u64,
+}
+
 /// A message. `P` is an event's packet, and `A` the value of an answer, which is `None` if the
 /// client answered without a value.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,10 +83,11 @@ pub(crate) enum Message<'a, P, A> {
         close: bool,
         reason: Cow<'a, str>,
     },
-    /// Answered with `Sockets`.
+    /// Answered with `Sockets`. Members that do not know the page answer with all of them.
     Fetch {
         options: Options<'a>,
         request: RequestId<'a>,
+        page: Option<FetchPage<'a>>,
     },
     /// Answered with `Rooms`. Classic only.
     FetchRooms {

@@ -108,7 +108,7 @@ impl Executor {
 
     fn begin(&mut self, mut incoming: Incoming, context: &mut Context<'_>) {
         incoming.release();
-        if incoming.came_in() && incoming.socket.is_ending() {
+        if incoming.came_in() && incoming.socket.drops_events() {
             return;
         }
         // Listeners of raw messages run before the event. A raw message itself has no further

@@ -191,11 +191,15 @@ impl Connection {
         for _ in 0..MAX_ROUNDS {
             self.check_polling_deadline(context);
             self.run_commands(context);
-            if self.is_drained() {
+            if self.is_drained(false) {
                 self.session.on_drained(&mut Driver { io: &mut self.io, context });
             }
             let mut more = self.run_events(context);
-            more |= self.read(context);
+            let is_unread = self.read(context);
+            more |= is_unread;
+            if self.is_drained(!is_unread) {
+                self.session.on_drained(&mut Driver { io: &mut self.io, context });
+            }
             self.write(context);
             if self.io.transport.take_activity() {
                 self.session.note_activity();
@@ -208,7 +212,7 @@ impl Connection {
                 // The last handlers failed, and the error listeners have not run yet.
                 more = true;
             }
-            more |= self.is_drained() || self.session.sockets().any(|entry| entry.executor.is_ready());
+            more |= self.is_drained(false) || self.session.sockets().any(|entry| entry.executor.is_ready());
             let (in_flight, can_take) = (self.io.transport.load(), self.io.transport.can_take());
             if !more && self.io.peer.handle.sleep(context.waker(), in_flight, can_take) {
                 return Poll::Pending;
@@ -218,9 +222,13 @@ impl Connection {
         Poll::Pending
     }
 
-    /// Whether all handlers that a shutdown waits for have ended.
-    fn is_drained(&self) -> bool {
-        self.session.is_draining() && self.session.sockets().all(|entry| entry.executor.is_idle())
+    /// Whether all handlers have ended that a shutdown waits for. If events are still handled, also
+    /// whether the client has sent nothing more and owes no answer. `is_all_read`: everything that
+    /// has arrived was read.
+    fn is_drained(&self, is_all_read: bool) -> bool {
+        self.session.is_draining()
+            && (!self.session.handles_events() || (is_all_read && !self.io.peer.is_awaited()))
+            && self.session.sockets().all(|entry| entry.executor.is_idle())
     }
 
     fn run_commands(&mut self, context: &mut Context<'_>) {

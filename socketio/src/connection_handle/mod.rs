@@ -28,7 +28,7 @@ pub(crate) mod stream;
 use parking_lot::Mutex;
 use std::fmt::{self, Debug};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::Waker;
 use std::time::Instant;
 
@@ -75,7 +75,8 @@ pub(crate) enum Command<S: SocketHandle> {
     PollRequest(PollRequest),
     /// Probe a WebSocket that a polling client has opened.
     Probe(Box<ProbeStream>),
-    /// Read on although the inbox is full, because an acknowledgement of the client is awaited.
+    /// Read on although the inbox is full, because an acknowledgement of the client is awaited. Or
+    /// look whether a connection that is draining may close.
     ResumeReading,
     /// Set the timer again, because a socket has another deadline.
     ResetTimer,
@@ -92,6 +93,7 @@ impl<S: SocketHandle> Command<S> {
             (Self::ResetTimer, Self::ResetTimer) => true,
             (Self::End(end), Self::End(other)) if end.handlers_until.is_some() == other.handlers_until.is_some() => {
                 end.handlers_until = end.handlers_until.min(other.handlers_until);
+                end.handles_events &= other.handles_events;
                 true
             }
             _ => false,
@@ -113,6 +115,11 @@ impl Debug for ProbeStream {
         formatter.debug_struct("ProbeStream").finish_non_exhaustive()
     }
 }
+
+/// This server has ended the connection, and still handles events of the client.
+const DRAINING: u8 = 1;
+/// This server has ended the connection. Queued events are dropped.
+const ENDING: u8 = 2;
 
 /// The phase of a connection. It only advances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -184,9 +191,9 @@ impl<S: SocketHandle> State<S> {
 #[derive(Debug)]
 pub(crate) struct ConnectionHandle<S: SocketHandle> {
     state: Mutex<State<S>>,
-    /// Whether this server has ended the connection. Queued events are then dropped. Read for each
-    /// event, so it is outside of the lock.
-    ending: AtomicBool,
+    /// [`DRAINING`] or [`ENDING`] if this server has ended the connection. Read for each event, so
+    /// it is outside of the lock.
+    ending: AtomicU8,
     /// Whether there are commands. Read after every message, so it is outside of the lock.
     has_commands: AtomicBool,
     /// Whether the outbox is more than half full and the kernel may accept more bytes. The task
@@ -216,7 +223,7 @@ impl<S: SocketHandle> ConnectionHandle<S> {
         };
         Self {
             state: Mutex::new(state),
-            ending: AtomicBool::new(false),
+            ending: AtomicU8::new(0),
             has_commands: AtomicBool::new(false),
             crowded: AtomicBool::new(false),
             reading_paused: AtomicBool::new(false),
@@ -246,7 +253,7 @@ impl<S: SocketHandle> ConnectionHandle<S> {
                 // Frames are only dropped in later phases.
                 let _none = state.advance_to(Phase::Closing);
             }
-            self.ending.store(true, Ordering::Release);
+            self.ending.fetch_max(if end.handles_events { DRAINING } else { ENDING }, Ordering::AcqRel);
         }
         if state.commands.iter_mut().any(|waiting| waiting.includes(&command)) {
             return true;
@@ -306,7 +313,20 @@ impl<S: SocketHandle> ConnectionHandle<S> {
 
     /// Whether this server has ended the connection.
     pub(crate) fn is_ending(&self) -> bool {
-        self.ending.load(Ordering::Acquire)
+        self.ending.load(Ordering::Acquire) >= DRAINING
+    }
+
+    /// Whether this server has ended the connection and drops queued events.
+    pub(crate) fn drops_events(&self) -> bool {
+        self.ending.load(Ordering::Acquire) >= ENDING
+    }
+
+    /// Makes a connection that is draining look whether it may close, because the client owes no
+    /// more answers.
+    pub(crate) fn all_answered(&self) {
+        if self.is_ending() && !self.drops_events() {
+            self.post(Command::ResumeReading);
+        }
     }
 
     /// Rejects new messages. Queued frames are still written.

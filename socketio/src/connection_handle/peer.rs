@@ -65,6 +65,13 @@ impl<S: SocketHandle> Peer<S> {
         self.handle.resume_reading();
     }
 
+    /// An acknowledgement is no longer awaited. The caller holds no lock.
+    pub(crate) fn end_wait(&self) {
+        if self.awaited.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.handle.all_answered();
+        }
+    }
+
     /// Whether the server awaits an acknowledgement from the client.
     pub(crate) fn is_awaited(&self) -> bool {
         self.awaited.load(Ordering::SeqCst) > 0

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use super::outbox::{Batch, Load, Outbox};
 use super::sharded::Count;
 use super::stream::Writer;
-use super::{Command, ConnectionHandle, OverflowPolicy, Phase, SocketHandle, State, Wakeup, flush_scope};
+use super::{Command, ConnectionHandle, ENDING, OverflowPolicy, Phase, SocketHandle, State, Wakeup, flush_scope};
 use crate::session::end::End;
 use crate::wire::frame::EncodedFrame;
 use crate::wire::policy::Policy;
@@ -177,7 +177,7 @@ impl<S: SocketHandle> ConnectionHandle<S> {
     fn disconnect_for_overflow(&self, state: &mut State<S>) -> Wakeup {
         // Frames are only dropped in later phases.
         let _none = state.advance_to(Phase::Closing);
-        self.ending.store(true, Ordering::Release);
+        self.ending.store(ENDING, Ordering::Release);
         state.commands.push(Command::End(End::overflow()));
         self.has_commands.store(true, Ordering::Release);
         state.wakeup()

@@ -1,4 +1,5 @@
-//! [`Connections`]: counts the connections of a hub, and reaches each of them during a shutdown.
+//! [`Connections`]: counts the connections of a hub, and reaches each of them when the hub drains
+//! or shuts down.
 //!
 //! A connection counts from its handshake until its task has ended. A shutdown must also reach
 //! connections that are not upgraded yet and those whose last handlers still run.
@@ -38,6 +39,53 @@ struct State {
     places: Slab<Option<Arc<Peer>>>,
     /// Once the hub shuts down, the time until which handlers may run.
     handlers_until: Option<Instant>,
+    /// Once the hub drains.
+    draining: Option<Draining>,
+}
+
+/// What a hub that drains does with clients.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Draining {
+    /// Whether new clients are refused.
+    pub(super) refuses: bool,
+    /// What refused clients are told about when to come back.
+    pub(super) retry_after: Duration,
+    /// How long the handlers of a client may run once it is its turn. `None` before the first turn.
+    pub(super) grace: Option<Duration>,
+}
+
+/// Whether a hub accepts clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Serving,
+    Draining,
+    ShuttingDown,
+}
+
+/// Why a client does not get a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unavailable {
+    /// When the client may try again, if that is known.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+/// In which groups connections are told to end.
+pub(super) struct Pace {
+    pub(super) group: usize,
+    /// After each group.
+    pub(super) pause: Duration,
+}
+
+impl State {
+    /// The connections whose handshake is finished.
+    fn peers(&self) -> Vec<Arc<Peer>> {
+        self.places.iter().filter_map(|(_, place)| place.clone()).collect()
+    }
+}
+
+/// The time until which handlers may run from now on.
+pub(super) fn handlers_until(time: Duration) -> Instant {
+    after(tokio::time::Instant::now().into_std(), time)
 }
 
 impl Connections {
@@ -45,16 +93,69 @@ impl Connections {
         self.state.lock().places.len()
     }
 
-    #[cfg(feature = "http-emit")]
-    pub(crate) fn is_shutting_down(&self) -> bool {
-        self.state.lock().handlers_until.is_some()
+    /// Takes a place. Fails if there are `max` connections, or the hub drains or shuts down.
+    fn take_place(&self, max: usize) -> Result<usize, Unavailable> {
+        let mut state = self.state.lock();
+        let draining = state.draining.filter(|draining| draining.refuses);
+        if draining.is_some() || state.handlers_until.is_some() || state.places.len() >= max {
+            return Err(Unavailable { retry_after: draining.map(|draining| draining.retry_after) });
+        }
+        Ok(state.places.insert(None))
     }
 
-    /// Takes a place. Returns `None` if there are `max` connections or the hub is shutting down.
-    fn take_place(&self, max: usize) -> Option<usize> {
+    pub(crate) fn phase(&self) -> Phase {
+        let state = self.state.lock();
+        match (state.handlers_until, state.draining) {
+            (Some(_), _) => Phase::ShuttingDown,
+            (None, Some(_)) => Phase::Draining,
+            (None, None) => Phase::Serving,
+        }
+    }
+
+    /// Why new clients are refused now, if that is because the hub drains or shuts down.
+    pub(crate) fn refusal(&self) -> Option<Unavailable> {
+        let state = self.state.lock();
+        let draining = state.draining.filter(|draining| draining.refuses);
+        let refuses = draining.is_some() || state.handlers_until.is_some();
+        refuses.then(|| Unavailable { retry_after: draining.map(|draining| draining.retry_after) })
+    }
+
+    /// Begins to drain, or changes how. Returns the connections that have finished their handshake.
+    /// The others are told to end when they have, once there is a grace.
+    pub(super) fn drain(&self, draining: Draining) -> Vec<Arc<Peer>> {
         let mut state = self.state.lock();
-        let is_open = state.handlers_until.is_none() && state.places.len() < max;
-        is_open.then(|| state.places.insert(None))
+        // What an earlier drain has begun goes on.
+        let begun = state.draining.filter(|begun| begun.refuses);
+        state.draining = Some(Draining {
+            refuses: draining.refuses || begun.is_some(),
+            grace: draining.grace.or(begun.and_then(|begun| begun.grace)),
+            ..draining
+        });
+        state.peers()
+    }
+
+    /// Tells connections to end, group by group.
+    pub(super) async fn end_all(&self, peers: &[Arc<Peer>], pace: Pace, end: impl Fn() -> End) {
+        for group in peers.chunks(pace.group) {
+            for peer in group {
+                peer.handle.post(Command::End(end()));
+            }
+            if group.len() < peers.len() {
+                tokio::time::sleep(pace.pause).await;
+            }
+        }
+    }
+
+    /// Waits until all connections are gone.
+    pub(super) async fn emptied(&self) {
+        loop {
+            let mut empty = pin!(self.empty.notified());
+            empty.as_mut().enable();
+            if self.len() == 0 {
+                return;
+            }
+            empty.await;
+        }
     }
 
     fn leave_place(&self, place: usize) {
@@ -71,47 +172,33 @@ impl Connections {
         }
     }
 
-    #[cfg(feature = "admin")]
+    #[cfg(any(feature = "admin", feature = "http-emit"))]
     pub(crate) fn is_shutting_down(&self) -> bool {
         self.state.lock().handlers_until.is_some()
     }
 
     /// Ends all connections and waits until they are gone.
     pub(crate) async fn shut_down(&self, deadline: Duration) {
-        let until = after(tokio::time::Instant::now().into_std(), deadline);
+        let until = handlers_until(deadline);
         let (peers, connections, until) = {
             let mut state = self.state.lock();
             let until = state.handlers_until.map_or(until, |known| known.min(until));
             state.handlers_until = Some(until);
-            let peers: Vec<_> = state.places.iter().filter_map(|(_, place)| place.clone()).collect();
-            (peers, state.places.len(), until)
+            (state.peers(), state.places.len(), until)
         };
         tracing::info!(connections, "shutting down");
         self.ending.notify_waiters();
         // Pause after each group, so that not all clients reconnect elsewhere at once. All pauses
         // together take at most half of the deadline.
         let groups = peers.len().div_ceil(SHUTDOWN_GROUP).max(1);
-        let pause = (deadline / 2 / groups as u32).min(SHUTDOWN_PAUSE);
-        for group in peers.chunks(SHUTDOWN_GROUP) {
-            for peer in group {
-                peer.handle.post(Command::End(End::shutdown(until)));
-            }
-            if groups > 1 {
-                tokio::time::sleep(pause).await;
-            }
-        }
+        let pace = Pace { group: SHUTDOWN_GROUP, pause: (deadline / 2 / groups as u32).min(SHUTDOWN_PAUSE) };
+        self.end_all(&peers, pace, || End::shutdown(until)).await;
         drop(peers);
-        loop {
-            let mut empty = pin!(self.empty.notified());
-            empty.as_mut().enable();
-            if self.len() == 0 {
-                return;
-            }
-            empty.await;
-        }
+        self.emptied().await;
     }
 
-    async fn ending(&self) {
+    /// Waits until the hub begins to shut down.
+    pub(super) async fn ending(&self) {
         let mut ending = pin!(self.ending.notified());
         ending.as_mut().enable();
         if self.state.lock().handlers_until.is_none() {
@@ -127,24 +214,27 @@ pub(crate) struct ConnectionPermit {
 }
 
 impl ConnectionPermit {
-    /// Returns `None` if there are too many connections or the hub is shutting down.
-    pub(crate) fn acquire(hub: &Hub) -> Option<Self> {
+    /// Fails if there are too many connections, or the hub drains or shuts down, or the adapters
+    /// accept no clients.
+    pub(crate) fn acquire(hub: &Hub) -> Result<Self, Unavailable> {
         if !hub.accepts_clients() {
-            return None;
+            return Err(Unavailable { retry_after: None });
         }
         let place = hub.connections().take_place(hub.config().max_connections)?;
-        Some(Self { hub: hub.clone(), place })
+        Ok(Self { hub: hub.clone(), place })
     }
 
-    /// Stores the peer after the handshake. If the hub began to shut down in the meantime, the
-    /// connection is told to end.
+    /// Stores the peer after the handshake. If the hub began to drain or to shut down in the
+    /// meantime, the connection is told to end.
     pub(crate) fn fill(&self, peer: &Arc<Peer>) {
         let mut state = self.hub.connections().state.lock();
         state.places[self.place] = Some(Arc::clone(peer));
-        let ending = state.handlers_until;
+        let (shutdown, drain) = (state.handlers_until, state.draining.and_then(|draining| draining.grace));
         drop(state);
-        if let Some(until) = ending {
+        if let Some(until) = shutdown {
             peer.handle.post(Command::End(End::shutdown(until)));
+        } else if let Some(grace) = drain {
+            peer.handle.post(Command::End(End::drain(handlers_until(grace))));
         }
     }
 

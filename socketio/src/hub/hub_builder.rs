@@ -156,6 +156,7 @@ impl HubBuilder {
         self.adapters = Some(Box::new(|_| Adapters {
             make: Box::new(move |path, local, _| Arc::new(make(path, local))),
             on_shutdown: None,
+            flushed: None,
             accepts: None,
         }));
         self

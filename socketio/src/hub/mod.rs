@@ -15,8 +15,10 @@ pub(crate) mod build_error;
 pub(crate) mod cluster;
 pub(crate) mod config;
 pub(crate) mod connections;
+pub(crate) mod drain;
 pub(crate) mod hub_builder;
 pub(crate) mod kept_headers;
+pub(crate) mod listing;
 pub(crate) mod namespace;
 pub(crate) mod namespace_builder;
 #[cfg(any(feature = "metrics", feature = "opentelemetry"))]
@@ -348,6 +350,8 @@ impl Hub {
     /// Many connections are closed in groups during the first half of the deadline, so that not all
     /// clients reconnect elsewhere at once. If it is called several times, the earliest deadline
     /// applies. At the end the [adapters](HubBuilder::adapter) of the application are closed.
+    ///
+    /// With other servers that can take the clients, [drain](Self::drain) the hub before.
     pub async fn shutdown(&self, deadline: Duration) {
         let until = after(Instant::now(), deadline);
         self.connections().shut_down(deadline).await;

@@ -11,6 +11,7 @@ use crate::event::message::{IntoEvent, IntoMessage, Request, question};
 use crate::event::raw_message::IntoRawMessage;
 use crate::hooks::nesting::TooDeep;
 use crate::hub::adapter::{Audience, BoxFuture, Change, Fetched, Packet, RequestError};
+use crate::hub::listing::{FetchedPage, Listed, Page, Selecting};
 use crate::hub::namespace::inner::NamespaceInner;
 use crate::hub::socket::Socket;
 use crate::hub::socket::ack_stream::AckStream;
@@ -375,6 +376,85 @@ impl<'a> Selection<'a> {
         match self.own {
             Some(socket) => self.namespace.emit_to_socket(&packet, socket),
             None => self.namespace.emit(&packet, &self.audience),
+        }
+    }
+
+    /// The selected sockets of this server that are connected, in the order of their ids, page by
+    /// page. [`sockets`](Self::sockets) has them all at once.
+    ///
+    /// ```
+    /// # use socketio::{Hub, Page};
+    /// # fn example(hub: &Hub) {
+    /// let muted = hub.to("lobby").except("hall").list(&Page::new().limit(10));
+    /// for socket in &muted.entries {
+    ///     println!("{}", socket.id());
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// It looks at each selected socket, without a lock. It takes about as long as an emit to them.
+    pub fn list(self, page: &Page) -> Listed<Socket> {
+        let mut selecting = Selecting::new(page);
+        self.for_each(|socket| selecting.offer(socket.id(), || socket.clone()));
+        selecting.finish()
+    }
+
+    /// The number of selected sockets of this server that are connected.
+    pub(crate) fn count(self) -> usize {
+        let mut count = 0;
+        self.for_each(|_| count += 1);
+        count
+    }
+
+    /// Visits the selected sockets of this server that are connected.
+    fn for_each(self, mut visit: impl FnMut(&Socket)) {
+        match self.own {
+            Some(socket) => visit(socket),
+            None => self.namespace.registry().for_each(&self.audience, |socket| {
+                if socket.is_connected() {
+                    visit(socket);
+                }
+            }),
+        }
+    }
+
+    /// Describes the selected sockets on all servers that the adapter connects, in the order of
+    /// their ids, page by page. It is [`fetch_sockets`](Self::fetch_sockets) for many sockets:
+    /// servers of this crate only send those of the page. Servers on Node.js send all, and the page
+    /// is cut out of them.
+    ///
+    /// ```
+    /// # async fn example(hub: &socketio::Hub) -> Result<(), socketio::RequestError> {
+    /// use socketio::Page;
+    ///
+    /// let mut next = Some(Page::new());
+    /// while let Some(page) = next {
+    ///     let fetched = hub.to("lobby").fetch_page(&page).await?;
+    ///     for socket in &fetched.sockets {
+    ///         println!("{} at {:?}", socket.id, socket.server);
+    ///     }
+    ///     next = fetched.next;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Where an id is in use on several servers, a page may be longer than its limit.
+    ///
+    /// # Errors
+    ///
+    /// The other servers can't be asked.
+    pub fn fetch_page(self, page: &Page) -> impl Future<Output = Result<FetchedPage, RequestError>> + Send + use<> {
+        let (namespace, page) = (Arc::clone(self.namespace), page.clone());
+        let fetched: BoxFuture<'static, _> = match self.own {
+            Some(socket) => Box::pin(ready(Ok(Fetched::new(vec![RemoteSocket::of(socket)])))),
+            None => namespace.fetch_page(&self.audience, &page, self.wait()),
+        };
+        async move {
+            let mut fetched = FetchedPage::of(fetched.await?, &page);
+            let sockets = std::mem::take(&mut fetched.sockets);
+            fetched.sockets = sockets.into_iter().map(|socket| socket.attached_to(&namespace)).collect();
+            Ok(fetched)
         }
     }
 

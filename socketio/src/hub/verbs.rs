@@ -14,6 +14,7 @@ use crate::event::listener::{EventPayload, ListenerHandle, ListenerOutput};
 use crate::event::message::{IntoEvent, IntoMessage, Request};
 use crate::event::raw_message::IntoRawMessage;
 use crate::hub::adapter::{AllRooms, Fetched, RequestError};
+use crate::hub::listing::{FetchedRooms, Listed, Page, Room, RoomEntry};
 use crate::hub::namespace::Namespace;
 use crate::hub::revoking::DisconnectWhere;
 use crate::hub::selection::{EmitError, Selection};
@@ -263,6 +264,25 @@ impl Hub {
     /// See [`Namespace::all_rooms`].
     pub fn all_rooms(&self) -> impl Future<Output = Result<AllRooms, RequestError>> + Send + use<> {
         self.root.all_rooms()
+    }
+
+    /// The room with this name, to see who is in it. See [`Namespace::room`].
+    pub fn room(&self, name: impl AsRef<str>) -> Room<'_> {
+        self.root.room(name)
+    }
+
+    /// The rooms that sockets have joined on this server, page by page. See [`Namespace::rooms`].
+    pub fn rooms(&self, page: &Page) -> Listed<RoomEntry> {
+        self.root.rooms(page)
+    }
+
+    /// The names of the rooms on all servers, page by page. See [`Namespace::fetch_rooms`].
+    ///
+    /// # Errors
+    ///
+    /// See [`Namespace::fetch_rooms`].
+    pub fn fetch_rooms(&self, page: &Page) -> impl Future<Output = Result<FetchedRooms, RequestError>> + Send + use<> {
+        self.root.fetch_rooms(page)
     }
 
     /// Calls `listener` for events of this name from other servers. See [`Namespace::on_server`].

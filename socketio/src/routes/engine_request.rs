@@ -139,7 +139,7 @@ impl EngineEndpoint {
         }
         let is_current = query.version.as_deref() == Some("4");
         if let Some(sid) = query.sid.as_deref().filter(|sid| !sid.is_empty()) {
-            let peer = self.sessions.find(sid).ok_or(Refusal::UnknownSession)?;
+            let peer = self.sessions.find(sid).ok_or_else(|| self.unknown_session())?;
             let is_polling = peer.session.as_ref().is_some_and(|session| session.is_polling());
             let is_allowed = match transport {
                 Transport::WebSocket => is_upgrade,
@@ -165,6 +165,13 @@ impl EngineEndpoint {
         if is_current { Ok(Verified::Handshake) } else { Err(Refusal::Version) }
     }
 
+    /// The refusal of a request whose session is not here. While this server refuses clients, a
+    /// load balancer has sent them elsewhere, and may pass their requests to this server
+    /// nevertheless. It tries the next server after a 503, but not after a 400.
+    fn unknown_session(&self) -> Refusal {
+        self.hub.connections().refusal().map_or(Refusal::UnknownSession, Refusal::Unavailable)
+    }
+
     /// Adds the application's headers to a response. This may panic, so that the session must not
     /// have begun.
     fn add_headers(&self, response: &mut Response, parts: &Parts, is_handshake: bool) {
@@ -187,7 +194,7 @@ impl EngineEndpoint {
 
     /// Begins a session over long-polling. The response to the handshake has the `open` packet.
     fn begin_polling(&self, parts: &Parts, params: &PathParams) -> Result<Response, Refusal> {
-        let permit = ConnectionPermit::acquire(&self.hub).ok_or(Refusal::Unavailable)?;
+        let permit = ConnectionPermit::acquire(&self.hub).map_err(Refusal::Unavailable)?;
         let session = EngineSession::new(&self.sessions, true);
         let mut response = poll_response(self.open_packet(session.sid(), Transport::Polling).into());
         self.add_cookie(&mut response, session.sid());
@@ -209,7 +216,7 @@ impl EngineEndpoint {
 
     /// Begins a session over a WebSocket.
     fn begin_websocket(self: &Arc<Self>, mut upgrade: Upgrade, parts: &Parts) -> Result<Response, Refusal> {
-        let permit = ConnectionPermit::acquire(&self.hub).ok_or(Refusal::Unavailable)?;
+        let permit = ConnectionPermit::acquire(&self.hub).map_err(Refusal::Unavailable)?;
         let session = EngineSession::new(&self.sessions, false);
         let mut response = upgrade.response(&self.protocols);
         self.add_cookie(&mut response, session.sid());

@@ -80,7 +80,8 @@ pub struct EngineIo;
 ///   [`max_header_bytes`](crate::HubBuilder::max_header_bytes).
 /// - 500: a callback of these routes panicked. No session begins, and a session that the request
 ///   belongs to ends.
-/// - 503: the hub has too many connections, or shuts down.
+/// - 503: the hub has too many connections, drains or shuts down. While it drains or shuts down,
+///   also in place of `Session ID unknown`, so that a load balancer tries the next server.
 ///
 /// [`on_refused`](Self::on_refused) observes all of them but 500. [`serve`](crate::serve()) itself
 /// refuses some requests with 400 or 431; these do not reach it.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::head::HeadError;
 use super::{UNAVAILABLE, unavailable};
 use crate::hub::Hub;
+use crate::hub::connections::Unavailable;
 use crate::wire::shown::Shown;
 
 pub(super) type OnRefused = Arc<dyn Fn(Refused<'_>) + Send + Sync>;
@@ -46,8 +47,8 @@ pub(super) enum Refusal {
     InvalidRequest(&'static str),
     /// The body of a POST is too large.
     BodyTooLarge,
-    /// The hub has too many connections or shuts down.
-    Unavailable,
+    /// The hub has too many connections, drains or shuts down.
+    Unavailable(Unavailable),
 }
 
 impl Refusal {
@@ -59,7 +60,7 @@ impl Refusal {
             Self::BadRequest => Some(3),
             Self::Forbidden(_) => Some(4),
             Self::Version => Some(5),
-            Self::Head(_) | Self::InvalidRequest(_) | Self::BodyTooLarge | Self::Unavailable => None,
+            Self::Head(_) | Self::InvalidRequest(_) | Self::BodyTooLarge | Self::Unavailable(_) => None,
         }
     }
 
@@ -74,7 +75,7 @@ impl Refusal {
             Self::Head(error) => error.to_string().into(),
             Self::InvalidRequest(message) => (*message).into(),
             Self::BodyTooLarge => "the body is too large".into(),
-            Self::Unavailable => UNAVAILABLE.into(),
+            Self::Unavailable(_) => UNAVAILABLE.into(),
         }
     }
 
@@ -84,7 +85,7 @@ impl Refusal {
             Self::Head(error) => error.into_response(),
             Self::InvalidRequest(_) => StatusCode::BAD_REQUEST.into_response(),
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
-            Self::Unavailable => unavailable(),
+            Self::Unavailable(why) => unavailable(why),
             _ => {
                 let status = match self {
                     Self::Forbidden(_) => StatusCode::FORBIDDEN,

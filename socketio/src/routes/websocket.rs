@@ -55,7 +55,7 @@ use crate::wire::encoding::Encoding;
 /// - 431: the URL and headers are larger than
 ///   [`max_header_bytes`](crate::HubBuilder::max_header_bytes).
 /// - 500: [`on_refused`](Self::on_refused) or the `Clone` of a request's extension panicked.
-/// - 503: the hub has too many connections, or shuts down.
+/// - 503: the hub has too many connections, drains or shuts down.
 ///
 /// [`on_refused`](Self::on_refused) observes all of them but 500. [`serve`](crate::serve()) itself
 /// refuses some requests with 400 or 431; these do not reach it.
@@ -164,8 +164,9 @@ impl WebSocketRoute {
             let message = refused.message();
             return self.refuse(parts, (StatusCode::FORBIDDEN, message.clone()).into_response(), &message);
         }
-        let Some(permit) = ConnectionPermit::acquire(&self.hub) else {
-            return self.refuse(parts, unavailable(), UNAVAILABLE);
+        let permit = match ConnectionPermit::acquire(&self.hub) {
+            Ok(permit) => permit,
+            Err(why) => return self.refuse(parts, unavailable(why), UNAVAILABLE),
         };
         let response = upgrade.response(&self.protocols);
         tokio::spawn(self.clone().connect(upgrade, permit));

@@ -81,7 +81,9 @@ impl<S: InNamespace> Session<S> {
             let by = self.close_by(effects.now(), end.handlers_until);
             return self.state.shorten_deadline(by);
         }
-        self.drop_events(effects);
+        if !end.handles_events {
+            self.drop_events(effects);
+        }
         if end.handlers_until.is_some() {
             self.sockets.iter_mut().for_each(|entry| effects.announce_end(&mut entry.socket));
             self.state.drain(end);
@@ -93,6 +95,11 @@ impl<S: InNamespace> Session<S> {
     /// Whether the connection waits for running handlers and then closes.
     pub(crate) fn is_draining(&self) -> bool {
         self.state.draining().is_some()
+    }
+
+    /// Whether a connection that is draining handles the events that it receives.
+    pub(crate) fn handles_events(&self) -> bool {
+        self.state.draining().is_some_and(|end| end.handles_events)
     }
 
     /// Closes a draining connection, because no handler runs any more.

@@ -151,7 +151,8 @@ pub enum DisconnectReason {
     Expired,
     /// The client received messages too slowly, and its outbox was full.
     Overflow,
-    /// This server shut down.
+    /// This server shut down, or it [drained](crate::Hub::drain) and moved the client to another
+    /// server. The [code](Disconnect::code) of the first is 1001, and of the second 1012.
     Shutdown,
     /// The runtime dropped the connection's task before the connection ended.
     Aborted,

@@ -5,7 +5,8 @@ use std::time::Instant;
 use super::disconnect::{Disconnect, DisconnectReason};
 use crate::wire::frame::is_close_code;
 
-/// How the server ends a connection. Queued events of the client are dropped.
+/// How the server ends a connection. Queued events of the client are dropped, unless
+/// `handles_events`.
 #[derive(Clone, Debug)]
 pub(crate) struct End {
     pub(crate) disconnect: Disconnect,
@@ -16,12 +17,16 @@ pub(crate) struct End {
     pub(crate) on_purpose: bool,
     /// The deadline for running handlers. `None`: handlers have no deadline.
     pub(crate) handlers_until: Option<Instant>,
+    /// Whether events are still handled, up to the first moment in which none runs or waits. Only
+    /// with a deadline for handlers.
+    pub(crate) handles_events: bool,
 }
 
 impl End {
     fn new(reason: DisconnectReason, code: u16, text: &str) -> Self {
         let disconnect = Disconnect::new(reason).with_code(code);
-        Self { disconnect, code, reason: text.to_owned(), on_purpose: false, handlers_until: None }
+        let reason = text.to_owned();
+        Self { disconnect, code, reason, on_purpose: false, handlers_until: None, handles_events: false }
     }
 
     /// An end that the application requested. A code that must not be sent becomes 1000.
@@ -76,5 +81,12 @@ impl End {
     pub(crate) fn shutdown(handlers_until: Instant) -> Self {
         let end = Self::new(DisconnectReason::Shutdown, 1001, "server shutting down");
         Self { on_purpose: true, handlers_until: Some(handlers_until), ..end }
+    }
+
+    /// The end of a connection whose client is to connect to another server, because this one
+    /// drains.
+    pub(crate) fn drain(handlers_until: Instant) -> Self {
+        let end = Self::new(DisconnectReason::Shutdown, 1012, "server restarting");
+        Self { on_purpose: true, handlers_until: Some(handlers_until), handles_events: true, ..end }
     }
 }

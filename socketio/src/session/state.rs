@@ -1,7 +1,7 @@
 //! [`State`]: the state of a connection, from open to closed. This file contains all transitions.
 //!
 //! ```text
-//! Open ──► Draining                          the hub shuts down: running handlers may complete
+//! Open ──► Draining                          the hub shuts down or drains: handlers may complete
 //!   │         │
 //!   ├─────────┼──► Flushing ──► AwaitingClose    this server closes, or a polling client does
 //!   ├─────────┼──► AwaitingClose                 the client sent an Engine.IO close packet
@@ -30,8 +30,8 @@ enum Phase {
         /// The deadline for the rest of a message that has arrived in part.
         complete_by: Option<Instant>,
     },
-    /// Like `Open`, but received events are dropped. The connection closes when the running
-    /// handlers have ended.
+    /// Like `Open`, but received events are dropped, unless the end handles them. The connection
+    /// closes when no handler runs.
     Draining {
         end: Box<End>,
     },
@@ -153,7 +153,7 @@ impl State {
         }
     }
 
-    /// Waits for running handlers, because the hub shuts down.
+    /// Waits for running handlers, because the hub shuts down or drains.
     pub(super) fn drain(&mut self, end: End) {
         if self.is_open() {
             self.0 = Phase::Draining { end: Box::new(end) };

@@ -13,10 +13,12 @@
 // | `prefix` | the prefix of the channels, and the name of the stream |
 // | `namespaces` | the namespaces that it serves |
 // | `admin` | `{ username, password }`, with the bcrypt hash of the password: serves the Admin UI in development mode, in `/admin` |
+// | `drain` | `{ over, grace }`, in milliseconds: how a server in Rust moves its clients away at SIGTERM |
 // | `recovery` | `{ maxDisconnectionDuration, eager }`: clients can resume their sessions. `eager`: those of a server in Rust also after it has crashed |
 //
 // It serves Socket.IO at /socket.io/. The server in Rust also serves plain WebSockets, at /ws for
-// the namespace `/`, and at /ws/custom for `/custom`. Sockets handle these events:
+// the namespace `/`, and at /ws/custom for `/custom`, and its health at /health/. Sockets handle
+// these events:
 //
 // | event | what happens |
 // | --- | --- |

@@ -283,6 +283,7 @@ test('broken rules are answered as the page says', async (t) => {
 test('every page belongs to the guide, and every block is run', () => {
   const library = readFileSync(path.join(root, 'socketio/src/lib.rs'), 'utf8');
   for (const page of pages.map((page) => path.basename(page))) assert.ok(library.includes(page) || page === 'limits.md', page);
+  take('operations.md', 'nginx', 'upstream');
   take('recipes.md', 'nginx', 'upstream');
   take('recipes.md', 'haproxy', 'backend');
   assert.deepEqual(untaken(), []);

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use std::borrow::Cow;
 
 use super::{Incoming, Received, decode, encode, sequence, server_of};
-use crate::cluster::message::{Flags, Message, Names, Options, Outgoing, ReceivedValue, ValueRef};
+use crate::cluster::message::{FetchPage, Flags, Message, Names, Options, Outgoing, ReceivedValue, ValueRef};
 use crate::cluster::{Dialect, Topic};
 use crate::wire::packet::Packet;
 
@@ -90,7 +90,11 @@ impl<'a, P, A> Message<'a, P, A> {
             Message::Disconnect { options, close, reason } => {
                 Message::Disconnect { options: all(options), close: *close, reason: text(reason) }
             }
-            Message::Fetch { options, request } => Message::Fetch { options: all(options), request: text(request) },
+            Message::Fetch { options, request, page } => {
+                let page = page.as_ref();
+                let page = page.map(|page| FetchPage { after: page.after.as_ref().map(text), limit: page.limit });
+                Message::Fetch { options: all(options), request: text(request), page }
+            }
             Message::FetchRooms { request } => Message::FetchRooms { request: text(request) },
             Message::FetchIds { request, rooms } => Message::FetchIds { request: text(request), rooms: texts(rooms) },
             Message::OldJoin { socket, room, request } => {

@@ -115,7 +115,7 @@ fn classic_request<'a>(fields: Fields<'a>, namespace: &str) -> Read<Incoming<'a>
         classic::JOIN => Message::Join { options: required(fields.options)?, rooms: fields.rooms },
         classic::LEAVE => Message::Leave { options: required(fields.options)?, rooms: fields.rooms },
         classic::DISCONNECT => disconnect(fields)?,
-        classic::FETCH => Message::Fetch { options: required(fields.options)?, request: required(fields.request)? },
+        classic::FETCH => fetch(fields)?,
         classic::SERVER_EMIT => server_emit(fields.data, fields.request)?,
         classic::BROADCAST => {
             let event = event(fields.event, fields.packet)?;
@@ -173,7 +173,7 @@ fn cluster_message<'a>(fields: Fields<'a>, namespace: &str) -> Read<Incoming<'a>
         messages::JOIN => Message::Join { options: required(fields.options)?, rooms: fields.rooms },
         messages::LEAVE => Message::Leave { options: required(fields.options)?, rooms: fields.rooms },
         messages::DISCONNECT => disconnect(fields)?,
-        messages::FETCH => Message::Fetch { options: required(fields.options)?, request: required(fields.request)? },
+        messages::FETCH => fetch(fields)?,
         messages::SOCKETS => {
             Message::Sockets { request: required(fields.request)?, sockets: details(required(fields.sockets)?)? }
         }
@@ -196,6 +196,11 @@ fn disconnect(fields: Fields<'_>) -> Read<Incoming<'_>> {
         close: fields.close,
         reason: fields.reason.unwrap_or_default(),
     })
+}
+
+fn fetch(fields: Fields<'_>) -> Read<Incoming<'_>> {
+    let Fields { options, request, page, .. } = fields;
+    Ok(Message::Fetch { options: required(options)?, request: required(request)?, page })
 }
 
 fn server_emit<'a>(data: Option<RawValue<'a>>, request: Option<RequestId<'a>>) -> Read<Incoming<'a>> {

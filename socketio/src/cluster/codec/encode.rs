@@ -3,7 +3,7 @@
 
 use super::output::{Format, Output, has_binary};
 use super::types::{classic, messages};
-use crate::cluster::message::{Message, Options, Outgoing, RequestId, ValueRef};
+use crate::cluster::message::{FetchPage, Message, Options, Outgoing, RequestId, ValueRef};
 use crate::cluster::{Dialect, Topic};
 use crate::wire::packet::Packet;
 
@@ -113,9 +113,11 @@ impl Classic<'_> {
                     disconnect(output, *close, reason);
                 });
             }
-            Message::Fetch { options, request } => {
-                self.request(Format::Json, Some(request), classic::FETCH, 1, |output| {
+            Message::Fetch { options, request, page } => {
+                let entries = 1 + usize::from(page.is_some());
+                self.request(Format::Json, Some(request), classic::FETCH, entries, |output| {
                     output.key("opts").options(options, false);
+                    fetch_page(output, page.as_ref());
                 });
             }
             Message::FetchRooms { request } => {
@@ -252,10 +254,13 @@ fn encode_cluster_message(form: &Form<'_>, message: &Outgoing<'_>, out: &mut Vec
             output.key("opts").options(options, true);
             disconnect(output, *close, reason);
         }),
-        Message::Fetch { options, request } => write(Format::Json, messages::FETCH, 2, &|output| {
-            output.key("opts").options(options, true);
-            output.key("requestId").text(request);
-        }),
+        Message::Fetch { options, request, page } => {
+            write(Format::Json, messages::FETCH, 2 + usize::from(page.is_some()), &|output| {
+                output.key("opts").options(options, true);
+                output.key("requestId").text(request);
+                fetch_page(output, page.as_ref());
+            });
+        }
         Message::ServerEmit { packet, request } => {
             let format = Format::with_binary(has_binary(packet));
             write(format, messages::SERVER_EMIT, 1 + usize::from(request.is_some()), &|output| {
@@ -316,6 +321,16 @@ fn event(output: &mut Output<'_>, packet: &Packet, namespace: Option<&str>) {
         if let Some(namespace) = namespace {
             output.key("nsp").text(namespace);
         }
+    });
+}
+
+fn fetch_page(output: &mut Output<'_>, page: Option<&FetchPage<'_>>) {
+    let Some(FetchPage { after, limit }) = page else { return };
+    output.key("page").map(1 + usize::from(after.is_some()), |output| {
+        if let Some(after) = after {
+            output.key("after").text(after);
+        }
+        output.key("limit").unsigned(*limit);
     });
 }
 

@@ -6,7 +6,7 @@ use super::document::{Document, Read};
 use super::types::{classic, messages};
 use super::value::RawValue;
 use crate::cluster::Dialect;
-use crate::cluster::message::{Flags, MAX_TIMEOUT, Names, Options};
+use crate::cluster::message::{FetchPage, Flags, MAX_TIMEOUT, Names, Options};
 
 /// The fields that a message may have. In the dialects `Messages` and `Streams`, most are in an
 /// inner map.
@@ -31,6 +31,7 @@ pub(super) struct Fields<'a> {
     pub(super) sockets: Option<RawValue<'a>>,
     pub(super) clients: Option<u64>,
     pub(super) probe: Option<u64>,
+    pub(super) page: Option<FetchPage<'a>>,
 }
 
 impl<'a> Fields<'a> {
@@ -88,6 +89,7 @@ impl<'a> Fields<'a> {
             "sockets" => self.sockets = Some(document.value()?),
             "clientCount" => self.clients = document.unless_null(Document::unsigned)?,
             "probe" => self.probe = document.unless_null(Document::unsigned)?,
+            "page" => self.page = document.unless_null(page)?,
             _ => drop(document.value()?),
         }
         Ok(())
@@ -135,6 +137,20 @@ pub(super) fn options<'a>(document: &mut Document<'a>) -> Read<Options<'a>> {
         }
     }
     Ok(options)
+}
+
+/// Reads which sockets are fetched. Without a limit these are all.
+fn page<'a>(document: &mut Document<'a>) -> Read<FetchPage<'a>> {
+    let mut page = FetchPage { after: None, limit: u64::MAX };
+    let mut left = document.map()?;
+    while let Some(key) = document.key(&mut left)? {
+        match &*key {
+            "after" => page.after = document.unless_null(Document::text)?,
+            "limit" => page.limit = document.unless_null(Document::unsigned)?.unwrap_or(page.limit),
+            _ => drop(document.value()?),
+        }
+    }
+    Ok(page)
 }
 
 /// Reads flags. Applications may set any, so values of other types are ignored.

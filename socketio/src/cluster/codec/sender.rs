@@ -94,7 +94,7 @@ mod tests {
             assert!(answered(answer).is_some_and(|rest| rest.starts_with("b-7\"")));
         }
         let options = crate::cluster::message::Options::default();
-        for other in [Message::Fetch { options, request: request() }, Message::Probe { number: 1 }] {
+        for other in [Message::Fetch { options, request: request(), page: None }, Message::Probe { number: 1 }] {
             assert_eq!(answered(other), None);
         }
         for other in [&b""[..], b"{", b"{\"type\":8", b"{\"type\":800,\"data\":{\"requestId\":\"", b"\x84\xa4type\x08"]

@@ -8,6 +8,7 @@ use super::{
     Adapter, AllRooms, AnswerSink, Audience, BoxFuture, Change, Fetched, Packet, RemoteSocket, RequestError, ServerId,
     ServerReplies,
 };
+use crate::hub::listing::{Page, Selecting};
 use crate::hub::namespace::registry::Registry;
 use crate::hub::recovery::namespace::RecoveryOf;
 use crate::hub::selection::EmitError;
@@ -45,6 +46,17 @@ impl LocalAdapter {
             }
         });
         sockets
+    }
+
+    /// The sockets of a page, and one more if there are more.
+    pub(crate) fn page(&self, audience: &Audience, page: &Page) -> Vec<Socket> {
+        let mut selecting = Selecting::new(page);
+        self.registry.for_each(audience, |socket| {
+            if socket.is_connected() {
+                selecting.offer(socket.id(), || socket.clone());
+            }
+        });
+        selecting.into_entries().collect()
     }
 
     /// Calls the namespace's [listeners](crate::Namespace::on_server) for an event that another
@@ -119,6 +131,16 @@ impl Adapter for LocalAdapter {
 
     fn fetch(&self, audience: &Audience, _timeout: Duration) -> BoxFuture<'static, Result<Fetched, RequestError>> {
         let fetched = Fetched::new(self.sockets(audience).iter().map(RemoteSocket::of).collect());
+        Box::pin(std::future::ready(Ok(fetched)))
+    }
+
+    fn fetch_page(
+        &self,
+        audience: &Audience,
+        page: &Page,
+        _timeout: Duration,
+    ) -> BoxFuture<'static, Result<Fetched, RequestError>> {
+        let fetched = Fetched::new(self.page(audience, page).iter().map(RemoteSocket::of).collect());
         Box::pin(std::future::ready(Ok(fetched)))
     }
 

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 pub use super::socket::ack_stream::{AckStream, Answerer};
 pub use super::socket::remote::{Fetched, RemoteHandshake, RemoteSocket, ServerId};
+use crate::hub::listing::Page;
 use crate::hub::selection::EmitError;
 use crate::hub::socket::Socket;
 pub use crate::wire::packet::Packet;
@@ -152,6 +153,18 @@ pub trait Adapter: Any + Debug + Send + Sync {
     /// [counted](Fetched::silent), and their sockets are missing.
     fn fetch(&self, audience: &Audience, timeout: Duration) -> BoxFuture<'static, Result<Fetched, RequestError>> {
         self.local().fetch(audience, timeout)
+    }
+
+    /// Describes the sockets in the audience that belong to a page: those with the lowest ids after
+    /// its [cursor](Page::cursor), at least one more than it has [entries](Page::size) if there are
+    /// so many. More sockets, in any order, do no harm. By default all are fetched.
+    fn fetch_page(
+        &self,
+        audience: &Audience,
+        _page: &Page,
+        timeout: Duration,
+    ) -> BoxFuture<'static, Result<Fetched, RequestError>> {
+        self.fetch(audience, timeout)
     }
 
     /// The number of servers, including this one.

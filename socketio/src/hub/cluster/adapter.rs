@@ -11,6 +11,7 @@ use crate::hub::adapter::{
     Adapter, AdapterError, AllRooms, AnswerSink, Audience, BoxFuture, Change, Fetched, LocalAdapter, Packet,
     RequestError, ServerReplies,
 };
+use crate::hub::listing::Page;
 use crate::hub::namespace::inner::Lifetime;
 use crate::hub::selection::EmitError;
 use crate::hub::socket::Socket;
@@ -123,7 +124,16 @@ impl Adapter for ClusterAdapter {
     }
 
     fn fetch(&self, audience: &Audience, timeout: Duration) -> BoxFuture<'static, Result<Fetched, RequestError>> {
-        self.0.fetch(audience, timeout)
+        self.0.fetch(audience, None, timeout)
+    }
+
+    fn fetch_page(
+        &self,
+        audience: &Audience,
+        page: &Page,
+        timeout: Duration,
+    ) -> BoxFuture<'static, Result<Fetched, RequestError>> {
+        self.0.fetch(audience, Some(page), timeout)
     }
 
     fn servers(&self) -> BoxFuture<'static, Result<usize, RequestError>> {

@@ -13,6 +13,7 @@ use crate::cluster::message::{Message, ValueRef};
 use crate::hub::adapter::sink::Collector;
 use crate::hub::adapter::{Answerer, Audience, Packet, ServerId};
 use crate::hub::server_events::ServerAck;
+use crate::hub::socket::Socket;
 use crate::session::received::ReceivedAnswer;
 use crate::wire::scan::Scanner;
 
@@ -23,8 +24,8 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(3_600);
 
 impl Member {
     /// Tells another server which sockets are here.
-    pub(super) fn tell_sockets(&self, server: Option<&str>, request: Cow<'_, str>, audience: &Audience) {
-        let sockets = self.local().sockets(audience).iter().map(details).collect();
+    pub(super) fn tell_sockets(&self, server: Option<&str>, request: Cow<'_, str>, sockets: &[Socket]) {
+        let sockets = sockets.iter().map(details).collect();
         self.reply(server, &Message::Sockets { request, sockets });
     }
 

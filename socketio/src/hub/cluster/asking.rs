@@ -12,12 +12,13 @@ use super::details::remote_socket;
 use super::member::Member;
 use super::requests::{self, Answer, Pending, Requests};
 use crate::cluster::Dialect;
-use crate::cluster::message::{Message, Outgoing, ReceivedValue};
+use crate::cluster::message::{FetchPage, Message, Outgoing, ReceivedValue};
 use crate::hooks::catch::catch_future;
 use crate::hub::adapter::{
     Adapter, AllRooms, AnswerSink, Answerer, Audience, BoxFuture, Fetched, Packet, RequestError, ServerId,
     ServerReplies, ServerReply,
 };
+use crate::hub::listing::Page;
 use crate::session::time::after;
 
 /// How long a namespace without sockets waits for its subscription to the answers.
@@ -41,17 +42,23 @@ impl Member {
         self.local().ask(question, audience, answers);
     }
 
+    /// Asks for the sockets of the audience: for all, or for those of a page.
     pub(super) fn fetch(
         self: &Arc<Self>,
         audience: &Audience,
+        page: Option<&Page>,
         time: Duration,
     ) -> BoxFuture<'static, Result<Fetched, RequestError>> {
-        let local = self.local().fetch(audience, time);
+        let local = match page {
+            Some(page) => self.local().fetch_page(audience, page, time),
+            None => self.local().fetch(audience, time),
+        };
         let sender = audience.except_id();
         let asked = self.begin().map(|pending| {
             let pending = pending?;
             let request = pending.id().to_owned().into();
-            Some(self.send(pending, &Message::Fetch { options: options(audience, sender.as_deref()), request }))
+            let page = page.map(|page| FetchPage { after: page.cursor().map(Into::into), limit: page.size() as u64 });
+            Some(self.send(pending, &Message::Fetch { options: options(audience, sender.as_deref()), request, page }))
         });
         let member = Arc::clone(self);
         Box::pin(async move {
@@ -73,7 +80,7 @@ impl Member {
         let mut all = AllRooms::new(self.local().registry().room_names());
         if self.core().dialect() != Dialect::Classic {
             // This dialect has no such request.
-            let fetched = self.fetch(&Audience::everyone(), time);
+            let fetched = self.fetch(&Audience::everyone(), None, time);
             return Box::pin(async move {
                 let fetched = fetched.await?;
                 all.rooms.extend(fetched.sockets.into_iter().flat_map(|socket| socket.rooms));

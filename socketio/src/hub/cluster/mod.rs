@@ -51,7 +51,7 @@ impl HubBuilder {
         self.config.has_room_subscriptions = matches!(rooms, RoomTopics::Dynamic | RoomTopics::DynamicPrivate);
         self.adapters = Some(Box::new(move |config| {
             let core = ClusterCore::new(Arc::new(engine), config);
-            let (made_for, stopped) = (Arc::clone(&core), Arc::clone(&core));
+            let (made_for, stopped, flushed) = (Arc::clone(&core), Arc::clone(&core), Arc::clone(&core));
             let refuses = config.while_down == WhileDown::RefuseNew;
             Adapters {
                 make: Box::new(move |path, local, lifetime| {
@@ -61,6 +61,10 @@ impl HubBuilder {
                     let core = Arc::clone(&stopped);
                     // It goes on if the deadline of the shutdown has passed.
                     Box::pin(async move { drop(tokio::spawn(async move { core.shut_down().await }).await) })
+                })),
+                flushed: Some(Box::new(move || {
+                    let cluster = Cluster::new(&flushed);
+                    Box::pin(async move { cluster.flushed().await })
                 })),
                 accepts: refuses.then(|| -> Box<dyn Fn() -> bool + Send + Sync> {
                     Box::new(move || {

@@ -8,10 +8,11 @@ use super::log::{RESUMED, WANTED};
 use super::member::Member;
 use super::requests::Answer;
 use crate::cluster::codec::{self, Incoming, Malformed, RawPacket, Received};
-use crate::cluster::message::{Message, Options};
+use crate::cluster::message::{FetchPage, Message, Options};
 use crate::cluster::{Dialect, GapReason, LogEntry, Offset, Receive, Topic};
 use crate::connection_handle::flush_scope::FlushScope;
 use crate::hub::adapter::{Adapter, Audience, Change, ServerId};
+use crate::hub::listing::Page;
 
 /// The bytes of an ignored message that are logged.
 const LOGGED_BYTES: usize = 64;
@@ -274,7 +275,12 @@ impl Member {
                 local.change(&Change::Disconnect { close, reason: "" }, &audience);
                 self.reply(server, &Message::Done { request });
             }
-            Message::Fetch { options, request } => self.tell_sockets(server, request, &audience(&options)),
+            Message::Fetch { options, request, page: None } => {
+                self.tell_sockets(server, request, &local.sockets(&audience(&options)));
+            }
+            Message::Fetch { options, request, page: Some(page) } => {
+                self.tell_sockets(server, request, &local.page(&audience(&options), &wanted(page)));
+            }
             Message::FetchRooms { request } => {
                 let rooms = local.registry().room_names().into_iter().collect();
                 self.reply(server, &Message::Rooms { request, rooms });
@@ -333,6 +339,15 @@ impl Member {
 
 pub(super) fn audience(options: &Options<'_>) -> Audience {
     Audience::new(options.rooms.iter().map(|room| &**room), options.except.iter().map(|room| &**room))
+}
+
+/// The page that another server asks for. It gets one more socket if there are more.
+fn wanted(FetchPage { after, limit }: FetchPage<'_>) -> Page {
+    let page = Page::new().limit(usize::try_from(limit).unwrap_or(usize::MAX));
+    match after {
+        Some(after) => page.after(after),
+        None => page,
+    }
 }
 
 fn names(names: &[std::borrow::Cow<'_, str>]) -> Vec<Arc<str>> {

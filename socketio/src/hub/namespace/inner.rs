@@ -23,6 +23,7 @@ use crate::hub::adapter::{
 use crate::hub::admin::{Observer, RunningAdmin};
 use crate::hub::agreement::watch::{NamespaceWatch, Watch};
 use crate::hub::config::Config;
+use crate::hub::listing::Page;
 use crate::hub::recovery::namespace::RecoveryOf;
 use crate::hub::selection::EmitError;
 use crate::hub::server_events::ServerListeners;
@@ -68,13 +69,15 @@ pub(crate) enum Lifetime {
     Dynamic,
 }
 
-/// Called when the hub has shut down and its adapters are closed.
+/// Called when the hub has shut down and its adapters are closed, or when it has drained.
 pub(crate) type OnShutdown = dyn Fn() -> BoxFuture<'static, ()> + Send + Sync;
 
 /// The adapters of a hub.
 pub(crate) struct Adapters {
     pub(crate) make: Box<MakeAdapter>,
     pub(crate) on_shutdown: Option<Box<OnShutdown>>,
+    /// Waits until what was emitted has been passed on to other servers.
+    pub(crate) flushed: Option<Box<OnShutdown>>,
     /// Whether new clients may connect.
     pub(crate) accepts: Option<Box<dyn Fn() -> bool + Send + Sync>>,
 }
@@ -240,6 +243,18 @@ impl NamespaceInner {
     ) -> BoxFuture<'static, Result<Fetched, RequestError>> {
         match self.enter_adapter() {
             Ok(_entered) => self.adapter_for(audience).fetch(audience, timeout),
+            Err(error) => Box::pin(std::future::ready(Err(RequestError::Unavailable(error.to_string())))),
+        }
+    }
+
+    pub(crate) fn fetch_page(
+        &self,
+        audience: &Audience,
+        page: &Page,
+        timeout: Duration,
+    ) -> BoxFuture<'static, Result<Fetched, RequestError>> {
+        match self.enter_adapter() {
+            Ok(_entered) => self.adapter_for(audience).fetch_page(audience, page, timeout),
             Err(error) => Box::pin(std::future::ready(Err(RequestError::Unavailable(error.to_string())))),
         }
     }

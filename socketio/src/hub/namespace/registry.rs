@@ -120,6 +120,16 @@ impl Registry {
         self.connected.load(Ordering::Relaxed)
     }
 
+    /// The number of sockets, including those that are not connected yet.
+    pub(crate) fn registered(&self) -> usize {
+        self.all.lock().len()
+    }
+
+    /// Whether a socket is a member of a room, or the room is that of its id.
+    pub(crate) fn is_in(&self, socket: &Socket, room: &str) -> bool {
+        self.room(room).contains(socket)
+    }
+
     pub(crate) fn rooms(&self) -> &Rooms {
         &self.rooms
     }

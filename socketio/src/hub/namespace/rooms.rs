@@ -58,6 +58,18 @@ impl Rooms {
         }
     }
 
+    /// Calls `visit` with the name and the number of members of each room. The lock of the rooms
+    /// that are being visited is held, so it must be short.
+    pub(crate) fn for_each(&self, mut visit: impl FnMut(&Arc<str>, usize)) {
+        for shard in &self.shards {
+            shard.lock().iter().for_each(|(name, members)| visit(name, members.len()));
+        }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().len()).sum()
+    }
+
     /// The names of all rooms.
     pub(crate) fn names(&self) -> Vec<Arc<str>> {
         self.shards.iter().flat_map(|shard| shard.lock().keys().cloned().collect::<Vec<_>>()).collect()

@@ -4,7 +4,6 @@ use serde::Serialize;
 use std::collections::HashMap;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -266,7 +265,7 @@ impl Drop for Registration {
     fn drop(&mut self) {
         let waiter = self.socket.0.side.lock().as_mut().and_then(|side| side.requests.waiting.remove(&self.id));
         drop(waiter);
-        self.socket.peer().awaited.fetch_sub(1, Ordering::Relaxed);
+        self.socket.peer().end_wait();
         self.socket.peer().handle.counters().add(Count::AcksSettled, 1);
     }
 }

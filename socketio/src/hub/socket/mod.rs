@@ -406,10 +406,15 @@ impl Socket {
         self.0.phase.load(Ordering::Acquire) >= ENDED_BY_SERVER
     }
 
-    /// Returns `true` if the server is ending the socket or its connection. Waiting events are then
-    /// dropped.
+    /// Returns `true` if the server is ending the socket or its connection.
     pub(crate) fn is_ending(&self) -> bool {
         self.peer().handle.is_ending() || self.0.phase.load(Ordering::Acquire) == ENDED_BY_SERVER
+    }
+
+    /// Returns `true` if waiting events are dropped, because the server is ending the socket or its
+    /// connection.
+    pub(crate) fn drops_events(&self) -> bool {
+        self.peer().handle.drops_events() || self.0.phase.load(Ordering::Acquire) == ENDED_BY_SERVER
     }
 
     pub(crate) fn connect_info(&self) -> Option<&ConnectInfo> {

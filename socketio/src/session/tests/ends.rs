@@ -46,7 +46,7 @@ fn each_end_has_the_documented_effects() {
 
     let silence = |harness: &mut Harness| (0..3).for_each(|_| harness.apply(Step::Deadline));
     let disconnect = || End::on_purpose(ServerDisconnect, 1000, String::new());
-    let table: [(Row, &Ending<'_>); 10] = [
+    let table: [(Row, &Ending<'_>); 11] = [
         (
             Row { reason: TransportClose, close_frame: None, handled: true, queue_is_sent: false, on_purpose: false },
             &|harness| harness.apply(Step::CloseFrame(Some(1000))),
@@ -115,6 +115,10 @@ fn each_end_has_the_documented_effects() {
             &|harness| {
                 harness.apply(Step::Shutdown { after: 20 });
             },
+        ),
+        (
+            Row { reason: Shutdown, close_frame: Some(1012), handled: true, queue_is_sent: true, on_purpose: true },
+            &|harness| harness.apply(Step::Drain { after: 20 }),
         ),
     ];
     for (expected, end) in table {

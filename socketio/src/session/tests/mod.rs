@@ -230,6 +230,10 @@ impl Harness {
                 let until = self.driver.now + Duration::from_millis(after);
                 self.session.end(End::shutdown(until), &mut self.driver);
             }
+            Step::Drain { after } => {
+                let until = self.driver.now + Duration::from_millis(after);
+                self.session.end(End::drain(until), &mut self.driver);
+            }
             Step::Time(milliseconds) => {
                 self.driver.now += Duration::from_millis(milliseconds);
                 self.run_deadlines();

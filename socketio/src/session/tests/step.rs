@@ -51,6 +51,9 @@ pub(super) enum Step {
     Shutdown {
         after: u64,
     },
+    Drain {
+        after: u64,
+    },
     Time(u64),
     /// Advances the time to the next deadline.
     Deadline,
@@ -105,6 +108,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Close),
         1 => Just(Step::Overflow),
         2 => (0..30u64).prop_map(|after| Step::Shutdown { after }),
+        2 => (0..30u64).prop_map(|after| Step::Drain { after }),
         1 => prop::option::weighted(0.7, Just(1002)).prop_map(|code| Step::Broken { code }),
     ];
     // Few steps end a connection, so that most connections are long.

@@ -8,7 +8,9 @@ use super::recorded::Recorded;
 use super::{MAIN, REQUESTS, RESPONSES, add_sequence, decode, encode, sequence};
 use crate::cluster::codec::check::{Owned, check};
 use crate::cluster::codec::kind_in_log;
-use crate::cluster::message::{Flags, HandshakeDetails, MAX_TIMEOUT, Names, Options, ReceivedValue, SocketDetails};
+use crate::cluster::message::{
+    FetchPage, Flags, HandshakeDetails, MAX_TIMEOUT, Names, Options, ReceivedValue, SocketDetails,
+};
 use crate::cluster::{Dialect, Topic};
 use crate::wire::any_value::AnyValue;
 use crate::wire::packet::Packet;
@@ -96,13 +98,15 @@ impl Parts {
         let plain = Options { flags: Flags::default(), ..options.clone() };
         let raw_options = Options { flags: Flags { raw: true, ..options.flags.clone() }, ..options.clone() };
         let options = Options { flags: Flags { raw: false, ..options.flags.clone() }, ..options };
+        let page = FetchPage { after: text.clone().map(Into::into), limit: number.into() };
         let both = vec![
             Message::Broadcast { packet: event()?, options: options.clone(), request: of_some(yes) },
             Message::Broadcast { packet: raw(), options: raw_options, request: of_some(!yes) },
             Message::Join { options: plain.clone(), rooms: rooms.clone() },
             Message::Leave { options: plain.clone(), rooms: rooms.clone() },
             Message::Disconnect { options: plain.clone(), close: yes, reason: names.concat().into() },
-            Message::Fetch { options: plain, request: request.clone() },
+            Message::Fetch { options: plain.clone(), request: request.clone(), page: None },
+            Message::Fetch { options: plain, request: request.clone(), page: Some(page) },
             Message::ServerEmit { packet: event()?, request: of_some(yes) },
             Message::Sockets { request: request.clone(), sockets: vec![socket.clone(); names.len()] },
             Message::ClientCount { request: request.clone(), clients: number as usize },

@@ -7,7 +7,6 @@
 use parking_lot::Mutex;
 use serde::de::IgnoredAny;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 use tokio::sync::Notify;
 
@@ -58,7 +57,7 @@ struct Awaited(Arc<Peer>);
 
 impl Drop for Awaited {
     fn drop(&mut self) {
-        self.0.awaited.fetch_sub(1, Ordering::Relaxed);
+        self.0.end_wait();
     }
 }
 

@@ -7,13 +7,14 @@ use super::case::{CaseResult, case_table, ensure, ensure_eq};
 use super::requirements::{FETCH, LOCAL, R9, R10, R35};
 use super::scene::{Scene, Server, eventually_answers, flushed};
 use crate::cluster::{Counts, Topic};
-use crate::{Fetched, Namespace};
+use crate::{Fetched, Namespace, Page};
 
 case_table! {
     FETCH, Nothing, the_sockets_of_all_servers_are_fetched;
     FETCH, Nothing, members_of_rooms_are_fetched;
     FETCH, Nothing, fetched_sockets_have_rooms_attributes_and_server;
     FETCH, Nothing, fetched_sockets_have_their_handshake;
+    FETCH, Nothing, sockets_and_rooms_are_fetched_page_by_page;
     FETCH, Nothing, attributes_that_are_too_large_are_not_told;
     LOCAL, Nothing, a_local_fetch_asks_nobody;
     R35, Nothing, many_requests_at_a_time_are_answered;
@@ -118,6 +119,40 @@ async fn fetched_sockets_have_their_handshake(scene: &Scene<'_>) -> CaseResult {
         ensure_eq!((handshake.issued, handshake.secure), (own.issued, own.secure), "issued and secure");
         ensure_eq!(handshake.address.clone().unwrap_or_default(), own.address.unwrap_or_default(), "the address");
     }
+    Ok(())
+}
+
+async fn sockets_and_rooms_are_fetched_page_by_page(scene: &Scene<'_>) -> CaseResult {
+    let (a, b) = scene.pair().await?;
+    let mut clients = Vec::new();
+    for (number, server) in [&a, &b, &a, &b, &a, &b, &b].into_iter().enumerate() {
+        let client = server.client().await?;
+        server.join([&client], &["lobby", &format!("room {number}")])?;
+        clients.push(client);
+    }
+    let outside = b.client().await?;
+    flushed(&[&a, &b]).await?;
+    for limit in [1, 2, 3, 7, 100] {
+        let (mut next, mut found) = (Some(Page::new().limit(limit)), Vec::new());
+        while let Some(page) = next {
+            let fetched = a.to("lobby").fetch_page(&page).await?;
+            ensure_eq!(fetched.silent, 0, "the silent servers");
+            ensure_eq!(fetched.sockets.len(), limit.min(7 - found.len()), "the sockets of a page of {limit}");
+            found.extend(fetched.sockets.iter().map(|socket| socket.id.to_string()));
+            next = fetched.next;
+        }
+        ensure_eq!(found, sorted(clients.iter().map(|client| client.id())), "the sockets in pages of {limit}");
+    }
+    let (mut next, mut found) = (Some(Page::new().limit(4)), Vec::new());
+    while let Some(page) = next {
+        let fetched = b.hub.fetch_rooms(&page).await?;
+        ensure_eq!(fetched.silent, 0, "the silent servers");
+        found.extend(fetched.rooms);
+        next = fetched.next;
+    }
+    let rooms = (0..7).map(|number| format!("room {number}")).chain(["lobby".to_owned(), outside.id().to_string()]);
+    let rooms = rooms.chain(clients.iter().map(|client| client.id().to_string()));
+    ensure_eq!(found, sorted(rooms), "the rooms in pages");
     Ok(())
 }
 

@@ -1,0 +1,162 @@
+//! Listings of sockets and rooms on one server, and the requests for pages in a cluster.
+
+use socketio::adapter::{Adapter, LocalAdapter};
+use socketio::cluster::{Dialect, EngineTraits};
+use socketio::testing::cluster::SimNet;
+use socketio::testing::{Client, TestError, settle};
+use socketio::{Hub, Listed, Page, Selection, Socket, event, events};
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::pending;
+use std::time::Duration;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+async fn clients(hub: &Hub, count: usize) -> Result<Vec<Client>, TestError> {
+    let mut clients = Vec::new();
+    for _ in 0..count {
+        clients.push(hub.test_client().connect().await?);
+    }
+    Ok(clients)
+}
+
+/// The ids of all pages, one after the other.
+fn ids(list: impl Fn(&Page) -> Listed<Socket>, limit: usize) -> Vec<String> {
+    let (mut next, mut found) = (Some(Page::new().limit(limit)), Vec::new());
+    while let Some(page) = next {
+        let listed = list(&page);
+        found.extend(listed.entries.iter().map(|socket| socket.id().to_string()));
+        next = listed.next;
+    }
+    found
+}
+
+#[tokio::test(start_paused = true)]
+async fn sockets_are_listed_in_the_order_of_their_ids() -> Result<(), TestError> {
+    let hub = Hub::builder().build().expect("a hub");
+    let clients = clients(&hub, 9).await?;
+    let sockets = hub.sockets();
+    sockets[..6].iter().for_each(|socket| socket.join("lobby").expect("there is room"));
+    sockets[4..].iter().for_each(|socket| socket.join("hall").expect("there is room"));
+    let sorted = |sockets: &[Socket]| sockets.iter().map(|it| it.id().to_string()).collect::<BTreeSet<_>>();
+    for limit in [1, 2, 4, 9, 10] {
+        let of = |selection: Selection<'_>| ids(|page| selection.clone().list(page), limit);
+        let sorted = |sockets: &[Socket]| sorted(sockets).into_iter().collect::<Vec<_>>();
+        assert_eq!(of(hub.local()), sorted(&sockets));
+        assert_eq!(of(hub.to("lobby")), sorted(&sockets[..6]));
+        assert_eq!(of(hub.to("lobby").to("hall")), sorted(&sockets));
+        assert_eq!(of(hub.to("hall").except("lobby")), sorted(&sockets[6..]));
+        assert_eq!(of(hub.to("nobody")), Vec::<String>::new());
+        assert_eq!(ids(|page| hub.room("lobby").members(page), limit), sorted(&sockets[..6]));
+    }
+    let lobby = hub.room("lobby");
+    assert_eq!((lobby.name(), lobby.len(), lobby.is_empty()), ("lobby", 6, false));
+    assert!(lobby.contains(&sockets[0]) && !lobby.contains(&sockets[8]));
+    assert!(hub.room(sockets[0].id()).contains(&sockets[0]), "each socket is in the room of its id");
+    assert!(hub.room("nobody").is_empty());
+    drop(clients);
+    settle().await;
+    assert!(!lobby.contains(&sockets[0]));
+    assert!(hub.local().list(&Page::new()).entries.is_empty());
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn rooms_are_listed_with_the_number_of_their_members() -> Result<(), TestError> {
+    let hub = Hub::builder().build().expect("a hub");
+    let _clients = clients(&hub, 3).await?;
+    let mut expected = BTreeMap::new();
+    for (number, socket) in hub.sockets().iter().enumerate() {
+        for room in 0..=number * 10 {
+            socket.join(format!("room {room}")).expect("there is room");
+            *expected.entry(format!("room {room}")).or_insert(0) += 1;
+        }
+    }
+    let (mut next, mut found) = (Some(Page::new().limit(7)), Vec::new());
+    while let Some(page) = next {
+        let rooms = hub.rooms(&page);
+        found.extend(rooms.entries.into_iter().map(|room| (room.name, room.members)));
+        next = rooms.next;
+    }
+    assert_eq!(found, expected.into_iter().collect::<Vec<_>>());
+    let stats = hub.root().stats();
+    assert_eq!((stats.sockets, stats.connecting, stats.rooms), (3, 0, 21));
+    assert_eq!(hub.of("/other").stats().sockets, 0);
+    Ok(())
+}
+
+#[event(connect)]
+async fn undecided(socket: &Socket) {
+    socket.join("lobby").expect("there is room");
+    pending::<()>().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_that_is_not_accepted_yet_is_counted_and_not_listed() {
+    let hub = Hub::builder().connect_timeout(HOUR).events(events![undecided]).build().expect("a hub");
+    let own = hub.clone();
+    let connecting = tokio::spawn(async move { own.test_client().patience(HOUR).connect().await });
+    settle().await;
+    let stats = hub.root().stats();
+    assert_eq!((stats.sockets, stats.connecting, stats.rooms), (0, 1, 1));
+    assert!(hub.local().list(&Page::new()).entries.is_empty());
+    assert!(hub.room("lobby").is_empty());
+    connecting.abort();
+}
+
+async fn server(net: &SimNet, name: &str, dialect: Dialect, max_payload: usize) -> Hub {
+    let engine = net.engine_with(name, EngineTraits::new(dialect));
+    let hub = Hub::builder().cluster(engine).max_payload(max_payload).build().expect("a hub");
+    hub.ready(Duration::from_secs(20)).await.expect("the network is up");
+    hub
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_server_sends_only_the_sockets_of_a_page() -> Result<(), Box<dyn std::error::Error>> {
+    for dialect in [Dialect::Classic, Dialect::Messages, Dialect::Streams] {
+        let net = SimNet::seeded(3);
+        // This one takes messages of 8,000 bytes, which is too little for all sockets.
+        let one = server(&net, "one", dialect, 500).await;
+        let two = server(&net, "two", dialect, 1_000_000).await;
+        let clients = clients(&two, 100).await?;
+        let everyone = || one.timeout(Duration::from_secs(1));
+        assert_eq!(everyone().fetch_sockets().await?.silent, 1);
+        let (mut next, mut found) = (Some(Page::new().limit(5)), BTreeSet::new());
+        while let Some(page) = next {
+            let fetched = everyone().fetch_page(&page).await?;
+            assert_eq!((fetched.sockets.len(), fetched.silent), (5, 0), "{dialect:?}");
+            found.extend(fetched.sockets.into_iter().map(|socket| socket.id));
+            next = fetched.next;
+        }
+        assert_eq!(found, clients.iter().map(Client::id).collect());
+        assert_eq!(one.local().fetch_page(&Page::new()).await?.sockets.len(), 0, "nobody is asked");
+        net.stop();
+        let alone = everyone().fetch_page(&Page::new()).await?;
+        assert_eq!((alone.sockets.len(), alone.silent), (0, 1));
+    }
+    Ok(())
+}
+
+/// An adapter that was written before there were pages.
+#[derive(Debug)]
+struct Plain(LocalAdapter);
+
+impl Adapter for Plain {
+    fn local(&self) -> &LocalAdapter {
+        &self.0
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_are_cut_out_of_what_an_adapter_fetches() -> Result<(), Box<dyn std::error::Error>> {
+    let hub = Hub::builder().adapter(|_path, local| Plain(local)).build()?;
+    let _clients = clients(&hub, 5).await?;
+    let (mut next, mut found) = (Some(Page::new().limit(2)), Vec::new());
+    while let Some(page) = next {
+        let fetched = hub.volatile().fetch_page(&page).await?;
+        found.extend(fetched.sockets.iter().map(|socket| socket.id.clone()));
+        next = fetched.next;
+    }
+    assert_eq!(found.len(), 5);
+    assert!(found.is_sorted());
+    Ok(())
+}
