@@ -97,6 +97,7 @@ fn reason(reason: DisconnectReason) -> &'static str {
         DisconnectReason::ClientDisconnect => "client_namespace_disconnect",
         DisconnectReason::ServerDisconnect => "server_namespace_disconnect",
         DisconnectReason::ServerClose => "forced_close",
+        DisconnectReason::Expired => "identity_expired",
         DisconnectReason::Overflow => "overflow",
         DisconnectReason::Shutdown => "server_shutting_down",
         DisconnectReason::Aborted => "aborted",
@@ -110,6 +111,7 @@ fn failure(reason: RecoveryFailure) -> &'static str {
         RecoveryFailure::Unknown => "unknown",
         RecoveryFailure::Epoch => "epoch",
         RecoveryFailure::Taken => "taken",
+        RecoveryFailure::Unauthorized => "unauthorized",
         RecoveryFailure::Unavailable => "unavailable",
     }
 }

@@ -228,7 +228,8 @@ impl Status {
             DisconnectReason::TransportClose
             | DisconnectReason::ClientDisconnect
             | DisconnectReason::ServerDisconnect
-            | DisconnectReason::ServerClose => Self::NormalClosure,
+            | DisconnectReason::ServerClose
+            | DisconnectReason::Expired => Self::NormalClosure,
             DisconnectReason::PingTimeout => Self::Timeout,
             DisconnectReason::Shutdown => Self::AppShutdown,
             DisconnectReason::TransportError
