@@ -231,7 +231,7 @@ impl NamespaceInner {
         match self.enter_adapter() {
             Ok(_entered) => self.adapter_for(audience).change(change, audience),
             Err(error) => {
-                tracing::error!(error = %Shown(&error), namespace = &*shown(self.path()), "sockets were not changed")
+                tracing::error!(error = %Shown(&error), namespace = &*shown(self.path()), "sockets were not changed");
             }
         }
     }

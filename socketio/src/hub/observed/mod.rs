@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use crate::event::handler::{Handler, Key};
 use crate::hub::hub_builder::HubBuilder;
+use crate::hub::namespace_builder::NamespaceBuilder;
 use crate::session::disconnect::DisconnectReason;
 pub(crate) use timing::Timing;
 
@@ -97,8 +98,7 @@ impl Observers {
     pub(super) fn new(builder: &HubBuilder) -> Self {
         let namespaces = builder.namespaces.values().chain(builder.dynamic.iter().map(|(_, namespace)| namespace));
         let handlers = builder.observed.times_handlers.then(|| {
-            let labels =
-                namespaces.flat_map(|namespace| namespace.handlers()).map(|handler| HandlerLabel::of(handler).0);
+            let labels = namespaces.flat_map(NamespaceBuilder::handlers).map(|handler| HandlerLabel::of(handler).0);
             let labels: BTreeSet<_> = labels.chain([OTHER]).collect();
             labels.into_iter().collect()
         });

@@ -61,7 +61,7 @@ impl Hub {
                     let signed = |number| i64::try_from(number).unwrap_or(i64::MAX);
                     counter
                         .with_callback(move |observer| {
-                            observe(&mut |number, labels| observer.observe(signed(number), labels))
+                            observe(&mut |number, labels| observer.observe(signed(number), labels));
                         })
                         .build();
                 }

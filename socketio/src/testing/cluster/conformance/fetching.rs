@@ -7,6 +7,7 @@ use super::case::{CaseResult, case_table, ensure, ensure_eq};
 use super::requirements::{FETCH, LOCAL, R9, R10, R35};
 use super::scene::{Scene, Server, eventually_answers, flushed};
 use crate::cluster::{Counts, Topic};
+use crate::testing::client::Client;
 use crate::{Fetched, Namespace, Page};
 
 case_table! {
@@ -141,7 +142,7 @@ async fn sockets_and_rooms_are_fetched_page_by_page(scene: &Scene<'_>) -> CaseRe
             found.extend(fetched.sockets.iter().map(|socket| socket.id.to_string()));
             next = fetched.next;
         }
-        ensure_eq!(found, sorted(clients.iter().map(|client| client.id())), "the sockets in pages of {limit}");
+        ensure_eq!(found, sorted(clients.iter().map(Client::id)), "the sockets in pages of {limit}");
     }
     let (mut next, mut found) = (Some(Page::new().limit(4)), Vec::new());
     while let Some(page) = next {
@@ -162,7 +163,7 @@ async fn attributes_that_are_too_large_are_not_told(scene: &Scene<'_>) -> CaseRe
     b.socket(&large)?.set_attribute("text", "x".repeat(100_000));
     b.socket(&small)?.set_attribute("text", "x".repeat(60_000));
     b.flushed().await?;
-    let told = async |client: &crate::testing::Client| {
+    let told = async |client: &Client| {
         let fetched = a.to(client.id()).fetch_sockets().await?;
         CaseResult::Ok(fetched.sockets.first().map(|socket| socket.attributes.len()))
     };
@@ -194,7 +195,7 @@ async fn many_requests_at_a_time_are_answered(scene: &Scene<'_>) -> CaseResult {
 }
 
 /// Three servers with a client each, of which `b` hangs.
-async fn hanging(scene: &Scene<'_>) -> CaseResult<([Server; 3], Vec<crate::testing::Client>)> {
+async fn hanging(scene: &Scene<'_>) -> CaseResult<([Server; 3], Vec<Client>)> {
     let servers = [scene.server("a").await?, scene.server("b").await?, scene.server("c").await?];
     let mut clients = Vec::new();
     for server in &servers {
@@ -219,7 +220,7 @@ async fn a_server_that_hangs_is_silent(scene: &Scene<'_>) -> CaseResult {
     is_silent(a.root(), sorted([clients[0].id(), clients[2].id()])).await?;
     ensure!(a.stats().silent >= 1, "the silence is not counted");
     scene.faults()?.resume("b").await;
-    let ids = sorted(clients.iter().map(crate::testing::Client::id));
+    let ids = sorted(clients.iter().map(Client::id));
     eventually_answers(
         "all sockets are fetched again",
         || a.timeout(SHORT).fetch_sockets(),
