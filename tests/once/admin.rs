@@ -2,6 +2,7 @@
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use socketio::testing::Refused;
 use socketio::{Admin, Hub};
 use socketio_tests::admin::{AdminClient, HASH, password, settings};
 use std::time::Duration;
@@ -96,7 +97,7 @@ async fn without_an_admin_ui_there_is_no_such_namespace() {
     let hub = Hub::builder().build().expect("a hub");
     let client = hub.test_client().connect().await.expect("a client");
     let refused = client.connect_to("/admin", password("admin", "changeit")).await.expect_err("no namespace");
-    assert_eq!(refused.refused().map(|refused| refused.message()), Some("Invalid namespace"));
+    assert_eq!(refused.refused().map(Refused::message), Some("Invalid namespace"));
 }
 
 #[tokio::test(start_paused = true)]

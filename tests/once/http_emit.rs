@@ -33,7 +33,7 @@ impl Answer {
     /// The id of the emit.
     fn id(&self) -> &str {
         assert_eq!(self.status, StatusCode::ACCEPTED, "{self:?}");
-        self.body["id"].as_str().unwrap()
+        self.body["id"].as_str().expect("an id")
     }
 
     /// The status, the code and the pointer of a problem.
@@ -41,7 +41,7 @@ impl Answer {
         assert_eq!(self.headers["content-type"], "application/problem+json", "{self:?}");
         assert_eq!((&self.body["type"], &self.body["status"]), (&"about:blank".into(), &self.status.as_u16().into()));
         assert!(self.body["title"].is_string() && self.body["detail"].is_string(), "{self:?}");
-        let text = |member: &str| self.body.get(member).map_or("", |text| text.as_str().unwrap());
+        let text = |member: &str| self.body.get(member).map_or("", |text| text.as_str().expect("a string"));
         (self.status.as_u16(), text("code"), text("pointer"))
     }
 }
@@ -58,7 +58,7 @@ impl Caller {
     async fn call(&self, request: Request<Body>) -> Answer {
         let response = soon("answer", self.0.clone().call(request)).await.unwrap();
         let (parts, body) = response.into_parts();
-        let body = to_bytes(body, usize::MAX).await.unwrap();
+        let body = to_bytes(body, usize::MAX).await.expect("a body");
         let body = serde_json::from_slice(&body).unwrap_or_default();
         Answer { status: parts.status, headers: parts.headers, body }
     }
@@ -67,7 +67,7 @@ impl Caller {
         let request = Request::post("/emit").header("content-type", "application/json");
         let request = request.header("authorization", format!("Bearer {}", TOKENS[0]));
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-        self.call(request.body(body.into()).unwrap()).await
+        self.call(request.body(body.into()).expect("a request")).await
     }
 
     async fn emit(&self, body: Value) -> Answer {
@@ -81,8 +81,8 @@ impl Caller {
 
 /// A hub without a contract, and its caller.
 fn plain() -> (Hub, Caller) {
-    let hub = Hub::builder().namespace("/admin", |admin| admin).build().unwrap();
-    let routes = hub.emit_routes(socketio::BearerTokens::new(TOKENS).unwrap());
+    let hub = Hub::builder().namespace("/admin", |admin| admin).build().expect("a hub");
+    let routes = hub.emit_routes(socketio::BearerTokens::new(TOKENS).expect("they are long enough"));
     let caller = Caller::of(routes);
     (hub, caller)
 }
@@ -175,7 +175,7 @@ impl EmitAuth for Doorman {
 
 #[tokio::test]
 async fn an_application_authenticates_in_its_own_way() {
-    let hub = Hub::builder().build().unwrap();
+    let hub = Hub::builder().build().expect("a hub");
     let routes = hub.emit_routes(Doorman);
     assert_eq!(routes.openapi()["components"]["securitySchemes"]["caller"]["name"], "X-Name");
     let caller = Caller::of(routes);
@@ -271,8 +271,8 @@ async fn the_head_of_a_request_is_checked() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_is_bounded_in_size_and_time() {
-    let hub = Hub::builder().message_timeout(Duration::from_secs(30)).build().unwrap();
-    let routes = hub.emit_routes(socketio::BearerTokens::new(TOKENS).unwrap()).max_body(100);
+    let hub = Hub::builder().message_timeout(Duration::from_secs(30)).build().expect("a hub");
+    let routes = hub.emit_routes(socketio::BearerTokens::new(TOKENS).expect("they are long enough")).max_body(100);
     let caller = Caller::of(routes);
     let exact = format!("{:100}", r#"{"event":"news"}"#);
     caller.post(exact.clone(), &[("content-length", "100")]).await.id();
@@ -333,9 +333,9 @@ impl Adapter for SharedGate {
     }
 
     fn emit(&self, packet: &Packet, audience: &Audience) {
-        let gate = self.0.lock().unwrap();
+        let gate = self.0.lock().expect("no panic");
         gate.arrived.add_permits(1);
-        assert!(gate.open.recv().unwrap(), "the emit fails");
+        assert!(gate.open.recv().expect("the test waits"), "the emit fails");
         gate.local.emit(packet, audience);
     }
 }
@@ -350,7 +350,7 @@ async fn a_request_in_progress_keeps_its_key() {
         SharedGate(std::sync::Mutex::new(Gate { local: local.clone(), arrived, open }), local)
     });
     let hub = hub.build().unwrap();
-    let caller = Caller::of(hub.emit_routes(socketio::BearerTokens::new(TOKENS).unwrap()));
+    let caller = Caller::of(hub.emit_routes(socketio::BearerTokens::new(TOKENS).expect("they are long enough")));
     let body = json!({ "event": "news" });
     let begin = || {
         let (caller, body) = (caller.clone(), body.clone());

@@ -3,7 +3,7 @@
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::MeterProvider;
-use opentelemetry_sdk::metrics::data::{AggregatedMetrics, Metric, MetricData};
+use opentelemetry_sdk::metrics::data::{AggregatedMetrics, Metric, MetricData, ResourceMetrics, ScopeMetrics};
 use opentelemetry_sdk::metrics::{InMemoryMetricExporter, SdkMeterProvider};
 use serde_json::Value;
 use socketio::testing::cluster::SimNet;
@@ -157,8 +157,8 @@ fn collected(provider: &SdkMeterProvider, exporter: &InMemoryMetricExporter) -> 
     exporter.reset();
     provider.force_flush().expect("it collects");
     let finished = exporter.get_finished_metrics().expect("it has metrics");
-    let scopes = finished.iter().flat_map(|resource| resource.scope_metrics());
-    scopes.flat_map(|scope| scope.metrics()).flat_map(figures).collect()
+    let scopes = finished.iter().flat_map(ResourceMetrics::scope_metrics);
+    scopes.flat_map(ScopeMetrics::metrics).flat_map(figures).collect()
 }
 
 fn figures(metric: &Metric) -> Vec<(String, f64)> {

@@ -122,9 +122,8 @@ async fn a_client_that_was_slow_and_cut_off_gets_each_value_at_most_once() {
         while received.len() < 4
             && let Some(packet) = line.next(&mut memory)
         {
-            match packet {
-                Packet::Event(event) => received.push(Value::from(event)),
-                _ => {}
+            if let Packet::Event(event) = packet {
+                received.push(Value::from(event));
             }
         }
     }

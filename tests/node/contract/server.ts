@@ -4,9 +4,7 @@
 
 /** The server asks for a new proof of identity. */
 export type ReauthenticationRequest = {
-  /**
-   * The time until the current proof runs out, in milliseconds. `null`: it does not run out.
-   */
+  /** The time until the current proof runs out, in milliseconds. `null`: it does not run out. */
   expiresIn: number | null;
 };
 
