@@ -238,15 +238,16 @@ impl EngineEndpoint {
     pub(crate) fn websocket_connection(
         &self,
         session: EngineSession,
-        websocket: WebSocketTransport,
+        mut websocket: WebSocketTransport,
         request: ConnectionRequest,
         extensions: Extensions,
         permit: ConnectionPermit,
     ) -> impl Future<Output = ()> + Send + use<> {
-        let open = self.open_packet(session.sid(), Transport::WebSocket);
+        let mut open = Vec::new();
+        EncodedFrame::text(&self.open_packet(session.sid(), Transport::WebSocket)).append_to(&mut open);
+        // Beside the outbox, because it is a packet of the transport, and not a message.
+        websocket.append(&open);
         let peer = self.peer(session, request);
-        // The outbox is empty, so the packet always fits.
-        let _ = peer.send(&EncodedFrame::text(&open), Policy::Wait);
         self.connection(&peer, Some(websocket), extensions, permit)
     }
 
