@@ -58,5 +58,5 @@ fn obey(payload: &EventPayload, filter: usize, command: impl FnOnce(Selection<'_
     };
     tracing::info!(admin = %payload.socket_id, command = &*payload.name, namespace = path, filter, "an admin commands");
     let sockets = Selection::all(namespace.namespace_inner(), None);
-    command(filter.into_iter().fold(sockets, |sockets, room| sockets.within(room)), &args);
+    command(filter.into_iter().fold(sockets, Selection::within), &args);
 }
