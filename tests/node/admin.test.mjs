@@ -206,7 +206,7 @@ test('every button does what it says', async (t) => {
     const [one, other] = [await begin(), await begin()];
     const both = other.socket.io.socket('/');
     const ended = new Feed();
-    both.on('disconnect', (reason) => ended.push(reason)).connect();
+    both.on('disconnect', (reason) => ended.push(reason));
     await within(new Promise((resolve) => both.once('connect', resolve)), 'connecting to the other namespace');
     const isGone = () => ended.until(([reason]) => reason, 'waiting for the end');
     await details('sockets', other.id);

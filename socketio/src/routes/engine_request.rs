@@ -38,7 +38,6 @@ use crate::session::engineio::Flavour;
 use crate::session::time::after;
 use crate::wire::engineio;
 use crate::wire::frame::EncodedFrame;
-use crate::wire::policy::Policy;
 
 /// The Engine.IO parameters of the query string.
 #[derive(Default)]

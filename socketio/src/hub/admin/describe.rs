@@ -30,6 +30,7 @@ pub(super) fn of_remote(socket: &RemoteSocket, namespace: &str) -> Value {
 }
 
 /// What other servers are told of a socket of this one.
+#[cfg(feature = "cluster")]
 pub(super) fn told(core: &AdminCore, socket: &Socket) -> Value {
     json!({ "clientId": core.client_id(socket), "transport": socket.transport().as_str() })
 }

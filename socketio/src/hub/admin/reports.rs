@@ -43,7 +43,7 @@ impl Reports {
     /// Sends an event that a client has sent or receives.
     pub(super) fn send_event(&self, report: &str, namespace: &str, id: &str, name: &str, args: RawArgs<'_>) {
         let mut event = format!("[{}", text(name));
-        let mut attachments: &[_] = args.attachments();
+        let mut attachments: &[Bytes] = args.attachments();
         let size = attachments.iter().map(Bytes::len).fold(args.json().len(), usize::saturating_add);
         if size > MAX_ARGUMENTS || depth(args) + 2 > MAX_DEPTH {
             let shown = if size > MAX_ARGUMENTS { format!("{size} bytes") } else { "nested too deeply".to_owned() };

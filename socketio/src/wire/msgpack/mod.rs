@@ -16,7 +16,7 @@ pub(crate) mod write;
 
 use super::parser::{InvalidPacket, Parser, ParserMessage, ParserPacket};
 use super::socketio::{self, Kind};
-#[cfg(feature = "cluster")]
+#[cfg(any(feature = "admin", feature = "cluster"))]
 pub(crate) use date::date as iso_date;
 use write::Writer;
 
