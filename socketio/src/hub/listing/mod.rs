@@ -18,8 +18,8 @@ pub use stats::NamespaceStats;
 /// Which part of a listing is wanted: how many entries, and after which one.
 ///
 /// Entries come in the order of their ids or names, as bytes. What is there during the whole
-/// listing, under the same id or name, is listed once. What comes or goes meanwhile may be listed or
-/// not. A page shows one moment, but two pages show two.
+/// listing, under the same id or name, is listed once. What comes or goes meanwhile may be listed
+/// or not. A page shows one moment, but two pages show two.
 ///
 /// ```
 /// use socketio::{Hub, Page};
