@@ -24,7 +24,7 @@ struct Price<'a> {
 async fn slow(hub: &Hub, id: String) -> Result<u64, EmitError> {
     let before = hub.stats().conflated;
     let socket = hub.socket(&id).ok_or(EmitError::NotFound(id))?;
-    socket.emit(("large", "x".repeat(7_000_000)))?;
+    socket.emit(("large", "x".repeat(6_000_000)))?;
     while hub.stats().conflated == before {
         socket.latest().emit(("probe",))?;
         tokio::task::yield_now().await;

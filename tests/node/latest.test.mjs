@@ -1,4 +1,5 @@
-// Events of which only the latest value waits, with slow clients of `socket.io-client`.
+// Events of which only the latest value waits, with slow clients of `socket.io-client` over
+// WebSockets.
 
 import assert from 'node:assert/strict';
 import path from 'node:path';
@@ -7,7 +8,7 @@ import { COMBINATIONS, ask, keep } from './conformance.mjs';
 import { built, start } from './lib.mjs';
 import { Line } from './line.mjs';
 
-for (const combination of COMBINATIONS) {
+for (const combination of COMBINATIONS.filter(({ name }) => name.startsWith('websocket'))) {
   test(`a client that does not read gets the newest values: ${combination.name}`, async (t) => {
     const server = await start(t, path.join(built, 'latest'), [], combination.settings);
     const [between, other] = [await Line.begin(t, server.port), await combination.connect(t, server)];
@@ -22,7 +23,7 @@ for (const combination of COMBINATIONS) {
     between.resume();
     await feed.until((all) => all[0], 'the last event');
     const [[large, text], ...rest] = received;
-    assert.deepEqual([large, text.length], ['large', 7_000_000]);
+    assert.deepEqual([large, text.length], ['large', 6_000_000]);
     const shown = rest.map(([name, value]) => (name === 'price' ? [value.symbol, value.value, value.chart.length ?? value.chart.byteLength] : [name, value]));
     const trades = [0, 250, 500, 750].map((value) => ['trade', value]);
     assert.deepEqual(shown, [...trades, ['AAPL', 999, 10], ['MSFT', 999, 10_000], ['end', undefined]]);

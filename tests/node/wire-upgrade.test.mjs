@@ -204,7 +204,9 @@ test('actions of a client on consecutive connections are seen in order', async (
     // The client does not wait for the answer to the probe.
     client.send('2probe');
     client.send('5');
-    assert.equal((await session.get()).status, 400, `upgrade ${i}`);
+    // A busy server may read the request first, because it has another connection.
+    const { status, body } = await session.get();
+    if (status !== 400) assert.deepEqual([status, body], [200, '6'], `upgrade ${i}`);
     client.send('4still here');
     assert.equal(await client.next(), '3probe');
     assert.equal(await client.next(), '4still here');

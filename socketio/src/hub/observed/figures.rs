@@ -175,10 +175,11 @@ const HUB: &[Metric] = &[
     counter(
         "socketio.server.outbox.dropped",
         "{message}",
-        "Messages that were not queued for a client",
+        "Messages that were not queued for a client, or replaced while they waited",
         |Snapshot { hub, .. }, visit| {
             visit("overflow", hub.dropped);
             visit("volatile", hub.dropped_volatile);
+            visit("conflated", hub.conflated);
         },
     )
     .by(REASON),
