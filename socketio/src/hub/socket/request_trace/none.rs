@@ -4,11 +4,11 @@ use crate::hub::namespace::inner::NamespaceInner;
 use crate::wire::packet::Packet;
 
 #[derive(Debug, Default)]
-pub(crate) struct RequestTrace;
+pub(crate) struct RequestTrace {}
 
 impl RequestTrace {
     pub(crate) fn begin(question: Packet, _: &NamespaceInner) -> (Packet, Self) {
-        (question, Self)
+        (question, Self {})
     }
 
     pub(crate) fn end(&mut self, _: &'static str) {}
