@@ -48,13 +48,14 @@ impl Server {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("socketio-redis-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let directory = std::env::temp_dir().join(name);
-        fs::create_dir_all(&directory).unwrap();
         let options = options.iter().map(|option| (*option).to_owned()).collect();
-        if let Some(lines) = &sentinel {
-            fs::write(directory.join("sentinel.conf"), lines).unwrap();
-        }
         // Another process may take the port before the server has it.
         for _ in 0..20 {
+            // A server that does not start removes it.
+            fs::create_dir_all(&directory).unwrap();
+            if let Some(lines) = &sentinel {
+                fs::write(directory.join("sentinel.conf"), lines).unwrap();
+            }
             let mut server = Self {
                 port: free_port(),
                 directory: directory.clone(),
