@@ -75,8 +75,8 @@
 //! PostgreSQL carries far fewer messages than Redis. A transaction that notifies takes a lock of
 //! all databases of the server while it commits. Each commit wakes every server of the cluster.
 //! Batches help, which the engine makes when many messages wait. These figures are of PostgreSQL
-//! 15 on a virtual machine with two cores, which were busy with other work too. The time is CPU
-//! time of PostgreSQL:
+//! 15 on a virtual machine with two cores, which were busy with other work too, and of an engine
+//! that was compiled without optimization. The time is CPU time of PostgreSQL:
 //!
 //! | servers | bytes | messages in a transaction | messages per second | PostgreSQL, µs for a message |
 //! | --- | ---: | ---: | ---: | ---: |
