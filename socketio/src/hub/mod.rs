@@ -217,7 +217,7 @@ impl Hub {
     }
 
     /// Returns the namespace with this path, if it exists.
-    #[cfg(feature = "admin")]
+    #[cfg(any(feature = "admin", feature = "http-emit"))]
     pub(crate) fn existing(&self, path: &str) -> Option<Namespace> {
         let known = self.core().namespaces.read().get(path).cloned();
         known.map(|namespace| Namespace::new(Arc::clone(self.core()), namespace))
@@ -239,13 +239,11 @@ impl Hub {
     /// connect to it.
     #[cfg(feature = "http-emit")]
     pub(crate) fn find(&self, path: &str) -> Option<Namespace> {
-        let core = self.core();
-        let known = core.namespaces.read().get(path).cloned();
-        let namespace = match known {
-            Some(known) => known,
-            None => core.make_dynamic(path, core.pattern(path)?),
-        };
-        Some(Namespace::new(Arc::clone(core), namespace))
+        self.existing(path).or_else(|| {
+            let core = self.core();
+            let namespace = core.make_dynamic(path, core.pattern(path)?);
+            Some(Namespace::new(Arc::clone(core), namespace))
+        })
     }
 
     /// The paths of all existing namespaces, sorted.
