@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::event::listener::EventPayload;
 use crate::hub::namespace::Namespace;
 use crate::hub::selection::Selection;
+use crate::wire::shown::{Shown, shown};
 
 /// The longest path of a namespace, in bytes.
 const MAX_PATH: usize = 1_024;
@@ -54,9 +55,16 @@ fn obey(payload: &EventPayload, filter: usize, command: impl FnOnce(Selection<'_
         Some(_) => return,
     };
     let Some(namespace) = payload.socket.hub().reached(path) else {
-        return tracing::debug!(admin = %payload.socket_id, path, "an admin has named a namespace that does not exist");
+        let namespace = &*shown(path);
+        return tracing::debug!(admin = %Shown(&payload.socket_id), namespace, "an admin has named no namespace");
     };
-    tracing::info!(admin = %payload.socket_id, command = &*payload.name, namespace = path, filter, "an admin commands");
+    tracing::info!(
+        admin = %Shown(&payload.socket_id),
+        command = &*payload.name,
+        namespace = &*shown(path),
+        filter = filter.map(shown).as_deref(),
+        "an admin commands"
+    );
     let sockets = Selection::all(namespace.namespace_inner(), None);
     command(filter.into_iter().fold(sockets, Selection::within), &args);
 }

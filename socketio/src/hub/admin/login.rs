@@ -41,7 +41,7 @@ impl AdminCore {
             sleep(DELAY).await;
             return Err(INVALID.into());
         }
-        tracing::info!(%address, socket = %socket.id(), "an admin has logged in");
+        tracing::info!(%address, socket = %socket.shown_id(), "an admin has logged in");
         // It is sent when the socket is accepted.
         let _ = socket.emit(("session", self.sessions.begin()));
         Ok(())

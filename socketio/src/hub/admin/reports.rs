@@ -19,6 +19,7 @@ use crate::wire::binary::Attachments;
 use crate::wire::envelope::ArgumentText;
 use crate::wire::msgpack::iso_date;
 use crate::wire::scan::Scanner;
+use crate::wire::shown::shown;
 
 /// Larger arguments of an event are not shown, in bytes.
 const MAX_ARGUMENTS: usize = 64 * 1024;
@@ -100,7 +101,7 @@ pub(super) async fn all_sockets(core: &AdminCore, hub: &Hub, timeout: Duration) 
     let mut descriptions = Descriptions::default();
     for (namespace, fetched) in namespaces.iter().zip(fetched.await) {
         let fetched = fetched.unwrap_or_else(|error| {
-            tracing::warn!(%error, namespace = namespace.path(), "an admin sees no sockets of other servers");
+            tracing::warn!(%error, namespace = &*shown(namespace.path()), "an admin sees no sockets of other servers");
             Fetched::new(namespace.sockets().iter().map(RemoteSocket::of).collect())
         });
         for remote in &fetched.sockets {

@@ -17,6 +17,7 @@ use super::idempotency::{Answers, Found, MAX_KEY, key_of};
 use super::problem::Problem;
 use super::request::EmitRequest;
 use crate::session::time::after;
+use crate::wire::shown::shown;
 
 /// Tells that an earlier request has emitted the event.
 const REPLAYED: &str = "idempotency-replayed";
@@ -85,7 +86,8 @@ async fn handle(routes: &EmitRoutes, answers: &Answers, parts: &Parts, body: Bod
     if let Some(request) = in_progress {
         request.finish(id);
     }
-    tracing::debug!(%id, caller, namespace = request.namespace(), event = request.event(), "emitted for a request");
+    let (namespace, event) = (shown(request.namespace()), shown(request.event()));
+    tracing::debug!(%id, caller, namespace = &*namespace, event = &*event, "emitted for a request");
     Ok(answer(id, false))
 }
 
