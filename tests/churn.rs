@@ -37,6 +37,9 @@ const STORMS: usize = 4;
 /// What a server without clients may keep of a storm, in bytes.
 const KEPT: usize = 64 * 1024;
 
+/// The variable that tells the server's process how many milliseconds a handshake may take.
+const HANDSHAKE_TIMEOUT: &str = "CHURN_HANDSHAKE_TIMEOUT";
+
 static ACCEPTED: AtomicUsize = AtomicUsize::new(0);
 static GONE: AtomicUsize = AtomicUsize::new(0);
 
@@ -86,7 +89,8 @@ async fn server() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     io::Write::write_all(&mut io::stdout(), format!("\nlistens on {address}\n").as_bytes()).expect("written");
-    let _ = socketio::serve(listener, app).handshake_timeout(Duration::from_millis(500)).await;
+    let timeout = std::env::var(HANDSHAKE_TIMEOUT).expect("the test sets it").parse().expect("milliseconds");
+    let _ = socketio::serve(listener, app).handshake_timeout(Duration::from_millis(timeout)).await;
 }
 
 /// The resources that the server has in use.
@@ -107,10 +111,11 @@ struct Server {
 }
 
 impl Server {
-    fn start() -> Self {
+    fn start(handshake_timeout: Duration) -> Self {
         let own = std::env::current_exe().expect("the test's own path");
         let mut process = Command::new(own)
             .args(["--exact", "server", "--ignored", "--nocapture"])
+            .env(HANDSHAKE_TIMEOUT, handshake_timeout.as_millis().to_string())
             .stdout(Stdio::piped())
             .spawn()
             .expect("a process");
@@ -280,7 +285,7 @@ async fn make_connections(address: SocketAddr, numbers: std::ops::Range<usize>) 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_thousand_connections_leak_nothing() {
-    let server = Server::start();
+    let server = Server::start(Duration::from_millis(500));
     let empty = server.figures().await;
     make_connections(server.address, 0..WARM_UP).await;
     let before = server.settled(usize::MAX, empty.files).await;
@@ -310,7 +315,7 @@ async fn storm(address: SocketAddr) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn storms_of_connections_leave_no_memory_behind() {
-    let server = Server::start();
+    let server = Server::start(PATIENCE);
     make_connections(server.address, 0..AT_A_TIME).await;
     let before = server.settled(usize::MAX, usize::MAX).await;
     for number in 1..=STORMS {
