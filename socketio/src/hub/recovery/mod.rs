@@ -194,7 +194,8 @@ pub enum RecoveryFailure {
     #[error("the session is taken")]
     Taken,
     /// The client's proof of identity has run out: see
-    /// [`Socket::expires_at`](crate::Socket::expires_at).
+    /// [`Socket::expires_at`](crate::Socket::expires_at). Or the cluster stores the session, and it
+    /// was ended by [`disconnect_where`](crate::Namespace::disconnect_where).
     #[error("the proof of identity has run out")]
     Unauthorized,
     /// The cluster that stores the sessions can't be reached.
