@@ -44,7 +44,8 @@ impl Default for Drain {
 }
 
 impl Drain {
-    /// The defaults. With them, a drain ends after about 25 seconds at the latest.
+    /// The defaults. With them, a drain ends after about 25 seconds at the latest, or 35 in a
+    /// cluster.
     pub fn new() -> Self {
         Self::default()
     }

@@ -18,14 +18,13 @@ use crate::hub::connections::Phase;
 /// | `/health/ready` | 200 | `{"status":"ready"}`: send clients here |
 /// | `/health/ready` | 503 | `{"status":"draining"}`, since [`Hub::drain`] was called |
 /// | `/health/ready` | 503 | `{"status":"shutting_down"}`, since [`Hub::shutdown`] was called |
-/// | `/health/ready` | 503 | `{"status":"cluster_down"}`: the cluster can't be reached, and the server is of no use without it |
+/// | `/health/ready` | 503 | `{"status":"cluster_down"}`: the cluster can't be reached, and the hub [refuses new clients][refuse] then, or the routes [require the cluster][require] |
 ///
 /// `live` says that this process answers requests. It stays 200 in a drain and a shutdown, so that
 /// an orchestrator does not kill a server that is moving its clients away.
 ///
-/// A server whose cluster can't be reached is ready by default: it serves its own clients, and the
-/// other servers can't reach the cluster either. It is not ready if it [refuses new
-/// clients][refuse] then, or with [`require_cluster`][require].
+/// A server whose cluster can't be reached is ready by default: it serves its own clients, and most
+/// often the other servers can't reach the cluster either.
 ///
 /// A server with [`max_connections`](crate::HubBuilder::max_connections) clients is ready, too,
 /// because it goes on serving them.
@@ -71,8 +70,8 @@ impl HealthRoutes {
         Self { path, ..self }
     }
 
-    /// Makes `ready` say no while the [health](crate::Cluster::health) of the hub's cluster is not
-    /// `Up`. Default: it does not.
+    /// Makes `ready` answer with the status 503 while the [health](crate::Cluster::health) of the
+    /// hub's cluster is not `Up`. Default: the cluster has no effect.
     ///
     /// Most often all servers lose the cluster at once. Then a load balancer finds none of them
     /// ready, and refuses all clients.

@@ -30,7 +30,7 @@ impl Credentials {
         // The value may be a password.
         let problem = |accepted: &str| Err(BuildProblem::setting("admin.password_hash", "the given text", accepted));
         match HashParts::from_str(&self.hash) {
-            Err(_) => problem("a bcrypt hash, such as `htpasswd -nbB` prints behind the colon"),
+            Err(_) => problem("a bcrypt hash, such as `htpasswd -nBC 10 admin` prints after the colon"),
             Ok(parts) if parts.get_cost() > MAX_COST => problem("a bcrypt hash with a cost of at most 14"),
             Ok(_) => Ok(()),
         }

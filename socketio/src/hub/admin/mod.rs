@@ -28,7 +28,8 @@ pub(crate) use setting::{RunningAdmin, Setting};
 /// The settings of the [Admin UI](crate::guide::admin_ui). Pass it to [`HubBuilder::admin`].
 ///
 /// By default it runs in production mode: admins see the servers with their numbers of clients,
-/// packets and bytes, and can use all commands. The namespace is `/admin`.
+/// packets and bytes. The server obeys their commands: to join and leave rooms, to disconnect, to
+/// emit. The namespace is `/admin`.
 ///
 /// ```
 /// use socketio::{Admin, Hub};
@@ -51,16 +52,17 @@ pub struct Admin {
 
 impl Admin {
     /// Lets those in who log in with this name and password. `password_hash` is the bcrypt hash of
-    /// the password, such as `htpasswd -nbB admin PASSWORD` prints behind the colon.
+    /// the password, such as `htpasswd -nBC 10 admin` prints after the colon.
     ///
-    /// [`build`](HubBuilder::build) rejects a text that is no bcrypt hash, and a cost above 14,
-    /// because a client would wait too long.
+    /// [`build`](HubBuilder::build) fails if the text is not a bcrypt hash, or has a cost above 14:
+    /// admins would wait too long.
     pub fn new(username: impl Into<String>, password_hash: impl Into<String>) -> Self {
         Self::with(Some(Credentials::new(username.into(), password_hash.into())))
     }
 
-    /// Lets everybody in who can reach the server. They see the requests of all clients, and can
-    /// disconnect them unless the admins are [read-only](Self::read_only). The log has a warning.
+    /// Lets everybody in who can reach the server. They can disconnect all clients, unless admins
+    /// are [read-only](Self::read_only), and see what they send in [development](Self::development)
+    /// mode. The log has a warning.
     pub fn open_to_everyone() -> Self {
         Self::with(None)
     }
@@ -69,8 +71,9 @@ impl Admin {
         Self { credentials, path: "/admin".to_owned(), is_development: false, is_read_only: false, server_id: None }
     }
 
-    /// Also shows all sockets with their rooms and data, and each event. This costs time for each
-    /// event, even while no admin is connected. See [the costs](crate::guide::admin_ui#costs).
+    /// Turns development mode on: admins also see all sockets with their rooms and attributes, and
+    /// each event. This costs time for each event, even while no admin is connected. See
+    /// [the costs](crate::guide::admin_ui#costs).
     pub fn development(mut self) -> Self {
         self.is_development = true;
         self
@@ -82,8 +85,8 @@ impl Admin {
         self
     }
 
-    /// The namespace of the admins. Default: `/admin`. The application must not use it for anything
-    /// else.
+    /// The namespace of the admins. Default: `/admin`. [`build`](HubBuilder::build) fails if the
+    /// builder has this namespace already, or if it is `/` or has parameters.
     pub fn namespace(mut self, path: impl AsRef<str>) -> Self {
         self.path = normal_path(path.as_ref());
         self

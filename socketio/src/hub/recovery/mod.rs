@@ -58,10 +58,9 @@ pub enum Persist {
     /// it.
     #[default]
     AtEnd,
-    /// Also while the client is connected: when it connects, within 0.1 s after its rooms or
-    /// attributes have changed, and twice in each
-    /// [`max_disconnection`](Recovery::max_disconnection). Sessions survive the crash of their
-    /// server.
+    /// Also while the client is connected: when it connects, 50 ms after its rooms or attributes
+    /// have changed, and twice in each [`max_disconnection`](Recovery::max_disconnection). Sessions
+    /// survive the crash of their server.
     Eager,
 }
 
@@ -86,8 +85,8 @@ impl Recovery {
 
     /// How long a session is kept after its connection was cut. Default: 120 s.
     ///
-    /// Messages are kept longer, by the [`ping_interval`](crate::HubBuilder::ping_interval) and the
-    /// [`ping_timeout`](crate::HubBuilder::ping_timeout): until then the server may not have
+    /// Messages are kept for the [`ping_interval`](crate::HubBuilder::ping_interval) and the
+    /// [`ping_timeout`](crate::HubBuilder::ping_timeout) longer: until then the server may not have
     /// noticed that a client is gone.
     pub fn max_disconnection(mut self, time: Duration) -> Self {
         self.max_disconnection = time;
@@ -194,7 +193,8 @@ pub enum RecoveryFailure {
     #[error("the session is taken")]
     Taken,
     /// The client's proof of identity has run out: see
-    /// [`Socket::expires_at`](crate::Socket::expires_at).
+    /// [`Socket::expires_at`](crate::Socket::expires_at). Or the cluster stores the session, and it
+    /// was ended by [`disconnect_where`](crate::Namespace::disconnect_where).
     #[error("the proof of identity has run out")]
     Unauthorized,
     /// The cluster that stores the sessions can't be reached.

@@ -21,7 +21,8 @@ const MIN_TOKEN: usize = 16;
 /// use std::future::Future;
 /// use std::pin::Pin;
 ///
-/// /// A proxy has verified the client's certificate, and tells its name.
+/// /// A proxy has verified the client's certificate, and sets its name. It must remove the header
+/// /// from requests that have it already.
 /// #[derive(Debug)]
 /// struct Certificates;
 ///

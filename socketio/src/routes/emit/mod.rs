@@ -70,7 +70,7 @@ pub struct EmitRoutes {
 /// Routes.
 impl Hub {
     /// Returns the routes by which other processes emit over HTTP: `POST /emit`, and
-    /// `GET /emit/openapi.json`, which describes it. `auth` decides who may use them, mostly by
+    /// `GET /emit/openapi.json`, which describes it. `auth` decides who may use them, usually
     /// [`BearerTokens`].
     pub fn emit_routes(&self, auth: impl EmitAuth) -> EmitRoutes {
         EmitRoutes {
@@ -139,7 +139,7 @@ impl EmitRoutes {
         Self { title: title.into(), version: version.into(), ..self }
     }
 
-    /// The OpenAPI 3.1 document, which is served at `/openapi.json` behind the path, for callers
+    /// The OpenAPI 3.1 document, which is served at `/openapi.json` below the path, for callers
     /// who may emit. With the feature `asyncapi`, it has the schemas of the payloads in contracts
     /// that have `#[export(asyncapi)]`.
     ///

@@ -42,9 +42,9 @@ pub enum EmitterError {
     Closed,
 }
 
-/// The result of an emit of an [`Emitter`](crate::Emitter): a future that ends when the server of
-/// the engine has the message. The message is published even if the future is dropped. Then an
-/// error is logged.
+/// The result of an emit of an [`Emitter`](crate::Emitter): a future that completes when the broker
+/// has taken the message. The message is published even if the future is dropped. Then an error is
+/// logged.
 #[must_use = "it tells whether the message was published"]
 pub struct Published(State);
 

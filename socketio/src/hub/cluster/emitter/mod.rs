@@ -50,10 +50,10 @@ const DEFAULT_PATIENCE: Duration = Duration::from_secs(5);
 ///
 /// # Results
 ///
-/// Each method returns a future, [`Published`]. The message is queued at once, and the future ends
-/// when the server of the engine has taken it, such as Redis. That some client has received it
-/// can't be known. Messages of one emitter are published in the order of the calls. At most 16 MiB
-/// and 65,536 messages wait.
+/// Each method returns a future, [`Published`]. The message is queued at once, and the future
+/// completes when the broker, such as Redis, has taken it. That some client has received it can't
+/// be known. Messages of one emitter are published in the order of the calls. At most 16 MiB and
+/// 65,536 messages wait.
 ///
 /// # Connection
 ///
