@@ -14,7 +14,7 @@
 //! | variable | value |
 //! | --- | --- |
 //! | `ADMIN_MODE` | `development`, the default, or `production` |
-//! | `ADMIN_READ_ONLY` | `yes`: admins can't change anything |
+//! | `ADMIN_READ_ONLY` | `yes`: admins can't change anything, or `no`, the default |
 //! | `ADMIN_UI` | the directory of the pages, `ui/dist` of the package `@socket.io/admin-ui`. By default where `npm ci --prefix tests/node` installs them |
 
 use axum::Router;
@@ -43,11 +43,20 @@ fn say(socket: &Socket, room: String, text: String) -> Result<(), EmitError> {
     socket.within(room).emit(("said", text))
 }
 
-fn admin() -> Admin {
-    let is = |variable: &str, value: &str| env::var(variable).is_ok_and(|given| given == value);
+/// Fails if a variable has another value than those above: a typo must not give admins more rights.
+fn admin() -> Result<Admin, String> {
+    let of = |variable: &str| env::var(variable).unwrap_or_default();
     let admin = Admin::new("admin", PASSWORD_HASH);
-    let admin = if is("ADMIN_MODE", "production") { admin } else { admin.development() };
-    if is("ADMIN_READ_ONLY", "yes") { admin.read_only() } else { admin }
+    let admin = match &*of("ADMIN_MODE") {
+        "" | "development" => admin.development(),
+        "production" => admin,
+        other => return Err(format!("ADMIN_MODE is `development` or `production`, not {other:?}")),
+    };
+    match &*of("ADMIN_READ_ONLY") {
+        "" | "no" => Ok(admin),
+        "yes" => Ok(admin.read_only()),
+        other => Err(format!("ADMIN_READ_ONLY is `yes` or `no`, not {other:?}")),
+    }
 }
 
 /// Serves the files of a directory below a path.
@@ -79,7 +88,7 @@ fn pages(mut app: Router, path: &str, directory: &Path) -> io::Result<Router> {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let handlers = events![name, join, say];
     let hub =
-        Hub::builder().events(handlers).namespace("/chat", |chat| chat.events(handlers)).admin(admin()).build()?;
+        Hub::builder().events(handlers).namespace("/chat", |chat| chat.events(handlers)).admin(admin()?).build()?;
     let installed = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/node/node_modules/@socket.io/admin-ui/ui/dist");
     let directory = env::var_os("ADMIN_UI").map_or_else(|| installed.into(), PathBuf::from);
     let mut app = Router::new().merge(hub.socketio());

@@ -14,10 +14,14 @@ use socketio::{EmitError, EventError, Hub, JoinError, Recovery, Socket, event, e
 use socketio_examples::{listener, listener_after, serve_on};
 use std::io::{Write, stdout};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The upper bounds of the buckets, in seconds.
 const CONNECTION_BUCKETS: [f64; 9] = [0.1, 1.0, 10.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0];
 const HANDLER_BUCKETS: [f64; 10] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
+
+/// How often the exporter sums up its histograms, which would grow while nobody scrapes it.
+const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Emits a text to everyone, the sender included.
 #[event("say")]
@@ -40,7 +44,7 @@ async fn divide(dividend: i64, divisor: i64) -> Result<i64, EventError> {
 /// Asks the sender, who may not answer in time.
 #[event("ask me", concurrent)]
 async fn ask_me(socket: &Socket) -> Result<String, EventError> {
-    let answer = socket.timeout(std::time::Duration::from_millis(200)).emit_with_ack(("question",)).await;
+    let answer = socket.timeout(Duration::from_millis(200)).emit_with_ack(("question",)).await;
     answer.map_err(|error| EventError::new("no_answer", error.to_string()))
 }
 
@@ -57,6 +61,14 @@ fn exporter() -> Result<PrometheusHandle, BuildError> {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let exporter = exporter()?;
+    let upkeep = exporter.clone();
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(UPKEEP);
+        loop {
+            ticks.tick().await;
+            upkeep.run_upkeep();
+        }
+    });
     let hub =
         Hub::builder().time_handlers().recovery(Recovery::new()).events(events![say, join, divide, ask_me]).build()?;
     let app = Router::new().route("/ws", get(hub.websocket())).merge(hub.socketio());

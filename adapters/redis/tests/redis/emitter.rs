@@ -59,6 +59,7 @@ async fn events_become_entries_of_the_stream_which_the_emitter_does_not_read() {
     emitter.of("/a").to("lobby").emit(("hello", 1)).await.unwrap();
     emitter.emit(("bytes", Binary(vec![1].into()))).await.unwrap();
     emitter.to("lobby").sockets_leave(["hall"]).await.unwrap();
+    emitter.latest_by("AAPL").emit(("price", 1)).await.unwrap();
     let stream = server.cli(&["XRANGE", "chat", "-", "+"]);
     let lines: Vec<_> = stream.lines().collect();
     let data = r#"{"packet":{"type":2,"data":["hello",1]},"opts":{"rooms":["lobby"],"except":[],"flags":{}}}"#;
@@ -67,6 +68,8 @@ async fn events_become_entries_of_the_stream_which_the_emitter_does_not_read() {
     assert!(lines[17].starts_with("gqZwYWNrZX"), "MessagePack as base64: {}", lines[17]);
     let data = r#"{"opts":{"rooms":["lobby"],"except":[],"flags":{}},"rooms":["hall"]}"#;
     assert_eq!(lines[19..27], ["uid", "emitter", "nsp", "/", "type", "5", "data", data]);
+    let data = r#"{"packet":{"type":2,"data":["price",1]},"opts":{"rooms":[],"except":[],"flags":{"latest":"AAPL"}}}"#;
+    assert_eq!(lines[34..36], ["data", data]);
     assert!(server.cli(&["INFO", "clients"]).contains("blocked_clients:0"));
 }
 

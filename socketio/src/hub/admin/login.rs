@@ -33,7 +33,8 @@ impl AdminCore {
         // All clients without an address count as one.
         let address = socket.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip());
         if !self.guesses.admit(address) {
-            tracing::warn!(%address, "too many attempts to log in as an admin");
+            // At `WARN` the client could fill the log.
+            tracing::debug!(%address, "too many attempts to log in as an admin");
             return Err("too many attempts, try again later".into());
         }
         if !credentials.verify(username, password).await {

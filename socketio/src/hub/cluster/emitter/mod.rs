@@ -4,7 +4,7 @@ mod error;
 mod publisher;
 mod selection;
 
-use std::fmt;
+use std::fmt::{self, Display};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -130,6 +130,18 @@ impl Emitter {
     /// Selects all sockets, for [volatile](EmitterSelection::volatile) messages.
     pub fn volatile(&self) -> EmitterSelection<'_> {
         EmitterSelection::all(self).volatile()
+    }
+
+    /// Selects all sockets, for an event of which only the [latest](EmitterSelection::latest)
+    /// message waits.
+    pub fn latest(&self) -> EmitterSelection<'_> {
+        EmitterSelection::all(self).latest()
+    }
+
+    /// Selects all sockets, for an event of which only the latest message [with this
+    /// key](EmitterSelection::latest_by) waits.
+    pub fn latest_by(&self, key: impl Display) -> EmitterSelection<'_> {
+        EmitterSelection::all(self).latest_by(key)
     }
 
     /// Emits to all sockets of the namespace.

@@ -1,5 +1,7 @@
 //! [`EmitterSelection`]: the sockets that an emitter emits to.
 
+use std::borrow::Cow;
+use std::fmt::Display;
 use std::sync::Arc;
 
 use super::error::Published;
@@ -18,11 +20,13 @@ pub struct EmitterSelection<'a> {
     emitter: &'a Emitter,
     audience: Audience,
     is_volatile: bool,
+    /// The key of [`latest_by`](Self::latest_by).
+    latest: Option<String>,
 }
 
 impl<'a> EmitterSelection<'a> {
     pub(super) fn all(emitter: &'a Emitter) -> Self {
-        Self { emitter, audience: Audience::everyone(), is_volatile: false }
+        Self { emitter, audience: Audience::everyone(), is_volatile: false, latest: None }
     }
 
     /// Adds the members of a room. A socket in several of the rooms receives a message once. The id
@@ -53,6 +57,19 @@ impl<'a> EmitterSelection<'a> {
         Self { is_volatile: true, ..self }
     }
 
+    /// Has only the latest of the event's messages wait for clients that can't receive it now. See
+    /// [`Selection::latest`](crate::Selection::latest). Servers on Node.js send all messages.
+    pub fn latest(self) -> Self {
+        self.latest_by("")
+    }
+
+    /// Has only the latest of the event's messages with this key wait for clients that can't
+    /// receive it now. See [`Selection::latest_by`](crate::Selection::latest_by). Replaces the key
+    /// that the payload type declares.
+    pub fn latest_by(self, key: impl Display) -> Self {
+        Self { latest: Some(key.to_string()), ..self }
+    }
+
     /// Emits to the selected sockets. An empty selection is no error.
     pub fn emit(self, message: impl IntoMessage) -> Published {
         match message.into_packet() {
@@ -70,6 +87,7 @@ impl<'a> EmitterSelection<'a> {
     fn emit_packet(self, packet: Packet) -> Published {
         let mut options = options(&self.audience, None);
         options.flags.volatile = self.is_volatile;
+        options.flags.latest = self.latest.as_deref().or(packet.latest()).map(Cow::Borrowed);
         options.flags.raw = packet.name().is_none();
         let topic = self.emitter.addressing().event(self.audience.rooms());
         let message = Message::Broadcast { packet: &packet, options, request: None };
