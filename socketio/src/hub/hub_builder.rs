@@ -1,28 +1,28 @@
 //! [`HubBuilder`]: the handlers and settings of a hub. [`super::build`] creates the hub.
 
+mod limits;
+mod requests;
+mod timeouts;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::admin;
 use super::agreement::AgreedNamespace;
 use super::config::Config;
-use super::kept_headers::{self, KeptHeaders};
+use super::kept_headers;
 use super::namespace_builder::NamespaceBuilder;
 use super::reauthentication::Reauthentication;
 use super::recovery::Recovery;
 use super::source::EventSource;
-use crate::connection_handle::OverflowPolicy;
 use crate::event::error::EventError;
 use crate::event::middleware::{IncomingEvent, Next};
-use crate::event::rate_limit::RateLimit;
 use crate::event::state::States;
 use crate::hub::adapter::{Adapter, LocalAdapter};
 use crate::hub::namespace::inner::{Adapters, PrepareAdapters};
 use crate::hub::namespace::pattern::Matching;
 use crate::hub::socket::Socket;
-use crate::session::limits::Bounds;
 
 /// The handlers, shared state and settings from which a hub is built.
 ///
@@ -162,220 +162,10 @@ impl HubBuilder {
         self
     }
 
-    /// The maximum size of a message from a client, in bytes. Default: 1,000,000.
-    pub fn max_payload(mut self, bytes: usize) -> Self {
-        self.config.max_payload = bytes;
-        self
-    }
-
-    /// The maximum number of simultaneous connections. Default: 100,000.
-    pub fn max_connections(mut self, connections: usize) -> Self {
-        self.config.max_connections = connections;
-        self
-    }
-
-    /// The maximum size of the URL and headers of a request to the hub's routes, in bytes. A larger
-    /// request gets the status 431. [`Serve::max_header_bytes`](crate::Serve::max_header_bytes)
-    /// refuses it earlier. Default: 16 KiB.
-    pub fn max_header_bytes(mut self, bytes: usize) -> Self {
-        self.config.max_header_bytes = bytes;
-        self
-    }
-
-    /// The maximum number of rooms per socket. With 0 no room can be joined. Default: 1,000.
-    pub fn max_rooms(mut self, rooms: usize) -> Self {
-        self.config.max_rooms = rooms;
-        self
-    }
-
-    /// The maximum length of an event name, in bytes. Default: 256.
-    pub fn max_event_name(mut self, bytes: usize) -> Self {
-        self.config.max_event_name = bytes;
-        self
-    }
-
-    /// The maximum nesting depth of the arguments of an event or of a client's answer. The list of
-    /// arguments is the first level, the arrays and objects in it are the second, and so on.
-    /// Accepts 1 to 128. Default: 128.
-    ///
-    /// The auth payload of a Socket.IO client counts as one argument. So does a raw message that
-    /// [`EventPayload::json`](crate::EventPayload::json) decodes. The limit also holds for decoded
-    /// values; see [JSON from clients](crate::guide::delivery_order_and_limits#json-from-clients).
-    pub fn max_depth(mut self, levels: usize) -> Self {
-        self.config.max_depth = levels;
-        self
-    }
-
-    /// The maximum number of pending answers per socket. With 0 no client can be asked. Default:
-    /// 1,000.
-    pub fn max_pending_acks(mut self, acks: usize) -> Self {
-        self.config.max_pending_acks = acks;
-        self
-    }
-
-    /// How many [reliable](crate::Socket::reliable) events, and how many bytes of them, may wait
-    /// for the acks of one socket's client. Beyond it, `emit` fails. With 0 there are no reliable
-    /// events. Default: 1,000 and 1 MiB.
-    ///
-    /// With [`recovery`](Self::recovery), clients that are cut off may have as many.
-    pub fn reliable_queue(mut self, events: usize, bytes: usize) -> Self {
-        self.config.reliable_queue = Bounds { messages: events, bytes };
-        self
-    }
-
-    /// How long a [reliable](crate::Socket::reliable) event is kept and repeated until the client
-    /// has acked it. [`Reliable::timeout`](crate::Reliable::timeout) sets it for one event.
-    /// Default: 300 s.
-    pub fn reliable_timeout(mut self, timeout: Duration) -> Self {
-        self.config.reliable_timeout = timeout;
-        self
-    }
-
-    /// The time until a [reliable](crate::Socket::reliable) event is sent again to a client that is
-    /// connected and has not acked it. It doubles after each repetition, up to 8 times this time.
-    /// Default: 5 s, and so 10 s, 20 s, 40 s, 40 s and so on.
-    pub fn reliable_interval(mut self, interval: Duration) -> Self {
-        self.config.reliable_interval = interval;
-        self
-    }
-
-    /// Limits how many events each client may send, including raw messages. Default: no limit.
-    ///
-    /// The limit applies to each socket separately, and events count when they are read. An event
-    /// beyond the limit is dropped together with its message, and no handler or listener runs. If
-    /// the client asked for an answer, it receives the error `rate_limited`. Its `data` contains
-    /// the time to wait: `{"retry_after_ms": 20}`. [`HubStats::rate_limited`](crate::HubStats)
-    /// counts the dropped events.
-    ///
-    /// `error` fires once per episode of dropped events. An episode ends when nothing was dropped
-    /// for twice the time in which a burst refills, and for at least one second. Answers, pings,
-    /// heartbeats and events that the server [fires](crate::Socket::fire) are not limited.
-    ///
-    /// A limit takes about 150 bytes per socket that has sent events, and 40 bytes per event with a
-    /// separate limit. Without limits there is no cost.
-    ///
-    /// ```
-    /// use socketio::{Hub, RateLimit};
-    ///
-    /// let hub = Hub::builder().rate_limit(RateLimit::per_second(50).burst(100)).build()?;
-    /// # Ok::<(), socketio::BuildError>(())
-    /// ```
-    pub fn rate_limit(mut self, limit: RateLimit) -> Self {
-        self.config.rate_limit = Some(limit);
-        self
-    }
-
-    /// Limits how many events of this name each client may send in the namespace `/`, in addition
-    /// to [`rate_limit`](Self::rate_limit). An event that this limit drops does not count there.
-    /// Default: no limit. [`NamespaceBuilder::rate_limit_event`] describes which names are
-    /// accepted.
-    pub fn rate_limit_event(self, event: impl AsRef<str>, limit: RateLimit) -> Self {
-        self.namespace("/", |namespace| namespace.rate_limit_event(event, limit))
-    }
-
-    /// How many received events of one client, and how many bytes, may wait for a handler before
-    /// reading pauses. The [kept](Self::keep_headers) headers of a POST count as bytes as long as
-    /// one of its events waits. As many events of the server, of `fire` and `error`, may wait as
-    /// well. Beyond it `fire` fails, and errors are only logged. Default: 256 and 64 KiB.
-    pub fn inbox(mut self, events: usize, bytes: usize) -> Self {
-        self.config.inbox = Bounds { messages: events, bytes };
-        self
-    }
-
-    /// How many messages, and how many bytes, may wait for one client. A single message may be
-    /// larger if no other message waits. Default: 16,384 and 8 MiB.
-    pub fn outbox(mut self, messages: usize, bytes: usize) -> Self {
-        self.config.outbox = Bounds { messages, bytes };
-        self
-    }
-
-    /// What happens when an outbox is full. Default: the client is disconnected.
-    pub fn overflow(mut self, policy: OverflowPolicy) -> Self {
-        self.config.overflow = policy;
-        self
-    }
-
     /// Whether an event without a handler is answered with the error `unknown_event`, if the client
     /// asked for an answer. The reference server of Socket.IO stays silent. Default: yes.
     pub fn answer_unknown_events(mut self, answer: bool) -> Self {
         self.config.answer_unknown_events = answer;
-        self
-    }
-
-    /// The time from one ping to the next. Default: 25 s.
-    pub fn ping_interval(mut self, interval: Duration) -> Self {
-        self.config.ping_interval = interval;
-        self
-    }
-
-    /// How long a client may stay silent after a ping. Default: 20 s.
-    pub fn ping_timeout(mut self, timeout: Duration) -> Self {
-        self.config.ping_timeout = timeout;
-        self
-    }
-
-    /// How long the upgrade from HTTP to a WebSocket may take, and how long a polling client may
-    /// probe a WebSocket before it goes over to it. Default: 10 s.
-    pub fn upgrade_timeout(mut self, timeout: Duration) -> Self {
-        self.config.upgrade_timeout = timeout;
-        self
-    }
-
-    /// How long `on_open`, middleware and the `connect` handler may take together. Default: 10 s.
-    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.config.connect_timeout = timeout;
-        self
-    }
-
-    /// How long a message of a client may take to arrive, from its first byte to its last: a
-    /// WebSocket message with all its fragments, a Socket.IO packet with its attachments, or the
-    /// body of a POST. The time stands still while reading is paused. Default: 30 s.
-    ///
-    /// Raise it together with [`max_payload`](Self::max_payload) if clients have slow networks.
-    pub fn message_timeout(mut self, timeout: Duration) -> Self {
-        self.config.message_timeout = timeout;
-        self
-    }
-
-    /// How long a Socket.IO client may take to connect to its first namespace. Default: 45 s.
-    pub fn join_timeout(mut self, timeout: Duration) -> Self {
-        self.config.join_timeout = timeout;
-        self
-    }
-
-    /// The maximum number of namespaces per Socket.IO client. Default: 100.
-    ///
-    /// Namespaces that the client is leaving do not count. While handlers of their ends still run
-    /// in as many of them, reading from the client pauses.
-    pub fn max_namespaces(mut self, namespaces: usize) -> Self {
-        self.config.max_namespaces = namespaces;
-        self
-    }
-
-    /// The maximum number of binary attachments of an event from a Socket.IO client. With 0 binary
-    /// data is refused. Default: 10, as in the reference server.
-    pub fn max_attachments(mut self, attachments: usize) -> Self {
-        self.config.max_attachments = attachments;
-        self
-    }
-
-    /// The maximum number of packets in the body of one POST. Default: 100,000.
-    pub fn max_packets(mut self, packets: usize) -> Self {
-        self.config.max_packets = packets;
-        self
-    }
-
-    /// How long a closing connection waits for the client to read the queued messages and to
-    /// confirm the close. With 0 it does not wait, and queued messages may be lost. Default: 5 s.
-    pub fn close_timeout(mut self, timeout: Duration) -> Self {
-        self.config.close_timeout = timeout;
-        self
-    }
-
-    /// How long [`request`](crate::Socket::request) and
-    /// [`emit_with_ack`](crate::Socket::emit_with_ack) wait for an answer. Default: 30 s.
-    pub fn ack_timeout(mut self, timeout: Duration) -> Self {
-        self.config.ack_timeout = timeout;
         self
     }
 
@@ -399,43 +189,6 @@ impl HubBuilder {
         self
     }
 
-    /// How long the functions of one event may run: its middleware, its handler and its listeners
-    /// together, from the start of the first. When the time is up, their futures are dropped. If
-    /// the event has no answer yet, the answer is the error `timeout`, and `error` fires. Default:
-    /// no limit.
-    ///
-    /// It applies to `concurrent` handlers and to the handlers of lifecycle events too, except
-    /// `connect`, which has the [`connect_timeout`](Self::connect_timeout). A handler with a limit
-    /// of its own, `#[event("report", timeout = "5s")]`, or `timeout = "none"`, has that instead. A
-    /// function that blocks its thread can't be ended.
-    ///
-    /// ```
-    /// use socketio::{Hub, event, events};
-    /// use std::time::Duration;
-    ///
-    /// #[event("report", timeout = "2m")]
-    /// async fn report() {}
-    ///
-    /// let hub = Hub::builder()
-    ///     .handler_timeout(Duration::from_secs(10))
-    ///     .events(events![report])
-    ///     .build()?;
-    /// # Ok::<(), socketio::BuildError>(())
-    /// ```
-    pub fn handler_timeout(mut self, timeout: Duration) -> Self {
-        self.config.handler_timeout = Some(timeout);
-        self
-    }
-
-    /// How long after an unanswered ping a client may stay connected while reading is paused. The
-    /// server then can't tell whether the client is alive, because events that wait for a handler
-    /// fill the [`inbox`](Self::inbox). At least the [`ping_timeout`](Self::ping_timeout) applies.
-    /// Default: 300 s.
-    pub fn pause_timeout(mut self, timeout: Duration) -> Self {
-        self.config.pause_timeout = timeout;
-        self
-    }
-
     /// Sets what happens to clients whose [proof of identity](Socket::expires_at) runs out. See
     /// [`Reauthentication`].
     pub fn reauthentication(mut self, settings: Reauthentication) -> Self {
@@ -455,90 +208,6 @@ impl HubBuilder {
     /// ```
     pub fn recovery(mut self, recovery: Recovery) -> Self {
         self.config.recovery = Some(recovery);
-        self
-    }
-
-    /// The web pages of other origins that may connect, such as `https://example.org` or
-    /// `http://localhost:5173`; `*` allows all. Several calls add up. Default: none. Pages with the
-    /// host and port of the request may always connect, and so may clients that send no `Origin`.
-    ///
-    /// An origin has a scheme and a host, no path, and a port if it is not the default of the
-    /// scheme. `https://*.example.org` allows all hosts below `example.org`, with one label more or
-    /// several, but not `example.org` itself. [`build`](Self::build) rejects everything else, such
-    /// as `null`, which every sandboxed page sends.
-    ///
-    /// A refused page gets the status 403, and a text that names its origin and this setting. The
-    /// log has one warning for each of the first 100 refused origins.
-    pub fn allow_origins<I>(mut self, origins: I) -> Self
-    where
-        I: IntoIterator,
-        I::Item: AsRef<str>,
-    {
-        self.allow_origins.extend(origins.into_iter().map(|origin| origin.as_ref().to_owned()));
-        self
-    }
-
-    /// The hosts under which browsers reach the server, such as `app.example` or
-    /// `app.example:8443`. Their pages may connect, like those of the requested host. Several calls
-    /// add up. Default: none.
-    ///
-    /// Behind a proxy that changes the header `Host`, the requested host is that of this server,
-    /// and not the one that browsers know. Name that one here, or let the proxy pass the header on.
-    pub fn public_hosts<I>(mut self, hosts: I) -> Self
-    where
-        I: IntoIterator,
-        I::Item: AsRef<str>,
-    {
-        self.public_hosts.extend(hosts.into_iter().map(|host| host.as_ref().to_owned()));
-        self
-    }
-
-    /// Whether pages of any port of localhost may connect, such as those of a development server at
-    /// `http://localhost:5173`. The page and the requested host must both be `localhost`,
-    /// `127.0.0.1` or `[::1]`. Default: yes with debug assertions, no in release builds.
-    ///
-    /// If it is on, [`build`](Self::build) logs that at the level `INFO`.
-    pub fn allow_localhost(mut self, allow: bool) -> Self {
-        self.config.origins.allow_localhost = allow;
-        self
-    }
-
-    /// Whether the header `X-Forwarded-Proto` determines if a client's connection is encrypted; see
-    /// [`Handshake::is_secure`](crate::Handshake::is_secure). Enable it only behind a proxy that
-    /// sets the header in every request, because clients can send any value. Default: no.
-    pub fn trust_forwarded_proto(mut self, trust: bool) -> Self {
-        self.config.trust_forwarded_proto = trust;
-        self
-    }
-
-    /// The names of the headers that [`Handshake`](crate::Handshake) keeps, instead of the
-    /// [default](Self::KEPT_HEADERS). They stay in memory as long as the connection, so a shorter
-    /// list saves memory in every connection. An empty list keeps none.
-    ///
-    /// [`Handshake::header`](crate::Handshake::header) returns `None` for any other header. In
-    /// debug builds it also logs a warning.
-    ///
-    /// ```
-    /// use socketio::{Hub, HubBuilder};
-    ///
-    /// let names = HubBuilder::KEPT_HEADERS.into_iter().chain(["x-tenant"]);
-    /// let hub = Hub::builder().keep_headers(names).build()?;
-    /// # Ok::<(), socketio::BuildError>(())
-    /// ```
-    pub fn keep_headers<I>(mut self, names: I) -> Self
-    where
-        I: IntoIterator,
-        I::Item: AsRef<str>,
-    {
-        self.keep_headers = Some(names.into_iter().map(|name| name.as_ref().to_owned()).collect());
-        self
-    }
-
-    /// Keeps all headers. Up to [`max_header_bytes`](Self::max_header_bytes) then stay in memory
-    /// with every connection.
-    pub fn keep_all_headers(mut self) -> Self {
-        self.keep_headers = None;
-        self.config.keep_headers = KeptHeaders::All;
         self
     }
 }
