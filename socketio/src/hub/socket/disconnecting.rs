@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{CONNECTED, ENDED_BY_SERVER, Socket};
+use super::Socket;
+use super::lifecycle::{CONNECTED, ENDED_BY_SERVER};
 use crate::hub::aliases::Command;
 use crate::hub::revoking::Revoked;
 use crate::session::disconnect::{Disconnect, DisconnectReason};

@@ -8,7 +8,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::time::Instant as TokioInstant;
 
-use super::{CONNECTED, Socket};
+use super::Socket;
+use super::lifecycle::CONNECTED;
 use crate::event::message::IntoMessage;
 use crate::event::rate_limit::{Bucket, Limited};
 use crate::hub::aliases::Command;
