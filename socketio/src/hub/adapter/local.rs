@@ -75,7 +75,7 @@ impl LocalAdapter {
     fn call_listeners(&self, event: &Packet, from: Option<ServerId>, ack: Option<ServerAck>) {
         if let Some(name) = event.name() {
             let event = ServerEvent::new(name, event.args(), from, ack);
-            if !self.revoke_for(&event) {
+            if !self.revoke_for(&event) && !self.tell_stats_for(&event) {
                 self.server_listeners.call(&event);
             }
         }

@@ -4,6 +4,7 @@
 //! the last id or name of a page, needs nothing to be kept between two pages, and stays valid
 //! whatever changes meanwhile.
 
+mod fetched_stats;
 mod room;
 mod stats;
 
@@ -12,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use crate::hub::adapter::{AllRooms, Fetched, RemoteSocket};
+pub use fetched_stats::{FetchedStats, ServerStats};
 pub use room::{Room, RoomEntry};
 pub use stats::NamespaceStats;
 
