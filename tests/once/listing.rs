@@ -1,9 +1,7 @@
 //! Listings and counts of sockets and rooms on one server, and the requests for them in a cluster.
 
 use serde_json::{Value, json};
-use socketio::adapter::{
-    Adapter, BoxFuture, LocalAdapter, Packet, RequestError, ServerReplies, ServerReply,
-};
+use socketio::adapter::{Adapter, BoxFuture, LocalAdapter, Packet, RequestError, ServerReplies, ServerReply};
 use socketio::cluster::{Dialect, EngineTraits};
 use socketio::testing::cluster::SimNet;
 use socketio::testing::{Client, TestError, settle};
@@ -141,6 +139,38 @@ async fn another_server_sends_only_the_sockets_of_a_page() -> Result<(), Box<dyn
 }
 
 #[tokio::test(start_paused = true)]
+async fn another_server_sends_only_the_rooms_of_a_page() -> Result<(), Box<dyn std::error::Error>> {
+    for dialect in [Dialect::Classic, Dialect::Messages, Dialect::Streams] {
+        let net = SimNet::seeded(4);
+        // This one takes messages of 8,000 bytes, which is too little for all names.
+        let one = server(&net, "one", dialect, 500).await;
+        let two = server(&net, "two", dialect, 1_000_000).await;
+        let (here, there) = (clients(&one, 1).await?, clients(&two, 3).await?);
+        let mut expected: BTreeSet<_> = here.iter().chain(&there).map(|client| client.id().to_string()).collect();
+        for number in 0..100 {
+            let room = format!("{number:0100}");
+            two.sockets_join([&room]);
+            expected.insert(room);
+        }
+        one.cluster().ok_or("no cluster")?.flushed().await;
+        assert_eq!(one.all_rooms().await?.silent, 1, "{dialect:?}");
+        let (mut next, mut found) = (Some(Page::new().limit(5)), Vec::new());
+        while let Some(page) = next {
+            let fetched = one.fetch_rooms(&page).await?;
+            assert_eq!(fetched.silent, 0, "{dialect:?}");
+            assert_eq!(fetched.rooms.len(), 5.min(expected.len() - found.len()), "{dialect:?}");
+            found.extend(fetched.rooms);
+            next = fetched.next;
+        }
+        assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{dialect:?}");
+        net.stop();
+        let alone = one.fetch_rooms(&Page::new()).await?;
+        assert!(alone.silent > 0, "nobody could be asked");
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_sockets_and_rooms_of_all_servers_are_counted() -> Result<(), Box<dyn std::error::Error>> {
     for dialect in [Dialect::Classic, Dialect::Messages, Dialect::Streams] {
         let net = SimNet::seeded(5);
@@ -256,5 +286,8 @@ async fn pages_are_cut_out_of_what_an_adapter_fetches() -> Result<(), Box<dyn st
     }
     assert_eq!(found.len(), 5);
     assert!(found.is_sorted());
+    let names: Vec<_> = found.iter().map(ToString::to_string).collect();
+    let rooms = hub.fetch_rooms(&Page::new().limit(2)).await?;
+    assert_eq!((rooms.rooms.as_slice(), rooms.next.is_some()), (&names[..2], true));
     Ok(())
 }
