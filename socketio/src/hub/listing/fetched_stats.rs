@@ -86,7 +86,8 @@ impl Namespace {
     ///
     /// Servers on Node.js only answer if they have a
     /// [listener](crate::guide::operations#who-is-connected) for it. Without one they count as
-    /// silent, so that it waits for them until the time is up.
+    /// silent, so that it waits for them until the time is up. For the namespace `/`, it is
+    /// `hub.root().fetch_stats()`.
     ///
     /// ```
     /// # async fn example(hub: &socketio::Hub) -> Result<(), socketio::RequestError> {
