@@ -62,7 +62,9 @@ pub use hub::cluster::emitter::{Emitter, EmitterError, EmitterSelection, Publish
 pub use hub::cluster::{Cluster, NotReady};
 pub use hub::drain::Drain;
 pub use hub::hub_builder::HubBuilder;
-pub use hub::listing::{FetchedPage, FetchedRooms, Listed, NamespaceStats, Page, Room, RoomEntry};
+pub use hub::listing::{
+    FetchedPage, FetchedRooms, FetchedStats, Listed, NamespaceStats, Page, Room, RoomEntry, ServerStats,
+};
 pub use hub::namespace::Namespace;
 pub use hub::namespace_builder::NamespaceBuilder;
 #[cfg(feature = "metrics")]

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use crate::Member;
+use crate::overview;
 use crate::selection::Chosen;
 
 pub(crate) const EVENTS: Events = events![command];
@@ -25,6 +26,7 @@ async fn command(
         "remoteEmit" | "remoteAsk" | "remoteJoin" | "remoteLeave" | "remoteDisconnect" => {
             remote(&member, &verb, &chosen, args).await?
         }
+        verb if overview::VERBS.contains(&verb) => overview::run(chosen.namespace(&member.hub), verb, args).await?,
         _ => match verb.strip_prefix("emitter ") {
             Some(verb) => emitter(&member, verb, &chosen, args).await?,
             None => cluster(&member, &verb, &chosen, args).await?,

@@ -3,6 +3,7 @@
 
 mod commands;
 mod events;
+mod overview;
 mod selection;
 mod settings;
 mod traffic;

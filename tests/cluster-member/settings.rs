@@ -20,6 +20,8 @@ pub(crate) struct Settings {
     pub(crate) namespaces: Vec<String>,
     /// The size of the queue for publishing, in messages.
     queue: Option<usize>,
+    /// How long other servers are waited for, in milliseconds.
+    patience: Option<u64>,
     recovery: Option<RecoverySettings>,
     admin: Option<AdminSettings>,
     drain: Option<DrainSettings>,
@@ -71,6 +73,10 @@ impl Settings {
         };
         let builder = match self.queue {
             Some(messages) => builder.publish_queue(16 << 20, messages),
+            None => builder,
+        };
+        let builder = match self.patience {
+            Some(milliseconds) => builder.ack_timeout(Duration::from_millis(milliseconds)),
             None => builder,
         };
         let builder = match &self.recovery {

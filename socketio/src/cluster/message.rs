@@ -51,12 +51,22 @@ impl Flags<'_> {
     }
 }
 
-/// Of the sockets that a message concerns, those with the lowest ids after one.
+/// Of the sockets that a message concerns, those with the lowest ids after one. Or rooms, in the
+/// order of their names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FetchPage<'a> {
     pub(crate) after: Option<Cow<'a, str>>,
     /// How many at most.
     pub(crate) limit: u64,
+}
+
+impl FetchPage<'_> {
+    /// All that there is.
+    pub(crate) const ALL: Self = Self { after: None, limit: u64::MAX };
+
+    pub(crate) fn is_all(&self) -> bool {
+        *self == Self::ALL
+    }
 }
 
 /// A message. `P` is an event's packet, and `A` the value of an answer, which is `None` if the
@@ -89,9 +99,12 @@ pub(crate) enum Message<'a, P, A> {
         request: RequestId<'a>,
         page: Option<FetchPage<'a>>,
     },
-    /// Answered with `Rooms`. Classic only.
+    /// Answered with `Rooms`. Classic members that do not know the page answer with all names. The
+    /// other dialects have no such message: it is written as a `Fetch` with one more field, and
+    /// members that do not know it answer with `Sockets`, which have the rooms.
     FetchRooms {
         request: RequestId<'a>,
+        page: FetchPage<'a>,
     },
     /// Answered with `SocketIds`. Only old members of the classic dialect send it.
     FetchIds {

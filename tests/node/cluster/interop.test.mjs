@@ -12,7 +12,7 @@ import { Emitter } from '@socket.io/redis-emitter';
 import { createClient } from 'redis';
 import { postgres } from './clients.mjs';
 import { Member } from './member.mjs';
-import { Postgres } from './postgres.mjs';
+import { Postgres, createTable } from './postgres.mjs';
 import { Redis, RedisCluster, eventually } from './redis.mjs';
 import { EMITTER, LISTING, RAW, SCENARIOS } from './scenarios.mjs';
 import { RustEmitter } from './rust-emitter.mjs';
@@ -57,13 +57,6 @@ function ending() {
     for (const { reason } of ended) if (reason) throw reason;
   });
   return { after: (end) => (isOver ? void end() : ends.push(end)) };
-}
-
-// Creates the table of attachments, as the documentation of the adapter for Node.js says.
-async function createTable(urls) {
-  const pool = postgres({ urls });
-  await pool.query('CREATE TABLE socket_io_attachments (id bigserial UNIQUE, created_at timestamptz DEFAULT NOW(), payload bytea)');
-  await pool.end();
 }
 
 // Waits until all members have heard of each other.

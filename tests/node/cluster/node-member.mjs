@@ -14,6 +14,8 @@
 // | `namespaces` | the namespaces that it serves |
 // | `admin` | `{ username, password }`, with the bcrypt hash of the password: serves the Admin UI in development mode, in `/admin` |
 // | `drain` | `{ over, grace }`, in milliseconds: how a server in Rust moves its clients away at SIGTERM |
+// | `patience` | how long a server in Rust waits for answers of other servers, in milliseconds |
+// | `listeners` | texts of programs that a server on Node.js runs, with its `io` |
 // | `recovery` | `{ maxDisconnectionDuration, eager }`: clients can resume their sessions. `eager`: those of a server in Rust also after it has crashed |
 //
 // It serves Socket.IO at /socket.io/. The server in Rust also serves plain WebSockets, at /ws for
@@ -42,6 +44,9 @@
 // | `stop` | ends that; the result is the last number |
 // | `health` | `{ state, lag, error }` |
 // | `stats` | the counters of the cluster |
+// | `disconnectWhere` [attribute, value] | `{ sockets, sessions, silent }`: what was disconnected on all servers |
+// | `fetchStats` | `{ total, here, others, silent }`, of `{ sockets, connecting, rooms }` |
+// | `roomPages` limit | `{ pages, silent }`: the names of the rooms on all servers, page by page |
 // | `emitter emit`, `emitter join`, `emitter leave`, `emitter disconnect`, `emitter serverEmit` | an emitter in the same process does it, which is no member |
 //
 // The control connection receives `heard` with a namespace and the arguments of an event `news` from
@@ -56,7 +61,7 @@ import { createAdapter as createStreamsAdapter } from '@socket.io/redis-streams-
 import { connect } from './clients.mjs';
 
 const settings = JSON.parse(process.env.MEMBER);
-const { name, adapter, prefix = 'socket.io', namespaces = ['/'], recovery, admin } = settings;
+const { name, adapter, prefix = 'socket.io', namespaces = ['/'], listeners = [], recovery, admin } = settings;
 
 // The adapter does not handle that `redis` rejects commands whose connection is lost.
 process.on('unhandledRejection', (error) => console.error(`${name}: ${error.message}`));
@@ -78,6 +83,7 @@ const http = createServer((_, response) => response.writeHead(404).end());
 const connectionStateRecovery = recovery && { maxDisconnectionDuration: recovery.maxDisconnectionDuration };
 const io = new Server(http, { serveClient: false, adapter: adapters[adapter](), connectionStateRecovery });
 if (admin) instrument(io, { auth: { type: 'basic', ...admin }, mode: 'development', serverId: name });
+for (const listener of listeners) new Function('io', listener)(io);
 const control = new Server(http, { path: '/control/', serveClient: false, maxHttpBufferSize: 1e8 });
 
 for (const path of namespaces) {

@@ -9,6 +9,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { Feed, within } from '../lib.mjs';
+import { postgres } from './clients.mjs';
 import { freePorts } from './redis.mjs';
 
 const HOST = '127.0.0.1';
@@ -27,6 +28,13 @@ async function user() {
   if (process.getuid() !== 0) return undefined;
   const id = async (option) => Number((await promisify(execFile)('id', [option, 'postgres'])).stdout);
   return { uid: await id('-u'), gid: await id('-g') };
+}
+
+// Creates the table of attachments, as the documentation of the adapter for Node.js says.
+export async function createTable(urls) {
+  const pool = postgres({ urls });
+  await pool.query('CREATE TABLE socket_io_attachments (id bigserial UNIQUE, created_at timestamptz DEFAULT NOW(), payload bytea)');
+  await pool.end();
 }
 
 export class Postgres {

@@ -284,6 +284,9 @@ test('every page belongs to the guide, and every block is run', () => {
   const library = readFileSync(path.join(root, 'socketio/src/lib.rs'), 'utf8');
   for (const page of pages.map((page) => path.basename(page))) assert.ok(library.includes(page) || page === 'limits.md', page);
   take('operations.md', 'nginx', 'upstream');
+  // tests/node/cluster/overview.test.mjs runs these.
+  take('authentication.md', 'js', 'socketio:disconnect_where');
+  take('operations.md', 'js', 'socketio:stats');
   take('recipes.md', 'nginx', 'upstream');
   take('recipes.md', 'haproxy', 'backend');
   assert.deepEqual(untaken(), []);

@@ -75,6 +75,7 @@ impl<'a, P, A> Message<'a, P, A> {
             except: texts(&options.except),
             flags: Flags { latest: options.flags.latest.as_ref().map(text), ..options.flags },
         };
+        let page_of = |page: &FetchPage<'_>| FetchPage { after: page.after.as_ref().map(text), limit: page.limit };
         let translated = |answer: &'s Option<A>| match answer {
             Some(answer) => answer_of(answer).map(Some),
             None => Some(None),
@@ -91,11 +92,11 @@ impl<'a, P, A> Message<'a, P, A> {
                 Message::Disconnect { options: all(options), close: *close, reason: text(reason) }
             }
             Message::Fetch { options, request, page } => {
-                let page = page.as_ref();
-                let page = page.map(|page| FetchPage { after: page.after.as_ref().map(text), limit: page.limit });
-                Message::Fetch { options: all(options), request: text(request), page }
+                Message::Fetch { options: all(options), request: text(request), page: page.as_ref().map(page_of) }
             }
-            Message::FetchRooms { request } => Message::FetchRooms { request: text(request) },
+            Message::FetchRooms { request, page } => {
+                Message::FetchRooms { request: text(request), page: page_of(page) }
+            }
             Message::FetchIds { request, rooms } => Message::FetchIds { request: text(request), rooms: texts(rooms) },
             Message::OldJoin { socket, room, request } => {
                 Message::OldJoin { socket: text(socket), room: text(room), request: text(request) }

@@ -9,7 +9,7 @@ use super::fields::{EventFields, Fields, options};
 use super::packet::RawPacket;
 use super::types::{classic, messages};
 use super::value::RawValue;
-use crate::cluster::message::{Message, Options, RequestId, SocketDetails};
+use crate::cluster::message::{FetchPage, Message, Names, Options, RequestId, SocketDetails};
 use crate::cluster::{Dialect, Topic};
 
 /// A received message. Events and answers are not yet decoded.
@@ -98,7 +98,10 @@ fn classic_request<'a>(fields: Fields<'a>, namespace: &str) -> Read<Incoming<'a>
     let is_old = fields.options.is_none();
     Ok(match kind {
         classic::SOCKET_IDS => Message::FetchIds { request: required(fields.request)?, rooms: fields.rooms },
-        classic::ALL_ROOMS => Message::FetchRooms { request: required(fields.request)? },
+        classic::ALL_ROOMS => {
+            let page = fields.page.unwrap_or(FetchPage::ALL);
+            Message::FetchRooms { request: required(fields.request)?, page }
+        }
         classic::JOIN if is_old => {
             let (socket, room, request) = old_change(fields)?;
             Message::OldJoin { socket, room, request }
@@ -150,7 +153,7 @@ fn classic_response(fields: Fields<'_>) -> Read<Incoming<'_>> {
                 Message::SocketIds { request, ids }
             }
             (Some(sockets), _) => Message::Sockets { request, sockets: details(sockets)? },
-            (None, true) => Message::Rooms { request, rooms: fields.rooms.into_iter().map(Cow::into_owned).collect() },
+            (None, true) => Message::Rooms { request, rooms: owned(fields.rooms) },
             (None, false) => Message::Done { request },
         },
     })
@@ -173,7 +176,11 @@ fn cluster_message<'a>(fields: Fields<'a>, namespace: &str) -> Read<Incoming<'a>
         messages::JOIN => Message::Join { options: required(fields.options)?, rooms: fields.rooms },
         messages::LEAVE => Message::Leave { options: required(fields.options)?, rooms: fields.rooms },
         messages::DISCONNECT => disconnect(fields)?,
-        messages::FETCH => fetch(fields)?,
+        messages::FETCH => match fields.room_page {
+            Some(page) => Message::FetchRooms { request: required(fields.request)?, page },
+            None => fetch(fields)?,
+        },
+        messages::SOCKETS if fields.has_rooms => rooms(fields)?,
         messages::SOCKETS => {
             Message::Sockets { request: required(fields.request)?, sockets: details(required(fields.sockets)?)? }
         }
@@ -201,6 +208,14 @@ fn disconnect(fields: Fields<'_>) -> Read<Incoming<'_>> {
 fn fetch(fields: Fields<'_>) -> Read<Incoming<'_>> {
     let Fields { options, request, page, .. } = fields;
     Ok(Message::Fetch { options: required(options)?, request: required(request)?, page })
+}
+
+fn rooms(fields: Fields<'_>) -> Read<Incoming<'_>> {
+    Ok(Message::Rooms { request: required(fields.request)?, rooms: owned(fields.rooms) })
+}
+
+fn owned(names: Names<'_>) -> Vec<String> {
+    names.into_iter().map(Cow::into_owned).collect()
 }
 
 fn server_emit<'a>(data: Option<RawValue<'a>>, request: Option<RequestId<'a>>) -> Read<Incoming<'a>> {

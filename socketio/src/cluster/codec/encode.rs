@@ -120,8 +120,12 @@ impl Classic<'_> {
                     fetch_page(output, page.as_ref());
                 });
             }
-            Message::FetchRooms { request } => {
-                self.request(Format::Json, Some(request), classic::ALL_ROOMS, 0, |_| {});
+            Message::FetchRooms { request, page } => {
+                let page = (!page.is_all()).then_some(page);
+                let entries = usize::from(page.is_some());
+                self.request(Format::Json, Some(request), classic::ALL_ROOMS, entries, |output| {
+                    fetch_page(output, page);
+                });
             }
             Message::ServerEmit { packet, request } => {
                 let format = Format::with_binary(has_binary(packet));
@@ -270,17 +274,25 @@ fn encode_cluster_message(form: &Form<'_>, message: &Outgoing<'_>, out: &mut Vec
                 output.key("packet").event(packet);
             });
         }
-        Message::FetchRooms { .. }
-        | Message::FetchIds { .. }
+        Message::FetchRooms { request, page } => write(Format::Json, messages::FETCH, 3, &|output| {
+            output.key("opts").options(&Options::default(), true);
+            output.key("requestId").text(request);
+            page_of(output.key("roomPage"), page);
+        }),
+        Message::FetchIds { .. }
         | Message::OldJoin { .. }
         | Message::OldLeave { .. }
         | Message::OldDisconnect { .. }
-        | Message::Rooms { .. }
         | Message::SocketIds { .. }
         | Message::Done { .. } => {}
         Message::Sockets { request, sockets } => write(Format::Json, messages::SOCKETS, 2, &|output| {
             output.key("requestId").text(request);
             output.key("sockets").sockets(sockets);
+        }),
+        Message::Rooms { request, rooms } => write(Format::Json, messages::SOCKETS, 3, &|output| {
+            output.key("requestId").text(request);
+            output.key("sockets").sockets(&[]);
+            output.key("rooms").names(rooms);
         }),
         Message::ClientCount { request, clients } => write(Format::Json, messages::CLIENT_COUNT, 2, &|output| {
             output.key("requestId").text(request);
@@ -325,12 +337,21 @@ fn event(output: &mut Output<'_>, packet: &Packet, namespace: Option<&str>) {
 }
 
 fn fetch_page(output: &mut Output<'_>, page: Option<&FetchPage<'_>>) {
-    let Some(FetchPage { after, limit }) = page else { return };
-    output.key("page").map(1 + usize::from(after.is_some()), |output| {
+    if let Some(page) = page {
+        page_of(output.key("page"), page);
+    }
+}
+
+/// Writes a page. Without a limit it has all that there is.
+fn page_of(output: &mut Output<'_>, FetchPage { after, limit }: &FetchPage<'_>) {
+    let limit = (*limit < u64::MAX).then_some(*limit);
+    output.map(usize::from(after.is_some()) + usize::from(limit.is_some()), |output| {
         if let Some(after) = after {
             output.key("after").text(after);
         }
-        output.key("limit").unsigned(*limit);
+        if let Some(limit) = limit {
+            output.key("limit").unsigned(limit);
+        }
     });
 }
 

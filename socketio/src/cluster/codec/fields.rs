@@ -32,6 +32,8 @@ pub(super) struct Fields<'a> {
     pub(super) clients: Option<u64>,
     pub(super) probe: Option<u64>,
     pub(super) page: Option<FetchPage<'a>>,
+    /// In the dialects `Messages` and `Streams`: what is fetched are the names of rooms.
+    pub(super) room_page: Option<FetchPage<'a>>,
 }
 
 impl<'a> Fields<'a> {
@@ -90,6 +92,7 @@ impl<'a> Fields<'a> {
             "clientCount" => self.clients = document.unless_null(Document::unsigned)?,
             "probe" => self.probe = document.unless_null(Document::unsigned)?,
             "page" => self.page = document.unless_null(page)?,
+            "roomPage" => self.room_page = document.unless_null(page)?,
             _ => drop(document.value()?),
         }
         Ok(())
@@ -139,9 +142,9 @@ pub(super) fn options<'a>(document: &mut Document<'a>) -> Read<Options<'a>> {
     Ok(options)
 }
 
-/// Reads which sockets are fetched. Without a limit these are all.
+/// Reads which sockets or rooms are fetched. Without a limit these are all.
 fn page<'a>(document: &mut Document<'a>) -> Read<FetchPage<'a>> {
-    let mut page = FetchPage { after: None, limit: u64::MAX };
+    let mut page = FetchPage::ALL;
     let mut left = document.map()?;
     while let Some(key) = document.key(&mut left)? {
         match &*key {

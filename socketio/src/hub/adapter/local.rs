@@ -1,5 +1,6 @@
 //! [`LocalAdapter`]: delivers to the sockets of this server.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Debug};
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,6 +60,15 @@ impl LocalAdapter {
         selecting.into_entries().collect()
     }
 
+    /// The names of a page of rooms, and one more if there are more. Each socket is also in a room
+    /// with its own id.
+    pub(crate) fn room_page(&self, page: &Page) -> BTreeSet<String> {
+        let mut selecting = Selecting::names(page);
+        self.registry.rooms().for_each_name(|name| selecting.offer_name(name));
+        self.registry.all().iter().for_each(|socket| selecting.offer_name(&socket.id()));
+        selecting.into_names()
+    }
+
     /// Calls the namespace's [listeners](crate::Namespace::on_server) for an event that another
     /// server sent with [`server_emit`](Adapter::server_emit). Packets of raw messages are ignored.
     pub fn received(&self, event: &Packet, from: Option<ServerId>) {
@@ -75,7 +85,7 @@ impl LocalAdapter {
     fn call_listeners(&self, event: &Packet, from: Option<ServerId>, ack: Option<ServerAck>) {
         if let Some(name) = event.name() {
             let event = ServerEvent::new(name, event.args(), from, ack);
-            if !self.revoke_for(&event) {
+            if !self.revoke_for(&event) && !self.tell_stats_for(&event) {
                 self.server_listeners.call(&event);
             }
         }
@@ -162,7 +172,11 @@ impl Adapter for LocalAdapter {
     }
 
     fn all_rooms(&self, _timeout: Duration) -> BoxFuture<'static, Result<AllRooms, RequestError>> {
-        Box::pin(std::future::ready(Ok(AllRooms::new(self.registry.room_names()))))
+        Box::pin(std::future::ready(Ok(AllRooms::new(self.room_page(&Page::ALL)))))
+    }
+
+    fn fetch_rooms(&self, page: &Page, _timeout: Duration) -> BoxFuture<'static, Result<AllRooms, RequestError>> {
+        Box::pin(std::future::ready(Ok(AllRooms::new(self.room_page(page)))))
     }
 }
 

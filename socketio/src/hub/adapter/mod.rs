@@ -82,10 +82,12 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// | `emit_with_ack`, `request` of selections and of a [`RemoteSocket`] | [`ask`](Self::ask) |
 /// | `sockets_join`, `sockets_leave`, `disconnect_sockets`, `close_sockets` | [`change`](Self::change) |
 /// | `fetch_sockets` | [`fetch`](Self::fetch) |
+/// | `fetch_page`, `fetch_members` | [`fetch_page`](Self::fetch_page) |
 /// | `servers` | [`servers`](Self::servers) |
 /// | `all_rooms` | [`all_rooms`](Self::all_rooms) |
+/// | `fetch_rooms` | [`fetch_rooms`](Self::fetch_rooms) |
 /// | `server_emit` | [`server_emit`](Self::server_emit) |
-/// | `server_request` | [`server_request`](Self::server_request) |
+/// | `server_request`, `fetch_stats`, `disconnect_where` | [`server_request`](Self::server_request) |
 ///
 /// For a selection with `.local()`, the methods `ask`, `change` and `fetch` of the local adapter
 /// are called directly. `sockets`, `socket`, `len` and `fire` only concern this server and never
@@ -197,6 +199,13 @@ pub trait Adapter: Any + Debug + Send + Sync {
     /// `timeout` are [counted](AllRooms::silent).
     fn all_rooms(&self, timeout: Duration) -> BoxFuture<'static, Result<AllRooms, RequestError>> {
         self.local().all_rooms(timeout)
+    }
+
+    /// The names of the rooms that belong to a page: the lowest ones after its
+    /// [cursor](Page::cursor), at least one more than it has [entries](Page::size) if there are so
+    /// many. More names do no harm. By default all are fetched.
+    fn fetch_rooms(&self, _page: &Page, timeout: Duration) -> BoxFuture<'static, Result<AllRooms, RequestError>> {
+        self.all_rooms(timeout)
     }
 
     /// A socket was registered under this id. It is not connected yet and may still be refused.

@@ -161,7 +161,11 @@ impl Adapter for ClusterAdapter {
     }
 
     fn all_rooms(&self, timeout: Duration) -> BoxFuture<'static, Result<AllRooms, RequestError>> {
-        self.0.all_rooms(timeout)
+        self.0.fetch_rooms(&Page::ALL, timeout)
+    }
+
+    fn fetch_rooms(&self, page: &Page, timeout: Duration) -> BoxFuture<'static, Result<AllRooms, RequestError>> {
+        self.0.fetch_rooms(page, timeout)
     }
 
     fn added(&self, _socket: &Socket, id: &str) {

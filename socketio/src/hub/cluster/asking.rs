@@ -1,7 +1,6 @@
 //! Questions to other servers: their answers are collected until all have answered or the time is
 //! up.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -11,14 +10,13 @@ use super::collecting::{Collect, wait};
 use super::details::remote_socket;
 use super::member::Member;
 use super::requests::{self, Answer, Pending, Requests};
-use crate::cluster::Dialect;
 use crate::cluster::message::{FetchPage, Message, Outgoing, ReceivedValue};
 use crate::hooks::catch::catch_future;
 use crate::hub::adapter::{
     Adapter, AllRooms, AnswerSink, Answerer, Audience, BoxFuture, Fetched, Packet, RequestError, ServerId,
     ServerReplies, ServerReply,
 };
-use crate::hub::listing::Page;
+use crate::hub::listing::{Page, Selecting};
 use crate::session::time::after;
 
 /// How long a namespace without sockets waits for its subscription to the answers.
@@ -57,7 +55,7 @@ impl Member {
         let asked = self.begin().map(|pending| {
             let pending = pending?;
             let request = pending.id().to_owned().into();
-            let page = page.map(|page| FetchPage { after: page.cursor().map(Into::into), limit: page.size() as u64 });
+            let page = page.map(fetch_page);
             Some(self.send(pending, &Message::Fetch { options: options(audience, sender.as_deref()), request, page }))
         });
         let member = Arc::clone(self);
@@ -76,33 +74,32 @@ impl Member {
         })
     }
 
-    pub(super) fn all_rooms(self: &Arc<Self>, time: Duration) -> BoxFuture<'static, Result<AllRooms, RequestError>> {
-        let mut all = AllRooms::new(self.local().registry().room_names());
-        if self.core().dialect() != Dialect::Classic {
-            // This dialect has no such request.
-            let fetched = self.fetch(&Audience::everyone(), None, time);
-            return Box::pin(async move {
-                let fetched = fetched.await?;
-                all.rooms.extend(fetched.sockets.into_iter().flat_map(|socket| socket.rooms));
-                all.silent = fetched.silent;
-                Ok(all)
-            });
-        }
+    /// Asks for the names of a page of rooms. Members that do not know pages answer with all their
+    /// rooms, or with all their sockets.
+    pub(super) fn fetch_rooms(
+        self: &Arc<Self>,
+        page: &Page,
+        time: Duration,
+    ) -> BoxFuture<'static, Result<AllRooms, RequestError>> {
+        let local = self.local().room_page(page);
         let asked = self.begin().map(|pending| {
             let pending = pending?;
             let request = pending.id().to_owned().into();
-            Some(self.send(pending, &Message::FetchRooms { request }))
+            Some(self.send(pending, &Message::FetchRooms { request, page: fetch_page(page) }))
         });
-        let member = Arc::clone(self);
+        let (member, page) = (Arc::clone(self), page.clone());
         Box::pin(async move {
-            let rooms = &mut all.rooms;
-            let remote = |_, answer| {
-                if let Answer::Rooms(names) = answer {
-                    rooms.extend::<BTreeSet<String>>(names.into_iter().collect());
+            let mut names = Selecting::names(&page);
+            local.iter().for_each(|name| names.offer_name(name));
+            let remote = |_, answer| match answer {
+                Answer::Rooms(rooms) => rooms.iter().for_each(|name| names.offer_name(name)),
+                Answer::Sockets(sockets) => {
+                    sockets.iter().flat_map(|socket| &socket.rooms).for_each(|name| names.offer_name(name));
                 }
+                _ => {}
             };
-            all.silent = member.collect(asked?, time, remote).await;
-            Ok(all)
+            let silent = member.collect(asked?, time, remote).await;
+            Ok(AllRooms { rooms: names.into_names(), silent })
         })
     }
 
@@ -162,6 +159,14 @@ impl Member {
             Some(asked) => asked.collect(time, take).await,
             None => self.core().unreached(),
         }
+    }
+}
+
+/// The page as other servers are told it.
+fn fetch_page(page: &Page) -> FetchPage<'_> {
+    match page.is_all() {
+        true => FetchPage::ALL,
+        false => FetchPage { after: page.cursor().map(Into::into), limit: page.size() as u64 },
     }
 }
 

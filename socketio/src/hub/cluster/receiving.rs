@@ -281,8 +281,9 @@ impl Member {
             Message::Fetch { options, request, page: Some(page) } => {
                 self.tell_sockets(server, request, &local.page(&audience(&options), &wanted(page)));
             }
-            Message::FetchRooms { request } => {
-                let rooms = local.registry().room_names().into_iter().collect();
+            Message::FetchRooms { request, page } => {
+                let page = if page.is_all() { Page::ALL } else { wanted(page) };
+                let rooms = local.room_page(&page).into_iter().collect();
                 self.reply(server, &Message::Rooms { request, rooms });
             }
             Message::FetchIds { request, rooms } => {
@@ -341,7 +342,7 @@ pub(super) fn audience(options: &Options<'_>) -> Audience {
     Audience::new(options.rooms.iter().map(|room| &**room), options.except.iter().map(|room| &**room))
 }
 
-/// The page that another server asks for. It gets one more socket if there are more.
+/// The page that another server asks for. It gets one more socket or room if there are more.
 fn wanted(FetchPage { after, limit }: FetchPage<'_>) -> Page {
     let page = Page::new().limit(usize::try_from(limit).unwrap_or(usize::MAX));
     match after {

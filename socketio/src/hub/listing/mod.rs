@@ -4,6 +4,7 @@
 //! the last id or name of a page, needs nothing to be kept between two pages, and stays valid
 //! whatever changes meanwhile.
 
+mod fetched_stats;
 mod room;
 mod stats;
 
@@ -12,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use crate::hub::adapter::{AllRooms, Fetched, RemoteSocket};
+pub use fetched_stats::{FetchedStats, ServerStats};
 pub use room::{Room, RoomEntry};
 pub use stats::NamespaceStats;
 
@@ -51,6 +53,9 @@ impl Page {
     /// The most entries of a page.
     pub const MAX_LIMIT: usize = 1_000;
 
+    /// All that there is.
+    pub(crate) const ALL: Self = Self { after: None, limit: usize::MAX };
+
     /// The first page, with 100 entries.
     pub fn new() -> Self {
         Self::default()
@@ -79,6 +84,11 @@ impl Page {
     /// How many entries the page has at most.
     pub fn size(&self) -> usize {
         self.limit
+    }
+
+    #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "other servers are told it"))]
+    pub(crate) fn is_all(&self) -> bool {
+        *self == Self::ALL
     }
 
     fn is_after(&self, key: &str) -> bool {
@@ -140,16 +150,26 @@ impl<'a, K: Ord + AsRef<str>, T> Selecting<'a, K, T> {
 
     /// Offers an entry. `make` is called if it is kept for now.
     pub(crate) fn offer(&mut self, key: K, make: impl FnOnce() -> T) {
-        if !self.page.is_after(key.as_ref()) {
-            return;
+        if self.wants(key.as_ref()) {
+            self.keep(key, make());
         }
-        if self.kept.len() > self.page.limit {
-            match self.kept.last_key_value() {
-                Some((last, _)) if *last <= key => return,
-                _ => drop(self.kept.pop_last()),
-            }
+    }
+
+    /// Whether an entry is kept for now.
+    fn wants(&self, key: &str) -> bool {
+        let is_before = |(last, _): (&K, &T)| key < last.as_ref();
+        self.page.is_after(key) && (!self.is_full() || self.kept.last_key_value().is_some_and(is_before))
+    }
+
+    fn keep(&mut self, key: K, entry: T) {
+        let is_full = self.is_full();
+        if self.kept.insert(key, entry).is_none() && is_full {
+            self.kept.pop_last();
         }
-        self.kept.insert(key, make());
+    }
+
+    fn is_full(&self) -> bool {
+        self.kept.len() > self.page.limit
     }
 
     pub(crate) fn finish(mut self) -> Listed<T> {
@@ -165,6 +185,25 @@ impl<'a, K: Ord + AsRef<str>, T> Selecting<'a, K, T> {
     /// The entries, with the one that is too many.
     pub(crate) fn into_entries(self) -> impl Iterator<Item = T> {
         self.kept.into_values()
+    }
+}
+
+/// Names of rooms.
+impl<'a> Selecting<'a, String, ()> {
+    pub(crate) fn names(page: &'a Page) -> Self {
+        Self::new(page)
+    }
+
+    /// Offers a name. It is copied if it is kept for now.
+    pub(crate) fn offer_name(&mut self, name: &str) {
+        if self.wants(name) {
+            self.keep(name.to_owned(), ());
+        }
+    }
+
+    /// The names, with the one that is too many.
+    pub(crate) fn into_names(self) -> BTreeSet<String> {
+        self.kept.into_keys().collect()
     }
 }
 
@@ -191,7 +230,8 @@ impl FetchedPage {
 }
 
 impl FetchedRooms {
-    /// Cuts a page out of all names.
+    /// Makes a page of names of all servers. Each server has sent those of the page, and one more
+    /// if it has more, or all of its names.
     pub(crate) fn of(AllRooms { rooms, silent }: AllRooms, page: &Page) -> Self {
         let begin = page.after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         let mut names = BTreeSet::range::<str, _>(&rooms, (begin, Bound::Unbounded));
@@ -279,14 +319,29 @@ mod tests {
 
         #[test]
         fn rooms_of_all_servers_are_listed_once(
-            names in prop::collection::btree_set(name(), 0..20),
+            servers in prop::collection::vec(prop::collection::vec(name(), 0..12), 1..4),
+            sends_all in prop::collection::vec(any::<bool>(), 4),
             limit in 1..5_usize,
         ) {
+            let sent = |names: &[String], page: &Page| {
+                let mut selecting = Selecting::names(page);
+                names.iter().for_each(|name| selecting.offer_name(name));
+                selecting.into_names()
+            };
             let found = all(limit, |page| {
-                let FetchedRooms { rooms, next, .. } = FetchedRooms::of(AllRooms::new(names.clone()), page);
+                let mut collected = Selecting::names(page);
+                for (names, sends_all) in servers.iter().zip(&sends_all) {
+                    let names = sent(names, if *sends_all { &Page::ALL } else { page });
+                    assert!(*sends_all || names.len() <= limit + 1);
+                    names.iter().for_each(|name| collected.offer_name(name));
+                }
+                let names = collected.into_names();
+                assert!(names.len() <= limit + 1);
+                let FetchedRooms { rooms, next, .. } = FetchedRooms::of(AllRooms::new(names), page);
                 (rooms, next)
             });
-            prop_assert_eq!(found, names.into_iter().collect::<Vec<_>>());
+            let unique: BTreeSet<_> = servers.into_iter().flatten().collect();
+            prop_assert_eq!(found, unique.into_iter().collect::<Vec<_>>());
         }
     }
 

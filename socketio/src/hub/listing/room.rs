@@ -103,15 +103,17 @@ impl Namespace {
         selecting.finish()
     }
 
-    /// The names of the rooms on all servers, in order. Each page asks for all names, and cuts its
-    /// part out of them: the servers of a cluster can't ask each other for a part. See
-    /// [`all_rooms`](Self::all_rooms).
+    /// The names of the rooms on all servers, in order, page by page. Each socket is also in a room
+    /// with its own id. It is [`all_rooms`](Self::all_rooms) for many rooms: each server of this
+    /// crate looks at all its names, and only sends those of the page. Servers on Node.js send all
+    /// names over `Redis`, and descriptions of all sockets over other engines.
     ///
     /// # Errors
     ///
     /// The other servers can't be asked.
     pub fn fetch_rooms(&self, page: &Page) -> impl Future<Output = Result<FetchedRooms, RequestError>> + Send + use<> {
-        let (asked, page) = (self.all_rooms(), page.clone());
+        let namespace = self.namespace_inner();
+        let (asked, page) = (namespace.adapter().fetch_rooms(page, namespace.ack_timeout()), page.clone());
         async move { Ok(FetchedRooms::of(asked.await?, &page)) }
     }
 }

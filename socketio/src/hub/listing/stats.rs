@@ -2,7 +2,8 @@
 
 use crate::hub::namespace::Namespace;
 
-/// What a namespace has on this server, from [`Namespace::stats`].
+/// What a namespace has on one server: on this one from [`Namespace::stats`], and on others from
+/// [`Namespace::fetch_stats`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NamespaceStats {
@@ -16,7 +17,8 @@ pub struct NamespaceStats {
 
 impl Namespace {
     /// Counts the sockets and rooms of this server. It looks at none of them, so that it can be
-    /// called often. [`Hub::stats`](crate::Hub::stats) counts connections.
+    /// called often. [`fetch_stats`](Self::fetch_stats) counts those of all servers, and
+    /// [`Hub::stats`](crate::Hub::stats) connections.
     ///
     /// ```
     /// # let hub = socketio::Hub::builder().build()?;
@@ -25,12 +27,6 @@ impl Namespace {
     /// # Ok::<(), socketio::BuildError>(())
     /// ```
     pub fn stats(&self) -> NamespaceStats {
-        let registry = self.namespace_inner().registry();
-        let sockets = registry.len();
-        NamespaceStats {
-            sockets,
-            connecting: registry.registered().saturating_sub(sockets),
-            rooms: registry.rooms().count(),
-        }
+        self.namespace_inner().local().stats()
     }
 }

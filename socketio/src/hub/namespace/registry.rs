@@ -2,8 +2,8 @@
 
 use parking_lot::{Mutex, RwLock};
 use smallvec::SmallVec;
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -172,13 +172,6 @@ impl Registry {
     #[cfg_attr(not(feature = "cluster"), allow(dead_code))]
     pub(crate) fn has_members(&self, room: &str) -> bool {
         self.has_recovery || self.by_id.read().contains_key(room) || self.rooms.members(room).is_some()
-    }
-
-    /// The names of all rooms with members, including those of ids.
-    pub(crate) fn room_names(&self) -> BTreeSet<String> {
-        let ids: Vec<SocketId> = self.by_id.read().keys().cloned().collect();
-        let ids = ids.iter().map(ToString::to_string);
-        self.rooms.names().iter().map(ToString::to_string).chain(ids).collect()
     }
 
     fn room(&self, name: &str) -> Room {

@@ -70,9 +70,12 @@ impl Rooms {
         self.shards.iter().map(|shard| shard.lock().len()).sum()
     }
 
-    /// The names of all rooms.
-    pub(crate) fn names(&self) -> Vec<Arc<str>> {
-        self.shards.iter().flat_map(|shard| shard.lock().keys().cloned().collect::<Vec<_>>()).collect()
+    /// Calls `visit` with the name of each room, without holding a lock.
+    pub(crate) fn for_each_name(&self, mut visit: impl FnMut(&str)) {
+        for shard in &self.shards {
+            let names: Vec<_> = shard.lock().keys().cloned().collect();
+            names.iter().for_each(|name| visit(name));
+        }
     }
 
     /// The number of rooms.

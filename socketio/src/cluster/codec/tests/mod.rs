@@ -7,7 +7,7 @@ mod recorded;
 use bytes::Bytes;
 
 use super::{Malformed, Received, add_sequence, decode, encode, sequence, server_of};
-use crate::cluster::message::{Message, Options, Outgoing, ValueRef};
+use crate::cluster::message::{FetchPage, Message, Options, Outgoing, ValueRef};
 use crate::cluster::{Dialect, Topic};
 use crate::wire::packet::Packet;
 
@@ -122,6 +122,38 @@ fn requests_of_the_classic_dialect_are_those_of_node() {
     let body = Bytes::from(bytes);
     let received = decode(Dialect::Classic, REQUESTS, &body).expect("a message");
     assert!(matches!(received.message, Message::Join { rooms, .. } if rooms[..] == ["room3"]));
+}
+
+/// Servers on Node.js ignore the page, and answer with all that they have.
+#[test]
+fn questions_for_pages_are_those_of_node_with_one_more_field() {
+    let page = || FetchPage { after: Some("a".into()), limit: 5 };
+    let rooms = |page| Message::FetchRooms { request: "r".into(), page };
+    let sockets = Message::Fetch { options: Options::default(), request: "r".into(), page: Some(page()) };
+    let data = r#""opts":{"rooms":[],"except":[],"flags":{}},"requestId":"r""#;
+    let messages = |data: &str| format!(r#"{{"type":7,"data":{{{data}}},"uid":"0123456789abcdef","nsp":"/"}}"#);
+    let classic = |rest: &str| format!(r#"{{"uid":"5Vwf26","requestId":"r",{rest}}}"#);
+    let expected = [
+        (&rooms(FetchPage::ALL), classic(r#""type":1"#), messages(&format!(r#"{data},"roomPage":{{}}"#))),
+        (
+            &rooms(page()),
+            classic(r#""type":1,"page":{"after":"a","limit":5}"#),
+            messages(&format!(r#"{data},"roomPage":{{"after":"a","limit":5}}"#)),
+        ),
+        (
+            &sockets,
+            classic(r#""type":5,"opts":{"rooms":[],"except":[]},"page":{"after":"a","limit":5}"#),
+            messages(&format!(r#"{data},"page":{{"after":"a","limit":5}}"#)),
+        ),
+    ];
+    for (message, classic, messages) in expected {
+        assert_eq!(String::from_utf8_lossy(&encoded(Dialect::Classic, message)), classic);
+        assert_eq!(String::from_utf8_lossy(&encoded(Dialect::Messages, message)), messages);
+    }
+    let names = Message::Rooms { request: "r".into(), rooms: vec!["a".into()] };
+    let expected =
+        r#"{"type":8,"data":{"requestId":"r","sockets":[],"rooms":["a"]},"uid":"0123456789abcdef","nsp":"/"}"#;
+    assert_eq!(String::from_utf8_lossy(&encoded(Dialect::Messages, &names)), expected);
 }
 
 #[test]

@@ -106,7 +106,10 @@ impl Parts {
             Message::Leave { options: plain.clone(), rooms: rooms.clone() },
             Message::Disconnect { options: plain.clone(), close: yes, reason: names.concat().into() },
             Message::Fetch { options: plain.clone(), request: request.clone(), page: None },
-            Message::Fetch { options: plain, request: request.clone(), page: Some(page) },
+            Message::Fetch { options: plain, request: request.clone(), page: Some(page.clone()) },
+            Message::FetchRooms { request: request.clone(), page },
+            Message::FetchRooms { request: request.clone(), page: FetchPage::ALL },
+            Message::Rooms { request: request.clone(), rooms: names.clone() },
             Message::ServerEmit { packet: event()?, request: of_some(yes) },
             Message::Sockets { request: request.clone(), sockets: vec![socket.clone(); names.len()] },
             Message::ClientCount { request: request.clone(), clients: number as usize },
@@ -114,11 +117,7 @@ impl Parts {
             Message::ServerAnswer { request: request.clone(), answer: answer()? },
             Message::Probe { number: number.into() },
         ];
-        let mut classic = vec![
-            Message::FetchRooms { request: request.clone() },
-            Message::Rooms { request: request.clone(), rooms: names.clone() },
-            Message::Done { request: request.clone() },
-        ];
+        let mut classic = vec![Message::Done { request: request.clone() }];
         // An empty list is read as one of sockets.
         if !names.is_empty() {
             classic.push(Message::SocketIds { request, ids: names });

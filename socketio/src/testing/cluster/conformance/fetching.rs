@@ -1,4 +1,4 @@
-//! Cases about `fetch_sockets`.
+//! Cases about `fetch_sockets`, pages and `fetch_stats`.
 
 use serde_json::json;
 use std::time::Duration;
@@ -16,6 +16,7 @@ case_table! {
     FETCH, Nothing, fetched_sockets_have_rooms_attributes_and_server;
     FETCH, Nothing, fetched_sockets_have_their_handshake;
     FETCH, Nothing, sockets_and_rooms_are_fetched_page_by_page;
+    FETCH, Nothing, the_sockets_and_rooms_of_all_servers_are_counted;
     FETCH, Nothing, attributes_that_are_too_large_are_not_told;
     LOCAL, Nothing, a_local_fetch_asks_nobody;
     R35, Nothing, many_requests_at_a_time_are_answered;
@@ -154,6 +155,24 @@ async fn sockets_and_rooms_are_fetched_page_by_page(scene: &Scene<'_>) -> CaseRe
     let rooms = (0..7).map(|number| format!("room {number}")).chain(["lobby".to_owned(), outside.id().to_string()]);
     let rooms = rooms.chain(clients.iter().map(|client| client.id().to_string()));
     ensure_eq!(found, sorted(rooms), "the rooms in pages");
+    Ok(())
+}
+
+async fn the_sockets_and_rooms_of_all_servers_are_counted(scene: &Scene<'_>) -> CaseResult {
+    let (a, b) = scene.pair().await?;
+    let (here, there, other) = (a.client().await?, b.client().await?, b.plain_client().await?);
+    a.join([&here], &["lobby"])?;
+    b.join([&there, &other], &["lobby", "hall"])?;
+    flushed(&[&a, &b]).await?;
+    let fetched = a.root().fetch_stats().await?;
+    ensure_eq!(fetched.silent, 0, "the silent servers");
+    ensure_eq!((fetched.total.sockets, fetched.total.rooms), (3, 3), "the sockets and rooms of all servers");
+    ensure_eq!(fetched.here, a.root().stats(), "what this server has");
+    let [told] = &fetched.others[..] else {
+        return Err(format!("{:?} was told", fetched.others).into());
+    };
+    ensure_eq!(told.stats, b.root().stats(), "what the other server has");
+    ensure!(told.server.as_ref().is_none_or(|server| *server == b.cluster.id()), "another server is named");
     Ok(())
 }
 

@@ -164,9 +164,9 @@ async fn a_detached_handle_asks(scene: &Scene<'_>) -> CaseResult {
     b.flushed().await?;
     let detached = a.of("/room-1");
     for _ in 0..3 {
-        let fetched = detached.timeout(Duration::from_secs(5)).fetch_sockets().await?;
+        let fetched = detached.timeout(PATIENCE).fetch_sockets().await?;
         ensure_eq!((fetched.sockets.len(), fetched.silent), (1, 0), "sockets and silent servers");
-        let answers = detached.timeout(Duration::from_secs(5)).emit_with_ack::<u8>(("question",));
+        let answers = detached.timeout(PATIENCE).emit_with_ack::<u8>(("question",));
         client.expect_event("question").await?.answer(7)?;
         ensure_eq!(answers.await?.into_values().collect::<Vec<_>>(), [7], "the answers");
     }
@@ -183,7 +183,7 @@ async fn a_detached_handle_is_no_server_of_the_namespace(scene: &Scene<'_>) -> C
     client.expect_exact(("from", "outside")).await?;
     ensure_eq!(b.of("/room-1").servers().await?, 1, "the servers after an emit from outside");
     ensure_eq!(detached.servers().await?, 2, "the servers as they are counted from outside");
-    let asked = detached.timeout(Duration::from_secs(5)).emit_with_ack::<u8>(("question",));
+    let asked = detached.timeout(PATIENCE).emit_with_ack::<u8>(("question",));
     client.expect_event("question").await?.answer(7)?;
     ensure!(asked.await?.is_complete(), "an answer is missing");
     eventually_answers("the question is forgotten", || b.of("/room-1").servers(), |found| matches!(found, Ok(1))).await
