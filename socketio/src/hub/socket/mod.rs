@@ -74,7 +74,8 @@ struct Inner {
     hub: Hub,
     namespace: Arc<NamespaceInner>,
     peer: Arc<Peer>,
-    /// One of the constants of [`lifecycle`]. All tasks read it. The connection's session decides it.
+    /// One of the constants of [`lifecycle`]. All tasks read it. The connection's session decides
+    /// it.
     phase: AtomicU8,
     connect_info: Option<Box<ConnectInfo>>,
     /// What is known of the client, so that it can resume. `None` if it can't.

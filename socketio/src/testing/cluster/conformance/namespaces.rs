@@ -1,7 +1,5 @@
 //! Cases about namespaces.
 
-use std::time::Duration;
-
 use super::case::{CaseResult, case_table, ensure, ensure_eq};
 use super::requirements::{DETACHED, NAMESPACES};
 use super::scene::{PATIENCE, Scene, eventually, eventually_answers, flushed};
