@@ -2,8 +2,8 @@
 //! them. `PARSER=msgpack` chooses the encoding.
 //!
 //! `slow` has the id of a socket whose client does not read. The server sends it a large message,
-//! and waits until the client takes no more. Then it emits prices and trades. The answer is the
-//! number of messages that newer ones have replaced.
+//! and waits until the transport has begun to take it and takes no more. Then it emits prices and
+//! trades. The answer is the number of messages that newer ones have replaced.
 
 use axum::Router;
 use socketio::{Binary, EmitError, Hub, MsgpackParser, event, events};
@@ -20,12 +20,20 @@ struct Price<'a> {
     chart: Binary,
 }
 
+/// The length of the large message. It exceeds the kernel's buffers, and almost fills the outbox.
+const LARGE: usize = 7_000_000;
+
 #[event("slow", concurrent)]
 async fn slow(hub: &Hub, id: String) -> Result<u64, EmitError> {
-    let before = hub.stats().conflated;
+    let before = hub.stats();
     let socket = hub.socket(&id).ok_or(EmitError::NotFound(id))?;
-    socket.emit(("large", "x".repeat(6_000_000)))?;
-    while hub.stats().conflated == before {
+    socket.emit(("large", "x".repeat(LARGE)))?;
+    // Over long-polling it waits for the client's poll, and what follows must not be in the same
+    // response. Packets such as CONNECT are shorter.
+    while hub.stats().sent.bytes < before.sent.bytes + 1_000 {
+        tokio::task::yield_now().await;
+    }
+    while hub.stats().conflated == before.conflated {
         socket.latest().emit(("probe",))?;
         tokio::task::yield_now().await;
     }
