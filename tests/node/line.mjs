@@ -1,4 +1,5 @@
-// A TCP proxy between clients and a server, which can cut, restore or silence its connections.
+// A TCP proxy between clients and a server, which can cut, restore, pause or silence its
+// connections.
 
 import { EventEmitter, once } from 'node:events';
 import net from 'node:net';
@@ -6,6 +7,7 @@ import net from 'node:net';
 export class Line {
   #pairs = new Set();
   #silent = false;
+  #paused = new Set();
   #broken = false;
   #refused;
   #asked = new EventEmitter();
@@ -36,22 +38,33 @@ export class Line {
       this.#pairs.delete(pair);
       for (const socket of pair) socket.destroy();
     };
+    // What a closed connection has sent is still forwarded.
+    const close = (to) => {
+      pair.polls = false;
+      pair.isClosing = true;
+      if (to.destroyed) this.#pairs.delete(pair);
+      else to.destroySoon();
+    };
     let first = true;
     for (const [from, to] of [pair, [far, near]]) {
       from.on('data', (chunk) => {
         if (first && this.#refused?.test(chunk.toString('latin1'))) return end();
+        if (first) {
+          pair.transport = transport(chunk);
+          if (this.#paused.has(pair.transport)) far.pause();
+        }
         first = false;
         if (!this.#silent) to.write(chunk, () => to === far && this.#passed(pair, chunk));
       });
       // While the proxy is silent, it does not forward the ends of connections either.
-      from.on('close', () => this.#silent || end());
+      from.on('close', () => this.#silent || close(to));
       from.on('error', () => {});
     }
   }
 
   // Records that a request has been forwarded to the server.
   #passed(pair, chunk) {
-    pair.polls = chunk.toString('latin1').startsWith('GET ');
+    pair.polls = !pair.isClosing && chunk.toString('latin1').startsWith('GET ');
     if (pair.polls) this.#asked.emit('poll');
   }
 
@@ -71,17 +84,26 @@ export class Line {
     this.#broken = false;
   }
 
-  // Takes nothing from the server, so that it can send no more once the kernel's buffers are full.
-  pause() {
-    for (const [, far] of this.#pairs) far.pause();
+  // Takes nothing from the server on connections of these transports, open and new ones. The server
+  // can send no more once the kernel's buffers are full.
+  pause(...transports) {
+    for (const transport of transports) this.#paused.add(transport);
+    for (const pair of this.#pairs) if (this.#paused.has(pair.transport)) pair[1].pause();
   }
 
-  resume() {
-    for (const [, far] of this.#pairs) far.resume();
+  // Without transports, on all connections.
+  resume(...transports) {
+    for (const transport of transports.length ? transports : [...this.#paused]) this.#paused.delete(transport);
+    for (const pair of this.#pairs) if (!this.#paused.has(pair.transport)) pair[1].resume();
   }
 
   // Drops all data from now on, in both directions.
   silence() {
     this.#silent = true;
   }
+}
+
+// The Engine.IO transport of a connection that begins with this request.
+function transport(request) {
+  return /^GET \S*transport=websocket/.test(request.toString('latin1')) ? 'websocket' : 'polling';
 }

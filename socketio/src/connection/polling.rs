@@ -124,6 +124,9 @@ impl Polling {
         if !body.is_empty() {
             handle.counters().add_sent(messages as u64, body.len() as u64);
             self.answer(body.into())?;
+            // The client takes nothing more before its next poll, and the response counts no longer
+            // as what waits for it.
+            handle.mark_blocked(Load::default());
             // The close packet has a body of its own. Clients process it before messages in the
             // same body.
             return if last { Poll::Pending } else { Poll::Ready(Ok(())) };
@@ -202,4 +205,35 @@ fn poll_dropped() -> io::Error {
 
 fn transport_error(why: &'static str) -> Disconnect {
     Disconnect::new(DisconnectReason::TransportError).with_message(why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection_handle::OverflowPolicy;
+    use crate::connection_handle::shared::Shared;
+    use crate::session::limits::Bounds;
+    use crate::wire::frame::EncodedFrame;
+    use crate::wire::policy::{LatestKey, Policy};
+    use std::task::Waker;
+
+    #[test]
+    fn what_an_answered_poll_took_does_not_wait_any_more() {
+        let bounds = Bounds { messages: 100, bytes: 1_000 };
+        let handle = ConnectionHandle::new(&Arc::new(Shared::new(bounds, OverflowPolicy::Disconnect)));
+        let mut polling = Polling::default();
+        let mut context = Context::from_waker(Waker::noop());
+        let (waiting, mut body) = oneshot::channel();
+        polling.receive_request(PollRequest::Poll(waiting)).expect("the first poll");
+        let queue = |policy| {
+            let queued = handle.queue(&EncodedFrame::text(&"x".repeat(700)), policy, None);
+            queued.map(|queued| queued.has_replaced)
+        };
+        assert_eq!(queue(Policy::Wait), Ok(false));
+        assert!(polling.poll_write(&mut context, &handle, false).is_ready());
+        assert_eq!(body.try_recv().expect("an answer").expect("a body").len(), 700);
+        // The client takes nothing more before its next poll.
+        let latest = Policy::Latest(LatestKey::new(String::new()).id("/", None));
+        assert_eq!([latest, latest].map(queue), [Ok(false), Ok(true)]);
+    }
 }

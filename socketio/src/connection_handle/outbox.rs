@@ -85,11 +85,6 @@ impl Outbox {
         Load { messages: self.messages, bytes: self.bytes }
     }
 
-    /// Whether the outbox has more than half of the messages or bytes that `bounds` allow.
-    pub(crate) fn is_half_full(&self, bounds: Bounds) -> bool {
-        self.messages > bounds.messages / 2 || self.bytes > bounds.bytes as u64 / 2
-    }
-
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
@@ -114,6 +109,11 @@ impl Load {
     fn leaves_room(self, length: u64, bounds: Bounds) -> bool {
         self.messages == 0
             || (self.messages < bounds.messages && self.bytes.saturating_add(length) <= bounds.bytes as u64)
+    }
+
+    /// Whether it is more than half of the messages or bytes that `bounds` allow.
+    pub(crate) fn exceeds_half(self, bounds: Bounds) -> bool {
+        self.messages > bounds.messages / 2 || self.bytes > bounds.bytes as u64 / 2
     }
 }
 

@@ -56,8 +56,8 @@ impl<S: SocketHandle> ConnectionHandle<S> {
     /// without an error if the connection is blocked or the outbox is full.
     ///
     /// Of frames with the same [`LatestId`](crate::wire::policy::LatestId), only the latest waits
-    /// while the connection is blocked or the outbox is more than half full. Otherwise they are
-    /// about to be written, and the client gets all of them.
+    /// while the connection is blocked, or what waits and what is being written exceed half of the
+    /// bounds. Otherwise they are about to be written, and the client gets all of them.
     pub(crate) fn queue(
         &self,
         frame: &EncodedFrame,
@@ -76,14 +76,14 @@ impl<S: SocketHandle> ConnectionHandle<S> {
         let bounds = self.shared.bounds;
         let State { outbox, in_flight, blocked, .. } = &mut *state;
         let pushed = match policy {
-            Policy::Latest(id) if *blocked || outbox.is_half_full(bounds) => {
+            Policy::Latest(id) if *blocked || (outbox.load() + *in_flight).exceeds_half(bounds) => {
                 outbox.push_latest(frame, id, bounds, *in_flight)
             }
             _ => outbox.push(frame, bounds, *in_flight).map(|()| false),
         };
         if let Ok(has_replaced) = pushed {
             // A blocked task needs no wake-up: the kernel or the client's next poll wakes it.
-            let is_crowded = !state.blocked && state.outbox.is_half_full(bounds);
+            let is_crowded = !state.blocked && state.outbox.load().exceeds_half(bounds);
             if is_crowded {
                 self.crowded.store(true, Ordering::Release);
             }
@@ -426,6 +426,8 @@ mod tests {
         let waiting = || {
             let mut batch = Batch::default();
             handle.take_frames(&mut batch);
+            // The task has written the batch, and takes the next.
+            handle.take_frames(&mut Batch::default());
             batch.load().messages
         };
         let all: Vec<_> = (0..3).map(|_| replaced(latest)).collect();
@@ -438,6 +440,22 @@ mod tests {
         let more: Vec<_> = (0..20).map(|_| replaced(latest)).collect();
         assert_eq!(more.iter().filter(|replaced| **replaced == Ok(true)).count(), 14);
         assert_eq!(waiting(), 6);
+    }
+
+    #[test]
+    fn values_that_are_replaced_fill_no_outbox_while_a_large_batch_is_written() {
+        let bounds = Bounds { messages: 100, bytes: 8_000 };
+        let handle = ConnectionHandle::<NoSocket>::new(&shared(bounds));
+        let latest = Policy::Latest(LatestKey::new(String::new()).id("/", None));
+        queue(&handle, 7_000, None).expect("there is room");
+        // The task writes, and does not know yet whether the kernel takes all of it.
+        let mut batch = Batch::default();
+        handle.take_frames(&mut batch);
+        for number in 0..100 {
+            let queued = handle.queue(&frame(100), latest, None).map(|queued| queued.has_replaced);
+            assert_eq!(queued, Ok(number > 0));
+        }
+        assert!(!handle.is_shut());
     }
 
     #[test]
