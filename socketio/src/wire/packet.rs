@@ -225,6 +225,11 @@ impl Packet {
         }
     }
 
+    /// Whether it is an event, and not a raw message.
+    pub(crate) fn is_event(&self) -> bool {
+        matches!(self.content, Content::Event { .. })
+    }
+
     /// The name and the arguments; `None` for raw messages.
     #[cfg(feature = "cluster")]
     pub(crate) fn name_and_payload(&self) -> Option<(&str, &Payload)> {
