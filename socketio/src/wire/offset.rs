@@ -1,5 +1,6 @@
 //! [`Offset`]: the position of a message in a log, as clients are told it.
 
+use std::cell::Cell;
 use std::fmt;
 
 use super::envelope::write_value;
@@ -48,11 +49,38 @@ impl Offset {
     /// Appends the offset as a JSON string.
     pub(crate) fn write(self, out: &mut Vec<u8>) {
         out.push(b'"');
-        write_value(out, &self.epoch);
+        write_epoch(out, self.epoch);
         out.push(b'-');
         write_value(out, &self.number);
         out.push(b'"');
     }
+}
+
+/// The epoch that this thread has written last, and its digits.
+#[derive(Clone, Copy)]
+struct LastEpoch {
+    epoch: u64,
+    digits: [u8; 20],
+    length: usize,
+}
+
+thread_local! {
+    static LAST_EPOCH: Cell<LastEpoch> = const { Cell::new(LastEpoch { epoch: 0, digits: [b'0'; 20], length: 1 }) };
+}
+
+/// Appends the digits of an epoch. They are copied if it is that of the message before, because
+/// many messages have the same one.
+fn write_epoch(out: &mut Vec<u8>, epoch: u64) {
+    let mut last = LAST_EPOCH.get();
+    if last.epoch != epoch {
+        let start = out.len();
+        write_value(out, &epoch);
+        last.epoch = epoch;
+        last.length = out.len() - start;
+        last.digits[..last.length].copy_from_slice(&out[start..]);
+        return LAST_EPOCH.set(last);
+    }
+    out.extend_from_slice(&last.digits[..last.length]);
 }
 
 impl fmt::Display for Offset {
@@ -72,7 +100,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        for (epoch, number) in [(0, 0), (1, 2), (u64::MAX, u64::MAX)] {
+        for (epoch, number) in [(0, 0), (1, 2), (u64::MAX, u64::MAX), (u64::MAX, 1), (12, 3), (12, 4), (0, 1)] {
             let offset = Offset { epoch, number };
             let mut out = Vec::new();
             offset.write(&mut out);
