@@ -48,39 +48,40 @@ impl Offset {
 
     /// Appends the offset as a JSON string.
     pub(crate) fn write(self, out: &mut Vec<u8>) {
-        out.push(b'"');
-        write_epoch(out, self.epoch);
-        out.push(b'-');
+        write_beginning(out, self.epoch);
         write_value(out, &self.number);
         out.push(b'"');
     }
 }
 
-/// The epoch that this thread has written last, and its digits.
+/// How an offset of this epoch begins: the quote, the epoch and the hyphen.
 #[derive(Clone, Copy)]
-struct LastEpoch {
+struct Beginning {
     epoch: u64,
-    digits: [u8; 20],
+    text: [u8; 22],
     length: usize,
 }
 
 thread_local! {
-    static LAST_EPOCH: Cell<LastEpoch> = const { Cell::new(LastEpoch { epoch: 0, digits: [b'0'; 20], length: 1 }) };
+    /// The one that this thread has written last.
+    static LAST: Cell<Beginning> = const { Cell::new(Beginning { epoch: 0, text: *b"\"0-0000000000000000000", length: 3 }) };
 }
 
-/// Appends the digits of an epoch. They are copied if it is that of the message before, because
-/// many messages have the same one.
-fn write_epoch(out: &mut Vec<u8>, epoch: u64) {
-    let mut last = LAST_EPOCH.get();
+/// Appends the beginning of an offset. It is copied if the offset before had the same, because many
+/// messages have the same epoch.
+fn write_beginning(out: &mut Vec<u8>, epoch: u64) {
+    let mut last = LAST.get();
     if last.epoch != epoch {
         let start = out.len();
+        out.push(b'"');
         write_value(out, &epoch);
+        out.push(b'-');
         last.epoch = epoch;
         last.length = out.len() - start;
-        last.digits[..last.length].copy_from_slice(&out[start..]);
-        return LAST_EPOCH.set(last);
+        last.text[..last.length].copy_from_slice(&out[start..]);
+        return LAST.set(last);
     }
-    out.extend_from_slice(&last.digits[..last.length]);
+    out.extend_from_slice(&last.text[..last.length]);
 }
 
 impl fmt::Display for Offset {
