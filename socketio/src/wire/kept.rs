@@ -1,4 +1,5 @@
-//! [`KeptPacket`]: an outgoing message in a compact form, as the log of a namespace keeps it.
+//! [`KeptPacket`]: an outgoing message in a compact form. [`Kept`] is one that the log of a
+//! namespace keeps among others.
 
 use bytes::Bytes;
 
@@ -11,14 +12,23 @@ use super::scratch::Scratch;
 #[derive(Debug)]
 pub(crate) struct KeptPacket {
     kind: Kind,
-    /// An event's name and its arguments, or the text of a raw message.
     text: Box<[u8]>,
     attachments: Box<[Bytes]>,
     latest: Option<Box<LatestKey>>,
 }
 
+/// A message, borrowed from where it is kept.
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+pub(crate) struct Kept<'a> {
+    pub(crate) kind: Kind,
+    /// An event's name and its arguments, or the text of a raw message.
+    pub(crate) text: &'a [u8],
+    pub(crate) attachments: &'a [Bytes],
+    pub(crate) latest: Option<&'a LatestKey>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
     Event { name_length: usize, arguments: usize },
     Text,
     Binary,
@@ -27,41 +37,62 @@ enum Kind {
 /// What the allocator adds to an allocation, on average.
 pub(crate) const ALLOCATION: usize = 16;
 
-impl KeptPacket {
-    pub(crate) fn of(packet: &Packet) -> Self {
-        let latest = packet.latest_key().cloned().map(Box::new);
+impl Kind {
+    /// Appends the text that is kept of a message.
+    #[inline]
+    pub(crate) fn append(packet: &Packet, text: &mut Vec<u8>) -> Self {
         match packet.message() {
             Message::Event(name, payload) => {
-                let json = payload.json_with_markers();
-                let mut text = Vec::with_capacity(name.len() + json.len());
-                text.extend_from_slice(name.as_bytes());
-                text.extend_from_slice(json);
-                Self {
-                    kind: Kind::Event { name_length: name.len(), arguments: payload.count() },
-                    text: text.into(),
-                    attachments: payload.attachments().into(),
-                    latest,
-                }
+                text.extend_from_slice(name);
+                text.extend_from_slice(payload.json_with_markers());
+                Self::Event { name_length: name.len(), arguments: payload.count() }
             }
-            Message::Text(text) => {
-                Self { kind: Kind::Text, text: text.as_bytes().into(), attachments: Box::default(), latest }
+            Message::Text(message) => {
+                text.extend_from_slice(message);
+                Self::Text
             }
-            Message::Binary(bytes) => {
-                Self { kind: Kind::Binary, text: Box::default(), attachments: [bytes.clone()].into(), latest }
-            }
+            Message::Binary => Self::Binary,
         }
+    }
+}
+
+impl KeptPacket {
+    pub(crate) fn of(packet: &Packet) -> Self {
+        let mut text = Vec::new();
+        Self {
+            kind: Kind::append(packet, &mut text),
+            text: text.into(),
+            attachments: packet.attachments().into(),
+            latest: packet.latest_key().cloned().map(Box::new),
+        }
+    }
+
+    fn kept(&self) -> Kept<'_> {
+        let Self { kind, text, attachments, latest } = self;
+        Kept { kind: *kind, text, attachments, latest: latest.as_deref() }
     }
 
     /// The number of bytes beside the struct itself.
     pub(crate) fn size(&self) -> usize {
+        self.kept().size()
+    }
+
+    pub(crate) fn packet(&self) -> Packet {
+        self.kept().packet()
+    }
+}
+
+impl Kept<'_> {
+    /// The number of bytes that it takes beside a [`KeptPacket`].
+    pub(crate) fn size(&self) -> usize {
         let attachments = self.attachments.iter().map(|bytes| size_of::<Bytes>() + bytes.len()).sum::<usize>();
-        let latest = self.latest.as_ref().map_or(0, |key| size_of::<LatestKey>() + key.as_str().len() + 2 * ALLOCATION);
+        let latest = self.latest.map_or(0, |key| size_of::<LatestKey>() + key.as_str().len() + 2 * ALLOCATION);
         self.text.len() + attachments + latest + ALLOCATION * (1 + usize::from(!self.attachments.is_empty()))
     }
 
     /// Which of a client's messages this one replaces, among those of its namespace.
     pub(crate) fn latest_id(&self) -> Option<LatestId> {
-        self.latest.as_ref().map(|key| key.id("", self.name()))
+        self.latest.map(|key| key.id("", self.name()))
     }
 
     fn name(&self) -> Option<&str> {
@@ -85,10 +116,10 @@ impl KeptPacket {
                 copied.extend_from_slice(json);
                 Packet::event(utf8(name), Payload::of_parts(copied, arguments, self.attachments.to_vec()))
             }
-            Kind::Text => Packet::text(utf8(&self.text)),
+            Kind::Text => Packet::text(utf8(self.text)),
             Kind::Binary => Packet::binary(self.attachments.first().cloned().unwrap_or_default()),
         }
-        .with_latest(self.latest.as_ref().map(|key| key.as_str().to_owned()))
+        .with_latest(self.latest.map(|key| key.as_str().to_owned()))
     }
 }
 
@@ -119,12 +150,12 @@ mod tests {
             let kept = KeptPacket::of(&packet);
             assert_eq!(written(&kept.packet()), written(&packet), "{packet:?}");
             assert!(frames(&written(&packet)).count() > 0);
-            assert_eq!(kept.is_event(), packet.name().is_some());
-            assert_eq!((kept.packet().latest(), kept.latest_id()), (None, None));
+            assert_eq!(kept.kept().is_event(), packet.is_event());
+            assert_eq!((kept.packet().latest(), kept.kept().latest_id()), (None, None));
             let latest = packet.with_latest(Some("key".to_owned()));
             let kept = KeptPacket::of(&latest);
             assert_eq!((kept.packet().latest(), kept.packet().policy("/")), (Some("key"), latest.policy("/")));
-            assert_eq!(kept.name(), latest.name());
+            assert_eq!(kept.kept().name(), latest.name());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! [`Offset`]: the position of a message in a log, as clients are told it.
 
+use std::cell::Cell;
 use std::fmt;
 
 use super::envelope::write_value;
@@ -47,12 +48,40 @@ impl Offset {
 
     /// Appends the offset as a JSON string.
     pub(crate) fn write(self, out: &mut Vec<u8>) {
-        out.push(b'"');
-        write_value(out, &self.epoch);
-        out.push(b'-');
+        write_beginning(out, self.epoch);
         write_value(out, &self.number);
         out.push(b'"');
     }
+}
+
+/// How an offset of this epoch begins: the quote, the epoch and the hyphen.
+#[derive(Clone, Copy)]
+struct Beginning {
+    epoch: u64,
+    text: [u8; 22],
+    length: usize,
+}
+
+thread_local! {
+    /// The one that this thread has written last.
+    static LAST: Cell<Beginning> = const { Cell::new(Beginning { epoch: 0, text: *b"\"0-0000000000000000000", length: 3 }) };
+}
+
+/// Appends the beginning of an offset. It is copied if the offset before had the same, because many
+/// messages have the same epoch.
+fn write_beginning(out: &mut Vec<u8>, epoch: u64) {
+    let mut last = LAST.get();
+    if last.epoch != epoch {
+        let start = out.len();
+        out.push(b'"');
+        write_value(out, &epoch);
+        out.push(b'-');
+        last.epoch = epoch;
+        last.length = out.len() - start;
+        last.text[..last.length].copy_from_slice(&out[start..]);
+        return LAST.set(last);
+    }
+    out.extend_from_slice(&last.text[..last.length]);
 }
 
 impl fmt::Display for Offset {
@@ -72,7 +101,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        for (epoch, number) in [(0, 0), (1, 2), (u64::MAX, u64::MAX)] {
+        for (epoch, number) in [(0, 0), (1, 2), (u64::MAX, u64::MAX), (u64::MAX, 1), (12, 3), (12, 4), (0, 1)] {
             let offset = Offset { epoch, number };
             let mut out = Vec::new();
             offset.write(&mut out);

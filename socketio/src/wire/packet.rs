@@ -37,11 +37,12 @@ pub struct Packet {
     payload_type: Option<&'static str>,
 }
 
-/// What a packet says, borrowed from it.
+/// The text of a packet, borrowed from it. It is UTF-8.
 pub(crate) enum Message<'a> {
-    Event(&'a str, &'a Payload),
-    Text(&'a str),
-    Binary(&'a Bytes),
+    /// The name, and the arguments.
+    Event(&'a [u8], &'a Payload),
+    Text(&'a [u8]),
+    Binary,
 }
 
 /// The frames of one message, each of which is encoded when the first recipient needs it.
@@ -76,6 +77,13 @@ impl Name {
         match self {
             Self::Static(name) => name,
             Self::Copied(name) => text(name),
+        }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Static(name) => name.as_bytes(),
+            Self::Copied(name) => name,
         }
     }
 }
@@ -225,8 +233,13 @@ impl Packet {
         }
     }
 
+    /// Whether it is an event, and not a raw message.
+    pub(crate) fn is_event(&self) -> bool {
+        matches!(self.content, Content::Event { .. })
+    }
+
     /// The name and the arguments; `None` for raw messages.
-    #[cfg(feature = "cluster")]
+    #[cfg(any(feature = "cluster", feature = "http-emit"))]
     pub(crate) fn name_and_payload(&self) -> Option<(&str, &Payload)> {
         match &self.content {
             Content::Event { name, payload } => Some((name.as_str(), payload)),
@@ -234,12 +247,21 @@ impl Packet {
         }
     }
 
-    /// What the packet says.
+    /// The text of the packet.
     pub(crate) fn message(&self) -> Message<'_> {
         match &self.content {
-            Content::Event { name, payload } => Message::Event(name.as_str(), payload),
-            Content::Text(message) => Message::Text(text(message)),
-            Content::Binary(bytes) => Message::Binary(bytes),
+            Content::Event { name, payload } => Message::Event(name.as_bytes(), payload),
+            Content::Text(message) => Message::Text(message),
+            Content::Binary(_) => Message::Binary,
+        }
+    }
+
+    /// The binary data that is not part of the text.
+    pub(crate) fn attachments(&self) -> &[Bytes] {
+        match &self.content {
+            Content::Event { payload, .. } => payload.attachments(),
+            Content::Text(_) => &[],
+            Content::Binary(bytes) => std::slice::from_ref(bytes),
         }
     }
 

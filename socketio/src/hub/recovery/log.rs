@@ -1,24 +1,43 @@
 //! [`Log`]: what was emitted in a namespace, numbered and bounded.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::session::Session;
-use crate::hub::adapter::{Audience, Packet};
-use crate::wire::kept::{ALLOCATION, KeptPacket};
+use super::block::{Block, Entry, Target};
+use crate::hub::adapter::Packet;
 use crate::wire::offset::Offset;
 
 /// The messages of a namespace. Their numbers have no gaps.
 #[derive(Debug)]
 pub(crate) struct Log {
-    entries: VecDeque<Arc<Entry>>,
+    /// Full blocks, the oldest first.
+    full: VecDeque<FullBlock>,
+    /// The block of the next messages.
+    open: Block,
+    /// The number of the first message of the open block.
+    open_first: u64,
     /// The first part of all offsets.
     epoch: u64,
-    /// The number of the first entry, or of the next message if there is none.
+    /// The number of the first message that is kept, or of the next one if there is none. Earlier
+    /// ones may be in the same block.
     first: u64,
+    /// The size of the full blocks.
     bytes: usize,
+    /// The size from which on a block is full.
+    block_bytes: usize,
+    /// The number of messages from which on a block is full.
+    block_packets: usize,
     bounds: LogBounds,
+}
+
+#[derive(Debug)]
+struct FullBlock {
+    /// The number of its first message.
+    first: u64,
+    /// When it was full, which is after its last message.
+    at: Instant,
+    size: usize,
+    block: Block,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -28,66 +47,24 @@ pub(crate) struct LogBounds {
     pub(crate) packets: usize,
 }
 
-/// One message.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    at: Instant,
-    pub(crate) target: Target,
-    pub(crate) packet: KeptPacket,
-}
-
-/// The recipients of a message.
-#[derive(Debug)]
-pub(crate) enum Target {
-    /// The session with this number.
-    Session(u64),
-    /// The members of the rooms, or everyone, without the members of other rooms, and without the
-    /// session of the sender.
-    Rooms { rooms: Box<[Arc<str>]>, except_rooms: Box<[Arc<str>]>, except: Option<u64> },
-}
-
-impl Target {
-    pub(crate) fn of(audience: &Audience) -> Self {
-        Self::Rooms {
-            rooms: audience.rooms().into(),
-            except_rooms: audience.except_rooms().into(),
-            except: audience.except_socket().and_then(|socket| socket.session()).map(Session::number),
-        }
-    }
-
-    /// Whether a session is among the recipients. `is_in`: whether it was in a room.
-    pub(crate) fn includes(&self, session: u64, is_in: impl Fn(&str) -> bool) -> bool {
-        match self {
-            Self::Session(number) => *number == session,
-            Self::Rooms { rooms, except_rooms, except } => {
-                *except != Some(session)
-                    && (rooms.is_empty() || rooms.iter().any(|room| is_in(room)))
-                    && !except_rooms.iter().any(|room| is_in(room))
-            }
-        }
-    }
-
-    fn size(&self) -> usize {
-        let Self::Rooms { rooms, except_rooms, .. } = self else { return 0 };
-        // The names are shared with the members of the rooms, or they are counted as if they were.
-        let list = |rooms: &[Arc<str>]| match rooms.len() {
-            0 => 0,
-            rooms => rooms * size_of::<Arc<str>>() + ALLOCATION,
-        };
-        list(rooms) + list(except_rooms)
-    }
-}
-
-impl Entry {
-    fn size(&self) -> usize {
-        // With the counters of the `Arc`, and its place in the log.
-        size_of::<Self>() + 3 * size_of::<usize>() + ALLOCATION + self.target.size() + self.packet.size()
-    }
-}
+/// A block is a small part of a log, because it is dropped as a whole.
+const PART: usize = 32;
+/// The largest size from which on a block is full, in bytes.
+const MAX_BLOCK: usize = 64 * 1024;
 
 impl Log {
     pub(crate) fn new(bounds: LogBounds) -> Self {
-        Self { entries: VecDeque::new(), epoch: new_epoch(), first: 1, bytes: 0, bounds }
+        Self {
+            full: VecDeque::new(),
+            open: Block::default(),
+            open_first: 1,
+            epoch: new_epoch(),
+            first: 1,
+            bytes: 0,
+            block_bytes: (bounds.bytes / PART).min(MAX_BLOCK),
+            block_packets: (bounds.packets / PART).max(1),
+            bounds,
+        }
     }
 
     pub(crate) fn epoch(&self) -> u64 {
@@ -98,9 +75,14 @@ impl Log {
         Offset { epoch: self.epoch, number }
     }
 
+    /// The number of the next message.
+    fn next(&self) -> u64 {
+        self.open_first + self.open.len() as u64
+    }
+
     /// The offset of the last message, which may have been dropped since.
     pub(crate) fn last(&self) -> Offset {
-        self.at(self.first + self.entries.len() as u64 - 1)
+        self.at(self.next() - 1)
     }
 
     /// The offset of the oldest message that is kept, or of the next one.
@@ -109,41 +91,78 @@ impl Log {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.first == self.next()
     }
 
     /// Appends a message, and drops old ones. The caller drops these where it holds no lock,
     /// because they may have bytes of the application.
-    pub(crate) fn append(&mut self, target: Target, packet: &Packet, now: Instant, dropped: &mut Dropped) -> Offset {
-        let entry = Entry { at: now, target, packet: KeptPacket::of(packet) };
-        self.bytes += entry.size();
-        self.entries.push_back(Arc::new(entry));
+    pub(crate) fn append(
+        &mut self,
+        target: Target<'_>,
+        packet: &Packet,
+        now: impl FnOnce() -> Instant,
+        dropped: &mut Dropped,
+    ) -> Offset {
+        self.open.push(target, packet);
         let offset = self.last();
-        self.trim(now, dropped);
+        self.first = self.first.max((offset.number + 1).saturating_sub(self.bounds.packets as u64));
+        // It is mostly not full, and the time is not needed.
+        if self.open.used() >= self.block_bytes || self.open.len() >= self.block_packets {
+            self.close(now(), dropped);
+        }
         offset
     }
 
-    /// Drops old messages until the log is within its bounds.
+    /// Drops the messages that have become too old.
     pub(crate) fn trim(&mut self, now: Instant, dropped: &mut Dropped) {
-        while let Some(oldest) = self.entries.front() {
+        if !self.open.is_empty() {
+            self.close(now, dropped);
+        }
+        self.drop_old(now, dropped);
+        self.full.shrink_to(self.full.len() * 2);
+        if self.is_empty() {
+            self.open = Block::default();
+        }
+    }
+
+    /// Begins another block, and drops old ones until the log is within its bounds.
+    fn close(&mut self, now: Instant, dropped: &mut Dropped) {
+        let first = self.open_first;
+        self.open_first = self.next();
+        let mut block = std::mem::take(&mut self.open);
+        block.shrink();
+        let size = block.size();
+        self.bytes += size;
+        self.full.push_back(FullBlock { first, at: now, size, block });
+        self.drop_old(now, dropped);
+        self.open = dropped.0.last_mut().map(Block::take_buffers).unwrap_or_default();
+    }
+
+    fn drop_old(&mut self, now: Instant, dropped: &mut Dropped) {
+        // The open block will be as large.
+        let bytes = self.bounds.bytes - self.block_bytes;
+        while let Some(oldest) = self.full.front() {
+            let end = oldest.first + oldest.block.len() as u64;
             let is_old = now.saturating_duration_since(oldest.at) > self.bounds.age;
-            if !is_old && self.bytes <= self.bounds.bytes && self.entries.len() <= self.bounds.packets {
+            if !is_old && self.bytes <= bytes && end > self.first {
                 return;
             }
-            let Some(oldest) = self.entries.pop_front() else { return };
-            self.first += 1;
-            self.bytes -= oldest.size();
-            dropped.0.push(oldest);
+            let Some(oldest) = self.full.pop_front() else { return };
+            self.first = self.first.max(end);
+            self.bytes -= oldest.size;
+            dropped.0.push(oldest.block);
         }
-        self.entries.shrink_to(MIN_CAPACITY);
     }
 
     /// The messages after an offset of this log.
-    pub(crate) fn after(&self, offset: Offset) -> impl Iterator<Item = (Offset, &Arc<Entry>)> {
-        let number = offset.number.saturating_add(1);
-        let skipped = number.saturating_sub(self.first) as usize;
-        let numbers = number.max(self.first)..;
-        numbers.map(|number| self.at(number)).zip(self.entries.iter().skip(skipped))
+    pub(crate) fn after(&self, offset: Offset) -> impl Iterator<Item = (Offset, Entry<'_>)> {
+        let from = offset.number.saturating_add(1).max(self.first);
+        let skipped = self.full.partition_point(|full| full.first + full.block.len() as u64 <= from);
+        let full = self.full.iter().skip(skipped).map(|full| (full.first, &full.block));
+        full.chain([(self.open_first, &self.open)]).flat_map(move |(first, block)| {
+            let begin = from.max(first);
+            block.entries((begin - first) as usize).zip(begin..).map(|(entry, number)| (self.at(number), entry))
+        })
     }
 }
 
@@ -155,9 +174,83 @@ fn new_epoch() -> u64 {
     time * 100_000 + u64::from(u16::from_le_bytes(random))
 }
 
-/// An empty log keeps room for so many messages.
-const MIN_CAPACITY: usize = 64;
-
-/// Messages that a log has dropped. Mostly there is one.
+/// Messages that a log has dropped. Mostly there are none.
 #[derive(Default)]
-pub(crate) struct Dropped(smallvec::SmallVec<[Arc<Entry>; 2]>);
+pub(crate) struct Dropped(Vec<Block>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::message::IntoMessage;
+    use crate::hub::adapter::Audience;
+
+    const AGE: Duration = Duration::from_secs(60);
+
+    fn log(bytes: usize, packets: usize) -> Log {
+        Log::new(LogBounds { age: AGE, bytes, packets })
+    }
+
+    fn append(log: &mut Log, numbers: std::ops::RangeInclusive<u64>, now: Instant) {
+        for number in numbers {
+            let packet = ("news", number).into_packet().expect("it serializes");
+            let target = Target::Audience(&Audience::new(["room"], [""; 0]));
+            let offset = log.append(target, &packet, || now, &mut Dropped::default());
+            assert_eq!((offset, log.last()), (log.at(number), log.at(number)));
+        }
+    }
+
+    /// The numbers of the messages after this one, which are also their arguments.
+    fn after(log: &Log, number: u64) -> Vec<u64> {
+        let check = |(offset, entry): (Offset, Entry<'_>)| {
+            assert_eq!(entry.packet.packet().args().json(), offset.number.to_string());
+            assert!(entry.includes(1, |room| room == "room") && !entry.includes(1, |_| false));
+            offset.number
+        };
+        log.after(log.at(number)).map(check).collect()
+    }
+
+    #[test]
+    fn the_number_of_messages_is_bounded() {
+        for packets in [1, 10, 100] {
+            let mut log = log(1 << 20, packets);
+            let now = Instant::now();
+            append(&mut log, 1..=500, now);
+            let kept: Vec<_> = (501 - packets as u64..=500).collect();
+            assert_eq!((after(&log, 0), log.oldest().number), (kept.clone(), kept[0]));
+            for number in [kept[0], 499, 500, u64::MAX] {
+                assert_eq!(after(&log, number), (number.saturating_add(1)..=500).collect::<Vec<_>>());
+            }
+            assert!(log.full.len() <= packets.min(PART + 4));
+        }
+    }
+
+    #[test]
+    fn the_size_is_bounded() {
+        for bytes in [1, 1_000, 100_000, 10_000_000] {
+            let mut log = log(bytes, usize::MAX);
+            append(&mut log, 1..=20_000, Instant::now());
+            let size = log.full.iter().map(|full| full.block.size()).sum::<usize>();
+            assert_eq!(size, log.bytes);
+            assert!(size + log.open.used() <= bytes, "{size}");
+            let oldest = log.oldest().number;
+            assert_eq!(after(&log, 0), (oldest..=20_000).collect::<Vec<_>>());
+            assert!(size > bytes / 10 * 9 || bytes == 10_000_000 || oldest > 19_000, "{size}");
+        }
+    }
+
+    #[test]
+    fn old_messages_are_dropped() {
+        let mut log = log(1 << 20, 1_000);
+        let begin = Instant::now();
+        for second in 0..100 {
+            let now = begin + Duration::from_secs(second);
+            append(&mut log, second * 2 + 1..=second * 2 + 2, now);
+            log.trim(now, &mut Dropped::default());
+            let oldest = second.saturating_sub(AGE.as_secs()) * 2 + 1;
+            assert_eq!(after(&log, 0), (oldest..=second * 2 + 2).collect::<Vec<_>>());
+        }
+        log.trim(begin + AGE * 3, &mut Dropped::default());
+        assert!(log.is_empty() && log.full.capacity() == 0 && after(&log, 0).is_empty());
+        assert_eq!((log.oldest().number, log.last().number, log.bytes), (201, 200, 0));
+    }
+}

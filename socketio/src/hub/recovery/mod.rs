@@ -8,6 +8,7 @@
 //! If the engine of the hub's cluster has a log, that log is used, and the engine stores the
 //! sessions. Then a client can resume its session at any server: see [`shared`].
 
+mod block;
 pub(crate) mod history;
 pub(crate) mod log;
 pub(crate) mod namespace;
@@ -93,8 +94,9 @@ impl Recovery {
         self
     }
 
-    /// The size of the kept messages of one namespace, in bytes. The oldest are dropped first. A
-    /// client that has missed one of these gets a new session. Default: 16 MiB.
+    /// The size of the kept messages of one namespace, in bytes. The oldest are dropped first, in
+    /// blocks of 64 KiB, or of 1/32 of this size if that is less. A client that has missed one of
+    /// these gets a new session. Default: 16 MiB.
     pub fn max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = bytes;
         self

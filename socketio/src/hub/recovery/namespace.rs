@@ -9,7 +9,6 @@
 //! [`Parser`](crate::Parser).
 
 use parking_lot::{ReentrantMutex, ReentrantMutexGuard};
-use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -17,8 +16,9 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 use super::Recovery;
+use super::block::Target;
 use super::history::Change;
-use super::log::{Dropped, Log, LogBounds, Target};
+use super::log::{Dropped, Log, LogBounds};
 use super::session::Session;
 use super::sessions::{CutOff, DroppedSessions, Sessions};
 use super::shared::{Shared, Store};
@@ -128,20 +128,16 @@ impl RecoveryOf {
         if registry.has_outgoing_listeners() {
             registry.for_each(audience, |socket| socket.call_outgoing_listeners(packet));
         }
-        let mut overflows: SmallVec<[(Socket, Rejected); 2]> = SmallVec::new();
-        let emitted = self.in_order(
-            packet,
-            || Target::of(audience),
-            |frames, number| {
-                registry.for_each(audience, |socket| {
-                    if let Err(Undelivered::Rejected(rejected @ Rejected::Overflow { .. })) =
-                        socket.deliver_at(packet, frames, number)
-                    {
-                        overflows.push((socket.clone(), rejected));
-                    }
-                });
-            },
-        );
+        let mut overflows: Vec<(Socket, Rejected)> = Vec::new();
+        let emitted = self.in_order(packet, Target::Audience(audience), |frames, number| {
+            registry.for_each(audience, |socket| {
+                if let Err(Undelivered::Rejected(rejected @ Rejected::Overflow { .. })) =
+                    socket.deliver_at(packet, frames, number)
+                {
+                    overflows.push((socket.clone(), rejected));
+                }
+            });
+        });
         if let Err(error) = emitted {
             tracing::error!(%error, "a parser emits while it encodes: the message was not sent");
         }
@@ -170,7 +166,7 @@ impl RecoveryOf {
         }
         let Some(socket) = current else { return self.log_for(packet, session.number()) };
         socket.call_outgoing_listeners(packet);
-        let target = || Target::Session(session.number());
+        let target = Target::Session(session.number());
         let (number, delivered) =
             self.in_order(packet, target, |frames, number| (number, socket.deliver_at(packet, frames, number)))?;
         match delivered {
@@ -200,7 +196,7 @@ impl RecoveryOf {
 
     /// Logs a message for a client that is cut off.
     fn log_for(&self, packet: &Packet, session: u64) -> Result<(), EmitError> {
-        self.in_order(packet, || Target::Session(session), |_, _| {})
+        self.in_order(packet, Target::Session(session), |_, _| {})
     }
 
     /// Numbers a message and logs it, if there are clients that can resume. `deliver` gets its
@@ -208,7 +204,7 @@ impl RecoveryOf {
     fn in_order<R>(
         &self,
         packet: &Packet,
-        target: impl FnOnce() -> Target,
+        target: Target<'_>,
         deliver: impl FnOnce(&Frames, Option<Offset>) -> R,
     ) -> Result<R, EmitError> {
         let mut dropped = Dropped::default();
@@ -219,7 +215,7 @@ impl RecoveryOf {
         if state.sessions.is_empty() {
             return Ok(deliver(&Frames::default(), None));
         }
-        let logged = (!packet.is_volatile()).then(|| state.log.append(target(), packet, now(), &mut dropped));
+        let logged = (!packet.is_volatile()).then(|| state.log.append(target, packet, now, &mut dropped));
         let offset = logged.unwrap_or_else(|| state.log.last());
         let result = deliver(&Frames::at(offset), logged);
         drop(state);

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::log::Entry;
+use super::block::{Block, Entry};
 use super::namespace::{Order, RecoveryOf, now};
 use super::session::{Session, new_number, new_token};
 use super::sessions::CutOff;
@@ -109,7 +109,26 @@ pub(crate) enum Beginning {
 /// What a socket that resumes a session gets from the one before.
 pub(crate) struct Resumed {
     pub(crate) kept: CutOff,
-    missed: Vec<(Offset, Arc<Entry>)>,
+    missed: Missed,
+}
+
+/// A copy of the messages that a client has missed, with their offsets.
+#[derive(Default)]
+struct Missed {
+    offsets: Vec<Offset>,
+    messages: Block,
+}
+
+impl Missed {
+    fn of(missed: &[(Offset, Entry<'_>)]) -> Self {
+        let mut messages = Block::default();
+        missed.iter().for_each(|(_, entry)| messages.push_copy(entry));
+        Self { offsets: missed.iter().map(|(offset, _)| *offset).collect(), messages }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (Offset, Entry<'_>)> {
+        self.offsets.iter().copied().zip(self.messages.entries(0))
+    }
 }
 
 impl RecoveryOf {
@@ -180,13 +199,13 @@ impl RecoveryOf {
             if missed.len() > self.outbox.messages || bytes > self.outbox.bytes {
                 return Err(RecoveryFailure::Trimmed);
             }
-            let last = state.log.last();
+            let (missed, last) = (Missed::of(&missed), state.log.last());
             let kept = state.sessions.take(claim.token()).ok_or(RecoveryFailure::Unknown)?;
             Ok((kept, missed, last))
         });
         let (mut kept, missed, last) = resumed.unwrap_or(Err(RecoveryFailure::Taken))?;
-        let sent = missed.last().map_or_else(|| kept.past.received(received), |(offset, _)| *offset);
-        let state = RecoveryState::Restored { missed: missed.len() };
+        let sent = missed.offsets.last().map_or_else(|| kept.past.received(received), |offset| *offset);
+        let state = RecoveryState::Restored { missed: missed.offsets.len() };
         let session = Session::undecided();
         session.resume(claim.next_token(is_plain), std::mem::take(&mut kept.past), sent, last);
         session.decide(state);
@@ -196,9 +215,9 @@ impl RecoveryOf {
     /// Encodes the messages that a client has missed.
     pub(crate) fn replay(&self, past: &Resumed, peer: &Peer, namespace: &str) -> Outbox {
         let mut outbox = Outbox::default();
-        for (offset, entry) in &past.missed {
+        for (offset, entry) in past.missed.iter() {
             let packet = entry.packet.packet();
-            let frames = Frames::at(*offset);
+            let frames = Frames::at(offset);
             frames.with(&packet, &peer.encoding, namespace, |frame| outbox.append(frame));
         }
         outbox
@@ -214,19 +233,17 @@ impl RecoveryOf {
 /// The messages that a session should have received.
 fn missed_by<'a>(
     session: &CutOff,
-    messages: impl Iterator<Item = (Offset, &'a Arc<Entry>)>,
-) -> impl Iterator<Item = (Offset, Arc<Entry>)> {
+    messages: impl Iterator<Item = (Offset, Entry<'a>)>,
+) -> impl Iterator<Item = (Offset, Entry<'a>)> {
     let changes = session.past.history.by_room();
     let is_in_now = |room: &str| *session.id == *room || session.rooms.iter().any(|joined| **joined == *room);
-    messages
-        .filter(move |(offset, entry)| {
-            entry.target.includes(session.past.number, |room| changes.was_in(room, *offset, || is_in_now(room)))
-        })
-        .map(|(offset, entry)| (offset, Arc::clone(entry)))
+    messages.filter(move |(offset, entry)| {
+        entry.includes(session.past.number, |room| changes.was_in(room, *offset, || is_in_now(room)))
+    })
 }
 
 /// The messages without those that a later one replaces.
-fn latest(mut missed: Vec<(Offset, Arc<Entry>)>) -> Vec<(Offset, Arc<Entry>)> {
+fn latest(mut missed: Vec<(Offset, Entry<'_>)>) -> Vec<(Offset, Entry<'_>)> {
     let mut seen = HashSet::new();
     missed.reverse();
     missed.retain(|(_, entry)| entry.packet.latest_id().is_none_or(|id| seen.insert(id)));

@@ -182,7 +182,7 @@ impl Socket {
             }),
         };
         // A raw message has no offset that a plain client could tell.
-        let is_told = packet.name().is_some() || self.peer().encoding.has_namespaces();
+        let is_told = packet.is_event() || self.peer().encoding.has_namespaces();
         if let (Some(session), Some(offset)) = (self.session(), logged.filter(|_| is_told)) {
             match delivered {
                 Ok(()) => session.sent(offset),

@@ -11,7 +11,6 @@ use crate::contract::openapi::{Disagreement, EmittedEvents};
 use crate::hub::Hub;
 use crate::hub::adapter::{Audience, Packet, PacketError};
 use crate::hub::namespace::Namespace;
-use crate::wire::packet::Message;
 
 /// The body of a request. Unknown members are refused: a misspelled `rooms` would emit to everyone.
 #[derive(Debug, Deserialize)]
@@ -166,7 +165,7 @@ fn packet(event: &str, args: Option<&RawValue>) -> Result<Packet, Problem> {
 
 /// Compares the event with the contracts.
 fn agree(events: &EmittedEvents, namespace: &str, packet: &Packet) -> Result<(), Problem> {
-    let Message::Event(event, payload) = packet.message() else { return Ok(()) };
+    let Some((event, payload)) = packet.name_and_payload() else { return Ok(()) };
     events.check(namespace, event, payload.count()).map_err(|disagreement| {
         let (detail, pointer) = match disagreement {
             Disagreement::Unknown => ("the contract of the namespace has no such event", "/event"),
