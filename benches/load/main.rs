@@ -65,16 +65,16 @@ fn busy(options: &Options, server: &str) -> Result<Value, BoxError> {
         // A server may accept a client before its event handlers are registered: socketioxide does.
         run.wait(SETTLING)?;
     }
-    let go = |run: &mut Run<'_>, duration: Duration| match options.work {
+    let go = |run: &mut Run<'_>, duration: Duration, messages| match options.work {
         Work::Open => run.open_and_close(duration),
-        _ => run.work(duration),
+        _ => run.work(duration, messages),
     };
-    go(&mut run, options.warm_up)?;
+    go(&mut run, options.warm_up, None)?;
     let strace = options.strace.then(|| Strace::attach(options.pid)).transpose()?;
     (run.received, run.overtaking) = (0, 0);
     run.latency.reset();
     let (before, cpu, own, begin) = (resident(server)?, cpu_time(server)?, cpu_time("self")?, Instant::now());
-    go(&mut run, options.measured)?;
+    go(&mut run, options.measured, options.messages)?;
     let (cpu, own, took) = (cpu_time(server)? - cpu, cpu_time("self")? - own, begin.elapsed());
     let calls = strace.map(Strace::detach).transpose()?;
     let messages = run.received as f64;

@@ -21,6 +21,8 @@ usage: load --address HOST:PORT --pid PID [options]
   --sliding          for echo and ack: send the next message for each answer
   --payload BYTES    length of the text in each message (default: 64)
   --seconds S        length of the measurement (default: 2)
+  --messages N       for echo, ack, broadcast and room: end the measurement after so many messages,
+                     whatever --seconds says
   --warm-up S        length of the warm-up (default: 0.5)
   --hold S           how long connections are idle before memory is read (default: 1)
   --opening N        connections opened concurrently (default: 50)
@@ -62,6 +64,7 @@ pub struct Options {
     pub window: u32,
     pub payload: usize,
     pub measured: Duration,
+    pub messages: Option<u64>,
     pub warm_up: Duration,
     pub hold: Duration,
     pub opening: usize,
@@ -86,6 +89,7 @@ impl Options {
             window: 16,
             payload: 64,
             measured: Duration::from_secs(2),
+            messages: None,
             warm_up: Duration::from_millis(500),
             hold: Duration::from_secs(1),
             opening: 50,
@@ -131,6 +135,7 @@ impl Options {
             ("--window", value) => self.window = value.parse()?,
             ("--payload", value) => self.payload = value.parse()?,
             ("--seconds", value) => self.measured = seconds(value)?,
+            ("--messages", value) => self.messages = Some(value.parse()?),
             ("--warm-up", value) => self.warm_up = seconds(value)?,
             ("--hold", value) => self.hold = seconds(value)?,
             ("--opening", value) => self.opening = value.parse()?,

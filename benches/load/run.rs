@@ -148,14 +148,18 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Keeps messages in flight for this long, then waits for all answers.
-    pub fn work(&mut self, duration: Duration) -> Result<(), BoxError> {
+    /// Keeps messages in flight for this long, or until so many have arrived, then waits for all
+    /// answers.
+    pub fn work(&mut self, duration: Duration, messages: Option<u64>) -> Result<(), BoxError> {
         let end = Instant::now() + duration;
         self.ending = false;
         self.begin()?;
         while self.pending > 0 {
             self.poll_events()?;
-            self.ending |= Instant::now() >= end;
+            self.ending |= match messages {
+                Some(messages) => self.received >= messages,
+                None => Instant::now() >= end,
+            };
         }
         Ok(())
     }

@@ -11,9 +11,11 @@ use super::socket_entry::SocketEntry;
 use super::timer::now;
 use super::{Io, probe};
 use crate::connection_handle::outbox::Outbox;
+use crate::connection_handle::request::Request;
 use crate::event::dispatch::has_listener;
 use crate::event::handler::Lifecycle;
 use crate::event::incoming::{EventKind, Incoming};
+use crate::event::rate_limit::Limited;
 use crate::event::trace::EventTrace;
 use crate::hooks::catch::catch;
 use crate::hub::recovery::resuming::Claim;
@@ -34,11 +36,39 @@ pub(super) struct Driver<'a, 'context> {
 impl Driver<'_, '_> {
     /// Creates an event. It carries the request of its POST or of the upgrade, if there is one.
     fn incoming(&self, entry: &SocketEntry, kind: EventKind) -> Incoming {
-        let request = match &self.io.transport {
+        Incoming::carried_by(self.request(), entry.socket.clone(), kind, false)
+    }
+
+    fn request(&self) -> Option<Arc<Request>> {
+        match &self.io.transport {
             ClientTransport::WebSocket(_) => self.io.request.clone(),
             ClientTransport::Polling(polling) => polling.request().cloned(),
-        };
-        Incoming::new(entry.socket.clone(), kind).with_request(request)
+        }
+    }
+
+    /// Refuses an event. Its message is still received, unless a rate limit has refused it.
+    #[cold]
+    fn refuse_event(
+        &mut self,
+        entry: &mut SocketEntry,
+        event: ReceivedEvent,
+        limited: Option<Limited>,
+        violation: Option<Violation>,
+    ) {
+        if let (None, Some(message)) = (limited, event.message()) {
+            let mut incoming = self.incoming(entry, EventKind::message(message));
+            if !has_listener(&entry.socket, Lifecycle::Message) {
+                // The event itself has the span.
+                incoming.trace = EventTrace::default();
+            }
+            entry.executor.submit(incoming, self.context);
+        }
+        let incoming = Incoming::new(entry.socket.clone(), EventKind::Event(event));
+        match (limited, violation) {
+            (Some(limited), _) => refuse_rate_limited(&incoming, limited),
+            (None, Some(violation)) => refuse_violation(&incoming, violation),
+            (None, None) => {}
+        }
     }
 }
 
@@ -96,30 +126,18 @@ impl Effects for Driver<'_, '_> {
     }
 
     fn event(&mut self, entry: &mut SocketEntry, event: ReceivedEvent, violation: Option<Violation>) {
-        let mut limited = entry.socket.admit(event.name()).err();
-        let is_proof = limited.is_none() && violation.is_none() && entry.socket.takes_proof(event.name());
+        let name = event.name();
+        let mut limited = entry.socket.admit(name).err();
+        let is_proof = limited.is_none() && violation.is_none() && entry.socket.takes_proof(name);
         if is_proof {
             limited = entry.socket.begin_deciding().err();
         }
         if limited.is_none() && violation.is_none() {
-            let mut incoming = self.incoming(entry, EventKind::Event(event));
-            incoming.is_proof = is_proof;
+            let (request, socket) = (self.request(), entry.socket.clone());
+            let incoming = Incoming::carried_by(request, socket, EventKind::Event(event), is_proof);
             return entry.executor.submit(incoming, self.context);
         }
-        if let (None, Some(message)) = (limited, event.message()) {
-            let mut incoming = self.incoming(entry, EventKind::message(message));
-            if !has_listener(&entry.socket, Lifecycle::Message) {
-                // The event itself has the span.
-                incoming.trace = EventTrace::default();
-            }
-            entry.executor.submit(incoming, self.context);
-        }
-        let incoming = Incoming::new(entry.socket.clone(), EventKind::Event(event));
-        match (limited, violation) {
-            (Some(limited), _) => refuse_rate_limited(&incoming, limited),
-            (None, Some(violation)) => refuse_violation(&incoming, violation),
-            (None, None) => {}
-        }
+        self.refuse_event(entry, event, limited, violation);
     }
 
     fn message(&mut self, entry: &mut SocketEntry, message: RawMessage) {

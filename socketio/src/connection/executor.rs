@@ -12,6 +12,7 @@ use super::lifecycle::EndEvents;
 use crate::event::dispatch::{self, Running, Spare, Start};
 use crate::event::error::EventError;
 use crate::event::incoming::Incoming;
+use crate::session::time::earliest;
 
 /// The maximum number of `concurrent` handlers of one socket that run at a time.
 const MAX_CONCURRENT: usize = 32;
@@ -308,13 +309,6 @@ impl Executor {
     /// Whether the events of the end have run, and no other event is left.
     pub(crate) fn is_finished(&self) -> bool {
         matches!(self.end, End::Over) && self.is_idle()
-    }
-}
-
-fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
     }
 }
 

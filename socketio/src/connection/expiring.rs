@@ -9,6 +9,7 @@ use crate::hub::reauthentication::AfterExpiry;
 use crate::hub::socket::{Due, Socket};
 use crate::session::disconnect::{Disconnect, DisconnectReason};
 use crate::session::end::End;
+use crate::session::time::earliest;
 
 impl Connection {
     /// The next deadline of a client's proof of identity.
@@ -16,7 +17,7 @@ impl Connection {
         if !self.session.is_open() {
             return None;
         }
-        self.session.sockets().filter_map(|entry| entry.socket.expiry_deadline()).min()
+        self.session.sockets().map(|entry| entry.socket.expiry_deadline()).fold(None, earliest)
     }
 
     /// Handles the proofs of identity of which a deadline has passed at `now`.

@@ -27,7 +27,6 @@ impl Connection {
         }
         let mut had_commands = self.read_probe(context);
         let mut received = ReadBuffer::take();
-        let mut messages = 0;
         let mut more = true;
         for _ in 0..READ_BUDGET {
             if self.session.is_open() && self.must_pause() {
@@ -42,7 +41,6 @@ impl Connection {
                     break;
                 }
                 Poll::Ready(Ok(message)) => {
-                    messages += u64::from(self.session.counts(&message));
                     let sockets = self.session.len();
                     self.session.receive(message, &mut Driver { io: &mut self.io, context });
                     // Poll the decision about a new socket once, so that it registers its waker.
@@ -63,7 +61,7 @@ impl Connection {
             }
         }
         self.io.transport.store_unread(&mut received);
-        self.io.peer.handle.counters().add_received(messages, received.read as u64);
+        self.io.peer.handle.counters().add_received(self.session.take_received().into(), received.read as u64);
         // The end of a POST can complete an upgrade.
         more || had_commands || self.complete_upgrade()
     }

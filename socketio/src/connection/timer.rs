@@ -7,7 +7,7 @@ use tokio::time::{Instant as TokioInstant, Sleep, sleep_until};
 
 use super::Connection;
 use super::driver::Driver;
-use crate::session::time::far_future;
+use crate::session::time::{earliest, far_future};
 
 /// Returns the time of the runtime's clock, which tests can pause.
 pub(super) fn now() -> Instant {
@@ -21,8 +21,9 @@ impl Connection {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let handlers = self.session.sockets().filter_map(|entry| entry.executor.deadline());
-        handlers.chain(self.session.deadline()).chain(self.expiry_deadline()).min()
+        let handlers = self.session.sockets().map(|entry| entry.executor.deadline());
+        let handlers = handlers.fold(self.session.deadline(), earliest);
+        earliest(handlers, self.expiry_deadline())
     }
 
     /// Handles passed deadlines and resets the timer. Returns whether a deadline had passed.

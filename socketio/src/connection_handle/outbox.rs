@@ -161,9 +161,9 @@ impl Batch {
     }
 
     /// Returns the buffer of a written batch to the outbox, which must be empty.
-    pub(crate) fn return_buffer(self, outbox: &mut Outbox) {
+    pub(crate) fn return_buffer(&mut self, outbox: &mut Outbox) {
         debug_assert!(self.is_empty() && outbox.is_empty(), "the batch and the outbox are empty");
-        outbox.small = self.contents.small;
+        std::mem::swap(&mut outbox.small, &mut self.contents.small);
     }
 
     /// Appends bytes, without counting them as a message.
@@ -246,14 +246,14 @@ impl Batch {
             }
         }
         if self.is_empty() {
-            let mut small = std::mem::take(&mut self.contents.small);
+            let Outbox { small, shared, messages, bytes, .. } = &mut self.contents;
             small.clear();
             if small.capacity() > MAX_KEPT_CAPACITY {
-                small = Vec::new();
+                *small = Vec::new();
             }
-            let shared = std::mem::take(&mut self.contents.shared);
-            *self = Self { contents: Outbox { small, ..Outbox::default() }, ..Self::default() };
-            return Written(shared);
+            (*messages, *bytes) = (0, 0);
+            (self.small_written, self.shared_written, self.head_written, self.written) = (0, 0, 0, 0);
+            return Written(std::mem::take(shared));
         }
         Written::default()
     }

@@ -41,7 +41,7 @@ pub struct Incoming {
     /// Whether the event counts among the server's own events that wait.
     is_reserved: bool,
     /// Whether the event is a new proof of identity, which is decided when the event is dropped.
-    pub(crate) is_proof: bool,
+    is_proof: bool,
     /// The request that carried the event, if it is not the connection's first request.
     request: Option<Arc<Request>>,
     pub(crate) trace: EventTrace,
@@ -128,6 +128,12 @@ impl RawMessage {
 
 impl Incoming {
     pub(crate) fn new(socket: Socket, kind: EventKind) -> Self {
+        Self::carried_by(None, socket, kind, false)
+    }
+
+    /// Creates an event that a request has carried, other than the connection's first request.
+    #[inline]
+    pub(crate) fn carried_by(request: Option<Arc<Request>>, socket: Socket, kind: EventKind, is_proof: bool) -> Self {
         Self {
             socket,
             kind,
@@ -136,8 +142,8 @@ impl Incoming {
             ack: OnceLock::new(),
             ack_taken: AtomicBool::new(false),
             is_reserved: false,
-            is_proof: false,
-            request: None,
+            is_proof,
+            request,
             trace: EventTrace::received(),
         }
     }
@@ -157,11 +163,6 @@ impl Incoming {
         if std::mem::take(&mut self.is_reserved) {
             self.socket.peer().handle.release_event(self.kind.size());
         }
-    }
-
-    pub(crate) fn with_request(mut self, request: Option<Arc<Request>>) -> Self {
-        self.request = request;
-        self
     }
 
     /// The request that carried the event, if it is not the connection's first request.
@@ -198,8 +199,8 @@ impl Incoming {
         }
         let is_event = event.name() == Lifecycle::Message.as_str();
         let message = RawMessage::Text(event.text().clone());
-        let message = Self::new(self.socket.clone(), EventKind::Message { message, is_event });
-        Some(message.with_request(self.request.clone()))
+        let kind = EventKind::Message { message, is_event };
+        Some(Self::carried_by(self.request.clone(), self.socket.clone(), kind, false))
     }
 
     pub(crate) fn name(&self) -> &str {

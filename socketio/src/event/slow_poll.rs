@@ -67,7 +67,6 @@ mod on {
 #[cfg(not(any(debug_assertions, feature = "testing")))]
 mod off {
     use crate::hub::socket::Socket;
-    use crate::wire::shown::shown;
 
     pub(crate) fn blocking<T>(call: impl FnOnce() -> T) -> T {
         call()

@@ -10,6 +10,7 @@ use super::disconnect::{Disconnect, DisconnectReason};
 use super::effects::{Effects, Fault, InNamespace};
 use super::end::End;
 use super::heartbeat::HeartbeatAction;
+use super::time::earliest;
 use super::{Protocol, Session};
 use crate::wire::shown::{Shown, shown};
 use crate::wire::socketio::ConnectError;
@@ -24,12 +25,7 @@ impl<S: InNamespace> Session<S> {
     /// Returns the next deadline, if there is one.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let mut deadline = self.handlers_until;
-        let mut add = |at: Option<Instant>| {
-            deadline = match (deadline, at) {
-                (Some(earliest), Some(at)) => Some(earliest.min(at)),
-                (earliest, at) => earliest.or(at),
-            };
-        };
+        let mut add = |at| deadline = earliest(deadline, at);
         if self.is_open() {
             add(Some(self.heartbeat.deadline()));
             add(self.state.join_by());

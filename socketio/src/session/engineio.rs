@@ -74,17 +74,11 @@ impl Protocol {
     }
 }
 
-/// Whether the packet has a message, and not something of the transport.
-pub(super) fn is_message(packet: &str) -> bool {
-    matches!(packet.as_bytes().first(), Some(b'4' | b'b'))
-}
-
 impl<S: InNamespace> Session<S> {
     /// Processes the packet in a text frame or in a part of a POST body.
     pub(super) fn receive_packet(&mut self, text: &Utf8Bytes, effects: &mut impl Effects<Socket = S>) {
         match engineio::read(text) {
-            Ok(EnginePacket::Text(text)) if self.protocol.has_namespaces() => self.receive_socketio_text(text, effects),
-            Ok(EnginePacket::Text(text)) => self.receive_text(text, false, effects),
+            Ok(EnginePacket::Text(text)) => self.receive_engine_text(text, effects),
             Ok(EnginePacket::Binary(bytes)) => self.receive_engine_binary(bytes, effects),
             Ok(EnginePacket::Pong) => self.receive_control(&Control::Pong(Bytes::new()), effects),
             Ok(EnginePacket::Close) => self.receive_close_packet(effects),
@@ -97,8 +91,18 @@ impl<S: InNamespace> Session<S> {
         }
     }
 
+    fn receive_engine_text(&mut self, text: Utf8Bytes, effects: &mut impl Effects<Socket = S>) {
+        self.count_received();
+        if self.protocol.has_namespaces() {
+            self.receive_socketio_text(text, effects);
+        } else {
+            self.receive_text(text, false, effects);
+        }
+    }
+
     /// Processes a binary message.
     pub(super) fn receive_engine_binary(&mut self, bytes: Bytes, effects: &mut impl Effects<Socket = S>) {
+        self.count_received();
         if self.protocol.has_namespaces() {
             self.receive_socketio_binary(bytes, effects);
         } else {

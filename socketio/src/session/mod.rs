@@ -56,6 +56,8 @@ pub(crate) struct Session<S> {
     handlers_until: Option<Instant>,
     sockets: SmallVec<[Entry<S>; 1]>,
     limits: Arc<Limits>,
+    /// See [`take_received`](Self::take_received).
+    received: u32,
 }
 
 /// A socket's state, with the driver's data.
@@ -99,6 +101,7 @@ impl<S: InNamespace> Session<S> {
             handlers_until: None,
             sockets: SmallVec::new(),
             limits,
+            received: 0,
         }
     }
 
@@ -194,15 +197,15 @@ impl<S: InNamespace> Session<S> {
         self.heartbeat.received();
     }
 
-    /// Whether this message counts as received: the first of each packet, and what plain clients
-    /// send. Heartbeats and other packets of the transport don't count.
-    pub(crate) fn counts(&self, message: &Message) -> bool {
-        let is_counted = match (&self.protocol, message) {
-            (Protocol::EngineIo(_), Message::Text(text)) => engineio::is_message(text),
-            (_, Message::Text(_) | Message::Binary(_)) => true,
-            _ => false,
-        };
-        is_counted && self.is_open() && !self.protocol.has_partial_packet()
+    /// Returns how many messages were received since the last call: the packets, and what plain
+    /// clients have sent. Heartbeats and other packets of the transport don't count.
+    pub(crate) fn take_received(&mut self) -> u32 {
+        std::mem::take(&mut self.received)
+    }
+
+    /// Counts a message, unless it is an attachment of a packet.
+    fn count_received(&mut self) {
+        self.received += u32::from(!self.protocol.has_partial_packet());
     }
 
     /// Processes a message.
@@ -213,6 +216,9 @@ impl<S: InNamespace> Session<S> {
         self.heartbeat.received();
         if !self.is_open() {
             return;
+        }
+        if matches!((&self.protocol, &message), (Protocol::Plain { .. }, Message::Text(_) | Message::Binary(_))) {
+            self.count_received();
         }
         match (&self.protocol, message) {
             (Protocol::Plain { .. }, Message::Ping(payload)) => {

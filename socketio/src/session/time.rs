@@ -1,4 +1,4 @@
-//! Adds durations to `Instant`s without overflow.
+//! Adds durations to `Instant`s without overflow, and compares deadlines.
 
 use std::time::{Duration, Instant};
 
@@ -15,4 +15,12 @@ pub(crate) fn after<I: From<Instant> + Into<Instant>>(now: I, time: Duration) ->
 /// Returns a deadline that is never reached in practice: one year after `now`.
 pub(crate) fn far_future(now: Instant) -> Instant {
     now + ONE_YEAR
+}
+
+/// Returns the earlier of two deadlines, which may be missing.
+pub(crate) fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
 }

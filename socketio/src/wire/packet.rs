@@ -25,8 +25,7 @@ pub struct Packet {
     content: Content,
     volatile: bool,
     /// Of messages with this key, only the latest waits for a client.
-    latest: Option<LatestKey>,
-    latest_id: OnceCell<LatestId>,
+    latest: Option<Box<Latest>>,
     /// The ack id, if an answer is expected.
     ack: Option<u64>,
     /// What the client is told of the event beside its arguments, except for its offset.
@@ -35,6 +34,14 @@ pub struct Packet {
     /// The payload type of the event. Debug builds compare it with the contract.
     #[cfg(debug_assertions)]
     payload_type: Option<&'static str>,
+}
+
+/// The key of messages of which only the latest waits. It is in a box, because few packets have
+/// one.
+#[derive(Debug)]
+struct Latest {
+    key: LatestKey,
+    id: OnceCell<LatestId>,
 }
 
 /// The text of a packet, borrowed from it. It is UTF-8.
@@ -113,7 +120,6 @@ impl Packet {
             content,
             volatile: false,
             latest: None,
-            latest_id: OnceCell::new(),
             ack: None,
             mark: None,
             frames: Frames::default(),
@@ -162,18 +168,19 @@ impl Packet {
         match (&self.latest, key) {
             (None, None) => self,
             (_, key) => {
-                Self { latest: key.map(LatestKey::new), latest_id: OnceCell::new(), frames: Frames::default(), ..self }
+                let latest = key.map(|key| Box::new(Latest { key: LatestKey::new(key), id: OnceCell::new() }));
+                Self { latest, frames: Frames::default(), ..self }
             }
         }
     }
 
     /// The key of which only the latest message waits for a client. `None`: all messages wait.
     pub fn latest(&self) -> Option<&str> {
-        self.latest.as_ref().map(LatestKey::as_str)
+        self.latest_key().map(LatestKey::as_str)
     }
 
     pub(crate) fn latest_key(&self) -> Option<&LatestKey> {
-        self.latest.as_ref()
+        self.latest.as_ref().map(|latest| &latest.key)
     }
 
     /// What happens to the message if a client of the namespace can't take it now. A packet has one
@@ -181,8 +188,8 @@ impl Packet {
     pub(crate) fn policy(&self, namespace: &str) -> Policy {
         match &self.latest {
             _ if self.volatile => Policy::Volatile,
-            Some(key) if self.ack.is_none() => {
-                Policy::Latest(*self.latest_id.get_or_init(|| key.id(namespace, self.name())))
+            Some(latest) if self.ack.is_none() => {
+                Policy::Latest(*latest.id.get_or_init(|| latest.key.id(namespace, self.name())))
             }
             _ => Policy::Wait,
         }
@@ -312,12 +319,11 @@ impl Packet {
     }
 
     fn encode(&self, encoding: &Encoding, namespace: &str, offset: Option<Offset>) -> EncodedFrame {
-        let frame = self.encode_content(encoding, namespace, offset);
-        match self.latest {
-            // Its bytes are dropped where locks may be held.
-            Some(_) => frame.without_foreign_bytes(),
-            None => frame,
+        if self.latest.is_none() {
+            return self.encode_content(encoding, namespace, offset);
         }
+        // Its bytes are dropped where locks may be held.
+        self.encode_content(encoding, namespace, offset).without_foreign_bytes()
     }
 
     fn encode_content(&self, encoding: &Encoding, namespace: &str, offset: Option<Offset>) -> EncodedFrame {

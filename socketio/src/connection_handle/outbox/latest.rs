@@ -109,10 +109,16 @@ impl Outbox {
     }
 
     /// From now on, no message is replaced.
+    #[inline]
     pub(super) fn settle(&mut self) {
-        if let Some(replaceable) = self.replaceable.take()
-            && replaceable.free > 0
-        {
+        if self.replaceable.is_some() {
+            self.forget_replaceable();
+        }
+    }
+
+    #[cold]
+    fn forget_replaceable(&mut self) {
+        if self.replaceable.take().is_some_and(|replaceable| replaceable.free > 0) {
             self.shared.retain(|(_, bytes)| !bytes.is_empty());
         }
     }

@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use std::sync::{Arc, OnceLock};
 use tokio::time::Instant;
 use tracing::field::Empty;
+use tracing::level_filters::LevelFilter;
 use tracing::span::Entered;
 use tracing::{Instrument, Level, Span};
 
@@ -48,7 +49,17 @@ struct Traced {
 
 impl EventTrace {
     /// Notes the time at which an event was received.
+    #[inline]
     pub(super) fn received() -> Self {
+        // The usual level of a program, or no subscriber: nothing else is asked.
+        if LevelFilter::current() < LevelFilter::DEBUG {
+            return Self(None);
+        }
+        Self::received_if_enabled()
+    }
+
+    #[cold]
+    fn received_if_enabled() -> Self {
         if !tracing::span_enabled!(target: TARGET, Level::DEBUG) {
             return Self(None);
         }
@@ -182,8 +193,16 @@ impl Incoming {
     }
 
     /// Begins the span of an event that a client sent, or that has a handler or listener.
+    #[inline]
     pub(super) fn begin_trace(&self) {
-        if !self.trace.is_none() && self.is_traced() {
+        if !self.trace.is_none() {
+            self.begin_span();
+        }
+    }
+
+    #[cold]
+    fn begin_span(&self) {
+        if self.is_traced() {
             self.trace.begin(self, || self.static_name());
         }
     }
@@ -195,10 +214,15 @@ impl Incoming {
     }
 
     /// Sets the outcome of an event that is dropped.
+    #[inline]
     pub(super) fn end_trace(&self) {
-        if self.trace.is_none() {
-            return;
+        if !self.trace.is_none() {
+            self.end_span();
         }
+    }
+
+    #[cold]
+    fn end_span(&self) {
         if std::thread::panicking() {
             self.trace.panicked();
         }
