@@ -118,8 +118,8 @@ impl HubBuilder {
 
     /// Limits how many events of this name each client may send in the namespace `/`, in addition
     /// to [`rate_limit`](Self::rate_limit). An event that this limit drops does not count there.
-    /// Default: no limit. [`NamespaceBuilder::rate_limit_event`] describes which names are
-    /// accepted.
+    /// Default: no limit. For the accepted names see
+    /// [`NamespaceBuilder::rate_limit_event`](crate::NamespaceBuilder::rate_limit_event).
     pub fn rate_limit_event(self, event: impl AsRef<str>, limit: RateLimit) -> Self {
         self.namespace("/", |namespace| namespace.rate_limit_event(event, limit))
     }
