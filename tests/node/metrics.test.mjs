@@ -12,9 +12,11 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { io } from 'socket.io-client';
-import { Feed, run, within } from './lib.mjs';
+import { launch } from './browser.mjs';
+import { Feed, LIMIT, built, run, within } from './lib.mjs';
 
 const directory = fileURLToPath(new URL('../../examples/metrics', import.meta.url));
+const SCREENSHOTS = path.join(built, '../screenshots');
 const promtool = (...args) => promisify(execFile)('promtool', args, { cwd: directory });
 
 async function freePort() {
@@ -59,7 +61,7 @@ async function prometheus(test, target) {
     const { result } = await get(`query?query=${encodeURIComponent(expression)}`);
     return result.map(({ metric, value }) => [metric, Number(value[1])]);
   };
-  return { get, query };
+  return { get, query, pages: `http://127.0.0.1:${port}` };
 }
 
 // Repeats `attempt` until it does not throw.
@@ -93,7 +95,7 @@ async function connect(test, http, options) {
 test('the figures of Prometheus are those of the work that clients did', async (t) => {
   const example = await run(t, 'metrics');
   const address = (await example.line(/^Prometheus scrapes /)).match(/http:\/\/([^/]+)\/metrics/)[1];
-  const { get, query } = await prometheus(t, address);
+  const { get, query, pages } = await prometheus(t, address);
 
   const [ann, bob] = [await connect(t, example.http, { transports: ['websocket'] }), await connect(t, example.http, { transports: ['polling'] })];
   const gone = await connect(t, example.http, { transports: ['websocket'] });
@@ -175,6 +177,18 @@ test('the figures of Prometheus are those of the work that clients did', async (
   const documented = new Set([...page.matchAll(/^\| `(socketio\.cluster\.\w+)` \| (counter|up-down counter) /gm)].map(([, name, kind]) => name.replaceAll('.', '_') + (kind === 'counter' ? '_total' : '')));
   assert.deepEqual([...new Set(used)].filter((name) => !known.has(name) && !documented.has(name)), []);
   assert.ok(used.some((name) => name.startsWith('socketio_cluster_')));
+
+  // Screenshots of the pages of Prometheus, for people to look at.
+  const browser = await launch(t);
+  // Debian has them below `/classic/`.
+  const front = (await fetch(pages)).url;
+  const view = await browser.newPage({ viewport: { width: 1200, height: 800 } });
+  const graph = `graph?g0.tab=0&g0.range_input=5m&g0.expr=${encodeURIComponent('sum by (network_io_direction) (socketio_server_messages_total)')}`;
+  for (const [name, address, text] of [['targets', 'targets', 'UP'], ['alerts', 'alerts', groups[0].rules[0].name], ['graph', graph, 'transmit']]) {
+    await view.goto(new URL(address, front).href);
+    await view.getByText(text).first().waitFor({ timeout: LIMIT });
+    await view.screenshot({ path: path.join(SCREENSHOTS, `prometheus-${name}.png`) });
+  }
 });
 
 test('the alert rules are valid and fire when they should', async () => {
