@@ -12,6 +12,9 @@ use crate::wire::policy::LatestKey;
 /// Messages and their recipients. They are numbered from 0.
 #[derive(Debug, Default)]
 pub(crate) struct Block {
+    /// For whom each message is. It is a list of its own, because clients that resume read it from
+    /// the first message that they may have missed.
+    recipients: Vec<Recipients>,
     records: Vec<Record>,
     /// The text of all messages.
     text: Vec<u8>,
@@ -28,7 +31,6 @@ pub(crate) struct Block {
 #[derive(Debug)]
 struct Record {
     kind: Kind,
-    recipients: Recipients,
     /// Where the message's text ends in that of the block.
     text_end: usize,
     /// Where the rooms end whose members are recipients.
@@ -37,14 +39,10 @@ struct Record {
     except_end: usize,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Recipients {
-    /// The session with this number.
-    Session(u64),
-    /// The members of the rooms, or everyone, without the members of other rooms, and without the
-    /// session of the sender.
-    Rooms { except: Option<u64> },
-}
+/// Either a session: `ONE` and its number. Or the members of the message's rooms, without the
+/// session of the sender: one more than its number, or 0 if there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Recipients(u64);
 
 #[derive(Debug)]
 struct Extra {
@@ -69,17 +67,32 @@ pub(crate) struct Entry<'a> {
     pub(crate) packet: Kept<'a>,
 }
 
+impl Recipients {
+    /// Session numbers are less than this.
+    const ONE: u64 = 1 << 63;
+
+    fn session(number: u64) -> Self {
+        debug_assert!(number < Self::ONE, "a session number");
+        Self(Self::ONE | number)
+    }
+
+    fn rooms(except: Option<u64>) -> Self {
+        debug_assert!(except.is_none_or(|number| number < Self::ONE - 1), "a session number");
+        Self(except.map_or(0, |number| number + 1))
+    }
+
+    /// Whether a session is among them if it is in the right rooms.
+    fn may_include(self, session: u64) -> bool {
+        if self.0 >= Self::ONE { self == Self::session(session) } else { self.0 != session + 1 }
+    }
+}
+
 impl Entry<'_> {
     /// Whether a session is among the recipients. `is_in`: whether it was in a room.
     pub(crate) fn includes(&self, session: u64, is_in: impl Fn(&str) -> bool) -> bool {
-        match self.recipients {
-            Recipients::Session(number) => number == session,
-            Recipients::Rooms { except } => {
-                except != Some(session)
-                    && (self.rooms.is_empty() || self.rooms.iter().any(|room| is_in(room)))
-                    && !self.except_rooms.iter().any(|room| is_in(room))
-            }
-        }
+        self.recipients.may_include(session)
+            && (self.rooms.is_empty() || self.rooms.iter().any(|room| is_in(room)))
+            && !self.except_rooms.iter().any(|room| is_in(room))
     }
 }
 
@@ -105,13 +118,13 @@ impl Block {
         let kind = Kind::append(packet, &mut self.text);
         let mut rooms_end = self.rooms.len();
         let recipients = match target {
-            Target::Session(number) => Recipients::Session(number),
+            Target::Session(number) => Recipients::session(number),
             Target::Audience(audience) => {
                 self.add_rooms(audience.rooms());
                 rooms_end = self.rooms.len();
                 self.add_rooms(audience.except_rooms());
                 let except = audience.except_socket().and_then(|socket| socket.session()).map(Session::number);
-                Recipients::Rooms { except }
+                Recipients::rooms(except)
             }
         };
         self.add(kind, recipients, rooms_end, packet.attachments(), packet.latest_key());
@@ -145,43 +158,56 @@ impl Block {
             self.extras.push((self.records.len(), extra));
         }
         let (text_end, except_end) = (self.text.len(), self.rooms.len());
-        self.records.push(Record { kind, recipients, text_end, rooms_end, except_end });
+        self.recipients.push(recipients);
+        self.records.push(Record { kind, text_end, rooms_end, except_end });
     }
 
     /// The messages from this number on.
     pub(crate) fn entries(&self, from: usize) -> impl Iterator<Item = Entry<'_>> {
-        let before = from.checked_sub(1).and_then(|before| self.records.get(before));
-        let mut starts = before.map_or((0, 0), |record| (record.text_end, record.except_end));
-        self.records.iter().enumerate().skip(from).map(move |(number, record)| {
-            let (text, rooms) = std::mem::replace(&mut starts, (record.text_end, record.except_end));
-            let extra = self.extras.binary_search_by_key(&number, |(number, _)| *number);
-            let extra = extra.ok().map(|at| &self.extras[at].1);
-            Entry {
-                recipients: record.recipients,
-                rooms: &self.rooms[rooms..record.rooms_end],
-                except_rooms: &self.rooms[record.rooms_end..record.except_end],
-                packet: Kept {
-                    kind: record.kind,
-                    text: &self.text[text..record.text_end],
-                    attachments: extra.map_or(&[], |extra| &extra.attachments),
-                    latest: extra.and_then(|extra| extra.latest.as_ref()),
-                },
-            }
-        })
+        (from..self.len()).map(|number| self.entry(number))
+    }
+
+    /// The messages from this number on, with their numbers, without those that a session can't
+    /// get whichever rooms it is in.
+    pub(crate) fn entries_for(&self, session: u64, from: usize) -> impl Iterator<Item = (usize, Entry<'_>)> {
+        let recipients = self.recipients.iter().enumerate().skip(from);
+        let recipients = recipients.filter(move |(_, recipients)| recipients.may_include(session));
+        recipients.map(|(number, _)| (number, self.entry(number)))
+    }
+
+    fn entry(&self, number: usize) -> Entry<'_> {
+        let record = &self.records[number];
+        let before = number.checked_sub(1).map(|before| &self.records[before]);
+        let (text, rooms) = before.map_or((0, 0), |before| (before.text_end, before.except_end));
+        let extra = self.extras.binary_search_by_key(&number, |(number, _)| *number);
+        let extra = extra.ok().map(|at| &self.extras[at].1);
+        Entry {
+            recipients: self.recipients[number],
+            rooms: &self.rooms[rooms..record.rooms_end],
+            except_rooms: &self.rooms[record.rooms_end..record.except_end],
+            packet: Kept {
+                kind: record.kind,
+                text: &self.text[text..record.text_end],
+                attachments: extra.map_or(&[], |extra| &extra.attachments),
+                latest: extra.and_then(|extra| extra.latest.as_ref()),
+            },
+        }
     }
 
     /// The bytes of its messages.
     pub(crate) fn used(&self) -> usize {
         let rooms = self.rooms.len() * size_of::<Arc<str>>();
-        self.records.len() * size_of::<Record>() + self.text.len() + rooms + self.shared_bytes
+        self.len() * (size_of::<Recipients>() + size_of::<Record>()) + self.text.len() + rooms + self.shared_bytes
     }
 
     /// The bytes that it takes in memory.
     pub(crate) fn size(&self) -> usize {
+        let recipients = self.recipients.capacity() * size_of::<Recipients>();
         let records = self.records.capacity() * size_of::<Record>();
         let extras = self.extras.capacity() * size_of::<(usize, Extra)>() + self.shared_bytes;
-        let lists = records + self.text.capacity() + self.rooms.capacity() * size_of::<Arc<str>>() + extras;
-        size_of::<Self>() + lists + 4 * ALLOCATION
+        let lists =
+            recipients + records + self.text.capacity() + self.rooms.capacity() * size_of::<Arc<str>>() + extras;
+        size_of::<Self>() + lists + 5 * ALLOCATION
     }
 
     /// Frees most of the memory that is not used. Some is left, so that another block of about the
@@ -193,6 +219,7 @@ impl Block {
                 list.shrink_to(kept);
             }
         }
+        shrink(&mut self.recipients);
         shrink(&mut self.records);
         shrink(&mut self.text);
         shrink(&mut self.rooms);
@@ -204,6 +231,7 @@ impl Block {
         let extras = std::mem::take(&mut self.extras);
         let mut buffers = std::mem::replace(self, Self { extras, ..Self::default() });
         buffers.shared_bytes = 0;
+        buffers.recipients.clear();
         buffers.records.clear();
         buffers.text.clear();
         buffers.rooms.clear();
@@ -247,6 +275,8 @@ mod tests {
             assert_eq!(format!("{from:?}"), format!("{:?}", [second, third]));
         }
         assert!(block.entries(3).next().is_none());
+        let numbers = |session, from| block.entries_for(session, from).map(|(number, _)| number).collect::<Vec<_>>();
+        assert_eq!((numbers(7, 0), numbers(1, 0), numbers(1, 1)), (vec![0, 1, 2], vec![0, 2], vec![2]));
     }
 
     #[test]

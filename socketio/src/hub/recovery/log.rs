@@ -154,14 +154,15 @@ impl Log {
         }
     }
 
-    /// The messages after an offset of this log.
-    pub(crate) fn after(&self, offset: Offset) -> impl Iterator<Item = (Offset, Entry<'_>)> {
+    /// The messages after an offset of this log, without those that a session can't get whichever
+    /// rooms it is in.
+    pub(crate) fn after(&self, offset: Offset, session: u64) -> impl Iterator<Item = (Offset, Entry<'_>)> {
         let from = offset.number.saturating_add(1).max(self.first);
         let skipped = self.full.partition_point(|full| full.first + full.block.len() as u64 <= from);
         let full = self.full.iter().skip(skipped).map(|full| (full.first, &full.block));
         full.chain([(self.open_first, &self.open)]).flat_map(move |(first, block)| {
-            let begin = from.max(first);
-            block.entries((begin - first) as usize).zip(begin..).map(|(entry, number)| (self.at(number), entry))
+            let begin = from.saturating_sub(first) as usize;
+            block.entries_for(session, begin).map(move |(number, entry)| (self.at(first + number as u64), entry))
         })
     }
 }
@@ -206,7 +207,7 @@ mod tests {
             assert!(entry.includes(1, |room| room == "room") && !entry.includes(1, |_| false));
             offset.number
         };
-        log.after(log.at(number)).map(check).collect()
+        log.after(log.at(number), 1).map(check).collect()
     }
 
     #[test]

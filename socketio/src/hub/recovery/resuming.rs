@@ -192,7 +192,7 @@ impl RecoveryOf {
             if after.next() < state.log.oldest() || after.next() < session.past.history.known_from() {
                 return Err(RecoveryFailure::Trimmed);
             }
-            let missed = missed_by(session, state.log.after(after));
+            let missed = missed_by(session, state.log.after(after, session.past.number));
             // Raw messages of plain clients have no place for an offset.
             let missed = latest(missed.filter(|(_, entry)| !is_plain || entry.packet.is_event()).collect());
             let bytes: usize = missed.iter().map(|(_, entry)| entry.packet.size()).sum();
