@@ -75,26 +75,25 @@
 //! PostgreSQL carries far fewer messages than Redis. A transaction that notifies takes a lock of
 //! all databases of the server while it commits. Each commit wakes every server of the cluster.
 //! Batches help, which the engine makes when many messages wait. These figures are of PostgreSQL
-//! 15 on a virtual machine with two cores, which were busy with other work too, and of an engine
-//! that was compiled without optimization. The time is CPU time of PostgreSQL:
+//! 15 and the servers on one virtual machine with two cores. The time is CPU time of PostgreSQL:
 //!
 //! | servers | bytes | messages in a transaction | messages per second | PostgreSQL, µs for a message |
 //! | --- | ---: | ---: | ---: | ---: |
-//! | 1 | 200 | 1 | 1,100 | 116 |
-//! | 1 | 200 | 10 | 11,000 | 13 |
-//! | 1 | 200 | 100 | 20,000 | 4.4 |
-//! | 1 | 200 | 1,000 | 36,000 | 2.4 |
-//! | 3 | 200 | 1 | 460 | 170 |
-//! | 3 | 200 | 10 | 780 | 54 |
-//! | 3 | 200 | 100 | 5,100 | 7.4 |
-//! | 3 | 200 | 1,000 | 13,000 | 2.8 |
-//! | 3 | 2,000 | 100 | 2,500 | 20 |
-//! | 3 | 10,000 (attachments) | 1 | 66 | 1,160 |
-//! | 3 | 10,000 (attachments) | 100 | 450 | 200 |
+//! | 1 | 200 | 1 | 6,200 | 72 |
+//! | 1 | 200 | 10 | 53,000 | 8 |
+//! | 1 | 200 | 100 | 250,000 | 1.7 |
+//! | 1 | 200 | 1,000 | 560,000 | 1.0 |
+//! | 3 | 200 | 1 | 5,000 | 96 |
+//! | 3 | 200 | 10 | 48,000 | 10 |
+//! | 3 | 200 | 100 | 210,000 | 1.8 |
+//! | 3 | 200 | 1,000 | 360,000 | 1.3 |
+//! | 3 | 2,000 | 100 | 67,000 | 9.5 |
+//! | 3 | 10,000 (attachments) | 1 | 2,200 | 385 |
+//! | 3 | 10,000 (attachments) | 100 | 9,000 | 110 |
 //!
-//! With one message in a transaction, a server publishes one message after the other. Plan for some
-//! hundreds of messages a second in the whole cluster. More is possible in bursts. To measure it,
-//! run:
+//! With one message in a transaction, a server publishes one message after the other. A busy
+//! machine, a slow network and more servers make the figures several times worse: plan for a
+//! thousand messages a second in the whole cluster. More is possible in bursts. To measure it, run:
 //!
 //! ```sh
 //! cargo test --profile quick-release -p socketio-postgres --test postgres figures -- \
