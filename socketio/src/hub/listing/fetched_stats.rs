@@ -25,7 +25,7 @@ pub struct FetchedStats {
     pub here: NamespaceStats,
     /// What each of the other servers has that answered in time, in the order of their ids.
     pub others: Vec<ServerStats>,
-    /// The number of servers that did not answer in time.
+    /// The number of servers that did not answer in time, or with something else.
     pub silent: usize,
 }
 

@@ -280,20 +280,31 @@ mod tests {
     }
 
     #[test]
+    fn a_sender_is_left_out() {
+        let included = |recipients: Recipients| [5, 6, 7].map(|session| recipients.may_include(session));
+        assert_eq!(included(Recipients::rooms(Some(6))), [true, false, true]);
+        assert_eq!(included(Recipients::rooms(None)), [true; 3]);
+        assert_eq!(included(Recipients::session(6)), [false, true, false]);
+        assert!(Recipients::rooms(None).may_include(0) && !Recipients::rooms(Some(0)).may_include(0));
+    }
+
+    #[test]
     fn buffers_are_used_again() {
         let mut block = Block::default();
-        let picture = Packet::binary(vec![1, 2].into());
         let audience = Audience::new(["a"], ["b"]);
-        let fill = |block: &mut Block| (0..100).for_each(|_| block.push(Target::Audience(&audience), &picture));
+        let fill =
+            |block: &mut Block| (0..100).for_each(|number| block.push(Target::Audience(&audience), &event(number)));
         fill(&mut block);
         block.shrink();
         let size = block.size();
         assert!(size < 2 * block.used(), "{size}");
         let mut next = block.take_buffers();
         assert!(next.is_empty() && next.used() == 0 && block.is_empty());
+        assert!(next.size() > 100 * size_of::<Record>(), "it has the buffers");
         fill(&mut next);
         next.shrink();
         assert_eq!(next.len(), 100);
-        assert!(next.entries(99).all(|entry| !entry.packet.is_event()));
+        let texts: Vec<_> = next.entries(98).map(|entry| entry.packet.packet().args().json().to_owned()).collect();
+        assert_eq!(texts, ["98", "99"]);
     }
 }

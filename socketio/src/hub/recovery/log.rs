@@ -135,7 +135,9 @@ impl Log {
         self.bytes += size;
         self.full.push_back(FullBlock { first, at: now, size, block });
         self.drop_old(now, dropped);
-        self.open = dropped.0.last_mut().map(Block::take_buffers).unwrap_or_default();
+        // A block of one large message has buffers that would be too large for the next messages.
+        let spare = dropped.0.last_mut().filter(|block| block.size() <= 2 * self.block_bytes);
+        self.open = spare.map(Block::take_buffers).unwrap_or_default();
     }
 
     fn drop_old(&mut self, now: Instant, dropped: &mut Dropped) {
@@ -237,6 +239,22 @@ mod tests {
             assert_eq!(after(&log, 0), (oldest..=20_000).collect::<Vec<_>>());
             assert!(size > bytes / 10 * 9 || bytes == 10_000_000 || oldest > 19_000, "{size}");
         }
+    }
+
+    #[test]
+    fn the_buffers_of_a_large_message_are_not_kept() {
+        const BYTES: usize = 1 << 20;
+        let mut log = log(BYTES, usize::MAX);
+        let large = ("news", "x".repeat(BYTES / 2)).into_packet().expect("it serializes");
+        let begin = Instant::now();
+        let audience = Audience::everyone();
+        log.append(Target::Audience(&audience), &large, || begin, &mut Dropped::default());
+        let small = ("news", 1).into_packet().expect("it serializes");
+        log.append(Target::Audience(&audience), &small, || begin, &mut Dropped::default());
+        let mut dropped = Dropped::default();
+        log.trim(begin + AGE * 2, &mut dropped);
+        assert_eq!((dropped.0.len(), log.open.len()), (1, 0));
+        assert!(log.bytes + log.open.size() < 2 * log.block_bytes, "{log:?}");
     }
 
     #[test]
