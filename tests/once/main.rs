@@ -20,6 +20,7 @@ mod incomplete;
 mod killed;
 mod listing;
 mod metrics;
+mod polling;
 mod reauthentication;
 mod recovery;
 mod recovery_cluster;

@@ -38,6 +38,11 @@ impl Connection {
         {
             self.session.on_error(cause, &mut Driver { io: &mut self.io, context });
         }
+        // Events that have arrived are handled before the poll is answered. What their handlers
+        // emit goes into its response, volatile messages too.
+        if self.io.transport.can_take() {
+            self.io.peer.handle.unblock();
+        }
     }
 
     /// Starts the probe of a WebSocket, or closes the WebSocket if the session permits no probe.

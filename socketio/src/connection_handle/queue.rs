@@ -254,8 +254,8 @@ impl<S: SocketHandle> ConnectionHandle<S> {
         messages
     }
 
-    /// Marks the connection as writable, after an upgrade to a new transport. Only the connection's
-    /// task calls this.
+    /// Marks the connection as writable, after a poll or an upgrade to a new transport. Only the
+    /// connection's task calls this.
     pub(crate) fn unblock(&self) {
         self.state.lock().blocked = false;
     }
