@@ -22,8 +22,7 @@ async fn call(app: &Router, method: Method, sid: &str, body: &'static str) -> St
     String::from_utf8(body.into()).expect("UTF-8")
 }
 
-/// The connection's task handles both requests when it runs next: the transport can take messages as
-/// soon as the poll is there.
+/// The connection's task receives both requests before it handles the event.
 #[tokio::test]
 async fn a_volatile_message_goes_to_a_poll_that_comes_with_the_event() {
     let hub = Hub::builder().events(events![ask]).build().expect("a hub");

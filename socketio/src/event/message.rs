@@ -140,6 +140,7 @@ impl<E: Event + Serialize + ?Sized> IntoEvent for &E {}
 impl<E: Event + Serialize + ?Sized> IntoMessage for &E {
     fn into_packet(self) -> Result<Packet, EmitError> {
         let packet = Packet::known_event(E::NAME, Payload::of(self)?).made_from(type_name::<E>);
+        // Most events have no key, and their packet need not be moved once more.
         Ok(match self.latest_key() {
             None => packet,
             key => packet.with_latest(key),

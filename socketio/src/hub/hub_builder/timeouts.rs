@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::HubBuilder;
 
-/// Times.
+/// Timeouts and intervals.
 impl HubBuilder {
     /// The time from one ping to the next. Default: 25 s.
     pub fn ping_interval(mut self, interval: Duration) -> Self {

@@ -39,8 +39,9 @@ struct Record {
     except_end: usize,
 }
 
-/// Either a session: `ONE` and its number. Or the members of the message's rooms, without the
-/// session of the sender: one more than its number, or 0 if there is none.
+/// The recipients of a message, as one number. For a single session, it is [`ONE`](Self::ONE) plus
+/// the session's number. For the members of the message's rooms, it is 1 plus the number of the
+/// session that is left out, or 0 if none is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Recipients(u64);
 
@@ -68,7 +69,7 @@ pub(crate) struct Entry<'a> {
 }
 
 impl Recipients {
-    /// Session numbers are less than this.
+    /// The numbers of sessions are lower.
     const ONE: u64 = 1 << 63;
 
     fn session(number: u64) -> Self {
